@@ -1,0 +1,80 @@
+# Reddot. `make help` lists the verbs.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+GO ?= go
+NPM ?= npm
+# ARGS are handed on to the command of run and bench: make run ARGS='--http 127.0.0.1:8080'
+ARGS ?=
+# FUZZTIME is how long each fuzz target runs.
+FUZZTIME ?= 30s
+# TIMEOUT ends the tests of one package; PARALLEL is how many packages are tested at a time.
+TIMEOUT ?= 10m
+PARALLEL ?= 2
+
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+CLIENT := transports/client
+CLIENT_SOURCES := $(shell find $(CLIENT) -type f -not -path '$(CLIENT)/node_modules/*' -not -path '$(CLIENT)/dist/*' -not -path '$(CLIENT)/test/*' -not -name '*.go')
+INSTALLED := $(CLIENT)/node_modules/.reddot-installed
+BUILT := $(CLIENT)/node_modules/.reddot-built
+
+export GO NPM CLIENT TIMEOUT PARALLEL FUZZTIME
+
+.PHONY: help build run test race lint fuzz bench e2e check generate clean assets
+
+help: ## list the verbs
+	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+build: assets ## build bin/reddot, with the browser client in it
+	$(GO) build -trimpath -o bin/reddot ./cmd/reddot
+
+run: build ## build all and start a server for development; it prints its URL
+	@exec bin/reddot serve --dev $(ARGS)
+
+test: assets ## the whole suite: the browser client's tests, the browser end-to-end test, go test ./...
+	@.ci/test
+
+e2e: build ## only the end-to-end tests: the app's own, and the one in a browser
+	$(GO) test -count=1 -timeout $(TIMEOUT) ./cmd/...
+	@.ci/test browser
+
+race: assets ## go test -race ./...
+	$(GO) test -race -timeout 30m -p $(PARALLEL) ./...
+
+lint: ## the linters of .ci/golangci.yml; gofmt and go vet are among them
+	$(GO) run $(GOLANGCI) run --config .ci/golangci.yml ./...
+
+check: assets lint ## what CI runs beside the tests: lint, go.mod, generated files, the client's types, the house rules
+	$(GO) mod tidy -diff
+	.ci/generate --check
+	cd $(CLIENT) && $(NPM) run --silent check
+	$(GO) test -count=1 -run '^TestHouse' ./cmd/internal/app
+
+generate: ## write the protobuf code anew
+	.ci/generate
+
+fuzz: ## run every fuzz target for FUZZTIME (30s)
+	.ci/fuzz
+
+bench: build ## the Go benchmarks, then a short run of reddot bench
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m -p 1 ./...
+	.ci/bench $(ARGS)
+
+clean: ## remove what was built; data stays
+	rm -rf bin $(CLIENT)/node_modules
+	find $(CLIENT)/dist -mindepth 1 -not -name .keep -delete
+
+assets: $(BUILT)
+
+$(INSTALLED): $(CLIENT)/package.json $(CLIENT)/package-lock.json
+	@command -v $(NPM) >/dev/null || { echo "Node 20 and npm are needed to build the browser client (Debian, Ubuntu: apt-get install nodejs npm)"; exit 1; }
+	cd $(CLIENT) && $(NPM) ci --no-audit --no-fund
+	@touch $@
+
+$(BUILT): $(INSTALLED) $(CLIENT_SOURCES)
+	cd $(CLIENT) && $(NPM) run build
+	@touch $@
