@@ -1,0 +1,153 @@
+package actors
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// The connections of a user, as its actor sees them.
+
+// attached is one connection of the user.
+type attached struct {
+	conn      uint64
+	gate      *actor.PID
+	transport string
+	address   string
+	principal string
+	since     int64 // unix milliseconds
+}
+
+// gate is a gateway that holds connections of the user.
+type gate struct {
+	pid *actor.PID
+	n   int
+}
+
+// What a gateway tells a user.
+type (
+	attach struct {
+		attached
+		after *Cursor
+	}
+	detach struct {
+		gate      *actor.PID
+		conn      uint64
+		upto      uint64 // written to it
+		transport string
+	}
+	pull struct { // the next page after a cursor
+		gate  *actor.PID
+		conn  uint64
+		after Cursor
+	}
+	reached struct { // a connection's high-water mark
+		upto      uint64
+		transport string
+	}
+)
+
+func (u *User) attach(m *attach) {
+	if !u.expire(u.home.moment()) || !u.room() {
+		u.home.send(m.gate, &greeting{key: u.key, conn: m.conn, refused: EndFailed})
+		return
+	}
+	if u.index(m.gate, m.conn) < 0 {
+		if len(u.conns) >= u.home.Limits.Connections {
+			u.home.send(m.gate, &greeting{key: u.key, conn: m.conn, refused: EndTooMany})
+			return
+		}
+		u.conns = append(u.conns, m.attached)
+		u.enter(m.gate)
+	}
+	head := u.inbox.Cursor()
+	g := &greeting{key: u.key, conn: m.conn, at: head, head: head, counts: u.inbox.appendCounts(nil)}
+	if m.after != nil {
+		if g.reset = !u.inbox.reaches(*m.after); !g.reset {
+			g.at, g.recovered = *m.after, true
+			g.at.Lineage = u.inbox.lineage
+		}
+	}
+	u.after(func() { u.home.send(m.gate, g) })
+}
+
+// reaches tells whether the journal still has all that happened after c.
+func (b *Inbox) reaches(c Cursor) bool {
+	if c.Seq > b.seq || c.Seq < b.history.floor {
+		return false
+	}
+	return c.Lineage == b.lineage || c.Lineage == 0 && c.Seq == 0
+}
+
+// enter counts one more connection behind the gateway.
+func (u *User) enter(pid *actor.PID) {
+	for i := range u.gates {
+		if u.gates[i].pid == pid || u.gates[i].pid.Equal(pid) {
+			u.gates[i].n++
+			return
+		}
+	}
+	u.gates = append(u.gates, gate{pid, 1})
+}
+
+func (u *User) index(pid *actor.PID, conn uint64) int {
+	return slices.IndexFunc(u.conns, func(a attached) bool { return a.conn == conn && (a.gate == pid || a.gate.Equal(pid)) })
+}
+
+func (u *User) detach(m *detach) {
+	i := u.index(m.gate, m.conn)
+	if i < 0 {
+		return
+	}
+	u.conns = slices.Delete(u.conns, i, i+1)
+	if len(u.conns) == 0 {
+		u.conns = nil
+	}
+	for i := range u.gates {
+		if g := &u.gates[i]; g.pid.Equal(m.gate) {
+			if g.n--; g.n == 0 {
+				u.gates = slices.Delete(u.gates, i, i+1)
+			}
+			break
+		}
+	}
+	u.reached(m.upto, m.transport)
+}
+
+// reached journals that everything up to seq was written to a connection. If
+// the store is busy the next mark says it too.
+func (u *User) reached(seq uint64, transport string) {
+	if d := u.inbox.Delivered(seq, transport, u.home.moment()); len(d.Events) > 0 {
+		u.persist(d.Events)
+	}
+}
+
+// connections answers who is attached.
+func (u *User) connections(r *Request) {
+	b := []byte(`{"connections":[`)
+	for i, a := range u.conns {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"id":"`...)
+		b = strconv.AppendUint(b, a.conn, 16)
+		b = append(b, `","transport":`...)
+		b = appendString(b, a.transport)
+		b = append(b, `,"address":`...)
+		b = appendString(b, a.address)
+		b = append(b, `,"since":`...)
+		b = AppendTime(b, a.since)
+		b = append(b, '}')
+	}
+	r.Answer.Body = append(b, "]}"...)
+	u.answer(r, Ready{Rev: u.inbox.rev})
+}
+
+// disconnect ends the user's connections, wherever they are.
+func (u *User) disconnect(r *Request, c *Disconnect) {
+	for _, g := range u.gates {
+		u.home.send(g.pid, &kick{key: u.key, why: c.Why})
+	}
+	u.answer(r, Ready{Rev: u.inbox.rev})
+}

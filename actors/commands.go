@@ -1,0 +1,111 @@
+package actors
+
+// All commands are judged by the clock of the actor's node.
+
+// Publish asks a user's actor to accept a message. Answers ID, Rev, Outcome,
+// Reason, Counts, Cursor. Message.Id is the id that a new message gets;
+// the actor owns the Message from then on.
+type Publish struct {
+	Message *Message
+}
+
+// Edit changes a message's content. Patch is a JSON object of the members to
+// set; null removes one. Answers ID, Rev, Counts, Cursor.
+type Edit struct {
+	ID    ID
+	Patch []byte
+}
+
+// Retract takes a message back. Answers ID, Rev, Counts, Cursor; NotFound if
+// it never was in the inbox or has left it.
+type Retract struct{ ID ID }
+
+// Mark brings messages into another state. It concerns IDs, or else all
+// that were accepted at or before UpTo, or else all; and of those only the
+// ones of Category, if it is set. Answers Rev, Counts, Cursor, Unknown.
+type Mark struct {
+	To       Marking
+	IDs      []ID
+	UpTo     *Cursor
+	Category string
+	Until    int64 // MarkSnoozed: unix milliseconds
+}
+
+// Marking is what a user does with a message.
+type Marking uint8
+
+// The markings.
+const (
+	MarkSeen Marking = iota + 1
+	MarkRead
+	MarkUnread // again; it stays seen
+	MarkArchived
+	MarkSnoozed
+)
+
+// Counts asks where the user stands. Answers Rev, Counts, Cursor.
+type Counts struct{}
+
+// List asks for messages, newest first. Answers Body: a JSON object with
+// "messages", and "next" where there are more; and Counts, Cursor.
+type List struct {
+	State    string // "", unseen, seen, unread, read, archived, snoozed, scheduled, all
+	Category string
+	Limit    int
+	Next     string // the "next" of the answer before
+}
+
+// Find asks for one message. Answers Body: its JSON object with its state and
+// its funnel; NotFound if it is not there.
+type Find struct{ ID ID }
+
+// Replay asks for the events after a cursor. Answers Body: the events' JSON
+// objects, comma-separated; Cursor: where they end; More; and Counts. An
+// empty Body says that there is no news. A foreign cursor, or one that the
+// journal no longer reaches back to, is answered by a reset event.
+type Replay struct {
+	After Cursor
+	Limit int // events; at most 100
+}
+
+// Connections asks who is attached. Answers Body: a JSON object with "connections".
+type Connections struct{}
+
+// Disconnect ends the user's connections. Answers nothing but Err.
+type Disconnect struct{ Why End }
+
+// JournalPage asks for the stored events after a seq, oldest first, without
+// contents. Answers Body: a JSON object with "events", and "next".
+type JournalPage struct {
+	After uint64
+	Limit int
+}
+
+// StateAt asks for the state as of a rev. Answers Body: a JSON object;
+// NotFound where the journal no longer reaches back so far.
+type StateAt struct{ Rev uint64 }
+
+// Export asks for all that is known of the user. Answers Body: a JSON object.
+type Export struct{}
+
+// StartSend asks a send's actor to deliver a message to many users of an app.
+// Answers ID once the order is durable.
+type StartSend struct {
+	Message *Message
+	Users   []string
+}
+
+func (*Publish) command()     {}
+func (*Edit) command()        {}
+func (*Retract) command()     {}
+func (*Mark) command()        {}
+func (*Counts) command()      {}
+func (*List) command()        {}
+func (*Find) command()        {}
+func (*Replay) command()      {}
+func (*Connections) command() {}
+func (*Disconnect) command()  {}
+func (*JournalPage) command() {}
+func (*StateAt) command()     {}
+func (*Export) command()      {}
+func (*StartSend) command()   {}

@@ -1,0 +1,318 @@
+package actors
+
+import (
+	"sync"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// Conn is the actor of one client connection. It has no mailbox: whoever
+// sends to it writes to its sink, under its lock, and the sink never blocks.
+//
+// It knows the cursor up to which its client was told everything. A push that
+// goes on from there is written; one that was seen already is passed over; and
+// where something is missing it pulls pages from the journal, the next one
+// only when the sink has nothing left to write, while live pushes wait.
+type Conn struct {
+	Attachment
+	id   uint64
+	gate *Gateway
+
+	mu       sync.Mutex
+	state    connState
+	met      bool    // its user has greeted it
+	pending  bool    // the sink still has something to write
+	behind   bool    // there are more pages to pull
+	lost     bool    // pushes were not kept while it pulled: pull again
+	at       Cursor  // everything up to here was given to the sink
+	queue    []*Push // live pushes that wait for pages
+	written  uint64  // everything up to this seq left the sink
+	reported uint64  // and up to this one the user knows it
+}
+
+type connState uint8
+
+const (
+	connAttaching connState = iota // waits for its user's greeting
+	connPulling                    // waits for a page
+	connLive
+	connOver
+)
+
+// waitingPushes is how many live pushes wait for pages. What comes beyond is
+// read from the journal later.
+const waitingPushes = 64
+
+var _ actor.Process = (*Conn)(nil)
+
+// NewConn returns the actor of a new connection, not yet attached.
+func NewConn(a Attachment) *Conn { return &Conn{Attachment: a} }
+
+// SendUserMessage implements actor.Process.
+func (c *Conn) SendUserMessage(_ *actor.PID, m any) {
+	switch m := m.(type) {
+	case *Push:
+		c.push(m)
+	case *greeting:
+		c.greet(m)
+	case *pageRead:
+		c.page(m.push)
+	}
+}
+
+// SendSystemMessage implements actor.Process.
+func (c *Conn) SendSystemMessage(_ *actor.PID, m any) {
+	if _, ok := m.(*actor.Stop); ok {
+		c.Close(EndGone)
+	}
+}
+
+// Stop implements actor.Process.
+func (c *Conn) Stop(*actor.PID) { c.Close(EndGone) }
+
+// Drained tells the connection that its sink has nothing left to write. The
+// sink calls it without a lock held, each time after a Send that left bytes.
+func (c *Conn) Drained() {
+	c.mu.Lock()
+	c.pending = false
+	c.written = c.at.Seq
+	pull := c.wantsPage()
+	c.mu.Unlock()
+	if pull {
+		c.pull()
+	}
+}
+
+// Close ends the connection: the transport calls it when the client is gone
+// or broke the protocol. It calls Sink.End once, unless that was done.
+func (c *Conn) Close(why End) {
+	c.mu.Lock()
+	over := c.state == connOver
+	if !over {
+		c.end(why)
+	}
+	c.mu.Unlock()
+	if !over {
+		c.leave(why)
+	}
+}
+
+// end ends the sink. The caller holds the lock, and calls leave without it.
+func (c *Conn) end(why End) {
+	c.state, c.queue = connOver, nil
+	c.Sink.End(why)
+}
+
+func (c *Conn) leave(why End) {
+	if c.gate != nil {
+		c.gate.left(c, why)
+	}
+}
+
+// do runs step with the lock held, and what it asks for without.
+func (c *Conn) do(step func() (why End, over, pull bool)) {
+	c.mu.Lock()
+	if c.state == connOver {
+		c.mu.Unlock()
+		return
+	}
+	why, over, pull := step()
+	if over {
+		c.end(why)
+	}
+	c.mu.Unlock()
+	if over {
+		c.leave(why)
+	} else if pull {
+		c.pull()
+	}
+}
+
+// greet takes in the user's answer to the attach.
+func (c *Conn) greet(g *greeting) {
+	c.do(func() (End, bool, bool) {
+		if g.refused != EndGone {
+			return g.refused, true, false
+		}
+		first := !c.met
+		c.at, c.state, c.met = g.at, connLive, true
+		var b []byte
+		cursor := g.at.String()
+		if hello, ok := c.Format.(Greeter); ok && first {
+			b = hello.AppendHello(nil, g.counts, []byte(cursor), g.recovered)
+		}
+		switch {
+		case g.reset:
+			b = c.frame(b, plainEvent("reset", g.at, g.counts))
+		case !g.recovered && len(b) == 0:
+			b = c.frame(b, plainEvent("counts", g.at, g.counts))
+		}
+		if why, over := c.write(b); over {
+			return why, true, false
+		}
+		c.behind = g.at.Seq < g.head.Seq
+		return c.goOn()
+	})
+}
+
+func (c *Conn) frame(b []byte, e PushEvent) []byte {
+	return c.Format.AppendPush(b, &Push{Key: c.Key, To: e.To, Events: []PushEvent{e}})
+}
+
+// push takes in what has just happened.
+func (c *Conn) push(p *Push) {
+	c.do(func() (End, bool, bool) {
+		if c.state != connLive {
+			c.keep(p)
+			return 0, false, false
+		}
+		why, over := c.deliver(p)
+		if over {
+			return why, true, false
+		}
+		return 0, false, c.wantsPage()
+	})
+}
+
+// keep lets a push wait for the pages before it.
+func (c *Conn) keep(p *Push) {
+	if len(c.queue) >= waitingPushes {
+		c.queue, c.lost = nil, true
+	}
+	if !c.lost {
+		c.queue = append(c.queue, p)
+	}
+}
+
+// deliver writes what the client does not have yet, or finds that pages are
+// missing before it.
+func (c *Conn) deliver(p *Push) (End, bool) {
+	switch {
+	case p.To.Seq <= c.at.Seq && p.To.Lineage == c.at.Lineage:
+		return 0, false
+	case p.From != c.at && (p.From.Seq > c.at.Seq || p.From.Lineage != c.at.Lineage && c.at.Lineage != 0):
+		c.behind = true
+		return 0, false
+	case p.hole:
+		c.behind = true
+		return 0, false
+	case p.From.Seq < c.at.Seq:
+		p = p.beyond(c.at)
+	}
+	c.at = p.To
+	return c.write(p.Frame(c.Format))
+}
+
+// page takes in what was pulled; nil if it could not be read.
+func (c *Conn) page(p *Push) {
+	c.do(func() (End, bool, bool) {
+		if p == nil {
+			return EndFailed, true, false
+		}
+		if c.state != connPulling || p.From != c.at {
+			return 0, false, false // of an attachment before this one
+		}
+		c.at, c.behind, c.state = p.To, p.More, connLive
+		if why, over := c.write(p.Frame(c.Format)); over {
+			return why, true, false
+		}
+		return c.goOn()
+	})
+}
+
+// goOn delivers what has waited, if no more pages are missing.
+func (c *Conn) goOn() (End, bool, bool) {
+	if c.behind {
+		return 0, false, c.wantsPage()
+	}
+	c.behind, c.lost = c.lost, false
+	queue := c.queue
+	c.queue = nil
+	for _, p := range queue {
+		if c.behind {
+			break // the journal has the rest
+		}
+		if why, over := c.deliver(p); over {
+			return why, true, false
+		}
+	}
+	return 0, false, c.wantsPage()
+}
+
+// wantsPage tells whether it is time for the next page, and if so waits for it.
+func (c *Conn) wantsPage() bool {
+	if c.state != connLive || !c.behind || c.pending {
+		return false
+	}
+	c.state = connPulling
+	return true
+}
+
+func (c *Conn) pull() { c.gate.pull(c) }
+
+// write gives frames to the sink.
+func (c *Conn) write(b []byte) (End, bool) {
+	if len(b) == 0 {
+		if !c.pending {
+			c.written = c.at.Seq
+		}
+		return 0, false
+	}
+	n, err := c.Sink.Send(b)
+	switch {
+	case err == ErrSlow:
+		return EndSlow, true
+	case err != nil:
+		return EndGone, true
+	case n > 0:
+		c.pending = true
+	case !c.pending:
+		c.written = c.at.Seq
+	}
+	return EndGone, c.Once
+}
+
+// beat writes a heartbeat, unless something else waits to be written.
+func (c *Conn) beat() {
+	c.do(func() (End, bool, bool) {
+		if c.pending || c.Once || c.state == connAttaching {
+			return 0, false, false
+		}
+		b := c.Format.AppendBeat(nil)
+		if len(b) == 0 {
+			return 0, false, false
+		}
+		if _, err := c.Sink.Send(b); err != nil {
+			return EndGone, true, false
+		}
+		return 0, false, false
+	})
+}
+
+// again prepares to attach once more, from where the client stands. It returns
+// false if the connection is over.
+func (c *Conn) again() (after *Cursor, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == connOver {
+		return nil, false
+	}
+	if c.met {
+		at := c.at
+		after = &at
+	} else {
+		after = c.After
+	}
+	c.state, c.queue, c.lost = connAttaching, nil, false
+	return after, true
+}
+
+// mark returns up to which seq the client has everything, and whether that is
+// news to its user.
+func (c *Conn) mark() (upto uint64, news bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	upto, news = c.written, c.written > c.reported
+	c.reported = c.written
+	return upto, news
+}

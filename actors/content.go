@@ -1,0 +1,130 @@
+package actors
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// contentMembers are the members of Message.Content, in their order.
+var contentMembers = []string{"title", "body", "data", "url"}
+
+// patched returns a copy of old with the members of a JSON object set; null
+// removes one. Which members there may be is the edge's business, which has
+// checked their types.
+func patched(old *Message, patch []byte) (*Message, *Error) {
+	var set map[string]json.RawMessage
+	if err := json.Unmarshal(patch, &set); err != nil {
+		return nil, &Error{Code: Invalid, Detail: "the edit is no JSON object", Cause: err}
+	}
+	m := old.copy()
+	for name, v := range set {
+		if slices.Contains(contentMembers, name) {
+			continue
+		}
+		if err := m.set(name, v); err != nil {
+			return nil, err
+		}
+	}
+	return m, m.setContent(set)
+}
+
+// copy returns a message of its own with the same fields.
+func (m *Message) copy() *Message {
+	return &Message{
+		Id: m.Id, Category: m.Category, Priority: m.Priority, Content: m.Content, ExpiresAt: m.ExpiresAt, SendAt: m.SendAt,
+		CollapseKey: m.CollapseKey, CreatedAt: m.CreatedAt, Shared: m.Shared, EditedAt: m.EditedAt,
+	}
+}
+
+// set sets a member that is no content.
+func (m *Message) set(name string, v json.RawMessage) *Error {
+	var s string
+	if string(v) != "null" {
+		if err := json.Unmarshal(v, &s); err != nil {
+			return &Error{Code: Invalid, Field: name, Detail: "want a string or null", Cause: err}
+		}
+	}
+	switch name {
+	case "category":
+		if m.Category = s; s == "" {
+			m.Category = DefaultCategory
+		}
+	case "priority":
+		p, ok := ParsePriority(s)
+		if !ok {
+			return &Error{Code: Invalid, Field: name, Detail: "want low, normal, high or critical"}
+		}
+		m.Priority = p
+	case "expires_at":
+		if m.ExpiresAt = 0; s == "" {
+			return nil
+		}
+		t, err := time.Parse(time.RFC3339, s)
+		if err != nil {
+			return &Error{Code: Invalid, Field: name, Detail: "want a time such as 2030-01-02T15:04:05Z", Cause: err}
+		}
+		m.ExpiresAt = t.UnixMilli()
+	default:
+		return &Error{Code: Invalid, Field: name, Detail: "this member can't be edited"}
+	}
+	return nil
+}
+
+// setContent sets the members of the content that set names.
+func (m *Message) setContent(set map[string]json.RawMessage) *Error {
+	var have map[string]json.RawMessage
+	if err := json.Unmarshal(slices.Concat([]byte("{"), m.Content, []byte("}")), &have); err != nil {
+		return &Error{Code: Internal, Detail: "the stored content is damaged", Cause: err}
+	}
+	var out []byte
+	some := false
+	for _, name := range contentMembers {
+		v, ok := set[name]
+		if !ok {
+			v = have[name]
+		}
+		if len(v) == 0 || string(v) == "null" {
+			continue
+		}
+		if len(out) > 0 {
+			out = append(out, ',')
+		}
+		out = append(append(append(out, '"'), name...), `":`...)
+		out = append(out, v...)
+		some = some || name != "url"
+	}
+	if !some {
+		return &Error{Code: Invalid, Detail: "a message needs a title, a body or data"}
+	}
+	m.Content = out
+	return nil
+}
+
+// DefaultCategory is the category of a message that names none.
+const DefaultCategory = "default"
+
+// ParsePriority reads a priority's name in the API; none means normal.
+func ParsePriority(s string) (Priority, bool) {
+	switch s {
+	case "", "normal":
+		return Priority_NORMAL, true
+	case "low":
+		return Priority_LOW, true
+	case "high":
+		return Priority_HIGH, true
+	case "critical":
+		return Priority_CRITICAL, true
+	}
+	return 0, false
+}
+
+// Word returns the priority's name in the API.
+func (p Priority) Word() string {
+	return [...]string{"normal", "low", "high", "critical"}[p&3]
+}
+
+// Word returns the state's name in the API.
+func (s State) Word() string {
+	return [...]string{"unseen", "seen", "read", "archived", "snoozed", "scheduled"}[min(s, 5)]
+}

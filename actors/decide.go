@@ -1,0 +1,403 @@
+package actors
+
+import "slices"
+
+// Ready is what one decision asks the caller to do, in this order: put Events
+// into the journal, Apply them, and once they are durable, answer and push.
+type Ready struct {
+	Err      *Error // nothing is to be done
+	Events   []*Event
+	ID       ID
+	Rev      uint64 // of what was done before, if Replayed
+	Outcome  Outcome
+	Replayed bool
+	Unknown  []ID
+}
+
+// Moment is what a decision may know of the world: the time in unix
+// milliseconds, and a random number for a user's lineage.
+type Moment struct {
+	Now    int64
+	Random uint64
+}
+
+// next returns the i-th event of a decision, with the rev as it is.
+func (b *Inbox) next(kind Kind, i int, t Moment) *Event {
+	e := &Event{Kind: kind, Seq: b.seq + 1 + uint64(i), Pos: b.pos, Rev: b.rev, At: t.Now}
+	if e.Seq == 1 {
+		e.Lineage = max(t.Random, 1)
+	}
+	return e
+}
+
+// replayed returns how a write was answered before, if it was.
+func (b *Inbox) replayed(once Once, t Moment) (Ready, bool) {
+	switch {
+	case once.IsZero():
+	case once.Edge:
+		if rev, ok := b.keys.atEdge(once.Key); ok {
+			return Ready{Rev: rev, Replayed: true}, true
+		}
+	default:
+		k, ok := b.keys.caller(once.Key, t.Now)
+		if ok && k.digest != once.Digest {
+			return Ready{Err: Errorf(IdempotencyConflict, "this Idempotency-Key was used for another request")}, true
+		}
+		if ok {
+			return Ready{ID: k.id, Rev: k.rev, Replayed: true}, true
+		}
+	}
+	return Ready{}, false
+}
+
+// stamp lets e carry the key under which it was asked for.
+func (o Once) stamp(e *Event) {
+	if o.IsZero() || e.Kind == Kind_ACCEPTED && o.Edge && o.Key == [16]byte(e.Message.Id) {
+		return // the message's own id is the key
+	}
+	e.Once, e.Digest, e.Edge = o.Key[:], o.Digest, o.Edge
+}
+
+// noted keeps the caller's key of a write that changed nothing, so that its
+// repeat changes nothing either.
+func (b *Inbox) noted(r Ready, once Once, t Moment) Ready {
+	if !once.IsZero() && !once.Edge {
+		e := b.next(Kind_NOTED, 0, t)
+		once.stamp(e)
+		r.Events = []*Event{e}
+	}
+	return r
+}
+
+// Publish decides about a new message.
+func (b *Inbox) Publish(m *Message, once Once, t Moment, l *Limits) Ready {
+	id := ID(m.Id)
+	if r, ok := b.replayed(once, t); ok {
+		if once.Edge {
+			r.ID = id
+		}
+		return b.again(r)
+	}
+	if m.Shared && b.find(id) >= 0 {
+		return b.again(Ready{ID: id, Rev: b.rev, Replayed: true})
+	}
+	if len(m.Content) > l.InboxBytes {
+		return Ready{Err: Errorf(TooLarge, "the message is larger than an inbox may be (%d bytes)", l.InboxBytes)}
+	}
+	e := b.next(Kind_ACCEPTED, 0, t)
+	e.Message = m
+	once.stamp(e)
+	r := Ready{ID: id, Events: []*Event{e}, Outcome: Delivered}
+	if m.SendAt > t.Now {
+		e.State, e.Until, r.Outcome = State_SCHEDULED, m.SendAt, Scheduled
+	} else {
+		e.Ids = b.holder(m.CollapseKey)
+	}
+	e.Dropped = b.overflow(len(m.Content), e.Ids, l)
+	if e.State != State_SCHEDULED || b.anyVisible(e.Dropped) {
+		e.Rev++
+	}
+	return r
+}
+
+// again completes the answer to a publish that came before.
+func (b *Inbox) again(r Ready) Ready {
+	if r.Err == nil {
+		r.Outcome = Delivered
+		if i := b.find(r.ID); i >= 0 && b.entries[i].state == State_SCHEDULED {
+			r.Outcome = Scheduled
+		}
+	}
+	return r
+}
+
+// anyVisible tells whether one of packed ids is a message that the user sees.
+func (b *Inbox) anyVisible(packed []byte) bool {
+	any := false
+	eachID(packed, func(id ID) {
+		i := b.find(id)
+		any = any || i >= 0 && b.entries[i].state != State_SCHEDULED
+	})
+	return any
+}
+
+// veil lets e say whether it concerns a message that the user does not see
+// yet: then it is no news to anybody. Else the rev rises.
+func (e *Event) veil(n *entry) {
+	if n.state == State_SCHEDULED {
+		e.State = State_SCHEDULED
+	} else {
+		e.Rev++
+	}
+}
+
+// holder returns the newest message that a collapse key stands for, packed.
+func (b *Inbox) holder(key string) []byte {
+	h := collapseHash(key)
+	if h == 0 {
+		return nil
+	}
+	for i := len(b.entries) - 1; i >= 0; i-- {
+		n := &b.entries[i]
+		if n.collapse == h && n.state != State_ARCHIVED && n.state != State_SCHEDULED {
+			return slices.Clone(n.id[:])
+		}
+	}
+	return nil
+}
+
+// overflow returns the messages, oldest first, that must leave so that one of
+// size bytes fits in; the packed replaced one leaves anyway.
+func (b *Inbox) overflow(size int, replaced []byte, l *Limits) []byte {
+	n, bytes := len(b.entries)+1, b.content+uint64(size)
+	if len(replaced) > 0 {
+		n, bytes = n-1, bytes-uint64(b.entries[b.find(ID(replaced))].size)
+	}
+	var out []byte
+	for i := 0; i < len(b.entries) && (n > l.Messages || bytes > uint64(l.InboxBytes)); i++ {
+		o := &b.entries[i]
+		if len(replaced) > 0 && o.id == ID(replaced) {
+			continue
+		}
+		out = append(out, o.id[:]...)
+		n, bytes = n-1, bytes-uint64(o.size)
+	}
+	return out
+}
+
+// Edit decides about a new content of a message. old is the present one.
+func (b *Inbox) Edit(old *Message, patch []byte, once Once, t Moment, l *Limits) Ready {
+	if r, ok := b.replayed(once, t); ok {
+		return r
+	}
+	i := b.find(ID(old.Id))
+	if i < 0 {
+		return Ready{Err: notHere}
+	}
+	m, err := patched(old, patch)
+	if err != nil {
+		return Ready{Err: err}
+	}
+	if len(m.Content) > l.InboxBytes {
+		return Ready{Err: Errorf(TooLarge, "the message is larger than an inbox may be (%d bytes)", l.InboxBytes)}
+	}
+	m.EditedAt = t.Now
+	e := b.next(Kind_EDITED, 0, t)
+	e.Message = m
+	e.veil(&b.entries[i])
+	once.stamp(e)
+	return Ready{ID: ID(m.Id), Events: []*Event{e}}
+}
+
+var notHere = Errorf(NotFound, "there is no such message in this inbox (it may have been retracted, expired or pushed out)")
+
+// Retract decides about taking a message back.
+func (b *Inbox) Retract(id ID, once Once, t Moment) Ready {
+	if r, ok := b.replayed(once, t); ok {
+		return r
+	}
+	i := b.find(id)
+	if i < 0 {
+		return Ready{Err: notHere}
+	}
+	e := b.next(Kind_RETRACTED, 0, t)
+	e.Ids = slices.Clone(id[:])
+	e.veil(&b.entries[i])
+	once.stamp(e)
+	return Ready{ID: id, Events: []*Event{e}}
+}
+
+// Mark decides about what a user did with messages.
+func (b *Inbox) Mark(m *Mark, once Once, t Moment) Ready {
+	if r, ok := b.replayed(once, t); ok {
+		return r
+	}
+	if m.UpTo != nil && m.UpTo.Lineage != b.lineage && b.seq > 0 {
+		return Ready{Err: &Error{Code: Invalid, Field: "up_to", Detail: "the cursor belongs to another history of this user; fetch the counts again"}}
+	}
+	var r Ready
+	var ids []ID
+	if len(m.IDs) > 0 {
+		ids, r.Unknown = b.pick(m)
+	} else {
+		ids = b.sweep(m)
+	}
+	if len(ids) == 0 {
+		return b.noted(r, once, t)
+	}
+	e := b.next(Kind_MARKED, 0, t)
+	e.Rev++
+	e.Ids, e.State = packIDs(ids), m.To.state()
+	if m.To == MarkSnoozed {
+		e.Until = m.Until
+	}
+	once.stamp(e)
+	r.Events = []*Event{e}
+	return r
+}
+
+// pick returns those of m's ids that change, each once, and the unknown ones.
+func (b *Inbox) pick(m *Mark) (ids, unknown []ID) {
+	for _, id := range m.IDs {
+		i := b.find(id)
+		switch {
+		case i < 0 || b.entries[i].state == State_SCHEDULED:
+			unknown = append(unknown, id)
+		case m.To.changes(b.entries[i].state, false) && b.in(&b.entries[i], m.Category) && !slices.Contains(ids, id):
+			ids = append(ids, id)
+		}
+	}
+	return ids, unknown
+}
+
+// sweep returns all messages that m changes up to its cursor.
+func (b *Inbox) sweep(m *Mark) []ID {
+	var ids []ID
+	for i := range b.entries {
+		n := &b.entries[i]
+		if m.UpTo != nil && n.seq > m.UpTo.Seq {
+			break
+		}
+		if m.To.changes(n.state, true) && b.in(n, m.Category) {
+			ids = append(ids, n.id)
+		}
+	}
+	return ids
+}
+
+func (b *Inbox) in(n *entry, category string) bool {
+	return category == "" || b.categories[n.category].name == category
+}
+
+// state returns the state that a marking leads to.
+func (k Marking) state() State {
+	return [...]State{MarkSeen: State_SEEN, MarkRead: State_READ, MarkUnread: State_SEEN, MarkArchived: State_ARCHIVED, MarkSnoozed: State_SNOOZED}[k]
+}
+
+// changes tells whether the marking means something to a message in state s. A
+// sweep passes over what is snoozed; naming a message takes it out of snooze.
+func (k Marking) changes(s State, sweep bool) bool {
+	switch k {
+	case MarkSeen:
+		return s == State_UNSEEN
+	case MarkRead:
+		return s == State_UNSEEN || s == State_SEEN || s == State_SNOOZED && !sweep
+	case MarkUnread:
+		return s == State_READ || s == State_ARCHIVED && !sweep
+	case MarkArchived:
+		return s == State_UNSEEN || s == State_SEEN || s == State_READ || s == State_SNOOZED && !sweep
+	case MarkSnoozed:
+		return s != State_SCHEDULED && s != State_ARCHIVED
+	}
+	return false
+}
+
+// Delivered decides about a connection's mark: up to seq all was written.
+func (b *Inbox) Delivered(seq uint64, transport string, t Moment) Ready {
+	if seq = min(seq, b.seq); seq <= b.delivered {
+		return Ready{}
+	}
+	e := b.next(Kind_DELIVERED, 0, t)
+	e.Upto, e.Transport = seq, transport
+	return Ready{Events: []*Event{e}}
+}
+
+// due returns when the inbox next changes by itself; never, if it does not.
+func (b *Inbox) due(l *Limits) int64 {
+	for i := range b.entries {
+		if n := &b.entries[i]; n.state != State_SCHEDULED { // the oldest that can age
+			return min(b.nextDue, n.at+l.MessageAge.Milliseconds())
+		}
+	}
+	return b.nextDue
+}
+
+// Expire decides what the time alone has changed.
+func (b *Inbox) Expire(t Moment, l *Limits) Ready {
+	if t.Now < b.due(l) {
+		return Ready{}
+	}
+	aged := t.Now - l.MessageAge.Milliseconds()
+	var expired, dropped, back, hidden []ID
+	var appear []*entry
+	for i := range b.entries {
+		n := &b.entries[i]
+		switch {
+		case n.expires != 0 && n.expires <= t.Now:
+			if n.state == State_SCHEDULED {
+				hidden = append(hidden, n.id)
+			} else {
+				expired = append(expired, n.id)
+			}
+		case n.at <= aged && n.state != State_SCHEDULED:
+			dropped = append(dropped, n.id)
+		case n.state == State_SCHEDULED && n.until <= t.Now:
+			appear = append(appear, n)
+		case n.state == State_SNOOZED && n.until <= t.Now:
+			back = append(back, n.id)
+		}
+	}
+	var r Ready
+	rev := b.rev
+	add := func(kind Kind, ids []ID, visible bool) *Event {
+		if len(ids) == 0 {
+			return nil
+		}
+		if visible {
+			rev++
+		}
+		e := b.next(kind, len(r.Events), t)
+		e.Rev, e.Ids = rev, packIDs(ids)
+		r.Events = append(r.Events, e)
+		return e
+	}
+	add(Kind_EXPIRED, expired, true)
+	if e := add(Kind_EXPIRED, hidden, false); e != nil {
+		e.State = State_SCHEDULED
+	}
+	add(Kind_DROPPED, dropped, true)
+	add(Kind_MARKED, back, true)
+	slices.SortStableFunc(appear, func(x, y *entry) int { return int(min(max(x.until-y.until, -1), 1)) })
+	for _, n := range appear {
+		ids := append([]ID{n.id}, b.holders(n, expired, dropped, appear)...)
+		add(Kind_DUE, ids, true)
+	}
+	return r
+}
+
+// holders returns what the scheduled message n takes the place of when it
+// becomes due: the newest visible one of its collapse key that stays.
+func (b *Inbox) holders(n *entry, expired, dropped []ID, appear []*entry) []ID {
+	if n.collapse == 0 {
+		return nil
+	}
+	// One that appears in the same moment before n is the newest holder.
+	var last *entry
+	for _, a := range appear {
+		if a == n {
+			break
+		}
+		if a.collapse == n.collapse {
+			last = a
+		}
+	}
+	if last != nil {
+		return []ID{last.id}
+	}
+	for i := len(b.entries) - 1; i >= 0; i-- {
+		h := &b.entries[i]
+		if h.collapse == n.collapse && h.state != State_ARCHIVED && h.state != State_SCHEDULED &&
+			!slices.Contains(expired, h.id) && !slices.Contains(dropped, h.id) {
+			return []ID{h.id}
+		}
+	}
+	return nil
+}
+
+// rearm looks for the next timer anew, after some have ended.
+func (b *Inbox) rearm() {
+	b.nextDue = never
+	for i := range b.entries {
+		b.arm(&b.entries[i])
+	}
+}

@@ -1,0 +1,16 @@
+// Package actors is the heart of Reddot: one persistent actor per user, which
+// alone owns the user's inbox, counts and attached connections.
+//
+// Rules that a change must keep:
+//
+//   - The package imports nothing of ours. What it needs from a store or a
+//     cluster is an interface of its own: Journal, Records, Router.
+//   - Inbox decides and applies; it has no clock, no I/O and no random.
+//     User is the shell around it.
+//   - Decide, persist, answer, push: nothing leaves an actor before what it
+//     rests on is durable.
+//   - A turn never blocks and never reads the disk.
+//   - The only locks are those of the mailbox and of Conn.
+//
+// Start reading at inbox.go, then user.go, gateway.go and conn.go.
+package actors

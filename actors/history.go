@@ -1,0 +1,110 @@
+package actors
+
+import "slices"
+
+// history is what an inbox knows of its own journal: how much of it there is,
+// and what of it nobody needs any more.
+type history struct {
+	floor    uint64 // events at or below it are gone, but for contents still held
+	bytes    uint64 // journaled so far
+	stones   []milestone
+	garbage  []uint64 // events at or below floor whose content was freed since the last snapshot
+	disowned []ID     // messages that left since the last snapshot
+}
+
+// milestone remembers where the journal stood at a snapshot.
+type milestone struct {
+	seq, bytes uint64
+	at         int64 // unix milliseconds
+}
+
+// freed notes that the content in the event seq is no longer held.
+func (h *history) freed(seq uint64) {
+	if seq <= h.floor {
+		h.garbage = append(h.garbage, seq)
+	}
+}
+
+// last returns the newest milestone.
+func (h *history) last() milestone {
+	if len(h.stones) == 0 {
+		return milestone{}
+	}
+	return h.stones[len(h.stones)-1]
+}
+
+// snapshotDue tells whether the journal since the last snapshot is long enough
+// for another: half of what is retained, and no less than the snapshot itself
+// so that snapshots at most double what is written.
+func (b *Inbox) snapshotDue(l *Limits) bool {
+	last := b.history.last()
+	grown := b.history.bytes - last.bytes
+	if b.seq-last.seq < uint64(l.RetainEvents/2) && grown < uint64(l.RetainBytes/2) {
+		return false
+	}
+	return grown >= uint64(len(b.entries)*entrySize+len(b.keys.edge)*24+len(b.keys.order)*64)
+}
+
+// entrySize is about what an entry takes in a snapshot.
+const entrySize = 56
+
+// checkpoint returns the write that keeps the state as it is now and deletes
+// what it makes superfluous. It changes nothing but the history.
+func (b *Inbox) checkpoint(now int64, l *Limits) Write {
+	h := &b.history
+	old := h.floor
+	h.stones = append(h.stones, milestone{b.seq, h.bytes, now})
+	for len(h.stones) > 0 {
+		s := h.stones[0]
+		if b.seq-s.seq < uint64(l.RetainEvents) && h.bytes-s.bytes < uint64(l.RetainBytes) && now-s.at < l.RetainAge.Milliseconds() {
+			break
+		}
+		h.floor, h.stones = s.seq, h.stones[1:]
+	}
+	w := Write{After: b.seq, Delete: b.deletions(old), Disown: h.disowned, Forget: h.floor}
+	h.garbage, h.disowned = nil, nil
+	w.Snapshot = b.snapshot()
+	return w
+}
+
+// deletions returns the runs of events that may go now: those between the old
+// floor and the new one that hold no content of a present message, and those
+// below whose message has left.
+func (b *Inbox) deletions(old uint64) []Range {
+	h := &b.history
+	var out []Range
+	slices.Sort(h.garbage)
+	for _, seq := range h.garbage {
+		out = extend(out, Range{seq, seq})
+	}
+	if h.floor == old {
+		return out
+	}
+	var held []uint64
+	for i := range b.entries {
+		if s := b.entries[i].body; s > old && s <= h.floor {
+			held = append(held, s)
+		}
+	}
+	slices.Sort(held)
+	next := old + 1
+	for _, s := range held {
+		if s > next {
+			out = extend(out, Range{next, s - 1})
+		}
+		next = s + 1
+	}
+	if next <= h.floor {
+		out = extend(out, Range{next, h.floor})
+	}
+	return out
+}
+
+// extend appends r to the sorted runs, joined to the last where it touches it.
+func extend(runs []Range, r Range) []Range {
+	if n := len(runs); n > 0 && runs[n-1].Last+1 >= r.First {
+		runs[n-1].Last = max(runs[n-1].Last, r.Last)
+		return runs
+	}
+	return append(runs, r)
+}

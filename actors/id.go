@@ -1,0 +1,63 @@
+package actors
+
+import (
+	"encoding/hex"
+	"fmt"
+
+	"github.com/google/uuid"
+)
+
+// An ID names a message: a UUIDv7 (RFC 9562), so ids sort by time.
+type ID [16]byte
+
+// NewID returns a new id of the present millisecond. It belongs to the edge:
+// the actors take ids as arguments.
+func NewID() ID { return ID(uuid.Must(uuid.NewV7())) }
+
+// ParseID reads the canonical form: 36 lower-case characters.
+func ParseID(s string) (ID, error) {
+	var id ID
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return id, fmt.Errorf("id %.40q: want a UUID such as 01980e2b-6b3c-7c1e-a4b0-0123456789ab", s)
+	}
+	u, err := uuid.Parse(s)
+	if err != nil {
+		return id, fmt.Errorf("id %.40q: %w", s, err)
+	}
+	return ID(u), nil
+}
+
+// IsZero tells whether id is the zero ID, which names nothing.
+func (id ID) IsZero() bool { return id == ID{} }
+
+// String returns the canonical form.
+func (id ID) String() string { return string(id.Append(make([]byte, 0, 36))) }
+
+// Append appends the canonical form to b.
+func (id ID) Append(b []byte) []byte {
+	n := len(b)
+	b = append(b, "00000000-0000-0000-0000-000000000000"...)
+	t := b[n:]
+	hex.Encode(t[0:8], id[0:4])
+	hex.Encode(t[9:13], id[4:6])
+	hex.Encode(t[14:18], id[6:8])
+	hex.Encode(t[19:23], id[8:10])
+	hex.Encode(t[24:36], id[10:16])
+	return b
+}
+
+// packIDs returns the ids one behind the other, as events hold them.
+func packIDs(ids []ID) []byte {
+	b := make([]byte, 0, len(ids)*16)
+	for i := range ids {
+		b = append(b, ids[i][:]...)
+	}
+	return b
+}
+
+// eachID calls fn with each of packed ids.
+func eachID(packed []byte, fn func(ID)) {
+	for ; len(packed) >= 16; packed = packed[16:] {
+		fn(ID(packed[:16]))
+	}
+}

@@ -1,0 +1,145 @@
+package actors
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+// Journal keeps the events of each persistent actor, in order.
+type Journal interface {
+	// Append queues w and returns at once. The writes of one stream become
+	// durable in the order of their Append, each one whole or not at all;
+	// then, or when that failed, the store settles them (Settle). An Error
+	// with Busy means that the queue is full, with Unavailable that the
+	// writer has ended; in both cases w was not taken.
+	// w and what it points to are the store's until it is settled.
+	Append(w *Write) error
+	// Load passes on the newest snapshot, if there is one, and then each
+	// event after it, oldest first. The bytes are valid during the call only.
+	// An error that a callback returns ends Load and is returned.
+	Load(ctx context.Context, key Key, snapshot, event func([]byte) error) error
+	// Events calls fn with each stored event with first ≤ seq ≤ last, oldest
+	// first, until fn returns false. The bytes are valid during the call only.
+	Events(ctx context.Context, key Key, first, last uint64, fn func(seq uint64, event []byte) bool) error
+	// Snapshot returns the newest snapshot with a seq at or below seq; nil if
+	// none is kept.
+	Snapshot(ctx context.Context, key Key, seq uint64) ([]byte, error)
+}
+
+// Lookup finds what the commits left beside the journal.
+type Lookup interface {
+	// Owner returns the key of the actor that answers for the message, or an
+	// Error with NotFound.
+	Owner(ctx context.Context, id ID) (Key, error)
+	// Tallies returns a shared message's funnel; kinds that are not there
+	// stand at zero.
+	Tallies(ctx context.Context, id ID) ([NumTallies]int64, error)
+	// Due calls fn with each actor whose wake-up is at or before now (unix
+	// milliseconds), earliest first, until fn returns false.
+	Due(ctx context.Context, now int64, fn func(key Key, at int64) bool) error
+}
+
+// A Write is one atomic step of one actor.
+type Write struct {
+	Stream *Stream
+	After  uint64   // the seq before the first of Events
+	Events [][]byte // encoded; After+1, After+2, …
+
+	Snapshot []byte  // the state as of the last of Events (as of After, if there are none); nil: none
+	Delete   []Range // events that are no longer needed
+	Forget   uint64  // snapshots below this seq are no longer needed
+
+	Wake   Wake    // changes the actor's wake-up
+	Own    []ID    // messages that this actor answers for from now on
+	Disown []ID    // and no longer
+	Tally  []Tally // what this step adds to the funnels of shared messages
+}
+
+// Last returns the seq of w's last event.
+func (w *Write) Last() uint64 { return w.After + uint64(len(w.Events)) }
+
+// A Range is a run of seqs, both ends included.
+type Range struct{ First, Last uint64 }
+
+// A Wake replaces the one wake-up that an actor can have in the store. Times
+// are unix milliseconds; 0 means none. Nothing changes if both are equal.
+type Wake struct{ Old, New int64 }
+
+// A Tally adds N to one figure of a message's funnel.
+type Tally struct {
+	ID   ID
+	Kind TallyKind
+	N    int64
+}
+
+// TallyKind names a figure of a funnel. It is on disk: append only.
+type TallyKind uint8
+
+// The figures of a funnel: how many users' inboxes took the message, how many
+// users it was written to, who saw it, who read it, and where it was refused.
+const (
+	TallyAccepted TallyKind = iota
+	TallyDelivered
+	TallySeen
+	TallyRead
+	TallyFiltered
+	NumTallies
+)
+
+// A Stream is one actor's end of the journal. The actor makes one for each
+// activation; the store tells it what has become durable.
+type Stream struct {
+	Key Key
+
+	durable atomic.Uint64
+	settled atomic.Uint64 // writes
+	failed  atomic.Pointer[error]
+	notify  func() // tells the actor to look; called outside all locks
+	told    bool   // within Settle: it is in the list
+}
+
+// NewStream returns the stream of the actor key, of which everything up to
+// durable is in the store. notify is called once per settled batch.
+func NewStream(key Key, durable uint64, notify func()) *Stream {
+	s := &Stream{Key: key, notify: notify}
+	s.durable.Store(durable)
+	return s
+}
+
+// Durable returns the last seq that is in the store for good.
+func (s *Stream) Durable() uint64 { return s.durable.Load() }
+
+// Err returns why a write of the stream may have failed; nil while none has.
+func (s *Stream) Err() error {
+	if p := s.failed.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// Settle tells the streams of a batch of writes that all of them are durable
+// or, if err is not nil, that they may be not. Each stream's actor is told
+// once, and has run its turn when Settle returns unless another goroutine is
+// running one for it. A store calls Settle from one goroutine a stream, and
+// applies no write of a stream that has failed.
+func Settle(batch []*Write, err error) {
+	streams := make([]*Stream, 0, len(batch))
+	for i, w := range batch {
+		s := w.Stream
+		batch[i] = nil // once its actor is told, a write may be in use again
+		if err != nil {
+			s.failed.CompareAndSwap(nil, &err)
+		} else {
+			s.durable.Store(w.Last())
+		}
+		s.settled.Add(1)
+		if !s.told {
+			s.told = true
+			streams = append(streams, s)
+		}
+	}
+	for _, s := range streams {
+		s.told = false
+		s.notify()
+	}
+}

@@ -1,0 +1,42 @@
+package actors
+
+import "strings"
+
+// A Key names a persistent actor: what it is, whose app, which one. As bytes
+// it is the kind, the app, a slash and the name; it holds no zero byte.
+type Key string
+
+// The kinds of persistent actors, the first byte of their keys.
+const (
+	KindUser = 'u'
+	KindSend = 's'
+)
+
+// DefaultApp is the app where none is configured.
+const DefaultApp = "default"
+
+// UserKey returns the key of a user's actor. The caller has checked both.
+func UserKey(app, user string) Key { return Key("u" + app + "/" + user) }
+
+// SendKey returns the key of the actor that delivers the message id to many.
+func SendKey(app string, id ID) Key { return Key("s" + app + "/" + id.String()) }
+
+// Kind returns the kind of actor that k names; 0 if k is empty.
+func (k Key) Kind() byte {
+	if k == "" {
+		return 0
+	}
+	return k[0]
+}
+
+// App returns the app that the actor belongs to.
+func (k Key) App() string {
+	app, _, _ := strings.Cut(string(k[1:]), "/")
+	return app
+}
+
+// Name returns the user's name, or the send's id.
+func (k Key) Name() string {
+	_, name, _ := strings.Cut(string(k[1:]), "/")
+	return name
+}

@@ -1,0 +1,57 @@
+package actors
+
+import (
+	"fmt"
+	"time"
+)
+
+// Limits bound what one user may take up. The zero value of a field means its
+// default.
+type Limits struct {
+	Messages       int           // in an inbox; default 1,000
+	MessageAge     time.Duration // default 30 days
+	InboxBytes     int           // of content in an inbox; default 4 MiB
+	RetainEvents   int           // in the journal, for those who resume; default 1,000
+	RetainAge      time.Duration // default 24 hours
+	RetainBytes    int           // default 4 MiB
+	Connections    int           // of one user; default 100
+	Outbox         int           // requests of one user that wait for the disk; default 4,096
+	Waiting        int           // messages that wait while a user is loaded; default 4,096
+	SendRecipients int           // of one send to many; default 1,000
+}
+
+// WithDefaults returns l with defaults in the place of zeros, or an error that
+// names the field that makes no sense.
+func (l Limits) WithDefaults() (Limits, error) {
+	ints := []struct {
+		name string
+		p    *int
+		def  int
+	}{
+		{"messages", &l.Messages, 1000}, {"inbox_bytes", &l.InboxBytes, 4 << 20},
+		{"retain_events", &l.RetainEvents, 1000}, {"retain_bytes", &l.RetainBytes, 4 << 20},
+		{"connections", &l.Connections, 100}, {"outbox", &l.Outbox, 4096}, {"waiting", &l.Waiting, 4096},
+		{"send_recipients", &l.SendRecipients, 1000},
+	}
+	for _, f := range ints {
+		if *f.p < 0 {
+			return l, fmt.Errorf("%s: %d is below zero", f.name, *f.p)
+		}
+		if *f.p == 0 {
+			*f.p = f.def
+		}
+	}
+	for _, f := range []struct {
+		name string
+		p    *time.Duration
+		def  time.Duration
+	}{{"message_age", &l.MessageAge, 30 * 24 * time.Hour}, {"retain_age", &l.RetainAge, 24 * time.Hour}} {
+		if *f.p < 0 {
+			return l, fmt.Errorf("%s: %v is below zero", f.name, *f.p)
+		}
+		if *f.p == 0 {
+			*f.p = f.def
+		}
+	}
+	return l, nil
+}

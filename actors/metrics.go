@@ -1,0 +1,40 @@
+package actors
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Metrics are the figures of the actors of one node.
+type Metrics struct {
+	Users       prometheus.Gauge
+	Connections prometheus.Gauge
+	Loads       prometheus.Counter
+	Busy        prometheus.Counter
+	Ended       *prometheus.CounterVec // connections ended, by reason
+	Pages       prometheus.Counter
+	Panics      prometheus.Counter
+	Failed      prometheus.Counter
+}
+
+// NewMetrics registers the actors' figures with r, which may be nil.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "reddot", Subsystem: "actors", Name: name, Help: help})
+	}
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "reddot", Subsystem: "actors", Name: name, Help: help})
+	}
+	m := &Metrics{
+		Users:       gauge("users", "Users resident in memory."),
+		Connections: gauge("connections", "Attached connections."),
+		Loads:       counter("loads_total", "Actors woken from the journal."),
+		Busy:        counter("busy_total", "Requests refused because a queue was full."),
+		Ended: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "reddot", Subsystem: "actors",
+			Name: "connections_ended_total", Help: "Connections ended, by reason."}, []string{"reason"}),
+		Pages:  counter("replay_pages_total", "Pages of missed events read for connections."),
+		Panics: counter("panics_total", "Actors stopped by a panic."),
+		Failed: counter("failed_total", "Actors ended because a write may have failed."),
+	}
+	if r != nil {
+		r.MustRegister(m.Users, m.Connections, m.Loads, m.Busy, m.Ended, m.Pages, m.Panics, m.Failed)
+	}
+	return m
+}

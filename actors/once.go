@@ -1,0 +1,129 @@
+package actors
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+)
+
+// How long idempotency keys are kept, and how many a user.
+const (
+	callerKeyAge = 24 * 60 * 60 * 1000 // milliseconds
+	edgeKeyAge   = 2 * 60 * 1000
+	maxOnceKeys  = 10_000 // of each sort
+)
+
+// onceKeys knows which writes were done, by their keys.
+type onceKeys struct {
+	byCaller map[[16]byte]onceKey
+	order    []onceRef // the callers' keys, oldest first
+	edge     []edgeKey // the edge's, in the order of the keys, which are UUIDv7s: by time
+}
+
+type onceKey struct {
+	digest uint64
+	id     ID
+	rev    uint64
+	at     int64
+}
+
+type onceRef struct {
+	key [16]byte
+	at  int64
+}
+
+type edgeKey struct {
+	key ID
+	rev uint64
+}
+
+// apply remembers the key of e and forgets what is too old.
+func (k *onceKeys) apply(e *Event) {
+	switch {
+	case len(e.Once) == 0 && e.Kind == Kind_ACCEPTED:
+		k.addEdge(ID(e.Message.Id), e.Rev, e.At)
+	case len(e.Once) == 0:
+	case e.Edge:
+		k.addEdge(ID(e.Once), e.Rev, e.At)
+	default:
+		k.addCaller(e)
+	}
+}
+
+func (k *onceKeys) addCaller(e *Event) {
+	key := onceKey{digest: e.Digest, rev: e.Rev, at: e.At}
+	switch {
+	case e.Message != nil:
+		key.id = ID(e.Message.Id)
+	case e.Kind == Kind_RETRACTED && len(e.Ids) >= 16:
+		key.id = ID(e.Ids[:16])
+	}
+	// What is too old goes first: it may be this very key.
+	for len(k.order) > 0 && (k.order[0].at < e.At-callerKeyAge || len(k.order) >= maxOnceKeys) {
+		delete(k.byCaller, k.order[0].key)
+		k.order = k.order[1:]
+	}
+	k.put([16]byte(e.Once), key)
+}
+
+func (k *onceKeys) put(once [16]byte, key onceKey) {
+	if k.byCaller == nil {
+		k.byCaller = make(map[[16]byte]onceKey)
+	}
+	if _, ok := k.byCaller[once]; !ok {
+		k.order = append(k.order, onceRef{once, key.at})
+	}
+	k.byCaller[once] = key
+}
+
+// addEdge puts the key in its place, which is at or near the end.
+func (k *onceKeys) addEdge(key ID, rev uint64, now int64) {
+	i := len(k.edge)
+	for i > 0 && bytes.Compare(k.edge[i-1].key[:], key[:]) > 0 {
+		i--
+	}
+	k.edge = slices.Insert(k.edge, i, edgeKey{key, rev})
+	old := 0
+	for old < len(k.edge) && (k.edge[old].key.time() < now-edgeKeyAge || len(k.edge)-old > maxOnceKeys) {
+		old++
+	}
+	k.edge = k.edge[old:]
+}
+
+// caller returns what was done under a caller's key.
+func (k *onceKeys) caller(once [16]byte, now int64) (onceKey, bool) {
+	key, ok := k.byCaller[once]
+	return key, ok && key.at >= now-callerKeyAge
+}
+
+// atEdge returns the rev of what was done under a key made at the edge.
+func (k *onceKeys) atEdge(key ID) (rev uint64, ok bool) {
+	n := len(k.edge)
+	if n == 0 || bytes.Compare(key[:], k.edge[n-1].key[:]) > 0 {
+		return 0, false // newer than all: the usual case
+	}
+	i, ok := slices.BinarySearchFunc(k.edge, key, func(e edgeKey, key ID) int {
+		return bytes.Compare(e.key[:], key[:])
+	})
+	if !ok {
+		return 0, false
+	}
+	return k.edge[i].rev, true
+}
+
+// packEdge returns the edge's keys as a snapshot holds them.
+func (k *onceKeys) packEdge() []byte {
+	b := make([]byte, 0, len(k.edge)*24)
+	for i := range k.edge {
+		b = append(b, k.edge[i].key[:]...)
+		b = binary.BigEndian.AppendUint64(b, k.edge[i].rev)
+	}
+	return b
+}
+
+// unpackEdge is the inverse of packEdge.
+func (k *onceKeys) unpackEdge(b []byte) {
+	for ; len(b) >= 24; b = b[24:] {
+		k.edge = append(k.edge, edgeKey{ID(b[:16]), binary.BigEndian.Uint64(b[16:])})
+	}
+}

@@ -1,0 +1,54 @@
+package actors
+
+// An effect is something that may leave an actor once the seq is durable: an
+// answer, a push, or a step of another kind.
+type effect struct {
+	next *effect
+	seq  uint64
+	req  *Request // to be answered
+	push *Push    // to be pushed
+	run  func()   // to be done
+}
+
+// outbox holds effects in the order of their seqs until they are durable.
+type outbox struct {
+	head, tail *effect
+	n          int
+}
+
+func (o *outbox) add(e *effect) {
+	e.next = nil
+	if o.tail == nil {
+		o.head = e
+	} else {
+		o.tail.next = e
+	}
+	o.tail = e
+	o.n++
+}
+
+// take returns the first effect if it is durable, else nil.
+func (o *outbox) take(durable uint64) *effect {
+	e := o.head
+	if e == nil || e.seq > durable {
+		return nil
+	}
+	if o.head = e.next; o.head == nil {
+		o.tail = nil
+	}
+	e.next = nil
+	o.n--
+	return e
+}
+
+// join returns one push for two that follow each other; a may be nil.
+func join(a, b *Push) *Push {
+	if a == nil {
+		return b
+	}
+	j := &Push{Key: b.Key, From: a.From, To: b.To, hole: a.hole || b.hole}
+	if !j.hole {
+		j.Events = append(a.Events[:len(a.Events):len(a.Events)], b.Events...)
+	}
+	return j
+}

@@ -1,0 +1,169 @@
+package actors
+
+import "github.com/asynkron/protoactor-go/actor"
+
+// persistent is what persistent actors share: an activation's way from the
+// journal, its outbox, and its end.
+//
+// An activation ends in one way, whether it is idle, has panicked or may have
+// failed to write: it decides nothing more, waits until the store has settled
+// all that it was given, leaves the node's directory and stops. Only then can
+// another activation read the journal, so there are never two that write.
+type persistent struct {
+	key     Key
+	home    *Home
+	self    *actor.PID
+	stream  *Stream // nil until the state is loaded
+	seq     uint64  // of the last event applied
+	out     outbox
+	writes  uint64   // handed to the journal
+	waiting []any    // what came while it was loaded, or ends
+	current *Request // whose turn it is
+	ending  bool
+	over    bool
+}
+
+// What persistent actors are told.
+type (
+	committed struct{} // look what the store has settled
+	panicked  struct{} // the last turn did not come to its end
+)
+
+// TimeUp tells an actor that its wake-up at At (unix milliseconds) has come.
+type TimeUp struct{ At int64 }
+
+// Passivate asks an actor to stop if it is idle.
+type Passivate struct{}
+
+var look = &committed{}
+
+// nudge is called by the store when something of the stream was settled.
+func (p *persistent) nudge() { p.home.send(p.self, look) }
+
+// opened says that the state is loaded, up to seq.
+func (p *persistent) opened(seq uint64) {
+	p.seq, p.stream = seq, NewStream(p.key, seq, p.nudge)
+}
+
+// wait keeps a message for later.
+func (p *persistent) wait(m any) {
+	if r, ok := m.(*Request); ok && len(p.waiting) >= p.home.Limits.Waiting {
+		p.home.Metrics.Busy.Inc()
+		r.Fail(Errorf(Busy, "too many requests wait for this actor to wake up"))
+		return
+	}
+	p.waiting = append(p.waiting, m)
+}
+
+// append hands a write to the journal. After an error nothing was done.
+func (p *persistent) append(w *Write) *Error {
+	if p.ending || p.stream.Err() != nil {
+		return unknownOutcome
+	}
+	if err := p.home.Journal.Append(w); err != nil {
+		e := AsError(err)
+		if e.Code == Busy {
+			p.home.Metrics.Busy.Inc()
+		}
+		return e
+	}
+	p.writes++
+	return nil
+}
+
+// leave puts an effect into the outbox, tagged with the last applied seq. The
+// caller flushes.
+func (p *persistent) leave(e *effect, r *Request, push *Push) {
+	e.seq, e.req, e.push = p.seq, r, push
+	p.out.add(e)
+}
+
+// flush lets go what has become durable: answers, steps, and all pushes that
+// follow each other as one.
+func (p *persistent) flush(send func(*Push)) {
+	if p.stream.Err() != nil {
+		p.end()
+		return
+	}
+	var push *Push
+	for e := p.out.take(p.stream.Durable()); e != nil; e = p.out.take(p.stream.Durable()) {
+		if e.push != nil {
+			push = join(push, e.push)
+		}
+		if e.run != nil {
+			if push != nil {
+				send(push)
+				push = nil
+			}
+			e.run()
+		}
+		if r := e.req; r != nil {
+			r.Respond() // from here on e may be in use again
+		}
+	}
+	if push != nil {
+		send(push)
+	}
+	if p.ending {
+		p.end()
+	}
+}
+
+// settled tells whether the store has done with all that it was given.
+func (p *persistent) settled() bool { return p.stream == nil || p.writes == p.stream.settled.Load() }
+
+// idle tells whether nothing is under way.
+func (p *persistent) idle() bool { return p.out.n == 0 && p.settled() && !p.ending }
+
+// end ends the activation as soon as the store has settled everything.
+func (p *persistent) end() {
+	p.ending = true
+	if p.over || !p.settled() {
+		return
+	}
+	p.over = true
+	p.home.Forget(p.key, p.self)
+	p.home.System.Root.Stop(p.self)
+}
+
+// fell is told of a panic.
+func (p *persistent) fell() {
+	if r := p.current; r != nil {
+		p.current = nil
+		r.Fail(unknownOutcome)
+	}
+	p.end()
+}
+
+var unknownOutcome = Errorf(Unavailable, "the write may or may not have been stored; repeat it under the same key")
+
+// stopping answers whoever still waits, so that nobody waits in vain. If the
+// store still works on something, those requests are its: nobody may touch
+// them, and their callers' time runs out.
+func (p *persistent) stopping() {
+	p.ending, p.over = true, true
+	p.home.Forget(p.key, p.self)
+	if p.settled() {
+		for e := p.out.take(never); e != nil; e = p.out.take(never) {
+			if e.req != nil {
+				e.req.Fail(unknownOutcome)
+			}
+		}
+	}
+	for _, m := range p.waiting {
+		p.home.bounce(p.key, m)
+	}
+	p.waiting = nil
+}
+
+// unreadable ends an activation whose state could not be read.
+func (p *persistent) unreadable(err error) {
+	p.home.Log.Error("an actor can't be read from the journal", "actor", string(p.key), "err", err)
+	for _, m := range p.waiting {
+		if r, ok := m.(*Request); ok {
+			r.Fail(&Error{Code: Unavailable, Detail: "the stored state can't be read", Cause: err})
+		}
+	}
+	p.waiting = nil
+	p.end()
+}

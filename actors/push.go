@@ -1,0 +1,69 @@
+package actors
+
+import "sync/atomic"
+
+// A PushEvent is one event as clients see it.
+type PushEvent struct {
+	Type   string // message, counts, state, update, retract, reset, drain
+	To     Cursor // where a client stands that has seen it
+	JSON   []byte // the whole event, as API.md has it
+	ID     []byte // the text of To; part of JSON
+	Counts []byte // the counts after it, a JSON object; part of JSON
+}
+
+// A Push tells connections what changed from one cursor to another. It is
+// shared by all of them and never changed.
+type Push struct {
+	Key      Key
+	From, To Cursor
+	Events   []PushEvent
+	More     bool // a page of a replay, and not the last
+	hole     bool // events are missing: the journal has them
+	forms    [numForms]atomic.Pointer[[]byte]
+}
+
+// Form names a wire form: transports with the same form share its bytes.
+type Form uint8
+
+// The wire forms.
+const (
+	FormSSE Form = iota
+	FormWebSocket
+	FormIframe
+	FormLongPoll
+	FormText      // the seed's own: bodies as plain text over SSE
+	FormTextFrame // the seed's own: bodies as plain text in WebSocket frames
+	FormTextPoll  // the seed's own: the last body as plain text
+	FormTextPage  // the seed's own: scripts that write into the parent page
+	numForms
+)
+
+// A Format encodes events for one wire form. It has no state.
+type Format interface {
+	Form() Form
+	// AppendPush appends the frames of p's events to b; nothing, if none of
+	// them has any in this form.
+	AppendPush(b []byte, p *Push) []byte
+	// AppendBeat appends a heartbeat; nothing, if the form has none.
+	AppendBeat(b []byte) []byte
+}
+
+// A Greeter is a Format which greets each new connection in its own way
+// instead of by a counts event.
+type Greeter interface {
+	// AppendHello appends the greeting. counts is a JSON object, cursor the
+	// text from which the connection goes on. recovered tells that it is the
+	// one that the client gave: replayed events follow.
+	AppendHello(b, counts, cursor []byte, recovered bool) []byte
+}
+
+// Frame returns the push in f's wire form. The first to ask pays.
+func (p *Push) Frame(f Format) []byte {
+	slot := &p.forms[f.Form()]
+	if b := slot.Load(); b != nil {
+		return *b
+	}
+	b := f.AppendPush(nil, p)
+	slot.Store(&b)
+	return b
+}

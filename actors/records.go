@@ -1,0 +1,23 @@
+package actors
+
+import "context"
+
+// A Record is a piece of configuration-like data that is no journal: a server
+// key, a template, a list.
+type Record struct {
+	Key   string
+	Value []byte
+}
+
+// Records keeps records by kind and key. A write is durable when it returns.
+type Records interface {
+	// PutRecord sets the record, new or not.
+	PutRecord(ctx context.Context, kind, key string, value []byte) error
+	// DeleteRecord removes the record; it is no error if there is none.
+	DeleteRecord(ctx context.Context, kind, key string) error
+	// ReadRecord returns the record's value, or an Error with NotFound.
+	ReadRecord(ctx context.Context, kind, key string) ([]byte, error)
+	// ListRecords returns up to limit records of the kind with keys above
+	// after, in the order of their keys.
+	ListRecords(ctx context.Context, kind, after string, limit int) ([]Record, error)
+}

@@ -1,0 +1,221 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"slices"
+)
+
+// Replay: what a client missed, in pages from the journal. A page is made
+// outside the actor, from copies of what the actor knew in its turn.
+
+// The bounds of one page.
+const (
+	pageEvents = 100
+	pageBytes  = 256 << 10 // of JSON; one event may be larger
+)
+
+// page is a replay under way.
+type page struct {
+	key      Key
+	from, to Cursor // the span that it may cover; to moves back where it ends sooner
+	head     Cursor // where the user stood
+	counts   []byte
+	entries  []entry // of the messages that became visible or were edited in the span
+	journal  Journal
+	events   []PushEvent
+	bytes    int
+	limit    int
+}
+
+// newPage returns the page after a cursor that the journal reaches back to.
+func (u *User) newPage(after Cursor, limit int) *page {
+	b := u.inbox
+	p := &page{
+		key: u.key, from: after, to: b.Cursor(), head: b.Cursor(),
+		counts: b.appendCounts(nil), journal: u.home.Journal, limit: limit,
+	}
+	p.to.Seq = min(p.to.Seq, after.Seq+pageSpan)
+	for i := range b.entries {
+		n := &b.entries[i]
+		if within(n.seq, after.Seq, p.to.Seq) || within(n.body, after.Seq, p.to.Seq) {
+			p.entries = append(p.entries, *n)
+		}
+	}
+	return p
+}
+
+// pageSpan is how many events of the journal one page may look at. Not each of
+// them is one that clients see.
+const pageSpan = 2 * pageEvents
+
+func within(seq, after, last uint64) bool { return seq > after && seq <= last }
+
+// errTrimmed says that a page's events went away before they were read.
+var errTrimmed = errors.New("the events were trimmed meanwhile")
+
+// read fills the page from the journal.
+func (p *page) read(ctx context.Context) (*Push, error) {
+	var failed error
+	seq, last := p.from.Seq, p.to.Seq
+	err := p.journal.Events(ctx, p.key, seq+1, last, func(at uint64, raw []byte) bool {
+		if len(p.events) >= p.limit || p.bytes >= pageBytes {
+			last = seq
+			return false
+		}
+		e := &Event{}
+		if failed = DecodeEvent(raw, e); failed == nil && at != seq+1 {
+			failed = errTrimmed
+		}
+		if failed == nil {
+			failed = p.add(ctx, e)
+		}
+		seq, p.to.Pos = at, e.Pos
+		return failed == nil
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case failed != nil:
+		return nil, failed
+	case seq != last:
+		return nil, errTrimmed
+	}
+	if p.to.Seq = seq; seq == p.head.Seq {
+		p.to = p.head
+	}
+	return &Push{Key: p.key, From: p.from, To: p.to, Events: p.events, More: seq < p.head.Seq}, nil
+}
+
+// add takes in one event of the journal, if a client is to see it.
+func (p *page) add(ctx context.Context, e *Event) error {
+	var m *Message
+	var n *entry
+	switch e.Kind {
+	case Kind_ACCEPTED, Kind_DUE:
+		if n = p.entry(func(n *entry) bool { return n.seq == e.Seq }); n == nil || n.state == State_SCHEDULED {
+			return nil // it has left the inbox since, or is not visible yet
+		}
+	case Kind_EDITED:
+		if n = p.entry(func(n *entry) bool { return n.body == e.Seq }); n == nil || n.state == State_SCHEDULED {
+			return nil // it has left, or was edited again
+		}
+	}
+	if n != nil {
+		var err error
+		if m, err = content(ctx, p.journal, p.key, n.body, e); err != nil {
+			return err
+		}
+	} else {
+		n = &entry{}
+	}
+	to := Cursor{p.head.Lineage, e.Seq, e.Pos}
+	if ev, ok := pushEvent(e, m, n.state, n.until, to, p.counts); ok {
+		p.events = append(p.events, ev)
+		p.bytes += len(ev.JSON)
+	}
+	return nil
+}
+
+func (p *page) entry(is func(*entry) bool) *entry {
+	for i := range p.entries {
+		if is(&p.entries[i]) {
+			return &p.entries[i]
+		}
+	}
+	return nil
+}
+
+// content returns the message whose content is in the event seq; have is an
+// event at hand, which may be that one.
+func content(ctx context.Context, j Journal, key Key, seq uint64, have *Event) (*Message, error) {
+	if have != nil && have.Seq == seq {
+		return have.Message, nil
+	}
+	e := &Event{}
+	failed := error(Errorf(NotFound, "event %d is not in the journal", seq))
+	err := j.Events(ctx, key, seq, seq, func(_ uint64, raw []byte) bool {
+		failed = DecodeEvent(raw, e)
+		return false
+	})
+	if err != nil {
+		return nil, err
+	}
+	if failed == nil && e.Message == nil {
+		failed = Errorf(Internal, "event %d holds no content", seq)
+	}
+	return e.Message, failed
+}
+
+// pull sends a connection its next page.
+func (u *User) pull(m *pull) {
+	if u.index(m.gate, m.conn) < 0 {
+		u.home.send(m.gate, &gone{key: u.key}) // an earlier activation's: attach again
+		return
+	}
+	u.home.Metrics.Pages.Inc()
+	h, counts := u.home, u.inbox.appendCounts(nil)
+	if !u.inbox.reaches(m.after) {
+		head := u.inbox.Cursor()
+		g := &greeting{key: u.key, conn: m.conn, at: head, head: head, counts: counts, reset: true}
+		u.after(func() { h.send(m.gate, g) })
+		return
+	}
+	p := u.newPage(m.after, pageEvents)
+	u.after(func() {
+		h.Load(func() {
+			push, err := p.read(context.Background())
+			if err != nil {
+				h.Log.Error("missed events can't be read", "user", string(p.key), "err", err)
+			}
+			h.send(m.gate, &pageRead{key: p.key, conn: m.conn, push: push})
+		})
+	})
+}
+
+// replay answers with the next page.
+func (u *User) replay(r *Request, c *Replay) {
+	b := u.inbox
+	u.fill(r, Ready{Rev: b.rev})
+	r.Answer.Cursor = c.After
+	if !b.reaches(c.After) {
+		r.Answer.Body = plainEvent("reset", b.Cursor(), r.Answer.Counts).JSON
+		r.Answer.Cursor = b.Cursor()
+		u.release(&r.effect, r, nil)
+		return
+	}
+	p := u.newPage(c.After, max(1, min(c.Limit, pageEvents)))
+	u.after(func() {
+		u.home.Load(func() {
+			push, err := p.read(context.Background())
+			if err != nil {
+				r.Fail(AsError(err))
+				return
+			}
+			r.Answer.Body = push.appendJSON(nil)
+			r.Answer.Cursor, r.Answer.More = push.To, push.More
+			r.Respond()
+		})
+	})
+}
+
+// appendJSON appends the events, comma-separated.
+func (p *Push) appendJSON(b []byte) []byte {
+	for i := range p.Events {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, p.Events[i].JSON...)
+	}
+	return b
+}
+
+// beyond returns what of p lies beyond a cursor within it.
+func (p *Push) beyond(at Cursor) *Push {
+	i := slices.IndexFunc(p.Events, func(e PushEvent) bool { return e.To.Seq > at.Seq })
+	q := &Push{Key: p.Key, From: at, To: p.To, More: p.More, hole: p.hole}
+	if i >= 0 {
+		q.Events = p.Events[i:]
+	}
+	return q
+}

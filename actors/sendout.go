@@ -1,0 +1,150 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// sendout is the pure state of a send: a message, its users, and the steps
+// that each of them is still to take: the message itself, its edits, its
+// retraction. A step begins when all users have the one before.
+type sendout struct {
+	seq     uint64
+	message *Message
+	users   []string
+	at      int64
+	steps   []sendStep
+	keys    map[[16]byte]uint64 // of the requests that made the steps: their digests
+}
+
+// sendStep is one thing that all users are told.
+type sendStep struct {
+	kind   SendKind
+	once   [16]byte // under this key each user does it once
+	patch  []byte
+	done   []bool // by user
+	left   int
+	failed int
+}
+
+// step returns the number of the step that is under way; len(steps): none is.
+func (s *sendout) step() int {
+	for i := range s.steps {
+		if s.steps[i].left > 0 {
+			return i
+		}
+	}
+	return len(s.steps)
+}
+
+// Apply takes in one event, a fresh one or one that the journal replays.
+func (s *sendout) Apply(e *SendEvent) error {
+	if e.Seq != s.seq+1 {
+		return fmt.Errorf("event %d follows event %d: the journal is damaged", e.Seq, s.seq)
+	}
+	switch e.Kind {
+	case SendKind_SEND_STARTED:
+		if e.Message == nil || len(e.Message.Id) != 16 {
+			return fmt.Errorf("event %d has no message", e.Seq)
+		}
+		s.message, s.users, s.at = e.Message, e.Users, e.At
+		s.add(e)
+	case SendKind_SEND_EDITED, SendKind_SEND_RETRACTED:
+		s.add(e)
+	case SendKind_SEND_PROGRESS:
+		if int(e.Step) >= len(s.steps) {
+			return fmt.Errorf("event %d is about step %d of %d", e.Seq, e.Step, len(s.steps))
+		}
+		t := &s.steps[e.Step]
+		t.failed += int(e.Failed)
+		for _, i := range e.Done {
+			if int(i) < len(t.done) && !t.done[i] {
+				t.done[i] = true
+				t.left--
+			}
+		}
+	default:
+		return fmt.Errorf("event %d is of kind %d, which this program does not know: it is older than the data", e.Seq, e.Kind)
+	}
+	s.seq = e.Seq
+	return nil
+}
+
+// add begins a step. Users do it under the message's id with the step's number
+// mixed in.
+func (s *sendout) add(e *SendEvent) {
+	n := len(s.steps)
+	once := [16]byte(s.message.Id)
+	once[6] ^= byte(n >> 8)
+	once[7] ^= byte(n)
+	s.steps = append(s.steps, sendStep{kind: e.Kind, once: once, patch: e.Patch, done: make([]bool, len(s.users)), left: len(s.users)})
+	if len(e.Once) == 16 {
+		if s.keys == nil {
+			s.keys = make(map[[16]byte]uint64)
+		}
+		s.keys[[16]byte(e.Once)] = e.Digest
+	}
+}
+
+// maxSendSteps bounds how often one send can be edited.
+const maxSendSteps = 1000
+
+// decide returns the event for a request to the send; nil if it was done
+// before under its key.
+func (s *sendout) decide(e *SendEvent, once Once) (*SendEvent, *Error) {
+	if digest, ok := s.keys[once.Key]; ok && !once.IsZero() {
+		if digest != once.Digest {
+			return nil, Errorf(IdempotencyConflict, "this Idempotency-Key was used for another request")
+		}
+		return nil, nil
+	}
+	switch {
+	case e.Kind == SendKind_SEND_STARTED && s.message != nil:
+		return nil, nil // the id is its key
+	case e.Kind != SendKind_SEND_STARTED && s.message == nil, s.retracted():
+		return nil, notHere
+	case len(s.steps) >= maxSendSteps:
+		return nil, Errorf(TooMany, "a message can't be edited more than %d times", maxSendSteps)
+	}
+	e.Seq = s.seq + 1
+	if !once.IsZero() {
+		e.Once, e.Digest = once.Key[:], once.Digest
+	}
+	return e, nil
+}
+
+func (s *sendout) retracted() bool {
+	return slices.ContainsFunc(s.steps, func(t sendStep) bool { return t.kind == SendKind_SEND_RETRACTED })
+}
+
+// command returns what a user is asked in a step.
+func (s *sendout) command(t *sendStep) Command {
+	switch t.kind {
+	case SendKind_SEND_EDITED:
+		return &Edit{ID: ID(s.message.Id), Patch: t.patch}
+	case SendKind_SEND_RETRACTED:
+		return &Retract{ID: ID(s.message.Id)}
+	}
+	m := s.message.copy()
+	m.Shared = true
+	return &Publish{Message: m}
+}
+
+// decodeSendEvent reads an event as encodeSendEvent wrote it.
+func decodeSendEvent(b []byte) (*SendEvent, error) {
+	if len(b) == 0 || b[0] != eventVersion {
+		return nil, errors.New("an event in an encoding that this program does not know")
+	}
+	e := &SendEvent{}
+	return e, e.UnmarshalVT(b[1:])
+}
+
+func encodeSendEvent(e *SendEvent) []byte {
+	b := make([]byte, 1+e.SizeVT())
+	b[0] = eventVersion
+	if _, err := e.MarshalToSizedBufferVT(b[1:]); err != nil {
+		panic(err) // the space is measured
+	}
+	return b
+}

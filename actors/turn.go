@@ -1,0 +1,256 @@
+package actors
+
+// request takes in one request. Whatever comes of it, it is answered.
+func (u *User) request(r *Request) {
+	u.current = r
+	t := u.home.moment()
+	switch {
+	case !u.room():
+		u.home.Metrics.Busy.Inc()
+		u.refuse(r, Errorf(Busy, "too many requests of this user wait for the disk"))
+	case u.ending:
+		u.wait(r)
+	case !u.expire(t):
+		u.refuse(r, busyStore)
+	default:
+		u.command(r, t)
+	}
+	u.current = nil
+}
+
+var busyStore = Errorf(Busy, "the store has as much to write as it may; nothing was done")
+
+// command is the table of contents of what a user can be asked.
+func (u *User) command(r *Request, t Moment) {
+	b, l := u.inbox, &u.home.Limits
+	switch c := r.Command.(type) {
+	case *Publish:
+		u.commit(r, b.Publish(c.Message, r.Once, t, l))
+	case *Edit:
+		u.loadContent(r, c.ID, t)
+	case *Retract:
+		u.commit(r, b.Retract(c.ID, r.Once, t))
+	case *Mark:
+		u.commit(r, b.Mark(c, r.Once, t))
+	case *Counts:
+		u.answer(r, Ready{Rev: b.rev})
+	case *List:
+		u.list(r, c)
+	case *Find:
+		u.findMessage(r, c)
+	case *Replay:
+		u.replay(r, c)
+	case *Connections:
+		u.connections(r)
+	case *Disconnect:
+		u.disconnect(r, c)
+	case *JournalPage:
+		u.journalPage(r, c)
+	case *StateAt:
+		u.stateAt(r, c)
+	case *Export:
+		u.export(r)
+	default:
+		u.refuse(r, Errorf(Internal, "a user does not know how to do %T", c))
+	}
+}
+
+// room tells whether the outbox can take one more. What is durable already
+// leaves first, so that a long mailbox is not taken for a full outbox.
+func (u *User) room() bool {
+	if u.out.n < u.home.Limits.Outbox {
+		return true
+	}
+	u.let()
+	return u.out.n < u.home.Limits.Outbox
+}
+
+// refuse answers with an error, after all that came before it.
+func (u *User) refuse(r *Request, err *Error) {
+	r.Answer.Err = err
+	u.release(&r.effect, r, nil)
+}
+
+// answer answers with what was decided and the present counts.
+func (u *User) answer(r *Request, d Ready) {
+	u.fill(r, d)
+	u.release(&r.effect, r, nil)
+}
+
+func (u *User) fill(r *Request, d Ready) {
+	a := &r.Answer
+	a.Err, a.ID, a.Rev, a.Outcome = d.Err, d.ID, d.Rev, d.Outcome
+	a.Replayed, a.Unknown = d.Replayed, d.Unknown
+	a.Cursor = u.inbox.Cursor()
+	a.Counts = u.inbox.appendCounts(a.Counts[:0])
+}
+
+// release puts an effect into the outbox, and lets it go if it may.
+func (u *User) release(e *effect, r *Request, p *Push) {
+	u.leave(e, r, p)
+	if u.out.n == 1 && e.seq <= u.stream.Durable() {
+		u.let()
+	}
+}
+
+// after runs step once all that is applied now is durable.
+func (u *User) after(step func()) { u.release(&effect{run: step}, nil, nil) }
+
+// commit carries out a decision: journal, apply, answer, push.
+func (u *User) commit(r *Request, d Ready) {
+	switch {
+	case d.Err != nil:
+		u.refuse(r, d.Err)
+		return
+	case len(d.Events) == 0:
+		if !d.Replayed {
+			d.Rev = u.inbox.rev
+		}
+		u.answer(r, d)
+		return
+	}
+	from := u.inbox.Cursor()
+	w := &r.write
+	r.buf = u.encode(w, r.buf[:0], r.events[:0], d.Events)
+	if err := u.store(w); err != nil {
+		u.refuse(r, err)
+		return
+	}
+	push := u.apply(d.Events, from)
+	d.Rev = u.inbox.rev
+	u.fill(r, d)
+	u.release(&r.effect, r, push)
+	u.maybeSnapshot()
+}
+
+// persist carries out a decision that nobody asked for; false means that the
+// store is busy and nothing was done.
+func (u *User) persist(events []*Event) bool {
+	from := u.inbox.Cursor()
+	w := &Write{}
+	u.encode(w, nil, nil, events)
+	if u.store(w) != nil {
+		return false
+	}
+	push := u.apply(events, from)
+	u.release(&effect{}, nil, push)
+	u.maybeSnapshot()
+	return true
+}
+
+// encode prepares the write of events, with their bytes in buf, which it
+// returns, and their list in list.
+func (u *User) encode(w *Write, buf []byte, list [][]byte, events []*Event) []byte {
+	*w = Write{Stream: u.stream, After: u.inbox.seq}
+	for _, e := range events {
+		n := len(buf)
+		buf = EncodeEvent(buf, e)
+		list = append(list, buf[n:len(buf):len(buf)])
+		u.inbox.beside(w, e, &u.home.Limits)
+	}
+	w.Events = list
+	if d := w.Wake.New; d != 0 && (u.armed == 0 || d < u.armed) {
+		w.Wake.Old = u.armed
+	} else {
+		w.Wake = Wake{}
+	}
+	return buf
+}
+
+// store hands a write to the journal and keeps account of it.
+func (u *User) store(w *Write) *Error {
+	if err := u.append(w); err != nil {
+		return err
+	}
+	if w.Wake.New != 0 {
+		u.armed = w.Wake.New
+	}
+	for _, e := range w.Events {
+		u.inbox.history.bytes += uint64(len(e))
+	}
+	return nil
+}
+
+// apply takes the events in and returns the push that tells of them; nil if
+// there is nothing to tell or nobody to be told.
+func (u *User) apply(events []*Event, from Cursor) *Push {
+	p := &Push{Key: u.key, From: from}
+	hole := false
+	var counts []byte
+	for _, e := range events {
+		if err := u.inbox.Apply(e); err != nil {
+			panic(err) // we have just decided it
+		}
+		u.seq = e.Seq
+		switch {
+		case len(u.conns) == 0:
+		case e.Kind == Kind_DUE:
+			hole = true // its content is in the journal
+		case e.Kind != Kind_DELIVERED && e.Kind != Kind_NOTED:
+			counts = u.inbox.appendCounts(counts[:0])
+			if ev, ok := pushEvent(e, e.Message, u.inbox.stateOf(e), 0, u.inbox.Cursor(), counts); ok {
+				p.Events = append(p.Events, ev)
+			}
+		}
+	}
+	if len(u.conns) == 0 {
+		return nil
+	}
+	p.To = u.inbox.Cursor()
+	if hole {
+		p.Events = nil
+	}
+	p.hole = hole
+	return p
+}
+
+// expire lets the time do its work before anything is decided. False means
+// that the store is too busy for it.
+func (u *User) expire(t Moment) bool {
+	d := u.inbox.Expire(t, &u.home.Limits)
+	if len(d.Events) == 0 {
+		return true
+	}
+	if !u.persist(d.Events) {
+		return false
+	}
+	u.inbox.rearm()
+	return true
+}
+
+// timeUp does what is due and arms the next wake-up.
+func (u *User) timeUp(m *TimeUp) {
+	if !u.expire(u.home.moment()) {
+		return // the sweeper comes again
+	}
+	next := u.inbox.due(&u.home.Limits)
+	if next == never {
+		next = 0
+	}
+	w := &Write{Stream: u.stream, After: u.inbox.seq, Wake: Wake{Old: m.At, New: next}}
+	if m.At != u.armed {
+		w.Wake.New = 0 // one left over: another is armed
+	}
+	if armed := m.At == u.armed; u.append(w) == nil && armed {
+		u.armed = next
+	}
+}
+
+func (u *User) maybeSnapshot() {
+	if u.inbox.snapshotDue(&u.home.Limits) {
+		u.snapshot()
+	}
+}
+
+// snapshot writes the state down and drops what it makes superfluous. If the
+// store is too busy, it says false, and another time will do.
+func (u *User) snapshot() bool {
+	before := u.inbox.history
+	w := u.inbox.checkpoint(u.home.Now(), &u.home.Limits)
+	w.Stream = u.stream
+	if u.append(&w) != nil {
+		u.inbox.history = before
+		return false
+	}
+	return true
+}

@@ -1,0 +1,165 @@
+package actors
+
+import (
+	"context"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// User is the actor of one user: the shell around the user's Inbox. It wakes
+// it from the journal, lets it decide, hands its events to the journal, and
+// keeps every answer and push in the outbox until what it rests on is durable.
+type User struct {
+	persistent
+	inbox *Inbox // nil until it is loaded
+	conns []attached
+	gates []gate
+	armed int64 // the wake-up in the store (unix milliseconds); 0: none
+}
+
+// What the user's actor tells itself. What gateways tell it is in attach.go.
+type (
+	loaded struct {
+		inbox *Inbox
+		err   error
+	}
+	contentLoaded struct { // the content that an edit changes
+		req  *Request
+		body uint64
+		old  *Message
+		err  error
+	}
+)
+
+func newUser(key Key, h *Home) *User { return &User{persistent: persistent{key: key, home: h}} }
+
+// Receive is the actor's table of contents.
+func (u *User) Receive(c actor.Context) {
+	switch m := c.Message().(type) {
+	case *actor.Started:
+		u.start(c.Self())
+	case *loaded:
+		u.loaded(m)
+	case *panicked:
+		u.fell()
+	case *committed:
+		u.let()
+	case *Passivate:
+		u.passivate()
+	case *actor.Stopping:
+		u.stopped()
+	case *contentLoaded:
+		u.edit(m)
+	case *Request, *attach, *detach, *pull, *reached, *TimeUp:
+		if u.inbox == nil || u.ending {
+			u.wait(m)
+			return
+		}
+		u.act(m)
+	}
+}
+
+// act does what an awake user does.
+func (u *User) act(m any) {
+	switch m := m.(type) {
+	case *Request:
+		u.request(m)
+	case *attach:
+		u.attach(m)
+	case *detach:
+		u.detach(m)
+	case *pull:
+		u.pull(m)
+	case *reached:
+		u.reached(m.upto, m.transport)
+	case *TimeUp:
+		u.timeUp(m)
+	}
+}
+
+// start reads the user's state, elsewhere: a turn never reads the disk.
+func (u *User) start(self *actor.PID) {
+	u.self = self
+	h, key := u.home, u.key
+	h.Metrics.Users.Inc()
+	h.Metrics.Loads.Inc()
+	h.Load(func() {
+		b := NewInbox()
+		err := b.load(context.Background(), h.Journal, key)
+		h.send(self, &loaded{b, err})
+	})
+}
+
+// load brings a new inbox to what the journal says.
+func (b *Inbox) load(ctx context.Context, j Journal, key Key) error {
+	return j.Load(ctx, key, b.restore, func(raw []byte) error {
+		var e Event
+		if err := DecodeEvent(raw, &e); err != nil {
+			return err
+		}
+		b.history.bytes += uint64(len(raw))
+		return b.Apply(&e)
+	})
+}
+
+// loaded goes on with what has waited.
+func (u *User) loaded(m *loaded) {
+	if m.err != nil {
+		u.unreadable(m.err)
+		return
+	}
+	u.inbox = m.inbox
+	u.opened(m.inbox.seq)
+	if d := u.inbox.due(&u.home.Limits); d != never {
+		u.armed = d // whoever wrote the events has armed a wake-up no later than this
+	}
+	waiting := u.waiting
+	u.waiting = nil
+	for i, w := range waiting {
+		if u.ending {
+			u.waiting = append(u.waiting, waiting[i:]...)
+			return
+		}
+		u.act(w)
+	}
+}
+
+// let lets go what has become durable.
+func (u *User) let() {
+	if u.stream != nil {
+		u.flush(u.push)
+	}
+}
+
+func (u *User) push(p *Push) {
+	for _, g := range u.gates {
+		u.home.send(g.pid, p)
+	}
+}
+
+// passivate stops an idle user. Its next message wakes it again.
+func (u *User) passivate() {
+	switch {
+	case u.inbox == nil || len(u.conns) > 0 || !u.idle():
+	case u.seq-u.inbox.history.last().seq > passivateEvents && u.snapshot():
+		// so that it wakes quickly; it stops the next time
+	default:
+		u.end()
+	}
+}
+
+// passivateEvents is how many events a user may leave behind its snapshot.
+const passivateEvents = 64
+
+// stopped tells the connections, which attach again to the next activation.
+func (u *User) stopped() {
+	if u.stream != nil && u.stream.Err() != nil {
+		u.home.Metrics.Failed.Inc()
+	}
+	u.home.Metrics.Users.Dec()
+	u.stopping()
+	for _, g := range u.gates {
+		u.home.send(g.pid, &gone{u.key})
+	}
+	u.gates, u.conns = nil, nil
+}

@@ -1,0 +1,209 @@
+package actors
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+)
+
+// What clients see, as JSON. It is written by appending: one event is encoded
+// once, when it is decided, for all who get it.
+
+const timeLayout = "2006-01-02T15:04:05.000Z"
+
+// AppendTime appends unix milliseconds as a quoted RFC 3339 time in UTC.
+func AppendTime(b []byte, ms int64) []byte {
+	b = append(b, '"')
+	b = time.UnixMilli(ms).UTC().AppendFormat(b, timeLayout)
+	return append(b, '"')
+}
+
+// appendCounts appends the counts as a JSON object.
+func (b *Inbox) appendCounts(dst []byte) []byte {
+	dst = append(dst, `{"unread":`...)
+	dst = strconv.AppendUint(dst, uint64(b.unread), 10)
+	dst = append(dst, `,"unseen":`...)
+	dst = strconv.AppendUint(dst, uint64(b.unseen), 10)
+	dst = append(dst, `,"by_category":{`...)
+	first := true
+	for i := range b.categories {
+		c := &b.categories[i]
+		if c.unread == 0 {
+			continue
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = appendString(dst, c.name)
+		dst = append(dst, ':')
+		dst = strconv.AppendUint(dst, uint64(c.unread), 10)
+	}
+	dst = append(dst, `},"rev":`...)
+	dst = strconv.AppendUint(dst, b.rev, 10)
+	dst = append(dst, `,"cursor":"`...)
+	dst = b.Cursor().Append(dst)
+	return append(dst, `"}`...)
+}
+
+// appendMessage appends a message as a JSON object.
+func appendMessage(b []byte, m *Message, state State, until int64) []byte {
+	b = append(b, `{"id":"`...)
+	b = ID(m.Id).Append(b)
+	b = append(b, `","created_at":`...)
+	b = AppendTime(b, m.CreatedAt)
+	b = append(b, `,"category":`...)
+	b = appendString(b, m.Category)
+	b = append(b, `,"priority":"`...)
+	b = append(b, m.Priority.Word()...)
+	b = append(b, '"')
+	if len(m.Content) > 0 {
+		b = append(b, ',')
+		b = append(b, m.Content...)
+	}
+	if m.CollapseKey != "" {
+		b = append(b, `,"collapse_key":`...)
+		b = appendString(b, m.CollapseKey)
+	}
+	b = appendTimeMember(b, `,"expires_at":`, m.ExpiresAt)
+	b = appendTimeMember(b, `,"send_at":`, m.SendAt)
+	b = appendTimeMember(b, `,"edited_at":`, m.EditedAt)
+	b = append(b, `,"state":"`...)
+	b = append(b, state.Word()...)
+	b = append(b, '"')
+	if state == State_SNOOZED {
+		b = appendTimeMember(b, `,"snoozed_until":`, until)
+	}
+	return append(b, '}')
+}
+
+func appendTimeMember(b []byte, name string, ms int64) []byte {
+	if ms == 0 {
+		return b
+	}
+	return AppendTime(append(b, name...), ms)
+}
+
+// appendIDs appends packed ids as a JSON array of strings.
+func appendIDs(b, packed []byte) []byte {
+	b = append(b, '[')
+	n := len(b)
+	eachID(packed, func(id ID) {
+		if len(b) > n {
+			b = append(b, ',')
+		}
+		b = append(id.Append(append(b, '"')), '"')
+	})
+	return append(b, ']')
+}
+
+// appendString appends s as a JSON string. Nearly all need no escape.
+func appendString(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= 0x7f {
+			q, err := json.Marshal(s)
+			if err != nil {
+				panic(err) // a string always marshals
+			}
+			return append(b, q...)
+		}
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
+}
+
+// AppendIDs appends ids as a JSON array of strings.
+func AppendIDs(b []byte, ids []ID) []byte { return appendIDs(b, packIDs(ids)) }
+
+// event encoders
+
+// begin starts an event of a type that leaves a client at to.
+func (p *PushEvent) begin(kind string, to Cursor) {
+	p.Type, p.To = kind, to
+	b := append(p.JSON[:0], `{"type":"`...)
+	b = append(b, kind...)
+	b = append(b, `","cursor":"`...)
+	n := len(b)
+	b = to.Append(b)
+	p.ID = b[n:len(b):len(b)]
+	p.JSON = append(b, '"')
+}
+
+// end closes the event with the counts.
+func (p *PushEvent) end(counts []byte) {
+	b := append(p.JSON, `,"counts":`...)
+	n := len(b)
+	b = append(b, counts...)
+	p.Counts = b[n:len(b):len(b)]
+	p.JSON = append(b, '}')
+}
+
+// pushEvent returns what clients are told of e, and false if they are told
+// nothing. state and until are the message's at present, for those events that
+// carry one; counts are the user's.
+func pushEvent(e *Event, m *Message, state State, until int64, to Cursor, counts []byte) (PushEvent, bool) {
+	var p PushEvent
+	p.JSON = make([]byte, 0, 320+len(counts)+len(m.GetContent()))
+	if e.State == State_SCHEDULED { // of a message that is not visible yet
+		if len(e.Dropped) == 0 {
+			return p, false
+		}
+		p.state(to, e.Dropped, "dropped")
+		p.end(counts)
+		return p, true
+	}
+	switch e.Kind {
+	case Kind_ACCEPTED, Kind_DUE:
+		p.begin("message", to)
+		p.JSON = appendMessage(append(p.JSON, `,"message":`...), m, state, until)
+		p.appendReplaced(e)
+	case Kind_EDITED:
+		p.begin("update", to)
+		p.JSON = appendMessage(append(p.JSON, `,"message":`...), m, state, until)
+	case Kind_RETRACTED:
+		p.begin("retract", to)
+		p.JSON = appendIDs(append(p.JSON, `,"ids":`...), e.Ids)
+	case Kind_MARKED:
+		p.state(to, e.Ids, e.State.Word())
+		if e.State == State_SNOOZED {
+			p.JSON = appendTimeMember(p.JSON, `,"snoozed_until":`, e.Until)
+		}
+	case Kind_EXPIRED:
+		p.state(to, e.Ids, "expired")
+	case Kind_DROPPED:
+		p.state(to, e.Ids, "dropped")
+	default:
+		return p, false
+	}
+	p.end(counts)
+	return p, true
+}
+
+// appendReplaced names the messages that had to leave for a new one.
+func (p *PushEvent) appendReplaced(e *Event) {
+	ids := e.Ids
+	if e.Kind == Kind_DUE {
+		ids = ids[16:]
+	}
+	if len(ids) > 0 {
+		p.JSON = appendIDs(append(p.JSON, `,"replaces":`...), ids)
+	}
+	if len(e.Dropped) > 0 {
+		p.JSON = appendIDs(append(p.JSON, `,"dropped":`...), e.Dropped)
+	}
+}
+
+func (p *PushEvent) state(to Cursor, ids []byte, word string) {
+	p.begin("state", to)
+	p.JSON = appendIDs(append(p.JSON, `,"ids":`...), ids)
+	p.JSON = append(append(append(p.JSON, `,"state":"`...), word...), '"')
+}
+
+// plainEvent returns an event that says no more than the counts: counts, reset.
+func plainEvent(kind string, to Cursor, counts []byte) PushEvent {
+	var p PushEvent
+	p.begin(kind, to)
+	p.end(counts)
+	return p
+}
