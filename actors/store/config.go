@@ -1,0 +1,64 @@
+package store
+
+import (
+	"errors"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Config holds the settings of a store. The zero value of each but Dir is its
+// default; Memory uses those of the queue only.
+type Config struct {
+	// Dir is the data directory. It is created, for its owner alone, if there
+	// is none. One process at a time uses it.
+	Dir string
+	// QueueWrites is how many writes may wait for a commit; more are refused
+	// with Busy. 0: 65,536.
+	QueueWrites int
+	// QueueBytes is how many bytes the waiting writes may have. A write that
+	// is larger is taken if no other waits. 0: 64 MiB.
+	QueueBytes int
+	// BatchWrites is how many writes one commit takes at most. 0: 4,096.
+	BatchWrites int
+	// BatchBytes is how many bytes one commit takes at most; a larger write
+	// is a commit of its own. 0: 8 MiB.
+	BatchBytes int
+	// MemTableBytes is the size of Pebble's memory table. A larger one means
+	// less compaction and a longer start after a crash. 0: 32 MiB.
+	MemTableBytes int
+	// CacheBytes is the size of Pebble's block cache. 0: 64 MiB.
+	CacheBytes int
+	// MaxOpenFiles bounds the table files that Pebble keeps open. 0: 1,000.
+	MaxOpenFiles int
+
+	fs vfs.FS // what the files are on; nil: the operating system's
+}
+
+// withDefaults returns c with its zero values replaced, or what is wrong.
+func (c Config) withDefaults() (Config, error) {
+	for _, f := range []struct {
+		name  string
+		value *int
+		zero  int
+		least int
+	}{
+		{"QueueWrites", &c.QueueWrites, 1 << 16, 1},
+		{"QueueBytes", &c.QueueBytes, 64 << 20, 1},
+		{"BatchWrites", &c.BatchWrites, 4096, 1},
+		{"BatchBytes", &c.BatchBytes, 8 << 20, 1},
+		{"MemTableBytes", &c.MemTableBytes, 32 << 20, 256 << 10},
+		{"CacheBytes", &c.CacheBytes, 64 << 20, 1 << 20},
+		{"MaxOpenFiles", &c.MaxOpenFiles, 1000, 64},
+	} {
+		if *f.value == 0 {
+			*f.value = f.zero
+		}
+		if *f.value < f.least {
+			return c, errors.New("store: " + f.name + " is too small")
+		}
+	}
+	if c.fs == nil {
+		c.fs = vfs.Default
+	}
+	return c, nil
+}

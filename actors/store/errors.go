@@ -1,0 +1,21 @@
+package store
+
+import (
+	"fmt"
+
+	"reddot/actors"
+)
+
+func errNoOwner() error {
+	return actors.Errorf(actors.NotFound, "there is no such message")
+}
+
+func errNoRecord(kind string) error {
+	return actors.Errorf(actors.NotFound, "there is no such %s", kind)
+}
+
+// holeError is what a journal without the event want is refused with: to go
+// on without it would be a silent loss.
+func holeError(key actors.Key, want, got uint64) error {
+	return fmt.Errorf("the journal of %q has a hole: after event %d comes %d; restore a backup", key, want-1, got)
+}

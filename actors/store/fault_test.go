@@ -1,0 +1,163 @@
+package store
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"reddot/actors"
+)
+
+// A fault fails an operation on the files, or more of them.
+type fault struct {
+	name  string
+	match func(errorfs.Op) bool
+	err   error
+	once  bool // the one operation, not all that follow it too
+}
+
+func isSync(op errorfs.Op) bool {
+	return op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileSyncTo
+}
+
+func isWrite(op errorfs.Op) bool {
+	switch op.Kind {
+	case errorfs.OpFileWrite, errorfs.OpFileWriteAt, errorfs.OpFilePreallocate, errorfs.OpCreate,
+		errorfs.OpReuseForWrite, errorfs.OpRename, errorfs.OpLink:
+		return true
+	}
+	return false
+}
+
+func on(suffix string, match func(errorfs.Op) bool) func(errorfs.Op) bool {
+	return func(op errorfs.Op) bool { return match(op) && strings.Contains(op.Path, suffix) }
+}
+
+func TestFaults(t *testing.T) {
+	faults := []fault{
+		{"log sync once", on(".log", isSync), syscall.EIO, true},
+		{"log write once", on(".log", isWrite), syscall.EIO, true},
+		{"any sync once", isSync, syscall.EIO, true},
+		{"table write once", on(".sst", isWrite), syscall.EIO, true},
+		{"manifest sync once", on("MANIFEST", isSync), syscall.EIO, true},
+		{"disk gone", func(op errorfs.Op) bool { return isSync(op) || isWrite(op) }, syscall.EIO, false},
+		{"disk full", isWrite, syscall.ENOSPC, false},
+		{"disk full but for the log", func(op errorfs.Op) bool {
+			return isWrite(op) && !strings.Contains(op.Path, ".log")
+		}, syscall.ENOSPC, false},
+	}
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	for _, f := range faults {
+		t.Run(f.name, func(t *testing.T) {
+			for range 5 {
+				testFault(t, r, f, 1+r.Int64N(30))
+			}
+		})
+	}
+}
+
+// testFault works on a store until the kth operation that matches fails, and
+// checks that the writer ends, and what a crash then leaves.
+func testFault(t *testing.T, r *rand.Rand, f fault, kth int64) {
+	t.Helper()
+	var armed atomic.Bool
+	var left atomic.Int64
+	left.Store(kth)
+	disk := vfs.NewCrashableMem()
+	faulty := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if !armed.Load() || !f.match(op) {
+			return nil
+		}
+		if n := left.Add(-1); n == 0 || n < 0 && !f.once {
+			return f.err
+		}
+		return nil
+	}))
+	log := &countingLog{}
+	p, err := Open(Config{Dir: "data", MemTableBytes: 256 << 10, fs: faulty}, slog.New(log), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	armed.Store(true)
+	written := workUntilEnd(t, p)
+
+	for _, a := range written {
+		if a.Durable() < a.last && codeOf(a.Err()) != actors.Unavailable {
+			t.Errorf("kth %d: %s: got %v, want unavailable", kth, a.Key, a.Err())
+		}
+		if err := p.Append(a.write("more")); codeOf(err) != actors.Unavailable {
+			t.Errorf("append after the end: got %v", err)
+		}
+		if _, _, err := load(p, a.Key); err != nil {
+			t.Errorf("read after the end: %v", err)
+		}
+	}
+	if err := p.PutRecord(t.Context(), "k", "k", nil); codeOf(err) != actors.Unavailable {
+		t.Errorf("put a record after the end: got %v", err)
+	}
+	if p.Err() == nil || !strings.Contains(p.Err().Error(), f.err.Error()) {
+		t.Errorf("kth %d: the store ended by %v, want %v", kth, p.Err(), f.err)
+	}
+	crashed := disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: r.IntN(101), RNG: r})
+	if err := p.Close(t.Context()); err == nil {
+		t.Error("close does not tell that the writer ended")
+	}
+	reopened := openPebble(t, Config{Dir: "data", fs: crashed})
+	defer closeStore(t, reopened)
+	for _, a := range written {
+		checkActor(t, reopened, a.Key, a.Durable(), a.last)
+	}
+	t.Logf("kth %d: %d log lines", kth, log.lines.Load())
+}
+
+// workUntilEnd appends as a few actors would, several writes under way each,
+// until the store has ended.
+func workUntilEnd(t *testing.T, p *Pebble) []*actor {
+	t.Helper()
+	var all []*actor
+	for i := range killActors {
+		all = append(all, newActor(killKey(i), 0))
+	}
+	deadline := time.Now().Add(patience)
+	for p.Err() == nil {
+		if time.Now().After(deadline) {
+			t.Fatalf("the store did not end: %+v", p.Stats())
+		}
+		for _, a := range all {
+			if a.last < a.Durable()+5 && p.Append(killWrite(a.Stream, a.last+1)) == nil {
+				a.last++
+			}
+		}
+		runtime.Gosched()
+	}
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		t.Fatal("the writer did not settle what was left")
+	}
+	return all
+}
+
+// A countingLog counts its records.
+type countingLog struct{ lines atomic.Int64 }
+
+func (l *countingLog) Enabled(context.Context, slog.Level) bool { return true }
+func (l *countingLog) Handle(_ context.Context, r slog.Record) error {
+	if r.Level >= slog.LevelError {
+		l.lines.Add(1)
+	}
+	return nil
+}
+func (l *countingLog) WithAttrs([]slog.Attr) slog.Handler { return l }
+func (l *countingLog) WithGroup(string) slog.Handler      { return l }

@@ -1,0 +1,83 @@
+package store
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are the figures of one store.
+type metrics struct {
+	commitSeconds prometheus.Histogram
+	batchWrites   prometheus.Histogram
+	events        prometheus.Counter
+	bytes         prometheus.Counter
+	refused       prometheus.Counter
+
+	registerer prometheus.Registerer // nil: nowhere
+	registered []prometheus.Collector
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	return &metrics{
+		registerer: r,
+		commitSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "reddot_store_commit_seconds",
+			Help:    "How long a commit took, with its sync to the disk.",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16), // to 3.3 s
+		}),
+		batchWrites: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "reddot_store_batch_writes",
+			Help:    "How many writes a commit took.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 13), // to 4,096
+		}),
+		events:  counter("reddot_store_events_total", "Events made durable."),
+		bytes:   counter("reddot_store_bytes_total", "Bytes of events and snapshots made durable."),
+		refused: counter("reddot_store_refused_total", "Writes refused because the queue was full."),
+	}
+}
+
+// register registers all figures, those of w's queue among them, and more.
+func (m *metrics) register(w *writer, more ...prometheus.Collector) error {
+	if m.registerer == nil {
+		return nil
+	}
+	gauge := func(name, help string, value func(Stats) float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
+			func() float64 { return value(w.Stats()) })
+	}
+	all := append([]prometheus.Collector{
+		m.commitSeconds, m.batchWrites, m.events, m.bytes, m.refused,
+		gauge("reddot_store_queue_writes", "Writes that wait for a commit.",
+			func(s Stats) float64 { return float64(s.Queued) }),
+		gauge("reddot_store_queue_bytes", "Bytes of the writes that wait for a commit.",
+			func(s Stats) float64 { return float64(s.QueuedBytes) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "reddot_store_writable",
+			Help: "1 while the store takes writes, 0 after its writer ended.",
+		}, func() float64 {
+			if w.Err() != nil {
+				return 0
+			}
+			return 1
+		}),
+	}, more...)
+	for _, c := range all {
+		if err := m.registerer.Register(c); err != nil {
+			m.unregister()
+			return fmt.Errorf("register the store's metrics: %w", err)
+		}
+		m.registered = append(m.registered, c)
+	}
+	return nil
+}
+
+func (m *metrics) unregister() {
+	for _, c := range m.registered {
+		m.registerer.Unregister(c)
+	}
+	m.registered = nil
+}

@@ -1,0 +1,90 @@
+package store
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// pebbleFormat is Pebble's own format on disk. It is named here so that a new
+// version of the module does not by itself cut the way back to an old program.
+const pebbleFormat = pebble.FormatValueSeparation
+
+// options returns how Pebble is set up for many small appends, few large
+// snapshots and loads of one actor.
+func options(cfg Config, fs vfs.FS, lock *pebble.Lock, p *Pebble) *pebble.Options {
+	o := &pebble.Options{
+		FS:                          fs,
+		Lock:                        lock,
+		Comparer:                    newComparer(),
+		Merger:                      newMerger(),
+		FormatMajorVersion:          pebbleFormat,
+		CacheSize:                   int64(cfg.CacheBytes),
+		MaxOpenFiles:                cfg.MaxOpenFiles,
+		MemTableSize:                uint64(cfg.MemTableBytes),
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       8,
+		L0StopWritesThreshold:       24,
+		CompactionConcurrencyRange:  func() (int, int) { return 1, max(1, runtime.GOMAXPROCS(0)/2) },
+		Logger:                      pebbleLog{p},
+		EventListener: &pebble.EventListener{
+			BackgroundError: p.backgroundError,
+			DataCorruption:  func(i pebble.DataCorruptionInfo) { p.fail(fmt.Errorf("pebble: %s", i)) },
+			DiskSlow:        func(i pebble.DiskSlowInfo) { p.log.Warn("disk is slow", "info", i.String()) },
+			WriteStallBegin: func(i pebble.WriteStallBeginInfo) { p.log.Warn("store stalls", "reason", i.Reason) },
+			WriteStallEnd:   func() { p.log.Info("store goes on") },
+			LowDiskSpace:    func(i pebble.LowDiskSpaceInfo) { p.log.Warn("disk is nearly full", "info", i.String()) },
+		},
+	}
+	o.WithFSDefaults()                                                                                      // tells when the disk is slow
+	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionBalanced }) // zstd below
+	for i := range o.Levels {
+		o.Levels[i].BlockSize = 16 << 10
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	return o
+}
+
+// backgroundPause keeps Pebble, which tries failed background work again at
+// once, from spinning. It holds its main lock meanwhile, which reads don't need.
+const backgroundPause = time.Second
+
+// backgroundError hears of a flush, a compaction or the like that went wrong,
+// which only a bad or full disk explains; Pebble stalls all commits once a few
+// memory tables can't be flushed.
+func (p *Pebble) backgroundError(err error) {
+	p.log.Error("store's background work", "error", err)
+	p.fail(fmt.Errorf("background work: %w", err))
+	time.Sleep(backgroundPause)
+}
+
+// pebbleLog passes on what Pebble logs.
+type pebbleLog struct{ p *Pebble }
+
+// Infof implements pebble.Logger.
+func (l pebbleLog) Infof(format string, args ...any) {
+	l.p.log.Debug("pebble", slog.String("says", fmt.Sprintf(format, args...)))
+}
+
+// Errorf implements pebble.Logger.
+func (l pebbleLog) Errorf(format string, args ...any) {
+	l.p.log.Error("pebble", slog.String("says", fmt.Sprintf(format, args...)))
+}
+
+// Fatalf implements pebble.Logger. Pebble expects it to end the process: it
+// goes on with broken state otherwise, answers a commit that failed with nil,
+// and panics in the end. So the writer ends, and the caller stays here for
+// good; only while the store opens, Open can return instead.
+func (l pebbleLog) Fatalf(format string, args ...any) {
+	err := fmt.Errorf("pebble: "+format, args...)
+	l.p.log.Error("pebble can't go on", "error", err)
+	l.p.fail(err)
+	if l.p.opened.Load() {
+		select {}
+	}
+}

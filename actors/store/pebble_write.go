@@ -1,0 +1,192 @@
+package store
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"reddot/actors"
+)
+
+// maxPoints is the most events that are deleted one by one. A range is one
+// key, but the first read after it sorts all ranges of the memory table:
+// 0.5 µs each, so that thousands make every load slow.
+const maxPoints = 32
+
+// A staging is the batch that the next commit makes durable.
+type staging struct {
+	batch *pebble.Batch // nil: empty
+	key   []byte        // scratch
+	wake  int64         // the earliest wake-up that is set; 0: none
+
+	// Who has a snapshot in the batch.
+	snapshots map[actors.Key]struct{}
+	err       error // the first that staging met
+}
+
+// stage implements engine.
+func (p *Pebble) stage(w *actors.Write) {
+	s, key := p.begin(), w.Stream.Key
+	for i, e := range w.Events {
+		op := s.batch.SetDeferred(journalLen(key), len(e))
+		appendEvent(op.Key[:0], key, w.After+1+uint64(i))
+		copy(op.Value, e)
+		s.note(op.Finish())
+	}
+	for _, r := range w.Delete {
+		s.deleteEvents(key, r)
+	}
+	if w.Forget > 0 {
+		s.note(p.forget(key, w.Forget))
+	}
+	if w.Snapshot != nil {
+		s.snapshots[key] = struct{}{}
+		op := s.batch.SetDeferred(journalLen(key), len(w.Snapshot))
+		appendSnapshot(op.Key[:0], key, w.Last())
+		copy(op.Value, w.Snapshot)
+		s.note(op.Finish())
+	}
+	s.setWake(key, w.Wake)
+	for _, id := range w.Disown {
+		s.key = appendOwner(s.key[:0], id)
+		s.delete(s.key)
+	}
+	for _, id := range w.Own {
+		op := s.batch.SetDeferred(1+len(id), len(key))
+		appendOwner(op.Key[:0], id)
+		copy(op.Value, key)
+		s.note(op.Finish())
+	}
+	for _, t := range w.Tally {
+		op := s.batch.MergeDeferred(tallyPrefix+1, 8)
+		appendTally(op.Key[:0], t.ID, t.Kind)
+		appendSum(op.Value[:0], t.N)
+		s.note(op.Finish())
+	}
+}
+
+// stageRecord implements engine.
+func (p *Pebble) stageRecord(r *recordWrite) {
+	s := p.begin()
+	s.key = appendRecord(s.key[:0], r.kind, r.key)
+	if r.delete {
+		s.note(s.batch.Delete(s.key, nil))
+	} else {
+		s.note(s.batch.Set(s.key, r.value, nil))
+	}
+}
+
+// commit implements engine. Pebble panics on some errors of its log; on the
+// others it calls Fatalf, which fails the writer and does not return.
+func (p *Pebble) commit() (err error) {
+	s := &p.staging
+	if s.err != nil {
+		return fmt.Errorf("stage: %w", s.err)
+	}
+	if s.batch == nil {
+		return nil
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("commit: %v", r)
+		}
+	}()
+	if err := s.batch.Commit(pebble.Sync); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	if s.wake != 0 {
+		p.wakes.add(s.wake)
+	}
+	err = s.batch.Close()
+	s.batch, s.wake = nil, 0
+	clear(s.snapshots)
+	return err
+}
+
+// begin returns the staging with its batch.
+func (p *Pebble) begin() *staging {
+	if p.staging.batch == nil {
+		p.staging.batch = p.db.NewBatch()
+	}
+	return &p.staging
+}
+
+// forget deletes the actor's snapshots below seq: those that it finds, one by
+// one, or as a range if there may be one in the batch.
+func (p *Pebble) forget(key actors.Key, seq uint64) error {
+	s := &p.staging
+	start, end := appendSnapshot(nil, key, seq-1), appendEvent(nil, key, 0)
+	if _, ok := s.snapshots[key]; ok {
+		s.deleteRange(start, end)
+		return nil
+	}
+	it, err := p.db.NewIter(nil)
+	if err != nil {
+		return fmt.Errorf("look for snapshots: %w", err)
+	}
+	for ok := it.SeekPrefixGE(start); ok && bytes.Compare(it.Key(), end) < 0; ok = it.Next() {
+		s.delete(it.Key())
+	}
+	if err := it.Close(); err != nil {
+		return fmt.Errorf("look for snapshots: %w", err)
+	}
+	return nil
+}
+
+func (s *staging) note(err error) {
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+func (s *staging) delete(key []byte) {
+	s.note(s.batch.Delete(key, nil))
+}
+
+func (s *staging) deleteRange(start, end []byte) {
+	s.note(s.batch.DeleteRange(start, end, nil))
+}
+
+// deleteEvents deletes a run of events, as a range if it is long.
+func (s *staging) deleteEvents(key actors.Key, r actors.Range) {
+	if r.First > r.Last {
+		return
+	}
+	if r.Last-r.First < maxPoints {
+		for seq := r.First; ; seq++ {
+			s.key = appendEvent(s.key[:0], key, seq)
+			s.delete(s.key)
+			if seq == r.Last {
+				return
+			}
+		}
+	}
+	end := appendEvent(nil, key, r.Last)
+	if r.Last == math.MaxUint64 {
+		end = append(end, 0)
+	} else {
+		end = appendEvent(end[:0], key, r.Last+1)
+	}
+	s.deleteRange(appendEvent(s.key[:0], key, r.First), end)
+}
+
+// setWake replaces the actor's wake-up.
+func (s *staging) setWake(key actors.Key, w actors.Wake) {
+	if w.Old == w.New {
+		return
+	}
+	if w.Old != 0 {
+		s.key = appendWake(s.key[:0], w.Old, key)
+		s.delete(s.key)
+	}
+	if w.New != 0 {
+		if s.wake == 0 || w.New < s.wake {
+			s.wake = w.New
+		}
+		op := s.batch.SetDeferred(1+8+len(key), 0)
+		appendWake(op.Key[:0], w.New, key)
+		s.note(op.Finish())
+	}
+}

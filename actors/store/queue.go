@@ -1,0 +1,79 @@
+package store
+
+import "reddot/actors"
+
+// A job is one write of an actor, or one of a record.
+type job struct {
+	write  *actors.Write
+	record *recordWrite
+	size   int // bytes, about
+}
+
+// A recordWrite sets or deletes a record; the caller waits at done.
+type recordWrite struct {
+	kind, key string
+	value     []byte
+	delete    bool
+	done      chan error // has room for the one answer
+}
+
+// A queue is what waits for a commit, bounded by count and by bytes. The
+// writer's mutex guards it.
+type queue struct {
+	maxJobs  int
+	maxBytes int
+
+	jobs  []job // those before head are taken
+	head  int
+	bytes int
+}
+
+// len returns how many jobs wait.
+func (q *queue) len() int { return len(q.jobs) - q.head }
+
+// put adds j unless the queue is full.
+func (q *queue) put(j job) bool {
+	n := q.len()
+	if n >= q.maxJobs || n > 0 && q.bytes+j.size > q.maxBytes {
+		return false
+	}
+	if q.head > 0 && len(q.jobs) == cap(q.jobs) { // reuse the room of what was taken
+		copy(q.jobs, q.jobs[q.head:])
+		clear(q.jobs[n:])
+		q.jobs, q.head = q.jobs[:n], 0
+	}
+	q.jobs = append(q.jobs, j)
+	q.bytes += j.size
+	return true
+}
+
+// take appends to dst the oldest jobs, up to maxJobs and maxBytes, at least
+// one if there is one.
+func (q *queue) take(dst []job, maxJobs, maxBytes int) []job {
+	end, bytes := q.head, 0
+	for end < len(q.jobs) && end-q.head < maxJobs {
+		if end > q.head && bytes+q.jobs[end].size > maxBytes {
+			break
+		}
+		bytes += q.jobs[end].size
+		end++
+	}
+	dst = append(dst, q.jobs[q.head:end]...)
+	clear(q.jobs[q.head:end])
+	q.head, q.bytes = end, q.bytes-bytes
+	if q.head == len(q.jobs) {
+		q.jobs, q.head = q.jobs[:0], 0
+	}
+	return dst
+}
+
+// writeSize returns about how many bytes w puts into a batch.
+func writeSize(w *actors.Write) int {
+	const perKey = 24
+	n := len(w.Snapshot) + perKey
+	for _, e := range w.Events {
+		n += len(e) + len(w.Stream.Key) + perKey
+	}
+	n += (len(w.Own) + len(w.Disown) + len(w.Tally) + 2*len(w.Delete)) * (len(w.Stream.Key) + perKey)
+	return n
+}

@@ -1,0 +1,295 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"reddot/actors"
+)
+
+var errClosed = errors.New("the store is closed")
+
+// An engine is what a writer commits to. The writer's goroutine alone calls it.
+type engine interface {
+	// stage adds a write to the batch; it keeps nothing of it.
+	stage(w *actors.Write)
+	// stageRecord adds a record's write to the batch.
+	stageRecord(r *recordWrite)
+	// commit makes the batch durable and empties it. After an error the
+	// outcome is unknown, and the engine is not called again.
+	commit() error
+}
+
+// A writer is the group commit: the queue, and the goroutine that empties it.
+type writer struct {
+	engine  engine
+	metrics *metrics
+	cfg     Config
+	wake    chan struct{} // has room for one
+	ended   chan struct{} // closed when all is settled that ever will be
+
+	mu      sync.Mutex
+	queue   queue
+	asleep  bool
+	closing bool
+	phase   phase
+	err     *actors.Error // why the writer ended, or is about to
+
+	batch  []job           // of the commit under way
+	writes []*actors.Write // of batch: what is settled
+	stats  Stats
+}
+
+// A phase tells who answers for the batch.
+type phase uint8
+
+const (
+	working    phase = iota // the writer's goroutine, which soon looks at err
+	committing              // whoever comes first: the commit may never return
+	abandoned               // the goroutine that took it over
+)
+
+func newWriter(cfg Config, e engine, m *metrics) *writer {
+	return &writer{
+		engine: e, metrics: m, cfg: cfg,
+		queue: queue{maxJobs: cfg.QueueWrites, maxBytes: cfg.QueueBytes},
+		wake:  make(chan struct{}, 1),
+		ended: make(chan struct{}),
+	}
+}
+
+// Append implements actors.Journal.
+func (w *writer) Append(x *actors.Write) error {
+	return w.put(job{write: x, size: writeSize(x)})
+}
+
+// PutRecord implements actors.Records.
+func (w *writer) PutRecord(ctx context.Context, kind, key string, value []byte) error {
+	value = append([]byte(nil), value...) // the caller may leave before the commit
+	return w.putRecord(ctx, &recordWrite{kind: kind, key: key, value: value})
+}
+
+// DeleteRecord implements actors.Records.
+func (w *writer) DeleteRecord(ctx context.Context, kind, key string) error {
+	return w.putRecord(ctx, &recordWrite{kind: kind, key: key, delete: true})
+}
+
+func (w *writer) putRecord(ctx context.Context, r *recordWrite) error {
+	if r.kind == "" || r.key == "" || strings.IndexByte(r.kind, 0) >= 0 {
+		return actors.Errorf(actors.Invalid, "a record has a kind, without zero bytes, and a key")
+	}
+	r.done = make(chan error, 1)
+	if err := w.put(job{record: r, size: len(r.kind) + len(r.key) + len(r.value)}); err != nil {
+		return err
+	}
+	select {
+	case err := <-r.done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("record %s/%s: await the commit: %w", r.kind, r.key, ctx.Err())
+	}
+}
+
+// Err returns why the writer ended; nil while it works.
+func (w *writer) Err() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		return nil
+	}
+	return w.err
+}
+
+func (w *writer) put(j job) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.err != nil:
+		return w.err
+	case w.closing:
+		return unavailable(errClosed)
+	case !w.queue.put(j):
+		w.metrics.refused.Inc()
+		return &actors.Error{Code: actors.Busy, Detail: "the journal's queue is full", RetryAfter: time.Second}
+	}
+	w.rouse()
+	return nil
+}
+
+// rouse wakes the writer's goroutine. The caller holds mu.
+func (w *writer) rouse() {
+	if w.asleep {
+		w.asleep = false
+		w.wake <- struct{}{}
+	}
+}
+
+// run commits batch by batch until the writer is closed or has failed.
+func (w *writer) run() {
+	for w.take() {
+		w.stage()
+		if !w.commit() {
+			return
+		}
+	}
+	w.settleRest()
+}
+
+// take waits for jobs and takes a batch; false means that the writer ends.
+func (w *writer) take() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.err == nil && w.queue.len() == 0 && !w.closing {
+		w.asleep = true
+		w.mu.Unlock()
+		<-w.wake
+		w.mu.Lock()
+	}
+	if w.err != nil || w.queue.len() == 0 {
+		return false
+	}
+	w.batch = w.queue.take(w.batch[:0], w.cfg.BatchWrites, w.cfg.BatchBytes)
+	return true
+}
+
+// stage hands the batch to the engine. Writes of a stream that has failed are
+// settled here with its error.
+func (w *writer) stage() {
+	w.writes = w.writes[:0]
+	for _, j := range w.batch {
+		switch {
+		case j.record != nil:
+			w.engine.stageRecord(j.record)
+		case j.write.Stream.Err() != nil:
+			actors.Settle([]*actors.Write{j.write}, j.write.Stream.Err())
+		default:
+			w.engine.stage(j.write)
+			w.writes = append(w.writes, j.write)
+		}
+	}
+}
+
+// commit commits what is staged and settles it; false means that the writer
+// has ended and all is settled.
+func (w *writer) commit() bool {
+	if !w.enter(committing) {
+		w.settleRest()
+		return false
+	}
+	start := time.Now()
+	if err := w.engine.commit(); err != nil {
+		w.fail(err)
+	}
+	took := time.Since(start)
+	if !w.enter(working) {
+		if !w.isAbandoned() {
+			w.settleRest()
+		}
+		return false
+	}
+	w.count(took)
+	w.settle(nil)
+	return true
+}
+
+// enter enters the phase unless the writer has failed.
+func (w *writer) enter(p phase) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.phase != abandoned {
+		w.phase = p
+	}
+	return w.err == nil
+}
+
+func (w *writer) isAbandoned() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.phase == abandoned
+}
+
+// fail ends the writer. It never waits, so Pebble may call it from anywhere.
+func (w *writer) fail(cause error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		return
+	}
+	w.err = unavailable(cause)
+	w.rouse()
+	if w.phase == committing {
+		go w.takeOver()
+	}
+}
+
+// takeOver settles everything in place of a commit that failed elsewhere, for
+// it may wait for good: a full disk stalls Pebble's writes without an error.
+func (w *writer) takeOver() {
+	w.mu.Lock()
+	if w.phase != committing {
+		w.mu.Unlock()
+		return
+	}
+	w.phase = abandoned
+	w.mu.Unlock()
+	w.settleRest()
+}
+
+// settleRest settles the batch and all that is queued with the error, if
+// there is one, and says that the writer has ended.
+func (w *writer) settleRest() {
+	err := w.Err()
+	if err != nil {
+		w.settle(err)
+		w.mu.Lock()
+		w.batch = w.queue.take(w.batch[:0], w.queue.len(), w.queue.bytes)
+		w.mu.Unlock()
+		for _, j := range w.batch {
+			if j.write != nil {
+				w.writes = append(w.writes, j.write)
+			}
+		}
+		w.settle(err)
+	}
+	close(w.ended)
+}
+
+// settle answers all of the batch.
+func (w *writer) settle(err error) {
+	for i, j := range w.batch {
+		if j.record != nil {
+			j.record.done <- err
+		}
+		w.batch[i] = job{}
+	}
+	w.batch = w.batch[:0]
+	actors.Settle(w.writes, err)
+	w.writes = w.writes[:0]
+}
+
+// stop ends the writer when all that is queued is settled.
+func (w *writer) stop(ctx context.Context) error {
+	w.mu.Lock()
+	w.closing = true
+	w.rouse()
+	w.mu.Unlock()
+	select {
+	case <-w.ended:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("close the store: await the last commit: %w", ctx.Err())
+	}
+}
+
+// unavailable is what a write fails with once the writer has ended.
+func unavailable(cause error) *actors.Error {
+	return &actors.Error{
+		Code:   actors.Unavailable,
+		Detail: "the store takes no more writes; the server's log says why",
+		Cause:  cause,
+	}
+}
