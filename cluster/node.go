@@ -1,0 +1,242 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"reddot/actors"
+)
+
+// Config says how a node behaves. The zero value of a field means its default.
+type Config struct {
+	Limits   actors.Limits
+	Idle     time.Duration // an actor without a message for so long is put to sleep; default 1 minute
+	Timers   time.Duration // how often timers are looked for; default 250 ms
+	Loaders  int           // how many actors are read from the journal at a time; default 4 a processor
+	Gateways int           // default one a processor
+	Log      *slog.Logger  // default: nowhere
+	Metrics  prometheus.Registerer
+}
+
+func (c *Config) check() error {
+	limits, err := c.Limits.WithDefaults()
+	if err != nil {
+		return fmt.Errorf("limits: %w", err)
+	}
+	c.Limits = limits
+	for _, f := range []struct {
+		name string
+		p    *time.Duration
+		def  time.Duration
+	}{{"idle", &c.Idle, time.Minute}, {"timers", &c.Timers, 250 * time.Millisecond}} {
+		if *f.p < 0 {
+			return fmt.Errorf("%s: %v is below zero", f.name, *f.p)
+		}
+		if *f.p == 0 {
+			*f.p = f.def
+		}
+	}
+	if c.Loaders <= 0 {
+		c.Loaders = 4 * runtime.GOMAXPROCS(0)
+	}
+	if c.Gateways <= 0 {
+		c.Gateways = runtime.GOMAXPROCS(0)
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// Store is what a node needs of a store.
+type Store interface {
+	actors.Journal
+	actors.Lookup
+}
+
+// Node runs actors: it is the Router to them and the Hub of their connections.
+type Node struct {
+	cfg      Config
+	store    Store
+	system   *actor.ActorSystem
+	home     *actors.Home
+	dir      *directory
+	loads    loader
+	gateways []*actors.Gateway
+	turn     atomic.Uint64 // gateways take connections in turn
+	sweep    atomic.Int64  // the number of the present sweep
+	closed   atomic.Bool
+	stop     chan struct{}
+	done     sync.WaitGroup
+}
+
+var (
+	_ actors.Router = (*Node)(nil)
+	_ actors.Hub    = (*Node)(nil)
+)
+
+// New returns a node on the store; Start lets it work.
+func New(cfg Config, store Store) (*Node, error) {
+	if err := cfg.check(); err != nil {
+		return nil, fmt.Errorf("node: %w", err)
+	}
+	n := &Node{cfg: cfg, store: store, dir: newDirectory(), stop: make(chan struct{})}
+	n.loads.most = cfg.Loaders
+	n.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
+		return slog.New(slog.NewTextHandler(io.Discard, nil)) // its dead letters are expected here
+	}))
+	n.home = &actors.Home{
+		System: n.system, Journal: store, Lookup: store, Router: n, Limits: cfg.Limits, Log: cfg.Log,
+		Metrics: actors.NewMetrics(cfg.Metrics),
+		Now:     func() int64 { return time.Now().UnixMilli() },
+		Random:  rand.Uint64,
+		Load:    n.loads.do,
+		Forget:  n.dir.forget,
+	}
+	n.system.EventStream.Subscribe(n.deadLetter)
+	for range cfg.Gateways {
+		n.gateways = append(n.gateways, actors.NewGateway(n.home))
+	}
+	return n, nil
+}
+
+// Start lets timers fire, idle actors sleep and connections beat.
+func (n *Node) Start() {
+	n.every(time.Second, func() {
+		for _, g := range n.gateways {
+			n.system.Root.Send(g.PID(), &actors.Tick{})
+		}
+	})
+	n.every(n.cfg.Timers, n.fireTimers)
+	n.every(n.cfg.Idle/4, n.passivate)
+}
+
+// every calls fn in its own goroutine each time d has gone by, until Stop.
+func (n *Node) every(d time.Duration, fn func()) {
+	n.done.Add(1)
+	go func() {
+		defer n.done.Done()
+		t := time.NewTicker(d)
+		defer t.Stop()
+		for {
+			select {
+			case <-n.stop:
+				return
+			case <-t.C:
+				fn()
+			}
+		}
+	}()
+}
+
+// Send implements actors.Router.
+func (n *Node) Send(key actors.Key, m any) {
+	a := n.dir.find(key, func() *actor.PID { return n.wake(key) })
+	if a == nil {
+		if r, ok := m.(*actors.Request); ok {
+			r.Fail(actors.Errorf(actors.Unavailable, "this node is going down; try again"))
+		}
+		return
+	}
+	if now := n.sweep.Load(); a.used.Load() != now {
+		a.used.Store(now)
+	}
+	n.system.Root.Send(a.pid, m)
+}
+
+// wake starts the actor of a key; nil if there is no such kind, or the node
+// is closed.
+func (n *Node) wake(key actors.Key) *actor.PID {
+	props, ok := n.home.Props(key)
+	if !ok || n.closed.Load() {
+		return nil
+	}
+	return n.system.Root.Spawn(props)
+}
+
+// How often, and after which pause, a request without a known outcome is
+// repeated.
+const (
+	askAttempts = 3
+	askPause    = 20 * time.Millisecond
+)
+
+// Ask implements actors.Router.
+func (n *Node) Ask(ctx context.Context, r *actors.Request) error {
+	for attempt := 1; ; attempt++ {
+		n.Send(r.Key, r)
+		if err := r.Wait(ctx); err != nil {
+			return err
+		}
+		if r.Answer.Err == nil {
+			return nil
+		}
+		if r.Answer.Err.Code != actors.Unavailable || attempt == askAttempts || n.closed.Load() {
+			return r.Answer.Err
+		}
+		select {
+		case <-time.After(askPause << attempt):
+		case <-ctx.Done():
+			return r.Answer.Err
+		}
+		r.Answer.Err = nil
+	}
+}
+
+// deadLetter sends what came to an actor after its end to the next one.
+func (n *Node) deadLetter(ev any) {
+	d, ok := ev.(*actor.DeadLetterEvent)
+	if !ok {
+		return
+	}
+	if r, ok := d.Message.(*actors.Request); ok {
+		n.Send(r.Key, r)
+	}
+}
+
+// Attach implements actors.Hub.
+func (n *Node) Attach(c *actors.Conn) {
+	n.gateways[n.turn.Add(1)%uint64(len(n.gateways))].Attach(c)
+}
+
+// passivate asks those actors to sleep that no message has come to for long.
+func (n *Node) passivate() {
+	now := n.sweep.Add(1)
+	n.dir.each(func(_ actors.Key, a *activation) {
+		if now-a.used.Load() > 4 {
+			n.system.Root.Send(a.pid, &actors.Passivate{})
+		}
+	})
+}
+
+// timersAtOnce is how many actors one look at the timers wakes at most.
+const timersAtOnce = 10_000
+
+// fireTimers tells each actor whose time has come.
+func (n *Node) fireTimers() {
+	type one struct {
+		key actors.Key
+		at  int64
+	}
+	var due []one
+	err := n.store.Due(context.Background(), time.Now().UnixMilli(), func(key actors.Key, at int64) bool {
+		due = append(due, one{key, at})
+		return len(due) < timersAtOnce
+	})
+	if err != nil {
+		n.cfg.Log.Error("timers can't be read", "err", err)
+	}
+	for _, d := range due {
+		n.Send(d.key, &actors.TimeUp{At: d.at})
+	}
+}
