@@ -1,0 +1,132 @@
+package transports
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync/atomic"
+
+	"github.com/valyala/fasthttp"
+
+	"reddot/actors"
+)
+
+// askForCredential is said to a request without any.
+const askForCredential = "give a server key or a user token, as in Authorization: Bearer"
+
+// AuthConfig says who is let in.
+type AuthConfig struct {
+	Dev     bool    // every request may everything on DefaultApp, whatever credential it has
+	Origins Origins // whose pages may write, or open a WebSocket, by a cookie; zero: none
+}
+
+// An Auth tells who calls, from the credentials of a request. It is safe for
+// concurrent use.
+type Auth struct {
+	keys  *Keys
+	gate  *Gate
+	rules atomic.Pointer[authRules]
+}
+
+// authRules are what Replace replaces.
+type authRules struct {
+	AuthConfig
+	tokens *Tokens
+}
+
+// NewAuth returns the Auth of the keys and tokens. The gate's limits guard the
+// checking of signatures.
+func NewAuth(cfg AuthConfig, keys *Keys, tokens *Tokens, gate *Gate) *Auth {
+	a := &Auth{keys: keys, gate: gate}
+	a.Replace(cfg, tokens)
+	return a
+}
+
+// Replace puts another configuration in force, as after a reload. Running
+// connections stay: they were let in under the old one.
+func (a *Auth) Replace(cfg AuthConfig, tokens *Tokens) {
+	a.rules.Store(&authRules{cfg, tokens})
+}
+
+// Caller returns who makes the request. For a method that writes and for the
+// opening of a WebSocket it also checks the Origin. The error is Unauthorized,
+// Forbidden (the Origin), TooMany or Unavailable.
+func (a *Auth) Caller(ctx *fasthttp.RequestCtx) (*Principal, error) {
+	return a.caller(ctx, !safeMethod(ctx) || opensWebSocket(ctx))
+}
+
+// Writer is Caller for a request that writes although its method is GET.
+func (a *Auth) Writer(ctx *fasthttp.RequestCtx) (*Principal, error) {
+	return a.caller(ctx, true)
+}
+
+func (a *Auth) caller(ctx *fasthttp.RequestCtx, writes bool) (*Principal, error) {
+	if a.rules.Load().Dev {
+		return developer, nil
+	}
+	c, err := ReadCredentials(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if writes {
+		if err := a.CheckOrigin(ctx, c.Source); err != nil {
+			return nil, err
+		}
+	}
+	return a.Verify(ctx, c.Text, a.gate.Address(ctx))
+}
+
+// CheckOrigin refuses as Forbidden a credential from a cookie unless the
+// request comes from a page of an allowed origin: a browser sends the cookie
+// along whoever's page asks. All other credentials were put there by whoever
+// has them.
+func (a *Auth) CheckOrigin(ctx *fasthttp.RequestCtx, s Source) error {
+	if a.rules.Load().Dev || s != FromCookie {
+		return nil
+	}
+	origin := ctx.Request.Header.Peek(fasthttp.HeaderOrigin)
+	switch {
+	case len(origin) == 0:
+		return actors.Errorf(actors.Forbidden, "a write or a WebSocket by cookie needs an Origin header; use Authorization instead")
+	case !a.rules.Load().Origins.Allows(origin):
+		return actors.Errorf(actors.Forbidden, "the origin %.128q is not among the allowed ones", origin)
+	}
+	return nil
+}
+
+// Verify returns the caller with the credential, a server key or a user token,
+// as it came from the address. It keeps nothing of text. The limit on failures
+// holds only where a signature must be checked, so that an address which tries
+// bad tokens does not shut out its neighbours with good ones.
+func (a *Auth) Verify(ctx context.Context, text []byte, from netip.Addr) (*Principal, error) {
+	rules := a.rules.Load()
+	switch {
+	case rules.Dev:
+		return developer, nil
+	case len(text) == 0:
+		return nil, errNoCredential
+	case isKey(text):
+		return a.keys.Verify(text)
+	}
+	if p, ok := rules.tokens.Remembers(text); ok {
+		return p, nil
+	}
+	if err := a.gate.Trusts(from); err != nil {
+		return nil, err
+	}
+	p, err := rules.tokens.Verify(ctx, text)
+	var e *actors.Error
+	if errors.As(err, &e) && e.Code == actors.Unauthorized {
+		a.gate.Failed(from)
+	}
+	return p, err
+}
+
+// errNoCredential is shared, since anybody can ask for it at any rate.
+var errNoCredential = &actors.Error{Code: actors.Unauthorized, Detail: askForCredential}
+
+// safeMethod tells whether the method is one of those that change nothing
+// (RFC 9110 section 9.2.1).
+func safeMethod(ctx *fasthttp.RequestCtx) bool {
+	return ctx.IsGet() || ctx.IsHead() || ctx.IsOptions()
+}

@@ -1,0 +1,216 @@
+package transports
+
+import (
+	"context"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"reddot/actors"
+)
+
+type testAuth struct {
+	*Auth
+	tokens testTokens
+	key    string // with scope publish, of app shop
+	token  string // of alice, of app default
+}
+
+func newTestAuth(tb testing.TB, cfg AuthConfig, l Limits) testAuth {
+	tb.Helper()
+	tokens := newTestTokens(tb, map[string]Verification{"default": {Secret: NewSecret(testSecret)}})
+	keys := must(LoadKeys(context.Background(), newMemoryRecords(), nil))
+	_, key, err := keys.Create(context.Background(), "shop", "", ScopePublish, "")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	gate := must(NewGate(l, tokens.clock.now))
+	return testAuth{NewAuth(cfg, keys, tokens.Tokens, gate), tokens, key.Reveal(), must(tokens.Issue("default", "alice", time.Hour, Topics{}))}
+}
+
+func TestAuthCaller(t *testing.T) {
+	a := newTestAuth(t, AuthConfig{Origins: must(ParseOrigins([]string{"https://app.example", "https://*.shop.example"}))}, Limits{})
+	const good, evil = "https://app.example", "https://evil.example"
+	upgrade := []string{"Connection", "Upgrade", "Upgrade", "websocket"}
+	cookie := []string{"Cookie", "other=1; reddot_token=" + a.token}
+	join := func(lists ...[]string) (all []string) {
+		for _, l := range lists {
+			all = append(all, l...)
+		}
+		return all
+	}
+	for _, c := range []struct {
+		name, method, uri string
+		header            []string
+		who               string
+		code              actors.Code
+		says              string
+	}{
+		{"key", "POST", "/", []string{"Authorization", "Bearer " + a.key}, "shop/key", "", ""},
+		{"token", "GET", "/", []string{"Authorization", "bearer  " + a.token}, "user:alice", "", ""},
+		{"query", "GET", "/?token=" + a.token, nil, "user:alice", "", ""},
+		{"query writes, from anywhere", "POST", "/?token=" + a.token, []string{"Origin", evil}, "user:alice", "", ""},
+		{"protocol", "GET", "/", join(upgrade, []string{"Sec-WebSocket-Protocol", "reddot.v1, bearer." + a.token}), "user:alice", "", ""},
+		{"protocol in a second line", "GET", "/", join(upgrade, []string{"Sec-WebSocket-Protocol", "reddot.v1", "Sec-WebSocket-Protocol", "bearer." + a.token}), "user:alice", "", ""},
+		{"protocol without a WebSocket", "GET", "/", []string{"Sec-WebSocket-Protocol", "bearer." + a.token}, "", actors.Unauthorized, "Bearer"},
+		{"cookie reads", "GET", "/", cookie, "user:alice", "", ""},
+		{"cookie reads from anywhere", "GET", "/", join(cookie, []string{"Origin", evil}), "user:alice", "", ""},
+		{"cookie writes from an allowed page", "POST", "/", join(cookie, []string{"Origin", good}), "user:alice", "", ""},
+		{"cookie writes from a page below", "POST", "/", join(cookie, []string{"Origin", "https://a.shop.example"}), "user:alice", "", ""},
+		{"cookie writes from elsewhere", "POST", "/", join(cookie, []string{"Origin", evil}), "", actors.Forbidden, "https://evil.example"},
+		{"cookie writes from nowhere", "DELETE", "/", cookie, "", actors.Forbidden, "needs an Origin"},
+		{"cookie writes from a sandbox", "POST", "/", join(cookie, []string{"Origin", "null"}), "", actors.Forbidden, "null"},
+		{"cookie opens a WebSocket", "GET", "/", join(cookie, upgrade, []string{"Origin", good}), "user:alice", "", ""},
+		{"cookie opens a WebSocket from elsewhere", "GET", "/", join(cookie, upgrade, []string{"Origin", evil}), "", actors.Forbidden, "evil"},
+		{"cookie opens a WebSocket among others", "GET", "/", join(cookie, []string{"Connection", "keep-alive, Upgrade", "Upgrade", "h2c, WebSocket", "Origin", evil}), "", actors.Forbidden, "evil"},
+		{"header before cookie", "POST", "/", join(cookie, []string{"Authorization", "Bearer " + a.key, "Origin", evil}), "shop/key", "", ""},
+		{"a bad header is not saved by a good cookie", "GET", "/", join(cookie, []string{"Authorization", "Bearer x"}), "", actors.Unauthorized, "no well-formed"},
+		{"basic is for the proxy", "GET", "/?token=" + a.token, []string{"Authorization", "Basic YTpi"}, "user:alice", "", ""},
+		{"two headers", "GET", "/", []string{"Authorization", "Bearer " + a.key, "Authorization", "Bearer " + a.token}, "", actors.Unauthorized, "more than one"},
+		{"nothing", "GET", "/", nil, "", actors.Unauthorized, "Authorization: Bearer"},
+		{"empty everything", "GET", "/?token=", []string{"Authorization", "Bearer ", "Cookie", "reddot_token="}, "", actors.Unauthorized, "Authorization: Bearer"},
+		{"bad key", "GET", "/", []string{"Authorization", "Bearer rk_x"}, "", actors.Unauthorized, "no such server key"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p, err := a.Caller(request(tcp("192.0.2.1"), c.method, c.uri, c.header...))
+			wantCode(t, err, c.code, c.says)
+			switch {
+			case c.code != "":
+				if p != nil {
+					t.Errorf("got %+v", p)
+				}
+			case c.who == "shop/key":
+				if p.Kind != ServerKey || p.App != "shop" {
+					t.Errorf("got %+v", p)
+				}
+			case p.ID != c.who:
+				t.Errorf("got %+v", p)
+			}
+		})
+	}
+	_, err := a.Writer(request(tcp("192.0.2.1"), "GET", "/", join(cookie, []string{"Origin", evil})...))
+	wantCode(t, err, actors.Forbidden, "evil")
+}
+
+func TestAuthDev(t *testing.T) {
+	a := newTestAuth(t, AuthConfig{Dev: true}, Limits{})
+	for _, header := range [][]string{nil, {"Authorization", "Bearer nonsense"}, {"Cookie", "reddot_token=x", "Origin", "https://evil.example"}} {
+		p, err := a.Caller(request(tcp("127.0.0.1"), "POST", "/", header...))
+		if err != nil || p.Kind != Developer || p.App != DefaultApp || p.ID != "dev" || p.May(ScopeAll) != nil {
+			t.Errorf("got %+v, %v", p, err)
+		}
+	}
+	if p, err := a.Verify(t.Context(), nil, netip.Addr{}); err != nil || p != developer {
+		t.Errorf("got %+v, %v", p, err)
+	}
+}
+
+// Bad tokens from an address do not shut out good ones that are known, nor keys.
+func TestAuthFailureLimit(t *testing.T) {
+	a := newTestAuth(t, AuthConfig{}, Limits{FailuresPerAddress: 1, FailureBurst: 3})
+	verify := func(text string, from netip.Addr) error {
+		_, err := a.Verify(t.Context(), []byte(text), from)
+		return err
+	}
+	wantCode(t, verify(a.token, addr1), "", "")
+	for range 3 {
+		wantCode(t, verify("bad", addr1), actors.Unauthorized, "")
+	}
+	fresh := must(a.tokens.Issue("default", "bob", time.Hour, Topics{}))
+	if e := wantCode(t, verify("bad", addr1), actors.TooMany, "bad credentials"); e.RetryAfter <= 0 {
+		t.Error("no retry after")
+	}
+	wantCode(t, verify(fresh, addr1), actors.TooMany, "")
+	wantCode(t, verify(a.token, addr1), "", "")
+	wantCode(t, verify(a.key, addr1), "", "")
+	wantCode(t, verify(fresh, addr2), "", "")
+	wantCode(t, verify("", addr2), actors.Unauthorized, "Bearer")
+	a.tokens.clock.add(time.Second)
+	wantCode(t, verify(must(a.tokens.Issue("default", "carol", time.Hour, Topics{})), addr1), "", "")
+}
+
+func TestAuthReplace(t *testing.T) {
+	a := newTestAuth(t, AuthConfig{}, Limits{})
+	if _, err := a.Verify(t.Context(), []byte(a.token), addr1); err != nil {
+		t.Fatal(err)
+	}
+	other := newTestTokens(t, map[string]Verification{"default": {Secret: NewSecret("another " + testSecret)}})
+	a.Replace(AuthConfig{Origins: must(ParseOrigins([]string{"https://new.example"}))}, other.Tokens)
+	_, err := a.Verify(t.Context(), []byte(a.token), addr1)
+	wantCode(t, err, actors.Unauthorized, "signature does not match")
+	wantCode(t, a.CheckOrigin(request(tcp("192.0.2.1"), "POST", "/", "Origin", "https://new.example"), FromCookie), "", "")
+}
+
+func TestSource(t *testing.T) {
+	for s, want := range map[Source]string{FromNowhere: "nowhere", FromHeader: "header", FromProtocol: "protocol", FromQuery: "query", FromCookie: "cookie"} {
+		if s.String() != want {
+			t.Errorf("got %s, want %s", s, want)
+		}
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	o := must(ParseOrigins([]string{"https://App.example", "http://localhost:3000", "https://*.shop.example", "https://*.port.example:8443"}))
+	for origin, want := range map[string]bool{
+		"https://app.example": true, "http://localhost:3000": true, "https://a.shop.example": true, "https://a.b.shop.example": true,
+		"https://a.port.example:8443": true,
+		"http://app.example":          false, "https://app.example:444": false, "https://app.example.evil": false, "https://xapp.example": false,
+		"https://shop.example": false, "https://.shop.example": false, "https://evilshop.example": false, "http://a.shop.example": false,
+		"https://evil/.shop.example": false, "https://evil@a.shop.example": false, "https://a.port.example": false, "null": false, "": false, "*": false,
+	} {
+		if got := o.Allows([]byte(origin)); got != want {
+			t.Errorf("%s: got %t, want %t", origin, got, want)
+		}
+	}
+	if (Origins{}).Allows([]byte("https://app.example")) {
+		t.Error("the zero Origins allow one")
+	}
+	for _, bad := range []string{"*", "null", "", "app.example", "https://", "https://a/", "https://a/b", "https://a?b", "https://u@a", "https://*", "https://a.*.b", "https://*a.b", "https://*."} {
+		if _, err := ParseOrigins([]string{bad}); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}
+
+func FuzzCredentials(f *testing.F) {
+	a := newTestAuth(f, AuthConfig{}, Limits{FailuresPerAddress: -1})
+	f.Add("Bearer "+a.token, "", "", "")
+	f.Add("", "reddot.v1, bearer.x", "%74oken=y", "reddot_token=z")
+	f.Add("Bearer", ",,bearer.", "token", "reddot_token")
+	f.Fuzz(func(t *testing.T, authorization, protocol, query, cookie string) {
+		ctx := request(tcp("192.0.2.1"), "GET", "/")
+		ctx.QueryArgs().Parse(query)
+		h := &ctx.Request.Header
+		h.Set("Authorization", authorization)
+		h.Set("Connection", "Upgrade")
+		h.Set("Upgrade", "websocket")
+		h.Set("Sec-WebSocket-Protocol", protocol)
+		h.Set("Cookie", cookie)
+		c, err := ReadCredentials(ctx)
+		if (err == nil) != (len(c.Text) > 0) || (c.Source == FromNowhere) != (err != nil) {
+			t.Fatalf("got %s %q, %v", c.Source, c.Text, err)
+		}
+		if p, err := a.Caller(ctx); (p == nil) != (err != nil) {
+			t.Fatalf("got %v, %v", p, err)
+		}
+	})
+}
+
+func BenchmarkCaller(b *testing.B) {
+	a := newTestAuth(b, AuthConfig{}, Limits{})
+	for name, ctx := range map[string]*fasthttp.RequestCtx{
+		"key":   request(tcp("192.0.2.1"), "POST", "/", "Authorization", "Bearer "+a.key),
+		"token": request(tcp("192.0.2.1"), "GET", "/", "Authorization", "Bearer "+a.token),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := a.Caller(ctx); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

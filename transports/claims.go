@@ -1,0 +1,103 @@
+package transports
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// The bounds of the claim topics: patterns in each list, and the bytes of one.
+const (
+	maxTopics  = 64
+	maxPattern = 512
+)
+
+// claims are what a user token says (RFC 7519 section 4, and two of ours).
+type claims struct {
+	jwt.RegisteredClaims
+	App    string  `json:"app,omitempty"`
+	Topics *Topics `json:"topics,omitempty"`
+}
+
+// UnmarshalJSON takes the claims by their exact names. encoding/json would let
+// "SUB" overwrite "sub", which is a hole where an issuer lets its users choose
+// further claims.
+func (c *claims) UnmarshalJSON(b []byte) error {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(b, &all); err != nil {
+		return err
+	}
+	for _, claim := range []struct {
+		name string
+		into any
+	}{
+		{"iss", &c.Issuer}, {"sub", &c.Subject}, {"aud", &c.Audience},
+		{"exp", &c.ExpiresAt}, {"nbf", &c.NotBefore}, {"iat", &c.IssuedAt},
+		{"app", &c.App}, {"topics", &c.Topics},
+	} {
+		raw, ok := all[claim.name]
+		if !ok {
+			continue
+		}
+		if err := json.Unmarshal(raw, claim.into); err != nil {
+			return fmt.Errorf("claim %s: %w", claim.name, err)
+		}
+	}
+	return nil
+}
+
+// Validate implements jwt.ClaimsValidator: it is called after the signature
+// and together with the times.
+func (c *claims) Validate() error {
+	if _, err := ParseUser(c.Subject); err != nil {
+		return refuse("the token's sub is no user name: 1 to %d bytes of A-Z a-z 0-9 . _ : @ -", MaxUser)
+	}
+	if c.Topics == nil {
+		return nil
+	}
+	return c.Topics.check()
+}
+
+// app returns the app that the claims name.
+func (c *claims) app() string {
+	if c.App == "" {
+		return DefaultApp
+	}
+	return c.App
+}
+
+// principal returns the caller whom verified claims name.
+func (c *claims) principal(app string, leeway time.Duration) *Principal {
+	p := &Principal{
+		ID:      "user:" + c.Subject,
+		App:     app,
+		Kind:    UserToken,
+		Scopes:  ScopeRead,
+		User:    c.Subject,
+		Expires: c.ExpiresAt.Add(leeway),
+	}
+	if c.IssuedAt != nil {
+		p.Issued = c.IssuedAt.Time
+	}
+	if c.Topics != nil {
+		p.Topics = *c.Topics
+	}
+	return p
+}
+
+// check refuses what would cost too much to match at each publish.
+func (t Topics) check() error {
+	for _, list := range [][]string{t.Read, t.Write} {
+		if len(list) > maxTopics {
+			return refuse("the token's claim topics has more than %d patterns", maxTopics)
+		}
+		for _, pattern := range list {
+			if pattern == "" || len(pattern) > maxPattern {
+				return refuse("a pattern in the token's claim topics has 1 to %d bytes", maxPattern)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package transports
+
+import (
+	"encoding/binary"
+	"errors"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"reddot/actors"
+)
+
+// allCodes are actors' closed list.
+var allCodes = []actors.Code{actors.Invalid, actors.Unauthorized, actors.Forbidden, actors.NotFound, actors.Conflict,
+	actors.IdempotencyConflict, actors.TooLarge, actors.TooMany, actors.Busy, actors.Unavailable, actors.Internal}
+
+func TestCloseOf(t *testing.T) {
+	for _, code := range allCodes {
+		c := CloseOf(actors.Errorf(code, "why"))
+		if c.Reason != "why" || c.Code == 0 {
+			t.Errorf("%s closes with %+v", code, c)
+		}
+		if code.Temporary() && !c.ComeBack() {
+			t.Errorf("%s may pass later, but %d says not to come back", code, c.Code)
+		}
+	}
+	if c := CloseOf(errors.New("disk on fire")); c.Code != 1011 || strings.Contains(c.Reason, "disk") {
+		t.Errorf("an inner error shows: %+v", c)
+	}
+	if c := CloseOf(nil); c != CloseNormal {
+		t.Errorf("got %+v", c)
+	}
+	if c := CloseOf(actors.Errorf("new", "x")); c != CloseInternal {
+		t.Errorf("got %+v", c)
+	}
+}
+
+func TestCloseComeBack(t *testing.T) {
+	for c, want := range map[Close]bool{
+		CloseDrain: true, CloseUnauthorized: true, CloseTooSlow: true, CloseTooMany: true, CloseBusy: true, CloseInternal: true,
+		CloseForbidden: false, CloseReplaced: false, CloseNormal: false, CloseBadText: false, CloseTooLarge: false,
+		CloseProtocol: false, CloseUnsupported: false, ClosePolicy: false,
+	} {
+		if c.ComeBack() != want {
+			t.Errorf("%d: got %t", c.Code, c.ComeBack())
+		}
+	}
+}
+
+func TestCloseOfEnd(t *testing.T) {
+	comeBack := map[actors.End]bool{actors.EndDrain: true, actors.EndSlow: true, actors.EndTooMany: true, actors.EndToken: true,
+		actors.EndFailed: true}
+	for why := actors.EndGone; why <= actors.EndProtocol; why++ {
+		c, ok := closeOfEnd[why]
+		if !ok || c != CloseOfEnd(why) || c.ComeBack() != comeBack[why] {
+			t.Errorf("end %d closes with %+v", why, c)
+		}
+	}
+	if c := CloseOfEnd(255); c != CloseInternal {
+		t.Errorf("got %+v", c)
+	}
+}
+
+func TestClosePayload(t *testing.T) {
+	for _, reason := range []string{"", "bye", strings.Repeat("a", 123), strings.Repeat("a", 500), strings.Repeat("é", 100), "a" + strings.Repeat("🔔", 40)} {
+		got := Close{4001, reason}.AppendPayload([]byte("x"))[1:]
+		text := string(got[2:])
+		if binary.BigEndian.Uint16(got) != 4001 || len(got) > 125 || !utf8.ValidString(text) || !strings.HasPrefix(reason, text) ||
+			len(reason) <= 123 && text != reason || len(reason) > 123 && len(text) < 120 {
+			t.Errorf("%q became %q", reason, got)
+		}
+	}
+}

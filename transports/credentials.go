@@ -1,0 +1,109 @@
+package transports
+
+import (
+	"bytes"
+
+	"github.com/valyala/fasthttp"
+)
+
+// The names under which a credential travels where a browser cannot set the
+// Authorization header.
+const (
+	TokenParam     = "token"        // in the query
+	TokenCookie    = "reddot_token" // as a cookie
+	ProtocolPrefix = "bearer."      // in Sec-WebSocket-Protocol, before the token
+)
+
+// A Source tells where in a request a credential was.
+type Source uint8
+
+// The sources, in the order in which they are looked at.
+const (
+	FromNowhere Source = iota
+	FromHeader
+	FromProtocol
+	FromQuery
+	FromCookie
+)
+
+var sourceNames = [...]string{"nowhere", "header", "protocol", "query", "cookie"}
+
+// String names the source in logs.
+func (s Source) String() string { return sourceNames[s] }
+
+// Credentials are what a request brings along to say who calls, not verified.
+type Credentials struct {
+	Source Source
+	Text   []byte // aliases the request
+}
+
+// ReadCredentials finds the credential of a request. What the client wrote for
+// this request goes before the cookie, which a browser adds by itself. An
+// Authorization of another scheme is left to the proxy for which it is meant;
+// two Authorization headers are refused, for two readers could choose
+// differently.
+func ReadCredentials(ctx *fasthttp.RequestCtx) (Credentials, error) {
+	h := &ctx.Request.Header
+	if all := h.PeekAll(fasthttp.HeaderAuthorization); len(all) > 1 {
+		return Credentials{}, refuse("the request has more than one Authorization header")
+	} else if len(all) == 1 {
+		if text := bearer(all[0]); len(text) > 0 {
+			return Credentials{FromHeader, text}, nil
+		}
+	}
+	if opensWebSocket(ctx) {
+		for _, list := range h.PeekAll(fasthttp.HeaderSecWebSocketProtocol) {
+			if text := protocolToken(list); len(text) > 0 {
+				return Credentials{FromProtocol, text}, nil
+			}
+		}
+	}
+	if text := ctx.QueryArgs().Peek(TokenParam); len(text) > 0 {
+		return Credentials{FromQuery, text}, nil
+	}
+	if text := h.Cookie(TokenCookie); len(text) > 0 {
+		return Credentials{FromCookie, text}, nil
+	}
+	return Credentials{}, errNoCredential
+}
+
+// bearer returns the token of "Bearer <token>" (RFC 6750 section 2.1), or nil.
+// The scheme's case does not matter (RFC 9110 section 11.1).
+func bearer(value []byte) []byte {
+	scheme, rest, ok := bytes.Cut(value, []byte(" "))
+	if !ok || !bytes.EqualFold(scheme, []byte("bearer")) {
+		return nil
+	}
+	return bytes.Trim(rest, " ")
+}
+
+// protocolToken returns the token among the subprotocols that a client offers
+// (RFC 6455 section 11.3.4), or nil. A server never chooses this one: the
+// answer would show the token.
+func protocolToken(list []byte) []byte {
+	for len(list) > 0 {
+		var offer []byte
+		offer, list, _ = bytes.Cut(list, []byte(","))
+		if text, ok := bytes.CutPrefix(bytes.TrimSpace(offer), []byte(ProtocolPrefix)); ok {
+			return text
+		}
+	}
+	return nil
+}
+
+// opensWebSocket tells whether the request asks to become a WebSocket, among
+// whatever else it would upgrade to.
+func opensWebSocket(ctx *fasthttp.RequestCtx) bool {
+	h := &ctx.Request.Header
+	if !h.ConnectionUpgrade() {
+		return false
+	}
+	for list := h.Peek(fasthttp.HeaderUpgrade); len(list) > 0; {
+		var protocol []byte
+		protocol, list, _ = bytes.Cut(list, []byte(","))
+		if bytes.EqualFold(bytes.TrimSpace(protocol), []byte("websocket")) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,26 @@
+// Package transports is what every way in or out shares: who calls (server
+// keys, user tokens), how much a caller may do (limits), how a refusal is told
+// (problems over HTTP, close codes over WebSocket), and how a connection that
+// stays is kept and written to.
+//
+// Rules that a change must keep:
+//
+//   - Nothing trusts a claim before the signature is verified by the app that
+//     the token names, and a verifier accepts only the algorithms that fit its
+//     own kind of key.
+//   - A secret is a Secret: it has no way into a log, an error or a JSON body.
+//   - Every refusal is an actors.Error with a sentence that tells the caller
+//     what to change and tells nothing that only the owner of a credential may
+//     know.
+//   - Verifying a hot key or a hot token takes no lock for writing, reads no
+//     disk and no network, and allocates nothing.
+//   - Every map or buffer that the outside can fill has a bound.
+//   - A Sink never blocks the goroutine that sends to it, and has one writer.
+//   - The package sees neither the cluster nor a store: records come in as
+//     actors.Records, and whoever hears of a change elsewhere calls Reload.
+//
+// Start reading at auth.go, then principal.go, keys.go and tokens.go;
+// limits.go and gate.go are about how much, problem.go and closecodes.go about
+// how to say no. streams.go, socket.go and sink.go are the connections that
+// stay; request.go is what a handler is given.
+package transports

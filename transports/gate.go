@@ -1,0 +1,289 @@
+package transports
+
+import (
+	"bytes"
+	"hash/maphash"
+	"math"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"golang.org/x/time/rate"
+
+	"reddot/actors"
+)
+
+// connectionRetry is when to come back after too many connections: nobody
+// knows when one of them ends.
+const connectionRetry = 10 * time.Second
+
+// A Gate counts callers against the Limits. Its refusals are TooMany, with the
+// time after which the same call would pass. An IPv6 address counts with its
+// /64 network, which is what one customer has. An address that is not known
+// (a Unix socket) is not limited. It is safe for concurrent use.
+type Gate struct {
+	now   func() time.Time
+	rules atomic.Pointer[gateRules]
+	open  *counts
+}
+
+// gateRules are the limits in force and what is counted under them.
+type gateRules struct {
+	limits    Limits // with defaults
+	requests  *buckets[netip.Addr]
+	failures  *buckets[netip.Addr]
+	publishes *buckets[callerKey]
+}
+
+// callerKey names a caller among all apps.
+type callerKey struct{ app, id string }
+
+// NewGate returns a Gate for the limits. A nil now is time.Now.
+func NewGate(l Limits, now func() time.Time) (*Gate, error) {
+	if now == nil {
+		now = time.Now
+	}
+	g := &Gate{now: now, open: newCounts()}
+	if err := g.SetLimits(l); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// SetLimits puts other limits in force. All rates begin anew with a full
+// burst; open connections stay counted, and none is closed.
+func (g *Gate) SetLimits(l Limits) error {
+	if err := l.Check(); err != nil {
+		return err
+	}
+	l = l.WithDefaults()
+	g.rules.Store(&gateRules{
+		limits:    l,
+		requests:  newBuckets[netip.Addr](l.RequestsPerAddress, l.RequestBurst, l.Remembered),
+		failures:  newBuckets[netip.Addr](l.FailuresPerAddress, l.FailureBurst, l.Remembered),
+		publishes: newBuckets[callerKey](l.PublishesPerKey, l.PublishBurst, l.Remembered),
+	})
+	return nil
+}
+
+// Limits returns the limits in force, with numbers in all fields.
+func (g *Gate) Limits() Limits { return g.rules.Load().limits }
+
+// Request counts a request from the address.
+func (g *Gate) Request(from netip.Addr) error {
+	if !from.IsValid() {
+		return nil
+	}
+	if wait := g.rules.Load().requests.take(network(from), 1, g.now()); wait > 0 {
+		return tooMany(wait, "this address sends too many requests")
+	}
+	return nil
+}
+
+// Publish counts n messages published by the caller. A batch above the burst
+// counts as the burst.
+func (g *Gate) Publish(p *Principal, n int) error {
+	if wait := g.rules.Load().publishes.take(callerKey{p.App, p.ID}, n, g.now()); wait > 0 {
+		return tooMany(wait, "this key publishes too many messages")
+	}
+	return nil
+}
+
+// Failed counts a bad credential from the address.
+func (g *Gate) Failed(from netip.Addr) {
+	if from.IsValid() {
+		g.rules.Load().failures.take(network(from), 1, g.now())
+	}
+}
+
+// Trusts refuses the address while it has spent its failures.
+func (g *Gate) Trusts(from netip.Addr) error {
+	if !from.IsValid() {
+		return nil
+	}
+	if wait := g.rules.Load().failures.wait(network(from), g.now()); wait > 0 {
+		return tooMany(wait, "this address sends too many bad credentials")
+	}
+	return nil
+}
+
+// Acquire counts a connection from the address. Each one that is not refused
+// needs one Release.
+func (g *Gate) Acquire(from netip.Addr) error {
+	if from.IsValid() && !g.open.acquire(network(from), g.rules.Load().limits.ConnectionsPerAddress) {
+		return tooMany(connectionRetry, "this address has too many connections")
+	}
+	return nil
+}
+
+// Release gives back what Acquire counted.
+func (g *Gate) Release(from netip.Addr) {
+	if from.IsValid() {
+		g.open.release(network(from))
+	}
+}
+
+// Address returns where the request comes from: the TCP peer, or, if that is a
+// trusted proxy, the last address in X-Forwarded-For that is none. What stands
+// before it was written by the client, and could be anything.
+func (g *Gate) Address(ctx *fasthttp.RequestCtx) netip.Addr {
+	peer := peerAddress(ctx.RemoteAddr())
+	if !g.proxied(peer) {
+		return peer
+	}
+	lines := ctx.Request.Header.PeekAll(fasthttp.HeaderXForwardedFor)
+	for i := len(lines) - 1; i >= 0; i-- {
+		for line := lines[i]; len(line) > 0; {
+			cut := bytes.LastIndexByte(line, ',')
+			addr, ok := forwarded(line[cut+1:])
+			if !ok {
+				return peer
+			}
+			if !g.proxied(addr) {
+				return addr
+			}
+			peer, line = addr, line[:max(0, cut)]
+		}
+	}
+	return peer
+}
+
+func (g *Gate) proxied(a netip.Addr) bool {
+	for _, p := range g.rules.Load().limits.TrustedProxies {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// forwarded reads one element of X-Forwarded-For: an address, with or without
+// a port.
+func forwarded(text []byte) (netip.Addr, bool) {
+	s := string(bytes.TrimSpace(text))
+	if a, err := netip.ParseAddr(s); err == nil {
+		return a.Unmap().WithZone(""), true
+	}
+	ap, err := netip.ParseAddrPort(s)
+	return ap.Addr().Unmap().WithZone(""), err == nil
+}
+
+// peerAddress returns the address of a TCP peer, or the zero Addr.
+func peerAddress(a net.Addr) netip.Addr {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap().WithZone("")
+	}
+	return netip.Addr{}
+}
+
+// network returns what counts as one address.
+func network(a netip.Addr) netip.Addr {
+	if !a.Is6() {
+		return a
+	}
+	p, err := a.Prefix(64)
+	if err != nil {
+		return a
+	}
+	return p.Addr()
+}
+
+func tooMany(wait time.Duration, sentence string) error {
+	return &actors.Error{Code: actors.TooMany, Detail: sentence, RetryAfter: wait}
+}
+
+// buckets are token buckets by key, the least recently used forgotten.
+type buckets[K comparable] struct {
+	rate  rate.Limit
+	burst int
+	byKey *recent[K, *rate.Limiter] // nil: no limit
+}
+
+func newBuckets[K comparable](perSecond float64, burst, size int) *buckets[K] {
+	b := &buckets[K]{rate: rate.Limit(perSecond), burst: burst}
+	if !math.IsInf(perSecond, 1) && burst != math.MaxInt {
+		b.byKey = newRecent[K, *rate.Limiter](size)
+	}
+	return b
+}
+
+// take spends n tokens and returns 0, or returns the time to wait for them and
+// spends none.
+func (b *buckets[K]) take(key K, n int, now time.Time) time.Duration {
+	if b.byKey == nil {
+		return 0
+	}
+	r := b.of(key).ReserveN(now, min(n, b.burst))
+	wait := r.DelayFrom(now)
+	if wait > 0 {
+		r.CancelAt(now)
+	}
+	return wait
+}
+
+// wait returns the time until there is a token, without spending it.
+func (b *buckets[K]) wait(key K, now time.Time) time.Duration {
+	if b.byKey == nil {
+		return 0
+	}
+	l, ok := b.byKey.get(key)
+	if !ok {
+		return 0
+	}
+	missing := 1 - l.TokensAt(now)
+	if missing <= 0 {
+		return 0
+	}
+	return time.Duration(missing / float64(b.rate) * float64(time.Second))
+}
+
+func (b *buckets[K]) of(key K) *rate.Limiter {
+	return b.byKey.getOrPut(key, func() *rate.Limiter { return rate.NewLimiter(b.rate, b.burst) })
+}
+
+// counts are the open connections by address. It holds an entry only while
+// the address has one, so the connections themselves are its bound.
+type counts struct {
+	seed   maphash.Seed
+	shards [16]countShard
+}
+
+type countShard struct {
+	mu sync.Mutex
+	n  map[netip.Addr]int
+}
+
+func newCounts() *counts {
+	c := &counts{seed: maphash.MakeSeed()}
+	for i := range c.shards {
+		c.shards[i].n = map[netip.Addr]int{}
+	}
+	return c
+}
+
+func (c *counts) acquire(a netip.Addr, limit int) bool {
+	s := c.shard(a)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.n[a] >= limit {
+		return false
+	}
+	s.n[a]++
+	return true
+}
+
+func (c *counts) release(a netip.Addr) {
+	s := c.shard(a)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.n[a]--; s.n[a] <= 0 {
+		delete(s.n, a)
+	}
+}
+
+func (c *counts) shard(a netip.Addr) *countShard {
+	return &c.shards[maphash.Comparable(c.seed, a)%uint64(len(c.shards))]
+}

@@ -1,0 +1,327 @@
+package transports
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base32"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"reddot/actors"
+)
+
+// keyKind is the kind of the records that hold server keys.
+const keyKind = "key"
+
+// A server key is written rk_<id>_<secret>: an id of 80 random bits, which
+// names the key everywhere, and a secret of 256.
+const (
+	keyPrefix    = "rk_"
+	keyIDLen     = 16
+	keySecretLen = 52
+	keyLen       = len(keyPrefix) + keyIDLen + 1 + keySecretLen
+
+	maxKeyName = 128
+)
+
+// keyText writes key ids and secrets: letters and digits only, so that a
+// double click takes the whole and nothing needs escaping.
+var keyText = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// A Key describes a server key, without its secret.
+type Key struct {
+	ID        string     `json:"id"`
+	App       string     `json:"app"`
+	Name      string     `json:"name,omitempty"` // what the owner calls it
+	Scopes    Scopes     `json:"scopes"`
+	CreatedAt time.Time  `json:"created_at"`
+	CreatedBy string     `json:"created_by,omitempty"` // a Principal's ID
+	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+}
+
+// keyRecord is what is stored: the key and a digest of its whole text.
+//
+// The digest is one SHA-256, not bcrypt or another slow hash: those make
+// guessing a human's password dear, and 256 random bits cannot be guessed at
+// any speed. A slow hash here would only slow down each publish.
+type keyRecord struct {
+	Key
+	Digest []byte `json:"digest"`
+}
+
+// keyEntry is a key as Verify needs it.
+type keyEntry struct {
+	key       Key
+	digest    [sha256.Size]byte
+	principal *Principal
+}
+
+// Keys are the server keys of all apps. All are held in memory, so that a
+// request with any text for a key costs no read. It is safe for concurrent use.
+type Keys struct {
+	records actors.Records
+	now     func() time.Time
+	entries atomic.Pointer[map[string]*keyEntry] // by id; never changed, only replaced
+
+	mu    sync.Mutex // held while entries are replaced, the record's write included
+	hooks []func(keyID string)
+}
+
+// LoadKeys reads all keys from the records. A nil now is time.Now.
+func LoadKeys(ctx context.Context, records actors.Records, now func() time.Time) (*Keys, error) {
+	if now == nil {
+		now = time.Now
+	}
+	k := &Keys{records: records, now: now}
+	k.entries.Store(&map[string]*keyEntry{})
+	if err := k.Reload(ctx); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// OnRevoke has f called with the id of each key that is revoked from now on,
+// here or as Reload finds, after requests with the key are refused. It is for
+// closing the connections that came in with the key.
+func (k *Keys) OnRevoke(f func(keyID string)) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.hooks = append(k.hooks, f)
+}
+
+// Create makes a key and returns its text, which cannot be had again. by is
+// the ID of the Principal that asks.
+func (k *Keys) Create(ctx context.Context, app, name string, scopes Scopes, by string) (Key, Secret, error) {
+	if _, err := ParseApp(app); err != nil {
+		return Key{}, Secret{}, err
+	}
+	if len(name) > maxKeyName {
+		return Key{}, Secret{}, &actors.Error{Code: actors.Invalid, Field: "name",
+			Detail: fmt.Sprintf("a key's name has at most %d bytes", maxKeyName)}
+	}
+	if _, err := ParseScopes((scopes & ScopeAll).Names()); err != nil {
+		return Key{}, Secret{}, err
+	}
+	id, text := newKeyText()
+	digest := sha256.Sum256([]byte(text))
+	record := keyRecord{Digest: digest[:], Key: Key{ID: id, App: app, Name: name, Scopes: scopes & ScopeAll,
+		CreatedAt: k.now().UTC().Truncate(time.Millisecond), CreatedBy: by}}
+
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.put(ctx, record); err != nil {
+		return Key{}, Secret{}, err
+	}
+	return record.Key, NewSecret(text), nil
+}
+
+// Revoke ends a key of the app: from its return on, this process refuses it.
+// It may come twice. A key that the app has not is NotFound.
+func (k *Keys) Revoke(ctx context.Context, app, id string) (Key, error) {
+	key, hooks, err := k.revoke(ctx, app, id)
+	if err != nil {
+		return Key{}, err
+	}
+	for _, f := range hooks {
+		f(id)
+	}
+	return key, nil
+}
+
+func (k *Keys) revoke(ctx context.Context, app, id string) (Key, []func(string), error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	e := (*k.entries.Load())[id]
+	if e == nil || e.key.App != app {
+		return Key{}, nil, &actors.Error{Code: actors.NotFound, Field: "id", Detail: "the app has no such key"}
+	}
+	if e.key.RevokedAt != nil {
+		return e.key, nil, nil
+	}
+	record := keyRecord{Key: e.key, Digest: e.digest[:]}
+	now := k.now().UTC().Truncate(time.Millisecond)
+	record.RevokedAt = &now
+	if err := k.put(ctx, record); err != nil {
+		return Key{}, nil, err
+	}
+	return record.Key, slices.Clone(k.hooks), nil
+}
+
+// List returns the app's keys, revoked ones too, the oldest first.
+func (k *Keys) List(app string) []Key {
+	keys := []Key{}
+	for _, e := range *k.entries.Load() {
+		if e.key.App == app {
+			keys = append(keys, e.key)
+		}
+	}
+	slices.SortFunc(keys, func(a, b Key) int {
+		if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
+			return c
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	return keys
+}
+
+// Verify returns the caller with this key. It keeps nothing of text. An
+// unknown id and a wrong secret give the same sentence.
+func (k *Keys) Verify(text []byte) (*Principal, error) {
+	id, ok := keyID(text)
+	if !ok {
+		return nil, errNoKey
+	}
+	e := (*k.entries.Load())[string(id)]
+	if e == nil {
+		return nil, errNoKey
+	}
+	digest := sha256.Sum256(text)
+	if subtle.ConstantTimeCompare(digest[:], e.digest[:]) != 1 {
+		return nil, errNoKey
+	}
+	if e.key.RevokedAt != nil {
+		return nil, actors.Errorf(actors.Unauthorized, "the server key %s was revoked at %s", e.key.ID, e.key.RevokedAt.Format(time.RFC3339))
+	}
+	return e.principal, nil
+}
+
+// errNoKey is shared, since anybody can ask for it at any rate.
+var errNoKey = &actors.Error{Code: actors.Unauthorized, Detail: "there is no such server key"}
+
+// Reload reads all keys again, as when another process has written some.
+func (k *Keys) Reload(ctx context.Context) error {
+	revoked, hooks, err := k.reload(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range revoked {
+		for _, f := range hooks {
+			f(id)
+		}
+	}
+	return nil
+}
+
+// reload returns the keys that were good before and are not any more.
+func (k *Keys) reload(ctx context.Context) (revoked []string, hooks []func(string), err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	entries := map[string]*keyEntry{}
+	err = eachRecord(ctx, k.records, keyKind, func(r actors.Record) error {
+		var record keyRecord
+		if err := json.Unmarshal(r.Value, &record); err != nil {
+			return fmt.Errorf("decode: %w", err)
+		}
+		entry, err := newKeyEntry(record)
+		if err != nil {
+			return err
+		}
+		entries[record.ID] = entry
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("load server keys: %w", err)
+	}
+	for id, old := range *k.entries.Load() {
+		e := entries[id]
+		if old.key.RevokedAt == nil && (e == nil || e.key.RevokedAt != nil) {
+			revoked = append(revoked, id)
+		}
+	}
+	k.entries.Store(&entries)
+	return revoked, slices.Clone(k.hooks), nil
+}
+
+// put stores the record and then shows it to Verify. The caller holds mu.
+func (k *Keys) put(ctx context.Context, record keyRecord) error {
+	entry, err := newKeyEntry(record)
+	if err != nil {
+		return err
+	}
+	value, err := json.Marshal(record)
+	if err != nil {
+		return fmt.Errorf("key %s: encode: %w", record.ID, err)
+	}
+	if err := k.records.PutRecord(ctx, keyKind, record.ID, value); err != nil {
+		return fmt.Errorf("key %s: store: %w", record.ID, err)
+	}
+	entries := maps.Clone(*k.entries.Load())
+	entries[record.ID] = entry
+	k.entries.Store(&entries)
+	return nil
+}
+
+func newKeyEntry(r keyRecord) (*keyEntry, error) {
+	if len(r.Digest) != sha256.Size {
+		return nil, fmt.Errorf("key %s: the digest has %d bytes, want %d", r.ID, len(r.Digest), sha256.Size)
+	}
+	return &keyEntry{
+		key:    r.Key,
+		digest: [sha256.Size]byte(r.Digest),
+		principal: &Principal{ID: "key:" + r.ID, App: r.App, Kind: ServerKey, Scopes: r.Scopes,
+			Topics: topicsOf(r.Scopes)},
+	}, nil
+}
+
+// topicsOf returns the topics of a server key: all, as far as its scopes go.
+func topicsOf(s Scopes) Topics {
+	var t Topics
+	if s&ScopeRead != 0 {
+		t.Read = []string{"#"}
+	}
+	if s&ScopePublish != 0 {
+		t.Write = []string{"#"}
+	}
+	return t
+}
+
+// newKeyText makes a new key of random bits. crypto/rand cannot fail.
+func newKeyText() (id, text string) {
+	var b [10 + 32]byte
+	_, _ = rand.Read(b[:])
+	id = keyText.EncodeToString(b[:10])
+	return id, keyPrefix + id + "_" + keyText.EncodeToString(b[10:])
+}
+
+// isKey tells whether a credential is meant to be a server key. A JWT begins
+// with the base64 of "{".
+func isKey(text []byte) bool {
+	return len(text) >= len(keyPrefix) && string(text[:len(keyPrefix)]) == keyPrefix
+}
+
+// keyID cuts the id out of a key's text, if it has the form of one.
+func keyID(text []byte) ([]byte, bool) {
+	if len(text) != keyLen || !isKey(text) || text[len(keyPrefix)+keyIDLen] != '_' {
+		return nil, false
+	}
+	return text[len(keyPrefix) : len(keyPrefix)+keyIDLen], true
+}
+
+// eachRecord calls f with every record of the kind, read in pages.
+func eachRecord(ctx context.Context, records actors.Records, kind string, f func(actors.Record) error) error {
+	const page = 500
+	after := ""
+	for {
+		list, err := records.ListRecords(ctx, kind, after, page)
+		if err != nil {
+			return err
+		}
+		for _, r := range list {
+			if err := f(r); err != nil {
+				return fmt.Errorf("record %s/%s: %w", kind, r.Key, err)
+			}
+			after = r.Key
+		}
+		if len(list) < page {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,239 @@
+package transports
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"reddot/actors"
+)
+
+func TestKeyLife(t *testing.T) {
+	ctx := context.Background()
+	records := newMemoryRecords()
+	clock := newClock()
+	keys := must(LoadKeys(ctx, records, clock.now))
+	key, text, err := keys.Create(ctx, "shop", "back end", ScopePublish|ScopeRead, "key:root")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(text.Reveal(), "rk_"+key.ID+"_") || len(text.Reveal()) != keyLen {
+		t.Fatalf("the key's text has the form %d bytes, id %s", len(text.Reveal()), key.ID)
+	}
+	for _, value := range records.all[keyKind] {
+		if secret := text.Reveal()[keyLen-keySecretLen:]; bytes.Contains(value, []byte(secret)) {
+			t.Error("the secret is stored")
+		}
+	}
+	p, err := keys.Verify([]byte(text.Reveal()))
+	if err != nil || p.App != "shop" || p.ID != "key:"+key.ID || p.Kind != ServerKey || p.Scopes != ScopePublish|ScopeRead {
+		t.Fatalf("got %+v, %v", p, err)
+	}
+
+	if len(p.Topics.Read) != 1 || len(p.Topics.Write) != 1 {
+		t.Errorf("got topics %+v", p.Topics)
+	}
+
+	var revoked []string
+	keys.OnRevoke(func(id string) {
+		_, err := keys.Verify([]byte(text.Reveal()))
+		wantCode(t, err, actors.Unauthorized, "revoked at 2026-03-01T12:00:00Z")
+		revoked = append(revoked, id)
+	})
+	_, err = keys.Revoke(ctx, "other", key.ID)
+	wantCode(t, err, actors.NotFound, "")
+	for range 2 {
+		if got, err := keys.Revoke(ctx, "shop", key.ID); err != nil || got.RevokedAt == nil {
+			t.Fatalf("got %+v, %v", got, err)
+		}
+	}
+	if fmt.Sprint(revoked) != "["+key.ID+"]" {
+		t.Errorf("told of %v, want the key once", revoked)
+	}
+
+	again := must(LoadKeys(ctx, records, nil))
+	_, err = again.Verify([]byte(text.Reveal()))
+	wantCode(t, err, actors.Unauthorized, "revoked")
+	if l := again.List("shop"); len(l) != 1 || l[0].Name != "back end" || l[0].CreatedBy != "key:root" || !l[0].CreatedAt.Equal(clock.now()) {
+		t.Errorf("got %+v", l)
+	}
+	if l := again.List("other"); len(l) != 0 {
+		t.Errorf("another app sees %+v", l)
+	}
+}
+
+func TestKeyVerifyRefuses(t *testing.T) {
+	ctx := context.Background()
+	keys := must(LoadKeys(ctx, newMemoryRecords(), nil))
+	key, secret, err := keys.Create(ctx, "shop", "", ScopePublish, "dev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := secret.Reveal()
+	_, other := newKeyText()
+	for name, text := range map[string]string{
+		"empty": "", "prefix": "rk_", "short": good[:keyLen-1], "long": good + "a", "upper": strings.ToUpper(good),
+		"unknown": other, "other secret": "rk_" + key.ID + other[len("rk_")+keyIDLen:],
+		"one byte off": good[:keyLen-1] + string(good[keyLen-1]^1), "no underscore": strings.Replace(good, key.ID+"_", key.ID+"a", 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := keys.Verify([]byte(text))
+			wantCode(t, err, actors.Unauthorized, "no such server key")
+		})
+	}
+}
+
+func TestKeyCreateRefuses(t *testing.T) {
+	ctx := context.Background()
+	records := newMemoryRecords()
+	keys := must(LoadKeys(ctx, records, nil))
+	_, _, err := keys.Create(ctx, "a/b", "", ScopeRead, "")
+	wantCode(t, err, actors.Invalid, "app")
+	_, _, err = keys.Create(ctx, "a", "", 0, "")
+	wantCode(t, err, actors.Invalid, "scope")
+	_, _, err = keys.Create(ctx, "a", strings.Repeat("n", 129), ScopeRead, "")
+	wantCode(t, err, actors.Invalid, "128")
+	records.fail = errors.New("disk")
+	_, _, err = keys.Create(ctx, "a", "", ScopeRead, "")
+	if !errors.Is(err, records.fail) || len(keys.List("a")) != 0 {
+		t.Errorf("got %v and %v; a key that is not stored must not be good", err, keys.List("a"))
+	}
+}
+
+// A second process creates and revokes; the first learns it by Reload.
+func TestKeysReload(t *testing.T) {
+	ctx := context.Background()
+	records := newMemoryRecords()
+	here, there := must(LoadKeys(ctx, records, nil)), must(LoadKeys(ctx, records, nil))
+	var revoked []string
+	here.OnRevoke(func(id string) { revoked = append(revoked, id) })
+	var ids []string
+	var text Secret
+	for range 3 {
+		key, s, err := there.Create(ctx, "shop", "", ScopePublish, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids, text = append(ids, key.ID), s
+	}
+	_, err := here.Verify([]byte(text.Reveal()))
+	wantCode(t, err, actors.Unauthorized, "no such")
+	if err := here.Reload(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := here.Verify([]byte(text.Reveal())); err != nil {
+		t.Fatal(err)
+	}
+	must(there.Revoke(ctx, "shop", ids[2]))
+	for range 2 {
+		if err := here.Reload(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = here.Verify([]byte(text.Reveal()))
+	wantCode(t, err, actors.Unauthorized, "revoked")
+	if fmt.Sprint(revoked) != "["+ids[2]+"]" {
+		t.Errorf("told of %v, want %s once", revoked, ids[2])
+	}
+}
+
+func TestKeysReloadInPages(t *testing.T) {
+	ctx := context.Background()
+	records := newMemoryRecords()
+	keys := must(LoadKeys(ctx, records, nil))
+	for range 3 {
+		_, _, err := keys.Create(ctx, "shop", "", ScopePublish, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, v := range records.all[keyKind] {
+		for i := range 1200 {
+			id := fmt.Sprintf("%016d", i)
+			records.all[keyKind][id] = bytes.Replace(v, v[7:7+keyIDLen], []byte(id), 1)
+		}
+		break
+	}
+	if n := len(must(LoadKeys(ctx, records, nil)).List("shop")); n != 1203 {
+		t.Errorf("got %d keys, want 1203", n)
+	}
+	records.all[keyKind]["zz"] = []byte("{")
+	if err := keys.Reload(ctx); err == nil || !strings.Contains(err.Error(), "key/zz") {
+		t.Errorf("got %v, want the bad record's name", err)
+	}
+	if len(keys.List("shop")) != 3 {
+		t.Error("a failed reload changed the keys")
+	}
+}
+
+func TestKeysTogether(t *testing.T) {
+	ctx := context.Background()
+	keys := must(LoadKeys(ctx, newMemoryRecords(), nil))
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 25 {
+				key, text, err := keys.Create(ctx, "shop", "", ScopePublish, "")
+				if err != nil {
+					t.Error(err)
+				}
+				if _, err := keys.Verify([]byte(text.Reveal())); err != nil {
+					t.Error(err)
+				}
+				if err := keys.Reload(ctx); err != nil {
+					t.Error(err)
+				}
+				if _, err := keys.Revoke(ctx, "shop", key.ID); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if n := len(keys.List("shop")); n != 100 {
+		t.Errorf("got %d keys, want 100", n)
+	}
+}
+
+func FuzzKey(f *testing.F) {
+	ctx := context.Background()
+	keys := must(LoadKeys(ctx, newMemoryRecords(), nil))
+	_, secret, err := keys.Create(ctx, "shop", "", ScopePublish, "")
+	if err != nil {
+		f.Fatal(err)
+	}
+	good := secret.Reveal()
+	f.Add([]byte(good[:keyLen-1]))
+	f.Add([]byte(strings.Repeat("rk_", 24)))
+	f.Add([]byte("rk_aaaaaaaaaaaaaaaa_" + strings.Repeat("a", 52)))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		p, err := keys.Verify(text)
+		if (err == nil) != (string(text) == good) || (p == nil) != (err != nil) {
+			t.Fatalf("%q: got %v, %v", text, p, err)
+		}
+	})
+}
+
+func BenchmarkKeyVerify(b *testing.B) {
+	ctx := context.Background()
+	keys := must(LoadKeys(ctx, newMemoryRecords(), nil))
+	var secret Secret
+	for range 100 {
+		_, s, err := keys.Create(ctx, "shop", "", ScopePublish, "")
+		if err != nil {
+			b.Fatal(err)
+		}
+		secret = s
+	}
+	text := []byte(secret.Reveal())
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := keys.Verify(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

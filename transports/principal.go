@@ -1,0 +1,236 @@
+package transports
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"reddot/actors"
+)
+
+// DefaultApp is the app of a credential that names none.
+const DefaultApp = "default"
+
+// Me stands for the user of the token in a path. It is no user name.
+const Me = "me"
+
+// The longest names, in bytes.
+const (
+	MaxUser = 128
+	MaxApp  = 64
+)
+
+// A Kind tells by what a caller is known.
+type Kind uint8
+
+// The kinds of callers. The zero Kind may nothing.
+const (
+	Nobody    Kind = iota
+	ServerKey      // a back end with a server key: every user of its app, as far as its scopes go
+	UserToken      // a user with a token: himself alone
+	Developer      // anybody, in dev mode: everything
+)
+
+// String names the kind in logs.
+func (k Kind) String() string {
+	switch k {
+	case ServerKey:
+		return "server key"
+	case UserToken:
+		return "user token"
+	case Developer:
+		return "developer"
+	default:
+		return "nobody"
+	}
+}
+
+// Topics are the patterns, as MQTT writes topic filters, of the topics that a
+// caller may read and write beyond those of the users whom it reaches.
+type Topics struct {
+	Read  []string `json:"read,omitempty"`
+	Write []string `json:"write,omitempty"`
+}
+
+// A Principal is a verified caller. It is immutable and shared by all requests
+// with the same credential.
+type Principal struct {
+	// ID names the caller for as long as the credential's owner lives:
+	// "key:<key id>", "user:<sub>" or "dev". It is the scope of idempotency
+	// keys within the app; the prefix keeps a user from taking a key's name.
+	ID     string
+	App    string
+	Kind   Kind
+	Scopes Scopes
+	User   string // of a user token
+	Topics Topics
+
+	Issued  time.Time // of a user token; zero if the token does not say
+	Expires time.Time // when it ceases to be valid here, leeway included; zero: never
+}
+
+// May returns nil if the caller has every given scope, else an actors.Error:
+// Unauthorized for nobody, Forbidden for all others.
+func (p *Principal) May(scope Scopes) error {
+	switch {
+	case p == nil || p.Kind == Nobody:
+		return errNoCredential
+	case p.Scopes&scope == scope:
+		return nil
+	case p.Kind == UserToken:
+		return actors.Errorf(actors.Forbidden, "a user token has no scope %s; this needs a server key", scope&^p.Scopes)
+	default:
+		return actors.Errorf(actors.Forbidden, "this %s has no scope %s", p.Kind, scope&^p.Scopes)
+	}
+}
+
+// Reaches returns nil if the user is within the caller's reach, else an
+// actors.Error. What the caller may do there is for May to say.
+func (p *Principal) Reaches(user string) error {
+	switch {
+	case p == nil || p.Kind == Nobody:
+		return errNoCredential
+	case p.Kind == UserToken && p.User != user:
+		return actors.Errorf(actors.Forbidden, "a user token reaches only its own user")
+	default:
+		return nil
+	}
+}
+
+// Resolve returns the user that a path's name means to this caller: the
+// token's own for Me. A name that is none is Invalid, one out of reach
+// Forbidden. The name is returned as it is: it must not alias a request.
+func (p *Principal) Resolve(name string) (string, error) {
+	if name == Me {
+		if p == nil || p.Kind != UserToken {
+			return "", &actors.Error{Code: actors.Invalid, Field: "user",
+				Detail: `"me" stands for the user of a token, and this call has none`}
+		}
+		return p.User, nil
+	}
+	user, err := ParseUser(name)
+	if err != nil {
+		return "", err
+	}
+	if err := p.Reaches(user); err != nil {
+		return "", err
+	}
+	return user, nil
+}
+
+// Expired tells whether the credential has run out by now. A connection that
+// outlives its token closes with CloseUnauthorized.
+func (p *Principal) Expired(now time.Time) bool {
+	return !p.Expires.IsZero() && !now.Before(p.Expires)
+}
+
+// developer is the caller of every request in dev mode.
+var developer = &Principal{ID: "dev", App: DefaultApp, Kind: Developer, Scopes: ScopeAll,
+	Topics: topicsOf(ScopeAll)}
+
+// ParseUser returns the name if it is a user's: 1 to 128 bytes of
+// [A-Za-z0-9._:@-], and none of "me", "." and "..", which mean something else
+// in a path. The error is Invalid.
+func ParseUser(name string) (string, error) {
+	switch {
+	case name == "" || len(name) > MaxUser:
+		return "", &actors.Error{Code: actors.Invalid, Field: "user",
+			Detail: fmt.Sprintf("a user name has 1 to %d bytes; this one has %d", MaxUser, len(name))}
+	case name == Me || name == "." || name == "..":
+		return "", &actors.Error{Code: actors.Invalid, Field: "user", Detail: fmt.Sprintf("%q is no user name", name)}
+	}
+	for i := range len(name) {
+		if !nameByte(name[i]) && name[i] != ':' && name[i] != '@' {
+			return "", &actors.Error{Code: actors.Invalid, Field: "user",
+				Detail: fmt.Sprintf("a user name is made of A-Z a-z 0-9 . _ : @ -; byte %d is %q", i, name[i:i+1])}
+		}
+	}
+	return name, nil
+}
+
+// ParseApp returns the name if it is an app's: 1 to 64 bytes of
+// [A-Za-z0-9._-]. The error is Invalid.
+func ParseApp(name string) (string, error) {
+	ok := name != "" && len(name) <= MaxApp && name != "." && name != ".."
+	for i := 0; ok && i < len(name); i++ {
+		ok = nameByte(name[i])
+	}
+	if !ok {
+		return "", &actors.Error{Code: actors.Invalid, Field: "app",
+			Detail: fmt.Sprintf("an app's name has 1 to %d bytes of A-Z a-z 0-9 . _ -", MaxApp)}
+	}
+	return name, nil
+}
+
+// nameByte tells whether the byte may stand in every name.
+func nameByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-'
+}
+
+// Scopes are what a caller may do, as a set of bits. None implies another.
+type Scopes uint8
+
+// The scopes.
+const (
+	ScopePublish Scopes = 1 << iota // write messages, and what leads to them
+	ScopeRead                       // read inboxes, and mark in them
+	ScopeAdmin                      // keys, apps' settings, the platform, the cluster
+
+	ScopeAll = ScopePublish | ScopeRead | ScopeAdmin
+)
+
+// scopeNames are in the order of their bits.
+var scopeNames = [...]string{"publish", "read", "admin"}
+
+// ParseScopes returns the set of the named scopes. An empty or unknown one is
+// Invalid: a key without a scope could nothing.
+func ParseScopes(names []string) (Scopes, error) {
+	var s Scopes
+	for _, name := range names {
+		bit := Scopes(0)
+		for i, known := range scopeNames {
+			if name == known {
+				bit = 1 << i
+			}
+		}
+		if bit == 0 {
+			return 0, &actors.Error{Code: actors.Invalid, Field: "scopes",
+				Detail: fmt.Sprintf("there is no scope %.32q; there are %s", name, strings.Join(scopeNames[:], ", "))}
+		}
+		s |= bit
+	}
+	if s == 0 {
+		return 0, &actors.Error{Code: actors.Invalid, Field: "scopes",
+			Detail: "give at least one scope of " + strings.Join(scopeNames[:], ", ")}
+	}
+	return s, nil
+}
+
+// Names returns the scopes' names.
+func (s Scopes) Names() []string {
+	names := []string{}
+	for i, name := range scopeNames {
+		if s&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// String returns the names with commas between them.
+func (s Scopes) String() string { return strings.Join(s.Names(), ", ") }
+
+// MarshalJSON writes an array of names.
+func (s Scopes) MarshalJSON() ([]byte, error) { return json.Marshal(s.Names()) }
+
+// UnmarshalJSON reads an array of names.
+func (s *Scopes) UnmarshalJSON(b []byte) error {
+	var names []string
+	if err := json.Unmarshal(b, &names); err != nil {
+		return err
+	}
+	set, err := ParseScopes(names)
+	*s = set
+	return err
+}

@@ -1,0 +1,143 @@
+package transports
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"reddot/actors"
+)
+
+// ProblemType is the media type of an error's body (RFC 9457).
+const ProblemType = "application/problem+json"
+
+// statusOf maps every code of an actors.Error.
+var statusOf = map[actors.Code]int{
+	actors.Invalid:             http.StatusBadRequest,
+	actors.Unauthorized:        http.StatusUnauthorized,
+	actors.Forbidden:           http.StatusForbidden,
+	actors.NotFound:            http.StatusNotFound,
+	actors.Conflict:            http.StatusConflict,
+	actors.IdempotencyConflict: http.StatusUnprocessableEntity,
+	actors.TooLarge:            http.StatusRequestEntityTooLarge,
+	actors.TooMany:             http.StatusTooManyRequests,
+	actors.Busy:                http.StatusServiceUnavailable,
+	actors.Unavailable:         http.StatusServiceUnavailable,
+	actors.Internal:            http.StatusInternalServerError,
+}
+
+// Status returns the HTTP status of the code.
+func Status(code actors.Code) int {
+	if status, ok := statusOf[code]; ok {
+		return status
+	}
+	return http.StatusInternalServerError
+}
+
+// A Problem is an error as HTTP tells it (RFC 9457), with code, field and
+// retry_after as extension members. The type is about:blank: what a program
+// should look at is the code.
+type Problem struct {
+	Type       string      `json:"type"`
+	Title      string      `json:"title"`
+	Status     int         `json:"status"`
+	Code       actors.Code `json:"code"`
+	Detail     string      `json:"detail,omitempty"`
+	Field      string      `json:"field,omitempty"`
+	RetryAfter int         `json:"retry_after,omitempty"` // seconds, rounded up
+}
+
+// ProblemOf returns what a client is told of the error; its cause is not.
+func ProblemOf(err error) Problem {
+	e := actors.AsError(err)
+	status := Status(e.Code)
+	return Problem{
+		Type:       "about:blank",
+		Title:      http.StatusText(status),
+		Status:     status,
+		Code:       e.Code,
+		Detail:     e.Detail,
+		Field:      e.Field,
+		RetryAfter: retryAfter(e, status),
+	}
+}
+
+// retryAfter returns seconds, at least 1 where the answer must carry the
+// header, and 0 where it has no place.
+func retryAfter(e *actors.Error, status int) int {
+	seconds := int((e.RetryAfter + time.Second - 1) / time.Second)
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		return max(1, seconds)
+	}
+	return max(0, seconds)
+}
+
+// WriteProblem answers the request with the error, which must not be nil. It
+// leaves headers that it does not set (CORS has set some, and without them a
+// page cannot read the answer), and does not log: the caller knows the request.
+func WriteProblem(ctx *fasthttp.RequestCtx, err error) {
+	p := ProblemOf(err)
+	ctx.Response.ResetBody()
+	ctx.SetStatusCode(p.Status)
+	ctx.SetContentType(ProblemType)
+	h := &ctx.Response.Header
+	h.Set(fasthttp.HeaderCacheControl, "no-store")
+	if p.RetryAfter > 0 {
+		h.Set(fasthttp.HeaderRetryAfter, strconv.Itoa(p.RetryAfter))
+	}
+	if p.Status == http.StatusUnauthorized {
+		// RFC 9110 section 11.6.1 wants it on every 401; RFC 6750 section 3
+		// wants no error code where no credential was given.
+		challenge := `Bearer realm="reddot"`
+		if !errors.Is(err, errNoCredential) {
+			challenge += `, error="invalid_token"`
+		}
+		h.Set(fasthttp.HeaderWWWAuthenticate, challenge)
+	}
+	ctx.SetBody(p.appendJSON(nil))
+}
+
+// appendJSON appends the body. A Problem holds nothing that cannot be encoded.
+func (p Problem) appendJSON(dst []byte) []byte {
+	w := bytes.NewBuffer(dst)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(p)
+	return bytes.TrimSuffix(w.Bytes(), []byte("\n"))
+}
+
+// RedactURI returns a request's URI for a log, with "***" for the value of
+// every query parameter that the server would take for a token. Names are
+// decoded as fasthttp does it, so that no other spelling slips through. A
+// fragment, which no browser sends, is left out.
+func RedactURI(uri []byte) string {
+	path, query, ok := bytes.Cut(uri, []byte("?"))
+	if !ok {
+		return string(uri)
+	}
+	query, _, _ = bytes.Cut(query, []byte("#"))
+	out := append(make([]byte, 0, len(uri)), path...)
+	sep := byte('?')
+	for more := true; more; sep = '&' {
+		var param []byte
+		param, query, more = bytes.Cut(query, []byte("&"))
+		out = append(out, sep)
+		if isTokenParam(param) {
+			out = append(out, TokenParam+"="+hidden...)
+		} else {
+			out = append(out, param...)
+		}
+	}
+	return string(out)
+}
+
+func isTokenParam(param []byte) bool {
+	var args fasthttp.Args
+	args.ParseBytes(param)
+	return args.Has(TokenParam)
+}

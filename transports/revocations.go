@@ -1,0 +1,180 @@
+package transports
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"reddot/actors"
+)
+
+// revocationKind is the kind of the records that hold revocations.
+const revocationKind = "revocation"
+
+// userKey names a user among all apps.
+type userKey struct{ app, user string }
+
+// revocation is what is stored: tokens issued up to Before are refused.
+type revocation struct {
+	Before time.Time `json:"before"`
+}
+
+// Revocations refuse the user tokens that were issued up to a moment, per
+// user, so that a user can be disconnected at once and stays out until he has
+// a fresh token. One record per user remains until Lift. It is safe for
+// concurrent use.
+//
+// Tokens say in whole seconds when they were issued, so a token of the very
+// second of the revocation is refused too: out is out.
+type Revocations struct {
+	records actors.Records
+	count   atomic.Int64 // of before: nobody revoked is the common case, and takes no lock
+
+	writes sync.Mutex // held during a change, the record's write included
+	hooks  []func(app, user string, at time.Time)
+
+	mu     sync.RWMutex
+	before map[userKey]time.Time
+}
+
+// LoadRevocations reads all revocations from the records.
+func LoadRevocations(ctx context.Context, records actors.Records) (*Revocations, error) {
+	r := &Revocations{records: records, before: map[userKey]time.Time{}}
+	if err := r.Reload(ctx); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// OnRevoke has f called for each user revoked from now on, here or as Reload
+// finds, after his old tokens are refused. It is for closing his connections.
+func (r *Revocations) OnRevoke(f func(app, user string, at time.Time)) {
+	r.writes.Lock()
+	defer r.writes.Unlock()
+	r.hooks = append(r.hooks, f)
+}
+
+// Revoke refuses the user's tokens issued up to at. An earlier moment than one
+// that already stands changes nothing.
+func (r *Revocations) Revoke(ctx context.Context, app, user string, at time.Time) error {
+	if _, err := ParseApp(app); err != nil {
+		return err
+	}
+	if _, err := ParseUser(user); err != nil {
+		return err
+	}
+	hooks, err := r.revoke(ctx, userKey{app, user}, at)
+	if err != nil {
+		return err
+	}
+	for _, f := range hooks {
+		f(app, user, at)
+	}
+	return nil
+}
+
+func (r *Revocations) revoke(ctx context.Context, k userKey, at time.Time) ([]func(string, string, time.Time), error) {
+	r.writes.Lock()
+	defer r.writes.Unlock()
+	if !at.After(r.since(k)) {
+		return nil, nil
+	}
+	value, err := json.Marshal(revocation{Before: at.UTC()})
+	if err != nil {
+		return nil, fmt.Errorf("revoke %s: encode: %w", k.record(), err)
+	}
+	if err := r.records.PutRecord(ctx, revocationKind, k.record(), value); err != nil {
+		return nil, fmt.Errorf("revoke %s: store: %w", k.record(), err)
+	}
+	r.mu.Lock()
+	r.before[k] = at
+	r.count.Store(int64(len(r.before)))
+	r.mu.Unlock()
+	return slices.Clone(r.hooks), nil
+}
+
+// Lift removes the user's revocation; it is no error if there is none.
+func (r *Revocations) Lift(ctx context.Context, app, user string) error {
+	k := userKey{app, user}
+	r.writes.Lock()
+	defer r.writes.Unlock()
+	if err := r.records.DeleteRecord(ctx, revocationKind, k.record()); err != nil {
+		return fmt.Errorf("lift the revocation of %s: %w", k.record(), err)
+	}
+	r.mu.Lock()
+	delete(r.before, k)
+	r.count.Store(int64(len(r.before)))
+	r.mu.Unlock()
+	return nil
+}
+
+// Refuses tells whether the user's token of that moment is refused. A token
+// that does not say when it was issued is older than any revocation.
+func (r *Revocations) Refuses(app, user string, issued time.Time) bool {
+	if r == nil || r.count.Load() == 0 {
+		return false
+	}
+	before := r.since(userKey{app, user})
+	return !before.IsZero() && !issued.After(before)
+}
+
+// Reload reads all revocations again, as when another process has written some.
+func (r *Revocations) Reload(ctx context.Context) error {
+	fresh, hooks, err := r.reload(ctx)
+	if err != nil {
+		return err
+	}
+	for k, at := range fresh {
+		for _, f := range hooks {
+			f(k.app, k.user, at)
+		}
+	}
+	return nil
+}
+
+// reload returns what was not known, or only with an earlier moment.
+func (r *Revocations) reload(ctx context.Context) (map[userKey]time.Time, []func(string, string, time.Time), error) {
+	r.writes.Lock()
+	defer r.writes.Unlock()
+	before, fresh := map[userKey]time.Time{}, map[userKey]time.Time{}
+	err := eachRecord(ctx, r.records, revocationKind, func(record actors.Record) error {
+		app, user, ok := strings.Cut(record.Key, "/")
+		var v revocation
+		if err := json.Unmarshal(record.Value, &v); err != nil {
+			return fmt.Errorf("decode: %w", err)
+		}
+		if !ok {
+			return errors.New("the key is not app/user")
+		}
+		k := userKey{app, user}
+		before[k] = v.Before
+		if v.Before.After(r.since(k)) {
+			fresh[k] = v.Before
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("load revocations: %w", err)
+	}
+	r.mu.Lock()
+	r.before = before
+	r.count.Store(int64(len(before)))
+	r.mu.Unlock()
+	return fresh, slices.Clone(r.hooks), nil
+}
+
+// since returns the moment up to which the user's tokens are refused, or zero.
+func (r *Revocations) since(k userKey) time.Time {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.before[k]
+}
+
+// record returns the record's key. No app has a slash in its name.
+func (k userKey) record() string { return k.app + "/" + k.user }

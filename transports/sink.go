@@ -1,0 +1,272 @@
+package transports
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"reddot/actors"
+)
+
+// SinkConfig bounds what a Sink keeps for a client that reads slowly.
+type SinkConfig struct {
+	// MaxFrames is how many Sends may wait behind the one being written.
+	// Zero: 64.
+	MaxFrames int
+	// MaxBytes is how many bytes may wait behind the Send being written.
+	// Zero: 256 KiB. What is sent while nothing waits is always taken whole,
+	// so a page of a replay needs no room here.
+	MaxBytes int
+	// Stall is how long the socket may take no byte at all. Zero: 20 s.
+	Stall time.Duration
+	// Grace is how long the last words, and what waits before them, may take.
+	// Zero: 2 s.
+	Grace time.Duration
+	// Linger is how long the client has to close after the last words; closing
+	// first could make the network throw them away. Zero: 1 s.
+	Linger time.Duration
+	// SendBuffer caps the kernel's send buffer, in bytes (Linux), which would
+	// grow to megabytes behind a slow client. Zero: 64 KiB, which the kernel
+	// doubles for its own needs.
+	SendBuffer int
+	// UserTimeout is how long sent bytes may stay unacknowledged until the
+	// kernel gives the connection up (Linux, RFC 5482). Zero: 30 s.
+	UserTimeout time.Duration
+}
+
+// withDefaults returns the config with the meaning of its zero values filled in.
+func (c SinkConfig) withDefaults() SinkConfig {
+	setDefault(&c.MaxFrames, 64)
+	setDefault(&c.MaxBytes, 256<<10)
+	setDefault(&c.Stall, 20*time.Second)
+	setDefault(&c.Grace, 2*time.Second)
+	setDefault(&c.Linger, time.Second)
+	setDefault(&c.SendBuffer, 64<<10)
+	setDefault(&c.UserTimeout, 30*time.Second)
+	return c
+}
+
+// setDefault sets v to the default if it is zero.
+func setDefault[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
+
+// owner is who hears from a Sink. It is called without a lock held.
+type owner interface {
+	Drained()
+	Close(why actors.End)
+	AppendFarewell(b []byte, why actors.End) []byte
+}
+
+// A Sink is the write half of a net.Conn. Where the system allows it writes
+// without blocking in the caller's goroutine, so an idle connection has no
+// goroutine for writing and an event costs one system call; what the socket
+// does not take is kept, and written by a goroutine that ends when nothing is
+// left. There is one writer at any moment, and frames go out whole and in the
+// order of their Sends.
+type Sink struct {
+	cfg   *SinkConfig
+	conn  net.Conn
+	owner owner
+
+	mu       sync.Mutex
+	try      tryWriter // zero: the goroutine writes everything
+	queue    [][]byte  // what waits, the one being written first
+	queued   int       // bytes in queue
+	flushing bool      // the goroutine runs: it alone writes
+	ended    bool      // End was called: nothing more is taken
+	broken   bool      // a write failed: nothing more is written
+}
+
+var _ actors.Sink = (*Sink)(nil)
+
+// newSink returns the sink of conn. cfg is shared and has no zero values.
+func newSink(cfg *SinkConfig, conn net.Conn, o owner) *Sink {
+	s := &Sink{cfg: cfg, conn: conn, owner: o}
+	s.try.init(conn)
+	return s
+}
+
+// Send implements actors.Sink. Unlike it asks for, it may be called by several
+// at a time: a protocol's answers go out between the pushes.
+func (s *Sink) Send(frames []byte) (pending int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.ended || s.broken:
+		return s.queued, net.ErrClosed
+	case len(frames) == 0:
+		return s.queued, nil
+	case len(s.queue) > 0 && (len(s.queue) > s.cfg.MaxFrames || s.queued-len(s.queue[0])+len(frames) > s.cfg.MaxBytes):
+		return s.queued, actors.ErrSlow
+	}
+	if err := s.write(frames); err != nil {
+		return 0, err
+	}
+	return s.queued, nil
+}
+
+// End implements actors.Sink: what waits goes first, then the last words, then
+// the sending half closes; the rest follows when the client has closed too, or
+// after Linger.
+func (s *Sink) End(why actors.End) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
+	s.ended = true
+	if s.broken || s.write(s.owner.AppendFarewell(nil, why)) != nil {
+		_ = s.conn.Close()
+		return
+	}
+	if s.flushing {
+		_ = s.conn.SetWriteDeadline(time.Now().Add(s.cfg.Grace))
+		return
+	}
+	s.finish()
+}
+
+// Shut closes the connection at once. It may come twice.
+func (s *Sink) Shut() {
+	s.mu.Lock()
+	s.broken, s.ended = true, true
+	s.mu.Unlock()
+	_ = s.conn.Close()
+}
+
+// write writes or keeps b. The caller holds mu.
+func (s *Sink) write(b []byte) error {
+	if !s.flushing && s.try.usable() {
+		n, err := s.try.write(b)
+		if err != nil {
+			s.broken = true
+			return err
+		}
+		b = b[n:]
+	}
+	if len(b) == 0 {
+		return nil
+	}
+	s.queue = append(s.queue, append([]byte(nil), b...))
+	s.queued += len(b)
+	if !s.flushing {
+		s.flushing = true
+		go s.flush()
+	}
+	return nil
+}
+
+// flush writes what waits until nothing does.
+func (s *Sink) flush() {
+	for {
+		batch, ended := s.batch()
+		if len(batch) == 0 {
+			if !ended {
+				s.owner.Drained()
+			}
+			return
+		}
+		if err := s.writeAll(batch, ended); err != nil {
+			s.fail(err)
+			return
+		}
+		s.written(len(batch))
+	}
+}
+
+// batch returns what waits. If nothing does the goroutine is over, and if the
+// sink has ended as well, so is the connection.
+func (s *Sink) batch() (batch net.Buffers, ended bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue) > 0 {
+		return append(net.Buffers(nil), s.queue...), s.ended
+	}
+	s.flushing, s.queue = false, nil
+	// An old deadline would refuse the next attempt to write.
+	_ = s.conn.SetWriteDeadline(time.Time{})
+	if s.ended {
+		s.finish()
+	}
+	return nil, s.ended
+}
+
+// written forgets the n oldest Sends.
+func (s *Sink) written(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range s.queue[:n] {
+		s.queued -= len(b)
+	}
+	s.queue = append(s.queue[:0], s.queue[n:]...)
+}
+
+// writeAll writes the batch for as long as the socket takes some of it now and
+// then, and an ended sink's within Grace.
+func (s *Sink) writeAll(batch net.Buffers, ended bool) error {
+	patience := s.cfg.Stall
+	if ended {
+		patience = s.cfg.Grace
+	}
+	for {
+		if err := s.setDeadline(patience, ended); err != nil {
+			return err
+		}
+		n, err := batch.WriteTo(s.conn)
+		stalled := errors.Is(err, os.ErrDeadlineExceeded)
+		if err == nil || !stalled || n == 0 || s.isEnded() {
+			return err
+		}
+	}
+}
+
+// setDeadline gives the next write its time, unless End has come meanwhile and
+// set a shorter one.
+func (s *Sink) setDeadline(patience time.Duration, ended bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended && !ended {
+		patience = s.cfg.Grace
+	}
+	return s.conn.SetWriteDeadline(time.Now().Add(patience))
+}
+
+func (s *Sink) isEnded() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
+}
+
+// fail gives the connection up after a write that did not succeed.
+func (s *Sink) fail(err error) {
+	s.mu.Lock()
+	s.broken, s.flushing = true, false
+	s.queue, s.queued = nil, 0
+	ended := s.ended
+	s.mu.Unlock()
+	_ = s.conn.Close()
+	if ended {
+		return
+	}
+	why := actors.EndGone
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		why = actors.EndSlow
+	}
+	s.owner.Close(why)
+}
+
+// finish closes the sending half now and the rest after Linger. The caller
+// holds mu.
+func (s *Sink) finish() {
+	if half, ok := s.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		time.AfterFunc(s.cfg.Linger, func() { _ = s.conn.Close() })
+		return
+	}
+	_ = s.conn.Close()
+}

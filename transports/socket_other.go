@@ -1,0 +1,23 @@
+//go:build !unix
+
+package transports
+
+import "net"
+
+// A tryWriter is for systems where a socket can be written without blocking.
+// This is none.
+type tryWriter struct{}
+
+func (*tryWriter) init(net.Conn) {}
+
+func (*tryWriter) usable() bool { return false }
+
+func (*tryWriter) write([]byte) (int, error) { return 0, nil }
+
+// readSocket calls receive with what the client sends, until receive refuses
+// or the connection ends.
+func readSocket(conn net.Conn, receive func([]byte) error) error { return readConn(conn, receive) }
+
+// Gone tells whether the client has closed its half of the connection. This
+// system cannot tell.
+func Gone(net.Conn) bool { return false }

@@ -1,0 +1,74 @@
+package sse
+
+import (
+	"github.com/valyala/fasthttp"
+
+	"reddot/actors"
+	"reddot/transports"
+)
+
+// fields of a stream's head. X-Accel-Buffering tells nginx to pass events on
+// at once.
+const fields = "Content-Type: text/event-stream\r\n" +
+	"Cache-Control: no-store\r\n" +
+	"X-Accel-Buffering: no\r\n" +
+	"X-Content-Type-Options: nosniff\r\n" +
+	"Connection: close\r\n"
+
+// opening is the first bytes of a stream's body: when to come back after a cut,
+// in milliseconds.
+const opening = "retry: 3000\n\n"
+
+// Streams serves GET …/stream.
+type Streams struct {
+	deps   transports.Deps
+	banned banned
+}
+
+// New returns the handlers of event streams.
+func New(deps transports.Deps) *Streams { return &Streams{deps: deps} }
+
+// Handle is a transports.Handler: it answers with the user's events for as
+// long as the client listens.
+func (s *Streams) Handle(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key) {
+	s.stream(ctx, caller, user, Format{})
+}
+
+func (s *Streams) stream(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key, f actors.Format) {
+	if ctx.IsHead() {
+		ctx.SetContentType("text/event-stream")
+		ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
+		return
+	}
+	who := banKey{user, caller.ID}
+	if returns(ctx) && s.banned.has(who, s.deps.Clock()) {
+		ctx.SetStatusCode(fasthttp.StatusNoContent)
+		return
+	}
+	after, err := transports.LastEventID(ctx)
+	if err != nil {
+		transports.WriteProblem(ctx, err)
+		return
+	}
+	place, err := s.deps.Streams.Admit(ctx, "sse", caller, user)
+	if err != nil {
+		transports.WriteProblem(ctx, err)
+		return
+	}
+	head := append(transports.AppendHead(nil, ctx, fields), opening...)
+	place.Hijack(ctx, head, &transports.Listener{
+		Attachment: actors.Attachment{Format: f, After: after},
+		Farewell: func(b []byte, why actors.End) []byte {
+			if why == actors.EndForbidden || why == actors.EndDisconnected {
+				s.banned.add(who, s.deps.Clock())
+			}
+			return appendFarewell(b, why, transports.DrainPause())
+		},
+	})
+}
+
+// returns tells whether a browser connects again by itself: only then it sends
+// a Last-Event-ID. A page that is opened anew has none.
+func returns(ctx *fasthttp.RequestCtx) bool {
+	return len(ctx.Request.Header.Peek("Last-Event-ID")) > 0
+}

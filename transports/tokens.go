@@ -1,0 +1,306 @@
+package transports
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/valyala/fastjson"
+
+	"reddot/actors"
+)
+
+// TokensConfig says how user tokens are verified.
+type TokensConfig struct {
+	Apps         map[string]Verification // by app; an app that is not here takes no tokens
+	Leeway       time.Duration           // for clocks that differ; 0: 30 s, negative: none
+	MaxSize      int                     // bytes of a token; 0: 8 KiB
+	CacheSize    int                     // verified tokens kept; 0: 16,384, negative: none
+	RefreshEvery time.Duration           // between fetches of a JWKS; 0: 15 min
+	RefetchAfter time.Duration           // least time between fetches for unknown key ids, and after a failure; 0: 10 s
+	Now          func() time.Time        // nil: time.Now
+}
+
+func (c TokensConfig) withDefaults() TokensConfig {
+	if c.Leeway == 0 {
+		c.Leeway = 30 * time.Second
+	}
+	if c.MaxSize == 0 {
+		c.MaxSize = 8 << 10
+	}
+	if c.CacheSize == 0 {
+		c.CacheSize = 16 << 10
+	}
+	if c.RefreshEvery == 0 {
+		c.RefreshEvery = 15 * time.Minute
+	}
+	if c.RefetchAfter == 0 {
+		c.RefetchAfter = 10 * time.Second
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	c.Leeway = max(0, c.Leeway)
+	return c
+}
+
+func (c TokensConfig) check() error {
+	if c.MaxSize < 0 || c.RefreshEvery < 0 || c.RefetchAfter < 0 {
+		return errors.New("MaxSize, RefreshEvery and RefetchAfter cannot be negative")
+	}
+	return nil
+}
+
+// Tokens verify the user tokens (JWT, RFC 7519) of all apps. A token that was
+// verified once is remembered, by its SHA-256 and until it expires. It is safe
+// for concurrent use.
+type Tokens struct {
+	cfg         TokensConfig
+	apps        map[string]*verifier
+	peekers     fastjson.ParserPool
+	revocations *Revocations
+	cache       *recent[[sha256.Size]byte, verified] // nil: none
+	epoch       atomic.Uint64                        // rises when an issuer's keys change: what was verified before counts no more
+}
+
+// verified is a token in the cache.
+type verified struct {
+	principal *Principal
+	expires   time.Time // exp itself; the leeway is not spent on the cache
+	epoch     uint64
+}
+
+// NewTokens returns the verifier of all apps in cfg. It fetches nothing; Run
+// does, or the first token. Nil revocations: none.
+func NewTokens(cfg TokensConfig, revocations *Revocations, log *slog.Logger) (*Tokens, error) {
+	if err := cfg.check(); err != nil {
+		return nil, fmt.Errorf("tokens: %w", err)
+	}
+	cfg = cfg.withDefaults()
+	t := &Tokens{cfg: cfg, apps: map[string]*verifier{}, revocations: revocations}
+	if cfg.CacheSize > 0 {
+		t.cache = newRecent[[sha256.Size]byte, verified](cfg.CacheSize)
+	}
+	for app, v := range cfg.Apps {
+		if _, err := ParseApp(app); err != nil {
+			return nil, fmt.Errorf("tokens: %w", err)
+		}
+		verifier, err := newVerifier(app, v, cfg, log)
+		if err != nil {
+			return nil, fmt.Errorf("tokens: %w", err)
+		}
+		if verifier.jwks != nil {
+			verifier.jwks.changed = func() { t.epoch.Add(1) }
+		}
+		t.apps[app] = verifier
+	}
+	return t, nil
+}
+
+// Run keeps the JWK Sets fresh until ctx ends.
+func (t *Tokens) Run(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, v := range t.apps {
+		if v.jwks != nil {
+			all.Go(func() { v.jwks.run(ctx) })
+		}
+	}
+	all.Wait()
+}
+
+// Verify returns the caller with this token. It keeps nothing of the token.
+// The error is Unauthorized and says what is wrong, or Unavailable if the keys
+// to verify it cannot be had. It may wait for a fetch of keys, until ctx ends.
+func (t *Tokens) Verify(ctx context.Context, token []byte) (*Principal, error) {
+	if len(token) > t.cfg.MaxSize {
+		return nil, refuse("the token has %d bytes; at most %d are taken", len(token), t.cfg.MaxSize)
+	}
+	sum := sha256.Sum256(token)
+	p, ok := t.recall(sum)
+	if !ok {
+		var err error
+		if p, err = t.verify(ctx, token, sum); err != nil {
+			return nil, err
+		}
+	}
+	if t.revoked(p) {
+		return nil, refuse("the user's tokens of that time were revoked; a fresh one is needed")
+	}
+	return p, nil
+}
+
+// Remembers returns the caller if the token is known as good. It is cheap,
+// where Verify may have to check a signature.
+func (t *Tokens) Remembers(token []byte) (*Principal, bool) {
+	if len(token) > t.cfg.MaxSize {
+		return nil, false
+	}
+	p, ok := t.recall(sha256.Sum256(token))
+	return p, ok && !t.revoked(p)
+}
+
+func (t *Tokens) revoked(p *Principal) bool {
+	return t.revocations.Refuses(p.App, p.User, p.Issued)
+}
+
+func (t *Tokens) recall(sum [sha256.Size]byte) (*Principal, bool) {
+	if t.cache == nil {
+		return nil, false
+	}
+	v, ok := t.cache.get(sum)
+	if !ok || v.epoch != t.epoch.Load() || !t.cfg.Now().Before(v.expires) {
+		return nil, false
+	}
+	return v.principal, true
+}
+
+func (t *Tokens) verify(ctx context.Context, token []byte, sum [sha256.Size]byte) (*Principal, error) {
+	for _, c := range token {
+		if !tokenByte(c) {
+			return nil, refuse(malformed)
+		}
+	}
+	epoch := t.epoch.Load()
+	text := string(token)
+	v, err := t.verifierOf(text)
+	if err != nil {
+		return nil, err
+	}
+	p, c, err := v.verify(ctx, text, t.cfg)
+	if err != nil {
+		return nil, err
+	}
+	if t.cache != nil {
+		t.cache.put(sum, verified{principal: p, expires: c.ExpiresAt.Time, epoch: epoch})
+	}
+	return p, nil
+}
+
+// verifierOf reads, without any trust, which app should verify the token.
+// Claiming another app gains nothing: that app's own keys must then fit.
+func (t *Tokens) verifierOf(token string) (*verifier, error) {
+	p := t.peekers.Get()
+	alg, app, ok := peek(p, token)
+	t.peekers.Put(p)
+	if !ok {
+		return nil, refuse(malformed)
+	}
+	v := t.apps[app]
+	if v == nil {
+		return nil, refuse("the app that the token names takes no user tokens here")
+	}
+	if !v.allows(alg) {
+		return nil, refuse("the token's algorithm %.16q is not allowed for its app; %s is", alg, orList(v.algs))
+	}
+	return v, nil
+}
+
+// peek reads the algorithm and the app out of a token that nobody has verified
+// yet. It is for choosing who verifies; that one reads the token again.
+func peek(p *fastjson.Parser, token string) (alg, app string, ok bool) {
+	header, rest, _ := strings.Cut(token, ".")
+	payload, signature, ok := strings.Cut(rest, ".")
+	if !ok || strings.Contains(signature, ".") {
+		return "", "", false
+	}
+	if alg, ok = member(p, header, "alg"); !ok {
+		return "", "", false
+	}
+	if app, ok = member(p, payload, "app"); app == "" {
+		app = DefaultApp
+	}
+	return alg, app, ok
+}
+
+// member returns the string under the name in a segment of a token, or "".
+func member(p *fastjson.Parser, segment, name string) (value string, ok bool) {
+	text, err := base64.RawURLEncoding.DecodeString(segment)
+	if err != nil {
+		return "", false
+	}
+	v, err := p.ParseBytes(text)
+	if err != nil {
+		return "", false
+	}
+	return string(v.GetStringBytes(name)), true
+}
+
+// Issue makes a token for the user of the app, signed by HS256 with the app's
+// secret. Zero topics: none.
+func (t *Tokens) Issue(app, user string, ttl time.Duration, topics Topics) (string, error) {
+	if _, err := ParseUser(user); err != nil {
+		return "", err
+	}
+	v := t.apps[app]
+	switch {
+	case v == nil:
+		return "", &actors.Error{Code: actors.NotFound, Field: "app", Detail: "no such app is configured to take user tokens"}
+	case v.secret == nil:
+		return "", &actors.Error{Code: actors.Conflict, Field: "app", Detail: "the app has no secret to sign with; its tokens come from its own issuer"}
+	case ttl < time.Second:
+		return "", &actors.Error{Code: actors.Invalid, Field: "ttl", Detail: "a token lives for at least a second"}
+	}
+	now := t.cfg.Now()
+	c := claims{App: app, RegisteredClaims: jwt.RegisteredClaims{Issuer: v.issuer, Subject: user,
+		IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(ttl))}}
+	if v.audience != "" {
+		c.Audience = jwt.ClaimStrings{v.audience}
+	}
+	if len(topics.Read)+len(topics.Write) > 0 {
+		if err := topics.check(); err != nil {
+			return "", &actors.Error{Code: actors.Invalid, Field: "topics", Detail: actors.AsError(err).Detail}
+		}
+		c.Topics = &topics
+	}
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, &c).SignedString(v.secret)
+	if err != nil {
+		return "", fmt.Errorf("sign a token of app %s: %w", app, err)
+	}
+	if len(token) > t.cfg.MaxSize {
+		return "", &actors.Error{Code: actors.TooLarge, Field: "topics",
+			Detail: fmt.Sprintf("the token would have %d bytes; at most %d are taken", len(token), t.cfg.MaxSize)}
+	}
+	return token, nil
+}
+
+// refuse returns an Unauthorized error with the sentence.
+func refuse(format string, args ...any) *actors.Error {
+	return actors.Errorf(actors.Unauthorized, format, args...)
+}
+
+// tokenByte tells whether the byte may stand in a compact JWS (RFC 7515
+// section 3.1). Base64 decoding would let line breaks pass.
+func tokenByte(c byte) bool { return nameByte(c) }
+
+// orList writes "a, b or c".
+func orList(words []string) string {
+	words = slices.Clone(words)
+	if n := len(words); n > 1 {
+		words = append(words[:n-2], words[n-2]+" or "+words[n-1])
+	}
+	out := ""
+	for i, w := range words {
+		if i > 0 {
+			out += ", "
+		}
+		out += w
+	}
+	return out
+}
+
+// rfc3339 writes the moment of a claim.
+func rfc3339(d *jwt.NumericDate) string {
+	if d == nil {
+		return "an unknown time"
+	}
+	return d.UTC().Format(time.RFC3339)
+}

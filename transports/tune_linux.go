@@ -1,0 +1,38 @@
+package transports
+
+import (
+	"fmt"
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// tune sets the kernel's bounds for a client that does not read, or is gone
+// without a word.
+func tune(cfg *SinkConfig, conn net.Conn) error {
+	if wrapped, ok := conn.(interface{ NetConn() net.Conn }); ok { // tls.Conn
+		conn = wrapped.NetConn()
+	}
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return nil
+	}
+	if err := tcp.SetWriteBuffer(cfg.SendBuffer); err != nil {
+		return fmt.Errorf("send buffer: %w", err)
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("user timeout: %w", err)
+	}
+	var set error
+	err = raw.Control(func(fd uintptr) {
+		set = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(cfg.UserTimeout.Milliseconds())) // #nosec G115 -- a descriptor is a small number
+	})
+	if err == nil {
+		err = set
+	}
+	if err != nil {
+		return fmt.Errorf("user timeout: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,20 @@
+//go:build !linux
+
+package transports
+
+import (
+	"fmt"
+	"net"
+)
+
+// tune sets the kernel's bound for a client that does not read.
+func tune(cfg *SinkConfig, conn net.Conn) error {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return nil
+	}
+	if err := tcp.SetWriteBuffer(cfg.SendBuffer); err != nil {
+		return fmt.Errorf("send buffer: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,24 @@
+// Package ws serves a user's events over WebSocket (RFC 6455), and takes the
+// user's own doings in: read, seen, archive and the like.
+//
+// Rules that a change must keep:
+//
+//   - Everything that goes out goes through the Socket, as whole frames: events,
+//     answers, pongs, closes. Nothing else writes.
+//   - The reader never waits. A command goes to the user's actor as a request
+//     whose answer comes back by itself; answers go out in the order of their
+//     frames, and their number is bounded.
+//   - parser.go knows frames and no meaning, session.go meanings and no frames;
+//     neither knows a socket.
+//   - A close says by its code whether to come back.
+//
+// A client says where it resumes by ?after= in the address. Where it cannot, it
+// may send connect with after as its first frame: the stream then begins anew,
+// with a second hello, and what came before that is void.
+//
+// Subscribing to topics and publishing to them is not enabled yet; such a frame
+// is answered with an error.
+//
+// Start reading at upgrade.go, then session.go and command.go; format.go has
+// the wire form, seed.go the plain-text one.
+package ws

@@ -1,0 +1,37 @@
+package ws
+
+import (
+	"strconv"
+
+	"reddot/actors"
+)
+
+// Format is the wire form of WebSocket: one text frame an event.
+type Format struct{}
+
+var (
+	_ actors.Format  = Format{}
+	_ actors.Greeter = Format{}
+)
+
+// Form implements actors.Format.
+func (Format) Form() actors.Form { return actors.FormWebSocket }
+
+// AppendPush implements actors.Format.
+func (Format) AppendPush(b []byte, p *actors.Push) []byte {
+	for i := range p.Events {
+		b = appendFrame(b, opText, p.Events[i].JSON)
+	}
+	return b
+}
+
+// AppendBeat implements actors.Format: a ping, which every client answers.
+func (Format) AppendBeat(b []byte) []byte { return appendHead(b, opPing, 0) }
+
+// AppendHello implements actors.Greeter.
+func (Format) AppendHello(b, counts, cursor []byte, recovered bool) []byte {
+	hello := append(append([]byte(`{"type":"hello","counts":`), counts...), `,"cursor":"`...)
+	hello = append(append(hello, cursor...), `","recovered":`...)
+	hello = append(strconv.AppendBool(hello, recovered), '}')
+	return appendFrame(b, opText, hello)
+}

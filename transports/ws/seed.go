@@ -1,0 +1,35 @@
+package ws
+
+import (
+	"github.com/valyala/fasthttp"
+
+	"reddot/actors"
+	"reddot/transports"
+)
+
+// HandleSeed is a transports.Handler for /webSocket/{userId}: each message's
+// text in a text frame. What the client sends is not listened to.
+func (w *Sockets) HandleSeed(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key) {
+	w.open(ctx, caller, user, &session{format: TextFormat{}, plain: true})
+}
+
+// TextFormat is the wire form of plain text frames.
+type TextFormat struct{}
+
+var _ actors.Format = TextFormat{}
+
+// Form implements actors.Format.
+func (TextFormat) Form() actors.Form { return actors.FormTextFrame }
+
+// AppendPush implements actors.Format.
+func (TextFormat) AppendPush(b []byte, p *actors.Push) []byte {
+	for i := range p.Events {
+		if text, ok := transports.MessageText(&p.Events[i]); ok {
+			b = appendFrame(b, opText, text)
+		}
+	}
+	return b
+}
+
+// AppendBeat implements actors.Format.
+func (TextFormat) AppendBeat(b []byte) []byte { return Format{}.AppendBeat(b) }

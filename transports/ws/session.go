@@ -1,0 +1,241 @@
+package ws
+
+import (
+	"encoding/binary"
+	"errors"
+	"sync/atomic"
+	"unicode/utf8"
+
+	"golang.org/x/time/rate"
+
+	"reddot/actors"
+	"reddot/transports"
+)
+
+// A session is the protocol of one WebSocket.
+type session struct {
+	sockets *Sockets
+	user    actors.Key
+	format  actors.Format
+	after   *actors.Cursor // of the address
+	plain   bool           // the client has nothing to say
+
+	socket  *transports.Socket
+	parser  parser
+	answers answers
+	pace    *rate.Limiter // nil: no limit
+	refused int           // frames above the pace, one after the other
+	spoken  bool          // the client has sent a frame
+
+	closing atomic.Pointer[transports.Close] // how to close, where that is known better than by an End
+}
+
+var (
+	_ transports.Protocol = (*session)(nil)
+	_ listener            = (*session)(nil)
+)
+
+// Open implements transports.Protocol.
+func (s *session) Open(socket *transports.Socket) {
+	s.socket = socket
+	s.socket.Attach(actors.Attachment{Format: s.format, After: s.after})
+}
+
+// Receive implements transports.Protocol.
+func (s *session) Receive(b []byte) bool {
+	bad, stopped := s.parser.feed(b, s)
+	if bad != nil {
+		return s.close(*bad, actors.EndProtocol)
+	}
+	return !stopped
+}
+
+// AppendFarewell implements transports.Protocol.
+func (s *session) AppendFarewell(b []byte, why actors.End) []byte {
+	if c := s.closing.Load(); c != nil {
+		return appendClose(b, *c)
+	}
+	if why == actors.EndDrain && !s.plain {
+		b = appendFrame(b, opText, transports.AppendDrain(nil, transports.DrainPause()))
+	}
+	return appendClose(b, closeOf(why))
+}
+
+// close ends the connection with the close and returns false.
+func (s *session) close(c transports.Close, why actors.End) bool {
+	s.closing.CompareAndSwap(nil, &c)
+	s.socket.Close(why)
+	return false
+}
+
+// control implements listener.
+func (s *session) control(opcode byte, payload []byte) bool {
+	if opcode == opClose {
+		return s.closed(payload)
+	}
+	if ok, goOn := s.keepsPace(); !ok {
+		return goOn
+	}
+	if opcode == opPing {
+		return s.send(appendFrame(nil, opPong, payload)) == nil
+	}
+	return true
+}
+
+// closed answers the client's close with the same code (RFC 6455 section
+// 5.5.1).
+func (s *session) closed(payload []byte) bool {
+	switch {
+	case len(payload) == 0:
+		return s.close(transports.CloseNormal, actors.EndGone)
+	case len(payload) == 1 || !mayBeSent(binary.BigEndian.Uint16(payload)):
+		return s.close(*broken("no such close code"), actors.EndProtocol)
+	case !utf8.Valid(payload[2:]):
+		return s.close(transports.CloseBadText, actors.EndProtocol)
+	}
+	return s.close(transports.Close{Code: binary.BigEndian.Uint16(payload)}, actors.EndGone)
+}
+
+// mayBeSent tells whether a close frame may carry the code (section 7.4).
+func mayBeSent(code uint16) bool {
+	switch {
+	case code >= 3000 && code < 5000:
+		return true
+	case code == 1004 || code == 1005 || code == 1006:
+		return false
+	default:
+		return code >= 1000 && code <= 1014
+	}
+}
+
+// keepsPace tells whether the client may send this frame, and if not, whether
+// the connection goes on.
+func (s *session) keepsPace() (ok, goOn bool) {
+	if s.pace == nil || s.pace.AllowN(s.sockets.deps.Clock(), 1) {
+		s.refused = 0
+		return true, true
+	}
+	if s.refused++; s.refused > s.pace.Burst() {
+		s.socket.Close(actors.EndTooMany)
+		return false, false
+	}
+	return false, true
+}
+
+// text implements listener: a frame from the client.
+func (s *session) text(message []byte) bool {
+	ok, goOn := s.keepsPace()
+	if !goOn || s.plain {
+		return goOn
+	}
+	p := s.sockets.parsers.Get()
+	c, err := parseCommand(p, message)
+	s.sockets.parsers.Put(p)
+	if !ok {
+		err = tooFast
+	}
+	first := !s.spoken
+	s.spoken = true
+	place := s.answers.reserve()
+	switch {
+	case place == nil:
+		// There is no room to keep its place: this answer alone overtakes.
+		return s.send(appendError(nil, c.id, tooManyOpen)) == nil
+	case err != nil:
+		return s.answer(place, appendError(nil, c.id, actors.AsError(err)))
+	case c.kind == "connect":
+		return s.connect(place, &c, first)
+	}
+	mark := c.mark()
+	if mark == nil {
+		return s.answer(place, appendOK(nil, c.id, nil))
+	}
+	s.ask(place, c.id, mark)
+	return true
+}
+
+// What is said to clients which send more than they may.
+var (
+	tooFast     = &actors.Error{Code: actors.TooMany, Detail: "too many frames a second", RetryAfter: 1e9}
+	tooManyOpen = &actors.Error{Code: actors.Busy, Detail: "too many frames wait for their answers"}
+)
+
+// connect begins the stream anew at the frame's cursor.
+func (s *session) connect(place *slot, c *command, first bool) bool {
+	if !first {
+		return s.answer(place, appendError(nil, c.id, actors.Errorf(actors.Invalid, "connect is the first frame, or none")))
+	}
+	if !s.answer(place, appendOK(nil, c.id, nil)) {
+		return false
+	}
+	if c.after != nil {
+		s.socket.Attach(actors.Attachment{Format: s.format, After: c.after})
+	}
+	return true
+}
+
+// ask sends the command to the user's actor. Its answer comes in whichever
+// goroutine has it.
+func (s *session) ask(place *slot, id []byte, c actors.Command) {
+	r := actors.NewRequest(s.user, c)
+	r.Once = actors.EdgeOnce(actors.NewID())
+	r.OnReply(func(r *actors.Request) {
+		var frame []byte
+		if r.Answer.Err != nil {
+			frame = appendError(nil, id, r.Answer.Err)
+		} else {
+			frame = appendOK(nil, id, &r.Answer)
+		}
+		r.Release()
+		s.answer(place, frame)
+	})
+	s.sockets.deps.Router.Send(s.user, r)
+}
+
+// answer puts an answer in its place. False says that the connection is over.
+func (s *session) answer(place *slot, frame []byte) bool {
+	err := s.answers.fill(place, frame, func(frames []byte) error {
+		_, err := s.socket.Send(frames)
+		return err
+	})
+	return s.sent(err) == nil
+}
+
+// send writes whole frames.
+func (s *session) send(frames []byte) error {
+	_, err := s.socket.Send(frames)
+	return s.sent(err)
+}
+
+// sent closes the connection if the client does not take what it is sent.
+func (s *session) sent(err error) error {
+	switch {
+	case err == nil:
+	case errors.Is(err, actors.ErrSlow):
+		s.socket.Close(actors.EndSlow)
+	default:
+		s.socket.Close(actors.EndGone)
+	}
+	return err
+}
+
+// closeOf returns the close that tells an End.
+func closeOf(why actors.End) transports.Close {
+	if c, ok := closes[why]; ok {
+		return c
+	}
+	return transports.CloseInternal
+}
+
+var closes = map[actors.End]transports.Close{
+	actors.EndGone:         transports.CloseNormal,
+	actors.EndDrain:        transports.CloseDrain,
+	actors.EndSlow:         transports.CloseTooSlow,
+	actors.EndTooMany:      transports.CloseTooMany,
+	actors.EndForbidden:    transports.CloseForbidden,
+	actors.EndToken:        transports.CloseUnauthorized,
+	actors.EndReplaced:     transports.CloseReplaced,
+	actors.EndDisconnected: {Code: transports.CloseForbidden.Code, Reason: "disconnected by the operator"},
+	actors.EndFailed:       transports.CloseInternal,
+	actors.EndProtocol:     transports.CloseProtocol,
+}
