@@ -1,0 +1,191 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/valyala/fasthttp"
+
+	"reddot/actors"
+	"reddot/transports"
+)
+
+// Views are the handlers of the ways to watch a user. One that is nil is not
+// served. CORS headers stand in the response when they are called.
+type Views struct {
+	Counts, Wait, Stream, Iframe, WebSocket transports.Handler
+
+	// The seed's own.
+	SeedCount, SeedWatch, SeedIframe, SeedStream, SeedWebSocket transports.Handler
+}
+
+// Pages are the handlers of the browser's files by path: "/", "/reddot.js". A
+// path that ends in "/*" stands for all paths below.
+type Pages map[string]fasthttp.RequestHandler
+
+// Revoker ends a user's tokens: *transports.Revocations.
+type Revoker interface {
+	Revoke(ctx context.Context, app, user string, at time.Time) error
+}
+
+// Deps are what the API rests on.
+type Deps struct {
+	Router actors.Router
+	Lookup actors.Lookup
+	Auth   *transports.Auth
+	Gate   *transports.Gate
+	Keys   *transports.Keys
+
+	Revoker   Revoker                   // nil: disconnecting ends no tokens
+	Connected func(app string) []string // the users who have a connection; needed with SeedURLs
+	Ready     func() error              // why the node should get no traffic; nil: it always should
+
+	Views Views
+	Pages Pages
+
+	Log        *slog.Logger          // nil: none
+	Registerer prometheus.Registerer // for the API's own metrics; nil: none
+	Gatherer   prometheus.Gatherer   // what /metrics shows; nil: there is no /metrics
+	Now        func() time.Time      // nil: time.Now
+}
+
+// An API answers HTTP requests. Make one with New.
+type API struct {
+	cfg       Config
+	deps      Deps
+	log       *slog.Logger
+	now       func() time.Time
+	root      *node
+	deadlines *deadlines
+	metrics   *metrics
+	batches   chan struct{} // a place for each batch
+	calls     sync.Pool     // *call
+	keys      sync.Mutex    // held while a key is counted and made
+
+	// Handler is for fasthttp.Server. The server must have StreamRequestBody
+	// set, and should have DisablePreParseMultipartForm set: the API takes no
+	// forms.
+	Handler fasthttp.RequestHandler
+}
+
+// New returns an API.
+func New(cfg Config, deps Deps) (*API, error) {
+	cfg.fill()
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	switch {
+	case deps.Router == nil || deps.Lookup == nil || deps.Auth == nil || deps.Gate == nil || deps.Keys == nil:
+		return nil, errors.New("api: Router, Lookup, Auth, Gate and Keys are needed")
+	case cfg.SeedURLs && deps.Connected == nil:
+		return nil, errors.New("api: SeedURLs need Connected")
+	}
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	if deps.Now == nil {
+		deps.Now = time.Now
+	}
+	a := &API{
+		cfg:       cfg,
+		deps:      deps,
+		log:       deps.Log,
+		now:       deps.Now,
+		deadlines: newDeadlines(cfg.Deadline),
+		batches:   make(chan struct{}, cfg.Batches),
+	}
+	a.calls.New = func() any { return newCall(a) }
+	routes := a.routes()
+	root, err := compile(routes)
+	if err != nil {
+		return nil, err
+	}
+	a.root = root
+	if a.metrics, err = newMetrics(deps.Registerer, routes); err != nil {
+		return nil, err
+	}
+	a.Handler = a.serve
+	return a, nil
+}
+
+// serve answers one request.
+func (a *API) serve(ctx *fasthttp.RequestCtx) {
+	c := a.calls.Get().(*call)
+	c.RequestCtx = ctx
+	a.metrics.inFlight.Inc()
+	defer a.finish(c)
+	if err := a.answer(c); err != nil {
+		c.refuse(err)
+	}
+}
+
+// finish counts the request and keeps a panic from ending the process: the
+// same request would end every node.
+func (a *API) finish(c *call) {
+	what := recover()
+	if what != nil {
+		a.log.Error("panic in a request", "panic", what, "path", c.template(), "stack", string(debug.Stack()))
+		c.refuse(&actors.Error{Code: actors.Internal, Detail: "something went wrong inside; the server's log says what"})
+	}
+	a.metrics.inFlight.Dec()
+	a.metrics.request(c.route, c.Response.StatusCode())
+	if what == nil && !c.kept {
+		c.reset()
+		a.calls.Put(c)
+	}
+}
+
+// answer finds the route, lets the caller in and hands the request over.
+func (a *API) answer(c *call) error {
+	n, err := a.root.find(c)
+	if err != nil {
+		return err
+	}
+	if n == nil {
+		return &actors.Error{Code: actors.NotFound, Detail: "there is nothing at this URL"}
+	}
+	a.allowOrigin(c)
+	if c.IsOptions() {
+		a.answerOptions(c, n)
+		return nil
+	}
+	r := n.route(c.Method())
+	if r == nil {
+		return errMethod{allow: n.allow}
+	}
+	c.route = r
+	if err := r.query.check(c.RequestCtx); err != nil {
+		return err
+	}
+	if err := a.admit(c, r.access); err != nil {
+		return err
+	}
+	return r.handle(c)
+}
+
+// admit finds out who calls and whether the route is for them.
+func (a *API) admit(c *call, access access) error {
+	if access == open {
+		return nil
+	}
+	var err error
+	if access&getWrites != 0 {
+		c.who, err = a.deps.Auth.Writer(c.RequestCtx)
+	} else {
+		c.who, err = a.deps.Auth.Caller(c.RequestCtx)
+	}
+	if c.who == nil || c.who.Kind == transports.UserToken {
+		if tooMany := a.deps.Gate.Request(a.deps.Gate.Address(c.RequestCtx)); tooMany != nil {
+			return tooMany
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return c.enter(access)
+}

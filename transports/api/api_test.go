@@ -1,0 +1,391 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"reddot/actors"
+	"reddot/transports"
+)
+
+func TestPublish(t *testing.T) {
+	s := serve(t, nil)
+	a := s.do("POST", "/v1/users/alice/messages", s.publisher, `{"body":"hi","category":"order"}`)
+	if a.StatusCode != http.StatusCreated {
+		t.Fatalf("got %d %s", a.StatusCode, a.body)
+	}
+	got := a.json(t)
+	if got["outcome"] != "delivered" || got["rev"] != 1.0 || got["counts"].(map[string]any)["unread"] != 1.0 {
+		t.Errorf("got %s", a.body)
+	}
+	if a.Header.Get("Location") != "/v1/messages/"+got["id"].(string) {
+		t.Errorf("got Location %q", a.Header.Get("Location"))
+	}
+	if m := s.router.last().(*actors.Publish).Message; string(m.Content) != `"body":"hi"` || m.Category != "order" {
+		t.Errorf("got %s of category %s", m.Content, m.Category)
+	}
+	a = s.do("POST", "/v1/users/alice/messages", s.publisher, `{"body":"x","category":"banned"}`)
+	if a.json(t)["reason"] != `list "deny"` {
+		t.Errorf("got %s", a.body)
+	}
+}
+
+func TestIdempotency(t *testing.T) {
+	s := serve(t, nil)
+	const path, body = "/v1/users/alice/messages", `{"body":"hi"}`
+	first := s.do("POST", path, s.publisher, body, "Idempotency-Key", "k1")
+	second := s.do("POST", "/v1/users/%61lice/messages", s.publisher, body, "Idempotency-Key", "k1")
+	if second.json(t)["id"] != first.json(t)["id"] || second.Header.Get("Idempotent-Replayed") != "true" || first.Header.Get("Idempotent-Replayed") != "" {
+		t.Errorf("got %s, want the id of %s", second.body, first.body)
+	}
+	wantProblem(t, s.do("POST", path, s.publisher, `{"body":"ho"}`, "Idempotency-Key", "k1"), 422, actors.IdempotencyConflict, "")
+	other := s.do("POST", path, s.admin, body, "Idempotency-Key", "k1")
+	if other.json(t)["id"] == first.json(t)["id"] {
+		t.Error("the key of one caller holds for another")
+	}
+	for _, key := range []string{"a b", "é", strings.Repeat("k", 129)} {
+		wantProblem(t, s.do("POST", path, s.publisher, body, "Idempotency-Key", key), 400, actors.Invalid, "Idempotency-Key")
+	}
+	wantProblem(t, s.do("POST", path, s.publisher, body, "Idempotency-Key", "a", "Idempotency-Key", "b"), 400, actors.Invalid, "Idempotency-Key")
+}
+
+func TestSend(t *testing.T) {
+	s := serve(t, nil)
+	a := s.do("POST", "/v1/messages", s.publisher, `{"to":{"user":"bob"},"body":"hi"}`)
+	if a.StatusCode != http.StatusAccepted || a.json(t)["recipients"] != 1.0 {
+		t.Errorf("got %d %s", a.StatusCode, a.body)
+	}
+	const many = `{"to":{"users":["a","b","c"]},"body":"hi"}`
+	a = s.do("POST", "/v1/messages", s.publisher, many, "Idempotency-Key", "k")
+	if a.StatusCode != http.StatusAccepted || a.json(t)["recipients"] != 3.0 {
+		t.Fatalf("got %d %s", a.StatusCode, a.body)
+	}
+	order := s.router.last().(*actors.StartSend)
+	if strings.Join(order.Users, "") != "abc" || !order.Message.Shared {
+		t.Errorf("got %v", order)
+	}
+	again := s.do("POST", "/v1/messages", s.publisher, many, "Idempotency-Key", "k")
+	if again.json(t)["id"] != a.json(t)["id"] || again.Header.Get("Idempotent-Replayed") != "true" || len(s.router.sends) != 1 {
+		t.Errorf("got %s and %d sends, want the id of %s", again.body, len(s.router.sends), a.body)
+	}
+	wantProblem(t, s.do("POST", "/v1/messages", s.publisher, `{"body":"hi"}`), 400, actors.Invalid, "to")
+	wantProblem(t, s.do("POST", "/v1/messages", s.publisher, `{"to":{"all":true},"body":"hi"}`), 400, actors.Invalid, "to.all")
+}
+
+func TestEditRetractFind(t *testing.T) {
+	s := serve(t, nil)
+	id := s.do("POST", "/v1/users/alice/messages", s.publisher, `{"body":"hi"}`).json(t)["id"].(string)
+	path := "/v1/messages/" + id
+	a := s.do("PATCH", path, s.publisher, `{"title":"t","data":null}`)
+	if a.StatusCode != 200 || a.json(t)["id"] != id {
+		t.Errorf("got %d %s", a.StatusCode, a.body)
+	}
+	if e := s.router.last().(*actors.Edit); string(e.Patch) != `{"title":"t","data":null}` {
+		t.Errorf("got %s", e.Patch)
+	}
+	for _, token := range []string{s.reader, s.alice} {
+		if a := s.do("GET", path, token, ""); a.StatusCode != 200 || a.json(t)["id"] != id {
+			t.Errorf("got %d %s", a.StatusCode, a.body)
+		}
+	}
+	bobs := s.do("POST", "/v1/users/bob/messages", s.publisher, `{"body":"hi"}`).json(t)["id"].(string)
+	wantProblem(t, s.do("GET", "/v1/messages/"+bobs, s.alice, ""), 404, actors.NotFound, "")
+	if a := s.do("DELETE", path, s.publisher, ""); a.StatusCode != 200 {
+		t.Errorf("got %d %s", a.StatusCode, a.body)
+	}
+	wantProblem(t, s.do("DELETE", "/v1/messages/"+actors.NewID().String(), s.publisher, ""), 404, actors.NotFound, "")
+	wantProblem(t, s.do("DELETE", "/v1/messages/nonsense", s.publisher, ""), 400, actors.Invalid, "id")
+	wantProblem(t, s.do("PATCH", path, s.publisher, `{"to":{"user":"x"}}`), 400, actors.Invalid, "to")
+}
+
+func TestMark(t *testing.T) {
+	s := serve(t, nil)
+	id := s.do("POST", "/v1/users/alice/messages", s.publisher, `{"body":"hi"}`).json(t)["id"].(string)
+	a := s.do("POST", "/v1/users/me/messages/"+id+"/read", s.alice, "")
+	if a.StatusCode != 200 || a.json(t)["counts"].(map[string]any)["unread"] != 0.0 {
+		t.Errorf("got %d %s", a.StatusCode, a.body)
+	}
+	stranger := actors.NewID().String()
+	a = s.do("POST", "/v1/users/alice/read", s.reader, `{"ids":["`+id+`","`+stranger+`"],"category":"order"}`)
+	if got := a.json(t)["unknown"]; len(got.([]any)) != 1 || got.([]any)[0] != stranger {
+		t.Errorf("got %s", a.body)
+	}
+	if m := s.router.last().(*actors.Mark); m.To != actors.MarkRead || len(m.IDs) != 2 || m.Category != "order" {
+		t.Errorf("got %v", m)
+	}
+	cursor := actors.Cursor{Lineage: 7, Seq: 3}
+	s.do("POST", "/v1/users/alice/archive", s.alice, `{"up_to":"`+cursor.String()+`"}`)
+	if m := s.router.last().(*actors.Mark); m.To != actors.MarkArchived || *m.UpTo != cursor {
+		t.Errorf("got %v", m)
+	}
+	s.do("POST", "/v1/users/alice/messages/"+id+"/snooze", s.alice, `{"until":"2999-01-01T00:00:00Z"}`)
+	if m := s.router.last().(*actors.Mark); m.To != actors.MarkSnoozed || m.Until == 0 {
+		t.Errorf("got %v", m)
+	}
+	for body, field := range map[string]string{`{}`: "ids", ``: "ids", `{"all":false}`: "all", `{"all":true,"ids":["` + id + `"]}`: "ids",
+		`{"ids":[]}`: "ids", `{"ids":["x"]}`: "ids", `{"up_to":"%"}`: "up_to", `{"all":true,"until":"x"}`: "until", `{"all":true,"category":" "}`: "category",
+		`{"all":true,"all":true}`: "all", `[]`: ""} {
+		wantProblem(t, s.do("POST", "/v1/users/alice/seen", s.alice, body), 400, actors.Invalid, field)
+	}
+	wantProblem(t, s.do("POST", "/v1/users/alice/messages/"+id+"/read", s.alice, `{"ids":[]}`), 400, actors.Invalid, "ids")
+	wantProblem(t, s.do("POST", "/v1/users/alice/messages/"+id+"/snooze", s.alice, ``), 400, actors.Invalid, "until")
+	wantProblem(t, s.do("POST", "/v1/users/alice/messages/"+id+"/snooze", s.alice, `{"until":"2001-01-01T00:00:00Z"}`), 400, actors.Invalid, "until")
+}
+
+func TestAccess(t *testing.T) {
+	s := serve(t, nil)
+	const messages = "/v1/users/alice/messages"
+	for name, tt := range map[string]struct {
+		method, path, token string
+		status              int
+		code                actors.Code
+	}{
+		"nobody":             {"POST", messages, "", 401, actors.Unauthorized},
+		"no such key":        {"POST", messages, "rk_x", 401, actors.Unauthorized},
+		"key cannot publish": {"POST", messages, s.reader, 403, actors.Forbidden},
+		"token cannot":       {"POST", messages, s.alice, 403, actors.Forbidden},
+		"key cannot read":    {"GET", messages, s.publisher, 403, actors.Forbidden},
+		"other user":         {"GET", "/v1/users/bob/messages", s.alice, 403, actors.Forbidden},
+		"me without a token": {"GET", "/v1/users/me/messages", s.reader, 400, actors.Invalid},
+		"journal":            {"GET", "/v1/users/alice/journal", s.alice, 403, actors.Forbidden},
+		"disconnect":         {"POST", "/v1/users/alice/disconnect", s.publisher, 403, actors.Forbidden},
+		"keys":               {"GET", "/v1/keys", s.publisher, 403, actors.Forbidden},
+		"counts of another":  {"GET", "/v1/users/bob/counts", s.alice, 403, actors.Forbidden},
+		"bad user":           {"GET", "/v1/users/a%2fb/messages", s.reader, 400, actors.Invalid},
+		"not built":          {"GET", "/v1/users/alice/preferences", s.admin, 404, actors.NotFound},
+		"topics":             {"POST", "/v1/topics/news", s.admin, 404, actors.NotFound},
+		"platform":           {"GET", "/v1/campaigns", s.admin, 404, actors.NotFound},
+		"trailing slash":     {"GET", "/v1/keys/", s.admin, 404, actors.NotFound},
+		"doubled slash":      {"GET", "/v1//keys", s.admin, 404, actors.NotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := s.do(tt.method, tt.path, tt.token, `{"body":"x"}`)
+			p := a.json(t)
+			if a.StatusCode != tt.status || p["code"] != string(tt.code) {
+				t.Errorf("got %d %s, want %d %s", a.StatusCode, a.body, tt.status, tt.code)
+			}
+		})
+	}
+}
+
+func TestMethods(t *testing.T) {
+	s := serve(t, nil)
+	a := s.do("PUT", "/v1/users/alice/messages", s.admin, "")
+	wantProblem(t, a, 405, actors.Invalid, "")
+	if got := a.Header.Get("Allow"); got != "GET, HEAD, OPTIONS, POST" {
+		t.Errorf("got Allow %q", got)
+	}
+	if a := s.do("HEAD", "/v1/users/alice/messages", s.reader, ""); a.StatusCode != 200 || len(a.body) != 0 || a.ContentLength <= 0 {
+		t.Errorf("got %d with %q", a.StatusCode, a.body)
+	}
+	if a := s.do("HEAD", "/v1/users/alice/wait", s.reader, ""); a.StatusCode != 405 || a.Header.Get("Allow") != "GET, OPTIONS" {
+		t.Errorf("got %d, Allow %q", a.StatusCode, a.Header.Get("Allow"))
+	}
+	if a := s.do("OPTIONS", "/v1/keys", "", ""); a.StatusCode != 204 || a.Header.Get("Allow") != "GET, HEAD, OPTIONS, POST" {
+		t.Errorf("got %d, Allow %q", a.StatusCode, a.Header.Get("Allow"))
+	}
+	wantProblem(t, s.do("OPTIONS", "/nowhere", "", ""), 404, actors.NotFound, "")
+}
+
+func TestCORS(t *testing.T) {
+	s := serve(t, nil)
+	const good, bad = "https://shop.example", "https://evil.example"
+	a := s.do("OPTIONS", "/v1/users/alice/read", "", "", "Origin", good, "Access-Control-Request-Method", "POST")
+	for h, want := range map[string]string{"Access-Control-Allow-Origin": good, "Access-Control-Allow-Credentials": "true",
+		"Access-Control-Allow-Methods": "OPTIONS, POST", "Access-Control-Allow-Headers": corsRequestHeaders, "Access-Control-Max-Age": "600"} {
+		if a.Header.Get(h) != want {
+			t.Errorf("got %s %q, want %q", h, a.Header.Get(h), want)
+		}
+	}
+	a = s.do("OPTIONS", "/v1/users/alice/read", "", "", "Origin", bad, "Access-Control-Request-Method", "POST")
+	if a.Header.Get("Access-Control-Allow-Origin") != "" || a.Header.Get("Access-Control-Allow-Methods") != "" {
+		t.Errorf("got %v", a.Header)
+	}
+	for _, path := range []string{"/v1/users/alice/messages", "/v1/users/alice/messages?x=1", "/v1/users/alice/counts?after=bad", "/v1/users/alice/counts"} {
+		a = s.do("GET", path, s.alice, "", "Origin", good)
+		if a.Header.Get("Access-Control-Allow-Origin") != good || a.Header.Get("Vary") != "Origin" || a.Header.Get("Access-Control-Expose-Headers") == "" {
+			t.Errorf("%s: got %v", path, a.Header)
+		}
+	}
+	cookie := []string{"Cookie", "reddot_token=" + s.alice}
+	wantProblem(t, s.do("POST", "/v1/users/me/read", "", `{"all":true}`, cookie...), 403, actors.Forbidden, "")
+	wantProblem(t, s.do("POST", "/v1/users/me/read", "", `{"all":true}`, append(cookie, "Origin", bad)...), 403, actors.Forbidden, "")
+	if a := s.do("POST", "/v1/users/me/read", "", `{"all":true}`, append(cookie, "Origin", good)...); a.StatusCode != 200 {
+		t.Errorf("got %d %s", a.StatusCode, a.body)
+	}
+}
+
+func TestQuery(t *testing.T) {
+	s := serve(t, nil)
+	for query, field := range map[string]string{"?limit=0": "limit", "?limit=201": "limit", "?limit=x": "limit", "?state=gone": "state",
+		"?category=%20": "category", "?stat=x": "stat", "?limit=1&limit=2": "limit", "?next=" + strings.Repeat("x", 257): "next"} {
+		wantProblem(t, s.do("GET", "/v1/users/alice/messages"+query, s.alice, ""), 400, actors.Invalid, field)
+	}
+	a := s.do("GET", "/v1/users/alice/messages?state=unread&category=order&limit=7&next=abc&token="+s.alice, "", "")
+	if a.StatusCode != 200 {
+		t.Fatalf("got %d %s", a.StatusCode, a.body)
+	}
+	if l := s.router.last().(*actors.List); *l != (actors.List{State: "unread", Category: "order", Limit: 7, Next: "abc"}) {
+		t.Errorf("got %+v", l)
+	}
+	wantProblem(t, s.do("GET", "/v1/users/alice/state", s.alice, ""), 400, actors.Invalid, "rev")
+	wantProblem(t, s.do("GET", "/v1/users/alice/state?rev=9", s.alice, ""), 404, actors.NotFound, "")
+	wantProblem(t, s.do("POST", "/v1/users/alice/messages?x=1", s.publisher, `{"body":"x"}`), 400, actors.Invalid, "x")
+}
+
+func TestLimits(t *testing.T) {
+	s := serve(t, func(_ *Config, _ *Deps, l *transports.Limits) {
+		l.MaxBody, l.PublishesPerKey, l.PublishBurst = 100, 0.001, 2
+	})
+	wantProblem(t, s.do("POST", "/v1/users/alice/messages", s.publisher, `{"body":"`+strings.Repeat("x", 100)+`"}`), 413, actors.TooLarge, "body of the request")
+	chunked, err := http.NewRequest("POST", s.url+"/v1/users/alice/messages", struct{ *strings.Reader }{strings.NewReader(`{"body":"` + strings.Repeat("x", 100) + `"}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	chunked.ContentLength = -1
+	chunked.Header.Set("Authorization", "Bearer "+s.publisher)
+	wantProblem(t, s.send(chunked), 413, actors.TooLarge, "body of the request")
+	for range 2 {
+		s.do("POST", "/v1/users/alice/messages", s.publisher, `{"body":"x"}`)
+	}
+	a := s.do("POST", "/v1/users/alice/messages", s.publisher, `{"body":"x"}`)
+	wantProblem(t, a, 429, actors.TooMany, "")
+	if a.Header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+}
+
+func TestRouterErrors(t *testing.T) {
+	s := serve(t, func(c *Config, _ *Deps, _ *transports.Limits) { c.Deadline = 20 * time.Millisecond })
+	for _, code := range []actors.Code{actors.Conflict, actors.Busy, actors.Unavailable, actors.Internal} {
+		s.router.fail = func(*actors.Request) *actors.Error {
+			return &actors.Error{Code: code, Detail: "no", Cause: errSecret{}}
+		}
+		a := s.do("POST", "/v1/users/alice/messages", s.publisher, `{"body":"x"}`)
+		wantProblem(t, a, transports.Status(code), code, "")
+		if strings.Contains(string(a.body), "secret") {
+			t.Errorf("the cause leaks: %s", a.body)
+		}
+	}
+	s.router.hold = func(*actors.Request) bool { return true }
+	wantProblem(t, s.do("POST", "/v1/users/alice/messages", s.publisher, `{"body":"x"}`), 503, actors.Unavailable, "")
+}
+
+type errSecret struct{}
+
+func (errSecret) Error() string { return "secret" }
+
+func TestPanic(t *testing.T) {
+	s := serve(t, nil)
+	s.router.fail = func(*actors.Request) *actors.Error {
+		s.router.mu.Unlock()
+		defer s.router.mu.Lock()
+		panic("secret")
+	}
+	a := s.do("POST", "/v1/users/alice/messages", s.publisher, `{"body":"x"}`)
+	wantProblem(t, a, 500, actors.Internal, "")
+	if strings.Contains(string(a.body), "secret") {
+		t.Errorf("the panic leaks: %s", a.body)
+	}
+}
+
+func TestKeys(t *testing.T) {
+	s := serve(t, nil)
+	a := s.do("POST", "/v1/keys", s.admin, `{"name":"x","scopes":["read"]}`)
+	if a.StatusCode != 201 {
+		t.Fatalf("got %d %s", a.StatusCode, a.body)
+	}
+	key := a.json(t)
+	if got := s.do("GET", "/v1/users/alice/messages", key["key"].(string), ""); got.StatusCode != 200 {
+		t.Errorf("the new key gets %d", got.StatusCode)
+	}
+	a = s.do("GET", "/v1/keys?limit=3", s.admin, "")
+	page := a.json(t)
+	if len(page["keys"].([]any)) != 3 || page["next"] == nil || strings.Contains(string(a.body), "rk_") {
+		t.Errorf("got %s", a.body)
+	}
+	rest := s.do("GET", "/v1/keys?next="+page["next"].(string), s.admin, "").json(t)
+	if len(rest["keys"].([]any)) != 1 || rest["next"] != nil {
+		t.Errorf("got %v", rest)
+	}
+	if a := s.do("DELETE", "/v1/keys/"+key["id"].(string), s.admin, ""); a.StatusCode != 200 || a.json(t)["revoked_at"] == nil {
+		t.Errorf("got %d %s", a.StatusCode, a.body)
+	}
+	wantProblem(t, s.do("GET", "/v1/users/alice/messages", key["key"].(string), ""), 401, actors.Unauthorized, "")
+	wantProblem(t, s.do("DELETE", "/v1/keys/nope", s.admin, ""), 404, actors.NotFound, "id")
+	for body, field := range map[string]string{`{}`: "scopes", `{"scopes":["root"]}`: "scopes", `{"scopes":"read"}`: "scopes", `{"nam":"x"}`: "nam", `{"name":1}`: "name", `{"name":"a","name":"b"}`: "name"} {
+		wantProblem(t, s.do("POST", "/v1/keys", s.admin, body), 400, actors.Invalid, field)
+	}
+}
+
+func TestDisconnect(t *testing.T) {
+	s := serve(t, nil)
+	if a := s.do("GET", "/v1/users/me/messages", s.alice, ""); a.StatusCode != 200 {
+		t.Fatalf("got %d %s", a.StatusCode, a.body)
+	}
+	if a := s.do("POST", "/v1/users/alice/disconnect", s.admin, ""); a.StatusCode != 204 {
+		t.Fatalf("got %d %s", a.StatusCode, a.body)
+	}
+	if d := s.router.last().(*actors.Disconnect); d.Why != actors.EndDisconnected {
+		t.Errorf("got %v", d)
+	}
+	wantProblem(t, s.do("GET", "/v1/users/me/messages", s.alice, ""), 401, actors.Unauthorized, "")
+}
+
+func TestSeed(t *testing.T) {
+	s := serve(t, nil)
+	for _, tt := range []struct{ method, path, token, body, contentType string }{
+		{"GET", "/polling/publish/alice?message=a%20b&_=123", s.alice, "", ""},
+		{"POST", "/polling/publish/alice", s.publisher, "message=a+b", "application/x-www-form-urlencoded"},
+		{"GET", "/socket/publish?userId=alice&message=a%20b", s.alice, "", ""},
+		{"POST", "/socket/publish?userId=alice&message=a%20b", s.publisher, "", ""},
+		{"GET", "/socket/publish?message=a%20b", s.publisher, "", ""},
+	} {
+		a := s.do(tt.method, tt.path, tt.token, tt.body, "Content-Type", tt.contentType)
+		if a.StatusCode != 200 || string(a.body) != "success" || a.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: got %d %s", tt.path, a.StatusCode, a.body)
+		}
+		if m := s.router.last().(*actors.Publish).Message; string(m.Content) != `"body":"a b"` {
+			t.Errorf("%s: got %s", tt.path, m.Content)
+		}
+	}
+	if n := len(s.router.users["udefault/bob"].messages); n != 1 {
+		t.Errorf("bob got %d messages, want 1", n)
+	}
+	wantProblem(t, s.do("GET", "/socket/publish?message=x", s.alice, ""), 403, actors.Forbidden, "")
+	wantProblem(t, s.do("GET", "/polling/publish/bob?message=x", s.alice, ""), 403, actors.Forbidden, "")
+	wantProblem(t, s.do("GET", "/polling/publish/alice?message=x", s.reader, ""), 403, actors.Forbidden, "")
+	wantProblem(t, s.do("GET", "/polling/publish/alice", s.alice, ""), 400, actors.Invalid, "message")
+	wantProblem(t, s.do("GET", "/polling/publish/alice?message=%ff", s.alice, ""), 400, actors.Invalid, "message")
+	wantProblem(t, s.do("GET", "/polling/publish/alice?message=x", "", "", "Cookie", "reddot_token="+s.alice), 403, actors.Forbidden, "")
+	if a := s.do("GET", "/iframe/message", s.reader, ""); string(a.body) != "udefault/demo" {
+		t.Errorf("got %s", a.body)
+	}
+	off := serve(t, func(c *Config, _ *Deps, _ *transports.Limits) { c.SeedURLs = false })
+	wantProblem(t, off.do("GET", "/polling/publish/alice?message=x", off.admin, ""), 404, actors.NotFound, "")
+}
+
+func TestOperations(t *testing.T) {
+	down := false
+	s := serve(t, func(_ *Config, d *Deps, _ *transports.Limits) {
+		d.Ready = func() error {
+			if down {
+				return errSecret{}
+			}
+			return nil
+		}
+	})
+	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready", "/openapi.yaml": "openapi: 3.1", "/console": "page", "/console/a/b.css": "page",
+		"/metrics": `reddot_http_requests_total{method="",route="none",status="4xx"} 1`} {
+		if path == "/metrics" {
+			s.do("GET", "/nowhere", "", "")
+		}
+		if a := s.do("GET", path, "", ""); a.StatusCode != 200 || !strings.Contains(string(a.body), want) {
+			t.Errorf("%s: got %d %.100s", path, a.StatusCode, a.body)
+		}
+	}
+	down = true
+	wantProblem(t, s.do("GET", "/readyz", "", ""), 503, actors.Unavailable, "")
+}

@@ -1,0 +1,253 @@
+package api
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"reddot/actors"
+	"reddot/transports"
+)
+
+// A batch is one request with many messages, a line each. Its lines are read,
+// sent and answered at the same time: one goroutine reads, fasthttp's own
+// writes. It is the response's body: fasthttp calls WriteTo, and then Close.
+//
+// A client may send it all and read afterwards only as long as its results fit
+// into Config.BatchOutput and the sockets' buffers. Beyond that the batch
+// stands still until the client reads, and nobody else is held up.
+type batch struct {
+	api    *API
+	ctx    *fasthttp.RequestCtx
+	who    *transports.Principal
+	flight *flight
+	draft  draft
+	in     *bufio.Reader
+	limits transports.Limits
+	taken  int // bytes of the body so far
+	closed bool
+
+	broken atomic.Pointer[error] // why reading ended before the body's end
+}
+
+// publishBatch is POST /v1/messages/batch.
+func publishBatch(c *call) error {
+	a := c.api
+	limits := a.deps.Gate.Limits()
+	if n := c.Request.Header.ContentLength(); n > limits.MaxBatch {
+		return large("body of the request", limits.MaxBatch)
+	}
+	select {
+	case a.batches <- struct{}{}:
+	default:
+		return &actors.Error{Code: actors.Busy, Detail: "too many batches are under way", RetryAfter: time.Second}
+	}
+	b := &batch{api: a, ctx: c.RequestCtx, who: c.who, limits: limits, draft: draft{lim: &a.cfg.Message},
+		flight: newFlight(a.deps.Router, a.cfg.BatchWindow, a.cfg.BatchOutput, a.cfg.Deadline)}
+	var body io.Reader = bytes.NewReader(nil)
+	if stream := c.Request.BodyStream(); stream != nil {
+		body = &patientReader{batch: b, from: stream}
+	} else if len(c.PostBody()) > 0 {
+		body = bytes.NewReader(c.PostBody())
+	}
+	b.in = bufio.NewReaderSize(body, min(limits.MaxLine, limits.MaxBatch)+1)
+	c.SetContentType("application/x-ndjson")
+	c.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
+	c.Response.Header.Set("X-Accel-Buffering", "no")
+	c.SetBodyStream(b, -1)
+	return nil
+}
+
+// A patientReader gives the client a time of its own for each piece, since a
+// batch may last longer than the server's ReadTimeout.
+type patientReader struct {
+	batch *batch
+	from  io.Reader
+}
+
+func (r *patientReader) Read(p []byte) (int, error) {
+	b := r.batch
+	if b.flight.ended.Load() {
+		return 0, io.ErrClosedPipe
+	}
+	if err := b.ctx.SetReadDeadline(time.Now().Add(b.api.cfg.BatchIdle)); err != nil {
+		return 0, err
+	}
+	n, err := r.from.Read(p)
+	if b.taken += n; b.taken > b.limits.MaxBatch {
+		return 0, large("body of the request", b.limits.MaxBatch)
+	}
+	return n, err
+}
+
+// SupportsBodyWriteTo tells fasthttp to call WriteTo.
+func (*batch) SupportsBodyWriteTo() bool { return true }
+
+// Read is not used: fasthttp calls WriteTo.
+func (*batch) Read([]byte) (int, error) { return 0, errors.ErrUnsupported }
+
+// Close gives the batch's place back.
+func (b *batch) Close() error {
+	if !b.closed {
+		b.closed = true
+		<-b.api.batches
+	}
+	return nil
+}
+
+// WriteTo works on the batch and writes the results. Each Write is a chunk
+// that goes out at once.
+func (b *batch) WriteTo(w io.Writer) (written int64, err error) {
+	end := make(chan struct{})
+	go b.read(end)
+	defer func() {
+		b.flight.ended.Store(true)
+		poke(b.flight.room)
+		if err != nil {
+			_ = b.ctx.SetReadDeadline(time.Unix(1, 0)) // wakes a Read
+		}
+		<-end
+	}()
+	var spare []byte
+	for reading := end; ; {
+		out := b.flight.take(spare)
+		switch {
+		case len(out) > 0:
+			if err := b.ctx.SetWriteDeadline(time.Now().Add(b.api.cfg.BatchIdle)); err != nil {
+				return written, err
+			}
+			n, err := w.Write(out)
+			if written += int64(n); err != nil {
+				return written, fmt.Errorf("batch: write the results: %w", err)
+			}
+			spare = out
+		case reading == nil && b.flight.idle():
+			if broken := b.broken.Load(); broken != nil {
+				return written, *broken
+			}
+			return written, nil
+		default:
+			b.flight.await(reading)
+			if isClosed(end) {
+				reading = nil
+			}
+		}
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// read reads lines until the body ends, and closes end.
+func (b *batch) read(end chan<- struct{}) {
+	defer close(end)
+	defer func() {
+		if what := recover(); what != nil {
+			b.api.log.Error("panic in a batch", "panic", what, "stack", string(debug.Stack()))
+			err := errors.New("batch: panic")
+			b.broken.Store(&err)
+		}
+	}()
+	for n := 1; ; n++ {
+		line, err := b.in.ReadSlice('\n')
+		last := errors.Is(err, io.EOF)
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull) || len(line) > b.limits.MaxLine:
+			err = b.skip(err)
+			if !b.flight.refuse(large("line", b.limits.MaxLine), n) {
+				return
+			}
+			last = errors.Is(err, io.EOF)
+		case err == nil || last:
+			if !b.line(bytes.TrimSpace(line), n) {
+				return
+			}
+		}
+		switch {
+		case last:
+			return
+		case err != nil:
+			b.stop(err, n)
+			return
+		case n == b.api.cfg.BatchLines:
+			b.flight.refuse(actors.Errorf(actors.TooMany, "a batch has at most %d lines; what follows was not read", n), n)
+			return
+		}
+	}
+}
+
+// skip reads on to the end of a line that is too long.
+func (b *batch) skip(err error) error {
+	for errors.Is(err, bufio.ErrBufferFull) {
+		_, err = b.in.ReadSlice('\n')
+	}
+	return err
+}
+
+// stop says why the rest of the body is not read, if the client can still be
+// told.
+func (b *batch) stop(err error, line int) {
+	var e *actors.Error
+	if errors.As(err, &e) {
+		b.flight.refuse(e, line)
+		return
+	}
+	err = fmt.Errorf("batch: read line %d: %w", line, err)
+	b.broken.Store(&err)
+}
+
+// line works on one line; an empty one counts, and has no result. It returns
+// false when the batch has ended.
+func (b *batch) line(line []byte, n int) bool {
+	if len(line) == 0 {
+		return true
+	}
+	r, users, err := b.request(line)
+	if err != nil {
+		return b.flight.refuse(err, n)
+	}
+	return b.flight.send(r, n, users)
+}
+
+// request makes a request of a line. users is 0 if it goes to one.
+func (b *batch) request(line []byte) (r *actors.Request, users int, err error) {
+	d := &b.draft
+	if err := d.parse(line, fieldsMessage|fieldTo|fieldIdempotencyKey, b.api.now().UnixMilli()); err != nil {
+		return nil, 0, err
+	}
+	if err := d.complete(); err != nil {
+		return nil, 0, err
+	}
+	if d.has&fieldTo == 0 {
+		return nil, 0, wrong("to", "it is missing: say whom the message is for")
+	}
+	id := actors.NewID()
+	once := actors.EdgeOnce(id)
+	if d.once != "" {
+		once = actors.CallersOnce(b.who.ID, d.once, []byte("POST"), []byte("/v1/messages/batch"), line)
+	}
+	if err := b.api.deps.Gate.Publish(b.who, max(1, len(d.to.users))); err != nil {
+		return nil, 0, err
+	}
+	if d.to.many {
+		key, start := d.order(b.who.App, id, once)
+		r = actors.NewRequest(key, start)
+	} else {
+		r = actors.NewRequest(actors.UserKey(b.who.App, d.to.user), &d.publication(id).publish)
+	}
+	r.Once = once
+	return r, len(d.to.users), nil
+}

@@ -1,0 +1,224 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+
+	"github.com/valyala/fasthttp"
+
+	"reddot/actors"
+	"reddot/transports"
+)
+
+// A call is one request on its way through the API. It is used again: nothing
+// of it may be held when the handler returns.
+type call struct {
+	*fasthttp.RequestCtx
+	api   *API
+	route *route
+	who   *transports.Principal
+	user  string // whom the path names; "me" resolved
+
+	params [][]byte // the path's parameters, decoded, in order
+	path   []byte   // what holds them where they were escaped
+	draft  draft
+	body   []byte
+	out    []byte
+	kept   bool // somebody else holds it: it must not be used again
+}
+
+func newCall(a *API) *call {
+	return &call{api: a, params: make([][]byte, 0, maxParams), draft: draft{lim: &a.cfg.Message}}
+}
+
+// maxKept is how large a buffer may be that a call keeps for the next request.
+const maxKept = 64 << 10
+
+// reset lets go of the request.
+func (c *call) reset() {
+	c.RequestCtx, c.route, c.who, c.user = nil, nil, nil, ""
+	c.params, c.body, c.out = c.params[:0], c.body[:0], c.out[:0]
+	if cap(c.body)+cap(c.out)+cap(c.draft.buf) > maxKept {
+		c.body, c.out, c.draft.buf = nil, nil, nil
+	}
+	clear(c.draft.to.users)
+	c.draft.scan = scanner{}
+}
+
+// template names the call's route for logs and metrics.
+func (c *call) template() string {
+	if c.route == nil {
+		return "none"
+	}
+	return c.route.path
+}
+
+// enter checks the caller's scopes and resolves the path's user.
+func (c *call) enter(access access) error {
+	var scopes transports.Scopes
+	if access&needPublish != 0 {
+		scopes |= transports.ScopePublish
+	}
+	if access&needRead != 0 {
+		scopes |= transports.ScopeRead
+	}
+	if access&needAdmin != 0 {
+		scopes |= transports.ScopeAdmin
+	}
+	if err := c.who.May(scopes); err != nil {
+		return err
+	}
+	if access&needUser == 0 || len(c.params) == 0 {
+		return nil
+	}
+	var err error
+	c.user, err = c.who.Resolve(string(c.params[0]))
+	return err
+}
+
+// userKey returns the key of the path's user.
+func (c *call) userKey() actors.Key { return actors.UserKey(c.who.App, c.user) }
+
+// view hands the call over to a transport. Where that answered with an error,
+// the CORS headers are gone.
+func (c *call) view(v transports.Handler) {
+	v(c.RequestCtx, c.who, c.userKey())
+	if !c.Hijacked() {
+		c.api.allowOrigin(c)
+	}
+}
+
+// id reads the path's parameter i as a message's id.
+func (c *call) id(i int) (actors.ID, error) {
+	id, err := actors.ParseID(string(c.params[i]))
+	if err != nil {
+		return id, wrong("id", "a message's id looks like 01980e2b-6b3c-7c1e-a4b0-0123456789ab")
+	}
+	return id, nil
+}
+
+// readBody returns the whole body, of at most limit bytes. It is good until
+// the call ends. (PostBody would read any amount, and give back the text of an
+// error as if it were the body.)
+func (c *call) readBody(limit int) ([]byte, error) {
+	if n := c.Request.Header.ContentLength(); n > limit {
+		return nil, large("body of the request", limit)
+	}
+	stream := c.Request.BodyStream()
+	if stream == nil {
+		c.body = append(c.body[:0], c.PostBody()...)
+		return c.body, nil
+	}
+	b := c.body[:0]
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := stream.Read(b[len(b):min(cap(b), limit+1)])
+		b = b[:len(b)+n]
+		c.body = b
+		switch {
+		case len(b) > limit:
+			return nil, large("body of the request", limit)
+		case err == io.EOF:
+			if n := c.Request.Header.ContentLength(); n > len(b) {
+				return nil, actors.Errorf(actors.Invalid, "the body ends before its Content-Length")
+			}
+			return b, nil
+		case err != nil:
+			return nil, &actors.Error{Code: actors.Invalid, Detail: "the body cannot be read to its end", Cause: err}
+		}
+	}
+}
+
+// ask sends the command to the actor and waits. The request is the caller's to
+// release.
+func (c *call) ask(key actors.Key, cmd actors.Command, once actors.Once) (*actors.Request, error) {
+	r := actors.NewRequest(key, cmd)
+	r.Once = once
+	if err := c.api.deps.Router.Ask(c.api.deadlines.next(), r); err != nil {
+		// It may be under way still, so its memory is left to the collector.
+		return nil, err
+	}
+	return r, nil
+}
+
+// answerJSON answers with the body that the actor made.
+func (c *call) answerJSON(key actors.Key, cmd actors.Command) error {
+	r, err := c.ask(key, cmd, actors.Once{})
+	if err != nil {
+		return err
+	}
+	c.reply(fasthttp.StatusOK, r.Answer.Body)
+	r.Release()
+	return nil
+}
+
+// reply answers with JSON, which is copied.
+func (c *call) reply(status int, body []byte) {
+	c.SetStatusCode(status)
+	c.SetContentType("application/json")
+	c.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
+	c.Response.SetBody(body)
+}
+
+// errMethod refuses a method that the path does not have.
+type errMethod struct{ allow string }
+
+func (errMethod) Error() string { return "the URL has no such method" }
+
+// refuse answers with the error.
+func (c *call) refuse(err error) {
+	var m errMethod
+	if errors.As(err, &m) {
+		c.refuseMethod(m)
+		return
+	}
+	e := actors.AsError(err)
+	if e.Code == actors.Internal || e.Cause != nil {
+		c.api.log.LogAttrs(c.RequestCtx, levelOf(e), "request failed", slog.String("method", string(c.Method())),
+			slog.String("route", c.template()), slog.Any("error", e))
+	}
+	transports.WriteProblem(c.RequestCtx, e)
+	c.api.allowOrigin(c)
+}
+
+// levelOf tells our own faults from what clients and restarts cause.
+func levelOf(e *actors.Error) slog.Level {
+	if e.Code == actors.Internal {
+		return slog.LevelError
+	}
+	return slog.LevelInfo
+}
+
+// refuseMethod answers 405 (RFC 9110, section 15.5.6), which is no code of the
+// domain's.
+func (c *call) refuseMethod(m errMethod) {
+	e := actors.Errorf(actors.Invalid, "the URL has no such method; it has %s", m.allow)
+	transports.WriteProblem(c.RequestCtx, e)
+	p := transports.ProblemOf(e)
+	p.Status, p.Title = fasthttp.StatusMethodNotAllowed, fasthttp.StatusMessage(fasthttp.StatusMethodNotAllowed)
+	if b, err := json.Marshal(p); err == nil {
+		c.SetBody(b)
+	}
+	c.SetStatusCode(p.Status)
+	c.Response.Header.Set(fasthttp.HeaderAllow, m.allow)
+	c.api.allowOrigin(c)
+}
+
+// detail returns what the error says to a client.
+func detail(err error) string { return actors.AsError(err).Detail }
+
+// cut shortens a name that is to be repeated in an error.
+func cut(s string) string {
+	if len(s) <= 64 {
+		return s
+	}
+	n := 64
+	for n > 0 && s[n]&0xc0 == 0x80 {
+		n--
+	}
+	return s[:n]
+}

@@ -1,0 +1,88 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"reddot/transports"
+)
+
+// Config says how the API behaves. Sizes of bodies, lines and batches are in
+// transports.Limits, since all transports share them.
+type Config struct {
+	Message MessageLimits
+
+	Deadline time.Duration // how long a request waits for its actor; 0: 10 s
+
+	MarkIDs   int // ids in one request that marks; 0: 1,000
+	ListLimit int // the largest limit of a list; 0: 200
+	ListPage  int // the limit of a list where none is given; 0: 50
+	Events    int // CloudEvents in one batch; 0: 1,000
+	Keys      int // keys that one app may have, revoked ones too; 0: 1,000
+
+	Batches     int           // batches at a time; 0: 64
+	BatchWindow int           // lines of one batch under way; 0: 1,000
+	BatchOutput int           // bytes of results that wait for a client which does not read; 0: 4 MiB
+	BatchLines  int           // lines of one batch; 0: 1,000,000
+	BatchIdle   time.Duration // how long a batch waits for its client to send or to read on; 0: 30 s
+
+	Origins   transports.Origins // whose pages may call, with cookies; zero: none
+	AnyOrigin bool               // every page may call, without cookies: for dev mode
+	SeedURLs  bool               // serve the seed's own URLs
+	DemoUser  string             // whom the seed's iframe shows where the URL names nobody; empty: demo
+}
+
+// fill puts the defaults in.
+func (c *Config) fill() {
+	c.Message.fill()
+	orDuration(&c.Deadline, 10*time.Second)
+	orInt(&c.MarkIDs, 1000)
+	orInt(&c.ListLimit, 200)
+	orInt(&c.ListPage, 50)
+	orInt(&c.Events, 1000)
+	orInt(&c.Keys, 1000)
+	orInt(&c.Batches, 64)
+	orInt(&c.BatchWindow, 1000)
+	orInt(&c.BatchOutput, 4<<20)
+	orInt(&c.BatchLines, 1_000_000)
+	orDuration(&c.BatchIdle, 30*time.Second)
+	if c.DemoUser == "" {
+		c.DemoUser = "demo"
+	}
+}
+
+// check refuses what cannot be meant. It is called after fill.
+func (c *Config) check() error {
+	for _, n := range []int{c.MarkIDs, c.ListLimit, c.ListPage, c.Events, c.Keys, c.Batches, c.BatchWindow, c.BatchOutput,
+		c.BatchLines, c.Message.Title, c.Message.Text, c.Message.Data, c.Message.URL, c.Message.Category,
+		c.Message.CollapseKey, c.Message.Depth, c.Message.Users} {
+		if n < 0 {
+			return errors.New("api: a limit is negative")
+		}
+	}
+	if c.Deadline < 0 || c.BatchIdle < 0 || c.Message.Late < 0 {
+		return errors.New("api: a duration is negative")
+	}
+	if _, err := transports.ParseUser(c.DemoUser); err != nil {
+		return fmt.Errorf("api: DemoUser: %w", err)
+	}
+	if c.ListPage > c.ListLimit {
+		return errors.New("api: ListPage is above ListLimit")
+	}
+	return nil
+}
+
+// orInt puts the default in where there is no value.
+func orInt(v *int, def int) {
+	if *v == 0 {
+		*v = def
+	}
+}
+
+// orDuration puts the default in where there is no value.
+func orDuration(v *time.Duration, def time.Duration) {
+	if *v == 0 {
+		*v = def
+	}
+}

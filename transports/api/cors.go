@@ -1,0 +1,63 @@
+package api
+
+import (
+	"github.com/valyala/fasthttp"
+)
+
+const (
+	// What scripts of other origins may send and see beyond the safelisted
+	// (Fetch standard, sections 2.2.2 and 4.9).
+	corsRequestHeaders  = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID"
+	corsResponseHeaders = "ETag, Location, Retry-After, Idempotent-Replayed"
+
+	corsMaxAge = "600" // seconds that a browser remembers a preflight's answer
+)
+
+// allowOrigin says to a browser whether the page that asks may read the
+// answer. An origin that is not allowed gets no header, not an error: the
+// browser refuses, and what is no browser does not care.
+func (a *API) allowOrigin(c *call) {
+	h := &c.Response.Header
+	if c.IsGet() && !varies(h) {
+		h.Add(fasthttp.HeaderVary, fasthttp.HeaderOrigin)
+	}
+	origin := c.Request.Header.Peek(fasthttp.HeaderOrigin)
+	if len(origin) == 0 {
+		return
+	}
+	switch {
+	case a.cfg.Origins.Allows(origin):
+		h.SetBytesV(fasthttp.HeaderAccessControlAllowOrigin, origin)
+		h.Set(fasthttp.HeaderAccessControlAllowCredentials, "true")
+	case a.cfg.AnyOrigin:
+		h.Set(fasthttp.HeaderAccessControlAllowOrigin, "*")
+	default:
+		return
+	}
+	h.Set(fasthttp.HeaderAccessControlExposeHeaders, corsResponseHeaders)
+}
+
+// varies tells whether caches know already that the answer depends on the
+// origin.
+func varies(h *fasthttp.ResponseHeader) bool {
+	for _, v := range h.PeekAll(fasthttp.HeaderVary) {
+		if string(v) == fasthttp.HeaderOrigin {
+			return true
+		}
+	}
+	return false
+}
+
+// answerOptions answers OPTIONS: what the path offers, and a preflight.
+func (a *API) answerOptions(c *call, n *node) {
+	h := &c.Response.Header
+	h.Set(fasthttp.HeaderAllow, n.allow)
+	c.SetStatusCode(fasthttp.StatusNoContent)
+	if len(h.Peek(fasthttp.HeaderAccessControlAllowOrigin)) == 0 ||
+		len(c.Request.Header.Peek(fasthttp.HeaderAccessControlRequestMethod)) == 0 {
+		return
+	}
+	h.Set(fasthttp.HeaderAccessControlAllowMethods, n.allow)
+	h.Set(fasthttp.HeaderAccessControlAllowHeaders, corsRequestHeaders)
+	h.Set(fasthttp.HeaderAccessControlMaxAge, corsMaxAge)
+}

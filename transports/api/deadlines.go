@@ -1,0 +1,38 @@
+package api
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// deadlineStep is how much later than asked a deadline may come.
+const deadlineStep = 250 * time.Millisecond
+
+// deadlines give the contexts in which requests wait. All that begin within
+// one step share one, since a context with a timer of its own would cost each
+// request more than parsing it.
+type deadlines struct {
+	wait    time.Duration
+	current atomic.Pointer[deadline]
+}
+
+type deadline struct {
+	context.Context
+	cancel context.CancelFunc // called by nobody: the deadline frees what it holds
+	until  time.Time          // requests may take it up to here
+}
+
+func newDeadlines(wait time.Duration) *deadlines { return &deadlines{wait: wait} }
+
+// next returns a context that ends after the wait, or up to a step later.
+func (d *deadlines) next() context.Context {
+	now := time.Now()
+	if c := d.current.Load(); c != nil && now.Before(c.until) {
+		return c
+	}
+	c := &deadline{until: now.Add(deadlineStep)}
+	c.Context, c.cancel = context.WithDeadline(context.Background(), c.until.Add(d.wait))
+	d.current.Store(c)
+	return c
+}

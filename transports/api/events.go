@@ -1,0 +1,114 @@
+package api
+
+import (
+	"bytes"
+
+	"github.com/valyala/fasthttp"
+
+	"reddot/actors"
+)
+
+// The media types of CloudEvents (the JSON event format 1.0, sections 3 and 4).
+const (
+	typeEvent  = "application/cloudevents+json"
+	typeEvents = "application/cloudevents-batch+json"
+)
+
+// publishEvents is POST /v1/events: CloudEvents 1.0 in each of HTTP's content
+// modes.
+func publishEvents(c *call) error {
+	body, err := c.readBody(c.api.deps.Gate.Limits().MaxBody)
+	if err != nil {
+		return err
+	}
+	e := &cloudEvent{draft: &c.draft}
+	switch mediaType(c.Request.Header.ContentType()) {
+	case typeEvents:
+		return c.publishEventBatch(e, body)
+	case typeEvent:
+		err = e.parse(body, c.api.now().UnixMilli())
+	default:
+		err = e.readHeaders(&c.Request.Header, body, c.api.now().UnixMilli())
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.api.deps.Gate.Publish(c.who, 1); err != nil {
+		return err
+	}
+	p, once := e.publication(c.who.ID)
+	r, err := c.ask(actors.UserKey(c.who.App, e.user), &p.publish, once)
+	if err != nil {
+		return err
+	}
+	c.out = appendPublished(append(c.out[:0], '{'), &r.Answer)
+	c.out = append(c.out, '}')
+	c.created(fasthttp.StatusCreated, &r.Answer)
+	r.Release()
+	return nil
+}
+
+// publishEventBatch answers with one result an event, in order; a bad one
+// fails alone.
+func (c *call) publishEventBatch(e *cloudEvent, body []byte) error {
+	events, err := splitArray(body, c.draft.lim.Depth+2, c.api.cfg.Events)
+	if err != nil {
+		return err
+	}
+	now := c.api.now().UnixMilli()
+	f := newFlight(c.api.deps.Router, max(1, len(events)), c.api.cfg.BatchOutput, c.api.cfg.Deadline)
+	for _, event := range events {
+		err := e.parse(event, now)
+		if err == nil {
+			err = c.api.deps.Gate.Publish(c.who, 1)
+		}
+		if err != nil {
+			f.refuse(err, 0)
+			continue
+		}
+		p, once := e.publication(c.who.ID)
+		r := actors.NewRequest(actors.UserKey(c.who.App, e.user), &p.publish)
+		r.Once = once
+		f.send(r, 0, 0)
+	}
+	out := append(c.out[:0], `{"results":[`...)
+	out = f.land(out)
+	out = bytes.ReplaceAll(bytes.TrimSuffix(out, []byte("\n")), []byte("}\n{"), []byte("},{"))
+	c.out = append(out, `]}`...)
+	c.reply(fasthttp.StatusOK, c.out)
+	return nil
+}
+
+// splitArray returns the elements of a JSON array, at most limit of them.
+func splitArray(src []byte, deep, limit int) ([][]byte, error) {
+	var s scanner
+	s.reset(src, deep)
+	if !s.take('[', "no array") {
+		return nil, s.err()
+	}
+	var (
+		items [][]byte
+		buf   []byte
+	)
+	for first := true; s.item(first); first = false {
+		s.space()
+		start := s.pos
+		var ok bool
+		if buf, ok = s.value(buf[:0]); !ok {
+			return nil, s.err()
+		}
+		if items = append(items, src[start:s.pos]); len(items) > limit {
+			return nil, actors.Errorf(actors.TooLarge, "at most %d events fit in one batch", limit)
+		}
+	}
+	if s.bad != "" || !s.end() {
+		return nil, s.err()
+	}
+	return items, nil
+}
+
+// mediaType returns the media type without its parameters, in lower case.
+func mediaType(v []byte) string {
+	v, _, _ = bytes.Cut(v, []byte(";"))
+	return string(bytes.ToLower(bytes.TrimSpace(v)))
+}

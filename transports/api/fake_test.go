@@ -1,0 +1,224 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+
+	"reddot/actors"
+)
+
+// A fakeRouter is a tiny inbox a user, enough for what the API shows of one.
+// It implements actors.Router and actors.Lookup.
+type fakeRouter struct {
+	mu     sync.Mutex
+	users  map[actors.Key]*fakeInbox
+	owners map[actors.ID]actors.Key
+	sends  map[actors.Key]*actors.StartSend
+	seen   []actors.Command
+	fail   func(*actors.Request) *actors.Error // nil: never
+	hold   func(*actors.Request) bool          // true: it is not answered; nil: never
+	held   []*actors.Request
+}
+
+type fakeInbox struct {
+	rev      uint64
+	messages []*fakeMessage
+	once     map[[16]byte]fakeOnce
+}
+
+type fakeMessage struct {
+	id    actors.ID
+	m     *actors.Message
+	state string
+}
+
+type fakeOnce struct {
+	digest uint64
+	id     actors.ID
+	rev    uint64
+}
+
+func newFakeRouter() *fakeRouter {
+	return &fakeRouter{users: map[actors.Key]*fakeInbox{}, owners: map[actors.ID]actors.Key{}, sends: map[actors.Key]*actors.StartSend{}}
+}
+
+func (f *fakeRouter) Ask(ctx context.Context, r *actors.Request) error {
+	f.Send(r.Key, r)
+	if err := r.Wait(ctx); err != nil {
+		return err
+	}
+	if r.Answer.Err != nil {
+		return r.Answer.Err
+	}
+	return nil
+}
+
+func (f *fakeRouter) Send(_ actors.Key, m any) {
+	r := m.(*actors.Request)
+	f.mu.Lock()
+	f.seen = append(f.seen, r.Command)
+	if f.hold != nil && f.hold(r) {
+		f.held = append(f.held, r)
+		f.mu.Unlock()
+		return
+	}
+	if f.fail != nil {
+		if err := f.fail(r); err != nil {
+			f.mu.Unlock()
+			r.Fail(err)
+			return
+		}
+	}
+	f.answer(r)
+	f.mu.Unlock()
+	r.Respond()
+}
+
+// Owner, Tallies and Due implement actors.Lookup.
+func (f *fakeRouter) Owner(_ context.Context, id actors.ID) (actors.Key, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if key, ok := f.owners[id]; ok {
+		return key, nil
+	}
+	return "", actors.Errorf(actors.NotFound, "there is no such message")
+}
+
+func (f *fakeRouter) Tallies(context.Context, actors.ID) (t [actors.NumTallies]int64, err error) {
+	return t, nil
+}
+
+func (f *fakeRouter) Due(context.Context, int64, func(actors.Key, int64) bool) error { return nil }
+
+// last returns the newest command.
+func (f *fakeRouter) last() actors.Command {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.seen) == 0 {
+		return nil
+	}
+	return f.seen[len(f.seen)-1]
+}
+
+func (f *fakeRouter) inbox(key actors.Key) *fakeInbox {
+	u := f.users[key]
+	if u == nil {
+		u = &fakeInbox{once: map[[16]byte]fakeOnce{}}
+		f.users[key] = u
+	}
+	return u
+}
+
+func (f *fakeRouter) answer(r *actors.Request) {
+	u, a := f.inbox(r.Key), &r.Answer
+	if !r.Once.IsZero() && !r.Once.Edge {
+		if o, ok := u.once[r.Once.Key]; ok {
+			if a.ID, a.Rev, a.Replayed, a.Outcome = o.id, o.rev, true, actors.Delivered; o.digest != r.Once.Digest {
+				a.Err = actors.Errorf(actors.IdempotencyConflict, "the key was used for another request")
+			}
+			a.Counts = u.appendCounts(a.Counts[:0])
+			return
+		}
+	}
+	f.do(r, u)
+	a.Cursor = actors.Cursor{Lineage: 1, Seq: u.rev}
+	a.Counts = u.appendCounts(a.Counts[:0])
+	if !r.Once.IsZero() && !r.Once.Edge && a.Err == nil {
+		u.once[r.Once.Key] = fakeOnce{r.Once.Digest, a.ID, a.Rev}
+	}
+}
+
+func (f *fakeRouter) do(r *actors.Request, u *fakeInbox) {
+	a := &r.Answer
+	switch cmd := r.Command.(type) {
+	case *actors.Publish:
+		u.rev++
+		m := &fakeMessage{actors.ID(cmd.Message.Id), cmd.Message, "unseen"}
+		u.messages = append(u.messages, m)
+		f.owners[m.id] = r.Key
+		a.ID, a.Rev, a.Outcome = m.id, u.rev, actors.Delivered
+		if cmd.Message.SendAt != 0 {
+			a.Outcome = actors.Scheduled
+		}
+		if cmd.Message.Category == "banned" {
+			a.Outcome, a.Reason = actors.Filtered, "list \"deny\""
+		}
+	case *actors.StartSend:
+		f.sends[r.Key] = cmd
+		a.ID = actors.ID(cmd.Message.Id)
+		f.owners[a.ID] = r.Key
+	case *actors.Edit:
+		u.rev++
+		a.ID, a.Rev = cmd.ID, u.rev
+	case *actors.Retract:
+		u.rev++
+		a.ID, a.Rev = cmd.ID, u.rev
+	case *actors.Mark:
+		u.mark(cmd, a)
+	case *actors.Counts:
+	case *actors.List:
+		a.Body = []byte(`{"messages":[` + u.list() + `]}`)
+	case *actors.Find:
+		a.Body = []byte(`{"id":"` + cmd.ID.String() + `","created_at":"2026-01-31T12:00:00.000Z","category":"default","priority":"normal","body":"x","state":"unseen","funnel":{"accepted":1,"delivered":0,"seen":0,"read":0,"filtered":0}}`)
+	case *actors.Connections:
+		a.Body = []byte(`{"connections":[]}`)
+	case *actors.JournalPage:
+		a.Body = []byte(`{"events":[]}`)
+	case *actors.StateAt:
+		if cmd.Rev > u.rev {
+			a.Err = actors.Errorf(actors.NotFound, "the journal has no such rev")
+		}
+		a.Body = []byte(`{"rev":` + fmt.Sprint(cmd.Rev) + `}`)
+	case *actors.Export:
+		a.Body = []byte(`{"user":"` + r.Key.Name() + `"}`)
+	case *actors.Disconnect:
+	}
+}
+
+func (u *fakeInbox) mark(m *actors.Mark, a *actors.Answer) {
+	u.rev++
+	a.Rev = u.rev
+	for _, id := range m.IDs {
+		found := false
+		for _, x := range u.messages {
+			if x.id == id {
+				x.state, found = "read", true
+			}
+		}
+		if !found {
+			a.Unknown = append(a.Unknown, id)
+		}
+	}
+	if m.IDs == nil {
+		for _, x := range u.messages {
+			x.state = "read"
+		}
+	}
+}
+
+func (u *fakeInbox) list() string {
+	s := ""
+	for i, x := range u.messages {
+		if i > 0 {
+			s += ","
+		}
+		s += `{"id":"` + x.id.String() + `","created_at":"2026-01-31T12:00:00.000Z","category":"` + x.m.Category + `","priority":"normal",` + string(x.m.Content) + `,"state":"` + x.state + `"}`
+	}
+	return s
+}
+
+func (u *fakeInbox) appendCounts(b []byte) []byte {
+	unread := 0
+	by := map[string]int{}
+	for _, x := range u.messages {
+		if x.state != "read" {
+			unread++
+			by[x.m.Category]++
+		}
+	}
+	categories, _ := json.Marshal(by)
+	return fmt.Appendf(b, `{"unread":%d,"unseen":%d,"by_category":%s,"rev":%d,"cursor":"%s"}`, unread, unread, categories, u.rev,
+		actors.Cursor{Lineage: 1, Seq: u.rev})
+}

@@ -1,0 +1,117 @@
+package api
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+
+	"reddot/actors"
+)
+
+// listStates are the values of ?state=.
+var listStates = []string{"all", "archived", "read", "scheduled", "seen", "snoozed", "unread", "unseen"}
+
+// maxNext is the length of an opaque ?next=.
+const maxNext = 256
+
+// listMessages is GET /v1/users/{user}/messages.
+func listMessages(c *call) error {
+	q := c.QueryArgs()
+	l := &actors.List{
+		State:    string(q.Peek("state")),
+		Category: string(q.Peek("category")),
+		Next:     string(q.Peek("next")),
+	}
+	if l.State != "" && !slices.Contains(listStates, l.State) {
+		return wrong("state", "it must be one of "+strings.Join(listStates, ", "))
+	}
+	if l.Category != "" && (len(l.Category) > c.api.cfg.Message.Category || !isLabel([]byte(l.Category))) {
+		return wrong("category", "this is no category")
+	}
+	if len(l.Next) > maxNext {
+		return wrong("next", "this is no next that the server gave out")
+	}
+	var err error
+	if l.Limit, err = c.limit(); err != nil {
+		return err
+	}
+	return c.answerJSON(c.userKey(), l)
+}
+
+// limit reads ?limit=.
+func (c *call) limit() (int, error) {
+	s := c.QueryArgs().Peek("limit")
+	if len(s) == 0 {
+		return c.api.cfg.ListPage, nil
+	}
+	n, err := strconv.ParseUint(string(s), 10, 32)
+	if err != nil || n == 0 || n > uint64(c.api.cfg.ListLimit) {
+		return 0, wrong("limit", fmt.Sprintf("it must be a number from 1 to %d", c.api.cfg.ListLimit))
+	}
+	return int(n), nil
+}
+
+// number reads a query parameter that counts something.
+func (c *call) number(name string) (uint64, error) {
+	n, err := strconv.ParseUint(string(c.QueryArgs().Peek(name)), 10, 64)
+	if err != nil {
+		return 0, wrong(name, "it must be a whole number, not below 0")
+	}
+	return n, nil
+}
+
+// listConnections is GET /v1/users/{user}/connections.
+func listConnections(c *call) error {
+	return c.answerJSON(c.userKey(), &actors.Connections{})
+}
+
+// readJournal is GET /v1/users/{user}/journal: what happened, oldest first,
+// without contents.
+func readJournal(c *call) error {
+	limit, err := c.limit()
+	if err != nil {
+		return err
+	}
+	page := &actors.JournalPage{Limit: limit}
+	if len(c.QueryArgs().Peek("next")) > 0 {
+		if page.After, err = c.number("next"); err != nil {
+			return err
+		}
+	}
+	return c.answerJSON(c.userKey(), page)
+}
+
+// stateAt is GET /v1/users/{user}/state?rev=.
+func stateAt(c *call) error {
+	rev, err := c.number("rev")
+	if err != nil {
+		return err
+	}
+	return c.answerJSON(c.userKey(), &actors.StateAt{Rev: rev})
+}
+
+// export is GET /v1/users/{user}/export.
+func export(c *call) error {
+	return c.answerJSON(c.userKey(), &actors.Export{})
+}
+
+// disconnect is POST /v1/users/{user}/disconnect: the user's connections end,
+// and the tokens that he has are good for nothing any more. The tokens go
+// first, or a client could be back before.
+func disconnect(c *call) error {
+	if r := c.api.deps.Revoker; r != nil {
+		if err := r.Revoke(c.api.deadlines.next(), c.who.App, c.user, c.api.now()); err != nil {
+			return fmt.Errorf("disconnect: %w", err)
+		}
+	}
+	r, err := c.ask(c.userKey(), &actors.Disconnect{Why: actors.EndDisconnected}, actors.Once{})
+	if err != nil {
+		return err
+	}
+	r.Release()
+	c.SetStatusCode(fasthttp.StatusNoContent)
+	return nil
+}

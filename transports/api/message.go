@@ -1,0 +1,418 @@
+package api
+
+import (
+	"bytes"
+	"fmt"
+	"net/url"
+	"time"
+
+	"reddot/actors"
+)
+
+// MessageLimits bound what one message may hold. A zero field is its default.
+type MessageLimits struct {
+	Title       int           // bytes of title; 0: 1 KiB
+	Text        int           // bytes of body; 0: 64 KiB
+	Data        int           // bytes of data without white space; 0: 64 KiB
+	URL         int           // bytes of url; 0: 2 KiB
+	Category    int           // bytes of category; 0: 64
+	CollapseKey int           // bytes of collapse_key; 0: 128
+	Depth       int           // how deep data may nest; 0: 64
+	Users       int           // users of one send; 0: 1,000
+	Late        time.Duration // how far expires_at and send_at may be past, since clocks differ; 0: 1 minute
+}
+
+// fill puts the defaults in.
+func (l *MessageLimits) fill() {
+	orInt(&l.Title, 1<<10)
+	orInt(&l.Text, 64<<10)
+	orInt(&l.Data, 64<<10)
+	orInt(&l.URL, 2<<10)
+	orInt(&l.Category, 64)
+	orInt(&l.CollapseKey, 128)
+	orInt(&l.Depth, 64)
+	orInt(&l.Users, 1000)
+	orDuration(&l.Late, time.Minute)
+}
+
+// A field names a member of a message's JSON object.
+type field uint16
+
+// The members of a message, each a bit. What stands in an order's body beside
+// the message itself comes last.
+const (
+	fieldTitle field = 1 << iota
+	fieldBody
+	fieldData
+	fieldURL
+	fieldCategory
+	fieldPriority
+	fieldCollapseKey
+	fieldExpiresAt
+	fieldSendAt
+	fieldTo
+	fieldIdempotencyKey
+	fieldLater // template, channels, policy: known, and not enabled
+
+	fieldsContent = fieldTitle | fieldBody | fieldData | fieldURL
+	fieldsMessage = fieldTo - 1
+	fieldsEdit    = fieldsContent | fieldCategory | fieldPriority | fieldExpiresAt
+)
+
+// fieldOf returns the field of the name; 0 if there is none.
+func fieldOf(name text) field {
+	if name.escaped {
+		name = text{raw: []byte(name.string())}
+	}
+	switch string(name.raw) {
+	case "title":
+		return fieldTitle
+	case "body":
+		return fieldBody
+	case "data":
+		return fieldData
+	case "url":
+		return fieldURL
+	case "category":
+		return fieldCategory
+	case "priority":
+		return fieldPriority
+	case "collapse_key":
+		return fieldCollapseKey
+	case "expires_at":
+		return fieldExpiresAt
+	case "send_at":
+		return fieldSendAt
+	case "to":
+		return fieldTo
+	case "idempotency_key":
+		return fieldIdempotencyKey
+	case "template", "channels", "policy":
+		return fieldLater
+	}
+	return 0
+}
+
+// A draft is a message as its JSON says it, checked. It points into the source
+// and into its own buffers: it is good until the next parse.
+type draft struct {
+	has      field // what stands in it
+	nulls    field // what of that an edit removes
+	patch    bool  // it is an edit
+	title    text
+	body     text
+	link     text
+	data     []byte
+	category string
+	collapse string
+	priority actors.Priority
+	expires  int64 // unix milliseconds; 0: never
+	send     int64 // unix milliseconds; 0: at once
+	once     string
+	to       target
+
+	lim     *MessageLimits
+	now     int64
+	scan    scanner
+	buf     []byte // data
+	scratch []byte // a decoded string
+}
+
+// parse reads the object src. allow says which fields may stand in it; now is
+// the present in unix milliseconds.
+func (d *draft) parse(src []byte, allow field, now int64) error {
+	*d = draft{lim: d.lim, now: now, patch: d.patch, buf: d.buf[:0], scratch: d.scratch[:0], to: target{users: d.to.users[:0]}}
+	d.scan.reset(src, d.lim.Depth)
+	s := &d.scan
+	if !s.take('{', "no object") {
+		return s.err()
+	}
+	for first := true; ; first = false {
+		name, more := s.member(first)
+		if !more {
+			break
+		}
+		if err := d.member(name, allow); err != nil {
+			return err
+		}
+	}
+	if s.bad != "" || !s.end() {
+		return s.err()
+	}
+	return nil
+}
+
+// member reads one member's value.
+func (d *draft) member(name text, allow field) error {
+	f := fieldOf(name)
+	switch {
+	case f == 0:
+		return wrong(shown(name), "there is no such field")
+	case f == fieldLater:
+		return wrong(name.string(), "this field is not enabled")
+	case f&allow == 0 && f == fieldTo:
+		return wrong("to", "it has no place here: the path says whom it is for")
+	case f&allow == 0:
+		return wrong(name.string(), "it has no place here")
+	case f&d.has != 0:
+		return wrong(name.string(), "the field stands twice")
+	}
+	d.has |= f
+	if d.null() {
+		d.nulls |= f
+		return nil
+	}
+	return d.value(f)
+}
+
+func (d *draft) value(f field) (err error) {
+	switch f {
+	case fieldTitle:
+		d.title, err = d.text("title", d.lim.Title)
+	case fieldBody:
+		d.body, err = d.text("body", d.lim.Text)
+	case fieldData:
+		err = d.readData()
+	case fieldURL:
+		err = d.readURL()
+	case fieldCategory:
+		err = d.readCategory()
+	case fieldPriority:
+		err = d.readPriority()
+	case fieldCollapseKey:
+		err = d.readCollapseKey()
+	case fieldExpiresAt:
+		d.expires, err = d.time("expires_at")
+	case fieldSendAt:
+		d.send, err = d.time("send_at")
+	case fieldTo:
+		err = d.readTo()
+	case fieldIdempotencyKey:
+		err = d.readOnce()
+	}
+	return err
+}
+
+// text reads a string of at most limit bytes.
+func (d *draft) text(name string, limit int) (text, error) {
+	if c := d.scan.peek(); c != '"' {
+		return text{}, d.notA(name, "a string")
+	}
+	t, ok := d.scan.text()
+	if !ok {
+		return text{}, d.scan.err()
+	}
+	if t.size > limit {
+		return text{}, large(name, limit)
+	}
+	return t, nil
+}
+
+// notA says that the field has the wrong type; where no value stands at all,
+// that this is no JSON.
+func (d *draft) notA(name, want string) error {
+	if _, ok := d.scan.value(nil); !ok {
+		return d.scan.err()
+	}
+	return wrong(name, "it must be "+want)
+}
+
+func (d *draft) readData() error {
+	var ok bool
+	if d.buf, ok = d.scan.value(d.buf); !ok {
+		return d.scan.err()
+	}
+	if len(d.buf) > d.lim.Data {
+		return large("data", d.lim.Data)
+	}
+	if d.data = d.buf; string(d.data) == "null" {
+		d.has &^= fieldData // an edit could not tell it from none
+	}
+	return nil
+}
+
+// readURL takes http: and https: URLs, and paths on the reader's own site.
+// A link is followed by a click: no other scheme is harmless there, and two
+// slashes or a backslash at the beginning would lead to another site.
+func (d *draft) readURL() error {
+	t, err := d.text("url", d.lim.URL)
+	if err != nil {
+		return err
+	}
+	d.link = t
+	d.scratch = t.appendTo(d.scratch[:0])
+	for _, c := range d.scratch {
+		if c <= ' ' || c == 0x7f || c == '\\' {
+			return wrong("url", "it holds a character that no URL may hold; percent-encode it")
+		}
+	}
+	u, err := url.Parse(string(d.scratch))
+	switch {
+	case err != nil || len(d.scratch) == 0:
+		return wrong("url", "it is no URL")
+	case u.Scheme == "" && u.Host == "" && !bytes.HasPrefix(d.scratch, []byte("//")):
+		return nil
+	case (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil:
+		return nil
+	}
+	return wrong("url", "it must be http:, https:, or a path on the reader's own site")
+}
+
+func (d *draft) readCategory() error {
+	t, err := d.text("category", d.lim.Category)
+	if err != nil {
+		return err
+	}
+	d.scratch = t.appendTo(d.scratch[:0])
+	if !isLabel(d.scratch) {
+		return wrong("category", fmt.Sprintf("it must be 1 to %d characters of A-Z a-z 0-9 . _ : -", d.lim.Category))
+	}
+	d.category = string(d.scratch)
+	return nil
+}
+
+// isLabel tells whether b is made of what a category may be made of.
+func isLabel(b []byte) bool {
+	for _, c := range b {
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == ':' || c == '-') {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+func (d *draft) readPriority() error {
+	t, err := d.text("priority", 64)
+	if err != nil {
+		return err
+	}
+	p, ok := actors.ParsePriority(t.string())
+	if !ok || t.size == 0 {
+		return wrong("priority", "it must be low, normal, high or critical")
+	}
+	d.priority = p
+	return nil
+}
+
+func (d *draft) readCollapseKey() error {
+	t, err := d.text("collapse_key", d.lim.CollapseKey)
+	if err != nil {
+		return err
+	}
+	if t.size == 0 {
+		return wrong("collapse_key", "it is empty; leave it out instead")
+	}
+	d.collapse = t.string()
+	return nil
+}
+
+// time reads a time as unix milliseconds (RFC 3339).
+func (d *draft) time(name string) (int64, error) {
+	t, err := d.text(name, 64)
+	if err != nil {
+		return 0, err
+	}
+	d.scratch = t.appendTo(d.scratch[:0])
+	var at time.Time
+	if err := at.UnmarshalText(d.scratch); err != nil {
+		return 0, wrong(name, "it must be a time as RFC 3339 has it, such as 2026-01-31T09:30:00Z")
+	}
+	ms := at.UnixMilli()
+	if ms <= d.now-d.lim.Late.Milliseconds() || ms <= 0 {
+		return 0, wrong(name, "it is past")
+	}
+	return ms, nil
+}
+
+func (d *draft) readOnce() error {
+	t, err := d.text("idempotency_key", maxOnce)
+	if err != nil {
+		return err
+	}
+	d.scratch = t.appendTo(d.scratch[:0])
+	d.once = string(d.scratch)
+	return checkOnce(d.scratch, "idempotency_key")
+}
+
+// complete checks what holds between the fields of a new message.
+func (d *draft) complete() error {
+	if d.has&(fieldTitle|fieldBody|fieldData) == 0 {
+		return wrong("body", "a message needs at least one of title, body, data")
+	}
+	if d.send <= d.now {
+		d.send = 0
+	}
+	if d.expires != 0 && d.send != 0 && d.expires <= d.send {
+		return wrong("expires_at", "it must come after send_at")
+	}
+	return nil
+}
+
+// appendContent appends what actors.Message.Content holds, as far as it is in
+// the set of fields.
+func (d *draft) appendContent(b []byte, has field) []byte {
+	n := len(b)
+	next := func(name string) {
+		if len(b) > n {
+			b = append(b, ',')
+		}
+		b = append(b, name...)
+	}
+	if has&fieldTitle != 0 {
+		next(`"title":`)
+		b = d.title.appendJSON(b)
+	}
+	if has&fieldBody != 0 {
+		next(`"body":`)
+		b = d.body.appendJSON(b)
+	}
+	if has&fieldData != 0 {
+		next(`"data":`)
+		b = append(b, d.data...)
+	}
+	if has&fieldURL != 0 {
+		next(`"url":`)
+		b = d.link.appendJSON(b)
+	}
+	return b
+}
+
+// A publication is what one publish needs besides its request, in one piece.
+type publication struct {
+	publish actors.Publish
+	message actors.Message
+	id      actors.ID
+}
+
+// publication returns the draft as a new message with the id. Nothing of it
+// points into the source.
+func (d *draft) publication(id actors.ID) *publication {
+	p := &publication{id: id}
+	size := len(`"title":,"body":,"data":,"url":`) + len(d.title.raw) + len(d.body.raw) + len(d.data) + len(d.link.raw) + 6
+	p.message.Id = p.id[:]
+	p.message.Category = d.category
+	if d.category == "" {
+		p.message.Category = actors.DefaultCategory
+	}
+	p.message.Priority = d.priority
+	p.message.Content = d.appendContent(make([]byte, 0, size), d.has)
+	p.message.ExpiresAt = d.expires
+	p.message.SendAt = d.send
+	p.message.CollapseKey = d.collapse
+	p.message.CreatedAt = d.now
+	p.publish = actors.Publish{Message: &p.message}
+	return p
+}
+
+// wrong is what is said of a field that breaks a rule.
+func wrong(name, detail string) error {
+	return &actors.Error{Code: actors.Invalid, Field: name, Detail: name + ": " + detail}
+}
+
+// large is what is said of a field that is too long.
+func large(name string, limit int) error {
+	return &actors.Error{Code: actors.TooLarge, Field: name, Detail: fmt.Sprintf("%s: at most %d bytes are allowed", name, limit)}
+}
+
+// shown returns a member's name as an error repeats it.
+func shown(name text) string { return cut(name.string()) }

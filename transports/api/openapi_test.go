@@ -1,0 +1,219 @@
+package api
+
+import (
+	"bytes"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pb33f/libopenapi"
+	validator "github.com/pb33f/libopenapi-validator"
+	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
+	"go.yaml.in/yaml/v3"
+
+	"reddot/actors"
+	"reddot/transports"
+)
+
+// TestDocumentHasAllRoutes walks the table and the document: what one has, the
+// other has.
+func TestDocumentHasAllRoutes(t *testing.T) {
+	s := serve(t, nil)
+	var doc struct {
+		Paths map[string]map[string]any
+	}
+	if err := yaml.Unmarshal(Document, &doc); err != nil {
+		t.Fatal(err)
+	}
+	documented, served := map[string]bool{}, map[string]bool{}
+	for path, item := range doc.Paths {
+		for method := range item {
+			if method != "parameters" {
+				documented[strings.ToUpper(method)+" "+path] = true
+			}
+		}
+	}
+	for _, r := range s.api.routes() {
+		if strings.HasSuffix(r.path, "/*") {
+			continue
+		}
+		served[r.method+" "+r.path] = true
+		if !documented[r.method+" "+r.path] {
+			t.Errorf("%s %s is served, and not in openapi.yaml", r.method, r.path)
+		}
+	}
+	for op := range documented {
+		if !served[op] {
+			t.Errorf("%s is in openapi.yaml, and not served", op)
+		}
+	}
+}
+
+// TestDocumentIsValid checks the document against the OpenAPI 3.1 schema, and
+// real answers against the document.
+func TestDocumentIsValid(t *testing.T) {
+	s := serve(t, nil)
+	doc, err := libopenapi.NewDocument(Document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, errs := validator.NewValidator(doc)
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	if ok, problems := v.ValidateDocument(); !ok {
+		for _, p := range problems {
+			t.Errorf("%s: %s", p.Message, p.Reason)
+			for _, e := range p.SchemaValidationErrors {
+				t.Logf("  %s at %s", e.Reason, e.FieldPath)
+			}
+		}
+		t.FailNow()
+	}
+	model, err := doc.BuildV3Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := s.do("POST", "/v1/users/alice/messages", s.admin, `{"body":"x"}`).json(t)["id"].(string)
+	key := s.do("POST", "/v1/keys", s.admin, `{"scopes":["read"]}`).json(t)["id"].(string)
+	for _, c := range documentCases(id, key) {
+		token := s.admin
+		if c.token != nil {
+			token = *c.token
+		}
+		r, err := http.NewRequest(c.method, s.url+c.path, strings.NewReader(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		if c.contentType != "" {
+			r.Header.Set("Content-Type", c.contentType)
+		}
+		for i := 0; i < len(c.headers); i += 2 {
+			r.Header.Set(c.headers[i], c.headers[i+1])
+		}
+		a := s.send(r)
+		if a.StatusCode != c.status {
+			t.Errorf("%s %s: got %d %.200s, want %d", c.method, c.path, a.StatusCode, a.body, c.status)
+			continue
+		}
+		a.Body = readCloser{bytes.NewReader(a.body)}
+		if ok, problems := v.ValidateHttpResponse(r, a.Response); !ok {
+			for _, p := range problems {
+				t.Errorf("%s %s: %d: %s: %s\n%s", c.method, c.path, a.StatusCode, p.Message, p.Reason, a.body)
+				for _, e := range p.SchemaValidationErrors {
+					t.Logf("  %s at %s", e.Reason, e.FieldPath)
+				}
+			}
+		}
+	}
+	eachOperation(model.Model.Paths, func(path, method string, op *v3.Operation) {
+		if op.OperationId == "" || op.Summary == "" || len(op.Tags) != 1 {
+			t.Errorf("%s %s: an operation needs an id, a summary and one tag", method, path)
+		}
+		if hit := slices.ContainsFunc(documentCases(id, key), func(c documentCase) bool { return c.operation == op.OperationId }); !hit {
+			t.Errorf("%s %s (%s): no answer was checked", method, path, op.OperationId)
+		}
+	})
+}
+
+type readCloser struct{ *bytes.Reader }
+
+func (readCloser) Close() error { return nil }
+
+func eachOperation(paths *v3.Paths, f func(path, method string, op *v3.Operation)) {
+	for path, item := range paths.PathItems.FromOldest() {
+		for method, op := range item.GetOperations().FromOldest() {
+			f(path, method, op)
+		}
+	}
+}
+
+// A documentCase is a request whose answer is held against the document.
+type documentCase struct {
+	operation, method, path, body, contentType string
+	status                                     int
+	token                                      *string // nil: the admin's
+	headers                                    []string
+}
+
+// documentCases has at least one case an operation, and one a code.
+func documentCases(id, key string) []documentCase {
+	const j, u = "application/json", "/v1/users/alice"
+	nobody := ""
+	cases := []documentCase{
+		{"publish", "POST", u + "/messages", `{"title":"t","data":{"a":[1]}}`, j, 201, nil, []string{"Idempotency-Key", "d1"}},
+		{"publish", "POST", u + "/messages", `{"title":"t","data":{"a":[1]}}`, j, 201, nil, []string{"Idempotency-Key", "d1"}},
+		{"publish", "POST", u + "/messages", `{"title":"u"}`, j, 422, nil, []string{"Idempotency-Key", "d1"}},
+		{"publish", "POST", u + "/messages", `{"titel":"t"}`, j, 400, nil, nil},
+		{"publish", "POST", u + "/messages", `{"title":"t"}`, j, 401, &nobody, nil},
+		{"publish", "POST", u + "/messages", `{"title":"` + strings.Repeat("x", 2000) + `"}`, j, 413, nil, nil},
+		{"send", "POST", "/v1/messages", `{"to":{"users":["a","b"]},"body":"x"}`, j, 202, nil, nil},
+		{"send", "POST", "/v1/messages", `{"to":{"topic":"a"},"body":"x"}`, j, 400, nil, nil},
+		{"publishBatch", "POST", "/v1/messages/batch", `{"to":{"user":"a"},"body":"x"}`, "application/x-ndjson", 200, nil, nil},
+		{"findMessage", "GET", "/v1/messages/" + id, "", "", 200, nil, nil},
+		{"findMessage", "GET", "/v1/messages/" + actors.NewID().String(), "", "", 404, nil, nil},
+		{"editMessage", "PATCH", "/v1/messages/" + id, `{"body":"y"}`, j, 200, nil, nil},
+		{"publishEvents", "POST", "/v1/events", `{"specversion":"1.0","id":"1","source":"/s","type":"order","subject":"alice","data":1}`, typeEvent, 201, nil, nil},
+		{"publishEvents", "POST", "/v1/events", `[{"specversion":"1.0","id":"2","source":"/s","type":"order","subject":"alice","data":1},{}]`, typeEvents, 200, nil, nil},
+		{"publishEvents", "POST", "/v1/events", `{}`, typeEvent, 400, nil, nil},
+		{"listMessages", "GET", u + "/messages?limit=3", "", "", 200, nil, nil},
+		{"listMessages", "GET", u + "/messages?limit=x", "", "", 400, nil, nil},
+		{"listConnections", "GET", u + "/connections", "", "", 200, nil, nil},
+		{"readJournal", "GET", u + "/journal", "", "", 200, nil, nil},
+		{"stateAt", "GET", u + "/state?rev=1", "", "", 200, nil, nil},
+		{"export", "GET", u + "/export", "", "", 200, nil, nil},
+		{"disconnect", "POST", u + "/disconnect", "", "", 204, nil, nil},
+		{"snooze", "POST", u + "/messages/" + id + "/snooze", `{"until":"` + time.Now().Add(time.Hour).Format(time.RFC3339) + `"}`, j, 200, nil, nil},
+		{"retractMessage", "DELETE", "/v1/messages/" + id, "", "", 200, nil, nil},
+		{"listKeys", "GET", "/v1/keys?limit=1", "", "", 200, nil, nil},
+		{"createKey", "POST", "/v1/keys", `{"name":"x","scopes":["publish"]}`, j, 201, nil, nil},
+		{"createKey", "POST", "/v1/keys", `{}`, j, 400, nil, nil},
+		{"revokeKey", "DELETE", "/v1/keys/" + key, "", "", 200, nil, nil},
+		{"revokeKey", "DELETE", "/v1/keys/nope", "", "", 404, nil, nil},
+		{"healthy", "GET", "/healthz", "", "", 200, &nobody, nil},
+		{"ready", "GET", "/readyz", "", "", 200, &nobody, nil},
+		{"metrics", "GET", "/metrics", "", "", 200, &nobody, nil},
+		{"document", "GET", "/openapi.yaml", "", "", 200, &nobody, nil},
+		{"demo", "GET", "/", "", "", 200, &nobody, nil},
+		{"console", "GET", "/console", "", "", 200, &nobody, nil},
+		{"client", "GET", "/reddot.js", "", "", 200, &nobody, nil},
+		{"seedPublishGet", "GET", "/polling/publish/alice?message=x", "", "", 200, nil, nil},
+		{"seedPublishGet", "GET", "/polling/publish/alice", "", "", 400, nil, nil},
+		{"seedPublishPost", "POST", "/polling/publish/alice?message=x", "", "", 200, nil, nil},
+		{"seedSocketPublishGet", "GET", "/socket/publish?userId=alice&message=x", "", "", 200, nil, nil},
+		{"seedSocketPublishPost", "POST", "/socket/publish?userId=alice&message=x", "", "", 200, nil, nil},
+	}
+	for op, name := range map[string]string{"markSeen": "seen", "markRead": "read", "markArchive": "archive"} {
+		cases = append(cases, documentCase{op, "POST", u + "/" + name, `{"ids":["` + actors.NewID().String() + `"]}`, j, 200, nil, nil})
+	}
+	for op, name := range map[string]string{"markSeenOne": "seen", "markReadOne": "read", "markUnreadOne": "unread", "markArchiveOne": "archive"} {
+		cases = append(cases, documentCase{op, "POST", u + "/messages/" + id + "/" + name, "", "", 200, nil, nil})
+	}
+	// The transports' own answers are their packages' to check; here their
+	// errors stand for the operations.
+	for op, path := range map[string]string{"counts": u + "/counts", "wait": u + "/wait", "stream": u + "/stream", "iframe": u + "/iframe", "webSocket": u + "/ws",
+		"seedCount": "/message/count/alice", "seedWatch": "/polling/watch/alice", "seedIframe": "/iframe/message", "seedStream": "/sse/sub/alice",
+		"seedWebSocket": "/webSocket/alice", "seedWebsocket": "/websocket/alice"} {
+		cases = append(cases, documentCase{op, "GET", path, "", "", 401, &nobody, nil}, documentCase{op, "GET", path + "?after=bad", "", "", 400, nil, nil})
+	}
+	return cases
+}
+
+// TestDocumentNamesTheLimits holds numbers in the document against defaults.
+func TestDocumentNamesTheLimits(t *testing.T) {
+	var c Config
+	c.fill()
+	for _, want := range []string{"maxItems: 1000", "maximum: 200, default: 50"} {
+		if !bytes.Contains(Document, []byte(want)) {
+			t.Errorf("openapi.yaml says nowhere %q", want)
+		}
+	}
+	if c.Message.Users != 1000 || c.MarkIDs != 1000 || c.ListLimit != 200 || c.ListPage != 50 || transports.MaxUser != 128 {
+		t.Error("a default has changed: change openapi.yaml too")
+	}
+}

@@ -1,0 +1,109 @@
+package api
+
+import (
+	"reddot/actors"
+)
+
+// maxSegments is how many segments the longest path of a route has.
+const maxSegments = 8
+
+// maxParams is how many of them name something.
+const maxParams = 2
+
+// A node is a place in the tree of all paths.
+type node struct {
+	static map[string]*node
+	param  *node
+	below  bool // all paths below are this one's too
+	routes []*route
+	allow  string // the value of the header Allow
+}
+
+// find returns the node of the call's path and notes the path's parameters;
+// nil if there is none. It looks at the path as it came: fasthttp's own would
+// have joined segments, and read an escaped slash as one.
+func (n *node) find(c *call) (*node, error) {
+	path := c.URI().PathOriginal()
+	if len(path) == 0 || path[0] != '/' {
+		return nil, nil
+	}
+	c.path = c.path[:0]
+	c.params = c.params[:0]
+	if len(path) == 1 {
+		return n.orNil(), nil
+	}
+	for path = path[1:]; ; {
+		seg, rest, more := cutSlash(path)
+		seg, err := c.unescape(seg)
+		if err != nil {
+			return nil, err
+		}
+		next := n.static[string(seg)]
+		if next == nil && n.param != nil && len(seg) > 0 {
+			next = n.param
+			c.params = append(c.params, seg)
+		}
+		if next == nil {
+			return nil, nil
+		}
+		if n = next; n.below || !more {
+			return n.orNil(), nil
+		}
+		path = rest
+	}
+}
+
+// orNil returns the node if it is a path's end.
+func (n *node) orNil() *node {
+	if len(n.routes) == 0 {
+		return nil
+	}
+	return n
+}
+
+// route returns the route of the method; HEAD is GET without its body. It
+// returns nil if there is none.
+func (n *node) route(method []byte) *route {
+	head := string(method) == "HEAD"
+	for _, r := range n.routes {
+		if r.method == string(method) || head && r.method == "GET" && !r.parks {
+			return r
+		}
+	}
+	return nil
+}
+
+// cutSlash cuts the path at its first slash.
+func cutSlash(path []byte) (segment, rest []byte, more bool) {
+	for i, c := range path {
+		if c == '/' {
+			return path[:i], path[i+1:], true
+		}
+	}
+	return path, nil, false
+}
+
+// unescape decodes a segment (RFC 3986, section 2.1). What it returns points
+// into the request or into c.path.
+func (c *call) unescape(seg []byte) ([]byte, error) {
+	escaped := false
+	for _, b := range seg {
+		escaped = escaped || b == '%'
+	}
+	if !escaped {
+		return seg, nil
+	}
+	start := len(c.path)
+	for i := 0; i < len(seg); i++ {
+		b := seg[i]
+		if b == '%' {
+			if len(seg)-i < 3 || unhex(seg[i+1]) < 0 || unhex(seg[i+2]) < 0 {
+				return nil, &actors.Error{Code: actors.Invalid, Field: "path", Detail: "the path has a % without two hexadecimal digits after it"}
+			}
+			b = byte(unhex(seg[i+1])<<4 | unhex(seg[i+2]))
+			i += 2
+		}
+		c.path = append(c.path, b)
+	}
+	return c.path[start:], nil
+}

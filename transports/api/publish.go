@@ -1,0 +1,152 @@
+package api
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"reddot/actors"
+)
+
+// publish is POST /v1/users/{user}/messages.
+func publish(c *call) error {
+	start := time.Now()
+	d, err := c.readMessage(fieldsMessage)
+	if err != nil {
+		return err
+	}
+	r, err := c.publishTo(c.userKey(), d)
+	if err != nil {
+		return err
+	}
+	c.out = appendPublished(append(c.out[:0], '{'), &r.Answer)
+	c.out = append(c.out, '}')
+	c.created(fasthttp.StatusCreated, &r.Answer)
+	r.Release()
+	c.api.metrics.publish.Observe(time.Since(start).Seconds())
+	return nil
+}
+
+// send is POST /v1/messages: a message to whom it names.
+func send(c *call) error {
+	start := time.Now()
+	d, err := c.readMessage(fieldsMessage | fieldTo)
+	if err != nil {
+		return err
+	}
+	if d.has&fieldTo == 0 {
+		return wrong("to", "it is missing: say whom the message is for")
+	}
+	var r *actors.Request
+	recipients := 1
+	if d.to.many {
+		recipients = len(d.to.users)
+		r, err = c.sendTo(d)
+	} else {
+		r, err = c.publishTo(actors.UserKey(c.who.App, d.to.user), d)
+	}
+	if err != nil {
+		return err
+	}
+	c.out = appendAccepted(append(c.out[:0], '{'), r.Answer.ID, recipients)
+	c.out = append(c.out, '}')
+	c.created(fasthttp.StatusAccepted, &r.Answer)
+	r.Release()
+	c.api.metrics.publish.Observe(time.Since(start).Seconds())
+	return nil
+}
+
+// readMessage reads the body as a new message.
+func (c *call) readMessage(allow field) (*draft, error) {
+	body, err := c.readBody(c.api.deps.Gate.Limits().MaxBody)
+	if err != nil {
+		return nil, err
+	}
+	d := &c.draft
+	if err := d.parse(body, allow, c.api.now().UnixMilli()); err != nil {
+		return nil, err
+	}
+	return d, d.complete()
+}
+
+// publishTo publishes the draft to one user.
+func (c *call) publishTo(key actors.Key, d *draft) (*actors.Request, error) {
+	id := actors.NewID()
+	once, err := c.once(id)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.api.deps.Gate.Publish(c.who, 1); err != nil {
+		return nil, err
+	}
+	return c.ask(key, &d.publication(id).publish, once)
+}
+
+// sendTo orders the draft's delivery to many users.
+func (c *call) sendTo(d *draft) (*actors.Request, error) {
+	id := actors.NewID()
+	once, err := c.once(id)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.api.deps.Gate.Publish(c.who, len(d.to.users)); err != nil {
+		return nil, err
+	}
+	key, start := d.order(c.who.App, id, once)
+	return c.ask(key, start, once)
+}
+
+// order returns the draft as an order to many users, and the actor to give it
+// to. A repeat must come to the actor that knows the first, so it is the
+// idempotency key that names the actor, not the message's id, which is new.
+func (d *draft) order(app string, id actors.ID, once actors.Once) (actors.Key, *actors.StartSend) {
+	p := d.publication(id)
+	p.message.Shared = true
+	users := make([]string, len(d.to.users))
+	copy(users, d.to.users)
+	name := id
+	if !once.Edge {
+		name = actors.ID(once.Key)
+		name[6] = name[6]&0x0f | 0x80 // a UUIDv8 (RFC 9562, section 5.8): never the id of a message
+		name[8] = name[8]&0x3f | 0x80
+	}
+	return actors.SendKey(app, name), &actors.StartSend{Message: &p.message, Users: users}
+}
+
+// created answers a publish with what is in c.out.
+func (c *call) created(status int, a *actors.Answer) {
+	h := &c.Response.Header
+	var location [len("/v1/messages/") + 36]byte
+	h.SetBytesV(fasthttp.HeaderLocation, a.ID.Append(append(location[:0], "/v1/messages/"...)))
+	if a.Replayed {
+		h.Set("Idempotent-Replayed", "true")
+	}
+	c.reply(status, c.out)
+}
+
+// appendPublished appends the members of a publish's answer.
+func appendPublished(b []byte, a *actors.Answer) []byte {
+	b = append(b, `"id":"`...)
+	b = a.ID.Append(b)
+	b = append(b, `","rev":`...)
+	b = strconv.AppendUint(b, a.Rev, 10)
+	b = append(b, `,"counts":`...)
+	b = append(b, a.Counts...)
+	b = append(b, `,"outcome":"`...)
+	b = append(b, a.Outcome.String()...)
+	b = append(b, '"')
+	if a.Reason != "" {
+		b = append(b, `,"reason":`...)
+		b = appendJSON(b, a.Reason)
+	}
+	return b
+}
+
+// appendAccepted appends the members of a send's answer.
+func appendAccepted(b []byte, id actors.ID, recipients int) []byte {
+	b = append(b, `"id":"`...)
+	b = id.Append(b)
+	b = append(b, `","recipients":`...)
+	return strconv.AppendInt(b, int64(recipients), 10)
+}

@@ -1,0 +1,202 @@
+package api
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+
+	"reddot/transports"
+)
+
+// access says who may ask for a route. Bits add up.
+type access uint8
+
+const (
+	needPublish access = 1 << iota // the scope publish
+	needRead                       // the scope read
+	needAdmin                      // the scope admin
+	needUser                       // the first parameter is a user within the caller's reach
+	getWrites                      // it writes although it is a GET
+
+	open access = 0 // anybody
+)
+
+// A route is one operation: a method on a path.
+type route struct {
+	method string
+	path   string // as openapi.yaml writes it; the label of its metrics
+	access access
+	query  params
+	handle func(*call) error
+
+	parks bool // it takes the connection or waits: HEAD makes no sense
+	seed  bool // one of the seed's own URLs
+	page  bool // a file for browsers
+}
+
+// routes is the table of everything that is served.
+func (a *API) routes() []*route {
+	const user = "/v1/users/{user}"
+	const own = needRead | needUser
+	v := &a.deps.Views
+	table := []*route{
+		{method: "POST", path: user + "/messages", access: needPublish | needUser, handle: publish},
+		{method: "POST", path: "/v1/messages", access: needPublish, handle: send},
+		{method: "POST", path: "/v1/messages/batch", access: needPublish, handle: publishBatch},
+		{method: "GET", path: "/v1/messages/{id}", access: needRead, handle: findMessage},
+		{method: "PATCH", path: "/v1/messages/{id}", access: needPublish, handle: editMessage},
+		{method: "DELETE", path: "/v1/messages/{id}", access: needPublish, handle: retractMessage},
+		{method: "POST", path: "/v1/events", access: needPublish, handle: publishEvents},
+
+		view(user+"/counts", own, v.Counts, false),
+		view(user+"/wait", own, v.Wait, true),
+		view(user+"/stream", own, v.Stream, true),
+		view(user+"/iframe", own, v.Iframe, true),
+		view(user+"/ws", own, v.WebSocket, true),
+		{method: "GET", path: user + "/messages", access: own, query: params{"state", "category", "limit", "next"}, handle: listMessages},
+		{method: "GET", path: user + "/connections", access: own, handle: listConnections},
+		{method: "POST", path: user + "/disconnect", access: needAdmin | needUser, handle: disconnect},
+		{method: "GET", path: user + "/journal", access: needAdmin | needUser, query: params{"limit", "next"}, handle: readJournal},
+		{method: "GET", path: user + "/state", access: own, query: params{"rev"}, handle: stateAt},
+		{method: "GET", path: user + "/export", access: needAdmin | needUser, handle: export},
+
+		{method: "GET", path: "/v1/keys", access: needAdmin, query: params{"limit", "next"}, handle: listKeys},
+		{method: "POST", path: "/v1/keys", access: needAdmin, handle: createKey},
+		{method: "DELETE", path: "/v1/keys/{key}", access: needAdmin, handle: revokeKey},
+
+		{method: "GET", path: "/healthz", handle: healthy},
+		{method: "GET", path: "/readyz", handle: ready},
+		{method: "GET", path: "/openapi.yaml", handle: serveDocument},
+	}
+	for _, m := range markings {
+		table = append(table, &route{method: "POST", path: user + "/messages/{id}/" + m.name, access: own, handle: m.one})
+		if m.many != nil {
+			table = append(table, &route{method: "POST", path: user + "/" + m.name, access: own, handle: m.many})
+		}
+	}
+	if a.deps.Gatherer != nil {
+		table = append(table, &route{method: "GET", path: "/metrics", handle: metricsHandler(a.deps.Gatherer)})
+	}
+	if a.cfg.SeedURLs {
+		table = append(table, seedRoutes(v)...)
+	}
+	for path, h := range a.deps.Pages {
+		table = append(table, &route{method: "GET", path: path, page: true, query: anyParams, handle: plainHandler(h)})
+	}
+	return slices.DeleteFunc(table, func(r *route) bool { return r.handle == nil })
+}
+
+// view returns the route of a transport; one without a handle if v is nil.
+func view(path string, access access, v transports.Handler, parks bool) *route {
+	r := &route{method: "GET", path: path, access: access, query: anyParams, parks: parks}
+	if v != nil {
+		r.handle = func(c *call) error {
+			c.view(v)
+			return nil
+		}
+	}
+	return r
+}
+
+// plainHandler makes a handler of fasthttp's a route's; nil stays nil.
+func plainHandler(h fasthttp.RequestHandler) func(*call) error {
+	if h == nil {
+		return nil
+	}
+	return func(c *call) error {
+		h(c.RequestCtx)
+		return nil
+	}
+}
+
+// compile makes a tree of the table.
+func compile(table []*route) (*node, error) {
+	root := &node{}
+	for _, r := range table {
+		n := root
+		segments := strings.Split(r.path[1:], "/")
+		if r.path == "/" {
+			segments = nil
+		}
+		for _, seg := range segments {
+			switch {
+			case seg == "*":
+				n.below = true
+			case seg[0] == '{':
+				if n.param == nil {
+					n.param = &node{}
+				}
+				n = n.param
+			default:
+				if n.static == nil {
+					n.static = map[string]*node{}
+				}
+				if n.static[seg] == nil {
+					n.static[seg] = &node{}
+				}
+				n = n.static[seg]
+			}
+		}
+		for _, other := range n.routes {
+			if other.method == r.method && other.path == r.path {
+				return nil, fmt.Errorf("api: %s %s stands twice in the table", r.method, r.path)
+			}
+		}
+		n.routes = append(n.routes, r)
+	}
+	root.fill()
+	return root, nil
+}
+
+// fill writes the values of Allow.
+func (n *node) fill() {
+	var methods []string
+	for _, r := range n.routes {
+		methods = append(methods, r.method)
+		if r.method == "GET" && !r.parks {
+			methods = append(methods, "HEAD")
+		}
+	}
+	if methods != nil {
+		methods = append(methods, "OPTIONS")
+		slices.Sort(methods)
+		n.allow = strings.Join(slices.Compact(methods), ", ")
+	}
+	for _, child := range n.static {
+		child.fill()
+	}
+	if n.param != nil {
+		n.param.fill()
+	}
+}
+
+// params are the names of the query parameters that a route knows, besides
+// the one that carries a token.
+type params []string
+
+// anyParams leaves the parameters to the handler.
+var anyParams = params{"*"}
+
+// check refuses a parameter that is not known or that stands twice.
+func (p params) check(ctx *fasthttp.RequestCtx) error {
+	if len(ctx.URI().QueryString()) == 0 || len(p) == 1 && p[0] == "*" {
+		return nil
+	}
+	seen := 0
+	for name := range ctx.QueryArgs().All() {
+		if string(name) == transports.TokenParam {
+			continue
+		}
+		i := slices.Index(p, string(name))
+		switch {
+		case i < 0:
+			return wrong(cut(string(name)), "there is no such query parameter")
+		case seen&(1<<i) != 0:
+			return wrong(p[i], "the query parameter stands twice")
+		}
+		seen |= 1 << i
+	}
+	return nil
+}

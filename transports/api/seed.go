@@ -1,0 +1,179 @@
+package api
+
+import (
+	"bytes"
+	"unicode/utf8"
+
+	"github.com/valyala/fasthttp"
+
+	"reddot/actors"
+	"reddot/transports"
+)
+
+// seedRoutes are the URLs of the program that Reddot grew from. They take
+// parameters that they do not know, and answer in its words.
+func seedRoutes(v *Views) []*route {
+	const own = needRead | needUser
+	table := []*route{
+		view("/message/count/{id}", own, v.SeedCount, false),
+		view("/polling/watch/{id}", own, v.SeedWatch, true),
+		view("/sse/sub/{userId}", own, v.SeedStream, true),
+		view("/webSocket/{userId}", own, v.SeedWebSocket, true),
+		view("/websocket/{userId}", own, v.SeedWebSocket, true),
+	}
+	if v.SeedIframe != nil {
+		table = append(table, &route{method: "GET", path: "/iframe/message", access: needRead, parks: true, handle: seedIframe(v.SeedIframe)})
+	}
+	for _, method := range []string{"GET", "POST"} {
+		table = append(table,
+			&route{method: method, path: "/polling/publish/{id}", access: needUser | getWrites, handle: seedPublish},
+			&route{method: method, path: "/socket/publish", access: getWrites, handle: seedSocketPublish})
+	}
+	for _, r := range table {
+		r.seed, r.query = true, anyParams
+	}
+	return table
+}
+
+// seedIframe resolves ?userId= before it calls the view.
+func seedIframe(v transports.Handler) func(*call) error {
+	return func(c *call) (err error) {
+		name := string(c.QueryArgs().Peek("userId"))
+		if name == "" {
+			name = c.api.cfg.DemoUser
+		}
+		if c.user, err = c.who.Resolve(name); err != nil {
+			return err
+		}
+		c.view(v)
+		return nil
+	}
+}
+
+// seedPublish is GET|POST /polling/publish/{id}?message=.
+func seedPublish(c *call) error {
+	d, err := c.seedMessage()
+	if err != nil {
+		return err
+	}
+	if err := c.seedTo(c.user, d); err != nil {
+		return err
+	}
+	c.success()
+	return nil
+}
+
+// seedSocketPublish is GET|POST /socket/publish?userId=&message=: to one user,
+// or to all who are connected.
+func seedSocketPublish(c *call) error {
+	d, err := c.seedMessage()
+	if err != nil {
+		return err
+	}
+	if name := c.seedParam("userId"); len(name) > 0 {
+		user, err := c.who.Resolve(string(name))
+		if err != nil {
+			return err
+		}
+		if err := c.seedTo(user, d); err != nil {
+			return err
+		}
+	} else if err := c.seedToAll(d); err != nil {
+		return err
+	}
+	c.success()
+	return nil
+}
+
+// seedMessage reads the message, from the query or from a form.
+func (c *call) seedMessage() (*draft, error) {
+	if c.IsPost() {
+		if _, err := c.readBody(c.api.deps.Gate.Limits().MaxBody); err != nil {
+			return nil, err
+		}
+	}
+	message := c.seedParam("message")
+	d := &c.draft
+	*d = draft{lim: d.lim, now: c.api.now().UnixMilli(), has: fieldBody}
+	switch {
+	case len(message) == 0:
+		return nil, wrong("message", "it is missing")
+	case len(message) > d.lim.Text:
+		return nil, large("message", d.lim.Text)
+	case !utf8.Valid(message):
+		return nil, wrong("message", "it is no UTF-8")
+	}
+	quoted := appendJSON(nil, string(message))
+	d.scan.reset(quoted, d.lim.Depth)
+	var err error
+	d.body, err = d.text("message", d.lim.Text)
+	return d, err
+}
+
+// seedParam returns a parameter from the query, or from the form that is the
+// body.
+func (c *call) seedParam(name string) []byte {
+	if v := c.QueryArgs().Peek(name); len(v) > 0 || len(c.body) == 0 {
+		return v
+	}
+	if !bytes.HasPrefix(c.Request.Header.ContentType(), []byte("application/x-www-form-urlencoded")) {
+		return nil
+	}
+	var form fasthttp.Args
+	form.ParseBytes(c.body)
+	return form.Peek(name)
+}
+
+// seedTo publishes to one user. A user may do so to himself, as the pages of
+// the seed do; a server key needs its scope.
+func (c *call) seedTo(user string, d *draft) error {
+	if c.who.Kind != transports.UserToken {
+		if err := c.who.May(transports.ScopePublish); err != nil {
+			return err
+		}
+	}
+	if err := c.api.deps.Gate.Publish(c.who, 1); err != nil {
+		return err
+	}
+	id := actors.NewID()
+	r, err := c.ask(actors.UserKey(c.who.App, user), &d.publication(id).publish, actors.EdgeOnce(id))
+	if err != nil {
+		return err
+	}
+	r.Release()
+	return nil
+}
+
+// seedToAll publishes to everybody who is connected. It fails as its first
+// failure does.
+func (c *call) seedToAll(d *draft) error {
+	if err := c.who.May(transports.ScopePublish); err != nil {
+		return err
+	}
+	users := c.api.deps.Connected(c.who.App)
+	if err := c.api.deps.Gate.Publish(c.who, max(1, len(users))); err != nil {
+		return err
+	}
+	f := newFlight(c.api.deps.Router, c.api.cfg.BatchWindow, c.api.cfg.BatchOutput, c.api.cfg.Deadline)
+	for i, user := range users {
+		id := actors.NewID()
+		r := actors.NewRequest(actors.UserKey(c.who.App, user), &d.publication(id).publish)
+		r.Once = actors.EdgeOnce(id)
+		f.send(r, 0, 0)
+		if (i+1)%len(f.slots) == 0 {
+			f.land(nil)
+		}
+	}
+	f.land(nil)
+	if f.failed > 0 {
+		return actors.Errorf(actors.Unavailable, "%d of %d users may not have the message", f.failed, len(users))
+	}
+	return nil
+}
+
+// success is what the seed answers to a publish.
+func (c *call) success() {
+	c.SetContentType("text/plain; charset=utf-8")
+	c.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
+	c.SetBodyString("success")
+}
