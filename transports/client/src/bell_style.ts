@@ -1,0 +1,57 @@
+/**
+ * The bell's look. What a page may want to change is a custom property; light and dark follow its `color-scheme`. The inner
+ * names are apart from the page's, which could be set on the same element and would then refer to themselves.
+ */
+export const css = `
+:host {
+  --_accent: var(--reddot-accent, #e5322d);
+  --_fg: var(--reddot-fg, light-dark(#1c1c1e, #ececee));
+  --_bg: var(--reddot-bg, light-dark(#fff, #1c1d20));
+  --_muted: var(--reddot-muted, light-dark(#6b6b70, #98989f));
+  --_line: var(--reddot-line, light-dark(#e6e5e1, #2e3034));
+  --_hover: var(--reddot-hover, light-dark(#f5f4f1, #26282c));
+  --_radius: var(--reddot-radius, 14px);
+  position: relative;
+  display: inline-block;
+  font: var(--reddot-font, 14px/1.45 system-ui, sans-serif);
+  color: var(--_fg);
+}
+[hidden], :host([hidden]) { display: none !important }
+button { all: unset; box-sizing: border-box; cursor: pointer }
+button:focus-visible { outline: 2px solid var(--_accent); outline-offset: -2px; border-radius: 8px }
+.bell { position: relative; display: grid; place-items: center; width: 40px; height: 40px; border-radius: 50% }
+.bell:hover { background: var(--_hover) }
+.bell:focus-visible { border-radius: 50% }
+svg { width: 22px; height: 22px; fill: none; stroke: currentColor; stroke-width: 1.7; stroke-linecap: round; stroke-linejoin: round }
+.dot {
+  position: absolute; top: 2px; left: 30px; translate: -50%; min-width: 18px; height: 18px; padding: 0 5px; box-sizing: border-box;
+  border-radius: 9px; background: var(--_accent); color: #fff; font-size: 11px; font-weight: 650; line-height: 18px;
+  text-align: center; font-variant-numeric: tabular-nums; box-shadow: 0 0 0 2px var(--_bg);
+  transition: scale .25s cubic-bezier(.3, 1.6, .5, 1);
+}
+.dot.none { scale: 0 }
+.panel {
+  position: absolute; z-index: 1000; top: calc(100% + 8px); right: 0; width: min(var(--reddot-width, 360px), calc(100vw - 24px));
+  max-height: min(520px, 75vh); display: flex; flex-direction: column; overflow: hidden;
+  background: var(--_bg); border: 1px solid var(--_line); border-radius: var(--_radius); box-shadow: 0 12px 40px rgb(0 0 0 / .18);
+}
+header { display: flex; justify-content: space-between; align-items: center; padding: 12px 16px; border-bottom: 1px solid var(--_line) }
+h2 { margin: 0; font-size: 15px; font-weight: 650 }
+.link { color: var(--_accent); font-size: 13px; padding: 4px 6px; margin: -4px -6px }
+.link:hover { text-decoration: underline }
+.link[disabled] { color: var(--_muted); cursor: default; text-decoration: none }
+ul { margin: 0; padding: 0; overflow-y: auto; list-style: none }
+.item { display: grid; width: 100%; grid-template-columns: 8px 1fr auto; gap: 2px 10px; padding: 11px 16px; overflow-wrap: anywhere }
+li + li { border-top: 1px solid var(--_line) }
+.item:hover { background: var(--_hover) }
+.item::before { content: ""; width: 8px; height: 8px; margin-top: 6px; border-radius: 50% }
+.item.unread::before { background: var(--_accent) }
+.title { font-weight: 500 }
+.unread .title { font-weight: 650 }
+.body { grid-column: 2 / 4; color: var(--_muted); display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; overflow: hidden }
+time { color: var(--_muted); font-size: 12px; white-space: nowrap }
+.empty, .more { padding: 28px 16px; text-align: center; color: var(--_muted) }
+.more { padding: 12px 16px; border-top: 1px solid var(--_line); color: var(--_accent) }
+.said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
+@media (prefers-reduced-motion: reduce) { .dot { transition: none } }
+`;

@@ -1,0 +1,30 @@
+import { sleep } from "./backoff.ts";
+import type { Counts } from "./events.ts";
+import { wait } from "./longpoll.ts";
+import { address, endOf, get, type Transport } from "./transport.ts";
+
+/** How long one answer may take, in milliseconds. */
+const PATIENCE = 10_000;
+
+/**
+ * Short poll: asks for the counts at an interval, at the price of a 304 while nothing happens. When they moved it fetches
+ * the events since the cursor, so that listeners miss nothing on the slowest way either.
+ */
+export const poll: Transport = async (w) => {
+  for (let etag: string | undefined; ; await sleep(w.pollEvery, w.signal)) {
+    if (w.signal.aborted) return { next: "retry", reason: "aborted" };
+    const res = await get(w, address(w, "/counts"), PATIENCE, etag ? { "If-None-Match": etag } : {});
+    if (res.status !== 304) {
+      if (res.status !== 200) return endOf(res);
+      const counts = (await res.json()) as Counts;
+      if (w.cursor() !== undefined && w.rev() !== counts.rev) {
+        for (let answer; (answer = await wait(w, 1)) !== "none" && w.cursor() !== counts.cursor; ) {
+          if (typeof answer === "object") return answer;
+        }
+      }
+      w.event({ type: "counts", counts });
+      etag = res.headers.get("ETag") ?? undefined;
+    }
+    w.live();
+  }
+};

@@ -1,0 +1,93 @@
+import type { ServerEvent } from "./events.ts";
+
+/** What a transport is given for one connection. */
+export interface Wire {
+  /** The user's address: `https://host/v1/users/alice`. */
+  base: string;
+  token?: string | undefined;
+  /** How often short poll asks, in milliseconds. */
+  pollEvery: number;
+  /** Where to resume; undefined at a first start. It moves with the events handed over. */
+  cursor(): string | undefined;
+  /**
+   * The revision that listeners know; undefined before the first counts. Where it equals the server's, nothing was missed. The
+   * cursors may still differ: they also pass over what no user sees.
+   */
+  rev(): number | undefined;
+  /** Raised when the connection is no longer wanted. */
+  signal: AbortSignal;
+  /** The connection works. May be called again. */
+  live(): void;
+  event(e: ServerEvent): void;
+}
+
+/** Why a connection ended, and what to do next. */
+export interface End {
+  /**
+   * `retry`: come back. `auth`: come back with a fresh token. `skip`: this transport does not work here, take the
+   * next. `stop`: do not come back.
+   */
+  next: "retry" | "auth" | "skip" | "stop";
+  reason: string;
+  /** Not before so many milliseconds. */
+  after?: number;
+  /** The server's wish for the base of the backoff, in milliseconds. */
+  base?: number;
+}
+
+/** One way to the server: runs a connection and resolves when it has ended. A rejection counts as `retry`. */
+export type Transport = (w: Wire) => Promise<End>;
+
+/** A transport with the name that listeners see. */
+export interface NamedTransport {
+  name: string;
+  run: Transport;
+}
+
+/** A resource of the user, with the parameters that are set. */
+export function address(w: Wire, path: string, params: Record<string, string | number | undefined> = {}): URL {
+  const url = new URL(w.base + path);
+  for (const [k, v] of Object.entries(params)) if (v !== undefined) url.searchParams.set(k, String(v));
+  return url;
+}
+
+/** A GET that ends with the wire's signal, or after `within` milliseconds without an answer. */
+export async function get(w: Wire, url: URL, within: number, headers: Record<string, string> = {}): Promise<Response> {
+  if (w.token) headers.Authorization = "Bearer " + w.token;
+  return fetch(url, { headers, cache: "no-store", signal: AbortSignal.any([w.signal, AbortSignal.timeout(within)]) });
+}
+
+/** What an HTTP status says about coming back. */
+export function endOf(res: Response): End {
+  const reason = "HTTP " + res.status;
+  switch (res.status) {
+    case 204: // "Stop reconnecting" (WHATWG HTML, 9.2.3).
+    case 403:
+      return { next: "stop", reason };
+    case 401:
+      return { next: "auth", reason };
+    case 404:
+    case 405:
+    case 406:
+    case 501:
+      return { next: "skip", reason };
+  }
+  const after = retryAfter(res.headers.get("Retry-After"), Date.now());
+  return after === undefined ? { next: "retry", reason } : { next: "retry", reason, after };
+}
+
+/** Retry-After (RFC 9110, 10.2.3) in milliseconds: seconds, or a date. */
+export function retryAfter(value: string | null, now: number): number | undefined {
+  if (!value) return undefined;
+  const seconds = Number(value);
+  const ms = Number.isNaN(seconds) ? Date.parse(value) - now : seconds * 1000;
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+}
+
+/** What a WebSocket's close code says about coming back. */
+export function endOfClose(code: number, reason = ""): End {
+  const why = `closed ${code} ${reason}`.trim();
+  if (code === 4001) return { next: "auth", reason: why };
+  if (code >= 4100 && code < 4200) return { next: "stop", reason: why };
+  return { next: "retry", reason: why };
+}

@@ -1,0 +1,141 @@
+// The demo page against a running server: REDDOT_URL=http://127.0.0.1:7777 node test/e2e.mjs [--restart] [--shots DIR]
+//
+// --restart prints READY-FOR-RESTART, waits for a line on stdin, while the caller kills the server and starts it again with the
+// same data, and goes on. --shots keeps pictures of the page.
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+import { launch } from "./browser.mjs";
+
+/**
+ * How long a dot may take: short poll asks every 2 s; an iframe learns of its broken connection only after 10 s of silence; a
+ * restarted server is looked for with backoff. Milliseconds.
+ */
+const SOON = 15_000;
+const AFTER_RESTART = 60_000;
+
+const { values: args } = parseArgs({ options: { restart: { type: "boolean" }, shots: { type: "string" } } });
+const base = process.env.REDDOT_URL ?? "http://127.0.0.1:7777";
+const user = process.env.REDDOT_USER ?? "e2e-" + Date.now().toString(36);
+if (args.shots) mkdirSync(args.shots, { recursive: true });
+
+async function publish(fields) {
+  const res = await fetch(`${base}/v1/users/${user}/messages`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(fields),
+  });
+  assert.equal(res.status, 201, await res.clone().text());
+  return (await res.json()).id;
+}
+
+/** Waits until every pane is live and every dot of the page shows `unread`. */
+async function dots(page, unread, within = SOON) {
+  const started = Date.now();
+  const read = () =>
+    page.$$eval(".pane", (panes) =>
+      panes.map((p) => ({
+        transport: p.dataset.transport,
+        state: p.querySelector(".state").dataset.state,
+        unread: p.querySelector(".dot").dataset.unread,
+      })),
+    );
+  for (;;) {
+    const panes = await read();
+    const there = panes.length && panes.every((p) => p.state === "live" && p.unread === String(unread));
+    if (there && (await page.title()).startsWith(unread ? `(${unread}) ` : "Reddot")) {
+      return console.log(`ok  ${panes.length} panes show ${unread} after ${Date.now() - started} ms`);
+    }
+    assert.ok(Date.now() - started < within, `want ${unread} everywhere, got ${JSON.stringify(panes)}, title ${await page.title()}`);
+    await page.waitForTimeout(50);
+  }
+}
+
+async function shot(page, name) {
+  if (args.shots) await page.screenshot({ path: join(args.shots, name + ".png") });
+}
+
+async function line() {
+  const input = createInterface({ input: process.stdin });
+  for await (const _ of input) break;
+  input.close();
+}
+
+const { context, close } = await launch({ viewport: { width: 1280, height: 800 } });
+try {
+  const page = context.pages()[0] ?? (await context.newPage());
+  const errors = [];
+  page.on("pageerror", (e) => errors.push(String(e)));
+  await page.goto(`${base}/?user=${user}`);
+  await dots(page, 0);
+
+  const first = await publish({ title: "Your parcel has arrived", body: "It waits for you at the front desk.", category: "order" });
+  await dots(page, 1);
+  for (const [title, category, priority] of [
+    ["Maintenance tonight at 22:00", "system", "high"],
+    ["Ada mentioned you", "social", "normal"],
+  ]) {
+    await publish({ title, category, priority });
+  }
+  await dots(page, 3);
+
+  await page.locator('.pane[data-transport="sse"] button').click();
+  await dots(page, 2);
+  console.log("ok  read in the SSE pane, cleared in all");
+  await page.locator(`#inbox [data-id="${first}"] [data-act="read"]`).click();
+  await dots(page, 1);
+
+  await page.locator("#publish button[type=submit]").click();
+  await dots(page, 2);
+  console.log("ok  published by the form");
+  const icon = await page.locator('link[rel="icon"]').getAttribute("href");
+  assert.match(icon, /^data:image\/png/, "the tab's icon has its dot");
+  await shot(page, "desktop");
+
+  // A second tab shares the connection of the first one's bell, and takes it over.
+  const tab = await context.newPage();
+  await tab.goto(`${base}/?user=${user}`);
+  await dots(tab, 2);
+  await publish({ title: "To both tabs" });
+  await Promise.all([dots(page, 3), dots(tab, 3)]);
+  await page.close();
+  await publish({ title: "After the first tab was closed" });
+  await dots(tab, 4);
+  const badge = await tab.locator("reddot-bell .dot").textContent();
+  assert.equal(badge, "4", "the bell of the tab that took over");
+  console.log("ok  the second tab took the shared connection over");
+
+  if (args.restart) {
+    console.log("READY-FOR-RESTART");
+    await line();
+    await dots(tab, 4, AFTER_RESTART);
+    await publish({ title: "After the restart" });
+    await dots(tab, 5);
+    console.log("ok  all panes came back after the restart");
+  }
+
+  await tab.locator("reddot-bell button.bell").click();
+  await tab.locator("reddot-bell .item.unread").first().waitFor();
+  await shot(tab, "bell");
+  const focused = () => tab.evaluate(() => document.querySelector("reddot-bell").shadowRoot.activeElement?.className);
+  await tab.keyboard.press("ArrowDown");
+  assert.match(await focused(), /^item/);
+  await tab.keyboard.press("Escape");
+  assert.equal(await focused(), "bell", "Escape closes the inbox and goes back to the bell");
+  assert.ok(await tab.locator("reddot-bell .panel").isHidden());
+  await tab.setViewportSize({ width: 375, height: 800 });
+  await shot(tab, "phone");
+  assert.ok(await tab.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "the phone page scrolls sideways");
+  await tab.emulateMedia({ colorScheme: "dark" });
+  await shot(tab, "phone-dark");
+  await tab.setViewportSize({ width: 1280, height: 800 });
+  await shot(tab, "desktop-dark");
+  await tab.locator("#read-all").click();
+  await dots(tab, 0);
+  assert.deepEqual(errors, []);
+  console.log("ok  read all");
+} finally {
+  await close();
+}

@@ -1,0 +1,24 @@
+import type { IncomingMessage } from "node:http";
+import type { WebSocket } from "ws";
+import type { Counts } from "../src/events.ts";
+
+export interface MockUser {
+  cursor: string;
+  counts: Counts;
+  lineage: string;
+  publish(fields: object): { id: string };
+  mark(ids: string[], state: string): void;
+}
+
+export interface Mock {
+  url: string;
+  user(name: string): MockUser;
+  control: {
+    refuse: ((req: IncomingMessage) => { status: number; headers?: Record<string, string> } | undefined) | undefined;
+    requests: string[];
+  };
+  sockets: Set<WebSocket>;
+  close(): Promise<void>;
+}
+
+export function serve(options?: { port?: number; file?: string; heartbeat?: number }): Promise<Mock>;
