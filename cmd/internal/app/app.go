@@ -1,0 +1,209 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"reddot/actors"
+	"reddot/actors/store"
+	"reddot/cluster"
+	"reddot/transports"
+)
+
+// An App is one server: the store, the node and the ways in.
+type App struct {
+	log      *slog.Logger
+	level    *slog.LevelVar // what the log obeys
+	registry *prometheus.Registry
+
+	cfg         atomic.Pointer[Config] // what is in force
+	reloading   sync.Mutex
+	started     []step
+	ready       atomic.Bool
+	failed      chan error
+	store       *store.Pebble
+	keys        *transports.Keys
+	revocations *transports.Revocations
+	node        *cluster.Node
+	streams     *transports.Streams
+	front       atomic.Pointer[front]
+	web         *web
+	profiles    *profiles
+}
+
+// New returns a server that is not yet started. The configuration comes from
+// Load; level is what the log's handler obeys, so that Reload can change it.
+func New(cfg Config, log *slog.Logger, level *slog.LevelVar) *App {
+	a := &App{log: log, level: level, registry: newRegistry(), failed: make(chan error, 1)}
+	a.cfg.Store(&cfg)
+	return a
+}
+
+// A step is a part of the server that is started and stopped as one.
+type step struct {
+	name  string
+	start func(context.Context) error
+	stop  func(context.Context) error // nil: there is nothing to stop
+}
+
+// steps are the parts in the order in which they start.
+func (a *App) steps() []step {
+	all := []step{
+		{"store", a.openStore, a.closeStore},
+		{"credentials", a.loadCredentials, nil},
+		{"node", a.startNode, a.stopNode},
+		{"transports", a.openFront, a.closeFront},
+	}
+	if a.cfg.Load().Pprof != "" {
+		all = append(all, step{"profiles", a.openProfiles, a.closeProfiles})
+	}
+	return append(all, step{"http", a.listen, a.stopListening})
+}
+
+// Start starts all parts. If one fails, those before it are stopped.
+func (a *App) Start(ctx context.Context) error {
+	cfg := a.cfg.Load()
+	if cfg.Dev {
+		a.log.Warn("this is a server for development: nobody needs a token, no limit holds for an address, a user or a rate, " +
+			"pages of every origin may call, the seed's URLs are on; it listens on loopback only")
+	}
+	for _, s := range a.steps() {
+		began := time.Now()
+		if err := s.start(ctx); err != nil {
+			err = fmt.Errorf("start %s: %w", s.name, err)
+			return errors.Join(err, a.Stop(ctx))
+		}
+		a.started = append(a.started, s)
+		a.log.Info("started", "part", s.name, "took", time.Since(began).Round(time.Microsecond))
+	}
+	a.ready.Store(true)
+	a.log.Info("ready", "url", a.URL(), "data", cfg.Data, "dev", cfg.Dev)
+	return nil
+}
+
+// Stop stops what was started, in reverse. It keeps on after an error, and
+// tells all of them. When ctx ends, what is under way is cut off.
+func (a *App) Stop(ctx context.Context) error {
+	a.ready.Store(false)
+	var errs []error
+	for i := len(a.started) - 1; i >= 0; i-- {
+		s := a.started[i]
+		if s.stop == nil {
+			continue
+		}
+		began := time.Now()
+		if err := s.stop(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stop %s: %w", s.name, err))
+		}
+		a.log.Info("stopped", "part", s.name, "took", time.Since(began).Round(time.Microsecond))
+	}
+	a.started = nil
+	return errors.Join(errs...)
+}
+
+// Failed tells why the server cannot go on, if that happens.
+func (a *App) Failed() <-chan error { return a.failed }
+
+// fail reports the first reason why the server cannot go on.
+func (a *App) fail(err error) {
+	select {
+	case a.failed <- err:
+	default:
+	}
+}
+
+// Addr returns the address that the server listens on, once it is started.
+func (a *App) Addr() net.Addr { return a.web.listener.Addr() }
+
+// URL returns where a browser finds the server, once it is started.
+func (a *App) URL() string {
+	scheme := "http"
+	if a.cfg.Load().TLS.Cert != "" {
+		scheme = "https"
+	}
+	host, port, err := net.SplitHostPort(a.Addr().String())
+	if err != nil {
+		return scheme + "://" + a.Addr().String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// errNotReady is why a node wants no traffic at its beginning and its end.
+var errNotReady = errors.New("it is starting or stopping")
+
+// Ready tells why the node should get no traffic.
+func (a *App) Ready() error {
+	if !a.ready.Load() {
+		return errNotReady
+	}
+	if err := a.store.Err(); err != nil {
+		return fmt.Errorf("the store takes no writes: %w", err)
+	}
+	return nil
+}
+
+func (a *App) openStore(context.Context) error {
+	s, err := store.Open(a.cfg.Load().store(), a.log.With("part", "store"), a.registry)
+	if err != nil {
+		return err
+	}
+	a.store = s
+	return nil
+}
+
+func (a *App) closeStore(ctx context.Context) error { return a.store.Close(ctx) }
+
+func (a *App) loadCredentials(ctx context.Context) error {
+	var err error
+	if a.keys, err = transports.LoadKeys(ctx, a.store, nil); err != nil {
+		return err
+	}
+	a.revocations, err = transports.LoadRevocations(ctx, a.store)
+	return err
+}
+
+func (a *App) startNode(context.Context) error {
+	n, err := cluster.New(cluster.Config{Limits: a.cfg.Load().inbox(), Log: a.log.With("part", "node"), Metrics: a.registry}, a.store)
+	if err != nil {
+		return err
+	}
+	n.Start()
+	a.node = n
+	return nil
+}
+
+func (a *App) stopNode(ctx context.Context) error { return a.node.Stop(ctx) }
+
+// connected returns the names of the app's users who have a connection.
+func (a *App) connected(app string) []string {
+	keys := a.node.Connected(app)
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = k.Name()
+	}
+	return names
+}
+
+// endRevoked ends the connections of credentials from the moment at which they
+// are revoked.
+func (a *App) endRevoked() {
+	a.keys.OnRevoke(func(id string) {
+		a.streams.CloseOf(func(principal string, _ actors.Key) bool { return principal == "key:"+id }, actors.EndForbidden)
+	})
+	a.revocations.OnRevoke(func(app, user string, _ time.Time) {
+		a.streams.CloseOf(func(principal string, key actors.Key) bool {
+			return principal == "user:"+user && key.App() == app
+		}, actors.EndToken)
+	})
+}

@@ -1,0 +1,178 @@
+package app
+
+import (
+	"time"
+
+	"reddot/actors"
+	"reddot/transports"
+)
+
+// A Config is everything that can be set. It comes from Load; Default holds
+// the values of what is not set. The names in the file are those of the yaml
+// tags; a variable of the environment is the path in capitals behind REDDOT_,
+// as REDDOT_LOG_LEVEL is log.level. reference.yaml explains each setting to
+// those who run a server; a test keeps it complete.
+type Config struct {
+	// HTTP is the address to listen on, host:port; port 0 takes a free one.
+	HTTP string `yaml:"http"`
+	TLS  TLS    `yaml:"tls"`
+	// Data is the data directory. It is created if there is none.
+	Data string `yaml:"data"`
+	// Dev is for development: no token is needed, no limit holds for an
+	// address, a user or a rate, the seed's URLs and CORS are on. It is refused
+	// on an address that is not loopback.
+	Dev bool `yaml:"dev"`
+	// SeedURLs turns on the URLs that the seed project had.
+	SeedURLs bool `yaml:"seed_urls"`
+	// Origins are the web origins whose pages may use the API with a cookie.
+	// Reloaded by SIGHUP.
+	Origins []string `yaml:"origins"`
+	// TrustedProxies are the networks (CIDR) whose X-Forwarded-For is believed.
+	TrustedProxies []string `yaml:"trusted_proxies"`
+	// Token says how the user tokens of the app "default" are verified.
+	// Reloaded by SIGHUP.
+	Token Token `yaml:"token"`
+	// Apps are the other apps. Reloaded by SIGHUP.
+	Apps []AppConfig `yaml:"apps"`
+	Log  Log         `yaml:"log"`
+	// Pprof is a loopback address for Go's profiles; empty: none.
+	Pprof  string `yaml:"pprof"`
+	Server Server `yaml:"server"`
+	Stop   Stop   `yaml:"stop"`
+	// Limits bound what one caller may do.
+	Limits Limits `yaml:"limits"`
+	// Inbox bounds what one user may take up.
+	Inbox Inbox `yaml:"inbox"`
+	Store Store `yaml:"store"`
+}
+
+// TLS names the files of a certificate and its key, in PEM; both or none.
+type TLS struct {
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+}
+
+// An AppConfig is one app with its own keys, users and verifiers.
+type AppConfig struct {
+	Name  string `yaml:"name"`
+	Token Token  `yaml:"token"`
+}
+
+// A Token says how user tokens (JWT) of one app are verified: by a secret, a
+// public key or a JWKS URL. None of them: the app takes no user tokens.
+type Token struct {
+	// Secret is for HS256, at least 32 bytes.
+	Secret transports.Secret `yaml:"secret"`
+	// PublicKey is PEM text, PublicKeyFile a file with it: RSA, P-256 or Ed25519.
+	PublicKey     string `yaml:"public_key"`
+	PublicKeyFile string `yaml:"public_key_file"`
+	// JWKSURL is an https URL, or http on loopback.
+	JWKSURL string `yaml:"jwks_url"`
+	// Issuer is what iss must be, Audience what aud must contain; empty: any.
+	Issuer   string `yaml:"issuer"`
+	Audience string `yaml:"audience"`
+}
+
+// isSet tells whether any token can be verified.
+func (t Token) isSet() bool {
+	return !t.Secret.IsZero() || t.PublicKey != "" || t.PublicKeyFile != "" || t.JWKSURL != ""
+}
+
+// Log says how to log, on standard error.
+type Log struct {
+	Format string `yaml:"format"` // text or json
+	Level  string `yaml:"level"`  // debug, info, warn or error; reloaded by SIGHUP
+}
+
+// Server bounds how long an HTTP connection may take over a request.
+type Server struct {
+	ReadTimeout  Duration `yaml:"read_timeout"`  // of a whole request
+	WriteTimeout Duration `yaml:"write_timeout"` // of a whole response
+	IdleTimeout  Duration `yaml:"idle_timeout"`  // between requests
+	Concurrency  int      `yaml:"concurrency"`   // requests under way at a time
+}
+
+// Stop says how a server stops.
+type Stop struct {
+	// Notice is how long the server goes on as before after readyz says no, so
+	// that a load balancer can notice.
+	Notice Duration `yaml:"notice"`
+	// Drain is the time over which clients are sent away, so that they do not
+	// all come back at once elsewhere.
+	Drain Duration `yaml:"drain"`
+	// Timeout is what the whole may take; then it ends as it is.
+	Timeout Duration `yaml:"timeout"`
+}
+
+// Limits are those of transports.Limits. 0 takes the default, -1 is no limit.
+// Reloaded by SIGHUP, but for the number of connections.
+type Limits struct {
+	RequestsPerAddress    float64 `yaml:"requests_per_address"` // per second
+	RequestBurst          int     `yaml:"request_burst"`
+	FailuresPerAddress    float64 `yaml:"failures_per_address"` // bad credentials, per second
+	FailureBurst          int     `yaml:"failure_burst"`
+	PublishesPerKey       float64 `yaml:"publishes_per_key"` // messages per second
+	PublishBurst          int     `yaml:"publish_burst"`
+	ConnectionsPerAddress int     `yaml:"connections_per_address"`
+	Header                Size    `yaml:"header"` // of a request's head
+	Body                  Size    `yaml:"body"`   // of a request's body
+	Batch                 Size    `yaml:"batch"`  // of a batch's body
+	Line                  Size    `yaml:"line"`   // of one line of a batch
+	Frame                 Size    `yaml:"frame"`  // of a message from a WebSocket client
+}
+
+// Inbox are the actors' limits.
+type Inbox struct {
+	Messages     int      `yaml:"messages"`
+	MessageAge   Duration `yaml:"message_age"`
+	Size         Size     `yaml:"size"`
+	RetainEvents int      `yaml:"retain_events"` // for clients that resume
+	RetainAge    Duration `yaml:"retain_age"`
+	RetainSize   Size     `yaml:"retain_size"`
+	Connections  int      `yaml:"connections"`
+}
+
+// Store are the settings of the embedded store.
+type Store struct {
+	Cache      Size `yaml:"cache"`       // of blocks read from disk
+	MemTable   Size `yaml:"mem_table"`   // of what is not yet in tables
+	QueueSize  Size `yaml:"queue_size"`  // of what waits for a commit; more is refused as busy
+	OpenFiles  int  `yaml:"open_files"`  // of tables
+	BatchSize  Size `yaml:"batch_size"`  // of one commit
+	QueueCount int  `yaml:"queue_count"` // writes that wait for a commit
+}
+
+// Default returns the configuration of a server for which nothing was set.
+func Default() Config {
+	t := transports.Limits{}.WithDefaults()
+	a, err := actors.Limits{}.WithDefaults()
+	if err != nil {
+		panic(err) // the zero value is documented as good
+	}
+	return Config{
+		HTTP: "127.0.0.1:7777",
+		Data: "data",
+		Log:  Log{Format: "text", Level: "info"},
+		Server: Server{
+			ReadTimeout: Duration(10 * time.Second), WriteTimeout: Duration(70 * time.Second),
+			IdleTimeout: Duration(2 * time.Minute), Concurrency: 100_000,
+		},
+		Stop: Stop{Drain: Duration(5 * time.Second), Timeout: Duration(30 * time.Second)},
+		Limits: Limits{
+			RequestsPerAddress: t.RequestsPerAddress, RequestBurst: t.RequestBurst,
+			FailuresPerAddress: t.FailuresPerAddress, FailureBurst: t.FailureBurst,
+			PublishesPerKey: t.PublishesPerKey, PublishBurst: t.PublishBurst,
+			ConnectionsPerAddress: t.ConnectionsPerAddress,
+			Header:                Size(t.MaxHeader), Body: Size(t.MaxBody), Batch: Size(t.MaxBatch), Line: Size(t.MaxLine), Frame: Size(t.MaxFrame),
+		},
+		Inbox: Inbox{
+			Messages: a.Messages, MessageAge: Duration(a.MessageAge), Size: Size(a.InboxBytes),
+			RetainEvents: a.RetainEvents, RetainAge: Duration(a.RetainAge), RetainSize: Size(a.RetainBytes),
+			Connections: a.Connections,
+		},
+		Store: Store{
+			Cache: 64 << 20, MemTable: 32 << 20, QueueSize: 64 << 20, OpenFiles: 1000,
+			BatchSize: 8 << 20, QueueCount: 1 << 16,
+		},
+	}
+}

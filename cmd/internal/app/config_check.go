@@ -1,0 +1,223 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"reddot/actors"
+	"reddot/actors/store"
+	"reddot/transports"
+)
+
+// check tells every mistake that can be seen without starting.
+func (c Config) check() error {
+	var errs []error
+	add := func(path string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", path, err))
+		}
+	}
+	add("http", checkAddress(c.HTTP))
+	if c.Dev && !loopback(c.HTTP) {
+		add("http", fmt.Errorf("%s is not a loopback address, and dev lets everybody in; use 127.0.0.1, or run without dev", c.HTTP))
+	}
+	if c.Pprof != "" {
+		add("pprof", checkAddress(c.Pprof))
+		if !loopback(c.Pprof) {
+			add("pprof", fmt.Errorf("%s is not a loopback address; profiles show what is in memory", c.Pprof))
+		}
+	}
+	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
+		add("tls", errors.New("give both cert and key, or neither"))
+	}
+	if c.Data == "" {
+		add("data", errors.New("name a directory"))
+	}
+	_, err := transports.ParseOrigins(c.Origins)
+	add("origins", err)
+	_, err = c.proxies()
+	add("trusted_proxies", err)
+	_, err = c.level()
+	add("log.level", err)
+	if c.Log.Format != "text" && c.Log.Format != "json" {
+		add("log.format", fmt.Errorf("%q is neither text nor json", c.Log.Format))
+	}
+	errs = append(errs, c.checkApps()...)
+	errs = append(errs, c.checkPositive()...)
+	if c.Stop.Notice+c.Stop.Drain >= c.Stop.Timeout {
+		add("stop.timeout", fmt.Errorf("%v is not above notice and drain together", c.Stop.Timeout))
+	}
+	if l, err := c.limits(); err == nil {
+		add("limits", l.Check())
+	}
+	return errors.Join(errs...)
+}
+
+func (c Config) checkApps() []error {
+	var errs []error
+	seen := map[string]bool{}
+	for i, a := range c.Apps {
+		path := "apps[" + strconv.Itoa(i) + "]"
+		if _, err := transports.ParseApp(a.Name); err != nil {
+			errs = append(errs, fmt.Errorf("%s.name: %s", path, actors.AsError(err).Detail))
+		}
+		if seen[a.Name] {
+			errs = append(errs, fmt.Errorf("%s.name: there are two apps %q", path, a.Name))
+		}
+		if a.Name == transports.DefaultApp && c.Token.isSet() {
+			errs = append(errs, fmt.Errorf("%s.name: the app %q has its token at the top level already", path, a.Name))
+		}
+		seen[a.Name] = true
+	}
+	if _, err := transports.NewTokens(c.tokens(), nil, slog.New(slog.DiscardHandler)); err != nil {
+		errs = append(errs, err)
+	}
+	return errs
+}
+
+// checkPositive refuses what makes no sense at zero or below.
+func (c Config) checkPositive() []error {
+	var errs []error
+	for _, f := range []struct {
+		path  string
+		value int64
+		least int64
+	}{
+		{"server.read_timeout", int64(c.Server.ReadTimeout), 1},
+		{"server.write_timeout", int64(c.Server.WriteTimeout), 1},
+		{"server.idle_timeout", int64(c.Server.IdleTimeout), 1},
+		{"server.concurrency", int64(c.Server.Concurrency), 1},
+		{"stop.notice", int64(c.Stop.Notice), 0},
+		{"stop.drain", int64(c.Stop.Drain), 0},
+		{"inbox.messages", int64(c.Inbox.Messages), 1},
+		{"inbox.message_age", int64(c.Inbox.MessageAge), 1},
+		{"inbox.size", int64(c.Inbox.Size), 1},
+		{"inbox.retain_events", int64(c.Inbox.RetainEvents), 1},
+		{"inbox.retain_age", int64(c.Inbox.RetainAge), 1},
+		{"inbox.retain_size", int64(c.Inbox.RetainSize), 1},
+		{"inbox.connections", int64(c.Inbox.Connections), 1},
+		{"store.cache", int64(c.Store.Cache), 1 << 20},
+		{"store.mem_table", int64(c.Store.MemTable), 1 << 20},
+		{"store.queue_size", int64(c.Store.QueueSize), 1},
+		{"store.queue_count", int64(c.Store.QueueCount), 1},
+		{"store.batch_size", int64(c.Store.BatchSize), 1},
+		{"store.open_files", int64(c.Store.OpenFiles), 64},
+	} {
+		if f.value < f.least {
+			errs = append(errs, fmt.Errorf("%s: it is %d, and must be at least %d", f.path, f.value, f.least))
+		}
+	}
+	return errs
+}
+
+func checkAddress(addr string) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("%q is no address; write host:port, as 127.0.0.1:7777 or :7777", addr)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("%q has no port between 0 and 65535", addr)
+	}
+	if host != "" && host != "localhost" {
+		if _, err := netip.ParseAddr(host); err != nil {
+			return fmt.Errorf("%q is no IP address to listen on; leave it empty for all", host)
+		}
+	}
+	return nil
+}
+
+// loopback tells whether nobody else's machine reaches the address.
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+func (c Config) level() (slog.Level, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(c.Log.Level)); err != nil {
+		return 0, fmt.Errorf("%q is none of debug, info, warn and error", c.Log.Level)
+	}
+	return l, nil
+}
+
+func (c Config) proxies() ([]netip.Prefix, error) {
+	var list []netip.Prefix
+	for _, text := range c.TrustedProxies {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q is no network; write 10.0.0.0/8 or fd00::/8", text)
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+// tokens returns the verifiers' settings.
+func (c Config) tokens() transports.TokensConfig {
+	apps := map[string]transports.Verification{}
+	add := func(name string, t Token) {
+		if t.isSet() {
+			apps[name] = transports.Verification{
+				Secret: t.Secret, PublicKey: t.PublicKey, PublicKeyFile: t.PublicKeyFile,
+				JWKS: t.JWKSURL, Issuer: t.Issuer, Audience: t.Audience,
+			}
+		}
+	}
+	add(transports.DefaultApp, c.Token)
+	for _, a := range c.Apps {
+		add(a.Name, a.Token)
+	}
+	return transports.TokensConfig{Apps: apps}
+}
+
+// limits returns what one caller may do.
+func (c Config) limits() (transports.Limits, error) {
+	proxies, err := c.proxies()
+	if err != nil {
+		return transports.Limits{}, err
+	}
+	l := transports.Limits{
+		RequestsPerAddress: c.Limits.RequestsPerAddress, RequestBurst: c.Limits.RequestBurst,
+		FailuresPerAddress: c.Limits.FailuresPerAddress, FailureBurst: c.Limits.FailureBurst,
+		PublishesPerKey: c.Limits.PublishesPerKey, PublishBurst: c.Limits.PublishBurst,
+		ConnectionsPerAddress: c.Limits.ConnectionsPerAddress,
+		MaxHeader:             int(c.Limits.Header), MaxBody: int(c.Limits.Body), MaxBatch: int(c.Limits.Batch),
+		MaxLine: int(c.Limits.Line), MaxFrame: int(c.Limits.Frame),
+		TrustedProxies: proxies,
+	}
+	if c.Dev {
+		l = l.Dev()
+	}
+	return l, nil
+}
+
+// inbox returns what one user may take up.
+func (c Config) inbox() actors.Limits {
+	l := actors.Limits{
+		Messages: c.Inbox.Messages, MessageAge: time.Duration(c.Inbox.MessageAge), InboxBytes: int(c.Inbox.Size),
+		RetainEvents: c.Inbox.RetainEvents, RetainAge: time.Duration(c.Inbox.RetainAge), RetainBytes: int(c.Inbox.RetainSize),
+		Connections: c.Inbox.Connections,
+	}
+	if c.Dev {
+		l.Connections = math.MaxInt
+	}
+	return l
+}
+
+// store returns the embedded store's settings.
+func (c Config) store() store.Config {
+	return store.Config{
+		Dir: c.Data, QueueWrites: c.Store.QueueCount, QueueBytes: int(c.Store.QueueSize),
+		BatchBytes: int(c.Store.BatchSize), MemTableBytes: int(c.Store.MemTable), CacheBytes: int(c.Store.Cache), MaxOpenFiles: c.Store.OpenFiles,
+	}
+}

@@ -1,0 +1,121 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/valyala/fasthttp"
+
+	"reddot/actors"
+	"reddot/transports"
+	"reddot/transports/api"
+	"reddot/transports/iframe"
+	"reddot/transports/longpoll"
+	"reddot/transports/poll"
+	"reddot/transports/sse"
+	"reddot/transports/ws"
+)
+
+// A front is what answers requests: who is let in, how much, and the ways in.
+// It holds no connection, so that Reload can put another one in its place.
+type front struct {
+	handler fasthttp.RequestHandler
+	metrics *prometheus.Registry
+	end     context.CancelFunc // ends what keeps its tokens' keys fresh
+}
+
+// openFront makes the first front, and what outlives each.
+func (a *App) openFront(context.Context) error {
+	cfg := a.cfg.Load()
+	limits, err := cfg.limits()
+	if err != nil {
+		return err
+	}
+	gate, err := transports.NewGate(limits, nil)
+	if err != nil {
+		return err
+	}
+	a.streams = transports.NewStreams(transports.StreamsConfig{}, a.node, gate, a.log.With("part", "streams"))
+	if err := a.registry.Register(streamsCollector{a.streams}); err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
+	a.endRevoked()
+	f, err := a.newFront(cfg)
+	if err != nil {
+		return err
+	}
+	a.front.Store(f)
+	return nil
+}
+
+func (a *App) closeFront(context.Context) error {
+	a.front.Load().end()
+	return nil
+}
+
+func (a *App) newFront(cfg *Config) (*front, error) {
+	limits, err := cfg.limits()
+	if err != nil {
+		return nil, err
+	}
+	gate, err := transports.NewGate(limits, nil)
+	if err != nil {
+		return nil, err
+	}
+	origins, err := transports.ParseOrigins(cfg.Origins)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := transports.NewTokens(cfg.tokens(), a.revocations, a.log.With("part", "tokens"))
+	if err != nil {
+		return nil, err
+	}
+	deps := transports.Deps{
+		Router: a.node, Hub: a.node, Streams: a.streams, Gate: gate, Origins: origins, Dev: cfg.Dev, Log: a.log.With("part", "transports"),
+	}
+	f := &front{metrics: prometheus.NewRegistry()}
+	served, err := api.New(api.Config{Origins: origins, AnyOrigin: cfg.Dev, SeedURLs: cfg.Dev || cfg.SeedURLs}, api.Deps{
+		Router: a.node, Lookup: a.store,
+		Auth:    transports.NewAuth(transports.AuthConfig{Dev: cfg.Dev, Origins: origins}, a.keys, tokens, gate),
+		Gate:    gate,
+		Keys:    a.keys,
+		Revoker: a.revocations, Connected: a.connected, Ready: a.Ready,
+		Views: views(deps), Pages: pages(cfg.Dev),
+		Log: a.log.With("part", "api"), Registerer: f.metrics, Gatherer: prometheus.Gatherers{a.registry, f.metrics},
+	})
+	if err != nil {
+		return nil, err
+	}
+	f.handler = served.Handler
+	var ctx context.Context
+	ctx, f.end = context.WithCancel(context.Background())
+	go tokens.Run(ctx)
+	return f, nil
+}
+
+// views are the transports by which a user is watched.
+func views(deps transports.Deps) api.Views {
+	polls, waits := poll.New(deps), longpoll.New(longpoll.Config{}, deps)
+	pages, streams, sockets := iframe.New(deps), sse.New(deps), ws.New(ws.Config{}, deps)
+	return api.Views{
+		Counts: polls.Handle, Wait: waits.Handle, Stream: streams.Handle, Iframe: pages.Handle, WebSocket: sockets.Handle,
+		SeedCount: polls.HandleSeed, SeedWatch: waits.HandleSeed, SeedIframe: pages.HandleSeed,
+		SeedStream: streams.HandleSeed, SeedWebSocket: sockets.HandleSeed,
+	}
+}
+
+// serve answers a request by the front of the moment.
+func (a *App) serve(ctx *fasthttp.RequestCtx) { a.front.Load().handler(ctx) }
+
+// endForeign ends the connections of user tokens of the apps whose verifiers
+// have changed: who still has a good token comes back at once.
+func (a *App) endForeign(changed map[string]bool) {
+	n := a.streams.CloseOf(func(principal string, key actors.Key) bool {
+		return strings.HasPrefix(principal, "user:") && changed[key.App()]
+	}, actors.EndToken)
+	if n > 0 {
+		a.log.Info("connections must show their tokens again", "connections", n)
+	}
+}

@@ -1,0 +1,302 @@
+package app
+
+import (
+	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// A sourceFile is one of the module's Go files.
+type sourceFile struct {
+	path      string // from the module's root, with slashes
+	test      bool
+	generated bool
+	lines     int
+	ast       *ast.File
+	fset      *token.FileSet
+}
+
+func (f *sourceFile) pkg() string { return path.Dir(f.path) }
+
+// at tells where in the file a node stands.
+func (f *sourceFile) at(n ast.Node) string {
+	return f.path + ":" + strconv.Itoa(f.fset.Position(n.Pos()).Line)
+}
+
+const root = "../../.."
+
+// source reads every Go file of the module.
+func source(t *testing.T) []*sourceFile {
+	t.Helper()
+	var files []*sourceFile
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if n := d.Name(); name != root && (n == "node_modules" || n == "testdata" || n == "bin" || n[0] == '.') {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if filepath.Ext(name) != ".go" {
+			return nil
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		f := &sourceFile{path: filepath.ToSlash(rel), fset: token.NewFileSet(), lines: bytes.Count(text, []byte("\n"))}
+		f.test = strings.HasSuffix(f.path, "_test.go")
+		if f.ast, err = parser.ParseFile(f.fset, f.path, text, parser.ParseComments); err != nil {
+			return err
+		}
+		f.generated = ast.IsGenerated(f.ast)
+		files = append(files, f)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) < 10 {
+		t.Fatalf("found %d Go files below %s", len(files), root)
+	}
+	return files
+}
+
+// TestHouse holds the rules of the house: those that a compiler does not know
+// and a reviewer forgets.
+func TestHouse(t *testing.T) {
+	files := source(t)
+	t.Run("layers", func(t *testing.T) { houseLayers(t, files) })
+	t.Run("package docs", func(t *testing.T) { houseDocs(t, files) })
+	t.Run("names", func(t *testing.T) { houseNames(t, files) })
+	t.Run("file length", func(t *testing.T) { houseLength(t, files) })
+	t.Run("pure files", func(t *testing.T) { housePure(t, files) })
+	t.Run("no hidden start or end", func(t *testing.T) { houseNoHidden(t, files) })
+	t.Run("no unfinished marks", func(t *testing.T) { houseFinished(t, files) })
+	t.Run("top level", houseTop)
+}
+
+// layers says which packages of ours a package may import beside its own
+// parents. The longest prefix that fits counts.
+var layers = map[string][]string{
+	"actors":            {},
+	"cluster":           {"actors"},
+	"transports":        {"actors"},
+	"transports/client": {},
+	// The platform's state is campaign's; these are its views and its ways out.
+	"transports/api":         {"actors", "actors/campaign"},
+	"transports/channels":    {"actors", "actors/campaign"},
+	"transports/console":     {"actors", "actors/campaign"},
+	"transports/mqtt":        {"actors", "transports/mqtt/packet"},
+	"transports/mqtt/packet": {},
+	"cmd/internal/load":      {},
+	"cmd/internal/app":       {"actors", "actors/...", "cluster", "transports", "transports/..."},
+	"cmd/reddot":             {"cmd/internal/app", "cmd/internal/load"},
+}
+
+// testLayers is what tests may import besides: doubles that tests share.
+var testLayers = []string{"actors/actorstest"}
+
+// houseLayers: children import parents, never siblings, so that each room can
+// be understood, and replaced, with what stands above it alone.
+func houseLayers(t *testing.T, files []*sourceFile) {
+	for _, f := range files {
+		allowed := allowedImports(f.pkg())
+		for _, imp := range f.ast.Imports {
+			to, ours := strings.CutPrefix(strings.Trim(imp.Path.Value, `"`), "reddot/")
+			if !ours || to == f.pkg() || strings.HasPrefix(f.pkg(), to+"/") {
+				continue
+			}
+			if f.test && slices.Contains(testLayers, to) {
+				continue
+			}
+			if !slices.ContainsFunc(allowed, func(a string) bool {
+				tree, wild := strings.CutSuffix(a, "/...")
+				return a == to || wild && strings.HasPrefix(to, tree+"/")
+			}) {
+				t.Errorf("%s: %s may not import %s; it may import its parents, and %v", f.at(imp), f.pkg(), to, allowed)
+			}
+		}
+	}
+}
+
+func allowedImports(pkg string) []string {
+	for p := pkg; p != "."; p = path.Dir(p) {
+		if a, ok := layers[p]; ok {
+			return a
+		}
+	}
+	return nil
+}
+
+// houseDocs: each package tells in doc.go what it is, which rules a change
+// must keep and where to start reading.
+func houseDocs(t *testing.T, files []*sourceFile) {
+	documented := map[string]bool{}
+	for _, f := range files {
+		if f.test {
+			continue
+		}
+		pkg := f.pkg()
+		if path.Base(f.path) == "doc.go" {
+			doc := f.ast.Doc.Text()
+			want := "Package " + f.ast.Name.Name + " "
+			if f.ast.Name.Name == "main" {
+				want = "Command " + path.Base(pkg) + " "
+			}
+			if !strings.HasPrefix(doc, want) {
+				t.Errorf("%s: the package doc begins with %.30q, want %q", f.path, doc, want)
+			}
+			documented[pkg] = true
+		} else if f.ast.Doc != nil && !f.generated {
+			t.Errorf("%s: the package doc stands in doc.go alone", f.path)
+		}
+		if _, ok := documented[pkg]; !ok {
+			documented[pkg] = false
+		}
+	}
+	for pkg, ok := range documented {
+		if !ok {
+			t.Errorf("%s has no doc.go", pkg)
+		}
+	}
+}
+
+// houseNames: a package is named for what it holds.
+func houseNames(t *testing.T, files []*sourceFile) {
+	drawers := []string{"util", "utils", "common", "helper", "helpers", "types", "models", "base", "misc", "shared", "pkg"}
+	for _, f := range files {
+		if slices.Contains(drawers, path.Base(f.pkg())) {
+			t.Errorf("%s: %q says nothing about what is in it", f.path, path.Base(f.pkg()))
+		}
+	}
+}
+
+// houseLength: a file past 500 lines holds more than one noun.
+func houseLength(t *testing.T, files []*sourceFile) {
+	sizes := map[string]int{}
+	for _, f := range files {
+		if f.generated || f.test {
+			continue
+		}
+		sizes[f.pkg()] += f.lines
+		if f.lines > 500 {
+			t.Errorf("%s has %d lines; split it at a noun (500 at most)", f.path, f.lines)
+		}
+	}
+	for pkg, n := range sizes {
+		if n > 5000 {
+			t.Errorf("%s has %d lines; split the package (5,000 at most)", pkg, n)
+		}
+	}
+}
+
+// impure is what a pure file may not import; time and its arithmetic it may.
+var impure = []string{
+	"context", "crypto/rand", "io", "io/fs", "log/slog", "math/rand", "math/rand/v2", "net", "net/http", "os", "sync", "sync/atomic",
+	"github.com/google/uuid",
+}
+
+// housePure: what decides is pure, so that replaying the journal gives the
+// same state: no clock, no I/O, no random.
+func housePure(t *testing.T, files []*sourceFile) {
+	var found bool
+	for _, f := range files {
+		base := path.Base(f.path)
+		if f.test || f.pkg() != "actors" || !strings.HasPrefix(base, "inbox") && !strings.HasPrefix(base, "subscriptions") {
+			continue
+		}
+		found = true
+		for _, imp := range f.ast.Imports {
+			if p, err := strconv.Unquote(imp.Path.Value); err == nil && slices.Contains(impure, p) {
+				t.Errorf("%s: a pure file imports %s; pass in what you need as an argument", f.at(imp), p)
+			}
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.SelectorExpr:
+				if x, ok := n.X.(*ast.Ident); ok && x.Name == "time" && slices.Contains([]string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "NewTimer", "NewTicker", "Tick"}, n.Sel.Name) {
+					t.Errorf("%s: a pure file looks at the clock (time.%s); take now as an argument", f.at(n), n.Sel.Name)
+				}
+			case *ast.CallExpr:
+				if x, ok := n.Fun.(*ast.Ident); ok && x.Name == "NewID" {
+					t.Errorf("%s: a pure file makes an id; take it as an argument", f.at(n))
+				}
+			case *ast.GoStmt:
+				t.Errorf("%s: a pure file starts a goroutine", f.at(n))
+			}
+			return true
+		})
+	}
+	if !found {
+		t.Error("there is no actors/inbox*.go; does this rule still look at the right files?")
+	}
+}
+
+// houseNoHidden: nothing runs before main, and only main ends the process.
+func houseNoHidden(t *testing.T, files []*sourceFile) {
+	for _, f := range files {
+		if f.generated {
+			continue
+		}
+		for _, d := range f.ast.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "init" {
+				t.Errorf("%s: init() runs before main and in an order that nobody sees; construct by New", f.at(fn))
+			}
+		}
+		if f.test || f.pkg() == "cmd/reddot" {
+			continue
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok {
+				if x, ok := s.X.(*ast.Ident); ok && (x.Name == "os" && s.Sel.Name == "Exit" || x.Name == "log" && strings.HasPrefix(s.Sel.Name, "Fatal")) {
+					t.Errorf("%s: %s.%s in a library; return an error", f.at(s), x.Name, s.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// houseFinished: what is not done is not in the code.
+func houseFinished(t *testing.T, files []*sourceFile) {
+	marks := regexp.MustCompile(`\b(TODO|FIXME|XXX|HACK)\b`)
+	for _, f := range files {
+		for _, g := range f.ast.Comments {
+			if m := marks.FindString(g.Text()); m != "" && !f.generated {
+				t.Errorf("%s: a comment says %s", f.at(g), m)
+			}
+		}
+	}
+}
+
+// houseTop: a newcomer finds the way from few doors.
+func houseTop(t *testing.T) {
+	doors := []string{"actors", "transports", "cluster", "cmd", "go.mod", "go.sum", "Makefile", "README.md", "LICENSE", ".ci", ".gitignore"}
+	unseen := []string{".git", "bin", "data"} // not committed
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !slices.Contains(doors, e.Name()) && !slices.Contains(unseen, e.Name()) {
+			t.Errorf("%s stands at the top level; the doors there are %v", e.Name(), doors)
+		}
+	}
+}

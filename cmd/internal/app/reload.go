@@ -1,0 +1,83 @@
+package app
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// reloadable are the settings that Reload takes over; a path stands for all
+// below it.
+var reloadable = []string{
+	"origins", "token", "apps", "log.level",
+	"limits.requests_per_address", "limits.request_burst", "limits.failures_per_address", "limits.failure_burst",
+	"limits.publishes_per_key", "limits.publish_burst",
+}
+
+// Reload takes over what can change while the server runs, and says in the log
+// what cannot. After an error everything is as before.
+func (a *App) Reload(fresh Config) error {
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
+	old := a.cfg.Load()
+	next := *old
+	taken, kept := merge(&next, &fresh)
+	level, err := next.level()
+	if err != nil {
+		return fmt.Errorf("reload: %w", err)
+	}
+	f, err := a.newFront(&next)
+	if err != nil {
+		return fmt.Errorf("reload: %w", err)
+	}
+	a.cfg.Store(&next)
+	a.level.Set(level)
+	a.front.Swap(f).end()
+	if err := a.web.reloadCertificate(); err != nil {
+		a.log.Error("the certificate was not reloaded; the old one goes on", "err", err)
+	}
+	a.endForeign(changedApps(old, &next))
+	a.log.Info("configuration reloaded", "changed", or(strings.Join(taken, " "), "nothing"))
+	if len(kept) > 0 {
+		a.log.Warn("these settings have changed and need a restart", "settings", strings.Join(kept, " "))
+	}
+	return nil
+}
+
+// merge takes the reloadable settings of fresh over into next. It returns what
+// it took, and what differs and was not taken.
+func merge(next, fresh *Config) (taken, kept []string) {
+	to, from := settings(next), settings(fresh)
+	for i, s := range to {
+		switch {
+		case reflect.DeepEqual(s.value.Interface(), from[i].value.Interface()):
+		case canReload(s.path):
+			s.value.Set(from[i].value)
+			taken = append(taken, s.path)
+		default:
+			kept = append(kept, s.path)
+		}
+	}
+	if !reflect.DeepEqual(next.Apps, fresh.Apps) {
+		next.Apps = fresh.Apps
+		taken = append(taken, "apps")
+	}
+	return taken, kept
+}
+
+func canReload(path string) bool {
+	return slices.ContainsFunc(reloadable, func(r string) bool { return path == r || strings.HasPrefix(path, r+".") })
+}
+
+// changedApps returns the apps whose tokens are now verified in another way.
+func changedApps(old, next *Config) map[string]bool {
+	before, after := old.tokens().Apps, next.tokens().Apps
+	changed := map[string]bool{}
+	for app, v := range before {
+		if w, ok := after[app]; !ok || !reflect.DeepEqual(v, w) {
+			changed[app] = true
+		}
+	}
+	return changed
+}

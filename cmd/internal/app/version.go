@@ -1,0 +1,38 @@
+package app
+
+import (
+	"runtime"
+	"runtime/debug"
+)
+
+// A Build says what is running.
+type Build struct {
+	Version string // of the module; devel where it was built from a checkout
+	Commit  string // empty where the build did not see it
+	Dirty   bool   // the checkout had changes
+	Time    string // of the commit, RFC 3339
+	Go      string
+}
+
+// Version returns what the Go linker wrote into the program.
+func Version() Build {
+	b := Build{Version: "devel", Go: runtime.Version()}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return b
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		b.Version = v
+	}
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			b.Commit = s.Value
+		case "vcs.modified":
+			b.Dirty = s.Value == "true"
+		case "vcs.time":
+			b.Time = s.Value
+		}
+	}
+	return b
+}

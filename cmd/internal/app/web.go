@@ -1,0 +1,171 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"reddot/actors"
+	"reddot/transports"
+)
+
+// web is the HTTP server and what it listens on.
+type web struct {
+	server      *fasthttp.Server
+	listener    net.Listener
+	done        chan struct{} // closed when nothing is accepted any more
+	files       TLS
+	certificate atomic.Pointer[tls.Certificate]
+}
+
+func (a *App) listen(ctx context.Context) error {
+	cfg := a.cfg.Load()
+	w := &web{server: newServer(cfg, a.serve, a.log.With("part", "http")), done: make(chan struct{}), files: cfg.TLS}
+	if err := w.reloadCertificate(); err != nil {
+		return err
+	}
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", cfg.HTTP)
+	if err != nil {
+		return listenError(cfg.HTTP, err)
+	}
+	if cfg.Dev && !ln.Addr().(*net.TCPAddr).IP.IsLoopback() {
+		return errors.Join(fmt.Errorf("%s is not on loopback, as dev needs it", ln.Addr()), ln.Close())
+	}
+	w.listener = &patientListener{Listener: ln, log: a.log}
+	accept := w.listener
+	if w.files.Cert != "" {
+		accept = tls.NewListener(accept, w.tlsConfig())
+	}
+	a.web = w
+	go func() {
+		defer close(w.done)
+		if err := w.server.Serve(accept); err != nil {
+			a.fail(fmt.Errorf("http: %w", err))
+		}
+	}()
+	return nil
+}
+
+// newServer returns the HTTP server. Connections that stay leave it by Hijack
+// and are bounded elsewhere.
+func newServer(cfg *Config, handler fasthttp.RequestHandler, log *slog.Logger) *fasthttp.Server {
+	return &fasthttp.Server{
+		Handler:      handler,
+		ErrorHandler: refuse,
+		Logger:       fasthttpLog{log},
+
+		Concurrency:    cfg.Server.Concurrency,
+		ReadBufferSize: int(cfg.Limits.Header),
+		ReadTimeout:    time.Duration(cfg.Server.ReadTimeout),
+		WriteTimeout:   time.Duration(cfg.Server.WriteTimeout),
+		IdleTimeout:    time.Duration(cfg.Server.IdleTimeout),
+		// What a handler does not read is not taken in: the API bounds bodies.
+		MaxRequestBodySize: int(cfg.Limits.Body),
+		StreamRequestBody:  true,
+
+		KeepHijackedConns:            true,
+		CloseOnShutdown:              true,
+		DisablePreParseMultipartForm: true,
+		NoDefaultServerHeader:        true,
+		NoDefaultContentType:         true,
+	}
+}
+
+// stopListening takes no more connections, sends clients away over the time
+// that the configuration says, and waits for the requests under way.
+func (a *App) stopListening(ctx context.Context) error {
+	stop := a.cfg.Load().Stop
+	if stop.Notice > 0 {
+		a.log.Info("not ready any more; giving load balancers time to notice", "notice", stop.Notice)
+		select {
+		case <-time.After(time.Duration(stop.Notice)):
+		case <-ctx.Done():
+		}
+	}
+	drained := make(chan error, 1)
+	go func() { drained <- a.streams.Drain(ctx, min(time.Duration(stop.Drain), a.spread())) }()
+	err := a.web.server.ShutdownWithContext(ctx)
+	if errors.Is(err, net.ErrClosed) {
+		err = nil
+	}
+	err = errors.Join(err, <-drained)
+	if err == nil {
+		<-a.web.done
+	}
+	return err
+}
+
+// returnPace is how many clients a second are sent away at most if the time for
+// it allows: no node minds so many that come back.
+const returnPace = 500
+
+// spread is the time over which it makes sense to send the clients away.
+func (a *App) spread() time.Duration {
+	n := 0
+	for _, open := range a.streams.Open() {
+		n += open
+	}
+	return time.Duration(n) * time.Second / returnPace
+}
+
+// reloadCertificate reads the certificate's files anew, if there are any.
+func (w *web) reloadCertificate() error {
+	if w.files.Cert == "" {
+		return nil
+	}
+	c, err := tls.LoadX509KeyPair(w.files.Cert, w.files.Key)
+	if err != nil {
+		return fmt.Errorf("tls: %w", err)
+	}
+	w.certificate.Store(&c)
+	return nil
+}
+
+func (w *web) tlsConfig() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return w.certificate.Load(), nil
+		},
+	}
+}
+
+// refuse answers what is no request that could be routed.
+func refuse(ctx *fasthttp.RequestCtx, err error) {
+	var timeout net.Error
+	var small *fasthttp.ErrSmallBuffer
+	switch {
+	case errors.As(err, &small):
+		err = actors.Errorf(actors.TooLarge, "the request's head is too large")
+	case errors.As(err, &timeout) && timeout.Timeout():
+		err = actors.Errorf(actors.Invalid, "the request did not come in time")
+	default:
+		err = actors.Errorf(actors.Invalid, "this is no HTTP/1.1 request")
+	}
+	transports.WriteProblem(ctx, err)
+}
+
+// listenError adds to why an address cannot be had what to do.
+func listenError(addr string, err error) error {
+	if isInUse(err) {
+		return fmt.Errorf("%s is in use, perhaps by another reddot; stop it, or choose another address with --http (127.0.0.1:0 takes a free one): %w", addr, err)
+	}
+	return err
+}
+
+// fasthttpLog writes what fasthttp has to say: broken requests, mostly.
+type fasthttpLog struct{ log *slog.Logger }
+
+// Printf implements fasthttp.Logger.
+func (l fasthttpLog) Printf(format string, args ...any) {
+	l.log.Debug("fasthttp", "says", fmt.Sprintf(format, args...))
+}

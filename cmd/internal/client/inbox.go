@@ -1,0 +1,133 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// Counts are where a user stands.
+type Counts struct {
+	Unread     int            `json:"unread"`
+	Unseen     int            `json:"unseen"`
+	ByCategory map[string]int `json:"by_category,omitempty"`
+	Rev        uint64         `json:"rev"`
+	Cursor     string         `json:"cursor"`
+}
+
+// A Message is one message of an inbox.
+type Message struct {
+	ID        string          `json:"id"`
+	CreatedAt time.Time       `json:"created_at"`
+	Category  string          `json:"category"`
+	Priority  string          `json:"priority"`
+	Title     string          `json:"title,omitempty"`
+	Body      string          `json:"body,omitempty"`
+	Data      json.RawMessage `json:"data,omitempty"`
+	URL       string          `json:"url,omitempty"`
+	State     string          `json:"state"`
+}
+
+// A Draft is a message to publish. Empty fields are left out.
+type Draft struct {
+	To          *To             `json:"to,omitempty"` // nil: the user of the call
+	Title       string          `json:"title,omitempty"`
+	Body        string          `json:"body,omitempty"`
+	Data        json.RawMessage `json:"data,omitempty"`
+	Category    string          `json:"category,omitempty"`
+	Priority    string          `json:"priority,omitempty"`
+	URL         string          `json:"url,omitempty"`
+	CollapseKey string          `json:"collapse_key,omitempty"`
+	SendAt      string          `json:"send_at,omitempty"`    // RFC 3339
+	ExpiresAt   string          `json:"expires_at,omitempty"` // RFC 3339
+}
+
+// To says whom a message is for; one of its fields.
+type To struct {
+	User    string   `json:"user,omitempty"`
+	Users   []string `json:"users,omitempty"`
+	Topic   string   `json:"topic,omitempty"`
+	Segment string   `json:"segment,omitempty"`
+	All     bool     `json:"all,omitempty"`
+}
+
+// Published is the answer to a publish.
+type Published struct {
+	ID         string  `json:"id"`
+	Rev        uint64  `json:"rev,omitempty"`
+	Counts     *Counts `json:"counts,omitempty"`     // to one user
+	Outcome    string  `json:"outcome,omitempty"`    // to one user: delivered, held, scheduled or filtered
+	Reason     string  `json:"reason,omitempty"`     // of held and filtered
+	Recipients int     `json:"recipients,omitempty"` // to several
+}
+
+// Publish publishes the draft to the user, or to whom its To names if user is
+// empty. The key makes it safe to repeat; empty: none.
+func (c *Client) Publish(ctx context.Context, user string, d Draft, key string) (Published, error) {
+	path := "/v1/messages"
+	if user != "" {
+		path = userPath(user, "/messages")
+	}
+	var out Published
+	body, err := json.Marshal(d)
+	if err != nil {
+		return out, err
+	}
+	req, err := c.request(ctx, http.MethodPost, path, nil, body)
+	if err != nil {
+		return out, err
+	}
+	if key != "" {
+		req.Header.Set("Idempotency-Key", key)
+	}
+	err = c.do(ctx, req, &out)
+	return out, err
+}
+
+// Counts returns where the user stands.
+func (c *Client) Counts(ctx context.Context, user string) (Counts, error) {
+	var out Counts
+	req, err := c.request(ctx, http.MethodGet, userPath(user, "/counts"), nil, nil)
+	if err != nil {
+		return out, err
+	}
+	err = c.do(ctx, req, &out)
+	return out, err
+}
+
+// A Filter chooses among the messages of an inbox.
+type Filter struct {
+	State    string // empty: all but archived
+	Category string // empty: all
+	Limit    int    // 0: as the server likes
+	Next     string // of the page before
+}
+
+// A Page is a part of an inbox, newest first.
+type Page struct {
+	Messages []Message `json:"messages"`
+	Next     string    `json:"next,omitempty"`
+}
+
+// Inbox returns a page of the user's messages.
+func (c *Client) Inbox(ctx context.Context, user string, f Filter) (Page, error) {
+	q := url.Values{}
+	for name, value := range map[string]string{"state": f.State, "category": f.Category, "next": f.Next} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if f.Limit > 0 {
+		q.Set("limit", strconv.Itoa(f.Limit))
+	}
+	var out Page
+	req, err := c.request(ctx, http.MethodGet, userPath(user, "/messages"), q, nil)
+	if err != nil {
+		return out, err
+	}
+	err = c.do(ctx, req, &out)
+	return out, err
+}

@@ -1,0 +1,63 @@
+package load
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// The floor is the least that a server can do: one loop reads a publish, writes
+// the bytes of one frame to the connections of that user, and answers. It keeps
+// no state, so it is what the machine allows, not what a product could be.
+
+// floorReady precedes the address that ServeFloor tells its starter.
+const floorReady = "floor at "
+
+// runFloor starts the floor in a process of its own and measures it.
+func runFloor(ctx context.Context, cfg Config, progress io.Writer) (Result, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	argv := cfg.FloorCommand
+	if len(argv) == 0 {
+		self, err := os.Executable()
+		if err != nil {
+			return Result{}, err
+		}
+		argv = []string{self, "bench", "--serve-floor"}
+	}
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // the caller's own command
+	cmd.Stderr = progress
+	cmd.WaitDelay = 5 * time.Second
+	in, err := cmd.StdinPipe() // closed when this process ends, however it does
+	if err != nil {
+		return Result{}, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return Result{}, err
+	}
+	if err := cmd.Start(); err != nil {
+		return Result{}, fmt.Errorf("start %v: %w", argv, err)
+	}
+	defer cmd.Wait() //nolint:errcheck // it is killed
+	defer cancel()
+	defer in.Close()
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	addr, ok := strings.CutPrefix(strings.TrimSpace(line), floorReady)
+	if !ok {
+		return Result{}, fmt.Errorf("%v said %q, not its address (%w)", argv, line, err)
+	}
+	cfg.URLs, cfg.Token, cfg.Sources = []string{"http://" + addr}, "", nil
+	cfg.PID = cmd.Process.Pid
+	b, err := newBench(cfg, "floor", progress)
+	if err != nil {
+		return Result{}, err
+	}
+	b.stateless = true
+	return b.measure(ctx)
+}

@@ -1,0 +1,376 @@
+package load
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A scenario is a script, and what it can't do.
+type scenario struct {
+	script func(ctx context.Context, w *worker) error
+	check  func(c *Config) (field, msg string)
+	floor  bool // the floor can play the server
+}
+
+// scenarios is the table of what can be run.
+var scenarios = map[string]scenario{
+	"unicast":   {script: unicast, floor: true},
+	"durable":   {script: durable, floor: true},
+	"idle":      {script: idle, floor: true},
+	"broadcast": {script: broadcast, check: checkBroadcast, floor: true},
+	"storm":     {script: storm, check: checkStorm},
+	"slow":      {script: slow, check: checkSlow},
+	"mixed":     {script: mixed, check: checkMixed},
+}
+
+// Scenarios returns the names of what can be run.
+func Scenarios() []string {
+	names := make([]string, 0, len(scenarios))
+	for name := range scenarios {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Run measures as the Config says: it writes a table or JSON lines to out, and
+// once a second where it is to progress. The error says that a run could not be
+// carried out; what is wrong with the server stands in the Report (Report.Err).
+func Run(ctx context.Context, cfg Config, out, progress io.Writer) (Report, error) {
+	cfg.URLs, cfg.Sources = slices.Clone(cfg.URLs), slices.Clone(cfg.Sources)
+	cfg.fill()
+	if err := cfg.check(); err != nil {
+		return Report{}, err
+	}
+	report := Report{Config: cfg}
+	for n := range cfg.Runs {
+		if cfg.Floor {
+			r, err := runFloor(ctx, cfg, progress)
+			if err != nil {
+				return report, fmt.Errorf("run %d: floor: %w", n+1, err)
+			}
+			r.Run = n + 1
+			report.add(r, out)
+		}
+		r, err := runOnce(ctx, cfg, progress)
+		if err != nil {
+			return report, fmt.Errorf("run %d: %w", n+1, err)
+		}
+		r.Run = n + 1
+		report.add(r, out)
+	}
+	if !cfg.JSON && len(report.Results) > 1 {
+		report.writeSummary(out)
+	}
+	return report, nil
+}
+
+// A bench is one measured run.
+type bench struct {
+	cfg        Config
+	system     string
+	run        string // in the stamps
+	prefix     string
+	topic      string // of an audience of that kind
+	stateless  bool   // the floor keeps no counts
+	perUser    int64  // revs that a broadcast adds to each user
+	start      time.Time
+	targets    []target
+	sources    []netip.Addr
+	secure     *tls.Config
+	window     window
+	broadcasts atomic.Int64 // accepted
+	live       []live
+	meet       meeting
+
+	mu       sync.Mutex // guards what follows, and progress
+	progress io.Writer
+	before   reading // before the connections
+	with     reading // with them
+	first    reading // when measuring began
+	last     reading
+	own      [2]reading // of this process, likewise
+	failure  error
+	took     int64              // nanoseconds measured
+	more     map[string]float64 // figures of the scenario
+}
+
+// live is what the progress shows of one worker.
+type live struct{ sent, accepted, delivered, faults, errors, up atomic.Uint64 }
+
+func (l *live) set(t *tally, up int) {
+	var errors uint64
+	for _, n := range t.errors {
+		errors += n
+	}
+	l.sent.Store(t.sent)
+	l.accepted.Store(t.accepted)
+	l.delivered.Store(t.delivered)
+	l.faults.Store(t.lost + t.doubled + t.disordered + t.wrong + t.misdirected)
+	l.errors.Store(errors)
+	l.up.Store(uint64(up))
+}
+
+func newBench(cfg Config, system string, progress io.Writer) (*bench, error) {
+	b := &bench{cfg: cfg, system: system, progress: progress, start: time.Now(), live: make([]live, cfg.Workers), more: map[string]float64{}}
+	b.run = fmt.Sprintf("%08x", rand.Uint32())
+	if b.prefix = cfg.Prefix; b.prefix == "" {
+		b.prefix = "bench-" + b.run + "-"
+	}
+	b.meet.parties = cfg.Workers
+	if cfg.Scenario == "broadcast" {
+		b.perUser = 1
+		b.window.size, b.window.total = cfg.Window, int64(cfg.Users*cfg.Connections)
+		if cfg.Audience == AudienceTopic {
+			b.topic = "bench-" + b.run
+		}
+	}
+	for _, raw := range cfg.URLs {
+		t, err := newTarget(raw)
+		if err != nil {
+			return nil, err
+		}
+		if t.tls {
+			b.secure = &tls.Config{InsecureSkipVerify: cfg.Insecure} //nolint:gosec // asked for by name
+		} else if err := t.resolve(); err != nil {
+			return nil, err
+		}
+		b.targets = append(b.targets, t)
+	}
+	if b.secure != nil && slices.ContainsFunc(b.targets, func(t target) bool { return !t.tls }) {
+		return nil, fmt.Errorf("%w: URLs: http and https at once", ErrConfig)
+	}
+	for _, s := range cfg.Sources {
+		a, err := netip.ParseAddr(s)
+		if err != nil {
+			return nil, err
+		}
+		b.sources = append(b.sources, a)
+	}
+	return b, nil
+}
+
+// resolve turns the target's host name into an address, and sees that somebody
+// listens there.
+func (t *target) resolve() error {
+	conn, err := net.DialTimeout("tcp", t.addr, 5*time.Second)
+	if err != nil {
+		return fmt.Errorf("connect to %s: %w", t.addr, err)
+	}
+	defer conn.Close()
+	t.addr = conn.RemoteAddr().String()
+	return nil
+}
+
+func (b *bench) target(n int) *target { return &b.targets[n%len(b.targets)] }
+
+// source returns the address that the nth connection comes from.
+func (b *bench) source(n int) netip.Addr {
+	if len(b.sources) == 0 {
+		return netip.Addr{}
+	}
+	return b.sources[n%len(b.sources)]
+}
+
+// limit returns the rev up to which no message can have fallen out of an inbox,
+// by number or by size.
+func (b *bench) limit() int64 {
+	return min(int64(b.cfg.InboxLimit), 3<<20/int64(b.cfg.BodySize+256))
+}
+
+// runOnce measures the server once.
+func runOnce(ctx context.Context, cfg Config, progress io.Writer) (Result, error) {
+	b, err := newBench(cfg, "server", progress)
+	if err != nil {
+		return Result{}, err
+	}
+	return b.measure(ctx)
+}
+
+// measure runs the script on every worker and gathers what they saw.
+func (b *bench) measure(ctx context.Context) (Result, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	b.read(&b.before)
+	workers := make([]*worker, b.cfg.Workers)
+	for i := range workers {
+		w, err := newWorker(b, i)
+		if err != nil {
+			return Result{}, err
+		}
+		defer w.p.close()
+		workers[i] = w
+	}
+	shown := make(chan struct{})
+	go func() {
+		defer close(shown)
+		b.show(ctx)
+	}()
+	errs := make([]error, len(workers))
+	var wg sync.WaitGroup
+	for i, w := range workers {
+		wg.Go(func() {
+			errs[i] = scenarios[b.cfg.Scenario].script(ctx, w)
+			if errs[i] != nil {
+				cancel()
+			}
+			b.meet.leave()
+		})
+	}
+	wg.Wait()
+	cancel()
+	<-shown
+	errs = append(errs, b.failure)
+	slices.SortStableFunc(errs, func(x, y error) int { // the cause, not who was cancelled
+		return cancelled(x) - cancelled(y)
+	})
+	for _, err := range errs {
+		if err != nil {
+			return Result{}, err
+		}
+	}
+	return b.result(workers), nil
+}
+
+func cancelled(err error) int {
+	if errors.Is(err, context.Canceled) {
+		return 1
+	}
+	return 0
+}
+
+// show writes the progress each second.
+func (b *bench) show(ctx context.Context) {
+	every := time.NewTicker(time.Second)
+	defer every.Stop()
+	var was [6]uint64
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+		var now [6]uint64
+		for i := range b.live {
+			l := &b.live[i]
+			for k, v := range []*atomic.Uint64{&l.sent, &l.accepted, &l.delivered, &l.faults, &l.errors, &l.up} {
+				now[k] += v.Load()
+			}
+		}
+		b.say(fmt.Sprintf("%d/s sent, %d/s answered, %d/s delivered; %d connections, %d faults, %d errors",
+			now[0]-was[0], now[1]-was[1], now[2]-was[2], now[5], now[3], now[4]))
+		was = now
+	}
+}
+
+// say writes a line of progress.
+func (b *bench) say(line string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	fmt.Fprintf(b.progress, "%6.1fs %s %s: %s\n", time.Since(b.start).Seconds(), b.system, b.cfg.Scenario, line)
+}
+
+// read takes a reading of the server's process, if it is known.
+func (b *bench) read(r *reading) {
+	if b.cfg.PID == 0 {
+		return
+	}
+	v, err := readProcess(b.cfg.PID)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err != nil && b.failure == nil {
+		b.failure = err
+	}
+	*r = v
+}
+
+// measureConnected takes the reading with all connections open.
+func (b *bench) measureConnected(w *worker) {
+	b.meet.wait(w.now)
+	if w.id == 0 {
+		b.read(&b.with)
+	}
+}
+
+// elapsed says how long the measured time was, where that is not the
+// Config's duration; the longest of the workers' counts.
+func (b *bench) elapsed(ns int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.took = max(b.took, ns)
+}
+
+// note keeps the highest of a scenario's figure; add sums it up.
+func (b *bench) note(name string, v float64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.more[name] = max(b.more[name], v)
+}
+
+func (b *bench) add(name string, v float64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.more[name] += v
+}
+
+func (b *bench) measureStart() {
+	b.read(&b.first)
+	b.own[0], _ = readProcess(ownPID())
+}
+
+func (b *bench) measureEnd() {
+	b.read(&b.last)
+	b.own[1], _ = readProcess(ownPID())
+}
+
+// A meeting is where workers wait for each other. One that has left is not
+// waited for.
+type meeting struct {
+	mu      sync.Mutex
+	parties int
+	here    int
+	at      int64
+	open    chan struct{}
+}
+
+// wait returns when all are here, to all with the same time.
+func (m *meeting) wait(now func() int64) int64 {
+	m.mu.Lock()
+	if m.open == nil {
+		m.open = make(chan struct{})
+	}
+	m.here++
+	open := m.open
+	m.at = now()
+	m.release()
+	m.mu.Unlock()
+	<-open
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.at
+}
+
+func (m *meeting) leave() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.parties--
+	m.release()
+}
+
+// release lets all go on if nobody is missing; the lock is held.
+func (m *meeting) release() {
+	if m.here > 0 && m.here >= m.parties {
+		close(m.open)
+		m.open, m.here = nil, 0
+	}
+}

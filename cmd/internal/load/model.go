@@ -1,0 +1,183 @@
+package load
+
+// A user is the model of one user: what the server has said of it, and what
+// must therefore be true.
+type user struct {
+	base    counts // when the run began
+	final   counts // when it ended
+	sent    []pending
+	head    int      // sent[:head] are settled
+	first   uint64   // the number of sent[0]
+	taken   int64    // messages that the server has accepted
+	unsure  int64    // messages of which it is not known
+	foreign int64    // events that are not of this run
+	conns   int32    // its connections
+	last    counts   // by the last answer, where requests go one at a time
+	marks   []counts // counts that were set, not added to; ascending
+	changes int64    // revs that are no messages
+	busy    bool     // a request is under way, where they go one at a time
+	vague   bool     // the fate of a change is not known, so its counts aren't
+}
+
+// A pending message is one that was sent and is not yet both answered and
+// delivered to every connection.
+type pending struct {
+	sent      int64
+	counts    counts // by whichever came first: the answer or an event
+	delivered int32
+	answered  bool
+	settled   bool
+}
+
+// add begins a message and returns its number.
+func (u *user) add(sent int64) uint64 {
+	u.sent = append(u.sent, pending{sent: sent})
+	return u.first + uint64(len(u.sent)) - 1
+}
+
+// at returns the message with the number, nil if it is settled or was never sent.
+func (u *user) at(n uint64) *pending {
+	if n < u.first+uint64(u.head) || n >= u.first+uint64(len(u.sent)) {
+		return nil
+	}
+	return &u.sent[n-u.first]
+}
+
+// settle forgets the oldest messages of which nothing more is to come.
+func (u *user) settle() {
+	for u.head < len(u.sent) {
+		p := &u.sent[u.head]
+		if !p.settled && !(p.answered && p.delivered >= u.conns) {
+			break
+		}
+		u.head++
+	}
+	if u.head == len(u.sent) {
+		u.first += uint64(u.head)
+		u.sent, u.head = u.sent[:0], 0
+	} else if u.head > 64 && u.head > len(u.sent)/2 {
+		u.first += uint64(u.head)
+		u.sent = u.sent[:copy(u.sent, u.sent[u.head:])]
+		u.head = 0
+	}
+}
+
+// possible tells whether counts are what they must be, each change since the
+// base or the last mark being one new message. Beyond the inbox's limit
+// messages fall out, and nothing is known.
+func (u *user) possible(c counts, limit int64) bool {
+	if c.rev < u.base.rev {
+		return false
+	}
+	if c.rev > limit || u.vague {
+		return c.unread >= 0 && c.unseen >= 0
+	}
+	from := u.base
+	for i := len(u.marks) - 1; i >= 0; i-- {
+		if u.marks[i].rev <= c.rev {
+			from = u.marks[i]
+			break
+		}
+	}
+	d := c.rev - from.rev
+	return c.unread == from.unread+d && c.unseen == from.unseen+d
+}
+
+// rebase takes counts from which later ones follow.
+func (u *user) rebase(c counts) {
+	if n := len(u.marks); n > 0 && u.marks[n-1].rev == c.rev {
+		return
+	}
+	u.marks = append(u.marks, c)
+}
+
+// agree compares what is known of a message with another word on it.
+func (p *pending) agree(c counts) bool {
+	if !c.known {
+		return true
+	}
+	if !p.counts.known {
+		p.counts = c
+		return true
+	}
+	return p.counts == c
+}
+
+// An order is what one connection has seen of its user's events, by rev.
+type order struct {
+	rev     int64   // the highest
+	missing []int64 // what was passed over below it
+}
+
+// A verdict is how an event stands in the order.
+type verdict uint8
+
+const (
+	inOrder verdict = iota
+	late            // it had been passed over
+	again           // it had been there
+)
+
+// maxMissing bounds the memory for revs passed over; a larger gap is counted
+// as lost at once.
+const maxMissing = 1 << 16
+
+// step takes the next event's rev. It returns how many were passed over beyond
+// what is kept.
+func (o *order) step(rev int64) (v verdict, beyond int64) {
+	if rev > o.rev {
+		for r := o.rev + 1; r < rev; r++ {
+			if len(o.missing) >= maxMissing {
+				beyond = rev - r
+				break
+			}
+			o.missing = append(o.missing, r)
+		}
+		o.rev = rev
+		return inOrder, beyond
+	}
+	for i, r := range o.missing {
+		if r == rev {
+			o.missing = append(o.missing[:i], o.missing[i+1:]...)
+			return late, 0
+		}
+	}
+	return again, 0
+}
+
+// A tally counts what one worker saw.
+type tally struct {
+	sent, accepted, delivered uint64
+	// faults
+	lost, doubled, disordered, wrong, misdirected uint64
+	// events
+	foreign, resets, beats, connects, reconnects uint64
+	errors                                       map[string]uint64
+}
+
+// add adds another worker's.
+func (t *tally) add(o *tally) {
+	t.sent += o.sent
+	t.accepted += o.accepted
+	t.delivered += o.delivered
+	t.lost += o.lost
+	t.doubled += o.doubled
+	t.disordered += o.disordered
+	t.wrong += o.wrong
+	t.misdirected += o.misdirected
+	t.foreign += o.foreign
+	t.resets += o.resets
+	t.beats += o.beats
+	t.connects += o.connects
+	t.reconnects += o.reconnects
+	for k, n := range o.errors {
+		t.fail(k, n)
+	}
+}
+
+func (t *tally) fail(what string, n uint64) {
+	if t.errors == nil {
+		t.errors = make(map[string]uint64)
+	}
+	t.errors[what] += n
+}

@@ -1,0 +1,75 @@
+package load
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+)
+
+// A reading is what a process has used so far.
+type reading struct {
+	at  time.Time
+	cpu time.Duration // user and system, of all its threads
+	rss int64         // bytes resident
+}
+
+// clockTick is the kernel's USER_HZ, 100 on every Linux port that Go runs on.
+const clockTick = 10 * time.Millisecond
+
+// readProcess reads /proc/PID/stat and /proc/PID/status (proc_pid_stat(5)).
+func readProcess(pid int) (reading, error) {
+	dir := "/proc/" + strconv.Itoa(pid)
+	stat, err := os.ReadFile(dir + "/stat")
+	if err != nil {
+		return reading{}, fmt.Errorf("read process: %w", err)
+	}
+	r := reading{at: time.Now()}
+	if r.cpu, err = parseStat(stat); err != nil {
+		return reading{}, fmt.Errorf("read process %d: %w", pid, err)
+	}
+	status, err := os.ReadFile(dir + "/status")
+	if err != nil {
+		return reading{}, fmt.Errorf("read process: %w", err)
+	}
+	r.rss, err = parseStatus(status)
+	if err != nil {
+		return reading{}, fmt.Errorf("read process %d: %w", pid, err)
+	}
+	return r, nil
+}
+
+// parseStat returns fields 14 and 15, utime and stime. Field 2 is a name in
+// brackets that may itself hold brackets and spaces.
+func parseStat(b []byte) (time.Duration, error) {
+	i := bytes.LastIndexByte(b, ')')
+	f := bytes.Fields(b[i+1:])
+	if i < 0 || len(f) < 13 {
+		return 0, fmt.Errorf("stat: too short")
+	}
+	var ticks int64
+	for _, v := range f[11:13] {
+		n, err := strconv.ParseInt(string(v), 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("stat: %w", err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * clockTick, nil
+}
+
+// parseStatus returns VmRSS in bytes.
+func parseStatus(b []byte) (int64, error) {
+	for line := range bytes.Lines(b) {
+		if v, ok := bytes.CutPrefix(line, []byte("VmRSS:")); ok {
+			v = bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimSpace(v), []byte("kB")))
+			n, err := strconv.ParseInt(string(v), 10, 64)
+			if err != nil {
+				return 0, fmt.Errorf("status: %w", err)
+			}
+			return n << 10, nil
+		}
+	}
+	return 0, fmt.Errorf("status: no VmRSS")
+}

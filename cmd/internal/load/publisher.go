@@ -1,0 +1,288 @@
+package load
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+)
+
+// An op is what a publisher's request does.
+type op uint8
+
+const (
+	opNone op = iota
+	opMessage
+	opBatch
+	opBroadcast
+	opCounts
+	opRead
+	opList
+	opKinds
+)
+
+// A ref names a message under way.
+type ref struct {
+	user int // in the worker
+	n    uint64
+	sent int64 // when it should have left
+}
+
+// A publisher is a connection that publishes, one request at a time.
+type publisher struct {
+	caller
+	op   op
+	refs []ref
+	take func(*user, counts) // of opCounts
+	line []byte
+}
+
+func (p *publisher) answered(status int, body []byte) {
+	w := p.w
+	now := w.now()
+	var err error
+	switch p.op {
+	case opMessage:
+		err = w.judge(p.refs[0], status, 201, body, now)
+	case opBatch:
+		err = p.lines(status, body, now)
+	case opBroadcast:
+		err = w.judgeBroadcast(p.refs[0], status, body, now)
+	case opCounts:
+		var a answer
+		if status != 200 {
+			err = fmt.Errorf("counts: status %d", status)
+		} else if err = parseAnswer(body, &a); err == nil && a.counts.known {
+			p.take(&w.users[p.refs[0].user], a.counts)
+		}
+	case opRead:
+		err = w.judgeRead(p.refs[0], status, body)
+	case opList:
+		if status != 200 {
+			err = fmt.Errorf("list: status %d", status)
+		}
+	}
+	if err != nil {
+		w.tally.fail(err.Error(), 1)
+	}
+	w.done[p.op]++
+	p.free()
+	w.ready(p)
+}
+
+// failed leaves the messages in doubt. The publisher goes on after a pause.
+func (p *publisher) failed(err error) {
+	w := p.w
+	w.tally.fail("publish: "+reason(err), 1)
+	for _, r := range p.refs {
+		switch p.op {
+		case opMessage, opBatch:
+			w.users[r.user].unsure++
+		case opBroadcast:
+			w.b.window.release(r.n)
+		case opRead:
+			w.users[r.user].vague = true
+		}
+	}
+	p.free()
+	w.rest(p)
+}
+
+// free ends what was under way.
+func (p *publisher) free() {
+	for _, r := range p.refs {
+		p.w.users[r.user].busy = false
+	}
+	p.op, p.refs = opNone, p.refs[:0]
+}
+
+// lines judges a batch's answer, a line a message.
+func (p *publisher) lines(status int, body []byte, now int64) error {
+	if status != 200 && status != 202 && status != 207 {
+		for _, r := range p.refs {
+			_ = p.w.judge(r, status, 200, body, now)
+		}
+		return fmt.Errorf("batch: status %d %s", status, problemCode(body))
+	}
+	for _, r := range p.refs {
+		line := body
+		if i := bytes.IndexByte(body, '\n'); i >= 0 {
+			line, body = body[:i], body[i+1:]
+		} else {
+			body = nil
+		}
+		if err := p.w.judge(r, 200, 200, line, now); err != nil {
+			p.w.tally.fail("line: "+err.Error(), 1)
+		}
+	}
+	if len(bytes.TrimSpace(body)) > 0 {
+		return fmt.Errorf("batch: more lines in the answer than in the request")
+	}
+	return nil
+}
+
+func problemCode(body []byte) string {
+	var a answer
+	_ = parseAnswer(body, &a)
+	return string(a.code)
+}
+
+// judge takes the answer to one message.
+func (w *worker) judge(r ref, status, want int, body []byte, now int64) error {
+	u := &w.users[r.user]
+	p := u.at(r.n)
+	var a answer
+	err := parseAnswer(body, &a)
+	if p == nil {
+		return nil // settled before: it was counted
+	}
+	switch {
+	case status != want || (err == nil && len(a.code) > 0):
+		if status >= 500 || status < 300 && len(a.code) == 0 {
+			u.unsure++
+			u.vague = u.busy
+		}
+		p.settled = true
+		u.settle()
+		return fmt.Errorf("status %d %s", status, a.code)
+	case err != nil:
+		u.unsure++
+		return fmt.Errorf("status %d, unreadable answer", status)
+	case len(a.outcome) > 0 && string(a.outcome) != "delivered":
+		p.settled = true
+		u.settle()
+		return fmt.Errorf("outcome %s", a.outcome)
+	}
+	w.tally.accepted++
+	u.taken++
+	p.answered = true
+	if w.measuring(r.sent) {
+		w.answers.record(now - r.sent)
+	}
+	if !w.b.stateless && a.counts.known {
+		if a.counts.rev == 0 {
+			a.counts.rev = a.rev
+		}
+		if (a.rev != 0 && a.rev != a.counts.rev) || !u.possible(a.counts, w.limit) || !p.agree(a.counts) {
+			w.fault(&w.tally.wrong, nil, "answer %d: %s, known %+v, base %+v", r.n, body, p.counts, u.base)
+		}
+		u.last = a.counts
+		w.overtaken(r, p, now)
+	}
+	u.settle()
+	return nil
+}
+
+// overtaken counts the connections whose poll has told of a message before its
+// answer came.
+func (w *worker) overtaken(r ref, p *pending, now int64) {
+	if w.cfg.Transport != Poll {
+		return
+	}
+	for _, c := range w.connsOf(r.user) {
+		if c.known && c.order.rev >= p.counts.rev {
+			w.delivered(stamp{sent: r.sent}, now)
+			p.delivered++
+		}
+	}
+}
+
+// judgeBroadcast takes the answer to a message for many.
+func (w *worker) judgeBroadcast(r ref, status int, body []byte, now int64) error {
+	if status != 200 && status != 201 && status != 202 && status != 204 {
+		w.b.window.release(r.n)
+		return fmt.Errorf("broadcast: status %d %s", status, problemCode(body))
+	}
+	w.tally.accepted++
+	w.b.broadcasts.Add(1)
+	if w.measuring(r.sent) {
+		w.answers.record(now - r.sent)
+	}
+	return nil
+}
+
+// message publishes to one user.
+func (p *publisher) message(user int, due int64) {
+	w := p.w
+	n := w.users[user].add(due)
+	p.op = opMessage
+	p.refs = append(p.refs[:0], ref{user: user, n: n, sent: due})
+	name := w.name(user)
+	p.line = appendMessage(p.line[:0], nil, w.b.run, stamp{user: name, n: n, sent: due}, w.cfg.BodySize)
+	b := append(w.scratch[:0], "POST "...)
+	b = w.appendUser(append(b, p.to.path...), name)
+	p.post(append(b, "/messages"...), "application/json", p.line)
+	w.tally.sent++
+}
+
+// batch publishes to many users in one NDJSON request.
+func (p *publisher) batch(users []int, due int64) {
+	w := p.w
+	p.op = opBatch
+	p.refs, p.line = p.refs[:0], p.line[:0]
+	for _, user := range users {
+		n := w.users[user].add(due)
+		p.refs = append(p.refs, ref{user: user, n: n, sent: due})
+		name := w.name(user)
+		w.to = append(w.appendName(append(w.to[:0], `{"user":"`...), name), `"}`...)
+		p.line = appendMessage(p.line, w.to, w.b.run, stamp{user: name, n: n, sent: due}, w.cfg.BodySize)
+		p.line = append(p.line, '\n')
+	}
+	b := append(append(w.scratch[:0], "POST "...), p.to.path...)
+	p.post(append(b, "/v1/messages/batch"...), "application/x-ndjson", p.line)
+	w.tally.sent += uint64(len(users))
+}
+
+// broadcast publishes message n to the scenario's audience.
+func (p *publisher) broadcast(n uint64, due int64) {
+	w := p.w
+	p.op = opBroadcast
+	p.refs = append(p.refs[:0], ref{n: n, sent: due})
+	s := stamp{user: -1, n: n, sent: due}
+	b := append(append(w.scratch[:0], "POST "...), p.to.path...)
+	switch w.cfg.Audience {
+	case AudienceAll:
+		b = append(b, "/v1/messages"...)
+		p.line = appendMessage(p.line[:0], []byte(`{"all":true}`), w.b.run, s, w.cfg.BodySize)
+	case AudienceUser:
+		b = append(w.appendUser(b, 0), "/messages"...)
+		p.line = appendMessage(p.line[:0], nil, w.b.run, s, w.cfg.BodySize)
+	case AudienceTopic:
+		b = append(append(b, "/v1/topics/"...), w.b.topic...)
+		p.line = append(appendBody(append(p.line[:0], '"'), w.b.run, s, w.cfg.BodySize), '"')
+	}
+	p.post(b, "application/json", p.line)
+	w.tally.sent++
+}
+
+// counts reads a user's counts.
+func (p *publisher) counts(user int, take func(*user, counts)) {
+	w := p.w
+	p.op, p.take = opCounts, take
+	p.refs = append(p.refs[:0], ref{user: user})
+	b := append(append(w.scratch[:0], "GET "...), p.to.path...)
+	b = append(w.appendUser(b, w.name(user)), "/counts HTTP/1.1\r\n"...)
+	w.scratch = append(w.appendHead(b, p.to), "\r\n"...)
+	p.call(w.scratch)
+}
+
+// post completes and sends a request whose first words stand in b.
+func (p *publisher) post(b []byte, kind string, body []byte) {
+	w := p.w
+	b = w.appendHead(append(b, " HTTP/1.1\r\n"...), p.to)
+	b = append(append(b, "Content-Type: "...), kind...)
+	b = append(b, "\r\nContent-Length: "...)
+	b = strconv.AppendInt(b, int64(len(body)), 10)
+	b = append(append(b, "\r\n\r\n"...), body...)
+	w.scratch = b
+	p.call(b)
+}
+
+// appendMessage appends a message as JSON.
+func appendMessage(b, to []byte, run string, s stamp, size int) []byte {
+	b = append(b, '{')
+	if to != nil {
+		b = append(append(append(b, `"to":`...), to...), ',')
+	}
+	b = appendBody(append(b, `"body":"`...), run, s, size)
+	return append(b, `"}`...)
+}

@@ -1,0 +1,272 @@
+package load
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// A Report is what all runs have shown.
+type Report struct {
+	Config  Config   `json:"-"`
+	Results []Result `json:"results"`
+}
+
+// A Result is what one run has shown.
+type Result struct {
+	Run       int       `json:"run"`
+	System    string    `json:"system"` // server or floor
+	Scenario  string    `json:"scenario"`
+	Transport Transport `json:"transport"`
+	Users     int       `json:"users"`
+	Conns     int       `json:"connections"` // in all
+	Seconds   float64   `json:"seconds"`     // measured
+
+	Sent      uint64 `json:"sent"`
+	Accepted  uint64 `json:"accepted"`
+	Delivered uint64 `json:"delivered"`
+	// Rates a second, of answers and deliveries in the measured time.
+	AnswerRate   float64 `json:"answers_per_s"`
+	DeliveryRate float64 `json:"deliveries_per_s"`
+	// Answer and Delivery are the times from when a message was due to leave.
+	Answer   Quantiles `json:"answer"`
+	Delivery Quantiles `json:"delivery"`
+
+	Lost        uint64            `json:"lost"`
+	Doubled     uint64            `json:"doubled"`
+	Disordered  uint64            `json:"out_of_order"`
+	Wrong       uint64            `json:"wrong_counts"`
+	Misdirected uint64            `json:"misdirected"`
+	Foreign     uint64            `json:"foreign"` // events of others
+	Resets      uint64            `json:"resets"`
+	Beats       uint64            `json:"heartbeats"`
+	Reconnects  uint64            `json:"reconnects"`
+	Errors      map[string]uint64 `json:"errors,omitempty"`
+
+	// Of the server's process, if it is known; CPU in the measured time.
+	CPUPerDelivery float64 `json:"server_cpu_us_per_delivery,omitempty"`
+	CPU            float64 `json:"server_cpu_cores,omitempty"`
+	RSSBefore      int64   `json:"rss_before,omitempty"`
+	RSSConnected   int64   `json:"rss_connected,omitempty"`
+	RSSEnd         int64   `json:"rss_end,omitempty"`
+	BytesPerConn   float64 `json:"rss_per_connection,omitempty"`
+	// OwnCPU is the generator's own, in cores.
+	OwnCPU float64 `json:"generator_cpu_cores,omitempty"`
+	// Scenario-specific figures by name, in the order of their names.
+	More map[string]float64 `json:"more,omitempty"`
+}
+
+// Faults returns how often the server was at fault.
+func (r *Result) Faults() uint64 {
+	return r.Lost + r.Doubled + r.Disordered + r.Wrong + r.Misdirected
+}
+
+// Err wraps ErrFaults if any run saw a fault, or nothing accepted of what was
+// sent.
+func (r *Report) Err() error {
+	for i := range r.Results {
+		x := &r.Results[i]
+		if n := x.Faults(); n > 0 {
+			return fmt.Errorf("%w: run %d of the %s: %d lost, %d doubled, %d out of order, %d wrong counts, %d to the wrong user",
+				ErrFaults, x.Run, x.System, x.Lost, x.Doubled, x.Disordered, x.Wrong, x.Misdirected)
+		}
+		if x.Sent > 0 && x.Accepted == 0 {
+			return fmt.Errorf("%w: run %d of the %s: nothing of %d messages was accepted", ErrFaults, x.Run, x.System, x.Sent)
+		}
+	}
+	return nil
+}
+
+func (r *Report) add(x Result, out io.Writer) {
+	r.Results = append(r.Results, x)
+	if r.Config.JSON {
+		_ = json.NewEncoder(out).Encode(x)
+		return
+	}
+	x.write(out)
+}
+
+// result gathers what the workers saw.
+func (b *bench) result(workers []*worker) Result {
+	var t tally
+	answers, deliveries := newLatencies(), newLatencies()
+	var arrived uint64
+	for _, w := range workers {
+		t.add(&w.tally)
+		answers.add(w.answers)
+		deliveries.add(w.deliveries)
+		arrived += w.arrivedIn
+	}
+	r := Result{
+		System: b.system, Scenario: b.cfg.Scenario, Transport: b.cfg.Transport,
+		Users: b.cfg.Users, Conns: b.cfg.Users * b.cfg.Connections, Seconds: b.cfg.Duration.Seconds(),
+		Sent: t.sent, Accepted: t.accepted, Delivered: t.delivered,
+		Answer: answers.quantiles(), Delivery: deliveries.quantiles(),
+		Lost: t.lost, Doubled: t.doubled, Disordered: t.disordered, Wrong: t.wrong, Misdirected: t.misdirected,
+		Foreign: t.foreign, Resets: t.resets, Beats: t.beats, Reconnects: t.reconnects, Errors: t.errors,
+		OwnCPU: cores(b.own[0], b.own[1]), More: b.more,
+	}
+	if b.took > 0 {
+		r.Seconds = float64(b.took) / 1e9
+	}
+	r.AnswerRate = float64(r.Answer.Count) / r.Seconds
+	r.DeliveryRate = float64(arrived) / r.Seconds
+	if b.cfg.PID != 0 {
+		per := arrived
+		if r.Conns == 0 {
+			per = uint64(r.Answer.Count)
+		}
+		r.CPU = cores(b.first, b.last)
+		if per > 0 {
+			r.CPUPerDelivery = float64((b.last.cpu - b.first.cpu).Microseconds()) / float64(per)
+		}
+		r.RSSBefore, r.RSSConnected, r.RSSEnd = b.before.rss, b.with.rss, b.last.rss
+		if r.Conns > 0 {
+			at := b.with.rss
+			if b.cfg.Scenario == "idle" {
+				at = b.last.rss
+			}
+			r.BytesPerConn = float64(at-b.before.rss) / float64(r.Conns)
+		}
+	}
+	return r
+}
+
+// cores returns the processors kept busy between two readings.
+func cores(a, z reading) float64 {
+	if d := z.at.Sub(a.at); d > 0 {
+		return float64(z.cpu-a.cpu) / float64(d)
+	}
+	return 0
+}
+
+func ownPID() int { return os.Getpid() }
+
+// worst returns the most frequent error.
+func (t *tally) worst() string {
+	var what string
+	for k, n := range t.errors {
+		if n > t.errors[what] || (n == t.errors[what] && k < what) {
+			what = k
+		}
+	}
+	return what
+}
+
+// write writes the result for people.
+func (r *Result) write(out io.Writer) {
+	fmt.Fprintf(out, "\n%s  %s over %s  run %d: %d users, %d connections, %.1f s\n",
+		r.System, r.Scenario, r.Transport, r.Run, r.Users, r.Conns, r.Seconds)
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	if r.Answer.Count+r.Delivery.Count > 0 {
+		fmt.Fprintln(t, "\trate/s\tp50\tp90\tp99\tp99.9\tmax\t")
+		line := func(name string, rate float64, q Quantiles) {
+			if q.Count > 0 {
+				fmt.Fprintf(t, "%s\t%.0f\t%s\t%s\t%s\t%s\t%s\t\n", name, rate, span(q.P50), span(q.P90), span(q.P99), span(q.P999), span(q.Max))
+			}
+		}
+		line("publish to answer", r.AnswerRate, r.Answer)
+		line("publish to delivery", r.DeliveryRate, r.Delivery)
+		_ = t.Flush()
+	}
+	fmt.Fprintf(out, "  %d sent, %d accepted, %d delivered\n", r.Sent, r.Accepted, r.Delivered)
+	fmt.Fprintf(out, "  %d lost, %d doubled, %d out of order, %d wrong counts", r.Lost, r.Doubled, r.Disordered, r.Wrong)
+	for _, x := range []struct {
+		n    uint64
+		what string
+	}{{r.Misdirected, "to the wrong user"}, {r.Resets, "resets"}, {r.Reconnects, "reconnects"}, {r.Foreign, "of others"}, {r.Beats, "heartbeats"}} {
+		if x.n > 0 {
+			fmt.Fprintf(out, ", %d %s", x.n, x.what)
+		}
+	}
+	fmt.Fprintln(out)
+	if r.RSSBefore > 0 {
+		fmt.Fprintf(out, "  server: ")
+		if r.CPUPerDelivery > 0 {
+			fmt.Fprintf(out, "%.1f µs CPU a %s, ", r.CPUPerDelivery, r.unit())
+		}
+		fmt.Fprintf(out, "%.3f cores, RSS %s before, %s with connections, %s at the end", r.CPU, bytesText(r.RSSBefore), bytesText(r.RSSConnected), bytesText(r.RSSEnd))
+		if r.BytesPerConn != 0 {
+			fmt.Fprintf(out, ", %.0f B a connection", r.BytesPerConn)
+		}
+		fmt.Fprintln(out)
+	}
+	if r.OwnCPU > 0 {
+		fmt.Fprintf(out, "  generator: %.3f cores\n", r.OwnCPU)
+	}
+	for _, k := range slices.Sorted(maps.Keys(r.More)) {
+		fmt.Fprintf(out, "  %s: %.6g\n", k, r.More[k])
+	}
+	for _, k := range slices.Sorted(maps.Keys(r.Errors)) {
+		fmt.Fprintf(out, "  error: %d × %s\n", r.Errors[k], strings.TrimSpace(k))
+	}
+}
+
+// unit names what the processor's time is divided by.
+func (r *Result) unit() string {
+	if r.Conns == 0 {
+		return "message"
+	}
+	return "delivery"
+}
+
+// span formats microseconds.
+func span(us float64) string {
+	switch {
+	case us >= 1e6:
+		return fmt.Sprintf("%.2fs", us/1e6)
+	case us >= 1000:
+		return fmt.Sprintf("%.2fms", us/1000)
+	}
+	return fmt.Sprintf("%.0fµs", us)
+}
+
+func bytesText(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+
+// writeSummary writes the medians, and what the server is of the floor.
+func (r *Report) writeSummary(out io.Writer) {
+	type row struct {
+		name string
+		of   func(*Result) float64
+	}
+	rows := []row{
+		{"answers/s", func(x *Result) float64 { return x.AnswerRate }},
+		{"deliveries/s", func(x *Result) float64 { return x.DeliveryRate }},
+		{"answer p99, µs", func(x *Result) float64 { return x.Answer.P99 }},
+		{"delivery p99, µs", func(x *Result) float64 { return x.Delivery.P99 }},
+		{"CPU µs each", func(x *Result) float64 { return x.CPUPerDelivery }},
+		{"B a connection", func(x *Result) float64 { return x.BytesPerConn }},
+	}
+	fmt.Fprintf(out, "\nmedians of %d runs\n", r.Config.Runs)
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "\tserver\tfloor\tratio\t")
+	for _, w := range rows {
+		s, f := r.median("server", w.of), r.median("floor", w.of)
+		switch {
+		case f > 0:
+			fmt.Fprintf(t, "%s\t%.1f\t%.1f\t%.2f\t\n", w.name, s, f, s/f)
+		case s > 0:
+			fmt.Fprintf(t, "%s\t%.1f\t\t\t\n", w.name, s)
+		}
+	}
+	_ = t.Flush()
+}
+
+func (r *Report) median(system string, of func(*Result) float64) float64 {
+	var v []float64
+	for i := range r.Results {
+		if r.Results[i].System == system {
+			v = append(v, of(&r.Results[i]))
+		}
+	}
+	if len(v) == 0 {
+		return 0
+	}
+	slices.Sort(v)
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"reddot/cmd/internal/app"
+)
+
+func newCheck() *cobra.Command {
+	var reference, quiet bool
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Check the configuration without starting",
+		Long: `Check the configuration without starting, and print what would be in force:
+file, variables, flags and defaults together, secrets as ***. Every mistake is
+told with its place.
+
+With --reference print a file with every setting, its default and what it is for.`,
+		Example: `  reddot check --config reddot.yaml
+  reddot check --reference >reddot.yaml`,
+		Args: exactly(),
+	}
+	s := addSettings(c)
+	c.Flags().BoolVar(&reference, "reference", false, "print every setting with its default")
+	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "print nothing if all is well")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if reference {
+			fmt.Fprint(c.OutOrStdout(), app.Reference)
+			return nil
+		}
+		cfg, err := s.load()
+		if err != nil || quiet {
+			return err
+		}
+		fmt.Fprint(c.OutOrStdout(), cfg.YAML())
+		return nil
+	}
+	return c
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"reddot/cmd/internal/client"
+)
+
+// publishAttempts is how often a publish is tried whose outcome is not known.
+const publishAttempts = 4
+
+func newPublish() *cobra.Command {
+	var draft client.Draft
+	var to, data, key string
+	c := &cobra.Command{
+		Use:   "publish [USER] TEXT",
+		Short: "Publish a message",
+		Long: `Publish a message to one user, or with --to to several. TEXT is its body; "-"
+reads it from standard input.
+
+The message is published once, however often the network fails: each try comes
+under the same idempotency key, one that is made for this call or that of
+--idempotency-key, which makes two calls one.`,
+		Example: `  reddot publish alice "Your parcel has arrived" --category order
+  reddot publish alice "It waits at the front desk" --title "Your parcel" --data '{"order":7}'
+  reddot publish --to users:alice,bob "Maintenance at 22:00" --priority high
+  date | reddot publish alice -`,
+	}
+	r := addRemote(c)
+	r.addJSON(c)
+	f := c.Flags()
+	f.StringVar(&to, "to", "", "`target` instead of USER: user:NAME, users:A,B,…, topic:…, segment:… or all")
+	f.StringVar(&draft.Title, "title", "", "a title")
+	f.StringVar(&draft.Category, "category", "", "a category, as order or system; counted apart")
+	f.StringVar(&draft.Priority, "priority", "", "low, normal, high or critical")
+	f.StringVar(&data, "data", "", "any `JSON` for the client's program")
+	f.StringVar(&draft.URL, "link", "", "where the message leads")
+	f.StringVar(&draft.CollapseKey, "collapse-key", "", "takes the place of the newest message with this key")
+	f.StringVar(&draft.SendAt, "send-at", "", "a `time`, RFC 3339, at which it appears")
+	f.StringVar(&draft.ExpiresAt, "expires-at", "", "a `time`, RFC 3339, at which it goes")
+	f.StringVar(&key, "idempotency-key", "", "the same key is the same message; default: a new one")
+	c.Args = func(c *cobra.Command, args []string) error {
+		if to == "" {
+			return exactly("USER", "TEXT")(c, args)
+		}
+		return exactly("TEXT")(c, args)
+	}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		user := ""
+		if to == "" {
+			user = args[0]
+		}
+		var err error
+		if draft.Body, err = readText(args[len(args)-1], c.InOrStdin()); err != nil {
+			return err
+		}
+		if draft.To, err = parseTarget(to); err != nil {
+			return usageError{err, c.CommandPath()}
+		}
+		if data != "" {
+			if !json.Valid([]byte(data)) {
+				return usageError{errors.New("--data is no JSON; texts need quotes of their own, as '\"text\"'"), c.CommandPath()}
+			}
+			draft.Data = json.RawMessage(data)
+		}
+		if key == "" {
+			key = uuid.NewString()
+		}
+		remote, err := r.client()
+		if err != nil {
+			return err
+		}
+		done, err := publish(c.Context(), remote, user, draft, key)
+		if err != nil {
+			return err
+		}
+		return r.printPublished(c.OutOrStdout(), done)
+	}
+	return c
+}
+
+// publish publishes, and repeats what may or may not have arrived.
+func publish(ctx context.Context, c *client.Client, user string, d client.Draft, key string) (client.Published, error) {
+	for attempt := 1; ; attempt++ {
+		done, err := c.Publish(ctx, user, d, key)
+		var temporary interface{ Temporary() bool }
+		if !errors.As(err, &temporary) || !temporary.Temporary() || attempt == publishAttempts {
+			return done, err
+		}
+		wait := time.Duration(attempt) * 200 * time.Millisecond
+		var p *client.Problem
+		if errors.As(err, &p) {
+			wait = max(wait, p.RetryAfter)
+		}
+		if err := pause(ctx, wait); err != nil {
+			return done, err
+		}
+	}
+}
+
+func (r *remote) printPublished(w io.Writer, p client.Published) error {
+	if r.json {
+		return writeJSON(w, p)
+	}
+	fmt.Fprint(w, p.ID)
+	if p.Outcome != "" && p.Outcome != "delivered" {
+		fmt.Fprint(w, "  ", p.Outcome)
+		if p.Reason != "" {
+			fmt.Fprint(w, ": ", p.Reason)
+		}
+	}
+	if p.Counts != nil {
+		fmt.Fprint(w, "  ", countsLine(*p.Counts))
+	}
+	if p.Recipients > 0 {
+		fmt.Fprintf(w, "  for %d users", p.Recipients)
+	}
+	fmt.Fprintln(w)
+	return nil
+}
+
+// readText returns the text, or standard input for "-", without the line's end.
+func readText(text string, in io.Reader) (string, error) {
+	if text != "-" {
+		return text, nil
+	}
+	b, err := io.ReadAll(io.LimitReader(in, 1<<20))
+	if err != nil {
+		return "", fmt.Errorf("read standard input: %w", err)
+	}
+	return strings.TrimRight(string(b), "\r\n"), nil
+}
+
+// parseTarget reads the value of --to.
+func parseTarget(text string) (*client.To, error) {
+	kind, name, _ := strings.Cut(text, ":")
+	switch {
+	case text == "":
+		return nil, nil
+	case text == "all":
+		return &client.To{All: true}, nil
+	case name == "":
+		// falls through to the error
+	case kind == "user":
+		return &client.To{User: name}, nil
+	case kind == "users":
+		return &client.To{Users: strings.Split(name, ",")}, nil
+	case kind == "topic":
+		return &client.To{Topic: name}, nil
+	case kind == "segment":
+		return &client.To{Segment: name}, nil
+	}
+	return nil, fmt.Errorf("--to %s: write user:NAME, users:A,B, topic:NAME, segment:NAME or all", text)
+}
