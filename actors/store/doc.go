@@ -15,6 +15,9 @@
 //     reads go on. Only a new start tells what the disk holds.
 //   - Actors run their turns within actors.Settle, in the writer's goroutine,
 //     and may call Append there: no lock is held, and Append never waits.
+//   - The writer's goroutine reads nothing from Pebble: once Pebble has failed,
+//     a read may wait for its locks for good, and only a commit that waits is
+//     taken over (takeOver).
 //   - Events and snapshots are opaque. They carry their own version; the
 //     store has one format version for its keys and for the values it makes
 //     itself (formatVersion).

@@ -45,7 +45,7 @@ func Open(cfg Config, log *slog.Logger, r prometheus.Registerer) (*Pebble, error
 	if cfg.Dir == "" {
 		return nil, errors.New("store: no data directory is named")
 	}
-	p := &Pebble{cfg: cfg, log: log, staging: staging{snapshots: make(map[actors.Key]struct{})}}
+	p := &Pebble{cfg: cfg, log: log}
 	p.writer = newWriter(cfg, p, newMetrics(r))
 	if err := p.open(); err != nil {
 		return nil, fmt.Errorf("open the store in %s: %w", cfg.Dir, err)
@@ -78,8 +78,8 @@ func (p *Pebble) openDB(fs privateFS) error {
 	}
 	p.db = db
 	err = checkFormat(db)
-	if err == nil {
-		err = p.Err()
+	if failure := p.Err(); failure != nil {
+		return failure // Pebble may hold its locks for good
 	}
 	if err == nil {
 		err = p.metrics.register(p.writer, newPebbleCollector(p))

@@ -41,8 +41,10 @@ func options(cfg Config, fs vfs.FS, lock *pebble.Lock, p *Pebble) *pebble.Option
 			LowDiskSpace:    func(i pebble.LowDiskSpaceInfo) { p.log.Warn("disk is nearly full", "info", i.String()) },
 		},
 	}
-	o.WithFSDefaults()                                                                                      // tells when the disk is slow
-	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionBalanced }) // zstd below
+	// Hears when the disk is slow.
+	o.WithFSDefaults()
+	// zstd on the lowest level, where nearly all of the data is.
+	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionBalanced })
 	for i := range o.Levels {
 		o.Levels[i].BlockSize = 16 << 10
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
@@ -51,7 +53,8 @@ func options(cfg Config, fs vfs.FS, lock *pebble.Lock, p *Pebble) *pebble.Option
 }
 
 // backgroundPause keeps Pebble, which tries failed background work again at
-// once, from spinning. It holds its main lock meanwhile, which reads don't need.
+// once, from spinning. It holds its main lock meanwhile, which most reads
+// don't need.
 const backgroundPause = time.Second
 
 // backgroundError hears of a flush, a compaction or the like that went wrong,

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 
@@ -20,10 +19,7 @@ type staging struct {
 	batch *pebble.Batch // nil: empty
 	key   []byte        // scratch
 	wake  int64         // the earliest wake-up that is set; 0: none
-
-	// Who has a snapshot in the batch.
-	snapshots map[actors.Key]struct{}
-	err       error // the first that staging met
+	err   error         // the first that staging met
 }
 
 // stage implements engine.
@@ -38,15 +34,14 @@ func (p *Pebble) stage(w *actors.Write) {
 	for _, r := range w.Delete {
 		s.deleteEvents(key, r)
 	}
-	if w.Forget > 0 {
-		s.note(p.forget(key, w.Forget))
-	}
 	if w.Snapshot != nil {
-		s.snapshots[key] = struct{}{}
 		op := s.batch.SetDeferred(journalLen(key), len(w.Snapshot))
 		appendSnapshot(op.Key[:0], key, w.Last())
 		copy(op.Value, w.Snapshot)
 		s.note(op.Finish())
+	}
+	if w.Forget > 0 { // by range: a look for them could wait for Pebble's locks
+		s.deleteRange(appendSnapshot(nil, key, w.Forget-1), appendEvent(nil, key, 0))
 	}
 	s.setWake(key, w.Wake)
 	for _, id := range w.Disown {
@@ -101,7 +96,6 @@ func (p *Pebble) commit() (err error) {
 	}
 	err = s.batch.Close()
 	s.batch, s.wake = nil, 0
-	clear(s.snapshots)
 	return err
 }
 
@@ -111,28 +105,6 @@ func (p *Pebble) begin() *staging {
 		p.staging.batch = p.db.NewBatch()
 	}
 	return &p.staging
-}
-
-// forget deletes the actor's snapshots below seq: those that it finds, one by
-// one, or as a range if there may be one in the batch.
-func (p *Pebble) forget(key actors.Key, seq uint64) error {
-	s := &p.staging
-	start, end := appendSnapshot(nil, key, seq-1), appendEvent(nil, key, 0)
-	if _, ok := s.snapshots[key]; ok {
-		s.deleteRange(start, end)
-		return nil
-	}
-	it, err := p.db.NewIter(nil)
-	if err != nil {
-		return fmt.Errorf("look for snapshots: %w", err)
-	}
-	for ok := it.SeekPrefixGE(start); ok && bytes.Compare(it.Key(), end) < 0; ok = it.Next() {
-		s.delete(it.Key())
-	}
-	if err := it.Close(); err != nil {
-		return fmt.Errorf("look for snapshots: %w", err)
-	}
-	return nil
 }
 
 func (s *staging) note(err error) {
