@@ -40,8 +40,6 @@ var (
 	ErrFaults = errors.New("load: the server is at fault")
 	// ErrStalled says that a phase did not come to its end in time.
 	ErrStalled = errors.New("load: no progress")
-	// ErrUnsupported says that this system lacks what was asked for.
-	ErrUnsupported = errors.New("load: not on this system")
 )
 
 // Config says what to run, and against what. Zero values are good but for URLs.

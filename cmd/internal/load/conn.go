@@ -311,7 +311,7 @@ func (c *conn) take(e *event) {
 		}
 	default:
 		if e.counts.known && c.known {
-			c.order.step(e.counts.rev)
+			c.order.step(c.place(e, nil))
 		}
 	}
 	c.alive()
@@ -352,35 +352,44 @@ func (c *conn) message(e *event) {
 		w.fault(&w.tally.wrong, c, "a message without counts, or before them")
 		return
 	}
-	had := c.order.rev
-	v, beyond := c.order.step(e.counts.rev)
-	w.tally.lost += uint64(beyond)
 	var p *pending
 	if ours && s.user >= 0 {
 		if s.user != c.name {
 			w.fault(&w.tally.misdirected, c, "a message for %d", s.user)
 			return
 		}
-		p = c.u.at(s.n)
+		if p = c.u.at(s.n); p == nil {
+			w.fault(&w.tally.doubled, c, "message %d, which all had", s.n)
+			if !e.replayed() {
+				c.order.step(e.counts.rev)
+			}
+			return
+		}
 	}
 	if !ours {
 		c.u.foreign++
 		w.tally.foreign++
 	}
-	switch {
-	case v == again && p != nil && p.counts.known && p.counts.rev != e.counts.rev:
-		w.fault(&w.tally.wrong, c, "message %d: %+v, before %+v", s.n, e.counts, p.counts)
+	had, rev := c.order.rev, c.place(e, p)
+	if p != nil && p.rev != 0 && p.rev < rev && p.rev <= had && p.delivered > 0 {
+		w.fault(&w.tally.doubled, c, "message %d as rev %d, before as %d", s.n, rev, p.rev)
+		c.order.step(rev)
 		return
-	case v == again,
-		ours && s.user >= 0 && p == nil,
-		p != nil && p.counts.known && p.counts.rev < e.counts.rev && p.counts.rev <= had && p.delivered > 0:
-		w.fault(&w.tally.doubled, c, "message %d, rev %d, at %d", s.n, e.counts.rev, had)
+	}
+	v, beyond := c.order.step(rev)
+	w.tally.lost += uint64(beyond)
+	switch {
+	case v == again && p != nil && p.rev != 0 && p.rev != rev:
+		w.fault(&w.tally.wrong, c, "message %d as rev %d, before as %d", s.n, rev, p.rev)
+		return
+	case v == again:
+		w.fault(&w.tally.doubled, c, "message %d, rev %d, at %d", s.n, rev, had)
 		return
 	case v == late:
-		w.fault(&w.tally.disordered, c, "rev %d after %d", e.counts.rev, had)
+		w.fault(&w.tally.disordered, c, "rev %d after %d", rev, had)
 	}
-	if !c.u.possible(e.counts, w.limit) || (p != nil && !p.agree(e.counts)) {
-		w.fault(&w.tally.wrong, c, "message %d: %+v, base %+v", s.n, e.counts, c.u.base)
+	if e.counts.rev < rev || !c.u.possible(e.counts, w.limit) || (p != nil && !p.agree(rev, e.counts)) {
+		w.fault(&w.tally.wrong, c, "message %d, rev %d: %+v, base %+v", s.n, rev, e.counts, c.u.base)
 	}
 	if !ours {
 		return
@@ -396,6 +405,18 @@ func (c *conn) message(e *event) {
 	} else {
 		w.arrived(s)
 	}
+}
+
+// place returns the rev of an event. A replayed one does not tell it: then it
+// is the message's, if its answer has come, and else what must come next.
+func (c *conn) place(e *event, p *pending) int64 {
+	switch {
+	case !e.replayed():
+		return e.counts.rev
+	case p != nil && p.rev != 0:
+		return p.rev
+	}
+	return c.order.rev + 1
 }
 
 // topic judges a live topic's event: it has no rev, so its number stands for it.
@@ -435,7 +456,7 @@ func (c *conn) polled(now counts) {
 	at := w.now()
 	for i := c.u.head; i < len(c.u.sent); i++ {
 		p := &c.u.sent[i]
-		if p.counts.known && p.counts.rev > c.order.rev && p.counts.rev <= now.rev {
+		if p.rev > c.order.rev && p.rev <= now.rev {
 			w.delivered(stamp{sent: p.sent}, at)
 			p.delivered++
 		}

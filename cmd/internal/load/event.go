@@ -1,6 +1,7 @@
 package load
 
 import (
+	"bytes"
 	"errors"
 	"strconv"
 )
@@ -20,6 +21,13 @@ type event struct {
 	cursor []byte
 	body   []byte // of the message, or the payload of a topic's event
 	counts counts
+	asOf   []byte // the cursor that the counts belong to
+}
+
+// replayed tells whether the counts are newer than the event: it was missed
+// before, and comes with the counts as they are now.
+func (e *event) replayed() bool {
+	return len(e.cursor) > 0 && len(e.asOf) > 0 && !bytes.Equal(e.cursor, e.asOf)
 }
 
 // parseEvent reads one event's JSON.
@@ -41,6 +49,9 @@ func (e *event) read(s *scanner) {
 	for {
 		k, ok := s.key()
 		if !ok {
+			if len(e.cursor) == 0 {
+				e.cursor = e.asOf
+			}
 			return
 		}
 		switch string(k) {
@@ -53,10 +64,7 @@ func (e *event) read(s *scanner) {
 		case "message":
 			e.body = readBody(s)
 		case "counts":
-			var cursor []byte
-			if e.counts, cursor = readCounts(s); len(e.cursor) == 0 {
-				e.cursor = cursor
-			}
+			e.counts, e.asOf = readCounts(s)
 		default:
 			s.skip()
 		}

@@ -9,14 +9,17 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"reddot/cmd/internal/load/floor"
 )
 
-// The floor is the least that a server can do: one loop reads a publish, writes
-// the bytes of one frame to the connections of that user, and answers. It keeps
-// no state, so it is what the machine allows, not what a product could be.
-
-// floorReady precedes the address that ServeFloor tells its starter.
-const floorReady = "floor at "
+// ServeFloor plays the server with the least work possible, on a loopback port
+// that it tells on ready. It ends with the context, or when quit, the standard
+// input of its process, ends. Where there is no epoll it returns
+// errors.ErrUnsupported.
+func ServeFloor(ctx context.Context, ready io.Writer, quit io.Reader) error {
+	return floor.Serve(ctx, ready, quit)
+}
 
 // runFloor starts the floor in a process of its own and measures it.
 func runFloor(ctx context.Context, cfg Config, progress io.Writer) (Result, error) {
@@ -48,7 +51,7 @@ func runFloor(ctx context.Context, cfg Config, progress io.Writer) (Result, erro
 	defer cancel()
 	defer in.Close()
 	line, err := bufio.NewReader(stdout).ReadString('\n')
-	addr, ok := strings.CutPrefix(strings.TrimSpace(line), floorReady)
+	addr, ok := strings.CutPrefix(strings.TrimSpace(line), floor.Ready)
 	if !ok {
 		return Result{}, fmt.Errorf("%v said %q, not its address (%w)", argv, line, err)
 	}

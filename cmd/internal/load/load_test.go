@@ -205,7 +205,7 @@ func TestIdle(t *testing.T) {
 }
 
 func TestFloor(t *testing.T) {
-	if _, err := newEpoll(); errors.Is(err, ErrUnsupported) {
+	if _, err := newEpoll(); errors.Is(err, errors.ErrUnsupported) {
 		t.Skip(err)
 	}
 	for name, change := range map[string]func(*Config){

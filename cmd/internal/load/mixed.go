@@ -86,6 +86,7 @@ func (w *worker) sameCounts(u *user, c counts) {
 // readAll marks all messages of a user as read.
 func (p *publisher) readAll(user int) {
 	w := p.w
+	w.users[user].reading = true
 	p.op = opRead
 	p.refs = append(p.refs[:0], ref{user: user})
 	p.line = append(p.line[:0], `{"all":true}`...)

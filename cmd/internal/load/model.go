@@ -16,6 +16,7 @@ type user struct {
 	marks   []counts // counts that were set, not added to; ascending
 	changes int64    // revs that are no messages
 	busy    bool     // a request is under way, where they go one at a time
+	reading bool     // all is being marked as read
 	vague   bool     // the fate of a change is not known, so its counts aren't
 }
 
@@ -23,7 +24,8 @@ type user struct {
 // delivered to every connection.
 type pending struct {
 	sent      int64
-	counts    counts // by whichever came first: the answer or an event
+	rev       int64  // 0: not known yet
+	counts    counts // as of rev, by whichever came first: the answer or an event
 	delivered int32
 	answered  bool
 	settled   bool
@@ -69,6 +71,9 @@ func (u *user) possible(c counts, limit int64) bool {
 	if c.rev < u.base.rev {
 		return false
 	}
+	if u.reading && c.rev > u.last.rev {
+		return true // its answer will tell
+	}
 	if c.rev > limit || u.vague {
 		return c.unread >= 0 && c.unseen >= 0
 	}
@@ -91,9 +96,16 @@ func (u *user) rebase(c counts) {
 	u.marks = append(u.marks, c)
 }
 
-// agree compares what is known of a message with another word on it.
-func (p *pending) agree(c counts) bool {
-	if !c.known {
+// agree compares what is known of a message with another word on it: its rev,
+// and the counts with it if they are of that rev.
+func (p *pending) agree(rev int64, c counts) bool {
+	if p.rev == 0 {
+		p.rev = rev
+	}
+	if p.rev != rev {
+		return false
+	}
+	if !c.known || c.rev != rev {
 		return true
 	}
 	if !p.counts.known {

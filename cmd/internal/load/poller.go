@@ -2,6 +2,7 @@ package load
 
 import (
 	"crypto/tls"
+	"errors"
 	"net/netip"
 	"time"
 )
@@ -40,7 +41,7 @@ type poller interface {
 // newPoller takes the cheapest kind that can do it.
 func newPoller(secure *tls.Config) (poller, error) {
 	if secure == nil {
-		if p, err := newEpoll(); err != ErrUnsupported {
+		if p, err := newEpoll(); !errors.Is(err, errors.ErrUnsupported) {
 			return p, err
 		}
 	}

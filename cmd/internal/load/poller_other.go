@@ -2,5 +2,7 @@
 
 package load
 
+import "errors"
+
 // newEpoll says that there is no epoll here.
-func newEpoll() (poller, error) { return nil, ErrUnsupported }
+func newEpoll() (poller, error) { return nil, errors.ErrUnsupported }

@@ -90,7 +90,8 @@ func (p *publisher) failed(err error) {
 // free ends what was under way.
 func (p *publisher) free() {
 	for _, r := range p.refs {
-		p.w.users[r.user].busy = false
+		u := &p.w.users[r.user]
+		u.busy, u.reading = false, false
 	}
 	p.op, p.refs = opNone, p.refs[:0]
 }
@@ -137,12 +138,13 @@ func (w *worker) judge(r ref, status, want int, body []byte, now int64) error {
 	}
 	switch {
 	case status != want || (err == nil && len(a.code) > 0):
-		if status >= 500 || status < 300 && len(a.code) == 0 {
+		if status >= 500 || status < 300 && len(a.code) == 0 { // it may come all the same
 			u.unsure++
-			u.vague = u.busy
+			u.vague = u.vague || u.busy
+		} else {
+			p.settled = true
+			u.settle()
 		}
-		p.settled = true
-		u.settle()
 		return fmt.Errorf("status %d %s", status, a.code)
 	case err != nil:
 		u.unsure++
@@ -162,8 +164,8 @@ func (w *worker) judge(r ref, status, want int, body []byte, now int64) error {
 		if a.counts.rev == 0 {
 			a.counts.rev = a.rev
 		}
-		if (a.rev != 0 && a.rev != a.counts.rev) || !u.possible(a.counts, w.limit) || !p.agree(a.counts) {
-			w.fault(&w.tally.wrong, nil, "answer %d: %s, known %+v, base %+v", r.n, body, p.counts, u.base)
+		if (a.rev != 0 && a.rev != a.counts.rev) || !u.possible(a.counts, w.limit) || !p.agree(a.counts.rev, a.counts) {
+			w.fault(&w.tally.wrong, nil, "answer %d: %s, known rev %d %+v, base %+v", r.n, body, p.rev, p.counts, u.base)
 		}
 		u.last = a.counts
 		w.overtaken(r, p, now)
@@ -179,7 +181,7 @@ func (w *worker) overtaken(r ref, p *pending, now int64) {
 		return
 	}
 	for _, c := range w.connsOf(r.user) {
-		if c.known && c.order.rev >= p.counts.rev {
+		if c.known && c.order.rev >= p.rev {
 			w.delivered(stamp{sent: r.sent}, now)
 			p.delivered++
 		}

@@ -191,7 +191,7 @@ func (r *Result) write(out io.Writer) {
 			fmt.Fprintf(out, "%.1f µs CPU a %s, ", r.CPUPerDelivery, r.unit())
 		}
 		fmt.Fprintf(out, "%.3f cores, RSS %s before, %s with connections, %s at the end", r.CPU, bytesText(r.RSSBefore), bytesText(r.RSSConnected), bytesText(r.RSSEnd))
-		if r.BytesPerConn != 0 {
+		if r.BytesPerConn > 0 {
 			fmt.Fprintf(out, ", %.0f B a connection", r.BytesPerConn)
 		}
 		fmt.Fprintln(out)

@@ -298,7 +298,9 @@ func (s *standIn) attach(ctx *fasthttp.RequestCtx, name, greeting string) (*stan
 		missed = append(missed, standInEvent{u.rev, "hello", fmt.Sprintf(`{"type":"hello","recovered":true,"cursor":"%d","counts":%s}`, from, u.counts(u.unread))})
 	}
 	for _, e := range u.history {
-		if e.rev > from {
+		if e.rev > from { // as of now, like the real one
+			before, _, _ := strings.Cut(e.json, `,"counts":`)
+			e.json = before + `,"counts":` + u.counts(u.unread) + "}"
 			missed = append(missed, e)
 		}
 	}
