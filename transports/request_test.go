@@ -97,3 +97,30 @@ func TestMessageText(t *testing.T) {
 		t.Errorf("got %d unread, want 12", got)
 	}
 }
+
+// FuzzAfter checks that a text is either refused as invalid or a cursor that
+// can be written and read again.
+func FuzzAfter(f *testing.F) {
+	f.Add([]byte(actors.Cursor{Lineage: 3, Seq: 4, Pos: 5}.String()))
+	f.Add([]byte("a_Version-9"))
+	f.Add([]byte("17 %"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := ParseAfter(text)
+		if err != nil {
+			if actors.AsError(err).Code != actors.Invalid {
+				t.Errorf("%q: got %v, want invalid", text, err)
+			}
+			return
+		}
+		if c == nil {
+			if len(text) > 0 {
+				t.Errorf("%q: got no cursor and no error", text)
+			}
+			return
+		}
+		again, err := ParseAfter(c.Append(nil))
+		if err != nil || *again != *c {
+			t.Errorf("%q: got %v, and again %v, %v", text, c, again, err)
+		}
+	})
+}

@@ -261,4 +261,3 @@ func readServerFrame(in *bufio.Reader) (opcode byte, payload []byte, err error) 
 	_, err = io.ReadFull(in, payload)
 	return head[0] & 0x0F, payload, err
 }
-

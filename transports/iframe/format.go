@@ -3,6 +3,7 @@ package iframe
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 	"strconv"
 
 	"reddot/actors"
@@ -30,8 +31,11 @@ func (Format) AppendPush(b []byte, p *actors.Push) []byte {
 	return appendChunk(b, page)
 }
 
-// AppendBeat implements actors.Format: white space, which no browser shows.
-func (Format) AppendBeat(b []byte) []byte { return appendChunk(b, []byte("\n")) }
+// AppendBeat implements actors.Format. A page learns nothing of a frame's
+// broken connection, so the beat is an event that it can miss.
+func (Format) AppendBeat(b []byte) []byte {
+	return appendChunk(b, []byte("<script>parent.postMessage({\"type\":\"beat\"},o)</script>\n"))
+}
 
 // appendChunk appends page as one chunk (RFC 9112 section 7.1).
 func appendChunk(b, page []byte) []byte {
@@ -51,10 +55,14 @@ func appendValue(b, json []byte) []byte {
 	return append(appendString(b, string(json)), ')')
 }
 
-// mayNameProto tells whether a member may be called __proto__, its characters
-// written as escapes or not.
+// protoName finds __proto__, each of its characters written as it is or as an
+// escape.
+var protoName = regexp.MustCompile(`(?i)(_|\\u005f){2}(p|\\u0070)(r|\\u0072)(o|\\u006f)(t|\\u0074)(o|\\u006f)(_|\\u005f){2}`)
+
+// mayNameProto tells whether a member may be called __proto__. What most
+// messages lack is looked for first, since that is quick.
 func mayNameProto(json []byte) bool {
-	return bytes.Contains(json, []byte("__proto__")) || bytes.Contains(json, []byte(`\u00`))
+	return (bytes.Contains(json, []byte("__")) || bytes.Contains(json, []byte(`\u00`))) && protoName.Match(json)
 }
 
 // appendString appends a string literal that may stand within a script.

@@ -16,12 +16,14 @@ func TestFormat(t *testing.T) {
 		return "<script>parent.postMessage(" + value + ",o)</script>\n"
 	}
 	for value, want := range map[string]string{
-		`{"a":1}`:                       `{"a":1}`,
-		`{"b":"</script><!--"}`:         `{"b":"\u003c/script>\u003c!--"}`,
+		`{"a":1}`:                          `{"a":1}`,
+		`{"b":"</script><!--"}`:            `{"b":"\u003c/script>\u003c!--"}`,
 		"{\"b\":\"\u2028 \u2029 \u202a\"}": `{"b":"\u2028 \u2029 ` + "\u202a" + `"}`,
-		`{"__proto__":"<"}`:             `JSON.parse("{\"__proto__\":\"\u003c\"}")`,
-		`{"\u005f_proto__":1}`:          `JSON.parse("{\"\\u005f_proto__\":1}")`,
-		`{"b":"a\\\"b"}`:                `{"b":"a\\\"b"}`,
+		`{"__proto__":"<"}`:                `JSON.parse("{\"__proto__\":\"\u003c\"}")`,
+		`{"\u005f_proto__":1}`:             `JSON.parse("{\"\\u005f_proto__\":1}")`,
+		`{"\u005F_\u0070roto_\u005f":1}`:   `JSON.parse("{\"\\u005F_\\u0070roto_\\u005f\":1}")`,
+		`{"_proto_":"\u003c"}`:             `{"_proto_":"\u003c"}`,
+		`{"b":"a\\\"b"}`:                   `{"b":"a\\\"b"}`,
 	} {
 		p := &actors.Push{Events: []actors.PushEvent{{JSON: []byte(value)}, {JSON: []byte(`{}`)}}}
 		if got, want := string((Format{}).AppendPush(nil, p)), chunk(script(want)+script("{}")); got != want {

@@ -64,11 +64,9 @@ func parseCommand(p *fastjson.Parser, text []byte) (command, error) {
 	if c.id, err = parseNumber(o.Get("id")); err != nil {
 		return c, err
 	}
-	kind, err := o.Get("type").StringBytes()
-	if err != nil {
+	if c.kind = string(v.GetStringBytes("type")); c.kind == "" {
 		return c, invalid("type", "a frame has a type")
 	}
-	c.kind = string(kind)
 	if disabled[c.kind] {
 		return c, invalid("type", "topics are not enabled")
 	}

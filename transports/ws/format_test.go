@@ -77,3 +77,20 @@ func TestEveryEndHasAClose(t *testing.T) {
 		}
 	}
 }
+
+// FuzzSubprotocol checks that a token is named only where nothing else is asked
+// for.
+func FuzzSubprotocol(f *testing.F) {
+	f.Add([]byte("bearer.x, reddot.v1"))
+	f.Add([]byte("bearer.x"))
+	f.Add([]byte(",,bearer."))
+	f.Fuzz(func(t *testing.T, list []byte) {
+		p := subprotocol([][]byte{list})
+		if bytes.HasPrefix(p, []byte(transports.ProtocolPrefix)) && bytes.Contains(list, []byte(",")) {
+			t.Errorf("%q: names %q", list, p)
+		}
+		if len(p) > 0 && !bytes.Contains(list, p) {
+			t.Errorf("%q: names %q, which was not offered", list, p)
+		}
+	})
+}

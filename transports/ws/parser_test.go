@@ -124,7 +124,7 @@ func FuzzClientFrame(f *testing.F) {
 		`{"type":"read","id":1,"ids":["01980e2b-6b3c-7c1e-a4b0-0123456789ab"],"category":"order"}`,
 		`{"type":"snooze","id":-1,"ids":["01980e2b-6b3c-7c1e-a4b0-0123456789ab"],"until":"2030-01-01T00:00:00Z"}`,
 		`{"type":"seen","up_to":"AQAAAAAAAAAHAQA"}`, `{"type":"connect","after":"x"}`, `{"type":"publish","id":7}`,
-		`{"type":"visible","visible":false}`, `[]`, `{"id":1e3,"type":"ping"}`, `{"type":null}`, `{"type":"ack","cursor":""}`,
+		`{"type":"visible","visible":false}`, `[]`, `{}`, `{"id":1e3,"type":"ping"}`, `{"type":null}`, `{"type":"ack","cursor":""}`,
 	} {
 		f.Add([]byte(s))
 	}

@@ -89,11 +89,13 @@ func (w *Sockets) open(ctx *fasthttp.RequestCtx, caller *transports.Principal, u
 }
 
 // handshake checks the request (RFC 6455 section 4.2) and returns the head of
-// the answer, or answers itself why not. Of the library it takes the
-// handshake only: its connection holds buffers and writes frames of its own.
+// the answer, or answers itself why not. What the library does not check is the
+// version of HTTP and the key's form. Nothing but the handshake is taken from
+// it: its connection holds buffers, and writes frames of its own.
 func (w *Sockets) handshake(ctx *fasthttp.RequestCtx) (head []byte, ok bool) {
-	if key, err := base64.StdEncoding.DecodeString(string(ctx.Request.Header.Peek(fasthttp.HeaderSecWebSocketKey))); err == nil && len(key) != 16 {
-		refuse(ctx, fasthttp.StatusBadRequest, errKey)
+	key, err := base64.StdEncoding.DecodeString(string(ctx.Request.Header.Peek(fasthttp.HeaderSecWebSocketKey)))
+	if err != nil || len(key) != 16 || transports.IsHTTP10(ctx) {
+		refuse(ctx, fasthttp.StatusBadRequest, err)
 		return nil, false
 	}
 	h := &ctx.Response.Header
@@ -107,8 +109,6 @@ func (w *Sockets) handshake(ctx *fasthttp.RequestCtx) (head []byte, ok bool) {
 	}
 	return bytes.Clone(h.Header()), true
 }
-
-var errKey = actors.Errorf(actors.Invalid, "a Sec-WebSocket-Key is 16 bytes in base64")
 
 // subprotocol returns which of the offered ones the answer names, or nil for
 // none. One that carries a token is not repeated, unless it is the only one: a

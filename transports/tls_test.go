@@ -1,0 +1,80 @@
+package transports_test
+
+import (
+	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"reddot/actors"
+)
+
+func testCertificate(t *testing.T) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"}}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// Over TLS the same is seen, though its sockets cannot be written to directly.
+func TestTLS(t *testing.T) {
+	cert := testCertificate(t)
+	w := newWorld(t, worldConfig{wrap: func(ln net.Listener) net.Listener {
+		return tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
+	}})
+	dial := func(request string, early []byte) *bufio.Reader {
+		t.Helper()
+		c := tls.Client(w.dial(t), &tls.Config{InsecureSkipVerify: true}) // #nosec G402 -- its own certificate
+		if _, err := c.Write(append([]byte(request+"\r\n\r\n"), early...)); err != nil {
+			t.Fatal(err)
+		}
+		return bufio.NewReader(c)
+	}
+	stream := dial("GET /stream HTTP/1.1\r\nHost: reddot", nil)
+	socket := dial("GET /ws HTTP/1.1\r\nHost: reddot\r\n"+strings.Join(upgrade, "\r\n"), clientFrame(1, true, []byte(`{"type":"ping","id":1}`)))
+	w.attached(t, 2)
+	if res, err := http.ReadResponse(socket, nil); err != nil || res.StatusCode != 101 {
+		t.Fatalf("got %v, %v", res, err)
+	}
+	for range 50 {
+		w.user.publish(strings.Repeat("x", 1000))
+	}
+	w.user.end(actors.EndDrain)
+	b, err := io.ReadAll(stream)
+	if err != nil || strings.Count(string(b), "event: message") != 50 || !strings.HasSuffix(string(b), "}\n\n") {
+		t.Errorf("sse: got %d events, %v", strings.Count(string(b), "event: message"), err)
+	}
+	seen := map[byte]int{}
+	for {
+		op, text, err := readServerFrame(socket)
+		if err != nil {
+			t.Fatalf("ws: %v after %v", err, seen)
+		}
+		if seen[op]++; op == 8 {
+			if got := fmt.Sprintf("%q", text); got != `"\x03\xf4the server drains"` {
+				t.Errorf("ws: closed with %s", got)
+			}
+			break
+		}
+	}
+	if seen[1] != 53 { // hello, ok, 50 messages, drain
+		t.Errorf("ws: got %d text frames, want 53", seen[1])
+	}
+}
