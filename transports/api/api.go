@@ -134,7 +134,7 @@ func (a *API) finish(c *call) {
 	}
 	a.metrics.inFlight.Dec()
 	a.metrics.request(c.route, c.Response.StatusCode())
-	if what == nil && !c.kept {
+	if what == nil {
 		c.reset()
 		a.calls.Put(c)
 	}

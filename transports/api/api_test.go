@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/valyala/fasthttp"
+
 	"reddot/actors"
 	"reddot/transports"
 )
@@ -388,4 +390,23 @@ func TestOperations(t *testing.T) {
 	}
 	down = true
 	wantProblem(t, s.do("GET", "/readyz", "", ""), 503, actors.Unavailable, "")
+}
+
+// BenchmarkPublish is what a publish costs here, without the socket and with
+// an actor that answers at once.
+func BenchmarkPublish(b *testing.B) {
+	s := serve(b, func(_ *Config, d *Deps, l *transports.Limits) { d.Router, l.PublishesPerKey = answering{}, -1 })
+	ctx := &fasthttp.RequestCtx{}
+	ctx.Request.Header.SetMethod("POST")
+	ctx.Request.SetRequestURI("/v1/users/alice/messages")
+	ctx.Request.Header.Set("Authorization", "Bearer "+s.publisher)
+	ctx.Request.SetBodyString(`{"body":"` + strings.Repeat("x", 128) + `"}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		ctx.Response.Reset()
+		s.api.Handler(ctx)
+		if ctx.Response.StatusCode() != http.StatusCreated {
+			b.Fatal(string(ctx.Response.Body()))
+		}
+	}
 }

@@ -31,7 +31,9 @@ type batch struct {
 	draft  draft
 	in     *bufio.Reader
 	limits transports.Limits
-	taken  int // bytes of the body so far
+	body   io.Reader // nil: there is none, or it is in memory
+	length int       // of the body in bytes; below 0: not known
+	taken  int       // bytes of the body so far
 	closed bool
 
 	broken atomic.Pointer[error] // why reading ended before the body's end
@@ -53,7 +55,9 @@ func publishBatch(c *call) error {
 		flight: newFlight(a.deps.Router, a.cfg.BatchWindow, a.cfg.BatchOutput, a.cfg.Deadline)}
 	var body io.Reader = bytes.NewReader(nil)
 	if stream := c.Request.BodyStream(); stream != nil {
-		body = &patientReader{batch: b, from: stream}
+		b.body = stream
+		b.length = c.Request.Header.ContentLength()
+		body = &patientReader{b}
 	} else if len(c.PostBody()) > 0 {
 		body = bytes.NewReader(c.PostBody())
 	}
@@ -67,10 +71,7 @@ func publishBatch(c *call) error {
 
 // A patientReader gives the client a time of its own for each piece, since a
 // batch may last longer than the server's ReadTimeout.
-type patientReader struct {
-	batch *batch
-	from  io.Reader
-}
+type patientReader struct{ *batch }
 
 func (r *patientReader) Read(p []byte) (int, error) {
 	b := r.batch
@@ -80,11 +81,27 @@ func (r *patientReader) Read(p []byte) (int, error) {
 	if err := b.ctx.SetReadDeadline(time.Now().Add(b.api.cfg.BatchIdle)); err != nil {
 		return 0, err
 	}
-	n, err := r.from.Read(p)
-	if b.taken += n; b.taken > b.limits.MaxBatch {
+	n, err := b.body.Read(p)
+	b.taken += n
+	switch {
+	case b.taken > b.limits.MaxBatch:
 		return 0, large("body of the request", b.limits.MaxBatch)
+	case errors.Is(err, io.EOF) && b.taken < b.length:
+		return n, io.ErrUnexpectedEOF // fasthttp does not say so
 	}
 	return n, err
+}
+
+// maxDrain is how many bytes are read of what the batch does not take. To
+// close on unread bytes would make TCP throw away the results.
+const maxDrain = 256 << 10
+
+// drain reads what is left, within bounds.
+func (b *batch) drain() {
+	if b.body == nil || b.ctx.SetReadDeadline(time.Now().Add(time.Second)) != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, b.body, maxDrain)
 }
 
 // SupportsBodyWriteTo tells fasthttp to call WriteTo.
@@ -119,7 +136,7 @@ func (b *batch) WriteTo(w io.Writer) (written int64, err error) {
 	for reading := end; ; {
 		out := b.flight.take(spare)
 		switch {
-		case len(out) > 0:
+		case out != nil:
 			if err := b.ctx.SetWriteDeadline(time.Now().Add(b.api.cfg.BatchIdle)); err != nil {
 				return written, err
 			}
@@ -184,6 +201,7 @@ func (b *batch) read(end chan<- struct{}) {
 			return
 		case n == b.api.cfg.BatchLines:
 			b.flight.refuse(actors.Errorf(actors.TooMany, "a batch has at most %d lines; what follows was not read", n), n)
+			b.drain()
 			return
 		}
 	}
@@ -203,6 +221,7 @@ func (b *batch) stop(err error, line int) {
 	var e *actors.Error
 	if errors.As(err, &e) {
 		b.flight.refuse(e, line)
+		b.drain()
 		return
 	}
 	err = fmt.Errorf("batch: read line %d: %w", line, err)

@@ -26,7 +26,6 @@ type call struct {
 	draft  draft
 	body   []byte
 	out    []byte
-	kept   bool // somebody else holds it: it must not be used again
 }
 
 func newCall(a *API) *call {

@@ -25,7 +25,7 @@ const testSecret = "0123456789abcdef0123456789abcdef"
 
 // A server is the API on a real socket, over a fakeRouter.
 type server struct {
-	t         *testing.T
+	t         testing.TB
 	api       *API
 	router    *fakeRouter
 	url       string
@@ -37,7 +37,7 @@ type server struct {
 }
 
 // serve starts a server; edit may change what it is made of.
-func serve(t *testing.T, edit func(*Config, *Deps, *transports.Limits)) *server {
+func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server {
 	t.Helper()
 	ctx := context.Background()
 	origins, err := transports.ParseOrigins([]string{"https://shop.example"})

@@ -158,16 +158,17 @@ func (f *flight) collect() {
 }
 
 // take collects, and returns the output in exchange for the memory of the last
-// one.
+// one. If there is none it returns nil and leaves spare to the caller.
 func (f *flight) take(spare []byte) []byte {
 	f.collect()
 	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.out) == 0 {
+		return nil
+	}
 	out := f.out
 	f.out = spare[:0]
-	f.mu.Unlock()
-	if len(out) > 0 {
-		poke(f.room)
-	}
+	poke(f.room)
 	return out
 }
 
@@ -208,9 +209,9 @@ func (f *flight) abandon(n uint64) {
 func (f *flight) land(b []byte) []byte {
 	var spare []byte
 	for {
-		out := f.take(spare)
-		b = append(b, out...)
-		if spare = out; len(out) > 0 {
+		if out := f.take(spare); out != nil {
+			b = append(b, out...)
+			spare = out
 			continue
 		}
 		if f.idle() {

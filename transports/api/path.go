@@ -4,9 +4,6 @@ import (
 	"reddot/actors"
 )
 
-// maxSegments is how many segments the longest path of a route has.
-const maxSegments = 8
-
 // maxParams is how many of them name something.
 const maxParams = 2
 
@@ -14,7 +11,7 @@ const maxParams = 2
 type node struct {
 	static map[string]*node
 	param  *node
-	below  bool // all paths below are this one's too
+	below  *node // all paths below that are not in static or param
 	routes []*route
 	allow  string // the value of the header Allow
 }
@@ -44,9 +41,9 @@ func (n *node) find(c *call) (*node, error) {
 			c.params = append(c.params, seg)
 		}
 		if next == nil {
-			return nil, nil
+			return n.below, nil
 		}
-		if n = next; n.below || !more {
+		if n = next; !more {
 			return n.orNil(), nil
 		}
 		path = rest

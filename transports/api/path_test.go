@@ -40,7 +40,6 @@ func TestPath(t *testing.T) {
 		"/v1/users/a":                      "",
 		"/v1":                              "",
 		"/v1/":                             "",
-		"//":                               "",
 		"/v1/../v1/messages":               "",
 		"/v1/users/%2e%2e/messages":        "/v1/users/{user}/messages ..",
 		"/v1%2Fmessages":                   "",
@@ -62,9 +61,6 @@ func TestPath(t *testing.T) {
 			for _, p := range c.params {
 				got += " " + string(p)
 			}
-		}
-		if n != nil && n.below && len(n.routes) > 1 && len(path) > len("/console") {
-			got = "/console/*"
 		}
 		if got != want {
 			t.Errorf("%s: got %q, want %q", path, got, want)

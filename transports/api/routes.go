@@ -123,7 +123,8 @@ func compile(table []*route) (*node, error) {
 		for _, seg := range segments {
 			switch {
 			case seg == "*":
-				n.below = true
+				n.below = &node{}
+				n = n.below
 			case seg[0] == '{':
 				if n.param == nil {
 					n.param = &node{}
@@ -167,8 +168,10 @@ func (n *node) fill() {
 	for _, child := range n.static {
 		child.fill()
 	}
-	if n.param != nil {
-		n.param.fill()
+	for _, child := range []*node{n.param, n.below} {
+		if child != nil {
+			child.fill()
+		}
 	}
 }
 
