@@ -66,8 +66,13 @@ export class Ledger {
         return this.#snapshot(e.cursor ?? e.counts.cursor, e.counts);
       case "reset":
         return this.#reset(e.cursor ?? e.counts?.cursor, e.counts);
-      default:
+      case "message":
+      case "state":
+      case "update":
+      case "retract":
         return this.#change(e);
+      default: // A type that a newer server knows.
+        return { fresh: false };
     }
   }
 

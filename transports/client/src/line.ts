@@ -22,7 +22,7 @@ export interface LineConfig {
   /** The user's address. */
   base: string;
   /** Called before each connection; `stale` is the token that was just refused. */
-  token?: ((stale?: string) => Promise<string | undefined> | string | undefined) | undefined;
+  token?: (stale?: string) => Promise<string | undefined>;
   pollEvery: number;
   /** A connection that is not live by then failed. Milliseconds. */
   patience?: number;
@@ -118,7 +118,10 @@ export class Line {
         this.#life = undefined;
         return onStatus({ state: "offline", transport: transports[last]!.name, reason, stopped: true });
       }
-      if (opened && Date.now() - born >= STEADY) this.#round = 0;
+      if (opened && Date.now() - born >= STEADY) {
+        this.#round = 0;
+        this.#refused = undefined;
+      }
       index = opened ? last : this.#failed(index, end);
       const wait = this.#pause(opened, index, end);
       // A lost connection that comes straight back is no outage yet; a wait after a failure is one.

@@ -7,6 +7,11 @@ export interface Scope {
   limit?: number;
 }
 
+/** How many steps are kept for a load to catch up with. */
+const REMEMBERED = 500;
+
+type Step = (messages: Message[]) => Message[];
+
 /** MessageList is a part of the inbox that stays right by itself: loaded once, then moved by the client's events. */
 export class MessageList {
   messages: Message[] = [];
@@ -16,6 +21,8 @@ export class MessageList {
   #query: Scope;
   #changed: () => void;
   #stop: (() => void)[];
+  /** The steps since the running load was asked for: its answer may not know of them. */
+  #since: Step[] = [];
   #loads = 0;
 
   constructor(client: Reddot, query: Scope, changed: () => void) {
@@ -23,9 +30,9 @@ export class MessageList {
     this.#query = query;
     this.#changed = changed;
     this.#stop = [
-      client.on("message", (m) => this.#shows(m) && this.#set([m, ...this.#without([m.id])])),
-      client.on("update", (m) => this.#set(this.messages.map((old) => (old.id === m.id ? m : old)))),
-      client.on("retract", (ids) => this.#set(this.#without(ids))),
+      client.on("message", (m) => this.#shows(m) && this.#take((all) => [m, ...without(all, [m.id])])),
+      client.on("update", (m) => this.#take((all) => all.map((old) => (old.id === m.id ? m : old)))),
+      client.on("retract", (ids) => this.#take((all) => without(all, ids))),
       client.on("change", (ids, state) => this.#change(ids, state)),
       client.on("reset", () => void this.load().catch(() => {})),
     ];
@@ -33,46 +40,53 @@ export class MessageList {
 
   /** Loads the first page again. */
   async load(): Promise<void> {
-    await this.#page(undefined, () => []);
+    await this.#page(undefined, (_, page) => page);
   }
 
   async more(): Promise<void> {
-    if (this.next) await this.#page(this.next, () => this.messages);
+    if (this.next) await this.#page(this.next, (all, page) => [...all, ...without(page, all.map((m) => m.id))]);
   }
 
   close(): void {
     for (const stop of this.#stop) stop();
   }
 
-  async #page(next: string | undefined, before: () => Message[]): Promise<void> {
+  async #page(next: string | undefined, join: (all: Message[], page: Message[]) => Message[]): Promise<void> {
     const load = ++this.#loads;
+    this.#since = [];
     const page = await this.#client.inbox.list({ ...this.#query, ...(next && { next }) });
     // A later load has the later truth.
     if (load !== this.#loads) return;
     this.next = page.next || undefined;
-    const known = before();
-    this.#set([...known, ...page.messages.filter((m) => known.every((k) => k.id !== m.id))]);
+    this.#set(this.#since.reduce((all, step) => step(all), join(this.messages, page.messages)));
   }
 
   #change(ids: string[], state: MessageState | Departure): void {
-    if (!isShown(state)) return this.#set(this.#without(ids));
-    // What comes back from the archive or from its snooze is not in the list yet.
-    if (ids.some((id) => this.messages.every((m) => m.id !== id))) void this.load().catch(() => {});
-    this.#set(this.messages.map((m) => (ids.includes(m.id) ? { ...m, state } : m)));
+    if (!isShown(state)) return this.#take((all) => without(all, ids));
+    // Where no more pages are to come, an unknown message is one that came back from the archive.
+    const strange = !this.next && ids.some((id) => this.messages.every((m) => m.id !== id));
+    this.#take((all) => all.map((m) => (ids.includes(m.id) ? { ...m, state } : m)));
+    if (strange) void this.load().catch(() => {});
   }
 
   #shows(m: Message): boolean {
     return !this.#query.category || m.category === this.#query.category;
   }
 
-  #without(ids: string[]): Message[] {
-    return this.messages.filter((m) => !ids.includes(m.id));
+  #take(step: Step): void {
+    this.#since.push(step);
+    if (this.#since.length > REMEMBERED) this.#since.shift();
+    this.#set(step(this.messages));
   }
 
   #set(messages: Message[]): void {
     this.messages = messages.filter((m) => isShown(m.state));
     this.#changed();
   }
+}
+
+function without(messages: Message[], ids: string[]): Message[] {
+  return messages.filter((m) => !ids.includes(m.id));
 }
 
 function isShown(state: MessageState | Departure): state is MessageState {

@@ -20,8 +20,8 @@ export const longpoll: Transport = async (w) => {
   }
 };
 
-/** Asks once and hands over what came: `news`, `none`, or the end of the connection. */
-export async function wait(w: Wire, park: number): Promise<"news" | "none" | End> {
+/** Asks once and hands over what came: `news`, of which there may be `more`, `none`, or the end of the connection. */
+export async function wait(w: Wire, park: number): Promise<"news" | "more" | "none" | End> {
   const url = address(w, "/wait", { after: w.cursor(), timeout: park });
   const res = await get(w, url, park * 1000 + GRACE);
   if (res.status === 304) {
@@ -30,9 +30,10 @@ export async function wait(w: Wire, park: number): Promise<"news" | "none" | End
   }
   if (res.status !== 200) return endOf(res);
   const before = w.cursor();
-  const body = (await res.json()) as { events?: ServerEvent[]; counts: Counts; cursor: string };
+  const body = (await res.json()) as { events?: ServerEvent[]; counts: Counts; cursor: string; more?: boolean };
   w.live();
   for (const e of body.events ?? []) w.event(e);
   w.event({ type: "counts", counts: body.counts, cursor: body.cursor });
+  if (body.more) return "more";
   return body.events?.length || before !== w.cursor() ? "news" : "none";
 }

@@ -1,7 +1,7 @@
 import { sleep } from "./backoff.ts";
 import type { Counts } from "./events.ts";
 import { wait } from "./longpoll.ts";
-import { address, endOf, get, type Transport } from "./transport.ts";
+import { address, endOf, get, type End, type Transport, type Wire } from "./transport.ts";
 
 /** How long one answer may take, in milliseconds. */
 const PATIENCE = 10_000;
@@ -17,14 +17,20 @@ export const poll: Transport = async (w) => {
     if (res.status !== 304) {
       if (res.status !== 200) return endOf(res);
       const counts = (await res.json()) as Counts;
-      if (w.cursor() !== undefined && w.rev() !== counts.rev) {
-        for (let answer; (answer = await wait(w, 1)) !== "none" && w.cursor() !== counts.cursor; ) {
-          if (typeof answer === "object") return answer;
-        }
-      }
-      w.event({ type: "counts", counts });
+      // A connection before may have shown counts without all of their events; from then on the revision tells.
+      const behind = etag === undefined ? w.cursor() !== counts.cursor : w.rev() !== counts.rev;
+      const answer = behind && w.cursor() !== undefined ? await catchUp(w) : "none";
+      if (typeof answer === "object") return answer;
+      if (answer === "none") w.event({ type: "counts", counts });
       etag = res.headers.get("ETag") ?? undefined;
     }
     w.live();
   }
 };
+
+async function catchUp(w: Wire): Promise<"news" | "none" | End> {
+  for (;;) {
+    const answer = await wait(w, 1);
+    if (answer !== "more") return answer;
+  }
+}

@@ -87,7 +87,7 @@ export class Reddot extends Emitter<Listeners> {
     if (badge) this.#badge = new Badge(badge === true ? {} : badge);
     this.inbox = new Inbox({
       base: this.#base,
-      token: async (stale) => options.token?.(stale),
+      token: (stale) => this.#token(stale),
       observe: (c) => this.#show(this.#ledger.observe(c)),
     });
     const { signal } = this.#life;
@@ -166,20 +166,20 @@ export class Reddot extends Emitter<Listeners> {
     const locks = navigator.locks as Locks | undefined;
     if (this.#o.shared === false || !locks || typeof BroadcastChannel === "undefined") return { name: "" };
     // `me` is whoever the token says: tabs of different users must not meet.
-    const token = (this.#o.user ?? "me") === "me" ? await Promise.resolve(this.#o.token?.()).catch(() => "") : "";
+    const token = (this.#o.user ?? "me") === "me" ? await this.#token().catch(() => "") : "";
     const ways = this.#transports().map((t) => t.name);
     const name = `reddot:${this.#base} ${subject(token)} ${ways}`;
     return { name, locks, channel: new BroadcastChannel(name) as Channel };
   }
 
   #lead(at: Position): void {
-    const { token, pollEvery = 5000, upgradeAfter = 60_000 } = this.#o;
+    const { pollEvery = 5000, upgradeAfter = 60_000 } = this.#o;
     this.#line?.stop();
     this.#line = new Line(
       {
         base: this.#base,
         transports: this.#transports(),
-        token,
+        token: (stale) => this.#token(stale),
         pollEvery,
         upgradeAfter,
         onEvent: (e) => {
@@ -194,6 +194,10 @@ export class Reddot extends Emitter<Listeners> {
       at,
     );
     this.#line.start();
+  }
+
+  async #token(stale?: string): Promise<string | undefined> {
+    return this.#o.token?.(stale);
   }
 
   #transports(): NamedTransport[] {
@@ -211,6 +215,7 @@ export class Reddot extends Emitter<Listeners> {
     const before = this.#ledger.cursor;
     this.#tell(status);
     if (at.cursor === undefined) return;
+    this.#ledger = new Ledger();
     this.#show(this.#ledger.begin(at, counts, told));
     // A page that comes back after a rest has missed what the others heard.
     if (before !== undefined && before !== at.cursor) this.emit("reset");
@@ -235,7 +240,7 @@ export class Reddot extends Emitter<Listeners> {
         return this.emit("retract", e.ids);
       case "topic":
         return this.emit("topic", e.topic, e.payload);
-      case "hello":
+      case "hello": // News only where it says that the cursor was foreign.
       case "reset":
         return this.emit("reset");
     }

@@ -21,8 +21,8 @@ const base = process.env.REDDOT_URL ?? "http://127.0.0.1:7777";
 const user = process.env.REDDOT_USER ?? "e2e-" + Date.now().toString(36);
 if (args.shots) mkdirSync(args.shots, { recursive: true });
 
-async function publish(fields) {
-  const res = await fetch(`${base}/v1/users/${user}/messages`, {
+async function publish(fields, to = user) {
+  const res = await fetch(`${base}/v1/users/${to}/messages`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(fields),
@@ -61,6 +61,54 @@ async function line() {
   const input = createInterface({ input: process.stdin });
   for await (const _ of input) break;
   input.close();
+}
+
+/** Makes a client for each transport in a page, and keeps what each was told. */
+function listen(name) {
+  return import("/reddot.js").then(({ Reddot }) => {
+    globalThis.told = {};
+    for (const transport of ["poll", "longpoll", "iframe", "sse", "ws"]) {
+      const client = new Reddot({ user: name, transports: [transport], badge: false, pollEvery: 200 });
+      const ids = (globalThis.told[transport] = []);
+      client.on("message", (m) => ids.push(m.id));
+      client.on("reset", () => ids.push("reset"));
+    }
+  });
+}
+
+function crash(page) {
+  const gone = page.context().newCDPSession(page).then((session) => session.send("Page.crash"));
+  gone.catch(() => {}); // Nobody is left to answer.
+}
+
+/** Each listener of a tab is told each message once and in order, also when the tab that holds the connections crashes. */
+async function exactlyOnce(context) {
+  const name = user + "-once";
+  const [first, second] = [await context.newPage(), await context.newPage()];
+  for (const tab of [first, second]) {
+    // Not the demo page, whose own connections would take the places of these.
+    await tab.goto(`${base}/healthz`);
+    await tab.evaluate(listen, name);
+    await tab.waitForTimeout(2000);
+  }
+  const ids = [];
+  for (let i = 0; i < 150; i++) {
+    ids.push(await publish({ title: "Message " + i }, name));
+    if (i === 75) crash(first);
+  }
+  const started = Date.now();
+  for (;;) {
+    const told = await second.evaluate(() => globalThis.told);
+    if (Object.values(told).every((t) => t.length >= ids.length)) {
+      for (const [transport, t] of Object.entries(told)) assert.deepEqual(t, ids, transport);
+      break;
+    }
+    const lengths = Object.entries(told).map(([transport, t]) => `${transport} ${t.length}`);
+    assert.ok(Date.now() - started < SOON, `want ${ids.length} messages everywhere, got ${lengths}`);
+    await second.waitForTimeout(50);
+  }
+  await second.close();
+  console.log(`ok  ${ids.length} messages, each told once and in order on each transport, over a crash of the tab that led`);
 }
 
 const { context, close } = await launch({ viewport: { width: 1280, height: 800 } });
@@ -136,6 +184,8 @@ try {
   await dots(tab, 0);
   assert.deepEqual(errors, []);
   console.log("ok  read all");
+  await tab.goto("about:blank");
+  await exactlyOnce(context);
 } finally {
   await close();
 }

@@ -79,6 +79,7 @@ test("the answer to a request shows at once, and its event is still told", () =>
 test("what lies outside the inbox leaves the cursor alone", () => {
   const l = new Ledger({ cursor: "c1", rev: 1 });
   assert.equal(l.accept({ type: "topic", topic: "t", payload: 1 }).fresh, true);
+  assert.equal(l.accept({ type: "newer", cursor: "c9" } as unknown as ServerEvent).fresh, false);
   assert.equal(l.accept({ type: "drain", cursor: "c9" }).fresh, false);
   assert.equal(l.cursor, "c1");
 });

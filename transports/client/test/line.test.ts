@@ -149,7 +149,7 @@ test("Retry-After is kept", async (t) => {
 test("a refused token is replaced at once, a second refusal waits", async (t) => {
   const asked: (string | undefined)[] = [];
   const ws = new Fake("ws", { next: "auth", reason: "4001" });
-  await start(t, [ws], { token: (stale) => (asked.push(stale), "t" + asked.length) });
+  await start(t, [ws], { token: async (stale) => (asked.push(stale), "t" + asked.length) });
   assert.deepEqual(asked, [undefined, "t1"]);
   assert.equal(ws.wire.token, "t2");
   await tick(499);

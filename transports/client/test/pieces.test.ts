@@ -73,6 +73,23 @@ test("a list follows the events", async () => {
   assert.ok(changes > 6);
 });
 
+test("what happens while a list loads is not lost", async () => {
+  const client = new Client();
+  const answers: ((page: { messages: Message[] }) => void)[] = [];
+  client.inbox.list = () => new Promise((resolve) => answers.push(resolve));
+  const list = new MessageList(client as unknown as Reddot, {}, () => {});
+  const loaded = list.load();
+  client.say("message", m("b"));
+  client.say("change", ["b"], "read");
+  const again = list.load();
+  client.say("message", m("c"));
+  client.say("change", ["b"], "seen");
+  answers[1]!({ messages: [m("b"), m("a", "read")] });
+  answers[0]!({ messages: [m("a")] });
+  await Promise.all([loaded, again]);
+  assert.equal(list.messages.map((x) => `${x.id}:${x.state}`).join(" "), "c:unseen b:seen a:read");
+});
+
 test("a listener that throws does not stop the others, and one can leave", () => {
   const reported: unknown[] = [];
   globalThis.reportError = (e) => void reported.push(e);
