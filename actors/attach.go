@@ -29,6 +29,7 @@ type gate struct {
 type (
 	attach struct {
 		attached
+		turn  uint32 // of the connection
 		after *Cursor
 	}
 	detach struct {
@@ -40,7 +41,9 @@ type (
 	pull struct { // the next page after a cursor
 		gate  *actor.PID
 		conn  uint64
+		turn  uint32 // of the connection
 		after Cursor
+		again bool // the page was trimmed while it was read
 	}
 	reached struct { // a connection's high-water mark
 		upto      uint64
@@ -48,36 +51,50 @@ type (
 	}
 )
 
+// refused answers an attach with why it may not be.
+func (m *attach) refused(why End) *greeting {
+	return &greeting{conn: m.conn, turn: m.turn, refused: why}
+}
+
 func (u *User) attach(m *attach) {
+	u.entering = m
+	u.admit(m)
+	u.entering = nil
+}
+
+func (u *User) admit(m *attach) {
 	if !u.expire(u.home.moment()) || !u.room() {
-		u.home.send(m.gate, &greeting{key: u.key, conn: m.conn, refused: EndFailed})
+		u.home.send(m.gate, m.refused(EndFailed))
 		return
 	}
 	if u.index(m.gate, m.conn) < 0 {
 		if len(u.conns) >= u.home.Limits.Connections {
-			u.home.send(m.gate, &greeting{key: u.key, conn: m.conn, refused: EndTooMany})
+			u.home.send(m.gate, m.refused(EndTooMany))
 			return
 		}
 		u.conns = append(u.conns, m.attached)
 		u.enter(m.gate)
 	}
 	head := u.inbox.Cursor()
-	g := &greeting{key: u.key, conn: m.conn, at: head, head: head, counts: u.inbox.appendCounts(nil)}
+	g := &greeting{key: u.key, conn: m.conn, turn: m.turn, at: head, head: head, counts: u.inbox.appendCounts(nil)}
 	if m.after != nil {
 		if g.reset = !u.inbox.reaches(*m.after); !g.reset {
 			g.at, g.recovered = *m.after, true
 			g.at.Lineage = u.inbox.lineage
 		}
 	}
-	u.after(func() { u.home.send(m.gate, g) })
+	u.after(nil, func() { u.home.send(m.gate, g) })
 }
 
 // reaches tells whether the journal still has all that happened after c.
 func (b *Inbox) reaches(c Cursor) bool {
-	if c.Seq > b.seq || c.Seq < b.history.floor {
-		return false
-	}
-	return c.Lineage == b.lineage || c.Lineage == 0 && c.Seq == 0
+	return c.Seq <= b.seq && c.Seq >= b.history.floor && !b.foreign(c)
+}
+
+// foreign tells whether c belongs to another history of this user. The cursor
+// from before the first event belongs to every one.
+func (b *Inbox) foreign(c Cursor) bool {
+	return c.Lineage != b.lineage && (c.Lineage != 0 || c.Seq != 0)
 }
 
 // enter counts one more connection behind the gateway.

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"runtime/debug"
 	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -20,6 +21,7 @@ type Conn struct {
 
 	mu       sync.Mutex
 	state    connState
+	turn     uint32  // counts what the user was asked; answers to earlier turns are void
 	met      bool    // its user has greeted it
 	pending  bool    // the sink still has something to write
 	behind   bool    // there are more pages to pull
@@ -56,7 +58,7 @@ func (c *Conn) SendUserMessage(_ *actor.PID, m any) {
 	case *greeting:
 		c.greet(m)
 	case *pageRead:
-		c.page(m.push)
+		c.page(m)
 	}
 }
 
@@ -76,11 +78,9 @@ func (c *Conn) Drained() {
 	c.mu.Lock()
 	c.pending = false
 	c.written = c.at.Seq
-	pull := c.wantsPage()
+	ask := c.wantsPage()
 	c.mu.Unlock()
-	if pull {
-		c.pull()
-	}
+	c.pull(ask)
 }
 
 // Close ends the connection: the transport calls it when the client is gone
@@ -104,35 +104,52 @@ func (c *Conn) end(why End) {
 }
 
 func (c *Conn) leave(why End) {
-	if c.gate != nil {
-		c.gate.left(c, why)
+	c.mu.Lock()
+	g := c.gate
+	c.mu.Unlock()
+	if g != nil {
+		g.left(c, why)
 	}
 }
 
 // do runs step with the lock held, and what it asks for without.
-func (c *Conn) do(step func() (why End, over, pull bool)) {
-	c.mu.Lock()
-	if c.state == connOver {
-		c.mu.Unlock()
-		return
-	}
-	why, over, pull := step()
-	if over {
-		c.end(why)
-	}
-	c.mu.Unlock()
+func (c *Conn) do(step func() (why End, over bool, ask *pull)) {
+	why, over, ask := c.locked(step)
 	if over {
 		c.leave(why)
-	} else if pull {
-		c.pull()
+	} else {
+		c.pull(ask)
 	}
+}
+
+// locked runs step with the lock held. A sink or a format that panics ends
+// this connection and no other.
+func (c *Conn) locked(step func() (End, bool, *pull)) (why End, over bool, ask *pull) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == connOver {
+		return 0, false, nil
+	}
+	defer func() {
+		if reason := recover(); reason != nil {
+			c.gate.home.connPanicked(c.Key, reason, debug.Stack())
+			why, over, ask = EndFailed, true, nil
+		}
+		if over {
+			c.end(why)
+		}
+	}()
+	return step()
 }
 
 // greet takes in the user's answer to the attach.
 func (c *Conn) greet(g *greeting) {
-	c.do(func() (End, bool, bool) {
-		if g.refused != EndGone {
-			return g.refused, true, false
+	c.do(func() (End, bool, *pull) {
+		switch {
+		case g.turn != c.turn || c.state == connLive:
+			return 0, false, nil
+		case g.refused != EndGone:
+			return g.refused, true, nil
 		}
 		first := !c.met
 		c.at, c.state, c.met = g.at, connLive, true
@@ -148,7 +165,7 @@ func (c *Conn) greet(g *greeting) {
 			b = c.frame(b, plainEvent("counts", g.at, g.counts))
 		}
 		if why, over := c.write(b); over {
-			return why, true, false
+			return why, true, nil
 		}
 		c.behind = g.at.Seq < g.head.Seq
 		return c.goOn()
@@ -161,14 +178,14 @@ func (c *Conn) frame(b []byte, e PushEvent) []byte {
 
 // push takes in what has just happened.
 func (c *Conn) push(p *Push) {
-	c.do(func() (End, bool, bool) {
+	c.do(func() (End, bool, *pull) {
 		if c.state != connLive {
 			c.keep(p)
-			return 0, false, false
+			return 0, false, nil
 		}
 		why, over := c.deliver(p)
 		if over {
-			return why, true, false
+			return why, true, nil
 		}
 		return 0, false, c.wantsPage()
 	})
@@ -203,25 +220,26 @@ func (c *Conn) deliver(p *Push) (End, bool) {
 	return c.write(p.Frame(c.Format))
 }
 
-// page takes in what was pulled; nil if it could not be read.
-func (c *Conn) page(p *Push) {
-	c.do(func() (End, bool, bool) {
-		if p == nil {
-			return EndFailed, true, false
-		}
-		if c.state != connPulling || p.From != c.at {
-			return 0, false, false // of an attachment before this one
+// page takes in what was pulled.
+func (c *Conn) page(m *pageRead) {
+	c.do(func() (End, bool, *pull) {
+		p := m.push
+		switch {
+		case m.turn != c.turn || c.state != connPulling:
+			return 0, false, nil
+		case p == nil:
+			return EndFailed, true, nil
 		}
 		c.at, c.behind, c.state = p.To, p.More, connLive
 		if why, over := c.write(p.Frame(c.Format)); over {
-			return why, true, false
+			return why, true, nil
 		}
 		return c.goOn()
 	})
 }
 
 // goOn delivers what has waited, if no more pages are missing.
-func (c *Conn) goOn() (End, bool, bool) {
+func (c *Conn) goOn() (End, bool, *pull) {
 	if c.behind {
 		return 0, false, c.wantsPage()
 	}
@@ -233,22 +251,28 @@ func (c *Conn) goOn() (End, bool, bool) {
 			break // the journal has the rest
 		}
 		if why, over := c.deliver(p); over {
-			return why, true, false
+			return why, true, nil
 		}
 	}
 	return 0, false, c.wantsPage()
 }
 
-// wantsPage tells whether it is time for the next page, and if so waits for it.
-func (c *Conn) wantsPage() bool {
+// wantsPage returns what to ask the user if it is time for the next page, for
+// which the connection then waits; nil: it is not.
+func (c *Conn) wantsPage() *pull {
 	if c.state != connLive || !c.behind || c.pending {
-		return false
+		return nil
 	}
 	c.state = connPulling
-	return true
+	c.turn++
+	return &pull{gate: c.gate.pid, conn: c.id, turn: c.turn, after: c.at}
 }
 
-func (c *Conn) pull() { c.gate.pull(c) }
+func (c *Conn) pull(ask *pull) {
+	if ask != nil {
+		c.gate.home.Router.Send(c.Key, ask)
+	}
+}
 
 // write gives frames to the sink.
 func (c *Conn) write(b []byte) (End, bool) {
@@ -274,28 +298,36 @@ func (c *Conn) write(b []byte) (End, bool) {
 
 // beat writes a heartbeat, unless something else waits to be written.
 func (c *Conn) beat() {
-	c.do(func() (End, bool, bool) {
+	c.do(func() (End, bool, *pull) {
 		if c.pending || c.Once || c.state == connAttaching {
-			return 0, false, false
+			return 0, false, nil
 		}
-		b := c.Format.AppendBeat(nil)
-		if len(b) == 0 {
-			return 0, false, false
-		}
-		if _, err := c.Sink.Send(b); err != nil {
-			return EndGone, true, false
-		}
-		return 0, false, false
+		why, over := c.write(c.Format.AppendBeat(nil))
+		return why, over, nil
 	})
+}
+
+// over tells whether the connection has ended.
+func (c *Conn) over() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state == connOver
+}
+
+// enter gives the connection its place.
+func (c *Conn) enter(g *Gateway, id uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gate, c.id = g, id
 }
 
 // again prepares to attach once more, from where the client stands. It returns
 // false if the connection is over.
-func (c *Conn) again() (after *Cursor, ok bool) {
+func (c *Conn) again() (after *Cursor, turn uint32, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.state == connOver {
-		return nil, false
+		return nil, 0, false
 	}
 	if c.met {
 		at := c.at
@@ -304,7 +336,8 @@ func (c *Conn) again() (after *Cursor, ok bool) {
 		after = c.After
 	}
 	c.state, c.queue, c.lost = connAttaching, nil, false
-	return after, true
+	c.turn++
+	return after, c.turn, true
 }
 
 // mark returns up to which seq the client has everything, and whether that is

@@ -53,5 +53,9 @@ func ParseCursor(s string) (Cursor, error) {
 	if c.Pos, k = binary.Uvarint(b); k <= 0 || k != len(b) {
 		return Cursor{}, bad
 	}
+	// One cursor has one text: it is an ETag, too.
+	if string(c.Append(raw[:0])) != s {
+		return Cursor{}, bad
+	}
 	return c, nil
 }

@@ -122,11 +122,15 @@ func (b *Inbox) anyVisible(packed []byte) bool {
 }
 
 // veil lets e say whether it concerns a message that the user does not see
-// yet: then it is no news to anybody. Else the rev rises.
-func (e *Event) veil(n *entry) {
+// yet: then it is no news to anybody, unless others had to leave for it. The
+// rev rises with what is news.
+func (e *Event) veil(n *entry, news bool) {
 	if n.state == State_SCHEDULED {
 		e.State = State_SCHEDULED
 	} else {
+		news = true
+	}
+	if news {
 		e.Rev++
 	}
 }
@@ -147,7 +151,7 @@ func (b *Inbox) holder(key string) []byte {
 }
 
 // overflow returns the messages, oldest first, that must leave so that one of
-// size bytes fits in; the packed replaced one leaves anyway.
+// size bytes fits in; the packed replaced one gives its place to it.
 func (b *Inbox) overflow(size int, replaced []byte, l *Limits) []byte {
 	n, bytes := len(b.entries)+1, b.content+uint64(size)
 	if len(replaced) > 0 {
@@ -184,7 +188,8 @@ func (b *Inbox) Edit(old *Message, patch []byte, once Once, t Moment, l *Limits)
 	m.EditedAt = t.Now
 	e := b.next(Kind_EDITED, 0, t)
 	e.Message = m
-	e.veil(&b.entries[i])
+	e.Dropped = b.overflow(len(m.Content), m.Id, l)
+	e.veil(&b.entries[i], b.anyVisible(e.Dropped))
 	once.stamp(e)
 	return Ready{ID: ID(m.Id), Events: []*Event{e}}
 }
@@ -202,7 +207,7 @@ func (b *Inbox) Retract(id ID, once Once, t Moment) Ready {
 	}
 	e := b.next(Kind_RETRACTED, 0, t)
 	e.Ids = slices.Clone(id[:])
-	e.veil(&b.entries[i])
+	e.veil(&b.entries[i], false)
 	once.stamp(e)
 	return Ready{ID: id, Events: []*Event{e}}
 }
@@ -212,7 +217,7 @@ func (b *Inbox) Mark(m *Mark, once Once, t Moment) Ready {
 	if r, ok := b.replayed(once, t); ok {
 		return r
 	}
-	if m.UpTo != nil && m.UpTo.Lineage != b.lineage && b.seq > 0 {
+	if m.UpTo != nil && b.seq > 0 && b.foreign(*m.UpTo) {
 		return Ready{Err: &Error{Code: Invalid, Field: "up_to", Detail: "the cursor belongs to another history of this user; fetch the counts again"}}
 	}
 	var r Ready

@@ -27,6 +27,7 @@ type (
 	greeting struct { // the user's answer to attach
 		key       Key
 		conn      uint64
+		turn      uint32
 		at        Cursor // from where the connection goes on
 		head      Cursor // where the user stands
 		counts    []byte
@@ -35,8 +36,8 @@ type (
 		refused   End  // not EndGone: it may not be attached
 	}
 	pageRead struct {
-		key  Key
 		conn uint64
+		turn uint32
 		push *Push // nil: it can't be read
 	}
 	gone struct{ key Key } // the user's actor has ended: attach again
@@ -88,7 +89,7 @@ func (g *Gateway) PID() *actor.PID { return g.pid }
 
 // Attach implements Hub.
 func (g *Gateway) Attach(c *Conn) {
-	c.gate, c.id = g, g.next.Add(1)
+	c.enter(g, g.next.Add(1))
 	g.home.send(g.pid, &enter{c})
 }
 
@@ -96,14 +97,6 @@ func (g *Gateway) Attach(c *Conn) {
 func (g *Gateway) left(c *Conn, why End) {
 	g.home.Metrics.Ended.WithLabelValues(why.String()).Inc()
 	g.home.send(g.pid, &left{c})
-}
-
-// pull asks the user for the next page of a connection.
-func (g *Gateway) pull(c *Conn) {
-	c.mu.Lock()
-	after := c.at
-	c.mu.Unlock()
-	g.home.Router.Send(c.Key, &pull{gate: g.pid, conn: c.id, after: after})
 }
 
 // Receive is the actor's table of contents.
@@ -118,12 +111,10 @@ func (g *Gateway) Receive(c actor.Context) {
 	case *left:
 		g.leave(m.conn)
 	case *greeting:
-		if conn := g.conns[m.conn]; conn != nil {
-			conn.greet(m)
-		}
+		g.greet(m)
 	case *pageRead:
 		if conn := g.conns[m.conn]; conn != nil {
-			conn.page(m.push)
+			conn.page(m)
 		}
 	case *gone:
 		for _, conn := range g.users[m.key] {
@@ -143,6 +134,9 @@ func (g *Gateway) Receive(c actor.Context) {
 }
 
 func (g *Gateway) enter(c *Conn) {
+	if c.over() {
+		return // before it came in
+	}
 	g.conns[c.id] = c
 	g.users[c.Key] = append(g.users[c.Key], c)
 	g.home.Metrics.Connections.Inc()
@@ -155,12 +149,24 @@ func (g *Gateway) enter(c *Conn) {
 
 // attach attaches a connection to its user, from where its client stands.
 func (g *Gateway) attach(c *Conn) {
-	after, ok := c.again()
+	after, turn, ok := c.again()
 	if !ok {
 		return
 	}
 	g.home.Router.Send(c.Key, &attach{attached{
-		conn: c.id, gate: g.pid, transport: c.Transport, address: c.Address, principal: c.Principal, since: c.Since}, after})
+		conn: c.id, gate: g.pid, transport: c.Transport, address: c.Address, principal: c.Principal, since: c.Since}, turn, after})
+}
+
+// greet hands a user's answer to its connection. Of one that has left, the
+// user learns again: its attach may have come in behind its detach.
+func (g *Gateway) greet(m *greeting) {
+	conn := g.conns[m.conn]
+	switch {
+	case conn != nil:
+		conn.greet(m)
+	case m.refused == EndGone:
+		g.home.Router.Send(m.key, &detach{gate: g.pid, conn: m.conn})
+	}
 }
 
 func (g *Gateway) leave(c *Conn) {

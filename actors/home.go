@@ -48,10 +48,24 @@ func (h *Home) Props(key Key) (*actor.Props, bool) {
 // bounce sends what came too late to the next activation of the actor.
 func (h *Home) bounce(key Key, m any) {
 	switch m.(type) {
-	case *committed, *loaded, *panicked, *Passivate, actor.SystemMessage, actor.AutoReceiveMessage:
+	case *committed, *loaded, *sendLoaded, *acknowledged, *panicked, *Passivate, actor.SystemMessage, actor.AutoReceiveMessage:
 		// meant for this activation alone
 	default:
 		h.Router.Send(key, m)
+	}
+}
+
+// Refuse answers a message that no actor can take.
+func (h *Home) Refuse(m any, err *Error) {
+	switch m := m.(type) {
+	case *Request:
+		m.Fail(err)
+	case *contentLoaded:
+		m.req.Fail(err)
+	case *attach:
+		h.send(m.gate, m.refused(EndFailed))
+	case *pull:
+		h.send(m.gate, &pageRead{conn: m.conn, turn: m.turn})
 	}
 }
 
@@ -59,6 +73,11 @@ func (h *Home) panicked(key Key, reason any, stack []byte) {
 	h.Metrics.Panics.Inc()
 	h.Log.Error("actor panicked and was stopped; its next message recovers it from the journal",
 		"actor", string(key), "reason", reason, "stack", string(stack))
+}
+
+func (h *Home) connPanicked(key Key, reason any, stack []byte) {
+	h.Metrics.Panics.Inc()
+	h.Log.Error("a connection panicked and was ended", "user", string(key), "reason", reason, "stack", string(stack))
 }
 
 // send sends m to the actor behind pid.

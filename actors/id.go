@@ -1,8 +1,11 @@
 package actors
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"math/rand/v2"
+	"strings"
 
 	"github.com/google/uuid"
 )
@@ -12,7 +15,20 @@ type ID [16]byte
 
 // NewID returns a new id of the present millisecond. It belongs to the edge:
 // the actors take ids as arguments.
-func NewID() ID { return ID(uuid.Must(uuid.NewV7())) }
+func NewID() ID { return ID(uuid.Must(uuid.NewV7FromReader(random{}))) }
+
+// random is the runtime's generator (ChaCha8): ids must be unique, they are no
+// secrets, and a system call for each would cost more than the rest of a turn.
+type random struct{}
+
+func (random) Read(b []byte) (int, error) {
+	for i := 0; i < len(b); i += 8 {
+		var r [8]byte
+		binary.LittleEndian.PutUint64(r[:], rand.Uint64())
+		copy(b[i:], r[:])
+	}
+	return len(b), nil
+}
 
 // ParseID reads the canonical form: 36 lower-case characters.
 func ParseID(s string) (ID, error) {
@@ -23,6 +39,9 @@ func ParseID(s string) (ID, error) {
 	u, err := uuid.Parse(s)
 	if err != nil {
 		return id, fmt.Errorf("id %.40q: %w", s, err)
+	}
+	if strings.ContainsAny(s, "ABCDEF") {
+		return id, fmt.Errorf("id %.40q: want lower case", s)
 	}
 	return ID(u), nil
 }

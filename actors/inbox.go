@@ -120,6 +120,7 @@ func (b *Inbox) applyAccepted(e *Event) {
 }
 
 func (b *Inbox) applyEdited(e *Event) {
+	eachID(e.Dropped, b.remove)
 	i := b.find(ID(e.Message.Id))
 	if i < 0 {
 		return

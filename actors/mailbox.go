@@ -136,8 +136,8 @@ func (b *mailbox) turn(m any, sys bool) {
 }
 
 func (b *mailbox) stop() {
+	defer func() { b.stopped = true }()
 	b.invoker.InvokeSystemMessage(&actor.Stop{})
-	b.stopped = true
 }
 
 // fail tells an actor that it has panicked, before anything else; one that
@@ -158,7 +158,6 @@ func (b *mailbox) fail(reason any) {
 		if reason := recover(); reason != nil {
 			b.panicked(reason, debug.Stack())
 		}
-		b.stopped = true
 	}()
 	if !b.stopped {
 		b.stop()

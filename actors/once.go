@@ -53,7 +53,7 @@ func (k *onceKeys) apply(e *Event) {
 func (k *onceKeys) addCaller(e *Event) {
 	key := onceKey{digest: e.Digest, rev: e.Rev, at: e.At}
 	switch {
-	case e.Message != nil:
+	case e.Kind == Kind_ACCEPTED || e.Kind == Kind_EDITED:
 		key.id = ID(e.Message.Id)
 	case e.Kind == Kind_RETRACTED && len(e.Ids) >= 16:
 		key.id = ID(e.Ids[:16])

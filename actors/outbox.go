@@ -1,13 +1,13 @@
 package actors
 
-// An effect is something that may leave an actor once the seq is durable: an
-// answer, a push, or a step of another kind.
+// An effect is something that may leave an actor once the seq is durable: a
+// push, and an answer or a step of another kind.
 type effect struct {
 	next *effect
 	seq  uint64
-	req  *Request // to be answered
+	req  *Request // to be answered, here or by run
 	push *Push    // to be pushed
-	run  func()   // to be done
+	run  func()   // to be done; it answers req if there is one
 }
 
 // outbox holds effects in the order of their seqs until they are durable.

@@ -18,7 +18,7 @@ type persistent struct {
 	out     outbox
 	writes  uint64   // handed to the journal
 	waiting []any    // what came while it was loaded, or ends
-	current *Request // whose turn it is
+	current *Request // whose turn it is, while it is not in the outbox
 	ending  bool
 	over    bool
 }
@@ -71,11 +71,14 @@ func (p *persistent) append(w *Write) *Error {
 	return nil
 }
 
-// leave puts an effect into the outbox, tagged with the last applied seq. The
-// caller flushes.
-func (p *persistent) leave(e *effect, r *Request, push *Push) {
-	e.seq, e.req, e.push = p.seq, r, push
+// leave puts an effect into the outbox, tagged with the last applied seq: a
+// push, and an answer to r or else a step that sees to it. The caller flushes.
+func (p *persistent) leave(e *effect, r *Request, push *Push, run func()) {
+	e.seq, e.req, e.push, e.run = p.seq, r, push, run
 	p.out.add(e)
+	if r == p.current {
+		p.current = nil
+	}
 }
 
 // flush lets go what has become durable: answers, steps, and all pushes that
@@ -90,15 +93,15 @@ func (p *persistent) flush(send func(*Push)) {
 		if e.push != nil {
 			push = join(push, e.push)
 		}
-		if e.run != nil {
+		switch run, r := e.run, e.req; { // after either, e may be in use again
+		case run != nil:
 			if push != nil {
 				send(push)
 				push = nil
 			}
-			e.run()
-		}
-		if r := e.req; r != nil {
-			r.Respond() // from here on e may be in use again
+			run()
+		case r != nil:
+			r.Respond()
 		}
 	}
 	if push != nil {
@@ -126,11 +129,12 @@ func (p *persistent) end() {
 	p.home.System.Root.Stop(p.self)
 }
 
-// fell is told of a panic.
+// fell is told of a panic. The request whose turn it was is answered at the
+// end, like all that wait in the outbox: the store may have its write.
 func (p *persistent) fell() {
 	if r := p.current; r != nil {
-		p.current = nil
-		r.Fail(unknownOutcome)
+		p.leave(&r.effect, r, nil, nil)
+		r.effect.seq = never
 	}
 	p.end()
 }
@@ -160,9 +164,7 @@ func (p *persistent) stopping() {
 func (p *persistent) unreadable(err error) {
 	p.home.Log.Error("an actor can't be read from the journal", "actor", string(p.key), "err", err)
 	for _, m := range p.waiting {
-		if r, ok := m.(*Request); ok {
-			r.Fail(&Error{Code: Unavailable, Detail: "the stored state can't be read", Cause: err})
-		}
+		p.home.Refuse(m, &Error{Code: Unavailable, Detail: "the stored state can't be read", Cause: err})
 	}
 	p.waiting = nil
 	p.end()

@@ -54,7 +54,7 @@ func (u *User) list(r *Request, c *List) {
 // read answers r with a body made outside the actor.
 func (u *User) read(r *Request, body func(ctx context.Context, b []byte) ([]byte, error)) {
 	h := u.home
-	u.after(func() {
+	u.after(r, func() {
 		h.Load(func() {
 			b, err := body(context.Background(), nil)
 			if err != nil {
@@ -192,21 +192,26 @@ func (u *User) loadContent(r *Request, id ID, t Moment) {
 		u.refuse(r, notHere)
 		return
 	}
-	h, key, self, body := u.home, u.key, u.self, u.inbox.entries[i].body
-	u.after(func() {
+	h, key, body := u.home, u.key, u.inbox.entries[i].body
+	u.after(r, func() {
 		h.Load(func() {
 			old, err := content(context.Background(), h.Journal, key, body, nil)
-			h.send(self, &contentLoaded{r, body, old, err})
+			h.Router.Send(key, &contentLoaded{r, body, old, err}) // this activation may have ended
 		})
 	})
 }
 
 // edit goes on with an edit whose old content is there.
 func (u *User) edit(m *contentLoaded) {
+	u.current = m.req
+	u.editContent(m, u.home.moment())
+	u.current = nil
+}
+
+func (u *User) editContent(m *contentLoaded, t Moment) {
 	c := m.req.Command.(*Edit)
-	t := u.home.moment()
-	if u.ending {
-		u.wait(m.req)
+	if !u.expire(t) {
+		u.refuse(m.req, busyStore)
 		return
 	}
 	i := u.inbox.find(c.ID)
@@ -218,9 +223,7 @@ func (u *User) edit(m *contentLoaded) {
 	case m.err != nil:
 		u.refuse(m.req, AsError(m.err))
 	default:
-		u.current = m.req
 		u.commit(m.req, u.inbox.Edit(m.old, c.Patch, m.req.Once, t, &u.home.Limits))
-		u.current = nil
 	}
 }
 
@@ -397,5 +400,9 @@ func quoted(ms int64) string {
 }
 
 func kindWord(k Kind) string {
-	return [...]string{"none", "accepted", "edited", "retracted", "marked", "due", "expired", "dropped", "noted", "delivered"}[min(k, 9)]
+	words := [...]string{"none", "accepted", "edited", "retracted", "marked", "due", "expired", "dropped", "noted", "delivered"}
+	if k < 0 || int(k) >= len(words) {
+		return "unknown"
+	}
+	return words[k]
 }

@@ -52,7 +52,7 @@ const pageSpan = 2 * pageEvents
 func within(seq, after, last uint64) bool { return seq > after && seq <= last }
 
 // errTrimmed says that a page's events went away before they were read.
-var errTrimmed = errors.New("the events were trimmed meanwhile")
+var errTrimmed error = Errorf(Unavailable, "the events were trimmed meanwhile; ask again")
 
 // read fills the page from the journal.
 func (p *page) read(ctx context.Context) (*Push, error) {
@@ -90,24 +90,15 @@ func (p *page) read(ctx context.Context) (*Push, error) {
 // add takes in one event of the journal, if a client is to see it.
 func (p *page) add(ctx context.Context, e *Event) error {
 	var m *Message
-	var n *entry
-	switch e.Kind {
-	case Kind_ACCEPTED, Kind_DUE:
-		if n = p.entry(func(n *entry) bool { return n.seq == e.Seq }); n == nil || n.state == State_SCHEDULED {
-			return nil // it has left the inbox since, or is not visible yet
-		}
-	case Kind_EDITED:
-		if n = p.entry(func(n *entry) bool { return n.body == e.Seq }); n == nil || n.state == State_SCHEDULED {
-			return nil // it has left, or was edited again
-		}
-	}
+	n := p.carried(e)
 	if n != nil {
 		var err error
-		if m, err = content(ctx, p.journal, p.key, n.body, e); err != nil {
+		if m, err = content(ctx, p.journal, p.key, n.body, e); err != nil && AsError(err).Code != NotFound {
 			return err
 		}
-	} else {
-		n = &entry{}
+	}
+	if m == nil { // e is about no message, or about one that has left since
+		e, n = e.remains(), &entry{}
 	}
 	to := Cursor{p.head.Lineage, e.Seq, e.Pos}
 	if ev, ok := pushEvent(e, m, n.state, n.until, to, p.counts); ok {
@@ -115,6 +106,41 @@ func (p *page) add(ctx context.Context, e *Event) error {
 		p.bytes += len(ev.JSON)
 	}
 	return nil
+}
+
+// carried returns the message that e brings to those who see it; nil: none,
+// or it has left, or it was edited again.
+func (p *page) carried(e *Event) *entry {
+	switch {
+	case e.State == State_SCHEDULED: // not visible yet
+	case e.Kind == Kind_ACCEPTED, e.Kind == Kind_DUE:
+		return p.entry(func(n *entry) bool { return n.seq == e.Seq })
+	case e.Kind == Kind_EDITED:
+		return p.entry(func(n *entry) bool { return n.body == e.Seq })
+	}
+	return nil
+}
+
+// remains returns what is still to be told of an event without its message:
+// which others had to leave for it.
+func (e *Event) remains() *Event {
+	left := &Event{Kind: Kind_NOTED, Seq: e.Seq, Pos: e.Pos}
+	switch {
+	case e.State == State_SCHEDULED:
+		return e
+	case e.Kind == Kind_ACCEPTED:
+		left.Ids = slices.Concat(e.Ids, e.Dropped)
+	case e.Kind == Kind_DUE:
+		left.Ids = e.Ids[16:]
+	case e.Kind == Kind_EDITED:
+		left.Ids = e.Dropped
+	default:
+		return e
+	}
+	if len(left.Ids) > 0 {
+		left.Kind = Kind_DROPPED
+	}
+	return left
 }
 
 func (p *page) entry(is func(*entry) bool) *entry {
@@ -157,18 +183,22 @@ func (u *User) pull(m *pull) {
 	h, counts := u.home, u.inbox.appendCounts(nil)
 	if !u.inbox.reaches(m.after) {
 		head := u.inbox.Cursor()
-		g := &greeting{key: u.key, conn: m.conn, at: head, head: head, counts: counts, reset: true}
-		u.after(func() { h.send(m.gate, g) })
+		g := &greeting{key: u.key, conn: m.conn, turn: m.turn, at: head, head: head, counts: counts, reset: true}
+		u.after(nil, func() { h.send(m.gate, g) })
 		return
 	}
 	p := u.newPage(m.after, pageEvents)
-	u.after(func() {
+	u.after(nil, func() {
 		h.Load(func() {
 			push, err := p.read(context.Background())
+			if errors.Is(err, errTrimmed) && !m.again {
+				h.Router.Send(p.key, &pull{gate: m.gate, conn: m.conn, turn: m.turn, after: m.after, again: true})
+				return
+			}
 			if err != nil {
 				h.Log.Error("missed events can't be read", "user", string(p.key), "err", err)
 			}
-			h.send(m.gate, &pageRead{key: p.key, conn: m.conn, push: push})
+			h.send(m.gate, &pageRead{conn: m.conn, turn: m.turn, push: push})
 		})
 	})
 }
@@ -181,11 +211,11 @@ func (u *User) replay(r *Request, c *Replay) {
 	if !b.reaches(c.After) {
 		r.Answer.Body = plainEvent("reset", b.Cursor(), r.Answer.Counts).JSON
 		r.Answer.Cursor = b.Cursor()
-		u.release(&r.effect, r, nil)
+		u.release(&r.effect, r, nil, nil)
 		return
 	}
 	p := u.newPage(c.After, max(1, min(c.Limit, pageEvents)))
-	u.after(func() {
+	u.after(r, func() {
 		u.home.Load(func() {
 			push, err := p.read(context.Background())
 			if err != nil {

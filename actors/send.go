@@ -108,9 +108,9 @@ func (s *Send) loaded(m *sendLoaded) {
 	}
 	s.state = m.state
 	s.opened(m.state.seq)
-	waiting := s.waiting
-	s.waiting = nil
-	for _, w := range waiting {
+	for len(s.waiting) > 0 && !s.ending {
+		var w any
+		w, s.waiting = pop(s.waiting)
 		s.act(w)
 	}
 	s.deliver()
@@ -156,7 +156,7 @@ func (s *Send) edit(r *Request, c *Edit, at int64) {
 
 func (s *Send) refuse(r *Request, err *Error) {
 	r.Answer.Err = err
-	s.leave(&r.effect, r, nil)
+	s.leave(&r.effect, r, nil, nil)
 	s.let()
 }
 
@@ -178,8 +178,8 @@ func (s *Send) order(r *Request, e *SendEvent) {
 		}
 	}
 	r.Answer.ID, r.Answer.Replayed = ID(s.state.message.Id), e == nil
-	s.leave(&r.effect, r, nil)
-	s.leave(&effect{run: s.deliver}, nil, nil)
+	s.leave(&r.effect, r, nil, nil)
+	s.leave(&effect{}, nil, nil, s.deliver)
 	s.let()
 }
 
@@ -338,7 +338,7 @@ func (s *Send) find(r *Request) {
 		state = "delivered"
 	}
 	r.Answer.ID = ID(m.Id)
-	s.leave(&effect{run: func() {
+	s.leave(&r.effect, r, nil, func() {
 		h.Load(func() {
 			f, err := h.Lookup.Tallies(context.Background(), ID(m.Id))
 			if err != nil {
@@ -353,6 +353,6 @@ func (s *Send) find(r *Request) {
 			r.Answer.Body = append(appendFunnel(b, f), '}')
 			r.Respond()
 		})
-	}}, nil, nil)
+	})
 	s.let()
 }

@@ -45,12 +45,15 @@ func (s *sendout) Apply(e *SendEvent) error {
 	}
 	switch e.Kind {
 	case SendKind_SEND_STARTED:
-		if e.Message == nil || len(e.Message.Id) != 16 {
-			return fmt.Errorf("event %d has no message", e.Seq)
+		if e.Message == nil || len(e.Message.Id) != 16 || s.message != nil {
+			return fmt.Errorf("event %d has no message, or there is one already", e.Seq)
 		}
 		s.message, s.users, s.at = e.Message, e.Users, e.At
 		s.add(e)
 	case SendKind_SEND_EDITED, SendKind_SEND_RETRACTED:
+		if s.message == nil {
+			return fmt.Errorf("event %d is about a message that was not sent", e.Seq)
+		}
 		s.add(e)
 	case SendKind_SEND_PROGRESS:
 		if int(e.Step) >= len(s.steps) {

@@ -5,9 +5,10 @@ func (u *User) request(r *Request) {
 	u.current = r
 	t := u.home.moment()
 	switch {
-	case !u.room():
+	case !u.room(): // and so none for this answer
+		u.current = nil
 		u.home.Metrics.Busy.Inc()
-		u.refuse(r, Errorf(Busy, "too many requests of this user wait for the disk"))
+		r.Fail(Errorf(Busy, "too many requests of this user wait for the disk"))
 	case u.ending:
 		u.wait(r)
 	case !u.expire(t):
@@ -68,13 +69,13 @@ func (u *User) room() bool {
 // refuse answers with an error, after all that came before it.
 func (u *User) refuse(r *Request, err *Error) {
 	r.Answer.Err = err
-	u.release(&r.effect, r, nil)
+	u.release(&r.effect, r, nil, nil)
 }
 
 // answer answers with what was decided and the present counts.
 func (u *User) answer(r *Request, d Ready) {
 	u.fill(r, d)
-	u.release(&r.effect, r, nil)
+	u.release(&r.effect, r, nil, nil)
 }
 
 func (u *User) fill(r *Request, d Ready) {
@@ -86,15 +87,22 @@ func (u *User) fill(r *Request, d Ready) {
 }
 
 // release puts an effect into the outbox, and lets it go if it may.
-func (u *User) release(e *effect, r *Request, p *Push) {
-	u.leave(e, r, p)
+func (u *User) release(e *effect, r *Request, p *Push, run func()) {
+	u.leave(e, r, p, run)
 	if u.out.n == 1 && e.seq <= u.stream.Durable() {
 		u.let()
 	}
 }
 
-// after runs step once all that is applied now is durable.
-func (u *User) after(step func()) { u.release(&effect{run: step}, nil, nil) }
+// after runs step once all that is applied now is durable. If there is a
+// request, step answers it.
+func (u *User) after(r *Request, step func()) {
+	e := &effect{}
+	if r != nil {
+		e = &r.effect
+	}
+	u.release(e, r, nil, step)
+}
 
 // commit carries out a decision: journal, apply, answer, push.
 func (u *User) commit(r *Request, d Ready) {
@@ -119,7 +127,7 @@ func (u *User) commit(r *Request, d Ready) {
 	push := u.apply(d.Events, from)
 	d.Rev = u.inbox.rev
 	u.fill(r, d)
-	u.release(&r.effect, r, push)
+	u.release(&r.effect, r, push, nil)
 	u.maybeSnapshot()
 }
 
@@ -133,7 +141,7 @@ func (u *User) persist(events []*Event) bool {
 		return false
 	}
 	push := u.apply(events, from)
-	u.release(&effect{}, nil, push)
+	u.release(&effect{}, nil, push, nil)
 	u.maybeSnapshot()
 	return true
 }
@@ -207,14 +215,14 @@ func (u *User) apply(events []*Event, from Cursor) *Push {
 // expire lets the time do its work before anything is decided. False means
 // that the store is too busy for it.
 func (u *User) expire(t Moment) bool {
-	d := u.inbox.Expire(t, &u.home.Limits)
-	if len(d.Events) == 0 {
+	if t.Now < u.inbox.due(&u.home.Limits) {
 		return true
 	}
-	if !u.persist(d.Events) {
+	d := u.inbox.Expire(t, &u.home.Limits)
+	if len(d.Events) > 0 && !u.persist(d.Events) {
 		return false
 	}
-	u.inbox.rearm()
+	u.inbox.rearm() // also where the message whose timer it was is gone
 	return true
 }
 
@@ -227,11 +235,10 @@ func (u *User) timeUp(m *TimeUp) {
 	if next == never {
 		next = 0
 	}
+	// The store may hold other wake-ups, from before this activation. What
+	// counts is that none of them is missing.
 	w := &Write{Stream: u.stream, After: u.inbox.seq, Wake: Wake{Old: m.At, New: next}}
-	if m.At != u.armed {
-		w.Wake.New = 0 // one left over: another is armed
-	}
-	if armed := m.At == u.armed; u.append(w) == nil && armed {
+	if u.append(w) == nil {
 		u.armed = next
 	}
 }

@@ -15,6 +15,8 @@ type User struct {
 	conns []attached
 	gates []gate
 	armed int64 // the wake-up in the store (unix milliseconds); 0: none
+
+	entering *attach // whose turn it is
 }
 
 // What the user's actor tells itself. What gateways tell it is in attach.go.
@@ -41,7 +43,7 @@ func (u *User) Receive(c actor.Context) {
 	case *loaded:
 		u.loaded(m)
 	case *panicked:
-		u.fell()
+		u.panicked()
 	case *committed:
 		u.let()
 	case *Passivate:
@@ -49,6 +51,10 @@ func (u *User) Receive(c actor.Context) {
 	case *actor.Stopping:
 		u.stopped()
 	case *contentLoaded:
+		if u.inbox == nil || u.ending {
+			u.wait(m.req)
+			return
+		}
 		u.edit(m)
 	case *Request, *attach, *detach, *pull, *reached, *TimeUp:
 		if u.inbox == nil || u.ending {
@@ -113,15 +119,20 @@ func (u *User) loaded(m *loaded) {
 	if d := u.inbox.due(&u.home.Limits); d != never {
 		u.armed = d // whoever wrote the events has armed a wake-up no later than this
 	}
-	waiting := u.waiting
-	u.waiting = nil
-	for i, w := range waiting {
-		if u.ending {
-			u.waiting = append(u.waiting, waiting[i:]...)
-			return
-		}
+	for len(u.waiting) > 0 && !u.ending {
+		var w any
+		w, u.waiting = pop(u.waiting)
 		u.act(w)
 	}
+}
+
+// panicked ends the user after a panic.
+func (u *User) panicked() {
+	if m := u.entering; m != nil {
+		u.entering = nil
+		u.home.send(m.gate, m.refused(EndFailed))
+	}
+	u.fell()
 }
 
 // let lets go what has become durable.

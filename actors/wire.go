@@ -161,6 +161,7 @@ func pushEvent(e *Event, m *Message, state State, until int64, to Cursor, counts
 	case Kind_EDITED:
 		p.begin("update", to)
 		p.JSON = appendMessage(append(p.JSON, `,"message":`...), m, state, until)
+		p.appendReplaced(e)
 	case Kind_RETRACTED:
 		p.begin("retract", to)
 		p.JSON = appendIDs(append(p.JSON, `,"ids":`...), e.Ids)

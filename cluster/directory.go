@@ -21,9 +21,12 @@ type part struct {
 	m  map[actors.Key]*activation
 }
 
-// activation is one awake actor.
+// activation is one awake actor. Messages go straight to its process: one that
+// has stopped meanwhile passes them on to the next activation, while
+// protoactor's registry would make dead letters of them.
 type activation struct {
 	pid  *actor.PID
+	proc actor.Process
 	used atomic.Int64 // the sweep in which a message last went to it
 }
 
@@ -41,7 +44,7 @@ func (d *directory) part(key actors.Key) *part {
 
 // find returns the activation of key, made by wake if there is none. wake is
 // called with the part's lock held and must not send.
-func (d *directory) find(key actors.Key, wake func() *actor.PID) *activation {
+func (d *directory) find(key actors.Key, wake func() *activation) *activation {
 	p := d.part(key)
 	p.mu.RLock()
 	a := p.m[key]
@@ -52,8 +55,7 @@ func (d *directory) find(key actors.Key, wake func() *actor.PID) *activation {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if a = p.m[key]; a == nil {
-		if pid := wake(); pid != nil {
-			a = &activation{pid: pid}
+		if a = wake(); a != nil {
 			p.m[key] = a
 		}
 	}

@@ -26,6 +26,7 @@ type Config struct {
 	Gateways int           // default one a processor
 	Log      *slog.Logger  // default: nowhere
 	Metrics  prometheus.Registerer
+	Now      func() int64 // unix milliseconds; default: the machine's clock
 }
 
 func (c *Config) check() error {
@@ -55,6 +56,9 @@ func (c *Config) check() error {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.Now == nil {
+		c.Now = func() int64 { return time.Now().UnixMilli() }
+	}
 	return nil
 }
 
@@ -77,6 +81,7 @@ type Node struct {
 	sweep    atomic.Int64  // the number of the present sweep
 	closed   atomic.Bool
 	stop     chan struct{}
+	stopping atomic.Bool
 	done     sync.WaitGroup
 }
 
@@ -98,12 +103,11 @@ func New(cfg Config, store Store) (*Node, error) {
 	n.home = &actors.Home{
 		System: n.system, Journal: store, Lookup: store, Router: n, Limits: cfg.Limits, Log: cfg.Log,
 		Metrics: actors.NewMetrics(cfg.Metrics),
-		Now:     func() int64 { return time.Now().UnixMilli() },
+		Now:     cfg.Now,
 		Random:  rand.Uint64,
 		Load:    n.loads.do,
 		Forget:  n.dir.forget,
 	}
-	n.system.EventStream.Subscribe(n.deadLetter)
 	for range cfg.Gateways {
 		n.gateways = append(n.gateways, actors.NewGateway(n.home))
 	}
@@ -141,27 +145,28 @@ func (n *Node) every(d time.Duration, fn func()) {
 
 // Send implements actors.Router.
 func (n *Node) Send(key actors.Key, m any) {
-	a := n.dir.find(key, func() *actor.PID { return n.wake(key) })
+	a := n.dir.find(key, func() *activation { return n.wake(key) })
 	if a == nil {
-		if r, ok := m.(*actors.Request); ok {
-			r.Fail(actors.Errorf(actors.Unavailable, "this node is going down; try again"))
-		}
+		n.home.Refuse(m, actors.Errorf(actors.Unavailable, "this node is going down; try again"))
 		return
 	}
 	if now := n.sweep.Load(); a.used.Load() != now {
 		a.used.Store(now)
 	}
-	n.system.Root.Send(a.pid, m)
+	a.proc.SendUserMessage(a.pid, m)
 }
 
 // wake starts the actor of a key; nil if there is no such kind, or the node
 // is closed.
-func (n *Node) wake(key actors.Key) *actor.PID {
+func (n *Node) wake(key actors.Key) *activation {
 	props, ok := n.home.Props(key)
 	if !ok || n.closed.Load() {
 		return nil
 	}
-	return n.system.Root.Spawn(props)
+	a := &activation{pid: n.system.Root.Spawn(props)}
+	a.proc, _ = n.system.ProcessRegistry.Get(a.pid)
+	a.used.Store(n.sweep.Load())
+	return a
 }
 
 // How often, and after which pause, a request without a known outcome is
@@ -193,16 +198,8 @@ func (n *Node) Ask(ctx context.Context, r *actors.Request) error {
 	}
 }
 
-// deadLetter sends what came to an actor after its end to the next one.
-func (n *Node) deadLetter(ev any) {
-	d, ok := ev.(*actor.DeadLetterEvent)
-	if !ok {
-		return
-	}
-	if r, ok := d.Message.(*actors.Request); ok {
-		n.Send(r.Key, r)
-	}
-}
+// Awake returns how many actors are awake.
+func (n *Node) Awake() int { return n.dir.len() }
 
 // Attach implements actors.Hub.
 func (n *Node) Attach(c *actors.Conn) {
@@ -214,7 +211,7 @@ func (n *Node) passivate() {
 	now := n.sweep.Add(1)
 	n.dir.each(func(_ actors.Key, a *activation) {
 		if now-a.used.Load() > 4 {
-			n.system.Root.Send(a.pid, &actors.Passivate{})
+			a.proc.SendUserMessage(a.pid, &actors.Passivate{})
 		}
 	})
 }
@@ -229,7 +226,7 @@ func (n *Node) fireTimers() {
 		at  int64
 	}
 	var due []one
-	err := n.store.Due(context.Background(), time.Now().UnixMilli(), func(key actors.Key, at int64) bool {
+	err := n.store.Due(context.Background(), n.cfg.Now(), func(key actors.Key, at int64) bool {
 		due = append(due, one{key, at})
 		return len(due) < timersAtOnce
 	})

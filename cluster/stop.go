@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,69 +45,75 @@ func (n *Node) EndWhere(match func(*actors.Attachment) bool, why actors.End) {
 const drainSteps = 20
 
 // Drain ends all connections with «come back», spread over a time so that not
-// all come back at once elsewhere, and takes no new ones in.
+// all come back at once elsewhere, and takes no new ones in. What is left when
+// ctx ends is ended at once.
 func (n *Node) Drain(ctx context.Context, spread time.Duration) {
-	share := make([]int, len(n.gateways))
-	for step := 1; ; step++ {
-		var wait sync.WaitGroup
-		total := 0
-		for i, g := range n.gateways {
-			wait.Add(1)
-			most := share[i]
-			if step == 1 {
-				most = 1
-			}
-			if ctx.Err() != nil || step > drainSteps || spread <= 0 {
-				most = 0 // all that are left
-			}
-			n.system.Root.Send(g.PID(), &actors.EndWhere{Why: actors.EndDrain, Close: true, Most: most, Reply: func(left int) {
-				share[i] = (left + drainSteps - 2) / (drainSteps - 1)
-				if step > 1 {
-					share[i] = max(most, 1)
-				}
-				if left == 0 {
-					share[i] = 0
-				}
-				_ = total
-				wait.Done()
-			}})
+	none := func(*actors.Attachment) bool { return false }
+	left := n.drain(func(int) *actors.EndWhere { return &actors.EndWhere{Match: none} })
+	share := make([]int, len(left))
+	for i, had := range left {
+		share[i] = (had + drainSteps - 1) / drainSteps
+	}
+	for slices.Max(left) > 0 && pause(ctx, spread/drainSteps) {
+		left = n.drain(func(gate int) *actors.EndWhere { return &actors.EndWhere{Most: share[gate]} })
+	}
+	n.drain(func(int) *actors.EndWhere { return &actors.EndWhere{} })
+}
+
+// drain lets each gateway take a step, and returns how many connections each
+// has left.
+func (n *Node) drain(step func(gate int) *actors.EndWhere) []int {
+	left := make([]int, len(n.gateways))
+	var wait sync.WaitGroup
+	for i, g := range n.gateways {
+		m := step(i)
+		m.Why, m.Close = actors.EndDrain, true
+		m.Reply = func(conns int) {
+			left[i] = conns
+			wait.Done()
 		}
-		wait.Wait()
-		left := false
-		for _, s := range share {
-			left = left || s > 0
-		}
-		if !left {
-			return
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(spread / drainSteps):
-		}
+		wait.Add(1)
+		n.system.Root.Send(g.PID(), m)
+	}
+	wait.Wait()
+	return left
+}
+
+// pause waits for d; false: there is nothing to wait for, or ctx has ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 || ctx.Err() != nil {
+		return false
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
 	}
 }
 
-// Stop lets every actor finish what it has begun, and stops them. The store
+// Stop lets every actor finish what it has begun, wakes no more, and stops
+// them. Connections that are left are ended as Drain does at once. The store
 // must be closed after it. The error says what was still under way when ctx
 // ended; what was not answered may or may not be stored.
 func (n *Node) Stop(ctx context.Context) error {
+	if n.stopping.Swap(true) {
+		return nil
+	}
 	close(n.stop)
 	n.done.Wait()
+	n.Drain(ctx, 0)
+	n.closed.Store(true)
+	defer n.system.Shutdown()
 	for {
-		n.dir.each(func(_ actors.Key, a *activation) { n.system.Root.Send(a.pid, &actors.Passivate{}) })
+		n.dir.each(func(_ actors.Key, a *activation) { a.proc.SendUserMessage(a.pid, &actors.Passivate{}) })
 		left := n.dir.len()
 		if left == 0 {
-			break
+			return nil
 		}
-		select {
-		case <-ctx.Done():
-			n.closed.Store(true)
+		if !pause(ctx, 5*time.Millisecond) {
 			n.dir.each(func(_ actors.Key, a *activation) { n.system.Root.Stop(a.pid) })
 			return fmt.Errorf("node: %d actors were still busy: %w", left, ctx.Err())
-		case <-time.After(5 * time.Millisecond):
 		}
 	}
-	n.closed.Store(true)
-	n.system.Shutdown()
-	return nil
 }

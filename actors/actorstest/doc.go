@@ -1,0 +1,12 @@
+// Package actorstest has what tests of actors need: a Probe, which is a
+// connection that records what it is sent, a Journal that fails, stalls or is
+// full on demand, and a Clock that goes when it is told to.
+//
+// Rules that a change must keep:
+//
+//   - It imports actors and nothing else of ours, so that every package below
+//     actors can use it.
+//   - Nothing here waits for a time to go by: it waits for a condition.
+//
+// Start reading at probe.go.
+package actorstest

@@ -1,0 +1,120 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"testing"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// tape is a sink and a format: it notes the seqs that it is sent.
+type tape struct {
+	got    string
+	ended  string
+	err    error
+	panics bool
+}
+
+func (s *tape) Send(b []byte) (int, error) { s.got += string(b); return 0, s.err }
+func (s *tape) End(why End)                { s.ended = why.String() }
+func (s *tape) Form() Form                 { return FormText }
+func (s *tape) AppendBeat(b []byte) []byte { return b }
+func (s *tape) AppendPush(b []byte, p *Push) []byte {
+	if s.panics {
+		panic("a format that panics")
+	}
+	for _, e := range p.Events {
+		b = fmt.Appendf(b, "%d ", e.To.Seq)
+	}
+	return b
+}
+
+// mail is a Router that notes what is sent.
+type mail struct {
+	Router
+	sent []any
+}
+
+func (r *mail) Send(_ Key, m any) { r.sent = append(r.sent, m) }
+
+func newGate(t *testing.T) (*Gateway, *mail) {
+	r := &mail{}
+	quiet := actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) })
+	h := &Home{System: actor.NewActorSystem(quiet), Router: r, Log: slog.New(slog.DiscardHandler), Metrics: NewMetrics(nil)}
+	t.Cleanup(h.System.Shutdown)
+	return NewGateway(h), r
+}
+
+func span(from, to uint64) *Push {
+	p := &Push{From: Cursor{Lineage: 1, Seq: from}, To: Cursor{Lineage: 1, Seq: to}}
+	for s := from + 1; s <= to; s++ {
+		p.Events = append(p.Events, PushEvent{To: Cursor{Lineage: 1, Seq: s}})
+	}
+	return p
+}
+
+// TestConnPushes gives a connection pushes that overlap, that it has seen and
+// that leave a gap.
+func TestConnPushes(t *testing.T) {
+	g, r := newGate(t)
+	s := &tape{}
+	c := NewConn(Attachment{Key: "udefault/alice", Sink: s, Format: s, After: &Cursor{Lineage: 1, Seq: 3}})
+	g.Attach(c)
+	a := r.sent[0].(*attach)
+	c.push(span(3, 4)) // before the greeting
+	greet := &greeting{conn: a.conn, turn: a.turn, at: *a.after, head: Cursor{Lineage: 1, Seq: 3}, recovered: true}
+	c.greet(greet)
+	c.greet(greet)
+	for _, p := range []*Push{span(3, 4), span(2, 6), span(5, 7), span(6, 7)} {
+		c.push(p)
+	}
+	if s.got != "4 5 6 7 " {
+		t.Fatalf("got %q, want 4 to 7, each once", s.got)
+	}
+	c.push(span(8, 9))
+	ask, ok := r.sent[len(r.sent)-1].(*pull)
+	if !ok || ask.after.Seq != 7 {
+		t.Fatalf("got %+v, want a pull after 7", r.sent[len(r.sent)-1])
+	}
+	c.push(span(9, 10))
+	c.page(&pageRead{conn: ask.conn, turn: ask.turn - 1, push: span(7, 20)}) // void
+	c.page(&pageRead{conn: ask.conn, turn: ask.turn, push: span(7, 9)})
+	if s.got != "4 5 6 7 8 9 10 " {
+		t.Fatalf("got %q, want 4 to 10", s.got)
+	}
+}
+
+// TestConnEnds holds which reason a connection ends with, and that its user
+// learns of it.
+func TestConnEnds(t *testing.T) {
+	for want, s := range map[string]*tape{
+		"slow":   {err: ErrSlow},
+		"gone":   {err: errors.New("reset by peer")},
+		"failed": {panics: true},
+	} {
+		g, r := newGate(t)
+		c := NewConn(Attachment{Key: "udefault/alice", Sink: s, Format: s})
+		g.Attach(c)
+		a := r.sent[0].(*attach)
+		c.greet(&greeting{conn: a.conn, turn: a.turn})
+		if d, ok := r.sent[len(r.sent)-1].(*detach); s.ended != want || !ok || d.conn != a.conn {
+			t.Errorf("ended with %q, want %q; then %+v, want a detach", s.ended, want, r.sent[len(r.sent)-1])
+		}
+	}
+}
+
+// TestGhost tells a user that greets a connection which has left: its attach
+// came in behind its detach.
+func TestGhost(t *testing.T) {
+	g, r := newGate(t)
+	g.greet(&greeting{key: "udefault/alice", conn: 7})
+	if len(r.sent) != 1 || r.sent[0].(*detach).conn != 7 {
+		t.Fatalf("got %+v, want a detach of 7", r.sent)
+	}
+	g.greet(&greeting{conn: 7, refused: EndTooMany})
+	if len(r.sent) != 1 {
+		t.Fatalf("got %+v for one that never came in", r.sent)
+	}
+}

@@ -1,0 +1,149 @@
+package actors
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// fuzzSeeds are an inbox's events and a snapshot.
+func fuzzSeeds() (events [][]byte, snapshot []byte) {
+	w := newWorld(&testing.T{}, Limits{Messages: 3})
+	for i := range 5 {
+		n := id(fmt.Sprint(i), w.now)
+		m := &Message{Id: n[:], Category: "a", Content: []byte(`"title":"x"`), CollapseKey: "k"}
+		if i > 2 {
+			m.SendAt = w.now + 1000
+		}
+		w.do(w.b.Publish(m, CallersOnce("c", fmt.Sprint(i)), w.moment(), &w.limits))
+	}
+	w.do(w.b.Mark(&Mark{To: MarkSnoozed, Until: w.now + 10}, Once{}, w.moment()))
+	w.do(w.b.Delivered(3, "sse", w.moment()))
+	w.now += 2000
+	w.do(w.b.Expire(w.moment(), &w.limits))
+	return w.log, w.b.snapshot()
+}
+
+// FuzzEvent holds that no bytes make DecodeEvent or Apply panic, and that what
+// an inbox makes of them it can write down, read again and tell of.
+func FuzzEvent(f *testing.F) {
+	events, snapshot := fuzzSeeds()
+	for _, e := range events {
+		f.Add([]byte(nil), e)
+		f.Add(snapshot, e)
+	}
+	f.Fuzz(func(t *testing.T, snapshot, raw []byte) {
+		b := NewInbox()
+		if len(snapshot) > 0 && b.restore(snapshot) != nil {
+			b = NewInbox()
+		}
+		var e Event
+		if DecodeEvent(raw, &e) != nil {
+			return
+		}
+		e.Seq = b.seq + 1
+		if b.Apply(&e) != nil {
+			return
+		}
+		again := NewInbox()
+		if err := again.restore(b.snapshot()); err != nil {
+			t.Fatalf("its own snapshot: %v", err)
+		}
+		var back Event
+		if err := DecodeEvent(EncodeEvent(nil, &e), &back); err != nil || !proto.Equal(&back, &e) {
+			t.Fatalf("%v came back as %v: %v", &e, &back, err)
+		}
+		m := e.Message
+		if e.Kind == Kind_DUE {
+			m = &Message{Id: e.Ids[:16]}
+		}
+		pushEvent(&e, m, b.stateOf(&e), e.Until, b.Cursor(), b.appendCounts(nil))
+		describe(&e)
+		b.appendState(nil)
+		l, _ := Limits{}.WithDefaults()
+		b.Expire(Moment{Now: time.Now().UnixMilli()}, &l)
+		b.checkpoint(time.Now().UnixMilli(), &l)
+		b.beside(&Write{}, &e, &l)
+	})
+}
+
+// FuzzSendEvent holds the same of the events of a send.
+func FuzzSendEvent(f *testing.F) {
+	n := id("a", epoch)
+	m := &Message{Id: n[:], Category: "a", Content: []byte(`"title":"x"`)}
+	for _, e := range []*SendEvent{
+		{Kind: SendKind_SEND_STARTED, Message: m, Users: []string{"a", "b"}},
+		{Kind: SendKind_SEND_PROGRESS, Done: []uint32{0, 7}, Failed: 1},
+		{Kind: SendKind_SEND_EDITED, Patch: []byte(`{}`), Once: bytes.Repeat([]byte{1}, 16)},
+		{Kind: SendKind_SEND_RETRACTED},
+	} {
+		f.Add(encodeSendEvent(e))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		e, err := decodeSendEvent(raw)
+		if err != nil {
+			return
+		}
+		s := &sendout{}
+		for _, start := range []bool{false, true} {
+			if start {
+				s.Apply(&SendEvent{Kind: SendKind_SEND_STARTED, Seq: 1, Message: m, Users: []string{"a"}})
+			}
+			e.Seq = s.seq + 1
+			if s.Apply(e) != nil {
+				continue
+			}
+			if i := s.step(); i < len(s.steps) {
+				s.command(&s.steps[i])
+			}
+		}
+	})
+}
+
+// FuzzCursor holds that only what Append has made is a cursor.
+func FuzzCursor(f *testing.F) {
+	f.Add(Cursor{}.String())
+	f.Add(Cursor{Lineage: 1 << 63, Seq: 300, Pos: 1 << 60}.String())
+	f.Add("AQAAAAAAAAAAgAAA")
+	f.Fuzz(func(t *testing.T, s string) {
+		c, err := ParseCursor(s)
+		if err != nil {
+			if AsError(err).Code != Invalid {
+				t.Fatalf("%q: %v, want an invalid", s, err)
+			}
+			return
+		}
+		if got := c.String(); got != s {
+			t.Fatalf("%q is the cursor %q", s, got)
+		}
+	})
+}
+
+// FuzzID holds that only the canonical form is an id.
+func FuzzID(f *testing.F) {
+	f.Add(NewID().String())
+	f.Add("01980E2B-6B3C-7C1E-A4B0-0123456789AB")
+	f.Fuzz(func(t *testing.T, s string) {
+		if i, err := ParseID(s); err == nil && i.String() != s {
+			t.Fatalf("%q is the id %q", s, i)
+		}
+	})
+}
+
+// FuzzPatch holds that an edit makes a content that is JSON, or is refused.
+func FuzzPatch(f *testing.F) {
+	f.Add([]byte(`{"title":"x","body":null,"category":"a","priority":"high","expires_at":"2030-01-02T15:04:05Z"}`))
+	f.Fuzz(func(t *testing.T, patch []byte) {
+		n := id("a", epoch)
+		m, err := patched(&Message{Id: n[:], Content: []byte(`"title":"t","body":"b"`)}, patch)
+		if err != nil {
+			return
+		}
+		if m, err = patched(m, []byte(`{}`)); err != nil {
+			t.Fatalf("the content %s: %v", m.Content, err)
+		}
+	})
+}

@@ -1,0 +1,513 @@
+package actors
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var (
+	modelSeed  = flag.Uint64("model.seed", 0, "seed of TestModel; 0: a fresh one, which is printed")
+	modelSteps = flag.Int("model.steps", 20_000, "random commands of TestModel")
+)
+
+// model is the naive twin of an Inbox: it keeps messages in a list and counts
+// by looking at all of them.
+type model struct {
+	list   []*modelMessage // in the order in which they became visible, or came in
+	limits Limits
+}
+
+type modelMessage struct {
+	id       ID
+	category string
+	collapse string
+	state    State
+	until    int64
+	expires  int64
+	at       int64
+	size     int
+	title    string
+}
+
+func (m *model) find(id ID) *modelMessage {
+	for _, x := range m.list {
+		if x.id == id {
+			return x
+		}
+	}
+	return nil
+}
+
+func (m *model) remove(gone func(*modelMessage) bool) { m.list = slices.DeleteFunc(m.list, gone) }
+
+// appear puts x at the end, in the place of the newest holder of its key.
+func (m *model) appear(x *modelMessage, holders bool) {
+	m.remove(func(o *modelMessage) bool { return o == x })
+	if holders && x.collapse != "" {
+		for i := len(m.list) - 1; i >= 0; i-- {
+			o := m.list[i]
+			if o.collapse == x.collapse && o.state != State_ARCHIVED && o.state != State_SCHEDULED {
+				m.list = slices.Delete(m.list, i, i+1)
+				break
+			}
+		}
+	}
+	m.list = append(m.list, x)
+}
+
+func (m *model) publish(x *modelMessage) {
+	m.appear(x, x.state != State_SCHEDULED)
+	m.squeeze(x)
+}
+
+// squeeze lets the oldest fall out, but not x.
+func (m *model) squeeze(x *modelMessage) {
+	bytes := 0
+	for _, o := range m.list {
+		bytes += o.size
+	}
+	for i := 0; len(m.list) > m.limits.Messages || bytes > m.limits.InboxBytes; {
+		if m.list[i] == x {
+			i++
+			continue
+		}
+		bytes -= m.list[i].size
+		m.list = slices.Delete(m.list, i, i+1)
+	}
+}
+
+func (m *model) expire(now int64) {
+	m.remove(func(o *modelMessage) bool {
+		return o.expires != 0 && o.expires <= now ||
+			o.state != State_SCHEDULED && o.at <= now-m.limits.MessageAge.Milliseconds()
+	})
+	var due []*modelMessage
+	for _, o := range m.list {
+		switch {
+		case o.state == State_SNOOZED && o.until <= now:
+			o.state, o.until = State_UNSEEN, 0
+		case o.state == State_SCHEDULED && o.until <= now:
+			due = append(due, o)
+		}
+	}
+	slices.SortStableFunc(due, func(a, b *modelMessage) int { return int(a.until - b.until) })
+	for _, o := range due {
+		o.state, o.until, o.at = State_UNSEEN, 0, now
+		m.appear(o, true)
+	}
+}
+
+// mark is the table of what each marking does to a message; named tells that
+// it was asked for by its id.
+func (x *modelMessage) mark(to Marking, until int64, named bool) {
+	s := x.state
+	if s == State_SCHEDULED || s == State_SNOOZED && !named && to != MarkSnoozed {
+		return
+	}
+	switch {
+	case to == MarkSeen && s == State_UNSEEN:
+		x.state = State_SEEN
+	case to == MarkRead && s != State_ARCHIVED:
+		x.state, x.until = State_READ, 0
+	case to == MarkUnread && (s == State_READ || s == State_ARCHIVED && named):
+		x.state = State_SEEN
+	case to == MarkArchived:
+		x.state, x.until = State_ARCHIVED, 0
+	case to == MarkSnoozed && s != State_ARCHIVED:
+		x.state, x.until = State_SNOOZED, until
+	}
+}
+
+// client is what a screen knows: it learns by events alone.
+type client struct {
+	at     Cursor
+	states map[string]string
+	counts string
+}
+
+func (c *client) take(t *testing.T, p PushEvent) {
+	t.Helper()
+	var v struct {
+		Type, State string
+		IDs         []string `json:"ids"`
+		Message     struct{ ID, State string }
+		Replaces    []string
+		Dropped     []string
+		Counts      json.RawMessage
+	}
+	if err := json.Unmarshal(p.JSON, &v); err != nil {
+		t.Fatalf("%s: %v", p.JSON, err)
+	}
+	c.counts = string(v.Counts)
+	for _, id := range slices.Concat(v.Replaces, v.Dropped) {
+		delete(c.states, id)
+	}
+	switch v.Type {
+	case "message":
+		c.states[v.Message.ID] = v.Message.State
+	case "retract":
+		for _, id := range v.IDs {
+			delete(c.states, id)
+		}
+	case "state":
+		for _, id := range v.IDs {
+			if _, ok := c.states[id]; !ok {
+				continue
+			}
+			if c.states[id] = v.State; v.State == "expired" || v.State == "dropped" {
+				delete(c.states, id)
+			}
+		}
+	case "update":
+		if _, ok := c.states[v.Message.ID]; !ok {
+			t.Fatalf("an update of a message that the client does not know: %s", p.JSON)
+		}
+	default:
+		t.Fatalf("an event of type %s", v.Type)
+	}
+}
+
+// catchUp pulls pages as a connection does.
+func (c *client) catchUp(w *world, limit int) (reset bool) {
+	w.t.Helper()
+	if !w.b.reaches(c.at) {
+		c.at, c.states, c.counts = w.b.Cursor(), screen(w.b), string(w.b.appendCounts(nil))
+		return true
+	}
+	for more := true; more; {
+		p, err := w.page(c.at, limit)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		last := c.at.Seq
+		for _, e := range p.Events {
+			if e.To.Seq <= last || e.To.Seq > p.To.Seq {
+				w.t.Fatalf("page %d–%d: an event at %d behind %d", p.From.Seq, p.To.Seq, e.To.Seq, last)
+			}
+			last = e.To.Seq
+			c.take(w.t.(*testing.T), e)
+		}
+		if more = p.More; more && p.To == c.at {
+			w.t.Fatalf("a page that leads nowhere, at %v", c.at)
+		}
+		c.at = p.To
+	}
+	if c.at != w.b.Cursor() {
+		w.t.Fatalf("pages end at %v, want %v", c.at, w.b.Cursor())
+	}
+	return false
+}
+
+// screen is what a client that fetches everything sees.
+func screen(b *Inbox) map[string]string {
+	s := map[string]string{}
+	for i := range b.entries {
+		if n := &b.entries[i]; n.state != State_SCHEDULED {
+			s[n.id.String()] = n.state.Word()
+		}
+	}
+	return s
+}
+
+// trial is one random run.
+type trial struct {
+	*world
+	t        *testing.T
+	rng      *rand.Rand
+	m        *model
+	live     *client
+	late     []*client
+	ids      []ID
+	cursors  []Cursor
+	resets   int
+	pages    int
+	restarts int
+}
+
+// TestModel lets random commands and the time work on an Inbox and on a naive
+// model of it, with snapshots, trimming and restarts between them, and with
+// clients that follow by pushes or by pages.
+func TestModel(t *testing.T) {
+	seed := *modelSeed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("seed %d (-model.seed)", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	steps := *modelSteps
+	if testing.Short() {
+		steps = 2000
+	}
+	for steps > 0 {
+		n := min(steps, 200+rng.IntN(3000))
+		steps -= n
+		w := newWorld(t, Limits{
+			Messages: 1 + rng.IntN(40), InboxBytes: 200 + rng.IntN(4000), MessageAge: time.Duration(1+rng.IntN(72)) * time.Hour,
+			RetainEvents: 2 + rng.IntN(60), RetainAge: time.Duration(1+rng.IntN(48)) * time.Hour, RetainBytes: 500 + rng.IntN(20_000),
+		})
+		x := &trial{world: w, t: t, rng: rng, m: &model{limits: w.limits}, live: &client{states: map[string]string{}}}
+		for range 3 {
+			x.late = append(x.late, &client{states: map[string]string{}})
+		}
+		x.run(n)
+	}
+}
+
+func (x *trial) run(steps int) {
+	for i := range steps {
+		x.now += int64(x.rng.IntN(2000))
+		if x.rng.IntN(20) == 0 {
+			x.now += int64(x.rng.IntN(int(6 * time.Hour / time.Millisecond)))
+		}
+		x.expireBoth()
+		x.step(i)
+		x.compare()
+		if x.b.snapshotDue(&x.limits) || x.rng.IntN(200) == 0 {
+			x.checkpoint()
+		}
+		switch x.rng.IntN(50) {
+		case 0:
+			x.restarts++
+			x.restart()
+		case 1, 2:
+			c := x.late[x.rng.IntN(len(x.late))]
+			x.pages++
+			if c.catchUp(x.world, 1+x.rng.IntN(20)) {
+				x.resets++
+			}
+			x.screened("a client with pages", c)
+		case 3:
+			x.cursors = append(x.cursors, x.b.Cursor())
+		}
+		if i%500 == 499 {
+			x.replayAll(x.rng.IntN(len(x.log) + 1))
+		}
+	}
+	x.t.Logf("%d steps: rev %d, %d of %d events kept, %d messages; %d restarts, %d catch-ups, %d resets",
+		steps, x.b.rev, len(x.journal), len(x.log), len(x.b.entries), x.restarts, x.pages, x.resets)
+}
+
+// done carries a decision out and lets the live client know.
+func (x *trial) done(r Ready) Ready {
+	x.t.Helper()
+	x.do(r)
+	for _, p := range x.told {
+		x.live.take(x.t, p)
+	}
+	return r
+}
+
+func (x *trial) expireBoth() {
+	if x.rng.IntN(100) == 0 || x.now >= x.b.due(&x.limits) {
+		x.done(x.b.Expire(x.moment(), &x.limits))
+		if r := x.b.Expire(x.moment(), &x.limits); len(r.Events) > 0 {
+			x.t.Fatalf("a second look at the same time finds %v", r.Events)
+		}
+	}
+	x.m.expire(x.now)
+}
+
+func (x *trial) step(i int) {
+	switch n := x.rng.IntN(10); {
+	case n < 5:
+		x.publish(i)
+	case n < 8:
+		x.mark()
+	case n < 9:
+		x.edit(i)
+	default:
+		if x.rng.IntN(3) == 0 {
+			x.done(x.b.Delivered(x.b.seq-min(x.b.seq, uint64(x.rng.IntN(5))), "sse", x.moment()))
+			return
+		}
+		x.retract()
+	}
+}
+
+func (x *trial) publish(i int) {
+	id := id(fmt.Sprint(i), x.now)
+	o := &modelMessage{id: id, category: string(rune('a' + x.rng.IntN(6))), at: x.now, title: fmt.Sprint(i)}
+	m := &Message{Id: id[:], Category: o.category, CreatedAt: x.now, Shared: x.rng.IntN(5) == 0}
+	m.Content = []byte(`"title":"` + o.title + `"`)
+	if x.rng.IntN(4) == 0 {
+		m.Content = append(m.Content, fmt.Sprintf(`,"body":"%0*d"`, x.rng.IntN(300), 0)...)
+	}
+	o.size = len(m.Content)
+	if x.rng.IntN(3) == 0 {
+		o.collapse = string(rune('k' + x.rng.IntN(3)))
+		m.CollapseKey = o.collapse
+	}
+	if x.rng.IntN(4) == 0 {
+		m.SendAt = x.now + 1 + int64(x.rng.IntN(int(12*time.Hour/time.Millisecond)))
+		o.state, o.until = State_SCHEDULED, m.SendAt
+	}
+	if x.rng.IntN(4) == 0 {
+		m.ExpiresAt = x.now + 1 + int64(x.rng.IntN(int(12*time.Hour/time.Millisecond)))
+		o.expires = m.ExpiresAt
+	}
+	once := EdgeOnce(id)
+	if x.rng.IntN(3) == 0 {
+		once = CallersOnce("c", fmt.Sprint(i))
+	}
+	r := x.done(x.b.Publish(m, once, x.moment(), &x.limits))
+	if o.size > x.limits.InboxBytes {
+		if r.Err == nil {
+			x.t.Fatal("took a message larger than the inbox")
+		}
+		return
+	}
+	x.m.publish(o)
+	x.ids = append(x.ids, id)
+	again := x.b.Publish(m, once, x.moment(), &x.limits)
+	if len(again.Events) > 0 || !again.Replayed || again.ID != id || again.Rev != x.b.rev || again.Outcome != r.Outcome {
+		x.t.Fatalf("the repeat of %+v is answered by %+v", r, again)
+	}
+}
+
+func (x *trial) someID() ID {
+	if len(x.ids) == 0 || x.rng.IntN(20) == 0 {
+		return id("nobody", x.now)
+	}
+	recent := x.ids[max(0, len(x.ids)-60):]
+	return recent[x.rng.IntN(len(recent))]
+}
+
+func (x *trial) mark() {
+	m := &Mark{To: Marking(1 + x.rng.IntN(5))}
+	if m.To == MarkSnoozed {
+		m.Until = x.now + 1 + int64(x.rng.IntN(int(6*time.Hour/time.Millisecond)))
+	}
+	if x.rng.IntN(3) == 0 {
+		m.Category = string(rune('a' + x.rng.IntN(6)))
+	}
+	var concerned []*modelMessage
+	named := x.rng.IntN(3) > 0
+	switch {
+	case named:
+		for range 1 + x.rng.IntN(5) {
+			id := x.someID()
+			m.IDs = append(m.IDs, id)
+			if o := x.m.find(id); o != nil {
+				concerned = append(concerned, o)
+			}
+		}
+	case x.rng.IntN(2) == 0 && len(x.cursors) > 0:
+		c := x.cursors[x.rng.IntN(len(x.cursors))]
+		m.UpTo = &c
+		for i := range x.b.entries {
+			if x.b.entries[i].seq <= c.Seq {
+				concerned = append(concerned, x.m.find(x.b.entries[i].id))
+			}
+		}
+	default:
+		concerned = x.m.list
+	}
+	once := Once{}
+	if x.rng.IntN(4) == 0 {
+		once = CallersOnce("c", fmt.Sprint("mark", x.rng.Uint64()))
+	}
+	if r := x.done(x.b.Mark(m, once, x.moment())); r.Err != nil {
+		x.t.Fatalf("%+v: %v", m, r.Err)
+	}
+	if !once.IsZero() {
+		if r := x.b.Mark(m, once, x.moment()); len(r.Events) > 0 || !r.Replayed {
+			x.t.Fatalf("the repeat of a mark is answered by %+v", r)
+		}
+	}
+	for _, o := range concerned {
+		if m.Category == "" || o.category == m.Category {
+			o.mark(m.To, m.Until, named)
+		}
+	}
+}
+
+func (x *trial) edit(i int) {
+	id := x.someID()
+	o := x.m.find(id)
+	if o == nil {
+		return
+	}
+	category, title := string(rune('a'+x.rng.IntN(6))), fmt.Sprint("edited", i)
+	patch := fmt.Sprintf(`{"title":%q,"category":%q,"body":null}`, title, category)
+	if x.rng.IntN(2) == 0 {
+		title += strings.Repeat("x", x.rng.IntN(300))
+		patch = fmt.Sprintf(`{"title":%q,"category":%q,"body":null}`, title, category)
+	}
+	r := x.done(x.b.Edit(x.content(id), []byte(patch), Once{}, x.moment(), &x.limits))
+	if (r.Err != nil) != (len(title)+10 > x.limits.InboxBytes) {
+		x.t.Fatalf("an edit to %d bytes: %v", len(title)+10, r.Err)
+	}
+	if r.Err != nil {
+		return
+	}
+	o.category, o.title, o.size = category, title, len(title)+10
+	x.m.squeeze(o)
+}
+
+func (x *trial) retract() {
+	id := x.someID()
+	r := x.done(x.b.Retract(id, Once{}, x.moment()))
+	if (r.Err == nil) != (x.m.find(id) != nil) {
+		x.t.Fatalf("retract: %v, but the model has %v", r.Err, x.m.find(id))
+	}
+	x.m.remove(func(o *modelMessage) bool { return o.id == id })
+}
+
+// compare holds the inbox against the model, and the live client against it.
+func (x *trial) compare() {
+	x.t.Helper()
+	if len(x.b.entries) != len(x.m.list) {
+		x.t.Fatalf("%d messages, want %d", len(x.b.entries), len(x.m.list))
+	}
+	unread, unseen := uint32(0), uint32(0)
+	for i, o := range x.m.list {
+		n := &x.b.entries[i]
+		got := modelMessage{n.id, x.b.categories[n.category].name, o.collapse, n.state, n.until, n.expires, n.at, int(n.size), o.title}
+		if !reflect.DeepEqual(&got, o) {
+			x.t.Fatalf("message %d: got %+v, want %+v", i, got, *o)
+		}
+		if o.state == State_UNSEEN {
+			unseen++
+		}
+		if o.state == State_UNSEEN || o.state == State_SEEN {
+			unread++
+		}
+	}
+	if x.b.unread != unread || x.b.unseen != unseen {
+		x.t.Fatalf("%d unread, %d unseen; want %d, %d", x.b.unread, x.b.unseen, unread, unseen)
+	}
+	if x.rng.IntN(20) == 0 && len(x.m.list) > 0 {
+		o := x.m.list[x.rng.IntN(len(x.m.list))]
+		var c struct{ Title string }
+		raw := append(append([]byte("{"), x.content(o.id).Content...), '}')
+		if err := json.Unmarshal(raw, &c); err != nil || c.Title != o.title {
+			x.t.Fatalf("content %s, want the title %q", raw, o.title)
+		}
+	}
+	x.screened("the live client", x.live)
+}
+
+func (x *trial) screened(who string, c *client) {
+	x.t.Helper()
+	if want := screen(x.b); !reflect.DeepEqual(c.states, want) {
+		x.t.Fatalf("%s sees\n%v, want\n%v", who, c.states, want)
+	}
+	if c.counts == "" {
+		return
+	}
+	var got, want struct {
+		Unread, Unseen uint32
+		By             map[string]uint32 `json:"by_category"`
+		Rev            uint64
+	}
+	if json.Unmarshal([]byte(c.counts), &got) != nil || json.Unmarshal(x.b.appendCounts(nil), &want) != nil || !reflect.DeepEqual(got, want) {
+		x.t.Fatalf("%s counts %+v, want %+v", who, got, want)
+	}
+}

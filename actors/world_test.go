@@ -1,0 +1,320 @@
+package actors
+
+import (
+	"context"
+	"encoding/binary"
+	"hash/fnv"
+	"io"
+	"log/slog"
+	"reflect"
+	"slices"
+	"testing"
+)
+
+// world is an Inbox with what a User and a store would put around it: a clock,
+// a journal from which what is superfluous is deleted, and its snapshots. Each
+// step is checked against what the journal says.
+type world struct {
+	t      testing.TB
+	b      *Inbox
+	now    int64
+	limits Limits
+	key    Key
+
+	log       [][]byte          // all events ever
+	journal   map[uint64][]byte // those not deleted
+	snapshots map[uint64][]byte
+	deleted   map[uint64]bool
+	told      []PushEvent // by the last step, to those who are connected
+}
+
+const epoch = int64(1_700_000_000_000)
+
+func newWorld(t testing.TB, l Limits) *world {
+	l, err := l.WithDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &world{
+		t: t, b: NewInbox(), now: epoch, limits: l, key: UserKey(DefaultApp, "alice"),
+		journal: map[uint64][]byte{}, snapshots: map[uint64][]byte{}, deleted: map[uint64]bool{},
+	}
+}
+
+func (w *world) moment() Moment { return Moment{Now: w.now, Random: 0x1234} }
+
+// id returns the id that a name stands for, made at a time.
+func id(name string, at int64) ID {
+	h := fnv.New64a()
+	io.WriteString(h, name)
+	var i ID
+	binary.BigEndian.PutUint64(i[:8], uint64(at)<<16|0x7000)
+	binary.BigEndian.PutUint64(i[8:], h.Sum64())
+	return i
+}
+
+// do carries out a decision as User does.
+func (w *world) do(r Ready) Ready {
+	w.t.Helper()
+	w.told = nil
+	before := w.b.rev
+	for _, e := range r.Events {
+		raw := EncodeEvent(nil, e)
+		var got Event
+		if err := DecodeEvent(raw, &got); err != nil {
+			w.t.Fatalf("an event of our own: %v", err)
+		}
+		w.log = append(w.log, raw)
+		w.journal[e.Seq] = raw
+		w.b.history.bytes += uint64(len(raw))
+		if err := w.b.Apply(e); err != nil {
+			w.t.Fatal(err)
+		}
+		w.tell(e, before)
+		before = w.b.rev
+	}
+	if len(r.Events) > 0 {
+		w.b.rearm()
+	}
+	w.check()
+	return r
+}
+
+// tell notes what is pushed because of e, and that rev says the same.
+func (w *world) tell(e *Event, before uint64) {
+	w.t.Helper()
+	m := e.Message
+	if e.Kind == Kind_DUE {
+		m = w.content(ID(e.Ids[:16]))
+	}
+	p, ok := pushEvent(e, m, w.b.stateOf(e), 0, w.b.Cursor(), w.b.appendCounts(nil))
+	if e.State == State_SCHEDULED && len(e.Dropped) > 0 {
+		ok = w.b.rev > before // what was dropped may have been invisible too
+	}
+	if ok != (w.b.rev == before+1) || !ok && w.b.rev != before {
+		w.t.Fatalf("%v: told is %v, but rev went from %d to %d", e, ok, before, w.b.rev)
+	}
+	if ok {
+		w.told = append(w.told, p)
+	}
+}
+
+func (w *world) content(id ID) *Message {
+	w.t.Helper()
+	i := w.b.find(id)
+	if i < 0 {
+		w.t.Fatalf("no message %s", id)
+	}
+	m, err := content(context.Background(), w, w.key, w.b.entries[i].body, nil)
+	if err != nil {
+		w.t.Fatalf("the content of message %s: %v", id, err)
+	}
+	return m
+}
+
+func (w *world) checkpoint() Write {
+	w.t.Helper()
+	wr := w.b.checkpoint(w.now, &w.limits)
+	last := uint64(0)
+	for _, r := range wr.Delete {
+		if r.First <= last || r.First > r.Last || r.Last > w.b.seq {
+			w.t.Fatalf("deletions %v overlap, are empty or reach beyond event %d", wr.Delete, w.b.seq)
+		}
+		last = r.Last
+		for s := r.First; s <= r.Last; s++ {
+			if w.deleted[s] {
+				w.t.Fatalf("event %d is deleted a second time", s)
+			}
+			w.deleted[s] = true
+			delete(w.journal, s)
+		}
+	}
+	w.snapshots[wr.Last()] = wr.Snapshot
+	for s := range w.snapshots {
+		if s < wr.Forget {
+			delete(w.snapshots, s)
+		}
+	}
+	w.check()
+	return wr
+}
+
+// restart forgets everything but the journal.
+func (w *world) restart() {
+	w.t.Helper()
+	b := NewInbox()
+	if err := b.load(context.Background(), w, w.key); err != nil {
+		w.t.Fatal(err)
+	}
+	w.b = b
+	w.check()
+}
+
+// check compares the inbox with its journal.
+func (w *world) check() {
+	w.t.Helper()
+	w.checkCounts()
+	b := NewInbox()
+	if err := b.load(context.Background(), w, w.key); err != nil {
+		w.t.Fatal(err)
+	}
+	w.same("recovered from the journal", b, true)
+	h := &w.b.history
+	for s := h.floor + 1; s <= w.b.seq; s++ {
+		if w.journal[s] == nil {
+			w.t.Fatalf("event %d is gone, the floor is %d", s, h.floor)
+		}
+	}
+	held := map[uint64]bool{}
+	for i := range w.b.entries {
+		held[w.b.entries[i].body] = true
+		if w.journal[w.b.entries[i].body] == nil {
+			w.t.Fatalf("event %d holds the content of a present message and is gone", w.b.entries[i].body)
+		}
+	}
+	for s := range w.journal {
+		if s <= h.floor && !held[s] && !slices.Contains(h.garbage, s) {
+			w.t.Fatalf("event %d is below the floor %d, holds nothing and will never be deleted", s, h.floor)
+		}
+	}
+}
+
+// replayAll compares the inbox with all its events, with and without a
+// snapshot at a place among them.
+func (w *world) replayAll(cut int) {
+	w.t.Helper()
+	b := NewInbox()
+	for i, raw := range w.log {
+		if i == cut {
+			snap := b.snapshot()
+			b = NewInbox()
+			if err := b.restore(snap); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		var e Event
+		if err := DecodeEvent(raw, &e); err != nil {
+			w.t.Fatal(err)
+		}
+		if err := b.Apply(&e); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	w.same("replayed", b, false)
+}
+
+// same compares two inboxes; what they know of their journal too, if asked.
+func (w *world) same(what string, got *Inbox, withHistory bool) {
+	w.t.Helper()
+	x, y := view(got, withHistory), view(w.b, withHistory)
+	if !reflect.DeepEqual(x, y) {
+		w.t.Fatalf("%s: got\n%+v, want\n%+v", what, x, y)
+	}
+}
+
+// view returns a copy of b in which equal states are deeply equal.
+func view(b *Inbox, withHistory bool) Inbox {
+	v := *b
+	v.rearm()
+	v.categories = append([]category{}, b.categories...)
+	v.entries = append([]entry{}, b.entries...)
+	v.keys.order = append([]onceRef{}, b.keys.order...)
+	v.keys.edge = append([]edgeKey{}, b.keys.edge...)
+	if len(v.keys.byCaller) == 0 {
+		v.keys.byCaller = nil
+	}
+	if !withHistory {
+		v.history = history{}
+		return v
+	}
+	v.history.stones = append([]milestone{}, b.history.stones...)
+	v.history.disowned = append([]ID{}, b.history.disowned...)
+	v.history.garbage = append([]uint64{}, b.history.garbage...)
+	slices.Sort(v.history.garbage)
+	return v
+}
+
+// checkCounts counts anew.
+func (w *world) checkCounts() {
+	w.t.Helper()
+	b := w.b
+	var unread, unseen, sum uint32
+	var bytes uint64
+	held := map[string]uint32{}
+	by := map[string]uint32{}
+	for i := range b.entries {
+		n := &b.entries[i]
+		if i > 0 && n.seq <= b.entries[i-1].seq {
+			w.t.Fatalf("entry %d has seq %d behind %d", i, n.seq, b.entries[i-1].seq)
+		}
+		bytes += uint64(n.size)
+		held[b.categories[n.category].name]++
+		switch n.state {
+		case State_UNSEEN:
+			unread, unseen = unread+1, unseen+1
+			by[b.categories[n.category].name]++
+		case State_SEEN:
+			unread++
+			by[b.categories[n.category].name]++
+		}
+	}
+	for _, c := range b.categories {
+		sum += c.unread
+		if c.unread != by[c.name] || c.held != held[c.name] {
+			w.t.Fatalf("category %q: got %d unread of %d, want %d of %d", c.name, c.unread, c.held, by[c.name], held[c.name])
+		}
+	}
+	if b.unread != unread || b.unseen != unseen || sum != unread || b.content != bytes {
+		w.t.Fatalf("got %d unread, %d unseen, %d by category, %d bytes; want %d, %d, %d, %d", b.unread, b.unseen, sum, b.content, unread, unseen, unread, bytes)
+	}
+	if len(b.entries) > w.limits.Messages || b.content > uint64(w.limits.InboxBytes) {
+		w.t.Fatalf("%d messages of %d bytes are over the limit", len(b.entries), b.content)
+	}
+}
+
+// page reads what a client with a cursor missed, at most limit events.
+func (w *world) page(after Cursor, limit int) (*Push, error) {
+	u := &User{persistent: persistent{key: w.key, home: &Home{Journal: w, Log: slog.New(slog.DiscardHandler)}}, inbox: w.b}
+	return u.newPage(after, limit).read(context.Background())
+}
+
+// world is its own Journal, for reading.
+
+func (w *world) Append(*Write) error { panic("not here") }
+
+func (w *world) Load(_ context.Context, _ Key, snapshot, event func([]byte) error) error {
+	from := uint64(0)
+	for s := range w.snapshots {
+		from = max(from, s)
+	}
+	if raw := w.snapshots[from]; raw != nil {
+		if err := snapshot(raw); err != nil {
+			return err
+		}
+	}
+	for s := from + 1; s <= uint64(len(w.log)); s++ {
+		if err := event(w.journal[s]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *world) Events(_ context.Context, _ Key, first, last uint64, fn func(uint64, []byte) bool) error {
+	for s := first; s <= last; s++ {
+		if raw := w.journal[s]; raw != nil && !fn(s, raw) {
+			break
+		}
+	}
+	return nil
+}
+
+func (w *world) Snapshot(_ context.Context, _ Key, seq uint64) ([]byte, error) {
+	best := uint64(0)
+	for s := range w.snapshots {
+		if s <= seq {
+			best = max(best, s)
+		}
+	}
+	return w.snapshots[best], nil
+}

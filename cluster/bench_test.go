@@ -1,0 +1,57 @@
+package cluster_test
+
+import (
+	"fmt"
+	"testing"
+
+	"reddot/actors"
+	"reddot/actors/actorstest"
+	"reddot/cluster"
+)
+
+// instant settles each write at once, in the turn of the actor that appends it.
+type instant struct{ *actorstest.Journal }
+
+func (instant) Append(w *actors.Write) error {
+	actors.Settle([]*actors.Write{w}, nil)
+	return nil
+}
+
+// BenchmarkUserPublish publishes through a node whose journal costs nothing.
+func BenchmarkUserPublish(b *testing.B) {
+	for _, conns := range []int{0, 1} {
+		b.Run(fmt.Sprintf("connections=%d", conns), func(b *testing.B) {
+			n := newNode(b, instant{newJournal(b)}, func(c *cluster.Config) { c.Log = nil })
+			for range conns {
+				n.Attach(actors.NewConn(actors.Attachment{Key: user("alice"), Format: plain{}, Sink: nowhere{}}))
+			}
+			publish(b, n, "alice", "x")
+			b.ReportAllocs()
+			for b.Loop() {
+				r := request("alice", newMessage("Your order has shipped"))
+				if err := n.Ask(b.Context(), r); err != nil {
+					b.Fatal(err)
+				}
+				r.Release()
+			}
+		})
+	}
+}
+
+type plain struct{}
+
+func (plain) Form() actors.Form { return actors.FormTextPage }
+
+func (plain) AppendPush(b []byte, p *actors.Push) []byte {
+	for i := range p.Events {
+		b = append(b, p.Events[i].JSON...)
+	}
+	return b
+}
+
+func (plain) AppendBeat(b []byte) []byte { return b }
+
+type nowhere struct{}
+
+func (nowhere) Send([]byte) (int, error) { return 0, nil }
+func (nowhere) End(actors.End)           {}
