@@ -88,7 +88,7 @@ func (u *User) admit(m *attach) {
 
 // reaches tells whether the journal still has all that happened after c.
 func (b *Inbox) reaches(c Cursor) bool {
-	return c.Seq <= b.seq && c.Seq >= b.history.floor && !b.foreign(c)
+	return c.Seq <= b.seq && (c.Seq >= b.history.floor || c.Seq >= b.shown) && !b.foreign(c)
 }
 
 // foreign tells whether c belongs to another history of this user. The cursor

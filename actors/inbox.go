@@ -15,6 +15,7 @@ import (
 type Inbox struct {
 	lineage        uint64
 	seq, pos, rev  uint64
+	shown          uint64 // seq of the last event that changed what the user sees
 	unread, unseen uint32
 	categories     []category
 	entries        []entry // oldest first: their seqs rise
@@ -55,7 +56,10 @@ const never = math.MaxInt64
 func NewInbox() *Inbox { return &Inbox{nextDue: never} }
 
 // Cursor returns where the inbox stands.
-func (b *Inbox) Cursor() Cursor { return Cursor{b.lineage, b.seq, b.pos} }
+//
+// Events that change nothing for the user do not move it: who is up to date
+// before them is so behind them.
+func (b *Inbox) Cursor() Cursor { return Cursor{b.lineage, b.shown, b.pos} }
 
 // counts tells what a message in this state adds to unread and unseen.
 func (s State) counts() (unread, unseen uint32) {
@@ -94,6 +98,9 @@ func (b *Inbox) Apply(e *Event) error {
 	}
 	if e.Lineage != 0 {
 		b.lineage = e.Lineage
+	}
+	if e.Rev != b.rev {
+		b.shown = e.Seq
 	}
 	b.seq, b.pos, b.rev = e.Seq, e.Pos, e.Rev
 	b.keys.apply(e)

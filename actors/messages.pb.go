@@ -276,12 +276,12 @@ type Event struct {
 	Digest        uint64                 `protobuf:"fixed64,8,opt,name=digest,proto3" json:"digest,omitempty"`   // hash of the request that a caller's key stands for
 	Edge          bool                   `protobuf:"varint,9,opt,name=edge,proto3" json:"edge,omitempty"`        // the key was made at the edge
 	Message       *Message               `protobuf:"bytes,10,opt,name=message,proto3" json:"message,omitempty"`
-	State         State                  `protobuf:"varint,11,opt,name=state,proto3,enum=reddot.State" json:"state,omitempty"`
-	Until         int64                  `protobuf:"varint,12,opt,name=until,proto3" json:"until,omitempty"`        // unix milliseconds; snoozed until
-	Ids           []byte                 `protobuf:"bytes,13,opt,name=ids,proto3" json:"ids,omitempty"`             // 16 bytes each; ACCEPTED and DUE: the message that it replaces
-	Dropped       []byte                 `protobuf:"bytes,14,opt,name=dropped,proto3" json:"dropped,omitempty"`     // 16 bytes each
-	Upto          uint64                 `protobuf:"varint,15,opt,name=upto,proto3" json:"upto,omitempty"`          // DELIVERED: a seq
-	Transport     string                 `protobuf:"bytes,16,opt,name=transport,proto3" json:"transport,omitempty"` // DELIVERED: by which transport
+	State         State                  `protobuf:"varint,11,opt,name=state,proto3,enum=reddot.State" json:"state,omitempty"` // ACCEPTED, EDITED, RETRACTED, EXPIRED: SCHEDULED if the user does not see it yet
+	Until         int64                  `protobuf:"varint,12,opt,name=until,proto3" json:"until,omitempty"`                   // unix milliseconds; snoozed until
+	Ids           []byte                 `protobuf:"bytes,13,opt,name=ids,proto3" json:"ids,omitempty"`                        // 16 bytes each; ACCEPTED and DUE: the message that it replaces
+	Dropped       []byte                 `protobuf:"bytes,14,opt,name=dropped,proto3" json:"dropped,omitempty"`                // 16 bytes each; ACCEPTED and EDITED: what fell out for it
+	Upto          uint64                 `protobuf:"varint,15,opt,name=upto,proto3" json:"upto,omitempty"`                     // DELIVERED: a seq
+	Transport     string                 `protobuf:"bytes,16,opt,name=transport,proto3" json:"transport,omitempty"`            // DELIVERED: by which transport
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -910,6 +910,7 @@ type Snapshot struct {
 	Delivered     uint64                 `protobuf:"varint,12,opt,name=delivered,proto3" json:"delivered,omitempty"` // everything up to this seq was written to some connection
 	Edge          []byte                 `protobuf:"bytes,13,opt,name=edge,proto3" json:"edge,omitempty"`            // the edge's keys: 16 bytes and the rev as 8 big-endian ones, each
 	Bytes         uint64                 `protobuf:"varint,14,opt,name=bytes,proto3" json:"bytes,omitempty"`         // journal bytes so far
+	Shown         uint64                 `protobuf:"varint,15,opt,name=shown,proto3" json:"shown,omitempty"`         // seq of the last event that changed what the user sees
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1038,6 +1039,13 @@ func (x *Snapshot) GetEdge() []byte {
 func (x *Snapshot) GetBytes() uint64 {
 	if x != nil {
 		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Snapshot) GetShown() uint64 {
+	if x != nil {
+		return x.Shown
 	}
 	return 0
 }
@@ -1234,7 +1242,7 @@ const file_messages_proto_rawDesc = "" +
 	"\tMilestone\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x14\n" +
-	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\x91\x03\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\xa7\x03\n" +
 	"\bSnapshot\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
@@ -1252,7 +1260,8 @@ const file_messages_proto_rawDesc = "" +
 	"\x05floor\x18\v \x01(\x04R\x05floor\x12\x1c\n" +
 	"\tdelivered\x18\f \x01(\x04R\tdelivered\x12\x12\n" +
 	"\x04edge\x18\r \x01(\fR\x04edge\x12\x14\n" +
-	"\x05bytes\x18\x0e \x01(\x04R\x05bytes\"\x96\x02\n" +
+	"\x05bytes\x18\x0e \x01(\x04R\x05bytes\x12\x14\n" +
+	"\x05shown\x18\x0f \x01(\x04R\x05shown\"\x96\x02\n" +
 	"\tSendEvent\x12$\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x10.reddot.SendKindR\x04kind\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x0e\n" +

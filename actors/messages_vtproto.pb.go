@@ -562,6 +562,11 @@ func (m *Snapshot) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Shown != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Shown))
+		i--
+		dAtA[i] = 0x78
+	}
 	if m.Bytes != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Bytes))
 		i--
@@ -1069,6 +1074,9 @@ func (m *Snapshot) SizeVT() (n int) {
 	}
 	if m.Bytes != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.Bytes))
+	}
+	if m.Shown != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.Shown))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -2917,6 +2925,25 @@ func (m *Snapshot) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Bytes |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 15:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Shown", wireType)
+			}
+			m.Shown = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Shown |= uint64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

@@ -35,7 +35,7 @@ func (u *User) newPage(after Cursor, limit int) *page {
 		key: u.key, from: after, to: b.Cursor(), head: b.Cursor(),
 		counts: b.appendCounts(nil), journal: u.home.Journal, limit: limit,
 	}
-	p.to.Seq = min(p.to.Seq, after.Seq+pageSpan)
+	p.to.Seq = max(after.Seq, min(p.to.Seq, after.Seq+pageSpan))
 	for i := range b.entries {
 		n := &b.entries[i]
 		if within(n.seq, after.Seq, p.to.Seq) || within(n.body, after.Seq, p.to.Seq) {
@@ -81,7 +81,7 @@ func (p *page) read(ctx context.Context) (*Push, error) {
 	case seq != last:
 		return nil, errTrimmed
 	}
-	if p.to.Seq = seq; seq == p.head.Seq {
+	if p.to.Seq = seq; seq >= p.head.Seq {
 		p.to = p.head
 	}
 	return &Push{Key: p.key, From: p.from, To: p.to, Events: p.events, More: seq < p.head.Seq}, nil

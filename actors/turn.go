@@ -205,6 +205,9 @@ func (u *User) apply(events []*Event, from Cursor) *Push {
 		return nil
 	}
 	p.To = u.inbox.Cursor()
+	if p.To == from && !hole {
+		return nil
+	}
 	if hole {
 		p.Events = nil
 	}
