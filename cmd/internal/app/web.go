@@ -90,17 +90,19 @@ func (a *App) stopListening(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
+	// fasthttp's own Shutdown does nothing if it comes before Serve has begun.
+	_ = a.web.listener.Close()
 	drained := make(chan error, 1)
 	go func() { drained <- a.streams.Drain(ctx, min(time.Duration(stop.Drain), a.spread())) }()
+	select {
+	case <-a.web.done:
+	case <-ctx.Done():
+	}
 	err := a.web.server.ShutdownWithContext(ctx)
 	if errors.Is(err, net.ErrClosed) {
 		err = nil
 	}
-	err = errors.Join(err, <-drained)
-	if err == nil {
-		<-a.web.done
-	}
-	return err
+	return errors.Join(err, <-drained)
 }
 
 // returnPace is how many clients a second are sent away at most if the time for

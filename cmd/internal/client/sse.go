@@ -34,7 +34,7 @@ func (c *Client) followSSE(ctx context.Context, w *watcher) error {
 	switch {
 	case context.Cause(ctx) != nil:
 		return context.Cause(ctx)
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return errEnded
 	}
 	return err

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"reddot/cmd/internal/client"
+)
+
+// A screen is an output that a test can read while it is written.
+type screen struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// wait waits until the screen shows what matches, and returns that.
+func (s *screen) wait(t *testing.T, pattern string) string {
+	t.Helper()
+	re := regexp.MustCompile(pattern)
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if m := re.FindString(s.String()); m != "" {
+			return m
+		}
+	}
+	t.Fatalf("no %s in:\n%s", pattern, s)
+	return ""
+}
+
+// run runs a command line and returns its outputs and exit code.
+func run(t *testing.T, in string, args ...string) (out, info string, code int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(strings.NewReader(in))
+	root.SetOut(&stdout)
+	root.SetErr(&stderr)
+	code = report(&stderr, root.ExecuteContext(ctx))
+	return stdout.String(), stderr.String(), code
+}
+
+// TestStory is what a newcomer does, with one server and all its signals.
+func TestStory(t *testing.T) {
+	data, file := t.TempDir(), filepath.Join(t.TempDir(), "reddot.yaml")
+	if err := os.WriteFile(file, []byte("log: {level: info}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, log screen
+	root := newRoot()
+	root.SetArgs([]string{"serve", "--dev", "--http", "127.0.0.1:0", "--data", data, "--config", file})
+	root.SetOut(&stdout)
+	root.SetErr(&log)
+	ended := make(chan error, 1)
+	go func() { ended <- root.ExecuteContext(t.Context()) }()
+	url := stdout.wait(t, `http://127\.0\.0\.1:\d+`)
+	t.Setenv("REDDOT_URL", url)
+
+	for _, step := range []struct {
+		in   string
+		args string
+		want string
+		code int
+	}{
+		{"", "publish alice Hello --category order", "1 unread, 1 unseen (order 1)", 0},
+		{"from a pipe\n", "publish alice - --idempotency-key k --json", `"unread":2`, 0},
+		{"from a pipe\n", "publish alice - --idempotency-key k --json", `"unread":2`, 0},
+		{"", "publish --to users:alice,bob both", "for 2 users", 0},
+		{"", "counts bob", "1 unread, 1 unseen (default 1)", 0},
+		{"", "inbox alice --category order", "unseen  order  Hello", 0},
+		{"", "key create --scopes read --name reader", "rk_", 0},
+		{"", "key list", "reader", 0},
+		{"", "publish alice", "takes USER TEXT; there are 1 arguments", 2},
+		{"", "publish alice x --priority silly", "priority: ", 1},
+		{"", "tail alice --transport pigeon", "there are sse, ws and longpoll", 2},
+		{"", "key create --data " + data, "in use by process", 1},
+		{"", "version", "reddot ", 0},
+	} {
+		out, info, code := run(t, step.in, strings.Fields(step.args)...)
+		if code != step.code || !strings.Contains(out+info, step.want) {
+			t.Errorf("%s: got exit code %d and %q %q, want %d and %q", step.args, code, out, info, step.code, step.want)
+		}
+	}
+
+	if err := os.WriteFile(file, []byte("log: {level: debug}\npprof: 127.0.0.1:1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	kill(t, syscall.SIGHUP)
+	log.wait(t, `configuration reloaded" changed=log.level`)
+	log.wait(t, `need a restart" settings=pprof`)
+	if err := os.WriteFile(file, []byte("lgo: {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	kill(t, syscall.SIGHUP)
+	log.wait(t, `not reloaded.*did you mean log`)
+
+	kill(t, syscall.SIGTERM)
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("the server ended with %v", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatalf("the server does not end:\n%s", &log)
+	}
+	if _, info, code := run(t, "", "counts", "alice"); code != exitUnavailable || !strings.Contains(info, "is reddot serve running") {
+		t.Errorf("without a server: got exit code %d and %q", code, info)
+	}
+}
+
+// kill sends the signal to this process, whose server takes it.
+func kill(t *testing.T, s syscall.Signal) {
+	t.Helper()
+	if err := syscall.Kill(os.Getpid(), s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	out, _, code := run(t, "", "check", "--set", "inbox.messages=5", "--set", "token.secret=0123456789abcdef0123456789abcdef")
+	if code != 0 || !strings.Contains(out, "messages: 5") || strings.Contains(out, "0123456789") {
+		t.Errorf("got exit code %d and %s", code, out)
+	}
+	if _, info, code := run(t, "", "check", "--http", "nowhere", "--set", "x=1"); code != exitUsage || !strings.Contains(info, "there is no setting x") {
+		t.Errorf("got exit code %d and %s", code, info)
+	}
+	file := filepath.Join(t.TempDir(), "reference.yaml")
+	out, _, _ = run(t, "", "check", "--reference")
+	if err := os.WriteFile(file, []byte(out), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, info, code := run(t, "", "check", "-q", "-c", file); code != 0 {
+		t.Errorf("the reference is refused: %s", info)
+	}
+}
+
+func TestTokenIssue(t *testing.T) {
+	if _, info, code := run(t, "", "token", "issue", "alice"); code != exitFailed || !strings.Contains(info, "REDDOT_TOKEN_SECRET") {
+		t.Errorf("without a secret: got exit code %d and %s", code, info)
+	}
+	t.Setenv("REDDOT_TOKEN_SECRET", strings.Repeat("x", 32))
+	if out, info, code := run(t, "", "token", "issue", "alice", "--ttl", "1d"); code != 0 || strings.Count(out, ".") != 2 {
+		t.Errorf("got exit code %d, %q %q", code, out, info)
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		code int
+		want string
+	}{
+		{nil, exitOK, ""},
+		{errors.New("x"), exitFailed, "reddot: x\n"},
+		{usageError{errors.New("x"), "reddot tail"}, exitUsage, "reddot: x\nsee reddot tail --help\n"},
+		{fmt.Errorf("a: %w", &client.Problem{Status: 401, Detail: "no"}), exitRefused, "reddot: a: no\ngive a server key or a user's token with --key or REDDOT_KEY\n"},
+		{&client.Problem{Status: 403, Detail: "no"}, exitRefused, "reddot: no\n"},
+		{&client.Problem{Status: 503, Detail: "busy", RetryAfter: time.Second}, exitUnavailable, "reddot: busy\ntry again in 1s\n"},
+		{&client.Problem{Status: 404, Detail: "gone"}, exitFailed, "reddot: gone\n"},
+		{context.Canceled, exitInterrupted, ""},
+	} {
+		var b bytes.Buffer
+		if code := report(&b, tt.err); code != tt.code || b.String() != tt.want {
+			t.Errorf("%v: got %d %q, want %d %q", tt.err, code, b.String(), tt.code, tt.want)
+		}
+	}
+}
+
+func TestMessageLineIsHarmless(t *testing.T) {
+	got := messageLine(client.Message{Title: "a\x1b[2J", Body: "b\nc\u0085d\r"})
+	if want := "a[2J: b cd"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
