@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"errors"
 	"runtime/debug"
 	"sync"
 
@@ -284,7 +285,7 @@ func (c *Conn) write(b []byte) (End, bool) {
 	}
 	n, err := c.Sink.Send(b)
 	switch {
-	case err == ErrSlow:
+	case errors.Is(err, ErrSlow):
 		return EndSlow, true
 	case err != nil:
 		return EndGone, true

@@ -32,15 +32,20 @@ type mailbox struct {
 // goroutines run.
 const turnsAtOnce = 300
 
+// RegisterHandlers implements actor.Mailbox.
 func (b *mailbox) RegisterHandlers(i actor.MessageInvoker, _ actor.Dispatcher) { b.invoker = i }
-func (b *mailbox) Start()                                                      {}
 
+// Start implements actor.Mailbox.
+func (b *mailbox) Start() {}
+
+// UserMessageCount implements actor.Mailbox.
 func (b *mailbox) UserMessageCount() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.user)
 }
 
+// PostUserMessage implements actor.Mailbox.
 func (b *mailbox) PostUserMessage(m any) {
 	b.mu.Lock()
 	if b.running || b.suspended || len(b.sys) > 0 {
@@ -54,6 +59,7 @@ func (b *mailbox) PostUserMessage(m any) {
 	b.run()
 }
 
+// PostSystemMessage implements actor.Mailbox.
 func (b *mailbox) PostSystemMessage(m any) {
 	b.mu.Lock()
 	b.sys = append(b.sys, m)

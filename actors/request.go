@@ -16,14 +16,12 @@ type Request struct {
 	Once    Once
 	Answer  Answer
 
-	done     chan struct{}
-	reply    func(*Request) // instead of done
-	attempts int
+	done  chan struct{}
+	reply func(*Request) // instead of done
 
 	// The actor's own, kept here so that a request costs no more than one
 	// object: what is to be stored, and its place in the outbox.
 	write  Write
-	event  Event
 	events [1][]byte
 	buf    []byte // the encoded events
 	effect effect

@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"runtime"
@@ -98,7 +97,7 @@ func New(cfg Config, store Store) (*Node, error) {
 	n := &Node{cfg: cfg, store: store, dir: newDirectory(), stop: make(chan struct{})}
 	n.loads.most = cfg.Loaders
 	n.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
-		return slog.New(slog.NewTextHandler(io.Discard, nil)) // its dead letters are expected here
+		return slog.New(slog.DiscardHandler) // its dead letters are expected here
 	}))
 	n.home = &actors.Home{
 		System: n.system, Journal: store, Lookup: store, Router: n, Limits: cfg.Limits, Log: cfg.Log,

@@ -12,7 +12,7 @@ import (
 )
 
 // askForCredential is said to a request without any.
-const askForCredential = "give a server key or a user token, as in Authorization: Bearer"
+const askForCredential = "give a server key or a user token, as in Authorization: Bearer" // #nosec G101 -- a sentence, no credential
 
 // AuthConfig says who is let in.
 type AuthConfig struct {
@@ -97,7 +97,7 @@ func (a *Auth) CheckOrigin(ctx *fasthttp.RequestCtx, s Source) error {
 // Verify returns the caller with the credential, a server key or a user token,
 // as it came from the address. It keeps nothing of text. The limit on failures
 // holds only where a signature must be checked, so that an address which tries
-// bad tokens does not shut out its neighbours with good ones.
+// bad tokens does not shut out its neighbors with good ones.
 func (a *Auth) Verify(ctx context.Context, text []byte, from netip.Addr) (*Principal, error) {
 	rules := a.rules.Load()
 	switch {

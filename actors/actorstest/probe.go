@@ -276,8 +276,10 @@ func parse(line []byte) Event {
 // a probe must not stand beside one of those.
 type format struct{}
 
+// Form implements actors.Format.
 func (format) Form() actors.Form { return actors.FormTextPage }
 
+// AppendPush implements actors.Format.
 func (format) AppendPush(b []byte, p *actors.Push) []byte {
 	for i := range p.Events {
 		b = append(append(b, p.Events[i].JSON...), '\n')
@@ -285,4 +287,5 @@ func (format) AppendPush(b []byte, p *actors.Push) []byte {
 	return b
 }
 
+// AppendBeat implements actors.Format.
 func (format) AppendBeat(b []byte) []byte { return b }

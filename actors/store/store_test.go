@@ -25,7 +25,7 @@ func run(t *testing.T, open func(t *testing.T) store, persists bool) {
 		{"snapshots", testSnapshots},
 		{"delete", testDelete},
 		{"hole", testHole},
-		{"neighbours", testNeighbours},
+		{"neighbors", testNeighbours},
 		{"callback error", testCallbackError},
 		{"cancelled", testCancelled},
 		{"owner", testOwner},
@@ -225,7 +225,7 @@ func testDelete(t *testing.T, b *bench) {
 			t.Errorf("events: got %v, want %v", got, want)
 		}
 		if got := b.events(t, other.Key, 0, 99); len(got) != 30 {
-			t.Errorf("the neighbour has %d events, want 30", len(got))
+			t.Errorf("the neighbor has %d events, want 30", len(got))
 		}
 	})
 	w = a.write()

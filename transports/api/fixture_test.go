@@ -144,7 +144,7 @@ func (a answer) json(t *testing.T) map[string]any {
 	return v
 }
 
-// do sends a request. headers are name, value, …
+// do sends a request. headers are names, each followed by its value.
 func (s *server) do(method, path, token, body string, headers ...string) answer {
 	s.t.Helper()
 	r, err := http.NewRequest(method, s.url+path, strings.NewReader(body))

@@ -208,7 +208,7 @@ func (b *bench) measure(ctx context.Context) (Result, error) {
 		if err != nil {
 			return Result{}, err
 		}
-		defer w.p.close()
+		defer func() { _ = w.p.close() }()
 		workers[i] = w
 	}
 	shown := make(chan struct{})
