@@ -35,7 +35,7 @@ type (
 	detach struct {
 		gate      *actor.PID
 		conn      uint64
-		upto      uint64 // written to it
+		upto      uint64 // written to it; 0: nothing that the user does not know
 		transport string
 	}
 	pull struct { // the next page after a cursor
@@ -113,6 +113,11 @@ func (u *User) index(pid *actor.PID, conn uint64) int {
 }
 
 func (u *User) detach(m *detach) {
+	u.drop(m)
+	u.reached(m.upto, m.transport)
+}
+
+func (u *User) drop(m *detach) {
 	i := u.index(m.gate, m.conn)
 	if i < 0 {
 		return
@@ -129,7 +134,6 @@ func (u *User) detach(m *detach) {
 			break
 		}
 	}
-	u.reached(m.upto, m.transport)
 }
 
 // reached journals that everything up to seq was written to a connection. If

@@ -168,6 +168,7 @@ func (c *Conn) greet(g *greeting) {
 		if why, over := c.write(b); over {
 			return why, true, nil
 		}
+		c.reported = g.at.Seq // what came before was written elsewhere, or not at all
 		c.behind = g.at.Seq < g.head.Seq
 		return c.goOn()
 	})

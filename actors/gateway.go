@@ -187,7 +187,10 @@ func (g *Gateway) leave(c *Conn) {
 	} else {
 		g.users[c.Key] = rest
 	}
-	upto, _ := c.mark()
+	upto, news := c.mark()
+	if !news {
+		upto = 0
+	}
 	g.home.Router.Send(c.Key, &detach{gate: g.pid, conn: c.id, upto: upto, transport: c.Transport})
 }
 

@@ -35,6 +35,9 @@ type TimeUp struct{ At int64 }
 // Passivate asks an actor to stop if it is idle.
 type Passivate struct{}
 
+// Doze asks an actor that has to stay to let go of what it can read again.
+type Doze struct{}
+
 var look = &committed{}
 
 // nudge is called by the store when something of the stream was settled.

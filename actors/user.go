@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -14,6 +15,7 @@ type User struct {
 	inbox *Inbox // nil until it is loaded
 	conns []attached
 	gates []gate
+	dozing bool // the inbox is let go of
 	armed int64 // the wake-up in the store (unix milliseconds); 0: none
 
 	entering *attach // whose turn it is
@@ -48,20 +50,35 @@ func (u *User) Receive(c actor.Context) {
 		u.let()
 	case *Passivate:
 		u.passivate()
+	case *Doze:
+		u.doze()
 	case *actor.Stopping:
 		u.stopped()
 	case *contentLoaded:
 		if u.inbox == nil || u.ending {
-			u.wait(m.req)
+			u.later(m.req)
 			return
 		}
 		u.edit(m)
 	case *Request, *attach, *detach, *pull, *reached, *TimeUp:
 		if u.inbox == nil || u.ending {
-			u.wait(m)
+			u.later(m)
 			return
 		}
 		u.act(m)
+	}
+}
+
+// later keeps a message until the inbox is there; one that dozes wakes up.
+func (u *User) later(m any) {
+	if d, ok := m.(*detach); ok && u.dozing && d.upto == 0 {
+		u.drop(d) // it needs no inbox
+		return
+	}
+	u.wait(m)
+	if u.dozing {
+		u.dozing = false
+		u.load()
 	}
 }
 
@@ -86,8 +103,12 @@ func (u *User) act(m any) {
 // start reads the user's state, elsewhere: a turn never reads the disk.
 func (u *User) start(self *actor.PID) {
 	u.self = self
-	h, key := u.home, u.key
-	h.Metrics.Users.Inc()
+	u.home.Metrics.Users.Inc()
+	u.load()
+}
+
+func (u *User) load() {
+	h, key, self := u.home, u.key, u.self
 	h.Metrics.Loads.Inc()
 	h.Load(func() {
 		b := NewInbox()
@@ -115,7 +136,12 @@ func (u *User) loaded(m *loaded) {
 		return
 	}
 	u.inbox = m.inbox
-	u.opened(m.inbox.seq)
+	if u.stream == nil {
+		u.opened(m.inbox.seq)
+	} else if u.seq != m.inbox.seq {
+		u.unreadable(fmt.Errorf("the journal ends at event %d, and the user knows event %d", m.inbox.seq, u.seq))
+		return
+	}
 	if d := u.inbox.due(&u.home.Limits); d != never {
 		u.armed = d // whoever wrote the events has armed a wake-up no later than this
 	}
@@ -151,11 +177,27 @@ func (u *User) push(p *Push) {
 // passivate stops an idle user. Its next message wakes it again.
 func (u *User) passivate() {
 	switch {
-	case u.inbox == nil || len(u.conns) > 0 || !u.idle():
+	case len(u.conns) > 0:
+		u.doze()
+	case u.dozing:
+		u.end()
+	case u.inbox == nil || !u.idle():
 	case u.seq-u.inbox.history.last().seq > passivateEvents && u.snapshot():
 		// so that it wakes quickly; it stops the next time
 	default:
 		u.end()
+	}
+}
+
+// doze lets go of the inbox of a user who has connections, but for whom
+// nothing happens. The journal has it.
+func (u *User) doze() {
+	switch {
+	case u.inbox == nil || len(u.conns) == 0 || !u.idle():
+	case u.seq-u.inbox.history.last().seq > passivateEvents && u.snapshot():
+		// so that it wakes quickly; it dozes the next time
+	default:
+		u.inbox, u.dozing = nil, true
 	}
 }
 

@@ -121,7 +121,7 @@ func (n *Node) Start() {
 		}
 	})
 	n.every(n.cfg.Timers, n.fireTimers)
-	n.every(n.cfg.Idle/4, n.passivate)
+	n.every(n.cfg.Idle/idleSweeps, n.passivate)
 }
 
 // every calls fn in its own goroutine each time d has gone by, until Stop.
@@ -205,12 +205,22 @@ func (n *Node) Attach(c *actors.Conn) {
 	n.gateways[n.turn.Add(1)%uint64(len(n.gateways))].Attach(c)
 }
 
+// The sweep looks for idle actors so many times within Config.Idle; after the
+// first few, an actor that has to stay dozes.
+const (
+	idleSweeps = 12
+	dozeSweeps = 2
+)
+
 // passivate asks those actors to sleep that no message has come to for long.
 func (n *Node) passivate() {
 	now := n.sweep.Add(1)
 	n.dir.each(func(_ actors.Key, a *activation) {
-		if now-a.used.Load() > 4 {
+		switch idle := now - a.used.Load(); {
+		case idle > idleSweeps:
 			a.proc.SendUserMessage(a.pid, &actors.Passivate{})
+		case idle > dozeSweeps && idle <= dozeSweeps+2:
+			a.proc.SendUserMessage(a.pid, &actors.Doze{})
 		}
 	})
 }
