@@ -15,12 +15,17 @@
 //   - Verifying a hot key or a hot token takes no lock for writing, reads no
 //     disk and no network, and allocates nothing.
 //   - Every map or buffer that the outside can fill has a bound.
-//   - A Sink never blocks the goroutine that sends to it, and has one writer.
+//   - A Wire never blocks the goroutine that sends to it, and has one writer.
+//   - A node has very many Sockets: what is the same for many is shared, what
+//     most do not need is made when it is needed, and none has a goroutine or a
+//     timer where a Loop carries it.
 //   - The package sees neither the cluster nor a store: records come in as
 //     actors.Records, and whoever hears of a change elsewhere calls Reload.
 //
 // Start reading at auth.go, then principal.go, keys.go and tokens.go;
 // limits.go and gate.go are about how much, problem.go and closecodes.go about
-// how to say no. streams.go, socket.go and sink.go are the connections that
-// stay; request.go is what a handler is given.
+// how to say no. place.go, socket.go and wire.go are the connections that
+// stay: streams.go counts them, wheel.go ends them in time, resume.go gives
+// them back. portable.go and sink.go carry those that no Loop can.
+// request.go is what a handler is given.
 package transports

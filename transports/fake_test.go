@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -15,6 +16,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/eventloop"
 	"reddot/transports/iframe"
 	"reddot/transports/longpoll"
 	"reddot/transports/poll"
@@ -76,7 +78,7 @@ func (u *fakeUser) push(c *actors.Conn, p *actors.Push) {
 func (u *fakeUser) send(c *actors.Conn, b []byte) {
 	_, err := c.Sink.Send(b)
 	switch {
-	case err == actors.ErrSlow:
+	case errors.Is(err, actors.ErrSlow):
 		delete(u.conns, c)
 		c.Close(actors.EndSlow)
 	case err != nil:
@@ -232,6 +234,7 @@ type world struct {
 	gate    *transports.Gate
 	caller  *transports.Principal
 	addr    string
+	server  *fasthttp.Server
 }
 
 // worldConfig is what a test changes.
@@ -242,6 +245,33 @@ type worldConfig struct {
 	ws     ws.Config
 	wrap   func(net.Listener) net.Listener
 	caller *transports.Principal
+	kind   string // of wires: loop, the default, or portable
+	rest   time.Duration
+	hub    actors.Hub // nil: the fakeUser
+}
+
+// kinds are those of wires. What is seen on one is seen on all.
+var kinds = []string{"loop", "portable"}
+
+// newLoop returns an event loop, or nil where there is none.
+func newLoop(t testing.TB, kind string) transports.Loop {
+	t.Helper()
+	if kind == "portable" {
+		return nil
+	}
+	loop, err := eventloop.New(eventloop.Config{}, slog.New(slog.DiscardHandler))
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := loop.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return loop
 }
 
 func newWorld(t testing.TB, cfg worldConfig) *world {
@@ -259,8 +289,13 @@ func newWorld(t testing.TB, cfg worldConfig) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.streams = transports.NewStreams(transports.StreamsConfig{Sink: cfg.sink}, w.user, gate, log)
-	deps := transports.Deps{Router: w.user, Hub: w.user, Streams: w.streams, Gate: gate, Origins: origins, Log: log}
+	hub := cfg.hub
+	if hub == nil {
+		hub = w.user
+	}
+	w.streams = transports.NewStreams(transports.StreamsConfig{Sink: cfg.sink, Loop: newLoop(t, cfg.kind), Rest: cfg.rest,
+		Resume: func(c net.Conn) { _ = w.server.ServeConn(c) }}, hub, gate, log)
+	deps := transports.Deps{Router: w.user, Hub: hub, Streams: w.streams, Gate: gate, Origins: origins, Log: log}
 	polls, waits, pages, streams, sockets := poll.New(deps), longpoll.New(cfg.wait, deps), iframe.New(deps), sse.New(deps), ws.New(cfg.ws, deps)
 	routes := map[string]transports.Handler{
 		"/counts": polls.Handle, "/wait": waits.Handle, "/iframe": pages.Handle, "/stream": streams.Handle, "/ws": sockets.Handle,
@@ -288,7 +323,8 @@ func (w *world) serve(t testing.TB, cfg worldConfig, h fasthttp.RequestHandler) 
 		ln = cfg.wrap(ln)
 	}
 	s := &fasthttp.Server{Handler: h, KeepHijackedConns: true, NoDefaultServerHeader: true, StreamRequestBody: true,
-		Concurrency: 10_000, ReadTimeout: 10 * time.Second, Logger: silent{}}
+		Concurrency: 20_000, MaxIdleWorkerDuration: 100 * time.Millisecond, ReadTimeout: 10 * time.Second, Logger: silent{}}
+	w.server = s
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ln) }()
 	t.Cleanup(func() {

@@ -28,6 +28,9 @@ func takeOver(hijacked net.Conn) (conn net.Conn, early []byte, err error) {
 	if h, ok := hijacked.(interface{ UnsafeConn() net.Conn }); ok {
 		conn = h.UnsafeConn()
 	}
+	for c, ok := conn.(rereader); ok; c, ok = conn.(rereader) {
+		conn = c.inner()
+	}
 	// With its time over, reading yields what is buffered and nothing else.
 	if err := conn.SetReadDeadline(time.Unix(1, 0)); err != nil {
 		return conn, nil, fmt.Errorf("take over the connection: %w", err)

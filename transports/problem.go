@@ -91,15 +91,48 @@ func WriteProblem(ctx *fasthttp.RequestCtx, err error) {
 		h.Set(fasthttp.HeaderRetryAfter, strconv.Itoa(p.RetryAfter))
 	}
 	if p.Status == http.StatusUnauthorized {
-		// RFC 9110 section 11.6.1 wants it on every 401; RFC 6750 section 3
-		// wants no error code where no credential was given.
-		challenge := `Bearer realm="reddot"`
-		if !errors.Is(err, errNoCredential) {
-			challenge += `, error="invalid_token"`
-		}
-		h.Set(fasthttp.HeaderWWWAuthenticate, challenge)
+		h.Set(fasthttp.HeaderWWWAuthenticate, challenge(err))
 	}
 	ctx.SetBody(p.appendJSON(nil))
+}
+
+// challenge returns what every 401 must have (RFC 9110 section 11.6.1). RFC
+// 6750 section 3 wants no error code where no credential was given.
+func challenge(err error) string {
+	const scheme = `Bearer realm="reddot"`
+	if errors.Is(err, errNoCredential) {
+		return scheme
+	}
+	return scheme + `, error="invalid_token"`
+}
+
+// AppendProblem appends the whole response that WriteProblem would make, for an
+// answer that comes when fasthttp has forgotten the request. fields are further
+// ones of its head, each with CRLF.
+func AppendProblem(b []byte, err error, fields []byte) []byte {
+	p := ProblemOf(err)
+	body := p.appendJSON(nil)
+	b = AppendStatus(b, p.Status, ProblemType, len(body))
+	if p.RetryAfter > 0 {
+		b = append(strconv.AppendInt(append(b, "Retry-After: "...), int64(p.RetryAfter), 10), "\r\n"...)
+	}
+	if p.Status == http.StatusUnauthorized {
+		b = append(append(append(b, "WWW-Authenticate: "...), challenge(err)...), "\r\n"...)
+	}
+	return append(append(append(b, fields...), "\r\n"...), body...)
+}
+
+// AppendStatus appends the beginning of a response's head: the status line, the
+// date, what the body is, if there is a media type, and that nobody may keep it.
+func AppendStatus(b []byte, status int, media string, length int) []byte {
+	b = strconv.AppendInt(append(b, "HTTP/1.1 "...), int64(status), 10)
+	b = append(append(append(b, ' '), http.StatusText(status)...), "\r\nDate: "...)
+	b = append(fasthttp.AppendHTTPDate(b, time.Now()), "\r\n"...)
+	if media != "" {
+		b = append(append(append(b, "Content-Type: "...), media...), "\r\nContent-Length: "...)
+		b = append(strconv.AppendInt(b, int64(length), 10), "\r\n"...)
+	}
+	return append(b, "Cache-Control: no-store\r\n"...)
 }
 
 // appendJSON appends the body. A Problem holds nothing that cannot be encoded.

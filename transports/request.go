@@ -120,13 +120,19 @@ func AppendHead(b []byte, ctx *fasthttp.RequestCtx, fields string) []byte {
 	b = append(b, "HTTP/1.1 200 OK\r\n"...)
 	b = append(b, fields...)
 	b = fasthttp.AppendHTTPDate(append(b, "Date: "...), time.Now())
-	b = append(b, "\r\n"...)
+	b = AppendRouted(append(b, "\r\n"...), ctx)
+	return append(b, "\r\n"...)
+}
+
+// AppendRouted appends the fields that routing has set for every answer; each
+// ends with CRLF.
+func AppendRouted(b []byte, ctx *fasthttp.RequestCtx) []byte {
 	for k, v := range ctx.Response.Header.All() {
 		if bytes.HasPrefix(k, []byte("Access-Control-")) || string(k) == fasthttp.HeaderVary {
 			b = append(append(append(append(b, k...), ": "...), v...), "\r\n"...)
 		}
 	}
-	return append(b, "\r\n"...)
+	return b
 }
 
 // IsHTTP10 tells whether the client speaks HTTP/1.0, and so knows no chunks.

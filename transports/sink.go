@@ -56,11 +56,12 @@ func setDefault[T comparable](v *T, d T) {
 	}
 }
 
-// owner is who hears from a Sink. It is called without a lock held.
+// owner is who hears from a Sink; a Socket is one.
 type owner interface {
 	Drained()
 	Close(why actors.End)
-	AppendFarewell(b []byte, why actors.End) []byte
+	AppendFarewell(b []byte, why actors.End, spoken bool) []byte
+	Keeps(why actors.End) bool
 }
 
 // A Sink is the write half of a net.Conn. Where the system allows it writes
@@ -79,17 +80,19 @@ type Sink struct {
 	queue    [][]byte  // what waits, the one being written first
 	queued   int       // bytes in queue
 	flushing bool      // the goroutine runs: it alone writes
+	spoken   bool      // something was sent
 	ended    bool      // End was called: nothing more is taken
+	keep     bool      // the connection outlives the sink
+	kept     bool      // and everything is written
 	broken   bool      // a write failed: nothing more is written
 }
 
 var _ actors.Sink = (*Sink)(nil)
 
-// newSink returns the sink of conn. cfg is shared and has no zero values.
-func newSink(cfg *SinkConfig, conn net.Conn, o owner) *Sink {
-	s := &Sink{cfg: cfg, conn: conn, owner: o}
+// init makes s the sink of conn. cfg is shared and has no zero values.
+func (s *Sink) init(cfg *SinkConfig, conn net.Conn, o owner) {
+	s.cfg, s.conn, s.owner = cfg, conn, o
 	s.try.init(conn)
-	return s
 }
 
 // Send implements actors.Sink. Unlike it asks for, it may be called by several
@@ -105,6 +108,7 @@ func (s *Sink) Send(frames []byte) (pending int, err error) {
 	case len(s.queue) > 0 && (len(s.queue) > s.cfg.MaxFrames || s.queued-len(s.queue[0])+len(frames) > s.cfg.MaxBytes):
 		return s.queued, actors.ErrSlow
 	}
+	s.spoken = true
 	if err := s.write(frames); err != nil {
 		return 0, err
 	}
@@ -113,7 +117,8 @@ func (s *Sink) Send(frames []byte) (pending int, err error) {
 
 // End implements actors.Sink: what waits goes first, then the last words, then
 // the sending half closes; the rest follows when the client has closed too, or
-// after Linger.
+// after Linger. A connection that the owner keeps stays open, and its reader is
+// woken by a deadline in the past.
 func (s *Sink) End(why actors.End) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,12 +126,15 @@ func (s *Sink) End(why actors.End) {
 		return
 	}
 	s.ended = true
-	if s.broken || s.write(s.owner.AppendFarewell(nil, why)) != nil {
+	if s.broken || s.write(s.owner.AppendFarewell(nil, why, s.spoken)) != nil {
 		_ = s.conn.Close()
 		return
 	}
+	s.keep = s.owner.Keeps(why)
 	if s.flushing {
-		_ = s.conn.SetWriteDeadline(time.Now().Add(s.cfg.Grace))
+		if !s.keep {
+			_ = s.conn.SetWriteDeadline(time.Now().Add(s.cfg.Grace))
+		}
 		return
 	}
 	s.finish()
@@ -172,7 +180,7 @@ func (s *Sink) flush() {
 			}
 			return
 		}
-		if err := s.writeAll(batch, ended); err != nil {
+		if err := s.writeAll(batch); err != nil {
 			s.fail(err)
 			return
 		}
@@ -209,38 +217,41 @@ func (s *Sink) written(n int) {
 
 // writeAll writes the batch for as long as the socket takes some of it now and
 // then, and an ended sink's within Grace.
-func (s *Sink) writeAll(batch net.Buffers, ended bool) error {
-	patience := s.cfg.Stall
-	if ended {
-		patience = s.cfg.Grace
-	}
+func (s *Sink) writeAll(batch net.Buffers) error {
+	last := false
 	for {
-		if err := s.setDeadline(patience, ended); err != nil {
+		var err error
+		if last, err = s.setDeadline(last); err != nil {
 			return err
 		}
 		n, err := batch.WriteTo(s.conn)
 		stalled := errors.Is(err, os.ErrDeadlineExceeded)
-		if err == nil || !stalled || n == 0 || s.isEnded() {
+		if err == nil || !stalled || n == 0 || last {
 			return err
 		}
 	}
 }
 
-// setDeadline gives the next write its time, unless End has come meanwhile and
-// set a shorter one.
-func (s *Sink) setDeadline(patience time.Duration, ended bool) error {
+// setDeadline gives the next write its time. It returns true if there is no
+// other after it.
+func (s *Sink) setDeadline(last bool) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended && !ended {
-		patience = s.cfg.Grace
+	switch {
+	case last:
+		return true, nil // the deadline is set
+	case s.ended && !s.keep:
+		return true, s.conn.SetWriteDeadline(time.Now().Add(s.cfg.Grace))
+	default:
+		return false, s.conn.SetWriteDeadline(time.Now().Add(s.cfg.Stall))
 	}
-	return s.conn.SetWriteDeadline(time.Now().Add(patience))
 }
 
-func (s *Sink) isEnded() bool {
+// isKept tells whether everything is written and the connection goes on.
+func (s *Sink) isKept() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ended
+	return s.kept
 }
 
 // fail gives the connection up after a write that did not succeed.
@@ -264,6 +275,11 @@ func (s *Sink) fail(err error) {
 // finish closes the sending half now and the rest after Linger. The caller
 // holds mu.
 func (s *Sink) finish() {
+	if s.keep {
+		s.kept = true
+		_ = s.conn.SetReadDeadline(time.Unix(1, 0))
+		return
+	}
 	if half, ok := s.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 		time.AfterFunc(s.cfg.Linger, func() { _ = s.conn.Close() })
 		return

@@ -1,10 +1,9 @@
 package transports
 
 import (
-	"errors"
-	"log/slog"
 	"net"
-	"sync"
+	"net/netip"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -12,182 +11,289 @@ import (
 )
 
 // A Protocol is what the bytes on a Socket mean. It knows nothing of how they
-// come and go.
+// come and go. One that remembers nothing of a client may serve many Sockets.
 type Protocol interface {
-	// Open is called first, once, before any Receive and in its goroutine.
-	// Most protocols attach here.
-	Open(s *Socket)
 	// Receive takes bytes from the client, cut anywhere; they are its own only
 	// during the call. False says that it has closed the Socket: what comes
-	// after is thrown away.
-	Receive(b []byte) bool
+	// after is thrown away. It must not block.
+	Receive(s *Socket, b []byte) bool
 	// AppendFarewell appends what the client is told at the end, if the
-	// protocol has words for it. It may be called while Receive is.
-	AppendFarewell(b []byte, why actors.End) []byte
+	// protocol has words for it. spoken tells whether anything was sent before.
+	// It may be called while Receive is, and must not call the Socket's Send,
+	// End or Close.
+	AppendFarewell(b []byte, s *Socket, why actors.End, spoken bool) []byte
 }
 
-// A Socket is a client connection that has outlived its HTTP request. It has
-// one reader, and one writer at any moment; both know only bytes. Everything
-// that a Protocol needs of it is here, so that another kind of loop can stand
-// behind it.
+// A Translator is a Protocol that sends events in another form than the one
+// shared by all.
+type Translator interface {
+	// Translate returns what stands for the frames. It may be called by
+	// several at a time.
+	Translate(frames []byte) []byte
+}
+
+// A Socket is a client connection that has outlived its HTTP request: who is
+// at the other end, what is spoken, and to which user it is attached. How its
+// bytes are moved is its Wire's matter. Since a node has very many, it is
+// small, and holds neither a goroutine nor a timer.
 type Socket struct {
-	sink     *Sink
-	place    *Place
+	streams  *Streams
+	wire     Wire
 	protocol Protocol
-	expiry   *time.Timer // nil: the credential does not expire
-
-	mu        sync.Mutex
-	conn      *actors.Conn
-	lease     *lease
-	attaching bool        // the conn may not be closed yet: it would never be taken from its gateway
-	closing   *actors.End // what came meanwhile
+	conn     atomic.Pointer[actors.Conn]
+	caller   *Principal
+	id       uint64
+	timers   timers
+	from     [16]byte // zero: not known
+	state    atomic.Uint32
+	received uint16 // bytes, no more than it can hold; the reader's
+	// transport is guarded by Streams.mu, and an index into its names.
+	transport uint8
 }
+
+// What state holds: flags, then the number of the attachment of the moment,
+// then why the Socket was closed, plus 1.
+const (
+	stateAttaching = 1 << iota // the conn may not be closed yet: it would never be taken from its gateway
+	stateAnswers               // Opening.Answer
+	stateKeeps                 // Opening.Keep
+	stateRests                 // it has answered, and waits for the next request
+	stateLeft                  // Leave was called
+
+	stateTurn   = 1 << 8
+	turnMask    = 0xFF << 8
+	stateReason = 1 << 16
+	reasonMask  = 0xFF << 16
+)
 
 var _ owner = (*Socket)(nil)
 
-// Attach attaches the connection to its user. The Socket becomes the sink,
-// unless the attachment brings one along that writes to it. A second Attach
-// ends the first in silence and starts anew. It is for the Protocol's calls
-// only.
-func (s *Socket) Attach(a actors.Attachment) {
-	if a.Sink == nil {
-		a.Sink = s
+// ID returns by what a Loop finds the Socket's Wire. It never stands for another.
+func (s *Socket) ID() uint64 { return s.id }
+
+// Key returns the user of the connection, or "" if it is not attached.
+func (s *Socket) Key() actors.Key {
+	if c := s.conn.Load(); c != nil {
+		return c.Key
 	}
-	l := &lease{Sink: a.Sink}
-	a.Sink = l
-	s.place.describe(&a)
+	return ""
+}
+
+// Config returns the bounds of the connection, without zero values.
+func (s *Socket) Config() *SinkConfig { return &s.streams.cfg.Sink }
+
+// Caller returns who is at the other end.
+func (s *Socket) Caller() *Principal { return s.caller }
+
+// Received returns how many bytes have come from the client, up to 64 KiB. It
+// is for the Protocol's Receive.
+func (s *Socket) Received() int { return int(s.received) }
+
+// Attach ends the connection's attachment in silence and starts anew at after.
+// It is for the Protocol's Receive.
+func (s *Socket) Attach(f actors.Format, after *actors.Cursor) {
+	old := s.conn.Load()
+	turn := s.state.Add(stateTurn) & turnMask
+	s.state.Or(stateAttaching)
+	old.Close(actors.EndReplaced)
+	s.attach(actors.Attachment{Format: f, After: after, Key: old.Key, Since: old.Since}, &lease{s, turn})
+}
+
+func (s *Socket) attach(a actors.Attachment, sink actors.Sink) {
+	a.Sink = sink
+	a.Transport = transportNames[s.transport]
+	a.Address = s.streams.address(s.address())
+	if s.caller != nil {
+		a.Principal = s.caller.ID
+	}
 	c := actors.NewConn(a)
-	s.mu.Lock()
-	oldConn, oldLease := s.conn, s.lease
-	s.conn, s.lease, s.attaching = c, l, true
-	s.mu.Unlock()
-	if oldConn != nil {
-		oldLease.over.Store(true)
-		oldConn.Close(actors.EndReplaced)
-	}
-	s.place.streams.hub.Attach(c)
-	s.mu.Lock()
-	s.attaching = false
-	closing := s.closing
-	s.mu.Unlock()
-	if closing != nil {
-		c.Close(*closing)
+	s.conn.Store(c)
+	s.streams.hub.Attach(c)
+	if reason := s.state.And(^uint32(stateAttaching)) & reasonMask; reason != 0 {
+		c.Close(reasonOf(reason))
+		s.wire.End(reasonOf(reason))
 	}
 }
 
-// Send writes whole frames, as an actors.Sink does. A protocol's own answers
-// may be sent at any time.
-func (s *Socket) Send(frames []byte) (pending int, err error) { return s.sink.Send(frames) }
+// address returns the client's, or the zero Addr.
+func (s *Socket) address() netip.Addr {
+	if s.from == [16]byte{} {
+		return netip.Addr{}
+	}
+	return netip.AddrFrom16(s.from).Unmap()
+}
 
-// End ends the connection, as an actors.Sink does. To a Protocol it is Close
-// that says so to the user's actor as well.
-func (s *Socket) End(why actors.End) { s.sink.End(why) }
+// Send writes whole frames, as an actors.Sink does, without translation. A
+// protocol's own answers may be sent at any time.
+func (s *Socket) Send(frames []byte) (pending int, err error) { return s.wire.Send(frames) }
 
-// Close ends the connection. It may come at any time, and again.
+// push sends what comes from the user's actor.
+func (s *Socket) push(frames []byte) (pending int, err error) {
+	if t, ok := s.protocol.(Translator); ok && len(frames) > 0 {
+		frames = t.Translate(frames)
+	}
+	return s.wire.Send(frames)
+}
+
+// Close ends the connection, and tells the user's actor. It may come at any
+// time, and again.
 func (s *Socket) Close(why actors.End) {
-	s.mu.Lock()
-	c := s.conn
-	if s.attaching {
-		c, s.closing = nil, &why
+	for {
+		old := s.state.Load()
+		state := old
+		if old&reasonMask == 0 {
+			state |= (uint32(why) + 1) * stateReason
+		}
+		if !s.state.CompareAndSwap(old, state) {
+			continue
+		}
+		if old&stateAttaching == 0 {
+			if c := s.conn.Load(); c != nil {
+				c.Close(why)
+			}
+			s.wire.End(why)
+		}
+		return
 	}
-	s.mu.Unlock()
-	if c != nil {
-		c.Close(why)
-	}
-	s.sink.End(why)
+}
+
+func reasonOf(state uint32) actors.End { return actors.End(state/stateReason - 1) } // #nosec G115 -- one byte
+
+// Receive hands bytes from the client to the Protocol. False says that the
+// rest is to be thrown away. A Protocol that panics ends this connection and no
+// other.
+func (s *Socket) Receive(b []byte) (goOn bool) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			s.streams.log.Error("a connection panicked and is ended", "reason", reason, "stack", string(debug.Stack()))
+			s.Close(actors.EndFailed)
+			goOn = false
+		}
+	}()
+	s.received = uint16(min(int(s.received)+len(b), 1<<16-1)) // #nosec G115 -- just bounded
+	return s.protocol.Receive(s, b)
 }
 
 // Drained tells the user's actor that everything is written.
 func (s *Socket) Drained() {
-	s.mu.Lock()
-	c := s.conn
-	s.mu.Unlock()
-	if c != nil {
+	if c := s.conn.Load(); c != nil {
 		c.Drained()
 	}
 }
 
 // AppendFarewell appends the protocol's last words.
-func (s *Socket) AppendFarewell(b []byte, why actors.End) []byte {
-	return s.protocol.AppendFarewell(b, why)
+func (s *Socket) AppendFarewell(b []byte, why actors.End, spoken bool) []byte {
+	return s.protocol.AppendFarewell(b, s, why, spoken)
 }
 
-// openSocket makes a Socket of what fasthttp has handed over, and starts it. The
-// head goes out first.
-func openSocket(place *Place, hijacked net.Conn, head []byte, p Protocol) error {
-	conn, early, err := takeOver(hijacked)
-	if err != nil {
-		_ = conn.Close()
-		return err
-	}
-	cfg := &place.streams.cfg.Sink
-	if err := tune(cfg, conn); err != nil {
-		_ = conn.Close()
-		return err
-	}
-	s := &Socket{place: place, protocol: p}
-	s.sink = newSink(cfg, conn, s)
-	if _, err := s.sink.Send(head); err != nil {
-		_ = conn.Close()
-		return err
-	}
-	if left, ok := place.expiresIn(); ok {
-		s.expiry = time.AfterFunc(left, func() { s.Close(actors.EndToken) })
-	}
-	place.occupy(s)
-	go s.serve(early)
-	return nil
+// Answers tells whether the connection waits for one answer, so that what the
+// client sends is to stay unread.
+func (s *Socket) Answers() bool { return s.state.Load()&stateAnswers != 0 }
+
+// Keeps tells whether a connection that has ended for the reason waits for the
+// next request.
+func (s *Socket) Keeps(why actors.End) bool {
+	return s.state.Load()&stateKeeps != 0 && why != actors.EndDrain && !s.streams.drains()
 }
 
-// serve reads until the client is gone.
-func (s *Socket) serve(early []byte) {
-	defer s.place.Leave()
-	s.protocol.Open(s)
-	err := s.receive(early)
-	if err == nil {
-		err = readSocket(s.sink.conn, s.receive)
+// Patience lets the Wire's Timeout be called after d, unless another call comes
+// first; 0 ends it.
+func (s *Socket) Patience(d time.Duration) { s.streams.wheel.set(s, &s.timers.patience, d) }
+
+// watch lets the Socket be ended when its credential expires, or the wait is over.
+func (s *Socket) watch(wait time.Duration) {
+	if s.caller != nil && !s.caller.Expires.IsZero() {
+		left := max(1, s.caller.Expires.Sub(s.streams.cfg.Now()))
+		if wait == 0 || left < wait {
+			wait = left
+		}
 	}
-	if errors.Is(err, errRefused) {
-		// Unread bytes would make the system cut the connection, and the last
-		// words with it.
-		_ = readSocket(s.sink.conn, func([]byte) error { return nil })
+	if wait != 0 {
+		s.streams.wheel.set(s, &s.timers.until, wait)
 	}
-	s.Close(actors.EndGone)
-	s.sink.Shut()
-	if s.expiry != nil {
-		s.expiry.Stop()
-	}
-	s.place.streams.log.Debug("connection closed", slog.String("transport", s.place.transport), slog.Any("cause", err))
 }
 
-// errRefused ends the reading after the protocol has ended the connection.
-var errRefused = errors.New("the protocol ended the connection")
-
-func (s *Socket) receive(b []byte) error {
-	if len(b) > 0 && !s.protocol.Receive(b) {
-		return errRefused
+// due is called by the wheel.
+func (s *Socket) due(e expired) {
+	if e.patience {
+		s.wire.Timeout()
 	}
-	return nil
+	if !e.until {
+		return
+	}
+	state := s.state.Load()
+	switch {
+	case state&stateRests != 0:
+		s.wire.Shut()
+	case s.caller != nil && s.caller.Expired(s.streams.cfg.Now()):
+		s.Close(actors.EndToken)
+	case state&stateAnswers != 0:
+		s.Close(actors.EndGone)
+	default:
+		s.watch(0) // the clocks disagree
+	}
 }
 
-// A lease is a sink as one attachment sees it. When another attachment has
-// taken its place, it is over: neither writes nor ends the connection.
+// Rest says that the answer is written, and the connection waits for the next
+// request. Its user's actor is forgotten.
+func (s *Socket) Rest() {
+	s.state.Or(stateRests)
+	s.conn.Store(nil)
+	s.streams.rest(s)
+	s.streams.wheel.set(s, &s.timers.until, s.streams.cfg.Rest)
+}
+
+// Resume returns the connection to the HTTP server, with what was already read
+// from it. The Socket is over.
+func (s *Socket) Resume(conn net.Conn, unread []byte) {
+	s.Leave()
+	if len(unread) > 0 {
+		conn = resumed(conn, unread)
+	}
+	go s.streams.cfg.Resume(conn)
+}
+
+// Leave gives the Socket's place back. It may come twice; the Wire's
+// descriptor is closed by then.
+func (s *Socket) Leave() {
+	if s.state.Or(stateLeft)&stateLeft == 0 {
+		s.streams.leave(s)
+	}
+}
+
+// first is the sink of a Socket's first attachment, which most have alone.
+type first Socket
+
+var _ actors.Sink = (*first)(nil)
+
+// Send implements actors.Sink.
+func (f *first) Send(frames []byte) (pending int, err error) {
+	return (&lease{(*Socket)(f), 0}).Send(frames)
+}
+
+// End implements actors.Sink.
+func (f *first) End(why actors.End) { (&lease{(*Socket)(f), 0}).End(why) }
+
+// A lease is a Socket as one attachment sees it. When another attachment has
+// taken its place, it is over: it neither writes nor ends the connection.
 type lease struct {
-	actors.Sink
-	over atomic.Bool
+	socket *Socket
+	turn   uint32 // as in Socket.state
 }
 
 // Send implements actors.Sink.
 func (l *lease) Send(frames []byte) (pending int, err error) {
-	if l.over.Load() {
+	if l.over() {
 		return 0, net.ErrClosed
 	}
-	return l.Sink.Send(frames)
+	return l.socket.push(frames)
 }
 
 // End implements actors.Sink.
 func (l *lease) End(why actors.End) {
-	if !l.over.Load() {
-		l.Sink.End(why)
+	if !l.over() {
+		l.socket.wire.End(why)
 	}
 }
+
+func (l *lease) over() bool { return l.socket.state.Load()&turnMask != l.turn }

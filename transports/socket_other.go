@@ -17,7 +17,3 @@ func (*tryWriter) write([]byte) (int, error) { return 0, nil }
 // readSocket calls receive with what the client sends, until receive refuses
 // or the connection ends.
 func readSocket(conn net.Conn, receive func([]byte) error) error { return readConn(conn, receive) }
-
-// Gone tells whether the client has closed its half of the connection. This
-// system cannot tell.
-func Gone(net.Conn) bool { return false }

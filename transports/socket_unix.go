@@ -120,22 +120,6 @@ func (r *parkedReader) attempt(fd uintptr) bool {
 	return true
 }
 
-// Gone tells whether the client has closed its half of the connection. It does
-// not wait and takes no byte away. Where it cannot tell it says no.
-func Gone(conn net.Conn) bool {
-	raw := rawConn(conn)
-	if raw == nil {
-		return false
-	}
-	gone := false
-	err := raw.Control(func(fd uintptr) {
-		var b [1]byte
-		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT) // #nosec G115 -- a descriptor is a small number
-		gone = err == nil && n == 0 || err != nil && err != syscall.EAGAIN && err != syscall.EINTR
-	})
-	return gone || err != nil
-}
-
 // rawConn returns the socket's descriptor under Go's poller, or nil.
 func rawConn(conn net.Conn) syscall.RawConn {
 	switch conn.(type) {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -13,13 +14,17 @@ import (
 	"reddot/actors"
 )
 
-// handover is how long fasthttp may take to hand over a connection whose
-// client may have gone meanwhile.
-const handover = 10 * time.Second
-
 // StreamsConfig bounds the connections that stay.
 type StreamsConfig struct {
 	Sink SinkConfig
+	// Loop carries the connections that it can. Nil: each has a goroutine.
+	Loop Loop
+	// Resume serves the next requests on a connection that has given a late
+	// answer, and closes it. It may block. Nil: such connections are closed.
+	Resume func(net.Conn)
+	// Rest is how long such a connection waits for the next request within a
+	// Loop. Zero: 2 minutes.
+	Rest time.Duration
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
 }
@@ -28,151 +33,141 @@ type StreamsConfig struct {
 // it hands over, so their number, their limits and their end are held here.
 // It is safe for concurrent use.
 type Streams struct {
-	cfg  StreamsConfig
-	hub  actors.Hub
-	gate *Gate
-	log  *slog.Logger
+	cfg      StreamsConfig
+	hub      actors.Hub
+	gate     *Gate
+	log      *slog.Logger
+	wheel    wheel
+	draining atomic.Bool
 
-	mu       sync.Mutex
-	places   map[*Place]struct{}
-	counts   map[string]int
-	draining bool
-	empty    chan struct{} // closed when draining and no place is left
+	mu     sync.Mutex
+	slots  slots
+	places int // which are not given back
+	counts [len(transportNames)]int
+	names  *recent[netip.Addr, string] // of addresses, which many connections share
+	empty  chan struct{}               // closed when draining and no place is left
 }
+
+// transportNames are what connections are counted by. The last are those that
+// have answered and wait for the next request.
+var transportNames = [...]string{"sse", "ws", "iframe", "longpoll", "mqtt", "other", "rest"}
+
+const (
+	otherTransport = len(transportNames) - 2
+	restTransport  = len(transportNames) - 1
+)
+
+// sharedAddresses is how many addresses' names are remembered for the next
+// connection from there.
+const sharedAddresses = 1 << 12
 
 // NewStreams returns the registry of one node's connections.
 func NewStreams(cfg StreamsConfig, hub actors.Hub, gate *Gate, log *slog.Logger) *Streams {
 	cfg.Sink = cfg.Sink.withDefaults()
+	setDefault(&cfg.Rest, 2*time.Minute)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Streams{cfg: cfg, hub: hub, gate: gate, log: log,
-		places: map[*Place]struct{}{}, counts: map[string]int{}, empty: make(chan struct{})}
+	s := &Streams{cfg: cfg, hub: hub, gate: gate, log: log,
+		names: newRecent[netip.Addr, string](sharedAddresses), empty: make(chan struct{})}
+	s.wheel.slots = &s.slots
+	if cfg.Loop != nil {
+		cfg.Loop.Serve(s.find)
+	}
+	return s
 }
 
-// A Place is the right to one connection that stays. It is given back by Leave.
-type Place struct {
-	streams   *Streams
-	transport string
-	from      netip.Addr
-	caller    *Principal
-	key       actors.Key
-	since     int64 // unix milliseconds
-	timer     *time.Timer
-	closer    closer // nil until the connection stands; guarded by streams.mu
-	left      bool   // guarded by streams.mu
+// find returns the Wire of the Socket with the id.
+func (s *Streams) find(id uint64) Wire {
+	if socket := s.slots.find(id); socket != nil {
+		return socket.wire
+	}
+	return nil
 }
-
-// closer is a connection that stays.
-type closer interface{ Close(why actors.End) }
 
 // Admit gives the caller a place for a connection to the user of key. It is
 // refused with TooMany above the address's limit, and with Unavailable while
 // the node drains.
 func (s *Streams) Admit(ctx *fasthttp.RequestCtx, transport string, caller *Principal, key actors.Key) (*Place, error) {
-	p := &Place{streams: s, transport: transport, from: s.gate.Address(ctx), caller: caller, key: key,
-		since: s.cfg.Now().UnixMilli()}
-	if err := s.gate.Acquire(p.from); err != nil {
+	return s.AdmitFrom(s.gate.Address(ctx), transport, caller, key)
+}
+
+// AdmitFrom is Admit for a connection without a request. The zero address is
+// not limited.
+func (s *Streams) AdmitFrom(from netip.Addr, transport string, caller *Principal, key actors.Key) (*Place, error) {
+	if err := s.gate.Acquire(from); err != nil {
 		return nil, err
+	}
+	p := &Place{streams: s, transport: uint8(otherTransport), from: from, caller: caller, key: key, since: s.cfg.Now().UnixMilli()}
+	for i, name := range transportNames {
+		if name == transport {
+			p.transport = uint8(i) // #nosec G115 -- there are few
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.draining {
-		s.gate.Release(p.from)
+	if s.drains() {
+		s.gate.Release(from)
 		return nil, &actors.Error{Code: actors.Unavailable, Detail: "this node is going down; connect again, and reach another",
 			RetryAfter: time.Second}
 	}
-	s.places[p] = struct{}{}
-	s.counts[transport]++
+	s.places++
+	s.counts[p.transport]++
 	return p, nil
 }
 
-// Leave gives the place back. It may come twice.
-func (p *Place) Leave() {
-	s := p.streams
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if p.left {
-		return
-	}
-	p.left = true
-	delete(s.places, p)
-	s.counts[p.transport]--
-	s.gate.Release(p.from)
-	if s.draining && len(s.places) == 0 {
+// Keeps tells whether the request's connection can serve another one after a
+// late answer to this. If not, the answer has to say so.
+func (s *Streams) Keeps(ctx *fasthttp.RequestCtx) bool {
+	// What was not read of a body would be taken for the next request.
+	return s.cfg.Resume != nil && !IsHTTP10(ctx) && !ctx.Request.Header.ConnectionClose() && !ctx.Request.IsBodyStream()
+}
+
+// free takes a place back. The caller holds mu.
+func (s *Streams) free(transport uint8, from netip.Addr) {
+	s.places--
+	s.counts[transport]--
+	s.gate.Release(from)
+	if s.drains() && s.places == 0 {
 		close(s.empty)
 	}
 }
 
-// Hijack makes the request's connection a Socket of the protocol. The head is
-// the whole head of the response and must not alias the request. The server
-// must be set to KeepHijackedConns.
-func (p *Place) Hijack(ctx *fasthttp.RequestCtx, head []byte, protocol Protocol) {
-	// fasthttp drops the handler without a word where it finds the client gone.
-	p.timer = time.AfterFunc(handover, p.Leave)
-	ctx.HijackSetNoResponse(true)
-	ctx.Hijack(func(c net.Conn) {
-		if !p.timer.Stop() {
-			_ = c.Close()
-			return
-		}
-		if err := openSocket(p, c, head, protocol); err != nil {
-			p.streams.log.Debug("connection not opened", slog.String("transport", p.transport), slog.Any("cause", err))
-			p.Leave()
-		}
-	})
-}
-
-// Park tells who is to be closed when the node drains or the caller loses his
-// right, for a connection that stays within its handler. It is attached already.
-func (p *Place) Park(c *actors.Conn) { p.occupy(c) }
-
-// Attachment returns what is known of the place's connection.
-func (p *Place) Attachment() actors.Attachment {
-	var a actors.Attachment
-	p.describe(&a)
-	return a
-}
-
-// describe fills in what the place knows.
-func (p *Place) describe(a *actors.Attachment) {
-	a.Key, a.Transport, a.Since = p.key, p.transport, p.since
-	if p.from.IsValid() {
-		a.Address = p.from.String()
-	}
-	if p.caller != nil {
-		a.Principal = p.caller.ID
-	}
-}
-
-// occupy lets the place's connection be closed from outside. If that was
-// wanted before it stood, it is now.
-func (p *Place) occupy(c closer) {
-	s := p.streams
+// leave takes the place of a Socket back.
+func (s *Streams) leave(socket *Socket) {
 	s.mu.Lock()
-	p.closer = c
-	draining := s.draining
-	s.mu.Unlock()
-	if draining {
-		c.Close(actors.EndDrain)
-	}
+	defer s.mu.Unlock()
+	s.slots.drop(socket)
+	s.free(socket.transport, socket.address())
 }
 
-// expiresIn returns how long the caller's credential is still good.
-func (p *Place) expiresIn() (time.Duration, bool) {
-	if p.caller == nil || p.caller.Expires.IsZero() {
-		return 0, false
-	}
-	return p.caller.Expires.Sub(p.streams.cfg.Now()), true
+// rest counts the Socket by what it does now.
+func (s *Streams) rest(socket *Socket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts[socket.transport]--
+	socket.transport = uint8(restTransport)
+	s.counts[restTransport]++
 }
 
-// Open returns the number of connections by transport.
+// address returns the name of an address, "" for the zero one.
+func (s *Streams) address(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return s.names.getOrPut(a, a.String)
+}
+
+func (s *Streams) drains() bool { return s.draining.Load() }
+
+// Open returns the number of connections by transport; "rest" are those that
+// have answered a long poll and wait for the next.
 func (s *Streams) Open() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	open := make(map[string]int, len(s.counts))
-	for t, n := range s.counts {
-		open[t] = n
+	for i, n := range s.counts {
+		open[transportNames[i]] = n
 	}
 	return open
 }
@@ -181,11 +176,14 @@ func (s *Streams) Open() map[string]int {
 // and the user's key, and returns how many there were. It is for keys and
 // tokens that are revoked.
 func (s *Streams) CloseOf(match func(principal string, key actors.Key) bool, why actors.End) int {
-	closers := s.list(func(p *Place) bool { return p.caller != nil && match(p.caller.ID, p.key) })
-	for _, c := range closers {
-		c.Close(why)
+	sockets := s.list(func(socket *Socket) bool {
+		key := socket.Key()
+		return socket.caller != nil && key != "" && match(socket.caller.ID, key)
+	})
+	for _, socket := range sockets {
+		socket.Close(why)
 	}
-	return len(closers)
+	return len(sockets)
 }
 
 // Drain refuses new connections and ends the present ones, spread evenly over
@@ -193,24 +191,22 @@ func (s *Streams) CloseOf(match func(principal string, key actors.Key) bool, why
 // or for ctx, whose error it returns.
 func (s *Streams) Drain(ctx context.Context, over time.Duration) error {
 	s.mu.Lock()
-	first := !s.draining
-	s.draining = true
-	if first && len(s.places) == 0 {
+	if !s.draining.Swap(true) && s.places == 0 {
 		close(s.empty)
 	}
 	s.mu.Unlock()
-	closers := s.list(func(*Place) bool { return true })
+	sockets := s.list(func(*Socket) bool { return true })
 	start := time.Now()
-	for i, c := range closers {
-		due := over * time.Duration(i) / time.Duration(len(closers))
+	for i, socket := range sockets {
+		due := over * time.Duration(i) / time.Duration(len(sockets))
 		if err := sleep(ctx, due-time.Since(start)); err != nil {
 			break // no time left: the rest at once
 		}
-		c.Close(actors.EndDrain)
+		socket.Close(actors.EndDrain)
 	}
 	if ctx.Err() != nil {
-		for _, c := range closers {
-			c.Close(actors.EndDrain)
+		for _, socket := range sockets {
+			socket.Close(actors.EndDrain)
 		}
 	}
 	select {
@@ -221,17 +217,11 @@ func (s *Streams) Drain(ctx context.Context, over time.Duration) error {
 	}
 }
 
-// list returns the connections of the places that match.
-func (s *Streams) list(match func(*Place) bool) []closer {
+// list returns the Sockets that match.
+func (s *Streams) list(match func(*Socket) bool) []*Socket {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var closers []closer
-	for p := range s.places {
-		if p.closer != nil && match(p) {
-			closers = append(closers, p.closer)
-		}
-	}
-	return closers
+	return s.slots.all(match)
 }
 
 // sleep waits for d, or not at all if it is not above zero.

@@ -14,7 +14,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -30,7 +29,7 @@ import (
 
 const testSecret = "0123456789abcdef0123456789abcdef"
 
-var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+var quiet = slog.New(slog.DiscardHandler)
 
 // testKeys are one pair per algorithm, made once: RSA takes its time.
 var testKeys = sync.OnceValue(func() (k struct {
@@ -458,7 +457,7 @@ func BenchmarkTokenVerify(b *testing.B) {
 	apps := map[string]Verification{"default": {Secret: NewSecret(testSecret)}, "rsa": {PublicKey: publicPEM(k.rsa)}}
 	tokens := newTestTokens(b, apps)
 	cold := newTestTokens(b, apps)
-	cold.Tokens.cache = nil
+	cold.cache = nil
 	for _, c := range []struct {
 		name   string
 		tokens testTokens

@@ -37,20 +37,30 @@ func TestTranscripts(t *testing.T) {
 		t.Fatalf("no transcripts: %v", err)
 	}
 	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			t.Parallel()
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			p := &player{t: t, file: file, world: newWorld(t, worldConfig{
-				limits: transports.Limits{MaxFrame: 1000}, wait: longpoll.Config{Timeout: 300 * time.Millisecond}})}
-			p.connect()
-			for i, line := range strings.Split(string(text), "\n") {
-				p.line = i + 1
-				p.play(expand(line))
-			}
+		name := strings.TrimSuffix(filepath.Base(file), ".txt")
+		t.Run(name, func(t *testing.T) {
+			everyKind(t, func(t *testing.T, kind string) {
+				t.Parallel()
+				text, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				p := &player{t: t, file: file, world: newWorld(t, worldConfig{kind: kind,
+					limits: transports.Limits{MaxFrame: 1000}, wait: longpoll.Config{Timeout: 300 * time.Millisecond}})}
+				p.connect()
+				for i, line := range strings.Split(string(text), "\n") {
+					p.line = i + 1
+					p.play(expand(line))
+				}
+			})
 		})
+	}
+}
+
+// everyKind runs the test with each kind of wire.
+func everyKind(t *testing.T, test func(t *testing.T, kind string)) {
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) { test(t, kind) })
 	}
 }
 

@@ -36,13 +36,7 @@ func (p *Pages) Handle(ctx *fasthttp.RequestCtx, caller *transports.Principal, u
 		format:    Format{},
 		ancestors: origin,
 		head:      append(script, "</script>\n"...),
-		farewell: func(b []byte, why actors.End) []byte {
-			if why != actors.EndDrain {
-				return b
-			}
-			return Format{}.AppendPush(b, &actors.Push{Events: []actors.PushEvent{
-				{Type: "drain", JSON: transports.AppendDrain(nil, transports.DrainPause())}}})
-		},
+		protocol:  protocol{drains: true},
 	})
 }
 
@@ -82,7 +76,26 @@ type page struct {
 	format    actors.Format
 	ancestors string // who may frame it
 	head      []byte // the first script
-	farewell  func(b []byte, why actors.End) []byte
+	protocol  protocol
+}
+
+// A protocol is that of all connections of one form, in chunks.
+type protocol struct {
+	drains bool // it tells when the node goes down
+}
+
+var _ transports.Protocol = protocol{}
+
+// Receive implements transports.Protocol: what the client sends means nothing.
+func (protocol) Receive(s *transports.Socket, _ []byte) bool { return transports.Listen(s) }
+
+// AppendFarewell implements transports.Protocol.
+func (p protocol) AppendFarewell(b []byte, _ *transports.Socket, why actors.End, _ bool) []byte {
+	if p.drains && why == actors.EndDrain {
+		b = Format{}.AppendPush(b, &actors.Push{Events: []actors.PushEvent{
+			{Type: "drain", JSON: transports.AppendDrain(nil, transports.DrainPause())}}})
+	}
+	return append(b, "0\r\n\r\n"...)
 }
 
 func (p *Pages) page(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key, pg page) {
@@ -96,20 +109,17 @@ func (p *Pages) page(ctx *fasthttp.RequestCtx, caller *transports.Principal, use
 		transports.WriteProblem(ctx, err)
 		return
 	}
-	l := &transports.Listener{
-		Attachment: actors.Attachment{Format: pg.format, After: after},
-		Farewell:   func(b []byte, why actors.End) []byte { return append(pg.farewell(b, why), "0\r\n\r\n"...) },
-	}
+	o := transports.Opening{Format: pg.format, After: after, Protocol: pg.protocol}
 	opening := pg.opening()
 	head := fields(pg.ancestors)
 	if transports.IsHTTP10(ctx) {
-		l.Sink = func(s *transports.Socket) actors.Sink { return unchunked{s} }
-		l.Farewell = func(b []byte, why actors.End) []byte { return appendUnchunked(b, pg.farewell(nil, why)) }
+		o.Protocol = unchunked{pg.protocol}
 	} else {
 		head += "Transfer-Encoding: chunked\r\n"
 		opening = appendChunk(nil, opening)
 	}
-	place.Hijack(ctx, append(transports.AppendHead(nil, ctx, head), opening...), l)
+	o.Head = append(transports.AppendHead(nil, ctx, head), opening...)
+	place.Hijack(ctx, o)
 }
 
 // fields returns the fields of the head. The address may hold a token, which no

@@ -21,7 +21,6 @@ func (p *Pages) HandleSeed(ctx *fasthttp.RequestCtx, caller *transports.Principa
 		format:    TextFormat{},
 		ancestors: "'self'",
 		head:      []byte(seedHead),
-		farewell:  func(b []byte, _ actors.End) []byte { return b },
 	})
 }
 

@@ -5,15 +5,23 @@ import (
 	"strconv"
 
 	"reddot/actors"
+	"reddot/transports"
 )
 
-// unchunked is the sink of a client that speaks HTTP/1.0, as some proxies do:
-// the shared frames are chunks, of which it must get the contents.
-type unchunked struct{ actors.Sink }
+// unchunked is the protocol of a client that speaks HTTP/1.0, as some proxies
+// do: the shared frames are chunks, of which it must get the contents.
+type unchunked struct{ protocol }
 
-// Send implements actors.Sink.
-func (u unchunked) Send(frames []byte) (pending int, err error) {
-	return u.Sink.Send(appendUnchunked(make([]byte, 0, len(frames)), frames))
+var _ transports.Translator = unchunked{}
+
+// Translate implements transports.Translator.
+func (unchunked) Translate(frames []byte) []byte {
+	return appendUnchunked(make([]byte, 0, len(frames)), frames)
+}
+
+// AppendFarewell implements transports.Protocol.
+func (u unchunked) AppendFarewell(b []byte, s *transports.Socket, why actors.End, spoken bool) []byte {
+	return appendUnchunked(b, u.protocol.AppendFarewell(nil, s, why, spoken))
 }
 
 // appendUnchunked appends the contents of chunks that appendChunk has made.

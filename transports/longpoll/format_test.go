@@ -1,7 +1,6 @@
 package longpoll
 
 import (
-	"net"
 	"testing"
 
 	"reddot/actors"
@@ -32,22 +31,5 @@ func TestTextFormat(t *testing.T) {
 	p := &actors.Push{Events: []actors.PushEvent{message("one"), message(`two\r\nlines`), {Type: "state"}}}
 	if got := string((TextFormat{}).AppendPush(nil, p)); got != "two\r\nlines" {
 		t.Errorf("got %q", got)
-	}
-}
-
-func TestSinkTakesOne(t *testing.T) {
-	s := newSink()
-	if _, err := s.Send(nil); err != nil {
-		t.Errorf("an empty Send: %v", err)
-	}
-	if _, err := s.Send([]byte("a")); err != nil {
-		t.Error(err)
-	}
-	if _, err := s.Send([]byte("b")); err != net.ErrClosed {
-		t.Errorf("a second Send: got %v, want ErrClosed", err)
-	}
-	s.End(actors.EndGone)
-	if o := <-s.done; string(o.body) != "a" {
-		t.Errorf("got %q", o.body)
 	}
 }

@@ -17,7 +17,7 @@ func (w *Waits) HandleSeed(ctx *fasthttp.RequestCtx, caller *transports.Principa
 		after, answered = r.Answer.Cursor, true
 	})
 	if answered {
-		w.park(ctx, caller, user, parked{after: after, format: TextFormat{}, timeout: w.cfg.Timeout, media: "text/plain; charset=utf-8"})
+		w.park(ctx, caller, user, wait{after: after, format: TextFormat{}, timeout: w.cfg.Timeout, media: "text/plain; charset=utf-8"})
 	}
 }
 

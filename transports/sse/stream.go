@@ -19,11 +19,13 @@ const fields = "Content-Type: text/event-stream\r\n" +
 // in milliseconds.
 const opening = "retry: 3000\n\n"
 
-// Streams serves GET …/stream.
+// Streams serves GET …/stream, and is the protocol of all its connections.
 type Streams struct {
 	deps   transports.Deps
 	banned banned
 }
+
+var _ transports.Protocol = (*Streams)(nil)
 
 // New returns the handlers of event streams.
 func New(deps transports.Deps) *Streams { return &Streams{deps: deps} }
@@ -56,15 +58,18 @@ func (s *Streams) stream(ctx *fasthttp.RequestCtx, caller *transports.Principal,
 		return
 	}
 	head := append(transports.AppendHead(nil, ctx, fields), opening...)
-	place.Hijack(ctx, head, &transports.Listener{
-		Attachment: actors.Attachment{Format: f, After: after},
-		Farewell: func(b []byte, why actors.End) []byte {
-			if why == actors.EndForbidden || why == actors.EndDisconnected {
-				s.banned.add(who, s.deps.Clock())
-			}
-			return appendFarewell(b, why, transports.DrainPause())
-		},
-	})
+	place.Hijack(ctx, transports.Opening{Head: head, Format: f, After: after, Protocol: s})
+}
+
+// Receive implements transports.Protocol: what the client sends means nothing.
+func (s *Streams) Receive(socket *transports.Socket, _ []byte) bool { return transports.Listen(socket) }
+
+// AppendFarewell implements transports.Protocol.
+func (s *Streams) AppendFarewell(b []byte, socket *transports.Socket, why actors.End, _ bool) []byte {
+	if why == actors.EndForbidden || why == actors.EndDisconnected {
+		s.banned.add(banKey{socket.Key(), socket.Caller().ID}, s.deps.Clock())
+	}
+	return appendFarewell(b, why, transports.DrainPause())
 }
 
 // returns tells whether a browser connects again by itself: only then it sends

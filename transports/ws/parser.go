@@ -36,6 +36,10 @@ type parser struct {
 	ctl     []byte // the payload of a control frame that is cut
 }
 
+// isIdle tells whether the parser is between two messages, and knows nothing of
+// any.
+func (p *parser) isIdle() bool { return p.headLen == 0 && !p.inFrame && !p.open }
+
 // feed parses b, which it changes. It returns nil, or how the connection is to
 // be closed: because the client broke the protocol, or, if stopped is true,
 // because the listener wanted no more.

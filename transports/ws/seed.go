@@ -10,7 +10,7 @@ import (
 // HandleSeed is a transports.Handler for /webSocket/{userId}: each message's
 // text in a text frame. What the client sends is not listened to.
 func (w *Sockets) HandleSeed(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key) {
-	w.open(ctx, caller, user, &session{format: TextFormat{}, plain: true})
+	w.open(ctx, caller, user, &w.texts)
 }
 
 // TextFormat is the wire form of plain text frames.

@@ -3,31 +3,32 @@ package ws
 import (
 	"encoding/binary"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"unicode/utf8"
-
-	"golang.org/x/time/rate"
 
 	"reddot/actors"
 	"reddot/transports"
 )
 
-// A session is the protocol of one WebSocket.
-type session struct {
+// A kind is what all sessions of one path have in common.
+type kind struct {
 	sockets *Sockets
-	user    actors.Key
 	format  actors.Format
-	after   *actors.Cursor // of the address
-	plain   bool           // the client has nothing to say
+	plain   bool // the client has nothing to say
+}
 
-	socket  *transports.Socket
-	parser  parser
-	answers answers
-	pace    *rate.Limiter // nil: no limit
-	refused int           // frames above the pace, one after the other
-	spoken  bool          // the client has sent a frame
-
+// A session is the protocol of one WebSocket. Most clients only listen, so
+// what it takes to hear them is made when they say something.
+type session struct {
+	kind    *kind
+	socket  *transports.Socket // from the first Receive
+	parser  *parser            // nil, unless a message is cut
+	answers *answers           // nil, until there is one
+	pace    pace
 	closing atomic.Pointer[transports.Close] // how to close, where that is known better than by an End
+	refused uint32                           // frames above the pace, one after the other
+	spoken  bool                             // the client has sent a frame
 }
 
 var (
@@ -35,15 +36,23 @@ var (
 	_ listener            = (*session)(nil)
 )
 
-// Open implements transports.Protocol.
-func (s *session) Open(socket *transports.Socket) {
-	s.socket = socket
-	s.socket.Attach(actors.Attachment{Format: s.format, After: s.after})
-}
+// idleParsers are between two messages, and so know nothing of any.
+var idleParsers = sync.Pool{New: func() any { return new(parser) }}
 
 // Receive implements transports.Protocol.
-func (s *session) Receive(b []byte) bool {
-	bad, stopped := s.parser.feed(b, s)
+func (s *session) Receive(socket *transports.Socket, b []byte) bool {
+	s.socket = socket
+	p := s.parser
+	if p == nil {
+		p = idleParsers.Get().(*parser)
+		p.limit = s.kind.sockets.deps.Gate.Limits().MaxFrame
+	}
+	bad, stopped := p.feed(b, s)
+	s.parser = p
+	if p.isIdle() && bad == nil {
+		s.parser = nil
+		idleParsers.Put(p)
+	}
 	if bad != nil {
 		return s.close(*bad, actors.EndProtocol)
 	}
@@ -51,11 +60,11 @@ func (s *session) Receive(b []byte) bool {
 }
 
 // AppendFarewell implements transports.Protocol.
-func (s *session) AppendFarewell(b []byte, why actors.End) []byte {
+func (s *session) AppendFarewell(b []byte, _ *transports.Socket, why actors.End, _ bool) []byte {
 	if c := s.closing.Load(); c != nil {
 		return appendClose(b, *c)
 	}
-	if why == actors.EndDrain && !s.plain {
+	if why == actors.EndDrain && !s.kind.plain {
 		b = appendFrame(b, opText, transports.AppendDrain(nil, transports.DrainPause()))
 	}
 	return appendClose(b, closeOf(why))
@@ -111,11 +120,12 @@ func mayBeSent(code uint16) bool {
 // keepsPace tells whether the client may send this frame, and if not, whether
 // the connection goes on.
 func (s *session) keepsPace() (ok, goOn bool) {
-	if s.pace == nil || s.pace.AllowN(s.sockets.deps.Clock(), 1) {
+	w := s.kind.sockets
+	if s.pace.allow(w.deps.Clock(), &w.cfg) {
 		s.refused = 0
 		return true, true
 	}
-	if s.refused++; s.refused > s.pace.Burst() {
+	if s.refused++; int(s.refused) > w.cfg.FrameBurst {
 		s.socket.Close(actors.EndTooMany)
 		return false, false
 	}
@@ -125,17 +135,20 @@ func (s *session) keepsPace() (ok, goOn bool) {
 // text implements listener: a frame from the client.
 func (s *session) text(message []byte) bool {
 	ok, goOn := s.keepsPace()
-	if !goOn || s.plain {
+	if !goOn || s.kind.plain {
 		return goOn
 	}
-	p := s.sockets.parsers.Get()
+	p := s.kind.sockets.parsers.Get()
 	c, err := parseCommand(p, message)
-	s.sockets.parsers.Put(p)
+	s.kind.sockets.parsers.Put(p)
 	if !ok {
 		err = tooFast
 	}
 	first := !s.spoken
 	s.spoken = true
+	if s.answers == nil {
+		s.answers = &answers{limit: s.kind.sockets.cfg.MaxUnanswered}
+	}
 	place := s.answers.reserve()
 	switch {
 	case place == nil:
@@ -169,7 +182,7 @@ func (s *session) connect(place *slot, c *command, first bool) bool {
 		return false
 	}
 	if c.after != nil {
-		s.socket.Attach(actors.Attachment{Format: s.format, After: c.after})
+		s.socket.Attach(s.kind.format, c.after)
 	}
 	return true
 }
@@ -177,7 +190,8 @@ func (s *session) connect(place *slot, c *command, first bool) bool {
 // ask sends the command to the user's actor. Its answer comes in whichever
 // goroutine has it.
 func (s *session) ask(place *slot, id []byte, c actors.Command) {
-	r := actors.NewRequest(s.user, c)
+	user := s.socket.Key()
+	r := actors.NewRequest(user, c)
 	r.Once = actors.EdgeOnce(actors.NewID())
 	r.OnReply(func(r *actors.Request) {
 		var frame []byte
@@ -189,7 +203,7 @@ func (s *session) ask(place *slot, id []byte, c actors.Command) {
 		r.Release()
 		s.answer(place, frame)
 	})
-	s.sockets.deps.Router.Send(s.user, r)
+	s.kind.sockets.deps.Router.Send(user, r)
 }
 
 // answer puts an answer in its place. False says that the connection is over.

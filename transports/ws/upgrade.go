@@ -7,7 +7,6 @@ import (
 	"github.com/fasthttp/websocket"
 	"github.com/valyala/fasthttp"
 	"github.com/valyala/fastjson"
-	"golang.org/x/time/rate"
 
 	"reddot/actors"
 	"reddot/transports"
@@ -36,6 +35,8 @@ type Sockets struct {
 	deps     transports.Deps
 	upgrader websocket.FastHTTPUpgrader
 	parsers  fastjson.ParserPool
+	events   kind
+	texts    kind
 }
 
 // New returns the handlers of WebSockets.
@@ -49,21 +50,24 @@ func New(cfg Config, deps transports.Deps) *Sockets {
 	if cfg.MaxUnanswered == 0 {
 		cfg.MaxUnanswered = 64
 	}
-	return &Sockets{cfg: cfg, deps: deps, upgrader: websocket.FastHTTPUpgrader{
+	w := &Sockets{cfg: cfg, deps: deps, upgrader: websocket.FastHTTPUpgrader{
 		// Whether the origin may is a matter of how the caller is known, and
 		// was decided together with that.
 		CheckOrigin: func(*fasthttp.RequestCtx) bool { return true },
 		Error:       refuse,
 	}}
+	w.events = kind{sockets: w, format: Format{}}
+	w.texts = kind{sockets: w, format: TextFormat{}, plain: true}
+	return w
 }
 
 // Handle is a transports.Handler: it makes the request a WebSocket.
 func (w *Sockets) Handle(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key) {
-	w.open(ctx, caller, user, &session{format: Format{}})
+	w.open(ctx, caller, user, &w.events)
 }
 
-// open makes the request a WebSocket with the session.
-func (w *Sockets) open(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key, s *session) {
+// open makes the request a WebSocket of the kind.
+func (w *Sockets) open(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key, k *kind) {
 	after, err := transports.After(ctx)
 	if err != nil {
 		transports.WriteProblem(ctx, err)
@@ -79,13 +83,7 @@ func (w *Sockets) open(ctx *fasthttp.RequestCtx, caller *transports.Principal, u
 		place.Leave()
 		return
 	}
-	s.sockets, s.user, s.after = w, user, after
-	s.parser.limit = w.deps.Gate.Limits().MaxFrame
-	s.answers.limit = w.cfg.MaxUnanswered
-	if w.cfg.FramesPerSecond > 0 {
-		s.pace = rate.NewLimiter(rate.Limit(w.cfg.FramesPerSecond), w.cfg.FrameBurst)
-	}
-	place.Hijack(ctx, head, s)
+	place.Hijack(ctx, transports.Opening{Head: head, Format: k.format, After: after, Protocol: &session{kind: k}})
 }
 
 // handshake checks the request (RFC 6455 section 4.2) and returns the head of

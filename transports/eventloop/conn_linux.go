@@ -1,0 +1,129 @@
+package eventloop
+
+import (
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"reddot/actors"
+	"reddot/transports"
+)
+
+// A conn is a Socket with its Wire, in one object: there are very many.
+type conn struct {
+	transports.Socket
+	loop *loop
+
+	mu    sync.Mutex
+	out   *outbox // nil: nothing waits
+	fd    int32   // -1: closed
+	flags flags
+}
+
+// flags are the state of a conn.
+type flags uint8
+
+const (
+	watched flags = 1 << iota // epoll knows the descriptor
+	armed                     // and tells when there is room
+	spoken                    // something was sent
+	ended                     // End was called: nothing more is taken
+	keep                      // it returns to the HTTP server
+	resting                   // it waits for the next request
+	muted                     // what comes stays unread
+)
+
+var _ transports.Wire = (*conn)(nil)
+
+// begin starts the connection.
+func (c *conn) begin(s *transports.Start) {
+	if unread := s.Unread(); len(unread) > 0 {
+		c.out = &outbox{unread: unread}
+	}
+	if s.Answer {
+		c.flags |= muted
+	}
+	s.Init(&c.Socket, c)
+	if _, err := s.Run(&c.Socket); err != nil {
+		c.Shut()
+		return
+	}
+	c.mu.Lock()
+	over := c.fd >= 0 && c.watch() != nil
+	c.mu.Unlock()
+	if over {
+		c.gone()
+	}
+}
+
+// watch tells epoll what is waited for. The caller holds mu.
+func (c *conn) watch() error {
+	e := unix.EpollEvent{Events: unix.EPOLLRDHUP}
+	if c.flags&muted == 0 {
+		e.Events |= unix.EPOLLIN
+	}
+	c.flags &^= armed
+	if c.out.waits() {
+		e.Events |= unix.EPOLLOUT
+		c.flags |= armed
+	}
+	setID(&e, c.ID())
+	op := unix.EPOLL_CTL_MOD
+	if c.flags&watched == 0 {
+		op = unix.EPOLL_CTL_ADD
+		c.flags |= watched
+	}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(c.loop.fd, op, int(c.fd), &e))
+}
+
+// update tells epoll that something else is waited for, if it knows of the
+// connection yet. The caller holds mu.
+func (c *conn) update() error {
+	if c.flags&watched == 0 {
+		return nil
+	}
+	return c.watch()
+}
+
+// readable is called by the loop when there are bytes, or the client is gone.
+func (c *conn) readable(buf []byte) {
+	c.mu.Lock()
+	if c.fd < 0 {
+		c.mu.Unlock()
+		return
+	}
+	switch {
+	case c.flags&muted != 0, c.flags&resting != 0 && c.atEnd():
+		c.mu.Unlock()
+		c.gone()
+		return
+	case c.flags&resting != 0:
+		c.resume()
+		c.mu.Unlock()
+		return
+	}
+	n, err := unix.Read(int(c.fd), buf)
+	discard := c.flags&ended != 0
+	c.mu.Unlock()
+	switch {
+	case err == unix.EAGAIN || err == unix.EINTR:
+	case err != nil || n == 0:
+		c.gone()
+	case !discard:
+		c.Receive(buf[:n])
+	}
+}
+
+// atEnd tells whether nothing more comes from the client. The caller holds mu.
+func (c *conn) atEnd() bool {
+	var b [1]byte
+	n, _, err := unix.Recvfrom(int(c.fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	return n == 0 || err != nil && err != unix.EAGAIN
+}
+
+// gone ends the connection of a client that has closed its half.
+func (c *conn) gone() {
+	c.Close(actors.EndGone)
+	c.Shut()
+}

@@ -1,0 +1,158 @@
+package eventloop
+
+import (
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"reddot/actors"
+)
+
+// End implements actors.Sink: what waits goes first, then the last words, then
+// the sending half closes; the rest follows when the client has closed too, or
+// after Linger. A connection that is kept waits for the next request instead.
+func (c *conn) End(why actors.End) {
+	c.mu.Lock()
+	switch {
+	case c.fd < 0:
+	case c.flags&resting != 0 && why == actors.EndDrain:
+		c.close() // it would wait for a request that it may not serve
+	case c.flags&ended != 0:
+	case c.finalWords(why) != nil:
+		c.close()
+	}
+	over := c.fd < 0
+	c.mu.Unlock()
+	if over {
+		c.Leave()
+	}
+}
+
+// finalWords ends the sending. The caller holds mu.
+func (c *conn) finalWords(why actors.End) error {
+	c.flags |= ended
+	if c.Keeps(why) {
+		c.flags |= keep
+	}
+	last := c.AppendFarewell(nil, why, c.flags&spoken != 0)
+	if len(last) > 0 {
+		if err := c.write(last); err != nil {
+			return err
+		}
+	}
+	if c.out.waits() {
+		c.moved()
+		return nil
+	}
+	return c.finish()
+}
+
+// finish is what follows the last words. The caller holds mu.
+func (c *conn) finish() error {
+	if c.flags&keep != 0 {
+		return c.rest()
+	}
+	if err := unix.Shutdown(int(c.fd), unix.SHUT_WR); err != nil {
+		return os.NewSyscallError("shutdown", err)
+	}
+	c.Patience(c.Config().Linger)
+	c.flags &^= muted
+	return c.update()
+}
+
+// rest waits for the next request, unless it is here already. The caller holds
+// mu.
+func (c *conn) rest() error {
+	c.flags |= resting
+	c.flags &^= muted
+	c.Rest()
+	if c.out != nil {
+		c.resume()
+		return nil
+	}
+	return c.update()
+}
+
+// resume returns the connection to the HTTP server, with what it has read of
+// the next request. The caller holds mu.
+func (c *conn) resume() {
+	nc, err := c.attachToGo()
+	var unread []byte
+	if c.out != nil {
+		unread = c.out.unread
+	}
+	c.close()
+	if err != nil {
+		c.loop.log.Debug("a connection could not be returned and is closed", "err", err)
+		c.Leave()
+		return
+	}
+	c.Resume(nc, unread)
+}
+
+// attachToGo returns the socket as Go's poller knows it, on a descriptor of
+// its own.
+func (c *conn) attachToGo() (net.Conn, error) {
+	if c.flags&watched != 0 { // the duplicate would keep it in epoll
+		if err := unix.EpollCtl(c.loop.fd, unix.EPOLL_CTL_DEL, int(c.fd), nil); err != nil {
+			return nil, os.NewSyscallError("epoll_ctl", err)
+		}
+	}
+	fd, err := unix.FcntlInt(uintptr(c.fd), unix.F_DUPFD_CLOEXEC, firstFD)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	f := os.NewFile(uintptr(fd), "socket")
+	defer f.Close()
+	return net.FileConn(f)
+}
+
+// Shut implements transports.Wire.
+func (c *conn) Shut() {
+	c.mu.Lock()
+	c.close()
+	c.mu.Unlock()
+	c.Leave()
+}
+
+// close closes the descriptor, which takes it out of epoll. The caller holds
+// mu, and calls Leave without it.
+func (c *conn) close() {
+	if c.fd < 0 {
+		return
+	}
+	_ = unix.Close(int(c.fd))
+	c.fd, c.out = -1, nil
+	c.flags |= ended
+}
+
+// Timeout implements transports.Wire.
+func (c *conn) Timeout() {
+	c.mu.Lock()
+	why, over := c.late()
+	if over {
+		c.close()
+	}
+	c.mu.Unlock()
+	if over {
+		c.Close(why)
+		c.Leave()
+	}
+}
+
+// late tells whether the client has had its time, and what that means. The
+// caller holds mu.
+func (c *conn) late() (why actors.End, over bool) {
+	switch {
+	case c.fd < 0 || c.flags&resting != 0:
+		return 0, false
+	case c.out.waits() && time.Since(c.out.moved) < c.patience():
+		return 0, false // it has taken some just now
+	case c.out.waits() && c.flags&ended == 0:
+		return actors.EndSlow, true
+	default:
+		return actors.EndGone, c.out.waits() || c.flags&ended != 0
+	}
+}

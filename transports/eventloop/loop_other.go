@@ -1,0 +1,31 @@
+//go:build !linux
+
+package eventloop
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"reddot/transports"
+)
+
+// A Loop is for systems with epoll. This is none.
+type Loop struct{}
+
+var _ transports.Loop = (*Loop)(nil)
+
+// New returns an error that is errors.ErrUnsupported.
+func New(Config, *slog.Logger) (*Loop, error) {
+	return nil, fmt.Errorf("event loop: %w", errors.ErrUnsupported)
+}
+
+// Serve implements transports.Loop.
+func (*Loop) Serve(func(id uint64) transports.Wire) {}
+
+// Carry implements transports.Loop.
+func (*Loop) Carry(net.Conn, *transports.Start) error { return errors.ErrUnsupported }
+
+// Close ends the loops.
+func (*Loop) Close() error { return nil }

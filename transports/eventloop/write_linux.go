@@ -1,0 +1,186 @@
+package eventloop
+
+import (
+	"net"
+	"os"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"reddot/actors"
+)
+
+// maxWritev is how many frames leave in one system call.
+const maxWritev = 64
+
+// An outbox is what waits to be written. It is there only while something
+// does, or must be kept for other reasons.
+type outbox struct {
+	frames [][]byte // the oldest first, of which a part may be written
+	size   int      // bytes in frames
+	moved  time.Time
+	unread []byte // read from the client, and not for the protocol
+}
+
+func (o *outbox) waits() bool { return o != nil && len(o.frames) > 0 }
+
+// pending returns how many bytes wait. The caller holds mu.
+func (c *conn) pending() int {
+	if c.out == nil {
+		return 0
+	}
+	return c.out.size
+}
+
+// Send implements actors.Sink. Unlike it asks for, it may be called by several
+// at a time: a protocol's answers go out between the pushes.
+func (c *conn) Send(frames []byte) (pending int, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.fd < 0 || c.flags&ended != 0:
+		return c.pending(), net.ErrClosed
+	case len(frames) == 0:
+		return c.pending(), nil
+	case c.out.waits() && c.isFull(len(frames)):
+		return c.pending(), actors.ErrSlow
+	}
+	c.flags |= spoken
+	if err := c.write(frames); err != nil {
+		return 0, err
+	}
+	return c.pending(), nil
+}
+
+// isFull tells whether n more bytes would pass the bound.
+func (c *conn) isFull(n int) bool {
+	cfg := c.Config()
+	return len(c.out.frames) > cfg.MaxFrames || c.out.size-len(c.out.frames[0])+n > cfg.MaxBytes
+}
+
+// write writes or keeps b. The caller holds mu.
+func (c *conn) write(b []byte) error {
+	if !c.out.waits() {
+		n, err := send(c.fd, b)
+		if err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	if len(b) == 0 {
+		return nil
+	}
+	if c.out == nil {
+		c.out = &outbox{}
+	}
+	c.out.frames = append(c.out.frames, append([]byte(nil), b...))
+	c.out.size += len(b)
+	if len(c.out.frames) > 1 {
+		return nil
+	}
+	c.moved()
+	return c.update()
+}
+
+// moved gives the client time to take more. The caller holds mu.
+func (c *conn) moved() {
+	c.out.moved = time.Now()
+	c.Patience(c.patience())
+}
+
+// patience returns how long the client may take nothing.
+func (c *conn) patience() time.Duration {
+	if c.flags&ended != 0 && c.flags&keep == 0 {
+		return c.Config().Grace
+	}
+	return c.Config().Stall
+}
+
+// writable is called by the loop when a socket that was full has room.
+func (c *conn) writable() {
+	c.mu.Lock()
+	if c.fd < 0 || !c.out.waits() {
+		c.mu.Unlock()
+		return
+	}
+	err := c.flush()
+	drained := err == nil && !c.out.waits() && c.flags&ended == 0
+	if err == nil && !c.out.waits() {
+		err = c.emptied()
+	}
+	c.mu.Unlock()
+	switch {
+	case err != nil:
+		c.gone()
+	case drained:
+		c.Drained()
+	}
+}
+
+// flush writes what the socket takes. The caller holds mu.
+func (c *conn) flush() error {
+	o := c.out
+	for o.waits() {
+		n, err := unix.Writev(int(c.fd), o.frames[:min(len(o.frames), maxWritev)])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.EAGAIN:
+			return nil
+		case err != nil:
+			return os.NewSyscallError("writev", err)
+		}
+		o.written(n)
+		if c.flags&ended == 0 || c.flags&keep != 0 {
+			c.moved()
+		}
+	}
+	return nil
+}
+
+// written forgets the first n bytes.
+func (o *outbox) written(n int) {
+	o.size -= n
+	for n > 0 && n >= len(o.frames[0]) {
+		n -= len(o.frames[0])
+		o.frames[0] = nil
+		o.frames = o.frames[1:]
+	}
+	if n > 0 {
+		o.frames[0] = o.frames[0][n:]
+	}
+}
+
+// emptied is what follows when nothing waits any more. The caller holds mu.
+func (c *conn) emptied() error {
+	if c.out.unread == nil {
+		c.out = nil
+	} else {
+		c.out.frames = nil
+	}
+	c.Patience(0)
+	if c.flags&ended != 0 {
+		return c.finish()
+	}
+	return c.update()
+}
+
+// send writes what the socket takes; taking nothing is no error. The call can't
+// block, so the scheduler need not hear of it.
+func send(fd int32, b []byte) (int, error) {
+	for {
+		n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), // #nosec G103 -- as package syscall does
+			unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+		switch errno {
+		case 0:
+			return int(n), nil // #nosec G115 -- at most len(b)
+		case syscall.EINTR:
+		case syscall.EAGAIN:
+			return 0, nil
+		default:
+			return 0, os.NewSyscallError("sendto", errno)
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package packet
+
+import "unicode/utf8"
+
+// Text is a topic as it is at hand.
+type Text interface{ ~string | ~[]byte }
+
+// share begins the filter of a shared subscription.
+const share = "$share/"
+
+// ValidName tells whether messages can be published to a topic of this name
+// (MQTT 5, 4.7).
+func ValidName(name string) bool { return validText(name) && nameFault(name) == "" }
+
+// ValidFilter tells whether a session can subscribe to this filter, the one of
+// a shared subscription included (MQTT 5, 4.7 and 4.8.2). 3.1.1 has no shared
+// subscriptions; the prefix is held to mean the same there.
+func ValidFilter(filter string) bool { return validText(filter) && filterFault(filter) == "" }
+
+// Match tells whether a valid filter matches a valid name. It compares bytes:
+// nothing is normalized [MQTT-4.7.3-4]. Of a shared subscription's filter it
+// takes the part that SplitShare returns.
+func Match[F, N Text](filter F, name N) bool {
+	if len(filter) == 0 || len(name) == 0 {
+		return false
+	}
+	if name[0] == '$' && (filter[0] == '#' || filter[0] == '+') { // [MQTT-4.7.2-1]
+		return false
+	}
+	n := 0
+	for f := 0; f < len(filter); f++ {
+		switch {
+		case filter[f] == '#':
+			return true
+		case filter[f] == '+':
+			for n < len(name) && name[n] != '/' {
+				n++
+			}
+		case n < len(name) && name[n] == filter[f]:
+			n++
+		default: // "a/#" matches "a" too (MQTT 5, 4.7.1.2)
+			return n == len(name) && len(filter) == f+2 && filter[f] == '/' && filter[f+1] == '#'
+		}
+	}
+	return n == len(name)
+}
+
+// SplitShare splits the filter of a shared subscription, "$share/{group}/{rest}",
+// in two. ok is false, and rest the whole filter, if it is none.
+func SplitShare[T Text](filter T) (group, rest T, ok bool) {
+	if !shared(filter) {
+		return group, filter, false
+	}
+	for i := len(share); i < len(filter); i++ {
+		if filter[i] == '/' {
+			return filter[len(share):i], filter[i+1:], true
+		}
+	}
+	return group, filter, false
+}
+
+// Levels returns how many levels a name or a filter has, those of its share
+// included: one more than it has slashes.
+func Levels[T Text](topic T) int {
+	n := 1
+	for i := range len(topic) {
+		if topic[i] == '/' {
+			n++
+		}
+	}
+	return n
+}
+
+func shared[T Text](filter T) bool {
+	if len(filter) < len(share) {
+		return false
+	}
+	for i := range len(share) {
+		if filter[i] != share[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func validText(s string) bool {
+	if len(s) > MaxString || !utf8.ValidString(s) { // [MQTT-4.7.3-3] [MQTT-1.5.4-1]
+		return false
+	}
+	for i := range len(s) {
+		if s[i] == 0 { // [MQTT-4.7.3-2]
+			return false
+		}
+	}
+	return true
+}
+
+// checkName refuses what is no topic name: ill text as malformed, the rest with
+// the reason.
+func checkName(r Reason, field string, name []byte) error {
+	if err := checkText(field, name); err != nil {
+		return err
+	}
+	if fault := nameFault(name); fault != "" {
+		return refuse(r, "%s %s", field, fault)
+	}
+	return nil
+}
+
+// checkFilter refuses what is no topic filter.
+func checkFilter(filter []byte) error {
+	if err := checkText("a topic filter", filter); err != nil { // [MQTT-3.8.3-1] [MQTT-3.10.2-1]
+		return err
+	}
+	if fault := filterFault(filter); fault != "" {
+		return refuse(TopicFilterInvalid, "a topic filter %s", fault)
+	}
+	return nil
+}
+
+// nameFault returns what is wrong with a name, "" if nothing is.
+func nameFault[T Text](name T) string {
+	if len(name) == 0 {
+		return "is empty" // [MQTT-4.7.3-1]
+	}
+	for i := range len(name) {
+		if name[i] == '+' || name[i] == '#' { // [MQTT-4.7.0-1] [MQTT-3.3.2-2]; 3.1.1: [MQTT-4.7.1-1]
+			return "contains a wildcard"
+		}
+	}
+	return ""
+}
+
+// filterFault returns what is wrong with a filter, "" if nothing is.
+func filterFault[T Text](filter T) string {
+	if shared(filter) {
+		group, rest, ok := SplitShare(filter)
+		if !ok || len(group) == 0 || len(rest) == 0 { // [MQTT-4.8.2-1] [MQTT-4.8.2-2]
+			return "begins with $share/ and lacks the share's name or the filter"
+		}
+		if nameFault(group) != "" { // [MQTT-4.8.2-2]
+			return "has a wildcard in the share's name"
+		}
+		filter = rest
+	}
+	if len(filter) == 0 {
+		return "is empty" // [MQTT-4.7.3-1]
+	}
+	last := len(filter) - 1
+	for i := range len(filter) {
+		begins := i == 0 || filter[i-1] == '/'
+		switch filter[i] {
+		case '#': // [MQTT-4.7.1-1]; 3.1.1: [MQTT-4.7.1-2]
+			if !begins || i < last {
+				return "has a # that is not its whole last level"
+			}
+		case '+': // [MQTT-4.7.1-2]; 3.1.1: [MQTT-4.7.1-3]
+			if !begins || i < last && filter[i+1] != '/' {
+				return "has a + that is not a whole level"
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,88 @@
+package transports
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"reddot/actors"
+)
+
+// A portable is a Socket with a goroutine that reads, for connections that no
+// Loop can carry.
+type portable struct {
+	Socket
+	sink  Sink
+	early []byte // of a connection that waits for an answer
+}
+
+var _ Wire = (*portable)(nil)
+
+// Send implements actors.Sink.
+func (p *portable) Send(frames []byte) (pending int, err error) { return p.sink.Send(frames) }
+
+// End implements actors.Sink.
+func (p *portable) End(why actors.End) { p.sink.End(why) }
+
+// Shut implements Wire.
+func (p *portable) Shut() { p.sink.Shut() }
+
+// Timeout implements Wire: the connection's own deadlines do it.
+func (p *portable) Timeout() {}
+
+// openPortable starts a portable.
+func openPortable(conn net.Conn, s *Start) error {
+	p := &portable{early: s.Unread()}
+	p.sink.init(s.Config(), conn, &p.Socket)
+	s.Init(&p.Socket, p)
+	go func() {
+		err := p.serve(s)
+		p.streams.log.Debug("connection closed", slog.Any("cause", err))
+	}()
+	return nil
+}
+
+// serve reads until the client is gone, or the connection waits for the next
+// request.
+func (p *portable) serve(s *Start) error {
+	defer p.Leave()
+	goOn, err := s.Run(&p.Socket)
+	if err == nil && !goOn {
+		err = errRefused
+	}
+	conn := p.sink.conn
+	if err == nil {
+		err = readSocket(conn, p.receive)
+	}
+	if p.sink.isKept() && errors.Is(err, os.ErrDeadlineExceeded) {
+		if err := conn.SetReadDeadline(time.Time{}); err == nil {
+			p.Rest()
+			p.Resume(conn, p.early)
+			return nil
+		}
+	}
+	if errors.Is(err, errRefused) {
+		// Unread bytes would make the system cut the connection, and the last
+		// words with it.
+		_ = readSocket(conn, func([]byte) error { return nil })
+	}
+	p.Close(actors.EndGone)
+	p.sink.Shut()
+	return err
+}
+
+func (p *portable) receive(b []byte) error {
+	switch {
+	case p.Answers() && len(p.early)+len(b) > maxEarly:
+		p.Close(actors.EndProtocol)
+		return fmt.Errorf("more than %d bytes behind the request: %w", maxEarly, errRefused)
+	case p.Answers():
+		p.early = append(p.early, b...)
+	case !p.Receive(b):
+		return errRefused
+	}
+	return nil
+}

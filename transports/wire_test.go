@@ -1,0 +1,380 @@
+package transports_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"reddot/actors"
+	"reddot/transports"
+)
+
+// wireProbe is a protocol that hands out its Socket, and a Hub that remembers
+// nothing.
+type wireProbe struct {
+	opened chan *transports.Socket
+}
+
+func (p *wireProbe) Receive(s *transports.Socket, b []byte) bool {
+	if string(b) == "open" {
+		p.opened <- s
+	}
+	if string(b) == "panic" {
+		panic("as it was told")
+	}
+	return true
+}
+
+func (p *wireProbe) AppendFarewell(b []byte, _ *transports.Socket, why actors.End, spoken bool) []byte {
+	return fmt.Appendf(b, "bye %d %v", why, spoken)
+}
+
+func (p *wireProbe) Attach(*actors.Conn) {}
+
+// A rig is a Socket and the client's end of its connection.
+type rig struct {
+	*transports.Socket
+	streams *transports.Streams
+	client  net.Conn
+}
+
+// wires are the kinds of Wires: in a loop, and portable with a bare socket and
+// with something else, as TLS is.
+var wires = []string{"loop", "socket", "wrapped"}
+
+// noSocket is a connection whose descriptor nobody sees.
+type noSocket struct{ net.Conn }
+
+// CloseWrite closes one half, as a tls.Conn does.
+func (c noSocket) CloseWrite() error { return c.Conn.(*net.TCPConn).CloseWrite() }
+
+func everyWire(t *testing.T, test func(t *testing.T, kind string)) {
+	for _, kind := range wires {
+		t.Run(kind, func(t *testing.T) { test(t, kind) })
+	}
+}
+
+// newRig makes the kernel's buffers small, so that a client which does not read
+// is noticed soon, unless cfg has a size for one.
+func newRig(t testing.TB, cfg transports.SinkConfig, kind string) *rig {
+	t.Helper()
+	setBuffers := cfg.SendBuffer == 0
+	if setBuffers {
+		cfg.SendBuffer = 16 << 10
+	}
+	gate, err := transports.NewGate(transports.Limits{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	probe := &wireProbe{opened: make(chan *transports.Socket, 1)}
+	loop := transports.Loop(nil)
+	if kind == "loop" {
+		loop = newLoop(t, kind)
+	}
+	r := &rig{streams: transports.NewStreams(transports.StreamsConfig{Sink: cfg, Loop: loop}, probe, gate, slog.New(slog.DiscardHandler))}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	if r.client, err = net.Dial("tcp", ln.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	server, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if setBuffers {
+		_ = r.client.(*net.TCPConn).SetReadBuffer(16 << 10)
+	}
+	_ = r.client.SetDeadline(time.Now().Add(20 * time.Second))
+	if kind == "wrapped" {
+		server = noSocket{server}
+	}
+	place, err := r.streams.AdmitFrom(netip.Addr{}, "other", nil, testUser)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := place.Open(server, []byte("open"), transports.Opening{Protocol: probe}); err != nil {
+		t.Fatal(err)
+	}
+	r.Socket = <-probe.opened
+	t.Cleanup(func() {
+		_ = r.client.Close()
+		until(t, "leave", r.isOver)
+	})
+	return r
+}
+
+func (r *rig) isOver() bool { return r.streams.Open()["other"] == 0 }
+
+func TestWireWritesAtOnce(t *testing.T) {
+	for _, kind := range []string{"loop", "socket"} {
+		t.Run(kind, func(t *testing.T) {
+			r := newRig(t, transports.SinkConfig{}, kind)
+			if n, err := r.Send([]byte("hello")); n != 0 || err != nil {
+				t.Fatalf("got %d, %v; want nothing pending", n, err)
+			}
+			b := make([]byte, 5)
+			if _, err := io.ReadFull(r.client, b); err != nil || string(b) != "hello" {
+				t.Fatalf("got %q, %v", b, err)
+			}
+		})
+	}
+}
+
+func TestWireKeepsAndDrains(t *testing.T) {
+	everyWire(t, func(t *testing.T, kind string) {
+		r := newRig(t, transports.SinkConfig{}, kind)
+		page := bytes.Repeat([]byte("0123456789abcdef"), 1<<16) // 1 MiB: whatever its size, taken whole
+		if n, err := r.Send(page); n == 0 || err != nil {
+			t.Fatalf("got %d, %v; want something pending", n, err)
+		}
+		page[len(page)-1] = 'x' // the wire has a copy of what it keeps
+		for i := range 10 {
+			if n, err := r.Send([]byte("more")); n == 0 || err != nil {
+				t.Fatalf("frame %d: got %d, %v", i, n, err)
+			}
+		}
+		got := make([]byte, len(page)+40)
+		if _, err := io.ReadFull(r.client, got); err != nil {
+			t.Fatal(err)
+		}
+		if want := append([]byte("f"), bytes.Repeat([]byte("more"), 10)...); !bytes.Equal(got[len(page)-1:], want) {
+			t.Errorf("got %q at the page's end, want %q", got[len(page)-1:], want)
+		}
+		until(t, "drain", func() bool { n, err := r.Send(nil); return n == 0 && err == nil })
+		if n, err := r.Send([]byte("again")); err != nil || kind != "wrapped" && n != 0 {
+			t.Fatalf("after draining: got %d, %v", n, err)
+		}
+		if _, err := io.ReadFull(r.client, got[:5]); err != nil || string(got[:5]) != "again" {
+			t.Fatalf("got %q, %v", got[:5], err)
+		}
+	})
+}
+
+func TestWireIsBounded(t *testing.T) {
+	for name, test := range map[string]struct {
+		cfg   transports.SinkConfig
+		frame int
+		most  int
+	}{
+		"frames":         {transports.SinkConfig{MaxFrames: 8}, 10, 8},
+		"bytes":          {transports.SinkConfig{MaxBytes: 10_000}, 1000, 10},
+		"default frames": {transports.SinkConfig{}, 1, 64},
+		"default bytes":  {transports.SinkConfig{}, 64 << 10, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			everyWire(t, func(t *testing.T, kind string) {
+				r := newRig(t, test.cfg, kind)
+				if _, err := r.Send(make([]byte, 4<<20)); err != nil {
+					t.Fatal(err)
+				}
+				for i := range test.most {
+					if _, err := r.Send(make([]byte, test.frame)); err != nil {
+						t.Fatalf("frame %d of %d: %v", i+1, test.most, err)
+					}
+				}
+				if _, err := r.Send(make([]byte, test.frame)); !errors.Is(err, actors.ErrSlow) {
+					t.Errorf("past the bound: got %v, want ErrSlow", err)
+				}
+			})
+		})
+	}
+}
+
+func TestWireStalls(t *testing.T) {
+	everyWire(t, func(t *testing.T, kind string) {
+		r := newRig(t, transports.SinkConfig{Stall: 50 * time.Millisecond}, kind)
+		if _, err := r.Send(make([]byte, 4<<20)); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "the end", r.isOver)
+		if _, err := r.Send([]byte("x")); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("got %v, want ErrClosed", err)
+		}
+		r.Close(actors.EndSlow)
+	})
+}
+
+// A client that is slow but reads is not stalled.
+func TestWireIsPatient(t *testing.T) {
+	everyWire(t, func(t *testing.T, kind string) {
+		r := newRig(t, transports.SinkConfig{Stall: 300 * time.Millisecond}, kind)
+		const size = 1 << 20
+		if _, err := r.Send(make([]byte, size)); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		b := make([]byte, 64<<10)
+		for n := 0; n < size; {
+			k, err := io.ReadAtLeast(r.client, b, min(len(b), size-n))
+			if err != nil {
+				t.Fatalf("after %d bytes: %v", n, err)
+			}
+			n += k
+			time.Sleep(30 * time.Millisecond) // slower in all than Stall allows for one write
+		}
+		until(t, "drain", func() bool { n, err := r.Send(nil); return n == 0 && err == nil })
+		if time.Since(start) < 300*time.Millisecond {
+			t.Skip("too fast to show anything")
+		}
+	})
+}
+
+func TestWireEnds(t *testing.T) {
+	everyWire(t, func(t *testing.T, kind string) {
+		r := newRig(t, transports.SinkConfig{}, kind)
+		page := bytes.Repeat([]byte("p"), 1<<20)
+		if _, err := r.Send(page); err != nil {
+			t.Fatal(err)
+		}
+		r.Close(actors.EndDrain)
+		r.Close(actors.EndSlow)
+		if _, err := r.Send([]byte("late")); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("after End: got %v, want ErrClosed", err)
+		}
+		got, err := io.ReadAll(r.client)
+		if want := string(page) + fmt.Sprintf("bye %d true", actors.EndDrain); err != nil || string(got) != want {
+			t.Errorf("got %d bytes ending in %q, %v; want the page and the farewell", len(got), got[max(0, len(got)-10):], err)
+		}
+	})
+}
+
+// What the client still sends does not take the last words from it.
+func TestWireEndsWhileTheClientTalks(t *testing.T) {
+	everyWire(t, func(t *testing.T, kind string) {
+		r := newRig(t, transports.SinkConfig{Linger: 5 * time.Second}, kind)
+		r.Close(actors.EndDrain)
+		for range 20 {
+			if _, err := r.client.Write(make([]byte, 10_000)); err != nil {
+				t.Fatalf("the connection was cut: %v", err)
+			}
+		}
+		if got, err := io.ReadAll(r.client); err != nil || string(got) != fmt.Sprintf("bye %d false", actors.EndDrain) {
+			t.Errorf("got %q, %v", got, err)
+		}
+	})
+}
+
+// A client that takes nothing is cut after the grace, one that does not close
+// after the linger.
+func TestWireEndsWithoutTheClient(t *testing.T) {
+	everyWire(t, func(t *testing.T, kind string) {
+		r := newRig(t, transports.SinkConfig{Grace: 50 * time.Millisecond}, kind)
+		if _, err := r.Send(make([]byte, 4<<20)); err != nil {
+			t.Fatal(err)
+		}
+		r.Close(actors.EndSlow)
+		until(t, "the grace is over", r.isOver)
+		r = newRig(t, transports.SinkConfig{Linger: 50 * time.Millisecond}, kind)
+		r.Close(actors.EndSlow)
+		until(t, "the linger is over", r.isOver)
+	})
+}
+
+// Frames of several senders go out whole, and each one's in order: 10 MB by a
+// socket that is full nearly all the time.
+func TestWireDoesNotMix(t *testing.T) {
+	everyWire(t, func(t *testing.T, kind string) {
+		r := newRig(t, transports.SinkConfig{MaxFrames: 1 << 20, MaxBytes: 1 << 30, SendBuffer: 32 << 10}, kind)
+		const senders, frames, size = 8, 1600, 777
+		var wg sync.WaitGroup
+		for i := range senders {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				for n := range frames {
+					frame := bytes.Repeat([]byte{byte('a' + i)}, size)
+					frame[1], frame[2] = byte(n>>8), byte(n)
+					if _, err := r.Send(frame); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			}()
+		}
+		b := make([]byte, size)
+		var next [senders]int
+		for range senders * frames {
+			if _, err := io.ReadFull(r.client, b); err != nil {
+				t.Fatal(err)
+			}
+			if n := bytes.Count(b[3:], b[:1]); n != size-3 {
+				t.Fatalf("a frame of %c has only %d of %d bytes", b[0], n, size-3)
+			}
+			sender := b[0] - 'a'
+			if n := int(b[1])<<8 | int(b[2]); n != next[sender] {
+				t.Fatalf("%c: got frame %d, want %d", b[0], n, next[sender])
+			}
+			next[sender]++
+		}
+		wg.Wait()
+	})
+}
+
+func TestWireClientGone(t *testing.T) {
+	everyWire(t, func(t *testing.T, kind string) {
+		r := newRig(t, transports.SinkConfig{}, kind)
+		_ = r.client.(*net.TCPConn).SetLinger(0)
+		_ = r.client.Close()
+		until(t, "an error", func() bool { _, err := r.Send(make([]byte, 1000)); return err != nil })
+		r.Close(actors.EndGone)
+		until(t, "the end", r.isOver)
+	})
+}
+
+// A client that closes its half is gone, and so is one that was cut off while
+// nothing is written.
+func TestWireHalfClosed(t *testing.T) {
+	everyWire(t, func(t *testing.T, kind string) {
+		r := newRig(t, transports.SinkConfig{}, kind)
+		if err := r.client.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "the end", r.isOver)
+	})
+}
+
+// A protocol that panics takes nobody with it.
+func TestWirePanics(t *testing.T) {
+	everyWire(t, func(t *testing.T, kind string) {
+		r := newRig(t, transports.SinkConfig{}, kind)
+		if _, err := r.client.Write([]byte("panic")); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(r.client); err != nil || string(got) != fmt.Sprintf("bye %d false", actors.EndFailed) {
+			t.Errorf("got %q, %v", got, err)
+		}
+	})
+}
+
+// Sending to a socket with room makes no garbage.
+func BenchmarkWireSend(b *testing.B) {
+	for _, kind := range wires {
+		b.Run(kind, func(b *testing.B) {
+			r := newRig(b, transports.SinkConfig{MaxFrames: 1 << 30, MaxBytes: 1 << 30}, kind)
+			go func() { _, _ = io.Copy(io.Discard, r.client) }()
+			frame := make([]byte, 120)
+			b.ReportAllocs()
+			for b.Loop() {
+				for {
+					if n, err := r.Send(frame); err != nil {
+						b.Fatal(err)
+					} else if n == 0 {
+						break
+					}
+					runtime.Gosched()
+				}
+			}
+		})
+	}
+}
