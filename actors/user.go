@@ -12,11 +12,11 @@ import (
 // keeps every answer and push in the outbox until what it rests on is durable.
 type User struct {
 	persistent
-	inbox *Inbox // nil until it is loaded
-	conns []attached
-	gates []gate
-	dozing bool // the inbox is let go of
-	armed int64 // the wake-up in the store (unix milliseconds); 0: none
+	inbox  *Inbox // nil until it is loaded
+	conns  []attached
+	gates  []gate
+	dozing bool  // the inbox is let go of
+	armed  int64 // the wake-up in the store (unix milliseconds); 0: none
 
 	entering *attach // whose turn it is
 }

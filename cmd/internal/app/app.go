@@ -16,6 +16,7 @@ import (
 	"reddot/actors/store"
 	"reddot/cluster"
 	"reddot/transports"
+	"reddot/transports/eventloop"
 )
 
 // An App is one server: the store, the node and the ways in.
@@ -33,7 +34,9 @@ type App struct {
 	keys        *transports.Keys
 	revocations *transports.Revocations
 	node        *cluster.Node
+	loop        *eventloop.Loop // nil where there is none
 	streams     *transports.Streams
+	endTrim     context.CancelFunc
 	front       atomic.Pointer[front]
 	web         *web
 	profiles    *profiles

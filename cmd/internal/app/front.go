@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,9 +36,8 @@ func (a *App) openFront(context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.streams = transports.NewStreams(transports.StreamsConfig{}, a.node, gate, a.log.With("part", "streams"))
-	if err := a.registry.Register(streamsCollector{a.streams}); err != nil {
-		return fmt.Errorf("register metrics: %w", err)
+	if err := a.openStreams(gate); err != nil {
+		return err
 	}
 	a.endRevoked()
 	f, err := a.newFront(cfg)
@@ -52,7 +50,7 @@ func (a *App) openFront(context.Context) error {
 
 func (a *App) closeFront(context.Context) error {
 	a.front.Load().end()
-	return nil
+	return a.closeStreams()
 }
 
 func (a *App) newFront(cfg *Config) (*front, error) {

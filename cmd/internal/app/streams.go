@@ -1,0 +1,49 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"reddot/transports"
+	"reddot/transports/eventloop"
+)
+
+// openStreams makes what holds the connections that stay: in event loops where
+// the system has them.
+func (a *App) openStreams(gate *transports.Gate) error {
+	log := a.log.With("part", "streams")
+	cfg := transports.StreamsConfig{Resume: a.resume}
+	loop, err := eventloop.New(eventloop.Config{}, log)
+	switch {
+	case err == nil:
+		a.loop, cfg.Loop = loop, loop
+	case !errors.Is(err, errors.ErrUnsupported):
+		return err
+	}
+	a.streams = transports.NewStreams(cfg, a.node, gate, log)
+	if err := a.registry.Register(streamsCollector{a.streams}); err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	a.endTrim = cancel
+	go a.streams.Trim(ctx)
+	return nil
+}
+
+func (a *App) closeStreams() error {
+	a.endTrim()
+	if a.loop == nil {
+		return nil
+	}
+	return a.loop.Close()
+}
+
+// resume serves the next requests on a connection that was away.
+func (a *App) resume(c net.Conn) {
+	if err := a.web.server.ServeConn(c); err != nil {
+		a.log.Debug("a connection that came back has ended", "err", err)
+		_ = c.Close()
+	}
+}
