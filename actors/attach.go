@@ -1,22 +1,18 @@
 package actors
 
 import (
+	"encoding/json"
 	"slices"
-	"strconv"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
 
 // The connections of a user, as its actor sees them.
 
-// attached is one connection of the user.
+// attached is one connection of the user. Its gateway knows the rest.
 type attached struct {
-	conn      uint64
-	gate      *actor.PID
-	transport string
-	address   string
-	principal string
-	since     int64 // unix milliseconds
+	conn uint64
+	gate *actor.PID
 }
 
 // gate is a gateway that holds connections of the user.
@@ -45,11 +41,29 @@ type (
 		after Cursor
 		again bool // the page was trimmed while it was read
 	}
+	described struct { // the answer to whoIs
+		query *connQuery
+		conns []connInfo
+	}
 	reached struct { // a connection's high-water mark
 		upto      uint64
 		transport string
 	}
 )
+
+// whoIs asks a gateway about the user's connections.
+type whoIs struct {
+	key   Key
+	user  *actor.PID
+	query *connQuery
+}
+
+// connQuery is a request for connections, while gateways answer.
+type connQuery struct {
+	req   *Request
+	left  int
+	conns []connInfo
+}
 
 // refused answers an attach with why it may not be.
 func (m *attach) refused(why End) *greeting {
@@ -144,25 +158,43 @@ func (u *User) reached(seq uint64, transport string) {
 	}
 }
 
-// connections answers who is attached.
+// connections asks the gateways who is attached; described goes on.
 func (u *User) connections(r *Request) {
-	b := []byte(`{"connections":[`)
-	for i, a := range u.conns {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, `{"id":"`...)
-		b = strconv.AppendUint(b, a.conn, 16)
-		b = append(b, `","transport":`...)
-		b = appendString(b, a.transport)
-		b = append(b, `,"address":`...)
-		b = appendString(b, a.address)
-		b = append(b, `,"since":`...)
-		b = AppendTime(b, a.since)
-		b = append(b, '}')
+	q := &connQuery{req: r, left: len(u.gates), conns: []connInfo{}}
+	if q.left == 0 {
+		u.connected(q)
+		return
 	}
-	r.Answer.Body = append(b, "]}"...)
-	u.answer(r, Ready{Rev: u.inbox.rev})
+	u.queries = append(u.queries, q)
+	u.current = nil // the query answers it
+	for _, g := range u.gates {
+		u.home.send(g.pid, &whoIs{key: u.key, user: u.self, query: q})
+	}
+}
+
+// described takes in one gateway's part of an answer.
+func (u *User) described(m *described) {
+	q := m.query
+	q.conns = append(q.conns, m.conns...)
+	if q.left--; q.left > 0 {
+		return
+	}
+	if i := slices.Index(u.queries, q); i >= 0 {
+		u.queries = slices.Delete(u.queries, i, i+1)
+		u.connected(q)
+	}
+}
+
+// connected answers who is attached.
+func (u *User) connected(q *connQuery) {
+	body, err := json.Marshal(struct {
+		Connections []connInfo `json:"connections"`
+	}{q.conns})
+	if err != nil {
+		panic(err) // strings marshal
+	}
+	q.req.Answer.Body = body
+	u.answer(q.req, Ready{Rev: u.inbox.rev})
 }
 
 // disconnect ends the user's connections, wherever they are.

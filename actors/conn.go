@@ -3,6 +3,7 @@ package actors
 import (
 	"errors"
 	"runtime/debug"
+	"strconv"
 	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -16,21 +17,27 @@ import (
 // where something is missing it pulls pages from the journal, the next one
 // only when the sink has nothing left to write, while live pushes wait.
 type Conn struct {
-	Attachment
-	id   uint64
-	gate *Gateway
+	Key       Key
+	Sink      Sink
+	format    Format
+	transport string
+	gate      *Gateway
+	id        uint64
 
 	mu       sync.Mutex
+	turn     uint32 // counts what the user was asked; answers to earlier turns are void
+	since    uint32 // unix seconds
 	state    connState
-	turn     uint32  // counts what the user was asked; answers to earlier turns are void
-	met      bool    // its user has greeted it
-	pending  bool    // the sink still has something to write
-	behind   bool    // there are more pages to pull
-	lost     bool    // pushes were not kept while it pulled: pull again
-	at       Cursor  // everything up to here was given to the sink
-	queue    []*Push // live pushes that wait for pages
-	written  uint64  // everything up to this seq left the sink
-	reported uint64  // and up to this one the user knows it
+	once     bool     // it ends as soon as there was something to send
+	resumes  bool     // it began with a cursor, which at is until the user has greeted it
+	met      bool     // its user has greeted it
+	pending  bool     // the sink still has something to write
+	behind   bool     // there are more pages to pull
+	lost     bool     // pushes were not kept while it pulled: pull again
+	at       Cursor   // everything up to here was given to the sink
+	queue    *[]*Push // live pushes that wait for pages
+	written  uint64   // everything up to this seq left the sink
+	reported uint64   // and up to this one the user knows it
 }
 
 type connState uint8
@@ -49,7 +56,33 @@ const waitingPushes = 64
 var _ actor.Process = (*Conn)(nil)
 
 // NewConn returns the actor of a new connection, not yet attached.
-func NewConn(a Attachment) *Conn { return &Conn{Attachment: a} }
+func NewConn(a Attachment) *Conn {
+	c := &Conn{Key: a.Key, Sink: a.Sink, format: a.Format, transport: a.Transport, once: a.Once, since: uint32(a.Since / 1000)}
+	if a.After != nil {
+		c.at, c.resumes = *a.After, true
+	}
+	return c
+}
+
+// Since returns when the connection came, in unix milliseconds.
+func (c *Conn) Since() int64 { return int64(c.since) * 1000 }
+
+// Resumes returns the cursor that the connection began with; nil: none.
+func (c *Conn) Resumes() *Cursor {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.resumes {
+		return nil
+	}
+	at := c.at
+	return &at
+}
+
+// Format returns the connection's wire form.
+func (c *Conn) Format() Format { return c.format }
+
+// Once tells whether the connection ends as soon as there was something to send.
+func (c *Conn) Once() bool { return c.once }
 
 // SendUserMessage implements actor.Process.
 func (c *Conn) SendUserMessage(_ *actor.PID, m any) {
@@ -156,7 +189,7 @@ func (c *Conn) greet(g *greeting) {
 		c.at, c.state, c.met = g.at, connLive, true
 		var b []byte
 		cursor := g.at.String()
-		if hello, ok := c.Format.(Greeter); ok && first {
+		if hello, ok := c.format.(Greeter); ok && first {
 			b = hello.AppendHello(nil, g.counts, []byte(cursor), g.recovered)
 		}
 		switch {
@@ -175,7 +208,7 @@ func (c *Conn) greet(g *greeting) {
 }
 
 func (c *Conn) frame(b []byte, e PushEvent) []byte {
-	return c.Format.AppendPush(b, &Push{Key: c.Key, To: e.To, Events: []PushEvent{e}})
+	return c.format.AppendPush(b, &Push{Key: c.Key, To: e.To, Events: []PushEvent{e}})
 }
 
 // push takes in what has just happened.
@@ -195,11 +228,14 @@ func (c *Conn) push(p *Push) {
 
 // keep lets a push wait for the pages before it.
 func (c *Conn) keep(p *Push) {
-	if len(c.queue) >= waitingPushes {
-		c.queue, c.lost = nil, true
+	if c.queue == nil {
+		c.queue = new([]*Push)
+	}
+	if len(*c.queue) >= waitingPushes {
+		*c.queue, c.lost = nil, true
 	}
 	if !c.lost {
-		c.queue = append(c.queue, p)
+		*c.queue = append(*c.queue, p)
 	}
 }
 
@@ -219,7 +255,7 @@ func (c *Conn) deliver(p *Push) (End, bool) {
 		p = p.beyond(c.at)
 	}
 	c.at = p.To
-	return c.write(p.Frame(c.Format))
+	return c.write(p.Frame(c.format))
 }
 
 // page takes in what was pulled.
@@ -233,7 +269,7 @@ func (c *Conn) page(m *pageRead) {
 			return EndFailed, true, nil
 		}
 		c.at, c.behind, c.state = p.To, p.More, connLive
-		if why, over := c.write(p.Frame(c.Format)); over {
+		if why, over := c.write(p.Frame(c.format)); over {
 			return why, true, nil
 		}
 		return c.goOn()
@@ -246,7 +282,10 @@ func (c *Conn) goOn() (End, bool, *pull) {
 		return 0, false, c.wantsPage()
 	}
 	c.behind, c.lost = c.lost, false
-	queue := c.queue
+	if c.queue == nil {
+		return 0, false, c.wantsPage()
+	}
+	queue := *c.queue
 	c.queue = nil
 	for _, p := range queue {
 		if c.behind {
@@ -295,16 +334,16 @@ func (c *Conn) write(b []byte) (End, bool) {
 	case !c.pending:
 		c.written = c.at.Seq
 	}
-	return EndGone, c.Once
+	return EndGone, c.once
 }
 
 // beat writes a heartbeat, unless something else waits to be written.
 func (c *Conn) beat() {
 	c.do(func() (End, bool, *pull) {
-		if c.pending || c.Once || c.state == connAttaching {
+		if c.pending || c.once || c.state == connAttaching {
 			return 0, false, nil
 		}
-		why, over := c.write(c.Format.AppendBeat(nil))
+		why, over := c.write(c.format.AppendBeat(nil))
 		return why, over, nil
 	})
 }
@@ -316,11 +355,11 @@ func (c *Conn) over() bool {
 	return c.state == connOver
 }
 
-// enter gives the connection its place.
-func (c *Conn) enter(g *Gateway, id uint64) {
+// enter gives the connection its gateway.
+func (c *Conn) enter(g *Gateway) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.gate, c.id = g, id
+	c.gate = g
 }
 
 // again prepares to attach once more, from where the client stands. It returns
@@ -331,11 +370,9 @@ func (c *Conn) again() (after *Cursor, turn uint32, ok bool) {
 	if c.state == connOver {
 		return nil, 0, false
 	}
-	if c.met {
+	if c.met || c.resumes {
 		at := c.at
 		after = &at
-	} else {
-		after = c.After
 	}
 	c.state, c.queue, c.lost = connAttaching, nil, false
 	c.turn++
@@ -350,4 +387,20 @@ func (c *Conn) mark() (upto uint64, news bool) {
 	upto, news = c.written, c.written > c.reported
 	c.reported = c.written
 	return upto, news
+}
+
+// connInfo is what an operator is told of a connection.
+type connInfo struct {
+	ID        string `json:"id"`
+	Transport string `json:"transport"`
+	Address   string `json:"address"`
+	Since     string `json:"since"`
+}
+
+func (c *Conn) describe() connInfo {
+	d := connInfo{ID: strconv.FormatUint(c.id, 16), Transport: c.transport, Since: quoted(c.Since())}
+	if a, ok := c.Sink.(Addressed); ok {
+		d.Address = a.Address()
+	}
+	return d
 }

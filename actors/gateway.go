@@ -1,7 +1,7 @@
 package actors
 
 import (
-	"sync/atomic"
+	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -13,8 +13,10 @@ import (
 type Gateway struct {
 	home  *Home
 	pid   *actor.PID
-	next  atomic.Uint64 // ids of connections
-	conns map[uint64]*Conn
+	slots []*Conn // by the lower half of their ids; nil: free
+	free  []uint32
+	made  uint64 // how many connections there have been: the upper half
+	open  int
 	users map[Key][]*Conn
 	ticks int
 	drain End // not EndGone: the node goes down and takes no more in
@@ -59,7 +61,7 @@ type Users struct {
 
 // EndWhere ends the connections that Match picks, in the gateway's turn.
 type EndWhere struct {
-	Match func(*Attachment) bool
+	Match func(*Conn) bool // nil: all
 	Why   End
 	Most  int            // at most so many; 0: all
 	Reply func(left int) // how many connections the gateway still has; may be nil
@@ -76,7 +78,7 @@ const markTicks = 30
 
 // NewGateway starts a gateway.
 func NewGateway(h *Home) *Gateway {
-	g := &Gateway{home: h, conns: make(map[uint64]*Conn), users: make(map[Key][]*Conn)}
+	g := &Gateway{home: h, users: make(map[Key][]*Conn)}
 	g.pid = h.System.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return g },
 		actor.WithMailbox(func() actor.Mailbox {
 			return &mailbox{bounce: func(any) {}, panicked: func(reason any, stack []byte) { h.panicked("gateway", reason, stack) }}
@@ -89,7 +91,7 @@ func (g *Gateway) PID() *actor.PID { return g.pid }
 
 // Attach implements Hub.
 func (g *Gateway) Attach(c *Conn) {
-	c.enter(g, g.next.Add(1))
+	c.enter(g)
 	g.home.send(g.pid, &enter{c})
 }
 
@@ -113,7 +115,7 @@ func (g *Gateway) Receive(c actor.Context) {
 	case *greeting:
 		g.greet(m)
 	case *pageRead:
-		if conn := g.conns[m.conn]; conn != nil {
+		if conn := g.conn(m.conn); conn != nil {
 			conn.page(m)
 		}
 	case *gone:
@@ -130,6 +132,8 @@ func (g *Gateway) Receive(c actor.Context) {
 		g.list(m)
 	case *EndWhere:
 		g.end(m)
+	case *whoIs:
+		g.whoIs(m)
 	}
 }
 
@@ -137,8 +141,7 @@ func (g *Gateway) enter(c *Conn) {
 	if c.over() {
 		return // before it came in
 	}
-	g.conns[c.id] = c
-	g.users[c.Key] = append(g.users[c.Key], c)
+	g.place(c)
 	g.home.Metrics.Connections.Inc()
 	if g.drain != EndGone {
 		c.Close(g.drain)
@@ -153,14 +156,13 @@ func (g *Gateway) attach(c *Conn) {
 	if !ok {
 		return
 	}
-	g.home.Router.Send(c.Key, &attach{attached{
-		conn: c.id, gate: g.pid, transport: c.Transport, address: c.Address, principal: c.Principal, since: c.Since}, turn, after})
+	g.home.Router.Send(c.Key, &attach{attached{conn: c.id, gate: g.pid}, turn, after})
 }
 
 // greet hands a user's answer to its connection. Of one that has left, the
 // user learns again: its attach may have come in behind its detach.
 func (g *Gateway) greet(m *greeting) {
-	conn := g.conns[m.conn]
+	conn := g.conn(m.conn)
 	switch {
 	case conn != nil:
 		conn.greet(m)
@@ -170,41 +172,33 @@ func (g *Gateway) greet(m *greeting) {
 }
 
 func (g *Gateway) leave(c *Conn) {
-	if g.conns[c.id] == nil {
+	if g.conn(c.id) != c {
 		return
 	}
-	delete(g.conns, c.id)
 	g.home.Metrics.Connections.Dec()
-	// A new slice: the old one may be walked through right now.
-	rest := make([]*Conn, 0, len(g.users[c.Key]))
-	for _, o := range g.users[c.Key] {
-		if o != c {
-			rest = append(rest, o)
-		}
-	}
-	if len(rest) == 0 {
-		delete(g.users, c.Key)
-	} else {
-		g.users[c.Key] = rest
-	}
+	g.displace(c)
 	upto, news := c.mark()
 	if !news {
 		upto = 0
 	}
-	g.home.Router.Send(c.Key, &detach{gate: g.pid, conn: c.id, upto: upto, transport: c.Transport})
+	g.home.Router.Send(c.Key, &detach{gate: g.pid, conn: c.id, upto: upto, transport: c.transport})
 }
 
 // tick lets a slice of the connections beat, and tells users what was written.
 func (g *Gateway) tick() {
 	g.ticks++
-	for id, c := range g.conns {
-		if (id+uint64(g.ticks))%beatTurns == 0 {
+	for i := g.ticks % beatTurns; i < len(g.slots); i += beatTurns {
+		if c := g.slots[i]; c != nil {
 			c.beat()
 		}
-		if (id+uint64(g.ticks))%markTicks == 0 {
-			if upto, news := c.mark(); news {
-				g.home.Router.Send(c.Key, &reached{upto: upto, transport: c.Transport})
-			}
+	}
+	for i := g.ticks % markTicks; i < len(g.slots); i += markTicks {
+		c := g.slots[i]
+		if c == nil {
+			continue
+		}
+		if upto, news := c.mark(); news {
+			g.home.Router.Send(c.Key, &reached{upto: upto, transport: c.transport})
 		}
 	}
 }
@@ -224,16 +218,71 @@ func (g *Gateway) end(m *EndWhere) {
 		g.drain = m.Why
 	}
 	n := 0
-	for _, c := range g.conns {
+	for _, c := range g.slots {
 		if m.Most > 0 && n >= m.Most {
 			break
 		}
-		if m.Match == nil || m.Match(&c.Attachment) {
+		if c != nil && (m.Match == nil || m.Match(c)) {
 			c.Close(m.Why)
 			n++
 		}
 	}
 	if m.Reply != nil {
-		m.Reply(len(g.conns) - n)
+		m.Reply(g.open - n)
 	}
+}
+
+// place gives the connection a slot and an id, which no other ever has.
+func (g *Gateway) place(c *Conn) {
+	slot := uint32(len(g.slots))
+	if n := len(g.free); n > 0 {
+		slot, g.free = g.free[n-1], g.free[:n-1]
+		g.slots[slot] = c
+	} else {
+		g.slots = append(g.slots, c)
+	}
+	g.made++
+	g.open++
+	c.id = g.made<<32 | uint64(slot)
+	mates := g.users[c.Key]
+	if len(mates) > 0 {
+		c.Key = mates[0].Key // one string for all
+	}
+	g.users[c.Key] = append(mates, c)
+}
+
+// displace takes the connection out.
+func (g *Gateway) displace(c *Conn) {
+	slot := uint32(c.id)
+	g.slots[slot] = nil
+	g.free = append(g.free, slot)
+	g.open--
+	mates := g.users[c.Key]
+	i := slices.Index(mates, c)
+	last := len(mates) - 1
+	mates[i], mates[last] = mates[last], nil
+	if last == 0 {
+		delete(g.users, c.Key)
+	} else {
+		g.users[c.Key] = mates[:last]
+	}
+}
+
+// conn returns the connection with the id; nil: it is not here.
+func (g *Gateway) conn(id uint64) *Conn {
+	if slot := uint64(uint32(id)); slot < uint64(len(g.slots)) {
+		if c := g.slots[slot]; c != nil && c.id == id {
+			return c
+		}
+	}
+	return nil
+}
+
+// whoIs tells a user about its connections here.
+func (g *Gateway) whoIs(m *whoIs) {
+	d := &described{query: m.query}
+	for _, c := range g.users[m.key] {
+		d.conns = append(d.conns, c.describe())
+	}
+	g.home.send(m.user, d)
 }

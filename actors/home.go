@@ -48,7 +48,7 @@ func (h *Home) Props(key Key) (*actor.Props, bool) {
 // bounce sends what came too late to the next activation of the actor.
 func (h *Home) bounce(key Key, m any) {
 	switch m.(type) {
-	case *committed, *loaded, *sendLoaded, *acknowledged, *panicked, *Passivate, *Doze, actor.SystemMessage, actor.AutoReceiveMessage:
+	case *committed, *loaded, *sendLoaded, *acknowledged, *panicked, *described, *Passivate, *Doze, actor.SystemMessage, actor.AutoReceiveMessage:
 		// meant for this activation alone
 	default:
 		h.Router.Send(key, m)

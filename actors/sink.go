@@ -39,13 +39,17 @@ const (
 type Attachment struct {
 	Key       Key
 	Transport string // sse, ws, iframe, longpoll
-	Address   string // the client's, without its port
-	Principal string // who: the caller's id, for revocation
 	Format    Format
 	Sink      Sink
 	After     *Cursor // resume here; nil: from now on
 	Once      bool    // end with EndGone as soon as there was something to send (a long poll)
 	Since     int64   // unix milliseconds
+}
+
+// Addressed is a Sink that knows where its client is.
+type Addressed interface {
+	// Address returns the client's address, without its port.
+	Address() string
 }
 
 // Hub takes connections in. The transports are given one.

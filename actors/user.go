@@ -12,11 +12,12 @@ import (
 // keeps every answer and push in the outbox until what it rests on is durable.
 type User struct {
 	persistent
-	inbox  *Inbox // nil until it is loaded
-	conns  []attached
-	gates  []gate
-	dozing bool  // the inbox is let go of
-	armed  int64 // the wake-up in the store (unix milliseconds); 0: none
+	inbox   *Inbox // nil until it is loaded
+	conns   []attached
+	gates   []gate
+	dozing  bool         // the inbox is let go of
+	queries []*connQuery // for connections, not answered yet
+	armed   int64        // the wake-up in the store (unix milliseconds); 0: none
 
 	entering *attach // whose turn it is
 }
@@ -54,6 +55,8 @@ func (u *User) Receive(c actor.Context) {
 		u.doze()
 	case *actor.Stopping:
 		u.stopped()
+	case *described:
+		u.described(m)
 	case *contentLoaded:
 		if u.inbox == nil || u.ending {
 			u.later(m.req)
@@ -193,7 +196,7 @@ func (u *User) passivate() {
 // nothing happens. The journal has it.
 func (u *User) doze() {
 	switch {
-	case u.inbox == nil || len(u.conns) == 0 || !u.idle():
+	case u.inbox == nil || len(u.conns) == 0 || len(u.queries) > 0 || !u.idle():
 	case u.seq-u.inbox.history.last().seq > passivateEvents && u.snapshot():
 		// so that it wakes quickly; it dozes the next time
 	default:
@@ -215,4 +218,8 @@ func (u *User) stopped() {
 		u.home.send(g.pid, &gone{u.key})
 	}
 	u.gates, u.conns = nil, nil
+	for _, q := range u.queries {
+		q.req.Fail(unknownOutcome)
+	}
+	u.queries = nil
 }

@@ -35,7 +35,7 @@ func (n *Node) Connected(app string) []actors.Key {
 }
 
 // EndWhere ends the connections that match picks.
-func (n *Node) EndWhere(match func(*actors.Attachment) bool, why actors.End) {
+func (n *Node) EndWhere(match func(*actors.Conn) bool, why actors.End) {
 	for _, g := range n.gateways {
 		n.system.Root.Send(g.PID(), &actors.EndWhere{Match: match, Why: why})
 	}
@@ -48,7 +48,7 @@ const drainSteps = 20
 // all come back at once elsewhere, and takes no new ones in. What is left when
 // ctx ends is ended at once.
 func (n *Node) Drain(ctx context.Context, spread time.Duration) {
-	none := func(*actors.Attachment) bool { return false }
+	none := func(*actors.Conn) bool { return false }
 	left := n.drain(func(int) *actors.EndWhere { return &actors.EndWhere{Match: none} })
 	share := make([]int, len(left))
 	for i, had := range left {

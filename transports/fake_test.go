@@ -70,7 +70,7 @@ func (u *fakeUser) happen(kind, members string) {
 }
 
 func (u *fakeUser) push(c *actors.Conn, p *actors.Push) {
-	if b := p.Frame(c.Format); len(b) > 0 {
+	if b := p.Frame(c.Format()); len(b) > 0 {
 		u.send(c, b)
 	}
 }
@@ -83,7 +83,7 @@ func (u *fakeUser) send(c *actors.Conn, b []byte) {
 		c.Close(actors.EndSlow)
 	case err != nil:
 		delete(u.conns, c)
-	case c.Once:
+	case c.Once():
 		delete(u.conns, c)
 		c.Close(actors.EndGone)
 	}
@@ -113,7 +113,7 @@ func (u *fakeUser) beat() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for c := range u.conns {
-		u.send(c, c.Format.AppendBeat(nil))
+		u.send(c, c.Format().AppendBeat(nil))
 	}
 }
 
@@ -127,10 +127,10 @@ func (u *fakeUser) Attach(c *actors.Conn) {
 		return
 	}
 	u.conns[c] = u.at()
-	after := c.After
+	after := c.Resumes()
 	foreign := after != nil && (after.Lineage != 7 || after.Seq > u.at().Seq)
 	recovered := after != nil && !foreign
-	g, greets := c.Format.(actors.Greeter)
+	g, greets := c.Format().(actors.Greeter)
 	if greets {
 		at := u.at()
 		if recovered {

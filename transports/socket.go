@@ -96,16 +96,12 @@ func (s *Socket) Attach(f actors.Format, after *actors.Cursor) {
 	turn := s.state.Add(stateTurn) & turnMask
 	s.state.Or(stateAttaching)
 	old.Close(actors.EndReplaced)
-	s.attach(actors.Attachment{Format: f, After: after, Key: old.Key, Since: old.Since}, &lease{s, turn})
+	s.attach(actors.Attachment{Format: f, After: after, Key: old.Key, Since: old.Since()}, &lease{s, turn})
 }
 
 func (s *Socket) attach(a actors.Attachment, sink actors.Sink) {
 	a.Sink = sink
 	a.Transport = transportNames[s.transport]
-	a.Address = s.streams.address(s.address())
-	if s.caller != nil {
-		a.Principal = s.caller.ID
-	}
 	c := actors.NewConn(a)
 	s.conn.Store(c)
 	s.streams.hub.Attach(c)
@@ -114,6 +110,9 @@ func (s *Socket) attach(a actors.Attachment, sink actors.Sink) {
 		s.wire.End(reasonOf(reason))
 	}
 }
+
+// Address implements actors.Addressed.
+func (s *Socket) Address() string { return s.streams.address(s.address()) }
 
 // address returns the client's, or the zero Addr.
 func (s *Socket) address() netip.Addr {
