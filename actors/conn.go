@@ -109,12 +109,17 @@ func (c *Conn) Stop(*actor.PID) { c.Close(EndGone) }
 // Drained tells the connection that its sink has nothing left to write. The
 // sink calls it without a lock held, each time after a Send that left bytes.
 func (c *Conn) Drained() {
-	c.mu.Lock()
-	c.pending = false
-	c.written = c.at.Seq
-	ask := c.wantsPage()
-	c.mu.Unlock()
-	c.pull(ask)
+	c.do(func() (End, bool, *pull) {
+		// It may come late, when another Send has left bytes again.
+		n, err := c.Sink.Send(nil)
+		if err != nil {
+			return EndGone, true, nil
+		}
+		if c.pending = n > 0; !c.pending {
+			c.written = c.at.Seq
+		}
+		return 0, false, c.wantsPage()
+	})
 }
 
 // Close ends the connection: the transport calls it when the client is gone

@@ -7,6 +7,7 @@ type Metrics struct {
 	Users       prometheus.Gauge
 	Connections prometheus.Gauge
 	Loads       prometheus.Counter
+	Dozes       prometheus.Counter
 	Busy        prometheus.Counter
 	Ended       *prometheus.CounterVec // connections ended, by reason
 	Pages       prometheus.Counter
@@ -26,6 +27,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		Users:       gauge("users", "Users resident in memory."),
 		Connections: gauge("connections", "Attached connections."),
 		Loads:       counter("loads_total", "Actors woken from the journal."),
+		Dozes:       counter("dozes_total", "Connected users that let go of their inbox while nothing happened."),
 		Busy:        counter("busy_total", "Requests refused because a queue was full."),
 		Ended: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "reddot", Subsystem: "actors",
 			Name: "connections_ended_total", Help: "Connections ended, by reason."}, []string{"reason"}),
@@ -34,7 +36,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		Failed: counter("failed_total", "Actors ended because a write may have failed."),
 	}
 	if r != nil {
-		r.MustRegister(m.Users, m.Connections, m.Loads, m.Busy, m.Ended, m.Pages, m.Panics, m.Failed)
+		r.MustRegister(m.Users, m.Connections, m.Loads, m.Dozes, m.Busy, m.Ended, m.Pages, m.Panics, m.Failed)
 	}
 	return m
 }

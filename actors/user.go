@@ -201,6 +201,7 @@ func (u *User) doze() {
 		// so that it wakes quickly; it dozes the next time
 	default:
 		u.inbox, u.dozing = nil, true
+		u.home.Metrics.Dozes.Inc()
 	}
 }
 

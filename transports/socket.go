@@ -112,6 +112,12 @@ func (s *Socket) attach(a actors.Attachment, sink actors.Sink) {
 }
 
 // Address implements actors.Addressed.
+func (f *first) Address() string { return (*Socket)(f).Address() }
+
+// Address implements actors.Addressed.
+func (l *lease) Address() string { return l.socket.Address() }
+
+// Address returns the client's address, without its port.
 func (s *Socket) Address() string { return s.streams.address(s.address()) }
 
 // address returns the client's, or the zero Addr.

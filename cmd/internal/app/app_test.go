@@ -369,3 +369,21 @@ func TestLargeHeadIsRefused(t *testing.T) {
 		t.Errorf("got %s, %v", answer, err)
 	}
 }
+
+// TestConnections asks who is connected, and sends them away.
+func TestConnections(t *testing.T) {
+	a, _ := start(t, testConfig(t))
+	events := stream(t, a, "alice", "")
+	next(t, events, "counts")
+	status, body := call(t, http.MethodGet, a.URL()+"/v1/users/alice/connections", "", "")
+	if status != http.StatusOK || !strings.Contains(body, `"transport":"sse"`) || !strings.Contains(body, `"address":"127.0.0.1"`) {
+		t.Errorf("connections: %d %s", status, body)
+	}
+	if status, body := call(t, http.MethodPost, a.URL()+"/v1/users/alice/disconnect", "", ""); status != http.StatusNoContent {
+		t.Errorf("disconnect: %d %s", status, body)
+	}
+	next(t, events, "")
+	if _, body := call(t, http.MethodGet, a.URL()+"/v1/users/alice/connections", "", ""); strings.Contains(body, "sse") {
+		t.Errorf("after disconnect: %s", body)
+	}
+}
