@@ -50,7 +50,7 @@ server of your own: it publishes as fast as it can.`,
 	f.IntVar(&cfg.Missed, "missed", 0, "storm: messages that each user misses")
 	f.IntVar(&cfg.Slow, "slow", 0, "slow: users that never read")
 	f.IntVar(&cfg.SlowBytes, "slow-bytes", 0, "slow: bytes to each user")
-	f.DurationVar(&cfg.Duration, "duration", 0, "how long is measured; 0: 10s")
+	f.DurationVar(&cfg.Duration, "duration", 0, "how long is measured; 0: 10s; slow and storm take what they need")
 	f.DurationVar(&cfg.WarmUp, "warm-up", 0, "unmeasured, before; 0: 2s, negative: none")
 	f.DurationVar(&cfg.Drain, "drain", 0, "how long to wait for stragglers; 0: 5s")
 	f.DurationVar(&cfg.PollEvery, "poll-every", 0, "poll: the pause; 0: 1s")

@@ -16,10 +16,11 @@ func slow(ctx context.Context, w *worker) error {
 		return err
 	}
 	w.b.measureConnected(w)
-	w.say("publishing")
+	each := w.cfg.SlowBytes / w.cfg.BodySize
+	w.say("publishing %d messages to each of %d users, however long it takes", each, w.cfg.Users)
 	w.stall()
 	peak := w.watchMemory()
-	if err := w.publishAll(ctx, w.cfg.SlowBytes/w.cfg.BodySize, peak); err != nil {
+	if err := w.publishAll(ctx, each, peak); err != nil {
 		return err
 	}
 	w.b.meet.wait(w.now)
