@@ -34,13 +34,6 @@ func (n *Node) Connected(app string) []actors.Key {
 	return out
 }
 
-// EndWhere ends the connections that match picks.
-func (n *Node) EndWhere(match func(*actors.Conn) bool, why actors.End) {
-	for _, g := range n.gateways {
-		n.system.Root.Send(g.PID(), &actors.EndWhere{Match: match, Why: why})
-	}
-}
-
 // drainSteps is in how many steps connections are ended over the spread.
 const drainSteps = 20
 
