@@ -11,7 +11,9 @@ type Home struct {
 	System  *actor.ActorSystem
 	Journal Journal
 	Lookup  Lookup
+	Records Records // nil: what sessions follow is not found again after a restart
 	Router  Router
+	Topics  *Topics
 	Limits  Limits // with its defaults
 	Log     *slog.Logger
 	Metrics *Metrics
@@ -34,6 +36,8 @@ func (h *Home) Props(key Key) (*actor.Props, bool) {
 		produce = func() actor.Actor { return newUser(key, h) }
 	case KindSend:
 		produce = func() actor.Actor { return newSend(key, h) }
+	case KindRetained:
+		produce = func() actor.Actor { return newRetainer(key, h) }
 	default:
 		return nil, false
 	}
@@ -48,7 +52,7 @@ func (h *Home) Props(key Key) (*actor.Props, bool) {
 // bounce sends what came too late to the next activation of the actor.
 func (h *Home) bounce(key Key, m any) {
 	switch m.(type) {
-	case *committed, *loaded, *sendLoaded, *acknowledged, *panicked, *described, *Passivate, *Doze, actor.SystemMessage, actor.AutoReceiveMessage:
+	case *committed, *loaded, *sendLoaded, *retainedLoaded, *willed, *acknowledged, *panicked, *described, *Passivate, *Doze, actor.SystemMessage, actor.AutoReceiveMessage:
 		// meant for this activation alone
 	default:
 		h.Router.Send(key, m)

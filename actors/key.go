@@ -1,6 +1,9 @@
 package actors
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // A Key names a persistent actor: what it is, whose app, which one. As bytes
 // it is the kind, the app, a slash and the name; it holds no zero byte.
@@ -8,8 +11,9 @@ type Key string
 
 // The kinds of persistent actors, the first byte of their keys.
 const (
-	KindUser = 'u'
-	KindSend = 's'
+	KindUser     = 'u'
+	KindSend     = 's'
+	KindRetained = 't'
 )
 
 // DefaultApp is the app where none is configured.
@@ -20,6 +24,16 @@ func UserKey(app, user string) Key { return Key("u" + app + "/" + user) }
 
 // SendKey returns the key of the actor that delivers the message id to many.
 func SendKey(app string, id ID) Key { return Key("s" + app + "/" + id.String()) }
+
+// retainedShards is how many actors keep an app's retained messages.
+const retainedShards = 16
+
+// RetainedKey returns the key of the actor that keeps what a topic retains.
+func RetainedKey(app, topic string) Key { return retainedKey(app, collapseHash(topic)%retainedShards) }
+
+func retainedKey(app string, shard uint64) Key {
+	return Key("t" + app + "/" + strconv.FormatUint(shard, 10))
+}
 
 // Kind returns the kind of actor that k names; 0 if k is empty.
 func (k Key) Kind() byte {
@@ -35,7 +49,7 @@ func (k Key) App() string {
 	return app
 }
 
-// Name returns the user's name, or the send's id.
+// Name returns the user's name, the send's id, or the shard's number.
 func (k Key) Name() string {
 	_, name, _ := strings.Cut(string(k[1:]), "/")
 	return name

@@ -400,7 +400,7 @@ func quoted(ms int64) string {
 }
 
 func kindWord(k Kind) string {
-	words := [...]string{"none", "accepted", "edited", "retracted", "marked", "due", "expired", "dropped", "noted", "delivered"}
+	words := [...]string{"none", "accepted", "edited", "retracted", "marked", "due", "expired", "dropped", "noted", "delivered", "session", "queued"}
 	if k < 0 || int(k) >= len(words) {
 		return "unknown"
 	}

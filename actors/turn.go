@@ -51,6 +51,16 @@ func (u *User) command(r *Request, t Moment) {
 		u.stateAt(r, c)
 	case *Export:
 		u.export(r)
+	case *OpenSession:
+		u.openSession(r, c, t)
+	case *ChangeSession:
+		u.changeSession(r, c, t)
+	case *CloseSession:
+		u.closeSession(r, c, t)
+	case *QueueMessage:
+		u.queueMessage(r, c, t)
+	case *FetchWaiting:
+		u.fetchWaiting(r, c)
 	default:
 		u.refuse(r, Errorf(Internal, "a user does not know how to do %T", c))
 	}
@@ -128,6 +138,7 @@ func (u *User) commit(r *Request, d Ready) {
 	d.Rev = u.inbox.rev
 	u.fill(r, d)
 	u.release(&r.effect, r, push, nil)
+	u.tellSessions(d.Events)
 	u.maybeSnapshot()
 }
 
@@ -142,6 +153,7 @@ func (u *User) persist(events []*Event) bool {
 	}
 	push := u.apply(events, from)
 	u.release(&effect{}, nil, push, nil)
+	u.tellSessions(events)
 	u.maybeSnapshot()
 	return true
 }
@@ -194,7 +206,7 @@ func (u *User) apply(events []*Event, from Cursor) *Push {
 		case len(u.conns) == 0:
 		case e.Kind == Kind_DUE:
 			hole = true // its content is in the journal
-		case e.Kind != Kind_DELIVERED && e.Kind != Kind_NOTED:
+		case e.Kind < Kind_NOTED:
 			counts = u.inbox.appendCounts(counts[:0])
 			if ev, ok := pushEvent(e, e.Message, u.inbox.stateOf(e), 0, u.inbox.Cursor(), counts); ok {
 				p.Events = append(p.Events, ev)
@@ -226,6 +238,7 @@ func (u *User) expire(t Moment) bool {
 		return false
 	}
 	u.inbox.rearm() // also where the message whose timer it was is gone
+	u.publishWills(t)
 	return true
 }
 

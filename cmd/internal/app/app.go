@@ -176,9 +176,12 @@ func (a *App) loadCredentials(ctx context.Context) error {
 	return err
 }
 
-func (a *App) startNode(context.Context) error {
+func (a *App) startNode(ctx context.Context) error {
 	n, err := cluster.New(cluster.Config{Limits: a.cfg.Load().inbox(), Log: a.log.With("part", "node"), Metrics: a.registry}, a.store)
 	if err != nil {
+		return err
+	}
+	if err := n.Follow(ctx); err != nil {
 		return err
 	}
 	n.Start()
