@@ -126,9 +126,10 @@ type CloseSession struct {
 // QueueMessage lets a topic's message wait for the user's sessions, each of
 // which gets it more than at most once. Answers N.
 type QueueMessage struct {
-	Message *TopicMessage
-	Client  string // not empty: for this one alone,
-	Share   string // by this filter of a shared subscription
+	Message  *TopicMessage
+	Client   string // not empty: for this one alone,
+	Filter   string // by this subscription of its, the whole filter
+	Retained bool   // it is what the topic retains, for a new subscription
 }
 
 // FetchWaiting asks for the messages that wait for a session, or are under

@@ -158,10 +158,10 @@ func (u *User) change(r *Request, events []*Event) bool {
 
 // conclude publishes wills and answers, once everything is durable and what
 // the sessions follow is known.
-func (u *User) conclude(r *Request, wills []*TopicMessage) {
+func (u *User) conclude(r *Request, wills []*Will) {
 	u.after(r, func() {
 		for _, m := range wills {
-			u.home.Topics.Publish(m, nil)
+			u.home.Topics.PublishWill(m, nil)
 		}
 		if !u.follow(r.Respond) {
 			r.Respond()
@@ -366,6 +366,13 @@ func (u *User) topicMessage(ctx context.Context, seq uint64) (*TopicMessage, err
 	return e.Topic, err
 }
 
+// sessionsExpired lets the node know that sessions have come to their end.
+func (u *User) sessionsExpired(events []*Event) {
+	if slices.ContainsFunc(events, func(e *Event) bool { return e.Kind == Kind_SESSION }) {
+		u.after(nil, func() { u.follow(func() {}) })
+	}
+}
+
 // publishWills publishes those that are due.
 func (u *User) publishWills(t Moment) {
 	for _, s := range u.inbox.sessions.list {
@@ -373,10 +380,10 @@ func (u *User) publishWills(t Moment) {
 			continue
 		}
 		s.publishing = true
-		m, done := s.will.Message, &willed{s.client, s.epoch}
+		w, done := s.will, &willed{s.client, s.epoch}
 		h, self := u.home, u.self
 		u.after(nil, func() {
-			h.Topics.Publish(m, func(int, *Error) { h.send(self, done) })
+			h.Topics.PublishWill(w, func(int, *Error) { h.send(self, done) })
 		})
 	}
 }

@@ -14,13 +14,13 @@ func (b *Inbox) sessionEvent(client string, t Moment) (*Event, *SessionChange) {
 // OpenSession decides about a connection that takes a session or makes one. A
 // session that ends with its connection leaves no trace here. wills are those
 // of the connections before, to be published.
-func (b *Inbox) OpenSession(c *OpenSession, t Moment, l *Limits) (r Ready, wills []*TopicMessage) {
+func (b *Inbox) OpenSession(c *OpenSession, t Moment, l *Limits) (r Ready, wills []*Will) {
 	old := b.sessions.find(c.Client)
 	e, change := b.sessionEvent(c.Client, t)
 	if old != nil && old.will != nil && (c.Clean || old.willAt == 0 && old.will.Delay == 0) {
 		// The session ends, or a connection is taken over whose will does not
 		// wait [MQTT-3.1.3-9].
-		wills = append(wills, old.will.Message)
+		wills = append(wills, old.will)
 	}
 	change.Ended = old != nil && c.Clean
 	if c.Expiry > 0 || old != nil && !c.Clean {
@@ -97,16 +97,16 @@ func (s *Subscriptions) takes(c *QueueMessage, user string) (waiting, bool) {
 		n := &s.subs[i]
 		_, filter, shared := SplitShare(n.filter)
 		switch {
-		case c.Share != "" && (c.Client != s.client || c.Share != n.filter):
+		case c.Client != "" && (c.Client != s.client || c.Filter != n.filter):
 			continue
-		case c.Share == "" && shared:
+		case c.Client == "" && shared:
 			continue
-		case n.noLocal && m.Client == s.client && m.User == user:
+		case !c.Retained && n.noLocal && m.Client == s.client && m.User == user:
 			continue
 		case !MatchTopic(filter, m.Topic):
 			continue
 		}
-		w.retain = w.retain || n.asPublished && m.Retain
+		w.retain = w.retain || m.Retain && (n.asPublished || c.Retained)
 		w.add(n)
 	}
 	w.qos = min(w.qos, uint8(m.Qos)) // #nosec G115 -- 0 to 2

@@ -141,8 +141,8 @@ type audience struct {
 
 // queueFor is a message on its way to a user's sessions, or to one of them.
 type queueFor struct {
-	user          Key
-	client, share string
+	user           Key
+	client, filter string
 }
 
 var audiences = sync.Pool{New: func() any { return new(audience) }}
@@ -305,9 +305,45 @@ func (t *Topics) Publish(m *TopicMessage, done func(took int, err *Error)) {
 	p.done(0, nil)
 }
 
+// Republish gives a message that came by a shared subscription, and was not
+// acknowledged by a session that has ended, to another that shares it.
+func (t *Topics) Republish(m *TopicMessage, filter string) {
+	group, rest, _ := SplitShare(filter)
+	a := audiences.Get().(*audience)
+	a.live, a.users, a.nodes = a.live[:0], a.users[:0], a.nodes[:0]
+	t.change(m.App, rest, false, func(n *topicNode) {
+		for _, g := range n.shares {
+			if g.group == group && len(g.all) > 0 {
+				a.choose(g, m)
+			}
+		}
+	})
+	defer a.release()
+	a.deliver(m)
+	for _, q := range a.users {
+		p := &publishing{end: func(*publishing) {}}
+		p.left.Store(1)
+		t.queue(m, q, p)
+	}
+}
+
+// PublishWill publishes a will as of now. The expiry of its message, if it has
+// one, is below zero: seconds from its publication.
+func (t *Topics) PublishWill(w *Will, done func(took int, err *Error)) {
+	m, now := w.Message, t.home.Now()
+	if m.ExpiresAt < 0 || m.At != now {
+		m = &TopicMessage{Topic: m.Topic, Payload: m.Payload, Qos: m.Qos, Retain: m.Retain, Attributes: m.Attributes, ExpiresAt: m.ExpiresAt,
+			At: now, App: m.App, User: m.User, Client: m.Client, Once: m.Once}
+	}
+	if m.ExpiresAt < 0 {
+		m.ExpiresAt = now - m.ExpiresAt*1000
+	}
+	t.Publish(m, done)
+}
+
 // queue lets the message wait for a user's sessions.
 func (t *Topics) queue(m *TopicMessage, q queueFor, p *publishing) {
-	r := NewRequest(q.user, &QueueMessage{Message: m, Client: q.client, Share: q.share})
+	r := NewRequest(q.user, &QueueMessage{Message: m, Client: q.client, Filter: q.filter})
 	if len(m.Once) == 16 {
 		r.Once = Once{Key: [16]byte(m.Once), Digest: 1}
 	}

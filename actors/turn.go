@@ -238,6 +238,7 @@ func (u *User) expire(t Moment) bool {
 		return false
 	}
 	u.inbox.rearm() // also where the message whose timer it was is gone
+	u.sessionsExpired(d.Events)
 	u.publishWills(t)
 	return true
 }

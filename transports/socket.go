@@ -156,6 +156,9 @@ func (l *lease) Address() string { return l.socket.Address() }
 // Address returns the client's address, without its port.
 func (s *Socket) Address() string { return s.streams.address(s.address()) }
 
+// From returns where the client is, or the zero Addr.
+func (s *Socket) From() netip.Addr { return s.address() }
+
 // address returns the client's, or the zero Addr.
 func (s *Socket) address() netip.Addr {
 	if s.from == [16]byte{} {

@@ -39,13 +39,15 @@ type App struct {
 	endTrim     context.CancelFunc
 	front       atomic.Pointer[front]
 	web         *web
+	mqtt        *broker
+	certificate certificate
 	profiles    *profiles
 }
 
 // New returns a server that is not yet started. The configuration comes from
 // Load; level is what the log's handler obeys, so that Reload can change it.
 func New(cfg Config, log *slog.Logger, level *slog.LevelVar) *App {
-	a := &App{log: log, level: level, registry: newRegistry(), failed: make(chan error, 1)}
+	a := &App{log: log, level: level, registry: newRegistry(), failed: make(chan error, 1), certificate: certificate{files: cfg.TLS}}
 	a.cfg.Store(&cfg)
 	return a
 }
@@ -67,6 +69,9 @@ func (a *App) steps() []step {
 	}
 	if a.cfg.Load().Pprof != "" {
 		all = append(all, step{"profiles", a.openProfiles, a.closeProfiles})
+	}
+	if m := a.cfg.Load().MQTT; m.Listen != "" || m.ListenTLS != "" {
+		all = append(all, step{"mqtt", a.listenMQTT, a.stopMQTT})
 	}
 	return append(all, step{"http", a.listen, a.stopListening})
 }
