@@ -72,7 +72,7 @@ func (a *App) listenOn(ctx context.Context, addr string) (net.Listener, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, listenError(addr, err)
+		return nil, listenError(addr, "--mqtt", err)
 	}
 	return &patientListener{Listener: ln, log: a.log}, nil
 }

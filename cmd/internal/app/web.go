@@ -38,7 +38,7 @@ func (a *App) listen(ctx context.Context) error {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", cfg.HTTP)
 	if err != nil {
-		return listenError(cfg.HTTP, err)
+		return listenError(cfg.HTTP, "--http", err)
 	}
 	if cfg.Dev && !ln.Addr().(*net.TCPAddr).IP.IsLoopback() {
 		return errors.Join(fmt.Errorf("%s is not on loopback, as dev needs it", ln.Addr()), ln.Close())
@@ -161,9 +161,9 @@ func refuse(ctx *fasthttp.RequestCtx, err error) {
 }
 
 // listenError adds to why an address cannot be had what to do.
-func listenError(addr string, err error) error {
+func listenError(addr, flag string, err error) error {
 	if isInUse(err) {
-		return fmt.Errorf("%s is in use, perhaps by another reddot; stop it, or choose another address (port 0 takes a free one): %w", addr, err)
+		return fmt.Errorf("%s is in use, perhaps by another reddot; stop it, or choose another address with %s (127.0.0.1:0 takes a free one): %w", addr, flag, err)
 	}
 	return err
 }
