@@ -268,10 +268,6 @@ func (s *session) begin(c *connection, state *actors.SessionState, epoch uint64)
 // announce tells what the server does otherwise than a client would think.
 func (s *session) announce(ps *packet.Properties, c *connection) {
 	cfg := &s.server.cfg
-	if cfg.ReceiveMaximum < math.MaxUint16 {
-		ps.SetUint(packet.ReceiveMaximum, uint32(cfg.ReceiveMaximum)) // #nosec G115 -- checked
-	}
-	ps.SetUint(packet.MaximumPacketSize, uint32(cfg.PacketBytes)) // #nosec G115 -- checked
 	if cfg.AliasesIn > 0 {
 		ps.SetUint(packet.TopicAliasMaximum, uint32(cfg.AliasesIn)) // #nosec G115 -- checked
 	}
@@ -285,6 +281,10 @@ func (s *session) announce(ps *packet.Properties, c *connection) {
 		s.keepAlive = most
 		ps.SetUint(packet.ServerKeepAlive, uint32(most))
 	}
+	if cfg.ReceiveMaximum < math.MaxUint16 {
+		ps.SetUint(packet.ReceiveMaximum, uint32(cfg.ReceiveMaximum)) // #nosec G115 -- checked
+	}
+	ps.SetUint(packet.MaximumPacketSize, uint32(cfg.PacketBytes)) // #nosec G115 -- checked
 }
 
 // refuseConnect answers a CONNECT that is refused. The caller holds the lock.
@@ -293,6 +293,9 @@ func (s *session) refuseConnect(v packet.Version, r packet.Reason, text string) 
 		r = packet.UnspecifiedError
 	}
 	s.server.metrics.connects.WithLabelValues(r.String()).Inc()
+	if v == packet.V311 && (r == packet.MalformedPacket || r == packet.ProtocolError) {
+		return // 3.1.1: [MQTT-3.1.4-1]
+	}
 	p := &packet.Connack{Reason: r}
 	if v == packet.V5 && text != "" {
 		p.Properties.SetString(packet.ReasonString, text)
