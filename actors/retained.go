@@ -186,8 +186,7 @@ func (s *retained) expire(now int64) {
 	}
 }
 
-// matching returns the messages of those topics that a filter matches, in the
-// order of the topics.
+// matching returns the messages of those topics that a filter matches.
 func (s *retained) matching(filter string, now int64) []*TopicMessage {
 	var list []*TopicMessage
 	add := func(m *TopicMessage) {
@@ -204,7 +203,6 @@ func (s *retained) matching(filter string, now int64) []*TopicMessage {
 			add(m)
 		}
 	}
-	slices.SortFunc(list, func(a, b *TopicMessage) int { return cmp.Compare(a.Topic, b.Topic) })
 	return list
 }
 
@@ -280,7 +278,11 @@ func (t *Topics) Retained(app, filter string, done func([]*TopicMessage, *Error)
 	var parts [retainedShards][]*TopicMessage
 	p := &publishing{}
 	p.left.Store(retainedShards)
-	p.end = func(p *publishing) { done(slices.Concat(parts[:]...), p.err.Load()) }
+	p.end = func(p *publishing) {
+		list := slices.Concat(parts[:]...)
+		slices.SortFunc(list, func(a, b *TopicMessage) int { return cmp.Compare(a.Topic, b.Topic) })
+		done(list, p.err.Load())
+	}
 	for i := range parts {
 		t.ask(retainedKey(app, uint64(i)), &Retained{filter}, func(r *Request) { // #nosec G115 -- few
 			parts[i] = r.Answer.Messages

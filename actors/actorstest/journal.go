@@ -13,20 +13,22 @@ import (
 // Journal keeps everything in memory. Writes are settled by a goroutine of its
 // own, batch by batch, as a store does.
 type Journal struct {
-	mu      sync.Mutex
-	changed *sync.Cond
-	queue   []*actors.Write
-	held    bool
-	closed  bool
-	refuse  error
-	fail    error
-	panics  string
-	done    chan struct{}
+	mu       sync.Mutex
+	changed  *sync.Cond
+	queue    []*actors.Write
+	held     bool
+	closed   bool
+	settling bool
+	refuse   error
+	fail     error
+	panics   string
+	done     chan struct{}
 
 	streams map[actors.Key]*stream
 	owners  map[actors.ID]actors.Key
 	tallies map[actors.ID][actors.NumTallies]int64
 	wakes   map[wake]bool
+	records map[[2]string][]byte
 }
 
 type stream struct {
@@ -43,13 +45,14 @@ type wake struct {
 var (
 	_ actors.Journal = (*Journal)(nil)
 	_ actors.Lookup  = (*Journal)(nil)
+	_ actors.Records = (*Journal)(nil)
 )
 
 // NewJournal returns an empty journal; Close ends its goroutine.
 func NewJournal() *Journal {
 	j := &Journal{
 		done: make(chan struct{}), streams: map[actors.Key]*stream{}, owners: map[actors.ID]actors.Key{},
-		tallies: map[actors.ID][actors.NumTallies]int64{}, wakes: map[wake]bool{},
+		tallies: map[actors.ID][actors.NumTallies]int64{}, wakes: map[wake]bool{}, records: map[[2]string][]byte{},
 	}
 	j.changed = sync.NewCond(&j.mu)
 	go j.commit()
@@ -89,6 +92,15 @@ func (j *Journal) Panics() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.panics != ""
+}
+
+// Flush waits until nothing is queued and nothing is being settled.
+func (j *Journal) Flush() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for len(j.queue) > 0 || j.settling {
+		j.changed.Wait()
+	}
 }
 
 // WaitQueued waits until n writes wait for Release.
@@ -142,7 +154,7 @@ func (j *Journal) commit() {
 			j.mu.Unlock()
 			return
 		}
-		j.queue, j.fail = nil, nil
+		j.queue, j.fail, j.settling = nil, nil, true
 		var good, bad []*actors.Write
 		for _, w := range batch {
 			if err == nil && w.Stream.Err() == nil {
@@ -158,6 +170,7 @@ func (j *Journal) commit() {
 		}
 		actors.Settle(bad, err)
 		actors.Settle(good, nil)
+		j.set(func() { j.settling = false })
 	}
 }
 
@@ -311,4 +324,40 @@ func (j *Journal) Due(_ context.Context, now int64, fn func(actors.Key, int64) b
 		}
 	}
 	return nil
+}
+
+// PutRecord implements actors.Records.
+func (j *Journal) PutRecord(_ context.Context, kind, key string, value []byte) error {
+	j.set(func() { j.records[[2]string{kind, key}] = slices.Clone(value) })
+	return nil
+}
+
+// DeleteRecord implements actors.Records.
+func (j *Journal) DeleteRecord(_ context.Context, kind, key string) error {
+	j.set(func() { delete(j.records, [2]string{kind, key}) })
+	return nil
+}
+
+// ReadRecord implements actors.Records.
+func (j *Journal) ReadRecord(_ context.Context, kind, key string) ([]byte, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if v, ok := j.records[[2]string{kind, key}]; ok {
+		return v, nil
+	}
+	return nil, actors.Errorf(actors.NotFound, "there is no such record")
+}
+
+// ListRecords implements actors.Records.
+func (j *Journal) ListRecords(_ context.Context, kind, after string, limit int) ([]actors.Record, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var list []actors.Record
+	for k, v := range j.records {
+		if k[0] == kind && k[1] > after {
+			list = append(list, actors.Record{Key: k[1], Value: v})
+		}
+	}
+	slices.SortFunc(list, func(a, b actors.Record) int { return strings.Compare(a.Key, b.Key) })
+	return list[:min(len(list), limit)], nil
 }

@@ -184,7 +184,7 @@ func (s *session) willOf(c *connection, caller *transports.Principal, user strin
 	case !mayWrite(caller, user, topic):
 		return nil, refusal(packet.NotAuthorized, "the will's topic may not be written by this client")
 	}
-	now := time.Now().UnixMilli()
+	now := s.server.now()
 	m := &actors.TopicMessage{App: caller.App, Topic: topic, Payload: c.will.Payload, Qos: uint32(c.will.QoS), Retain: c.will.Retain,
 		At: now, User: user, Client: c.client}
 	m.Attributes = attributes(c.will.Properties)
@@ -293,8 +293,8 @@ func (s *session) refuseConnect(v packet.Version, r packet.Reason, text string) 
 		r = packet.UnspecifiedError
 	}
 	s.server.metrics.connects.WithLabelValues(r.String()).Inc()
-	if v == packet.V311 && (r == packet.MalformedPacket || r == packet.ProtocolError) {
-		return // 3.1.1: [MQTT-3.1.4-1]
+	if r == packet.MalformedPacket || v == packet.V311 && r == packet.ProtocolError {
+		return // 3.1.1: [MQTT-3.1.4-1]; and in MQTT 5, who knows whether that was meant
 	}
 	p := &packet.Connack{Reason: r}
 	if v == packet.V5 && text != "" {

@@ -85,7 +85,7 @@ func (s *session) handlePublish(frame []byte) error {
 		}
 		return nil
 	}
-	now := time.Now().UnixMilli()
+	now := s.server.now()
 	m := &actors.TopicMessage{App: s.app, Topic: topic, Payload: append([]byte(nil), p.Payload...), Qos: uint32(p.QoS), Retain: p.Retain,
 		At: now, User: s.user, Client: s.client}
 	if s.version == packet.V5 {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"reddot/actors"
 	"reddot/transports/mqtt/packet"
@@ -181,7 +180,7 @@ func (s *session) wanted(d *delivery) bool {
 	switch {
 	case d.m == goneMessage:
 		why = "gone"
-	case expired(d.m):
+	case s.expired(d.m):
 		why = "expired"
 	case !d.inbox && d.seq != 0 && !mayRead(s.socket.Caller(), s.user, d.m.Topic):
 		why = "forbidden"
@@ -196,8 +195,8 @@ func (s *session) wanted(d *delivery) bool {
 	return false
 }
 
-func expired(m *actors.TopicMessage) bool {
-	return m.ExpiresAt > 0 && m.ExpiresAt <= time.Now().UnixMilli()
+func (s *session) expired(m *actors.TopicMessage) bool {
+	return m.ExpiresAt > 0 && m.ExpiresAt <= s.server.now()
 }
 
 // launch gives a message its packet identifier and sends it; one that outlives
@@ -281,7 +280,7 @@ func (s *session) sendAgain() bool {
 		case f.m == nil:
 			s.fetch()
 			return false
-		case f.m != goneMessage && !expired(f.m):
+		case f.m != goneMessage && !s.expired(f.m):
 			f.state = flightSent
 			s.transmit(f.id, true)
 		case f.qos == 1:
@@ -401,7 +400,7 @@ func (s *session) addProperties(p *packet.Publish, d *delivery) {
 		p.Properties.AddFrom(packet.PropertiesOf(d.m.Attributes))
 	}
 	if d.m.ExpiresAt > 0 { // [MQTT-3.3.2-6]
-		left := (d.m.ExpiresAt - time.Now().UnixMilli() + 999) / 1000
+		left := (d.m.ExpiresAt - s.server.now() + 999) / 1000
 		p.Properties.SetUint(packet.MessageExpiryInterval, uint32(max(left, 0))) // #nosec G115 -- it came as such
 	}
 	for _, id := range d.ids { // [MQTT-3.3.4-3]

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -23,6 +24,15 @@ type Deps struct {
 	Streams    *transports.Streams
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no figures
+	Now        func() int64          // unix milliseconds; nil: the machine's clock
+}
+
+// now returns the time in unix milliseconds.
+func (s *Server) now() int64 {
+	if s.deps.Now == nil {
+		return time.Now().UnixMilli()
+	}
+	return s.deps.Now()
 }
 
 // Access is who is let in, which a reload may replace.

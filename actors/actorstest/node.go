@@ -1,0 +1,139 @@
+package actorstest
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"reddot/actors"
+)
+
+// Node is the smallest node: it wakes actors, routes to them, holds connections
+// in one gateway, and tells actors their time when it is told to (Fire).
+type Node struct {
+	Home  *actors.Home
+	Clock *Clock
+
+	journal *Journal
+	gate    *actors.Gateway
+	mu      sync.Mutex
+	awake   map[actors.Key]*actor.PID
+	closed  bool
+	loads   sync.WaitGroup
+}
+
+var (
+	_ actors.Router = (*Node)(nil)
+	_ actors.Hub    = (*Node)(nil)
+)
+
+// NewNode returns a node on a journal, at the clock's time. Stop ends it.
+func NewNode(t testing.TB, j *Journal, c *Clock, l actors.Limits) *Node {
+	t.Helper()
+	limits, err := l.WithDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &Node{Clock: c, journal: j, awake: map[actors.Key]*actor.PID{}}
+	n.Home = &actors.Home{
+		System:  actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) })),
+		Journal: j, Lookup: j, Records: j, Router: n, Limits: limits, Log: slog.New(slog.DiscardHandler), Metrics: actors.NewMetrics(nil),
+		Now: c.Now, Random: rand.Uint64, Forget: n.forget,
+		Load: func(job func()) {
+			n.loads.Add(1)
+			go func() {
+				defer n.loads.Done()
+				job()
+			}()
+		},
+	}
+	n.Home.Topics = actors.NewTopics(n.Home)
+	n.gate = actors.NewGateway(n.Home)
+	list, err := j.ListRecords(context.Background(), actors.FollowedKind, "", 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range list {
+		if err := n.Home.Topics.Follow(r); err != nil {
+			t.Fatal(err)
+		}
+		n.Send(actors.Key(r.Key), &actors.Rouse{})
+	}
+	return n
+}
+
+// Stop ends the node as a crash does: nothing is decided any more. It returns
+// when what was decided is in the journal. It may come twice.
+func (n *Node) Stop() {
+	n.mu.Lock()
+	over := n.closed
+	n.closed = true
+	n.mu.Unlock()
+	if over {
+		return
+	}
+	n.loads.Wait()
+	n.journal.Flush()
+	n.Home.System.Shutdown()
+}
+
+func (n *Node) forget(key actors.Key, pid *actor.PID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.awake[key] == pid || n.awake[key].Equal(pid) {
+		delete(n.awake, key)
+	}
+}
+
+// Send implements actors.Router.
+func (n *Node) Send(key actors.Key, m any) {
+	n.mu.Lock()
+	pid := n.awake[key]
+	if pid == nil && !n.closed {
+		if props, ok := n.Home.Props(key); ok {
+			pid = n.Home.System.Root.Spawn(props)
+			n.awake[key] = pid
+		}
+	}
+	n.mu.Unlock()
+	if pid == nil {
+		n.Home.Refuse(m, actors.Errorf(actors.Unavailable, "the node is stopped"))
+		return
+	}
+	n.Home.System.Root.Send(pid, m)
+}
+
+// Ask implements actors.Router.
+func (n *Node) Ask(ctx context.Context, r *actors.Request) error {
+	n.Send(r.Key, r)
+	if err := r.Wait(ctx); err != nil {
+		return err
+	}
+	if r.Answer.Err != nil {
+		return r.Answer.Err
+	}
+	return nil
+}
+
+// Attach implements actors.Hub.
+func (n *Node) Attach(c *actors.Conn) { n.gate.Attach(c) }
+
+// Fire tells each actor whose time has come.
+func (n *Node) Fire() {
+	type one struct {
+		key actors.Key
+		at  int64
+	}
+	var due []one
+	_ = n.journal.Due(context.Background(), n.Clock.Now(), func(k actors.Key, at int64) bool { // it never fails
+		due = append(due, one{k, at})
+		return true
+	})
+	for _, d := range due {
+		n.Send(d.key, &actors.TimeUp{At: d.at})
+	}
+}
