@@ -22,6 +22,14 @@ type Views struct {
 
 	// The seed's own.
 	SeedCount, SeedWatch, SeedIframe, SeedStream, SeedWebSocket transports.Handler
+
+	MQTT fasthttp.RequestHandler // over WebSocket; CONNECT says who calls
+}
+
+// Topics are where messages are published for whoever is subscribed:
+// *actors.Topics.
+type Topics interface {
+	Publish(m *actors.TopicMessage, done func(took int, err *actors.Error))
 }
 
 // Pages are the handlers of the browser's files by path: "/", "/reddot.js". A
@@ -45,8 +53,9 @@ type Deps struct {
 	Connected func(app string) []string // the users who have a connection; needed with SeedURLs
 	Ready     func() error              // why the node should get no traffic; nil: it always should
 
-	Views Views
-	Pages Pages
+	Topics Topics // nil: there is no /v1/topics
+	Views  Views
+	Pages  Pages
 
 	Log        *slog.Logger          // nil: none
 	Registerer prometheus.Registerer // for the API's own metrics; nil: none

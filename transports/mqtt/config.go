@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"reddot/actors"
 	"reddot/transports/mqtt/packet"
 )
 
@@ -120,19 +119,3 @@ func (c Config) withTimes() (Config, error) {
 	}
 	return c, nil
 }
-
-// inboxTopics are the topics of a user's inbox, behind users/{user}/.
-const (
-	topicMessages = iota
-	topicCounts
-	topicEvents
-	numInboxTopics
-)
-
-var inboxTopicNames = [numInboxTopics]string{"messages", "counts", "events"}
-
-// readTopic is where a client publishes what was read.
-const readTopic = "read"
-
-// qosOf returns the quality of service of a message of a topic.
-func qosOf(m *actors.TopicMessage) packet.QoS { return packet.QoS(m.Qos) } // #nosec G115 -- 0 to 2

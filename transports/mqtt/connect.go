@@ -181,7 +181,7 @@ func (s *session) willOf(c *connection, caller *transports.Principal, user strin
 	switch {
 	case !s.server.fits(topic):
 		return nil, refusal(packet.TopicNameInvalid, "the will's topic is too long or too deep")
-	case !mayWrite(caller, user, topic):
+	case !caller.MayWrite(user, topic):
 		return nil, refusal(packet.NotAuthorized, "the will's topic may not be written by this client")
 	}
 	now := s.server.now()
@@ -301,6 +301,6 @@ func (s *session) refuseConnect(v packet.Version, r packet.Reason, text string) 
 		p.Properties.SetString(packet.ReasonString, text)
 	}
 	if s.socket != nil {
-		_, _ = s.socket.Send(p.Append(nil, v)) // it ends in any case
+		_, _ = s.sendBytes(p.Append(nil, v)) // it ends in any case
 	}
 }

@@ -99,7 +99,7 @@ func (s *session) resume(state *actors.SessionState, caller *transports.Principa
 	}
 	for _, n := range state.Subscriptions {
 		one := s.restored(n)
-		if _, filter, _ := actors.SplitShare(n.Filter); !mayRead(caller, s.user, filter) {
+		if _, filter, _ := actors.SplitShare(n.Filter); !caller.MayRead(s.user, filter) {
 			continue // it may come back with another token
 		}
 		s.activate(one)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/transports"
 	"reddot/transports/mqtt/packet"
 )
 
@@ -74,7 +75,7 @@ func (s *session) handlePublish(frame []byte) error {
 	if err != nil || again {
 		return err
 	}
-	if rest, _, ok := own(topic, s.user); ok && rest == readTopic {
+	if rest, _, ok := transports.OwnTopic(topic, s.user); ok && rest == readTopic {
 		return s.publishRead(&p)
 	}
 	reason := s.judge(topic)
@@ -172,7 +173,7 @@ func (s *session) judge(topic string) packet.Reason {
 	switch {
 	case !s.server.fits(topic):
 		return packet.TopicNameInvalid
-	case !mayWrite(s.socket.Caller(), s.user, topic):
+	case !s.socket.Caller().MayWrite(s.user, topic):
 		return packet.NotAuthorized
 	}
 	return packet.Success

@@ -129,7 +129,7 @@ func (s *session) sendOnce(d delivery) {
 	if !ok {
 		return
 	}
-	n, err := s.socket.Send(b)
+	n, err := s.sendBytes(b)
 	switch {
 	case errors.Is(err, actors.ErrSlow):
 		s.server.metrics.dropped.WithLabelValues("slow").Inc()
@@ -182,7 +182,7 @@ func (s *session) wanted(d *delivery) bool {
 		why = "gone"
 	case s.expired(d.m):
 		why = "expired"
-	case !d.inbox && d.seq != 0 && !mayRead(s.socket.Caller(), s.user, d.m.Topic):
+	case !d.inbox && d.seq != 0 && !s.socket.Caller().MayRead(s.user, d.m.Topic):
 		why = "forbidden"
 	default:
 		return true

@@ -7,7 +7,31 @@ import (
 	"reddot/transports"
 )
 
-// The topics of the user's own inbox.
+// The topics of the user's own inbox, as they stand in transports.InboxTopics.
+const (
+	topicMessages = iota
+	topicCounts
+	topicEvents
+	numInboxTopics
+)
+
+// readTopic is where a client publishes what was read.
+const readTopic = "read"
+
+// inboxOf returns which topics of the user's inbox a filter matches, as bits,
+// and whether it names the user by me.
+func inboxOf(filter, user string) (mask uint8, me bool) {
+	rest, me, ok := transports.OwnTopic(filter, user)
+	if !ok || rest == "" {
+		return 0, false
+	}
+	for i, name := range transports.InboxTopics {
+		if actors.MatchTopic(rest, name) {
+			mask |= 1 << i
+		}
+	}
+	return mask, me
+}
 
 // ownSubscription is a subscription to one of them by its own name, which is
 // what nearly all clients have: 8 bytes.
@@ -49,7 +73,7 @@ func (s *session) tellOwn(topic int, payload, cursor []byte) {
 	if !ok || topic == topicMessages && d.qos > 0 && s.durable != nil {
 		return // it comes by the session
 	}
-	d.m = &actors.TopicMessage{Topic: inboxTopicNames[topic], Payload: append([]byte(nil), payload...), Attributes: append([]byte(nil), cursor...)}
+	d.m = &actors.TopicMessage{Topic: transports.InboxTopics[topic], Payload: append([]byte(nil), payload...), Attributes: append([]byte(nil), cursor...)}
 	d.counts = topic == topicCounts
 	s.deliver(d)
 }
@@ -86,7 +110,7 @@ func (s *session) ownTopic(d *delivery) string {
 	user := s.user
 	name := d.m.Topic
 	if d.seq != 0 { // a message, which has its topic from the user's actor
-		name = inboxTopicNames[topicMessages]
+		name = transports.InboxTopics[topicMessages]
 		if now, ok := s.subscribed(topicMessages); ok {
 			d.me = now.me
 		}
@@ -94,7 +118,7 @@ func (s *session) ownTopic(d *delivery) string {
 	if d.me {
 		user = transports.Me
 	}
-	return usersPrefix + user + "/" + name
+	return transports.UsersTopics + user + "/" + name
 }
 
 // sendCounts sends where the counts stand: retained says that it is for a new
@@ -111,7 +135,7 @@ func (s *session) sendCounts(retained bool) {
 			if !ok || s.phase != phaseLive {
 				return
 			}
-			d.m = &actors.TopicMessage{Topic: inboxTopicNames[topicCounts], Payload: append([]byte(nil), r.Answer.Counts...),
+			d.m = &actors.TopicMessage{Topic: transports.InboxTopics[topicCounts], Payload: append([]byte(nil), r.Answer.Counts...),
 				Attributes: r.Answer.Cursor.Append(nil)}
 			d.counts, d.retain = true, retained
 			s.deliver(d)

@@ -42,6 +42,7 @@ type session struct {
 	aliases   uint16 // how many aliases the client takes
 	limit     uint32 // bytes of a packet that the client takes
 	slow      bool   // something waits to be written
+	framed    bool   // it is a webSocket's
 }
 
 type phase uint8
@@ -417,7 +418,7 @@ func (s *session) packetLimit() int {
 
 // writeBytes writes whole packets. The caller holds the lock.
 func (s *session) writeBytes(b []byte) {
-	n, err := s.socket.Send(b)
+	n, err := s.sendBytes(b)
 	switch {
 	case errors.Is(err, actors.ErrSlow):
 		s.end(actors.EndSlow)
@@ -426,4 +427,12 @@ func (s *session) writeBytes(b []byte) {
 	case n > 0:
 		s.slow = true
 	}
+}
+
+// sendBytes gives whole packets to the Socket.
+func (s *session) sendBytes(b []byte) (pending int, err error) {
+	if s.framed {
+		b = append(appendFrameHead(make([]byte, 0, len(b)+10), opBinary, len(b)), b...)
+	}
+	return s.socket.Send(b)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"reddot/actors"
+	"reddot/transports"
 	"reddot/transports/mqtt/packet"
 )
 
@@ -19,11 +20,11 @@ type subscription struct {
 
 // exactly returns which topic of the inbox a filter is; false: none.
 func exactly(filter, user string) (topic int, me, ok bool) {
-	rest, me, ok := own(filter, user)
+	rest, me, ok := transports.OwnTopic(filter, user)
 	if !ok {
 		return 0, false, false
 	}
-	topic = slices.Index(inboxTopicNames[:], rest)
+	topic = slices.Index(transports.InboxTopics[:], rest)
 	return topic, me, topic >= 0
 }
 
@@ -152,7 +153,7 @@ func (s *session) mayTake(filter string, room *int) packet.Reason {
 		return packet.UnspecifiedError
 	case len(filter) > s.server.cfg.FilterBytes || strings.Count(rest, "/") >= s.server.cfg.FilterLevels:
 		return packet.TopicFilterInvalid
-	case !mayRead(s.socket.Caller(), s.user, rest):
+	case !s.socket.Caller().MayRead(s.user, rest):
 		return packet.NotAuthorized
 	case s.has(filter):
 	case *room <= 0:

@@ -13,7 +13,6 @@ import (
 // Packets as one line of text: the type, then Field=value and Property=value,
 // zero values left out; filters stand as "filter":QoS:options.
 
-
 func packetOf(name string) packet.Packet {
 	for _, p := range []packet.Packet{
 		&packet.Connect{Version: packet.V311}, &packet.Connack{}, &packet.Publish{}, &packet.Puback{}, &packet.Pubrec{}, &packet.Pubrel{}, &packet.Pubcomp{},

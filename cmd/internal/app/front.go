@@ -92,7 +92,7 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 		Gate:    gate,
 		Keys:    a.keys,
 		Revoker: a.revocations, Connected: a.connected, Ready: a.Ready,
-		Views: views(deps), Pages: pages(cfg.Dev),
+		Topics: a.node.Topics(), Views: a.views(deps), Pages: pages(cfg.Dev),
 		Log: a.log.With("part", "api"), Registerer: f.metrics, Gatherer: prometheus.Gatherers{a.registry, f.metrics},
 	})
 	if err != nil {
@@ -106,13 +106,14 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 }
 
 // views are the transports by which a user is watched.
-func views(deps transports.Deps) api.Views {
+func (a *App) views(deps transports.Deps) api.Views {
 	polls, waits := poll.New(deps), longpoll.New(longpoll.Config{}, deps)
 	pages, streams, sockets := iframe.New(deps), sse.New(deps), ws.New(ws.Config{}, deps)
 	return api.Views{
 		Counts: polls.Handle, Wait: waits.Handle, Stream: streams.Handle, Iframe: pages.Handle, WebSocket: sockets.Handle,
 		SeedCount: polls.HandleSeed, SeedWatch: waits.HandleSeed, SeedIframe: pages.HandleSeed,
 		SeedStream: streams.HandleSeed, SeedWebSocket: sockets.HandleSeed,
+		MQTT: a.mqtt.server.HandleWebSocket,
 	}
 }
 
