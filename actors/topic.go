@@ -137,6 +137,7 @@ type audience struct {
 	live  []*TopicSubscription
 	users []queueFor
 	nodes matched
+	local int // sessions that match and want nothing of their own
 }
 
 // queueFor is a message on its way to a user's sessions, or to one of them.
@@ -150,7 +151,7 @@ var audiences = sync.Pool{New: func() any { return new(audience) }}
 // audience returns who gets a message.
 func (t *Topics) audience(m *TopicMessage) *audience {
 	a := audiences.Get().(*audience)
-	a.live, a.users, a.nodes = a.live[:0], a.users[:0], a.nodes[:0]
+	a.live, a.users, a.nodes, a.local = a.live[:0], a.users[:0], a.nodes[:0], 0
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	root := t.apps[m.App]
@@ -160,7 +161,10 @@ func (t *Topics) audience(m *TopicMessage) *audience {
 	a.nodes.match(root, m.Topic, anyLevel(m.Topic))
 	for _, n := range a.nodes {
 		for _, s := range n.subs {
-			if s.takes(m) {
+			switch {
+			case s.isLocal(m):
+				a.local++
+			case s.takes(m):
 				a.live = append(a.live, s)
 			}
 		}
@@ -180,13 +184,19 @@ func (t *Topics) audience(m *TopicMessage) *audience {
 
 // takes tells whether the subscription brings the message directly.
 func (s *TopicSubscription) takes(m *TopicMessage) bool {
-	return (!s.Durable || min(s.QoS, uint8(m.Qos)) == 0) && !(s.NoLocal && s.Subscriber.Is(m.User, m.Client)) // #nosec G115 -- 0 to 2
+	return !s.Durable || min(s.QoS, uint8(m.Qos)) == 0 // #nosec G115 -- 0 to 2
+}
+
+// isLocal tells whether the session has published the message itself, and
+// wants none of its own [MQTT-3.8.3-3].
+func (s *TopicSubscription) isLocal(m *TopicMessage) bool {
+	return s.NoLocal && s.Subscriber.Is(m.User, m.Client)
 }
 
 // choose gives the message to one of those who share a subscription, in turn:
 // to one that is connected, if one is (MQTT 5, 4.8.2).
 func (a *audience) choose(g *topicShare, m *TopicMessage) {
-	first := int(atomic.AddUint32(&g.next, 1))
+	first := int(atomic.AddUint32(&g.next, 1) - 1)
 	var away *shareMember
 	for i := range g.all {
 		one := &g.all[(first+i)%len(g.all)]
@@ -259,7 +269,7 @@ func (p *publishing) done(n int, err *Error) {
 }
 
 // Publish gives a message to all who are subscribed. done is called with how
-// many sessions take it, once it is durable for those which outlive their
+// many sessions it concerns, once it is durable for those which outlive their
 // connections, and retained if it asks for that; or with why it may be not. A
 // message with QoS 0 is not waited for. done may be nil, and may be called
 // before Publish returns. No lock may be held.
@@ -269,9 +279,9 @@ func (t *Topics) Publish(m *TopicMessage, done func(took int, err *Error)) {
 	}
 	a := t.audience(m)
 	defer a.release()
-	n := 0
+	n := a.local
 	if m.Qos < 2 {
-		n = a.deliver(m)
+		n += a.deliver(m)
 	}
 	if m.Qos == 0 {
 		if m.Retain {
@@ -310,7 +320,7 @@ func (t *Topics) Publish(m *TopicMessage, done func(took int, err *Error)) {
 func (t *Topics) Republish(m *TopicMessage, filter string) {
 	group, rest, _ := SplitShare(filter)
 	a := audiences.Get().(*audience)
-	a.live, a.users, a.nodes = a.live[:0], a.users[:0], a.nodes[:0]
+	a.live, a.users, a.nodes, a.local = a.live[:0], a.users[:0], a.nodes[:0], 0
 	t.change(m.App, rest, false, func(n *topicNode) {
 		for _, g := range n.shares {
 			if g.group == group && len(g.all) > 0 {

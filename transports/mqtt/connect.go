@@ -262,6 +262,11 @@ func (s *session) begin(c *connection, state *actors.SessionState, epoch uint64)
 		s.announce(&p.Properties, c)
 	}
 	s.server.metrics.connects.WithLabelValues(packet.Success.String()).Inc()
+	if !packet.Fit(p, s.version, s.packetLimit()) { // nothing at all can be said to this client
+		s.farewell.Or(farewellSilent)
+		s.end(actors.EndProtocol)
+		return
+	}
 	s.write(p)
 }
 
@@ -293,8 +298,11 @@ func (s *session) refuseConnect(v packet.Version, r packet.Reason, text string) 
 		r = packet.UnspecifiedError
 	}
 	s.server.metrics.connects.WithLabelValues(r.String()).Inc()
-	if r == packet.MalformedPacket || v == packet.V311 && r == packet.ProtocolError {
+	switch {
+	case r == packet.MalformedPacket:
 		return // 3.1.1: [MQTT-3.1.4-1]; and in MQTT 5, who knows whether that was meant
+	case v == packet.V311 && (r == packet.ProtocolError || r == packet.TopicNameInvalid):
+		return // there is no code for it
 	}
 	p := &packet.Connack{Reason: r}
 	if v == packet.V5 && text != "" {

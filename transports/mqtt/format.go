@@ -23,6 +23,9 @@ func (format) AppendBeat(b []byte) []byte { return b }
 func (format) AppendPush(b []byte, p *actors.Push) []byte {
 	for i := range p.Events {
 		e := &p.Events[i]
+		if e.Type == "counts" { // a greeting: the session asks by itself
+			continue
+		}
 		b = appendPart(b, e.ID)
 		b = appendPart(b, e.Counts)
 		b = appendPart(b, e.JSON)

@@ -263,7 +263,7 @@ func (s *session) published(r *receipt, took int, err *actors.Error) {
 		case err != nil:
 			r.reason = reasonOfPublish(err.Code)
 			s.server.metrics.refused.Inc()
-		case took == 0 && s.version == packet.V5:
+		case took == 0 && s.version == packet.V5 && r.qos == packet.AtLeastOnce:
 			r.reason = packet.NoMatchingSubscribers
 		}
 		if r.qos == packet.ExactlyOnce {

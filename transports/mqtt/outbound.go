@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -342,6 +343,7 @@ func (s *session) handleAck(frame []byte) error {
 	case *packet.Pubcomp:
 		id = p.ID
 	}
+	wrong := false
 	s.do(func() {
 		f := s.flight(uint32(id))
 		switch {
@@ -356,9 +358,15 @@ func (s *session) handleAck(frame []byte) error {
 			s.release(f)
 		case t == packet.TypePubrec && f.qos == 2 && f.state == flightReleased:
 			s.write(&packet.Pubrel{ID: id})
+		case t == packet.TypePubrec && f.qos == 2 && f.state == flightReleasing: // it comes again; PUBREL is under way
+		default:
+			wrong = true
 		}
 		s.sendWaiting()
 	})
+	if wrong {
+		return refusal(packet.ProtocolError, fmt.Sprintf("%v does not answer what was sent", t))
+	}
 	return nil
 }
 

@@ -31,20 +31,26 @@ func TestTranscripts(t *testing.T) {
 		t.Fatalf("no transcripts: %v", err)
 	}
 	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			t.Parallel()
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			p := &player{t: t, file: file, clients: map[string]*client{},
-				world: newWorld(t, mqtt.Config{RefusedFilters: []string{"refused"}, ReceiveMaximum: 3, KeepAlive: time.Minute})}
-			for i, line := range strings.Split(string(text), "\n") {
-				if p.line = i + 1; line != "" && line[0] != '#' {
-					p.play(line)
-				}
-			}
-		})
+		for _, way := range []string{"tcp", "websocket"} {
+			t.Run(strings.TrimSuffix(filepath.Base(file), ".txt")+" by "+way, func(t *testing.T) {
+				t.Parallel()
+				playFile(t, file, way == "websocket")
+			})
+		}
+	}
+}
+
+func playFile(t *testing.T, file string, framed bool) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := mqtt.Config{RefusedFilters: []string{"refused"}, ReceiveMaximum: 3, KeepAlive: time.Minute}
+	p := &player{t: t, file: file, clients: map[string]*client{}, world: newWorld(t, cfg, func(w *world) { w.framed = framed })}
+	for i, line := range strings.Split(string(text), "\n") {
+		if p.line = i + 1; line != "" && line[0] != '#' {
+			p.play(line)
+		}
 	}
 }
 

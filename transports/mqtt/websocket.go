@@ -235,6 +235,9 @@ func (r *frameReader) readHead(b []byte) (n int, done bool, code uint16) {
 		if need > 2 {
 			break
 		}
+		if r.head[0]&0x70 != 0 || r.head[1]&maskBit == 0 { // before the rest is waited for
+			return n, false, closeProtocol
+		}
 	}
 	code = r.begin()
 	r.headLen = 0
@@ -264,7 +267,7 @@ func (r *frameReader) begin() uint16 {
 		length = binary.BigEndian.Uint64(r.head[2:])
 	}
 	switch {
-	case first&0x70 != 0, second&maskBit == 0, length>>63 != 0:
+	case length>>63 != 0:
 		return closeProtocol
 	case opcode >= opClose:
 		if opcode > opPong || !fin || length > maxControl {

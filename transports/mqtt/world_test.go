@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/valyala/fasthttp"
+
 	"reddot/actors"
 	"reddot/actors/actorstest"
 	"reddot/transports"
@@ -27,9 +29,12 @@ type world struct {
 	limits  actors.Limits
 	sink    transports.SinkConfig
 
+	framed bool // clients come by WebSocket
+
 	node    *actorstest.Node
 	streams *transports.Streams
 	server  *mqtt.Server
+	web     *fasthttp.Server
 	addr    string
 	served  chan error
 }
@@ -69,7 +74,12 @@ func (w *world) start() {
 		w.t.Fatal(err)
 	}
 	w.addr, w.served = ln.Addr().String(), make(chan error, 1)
-	go func() { w.served <- w.server.Serve(ln) }()
+	if !w.framed {
+		go func() { w.served <- w.server.Serve(ln) }()
+		return
+	}
+	w.web = &fasthttp.Server{Handler: w.server.HandleWebSocket, KeepHijackedConns: true}
+	go func() { w.served <- w.web.Serve(ln) }()
 }
 
 func (w *world) stop() {
@@ -77,6 +87,11 @@ func (w *world) stop() {
 	defer cancel()
 	if err := w.server.Close(); err != nil {
 		w.t.Error(err)
+	}
+	if w.framed {
+		if err := w.web.ShutdownWithContext(ctx); err != nil {
+			w.t.Error(err)
+		}
 	}
 	if err := <-w.served; err != nil {
 		w.t.Error(err)
@@ -164,6 +179,9 @@ func (w *world) dial() *client {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { _ = conn.Close() })
+	if w.framed {
+		conn = framed(w.t, conn)
+	}
 	return &client{t: w.t, world: w, conn: conn, version: packet.V311}
 }
 
