@@ -41,7 +41,7 @@ func NewNode(t testing.TB, j *Journal, c *Clock, l actors.Limits) *Node {
 	n := &Node{Clock: c, journal: j, awake: map[actors.Key]*actor.PID{}}
 	n.Home = &actors.Home{
 		System:  actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) })),
-		Journal: j, Lookup: j, Records: j, Router: n, Limits: limits, Log: slog.New(slog.DiscardHandler), Metrics: actors.NewMetrics(nil),
+		Journal: &nodeJournal{j, n}, Lookup: j, Records: &nodeJournal{j, n}, Router: n, Limits: limits, Log: slog.New(slog.DiscardHandler), Metrics: actors.NewMetrics(nil),
 		Now: c.Now, Random: rand.Uint64, Forget: n.forget,
 		Load: func(job func()) {
 			n.loads.Add(1)
@@ -81,6 +81,45 @@ func (n *Node) Stop() {
 	n.Home.System.Shutdown()
 }
 
+// nodeJournal is the journal as one node has it: it takes nothing more from a
+// node that has stopped, whatever of it still runs.
+type nodeJournal struct {
+	*Journal
+	node *Node
+}
+
+var errStopped = actors.Errorf(actors.Unavailable, "the node is stopped")
+
+// Append implements actors.Journal.
+func (j *nodeJournal) Append(w *actors.Write) error {
+	j.node.mu.Lock()
+	defer j.node.mu.Unlock()
+	if j.node.closed {
+		return errStopped
+	}
+	return j.Journal.Append(w)
+}
+
+// PutRecord implements actors.Records.
+func (j *nodeJournal) PutRecord(ctx context.Context, kind, key string, value []byte) error {
+	j.node.mu.Lock()
+	defer j.node.mu.Unlock()
+	if j.node.closed {
+		return errStopped
+	}
+	return j.Journal.PutRecord(ctx, kind, key, value)
+}
+
+// DeleteRecord implements actors.Records.
+func (j *nodeJournal) DeleteRecord(ctx context.Context, kind, key string) error {
+	j.node.mu.Lock()
+	defer j.node.mu.Unlock()
+	if j.node.closed {
+		return errStopped
+	}
+	return j.Journal.DeleteRecord(ctx, kind, key)
+}
+
 func (n *Node) forget(key actors.Key, pid *actor.PID) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -101,7 +140,7 @@ func (n *Node) Send(key actors.Key, m any) {
 	}
 	n.mu.Unlock()
 	if pid == nil {
-		n.Home.Refuse(m, actors.Errorf(actors.Unavailable, "the node is stopped"))
+		n.Home.Refuse(m, errStopped)
 		return
 	}
 	n.Home.System.Root.Send(pid, m)
