@@ -243,8 +243,12 @@ func (b *Inbox) stateOf(e *Event) State {
 	return e.State
 }
 
-// find returns the place of a message, newest first looked at; -1: not here.
+// find returns the place of a message; -1: not here. What is asked for is
+// mostly the oldest, which has to leave, or one of the newest.
 func (b *Inbox) find(id ID) int {
+	if len(b.entries) > 0 && b.entries[0].id == id {
+		return 0
+	}
 	for i := len(b.entries) - 1; i >= 0; i-- {
 		if b.entries[i].id == id {
 			return i

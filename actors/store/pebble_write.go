@@ -14,12 +14,25 @@ import (
 // 0.5 µs each, so that thousands make every load slow.
 const maxPoints = 32
 
+// maxRetained is how large a batch may have been whose memory the next one
+// uses again, in bytes.
+const maxRetained = 4 << 20
+
 // A staging is the batch that the next commit makes durable.
 type staging struct {
-	batch *pebble.Batch // nil: empty
-	key   []byte        // scratch
-	wake  int64         // the earliest wake-up that is set; 0: none
-	err   error         // the first that staging met
+	batch  *pebble.Batch // nil: empty
+	owners []ownerChange // to be added at the end
+	key    []byte        // scratch
+	wake   int64         // the earliest wake-up that is set; 0: none
+	err    error         // the first that staging met
+}
+
+// An ownerChange says who answers for a message from now on. They go into the
+// batch together, behind all else: ids rise with the time, so that each one's
+// place in the memory table is right behind that of the one before.
+type ownerChange struct {
+	id  actors.ID
+	key actors.Key // empty: nobody
 }
 
 // stage implements engine.
@@ -45,14 +58,10 @@ func (p *Pebble) stage(w *actors.Write) {
 	}
 	s.setWake(key, w.Wake)
 	for _, id := range w.Disown {
-		s.key = appendOwner(s.key[:0], id)
-		s.delete(s.key)
+		s.owners = append(s.owners, ownerChange{id: id})
 	}
 	for _, id := range w.Own {
-		op := s.batch.SetDeferred(1+len(id), len(key))
-		appendOwner(op.Key[:0], id)
-		copy(op.Value, key)
-		s.note(op.Finish())
+		s.owners = append(s.owners, ownerChange{id, key})
 	}
 	for _, t := range w.Tally {
 		op := s.batch.MergeDeferred(tallyPrefix+1, 8)
@@ -77,9 +86,6 @@ func (p *Pebble) stageRecord(r *recordWrite) {
 // others it calls Fatalf, which fails the writer and does not return.
 func (p *Pebble) commit() (err error) {
 	s := &p.staging
-	if s.err != nil {
-		return fmt.Errorf("stage: %w", s.err)
-	}
 	if s.batch == nil {
 		return nil
 	}
@@ -88,6 +94,10 @@ func (p *Pebble) commit() (err error) {
 			err = fmt.Errorf("commit: %v", r)
 		}
 	}()
+	s.stageOwners()
+	if s.err != nil {
+		return fmt.Errorf("stage: %w", s.err)
+	}
 	if err := s.batch.Commit(pebble.Sync); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
@@ -102,9 +112,25 @@ func (p *Pebble) commit() (err error) {
 // begin returns the staging with its batch.
 func (p *Pebble) begin() *staging {
 	if p.staging.batch == nil {
-		p.staging.batch = p.db.NewBatch()
+		p.staging.batch = p.db.NewBatch(pebble.WithMaxRetainedSizeBytes(maxRetained))
 	}
 	return &p.staging
+}
+
+func (s *staging) stageOwners() {
+	for _, o := range s.owners {
+		if o.key == "" {
+			s.key = appendOwner(s.key[:0], o.id)
+			s.delete(s.key)
+			continue
+		}
+		op := s.batch.SetDeferred(1+len(o.id), len(o.key))
+		appendOwner(op.Key[:0], o.id)
+		copy(op.Value, o.key)
+		s.note(op.Finish())
+	}
+	clear(s.owners)
+	s.owners = s.owners[:0]
 }
 
 func (s *staging) note(err error) {

@@ -42,8 +42,7 @@ func (c *call) reset() {
 	if cap(c.body)+cap(c.out)+cap(c.draft.buf) > maxKept {
 		c.body, c.out, c.draft.buf = nil, nil, nil
 	}
-	clear(c.draft.to.users)
-	c.draft.scan = scanner{}
+	c.draft.forget()
 }
 
 // template names the call's route for logs and metrics.
