@@ -184,7 +184,7 @@ func (u *User) store(w *Write) *Error {
 // the memory of counts.
 func (u *User) apply(events []*Event, from Cursor, counts []byte) (*Push, []byte) {
 	var p *Push
-	if len(u.conns) > 0 {
+	if len(u.gates) > 0 {
 		p = &Push{Key: u.key, From: from}
 		p.Events = p.one[:0]
 	}

@@ -13,7 +13,6 @@ import (
 type User struct {
 	persistent
 	inbox   *Inbox // nil until it is loaded
-	conns   []attached
 	gates   []gate
 	dozing  bool         // the inbox is let go of
 	queries []*connQuery // for connections, not answered yet
@@ -180,7 +179,7 @@ func (u *User) push(p *Push) {
 // passivate stops an idle user. Its next message wakes it again.
 func (u *User) passivate() {
 	switch {
-	case len(u.conns) > 0:
+	case len(u.gates) > 0:
 		u.doze()
 	case u.dozing:
 		u.end()
@@ -196,7 +195,7 @@ func (u *User) passivate() {
 // nothing happens. The journal has it.
 func (u *User) doze() {
 	switch {
-	case u.inbox == nil || len(u.conns) == 0 || len(u.queries) > 0 || !u.idle():
+	case u.inbox == nil || len(u.gates) == 0 || len(u.queries) > 0 || !u.idle():
 	case u.seq-u.inbox.history.last().seq > passivateEvents && u.snapshot():
 		// so that it wakes quickly; it dozes the next time
 	default:
@@ -218,7 +217,7 @@ func (u *User) stopped() {
 	for _, g := range u.gates {
 		u.home.send(g.pid, &gone{u.key})
 	}
-	u.gates, u.conns = nil, nil
+	u.gates = nil
 	for _, q := range u.queries {
 		q.req.Fail(unknownOutcome)
 	}

@@ -138,7 +138,11 @@ func (s *Streams) leave(socket *Socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.slots.drop(socket)
-	s.free(socket.transport, socket.address())
+	transport := socket.transport
+	if socket.state.Load()&stateRests != 0 {
+		transport = uint8(restTransport)
+	}
+	s.free(transport, socket.address())
 }
 
 // rest counts the Socket by what it does now.
@@ -146,7 +150,6 @@ func (s *Streams) rest(socket *Socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts[socket.transport]--
-	socket.transport = uint8(restTransport)
 	s.counts[restTransport]++
 }
 
