@@ -82,9 +82,17 @@ func NewGateway(h *Home) *Gateway {
 	g := &Gateway{home: h, users: make(map[Key][]*Conn)}
 	g.pid = h.System.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return g },
 		actor.WithMailbox(func() actor.Mailbox {
-			return &mailbox{bounce: func(any) {}, panicked: func(reason any, stack []byte) { h.panicked("gateway", reason, stack) }}
+			return &mailbox{host: g}
 		})))
 	return g
+}
+
+// bounced implements mailboxHost: a gateway does not stop.
+func (g *Gateway) bounced(string, any) {}
+
+// panicked implements mailboxHost.
+func (g *Gateway) panicked(_ string, reason any, stack []byte) {
+	g.home.panicked("gateway", reason, stack)
 }
 
 // PID returns the gateway's address.

@@ -43,6 +43,9 @@ var look = &committed{}
 // nudge is called by the store when something of the stream was settled.
 func (p *persistent) nudge() { p.home.send(p.self, look) }
 
+// activated is the beginning: the actor learns who it is.
+func (p *persistent) activated(self *actor.PID) { p.self, p.key = self, keyOf(self.Id) }
+
 // opened says that the state is loaded, up to seq.
 func (p *persistent) opened(seq uint64) {
 	p.seq, p.stream = seq, NewStream(p.key, seq, p.nudge)

@@ -35,7 +35,7 @@ type (
 	}
 )
 
-func newUser(key Key, h *Home) *User { return &User{persistent: persistent{key: key, home: h}} }
+func newUser(h *Home) *User { return &User{persistent: persistent{home: h}} }
 
 // Receive is the actor's table of contents.
 func (u *User) Receive(c actor.Context) {
@@ -104,7 +104,7 @@ func (u *User) act(m any) {
 
 // start reads the user's state, elsewhere: a turn never reads the disk.
 func (u *User) start(self *actor.PID) {
-	u.self = self
+	u.activated(self)
 	u.home.Metrics.Users.Inc()
 	u.load()
 }
@@ -121,13 +121,14 @@ func (u *User) load() {
 
 // load brings a new inbox to what the journal says.
 func (b *Inbox) load(ctx context.Context, j Journal, key Key) error {
+	var r eventReader
 	return j.Load(ctx, key, b.restore, func(raw []byte) error {
-		var e Event
-		if err := DecodeEvent(raw, &e); err != nil {
+		e, err := r.read(raw)
+		if err != nil {
 			return err
 		}
 		b.history.bytes += uint64(len(raw))
-		return b.Apply(&e)
+		return b.Apply(e)
 	})
 }
 

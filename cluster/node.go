@@ -158,11 +158,14 @@ func (n *Node) Send(key actors.Key, m any) {
 // wake starts the actor of a key; nil if there is no such kind, or the node
 // is closed.
 func (n *Node) wake(key actors.Key) *activation {
-	props, ok := n.home.Props(key)
-	if !ok || n.closed.Load() {
+	if n.closed.Load() {
 		return nil
 	}
-	a := &activation{pid: n.system.Root.Spawn(props)}
+	pid, ok := n.home.Spawn(key)
+	if !ok {
+		return nil
+	}
+	a := &activation{pid: pid}
 	a.proc, _ = n.system.ProcessRegistry.Get(a.pid)
 	a.used.Store(n.sweep.Load())
 	return a
