@@ -28,6 +28,12 @@ type Home struct {
 	// messages to key wake another one.
 	Forget func(key Key, pid *actor.PID)
 
+	// Awake is how many users may keep their inboxes in memory though nothing
+	// has happened since they were woken. Beyond, those with connections let go
+	// of them at once instead of after a while.
+	Awake int64
+
+	awake   atomic.Int64 // users whose inbox is in memory
 	once    sync.Once
 	props   map[byte]*actor.Props // by kind
 	spawned atomic.Uint64         // activations so far

@@ -139,6 +139,7 @@ func (u *User) loaded(m *loaded) {
 		return
 	}
 	u.inbox = m.inbox
+	u.home.awake.Add(1)
 	if u.stream == nil {
 		u.opened(m.inbox.seq)
 	} else if u.seq != m.inbox.seq {
@@ -153,6 +154,22 @@ func (u *User) loaded(m *loaded) {
 		w, u.waiting = pop(u.waiting)
 		u.act(w)
 	}
+	u.settleDown()
+}
+
+// settleDown lets a user doze at once who was woken only to take a connection
+// in, if many others are awake: thousands may come at the same time.
+func (u *User) settleDown() {
+	if u.home.awake.Load() > u.home.Awake && len(u.gates) > 0 && len(u.queries) == 0 && u.idle() {
+		u.letGo()
+	}
+}
+
+// letGo forgets the inbox. The journal has it.
+func (u *User) letGo() {
+	u.inbox, u.dozing = nil, true
+	u.home.awake.Add(-1)
+	u.home.Metrics.Dozes.Inc()
 }
 
 // panicked ends the user after a panic.
@@ -193,15 +210,14 @@ func (u *User) passivate() {
 }
 
 // doze lets go of the inbox of a user who has connections, but for whom
-// nothing happens. The journal has it.
+// nothing happens.
 func (u *User) doze() {
 	switch {
 	case u.inbox == nil || len(u.gates) == 0 || len(u.queries) > 0 || !u.idle():
 	case u.seq-u.inbox.history.last().seq > passivateEvents && u.snapshot():
 		// so that it wakes quickly; it dozes the next time
 	default:
-		u.inbox, u.dozing = nil, true
-		u.home.Metrics.Dozes.Inc()
+		u.letGo()
 	}
 }
 
@@ -214,6 +230,9 @@ func (u *User) stopped() {
 		u.home.Metrics.Failed.Inc()
 	}
 	u.home.Metrics.Users.Dec()
+	if u.inbox != nil {
+		u.home.awake.Add(-1)
+	}
 	u.stopping()
 	for _, g := range u.gates {
 		u.home.send(g.pid, &gone{u.key})

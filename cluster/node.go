@@ -23,6 +23,7 @@ type Config struct {
 	Timers   time.Duration // how often timers are looked for; default 250 ms
 	Loaders  int           // how many actors are read from the journal at a time; default 4 a processor
 	Gateways int           // default one a processor
+	Awake    int           // users who keep their inboxes in memory for a while though nothing happens; default 2,000
 	Log      *slog.Logger  // default: nowhere
 	Metrics  prometheus.Registerer
 	Now      func() int64 // unix milliseconds; default: the machine's clock
@@ -51,6 +52,9 @@ func (c *Config) check() error {
 	}
 	if c.Gateways <= 0 {
 		c.Gateways = runtime.GOMAXPROCS(0)
+	}
+	if c.Awake <= 0 {
+		c.Awake = 2000
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -99,9 +103,11 @@ func New(cfg Config, store Store) (*Node, error) {
 	n.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
 		return slog.New(slog.DiscardHandler) // its dead letters are expected here
 	}))
+	narrow(n.system.ProcessRegistry)
 	n.home = &actors.Home{
 		System: n.system, Journal: store, Lookup: store, Router: n, Limits: cfg.Limits, Log: cfg.Log,
 		Metrics: actors.NewMetrics(cfg.Metrics),
+		Awake:   int64(cfg.Awake),
 		Now:     cfg.Now,
 		Random:  rand.Uint64,
 		Load:    n.loads.do,

@@ -26,7 +26,7 @@ type Config struct {
 	// MemTableBytes is the size of Pebble's memory table. A larger one means
 	// less compaction and a longer start after a crash. 0: 32 MiB.
 	MemTableBytes int
-	// CacheBytes is the size of Pebble's block cache. 0: 64 MiB.
+	// CacheBytes is the size of Pebble's block cache. The system caches files as well. 0: 16 MiB.
 	CacheBytes int
 	// MaxOpenFiles bounds the table files that Pebble keeps open. 0: 1,000.
 	MaxOpenFiles int
@@ -47,7 +47,7 @@ func (c Config) withDefaults() (Config, error) {
 		{"BatchWrites", &c.BatchWrites, 4096, 1},
 		{"BatchBytes", &c.BatchBytes, 8 << 20, 1},
 		{"MemTableBytes", &c.MemTableBytes, 32 << 20, 256 << 10},
-		{"CacheBytes", &c.CacheBytes, 64 << 20, 1 << 20},
+		{"CacheBytes", &c.CacheBytes, 16 << 20, 1 << 20},
 		{"MaxOpenFiles", &c.MaxOpenFiles, 1000, 64},
 	} {
 		if *f.value == 0 {

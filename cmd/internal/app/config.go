@@ -171,7 +171,7 @@ func Default() Config {
 			Connections: a.Connections,
 		},
 		Store: Store{
-			Cache: 64 << 20, MemTable: 32 << 20, QueueSize: 64 << 20, OpenFiles: 1000,
+			Cache: 16 << 20, MemTable: 32 << 20, QueueSize: 64 << 20, OpenFiles: 1000,
 			BatchSize: 8 << 20, QueueCount: 1 << 16,
 		},
 	}
