@@ -30,6 +30,7 @@ type Form uint8
 const (
 	FormSSE Form = iota
 	FormWebSocket
+	FormWebSocketDeflated // the same, compressed
 	FormIframe
 	FormLongPoll
 	FormText      // the seed's own: bodies as plain text over SSE

@@ -38,7 +38,9 @@ type Config struct {
 	// Pprof is a loopback address for Go's profiles; empty: none.
 	Pprof  string `yaml:"pprof"`
 	Server Server `yaml:"server"`
-	Stop   Stop   `yaml:"stop"`
+	// WebSocket is reloaded by SIGHUP; connections keep what was agreed on.
+	WebSocket WebSocket `yaml:"websocket"`
+	Stop      Stop      `yaml:"stop"`
 	// Limits bound what one caller may do.
 	Limits Limits `yaml:"limits"`
 	// Inbox bounds what one user may take up.
@@ -90,6 +92,11 @@ type Server struct {
 	WriteTimeout Duration `yaml:"write_timeout"` // of a whole response
 	IdleTimeout  Duration `yaml:"idle_timeout"`  // between requests
 	Concurrency  int      `yaml:"concurrency"`   // requests under way at a time
+}
+
+// WebSocket says what may be agreed on with WebSocket clients.
+type WebSocket struct {
+	Compression bool `yaml:"compression"` // permessage-deflate, for clients that ask for it
 }
 
 // Stop says how a server stops.

@@ -80,7 +80,7 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 		Gate:    gate,
 		Keys:    a.keys,
 		Revoker: a.revocations, Connected: a.connected, Ready: a.Ready,
-		Views: views(deps), Pages: pages(cfg.Dev),
+		Views: views(cfg, deps), Pages: pages(cfg.Dev),
 		Log: a.log.With("part", "api"), Registerer: f.metrics, Gatherer: prometheus.Gatherers{a.registry, f.metrics},
 	})
 	if err != nil {
@@ -94,9 +94,10 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 }
 
 // views are the transports by which a user is watched.
-func views(deps transports.Deps) api.Views {
+func views(cfg *Config, deps transports.Deps) api.Views {
 	polls, waits := poll.New(deps), longpoll.New(longpoll.Config{}, deps)
-	pages, streams, sockets := iframe.New(deps), sse.New(deps), ws.New(ws.Config{}, deps)
+	pages, streams := iframe.New(deps), sse.New(deps)
+	sockets := ws.New(ws.Config{Compression: cfg.WebSocket.Compression}, deps)
 	return api.Views{
 		Counts: polls.Handle, Wait: waits.Handle, Stream: streams.Handle, Iframe: pages.Handle, WebSocket: sockets.Handle,
 		SeedCount: polls.HandleSeed, SeedWatch: waits.HandleSeed, SeedIframe: pages.HandleSeed,
