@@ -43,6 +43,8 @@ func TestHandshake(t *testing.T) {
 		{"a key that is none", "", change("Sec-WebSocket-Key", "Sec-WebSocket-Key: !"), "Sec-WebSocket-Key must stand once, with 16 bytes"},
 		{"two keys", "", append([]string{"Sec-WebSocket-Key: " + key}, good...), "Sec-WebSocket-Key must stand once, with 16 bytes"},
 		{"broken extensions", "", append([]string{"Sec-WebSocket-Extensions: permessage-deflate; ="}, good...), "Sec-WebSocket-Extensions is malformed"},
+		{"a body", "", append([]string{"Content-Length: 5"}, good...), "it must have no body"},
+		{"a body in chunks", "", append([]string{"Transfer-Encoding: chunked"}, good...), "it must have no body"},
 		{"HTTP/1.0", "GET /ws HTTP/1.0", good, "it must be of HTTP/1.1"},
 		{"a bad cursor", "GET /ws?after=%3F HTTP/1.1", good, "this is no cursor"},
 		{"POST", "POST /ws HTTP/1.1", append([]string{"Content-Length: 0"}, good...), "request method is not GET"},
@@ -55,6 +57,9 @@ func TestHandshake(t *testing.T) {
 					test.request = "GET /ws HTTP/1.1"
 				}
 				fmt.Fprintf(c, "%s\r\nHost: reddot\r\n%s\r\n\r\n", test.request, strings.Join(test.fields, "\r\n"))
+				if strings.Contains(test.want, "body") {
+					fmt.Fprint(c, "0\r\n\r\n") // five bytes, or the last chunk
+				}
 				res, err := http.ReadResponse(bufio.NewReader(c), nil)
 				if err != nil {
 					t.Fatal(err)
@@ -69,6 +74,9 @@ func TestHandshake(t *testing.T) {
 				b, err := io.ReadAll(res.Body)
 				if err != nil || res.StatusCode != 400 || !strings.Contains(string(b), test.want) || !strings.Contains(string(b), `"code":"invalid"`) {
 					t.Errorf("got %s %s, %v", res.Status, b, err)
+				}
+				if res.Header.Get("Upgrade") != "" || res.Header.Get("Sec-WebSocket-Accept") != "" {
+					t.Errorf("the answer seems to open one: %v", res.Header)
 				}
 				if res.Header.Get("Sec-WebSocket-Version") != "13" && test.name != "a bad cursor" {
 					t.Errorf("the answer does not name the version: %v", res.Header)

@@ -182,6 +182,9 @@ func TestMethods(t *testing.T) {
 	if a := s.do("HEAD", "/v1/users/alice/messages", s.reader, ""); a.StatusCode != 200 || len(a.body) != 0 || a.ContentLength <= 0 {
 		t.Errorf("got %d with %q", a.StatusCode, a.body)
 	}
+	if a := s.do("HEAD", "/v1/users/alice/stream", s.reader, ""); a.StatusCode != 200 {
+		t.Errorf("HEAD of a stream: got %d", a.StatusCode)
+	}
 	if a := s.do("HEAD", "/v1/users/alice/wait", s.reader, ""); a.StatusCode != 405 || a.Header.Get("Allow") != "GET, OPTIONS" {
 		t.Errorf("got %d, Allow %q", a.StatusCode, a.Header.Get("Allow"))
 	}
@@ -194,6 +197,10 @@ func TestMethods(t *testing.T) {
 func TestCORS(t *testing.T) {
 	s := serve(t, nil)
 	const good, bad = "https://shop.example", "https://evil.example"
+	if a := s.do("OPTIONS", "/v1/users/alice/stream", "", "", "Origin", good, "Access-Control-Request-Method", "GET", "Access-Control-Request-Headers",
+		"last-event-id"); !strings.Contains(a.Header.Get("Access-Control-Allow-Headers"), "Last-Event-ID") || a.Header.Get("Access-Control-Allow-Methods") != "GET, HEAD, OPTIONS" {
+		t.Errorf("a stream's preflight: got %v", a.Header)
+	}
 	a := s.do("OPTIONS", "/v1/users/alice/read", "", "", "Origin", good, "Access-Control-Request-Method", "POST")
 	for h, want := range map[string]string{"Access-Control-Allow-Origin": good, "Access-Control-Allow-Credentials": "true",
 		"Access-Control-Allow-Methods": "OPTIONS, POST", "Access-Control-Allow-Headers": corsRequestHeaders, "Access-Control-Max-Age": "600"} {

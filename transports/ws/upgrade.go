@@ -102,12 +102,14 @@ func (w *Sockets) open(ctx *fasthttp.RequestCtx, caller *transports.Principal, u
 }
 
 // handshake checks the request (RFC 6455 section 4.2) and returns the head of
-// the answer, or why there can be none. What the library does not check is the
-// version of HTTP, the key's form and the extensions. Nothing but the handshake
-// is taken from it: its connection holds buffers, and writes frames of its own.
+// the answer, or why there can be none. Nothing but the handshake is taken from
+// the library: its connection holds buffers, and writes frames of its own.
 func (w *Sockets) handshake(ctx *fasthttp.RequestCtx, mayDeflate bool) (head []byte, deflated bool, err error) {
 	offers, err := parseExtensions(ctx.Request.Header.PeekAll(fasthttp.HeaderSecWebSocketExtensions))
 	if err != nil {
+		return nil, false, err
+	}
+	if err := checkRequest(&ctx.Request.Header, transports.IsHTTP10(ctx)); err != nil {
 		return nil, false, err
 	}
 	joinFields(&ctx.Request.Header, fasthttp.HeaderConnection)
@@ -120,14 +122,6 @@ func (w *Sockets) handshake(ctx *fasthttp.RequestCtx, mayDeflate bool) (head []b
 	if err := w.upgrader.Upgrade(ctx, func(*websocket.Conn) {}); err != nil {
 		return nil, false, noWebSocket(err.Error())
 	}
-	keys := ctx.Request.Header.PeekAll(fasthttp.HeaderSecWebSocketKey)
-	nonce, err := base64.StdEncoding.DecodeString(string(keys[0]))
-	switch {
-	case len(keys) > 1 || err != nil || len(nonce) != 16:
-		return nil, false, noWebSocket("Sec-WebSocket-Key must stand once, with 16 bytes in base64")
-	case transports.IsHTTP10(ctx):
-		return nil, false, noWebSocket("it must be of HTTP/1.1")
-	}
 	if mayDeflate {
 		if answer := agreeOnDeflate(offers); answer != "" {
 			h.Set(fasthttp.HeaderSecWebSocketExtensions, answer)
@@ -135,6 +129,23 @@ func (w *Sockets) handshake(ctx *fasthttp.RequestCtx, mayDeflate bool) (head []b
 		}
 	}
 	return bytes.Clone(h.Header()), deflated, nil
+}
+
+// checkRequest checks what the library does not.
+func checkRequest(h *fasthttp.RequestHeader, isHTTP10 bool) error {
+	keys := h.PeekAll(fasthttp.HeaderSecWebSocketKey)
+	for _, key := range keys {
+		if nonce, err := base64.StdEncoding.DecodeString(string(key)); err != nil || len(nonce) != 16 || len(keys) > 1 {
+			return noWebSocket("Sec-WebSocket-Key must stand once, with 16 bytes in base64")
+		}
+	}
+	switch {
+	case h.ContentLength() > 0 || len(h.Peek(fasthttp.HeaderTransferEncoding)) > 0:
+		return noWebSocket("it must have no body") // the first frames would be lost in it
+	case isHTTP10:
+		return noWebSocket("it must be of HTTP/1.1")
+	}
+	return nil
 }
 
 // joinFields makes one field of those which are a list in several (RFC 9110
