@@ -262,11 +262,7 @@ func (g *Gateway) place(c *Conn) {
 	g.made++
 	g.open++
 	c.id = g.made<<32 | uint64(slot)
-	mates := g.users[c.Key]
-	if len(mates) > 0 {
-		c.Key = mates[0].Key // one string for all
-	}
-	g.users[c.Key] = append(mates, c)
+	g.users[c.Key] = append(g.users[c.Key], c)
 }
 
 // displace takes the connection out.

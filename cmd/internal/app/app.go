@@ -40,6 +40,13 @@ type App struct {
 	front       atomic.Pointer[front]
 	web         *web
 	profiles    *profiles
+	forTests    forTests
+}
+
+// forTests is what no configuration sets.
+type forTests struct {
+	idle   time.Duration // until users sleep; zero: as cluster.Config has it
+	noLoop bool          // connections have a goroutine each, as elsewhere than on Linux
 }
 
 // New returns a server that is not yet started. The configuration comes from
@@ -177,7 +184,7 @@ func (a *App) loadCredentials(ctx context.Context) error {
 }
 
 func (a *App) startNode(context.Context) error {
-	n, err := cluster.New(cluster.Config{Limits: a.cfg.Load().inbox(), Log: a.log.With("part", "node"), Metrics: a.registry}, a.store)
+	n, err := cluster.New(cluster.Config{Limits: a.cfg.Load().inbox(), Idle: a.forTests.idle, Log: a.log.With("part", "node"), Metrics: a.registry}, a.store)
 	if err != nil {
 		return err
 	}

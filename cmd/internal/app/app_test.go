@@ -51,12 +51,18 @@ func testConfig(t *testing.T) Config {
 // start starts a server that is stopped at the test's end at the latest.
 func start(t *testing.T, cfg Config) (*App, *logbook) {
 	t.Helper()
+	return startWith(t, cfg, forTests{})
+}
+
+func startWith(t *testing.T, cfg Config, f forTests) (*App, *logbook) {
+	t.Helper()
 	if err := cfg.check(); err != nil {
 		t.Fatal(err)
 	}
 	book := &logbook{}
 	log, level := NewLog(cfg.Log, book)
 	a := New(cfg, log, level)
+	a.forTests = f
 	if err := a.Start(t.Context()); err != nil {
 		t.Fatalf("start: %v\n%s", err, book)
 	}
