@@ -42,7 +42,7 @@ func (a *App) listen(ctx context.Context) error {
 	w.listener = &patientListener{Listener: ln, log: a.log}
 	accept := w.listener
 	if w.files.Cert != "" {
-		accept = tls.NewListener(accept, w.tlsConfig())
+		accept = tls.NewListener(transports.Parking(accept), w.tlsConfig())
 	}
 	a.web = w
 	go func() {
