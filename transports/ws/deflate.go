@@ -35,7 +35,8 @@ const syncTail = "\x00\x00\xFF\xFF"
 // ends.
 const inflateTail = syncTail + "\x01\x00\x00\xFF\xFF"
 
-// A deflater compresses one text after another.
+// A deflater compresses one text after another. It has about a megabyte; the
+// pool keeps one or two for each processor, and none while nothing is packed.
 type deflater struct {
 	writer *flate.Writer
 	out    bytes.Buffer

@@ -376,6 +376,26 @@ func TestLargeHeadIsRefused(t *testing.T) {
 	}
 }
 
+// A connection on which no request comes is closed, in words that clients take
+// for that.
+func TestUnusedConnection(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.Server.ReadTimeout = Duration(50 * time.Millisecond)
+	a, _ := start(t, cfg)
+	c, err := net.Dial("tcp", a.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(c)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 408 ") || !strings.Contains(string(answer), "Connection: close") || !strings.Contains(string(answer), `"status":408`) {
+		t.Errorf("got %s, %v", answer, err)
+	}
+}
+
 // TestConnections asks who is connected, and sends them away.
 func TestConnections(t *testing.T) {
 	a, _ := start(t, testConfig(t))

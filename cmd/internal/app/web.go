@@ -149,7 +149,10 @@ func refuse(ctx *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &small):
 		err = actors.Errorf(actors.TooLarge, "the request's head is too large")
 	case errors.As(err, &timeout) && timeout.Timeout():
-		err = actors.Errorf(actors.Invalid, "the request did not come in time")
+		// Clients connect in advance; they take this for the end of a connection
+		// that they have not used (RFC 9110 section 15.5.9).
+		transports.WriteProblemAs(ctx, actors.Errorf(actors.Invalid, "the request did not come in time"), fasthttp.StatusRequestTimeout)
+		return
 	default:
 		err = actors.Errorf(actors.Invalid, "this is no HTTP/1.1 request")
 	}
