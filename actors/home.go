@@ -21,6 +21,12 @@ type Home struct {
 	Metrics *Metrics
 	Now     func() int64  // unix milliseconds
 	Random  func() uint64 // for lineages
+	// Fence returns the fence by which this node may write to the actor; false
+	// if it has none. It is asked before the actor's state is read.
+	Fence func(Key) (Fence, bool)
+	// Fenced is told that the store refused a write under a fence that is no
+	// longer its shard's. It may be told often; nil: nobody is.
+	Fenced func(Fence)
 	// Load runs a job that reads the disk in a goroutine of its own, a
 	// bounded number at a time, and returns at once.
 	Load func(job func())

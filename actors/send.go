@@ -86,7 +86,9 @@ func (s *Send) act(m any) {
 }
 
 func (s *Send) start(self *actor.PID) {
-	s.activated(self)
+	if !s.activated(self) {
+		return
+	}
 	h, key := s.home, s.key
 	h.Load(func() {
 		st := &sendout{}

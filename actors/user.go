@@ -104,9 +104,10 @@ func (u *User) act(m any) {
 
 // start reads the user's state, elsewhere: a turn never reads the disk.
 func (u *User) start(self *actor.PID) {
-	u.activated(self)
 	u.home.Metrics.Users.Inc()
-	u.load()
+	if u.activated(self) {
+		u.load()
+	}
 }
 
 func (u *User) load() {

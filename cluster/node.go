@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -27,6 +28,12 @@ type Config struct {
 	Log      *slog.Logger  // default: nowhere
 	Metrics  prometheus.Registerer
 	Now      func() int64 // unix milliseconds; default: the machine's clock
+	// Name names this node as it was started, once: who took a shard. Default:
+	// the host, the process and a random number.
+	Name string
+	// Fenced is told each time that the store refuses a write because another
+	// node has taken the shard; nil: nobody is.
+	Fenced func(actors.Fence)
 }
 
 func (c *Config) check() error {
@@ -59,6 +66,13 @@ func (c *Config) check() error {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.Name == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			host = "unknown"
+		}
+		c.Name = fmt.Sprintf("%s/%d/%08x", host, os.Getpid(), rand.Uint32())
+	}
 	if c.Now == nil {
 		c.Now = func() int64 { return time.Now().UnixMilli() }
 	}
@@ -69,6 +83,7 @@ func (c *Config) check() error {
 type Store interface {
 	actors.Journal
 	actors.Lookup
+	actors.Fences
 }
 
 // Node runs actors: it is the Router to them and the Hub of their connections.
@@ -78,6 +93,7 @@ type Node struct {
 	system   *actor.ActorSystem
 	home     *actors.Home
 	dir      *directory
+	holding  holding
 	loads    loader
 	gateways []*actors.Gateway
 	turn     atomic.Uint64 // gateways take connections in turn
@@ -110,6 +126,8 @@ func New(cfg Config, store Store) (*Node, error) {
 		Awake:   int64(cfg.Awake),
 		Now:     cfg.Now,
 		Random:  rand.Uint64,
+		Fence:   n.holding.fence,
+		Fenced:  n.fenced,
 		Load:    n.loads.do,
 		Forget:  n.dir.forget,
 	}
@@ -119,8 +137,12 @@ func New(cfg Config, store Store) (*Node, error) {
 	return n, nil
 }
 
-// Start lets timers fire, idle actors sleep and connections beat.
-func (n *Node) Start() {
+// Start takes the shards, so that whoever used the store before can write no
+// more, and lets timers fire, idle actors sleep and connections beat.
+func (n *Node) Start(ctx context.Context) error {
+	if err := n.takeAll(ctx); err != nil {
+		return fmt.Errorf("node %s: %w", n.cfg.Name, err)
+	}
 	n.every(time.Second, func() {
 		for _, g := range n.gateways {
 			n.system.Root.Send(g.PID(), &actors.Tick{})
@@ -128,6 +150,7 @@ func (n *Node) Start() {
 	})
 	n.every(n.cfg.Timers, n.fireTimers)
 	n.every(n.cfg.Idle/idleSweeps, n.passivate)
+	return nil
 }
 
 // every calls fn in its own goroutine each time d has gone by, until Stop.

@@ -41,7 +41,8 @@ func benchmarkAppend(b *testing.B, s store) {
 				}
 			}
 		}
-		w.Stream = actors.NewStream(actors.UserKey("default", fmt.Sprint("user-", i)), 0, func() {
+		key := actors.UserKey("default", fmt.Sprint("user-", i))
+		w.Stream = actors.NewStream(key, actors.Fence{Shard: actors.ShardOf(key)}, 0, func() {
 			if settled.Add(1) == int64(b.N) {
 				close(done)
 			}

@@ -1,8 +1,8 @@
 // Package store keeps what the actors must not lose: in memory, or in Pebble,
 // an embedded store in one data directory.
 //
-// Memory and Pebble implement actors.Journal, actors.Lookup and
-// actors.Records. Both write by group commit: Append queues, and one writer
+// Memory and Pebble implement actors.Journal, actors.Lookup, actors.Records
+// and actors.Fences. Both write by group commit: Append queues, and one writer
 // goroutine commits all that queued while its last commit was under way, then
 // settles it.
 //
@@ -10,6 +10,8 @@
 //
 //   - A write is settled as durable only after the commit that holds it was
 //     synced, and it is applied whole or not at all.
+//   - A write under another fence than its shard's present one is refused, by
+//     a check that no other write can come in between with (fences.go).
 //   - After a commit whose outcome is unknown nothing more is written: the
 //     writer ends, what is queued and all later writes fail with Unavailable,
 //     reads go on. Only a new start tells what the disk holds.

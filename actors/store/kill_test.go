@@ -80,7 +80,7 @@ func appendForever(dir string) error {
 
 func appendOf(p *Pebble, key actors.Key, last uint64, out chan<- string) {
 	told := make(chan struct{}, 1)
-	s := actors.NewStream(key, last, func() {
+	s := actors.NewStream(key, actors.Fence{Shard: actors.ShardOf(key)}, last, func() {
 		select {
 		case told <- struct{}{}:
 		default:

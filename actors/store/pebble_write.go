@@ -36,7 +36,24 @@ type ownerChange struct {
 }
 
 // stage implements engine.
-func (p *Pebble) stage(w *actors.Write) {
+func (p *Pebble) stage(j *job) {
+	switch {
+	case j.take != nil:
+		s := p.begin()
+		p.fences.take(j.take, func(t actors.Taken) {
+			s.key = appendFence(s.key[:0], t.Shard)
+			s.note(s.batch.Set(s.key, appendTaken(nil, t), nil))
+		})
+	case j.record != nil:
+		p.stageRecord(j.record)
+	default:
+		if j.err = p.fences.check(j.write); j.err == nil {
+			p.stageWrite(j.write)
+		}
+	}
+}
+
+func (p *Pebble) stageWrite(w *actors.Write) {
 	s, key := p.begin(), w.Stream.Key
 	for i, e := range w.Events {
 		op := s.batch.SetDeferred(journalLen(key), len(e))
@@ -71,7 +88,6 @@ func (p *Pebble) stage(w *actors.Write) {
 	}
 }
 
-// stageRecord implements engine.
 func (p *Pebble) stageRecord(r *recordWrite) {
 	s := p.begin()
 	s.key = appendRecord(s.key[:0], r.kind, r.key)
@@ -106,6 +122,7 @@ func (p *Pebble) commit() (err error) {
 	}
 	err = s.batch.Close()
 	s.batch, s.wake = nil, 0
+	p.fences.commit()
 	return err
 }
 

@@ -34,6 +34,8 @@ func run(t *testing.T, open func(t *testing.T) store, persists bool) {
 		{"records", testRecords},
 		{"failed stream", testFailedStream},
 		{"append within notify", testAppendWithinNotify},
+		{"fences", testFences},
+		{"fenced", testFenced},
 		{"closed", testClosed},
 	}
 	for _, tt := range tests {
@@ -480,7 +482,8 @@ func testAppendWithinNotify(t *testing.T, b *bench) {
 	next := func(after uint64) *actors.Write {
 		return &actors.Write{Stream: s, After: after, Events: [][]byte{[]byte("e")}}
 	}
-	s = actors.NewStream(actors.UserKey("default", "ann"), 0, func() {
+	key := actors.UserKey("default", "ann")
+	s = actors.NewStream(key, actors.Fence{Shard: actors.ShardOf(key)}, 0, func() {
 		if s.Err() != nil || s.Durable() == last {
 			done <- s.Err()
 		} else if err := b.Append(next(s.Durable())); err != nil {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,10 +16,9 @@ var errClosed = errors.New("the store is closed")
 
 // An engine is what a writer commits to. The writer's goroutine alone calls it.
 type engine interface {
-	// stage adds a write to the batch; it keeps nothing of it.
-	stage(w *actors.Write)
-	// stageRecord adds a record's write to the batch.
-	stageRecord(r *recordWrite)
+	// stage adds a job to the batch, or sets its err and adds nothing. It
+	// keeps nothing of a write.
+	stage(j *job)
 	// commit makes the batch durable and empties it. After an error the
 	// outcome is unknown, and the engine is not called again.
 	commit() error
@@ -40,7 +40,7 @@ type writer struct {
 	err     *actors.Error // why the writer ended, or is about to
 
 	batch  []job           // of the commit under way
-	writes []*actors.Write // of batch: what is settled
+	writes []*actors.Write // of batch: scratch of settle
 	stats  Stats
 }
 
@@ -156,20 +156,17 @@ func (w *writer) take() bool {
 	return true
 }
 
-// stage hands the batch to the engine. Writes of a stream that has failed are
-// settled here with its error.
+// stage hands the batch to the engine, but for writes of streams that have
+// failed.
 func (w *writer) stage() {
-	w.writes = w.writes[:0]
-	for _, j := range w.batch {
-		switch {
-		case j.record != nil:
-			w.engine.stageRecord(j.record)
-		case j.write.Stream.Err() != nil:
-			actors.Settle([]*actors.Write{j.write}, j.write.Stream.Err())
-		default:
-			w.engine.stage(j.write)
-			w.writes = append(w.writes, j.write)
+	for i := range w.batch {
+		j := &w.batch[i]
+		if j.write != nil {
+			if j.err = j.write.Stream.Err(); j.err != nil {
+				continue
+			}
 		}
+		w.engine.stage(j)
 	}
 }
 
@@ -248,27 +245,34 @@ func (w *writer) settleRest() {
 		w.mu.Lock()
 		w.batch = w.queue.take(w.batch[:0], w.queue.len(), w.queue.bytes)
 		w.mu.Unlock()
-		for _, j := range w.batch {
-			if j.write != nil {
-				w.writes = append(w.writes, j.write)
-			}
-		}
 		w.settle(err)
 	}
 	close(w.ended)
 }
 
-// settle answers all of the batch.
+// settle answers all of the batch: each refused job with its own error, the
+// others with err.
 func (w *writer) settle(err error) {
+	var refused []job
 	for i, j := range w.batch {
-		if j.record != nil {
-			j.record.done <- err
+		switch {
+		case j.record != nil:
+			j.record.done <- cmp.Or(j.err, err)
+		case j.take != nil:
+			j.take.done <- cmp.Or(j.err, err)
+		case j.err != nil:
+			refused = append(refused, j)
+		default:
+			w.writes = append(w.writes, j.write)
 		}
 		w.batch[i] = job{}
 	}
 	w.batch = w.batch[:0]
 	actors.Settle(w.writes, err)
 	w.writes = w.writes[:0]
+	for _, j := range refused { // behind what their streams wrote before
+		actors.Settle([]*actors.Write{j.write}, j.err)
+	}
 }
 
 // stop ends the writer when all that is queued is settled.

@@ -183,14 +183,23 @@ func (a *App) loadCredentials(ctx context.Context) error {
 	return err
 }
 
-func (a *App) startNode(context.Context) error {
-	n, err := cluster.New(cluster.Config{Limits: a.cfg.Load().inbox(), Idle: a.forTests.idle, Log: a.log.With("part", "node"), Metrics: a.registry}, a.store)
+func (a *App) startNode(ctx context.Context) error {
+	n, err := cluster.New(cluster.Config{
+		Limits: a.cfg.Load().inbox(), Idle: a.forTests.idle, Log: a.log.With("part", "node"), Metrics: a.registry, Fenced: a.fenced,
+	}, a.store)
 	if err != nil {
 		return err
 	}
-	n.Start()
+	if err := n.Start(ctx); err != nil {
+		return err
+	}
 	a.node = n
 	return nil
+}
+
+// fenced ends the server: whoever has taken its store goes on in its place.
+func (a *App) fenced(f actors.Fence) {
+	a.fail(fmt.Errorf("fenced out: another server has taken shard %d of this store (it had epoch %d here); this one ends, so that no count forks", f.Shard, f.Epoch))
 }
 
 func (a *App) stopNode(ctx context.Context) error { return a.node.Stop(ctx) }
