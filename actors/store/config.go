@@ -2,13 +2,27 @@ package store
 
 import (
 	"errors"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// Config holds the settings of a store. The zero value of each but Dir is its
-// default; Memory uses those of the queue only.
+// Config holds the settings of a store. The zero value of each but Dir and URL
+// is its default. Memory uses those of the queue only, Postgres those of the
+// queue and its own, Pebble all but those of Postgres.
 type Config struct {
+	// URL names the database: postgres://user:password@host:5432/name, or any
+	// other form that libpq takes. Several hosts may be named, with
+	// target_session_attrs=read-write to find the primary among them.
+	URL string
+	// Committers is how many commits may be under way at a time, each over a
+	// connection of its own. The queue and its bounds are split among them. 0: 4.
+	Committers int
+	// Readers is how many connections reads may use. 0: 8.
+	Readers int
+	// Timeout is how long the database may take over a commit or a read; then
+	// it counts as gone. 0: 10 seconds.
+	Timeout time.Duration
 	// Dir is the data directory. It is created, for its owner alone, if there
 	// is none. One process at a time uses it.
 	Dir string
@@ -49,6 +63,8 @@ func (c Config) withDefaults() (Config, error) {
 		{"MemTableBytes", &c.MemTableBytes, 32 << 20, 256 << 10},
 		{"CacheBytes", &c.CacheBytes, 16 << 20, 1 << 20},
 		{"MaxOpenFiles", &c.MaxOpenFiles, 1000, 64},
+		{"Committers", &c.Committers, 4, 1},
+		{"Readers", &c.Readers, 8, 1},
 	} {
 		if *f.value == 0 {
 			*f.value = f.zero
@@ -56,6 +72,12 @@ func (c Config) withDefaults() (Config, error) {
 		if *f.value < f.least {
 			return c, errors.New("store: " + f.name + " is too small")
 		}
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 10 * time.Second
+	}
+	if c.Timeout < time.Second {
+		return c, errors.New("store: Timeout is below a second")
 	}
 	if c.fs == nil {
 		c.fs = vfs.Default

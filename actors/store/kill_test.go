@@ -30,7 +30,9 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	closeServers()
+	os.Exit(code)
 }
 
 // killWrite is the write of event seq: every tenth has a snapshot and forgets

@@ -82,6 +82,16 @@ func TestPebble(t *testing.T) {
 	}, true)
 }
 
+func TestPostgres(t *testing.T) {
+	urls := map[string]string{}
+	run(t, func(t *testing.T) store {
+		if urls[t.Name()] == "" {
+			urls[t.Name()] = newDatabase(t)
+		}
+		return openPostgres(t, Config{URL: urls[t.Name()]})
+	}, true)
+}
+
 func (b *bench) wantLoad(t *testing.T, key actors.Key, snapshot string, events ...string) {
 	t.Helper()
 	s, e, err := load(b, key)
