@@ -28,7 +28,6 @@
 //     itself (formatVersion).
 //   - What is in keys.go, comparer.go and merger.go is on disk. To change it
 //     is a new format version.
-//
 //   - What Postgres commits is one statement in its own transaction: it reaches
 //     the server whole, so that a node that freezes leaves no lock behind, and
 //     checks the fences under a lock for which Take waits (postgres_sql.go).

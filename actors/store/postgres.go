@@ -33,6 +33,7 @@ type Postgres struct {
 	pg      *pgMetrics
 	seed    maphash.Seed // spreads records over the writers
 
+	out    atomic.Int32                 // how many committers do not work
 	lost   atomic.Pointer[actors.Error] // why no connection could be made; nil: one could
 	closed atomic.Bool
 }
@@ -56,6 +57,12 @@ func OpenPostgres(ctx context.Context, cfg Config, log *slog.Logger, r prometheu
 		return nil, fmt.Errorf("open the store in the database: %w", err)
 	}
 	return p, nil
+}
+
+// CheckURL returns what is wrong with a database's URL. It connects to nobody.
+func CheckURL(url string) error {
+	_, err := pgx.ParseConfig(url)
+	return err
 }
 
 func (p *Postgres) open(ctx context.Context) error {

@@ -14,12 +14,12 @@ import (
 // A committer is the engine of one of Postgres's writers: it commits over a
 // connection of its own the writes of its shards.
 type committer struct {
-	p       *Postgres
-	conn    *pgx.Conn // nil: none that works
-	staged  []*job
-	failed  map[*actors.Stream]error // refused in this batch
-	full    bool                     // the database had no room
-	outages int                      // mends in vain since it last worked
+	p      *Postgres
+	conn   *pgx.Conn // nil: none that works
+	staged []*job
+	failed map[*actors.Stream]error // refused in this batch
+	full   bool                     // the database had no room
+	out    bool                     // it does not work, and is to be mended
 }
 
 var _ mender = (*committer)(nil)
@@ -172,13 +172,11 @@ func (c *committer) mend() error {
 	if err == nil && c.full {
 		err = c.probe()
 	}
-	c.outages++
-	switch {
-	case err != nil && c.outages == 1:
-		c.p.log.Error("the database takes no writes; what comes is refused until it does", "err", err)
-	case err == nil:
-		c.p.log.Warn("the database takes writes again", "attempts", c.outages)
-		c.outages, c.full = 0, false
+	if err == nil {
+		c.full, c.out = false, false
+		if c.p.out.Add(-1) == 0 {
+			c.p.log.Warn("the database takes writes again")
+		}
 	}
 	return err
 }
@@ -186,7 +184,14 @@ func (c *committer) mend() error {
 // broken notes what the outage that begins is about.
 func (c *committer) broken(err error) {
 	c.full = c.full || noRoom(err)
+	if c.out {
+		return
+	}
+	c.out = true
 	c.p.pg.outages.Inc()
+	if c.p.out.Add(1) == 1 {
+		c.p.log.Error("the database takes no writes; what comes is refused until it does", "err", err)
+	}
 }
 
 func (c *committer) connect() error {

@@ -37,6 +37,8 @@ func addSettings(c *cobra.Command) *settings {
 	c.Flags().Bool("seed-urls", false, "serve the seed project's URLs too")
 	text("http", def.HTTP, "`address` to listen on; port 0 takes a free one")
 	text("data", def.Data, "`directory` for all that must survive")
+	s.paths["store"] = "store.url"
+	c.Flags().String("store", "", "`URL` of a PostgreSQL database in place of the embedded store, as postgres://user@host/name; with a password rather as REDDOT_STORE_URL")
 	text("tls.cert", "", "`file` with a certificate, PEM")
 	text("tls.key", "", "`file` with its private key, PEM")
 	text("origins", "", "web `origins` whose pages may use the API, with commas")

@@ -30,7 +30,7 @@ type App struct {
 	started     []step
 	ready       atomic.Bool
 	failed      chan error
-	store       *store.Pebble
+	store       keeper
 	keys        *transports.Keys
 	revocations *transports.Revocations
 	node        *cluster.Node
@@ -95,7 +95,7 @@ func (a *App) Start(ctx context.Context) error {
 		a.log.Info("started", "part", s.name, "took", time.Since(began).Round(time.Microsecond))
 	}
 	a.ready.Store(true)
-	a.log.Info("ready", "url", a.URL(), "data", cfg.Data, "dev", cfg.Dev)
+	a.log.Info("ready", "url", a.URL(), "data", cfg.Data, "database", !cfg.Store.URL.IsZero(), "dev", cfg.Dev)
 	return nil
 }
 
@@ -163,13 +163,26 @@ func (a *App) Ready() error {
 	return nil
 }
 
-func (a *App) openStore(context.Context) error {
-	s, err := store.Open(a.cfg.Load().store(), a.log.With("part", "store"), a.registry)
-	if err != nil {
-		return err
+// A keeper is a store of any kind.
+type keeper interface {
+	cluster.Store
+	actors.Records
+	Err() error
+	Close(context.Context) error
+}
+
+// openKeeper opens the store that cfg names: a database if there is a URL, else
+// the embedded one.
+func openKeeper(ctx context.Context, cfg store.Config, log *slog.Logger, r prometheus.Registerer) (keeper, error) {
+	if cfg.URL != "" {
+		return store.OpenPostgres(ctx, cfg, log, r)
 	}
-	a.store = s
-	return nil
+	return store.Open(cfg, log, r)
+}
+
+func (a *App) openStore(ctx context.Context) (err error) {
+	a.store, err = openKeeper(ctx, a.cfg.Load().store(), a.log.With("part", "store"), a.registry)
+	return err
 }
 
 func (a *App) closeStore(ctx context.Context) error { return a.store.Close(ctx) }

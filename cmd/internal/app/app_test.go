@@ -223,7 +223,7 @@ func TestOnlyCredentialsAreLetIn(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.Dev = false
 	cfg.Token.Secret = transports.NewSecret(secret)
-	_, key, err := CreateKey(t.Context(), cfg.Data, "", "first", []string{"admin", "publish", "read"}, slog.New(slog.DiscardHandler))
+	_, key, err := CreateKey(t.Context(), cfg.Data, "", "", "first", []string{"admin", "publish", "read"}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func TestOnlyCredentialsAreLetIn(t *testing.T) {
 	if status, _ := call(t, "GET", a.URL()+"/", "", ""); status != http.StatusNotFound {
 		t.Errorf("the demo page without dev: got %d", status)
 	}
-	if _, _, err := CreateKey(t.Context(), cfg.Data, "", "", []string{"read"}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "--url") {
+	if _, _, err := CreateKey(t.Context(), cfg.Data, "", "", "", []string{"read"}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "--url") {
 		t.Errorf("a key in the data of a running server: got %v", err)
 	}
 }
@@ -253,11 +253,11 @@ func TestRevokedKeyLosesItsConnections(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.Dev = false
 	log := slog.New(slog.DiscardHandler)
-	_, admin, err := CreateKey(t.Context(), cfg.Data, "", "admin", []string{"admin"}, log)
+	_, admin, err := CreateKey(t.Context(), cfg.Data, "", "", "admin", []string{"admin"}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	reader, text, err := CreateKey(t.Context(), cfg.Data, "", "reader", []string{"read"}, log)
+	reader, text, err := CreateKey(t.Context(), cfg.Data, "", "", "reader", []string{"read"}, log)
 	if err != nil {
 		t.Fatal(err)
 	}

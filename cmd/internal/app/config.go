@@ -139,8 +139,15 @@ type Inbox struct {
 	Connections  int      `yaml:"connections"`
 }
 
-// Store are the settings of the embedded store.
+// Store are the settings of the store: the embedded one in the data directory
+// or, if a URL is given, a database.
 type Store struct {
+	// URL names a PostgreSQL database; empty: the embedded store.
+	URL        transports.Secret `yaml:"url"`
+	Committers int               `yaml:"committers"` // commits under way in the database
+	Readers    int               `yaml:"readers"`    // connections for reads
+	Timeout    Duration          `yaml:"timeout"`    // of a commit or a read in the database
+
 	Cache      Size `yaml:"cache"`       // of blocks read from disk
 	MemTable   Size `yaml:"mem_table"`   // of what is not yet in tables
 	QueueSize  Size `yaml:"queue_size"`  // of what waits for a commit; more is refused as busy
@@ -180,6 +187,7 @@ func Default() Config {
 		Store: Store{
 			Cache: 16 << 20, MemTable: 32 << 20, QueueSize: 64 << 20, OpenFiles: 1000,
 			BatchSize: 8 << 20, QueueCount: 1 << 16,
+			Committers: 4, Readers: 8, Timeout: Duration(10 * time.Second),
 		},
 	}
 }
