@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Config holds the settings of a store. The zero value of each but Dir and URL
@@ -45,7 +46,8 @@ type Config struct {
 	// MaxOpenFiles bounds the table files that Pebble keeps open. 0: 1,000.
 	MaxOpenFiles int
 
-	fs vfs.FS // what the files are on; nil: the operating system's
+	fs   vfs.FS          // what the files are on; nil: the operating system's
+	dial pgconn.DialFunc // how committers reach the database; nil: as usual
 }
 
 // withDefaults returns c with its zero values replaced, or what is wrong.

@@ -87,6 +87,9 @@ func (p *Postgres) open(ctx context.Context) error {
 		"plan_cache_mode": "force_generic_plan", "jit": "off",
 		"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off",
 	})
+	if p.cfg.dial != nil {
+		p.writing.DialFunc = p.cfg.dial
+	}
 	if err := p.openPool(ctx, base); err != nil {
 		return err
 	}
@@ -158,7 +161,7 @@ func (p *Postgres) openPool(ctx context.Context, base *pgx.ConnConfig) error {
 	if err != nil {
 		return err
 	}
-	cfg.ConnConfig = p.settings(base.Copy(), nil)
+	cfg.ConnConfig = p.settings(base.Copy(), map[string]string{"lock_timeout": milliseconds(lockPatience)})
 	cfg.MaxConns, cfg.MinConns = int32(p.cfg.Readers), 0
 	cfg.MaxConnIdleTime = 5 * time.Minute
 	cfg.AfterConnect = syncCommits

@@ -17,6 +17,7 @@ const (
 	sqlUniqueViolation = "23505"
 	sqlDeadlock        = "40P01"
 	sqlSerialization   = "40001"
+	sqlLockTimeout     = "55P03"
 	classConnection    = "08"
 	classShutdown      = "57P" // the server stops, or has ended the session
 	classData          = "22"  // a value that the database can't take

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -69,8 +70,12 @@ func (p *Postgres) Take(ctx context.Context, owner string, from []actors.Fence) 
 	return taken, nil
 }
 
+// lockPatience is how long a taker waits for the appends under way. One that
+// takes longer is asked for.
+const lockPatience = time.Second
+
 // change runs a statement that changes something and calls row for each of its
-// rows. It is tried again only if it certainly did not reach the server.
+// rows. It is tried again only if it certainly did nothing.
 func (p *Postgres) change(ctx context.Context, sql string, args []any, row func(pgx.Rows) error) error {
 	if err := p.readable(); err != nil {
 		return err
@@ -84,9 +89,30 @@ func (p *Postgres) change(ctx context.Context, sql string, args []any, row func(
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case attempt < p.cfg.Readers && pgconn.SafeToRetry(err):
+		case sqlState(err) == sqlLockTimeout && within.Err() == nil:
+			if err := p.evict(within); err != nil {
+				return unreachable(err)
+			}
+		case attempt < p.cfg.Readers && (pgconn.SafeToRetry(err) || collided(err)):
 		default:
 			return unreachable(err)
 		}
 	}
+}
+
+// evict ends sessions that hold a lock on shards while they wait for a client
+// that has not said a word for a while: it froze with the last bytes of an
+// append unsent, where idle_in_transaction_session_timeout does not reach it.
+func (p *Postgres) evict(ctx context.Context) error {
+	const sql = `select a.pid, pg_terminate_backend(a.pid) from pg_stat_activity a
+		where a.datname = current_database() and a.usename = current_user and a.pid <> pg_backend_pid()
+		and a.wait_event = 'ClientRead' and a.xact_start < now() - interval '1 second'
+		and exists (select 1 from pg_locks l where l.pid = a.pid and l.relation = 'reddot_shards'::regclass and l.granted)`
+	return p.query(ctx, sql, nil, func(r pgx.Rows) error {
+		var pid int32
+		var ended bool
+		err := r.Scan(&pid, &ended)
+		p.log.Warn("ended a session that held up the taking of shards: its node has frozen", "pid", pid, "ended", ended)
+		return err
+	})
 }
