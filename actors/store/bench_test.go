@@ -23,6 +23,7 @@ const (
 func BenchmarkAppend(b *testing.B) {
 	b.Run("memory", func(b *testing.B) { benchmarkAppend(b, newMemory(b, Config{})) })
 	b.Run("pebble", func(b *testing.B) { benchmarkAppend(b, openPebble(b, Config{Dir: b.TempDir()})) })
+	b.Run("postgres", func(b *testing.B) { benchmarkAppend(b, openPostgres(b, Config{URL: newDatabase(b)})) })
 }
 
 func benchmarkAppend(b *testing.B, s store) {

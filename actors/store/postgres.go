@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,10 +30,12 @@ type Postgres struct {
 	writing *pgx.ConnConfig
 	pool    *pgxpool.Pool // for reads
 	writers []*writer
+	engines []*committer // of writers
 	metrics *metrics
 	pg      *pgMetrics
 	seed    maphash.Seed // spreads records over the writers
 
+	ending sync.WaitGroup
 	out    atomic.Int32                 // how many committers do not work
 	lost   atomic.Pointer[actors.Error] // why no connection could be made; nil: one could
 	closed atomic.Bool
@@ -150,6 +153,9 @@ func (p *Postgres) prepare(ctx context.Context, c *pgx.ConnConfig) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := sweepSessions(ctx, conn); err != nil {
+		return fmt.Errorf("remove old sessions: %w", err)
+	}
 	if from != to {
 		p.log.Info("the database's schema was brought up to date", "from", from, "to", to)
 	}
@@ -174,33 +180,40 @@ func (p *Postgres) openWriters() error {
 	cfg := p.cfg
 	cfg.QueueWrites = max(1, cfg.QueueWrites/cfg.Committers)
 	cfg.QueueBytes = max(1, cfg.QueueBytes/cfg.Committers)
-	all := make([]*committer, cfg.Committers)
-	hangUp := func() {
-		for _, c := range all {
-			if c != nil {
-				c.hangUp()
-			}
+	leave := func() {
+		for _, c := range p.engines {
+			c.leave()
 		}
 	}
-	for i := range all {
-		all[i] = &committer{p: p, failed: make(map[*actors.Stream]error)}
-		if err := all[i].connect(); err != nil {
-			hangUp()
+	for range cfg.Committers {
+		c := &committer{p: p, failed: make(map[*actors.Stream]error)}
+		if err := c.connect(); err != nil {
+			leave()
 			return err
 		}
-		p.writers = append(p.writers, newWriter(cfg, all[i], p.metrics))
+		p.engines = append(p.engines, c)
+		p.writers = append(p.writers, newWriter(cfg, c, p.metrics))
 	}
 	if err := p.metrics.register(p, p.pg.all()...); err != nil {
-		hangUp()
+		leave()
 		return err
 	}
 	for i, w := range p.writers {
-		go func() {
+		p.ending.Go(func() {
 			w.run()
-			all[i].hangUp()
-		}()
+			p.engines[i].leave()
+		})
 	}
 	return nil
+}
+
+// sweepSessions removes the sessions that committers left behind: those from
+// before the oldest connection of now. A committer whose session is removed
+// all the same opens another one.
+func sweepSessions(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, `delete from reddot_sessions where opened_at <
+		(select min(backend_start) from pg_stat_activity where datname = current_database())`)
+	return err
 }
 
 // Append implements actors.Journal.
@@ -275,6 +288,7 @@ func (p *Postgres) Close(ctx context.Context) error {
 	}
 	done := make(chan struct{})
 	go func() {
+		p.ending.Wait()
 		p.pool.Close()
 		close(done)
 	}()

@@ -67,6 +67,13 @@ func lostConnection(err error) bool {
 	return !errors.Is(err, context.DeadlineExceeded)
 }
 
+// aborted tells whether it is certain that nothing of a statement was done: the
+// server said so, and went on.
+func aborted(err error) bool {
+	var e *pgconn.PgError
+	return errors.Is(err, errNoSession) || errors.As(err, &e) && e.SeverityUnlocalized == "ERROR"
+}
+
 // conflictError is what a job is refused with whose rows the database refuses.
 func conflictError(j *job, err error) error {
 	if j.write == nil {

@@ -15,6 +15,8 @@ import (
 // errStop ends a query whose callback wants no more.
 var errStop = errors.New("stop")
 
+var errUnknown = errors.New("what became of the last commit is not known yet")
+
 // A readError keeps apart what a callback returned from the database's errors.
 type readError struct{ error }
 
@@ -94,6 +96,9 @@ func (p *Postgres) Load(ctx context.Context, key actors.Key, snapshot, event fun
 		select 0 as part, seq, data from s
 		union all select 1, seq, data from reddot_events where key = $1 and seq > coalesce((select seq from s), 0)
 		order by part, seq`
+	if c := p.engines[int(actors.ShardOf(key))%len(p.engines)]; c.unknown.Load() {
+		return unreachable(errUnknown) // what its last statement did may show after this
+	}
 	next := uint64(1)
 	return p.read(ctx, fmt.Sprintf("load %q", key), sql, []any{[]byte(key)}, func(r pgx.Rows) error {
 		var part int32

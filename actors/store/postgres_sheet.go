@@ -170,8 +170,8 @@ func (p *part) wake(at int64, set bool) {
 // statement returns the sheet as SQL. Rows are in the order of their keys, so
 // that two statements never wait for each other in a circle, and each names
 // the place of its shard: it counts only if the shard has the epoch asked for.
-func (s *sheet) statement() *statement {
-	q := newStatement(s.shards, s.epochs)
+func (s *sheet) statement(session []byte) *statement {
+	q := newStatement(session, s.shards, s.epochs)
 	parts := slices.SortedFunc(maps.Values(s.parts), func(a, b *part) int { return strings.Compare(string(a.key), string(b.key)) })
 	s.journalRows(q, parts)
 	s.wakeRows(q, parts)

@@ -9,19 +9,23 @@ import (
 // reaches the server whole and runs without the client. A client that freezes
 // half-way leaves no transaction open that holds locks.
 //
-// Its first part locks the rows of the shards for share and says which of them
-// have the epochs asked for. Whoever takes a shard waits for that lock, and a
-// statement that waits for him sees what he made of it. All other parts work on
-// the rows of the good shards only.
+// Its first parts lock the row of the session and those of the shards for
+// share, and say which shards have the epochs asked for. Whoever takes a shard
+// waits for that lock, and a statement that waits for him sees what he made of
+// it. All other parts work on the rows of the good shards only. It is the same
+// with the session: once its row is removed, a statement of it that comes late
+// does nothing.
 type statement struct {
 	sql  strings.Builder
 	args []any
 }
 
-const sqlFences = `with locked as materialized (
+const sqlFences = `with session as materialized (
+	select id from reddot_sessions where id = ? for share
+), locked as materialized (
 	select shard, epoch from reddot_shards where shard = any(?::int[]) order by shard for share
 ), good as materialized (
-	select array_agg(coalesce(l.epoch = w.epoch, false) order by w.place) as list
+	select array_agg(coalesce(l.epoch = w.epoch, false) and exists (select from session) order by w.place) as list
 	from unnest(?::int[], ?::bigint[]) with ordinality as w(shard, epoch, place) left join locked l using (shard)
 )`
 
@@ -58,21 +62,24 @@ const (
 	where (select list from good)[place]
 	on conflict (id, kind, shard) do update set n = o.n + excluded.n)`
 	sqlDropRecord = `, droprecord as (delete from reddot_records r
-	using unnest(?::bytea[], ?::bytea[]) as t(kind, key) where r.kind = t.kind and r.key = t.key)`
+	using unnest(?::bytea[], ?::bytea[]) as t(kind, key)
+	where exists (select from session) and r.kind = t.kind and r.key = t.key)`
 	sqlPutRecord = `, putrecord as (insert into reddot_records (kind, key, value)
 	select kind, key, value from unnest(?::bytea[], ?::bytea[], ?::bytea[]) as t(kind, key, value)
+	where exists (select from session)
 	on conflict (kind, key) do update set value = excluded.value)`
 )
 
-func newStatement(shards []int32, epochs []int64) *statement {
+func newStatement(session []byte, shards []int32, epochs []int64) *statement {
 	q := &statement{}
 	q.sql.Grow(2048)
-	q.add(sqlFences, shards, shards, epochs)
+	q.add(sqlFences, session, shards, shards, epochs)
 	return q
 }
 
-// end lets the statement tell which shards were good.
-func (q *statement) end() { q.sql.WriteString("\nselect list from good") }
+// end lets the statement tell whether the session was there, and which shards
+// were good.
+func (q *statement) end() { q.sql.WriteString("\nselect exists (select from session), list from good") }
 
 // add appends SQL with the arguments of its question marks.
 func (q *statement) add(sql string, args ...any) {
@@ -121,7 +128,7 @@ func (q *statement) named(r *rows, sql string) {
 
 func (q *statement) tally(r *rows, sql string) {
 	if len(r.keys) > 0 {
-		q.add(sql, q.args[0], r.places, r.keys, r.kinds, r.seqs)
+		q.add(sql, q.args[1], r.places, r.keys, r.kinds, r.seqs)
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"reddot/actors"
@@ -14,12 +16,15 @@ import (
 // A committer is the engine of one of Postgres's writers: it commits over a
 // connection of its own the writes of its shards.
 type committer struct {
-	p      *Postgres
-	conn   *pgx.Conn // nil: none that works
-	staged []*job
-	failed map[*actors.Stream]error // refused in this batch
-	full   bool                     // the database had no room
-	out    bool                     // it does not work, and is to be mended
+	p       *Postgres
+	conn    *pgx.Conn // nil: none that works
+	staged  []*job
+	failed  map[*actors.Stream]error // refused in this batch
+	session []byte                   // names the connection, or the one before it
+	full    bool                     // the database had no room
+	out     bool                     // it does not work, and is to be mended
+
+	unknown atomic.Bool // the last statement may still become durable
 }
 
 var _ mender = (*committer)(nil)
@@ -148,7 +153,7 @@ const repeats = 10
 // exec runs the sheet's statement and returns which of its shards had the
 // epochs asked for.
 func (c *committer) exec(s *sheet) (good []bool, err error) {
-	q := s.statement()
+	q := s.statement(c.session)
 	for n := 1; ; n++ {
 		good, err = c.query(q)
 		if err == nil || n == repeats || !collided(err) {
@@ -161,9 +166,15 @@ func (c *committer) exec(s *sheet) (good []bool, err error) {
 func (c *committer) query(q *statement) (good []bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), c.p.cfg.Timeout)
 	defer cancel()
-	err = c.conn.QueryRow(ctx, q.sql.String(), q.args...).Scan(&good)
+	var session bool
+	err = c.conn.QueryRow(ctx, q.sql.String(), q.args...).Scan(&session, &good)
+	if err == nil && !session {
+		err = errNoSession
+	}
 	return good, err
 }
+
+var errNoSession = errors.New("somebody has removed the session of this connection")
 
 // mend implements mender: a new connection, and if there was no room, a look
 // whether there is some now.
@@ -174,6 +185,7 @@ func (c *committer) mend() error {
 	}
 	if err == nil {
 		c.full, c.out = false, false
+		c.unknown.Store(false)
 		if c.p.out.Add(-1) == 0 {
 			c.p.log.Warn("the database takes writes again")
 		}
@@ -184,6 +196,7 @@ func (c *committer) mend() error {
 // broken notes what the outage that begins is about.
 func (c *committer) broken(err error) {
 	c.full = c.full || noRoom(err)
+	c.unknown.Store(c.unknown.Load() || !aborted(err))
 	if c.out {
 		return
 	}
@@ -203,15 +216,51 @@ func (c *committer) connect() error {
 	if err != nil {
 		return fmt.Errorf("connect to the database: %w", err)
 	}
+	c.conn = conn
 	if err = syncCommits(ctx, conn); err == nil {
 		err = writable(ctx, conn)
 	}
-	c.conn = conn
+	if err == nil {
+		err = c.openSession(ctx)
+	}
 	if err != nil {
 		c.hangUp()
 		return fmt.Errorf("connect to the database: %w", err)
 	}
 	return nil
+}
+
+// openSession removes the session before this one, for which it waits until
+// that one's last statement has come to its end, and adds a new one.
+func (c *committer) openSession(ctx context.Context) error {
+	if err := c.closeSession(ctx); err != nil {
+		return fmt.Errorf("await the end of the last commit: %w", err)
+	}
+	id := uuid.New()
+	if _, err := c.conn.Exec(ctx, "insert into reddot_sessions (id) values ($1)", id[:]); err != nil {
+		return fmt.Errorf("open a session: %w", err)
+	}
+	c.session = id[:]
+	return nil
+}
+
+func (c *committer) closeSession(ctx context.Context) error {
+	if c.session == nil {
+		return nil
+	}
+	_, err := c.conn.Exec(ctx, "delete from reddot_sessions where id = $1", c.session)
+	return err
+}
+
+// leave ends the committer.
+func (c *committer) leave() {
+	if c.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = c.closeSession(ctx) // sweepSessions removes it else
+	c.hangUp()
 }
 
 // syncCommits sees to it that what is acknowledged is on the disk, whatever

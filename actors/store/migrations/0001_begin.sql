@@ -12,6 +12,14 @@ create table reddot_shards (
 insert into reddot_shards (shard, epoch, owner)
 select n, 0, '' from generate_series(0, 1023) as n;
 
+-- A committer's connection has a row here, and its statements count only while
+-- the row is there: when it has lost the connection it removes the row, and so
+-- settles what became of the last statement.
+create table reddot_sessions (
+	id        bytea primary key,
+	opened_at timestamptz not null default now()
+);
+
 create table reddot_events (
 	key  bytea not null,
 	seq  bigint not null,

@@ -99,6 +99,9 @@ func (s *Server) prepare(ctx context.Context) (err error) {
 	return nil
 }
 
+// Dir returns the server's folder.
+func (s *Server) Dir() string { return s.dir }
+
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 
 func freePort() (int, error) {
@@ -187,12 +190,17 @@ func (s *Server) URL(parameters ...string) string {
 	return u
 }
 
+// stopPatience is how long the server may take over its end; then it is killed.
+const stopPatience = 15 * time.Second
+
 // Stop ends the server in order: sessions are ended, what is done is kept.
 func (s *Server) Stop() error {
 	if s.cmd == nil {
 		return nil
 	}
+	patience := time.AfterFunc(stopPatience, func() { _ = s.signal(syscall.SIGQUIT) })
 	err := errors.Join(s.life.Close(), ended(s.cmd.Wait()))
+	patience.Stop()
 	s.cmd = nil
 	_ = os.Remove(s.pidPath()) // else the next start could take it for its own
 	return err
@@ -200,20 +208,24 @@ func (s *Server) Stop() error {
 
 // Kill ends the server as a crash would.
 func (s *Server) Kill() error {
+	// SIGQUIT is PostgreSQL's own crash: no checkpoint, no good-bye, and, other
+	// than after SIGKILL, no process and no shared memory left behind.
+	if err := s.signal(syscall.SIGQUIT); err != nil {
+		return fmt.Errorf("kill PostgreSQL: %w", err)
+	}
+	return s.Stop()
+}
+
+func (s *Server) signal(sig syscall.Signal) error {
 	lines := s.pidFile()
-	if s.cmd == nil || len(lines) == 0 {
+	if len(lines) == 0 {
 		return errors.New("the server does not run")
 	}
 	pid, err := strconv.Atoi(lines[0])
 	if err != nil {
 		return fmt.Errorf("postmaster.pid: %w", err)
 	}
-	// SIGQUIT is PostgreSQL's own crash: no checkpoint, no good-bye, and, other
-	// than after SIGKILL, no process and no shared memory left behind.
-	if err := syscall.Kill(pid, syscall.SIGQUIT); err != nil {
-		return fmt.Errorf("kill PostgreSQL: %w", err)
-	}
-	return s.Stop()
+	return syscall.Kill(pid, sig)
 }
 
 // ended takes a server's exit for what it is: its status says how it was ended.
