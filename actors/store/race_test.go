@@ -436,3 +436,54 @@ func (p *racerProcess) stop(t *testing.T) {
 		t.Error("a node does not end")
 	}
 }
+
+// A process that froze with a Pebble store open, in the middle of an append or
+// not, keeps it: nobody else writes to it before that process is gone.
+func TestFrozenOwner(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes")
+	}
+	dir := t.TempDir()
+	acked := map[actors.Key]uint64{}
+	cmd, lines := startKilled(t, dir)
+	for range 5 {
+		noteAcked(t, lines, acked, 100)
+		if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		if p, err := Open(Config{Dir: dir}, quiet(), nil); err == nil || !strings.Contains(err.Error(), "in use by process "+strconv.Itoa(cmd.Process.Pid)) {
+			t.Errorf("a second process opens the store of a frozen one: %v", err)
+			if err == nil {
+				closeStore(t, p)
+			}
+		}
+		if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for noteAcked(t, lines, acked, 1) {
+	}
+	_ = cmd.Wait() // it was killed
+	checkKilled(t, dir, acked)
+}
+
+// noteAcked reads n acknowledgements; false: there are no more.
+func noteAcked(t *testing.T, lines *bufio.Reader, acked map[actors.Key]uint64, n int) bool {
+	t.Helper()
+	for range n {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return false // a torn last line was not acknowledged to anybody
+		}
+		key, number, _ := strings.Cut(strings.TrimSpace(line), " ")
+		seq, err := strconv.ParseUint(number, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		acked[actors.Key(key)] = seq
+	}
+	return true
+}
