@@ -92,11 +92,11 @@ func (s *shelf) stage(j *job) {
 	defer s.mu.Unlock()
 	switch {
 	case j.take != nil:
-		s.fences.take(j.take, func(actors.Taken) {})
+		s.take(j.take, func(actors.Taken) {})
 	case j.record != nil:
 		s.putRecord(j.record)
 	default:
-		if j.err = s.fences.check(j.write); j.err == nil {
+		if j.err = s.check(j.write); j.err == nil {
 			s.put(j.write)
 		}
 	}

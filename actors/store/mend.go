@@ -79,7 +79,7 @@ func (w *writer) await(cause error) bool {
 			w.mu.Unlock()
 			return true
 		}
-		w.refuse(err)
+		_ = w.refuse(err) // what is queued was settled
 	}
 }
 

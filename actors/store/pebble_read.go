@@ -189,11 +189,11 @@ func (p *Pebble) loadFences() error {
 	err := p.scan(context.Background(), start, []byte{kindFence + 1}, func(k, value []byte) (bool, error) {
 		t, err := parseTaken(k, value)
 		if err == nil {
-			p.fences.staged[t.Shard] = t
+			p.staged[t.Shard] = t
 		}
 		return true, err
 	})
-	p.fences.committed = p.fences.staged
+	p.committed = p.staged
 	return err
 }
 

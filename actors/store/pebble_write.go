@@ -47,7 +47,7 @@ func (p *Pebble) stage(j *job) {
 	case j.record != nil:
 		p.stageRecord(j.record)
 	default:
-		if j.err = p.fences.check(j.write); j.err == nil {
+		if j.err = p.check(j.write); j.err == nil {
 			p.stageWrite(j.write)
 		}
 	}

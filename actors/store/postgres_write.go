@@ -117,7 +117,7 @@ func (c *committer) write(s *sheet) error {
 func (s *sheet) halves() (first, second *sheet) {
 	groups := make(map[any]int)
 	group := func(j *job) int {
-		var k any = recordKey{}
+		var k any
 		if j.write != nil {
 			k = j.write.Stream.Key
 		} else {

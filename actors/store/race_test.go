@@ -173,7 +173,7 @@ func (r *racer) take(shard uint16) error {
 // write appends one to three events, now and then with a snapshot, which trims
 // all but the newest few.
 func (r *racer) write(u *racing) {
-	w := u.actor.write()
+	w := u.write()
 	state := u.states[len(u.states)-1]
 	n := len(u.states)
 	for range 1 + r.IntN(3) {
