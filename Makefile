@@ -30,7 +30,7 @@ help: ## list the verbs
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 build: assets ## build bin/reddot, with the browser client in it
-	$(GO) build -trimpath -o bin/reddot ./cmd/reddot
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/reddot ./cmd/reddot
 
 run: build ## build all and start a server for development; it prints its URL
 	@exec bin/reddot serve --dev $(ARGS)

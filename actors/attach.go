@@ -9,22 +9,17 @@ import (
 
 // The connections of a user, as its actor sees them.
 
-// attached is one connection of the user. Its gateway knows the rest.
-type attached struct {
-	conn uint64
-	gate *actor.PID
-}
-
-// gate is a gateway that holds connections of the user.
+// A gate is a gateway that holds connections of the user, and their ids there.
 type gate struct {
-	pid *actor.PID
-	n   int
+	pid   *actor.PID
+	conns []uint64
 }
 
 // What a gateway tells a user.
 type (
 	attach struct {
-		attached
+		gate  *actor.PID
+		conn  uint64
 		turn  uint32 // of the connection
 		after *Cursor
 	}
@@ -81,13 +76,9 @@ func (u *User) admit(m *attach) {
 		u.home.send(m.gate, m.refused(EndFailed))
 		return
 	}
-	if u.index(m.gate, m.conn) < 0 {
-		if len(u.conns) >= u.home.Limits.Connections {
-			u.home.send(m.gate, m.refused(EndTooMany))
-			return
-		}
-		u.conns = append(u.conns, m.attached)
-		u.enter(m.gate)
+	if !u.enter(m.gate, m.conn) {
+		u.home.send(m.gate, m.refused(EndTooMany))
+		return
 	}
 	head := u.inbox.Cursor()
 	g := &greeting{key: u.key, conn: m.conn, turn: m.turn, at: head, head: head, counts: u.inbox.appendCounts(nil)}
@@ -111,19 +102,35 @@ func (b *Inbox) foreign(c Cursor) bool {
 	return c.Lineage != b.lineage && (c.Lineage != 0 || c.Seq != 0)
 }
 
-// enter counts one more connection behind the gateway.
-func (u *User) enter(pid *actor.PID) {
-	for i := range u.gates {
-		if u.gates[i].pid == pid || u.gates[i].pid.Equal(pid) {
-			u.gates[i].n++
-			return
-		}
+// enter takes a connection in, if it is not known yet. False means that the
+// user has as many as are allowed.
+func (u *User) enter(pid *actor.PID, conn uint64) bool {
+	g, n := u.gate(pid), 0
+	if g != nil && slices.Contains(g.conns, conn) {
+		return true
 	}
-	u.gates = append(u.gates, gate{pid, 1})
+	for i := range u.gates {
+		n += len(u.gates[i].conns)
+	}
+	if n >= u.home.Limits.Connections {
+		return false
+	}
+	if g == nil {
+		u.gates = append(u.gates, gate{pid: pid})
+		g = &u.gates[len(u.gates)-1]
+	}
+	g.conns = append(g.conns, conn)
+	return true
 }
 
-func (u *User) index(pid *actor.PID, conn uint64) int {
-	return slices.IndexFunc(u.conns, func(a attached) bool { return a.conn == conn && (a.gate == pid || a.gate.Equal(pid)) })
+// gate returns the gate of the gateway; nil: there is none.
+func (u *User) gate(pid *actor.PID) *gate {
+	for i := range u.gates {
+		if g := &u.gates[i]; g.pid == pid || g.pid.Equal(pid) {
+			return g
+		}
+	}
+	return nil
 }
 
 func (u *User) detach(m *detach) {
@@ -131,22 +138,21 @@ func (u *User) detach(m *detach) {
 	u.reached(m.upto, m.transport)
 }
 
+// drop forgets a connection.
 func (u *User) drop(m *detach) {
-	i := u.index(m.gate, m.conn)
-	if i < 0 {
+	g := u.gate(m.gate)
+	if g == nil {
 		return
 	}
-	u.conns = slices.Delete(u.conns, i, i+1)
-	if len(u.conns) == 0 {
-		u.conns = nil
+	if i := slices.Index(g.conns, m.conn); i >= 0 {
+		g.conns = slices.Delete(g.conns, i, i+1)
 	}
-	for i := range u.gates {
-		if g := &u.gates[i]; g.pid.Equal(m.gate) {
-			if g.n--; g.n == 0 {
-				u.gates = slices.Delete(u.gates, i, i+1)
-			}
-			break
-		}
+	if len(g.conns) > 0 {
+		return
+	}
+	u.gates = slices.DeleteFunc(u.gates, func(o gate) bool { return len(o.conns) == 0 })
+	if len(u.gates) == 0 {
+		u.gates = nil
 	}
 }
 

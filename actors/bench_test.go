@@ -33,7 +33,7 @@ func BenchmarkPublish(b *testing.B) {
 func BenchmarkMailbox(b *testing.B) {
 	for name, senders := range map[string]int{"one": 0, "many": 64} {
 		b.Run(name, func(b *testing.B) {
-			box := &mailbox{bounce: func(any) {}, panicked: func(any, []byte) {}}
+			box := &mailbox{host: &Gateway{}}
 			box.RegisterHandlers(idleInvoker{}, nil)
 			m := any(&Tick{})
 			b.ReportAllocs()

@@ -17,27 +17,26 @@ import (
 // where something is missing it pulls pages from the journal, the next one
 // only when the sink has nothing left to write, while live pushes wait.
 type Conn struct {
-	Key       Key
-	Sink      Sink
-	format    Format
-	transport string
-	gate      *Gateway
-	id        uint64
+	Key    Key
+	Sink   Sink
+	format Format
+	gate   *Gateway
+	id     uint64
 
-	mu       sync.Mutex
-	turn     uint32 // counts what the user was asked; answers to earlier turns are void
-	since    uint32 // unix seconds
-	state    connState
-	once     bool     // it ends as soon as there was something to send
-	resumes  bool     // it began with a cursor, which at is until the user has greeted it
-	met      bool     // its user has greeted it
-	pending  bool     // the sink still has something to write
-	behind   bool     // there are more pages to pull
-	lost     bool     // pushes were not kept while it pulled: pull again
-	at       Cursor   // everything up to here was given to the sink
-	queue    *[]*Push // live pushes that wait for pages
-	written  uint64   // everything up to this seq left the sink
-	reported uint64   // and up to this one the user knows it
+	mu      sync.Mutex
+	turn    uint32 // counts what the user was asked; answers to earlier turns are void
+	since   uint32 // unix seconds
+	state   connState
+	once    bool     // it ends as soon as there was something to send
+	resumes bool     // it began with a cursor, which at is until the user has greeted it
+	met     bool     // its user has greeted it
+	pending bool     // the sink still has something to write
+	behind  bool     // there are more pages to pull
+	lost    bool     // pushes were not kept while it pulled: pull again
+	news    bool     // written has risen since the user was told
+	at      Cursor   // everything up to here was given to the sink
+	queue   *[]*Push // live pushes that wait for pages
+	written uint64   // everything up to this seq left the sink
 }
 
 type connState uint8
@@ -57,7 +56,7 @@ var _ actor.Process = (*Conn)(nil)
 
 // NewConn returns the actor of a new connection, not yet attached.
 func NewConn(a Attachment) *Conn {
-	c := &Conn{Key: a.Key, Sink: a.Sink, format: a.Format, transport: a.Transport, once: a.Once, since: uint32(a.Since / 1000)}
+	c := &Conn{Key: a.Key, Sink: a.Sink, format: a.Format, once: a.Once, since: uint32(a.Since / 1000)}
 	if a.After != nil {
 		c.at, c.resumes = *a.After, true
 	}
@@ -116,7 +115,7 @@ func (c *Conn) Drained() {
 			return EndGone, true, nil
 		}
 		if c.pending = n > 0; !c.pending {
-			c.written = c.at.Seq
+			c.wrote()
 		}
 		return 0, false, c.wantsPage()
 	})
@@ -206,7 +205,7 @@ func (c *Conn) greet(g *greeting) {
 		if why, over := c.write(b); over {
 			return why, true, nil
 		}
-		c.reported = g.at.Seq // what came before was written elsewhere, or not at all
+		c.written, c.news = max(c.written, g.at.Seq), false // what came before was written elsewhere, or not at all
 		c.behind = g.at.Seq < g.head.Seq
 		return c.goOn()
 	})
@@ -324,7 +323,7 @@ func (c *Conn) pull(ask *pull) {
 func (c *Conn) write(b []byte) (End, bool) {
 	if len(b) == 0 {
 		if !c.pending {
-			c.written = c.at.Seq
+			c.wrote()
 		}
 		return 0, false
 	}
@@ -337,18 +336,26 @@ func (c *Conn) write(b []byte) (End, bool) {
 	case n > 0:
 		c.pending = true
 	case !c.pending:
-		c.written = c.at.Seq
+		c.wrote()
 	}
 	return EndGone, c.once
 }
 
-// beat writes a heartbeat, unless something else waits to be written.
-func (c *Conn) beat() {
+// wrote notes that the sink has nothing left of what it was given.
+func (c *Conn) wrote() {
+	if c.at.Seq > c.written {
+		c.written, c.news = c.at.Seq, true
+	}
+}
+
+// beat writes a heartbeat of its form, unless something else waits to be
+// written.
+func (c *Conn) beat(frame []byte) {
 	c.do(func() (End, bool, *pull) {
 		if c.pending || c.once || c.state == connAttaching {
 			return 0, false, nil
 		}
-		why, over := c.write(c.format.AppendBeat(nil))
+		why, over := c.write(frame)
 		return why, over, nil
 	})
 }
@@ -389,9 +396,16 @@ func (c *Conn) again() (after *Cursor, turn uint32, ok bool) {
 func (c *Conn) mark() (upto uint64, news bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	upto, news = c.written, c.written > c.reported
-	c.reported = c.written
-	return upto, news
+	news, c.news = c.news, false
+	return c.written, news
+}
+
+// transport returns the name of the way by which the client came.
+func (c *Conn) transport() string {
+	if client, ok := c.Sink.(Client); ok {
+		return client.Transport()
+	}
+	return ""
 }
 
 // connInfo is what an operator is told of a connection.
@@ -403,9 +417,9 @@ type connInfo struct {
 }
 
 func (c *Conn) describe() connInfo {
-	d := connInfo{ID: strconv.FormatUint(c.id, 16), Transport: c.transport, Since: quoted(c.Since())}
-	if a, ok := c.Sink.(Addressed); ok {
-		d.Address = a.Address()
+	d := connInfo{ID: strconv.FormatUint(c.id, 16), Transport: c.transport(), Since: quoted(c.Since())}
+	if client, ok := c.Sink.(Client); ok {
+		d.Address = client.Address()
 	}
 	return d
 }

@@ -4,11 +4,13 @@
 // Rules that a change must keep:
 //
 //   - The package imports nothing of ours. What it needs from a store or a
-//     cluster is an interface of its own: Journal, Records, Router.
+//     cluster is an interface of its own: Journal, Records, Fences, Router.
 //   - Inbox decides and applies; it has no clock, no I/O and no random.
 //     User is the shell around it.
 //   - Decide, persist, answer, push: nothing leaves an actor before what it
 //     rests on is durable.
+//   - Every write carries its shard's fence (fence.go), which was held before
+//     the state that it rests on was read.
 //   - A turn never blocks and never reads the disk.
 //   - The only locks are those of the mailbox and of Conn.
 //

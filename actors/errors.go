@@ -25,6 +25,10 @@ const (
 	Internal            Code = "internal"             // our fault
 )
 
+// Fenced is between stores and nodes; a client sees Unavailable in its place.
+// The shard has another fence by now, and nothing was done.
+const Fenced Code = "fenced"
+
 // Temporary tells whether the same request may succeed later.
 func (c Code) Temporary() bool {
 	return c == TooMany || c == Busy || c == Unavailable

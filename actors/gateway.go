@@ -19,7 +19,8 @@ type Gateway struct {
 	open  int
 	users map[Key][]*Conn
 	ticks int
-	drain End // not EndGone: the node goes down and takes no more in
+	beats [numForms][]byte // heartbeats that were sent, by form
+	drain End              // not EndGone: the node goes down and takes no more in
 }
 
 // What a gateway is told, besides pushes.
@@ -81,9 +82,17 @@ func NewGateway(h *Home) *Gateway {
 	g := &Gateway{home: h, users: make(map[Key][]*Conn)}
 	g.pid = h.System.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return g },
 		actor.WithMailbox(func() actor.Mailbox {
-			return &mailbox{bounce: func(any) {}, panicked: func(reason any, stack []byte) { h.panicked("gateway", reason, stack) }}
+			return &mailbox{host: g}
 		})))
 	return g
+}
+
+// bounced implements mailboxHost: a gateway does not stop.
+func (g *Gateway) bounced(string, any) {}
+
+// panicked implements mailboxHost.
+func (g *Gateway) panicked(_ string, reason any, stack []byte) {
+	g.home.panicked("gateway", reason, stack)
 }
 
 // PID returns the gateway's address.
@@ -156,7 +165,7 @@ func (g *Gateway) attach(c *Conn) {
 	if !ok {
 		return
 	}
-	g.home.Router.Send(c.Key, &attach{attached{conn: c.id, gate: g.pid}, turn, after})
+	g.home.Router.Send(c.Key, &attach{gate: g.pid, conn: c.id, turn: turn, after: after})
 }
 
 // greet hands a user's answer to its connection. Of one that has left, the
@@ -181,7 +190,7 @@ func (g *Gateway) leave(c *Conn) {
 	if !news {
 		upto = 0
 	}
-	g.home.Router.Send(c.Key, &detach{gate: g.pid, conn: c.id, upto: upto, transport: c.transport})
+	g.home.Router.Send(c.Key, &detach{gate: g.pid, conn: c.id, upto: upto, transport: c.transport()})
 }
 
 // tick lets a slice of the connections beat, and tells users what was written.
@@ -189,7 +198,7 @@ func (g *Gateway) tick() {
 	g.ticks++
 	for i := g.ticks % beatTurns; i < len(g.slots); i += beatTurns {
 		if c := g.slots[i]; c != nil {
-			c.beat()
+			c.beat(g.heartbeat(c.format))
 		}
 	}
 	for i := g.ticks % markTicks; i < len(g.slots); i += markTicks {
@@ -198,9 +207,18 @@ func (g *Gateway) tick() {
 			continue
 		}
 		if upto, news := c.mark(); news {
-			g.home.Router.Send(c.Key, &reached{upto: upto, transport: c.transport})
+			g.home.Router.Send(c.Key, &reached{upto: upto, transport: c.transport()})
 		}
 	}
+}
+
+// heartbeat returns the form's heartbeat, which all connections share.
+func (g *Gateway) heartbeat(f Format) []byte {
+	b := &g.beats[f.Form()]
+	if *b == nil {
+		*b = f.AppendBeat([]byte{})
+	}
+	return *b
 }
 
 func (g *Gateway) list(m *Users) {
@@ -244,11 +262,7 @@ func (g *Gateway) place(c *Conn) {
 	g.made++
 	g.open++
 	c.id = g.made<<32 | uint64(slot)
-	mates := g.users[c.Key]
-	if len(mates) > 0 {
-		c.Key = mates[0].Key // one string for all
-	}
-	g.users[c.Key] = append(mates, c)
+	g.users[c.Key] = append(g.users[c.Key], c)
 }
 
 // displace takes the connection out.

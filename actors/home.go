@@ -2,6 +2,10 @@ package actors
 
 import (
 	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -19,34 +23,76 @@ type Home struct {
 	Metrics *Metrics
 	Now     func() int64  // unix milliseconds
 	Random  func() uint64 // for lineages
+	// Fence returns the fence by which this node may write to the actor; false
+	// if it has none. It is asked before the actor's state is read.
+	Fence func(Key) (Fence, bool)
+	// Fenced is told that the store refused a write under a fence that is no
+	// longer its shard's. It may be told often; nil: nobody is.
+	Fenced func(Fence)
 	// Load runs a job that reads the disk in a goroutine of its own, a
 	// bounded number at a time, and returns at once.
 	Load func(job func())
 	// Forget takes the activation out of the node's directory: from then on
 	// messages to key wake another one.
 	Forget func(key Key, pid *actor.PID)
+
+	// Awake is how many users may keep their inboxes in memory though nothing
+	// has happened since they were woken. Beyond, those with connections let go
+	// of them at once instead of after a while.
+	Awake int64
+
+	awake   atomic.Int64 // users whose inbox is in memory
+	once    sync.Once
+	props   map[byte]*actor.Props // by kind
+	spawned atomic.Uint64         // activations so far
 }
 
-// Props returns how the actor of a key is made; false if there is no such
-// kind of actor.
-func (h *Home) Props(key Key) (*actor.Props, bool) {
-	var produce func() actor.Actor
-	switch key.Kind() {
-	case KindUser:
-		produce = func() actor.Actor { return newUser(key, h) }
-	case KindSend:
-		produce = func() actor.Actor { return newSend(key, h) }
-	case KindRetained:
-		produce = func() actor.Actor { return newRetainer(key, h) }
-	default:
+// Spawn starts the actor of a key; false if there is no such kind of actor.
+func (h *Home) Spawn(key Key) (*actor.PID, bool) {
+	h.once.Do(func() {
+		h.props = map[byte]*actor.Props{
+			KindUser: h.kind(func() actor.Actor { return newUser(h) }),
+			KindSend: h.kind(func() actor.Actor { return newSend(h) }),
+
+			KindRetained: h.kind(func() actor.Actor { return newRetainer(h) }),
+		}
+	})
+	props := h.props[key.Kind()]
+	if props == nil {
 		return nil, false
 	}
-	return actor.PropsFromProducer(produce, actor.WithMailbox(func() actor.Mailbox {
-		return &mailbox{
-			bounce:   func(m any) { h.bounce(key, m) },
-			panicked: func(reason any, stack []byte) { h.panicked(key, reason, stack) },
-		}
-	})), true
+	pid, err := h.System.Root.SpawnNamed(props, activationID(key, h.spawned.Add(1)))
+	return pid, err == nil
+}
+
+// kind returns how all actors of a kind are made. There are very many actors,
+// and Props are large.
+func (h *Home) kind(produce func() actor.Actor) *actor.Props {
+	return actor.PropsFromProducer(produce, actor.WithMailbox(func() actor.Mailbox { return &mailbox{host: h} }))
+}
+
+// activationID names one activation of the actor of a key for protoactor, of
+// which there may be several that have not stopped yet.
+func activationID(key Key, n uint64) string {
+	b := make([]byte, 0, len(key)+8)
+	b = append(append(b, key...), 0)
+	return string(strconv.AppendUint(b, n, 36))
+}
+
+// keyOf returns the key in an activation's id.
+func keyOf(id string) Key {
+	key, _, _ := strings.Cut(id, "\x00")
+	return Key(key)
+}
+
+// bounced implements mailboxHost.
+func (h *Home) bounced(id string, m any) { h.bounce(keyOf(id), m) }
+
+// panicked implements mailboxHost.
+func (h *Home) panicked(id string, reason any, stack []byte) {
+	h.Metrics.Panics.Inc()
+	h.Log.Error("actor panicked and was stopped; its next message recovers it from the journal",
+		"actor", string(keyOf(id)), "reason", reason, "stack", string(stack))
 }
 
 // bounce sends what came too late to the next activation of the actor.
@@ -71,12 +117,6 @@ func (h *Home) Refuse(m any, err *Error) {
 	case *pull:
 		h.send(m.gate, &pageRead{conn: m.conn, turn: m.turn})
 	}
-}
-
-func (h *Home) panicked(key Key, reason any, stack []byte) {
-	h.Metrics.Panics.Inc()
-	h.Log.Error("actor panicked and was stopped; its next message recovers it from the journal",
-		"actor", string(key), "reason", reason, "stack", string(stack))
 }
 
 func (h *Home) connPanicked(key Key, reason any, stack []byte) {

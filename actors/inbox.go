@@ -255,8 +255,12 @@ func (b *Inbox) stateOf(e *Event) State {
 	return e.State
 }
 
-// find returns the place of a message, newest first looked at; -1: not here.
+// find returns the place of a message; -1: not here. What is asked for is
+// mostly the oldest, which has to leave, or one of the newest.
 func (b *Inbox) find(id ID) int {
+	if len(b.entries) > 0 && b.entries[0].id == id {
+		return 0
+	}
 	for i := len(b.entries) - 1; i >= 0; i-- {
 		if b.entries[i].id == id {
 			return i
@@ -288,12 +292,21 @@ func wholeIDs(packed []byte) error {
 
 // DecodeEvent reads an event as EncodeEvent wrote it.
 func DecodeEvent(b []byte, e *Event) error {
+	e.Reset()
+	return decodeInto(b, e)
+}
+
+// decodeInto is DecodeEvent for an event in whose slices, and in whose
+// message, there is memory to be used.
+func decodeInto(b []byte, e *Event) error {
 	if len(b) == 0 || b[0] != eventVersion {
 		return fmt.Errorf("an event in an encoding that this program does not know (its first byte is %.1x)", b)
 	}
-	e.Reset()
 	if err := e.UnmarshalVT(b[1:]); err != nil {
 		return fmt.Errorf("event: %w", err)
+	}
+	if e.Message != nil && len(e.Message.Id) == 0 {
+		e.Message = nil // it was there to be decoded into
 	}
 	for _, ids := range [][]byte{e.Ids, e.Dropped, e.Once} {
 		if err := wholeIDs(ids); err != nil {
@@ -337,6 +350,25 @@ func (e *Event) checkSession() error {
 		}
 	}
 	return nil
+}
+
+// An eventReader decodes one event after the other in the same memory, for
+// Apply, which keeps nothing of its ids and contents.
+type eventReader struct {
+	event   Event
+	message Message
+}
+
+// read decodes an event, which is good until the next one.
+func (r *eventReader) read(raw []byte) (*Event, error) {
+	e, m := &r.event, &r.message
+	once, ids, dropped := e.Once[:0], e.Ids[:0], e.Dropped[:0]
+	id, content := m.Id[:0], m.Content[:0]
+	m.Reset()
+	m.Id, m.Content = id, content
+	e.Reset()
+	e.Once, e.Ids, e.Dropped, e.Message = once, ids, dropped, m
+	return e, decodeInto(raw, e)
 }
 
 // eventVersion stands before each event: how the bytes behind it are encoded.

@@ -11,7 +11,10 @@ type Journal interface {
 	// durable in the order of their Append, each one whole or not at all;
 	// then, or when that failed, the store settles them (Settle). An Error
 	// with Busy means that the queue is full, with Unavailable that the
-	// writer has ended; in both cases w was not taken.
+	// writer has ended; in both cases w was not taken. A write whose stream
+	// holds another fence than its shard's present one is settled with an
+	// Error with Fenced, and nothing of it is done: that is checked in the
+	// commit itself.
 	// w and what it points to are the store's until it is settled.
 	Append(w *Write) error
 	// Load passes on the newest snapshot, if there is one, and then each
@@ -89,7 +92,8 @@ const (
 // A Stream is one actor's end of the journal. The actor makes one for each
 // activation; the store tells it what has become durable.
 type Stream struct {
-	Key Key
+	Key   Key
+	Fence Fence // the right by which the actor writes
 
 	durable atomic.Uint64
 	settled atomic.Uint64 // writes
@@ -99,9 +103,10 @@ type Stream struct {
 }
 
 // NewStream returns the stream of the actor key, of which everything up to
-// durable is in the store. notify is called once per settled batch.
-func NewStream(key Key, durable uint64, notify func()) *Stream {
-	s := &Stream{Key: key, notify: notify}
+// durable is in the store. fence was held before that was read: else another
+// node could have written in between. notify is called once per settled batch.
+func NewStream(key Key, fence Fence, durable uint64, notify func()) *Stream {
+	s := &Stream{Key: key, Fence: fence, notify: notify}
 	s.durable.Store(durable)
 	return s
 }

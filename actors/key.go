@@ -3,6 +3,8 @@ package actors
 import (
 	"strconv"
 	"strings"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // A Key names a persistent actor: what it is, whose app, which one. As bytes
@@ -54,3 +56,11 @@ func (k Key) Name() string {
 	_, name, _ := strings.Cut(string(k[1:]), "/")
 	return name
 }
+
+// Shards is how many shards the actors are spread over. It is in every store
+// and between nodes, so it never changes.
+const Shards = 1024
+
+// ShardOf returns the shard of an actor. All nodes and versions agree on it:
+// xxHash64 with seed 0 of the key's bytes.
+func ShardOf(k Key) uint16 { return uint16(xxhash.Sum64String(string(k)) % Shards) }

@@ -14,7 +14,7 @@ import (
 // block, and a sender must hold no lock.
 //
 // Unlike the mailboxes of protoactor it loses nothing: what comes after the
-// actor has stopped goes to bounce. An actor that panics is told so (panicked),
+// actor has stopped goes to its host. An actor that panics is told so (panicked),
 // and not restarted with an empty state.
 type mailbox struct {
 	mu        sync.Mutex
@@ -22,10 +22,21 @@ type mailbox struct {
 	suspended bool
 	stopped   bool
 	failed    bool
-	user, sys []any
+	waits     *waiting // nil: nothing
 	invoker   actor.MessageInvoker
-	bounce    func(m any)
-	panicked  func(reason any, stack []byte)
+	host      mailboxHost
+}
+
+// waiting are the messages that have come while the actor was busy, the oldest
+// first.
+type waiting struct{ user, sys []any }
+
+// A mailboxHost hears what happens to an activation, by its id.
+type mailboxHost interface {
+	// bounced takes a message that came after the actor had stopped.
+	bounced(id string, m any)
+	// panicked is told why a turn did not come to its end.
+	panicked(id string, reason any, stack []byte)
 }
 
 // turnsAtOnce is how many messages one sender works off before it lets other
@@ -42,14 +53,18 @@ func (b *mailbox) Start() {}
 func (b *mailbox) UserMessageCount() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.user)
+	if b.waits == nil {
+		return 0
+	}
+	return len(b.waits.user)
 }
 
 // PostUserMessage implements actor.Mailbox.
 func (b *mailbox) PostUserMessage(m any) {
 	b.mu.Lock()
-	if b.running || b.suspended || len(b.sys) > 0 {
-		b.user = append(b.user, m)
+	if b.running || b.suspended {
+		w := b.waiting()
+		w.user = append(w.user, m)
 		b.mu.Unlock()
 		return
 	}
@@ -62,14 +77,24 @@ func (b *mailbox) PostUserMessage(m any) {
 // PostSystemMessage implements actor.Mailbox.
 func (b *mailbox) PostSystemMessage(m any) {
 	b.mu.Lock()
-	b.sys = append(b.sys, m)
 	if b.running {
+		w := b.waiting()
+		w.sys = append(w.sys, m)
 		b.mu.Unlock()
 		return
 	}
 	b.running = true
 	b.mu.Unlock()
+	b.turn(m, true)
 	b.run()
+}
+
+// waiting returns what waits, to be added to. The caller holds mu.
+func (b *mailbox) waiting() *waiting {
+	if b.waits == nil {
+		b.waits = &waiting{}
+	}
+	return b.waits
 }
 
 // run takes turns until nothing is left. The caller has set running.
@@ -90,13 +115,16 @@ func (b *mailbox) run() {
 func (b *mailbox) next() (m any, sys, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	w := b.waits
 	switch {
-	case len(b.sys) > 0:
-		m, b.sys = pop(b.sys)
+	case w != nil && len(w.sys) > 0:
+		m, w.sys = pop(w.sys)
 		return m, true, true
-	case len(b.user) > 0 && !b.suspended:
-		m, b.user = pop(b.user)
+	case w != nil && len(w.user) > 0 && !b.suspended:
+		m, w.user = pop(w.user)
 		return m, false, true
+	case w != nil && len(w.user) == 0:
+		b.waits = nil
 	}
 	b.running = false
 	return nil, false, false
@@ -114,7 +142,7 @@ func pop(q []any) (any, []any) {
 // turn lets the actor have one message. Only the runner calls it.
 func (b *mailbox) turn(m any, sys bool) {
 	if b.stopped && !sys {
-		b.bounce(m)
+		b.host.bounced(b.id(), m)
 		return
 	}
 	defer func() {
@@ -149,12 +177,13 @@ func (b *mailbox) stop() {
 // fail tells an actor that it has panicked, before anything else; one that
 // panics again is stopped.
 func (b *mailbox) fail(reason any) {
-	b.panicked(reason, debug.Stack())
+	b.host.panicked(b.id(), reason, debug.Stack())
 	b.mu.Lock()
 	again := b.failed
 	b.failed = true
 	if !again {
-		b.user = append([]any{&panicked{}}, b.user...)
+		w := b.waiting()
+		w.user = append([]any{&panicked{}}, w.user...)
 	}
 	b.mu.Unlock()
 	if !again {
@@ -162,10 +191,18 @@ func (b *mailbox) fail(reason any) {
 	}
 	defer func() {
 		if reason := recover(); reason != nil {
-			b.panicked(reason, debug.Stack())
+			b.host.panicked(b.id(), reason, debug.Stack())
 		}
 	}()
 	if !b.stopped {
 		b.stop()
 	}
+}
+
+// id returns the activation's id; "" if the invoker has none.
+func (b *mailbox) id() string {
+	if c, ok := b.invoker.(interface{ Self() *actor.PID }); ok {
+		return c.Self().GetId()
+	}
+	return ""
 }

@@ -13,6 +13,7 @@ type persistent struct {
 	key     Key
 	home    *Home
 	self    *actor.PID
+	fence   Fence   // held since before the state is read
 	stream  *Stream // nil until the state is loaded
 	seq     uint64  // of the last event applied
 	out     outbox
@@ -43,9 +44,23 @@ var look = &committed{}
 // nudge is called by the store when something of the stream was settled.
 func (p *persistent) nudge() { p.home.send(p.self, look) }
 
+// activated is the beginning: the actor learns who it is, and takes the
+// activation's right to write before its state is read. False means that this
+// node has none, and that the activation ends.
+func (p *persistent) activated(self *actor.PID) bool {
+	p.self, p.key = self, keyOf(self.Id)
+	var ok bool
+	if p.fence, ok = p.home.Fence(p.key); !ok {
+		p.refuse(notOwner)
+	}
+	return ok
+}
+
+var notOwner = Errorf(Unavailable, "this node does not own the actor's shard; repeat the request")
+
 // opened says that the state is loaded, up to seq.
 func (p *persistent) opened(seq uint64) {
-	p.seq, p.stream = seq, NewStream(p.key, seq, p.nudge)
+	p.seq, p.stream = seq, NewStream(p.key, p.fence, seq, p.nudge)
 }
 
 // wait keeps a message for later.
@@ -128,8 +143,18 @@ func (p *persistent) end() {
 		return
 	}
 	p.over = true
+	if p.stream != nil {
+		p.tellFenced()
+	}
 	p.home.Forget(p.key, p.self)
 	p.home.System.Root.Stop(p.self)
+}
+
+// tellFenced tells the node if another one has taken the actor's shard.
+func (p *persistent) tellFenced() {
+	if err := p.stream.Err(); err != nil && AsError(err).Code == Fenced && p.home.Fenced != nil {
+		p.home.Fenced(p.fence)
+	}
 }
 
 // fell is told of a panic. The request whose turn it was is answered at the
@@ -166,8 +191,13 @@ func (p *persistent) stopping() {
 // unreadable ends an activation whose state could not be read.
 func (p *persistent) unreadable(err error) {
 	p.home.Log.Error("an actor can't be read from the journal", "actor", string(p.key), "err", err)
+	p.refuse(&Error{Code: Unavailable, Detail: "the stored state can't be read", Cause: err})
+}
+
+// refuse ends an activation that can't work, and answers all that waits.
+func (p *persistent) refuse(err *Error) {
 	for _, m := range p.waiting {
-		p.home.Refuse(m, &Error{Code: Unavailable, Detail: "the stored state can't be read", Cause: err})
+		p.home.Refuse(m, err)
 	}
 	p.waiting = nil
 	p.end()

@@ -17,8 +17,9 @@ type Push struct {
 	Key      Key
 	From, To Cursor
 	Events   []PushEvent
-	More     bool // a page of a replay, and not the last
-	hole     bool // events are missing: the journal has them
+	More     bool         // a page of a replay, and not the last
+	hole     bool         // events are missing: the journal has them
+	one      [1]PushEvent // the memory of Events, which are mostly one
 	forms    [numForms]atomic.Pointer[[]byte]
 }
 
@@ -29,6 +30,7 @@ type Form uint8
 const (
 	FormSSE Form = iota
 	FormWebSocket
+	FormWebSocketDeflated // the same, compressed
 	FormIframe
 	FormLongPoll
 	FormText      // the seed's own: bodies as plain text over SSE

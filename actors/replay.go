@@ -175,7 +175,7 @@ func content(ctx context.Context, j Journal, key Key, seq uint64, have *Event) (
 
 // pull sends a connection its next page.
 func (u *User) pull(m *pull) {
-	if u.index(m.gate, m.conn) < 0 {
+	if g := u.gate(m.gate); g == nil || !slices.Contains(g.conns, m.conn) {
 		u.home.send(m.gate, &gone{key: u.key}) // an earlier activation's: attach again
 		return
 	}

@@ -21,10 +21,16 @@ type Request struct {
 
 	// The actor's own, kept here so that a request costs no more than one
 	// object: what is to be stored, and its place in the outbox.
-	write  Write
-	events [1][]byte
-	buf    []byte // the encoded events
+	record record
 	effect effect
+}
+
+// A record is a write, and the memory for what most writes point to.
+type record struct {
+	write  Write
+	buf    []byte // the encoded events
+	events [1][]byte
+	own    [1]ID
 }
 
 // Command is what a request asks for: one of the types in commands.go.
@@ -149,11 +155,11 @@ func (r *Request) Fail(err *Error) {
 // Release gives the request's memory back. Only the caller of an answered
 // request may do so, once, and must not touch it or its Answer afterwards.
 func (r *Request) Release() {
-	counts, buf := r.Answer.Counts[:0], r.buf[:0]
+	counts, buf := r.Answer.Counts[:0], r.record.buf[:0]
 	if cap(buf) > 16<<10 {
 		buf = nil
 	}
-	*r = Request{done: r.done, buf: buf}
-	r.Answer.Counts = counts
+	*r = Request{done: r.done}
+	r.Answer.Counts, r.record.buf = counts, buf
 	requests.Put(r)
 }

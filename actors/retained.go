@@ -34,9 +34,7 @@ type retainedLoaded struct {
 // retainedSnapshot is how many events a Retainer leaves behind its snapshot.
 const retainedSnapshot = 256
 
-func newRetainer(key Key, h *Home) *Retainer {
-	return &Retainer{persistent: persistent{key: key, home: h}}
-}
+func newRetainer(h *Home) *Retainer { return &Retainer{persistent: persistent{home: h}} }
 
 func newRetained() *retained {
 	return &retained{byTopic: map[string]*TopicMessage{}, of: map[string]int{}}
@@ -69,7 +67,9 @@ func (t *Retainer) Receive(c actor.Context) {
 }
 
 func (t *Retainer) start(self *actor.PID) {
-	t.self = self
+	if !t.activated(self) {
+		return
+	}
 	h, key := t.home, t.key
 	h.Load(func() {
 		s := newRetained()

@@ -44,7 +44,7 @@ const (
 	sendPauseMax = time.Minute
 )
 
-func newSend(key Key, h *Home) *Send { return &Send{persistent: persistent{key: key, home: h}} }
+func newSend(h *Home) *Send { return &Send{persistent: persistent{home: h}} }
 
 // Receive is the actor's table of contents.
 func (s *Send) Receive(c actor.Context) {
@@ -86,7 +86,9 @@ func (s *Send) act(m any) {
 }
 
 func (s *Send) start(self *actor.PID) {
-	s.self = self
+	if !s.activated(self) {
+		return
+	}
 	h, key := s.home, s.key
 	h.Load(func() {
 		st := &sendout{}

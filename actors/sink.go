@@ -37,19 +37,21 @@ const (
 
 // Attachment is what a transport knows of a new connection.
 type Attachment struct {
-	Key       Key
-	Transport string // sse, ws, iframe, longpoll
-	Format    Format
-	Sink      Sink
-	After     *Cursor // resume here; nil: from now on
-	Once      bool    // end with EndGone as soon as there was something to send (a long poll)
-	Since     int64   // unix milliseconds
+	Key    Key
+	Format Format
+	Sink   Sink
+	After  *Cursor // resume here; nil: from now on
+	Once   bool    // end with EndGone as soon as there was something to send (a long poll)
+	Since  int64   // unix milliseconds
 }
 
-// Addressed is a Sink that knows where its client is.
-type Addressed interface {
+// A Client is a Sink that knows who is at the other end. What it answers never
+// changes.
+type Client interface {
 	// Address returns the client's address, without its port.
 	Address() string
+	// Transport returns by which way it came: sse, ws, iframe, longpoll, mqtt.
+	Transport() string
 }
 
 // Hub takes connections in. The transports are given one.

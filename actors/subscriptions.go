@@ -20,7 +20,7 @@ type Subscriptions struct {
 	willAt   int64  // when it is to be published; 0: not
 	subs     []subscription
 	outgoing []outgoing // in the order in which they were sent
-	waiting  []waiting  // in the order of their seqs
+	waiting  []awaited  // in the order of their seqs
 	incoming []incoming
 
 	publishing bool // the will is on its way; not stored
@@ -41,7 +41,7 @@ type outgoing struct {
 	inbox    bool
 }
 
-type waiting struct {
+type awaited struct {
 	seq           uint64
 	ids           []uint32
 	size          uint32
@@ -65,7 +65,7 @@ type sessions struct {
 // news says that a message has come to wait for a session.
 type news struct {
 	client string
-	waiting
+	awaited
 }
 
 func (s *sessions) index(client string) (int, bool) {
@@ -126,7 +126,7 @@ func (s *sessions) change(t *Subscriptions, e *Event, freed []uint64) []uint64 {
 	}
 	t.subs = slices.DeleteFunc(t.subs, func(n subscription) bool { return slices.Contains(c.Unset, n.filter) })
 	for _, o := range c.Sent {
-		t.waiting = slices.DeleteFunc(t.waiting, func(w waiting) bool { return w.seq == o.Seq })
+		t.waiting = slices.DeleteFunc(t.waiting, func(w awaited) bool { return w.seq == o.Seq })
 		t.outgoing = append(t.outgoing, outgoing{seq: o.Seq, id: uint16(o.Id), qos: uint8(o.Qos), released: o.Released, inbox: o.Inbox}) // #nosec G115 -- of our own making
 	}
 	for _, id := range c.Released {
@@ -144,7 +144,7 @@ func (s *sessions) change(t *Subscriptions, e *Event, freed []uint64) []uint64 {
 		}
 	}
 	for _, seq := range c.Dropped {
-		t.waiting = slices.DeleteFunc(t.waiting, func(w waiting) bool {
+		t.waiting = slices.DeleteFunc(t.waiting, func(w awaited) bool {
 			if w.seq == seq {
 				freed = s.let(freed, seq, w.inbox)
 			}
@@ -205,7 +205,7 @@ func (s *sessions) hold(seq uint64) {
 	s.held[seq]++
 }
 
-func (s *sessions) enqueue(t *Subscriptions, w waiting) {
+func (s *sessions) enqueue(t *Subscriptions, w awaited) {
 	t.waiting = append(t.waiting, w)
 	if t.closedAt == 0 {
 		s.news = append(s.news, news{t.client, w})
@@ -216,7 +216,7 @@ func (s *sessions) enqueue(t *Subscriptions, w waiting) {
 // are to get it more than at most once.
 func (s *sessions) offer(seq uint64, size uint32) {
 	for _, t := range s.list {
-		w := waiting{seq: seq, inbox: true, size: size}
+		w := awaited{seq: seq, inbox: true, size: size}
 		for i := range t.subs {
 			if n := &t.subs[i]; n.inbox {
 				w.add(n)
@@ -229,7 +229,7 @@ func (s *sessions) offer(seq uint64, size uint32) {
 }
 
 // add lets another subscription of the session bring the same message.
-func (w *waiting) add(n *subscription) {
+func (w *awaited) add(n *subscription) {
 	w.qos = max(w.qos, n.qos)
 	if n.id != 0 {
 		w.ids = append(w.ids, n.id)
@@ -239,7 +239,7 @@ func (w *waiting) add(n *subscription) {
 // withdraw takes back what has left the inbox and was not sent yet.
 func (s *sessions) withdraw(seq uint64) {
 	for _, t := range s.list {
-		t.waiting = slices.DeleteFunc(t.waiting, func(w waiting) bool { return w.inbox && w.seq == seq })
+		t.waiting = slices.DeleteFunc(t.waiting, func(w awaited) bool { return w.inbox && w.seq == seq })
 	}
 }
 
@@ -265,11 +265,11 @@ func (t *Subscriptions) due() int64 {
 	return t.closedAt + t.expiry
 }
 
-func waitingOf(p *Waiting, seq uint64) waiting {
-	return waiting{seq: seq, inbox: p.Inbox, qos: uint8(p.Qos), retain: p.Retain, ids: p.Ids, size: p.Size} // #nosec G115 -- 0 to 2
+func waitingOf(p *Waiting, seq uint64) awaited {
+	return awaited{seq: seq, inbox: p.Inbox, qos: uint8(p.Qos), retain: p.Retain, ids: p.Ids, size: p.Size} // #nosec G115 -- 0 to 2
 }
 
-func (w *waiting) stored() *Waiting {
+func (w *awaited) stored() *Waiting {
 	return &Waiting{Seq: w.seq, Inbox: w.inbox, Qos: uint32(w.qos), Retain: w.retain, Ids: w.ids, Size: w.size}
 }
 

@@ -90,9 +90,9 @@ func (b *Inbox) QueueMessage(c *QueueMessage, user string, once Once, t Moment, 
 }
 
 // takes tells how a session takes a topic's message: with QoS 1 or 2, or not.
-func (s *Subscriptions) takes(c *QueueMessage, user string) (waiting, bool) {
+func (s *Subscriptions) takes(c *QueueMessage, user string) (awaited, bool) {
 	m := c.Message
-	w := waiting{size: uint32(len(m.Payload))} // #nosec G115 -- bounded by the size of packets
+	w := awaited{size: uint32(len(m.Payload))} // #nosec G115 -- bounded by the size of packets
 	for i := range s.subs {
 		n := &s.subs[i]
 		_, filter, shared := SplitShare(n.filter)

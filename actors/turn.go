@@ -84,16 +84,17 @@ func (u *User) refuse(r *Request, err *Error) {
 
 // answer answers with what was decided and the present counts.
 func (u *User) answer(r *Request, d Ready) {
+	r.Answer.Counts = u.inbox.appendCounts(r.Answer.Counts[:0])
 	u.fill(r, d)
 	u.release(&r.effect, r, nil, nil)
 }
 
+// fill fills the answer; the counts are in it.
 func (u *User) fill(r *Request, d Ready) {
 	a := &r.Answer
 	a.Err, a.ID, a.Rev, a.Outcome = d.Err, d.ID, d.Rev, d.Outcome
 	a.Replayed, a.Unknown = d.Replayed, d.Unknown
 	a.Cursor = u.inbox.Cursor()
-	a.Counts = u.inbox.appendCounts(a.Counts[:0])
 }
 
 // release puts an effect into the outbox, and lets it go if it may.
@@ -128,13 +129,13 @@ func (u *User) commit(r *Request, d Ready) {
 		return
 	}
 	from := u.inbox.Cursor()
-	w := &r.write
-	r.buf = u.encode(w, r.buf[:0], r.events[:0], d.Events)
+	w := u.encode(&r.record, d.Events)
 	if err := u.store(w); err != nil {
 		u.refuse(r, err)
 		return
 	}
-	push := u.apply(d.Events, from)
+	var push *Push
+	push, r.Answer.Counts = u.apply(d.Events, from, r.Answer.Counts)
 	d.Rev = u.inbox.rev
 	u.fill(r, d)
 	u.release(&r.effect, r, push, nil)
@@ -146,35 +147,34 @@ func (u *User) commit(r *Request, d Ready) {
 // store is busy and nothing was done.
 func (u *User) persist(events []*Event) bool {
 	from := u.inbox.Cursor()
-	w := &Write{}
-	u.encode(w, nil, nil, events)
-	if u.store(w) != nil {
+	if u.store(u.encode(&record{}, events)) != nil {
 		return false
 	}
-	push := u.apply(events, from)
+	push, _ := u.apply(events, from, nil)
 	u.release(&effect{}, nil, push, nil)
 	u.tellSessions(events)
 	u.maybeSnapshot()
 	return true
 }
 
-// encode prepares the write of events, with their bytes in buf, which it
-// returns, and their list in list.
-func (u *User) encode(w *Write, buf []byte, list [][]byte, events []*Event) []byte {
-	*w = Write{Stream: u.stream, After: u.inbox.seq}
+// encode prepares the write of events.
+func (u *User) encode(r *record, events []*Event) *Write {
+	w := &r.write
+	*w = Write{Stream: u.stream, After: u.inbox.seq, Events: r.events[:0], Own: r.own[:0]}
+	buf := r.buf[:0]
 	for _, e := range events {
 		n := len(buf)
 		buf = EncodeEvent(buf, e)
-		list = append(list, buf[n:len(buf):len(buf)])
+		w.Events = append(w.Events, buf[n:len(buf):len(buf)])
 		u.inbox.beside(w, e, &u.home.Limits)
 	}
-	w.Events = list
+	r.buf = buf
 	if d := w.Wake.New; d != 0 && (u.armed == 0 || d < u.armed) {
 		w.Wake.Old = u.armed
 	} else {
 		w.Wake = Wake{}
 	}
-	return buf
+	return w
 }
 
 // store hands a write to the journal and keeps account of it.
@@ -191,40 +191,41 @@ func (u *User) store(w *Write) *Error {
 	return nil
 }
 
-// apply takes the events in and returns the push that tells of them; nil if
-// there is nothing to tell or nobody to be told.
-func (u *User) apply(events []*Event, from Cursor) *Push {
-	p := &Push{Key: u.key, From: from}
-	hole := false
-	var counts []byte
+// apply takes the events in and returns the push that tells of them, nil if
+// there is nothing to tell or nobody to be told, and the counts after them, in
+// the memory of counts.
+func (u *User) apply(events []*Event, from Cursor, counts []byte) (*Push, []byte) {
+	var p *Push
+	if len(u.gates) > 0 {
+		p = &Push{Key: u.key, From: from}
+		p.Events = p.one[:0]
+	}
 	for _, e := range events {
 		if err := u.inbox.Apply(e); err != nil {
 			panic(err) // we have just decided it
 		}
 		u.seq = e.Seq
+		counts = u.inbox.appendCounts(counts[:0])
 		switch {
-		case len(u.conns) == 0:
+		case p == nil || e.Kind >= Kind_NOTED:
 		case e.Kind == Kind_DUE:
-			hole = true // its content is in the journal
-		case e.Kind < Kind_NOTED:
-			counts = u.inbox.appendCounts(counts[:0])
+			p.hole = true // its content is in the journal
+		default:
 			if ev, ok := pushEvent(e, e.Message, u.inbox.stateOf(e), 0, u.inbox.Cursor(), counts); ok {
 				p.Events = append(p.Events, ev)
 			}
 		}
 	}
-	if len(u.conns) == 0 {
-		return nil
+	if p == nil {
+		return nil, counts
 	}
-	p.To = u.inbox.Cursor()
-	if p.To == from && !hole {
-		return nil
+	if p.To = u.inbox.Cursor(); p.To == from && !p.hole {
+		return nil, counts
 	}
-	if hole {
+	if p.hole {
 		p.Events = nil
 	}
-	p.hole = hole
-	return p
+	return p, counts
 }
 
 // expire lets the time do its work before anything is decided. False means

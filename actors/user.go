@@ -13,7 +13,6 @@ import (
 type User struct {
 	persistent
 	inbox   *Inbox // nil until it is loaded
-	conns   []attached
 	gates   []gate
 	dozing  bool         // the inbox is let go of
 	queries []*connQuery // for connections, not answered yet
@@ -43,7 +42,7 @@ type (
 	}
 )
 
-func newUser(key Key, h *Home) *User { return &User{persistent: persistent{key: key, home: h}} }
+func newUser(h *Home) *User { return &User{persistent: persistent{home: h}} }
 
 // Receive is the actor's table of contents.
 func (u *User) Receive(c actor.Context) {
@@ -119,9 +118,10 @@ func (u *User) act(m any) {
 
 // start reads the user's state, elsewhere: a turn never reads the disk.
 func (u *User) start(self *actor.PID) {
-	u.self = self
 	u.home.Metrics.Users.Inc()
-	u.load()
+	if u.activated(self) {
+		u.load()
+	}
 }
 
 func (u *User) load() {
@@ -136,13 +136,14 @@ func (u *User) load() {
 
 // load brings a new inbox to what the journal says.
 func (b *Inbox) load(ctx context.Context, j Journal, key Key) error {
+	var r eventReader
 	return j.Load(ctx, key, b.restore, func(raw []byte) error {
-		var e Event
-		if err := DecodeEvent(raw, &e); err != nil {
+		e, err := r.read(raw)
+		if err != nil {
 			return err
 		}
 		b.history.bytes += uint64(len(raw))
-		return b.Apply(&e)
+		return b.Apply(e)
 	})
 }
 
@@ -153,6 +154,7 @@ func (u *User) loaded(m *loaded) {
 		return
 	}
 	u.inbox = m.inbox
+	u.home.awake.Add(1)
 	if u.stream == nil {
 		u.opened(m.inbox.seq)
 	} else if u.seq != m.inbox.seq {
@@ -169,6 +171,22 @@ func (u *User) loaded(m *loaded) {
 		w, u.waiting = pop(u.waiting)
 		u.act(w)
 	}
+	u.settleDown()
+}
+
+// settleDown lets a user doze at once who was woken only to take a connection
+// in, if many others are awake: thousands may come at the same time.
+func (u *User) settleDown() {
+	if u.home.awake.Load() > u.home.Awake && len(u.gates) > 0 && len(u.queries) == 0 && u.idle() {
+		u.letGo()
+	}
+}
+
+// letGo forgets the inbox. The journal has it.
+func (u *User) letGo() {
+	u.inbox, u.dozing = nil, true
+	u.home.awake.Add(-1)
+	u.home.Metrics.Dozes.Inc()
 }
 
 // panicked ends the user after a panic.
@@ -196,7 +214,7 @@ func (u *User) push(p *Push) {
 // passivate stops an idle user. Its next message wakes it again.
 func (u *User) passivate() {
 	switch {
-	case len(u.conns)+len(u.links) > 0:
+	case len(u.gates)+len(u.links) > 0:
 		u.doze()
 	case u.dozing:
 		u.end()
@@ -209,15 +227,14 @@ func (u *User) passivate() {
 }
 
 // doze lets go of the inbox of a user who has connections, but for whom
-// nothing happens. The journal has it.
+// nothing happens.
 func (u *User) doze() {
 	switch {
-	case u.inbox == nil || len(u.conns)+len(u.links) == 0 || u.noting || len(u.queries) > 0 || !u.idle():
+	case u.inbox == nil || len(u.gates)+len(u.links) == 0 || len(u.queries) > 0 || !u.idle():
 	case u.seq-u.inbox.history.last().seq > passivateEvents && u.snapshot():
 		// so that it wakes quickly; it dozes the next time
 	default:
-		u.inbox, u.dozing = nil, true
-		u.home.Metrics.Dozes.Inc()
+		u.letGo()
 	}
 }
 
@@ -230,11 +247,14 @@ func (u *User) stopped() {
 		u.home.Metrics.Failed.Inc()
 	}
 	u.home.Metrics.Users.Dec()
+	if u.inbox != nil {
+		u.home.awake.Add(-1)
+	}
 	u.stopping()
 	for _, g := range u.gates {
 		u.home.send(g.pid, &gone{u.key})
 	}
-	u.gates, u.conns = nil, nil
+	u.gates = nil
 	for _, l := range u.links {
 		l.link.Lost()
 	}

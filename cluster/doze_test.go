@@ -76,3 +76,22 @@ func figure(t testing.TB, from prometheus.Gatherer, name string) float64 {
 	t.Fatalf("there is no %s", name)
 	return 0
 }
+
+// TestDozeAtOnce connects more users than may stay awake: each is greeted, lets
+// go of its inbox, and has it again when something happens.
+func TestDozeAtOnce(t *testing.T) {
+	figures := prometheus.NewRegistry()
+	n := newNode(t, newJournal(t), func(c *cluster.Config) { c.Awake = 2; c.Metrics = figures })
+	const users = 10
+	probes := make([]*actorstest.Probe, users)
+	for u := range probes {
+		probes[u] = actorstest.Attach(t, n, fmt.Sprint("user", u))
+		probes[u].Want(t, "counts rev=0 unread=0")
+	}
+	wait(t, "those too many to doze", func() bool { return figure(t, figures, "reddot_actors_dozes_total") >= users-2 })
+	for u, p := range probes {
+		publish(t, n, fmt.Sprint("user", u), "x")
+		p.WaitRev(t, 1)
+		wantAll(t, n, p, fmt.Sprint("user", u), 0, 1)
+	}
+}

@@ -27,7 +27,9 @@ func newNode(t testing.TB, j cluster.Store, with ...func(*cluster.Config)) *clus
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.Start()
+	if err := n.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { stop(t, n) })
 	return n
 }

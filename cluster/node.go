@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -23,9 +24,16 @@ type Config struct {
 	Timers   time.Duration // how often timers are looked for; default 250 ms
 	Loaders  int           // how many actors are read from the journal at a time; default 4 a processor
 	Gateways int           // default one a processor
+	Awake    int           // users who keep their inboxes in memory for a while though nothing happens; default 2,000
 	Log      *slog.Logger  // default: nowhere
 	Metrics  prometheus.Registerer
 	Now      func() int64 // unix milliseconds; default: the machine's clock
+	// Name names this node as it was started, once: who took a shard. Default:
+	// the host, the process and a random number.
+	Name string
+	// Fenced is told each time that the store refuses a write because another
+	// node has taken the shard; nil: nobody is.
+	Fenced func(actors.Fence)
 }
 
 func (c *Config) check() error {
@@ -52,8 +60,18 @@ func (c *Config) check() error {
 	if c.Gateways <= 0 {
 		c.Gateways = runtime.GOMAXPROCS(0)
 	}
+	if c.Awake <= 0 {
+		c.Awake = 2000
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Name == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			host = "unknown"
+		}
+		c.Name = fmt.Sprintf("%s/%d/%08x", host, os.Getpid(), rand.Uint32())
 	}
 	if c.Now == nil {
 		c.Now = func() int64 { return time.Now().UnixMilli() }
@@ -65,6 +83,7 @@ func (c *Config) check() error {
 type Store interface {
 	actors.Journal
 	actors.Lookup
+	actors.Fences
 }
 
 // Node runs actors: it is the Router to them and the Hub of their connections.
@@ -74,6 +93,7 @@ type Node struct {
 	system   *actor.ActorSystem
 	home     *actors.Home
 	dir      *directory
+	holding  holding
 	loads    loader
 	gateways []*actors.Gateway
 	turn     atomic.Uint64 // gateways take connections in turn
@@ -99,11 +119,15 @@ func New(cfg Config, store Store) (*Node, error) {
 	n.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
 		return slog.New(slog.DiscardHandler) // its dead letters are expected here
 	}))
+	narrow(n.system.ProcessRegistry)
 	n.home = &actors.Home{
 		System: n.system, Journal: store, Lookup: store, Router: n, Limits: cfg.Limits, Log: cfg.Log,
 		Metrics: actors.NewMetrics(cfg.Metrics),
+		Awake:   int64(cfg.Awake),
 		Now:     cfg.Now,
 		Random:  rand.Uint64,
+		Fence:   n.holding.fence,
+		Fenced:  n.fenced,
 		Load:    n.loads.do,
 		Forget:  n.dir.forget,
 	}
@@ -115,8 +139,15 @@ func New(cfg Config, store Store) (*Node, error) {
 	return n, nil
 }
 
-// Start lets timers fire, idle actors sleep and connections beat.
-func (n *Node) Start() {
+// Start takes the shards, so that whoever used the store before can write no
+// more, and lets timers fire, idle actors sleep and connections beat.
+func (n *Node) Start(ctx context.Context) error {
+	if err := n.takeAll(ctx); err != nil {
+		return fmt.Errorf("node %s: %w", n.cfg.Name, err)
+	}
+	if err := n.follow(ctx); err != nil {
+		return fmt.Errorf("node %s: %w", n.cfg.Name, err)
+	}
 	n.every(time.Second, func() {
 		for _, g := range n.gateways {
 			n.system.Root.Send(g.PID(), &actors.Tick{})
@@ -124,60 +155,11 @@ func (n *Node) Start() {
 	})
 	n.every(n.cfg.Timers, n.fireTimers)
 	n.every(n.cfg.Idle/idleSweeps, n.passivate)
+	return nil
 }
 
 // Topics returns the node's live publish/subscribe.
 func (n *Node) Topics() *actors.Topics { return n.home.Topics }
-
-// Follow lets the node know what users' sessions follow, from their records,
-// and wakes those users, so that what a crash left open is closed. It returns
-// when the node knows; the waking goes on.
-func (n *Node) Follow(ctx context.Context) error {
-	records := n.home.Records
-	if records == nil {
-		return nil
-	}
-	var keys []actors.Key
-	for after := ""; ; {
-		list, err := records.ListRecords(ctx, actors.FollowedKind, after, followPage)
-		if err != nil {
-			return fmt.Errorf("node: what sessions follow: %w", err)
-		}
-		for _, r := range list {
-			if err := n.home.Topics.Follow(r); err != nil {
-				return fmt.Errorf("node: what the sessions of %s follow: %w", r.Key, err)
-			}
-			keys = append(keys, actors.Key(r.Key))
-		}
-		if len(list) < followPage {
-			break
-		}
-		after = list[len(list)-1].Key
-	}
-	n.done.Add(1)
-	go func() {
-		defer n.done.Done()
-		n.rouse(keys)
-	}()
-	return nil
-}
-
-// followPage is how many records are read at a time.
-const followPage = 1000
-
-// rousePace is the pause after each of the users that are woken at the start.
-const rousePace = time.Millisecond / 2
-
-func (n *Node) rouse(keys []actors.Key) {
-	for _, k := range keys {
-		select {
-		case <-n.stop:
-			return
-		case <-time.After(rousePace):
-			n.Send(k, &actors.Rouse{})
-		}
-	}
-}
 
 // every calls fn in its own goroutine each time d has gone by, until Stop.
 func (n *Node) every(d time.Duration, fn func()) {
@@ -213,11 +195,14 @@ func (n *Node) Send(key actors.Key, m any) {
 // wake starts the actor of a key; nil if there is no such kind, or the node
 // is closed.
 func (n *Node) wake(key actors.Key) *activation {
-	props, ok := n.home.Props(key)
-	if !ok || n.closed.Load() {
+	if n.closed.Load() {
 		return nil
 	}
-	a := &activation{pid: n.system.Root.Spawn(props)}
+	pid, ok := n.home.Spawn(key)
+	if !ok {
+		return nil
+	}
+	a := &activation{pid: pid}
 	a.proc, _ = n.system.ProcessRegistry.Get(a.pid)
 	a.used.Store(n.sweep.Load())
 	return a

@@ -26,6 +26,7 @@
 // limits.go and gate.go are about how much, problem.go and closecodes.go about
 // how to say no. place.go, socket.go and wire.go are the connections that
 // stay: streams.go counts them, wheel.go ends them in time, resume.go gives
-// them back. portable.go and sink.go carry those that no Loop can.
+// them back. portable.go and sink.go carry those that no Loop can, and
+// park_unix.go lets those of TLS rest.
 // request.go is what a handler is given.
 package transports

@@ -19,6 +19,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/ws"
 )
 
 // connections makes TestIdleMemory a measurement:
@@ -29,6 +30,9 @@ var connections = flag.Int("connections", 1000, "idle connections in TestIdleMem
 // maxIdleHeap is what an idle connection may take of the heap, in bytes, beside
 // its actor.
 const maxIdleHeap = 250
+
+// compressedPath is that of WebSockets for which compression is agreed on.
+const compressedPath = "/ws?compressed"
 
 // clientOf tells the test binary to be the clients: "address count path".
 const clientOf = "REDDOT_TEST_CLIENT_OF"
@@ -48,19 +52,19 @@ func TestIdleMemory(t *testing.T) {
 		beClients(t, of)
 		return
 	}
-	for _, path := range []string{"/stream", "/ws", "/iframe", "/wait?timeout=60&after=" + cursor(0).String()} {
+	for _, path := range []string{"/stream", "/ws", compressedPath, "/iframe", "/wait?timeout=60&after=" + cursor(0).String()} {
 		for _, kind := range kinds {
 			if kind == "portable" && !testing.Verbose() {
 				continue // for comparison
 			}
-			name, _, _ := strings.Cut(path[1:], "?")
+			name := strings.TrimSuffix(path[1:], "&after="+cursor(0).String())
 			t.Run(name+"/"+kind, func(t *testing.T) { measureIdle(t, path, kind) })
 		}
 	}
 }
 
 func measureIdle(t *testing.T, path, kind string) {
-	w := newWorld(t, worldConfig{kind: kind, limits: transports.Limits{}.Dev(), hub: silentHub{}})
+	w := newWorld(t, worldConfig{kind: kind, limits: transports.Limits{}.Dev(), hub: silentHub{}, ws: ws.Config{Compression: true}})
 	n := *connections
 	heap, rss := settle()
 	client := exec.Command(os.Args[0], "-test.run=^TestIdleMemory$") // #nosec G204 -- this very program
@@ -136,8 +140,11 @@ func beClients(t *testing.T, of string) {
 		t.Fatal(err)
 	}
 	fields := ""
-	if path == "/ws" {
+	if strings.HasPrefix(path, "/ws") {
 		fields = strings.Join(upgrade, "\r\n") + "\r\n"
+	}
+	if path == compressedPath {
+		fields += "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
 	}
 	conns := make([]net.Conn, n)
 	for i := range conns {

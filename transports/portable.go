@@ -38,30 +38,44 @@ func openPortable(conn net.Conn, s *Start) error {
 	p := &portable{early: s.Unread()}
 	p.sink.init(s.Config(), conn, &p.Socket)
 	s.Init(&p.Socket, p)
-	go func() {
-		err := p.serve(s)
-		p.streams.log.Debug("connection closed", slog.Any("cause", err))
-	}()
+	go p.serve(s)
 	return nil
 }
 
-// serve reads until the client is gone, or the connection waits for the next
-// request.
-func (p *portable) serve(s *Start) error {
-	defer p.Leave()
+// serve starts the Socket and reads what the client sends.
+func (p *portable) serve(s *Start) {
 	goOn, err := s.Run(&p.Socket)
-	if err == nil && !goOn {
-		err = errRefused
+	switch {
+	case err == nil && !goOn:
+		p.over(errRefused)
+	case err != nil:
+		p.over(err)
+	default:
+		if parkable := parkableOf(p.sink.conn); parkable != nil {
+			parkable.park(p)
+			return
+		}
+		p.over(readSocket(p.sink.conn, p.receive))
 	}
+}
+
+// readable implements waiter.
+func (p *portable) readable() error { return readConn(p.sink.conn, p.receive) }
+
+// over implements waiter: the client is gone, or the connection waits for the
+// next request.
+func (p *portable) over(err error) {
+	defer p.Leave()
+	p.streams.log.Debug("connection not read any more", slog.Any("cause", err))
 	conn := p.sink.conn
-	if err == nil {
-		err = readSocket(conn, p.receive)
+	if parkable := parkableOf(conn); parkable != nil {
+		parkable.unpark()
 	}
 	if p.sink.isKept() && errors.Is(err, os.ErrDeadlineExceeded) {
 		if err := conn.SetReadDeadline(time.Time{}); err == nil {
 			p.Rest()
 			p.Resume(conn, p.early)
-			return nil
+			return
 		}
 	}
 	if errors.Is(err, errRefused) {
@@ -71,7 +85,6 @@ func (p *portable) serve(s *Start) error {
 	}
 	p.Close(actors.EndGone)
 	p.sink.Shut()
-	return err
 }
 
 func (p *portable) receive(b []byte) error {

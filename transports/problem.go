@@ -80,8 +80,17 @@ func retryAfter(e *actors.Error, status int) int {
 // WriteProblem answers the request with the error, which must not be nil. It
 // leaves headers that it does not set (CORS has set some, and without them a
 // page cannot read the answer), and does not log: the caller knows the request.
-func WriteProblem(ctx *fasthttp.RequestCtx, err error) {
+func WriteProblem(ctx *fasthttp.RequestCtx, err error) { writeProblem(ctx, err, ProblemOf(err)) }
+
+// WriteProblemAs is WriteProblem with a status that belongs to HTTP alone, and
+// that no code of ours stands for.
+func WriteProblemAs(ctx *fasthttp.RequestCtx, err error, status int) {
 	p := ProblemOf(err)
+	p.Status, p.Title = status, http.StatusText(status)
+	writeProblem(ctx, err, p)
+}
+
+func writeProblem(ctx *fasthttp.RequestCtx, err error, p Problem) {
 	ctx.Response.ResetBody()
 	ctx.SetStatusCode(p.Status)
 	ctx.SetContentType(ProblemType)

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -122,6 +123,14 @@ func AppendHead(b []byte, ctx *fasthttp.RequestCtx, fields string) []byte {
 	b = fasthttp.AppendHTTPDate(append(b, "Date: "...), time.Now())
 	b = AppendRouted(append(b, "\r\n"...), ctx)
 	return append(b, "\r\n"...)
+}
+
+// AnswerHead answers HEAD with the fields that AppendHead is given for GET.
+func AnswerHead(ctx *fasthttp.RequestCtx, fields string) {
+	for line := range strings.SplitSeq(strings.TrimSuffix(fields, "\r\n"), "\r\n") {
+		name, value, _ := strings.Cut(line, ": ")
+		ctx.Response.Header.Set(name, value)
+	}
 }
 
 // AppendRouted appends the fields that routing has set for every answer; each

@@ -58,18 +58,17 @@ type Leaver interface {
 // bytes are moved is its Wire's matter. Since a node has very many, it is
 // small, and holds neither a goroutine nor a timer.
 type Socket struct {
-	streams  *Streams
-	wire     Wire
-	protocol Protocol
-	conn     atomic.Pointer[actors.Conn]
-	caller   atomic.Pointer[Principal]
-	id       uint64
-	timers   timers
-	from     [16]byte // zero: not known
-	state    atomic.Uint32
-	received uint16 // bytes, no more than it can hold; the reader's
-	// transport is guarded by Streams.mu, and an index into its names.
-	transport uint8
+	streams   *Streams
+	wire      Wire
+	protocol  Protocol
+	conn      atomic.Pointer[actors.Conn]
+	caller    atomic.Pointer[Principal]
+	id        uint64
+	timers    timers
+	from      [16]byte // zero: not known
+	state     atomic.Uint32
+	received  uint16 // bytes, no more than it can hold; the reader's
+	transport uint8  // index into transportNames
 }
 
 // What state holds: flags, then the number of the attachment of the moment,
@@ -99,6 +98,9 @@ func (s *Socket) Key() actors.Key {
 	}
 	return ""
 }
+
+// Loop returns what carries the node's connections.
+func (s *Socket) Loop() Loop { return s.streams.cfg.Loop }
 
 // Config returns the bounds of the connection, without zero values.
 func (s *Socket) Config() *SinkConfig { return &s.streams.cfg.Sink }
@@ -137,7 +139,6 @@ func (s *Socket) settle() {
 
 func (s *Socket) attach(a actors.Attachment, sink actors.Sink) {
 	a.Sink = sink
-	a.Transport = transportNames[s.transport]
 	c := actors.NewConn(a)
 	s.conn.Store(c)
 	s.streams.hub.Attach(c)
@@ -146,12 +147,6 @@ func (s *Socket) attach(a actors.Attachment, sink actors.Sink) {
 		s.wire.End(reasonOf(reason))
 	}
 }
-
-// Address implements actors.Addressed.
-func (f *first) Address() string { return (*Socket)(f).Address() }
-
-// Address implements actors.Addressed.
-func (l *lease) Address() string { return l.socket.Address() }
 
 // Address returns the client's address, without its port.
 func (s *Socket) Address() string { return s.streams.address(s.address()) }
@@ -322,7 +317,17 @@ func (s *Socket) Leave() {
 // first is the sink of a Socket's first attachment, which most have alone.
 type first Socket
 
-var _ actors.Sink = (*first)(nil)
+var (
+	_ actors.Sink   = (*first)(nil)
+	_ actors.Client = (*first)(nil)
+	_ actors.Client = (*lease)(nil)
+)
+
+// Address implements actors.Client.
+func (f *first) Address() string { return (*Socket)(f).Address() }
+
+// Transport implements actors.Client.
+func (f *first) Transport() string { return transportNames[f.transport] }
 
 // Send implements actors.Sink.
 func (f *first) Send(frames []byte) (pending int, err error) {
@@ -338,6 +343,12 @@ type lease struct {
 	socket *Socket
 	turn   uint32 // as in Socket.state
 }
+
+// Address implements actors.Client.
+func (l *lease) Address() string { return l.socket.Address() }
+
+// Transport implements actors.Client.
+func (l *lease) Transport() string { return transportNames[l.socket.transport] }
 
 // Send implements actors.Sink.
 func (l *lease) Send(frames []byte) (pending int, err error) {

@@ -2,6 +2,7 @@ package transports
 
 import (
 	"context"
+	"hash/maphash"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -45,7 +46,9 @@ type Streams struct {
 	places int // which are not given back
 	counts [len(transportNames)]int
 	names  *recent[netip.Addr, string] // of addresses, which many connections share
-	empty  chan struct{}               // closed when draining and no place is left
+	keys   [sharedKeys]actors.Key      // of users, each at its hash's place, for the next connection
+	seed   maphash.Seed
+	empty  chan struct{} // closed when draining and no place is left
 }
 
 // transportNames are what connections are counted by. The last are those that
@@ -61,6 +64,9 @@ const (
 // connection from there.
 const sharedAddresses = 1 << 12
 
+// sharedKeys is how many users' keys are remembered for the next connection.
+const sharedKeys = 1 << 10
+
 // NewStreams returns the registry of one node's connections.
 func NewStreams(cfg StreamsConfig, hub actors.Hub, gate *Gate, log *slog.Logger) *Streams {
 	cfg.Sink = cfg.Sink.withDefaults()
@@ -70,6 +76,7 @@ func NewStreams(cfg StreamsConfig, hub actors.Hub, gate *Gate, log *slog.Logger)
 	}
 	s := &Streams{cfg: cfg, hub: hub, gate: gate, log: log,
 		names: newRecent[netip.Addr, string](sharedAddresses), empty: make(chan struct{})}
+	s.seed = maphash.MakeSeed()
 	s.wheel.slots = &s.slots
 	if cfg.Loop != nil {
 		cfg.Loop.Serve(s.find)
@@ -106,6 +113,7 @@ func (s *Streams) AdmitFrom(from netip.Addr, transport string, caller *Principal
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	p.key = s.shared(key)
 	if s.drains() {
 		s.gate.Release(from)
 		return nil, &actors.Error{Code: actors.Unavailable, Detail: "this node is going down; connect again, and reach another",
@@ -114,6 +122,16 @@ func (s *Streams) AdmitFrom(from netip.Addr, transport string, caller *Principal
 	s.places++
 	s.counts[p.transport]++
 	return p, nil
+}
+
+// shared returns the key as another connection of the user has it, so that all
+// of them hold one string. The caller holds mu.
+func (s *Streams) shared(key actors.Key) actors.Key {
+	at := &s.keys[maphash.String(s.seed, string(key))%sharedKeys]
+	if *at != key {
+		*at = key
+	}
+	return *at
 }
 
 // Keeps tells whether the request's connection can serve another one after a
@@ -138,7 +156,11 @@ func (s *Streams) leave(socket *Socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.slots.drop(socket)
-	s.free(socket.transport, socket.address())
+	transport := socket.transport
+	if socket.state.Load()&stateRests != 0 {
+		transport = uint8(restTransport)
+	}
+	s.free(transport, socket.address())
 }
 
 // rest counts the Socket by what it does now.
@@ -146,7 +168,6 @@ func (s *Streams) rest(socket *Socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts[socket.transport]--
-	socket.transport = uint8(restTransport)
 	s.counts[restTransport]++
 }
 

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/transports"
 )
 
 func testCertificate(t *testing.T) tls.Certificate {
@@ -33,11 +34,17 @@ func testCertificate(t *testing.T) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// Over TLS the same is seen, though its sockets cannot be written to directly.
+// Over TLS the same is seen, though its sockets cannot be written to directly;
+// whether its idle connections park makes no difference.
 func TestTLS(t *testing.T) {
+	t.Run("parking", func(t *testing.T) { testTLS(t, transports.Parking) })
+	t.Run("blocking", func(t *testing.T) { testTLS(t, func(ln net.Listener) net.Listener { return ln }) })
+}
+
+func testTLS(t *testing.T, wrap func(net.Listener) net.Listener) {
 	cert := testCertificate(t)
 	w := newWorld(t, worldConfig{wrap: func(ln net.Listener) net.Listener {
-		return tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
+		return tls.NewListener(wrap(ln), &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
 	}})
 	dial := func(request string, early []byte) *bufio.Reader {
 		t.Helper()

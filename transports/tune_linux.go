@@ -13,6 +13,9 @@ func tune(cfg *SinkConfig, conn net.Conn) error {
 	if wrapped, ok := conn.(interface{ NetConn() net.Conn }); ok { // tls.Conn
 		conn = wrapped.NetConn()
 	}
+	if p, ok := conn.(*parkable); ok {
+		conn = p.TCPConn
+	}
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
 		return nil

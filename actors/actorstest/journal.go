@@ -29,6 +29,7 @@ type Journal struct {
 	tallies map[actors.ID][actors.NumTallies]int64
 	wakes   map[wake]bool
 	records map[[2]string][]byte
+	fences  [actors.Shards]actors.Taken
 }
 
 type stream struct {
@@ -46,6 +47,7 @@ var (
 	_ actors.Journal = (*Journal)(nil)
 	_ actors.Lookup  = (*Journal)(nil)
 	_ actors.Records = (*Journal)(nil)
+	_ actors.Fences  = (*Journal)(nil)
 )
 
 // NewJournal returns an empty journal; Close ends its goroutine.
@@ -53,6 +55,9 @@ func NewJournal() *Journal {
 	j := &Journal{
 		done: make(chan struct{}), streams: map[actors.Key]*stream{}, owners: map[actors.ID]actors.Key{},
 		tallies: map[actors.ID][actors.NumTallies]int64{}, wakes: map[wake]bool{}, records: map[[2]string][]byte{},
+	}
+	for i := range j.fences {
+		j.fences[i].Shard = uint16(i)
 	}
 	j.changed = sync.NewCond(&j.mu)
 	go j.commit()
@@ -155,13 +160,16 @@ func (j *Journal) commit() {
 			return
 		}
 		j.queue, j.fail, j.settling = nil, nil, true
-		var good, bad []*actors.Write
+		var good, bad, fenced []*actors.Write
 		for _, w := range batch {
-			if err == nil && w.Stream.Err() == nil {
+			switch {
+			case err != nil || w.Stream.Err() != nil:
+				bad = append(bad, w)
+			case w.Stream.Fence != j.fences[w.Stream.Fence.Shard].Fence:
+				fenced = append(fenced, w)
+			default:
 				j.apply(w)
 				good = append(good, w)
-			} else {
-				bad = append(bad, w)
 			}
 		}
 		j.mu.Unlock()
@@ -170,6 +178,7 @@ func (j *Journal) commit() {
 		}
 		actors.Settle(bad, err)
 		actors.Settle(good, nil)
+		actors.Settle(fenced, actors.Errorf(actors.Fenced, "the shard was taken by another node"))
 		j.set(func() { j.settling = false })
 	}
 }
@@ -220,6 +229,27 @@ func (s *stream) apply(w *actors.Write) {
 			delete(s.snapshots, seq)
 		}
 	}
+}
+
+// Take implements actors.Fences.
+func (j *Journal) Take(_ context.Context, owner string, from []actors.Fence) (taken []actors.Fence, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, f := range from {
+		if j.fences[f.Shard].Fence == f {
+			f.Epoch++
+			j.fences[f.Shard] = actors.Taken{Fence: f, Owner: owner}
+			taken = append(taken, f)
+		}
+	}
+	return taken, nil
+}
+
+// Epochs implements actors.Fences.
+func (j *Journal) Epochs(context.Context) ([]actors.Taken, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.fences[:]), nil
 }
 
 // Load implements actors.Journal.

@@ -42,7 +42,8 @@ func NewNode(t testing.TB, j *Journal, c *Clock, l actors.Limits) *Node {
 	n.Home = &actors.Home{
 		System:  actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) })),
 		Journal: &nodeJournal{j, n}, Lookup: j, Records: &nodeJournal{j, n}, Router: n, Limits: limits, Log: slog.New(slog.DiscardHandler), Metrics: actors.NewMetrics(nil),
-		Now: c.Now, Random: rand.Uint64, Forget: n.forget,
+		Now: c.Now, Random: rand.Uint64, Forget: n.forget, Awake: 1000,
+		Fence: func(key actors.Key) (actors.Fence, bool) { return actors.Fence{Shard: actors.ShardOf(key)}, true },
 		Load: func(job func()) {
 			n.loads.Add(1)
 			go func() {
@@ -133,8 +134,8 @@ func (n *Node) Send(key actors.Key, m any) {
 	n.mu.Lock()
 	pid := n.awake[key]
 	if pid == nil && !n.closed {
-		if props, ok := n.Home.Props(key); ok {
-			pid = n.Home.System.Root.Spawn(props)
+		if one, ok := n.Home.Spawn(key); ok {
+			pid = one
 			n.awake[key] = pid
 		}
 	}

@@ -68,7 +68,7 @@ func Attach(t testing.TB, hub actors.Hub, user string, with ...func(*actors.Atta
 func New(user string, with ...func(*actors.Attachment)) *Probe {
 	p := &Probe{changed: make(chan struct{})}
 	a := actors.Attachment{
-		Key: actors.UserKey(actors.DefaultApp, user), Transport: "probe", Format: format{}, Sink: p, Since: time.Now().UnixMilli(),
+		Key: actors.UserKey(actors.DefaultApp, user), Format: format{}, Sink: p, Since: time.Now().UnixMilli(),
 	}
 	for _, fn := range with {
 		fn(&a)

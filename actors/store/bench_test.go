@@ -23,6 +23,7 @@ const (
 func BenchmarkAppend(b *testing.B) {
 	b.Run("memory", func(b *testing.B) { benchmarkAppend(b, newMemory(b, Config{})) })
 	b.Run("pebble", func(b *testing.B) { benchmarkAppend(b, openPebble(b, Config{Dir: b.TempDir()})) })
+	b.Run("postgres", func(b *testing.B) { benchmarkAppend(b, openPostgres(b, Config{URL: newDatabase(b)})) })
 }
 
 func benchmarkAppend(b *testing.B, s store) {
@@ -41,7 +42,8 @@ func benchmarkAppend(b *testing.B, s store) {
 				}
 			}
 		}
-		w.Stream = actors.NewStream(actors.UserKey("default", fmt.Sprint("user-", i)), 0, func() {
+		key := actors.UserKey("default", fmt.Sprint("user-", i))
+		w.Stream = actors.NewStream(key, actors.Fence{Shard: actors.ShardOf(key)}, 0, func() {
 			if settled.Add(1) == int64(b.N) {
 				close(done)
 			}

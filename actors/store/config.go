@@ -2,13 +2,28 @@ package store
 
 import (
 	"errors"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Config holds the settings of a store. The zero value of each but Dir is its
-// default; Memory uses those of the queue only.
+// Config holds the settings of a store. The zero value of each but Dir and URL
+// is its default. Memory uses those of the queue only, Postgres those of the
+// queue and its own, Pebble all but those of Postgres.
 type Config struct {
+	// URL names the database: postgres://user:password@host:5432/name, or any
+	// other form that libpq takes. Several hosts may be named, with
+	// target_session_attrs=read-write to find the primary among them.
+	URL string
+	// Committers is how many commits may be under way at a time, each over a
+	// connection of its own. The queue and its bounds are split among them. 0: 4.
+	Committers int
+	// Readers is how many connections reads may use. 0: 8.
+	Readers int
+	// Timeout is how long the database may take over a commit or a read; then
+	// it counts as gone. 0: 10 seconds.
+	Timeout time.Duration
 	// Dir is the data directory. It is created, for its owner alone, if there
 	// is none. One process at a time uses it.
 	Dir string
@@ -26,12 +41,13 @@ type Config struct {
 	// MemTableBytes is the size of Pebble's memory table. A larger one means
 	// less compaction and a longer start after a crash. 0: 32 MiB.
 	MemTableBytes int
-	// CacheBytes is the size of Pebble's block cache. 0: 64 MiB.
+	// CacheBytes is the size of Pebble's block cache. The system caches files as well. 0: 16 MiB.
 	CacheBytes int
 	// MaxOpenFiles bounds the table files that Pebble keeps open. 0: 1,000.
 	MaxOpenFiles int
 
-	fs vfs.FS // what the files are on; nil: the operating system's
+	fs   vfs.FS          // what the files are on; nil: the operating system's
+	dial pgconn.DialFunc // how committers reach the database; nil: as usual
 }
 
 // withDefaults returns c with its zero values replaced, or what is wrong.
@@ -47,8 +63,10 @@ func (c Config) withDefaults() (Config, error) {
 		{"BatchWrites", &c.BatchWrites, 4096, 1},
 		{"BatchBytes", &c.BatchBytes, 8 << 20, 1},
 		{"MemTableBytes", &c.MemTableBytes, 32 << 20, 256 << 10},
-		{"CacheBytes", &c.CacheBytes, 64 << 20, 1 << 20},
+		{"CacheBytes", &c.CacheBytes, 16 << 20, 1 << 20},
 		{"MaxOpenFiles", &c.MaxOpenFiles, 1000, 64},
+		{"Committers", &c.Committers, 4, 1},
+		{"Readers", &c.Readers, 8, 1},
 	} {
 		if *f.value == 0 {
 			*f.value = f.zero
@@ -56,6 +74,12 @@ func (c Config) withDefaults() (Config, error) {
 		if *f.value < f.least {
 			return c, errors.New("store: " + f.name + " is too small")
 		}
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 10 * time.Second
+	}
+	if c.Timeout < time.Second {
+		return c, errors.New("store: Timeout is below a second")
 	}
 	if c.fs == nil {
 		c.fs = vfs.Default

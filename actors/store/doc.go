@@ -1,18 +1,23 @@
-// Package store keeps what the actors must not lose: in memory, or in Pebble,
-// an embedded store in one data directory.
+// Package store keeps what the actors must not lose: in memory, in Pebble, an
+// embedded store in one data directory, or in a PostgreSQL database that
+// several nodes share.
 //
-// Memory and Pebble implement actors.Journal, actors.Lookup and
-// actors.Records. Both write by group commit: Append queues, and one writer
-// goroutine commits all that queued while its last commit was under way, then
-// settles it.
+// Memory, Pebble and Postgres implement actors.Journal, actors.Lookup,
+// actors.Records and actors.Fences. All write by group commit: Append queues,
+// and a writer's goroutine commits all that queued while its last commit was
+// under way, then settles it. Postgres has several writers, each with the
+// writes of some shards.
 //
 // Rules that a change must keep:
 //
 //   - A write is settled as durable only after the commit that holds it was
 //     synced, and it is applied whole or not at all.
-//   - After a commit whose outcome is unknown nothing more is written: the
-//     writer ends, what is queued and all later writes fail with Unavailable,
-//     reads go on. Only a new start tells what the disk holds.
+//   - A write under another fence than its shard's present one is refused, by
+//     a check that no other write can come in between with (fences.go).
+//   - After a commit whose outcome is unknown, its streams fail, and what is
+//     queued behind it too. Pebble's and Memory's writer ends: all later writes
+//     fail with Unavailable, reads go on, and only a new start tells what the
+//     disk holds. Postgres's waits until the database is back (mend.go).
 //   - Actors run their turns within actors.Settle, in the writer's goroutine,
 //     and may call Append there: no lock is held, and Append never waits.
 //   - The writer's goroutine reads nothing from Pebble: once Pebble has failed,
@@ -23,6 +28,14 @@
 //     itself (formatVersion).
 //   - What is in keys.go, comparer.go and merger.go is on disk. To change it
 //     is a new format version.
+//   - What Postgres commits is one statement in its own transaction: it reaches
+//     the server whole, so that a node that freezes leaves no lock behind, and
+//     checks the fences under a lock for which Take waits (postgres_sql.go).
+//     An event's (key, seq) is unique beside it: that refuses what two
+//     activations of one epoch would write, and what comes late.
+//   - A migration that was released is never changed; the schema only grows in
+//     ways that the version before can live with, for both run at a time.
 //
-// Start reading at writer.go, then keys.go, pebble.go and pebble_write.go.
+// Start reading at writer.go, then keys.go, pebble.go and pebble_write.go, or
+// postgres.go, postgres_sheet.go and postgres_sql.go.
 package store

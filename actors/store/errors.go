@@ -19,3 +19,8 @@ func errNoRecord(kind string) error {
 func holeError(key actors.Key, want, got uint64) error {
 	return fmt.Errorf("the journal of %q has a hole: after event %d comes %d; restore a backup", key, want-1, got)
 }
+
+// fencedError is what a write is refused with that comes under an old fence.
+func fencedError(s *actors.Stream) error {
+	return actors.Errorf(actors.Fenced, "shard %d of %q has another epoch than %d by now", s.Fence.Shard, s.Key, s.Fence.Epoch)
+}

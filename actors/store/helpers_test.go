@@ -19,6 +19,7 @@ type store interface {
 	actors.Journal
 	actors.Lookup
 	actors.Records
+	actors.Fences
 	Close(context.Context) error
 	Err() error
 	Stats() Stats
@@ -60,9 +61,12 @@ type actor struct {
 	told chan struct{} // has a token once it was notified
 }
 
-func newActor(key actors.Key, last uint64) *actor {
+func newActor(key actors.Key, last uint64) *actor { return newFenced(key, 0, last) }
+
+// newFenced returns an actor that writes under an epoch of its shard.
+func newFenced(key actors.Key, epoch, last uint64) *actor {
 	a := &actor{last: last, told: make(chan struct{}, 1)}
-	a.Stream = actors.NewStream(key, last, func() {
+	a.Stream = actors.NewStream(key, actors.Fence{Shard: actors.ShardOf(key), Epoch: epoch}, last, func() {
 		select {
 		case a.told <- struct{}{}:
 		default:

@@ -14,6 +14,7 @@ const formatVersion = 1
 
 // The kinds of keys, their first byte. On disk.
 //
+//	fence    shard (2 bytes)         the epoch, and who took it
 //	journal  key 0x00 part seq       a snapshot or an event, as the actor made it
 //	owner    message id              the key of the actor that answers for it
 //	record   kind 0x00 key           the record
@@ -24,6 +25,7 @@ const formatVersion = 1
 // Numbers are big-endian. An actor's snapshots and events stand under one
 // prefix, so that one bloom filter and mostly one block answer a load.
 const (
+	kindFence   = 'f'
 	kindJournal = 'j'
 	kindMeta    = 'm'
 	kindOwner   = 'o'
@@ -101,4 +103,26 @@ func appendTally(b []byte, id actors.ID, kind actors.TallyKind) []byte {
 func appendRecord(b []byte, kind, key string) []byte {
 	b = append(append(b, kindRecord), kind...)
 	return append(append(b, 0), key...)
+}
+
+// fenceLen is about what a fence takes up.
+const fenceLen = 1 + 2 + 8
+
+func appendFence(b []byte, shard uint16) []byte {
+	return binary.BigEndian.AppendUint16(append(b, kindFence), shard)
+}
+
+func appendTaken(b []byte, t actors.Taken) []byte {
+	return append(binary.BigEndian.AppendUint64(b, t.Epoch), t.Owner...)
+}
+
+func parseTaken(k, value []byte) (t actors.Taken, err error) {
+	if len(k) != 3 || len(value) < 8 {
+		return t, fmt.Errorf("a fence of %d and %d bytes", len(k), len(value))
+	}
+	if t.Shard = binary.BigEndian.Uint16(k[1:]); t.Shard >= actors.Shards {
+		return t, fmt.Errorf("a fence of shard %d", t.Shard)
+	}
+	t.Epoch, t.Owner = binary.BigEndian.Uint64(value), string(value[8:])
+	return t, nil
 }

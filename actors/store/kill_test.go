@@ -30,7 +30,16 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	if url := os.Getenv(raceURL); url != "" {
+		if err := raceProcess(url, os.Getenv(raceNode)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	code := m.Run()
+	closeServers()
+	os.Exit(code)
 }
 
 // killWrite is the write of event seq: every tenth has a snapshot and forgets
@@ -80,7 +89,7 @@ func appendForever(dir string) error {
 
 func appendOf(p *Pebble, key actors.Key, last uint64, out chan<- string) {
 	told := make(chan struct{}, 1)
-	s := actors.NewStream(key, last, func() {
+	s := actors.NewStream(key, actors.Fence{Shard: actors.ShardOf(key)}, last, func() {
 		select {
 		case told <- struct{}{}:
 		default:
@@ -124,9 +133,8 @@ func TestKill(t *testing.T) {
 	t.Logf("acknowledged: %v", acked)
 }
 
-// killOnce runs the process, lets it work for a while after its first
-// acknowledgement, kills it and notes what it acknowledged.
-func killOnce(t *testing.T, dir string, acked map[actors.Key]uint64, after time.Duration) {
+// startKilled runs the process, and returns what it acknowledges.
+func startKilled(t *testing.T, dir string) (*exec.Cmd, *bufio.Reader) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
 	cmd.Env = append(os.Environ(), killDir+"="+dir)
@@ -138,25 +146,20 @@ func killOnce(t *testing.T, dir string, acked map[actors.Key]uint64, after time.
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lines := bufio.NewReader(out)
-	var kill *time.Timer
-	for {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			break // a torn last line was not acknowledged to anybody
-		}
-		if kill == nil {
-			kill = time.AfterFunc(after, func() { _ = cmd.Process.Signal(syscall.SIGKILL) })
-		}
-		key, number, _ := strings.Cut(strings.TrimSpace(line), " ")
-		seq, err := strconv.ParseUint(number, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		acked[actors.Key(key)] = seq
-	}
-	if kill == nil {
+	t.Cleanup(func() { cmd.Process.Kill() })
+	return cmd, bufio.NewReader(out)
+}
+
+// killOnce runs the process, lets it work for a while after its first
+// acknowledgement, kills it and notes what it acknowledged.
+func killOnce(t *testing.T, dir string, acked map[actors.Key]uint64, after time.Duration) {
+	t.Helper()
+	cmd, lines := startKilled(t, dir)
+	if !noteAcked(t, lines, acked, 1) {
 		t.Fatal("the process ended before its first acknowledgement")
+	}
+	time.AfterFunc(after, func() { _ = cmd.Process.Signal(syscall.SIGKILL) })
+	for noteAcked(t, lines, acked, 1) {
 	}
 	_ = cmd.Wait() // it was killed
 }

@@ -16,13 +16,14 @@ import (
 // does: from one goroutine, batch by batch.
 type Memory struct {
 	*writer
-	shelf
+	*shelf
 }
 
 var (
 	_ actors.Journal = (*Memory)(nil)
 	_ actors.Lookup  = (*Memory)(nil)
 	_ actors.Records = (*Memory)(nil)
+	_ actors.Fences  = (*Memory)(nil)
 )
 
 // NewMemory returns an empty store. r may be nil.
@@ -31,13 +32,13 @@ func NewMemory(cfg Config, r prometheus.Registerer) (*Memory, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Memory{shelf: shelf{
+	m := &Memory{shelf: &shelf{
 		journals: make(map[actors.Key]*journal),
 		owners:   make(map[actors.ID]actors.Key),
 		tallies:  make(map[actors.ID][actors.NumTallies]int64),
 		records:  make(map[string]map[string][]byte),
 	}}
-	m.writer = newWriter(cfg, &m.shelf, newMetrics(r))
+	m.writer = newWriter(cfg, m.shelf, newMetrics(r))
 	if err := m.metrics.register(m.writer); err != nil {
 		return nil, err
 	}
@@ -63,6 +64,7 @@ type shelf struct {
 	tallies  map[actors.ID][actors.NumTallies]int64
 	wakes    []wakeUp // sorted
 	records  map[string]map[string][]byte
+	fences
 }
 
 // A journal is one actor's part. Both lists are in the order of seq.
@@ -85,9 +87,22 @@ func (a wakeUp) compare(b wakeUp) int {
 	return cmp.Or(cmp.Compare(a.at, b.at), strings.Compare(string(a.key), string(b.key)))
 }
 
-func (s *shelf) stage(w *actors.Write) {
+func (s *shelf) stage(j *job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	switch {
+	case j.take != nil:
+		s.take(j.take, func(actors.Taken) {})
+	case j.record != nil:
+		s.putRecord(j.record)
+	default:
+		if j.err = s.check(j.write); j.err == nil {
+			s.put(j.write)
+		}
+	}
+}
+
+func (s *shelf) put(w *actors.Write) {
 	key := actors.Key(strings.Clone(string(w.Stream.Key)))
 	j := s.journals[key]
 	if j == nil {
@@ -139,9 +154,7 @@ func (s *shelf) applyWake(key actors.Key, w actors.Wake) {
 	}
 }
 
-func (s *shelf) stageRecord(r *recordWrite) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *shelf) putRecord(r *recordWrite) {
 	if r.delete {
 		delete(s.records[r.kind], r.key)
 		return
@@ -152,7 +165,10 @@ func (s *shelf) stageRecord(r *recordWrite) {
 	s.records[r.kind][r.key] = r.value
 }
 
-func (s *shelf) commit() error { return nil }
+func (s *shelf) commit() error {
+	s.fences.commit()
+	return nil
+}
 
 // find returns where seq is in the list, or would be.
 func find(list []entry, seq uint64) (int, bool) {

@@ -40,8 +40,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 }
 
-// register registers all figures, those of w's queue among them, and more.
-func (m *metrics) register(w *writer, more ...prometheus.Collector) error {
+// register registers all figures, those of the queue of w among them, and more.
+func (m *metrics) register(w interface {
+	Stats() Stats
+	Err() error
+}, more ...prometheus.Collector) error {
 	if m.registerer == nil {
 		return nil
 	}
@@ -57,7 +60,7 @@ func (m *metrics) register(w *writer, more ...prometheus.Collector) error {
 			func(s Stats) float64 { return float64(s.QueuedBytes) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "reddot_store_writable",
-			Help: "1 while the store takes writes, 0 after its writer ended.",
+			Help: "1 while the store takes writes, 0 while it does not.",
 		}, func() float64 {
 			if w.Err() != nil {
 				return 0

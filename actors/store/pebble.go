@@ -28,12 +28,14 @@ type Pebble struct {
 	opened  atomic.Bool // Open has returned
 	wakes   wakeFloor
 	staging staging // of the writer's goroutine
+	fences
 }
 
 var (
 	_ actors.Journal = (*Pebble)(nil)
 	_ actors.Lookup  = (*Pebble)(nil)
 	_ actors.Records = (*Pebble)(nil)
+	_ actors.Fences  = (*Pebble)(nil)
 )
 
 // Open opens the store in cfg.Dir, or makes a new one there. r may be nil.
@@ -77,7 +79,9 @@ func (p *Pebble) openDB(fs privateFS) error {
 		return openError(err)
 	}
 	p.db = db
-	err = checkFormat(db)
+	if err = checkFormat(db); err == nil {
+		err = p.loadFences()
+	}
 	if failure := p.Err(); failure != nil {
 		return failure // Pebble may hold its locks for good
 	}

@@ -28,10 +28,14 @@ func options(cfg Config, fs vfs.FS, lock *pebble.Lock, p *Pebble) *pebble.Option
 		MaxOpenFiles:                cfg.MaxOpenFiles,
 		MemTableSize:                uint64(cfg.MemTableBytes),
 		MemTableStopWritesThreshold: 4,
-		L0CompactionThreshold:       8,
-		L0StopWritesThreshold:       24,
-		CompactionConcurrencyRange:  func() (int, int) { return 1, max(1, runtime.GOMAXPROCS(0)/2) },
-		Logger:                      pebbleLog{p},
+		// Events are written once and mostly deleted unread: it pays to let
+		// many tables gather before they are merged, and to merge little. The
+		// bloom filters keep a load from looking into all of them.
+		L0CompactionThreshold:      16,
+		L0StopWritesThreshold:      48,
+		LBaseMaxBytes:              512 << 20,
+		CompactionConcurrencyRange: func() (int, int) { return 1, max(1, runtime.GOMAXPROCS(0)/2) },
+		Logger:                     pebbleLog{p},
 		EventListener: &pebble.EventListener{
 			BackgroundError: p.backgroundError,
 			DataCorruption:  func(i pebble.DataCorruptionInfo) { p.fail(fmt.Errorf("pebble: %s", i)) },

@@ -183,6 +183,20 @@ func (p *Pebble) Due(ctx context.Context, now int64, fn func(actors.Key, int64) 
 	return err
 }
 
+// loadFences reads the fences that were taken before this start.
+func (p *Pebble) loadFences() error {
+	start := []byte{kindFence}
+	err := p.scan(context.Background(), start, []byte{kindFence + 1}, func(k, value []byte) (bool, error) {
+		t, err := parseTaken(k, value)
+		if err == nil {
+			p.staged[t.Shard] = t
+		}
+		return true, err
+	})
+	p.committed = p.staged
+	return err
+}
+
 // ListRecords implements actors.Records.
 func (p *Pebble) ListRecords(ctx context.Context, kind, after string, limit int) (list []actors.Record, err error) {
 	if limit <= 0 {

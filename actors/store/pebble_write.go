@@ -14,16 +14,46 @@ import (
 // 0.5 µs each, so that thousands make every load slow.
 const maxPoints = 32
 
+// maxRetained is how large a batch may have been whose memory the next one
+// uses again, in bytes.
+const maxRetained = 4 << 20
+
 // A staging is the batch that the next commit makes durable.
 type staging struct {
-	batch *pebble.Batch // nil: empty
-	key   []byte        // scratch
-	wake  int64         // the earliest wake-up that is set; 0: none
-	err   error         // the first that staging met
+	batch  *pebble.Batch // nil: empty
+	owners []ownerChange // to be added at the end
+	key    []byte        // scratch
+	wake   int64         // the earliest wake-up that is set; 0: none
+	err    error         // the first that staging met
+}
+
+// An ownerChange says who answers for a message from now on. They go into the
+// batch together, behind all else: ids rise with the time, so that each one's
+// place in the memory table is right behind that of the one before.
+type ownerChange struct {
+	id  actors.ID
+	key actors.Key // empty: nobody
 }
 
 // stage implements engine.
-func (p *Pebble) stage(w *actors.Write) {
+func (p *Pebble) stage(j *job) {
+	switch {
+	case j.take != nil:
+		s := p.begin()
+		p.fences.take(j.take, func(t actors.Taken) {
+			s.key = appendFence(s.key[:0], t.Shard)
+			s.note(s.batch.Set(s.key, appendTaken(nil, t), nil))
+		})
+	case j.record != nil:
+		p.stageRecord(j.record)
+	default:
+		if j.err = p.check(j.write); j.err == nil {
+			p.stageWrite(j.write)
+		}
+	}
+}
+
+func (p *Pebble) stageWrite(w *actors.Write) {
 	s, key := p.begin(), w.Stream.Key
 	for i, e := range w.Events {
 		op := s.batch.SetDeferred(journalLen(key), len(e))
@@ -45,14 +75,10 @@ func (p *Pebble) stage(w *actors.Write) {
 	}
 	s.setWake(key, w.Wake)
 	for _, id := range w.Disown {
-		s.key = appendOwner(s.key[:0], id)
-		s.delete(s.key)
+		s.owners = append(s.owners, ownerChange{id: id})
 	}
 	for _, id := range w.Own {
-		op := s.batch.SetDeferred(1+len(id), len(key))
-		appendOwner(op.Key[:0], id)
-		copy(op.Value, key)
-		s.note(op.Finish())
+		s.owners = append(s.owners, ownerChange{id, key})
 	}
 	for _, t := range w.Tally {
 		op := s.batch.MergeDeferred(tallyPrefix+1, 8)
@@ -62,7 +88,6 @@ func (p *Pebble) stage(w *actors.Write) {
 	}
 }
 
-// stageRecord implements engine.
 func (p *Pebble) stageRecord(r *recordWrite) {
 	s := p.begin()
 	s.key = appendRecord(s.key[:0], r.kind, r.key)
@@ -77,9 +102,6 @@ func (p *Pebble) stageRecord(r *recordWrite) {
 // others it calls Fatalf, which fails the writer and does not return.
 func (p *Pebble) commit() (err error) {
 	s := &p.staging
-	if s.err != nil {
-		return fmt.Errorf("stage: %w", s.err)
-	}
 	if s.batch == nil {
 		return nil
 	}
@@ -88,6 +110,10 @@ func (p *Pebble) commit() (err error) {
 			err = fmt.Errorf("commit: %v", r)
 		}
 	}()
+	s.stageOwners()
+	if s.err != nil {
+		return fmt.Errorf("stage: %w", s.err)
+	}
 	if err := s.batch.Commit(pebble.Sync); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
@@ -96,15 +122,32 @@ func (p *Pebble) commit() (err error) {
 	}
 	err = s.batch.Close()
 	s.batch, s.wake = nil, 0
+	p.fences.commit()
 	return err
 }
 
 // begin returns the staging with its batch.
 func (p *Pebble) begin() *staging {
 	if p.staging.batch == nil {
-		p.staging.batch = p.db.NewBatch()
+		p.staging.batch = p.db.NewBatch(pebble.WithMaxRetainedSizeBytes(maxRetained))
 	}
 	return &p.staging
+}
+
+func (s *staging) stageOwners() {
+	for _, o := range s.owners {
+		if o.key == "" {
+			s.key = appendOwner(s.key[:0], o.id)
+			s.delete(s.key)
+			continue
+		}
+		op := s.batch.SetDeferred(1+len(o.id), len(o.key))
+		appendOwner(op.Key[:0], o.id)
+		copy(op.Value, o.key)
+		s.note(op.Finish())
+	}
+	clear(s.owners)
+	s.owners = s.owners[:0]
 }
 
 func (s *staging) note(err error) {

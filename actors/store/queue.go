@@ -2,11 +2,13 @@ package store
 
 import "reddot/actors"
 
-// A job is one write of an actor, or one of a record.
+// A job is one write of an actor, one of a record, or the taking of shards.
 type job struct {
 	write  *actors.Write
 	record *recordWrite
-	size   int // bytes, about
+	take   *take
+	size   int   // bytes, about
+	err    error // why it was refused: nothing of it was or will be done
 }
 
 // A recordWrite sets or deletes a record; the caller waits at done.

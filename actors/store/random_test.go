@@ -18,6 +18,8 @@ type twin struct {
 	pair   [2]store
 	actors map[actors.Key]*twinActor
 	ids    []actors.ID
+	epochs map[uint16]uint64
+	apart  bool // each actor has ids of its own
 }
 
 // A twinActor writes as an actor would.
@@ -30,13 +32,29 @@ type twinActor struct {
 }
 
 func TestRandom(t *testing.T) {
+	pebble := Config{Dir: t.TempDir(), MemTableBytes: 1 << 20, BatchWrites: 7}
+	t.Run("pebble", func(t *testing.T) {
+		testRandom(t, func() store { return openPebble(t, pebble) }, false)
+	})
+	// One committer keeps the order between actors, so that they may meddle
+	// with each other's ids as they never do; several do not.
+	for _, committers := range []int{1, 4} {
+		t.Run(fmt.Sprint("postgres, committers: ", committers), func(t *testing.T) {
+			cfg := Config{URL: newDatabase(t), Committers: committers}
+			testRandom(t, func() store { return openPostgres(t, cfg) }, committers > 1)
+		})
+	}
+}
+
+func testRandom(t *testing.T, open func() store, apart bool) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	cfg := Config{Dir: t.TempDir(), MemTableBytes: 1 << 20, BatchWrites: 7}
 	tw := &twin{
 		Rand:   rand.New(rand.NewPCG(seed, 0)),
-		pair:   [2]store{newMemory(t, Config{}), openPebble(t, cfg)},
+		pair:   [2]store{newMemory(t, Config{}), open()},
 		actors: make(map[actors.Key]*twinActor),
+		epochs: make(map[uint16]uint64),
+		apart:  apart,
 	}
 	for i := range 20 {
 		tw.ids = append(tw.ids, actors.ID{0: byte(i), 15: byte(i * 13)})
@@ -47,9 +65,12 @@ func TestRandom(t *testing.T) {
 		}
 		tw.settle(t)
 		tw.compare(t)
-		if tw.IntN(3) == 0 {
+		switch tw.IntN(3) {
+		case 0:
 			closeStore(t, tw.pair[1])
-			tw.pair[1] = openPebble(t, cfg)
+			tw.pair[1] = open()
+		case 1:
+			tw.take(t)
 		}
 	}
 	closeStore(t, tw.pair[0])
@@ -66,10 +87,15 @@ func (tw *twin) step(t *testing.T) {
 	key := actors.UserKey("default", strings.Repeat("u", 1+tw.IntN(3))+fmt.Sprint(tw.IntN(6)))
 	a := tw.actors[key]
 	if a == nil {
-		a = &twinActor{pair: [2]*actor{newActor(key, 0), newActor(key, 0)}}
+		epoch := tw.epochs[actors.ShardOf(key)]
+		a = &twinActor{pair: [2]*actor{newFenced(key, epoch, 0), newFenced(key, epoch, 0)}}
 		tw.actors[key] = a
 	}
-	w := tw.write(a)
+	tw.append(t, a, tw.write(key, a))
+}
+
+func (tw *twin) append(t *testing.T, a *twinActor, w actors.Write) {
+	t.Helper()
 	for i, s := range tw.pair {
 		w := w // each store has its own, which it owns until it is settled
 		w.Stream = a.pair[i].Stream
@@ -80,7 +106,7 @@ func (tw *twin) step(t *testing.T) {
 	}
 }
 
-func (tw *twin) write(a *twinActor) actors.Write {
+func (tw *twin) write(key actors.Key, a *twinActor) actors.Write {
 	w := actors.Write{After: a.last}
 	for range tw.IntN(4) {
 		w.Events = append(w.Events, []byte(strings.Repeat("e", tw.IntN(400))))
@@ -103,14 +129,56 @@ func (tw *twin) write(a *twinActor) actors.Write {
 		a.wake = w.Wake.New
 	}
 	for range tw.IntN(3) {
-		w.Own = append(w.Own, tw.id())
-		w.Disown = append(w.Disown, tw.id())
+		w.Own = append(w.Own, tw.idOf(key))
+		w.Disown = append(w.Disown, tw.idOf(key))
 		w.Tally = append(w.Tally, actors.Tally{ID: tw.id(), Kind: actors.TallyKind(tw.IntN(int(actors.NumTallies))), N: tw.Int64N(20) - 5})
 	}
 	return w
 }
 
 func (tw *twin) id() actors.ID { return tw.ids[tw.IntN(len(tw.ids))] }
+
+// idOf returns an id that the actor may own.
+func (tw *twin) idOf(key actors.Key) actors.ID {
+	id := tw.id()
+	if tw.apart {
+		copy(id[1:8], key.Name())
+	}
+	return id
+}
+
+// take takes some shards in both, and lets their actors go on under the new
+// epochs; one that does not is refused.
+func (tw *twin) take(t *testing.T) {
+	t.Helper()
+	for _, key := range slices.Sorted(maps.Keys(tw.actors)) {
+		a, shard := tw.actors[key], actors.ShardOf(key)
+		if tw.IntN(4) != 0 || a.pair[0].Fence.Epoch != tw.epochs[shard] {
+			continue
+		}
+		from := []actors.Fence{{Shard: shard, Epoch: tw.epochs[shard]}}
+		for i, s := range tw.pair {
+			if taken, err := s.Take(t.Context(), fmt.Sprint("node", tw.IntN(3)), from); err != nil || len(taken) != 1 {
+				t.Fatalf("take %v: got %v, %v", from, taken, err)
+			}
+			old := a.pair[i]
+			if err := s.Append(old.write("stale")); err != nil {
+				t.Fatal(err)
+			}
+			if err := old.await(); codeOf(err) != actors.Fenced {
+				t.Fatalf("a write under an old epoch: got %v", err)
+			}
+		}
+		tw.epochs[shard]++
+		for other, b := range tw.actors {
+			if actors.ShardOf(other) == shard {
+				for i := range b.pair {
+					b.pair[i] = newFenced(other, tw.epochs[shard], b.last)
+				}
+			}
+		}
+	}
+}
 
 func (tw *twin) record(t *testing.T) {
 	t.Helper()
@@ -129,13 +197,20 @@ func (tw *twin) record(t *testing.T) {
 	}
 }
 
-// settle waits until all writes are, those without events too: the record's
-// write stands behind them in the queue.
+// settle waits until all writes are, those without events too: an event is
+// behind each actor's.
 func (tw *twin) settle(t *testing.T) {
 	t.Helper()
-	for _, s := range tw.pair {
-		if err := s.PutRecord(t.Context(), "fence", "fence", nil); err != nil {
-			t.Fatal(err)
+	for _, a := range tw.actors {
+		w := actors.Write{After: a.last, Events: [][]byte{[]byte("last")}}
+		a.last = w.Last()
+		tw.append(t, a, w)
+	}
+	for _, a := range tw.actors {
+		for i := range a.pair {
+			if err := a.pair[i].await(); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }
@@ -150,7 +225,7 @@ func (tw *twin) compare(t *testing.T) {
 	if !slices.Equal(views[0], views[1]) {
 		for i := range views[0] {
 			if views[0][i] != views[1][i] {
-				t.Errorf("memory: %s\npebble: %s", views[0][i], views[1][i])
+				t.Errorf("memory: %s\nthe other: %s", views[0][i], views[1][i])
 			}
 		}
 		t.FailNow()
@@ -172,7 +247,15 @@ func (tw *twin) view(t *testing.T, s store) []string {
 			add("snapshot ", key, " ", seq, " ", string(got), err)
 		}
 	}
-	for _, id := range tw.ids {
+	ids := slices.Clone(tw.ids)
+	for _, key := range slices.Sorted(maps.Keys(tw.actors)) {
+		for i := range ids[:len(tw.ids)] {
+			id := ids[i]
+			copy(id[1:8], key.Name())
+			ids = append(ids, id)
+		}
+	}
+	for _, id := range ids {
 		owner, err := s.Owner(t.Context(), id)
 		tallies, tallyErr := s.Tallies(t.Context(), id)
 		add("id ", id, " ", owner, err, tallies, tallyErr)

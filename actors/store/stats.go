@@ -22,14 +22,17 @@ type Stats struct {
 
 // count adds the batch to the figures; took is what its commit took.
 func (w *writer) count(took time.Duration) {
-	var events, bytes int
-	for _, x := range w.writes {
-		events += len(x.Events)
-		bytes += eventBytes(x)
+	var writes, events, bytes int
+	for i := range w.batch {
+		if x := w.batch[i].write; x != nil && w.batch[i].err == nil {
+			writes++
+			events += len(x.Events)
+			bytes += eventBytes(x)
+		}
 	}
 	w.mu.Lock()
 	w.stats.Commits++
-	w.stats.Writes += uint64(len(w.writes))
+	w.stats.Writes += uint64(writes)
 	w.stats.Events += uint64(events)
 	w.stats.Bytes += uint64(bytes)
 	w.stats.LastCommit = took

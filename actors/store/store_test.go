@@ -34,6 +34,8 @@ func run(t *testing.T, open func(t *testing.T) store, persists bool) {
 		{"records", testRecords},
 		{"failed stream", testFailedStream},
 		{"append within notify", testAppendWithinNotify},
+		{"fences", testFences},
+		{"fenced", testFenced},
 		{"closed", testClosed},
 	}
 	for _, tt := range tests {
@@ -77,6 +79,16 @@ func TestPebble(t *testing.T) {
 			dirs[t.Name()] = t.TempDir()
 		}
 		return openPebble(t, Config{Dir: dirs[t.Name()]})
+	}, true)
+}
+
+func TestPostgres(t *testing.T) {
+	urls := map[string]string{}
+	run(t, func(t *testing.T) store {
+		if urls[t.Name()] == "" {
+			urls[t.Name()] = newDatabase(t)
+		}
+		return openPostgres(t, Config{URL: urls[t.Name()]})
 	}, true)
 }
 
@@ -480,7 +492,8 @@ func testAppendWithinNotify(t *testing.T, b *bench) {
 	next := func(after uint64) *actors.Write {
 		return &actors.Write{Stream: s, After: after, Events: [][]byte{[]byte("e")}}
 	}
-	s = actors.NewStream(actors.UserKey("default", "ann"), 0, func() {
+	key := actors.UserKey("default", "ann")
+	s = actors.NewStream(key, actors.Fence{Shard: actors.ShardOf(key)}, 0, func() {
 		if s.Err() != nil || s.Durable() == last {
 			done <- s.Err()
 		} else if err := b.Append(next(s.Durable())); err != nil {

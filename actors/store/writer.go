@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,21 +16,23 @@ var errClosed = errors.New("the store is closed")
 
 // An engine is what a writer commits to. The writer's goroutine alone calls it.
 type engine interface {
-	// stage adds a write to the batch; it keeps nothing of it.
-	stage(w *actors.Write)
-	// stageRecord adds a record's write to the batch.
-	stageRecord(r *recordWrite)
-	// commit makes the batch durable and empties it. After an error the
-	// outcome is unknown, and the engine is not called again.
+	// stage adds a job to the batch, or sets its err and adds nothing. It
+	// keeps nothing of a write.
+	stage(j *job)
+	// commit makes the batch durable and empties it; it may refuse jobs by
+	// their err. After an error the outcome of the others is unknown, and the
+	// engine is not called again but, if it is one, as a mender.
 	commit() error
 }
 
 // A writer is the group commit: the queue, and the goroutine that empties it.
 type writer struct {
 	engine  engine
+	mender  mender // nil: the first error is the end
 	metrics *metrics
 	cfg     Config
 	wake    chan struct{} // has room for one
+	halt    chan struct{} // closed when the writer is to end
 	ended   chan struct{} // closed when all is settled that ever will be
 
 	mu      sync.Mutex
@@ -37,10 +40,10 @@ type writer struct {
 	asleep  bool
 	closing bool
 	phase   phase
-	err     *actors.Error // why the writer ended, or is about to
+	err     *actors.Error // why no write is taken: the writer ends, or waits to be mended
 
 	batch  []job           // of the commit under way
-	writes []*actors.Write // of batch: what is settled
+	writes []*actors.Write // of batch: scratch of settle
 	stats  Stats
 }
 
@@ -54,10 +57,12 @@ const (
 )
 
 func newWriter(cfg Config, e engine, m *metrics) *writer {
+	mender, _ := e.(mender)
 	return &writer{
-		engine: e, metrics: m, cfg: cfg,
+		engine: e, mender: mender, metrics: m, cfg: cfg,
 		queue: queue{maxJobs: cfg.QueueWrites, maxBytes: cfg.QueueBytes},
 		wake:  make(chan struct{}, 1),
+		halt:  make(chan struct{}),
 		ended: make(chan struct{}),
 	}
 }
@@ -94,7 +99,7 @@ func (w *writer) putRecord(ctx context.Context, r *recordWrite) error {
 	}
 }
 
-// Err returns why the writer ended; nil while it works.
+// Err returns why no write is taken; nil while all is well.
 func (w *writer) Err() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -146,7 +151,7 @@ func (w *writer) take() bool {
 	for w.err == nil && w.queue.len() == 0 && !w.closing {
 		w.asleep = true
 		w.mu.Unlock()
-		<-w.wake
+		w.sleep()
 		w.mu.Lock()
 	}
 	if w.err != nil || w.queue.len() == 0 {
@@ -156,20 +161,17 @@ func (w *writer) take() bool {
 	return true
 }
 
-// stage hands the batch to the engine. Writes of a stream that has failed are
-// settled here with its error.
+// stage hands the batch to the engine, but for writes of streams that have
+// failed.
 func (w *writer) stage() {
-	w.writes = w.writes[:0]
-	for _, j := range w.batch {
-		switch {
-		case j.record != nil:
-			w.engine.stageRecord(j.record)
-		case j.write.Stream.Err() != nil:
-			actors.Settle([]*actors.Write{j.write}, j.write.Stream.Err())
-		default:
-			w.engine.stage(j.write)
-			w.writes = append(w.writes, j.write)
+	for i := range w.batch {
+		j := &w.batch[i]
+		if j.write != nil {
+			if j.err = j.write.Stream.Err(); j.err != nil {
+				continue
+			}
 		}
+		w.engine.stage(j)
 	}
 }
 
@@ -182,6 +184,9 @@ func (w *writer) commit() bool {
 	}
 	start := time.Now()
 	if err := w.engine.commit(); err != nil {
+		if w.mender != nil {
+			return w.mend(err)
+		}
 		w.fail(err)
 	}
 	took := time.Since(start)
@@ -245,36 +250,51 @@ func (w *writer) settleRest() {
 	err := w.Err()
 	if err != nil {
 		w.settle(err)
-		w.mu.Lock()
-		w.batch = w.queue.take(w.batch[:0], w.queue.len(), w.queue.bytes)
-		w.mu.Unlock()
-		for _, j := range w.batch {
-			if j.write != nil {
-				w.writes = append(w.writes, j.write)
-			}
-		}
-		w.settle(err)
+		w.settleQueue(err)
 	}
 	close(w.ended)
 }
 
-// settle answers all of the batch.
+// settleQueue settles all that is queued with an error.
+func (w *writer) settleQueue(err error) {
+	w.mu.Lock()
+	w.batch = w.queue.take(w.batch[:0], w.queue.len(), w.queue.bytes)
+	w.mu.Unlock()
+	w.settle(err)
+}
+
+// settle answers all of the batch: each refused job with its own error, the
+// others with err.
 func (w *writer) settle(err error) {
+	var refused []job
 	for i, j := range w.batch {
-		if j.record != nil {
-			j.record.done <- err
+		switch {
+		case j.record != nil:
+			j.record.done <- cmp.Or(j.err, err)
+		case j.take != nil:
+			j.take.done <- cmp.Or(j.err, err)
+		case j.err != nil:
+			refused = append(refused, j)
+		default:
+			w.writes = append(w.writes, j.write)
 		}
 		w.batch[i] = job{}
 	}
 	w.batch = w.batch[:0]
 	actors.Settle(w.writes, err)
 	w.writes = w.writes[:0]
+	for _, j := range refused { // behind what their streams wrote before
+		actors.Settle([]*actors.Write{j.write}, j.err)
+	}
 }
 
 // stop ends the writer when all that is queued is settled.
 func (w *writer) stop(ctx context.Context) error {
 	w.mu.Lock()
-	w.closing = true
+	if !w.closing {
+		w.closing = true
+		close(w.halt)
+	}
 	w.rouse()
 	w.mu.Unlock()
 	select {

@@ -30,13 +30,15 @@ func newGated(t *testing.T, cfg Config) (*writer, *gatedEngine) {
 	return w, e
 }
 
-func (e *gatedEngine) stage(w *actors.Write) {
-	for i := range w.Events {
-		e.staged = append(e.staged, fmt.Sprintf("%s %d", w.Stream.Key, w.After+1+uint64(i)))
+func (e *gatedEngine) stage(j *job) {
+	if r := j.record; r != nil {
+		e.staged = append(e.staged, r.kind+"/"+r.key)
+		return
+	}
+	for i := range j.write.Events {
+		e.staged = append(e.staged, fmt.Sprintf("%s %d", j.write.Stream.Key, j.write.After+1+uint64(i)))
 	}
 }
-
-func (e *gatedEngine) stageRecord(r *recordWrite) { e.staged = append(e.staged, r.kind+"/"+r.key) }
 
 func (e *gatedEngine) commit() error {
 	e.entered <- struct{}{}

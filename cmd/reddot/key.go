@@ -18,7 +18,8 @@ func newKey() *cobra.Command {
 		Use:   "key",
 		Short: "Make, list and revoke server keys",
 		Long: `Make, list and revoke the keys that back ends call with. This needs a key with
-the scope admin; the first one is made with --data, while no server runs.`,
+the scope admin; the first one is made with --data or --store, while no server
+runs.`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -27,7 +28,7 @@ the scope admin; the first one is made with --data, while no server runs.`,
 }
 
 func newKeyCreate() *cobra.Command {
-	var name, data, appName string
+	var name, data, url, appName string
 	var scopes []string
 	c := &cobra.Command{
 		Use:   "create",
@@ -41,14 +42,19 @@ func newKeyCreate() *cobra.Command {
 	c.Flags().StringVar(&name, "name", "", "what you call it")
 	c.Flags().StringSliceVar(&scopes, "scopes", []string{"publish", "read"}, "of publish, read, admin")
 	c.Flags().StringVar(&data, "data", "", "make it in this data `directory`, without a server")
-	c.Flags().StringVar(&appName, "app", "", "the app that it is for; with --data only, since a server makes keys for the app of the key that asks")
+	c.Flags().StringVar(&url, "store", "", "make it in the database of this `URL`, without a server")
+	c.Flags().StringVar(&appName, "app", "", "the app that it is for; with --data or --store only, since a server makes keys for the app of the key that asks")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if data == "" && appName != "" {
-			return usageError{fmt.Errorf("--app goes with --data only"), c.CommandPath()}
+		offline := data != "" || url != ""
+		if !offline && appName != "" {
+			return usageError{fmt.Errorf("--app goes with --data or --store only"), c.CommandPath()}
 		}
-		if data != "" {
+		if data != "" && url != "" {
+			return usageError{fmt.Errorf("give --data or --store, not both"), c.CommandPath()}
+		}
+		if offline {
 			log := slog.New(slog.DiscardHandler)
-			key, text, err := app.CreateKey(c.Context(), data, appName, name, scopes, log)
+			key, text, err := app.CreateKey(c.Context(), data, url, appName, name, scopes, log)
 			if err != nil {
 				return err
 			}

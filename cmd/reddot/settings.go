@@ -39,6 +39,8 @@ func addSettings(c *cobra.Command) *settings {
 	s.paths["mqtt"] = "mqtt.listen"
 	c.Flags().String("mqtt", "", "`address` to listen on for MQTT, as 127.0.0.1:1883; none without it")
 	text("data", def.Data, "`directory` for all that must survive")
+	s.paths["store"] = "store.url"
+	c.Flags().String("store", "", "`URL` of a PostgreSQL database in place of the embedded store, as postgres://user@host/name; with a password rather as REDDOT_STORE_URL")
 	text("tls.cert", "", "`file` with a certificate, PEM")
 	text("tls.key", "", "`file` with its private key, PEM")
 	text("origins", "", "web `origins` whose pages may use the API, with commas")

@@ -74,6 +74,7 @@ type API struct {
 	metrics   *metrics
 	batches   chan struct{} // a place for each batch
 	calls     sync.Pool     // *call
+	lanes     sync.Pool     // *lane
 	keys      sync.Mutex    // held while a key is counted and made
 
 	// Handler is for fasthttp.Server. The server must have StreamRequestBody

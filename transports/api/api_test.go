@@ -157,7 +157,10 @@ func TestAccess(t *testing.T) {
 		"counts of another":  {"GET", "/v1/users/bob/counts", s.alice, 403, actors.Forbidden},
 		"bad user":           {"GET", "/v1/users/a%2fb/messages", s.reader, 400, actors.Invalid},
 		"not built":          {"GET", "/v1/users/alice/preferences", s.admin, 404, actors.NotFound},
-		"topics":             {"POST", "/v1/topics/news", s.admin, 404, actors.NotFound},
+		"topic, reader":      {"POST", "/v1/topics/news", s.reader, 403, actors.Forbidden},
+		"topic, user":        {"POST", "/v1/topics/news", s.alice, 403, actors.Forbidden},
+		"inbox topic":        {"POST", "/v1/topics/users/alice/counts", s.alice, 403, actors.Forbidden},
+		"topic of nobody":    {"POST", "/v1/topics/", s.admin, 404, actors.NotFound},
 		"platform":           {"GET", "/v1/campaigns", s.admin, 404, actors.NotFound},
 		"trailing slash":     {"GET", "/v1/keys/", s.admin, 404, actors.NotFound},
 		"doubled slash":      {"GET", "/v1//keys", s.admin, 404, actors.NotFound},
@@ -182,6 +185,9 @@ func TestMethods(t *testing.T) {
 	if a := s.do("HEAD", "/v1/users/alice/messages", s.reader, ""); a.StatusCode != 200 || len(a.body) != 0 || a.ContentLength <= 0 {
 		t.Errorf("got %d with %q", a.StatusCode, a.body)
 	}
+	if a := s.do("HEAD", "/v1/users/alice/stream", s.reader, ""); a.StatusCode != 200 {
+		t.Errorf("HEAD of a stream: got %d", a.StatusCode)
+	}
 	if a := s.do("HEAD", "/v1/users/alice/wait", s.reader, ""); a.StatusCode != 405 || a.Header.Get("Allow") != "GET, OPTIONS" {
 		t.Errorf("got %d, Allow %q", a.StatusCode, a.Header.Get("Allow"))
 	}
@@ -194,6 +200,10 @@ func TestMethods(t *testing.T) {
 func TestCORS(t *testing.T) {
 	s := serve(t, nil)
 	const good, bad = "https://shop.example", "https://evil.example"
+	if a := s.do("OPTIONS", "/v1/users/alice/stream", "", "", "Origin", good, "Access-Control-Request-Method", "GET", "Access-Control-Request-Headers",
+		"last-event-id"); !strings.Contains(a.Header.Get("Access-Control-Allow-Headers"), "Last-Event-ID") || a.Header.Get("Access-Control-Allow-Methods") != "GET, HEAD, OPTIONS" {
+		t.Errorf("a stream's preflight: got %v", a.Header)
+	}
 	a := s.do("OPTIONS", "/v1/users/alice/read", "", "", "Origin", good, "Access-Control-Request-Method", "POST")
 	for h, want := range map[string]string{"Access-Control-Allow-Origin": good, "Access-Control-Allow-Credentials": "true",
 		"Access-Control-Allow-Methods": "OPTIONS, POST", "Access-Control-Allow-Headers": corsRequestHeaders, "Access-Control-Max-Age": "600"} {

@@ -24,19 +24,48 @@ import (
 // into Config.BatchOutput and the sockets' buffers. Beyond that the batch
 // stands still until the client reads, and nobody else is held up.
 type batch struct {
-	api    *API
-	ctx    *fasthttp.RequestCtx
-	who    *transports.Principal
-	flight *flight
-	draft  draft
-	in     *bufio.Reader
+	api *API
+	ctx *fasthttp.RequestCtx
+	who *transports.Principal
+	*lane
 	limits transports.Limits
 	body   io.Reader // nil: there is none, or it is in memory
 	length int       // of the body in bytes; below 0: not known
 	taken  int       // bytes of the body so far
 	closed bool
+	landed bool // it has come to its end, and nothing is under way
 
 	broken atomic.Pointer[error] // why reading ended before the body's end
+}
+
+// A lane is what a batch works with, and leaves to the next one.
+type lane struct {
+	flight *flight
+	draft  draft
+	in     *bufio.Reader
+	out    []byte // results are written from here while others are collected
+}
+
+// lane returns one that reads lines of up to size bytes from body.
+func (a *API) lane(body io.Reader, size int) *lane {
+	l, _ := a.lanes.Get().(*lane)
+	if l == nil {
+		l = &lane{flight: newFlight(a.deps.Router, a.cfg.BatchWindow, a.cfg.BatchOutput, a.cfg.Deadline), draft: draft{lim: &a.cfg.Message}}
+	}
+	if l.in == nil || l.in.Size() != size {
+		l.in = bufio.NewReaderSize(body, size)
+	} else {
+		l.in.Reset(body)
+	}
+	l.flight.again()
+	return l
+}
+
+// leave lets go of what the batch has brought.
+func (a *API) leave(l *lane) {
+	l.in.Reset(nil)
+	l.draft.forget()
+	a.lanes.Put(l)
 }
 
 // publishBatch is POST /v1/messages/batch.
@@ -51,8 +80,7 @@ func publishBatch(c *call) error {
 	default:
 		return &actors.Error{Code: actors.Busy, Detail: "too many batches are under way", RetryAfter: time.Second}
 	}
-	b := &batch{api: a, ctx: c.RequestCtx, who: c.who, limits: limits, draft: draft{lim: &a.cfg.Message},
-		flight: newFlight(a.deps.Router, a.cfg.BatchWindow, a.cfg.BatchOutput, a.cfg.Deadline)}
+	b := &batch{api: a, ctx: c.RequestCtx, who: c.who, limits: limits}
 	var body io.Reader = bytes.NewReader(nil)
 	if stream := c.Request.BodyStream(); stream != nil {
 		b.body = stream
@@ -61,7 +89,7 @@ func publishBatch(c *call) error {
 	} else if len(c.PostBody()) > 0 {
 		body = bytes.NewReader(c.PostBody())
 	}
-	b.in = bufio.NewReaderSize(body, min(limits.MaxLine, limits.MaxBatch)+1)
+	b.lane = a.lane(body, min(limits.MaxLine, limits.MaxBatch)+1)
 	c.SetContentType("application/x-ndjson")
 	c.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
 	c.Response.Header.Set("X-Accel-Buffering", "no")
@@ -112,9 +140,13 @@ func (*batch) Read([]byte) (int, error) { return 0, errors.ErrUnsupported }
 
 // Close gives the batch's place back.
 func (b *batch) Close() error {
-	if !b.closed {
-		b.closed = true
-		<-b.api.batches
+	if b.closed {
+		return nil
+	}
+	b.closed = true
+	<-b.api.batches
+	if b.landed {
+		b.api.leave(b.lane)
 	}
 	return nil
 }
@@ -131,10 +163,10 @@ func (b *batch) WriteTo(w io.Writer) (written int64, err error) {
 			_ = b.ctx.SetReadDeadline(time.Unix(1, 0)) // wakes a Read
 		}
 		<-end
+		b.landed = err == nil && b.flight.idle()
 	}()
-	var spare []byte
 	for reading := end; ; {
-		out := b.flight.take(spare)
+		out := b.flight.take(b.out)
 		switch {
 		case out != nil:
 			if err := b.ctx.SetWriteDeadline(time.Now().Add(b.api.cfg.BatchIdle)); err != nil {
@@ -144,7 +176,7 @@ func (b *batch) WriteTo(w io.Writer) (written int64, err error) {
 			if written += int64(n); err != nil {
 				return written, fmt.Errorf("batch: write the results: %w", err)
 			}
-			spare = out
+			b.out = out
 		case reading == nil && b.flight.idle():
 			if broken := b.broken.Load(); broken != nil {
 				return written, *broken

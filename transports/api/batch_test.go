@@ -286,7 +286,7 @@ func lineBatch(t testing.TB, router actors.Router) *batch {
 	a := &API{now: time.Now, deps: Deps{Gate: gate, Router: router}}
 	a.cfg.fill()
 	return &batch{api: a, who: &transports.Principal{ID: "key:x", App: "default", Kind: transports.ServerKey}, limits: gate.Limits(),
-		draft: draft{lim: &a.cfg.Message}, flight: newFlight(router, a.cfg.BatchWindow, a.cfg.BatchOutput, time.Second)}
+		lane: &lane{draft: draft{lim: &a.cfg.Message}, flight: newFlight(router, a.cfg.BatchWindow, a.cfg.BatchOutput, time.Second)}}
 }
 
 // BenchmarkBatch is what a line costs here: to read it, to send it to an actor

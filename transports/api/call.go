@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -42,8 +41,7 @@ func (c *call) reset() {
 	if cap(c.body)+cap(c.out)+cap(c.draft.buf) > maxKept {
 		c.body, c.out, c.draft.buf = nil, nil, nil
 	}
-	clear(c.draft.to.users)
-	c.draft.scan = scanner{}
+	c.draft.forget()
 }
 
 // template names the call's route for logs and metrics.
@@ -195,14 +193,7 @@ func levelOf(e *actors.Error) slog.Level {
 // refuseMethod answers 405 (RFC 9110, section 15.5.6), which is no code of the
 // domain's.
 func (c *call) refuseMethod(m errMethod) {
-	e := actors.Errorf(actors.Invalid, "the URL has no such method; it has %s", m.allow)
-	transports.WriteProblem(c.RequestCtx, e)
-	p := transports.ProblemOf(e)
-	p.Status, p.Title = fasthttp.StatusMethodNotAllowed, fasthttp.StatusMessage(fasthttp.StatusMethodNotAllowed)
-	if b, err := json.Marshal(p); err == nil {
-		c.SetBody(b)
-	}
-	c.SetStatusCode(p.Status)
+	transports.WriteProblemAs(c.RequestCtx, actors.Errorf(actors.Invalid, "the URL has no such method; it has %s", m.allow), fasthttp.StatusMethodNotAllowed)
 	c.Response.Header.Set(fasthttp.HeaderAllow, m.allow)
 	c.api.allowOrigin(c)
 }

@@ -52,16 +52,22 @@ func newFlight(router actors.Router, window, full int, wait time.Duration) *flig
 	f := &flight{router: router, wait: wait, full: full, slots: make([]*slot, window),
 		arrived: make(chan struct{}, 1), room: make(chan struct{}, 1), timer: time.NewTimer(wait)}
 	f.timer.Stop()
-	for i := range f.slots {
-		f.slots[i] = f.newSlot()
+	for i, block := 0, make([]slot, window); i < window; i++ {
+		f.slots[i] = block[i].bind(f)
 	}
 	return f
 }
 
-func (f *flight) newSlot() *slot {
-	s := &slot{flight: f}
-	s.reply = s.answered
+// bind makes s a slot of f.
+func (s *slot) bind(f *flight) *slot {
+	s.flight, s.reply = f, s.answered
 	return s
+}
+
+// again readies an idle flight for other requests.
+func (f *flight) again() {
+	f.failed = 0
+	f.ended.Store(false)
 }
 
 // answered is called by whoever answers.
@@ -197,7 +203,7 @@ func (f *flight) abandon(n uint64) {
 	if f.head.Load() != n || n == f.tail.Load() || s.done.Load() {
 		return
 	}
-	f.slots[i] = f.newSlot() // the answer may still come, to the old one
+	f.slots[i] = new(slot).bind(f) // the answer may still come, to the old one
 	f.out = appendFailure(f.out, actors.Errorf(actors.Unavailable, "no answer in time; the outcome is unknown, repeat under the same key"), s.line)
 	f.failed++
 	f.head.Store(n + 1)

@@ -142,6 +142,12 @@ func (d *draft) parse(src []byte, allow field, now int64) error {
 	return nil
 }
 
+// forget lets go of the source.
+func (d *draft) forget() {
+	clear(d.to.users)
+	d.scan = scanner{}
+}
+
 // member reads one member's value.
 func (d *draft) member(name text, allow field) error {
 	f := fieldOf(name)

@@ -53,8 +53,8 @@ func (a *API) routes() []*route {
 
 		view(user+"/counts", own, v.Counts, false),
 		view(user+"/wait", own, v.Wait, true),
-		view(user+"/stream", own, v.Stream, true),
-		view(user+"/iframe", own, v.Iframe, true),
+		view(user+"/stream", own, v.Stream, false),
+		view(user+"/iframe", own, v.Iframe, false),
 		view(user+"/ws", own, v.WebSocket, true),
 		{method: "GET", path: user + "/messages", access: own, query: params{"state", "category", "limit", "next"}, handle: listMessages},
 		{method: "GET", path: user + "/connections", access: own, handle: listConnections},

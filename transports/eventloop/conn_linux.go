@@ -13,11 +13,11 @@ import (
 // A conn is a Socket with its Wire, in one object: there are very many.
 type conn struct {
 	transports.Socket
-	loop *loop
 
 	mu    sync.Mutex
 	out   *outbox // nil: nothing waits
 	fd    int32   // -1: closed
+	place uint8   // of its loop among Loop.loops
 	flags flags
 }
 
@@ -35,6 +35,9 @@ const (
 )
 
 var _ transports.Wire = (*conn)(nil)
+
+// loop returns the loop that reads for the connection.
+func (c *conn) loop() *loop { return c.Loop().(*Loop).loops[c.place] }
 
 // begin starts the connection.
 func (c *conn) begin(s *transports.Start) {
@@ -74,7 +77,7 @@ func (c *conn) watch() error {
 		op = unix.EPOLL_CTL_ADD
 		c.flags |= watched
 	}
-	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(c.loop.fd, op, int(c.fd), &e))
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(c.loop().fd, op, int(c.fd), &e))
 }
 
 // update tells epoll that something else is waited for, if it knows of the

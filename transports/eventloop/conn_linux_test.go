@@ -49,7 +49,7 @@ func TestStaleEvent(t *testing.T) {
 	if uint32(c.ID()) != uint32(old.ID()) || c.ID() == old.ID() {
 		t.Fatalf("got the ids %x and %x, want the same slot and another generation", old.ID(), c.ID())
 	}
-	c.loop.handle(&e, make([]byte, 10))
+	c.loop().handle(&e, make([]byte, 10))
 	if _, err := c.Send([]byte("still there")); err != nil {
 		t.Errorf("an event of before has ended it: %v", err)
 	}
@@ -99,7 +99,7 @@ func TestLate(t *testing.T) {
 
 // A connection's share of the loop is small, and stays so.
 func TestSize(t *testing.T) {
-	if size := unsafe.Sizeof(conn{}); size > 144 {
-		t.Errorf("a connection has %d bytes, want at most 144", size)
+	if size := unsafe.Sizeof(conn{}); size > 128 {
+		t.Errorf("a connection has %d bytes, want at most 128", size)
 	}
 }

@@ -85,7 +85,7 @@ func (c *conn) resume() {
 	}
 	c.close()
 	if err != nil {
-		c.loop.log.Debug("a connection could not be returned and is closed", "err", err)
+		c.loop().log.Debug("a connection could not be returned and is closed", "err", err)
 		c.Leave()
 		return
 	}
@@ -96,7 +96,7 @@ func (c *conn) resume() {
 // its own.
 func (c *conn) attachToGo() (net.Conn, error) {
 	if c.flags&watched != 0 { // the duplicate would keep it in epoll
-		if err := unix.EpollCtl(c.loop.fd, unix.EPOLL_CTL_DEL, int(c.fd), nil); err != nil {
+		if err := unix.EpollCtl(c.loop().fd, unix.EPOLL_CTL_DEL, int(c.fd), nil); err != nil {
 			return nil, os.NewSyscallError("epoll_ctl", err)
 		}
 	}

@@ -28,6 +28,9 @@ const maxEvents = 256
 // defaultLoops is the most loops where nobody says how many.
 const defaultLoops = 4
 
+// maxLoops is the most loops: a connection has a byte to say which is its own.
+const maxLoops = 256
+
 // A Loop carries connections. It is safe for concurrent use.
 type Loop struct {
 	loops []*loop
@@ -43,6 +46,7 @@ func New(cfg Config, log *slog.Logger) (*Loop, error) {
 	if n <= 0 {
 		n = min(runtime.GOMAXPROCS(0), defaultLoops)
 	}
+	n = min(n, maxLoops)
 	l := &Loop{}
 	for range n {
 		one, err := newLoop(l, log)
@@ -79,7 +83,7 @@ func (l *Loop) Carry(nc net.Conn, s *transports.Start) error {
 	if err != nil {
 		return err
 	}
-	c := &conn{loop: l.loops[int(l.next.Add(1))%len(l.loops)], fd: fd}
+	c := &conn{place: uint8(l.next.Add(1) % uint32(len(l.loops))), fd: fd} // #nosec G115 -- New bounds their number
 	c.begin(s)
 	return nil
 }

@@ -99,6 +99,10 @@ func (p protocol) AppendFarewell(b []byte, _ *transports.Socket, why actors.End,
 }
 
 func (p *Pages) page(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key, pg page) {
+	if ctx.IsHead() {
+		transports.AnswerHead(ctx, fields(pg.ancestors))
+		return
+	}
 	after, err := transports.After(ctx)
 	if err != nil {
 		transports.WriteProblem(ctx, err)

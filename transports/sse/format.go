@@ -2,6 +2,7 @@ package sse
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 
 	"reddot/actors"
@@ -18,6 +19,12 @@ func (Format) Form() actors.Form { return actors.FormSSE }
 
 // AppendPush implements actors.Format.
 func (Format) AppendPush(b []byte, p *actors.Push) []byte {
+	size := 0
+	for i := range p.Events {
+		e := &p.Events[i]
+		size += len("id: \nevent: \ndata: \n\n") + len(e.ID) + len(e.Type) + len(e.JSON)
+	}
+	b = slices.Grow(b, size)
 	for i := range p.Events {
 		e := &p.Events[i]
 		b = appendID(b, e.ID)

@@ -38,8 +38,7 @@ func (s *Streams) Handle(ctx *fasthttp.RequestCtx, caller *transports.Principal,
 
 func (s *Streams) stream(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key, f actors.Format) {
 	if ctx.IsHead() {
-		ctx.SetContentType("text/event-stream")
-		ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
+		transports.AnswerHead(ctx, fields)
 		return
 	}
 	who := banKey{user, caller.ID}

@@ -11,6 +11,9 @@
 //   - parser.go knows frames and no meaning, session.go meanings and no frames;
 //     neither knows a socket.
 //   - A close says by its code whether to come back.
+//   - Compression, where it is agreed on, adds nothing to a connection: no
+//     message refers to another, what packs and unpacks is pooled, and a push is
+//     packed once for all.
 //
 // A client says where it resumes by ?after= in the address. Where it cannot, it
 // may send connect with after as its first frame: the stream then begins anew,
@@ -20,5 +23,6 @@
 // is answered with an error.
 //
 // Start reading at upgrade.go, then session.go and command.go; format.go has
-// the wire form, seed.go the plain-text one.
+// the wire form, seed.go the plain-text one, extension.go and deflate.go the
+// compressed one (RFC 7692).
 package ws

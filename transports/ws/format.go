@@ -35,3 +35,24 @@ func (Format) AppendHello(b, counts, cursor []byte, recovered bool) []byte {
 	hello = append(strconv.AppendBool(hello, recovered), '}')
 	return appendFrame(b, opText, hello)
 }
+
+// DeflatedFormat is the wire form for clients with which compression was agreed
+// on (RFC 7692): the same frames, the events in them compressed. A push is
+// compressed once for all of them.
+type DeflatedFormat struct{ Format }
+
+var (
+	_ actors.Format  = DeflatedFormat{}
+	_ actors.Greeter = DeflatedFormat{}
+)
+
+// Form implements actors.Format.
+func (DeflatedFormat) Form() actors.Form { return actors.FormWebSocketDeflated }
+
+// AppendPush implements actors.Format.
+func (DeflatedFormat) AppendPush(b []byte, p *actors.Push) []byte {
+	for i := range p.Events {
+		b = appendDeflated(b, p.Events[i].JSON)
+	}
+	return b
+}

@@ -18,6 +18,10 @@ const (
 
 const finBit = 0x80
 
+// deflateBit is RSV1, which in a message's first frame says that the message is
+// compressed (RFC 7692 section 7).
+const deflateBit = 0x40
+
 // maxControl is the longest payload of a control frame (section 5.5).
 const maxControl = 125
 

@@ -20,7 +20,8 @@ type listener interface {
 // of any size. It holds bytes only while a message is cut: a whole frame in one
 // piece is unmasked where it lies.
 type parser struct {
-	limit int // bytes of a message
+	limit    int  // bytes of a message, also of one that was compressed
+	inflates bool // compression was agreed on
 
 	head    [14]byte // of the frame that is cut
 	headLen int
@@ -31,9 +32,11 @@ type parser struct {
 	at      int // bytes of payload that have come; the mask's position
 	inFrame bool
 
-	open    bool // a message has begun and is not complete
-	message []byte
-	ctl     []byte // the payload of a control frame that is cut
+	open     bool // a message has begun and is not complete
+	deflated bool // and it is compressed
+	message  []byte
+	legible  int    // bytes of message that are known to be whole characters
+	ctl      []byte // the payload of a control frame that is cut
 }
 
 // isIdle tells whether the parser is between two messages, and knows nothing of
@@ -79,7 +82,7 @@ func (p *parser) readHead(b []byte) (n int, done bool, bad *transports.Close) {
 			return n, false, nil
 		}
 		if need == 2 {
-			if bad := checkHead(p.head[0], p.head[1]); bad != nil {
+			if bad := p.checkHead(p.head[0], p.head[1]); bad != nil {
 				return n, false, bad
 			}
 		}
@@ -108,11 +111,15 @@ func headLen(head []byte) int {
 
 // checkHead checks the first two bytes of a head, before the rest is waited
 // for (RFC 6455 section 5.2).
-func checkHead(first, second byte) *transports.Close {
+func (p *parser) checkHead(first, second byte) *transports.Close {
 	control := first&0x0F >= opClose
+	reserved := first & 0x70
+	if p.inflates && first&0x0F == opText { // of a message's first frame (RFC 7692 section 6)
+		reserved &^= deflateBit
+	}
 	switch {
-	case first&0x70 != 0:
-		return broken("a reserved bit is set and no extension was agreed on")
+	case reserved != 0:
+		return broken("a reserved bit is set that means nothing here")
 	case second&0x80 == 0:
 		return broken("a frame from a client must be masked") // section 5.1
 	case control && (first&finBit == 0 || second&0x7F > maxControl):
@@ -152,7 +159,7 @@ func (p *parser) beginData(length uint64) *transports.Close {
 		if p.open {
 			return broken("a message begins within another")
 		}
-		p.open = true
+		p.open, p.deflated = true, p.head[0]&deflateBit != 0
 	case opContinuation:
 		if !p.open {
 			return broken("a continuation of nothing")
@@ -163,9 +170,12 @@ func (p *parser) beginData(length uint64) *transports.Close {
 	default:
 		return broken("unknown opcode")
 	}
-	if length > uint64(p.limit-len(p.message)) { // #nosec G115 -- not negative
-		c := transports.CloseTooLarge
-		return &c
+	most := p.limit
+	if p.deflated {
+		most += most/16 + 64 // what cannot be compressed grows a little
+	}
+	if length > uint64(most-len(p.message)) { // #nosec G115 -- not negative
+		return tooLarge()
 	}
 	return nil
 }
@@ -181,34 +191,66 @@ func (p *parser) unmask(b []byte) {
 func (p *parser) take(piece []byte, l listener) (bad *transports.Close, stopped bool) {
 	p.at += len(piece)
 	p.left -= len(piece)
-	if p.inFrame = p.left > 0; p.inFrame {
-		p.keep(piece)
+	p.inFrame = p.left > 0
+	switch {
+	case p.opcode >= opClose && p.inFrame:
+		p.ctl = append(p.ctl, piece...)
 		return nil, false
+	case p.opcode >= opClose:
+		return nil, !l.control(p.opcode, joined(&p.ctl, piece))
+	case p.inFrame || !p.fin:
+		return p.keep(piece), false
 	}
-	if p.opcode >= opClose {
-		piece = joined(&p.ctl, piece)
-		return nil, !l.control(p.opcode, piece)
-	}
-	if !p.fin {
-		p.keep(piece)
-		return nil, false
-	}
-	p.open = false
-	message := joined(&p.message, piece)
-	if !utf8.Valid(message) {
-		c := transports.CloseBadText
-		return &c, false
-	}
-	return nil, !l.text(message)
+	return p.complete(piece, l)
 }
 
-// keep keeps a piece until the rest comes.
-func (p *parser) keep(piece []byte) {
-	if p.opcode >= opClose {
-		p.ctl = append(p.ctl, piece...)
-		return
-	}
+// keep keeps a piece of a message until the rest comes. A text that cannot
+// become valid any more is refused at once (RFC 6455 section 8.1).
+func (p *parser) keep(piece []byte) *transports.Close {
 	p.message = append(p.message, piece...)
+	if p.deflated {
+		return nil
+	}
+	text := p.message[p.legible:]
+	n := wholeRunes(text)
+	if !utf8.Valid(text[:n]) {
+		return badText()
+	}
+	p.legible += n
+	return nil
+}
+
+// wholeRunes returns how much of the text is left without a character which
+// the end of the text has cut, and which may be valid when the rest is there.
+func wholeRunes(text []byte) int {
+	for i := len(text) - 1; i >= max(0, len(text)-utf8.UTFMax+1); i-- {
+		if !utf8.RuneStart(text[i]) {
+			continue
+		}
+		if !utf8.FullRune(text[i:]) {
+			return i
+		}
+		break
+	}
+	return len(text)
+}
+
+// complete hands over the message of which the last piece has come.
+func (p *parser) complete(piece []byte, l listener) (bad *transports.Close, stopped bool) {
+	legible := p.legible
+	p.open, p.legible = false, 0
+	message := joined(&p.message, piece)
+	if p.deflated {
+		z := inflaters.Get().(*inflater)
+		defer inflaters.Put(z)
+		if message, bad = z.inflate(message, p.limit); bad != nil {
+			return bad, false
+		}
+	}
+	if !utf8.Valid(message[legible:]) {
+		return badText(), false
+	}
+	return nil, !l.text(message)
 }
 
 // joined returns what was kept and the piece, and keeps nothing.
@@ -223,4 +265,14 @@ func joined(kept *[]byte, piece []byte) []byte {
 
 func broken(reason string) *transports.Close {
 	return &transports.Close{Code: transports.CloseProtocol.Code, Reason: reason}
+}
+
+func tooLarge() *transports.Close {
+	c := transports.CloseTooLarge
+	return &c
+}
+
+func badText() *transports.Close {
+	c := transports.CloseBadText
+	return &c
 }

@@ -40,7 +40,10 @@ func masked(first byte, payload []byte) []byte {
 
 // run feeds the stream in pieces of the given size.
 func run(stream []byte, size, limit int) (h heard, code uint16, stopped bool) {
-	p := parser{limit: limit}
+	return runWith(parser{limit: limit}, stream, size)
+}
+
+func runWith(p parser, stream []byte, size int) (h heard, code uint16, stopped bool) {
 	for len(stream) > 0 {
 		n := min(size, len(stream))
 		bad, stopped := p.feed(bytes.Clone(stream[:n]), &h)
@@ -102,10 +105,13 @@ func FuzzParser(f *testing.F) {
 	f.Add(append(masked(opText, []byte("a")), masked(finBit|opContinuation, []byte("b"))...), uint8(3))
 	f.Add(masked(finBit|opClose, []byte{3, 0xE8}), uint8(2))
 	f.Add([]byte{0x81, 0xFE, 0, 200, 1, 2, 3, 4}, uint8(2))
+	f.Add(masked(finBit|deflateBit|opText, []byte("\xf2\x48\xcd\xc9\xc9\x07\x00")), uint8(4))
 	f.Fuzz(func(t *testing.T, stream []byte, size uint8) {
 		const limit = 200
-		whole, code, stopped := run(stream, len(stream)+1, limit)
-		parts, code2, stopped2 := run(stream, int(size)+1, limit)
+		// How the stream begins says whether compression was agreed on.
+		p := parser{limit: limit, inflates: len(stream) > 0 && stream[0]&deflateBit != 0}
+		whole, code, stopped := runWith(p, stream, len(stream)+1)
+		parts, code2, stopped2 := runWith(p, stream, int(size)+1)
 		if fmt.Sprintf("%q", whole) != fmt.Sprintf("%q", parts) || code != code2 || stopped != stopped2 {
 			t.Fatalf("whole: %q %d %v; in pieces of %d: %q %d %v", whole, code, stopped, int(size)+1, parts, code2, stopped2)
 		}

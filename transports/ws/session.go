@@ -13,9 +13,10 @@ import (
 
 // A kind is what all sessions of one path have in common.
 type kind struct {
-	sockets *Sockets
-	format  actors.Format
-	plain   bool // the client has nothing to say
+	sockets  *Sockets
+	format   actors.Format
+	plain    bool // the client has nothing to say
+	inflates bool // compression was agreed on
 }
 
 // A session is the protocol of one WebSocket. Most clients only listen, so
@@ -45,7 +46,7 @@ func (s *session) Receive(socket *transports.Socket, b []byte) bool {
 	p := s.parser
 	if p == nil {
 		p = idleParsers.Get().(*parser)
-		p.limit = s.kind.sockets.deps.Gate.Limits().MaxFrame
+		p.limit, p.inflates = s.kind.sockets.deps.Gate.Limits().MaxFrame, s.kind.inflates
 	}
 	bad, stopped := p.feed(b, s)
 	s.parser = p

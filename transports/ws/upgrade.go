@@ -3,6 +3,7 @@ package ws
 import (
 	"bytes"
 	"encoding/base64"
+	"strings"
 
 	"github.com/fasthttp/websocket"
 	"github.com/valyala/fasthttp"
@@ -27,6 +28,12 @@ type Config struct {
 	FrameBurst int
 	// MaxUnanswered is how many frames may wait for their answers. Zero: 64.
 	MaxUnanswered int
+	// Compression lets clients that ask for it have their events compressed,
+	// and compress what they send (RFC 7692). It costs a deflate per event
+	// that any of them gets, not one per client. Whoever can make a user's
+	// messages and watch the connection's bytes may learn from their lengths
+	// what else is in an event; a third reason to have it off by default.
+	Compression bool
 }
 
 // Sockets serves GET …/ws.
@@ -36,6 +43,7 @@ type Sockets struct {
 	upgrader websocket.FastHTTPUpgrader
 	parsers  fastjson.ParserPool
 	events   kind
+	deflated kind
 	texts    kind
 }
 
@@ -54,9 +62,10 @@ func New(cfg Config, deps transports.Deps) *Sockets {
 		// Whether the origin may is a matter of how the caller is known, and
 		// was decided together with that.
 		CheckOrigin: func(*fasthttp.RequestCtx) bool { return true },
-		Error:       refuse,
+		Error:       func(*fasthttp.RequestCtx, int, error) {}, // open answers
 	}}
 	w.events = kind{sockets: w, format: Format{}}
+	w.deflated = kind{sockets: w, format: DeflatedFormat{}, inflates: true}
 	w.texts = kind{sockets: w, format: TextFormat{}, plain: true}
 	return w
 }
@@ -78,34 +87,79 @@ func (w *Sockets) open(ctx *fasthttp.RequestCtx, caller *transports.Principal, u
 		transports.WriteProblem(ctx, err)
 		return
 	}
-	head, ok := w.handshake(ctx)
-	if !ok {
+	head, deflated, err := w.handshake(ctx, w.cfg.Compression && k == &w.events)
+	if err != nil {
 		place.Leave()
+		ctx.Hijack(nil)
+		transports.WriteProblem(ctx, err)
+		ctx.Response.Header.Set(fasthttp.HeaderSecWebSocketVersion, "13") // section 4.4
 		return
+	}
+	if deflated {
+		k = &w.deflated
 	}
 	place.Hijack(ctx, transports.Opening{Head: head, Format: k.format, After: after, Protocol: &session{kind: k}})
 }
 
 // handshake checks the request (RFC 6455 section 4.2) and returns the head of
-// the answer, or answers itself why not. What the library does not check is the
-// version of HTTP and the key's form. Nothing but the handshake is taken from
-// it: its connection holds buffers, and writes frames of its own.
-func (w *Sockets) handshake(ctx *fasthttp.RequestCtx) (head []byte, ok bool) {
-	key, err := base64.StdEncoding.DecodeString(string(ctx.Request.Header.Peek(fasthttp.HeaderSecWebSocketKey)))
-	if err != nil || len(key) != 16 || transports.IsHTTP10(ctx) {
-		refuse(ctx, fasthttp.StatusBadRequest, err)
-		return nil, false
+// the answer, or why there can be none. Nothing but the handshake is taken from
+// the library: its connection holds buffers, and writes frames of its own.
+func (w *Sockets) handshake(ctx *fasthttp.RequestCtx, mayDeflate bool) (head []byte, deflated bool, err error) {
+	offers, err := parseExtensions(ctx.Request.Header.PeekAll(fasthttp.HeaderSecWebSocketExtensions))
+	if err != nil {
+		return nil, false, err
 	}
+	if err := checkRequest(&ctx.Request.Header, transports.IsHTTP10(ctx)); err != nil {
+		return nil, false, err
+	}
+	joinFields(&ctx.Request.Header, fasthttp.HeaderConnection)
+	joinFields(&ctx.Request.Header, fasthttp.HeaderUpgrade)
 	h := &ctx.Response.Header
 	h.SetNoDefaultContentType(true)
 	if p := subprotocol(ctx.Request.Header.PeekAll(fasthttp.HeaderSecWebSocketProtocol)); p != nil {
 		h.SetBytesV(fasthttp.HeaderSecWebSocketProtocol, p)
 	}
-	if w.upgrader.Upgrade(ctx, func(*websocket.Conn) {}) != nil {
-		ctx.Hijack(nil)
-		return nil, false
+	if err := w.upgrader.Upgrade(ctx, func(*websocket.Conn) {}); err != nil {
+		return nil, false, noWebSocket(err.Error())
 	}
-	return bytes.Clone(h.Header()), true
+	if mayDeflate {
+		if answer := agreeOnDeflate(offers); answer != "" {
+			h.Set(fasthttp.HeaderSecWebSocketExtensions, answer)
+			deflated = true
+		}
+	}
+	return bytes.Clone(h.Header()), deflated, nil
+}
+
+// checkRequest checks what the library does not.
+func checkRequest(h *fasthttp.RequestHeader, isHTTP10 bool) error {
+	keys := h.PeekAll(fasthttp.HeaderSecWebSocketKey)
+	for _, key := range keys {
+		if nonce, err := base64.StdEncoding.DecodeString(string(key)); err != nil || len(nonce) != 16 || len(keys) > 1 {
+			return noWebSocket("Sec-WebSocket-Key must stand once, with 16 bytes in base64")
+		}
+	}
+	switch {
+	case h.ContentLength() > 0 || len(h.Peek(fasthttp.HeaderTransferEncoding)) > 0:
+		return noWebSocket("it must have no body") // the first frames would be lost in it
+	case isHTTP10:
+		return noWebSocket("it must be of HTTP/1.1")
+	}
+	return nil
+}
+
+// joinFields makes one field of those which are a list in several (RFC 9110
+// section 5.3): the library looks at the first only.
+func joinFields(h *fasthttp.RequestHeader, name string) {
+	if all := h.PeekAll(name); len(all) > 1 {
+		h.SetBytesV(name, bytes.Join(all, []byte(", ")))
+	}
+}
+
+// noWebSocket is why a request cannot become a WebSocket.
+func noWebSocket(reason string) error {
+	reason = strings.TrimPrefix(strings.TrimPrefix(reason, "websocket: "), "the client is not using the websocket protocol: ")
+	return actors.Errorf(actors.Invalid, "this is the address of a WebSocket, and the request opens none (RFC 6455 section 4.2.1): %s", reason)
 }
 
 // subprotocol returns which of the offered ones the answer names, or nil for
@@ -128,10 +182,4 @@ func subprotocol(lists [][]byte) []byte {
 		return only
 	}
 	return nil
-}
-
-// refuse answers a request that cannot become a WebSocket.
-func refuse(ctx *fasthttp.RequestCtx, _ int, reason error) {
-	transports.WriteProblem(ctx, &actors.Error{Code: actors.Invalid, Detail: "this is the address of a WebSocket, and the request opens none (RFC 6455 section 4.2.1)", Cause: reason})
-	ctx.Response.Header.Set(fasthttp.HeaderSecWebSocketVersion, "13")
 }

@@ -30,7 +30,7 @@ type App struct {
 	started     []step
 	ready       atomic.Bool
 	failed      chan error
-	store       *store.Pebble
+	store       keeper
 	keys        *transports.Keys
 	revocations *transports.Revocations
 	node        *cluster.Node
@@ -42,6 +42,13 @@ type App struct {
 	mqtt        *broker
 	certificate certificate
 	profiles    *profiles
+	forTests    forTests
+}
+
+// forTests is what no configuration sets.
+type forTests struct {
+	idle   time.Duration // until users sleep; zero: as cluster.Config has it
+	noLoop bool          // connections have a goroutine each, as elsewhere than on Linux
 }
 
 // New returns a server that is not yet started. The configuration comes from
@@ -93,7 +100,7 @@ func (a *App) Start(ctx context.Context) error {
 		a.log.Info("started", "part", s.name, "took", time.Since(began).Round(time.Microsecond))
 	}
 	a.ready.Store(true)
-	a.log.Info("ready", "url", a.URL(), "data", cfg.Data, "dev", cfg.Dev)
+	a.log.Info("ready", "url", a.URL(), "data", cfg.Data, "database", !cfg.Store.URL.IsZero(), "dev", cfg.Dev)
 	return nil
 }
 
@@ -161,13 +168,26 @@ func (a *App) Ready() error {
 	return nil
 }
 
-func (a *App) openStore(context.Context) error {
-	s, err := store.Open(a.cfg.Load().store(), a.log.With("part", "store"), a.registry)
-	if err != nil {
-		return err
+// A keeper is a store of any kind.
+type keeper interface {
+	cluster.Store
+	actors.Records
+	Err() error
+	Close(context.Context) error
+}
+
+// openKeeper opens the store that cfg names: a database if there is a URL, else
+// the embedded one.
+func openKeeper(ctx context.Context, cfg store.Config, log *slog.Logger, r prometheus.Registerer) (keeper, error) {
+	if cfg.URL != "" {
+		return store.OpenPostgres(ctx, cfg, log, r)
 	}
-	a.store = s
-	return nil
+	return store.Open(cfg, log, r)
+}
+
+func (a *App) openStore(ctx context.Context) (err error) {
+	a.store, err = openKeeper(ctx, a.cfg.Load().store(), a.log.With("part", "store"), a.registry)
+	return err
 }
 
 func (a *App) closeStore(ctx context.Context) error { return a.store.Close(ctx) }
@@ -182,16 +202,22 @@ func (a *App) loadCredentials(ctx context.Context) error {
 }
 
 func (a *App) startNode(ctx context.Context) error {
-	n, err := cluster.New(cluster.Config{Limits: a.cfg.Load().inbox(), Log: a.log.With("part", "node"), Metrics: a.registry}, a.store)
+	n, err := cluster.New(cluster.Config{
+		Limits: a.cfg.Load().inbox(), Idle: a.forTests.idle, Log: a.log.With("part", "node"), Metrics: a.registry, Fenced: a.fenced,
+	}, a.store)
 	if err != nil {
 		return err
 	}
-	if err := n.Follow(ctx); err != nil {
+	if err := n.Start(ctx); err != nil {
 		return err
 	}
-	n.Start()
 	a.node = n
 	return nil
+}
+
+// fenced ends the server: whoever has taken its store goes on in its place.
+func (a *App) fenced(f actors.Fence) {
+	a.fail(fmt.Errorf("fenced out: another server has taken shard %d of this store (it had epoch %d here); this one ends, so that no count forks", f.Shard, f.Epoch))
 }
 
 func (a *App) stopNode(ctx context.Context) error { return a.node.Stop(ctx) }

@@ -51,12 +51,18 @@ func testConfig(t *testing.T) Config {
 // start starts a server that is stopped at the test's end at the latest.
 func start(t *testing.T, cfg Config) (*App, *logbook) {
 	t.Helper()
+	return startWith(t, cfg, forTests{})
+}
+
+func startWith(t *testing.T, cfg Config, f forTests) (*App, *logbook) {
+	t.Helper()
 	if err := cfg.check(); err != nil {
 		t.Fatal(err)
 	}
 	book := &logbook{}
 	log, level := NewLog(cfg.Log, book)
 	a := New(cfg, log, level)
+	a.forTests = f
 	if err := a.Start(t.Context()); err != nil {
 		t.Fatalf("start: %v\n%s", err, book)
 	}
@@ -217,7 +223,7 @@ func TestOnlyCredentialsAreLetIn(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.Dev = false
 	cfg.Token.Secret = transports.NewSecret(secret)
-	_, key, err := CreateKey(t.Context(), cfg.Data, "", "first", []string{"admin", "publish", "read"}, slog.New(slog.DiscardHandler))
+	_, key, err := CreateKey(t.Context(), cfg.Data, "", "", "first", []string{"admin", "publish", "read"}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +244,7 @@ func TestOnlyCredentialsAreLetIn(t *testing.T) {
 	if status, _ := call(t, "GET", a.URL()+"/", "", ""); status != http.StatusNotFound {
 		t.Errorf("the demo page without dev: got %d", status)
 	}
-	if _, _, err := CreateKey(t.Context(), cfg.Data, "", "", []string{"read"}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "--url") {
+	if _, _, err := CreateKey(t.Context(), cfg.Data, "", "", "", []string{"read"}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "--url") {
 		t.Errorf("a key in the data of a running server: got %v", err)
 	}
 }
@@ -247,11 +253,11 @@ func TestRevokedKeyLosesItsConnections(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.Dev = false
 	log := slog.New(slog.DiscardHandler)
-	_, admin, err := CreateKey(t.Context(), cfg.Data, "", "admin", []string{"admin"}, log)
+	_, admin, err := CreateKey(t.Context(), cfg.Data, "", "", "admin", []string{"admin"}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	reader, text, err := CreateKey(t.Context(), cfg.Data, "", "reader", []string{"read"}, log)
+	reader, text, err := CreateKey(t.Context(), cfg.Data, "", "", "reader", []string{"read"}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -366,6 +372,26 @@ func TestLargeHeadIsRefused(t *testing.T) {
 	}
 	answer, err := io.ReadAll(c)
 	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 413 ") || !strings.Contains(string(answer), `"code":"too_large"`) {
+		t.Errorf("got %s, %v", answer, err)
+	}
+}
+
+// A connection on which no request comes is closed, in words that clients take
+// for that.
+func TestUnusedConnection(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.Server.ReadTimeout = Duration(50 * time.Millisecond)
+	a, _ := start(t, cfg)
+	c, err := net.Dial("tcp", a.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(c)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 408 ") || !strings.Contains(string(answer), "Connection: close") || !strings.Contains(string(answer), `"status":408`) {
 		t.Errorf("got %s, %v", answer, err)
 	}
 }

@@ -116,6 +116,7 @@ func unanswered(ws []*chaosWriter) (n int) {
 // process is a server in a process of its own.
 type process struct {
 	binary, dir, addr, url string
+	env                    []string
 	cmd                    *exec.Cmd
 	out                    *bytes.Buffer
 }
@@ -123,15 +124,27 @@ type process struct {
 // startProcess builds the program, and starts it on a new data directory.
 func startProcess(t *testing.T) *process {
 	t.Helper()
+	s := newProcess(t)
+	s.start(t)
+	return s
+}
+
+// newProcess builds the program. env is what its environment has besides ours.
+func newProcess(t *testing.T, env ...string) *process {
+	t.Helper()
 	dir := t.TempDir()
-	s := &process{binary: filepath.Join(dir, "reddot"), dir: filepath.Join(dir, "data"), addr: freeAddr(t)}
+	s := &process{binary: filepath.Join(dir, "reddot"), dir: filepath.Join(dir, "data"), addr: freeAddr(t), env: append(os.Environ(), env...)}
 	s.url = "http://" + s.addr
 	build := exec.Command("go", "build", "-o", s.binary, "reddot/cmd/reddot")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
-	s.start(t)
-	t.Cleanup(func() { _ = s.cmd.Process.Kill(); _ = s.cmd.Wait() })
+	t.Cleanup(func() {
+		if s.cmd != nil {
+			_ = s.cmd.Process.Kill()
+			_ = s.cmd.Wait()
+		}
+	})
 	return s
 }
 
@@ -149,7 +162,7 @@ func (s *process) start(t *testing.T) {
 	t.Helper()
 	s.out = &bytes.Buffer{}
 	s.cmd = exec.Command(s.binary, "serve", "--dev", "--http", s.addr, "--data", s.dir)
-	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
+	s.cmd.Stdout, s.cmd.Stderr, s.cmd.Env = s.out, s.out, s.env
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

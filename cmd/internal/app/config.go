@@ -39,7 +39,9 @@ type Config struct {
 	// Pprof is a loopback address for Go's profiles; empty: none.
 	Pprof  string `yaml:"pprof"`
 	Server Server `yaml:"server"`
-	Stop   Stop   `yaml:"stop"`
+	// WebSocket is reloaded by SIGHUP; connections keep what was agreed on.
+	WebSocket WebSocket `yaml:"websocket"`
+	Stop      Stop      `yaml:"stop"`
 	// Limits bound what one caller may do.
 	Limits Limits `yaml:"limits"`
 	// Inbox bounds what one user may take up.
@@ -92,6 +94,11 @@ type Server struct {
 	WriteTimeout Duration `yaml:"write_timeout"` // of a whole response
 	IdleTimeout  Duration `yaml:"idle_timeout"`  // between requests
 	Concurrency  int      `yaml:"concurrency"`   // requests under way at a time
+}
+
+// WebSocket says what may be agreed on with WebSocket clients.
+type WebSocket struct {
+	Compression bool `yaml:"compression"` // permessage-deflate, for clients that ask for it
 }
 
 // Stop says how a server stops.
@@ -166,8 +173,15 @@ type MQTT struct {
 	RefusedFilters  []string `yaml:"refused_filters"`
 }
 
-// Store are the settings of the embedded store.
+// Store are the settings of the store: the embedded one in the data directory
+// or, if a URL is given, a database.
 type Store struct {
+	// URL names a PostgreSQL database; empty: the embedded store.
+	URL        transports.Secret `yaml:"url"`
+	Committers int               `yaml:"committers"` // commits under way in the database
+	Readers    int               `yaml:"readers"`    // connections for reads
+	Timeout    Duration          `yaml:"timeout"`    // of a commit or a read in the database
+
 	Cache      Size `yaml:"cache"`       // of blocks read from disk
 	MemTable   Size `yaml:"mem_table"`   // of what is not yet in tables
 	QueueSize  Size `yaml:"queue_size"`  // of what waits for a commit; more is refused as busy
@@ -217,8 +231,9 @@ func Default() Config {
 			Sessions: a.Sessions, Retained: a.Retained, RetainedSize: Size(a.RetainedBytes),
 		},
 		Store: Store{
-			Cache: 64 << 20, MemTable: 32 << 20, QueueSize: 64 << 20, OpenFiles: 1000,
+			Cache: 16 << 20, MemTable: 32 << 20, QueueSize: 64 << 20, OpenFiles: 1000,
 			BatchSize: 8 << 20, QueueCount: 1 << 16,
+			Committers: 4, Readers: 8, Timeout: Duration(10 * time.Second),
 		},
 	}
 }

@@ -50,6 +50,9 @@ func (c Config) check() error {
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		add("log.format", fmt.Errorf("%q is neither text nor json", c.Log.Format))
 	}
+	if !c.Store.URL.IsZero() {
+		add("store.url", store.CheckURL(c.Store.URL.Reveal()))
+	}
 	errs = append(errs, c.checkApps()...)
 	errs = append(errs, c.checkPositive()...)
 	if c.Stop.Notice+c.Stop.Drain >= c.Stop.Timeout {
@@ -152,6 +155,9 @@ func (c Config) checkPositive() []error {
 		{"store.queue_count", int64(c.Store.QueueCount), 1},
 		{"store.batch_size", int64(c.Store.BatchSize), 1},
 		{"store.open_files", int64(c.Store.OpenFiles), 64},
+		{"store.committers", int64(c.Store.Committers), 1},
+		{"store.readers", int64(c.Store.Readers), 1},
+		{"store.timeout", int64(c.Store.Timeout), int64(time.Second)},
 	} {
 		if f.value < f.least {
 			errs = append(errs, fmt.Errorf("%s: it is %d, and must be at least %d", f.path, f.value, f.least))
@@ -260,9 +266,10 @@ func (c Config) inbox() actors.Limits {
 	return l
 }
 
-// store returns the embedded store's settings.
+// store returns the store's settings.
 func (c Config) store() store.Config {
 	return store.Config{
+		URL: c.Store.URL.Reveal(), Committers: c.Store.Committers, Readers: c.Store.Readers, Timeout: time.Duration(c.Store.Timeout),
 		Dir: c.Data, QueueWrites: c.Store.QueueCount, QueueBytes: int(c.Store.QueueSize),
 		BatchBytes: int(c.Store.BatchSize), MemTableBytes: int(c.Store.MemTable), CacheBytes: int(c.Store.Cache), MaxOpenFiles: c.Store.OpenFiles,
 	}

@@ -13,9 +13,9 @@ import (
 	"reddot/transports"
 )
 
-// CreateKey makes a server key in a data directory that no server uses: the
-// first key, with which all others are made.
-func CreateKey(ctx context.Context, data, app, name string, scopes []string, log *slog.Logger) (key transports.Key, text transports.Secret, err error) {
+// CreateKey makes a server key in a data directory that no server uses, or in
+// the database that a URL names: the first key, with which all others are made.
+func CreateKey(ctx context.Context, data, url, app, name string, scopes []string, log *slog.Logger) (key transports.Key, text transports.Secret, err error) {
 	if app == "" {
 		app = transports.DefaultApp
 	}
@@ -23,7 +23,7 @@ func CreateKey(ctx context.Context, data, app, name string, scopes []string, log
 	if err != nil {
 		return key, text, plain(err)
 	}
-	s, err := store.Open(store.Config{Dir: data}, log, nil)
+	s, err := openKeeper(ctx, store.Config{Dir: data, URL: url}, log, nil)
 	if err != nil {
 		return key, text, fmt.Errorf("%w\n(a server that runs is asked with --url and a key of the scope admin instead)", err)
 	}

@@ -92,7 +92,7 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 		Gate:    gate,
 		Keys:    a.keys,
 		Revoker: a.revocations, Connected: a.connected, Ready: a.Ready,
-		Topics: a.node.Topics(), Views: a.views(deps), Pages: pages(cfg.Dev),
+		Topics: a.node.Topics(), Views: a.views(cfg, deps), Pages: pages(cfg.Dev),
 		Log: a.log.With("part", "api"), Registerer: f.metrics, Gatherer: prometheus.Gatherers{a.registry, f.metrics},
 	})
 	if err != nil {
@@ -106,9 +106,10 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 }
 
 // views are the transports by which a user is watched.
-func (a *App) views(deps transports.Deps) api.Views {
+func (a *App) views(cfg *Config, deps transports.Deps) api.Views {
 	polls, waits := poll.New(deps), longpoll.New(longpoll.Config{}, deps)
-	pages, streams, sockets := iframe.New(deps), sse.New(deps), ws.New(ws.Config{}, deps)
+	pages, streams := iframe.New(deps), sse.New(deps)
+	sockets := ws.New(ws.Config{Compression: cfg.WebSocket.Compression}, deps)
 	return api.Views{
 		Counts: polls.Handle, Wait: waits.Handle, Stream: streams.Handle, Iframe: pages.Handle, WebSocket: sockets.Handle,
 		SeedCount: polls.HandleSeed, SeedWatch: waits.HandleSeed, SeedIframe: pages.HandleSeed,

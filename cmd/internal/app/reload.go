@@ -10,7 +10,7 @@ import (
 // reloadable are the settings that Reload takes over; a path stands for all
 // below it.
 var reloadable = []string{
-	"origins", "token", "apps", "log.level",
+	"origins", "token", "apps", "log.level", "websocket",
 	"limits.requests_per_address", "limits.request_burst", "limits.failures_per_address", "limits.failure_burst",
 	"limits.publishes_per_key", "limits.publish_burst",
 }

@@ -15,12 +15,14 @@ import (
 func (a *App) openStreams(gate *transports.Gate) error {
 	log := a.log.With("part", "streams")
 	cfg := transports.StreamsConfig{Resume: a.resume}
-	loop, err := eventloop.New(eventloop.Config{}, log)
-	switch {
-	case err == nil:
-		a.loop, cfg.Loop = loop, loop
-	case !errors.Is(err, errors.ErrUnsupported):
-		return err
+	if !a.forTests.noLoop {
+		loop, err := eventloop.New(eventloop.Config{}, log)
+		switch {
+		case err == nil:
+			a.loop, cfg.Loop = loop, loop
+		case !errors.Is(err, errors.ErrUnsupported):
+			return err
+		}
 	}
 	a.streams = transports.NewStreams(cfg, a.node, gate, log)
 	if err := a.registry.Register(streamsCollector{a.streams}); err != nil {

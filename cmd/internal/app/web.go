@@ -46,7 +46,7 @@ func (a *App) listen(ctx context.Context) error {
 	w.listener = &patientListener{Listener: ln, log: a.log}
 	accept := w.listener
 	if cfg.TLS.Cert != "" {
-		accept = tls.NewListener(accept, a.certificate.config("http/1.1"))
+		accept = tls.NewListener(transports.Parking(accept), a.certificate.config("http/1.1"))
 	}
 	a.web = w
 	go func() {
@@ -153,7 +153,10 @@ func refuse(ctx *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &small):
 		err = actors.Errorf(actors.TooLarge, "the request's head is too large")
 	case errors.As(err, &timeout) && timeout.Timeout():
-		err = actors.Errorf(actors.Invalid, "the request did not come in time")
+		// Clients connect in advance; they take this for the end of a connection
+		// that they have not used (RFC 9110 section 15.5.9).
+		transports.WriteProblemAs(ctx, actors.Errorf(actors.Invalid, "the request did not come in time"), fasthttp.StatusRequestTimeout)
+		return
 	default:
 		err = actors.Errorf(actors.Invalid, "this is no HTTP/1.1 request")
 	}

@@ -1,7 +1,7 @@
 // The demo page against a running server: REDDOT_URL=http://127.0.0.1:7777 node test/e2e.mjs [--restart] [--shots DIR]
 //
 // --restart prints READY-FOR-RESTART, waits for a line on stdin, while the caller kills the server and starts it again with the
-// same data, and goes on. --shots keeps pictures of the page.
+// same data, and goes on; compression must be on. --shots keeps pictures of the page.
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -74,6 +74,79 @@ function listen(name) {
       client.on("reset", () => ids.push("reset"));
     }
   });
+}
+
+/** Watches by what the browser itself has, without our client, from a page of another origin. Runs in the page. */
+function watchRaw({ base, name }) {
+  const url = `${base}/v1/users/${name}`;
+  const told = { sse: [], ws: [], iframe: [] };
+  const raw = (globalThis.raw = { told, codes: [], gaveUp: false, opened: 0 });
+  const cursors = {};
+  const take = (kind, event) => {
+    if (event.type === "reset") told[kind].push("reset");
+    if (event.type === "message") told[kind].push(event.message.body);
+    cursors[kind] = event.cursor ?? cursors[kind];
+  };
+
+  const source = new EventSource(`${url}/stream`);
+  source.onopen = () => raw.opened++;
+  source.onerror = () => (raw.gaveUp = source.readyState === EventSource.CLOSED);
+  for (const type of ["message", "reset"]) source.addEventListener(type, (e) => take("sse", JSON.parse(e.data)));
+
+  const connect = () => {
+    const socket = new WebSocket(`${url.replace("http", "ws")}/ws?after=${cursors.ws ?? ""}`, "reddot.v1");
+    socket.onopen = () => (raw.extensions = socket.extensions);
+    socket.onmessage = (e) => take("ws", JSON.parse(e.data));
+    socket.onclose = (e) => {
+      raw.codes.push(e.code);
+      if (e.code < 4100) setTimeout(connect, 200);
+    };
+  };
+  connect();
+
+  const frame = document.body.appendChild(document.createElement("iframe"));
+  addEventListener("message", (e) => e.source === frame.contentWindow && e.origin === base && take("iframe", e.data));
+  // What is broken off shows by the missing beats, for which the test has no time.
+  raw.reload = () => (frame.src = `${url}/iframe?origin=${location.origin}&after=${cursors.iframe ?? ""}`);
+  raw.reload();
+}
+
+const ugly = ["plain", "CR \r, LF \n, CRLF \r\n.", "</script><script>parent.postMessage(1,'*')</script>", "\u2028\u2029", "<!--", '"\\', "😀".repeat(3000)];
+
+/** Opens a page that watches by what the browser itself has. */
+async function openRaw(context) {
+  const name = user + "-raw";
+  const want = [];
+  const page = await context.newPage();
+  await page.goto(`${base.replace("127.0.0.1", "localhost")}/healthz`);
+  await page.evaluate(watchRaw, { base, name });
+  await page.waitForTimeout(1000); // What comes before the first counts is no event.
+  const shows = async (bodies, within) => {
+    for (const body of bodies) await publish({ body }, name);
+    want.push(...bodies);
+    const started = Date.now();
+    for (;;) {
+      const told = await page.evaluate(() => globalThis.raw.told);
+      if (Object.values(told).every((t) => t.length >= want.length)) {
+        for (const [kind, t] of Object.entries(told)) assert.deepEqual(t, want, kind);
+        return;
+      }
+      const lengths = Object.entries(told).map(([kind, t]) => `${kind} ${t.length}`);
+      assert.ok(Date.now() - started < within, `want ${want.length} messages everywhere, got ${lengths}`);
+      await page.waitForTimeout(50);
+    }
+  };
+  const end = async () => {
+    await fetch(`${base}/v1/users/${name}/disconnect`, { method: "POST" });
+    await page.waitForFunction(() => globalThis.raw.gaveUp && globalThis.raw.codes.includes(4103), null, { timeout: SOON });
+    const { codes, opened, extensions } = await page.evaluate(() => globalThis.raw);
+    assert.ok(codes.indexOf(4103) === codes.length - 1, `codes ${codes}`);
+    assert.match(extensions, /^permessage-deflate/, "the caller of this test has compression on");
+    assert.ok(opened >= 2, "the EventSource came back by itself");
+    await page.close();
+    console.log("ok  EventSource, WebSocket and iframe of a page elsewhere: all in order over the restart, and told to stay away");
+  };
+  return { shows, end, reload: () => page.evaluate(() => globalThis.raw.reload()) };
 }
 
 function crash(page) {
@@ -156,11 +229,16 @@ try {
   console.log("ok  the second tab took the shared connection over");
 
   if (args.restart) {
+    const raw = await openRaw(context);
+    await raw.shows(ugly, SOON);
     console.log("READY-FOR-RESTART");
     await line();
     await dots(tab, 4, AFTER_RESTART);
     await publish({ title: "After the restart" });
     await dots(tab, 5);
+    await raw.reload();
+    await raw.shows(["once more", ...ugly], AFTER_RESTART);
+    await raw.end();
     console.log("ok  all panes came back after the restart");
   }
 

@@ -1,0 +1,301 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"reddot/actors"
+)
+
+// Postgres is a store in a database that speaks PostgreSQL's protocol. Several
+// nodes may use it at a time. It survives the database: while that is gone,
+// writes and reads fail with Unavailable, and go on when it is back.
+//
+// Each of its writers commits the writes of some shards, so that those of one
+// actor keep their order.
+type Postgres struct {
+	cfg     Config
+	log     *slog.Logger
+	writing *pgx.ConnConfig
+	pool    *pgxpool.Pool // for reads
+	writers []*writer
+	engines []*committer // of writers
+	metrics *metrics
+	pg      *pgMetrics
+	seed    maphash.Seed // spreads records over the writers
+
+	ending sync.WaitGroup
+	out    atomic.Int32                 // how many committers do not work
+	lost   atomic.Pointer[actors.Error] // why no connection could be made; nil: one could
+	closed atomic.Bool
+}
+
+var (
+	_ actors.Journal = (*Postgres)(nil)
+	_ actors.Lookup  = (*Postgres)(nil)
+	_ actors.Records = (*Postgres)(nil)
+	_ actors.Fences  = (*Postgres)(nil)
+)
+
+// OpenPostgres opens the store in the database that cfg.URL names, and brings
+// its schema to this program's version. r may be nil.
+func OpenPostgres(ctx context.Context, cfg Config, log *slog.Logger, r prometheus.Registerer) (*Postgres, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	p := &Postgres{cfg: cfg, log: log, metrics: newMetrics(r), seed: maphash.MakeSeed()}
+	if err := p.open(ctx); err != nil {
+		return nil, fmt.Errorf("open the store in the database: %w", err)
+	}
+	return p, nil
+}
+
+// CheckURL returns what is wrong with a database's URL. It connects to nobody.
+func CheckURL(url string) error {
+	_, err := pgx.ParseConfig(url)
+	return err
+}
+
+func (p *Postgres) open(ctx context.Context) error {
+	if p.cfg.URL == "" {
+		return errors.New("no database is named")
+	}
+	base, err := pgx.ParseConfig(p.cfg.URL)
+	if err != nil {
+		return err
+	}
+	if base.ConnectTimeout == 0 || base.ConnectTimeout > p.cfg.Timeout/2 {
+		base.ConnectTimeout = p.cfg.Timeout / 2
+	}
+	if err := p.prepare(ctx, base); err != nil {
+		return err
+	}
+	p.writing = p.settings(base.Copy(), map[string]string{
+		"lock_timeout": milliseconds(p.cfg.Timeout / 2),
+		// The statements are few, and each is best done row by row through the
+		// indexes: nothing that the planner could find out about tables that
+		// grow from nothing would make that better, and some things worse.
+		"plan_cache_mode": "force_generic_plan", "jit": "off",
+		"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off",
+	})
+	if p.cfg.dial != nil {
+		p.writing.DialFunc = p.cfg.dial
+	}
+	if err := p.openPool(ctx, base); err != nil {
+		return err
+	}
+	p.pg = newPgMetrics(p.pool)
+	if err := p.openWriters(); err != nil {
+		p.pool.Close()
+		return err
+	}
+	return nil
+}
+
+// settings adds to a connection's settings those that the store relies on.
+func (p *Postgres) settings(c *pgx.ConnConfig, more map[string]string) *pgx.ConnConfig {
+	if c.RuntimeParams["application_name"] == "" {
+		c.RuntimeParams["application_name"] = "reddot"
+	}
+	c.RuntimeParams["default_transaction_isolation"] = "read committed"
+	c.RuntimeParams["idle_in_transaction_session_timeout"] = "2s"
+	c.RuntimeParams["statement_timeout"] = milliseconds(p.cfg.Timeout * 4 / 5)
+	for name, value := range more {
+		c.RuntimeParams[name] = value
+	}
+	return c
+}
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) + "ms" }
+
+// oldestServer is PostgreSQL 14: its planner finds the partition of each row
+// that is deleted.
+const oldestServer = 14
+
+// prepare looks at the server and brings the schema up to date.
+func (p *Postgres) prepare(ctx context.Context, c *pgx.ConnConfig) (err error) {
+	conn, err := pgx.ConnectConfig(ctx, c.Copy())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
+	var version int
+	var fsync string
+	err = conn.QueryRow(ctx, "select current_setting('server_version_num')::int, current_setting('fsync')").Scan(&version, &fsync)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look at the server: %w", err)
+	case version/10000 < oldestServer:
+		return fmt.Errorf("the server has version %d; PostgreSQL %d or a later one is needed", version/10000, oldestServer)
+	case fsync != "on":
+		p.log.Warn("the database does not sync its log (fsync is off): what is acknowledged may be lost when its machine fails")
+	}
+	if err := writable(ctx, conn); err != nil {
+		return err
+	}
+	all, err := migrations()
+	if err != nil {
+		return err
+	}
+	from, to, err := migrate(ctx, conn, all)
+	if err != nil {
+		return err
+	}
+	if err := sweepSessions(ctx, conn); err != nil {
+		return fmt.Errorf("remove old sessions: %w", err)
+	}
+	if from != to {
+		p.log.Info("the database's schema was brought up to date", "from", from, "to", to)
+	}
+	return nil
+}
+
+func (p *Postgres) openPool(ctx context.Context, base *pgx.ConnConfig) error {
+	cfg, err := pgxpool.ParseConfig(p.cfg.URL)
+	if err != nil {
+		return err
+	}
+	cfg.ConnConfig = p.settings(base.Copy(), map[string]string{"lock_timeout": milliseconds(lockPatience)})
+	cfg.MaxConns, cfg.MinConns = int32(p.cfg.Readers), 0
+	cfg.MaxConnIdleTime = 5 * time.Minute
+	cfg.AfterConnect = syncCommits
+	p.pool, err = pgxpool.NewWithConfig(ctx, cfg)
+	return err
+}
+
+// openWriters connects the committers and lets them work.
+func (p *Postgres) openWriters() error {
+	cfg := p.cfg
+	cfg.QueueWrites = max(1, cfg.QueueWrites/cfg.Committers)
+	cfg.QueueBytes = max(1, cfg.QueueBytes/cfg.Committers)
+	leave := func() {
+		for _, c := range p.engines {
+			c.leave()
+		}
+	}
+	for range cfg.Committers {
+		c := &committer{p: p, failed: make(map[*actors.Stream]error)}
+		if err := c.connect(); err != nil {
+			leave()
+			return err
+		}
+		p.engines = append(p.engines, c)
+		p.writers = append(p.writers, newWriter(cfg, c, p.metrics))
+	}
+	if err := p.metrics.register(p, p.pg.all()...); err != nil {
+		leave()
+		return err
+	}
+	for i, w := range p.writers {
+		p.ending.Go(func() {
+			w.run()
+			p.engines[i].leave()
+		})
+	}
+	return nil
+}
+
+// sweepSessions removes the sessions that committers left behind: those from
+// before the oldest connection of now. A committer whose session is removed
+// all the same opens another one.
+func sweepSessions(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, `delete from reddot_sessions where opened_at <
+		(select min(backend_start) from pg_stat_activity where datname = current_database())`)
+	return err
+}
+
+// Append implements actors.Journal.
+func (p *Postgres) Append(w *actors.Write) error {
+	return p.writers[int(w.Stream.Fence.Shard)%len(p.writers)].Append(w)
+}
+
+// PutRecord implements actors.Records.
+func (p *Postgres) PutRecord(ctx context.Context, kind, key string, value []byte) error {
+	return p.writerOf(kind, key).PutRecord(ctx, kind, key, value)
+}
+
+// DeleteRecord implements actors.Records.
+func (p *Postgres) DeleteRecord(ctx context.Context, kind, key string) error {
+	return p.writerOf(kind, key).DeleteRecord(ctx, kind, key)
+}
+
+// writerOf returns the writer of a record: one, so that its writes keep their
+// order.
+func (p *Postgres) writerOf(kind, key string) *writer {
+	return p.writers[maphash.Comparable(p.seed, recordKey{kind, key})%uint64(len(p.writers))]
+}
+
+// Err returns why some writes or all reads fail at the moment; nil while all
+// is well. It is never older than a second or two, also when nothing is done.
+func (p *Postgres) Err() error {
+	for _, w := range p.writers {
+		if err := w.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reached notes whether a connection could be made.
+func (p *Postgres) reached(err error) {
+	if err == nil {
+		p.lost.Store(nil)
+	} else {
+		p.lost.Store(unreachable(err))
+	}
+}
+
+// Stats returns what the store has done. LastCommit is the longest of those
+// that the committers did last.
+func (p *Postgres) Stats() Stats {
+	var sum Stats
+	for _, w := range p.writers {
+		s := w.Stats()
+		sum.Queued += s.Queued
+		sum.QueuedBytes += s.QueuedBytes
+		sum.Commits += s.Commits
+		sum.Writes += s.Writes
+		sum.Events += s.Events
+		sum.Bytes += s.Bytes
+		sum.LastCommit = max(sum.LastCommit, s.LastCommit)
+	}
+	return sum
+}
+
+// Close waits until all that is queued is settled, and for the reads under
+// way, and closes the connections.
+func (p *Postgres) Close(ctx context.Context) error {
+	for _, w := range p.writers {
+		if err := w.stop(ctx); err != nil {
+			return err
+		}
+	}
+	p.metrics.unregister()
+	if p.closed.Swap(true) {
+		return nil
+	}
+	done := make(chan struct{})
+	go func() {
+		p.ending.Wait()
+		p.pool.Close()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("close the store: await reads: %w", ctx.Err())
+	}
+}

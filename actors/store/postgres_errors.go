@@ -1,0 +1,92 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"reddot/actors"
+)
+
+// The SQLSTATEs that the store tells apart, and the first characters of whole
+// classes. After each of them nothing of the statement is done.
+const (
+	sqlUniqueViolation = "23505"
+	sqlDeadlock        = "40P01"
+	sqlSerialization   = "40001"
+	sqlLockTimeout     = "55P03"
+	classConnection    = "08"
+	classShutdown      = "57P" // the server stops, or has ended the session
+	classData          = "22"  // a value that the database can't take
+	classLimit         = "54"  // a row that is too large
+	classResources     = "53"  // no disk, no memory, no connection
+	classIO            = "58"
+)
+
+func sqlState(err error) string {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+// atFault tells whether the statement failed because of some of its rows.
+func atFault(err error) bool {
+	state := sqlState(err)
+	return state == sqlUniqueViolation || strings.HasPrefix(state, classData) || strings.HasPrefix(state, classLimit)
+}
+
+// collided tells whether the statement failed because of another one at the
+// same time, so that it may be repeated at once.
+func collided(err error) bool {
+	state := sqlState(err)
+	return state == sqlDeadlock || state == sqlSerialization
+}
+
+// noRoom tells whether the database had no room for what was written.
+func noRoom(err error) bool {
+	state := sqlState(err)
+	return strings.HasPrefix(state, classResources) || strings.HasPrefix(state, classIO)
+}
+
+// lostConnection tells whether a query failed because its connection did,
+// before it had a single row: a read may then be tried over another one.
+func lostConnection(err error) bool {
+	var part partError
+	if errors.As(err, &part) {
+		return false
+	}
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return strings.HasPrefix(e.Code, classConnection) || strings.HasPrefix(e.Code, classShutdown)
+	}
+	return !errors.Is(err, context.DeadlineExceeded)
+}
+
+// aborted tells whether it is certain that nothing of a statement was done: the
+// server said so, and went on.
+func aborted(err error) bool {
+	var e *pgconn.PgError
+	return errors.Is(err, errNoSession) || errors.As(err, &e) && e.SeverityUnlocalized == "ERROR"
+}
+
+// conflictError is what a job is refused with whose rows the database refuses.
+func conflictError(j *job, err error) error {
+	if j.write == nil {
+		return &actors.Error{Code: actors.Internal, Detail: "the database can't take the record", Cause: err}
+	}
+	if sqlState(err) == sqlUniqueViolation {
+		return &actors.Error{Code: actors.Conflict, Cause: err,
+			Detail: fmt.Sprintf("the journal of %q has an event %d already: another activation wrote it", j.write.Stream.Key, j.write.After+1)}
+	}
+	return &actors.Error{Code: actors.Internal, Detail: fmt.Sprintf("the database can't take a write of %q", j.write.Stream.Key), Cause: err}
+}
+
+// unreachable is what a read fails with while the database is gone.
+func unreachable(err error) *actors.Error {
+	return &actors.Error{Code: actors.Unavailable, Detail: "the store can't be reached at the moment; try again", Cause: err}
+}

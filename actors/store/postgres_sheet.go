@@ -1,0 +1,291 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"reddot/actors"
+)
+
+// A sheet is what one statement does: the jobs of a batch, folded so that no
+// two parts of the statement touch the same row. All parts of a statement see
+// the database as it was before it.
+type sheet struct {
+	jobs    []*job
+	shards  []int32 // asked for their epochs
+	epochs  []int64
+	places  map[uint16]int32 // the place of a shard in shards, from 1
+	parts   map[actors.Key]*part
+	owners  map[actors.ID]owning
+	tallies map[tallying]int64
+	records map[recordKey]*recordWrite
+}
+
+// A part is what a sheet does to one actor.
+type part struct {
+	key       actors.Key
+	place     int32
+	events    []entry
+	last      uint64 // of all that were ever in events
+	deletes   []actors.Range
+	snapshots []entry
+	forget    uint64
+	wakes     []waking
+}
+
+type (
+	owning struct { // an owner's row, and by whose write
+		by    actors.Key
+		place int32
+		set   bool
+	}
+	tallying struct {
+		id    actors.ID
+		kind  actors.TallyKind
+		place int32
+	}
+	waking struct { // whether there is a wake-up at that time
+		at  int64
+		set bool
+	}
+	recordKey struct{ kind, key string }
+)
+
+func newSheet() *sheet {
+	return &sheet{
+		places: make(map[uint16]int32), parts: make(map[actors.Key]*part), owners: make(map[actors.ID]owning),
+		tallies: make(map[tallying]int64), records: make(map[recordKey]*recordWrite),
+	}
+}
+
+// add folds a job in; false means that it has to go onto the next sheet.
+func (s *sheet) add(j *job) bool {
+	switch {
+	case j.record != nil:
+		s.records[recordKey{j.record.kind, j.record.key}] = j.record
+	case !s.fits(j.write):
+		return false
+	default:
+		s.fold(j.write)
+	}
+	s.jobs = append(s.jobs, j)
+	return true
+}
+
+// fits tells whether w can be folded with what is there.
+func (s *sheet) fits(w *actors.Write) bool {
+	f := w.Stream.Fence
+	if n := s.places[f.Shard]; n != 0 && s.epochs[n-1] != int64(f.Epoch) {
+		return false
+	}
+	for _, list := range [2][]actors.ID{w.Own, w.Disown} {
+		for _, id := range list {
+			if o, ok := s.owners[id]; ok && o.by != w.Stream.Key {
+				return false
+			}
+		}
+	}
+	p := s.parts[w.Stream.Key]
+	if p == nil {
+		return true
+	}
+	if len(w.Events) > 0 && w.After < p.last || w.Snapshot != nil && w.Last() < p.forget {
+		return false
+	}
+	return !slices.ContainsFunc(p.deletes, func(r actors.Range) bool {
+		return len(w.Events) > 0 && r.First <= w.Last() && r.Last > w.After
+	})
+}
+
+// fold takes in a write that fits.
+func (s *sheet) fold(w *actors.Write) {
+	p := s.part(w.Stream)
+	for i, e := range w.Events {
+		p.events = append(p.events, entry{w.After + 1 + uint64(i), e})
+		p.last = w.Last()
+	}
+	for _, r := range w.Delete {
+		if r.First <= r.Last {
+			cut(&p.events, r.First, r.Last)
+			p.deletes = append(p.deletes, r)
+		}
+	}
+	if w.Snapshot != nil {
+		p.snapshots = slices.DeleteFunc(p.snapshots, func(e entry) bool { return e.seq == w.Last() })
+		p.snapshots = append(p.snapshots, entry{w.Last(), w.Snapshot})
+	}
+	if w.Forget > p.forget {
+		p.forget = w.Forget
+		p.snapshots = slices.DeleteFunc(p.snapshots, func(e entry) bool { return e.seq < w.Forget })
+	}
+	if w.Wake.Old != w.Wake.New {
+		p.wake(w.Wake.Old, false)
+		p.wake(w.Wake.New, true)
+	}
+	for _, id := range w.Disown {
+		s.owners[id] = owning{w.Stream.Key, p.place, false}
+	}
+	for _, id := range w.Own {
+		s.owners[id] = owning{w.Stream.Key, p.place, true}
+	}
+	for _, t := range w.Tally {
+		s.tallies[tallying{t.ID, t.Kind, p.place}] += t.N
+	}
+}
+
+// part returns the part of a stream's actor.
+func (s *sheet) part(of *actors.Stream) *part {
+	if p := s.parts[of.Key]; p != nil {
+		return p
+	}
+	n := s.places[of.Fence.Shard]
+	if n == 0 {
+		s.shards = append(s.shards, int32(of.Fence.Shard))
+		s.epochs = append(s.epochs, int64(of.Fence.Epoch))
+		n = int32(len(s.shards))
+		s.places[of.Fence.Shard] = n
+	}
+	p := &part{key: of.Key, place: n}
+	s.parts[of.Key] = p
+	return p
+}
+
+func (p *part) wake(at int64, set bool) {
+	if at == 0 {
+		return
+	}
+	for i := range p.wakes {
+		if p.wakes[i].at == at {
+			p.wakes[i].set = set
+			return
+		}
+	}
+	p.wakes = append(p.wakes, waking{at, set})
+}
+
+// statement returns the sheet as SQL. Rows are in the order of their keys, so
+// that two statements never wait for each other in a circle, and each names
+// the place of its shard: it counts only if the shard has the epoch asked for.
+func (s *sheet) statement(session []byte) *statement {
+	q := newStatement(session, s.shards, s.epochs)
+	parts := slices.SortedFunc(maps.Values(s.parts), func(a, b *part) int { return strings.Compare(string(a.key), string(b.key)) })
+	s.journalRows(q, parts)
+	s.wakeRows(q, parts)
+	s.ownerRows(q)
+	s.tallyRows(q)
+	s.recordRows(q)
+	q.end()
+	return q
+}
+
+func (s *sheet) journalRows(q *statement, parts []*part) {
+	var events, snapshots, deletes, forgets rows
+	for _, p := range parts {
+		key := []byte(p.key)
+		for _, e := range p.events {
+			events.add(p.place, key, int64(e.seq), e.data)
+		}
+		for _, e := range p.snapshots {
+			snapshots.add(p.place, key, int64(e.seq), e.data)
+		}
+		for _, r := range p.deletes {
+			deletes.addRange(p.place, key, r)
+		}
+		if p.forget > 0 {
+			forgets.addRange(p.place, key, actors.Range{Last: p.forget - 1})
+		}
+	}
+	q.insert(&events, sqlEvents)
+	q.delete(&deletes, sqlTrim)
+	q.insert(&snapshots, sqlSnapshots)
+	q.delete(&forgets, sqlForget)
+}
+
+func (s *sheet) wakeRows(q *statement, parts []*part) {
+	var sets, drops rows
+	for _, p := range parts {
+		for _, w := range p.wakes {
+			if w.set {
+				sets.add(p.place, []byte(p.key), w.at, nil)
+			} else {
+				drops.add(p.place, []byte(p.key), w.at, nil)
+			}
+		}
+	}
+	q.at(&drops, sqlSleep)
+	q.at(&sets, sqlWake)
+}
+
+func (s *sheet) ownerRows(q *statement) {
+	var sets, drops rows
+	ids := slices.SortedFunc(maps.Keys(s.owners), func(a, b actors.ID) int { return bytes.Compare(a[:], b[:]) })
+	for i := range ids {
+		o := s.owners[ids[i]]
+		if o.set {
+			sets.add(o.place, ids[i][:], 0, []byte(o.by))
+		} else {
+			drops.add(o.place, ids[i][:], 0, nil)
+		}
+	}
+	q.id(&drops, sqlDisown)
+	q.named(&sets, sqlOwn)
+}
+
+func (s *sheet) tallyRows(q *statement) {
+	var t rows
+	list := slices.SortedFunc(maps.Keys(s.tallies), func(a, b tallying) int {
+		return cmp.Or(bytes.Compare(a.id[:], b.id[:]), cmp.Compare(a.kind, b.kind), cmp.Compare(s.shards[a.place-1], s.shards[b.place-1]))
+	})
+	for i := range list {
+		t.add(list[i].place, list[i].id[:], s.tallies[list[i]], nil)
+		t.kinds = append(t.kinds, int16(list[i].kind))
+	}
+	q.tally(&t, sqlTally)
+}
+
+func (s *sheet) recordRows(q *statement) {
+	var sets, drops rows
+	list := slices.SortedFunc(maps.Keys(s.records), func(a, b recordKey) int {
+		return cmp.Or(strings.Compare(a.kind, b.kind), strings.Compare(a.key, b.key))
+	})
+	for _, k := range list {
+		to := &sets
+		if s.records[k].delete {
+			to = &drops
+		}
+		to.add(0, []byte(k.key), 0, append([]byte{}, s.records[k].value...))
+		to.names = append(to.names, []byte(k.kind))
+	}
+	q.record(&drops, sqlDropRecord, false)
+	q.record(&sets, sqlPutRecord, true)
+}
+
+// rows are the columns of what one part of a statement works on.
+type rows struct {
+	places []int32
+	keys   [][]byte
+	seqs   []int64
+	lasts  []int64
+	datas  [][]byte
+	kinds  []int16
+	names  [][]byte
+}
+
+func (r *rows) add(place int32, key []byte, seq int64, data []byte) {
+	r.places = append(r.places, place)
+	r.keys = append(r.keys, key)
+	r.seqs = append(r.seqs, seq)
+	if data == nil {
+		data = []byte{}
+	}
+	r.datas = append(r.datas, data)
+}
+
+func (r *rows) addRange(place int32, key []byte, g actors.Range) {
+	r.add(place, key, int64(min(g.First, math.MaxInt64)), nil)
+	r.lasts = append(r.lasts, int64(min(g.Last, math.MaxInt64)))
+}

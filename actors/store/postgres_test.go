@@ -1,0 +1,154 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"reddot/actors"
+)
+
+// A write that the database refuses fails its own actor, with all that the
+// actor has queued behind it; the others in its batch do not notice.
+func TestPostgresConflict(t *testing.T) {
+	url := newDatabase(t)
+	p := openPostgres(t, Config{URL: url, Committers: 1})
+	defer closeStore(t, p)
+	key := func(i int) actors.Key { return actors.UserKey("default", fmt.Sprint("u", i)) }
+	const users = 40
+	first := newActor(key(7), 0)
+	first.do(t, p, first.write("of the first activation"))
+	first = newActor(key(31), 0)
+	first.do(t, p, first.write("1", "2", "3", "of the first activation"))
+
+	release := hold(t, url, "select from reddot_shards for update")
+	head := newActor(key(999), 0) // the batch under way, behind which the others queue
+	if err := p.Append(head.write("e")); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "a batch to be under way", func() bool { return p.Stats().Queued == 0 })
+	var all []*actor
+	for i := range users {
+		a := newActor(key(i), 0)
+		all = append(all, a)
+		for range 3 {
+			if err := p.Append(a.write("1", "2")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	record := make(chan error, 1)
+	go func() { record <- p.PutRecord(t.Context(), "k", "k", []byte("v")) }()
+	until(t, "all to queue", func() bool { return p.Stats().Queued == 3*users+1 })
+	release()
+	for i, a := range all {
+		want, events := actors.Code(""), 6
+		switch i {
+		case 7:
+			want, events = actors.Conflict, 1
+		case 31: // refused at its second write, and the first is done or not
+			want = actors.Conflict
+		}
+		err := a.await()
+		if codeOf(err) != want {
+			t.Errorf("%s: got %v, want %q", a.Key, err, want)
+		}
+		if i == 31 {
+			continue
+		}
+		if _, got, err := load(p, a.Key); err != nil || len(got) != events {
+			t.Errorf("%s: got %q, %v; want %d events", a.Key, got, err, events)
+		}
+	}
+	if err := <-record; err != nil {
+		t.Error(err)
+	}
+	if p.Err() != nil {
+		t.Errorf("the store counts it as an outage: %v", p.Err())
+	}
+}
+
+// A schema that a newer program wrote is refused; an older one is brought up to
+// date by one of the programs that start at the same time.
+func TestPostgresSchema(t *testing.T) {
+	url := newDatabase(t)
+	var opening sync.WaitGroup
+	stores := make([]*Postgres, 4)
+	for i := range stores {
+		opening.Go(func() {
+			var err error
+			if stores[i], err = OpenPostgres(t.Context(), Config{URL: url}, quiet(), nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	opening.Wait()
+	for _, p := range stores {
+		if p != nil {
+			closeStore(t, p)
+		}
+	}
+	execSQL(t, url, "insert into reddot_schema (version, name) values (99, 'of the future')")
+	_, err := OpenPostgres(t.Context(), Config{URL: url}, quiet(), nil)
+	if err == nil || !strings.Contains(err.Error(), "version 99") || !strings.Contains(err.Error(), "newer") {
+		t.Errorf("a newer schema: got %v", err)
+	}
+}
+
+// A migration that fails leaves nothing behind.
+func TestMigrationFails(t *testing.T) {
+	url := newDatabase(t)
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	steps := []migration{{1, "one", "create table reddot_one (n integer)"}, {2, "two", "create table reddot_two (n integer); select 1/0"}}
+	if _, _, err := migrate(t.Context(), conn, steps); err == nil || !strings.Contains(err.Error(), "migration 2 (two)") {
+		t.Errorf("got %v", err)
+	}
+	steps[1].sql = "create table reddot_two (n integer)"
+	for _, want := range [][2]int{{0, 2}, {2, 2}} {
+		if from, to, err := migrate(t.Context(), conn, steps); err != nil || [2]int{from, to} != want {
+			t.Errorf("got %d to %d, %v; want %v", from, to, err, want)
+		}
+	}
+}
+
+// No error shows a password.
+func TestPostgresSecret(t *testing.T) {
+	for _, url := range []string{
+		"postgres://reddot:hunter2@127.0.0.1:1/x", "postgres://reddot:hunter2@127.0.0.1:notaport/x", "postgres://reddot:hunter2@[::1/x",
+		"host=127.0.0.1 port=1 user=reddot password=hunter2", "host=127.0.0.1 port=x password=hunter2",
+	} {
+		_, err := OpenPostgres(t.Context(), Config{URL: url}, quiet(), nil)
+		if err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: got %v", url, err)
+		}
+	}
+}
+
+// Committed writes are on the disk, and locks end, whatever the role's defaults
+// are.
+func TestPostgresDefaults(t *testing.T) {
+	url := newDatabase(t)
+	p := openPostgres(t, Config{URL: url + "&synchronous_commit=off&default_transaction_isolation=serializable&idle_in_transaction_session_timeout=0"})
+	defer closeStore(t, p)
+	for name, want := range map[string]string{
+		"synchronous_commit": "on", "transaction_isolation": "read committed", "idle_in_transaction_session_timeout": "2s",
+	} {
+		var got [2]string
+		for i, err := range []error{
+			p.engines[0].conn.QueryRow(t.Context(), "select current_setting($1)", name).Scan(&got[0]),
+			p.pool.QueryRow(t.Context(), "select current_setting($1)", name).Scan(&got[1]),
+		} {
+			if err != nil || got[i] != want {
+				t.Errorf("%s: got %q, %v; want %q", name, got[i], err, want)
+			}
+		}
+	}
+}

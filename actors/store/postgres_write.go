@@ -1,0 +1,329 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"reddot/actors"
+)
+
+// A committer is the engine of one of Postgres's writers: it commits over a
+// connection of its own the writes of its shards.
+type committer struct {
+	p       *Postgres
+	conn    *pgx.Conn // nil: none that works
+	staged  []*job
+	failed  map[*actors.Stream]error // refused in this batch
+	session []byte                   // names the connection, or the one before it
+	full    bool                     // the database had no room
+	out     bool                     // it does not work, and is to be mended
+
+	unknown atomic.Bool // the last statement may still become durable
+}
+
+var _ mender = (*committer)(nil)
+
+// stage implements engine.
+func (c *committer) stage(j *job) { c.staged = append(c.staged, j) }
+
+// commit implements engine.
+func (c *committer) commit() error {
+	err := c.writeStaged()
+	clear(c.staged)
+	c.staged = c.staged[:0]
+	clear(c.failed)
+	if err != nil {
+		c.broken(err)
+	}
+	return err
+}
+
+// writeStaged writes what is staged, sheet by sheet; mostly it is one.
+func (c *committer) writeStaged() error {
+	if c.conn == nil {
+		return errors.New("there is no connection to the database")
+	}
+	s := newSheet()
+	for _, j := range c.staged {
+		if c.refused(j) || s.add(j) {
+			continue
+		}
+		if err := c.write(s); err != nil {
+			return err
+		}
+		if s = newSheet(); !c.refused(j) {
+			s.add(j)
+		}
+	}
+	return c.write(s)
+}
+
+// refused refuses a write of a stream of which a write before was refused.
+func (c *committer) refused(j *job) bool {
+	if j.write != nil {
+		j.err = c.failed[j.write.Stream]
+	}
+	return j.err != nil
+}
+
+func (c *committer) refuse(j *job, err error) {
+	j.err = err
+	if j.write != nil {
+		c.failed[j.write.Stream] = err
+	}
+}
+
+// write commits a sheet. If rows of it are at fault, each half of it is tried
+// alone, until the fault is that of one actor: only its writes are refused.
+func (c *committer) write(s *sheet) error {
+	if len(s.jobs) == 0 {
+		return nil
+	}
+	good, err := c.exec(s)
+	switch {
+	case err == nil:
+		for _, j := range s.jobs {
+			if j.write != nil && !good[s.places[j.write.Stream.Fence.Shard]-1] {
+				c.p.pg.fenced.Inc()
+				c.refuse(j, fencedError(j.write.Stream))
+			}
+		}
+		return nil
+	case !atFault(err):
+		return fmt.Errorf("commit: %w", err)
+	}
+	first, second := s.halves()
+	if second == nil {
+		for _, j := range s.jobs {
+			c.p.pg.conflicts.Inc()
+			c.refuse(j, conflictError(j, err))
+		}
+		return nil
+	}
+	if err := c.write(first); err != nil {
+		return err
+	}
+	return c.write(second)
+}
+
+// halves splits a sheet by actors and records; second is nil if there is only
+// one of them.
+func (s *sheet) halves() (first, second *sheet) {
+	groups := make(map[any]int)
+	group := func(j *job) int {
+		var k any
+		if j.write != nil {
+			k = j.write.Stream.Key
+		} else {
+			k = recordKey{j.record.kind, j.record.key}
+		}
+		n, ok := groups[k]
+		if !ok {
+			n = len(groups)
+			groups[k] = n
+		}
+		return n
+	}
+	for _, j := range s.jobs {
+		group(j)
+	}
+	if len(groups) == 1 {
+		return s, nil
+	}
+	first, second = newSheet(), newSheet()
+	for _, j := range s.jobs {
+		to := first
+		if group(j) >= len(groups)/2 {
+			to = second
+		}
+		to.add(j) // it fitted among more
+	}
+	return first, second
+}
+
+// repeats is how often a statement is tried that met another one.
+const repeats = 10
+
+// exec runs the sheet's statement and returns which of its shards had the
+// epochs asked for.
+func (c *committer) exec(s *sheet) (good []bool, err error) {
+	q := s.statement(c.session)
+	for n := 1; ; n++ {
+		good, err = c.query(q)
+		if err == nil || n == repeats || !collided(err) {
+			return good, err
+		}
+		c.p.pg.repeats.Inc()
+	}
+}
+
+func (c *committer) query(q *statement) (good []bool, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), c.p.cfg.Timeout)
+	defer cancel()
+	var session bool
+	err = c.conn.QueryRow(ctx, q.sql.String(), q.args...).Scan(&session, &good)
+	if err == nil && !session {
+		err = errNoSession
+	}
+	return good, err
+}
+
+var errNoSession = errors.New("somebody has removed the session of this connection")
+
+// mend implements mender: a new connection, and if there was no room, a look
+// whether there is some now.
+func (c *committer) mend() error {
+	err := c.connect()
+	if err == nil && c.full {
+		err = c.probe()
+	}
+	if err == nil {
+		c.full, c.out = false, false
+		c.unknown.Store(false)
+		if c.p.out.Add(-1) == 0 {
+			c.p.log.Warn("the database takes writes again")
+		}
+	}
+	return err
+}
+
+// broken notes what the outage that begins is about.
+func (c *committer) broken(err error) {
+	c.full = c.full || noRoom(err)
+	c.unknown.Store(c.unknown.Load() || !aborted(err))
+	if c.out {
+		return
+	}
+	c.out = true
+	c.p.pg.outages.Inc()
+	if c.p.out.Add(1) == 1 {
+		c.p.log.Error("the database takes no writes; what comes is refused until it does", "err", err)
+	}
+}
+
+func (c *committer) connect() error {
+	c.hangUp()
+	ctx, cancel := context.WithTimeout(context.Background(), c.p.cfg.Timeout)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(ctx, c.p.writing.Copy())
+	c.p.reached(err)
+	if err != nil {
+		return fmt.Errorf("connect to the database: %w", err)
+	}
+	c.conn = conn
+	if err = syncCommits(ctx, conn); err == nil {
+		err = writable(ctx, conn)
+	}
+	if err == nil {
+		err = c.openSession(ctx)
+	}
+	if err != nil {
+		c.hangUp()
+		return fmt.Errorf("connect to the database: %w", err)
+	}
+	return nil
+}
+
+// openSession removes the session before this one, for which it waits until
+// that one's last statement has come to its end, and adds a new one.
+func (c *committer) openSession(ctx context.Context) error {
+	if err := c.closeSession(ctx); err != nil {
+		return fmt.Errorf("await the end of the last commit: %w", err)
+	}
+	id := uuid.New()
+	if _, err := c.conn.Exec(ctx, "insert into reddot_sessions (id) values ($1)", id[:]); err != nil {
+		return fmt.Errorf("open a session: %w", err)
+	}
+	c.session = id[:]
+	return nil
+}
+
+func (c *committer) closeSession(ctx context.Context) error {
+	if c.session == nil {
+		return nil
+	}
+	_, err := c.conn.Exec(ctx, "delete from reddot_sessions where id = $1", c.session)
+	return err
+}
+
+// leave ends the committer.
+func (c *committer) leave() {
+	if c.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = c.closeSession(ctx) // sweepSessions removes it else
+	c.hangUp()
+}
+
+// syncCommits sees to it that what is acknowledged is on the disk, whatever
+// the role's default.
+func syncCommits(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'")
+	return err
+}
+
+// writable returns an error if the server is one that takes no writes.
+func writable(ctx context.Context, conn *pgx.Conn) error {
+	var readOnly string
+	if err := conn.QueryRow(ctx, "select current_setting('transaction_read_only')").Scan(&readOnly); err != nil {
+		return err
+	}
+	if readOnly == "on" {
+		return errors.New("the server is read-only: a standby, or a primary that was told so; name all hosts in the URL, with target_session_attrs=read-write")
+	}
+	return nil
+}
+
+// probeBytes is how much room a probe wants, in pieces that stay in the row.
+const probeBytes = 1 << 20
+
+// probe writes into new pages, and takes it back.
+func (c *committer) probe() error {
+	ctx, cancel := context.WithTimeout(context.Background(), c.p.cfg.Timeout)
+	defer cancel()
+	tx, err := c.conn.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "insert into reddot_probes (data) select $1 from generate_series(1, $2)", make([]byte, 1000), probeBytes/1000)
+	if back := tx.Rollback(ctx); err == nil {
+		err = back
+	}
+	if err != nil {
+		return fmt.Errorf("look for room: %w", err)
+	}
+	return nil
+}
+
+// ping implements mender.
+func (c *committer) ping() error {
+	ctx, cancel := context.WithTimeout(context.Background(), c.p.cfg.Timeout)
+	defer cancel()
+	if c.conn == nil {
+		return errors.New("there is no connection to the database")
+	}
+	if err := c.conn.Ping(ctx); err != nil {
+		c.broken(err)
+		return fmt.Errorf("ping the database: %w", err)
+	}
+	return nil
+}
+
+// hangUp closes the connection. It waits for nobody.
+func (c *committer) hangUp() {
+	if c.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = c.conn.Close(ctx) // it is of no use any more
+	c.conn = nil
+}

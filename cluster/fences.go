@@ -1,0 +1,55 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"reddot/actors"
+)
+
+// holding are the fences that this node holds, each as its epoch plus one; 0
+// means that the node does not own the shard.
+type holding [actors.Shards]atomic.Uint64
+
+func (h *holding) hold(f actors.Fence) { h[f.Shard].Store(f.Epoch + 1) }
+
+// fence returns the fence by which this node writes to key.
+func (h *holding) fence(key actors.Key) (actors.Fence, bool) {
+	shard := actors.ShardOf(key)
+	held := h[shard].Load()
+	return actors.Fence{Shard: shard, Epoch: held - 1}, held != 0
+}
+
+// takeAll takes all shards: this is the only node.
+func (n *Node) takeAll(ctx context.Context) error {
+	var from [actors.Shards]actors.Fence
+	for i := range from {
+		from[i].Shard = uint16(i)
+	}
+	present, err := n.store.Epochs(ctx)
+	if err != nil {
+		return fmt.Errorf("read the shards' epochs: %w", err)
+	}
+	for _, t := range present {
+		from[t.Shard] = t.Fence
+	}
+	taken, err := n.store.Take(ctx, n.cfg.Name, from[:])
+	if err != nil {
+		return fmt.Errorf("take the shards: %w", err)
+	}
+	if len(taken) != actors.Shards {
+		return fmt.Errorf("take the shards: another node took %d of %d at the same time; one node at a time uses this store", actors.Shards-len(taken), actors.Shards)
+	}
+	for _, f := range taken {
+		n.holding.hold(f)
+	}
+	return nil
+}
+
+// fenced is told that another node has taken a shard that this one wrote to.
+func (n *Node) fenced(f actors.Fence) {
+	if n.cfg.Fenced != nil {
+		n.cfg.Fenced(f)
+	}
+}
