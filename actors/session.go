@@ -91,7 +91,8 @@ func (f *followed) equal(g *followed) bool {
 }
 
 // resumeSessions closes what an earlier activation has left open: with it
-// their connections have lost their sessions.
+// their connections have lost their sessions. It comes with the first message
+// and not with the state: an actor that is being spawned must not send.
 func (u *User) resumeSessions() {
 	if u.alive {
 		return

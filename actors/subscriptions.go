@@ -151,7 +151,8 @@ func (s *sessions) change(t *Subscriptions, e *Event, freed []uint64) []uint64 {
 			return w.seq == seq
 		})
 	}
-	for _, n := range c.Received {
+	for _, n := range c.Received { // an identifier is used again as soon as it is refused
+		t.incoming = slices.DeleteFunc(t.incoming, func(o incoming) bool { return uint32(o.id) == n.Id })
 		t.incoming = append(t.incoming, incoming{once: [16]byte(n.Once), id: uint16(n.Id)}) // #nosec G115 -- of our own making
 	}
 	t.incoming = slices.DeleteFunc(t.incoming, func(n incoming) bool { return slices.Contains(c.Forgotten, uint32(n.id)) })

@@ -99,6 +99,7 @@ func (u *User) later(m any) {
 
 // act does what an awake user does.
 func (u *User) act(m any) {
+	u.resumeSessions()
 	switch m := m.(type) {
 	case *Request:
 		u.request(m)
@@ -165,7 +166,6 @@ func (u *User) loaded(m *loaded) {
 		u.armed = d // whoever wrote the events has armed a wake-up no later than this
 	}
 	u.inbox.sessions.news = nil
-	u.resumeSessions()
 	for len(u.waiting) > 0 && !u.ending {
 		var w any
 		w, u.waiting = pop(u.waiting)

@@ -22,8 +22,9 @@ type Node struct {
 	gate    *actors.Gateway
 	mu      sync.Mutex
 	awake   map[actors.Key]*actor.PID
-	closed  bool
 	loads   sync.WaitGroup
+	gateMu  sync.Mutex // guards closed; never held while anything is sent
+	closed  bool
 }
 
 var (
@@ -70,10 +71,10 @@ func NewNode(t testing.TB, j *Journal, c *Clock, l actors.Limits) *Node {
 // Stop ends the node as a crash does: nothing is decided any more. It returns
 // when what was decided is in the journal. It may come twice.
 func (n *Node) Stop() {
-	n.mu.Lock()
+	n.gateMu.Lock()
 	over := n.closed
 	n.closed = true
-	n.mu.Unlock()
+	n.gateMu.Unlock()
 	if over {
 		return
 	}
@@ -93,8 +94,8 @@ var errStopped = actors.Errorf(actors.Unavailable, "the node is stopped")
 
 // Append implements actors.Journal.
 func (j *nodeJournal) Append(w *actors.Write) error {
-	j.node.mu.Lock()
-	defer j.node.mu.Unlock()
+	j.node.gateMu.Lock()
+	defer j.node.gateMu.Unlock()
 	if j.node.closed {
 		return errStopped
 	}
@@ -103,8 +104,8 @@ func (j *nodeJournal) Append(w *actors.Write) error {
 
 // PutRecord implements actors.Records.
 func (j *nodeJournal) PutRecord(ctx context.Context, kind, key string, value []byte) error {
-	j.node.mu.Lock()
-	defer j.node.mu.Unlock()
+	j.node.gateMu.Lock()
+	defer j.node.gateMu.Unlock()
 	if j.node.closed {
 		return errStopped
 	}
@@ -113,12 +114,18 @@ func (j *nodeJournal) PutRecord(ctx context.Context, kind, key string, value []b
 
 // DeleteRecord implements actors.Records.
 func (j *nodeJournal) DeleteRecord(ctx context.Context, kind, key string) error {
-	j.node.mu.Lock()
-	defer j.node.mu.Unlock()
+	j.node.gateMu.Lock()
+	defer j.node.gateMu.Unlock()
 	if j.node.closed {
 		return errStopped
 	}
 	return j.Journal.DeleteRecord(ctx, kind, key)
+}
+
+func (n *Node) stopped() bool {
+	n.gateMu.Lock()
+	defer n.gateMu.Unlock()
+	return n.closed
 }
 
 func (n *Node) forget(key actors.Key, pid *actor.PID) {
@@ -133,14 +140,14 @@ func (n *Node) forget(key actors.Key, pid *actor.PID) {
 func (n *Node) Send(key actors.Key, m any) {
 	n.mu.Lock()
 	pid := n.awake[key]
-	if pid == nil && !n.closed {
+	if pid == nil && !n.stopped() {
 		if one, ok := n.Home.Spawn(key); ok {
 			pid = one
 			n.awake[key] = pid
 		}
 	}
 	n.mu.Unlock()
-	if pid == nil {
+	if pid == nil || n.stopped() {
 		n.Home.Refuse(m, errStopped)
 		return
 	}

@@ -224,6 +224,12 @@ func (s *session) opened(c *connection, caller *transports.Principal, key actors
 	}
 	s.socket.Enter(caller, key, format{})
 	s.do(func() {
+		if s.phase == phaseOver {
+			return
+		}
+		// Not before: what the client sends is understood by what the session
+		// knows of its last connection.
+		s.phase = phaseLive
 		if s.keepAlive > 0 {
 			s.socket.Wait(time.Duration(s.keepAlive) * time.Second * 3 / 2)
 		} else {
@@ -247,7 +253,6 @@ func connectReason(c actors.Code) packet.Reason {
 // begin answers the CONNECT. The caller holds the lock.
 func (s *session) begin(c *connection, state *actors.SessionState, epoch uint64) {
 	cfg := &s.server.cfg
-	s.phase = phaseLive
 	s.window = uint16(min(int(c.receive), cfg.SendMaximum)) // #nosec G115 -- at most 65,535
 	s.aliases = uint16(min(int(c.aliases), cfg.AliasesOut)) // #nosec G115 -- likewise
 	s.limit, s.keepAlive = c.limit, c.keepAlive

@@ -17,6 +17,17 @@ type durable struct {
 	lost    bool                  // another connection has the session
 }
 
+// wait lets messages wait behind those that wait already.
+func (o *outbound) wait(list []actors.Waits) {
+	for _, w := range list {
+		d := waitingDelivery(w.Waiting, w.Message)
+		if len(o.queue) >= maxHeld {
+			d.m = nil // it is fetched when its turn comes
+		}
+		o.queue = append(o.queue, d)
+	}
+}
+
 // note lets write add to what is to be written down, and effect happen when it
 // is. effect may be nil; it is called with the lock held. The caller holds it.
 func (s *session) note(write func(*actors.SessionChange), effect func()) {
@@ -94,7 +105,15 @@ func (s *session) written(err *actors.Error, effects []func()) {
 // resume goes on where the session's last connection has ended. The caller
 // holds the lock.
 func (s *session) resume(state *actors.SessionState, caller *transports.Principal) {
-	if state == nil || s.phase != phaseLive {
+	early := s.early
+	s.early = nil
+	if len(early) > 0 {
+		defer func() {
+			s.outgoing().wait(early)
+			s.sendWaiting()
+		}()
+	}
+	if state == nil {
 		return
 	}
 	for _, n := range state.Subscriptions {
@@ -138,18 +157,13 @@ func waitingDelivery(n *actors.Waiting, m *actors.TopicMessage) delivery {
 // Waits implements actors.SessionLink.
 func (s *session) Waits(list []actors.Waits) {
 	s.do(func() {
-		if s.phase != phaseLive {
-			return // the session has them
+		switch s.phase {
+		case phaseLive:
+			s.outgoing().wait(list)
+			s.sendWaiting()
+		case phaseOpening: // behind those that the answer to the opening names
+			s.early = append(s.early, list...)
 		}
-		o := s.outgoing()
-		for _, w := range list {
-			d := waitingDelivery(w.Waiting, w.Message)
-			if len(o.queue) >= maxHeld {
-				d.m = nil // it is fetched when its turn comes
-			}
-			o.queue = append(o.queue, d)
-		}
-		s.sendWaiting()
 	})
 }
 
@@ -246,12 +260,28 @@ func (s *session) leave(orderly bool) {
 		return // it was never opened
 	}
 	epoch, final := uint64(0), (*int64)(nil)
-	if s.durable != nil {
-		epoch, final = s.durable.epoch, s.durable.final
+	key, client := actors.UserKey(s.app, s.user), s.client
+	if d := s.durable; d != nil {
+		epoch, final = d.epoch, d.final
+		if last := d.change; last != nil && !d.lost {
+			d.change = nil
+			s.later(func() { s.writeLast(key, &actors.ChangeSession{Client: client, Epoch: epoch, Change: last}) })
+		}
 	}
 	s.subs, s.out, s.in = nil, nil, nil
-	key, client := actors.UserKey(s.app, s.user), s.client
 	s.later(func() { s.giveBack(key, client, epoch, orderly, final) })
+}
+
+// writeLast writes down what a session that ends has not written down yet: what
+// it has seen acknowledged need not be sent again.
+func (s *session) writeLast(key actors.Key, c *actors.ChangeSession) {
+	r := actors.NewRequest(key, c)
+	r.OnReply(func(r *actors.Request) {
+		if err := r.Answer.Err; err == nil || err.Code != actors.Unavailable {
+			r.Release()
+		}
+	})
+	s.server.deps.Router.Send(key, r)
 }
 
 // giveBack tells the user's actor that the session has no connection any more.

@@ -238,6 +238,7 @@ func (s *session) publish(p *packet.Publish, m *actors.TopicMessage) {
 			m.Once = append([]byte(nil), n.once[:]...)
 			now = false
 			s.note(func(c *actors.SessionChange) {
+				c.Forgotten = slices.DeleteFunc(c.Forgotten, func(id uint32) bool { return id == uint32(n.id) })
 				c.Received = append(c.Received, &actors.Incoming{Id: uint32(n.id), Once: m.Once})
 			}, func() { s.later(route) })
 		}

@@ -37,12 +37,13 @@ type session struct {
 	out       *outbound // nil: nothing was sent that needs an answer
 	in        *inbound  // nil: the client has published nothing
 	will      *actors.Will
-	keepAlive uint16 // seconds; 0: none
-	window    uint16 // how many messages may be under way to the client
-	aliases   uint16 // how many aliases the client takes
-	limit     uint32 // bytes of a packet that the client takes
-	slow      bool   // something waits to be written
-	framed    bool   // it is a webSocket's
+	early     []actors.Waits // what has come to wait before CONNECT was answered
+	keepAlive uint16         // seconds; 0: none
+	window    uint16         // how many messages may be under way to the client
+	aliases   uint16         // how many aliases the client takes
+	limit     uint32         // bytes of a packet that the client takes
+	slow      bool           // something waits to be written
+	framed    bool           // it is a webSocket's
 }
 
 type phase uint8
