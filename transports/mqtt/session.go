@@ -330,9 +330,10 @@ var reasonOfEnd = [...]packet.Reason{
 
 // Due implements transports.Timed: the time for CONNECT is over, or it is time
 // to look whether the client is alive [MQTT-3.1.2-22].
-func (s *session) Due(*transports.Socket) time.Duration {
+func (s *session) Due(socket *transports.Socket) time.Duration {
 	var next time.Duration
 	s.do(func() {
+		s.socket = socket // of a client that has sent nothing at all
 		switch s.phase {
 		case phaseNew, phaseOpening:
 			s.end(actors.EndGone)
