@@ -90,18 +90,18 @@ func (b *Inbox) QueueMessage(c *QueueMessage, user string, once Once, t Moment, 
 }
 
 // takes tells how a session takes a topic's message: with QoS 1 or 2, or not.
-func (s *Subscriptions) takes(c *QueueMessage, user string) (awaited, bool) {
+func (t *Subscriptions) takes(c *QueueMessage, user string) (awaited, bool) {
 	m := c.Message
 	w := awaited{size: uint32(len(m.Payload))} // #nosec G115 -- bounded by the size of packets
-	for i := range s.subs {
-		n := &s.subs[i]
+	for i := range t.subs {
+		n := &t.subs[i]
 		_, filter, shared := SplitShare(n.filter)
 		switch {
-		case c.Client != "" && (c.Client != s.client || c.Filter != n.filter):
+		case c.Client != "" && (c.Client != t.client || c.Filter != n.filter):
 			continue
 		case c.Client == "" && shared:
 			continue
-		case !c.Retained && n.noLocal && m.Client == s.client && m.User == user:
+		case !c.Retained && n.noLocal && m.Client == t.client && m.User == user:
 			continue
 		case !MatchTopic(filter, m.Topic):
 			continue
@@ -114,12 +114,12 @@ func (s *Subscriptions) takes(c *QueueMessage, user string) (awaited, bool) {
 }
 
 // hasRoom tells whether one more message of size bytes may wait.
-func (s *Subscriptions) hasRoom(size int, l *Limits) bool {
-	if len(s.waiting) >= l.SessionMessages {
+func (t *Subscriptions) hasRoom(size int, l *Limits) bool {
+	if len(t.waiting) >= l.SessionMessages {
 		return false
 	}
-	for i := range s.waiting {
-		size += int(s.waiting[i].size)
+	for i := range t.waiting {
+		size += int(t.waiting[i].size)
 	}
 	return size <= l.SessionBytes
 }

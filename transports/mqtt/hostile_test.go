@@ -34,14 +34,6 @@ func (c *client) subscribe(filter string, qos packet.QoS) {
 	}
 }
 
-func (c *client) ping() {
-	c.t.Helper()
-	c.send(&packet.Pingreq{})
-	if p := c.read(); p == nil || p.Type() != packet.TypePingresp {
-		c.t.Fatalf("got %v, want PINGRESP", p)
-	}
-}
-
 // TestHostile has peers that do what they may not, one after the other, while
 // a good one must not notice.
 func TestHostile(t *testing.T) {

@@ -107,7 +107,7 @@ func (s *session) later(fn func()) { s.after = append(s.after, fn) }
 func (s *session) Receive(socket *transports.Socket, b []byte) (goOn bool) {
 	goOn = true
 	s.do(func() {
-		s.socket = socket
+		s.meet(socket)
 		s.seen.Store(s.second())
 		if s.reading || len(s.partial) > 0 {
 			if len(s.partial)+len(b) > s.mostUnread() {
@@ -122,6 +122,14 @@ func (s *session) Receive(socket *transports.Socket, b []byte) (goOn bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.phase != phaseOver
+}
+
+// meet learns which Socket the session has: with the first bytes, or, if none
+// come, when the time for them is over. The caller holds the lock.
+func (s *session) meet(socket *transports.Socket) {
+	if s.socket == nil {
+		s.socket = socket
+	}
 }
 
 // mostUnread is how much may wait to be worked on. The caller holds the lock.
@@ -333,7 +341,7 @@ var reasonOfEnd = [...]packet.Reason{
 func (s *session) Due(socket *transports.Socket) time.Duration {
 	var next time.Duration
 	s.do(func() {
-		s.socket = socket // of a client that has sent nothing at all
+		s.meet(socket)
 		switch s.phase {
 		case phaseNew, phaseOpening:
 			s.end(actors.EndGone)

@@ -230,7 +230,7 @@ func (c *client) read() packet.Packet {
 				c.t.Fatal("nothing came")
 			}
 		case err != nil && n == 0:
-			if err != io.EOF && len(c.buf) > 0 {
+			if !errors.Is(err, io.EOF) && len(c.buf) > 0 {
 				c.t.Fatal(err)
 			}
 			return nil
