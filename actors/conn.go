@@ -374,6 +374,13 @@ func (c *Conn) enter(g *Gateway) {
 	c.gate = g
 }
 
+// name gives the connection the id by which its gateway knows it.
+func (c *Conn) name(id uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.id = id
+}
+
 // again prepares to attach once more, from where the client stands. It returns
 // false if the connection is over.
 func (c *Conn) again() (after *Cursor, turn uint32, ok bool) {

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -19,8 +20,11 @@ type Gateway struct {
 	open  int
 	users map[Key][]*Conn
 	ticks int
-	beats [numForms][]byte // heartbeats that were sent, by form
 	drain End              // not EndGone: the node goes down and takes no more in
+	beats [numForms][]byte // heartbeats that were sent, by form
+
+	connAddress string                  // of its connections
+	watchers    map[uint64][]*actor.PID // of connections, by their ids
 }
 
 // What a gateway is told, besides pushes.
@@ -77,9 +81,13 @@ const beatTurns = 25
 // written.
 const markTicks = 30
 
-// NewGateway starts a gateway.
+// NewGateway starts a gateway. All of a node's are started before it is used.
 func NewGateway(h *Home) *Gateway {
-	g := &Gateway{home: h, users: make(map[Key][]*Conn)}
+	g := &Gateway{home: h, users: make(map[Key][]*Conn), connAddress: connAddress + strconv.Itoa(len(h.gateways))}
+	if len(h.gateways) == 0 {
+		h.System.ProcessRegistry.RegisterAddressResolver(h.resolveConn)
+	}
+	h.gateways = append(h.gateways, g)
 	g.pid = h.System.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return g },
 		actor.WithMailbox(func() actor.Mailbox {
 			return &mailbox{host: g}
@@ -143,6 +151,8 @@ func (g *Gateway) Receive(c actor.Context) {
 		g.end(m)
 	case *whoIs:
 		g.whoIs(m)
+	case *relayed:
+		g.relay(m)
 	}
 }
 
@@ -186,6 +196,7 @@ func (g *Gateway) leave(c *Conn) {
 	}
 	g.home.Metrics.Connections.Dec()
 	g.displace(c)
+	g.farewell(c.id)
 	upto, news := c.mark()
 	if !news {
 		upto = 0
@@ -261,7 +272,7 @@ func (g *Gateway) place(c *Conn) {
 	}
 	g.made++
 	g.open++
-	c.id = g.made<<32 | uint64(slot)
+	c.name(g.made<<32 | uint64(slot))
 	g.users[c.Key] = append(g.users[c.Key], c)
 }
 

@@ -39,6 +39,8 @@ type Home struct {
 	// of them at once instead of after a while.
 	Awake int64
 
+	gateways []*Gateway
+
 	awake   atomic.Int64 // users whose inbox is in memory
 	once    sync.Once
 	props   map[byte]*actor.Props // by kind

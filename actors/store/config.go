@@ -39,7 +39,8 @@ type Config struct {
 	// is a commit of its own. 0: 8 MiB.
 	BatchBytes int
 	// MemTableBytes is the size of Pebble's memory table. A larger one means
-	// less compaction and a longer start after a crash. 0: 32 MiB.
+	// less compaction, a longer start after a crash, and two or three of them in memory.
+	// 0: 16 MiB.
 	MemTableBytes int
 	// CacheBytes is the size of Pebble's block cache. The system caches files as well. 0: 16 MiB.
 	CacheBytes int
@@ -62,7 +63,7 @@ func (c Config) withDefaults() (Config, error) {
 		{"QueueBytes", &c.QueueBytes, 64 << 20, 1},
 		{"BatchWrites", &c.BatchWrites, 4096, 1},
 		{"BatchBytes", &c.BatchBytes, 8 << 20, 1},
-		{"MemTableBytes", &c.MemTableBytes, 32 << 20, 256 << 10},
+		{"MemTableBytes", &c.MemTableBytes, 16 << 20, 256 << 10},
 		{"CacheBytes", &c.CacheBytes, 16 << 20, 1 << 20},
 		{"MaxOpenFiles", &c.MaxOpenFiles, 1000, 64},
 		{"Committers", &c.Committers, 4, 1},
