@@ -42,7 +42,7 @@ type Config struct {
 	// less compaction, a longer start after a crash, and two or three of them in memory.
 	// 0: 16 MiB.
 	MemTableBytes int
-	// CacheBytes is the size of Pebble's block cache. The system caches files as well. 0: 16 MiB.
+	// CacheBytes is the size of Pebble's block cache. The system caches files as well. 0: 4 MiB.
 	CacheBytes int
 	// MaxOpenFiles bounds the table files that Pebble keeps open. 0: 1,000.
 	MaxOpenFiles int
@@ -64,7 +64,7 @@ func (c Config) withDefaults() (Config, error) {
 		{"BatchWrites", &c.BatchWrites, 4096, 1},
 		{"BatchBytes", &c.BatchBytes, 8 << 20, 1},
 		{"MemTableBytes", &c.MemTableBytes, 16 << 20, 256 << 10},
-		{"CacheBytes", &c.CacheBytes, 16 << 20, 1 << 20},
+		{"CacheBytes", &c.CacheBytes, 4 << 20, 1 << 20},
 		{"MaxOpenFiles", &c.MaxOpenFiles, 1000, 64},
 		{"Committers", &c.Committers, 4, 1},
 		{"Readers", &c.Readers, 8, 1},

@@ -185,7 +185,7 @@ func Default() Config {
 			Connections: a.Connections,
 		},
 		Store: Store{
-			Cache: 16 << 20, MemTable: 16 << 20, QueueSize: 64 << 20, OpenFiles: 1000,
+			Cache: 4 << 20, MemTable: 16 << 20, QueueSize: 64 << 20, OpenFiles: 1000,
 			BatchSize: 8 << 20, QueueCount: 1 << 16,
 			Committers: 4, Readers: 8, Timeout: Duration(10 * time.Second),
 		},
