@@ -71,6 +71,10 @@ func newServer(cfg *Config, handler fasthttp.RequestHandler, log *slog.Logger) *
 		MaxRequestBodySize: int(cfg.Limits.Body),
 		StreamRequestBody:  true,
 
+		// Goroutines that have nothing to do go soon, so that their stacks are
+		// gone when Streams.Trim gives memory back.
+		MaxIdleWorkerDuration: 4 * time.Second,
+
 		KeepHijackedConns:            true,
 		CloseOnShutdown:              true,
 		DisablePreParseMultipartForm: true,
