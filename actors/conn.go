@@ -310,7 +310,7 @@ func (c *Conn) wantsPage() *pull {
 	}
 	c.state = connPulling
 	c.turn++
-	return &pull{gate: c.gate.pid, conn: c.id, turn: c.turn, after: c.at}
+	return &pull{gate: c.gate.pid, key: c.Key, conn: c.id, turn: c.turn, after: c.at}
 }
 
 func (c *Conn) pull(ask *pull) {

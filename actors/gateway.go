@@ -139,6 +139,8 @@ func (g *Gateway) Receive(c actor.Context) {
 		for _, conn := range g.users[m.key] {
 			g.attach(conn)
 		}
+	case *Reattach:
+		g.reattach(m)
 	case *kick:
 		for _, conn := range g.users[m.key] {
 			conn.Close(m.why)
@@ -175,7 +177,18 @@ func (g *Gateway) attach(c *Conn) {
 	if !ok {
 		return
 	}
-	g.home.Router.Send(c.Key, &attach{gate: g.pid, conn: c.id, turn: turn, after: after})
+	g.home.Router.Send(c.Key, &attach{gate: g.pid, key: c.Key, conn: c.id, turn: turn, after: after})
+}
+
+// reattach attaches the connections to the users of some shards again.
+func (g *Gateway) reattach(m *Reattach) {
+	for key, mates := range g.users {
+		if m.Shards.Has(ShardOf(key)) {
+			for _, c := range mates {
+				g.attach(c)
+			}
+		}
+	}
 }
 
 // greet hands a user's answer to its connection. Of one that has left, the
@@ -186,7 +199,7 @@ func (g *Gateway) greet(m *greeting) {
 	case conn != nil:
 		conn.greet(m)
 	case m.refused == EndGone:
-		g.home.Router.Send(m.key, &detach{gate: g.pid, conn: m.conn})
+		g.home.Router.Send(m.key, &detach{gate: g.pid, key: m.key, conn: m.conn})
 	}
 }
 
@@ -201,7 +214,7 @@ func (g *Gateway) leave(c *Conn) {
 	if !news {
 		upto = 0
 	}
-	g.home.Router.Send(c.Key, &detach{gate: g.pid, conn: c.id, upto: upto, transport: c.transport()})
+	g.home.Router.Send(c.Key, &detach{gate: g.pid, key: c.Key, conn: c.id, upto: upto, transport: c.transport()})
 }
 
 // tick lets a slice of the connections beat, and tells users what was written.
@@ -218,7 +231,7 @@ func (g *Gateway) tick() {
 			continue
 		}
 		if upto, news := c.mark(); news {
-			g.home.Router.Send(c.Key, &reached{upto: upto, transport: c.transport()})
+			g.home.Router.Send(c.Key, &reached{key: c.Key, upto: upto, transport: c.transport()})
 		}
 	}
 }
@@ -305,7 +318,7 @@ func (g *Gateway) conn(id uint64) *Conn {
 
 // whoIs tells a user about its connections here.
 func (g *Gateway) whoIs(m *whoIs) {
-	d := &described{query: m.query}
+	d := &described{gate: g.pid, query: m.query}
 	for _, c := range g.users[m.key] {
 		d.conns = append(d.conns, c.describe())
 	}

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
@@ -24,6 +25,16 @@ func UserKey(app, user string) Key { return Key("u" + app + "/" + user) }
 
 // SendKey returns the key of the actor that delivers the message id to many.
 func SendKey(app string, id ID) Key { return Key("s" + app + "/" + id.String()) }
+
+// ParseKey returns the key that s is, or an error if it can't be one.
+func ParseKey(s string) (Key, error) {
+	k := Key(s)
+	app, name, ok := strings.Cut(s[min(1, len(s)):], "/")
+	if k.Kind() != KindUser && k.Kind() != KindSend || !ok || app == "" || name == "" || strings.IndexByte(s, 0) >= 0 {
+		return "", fmt.Errorf("%.60q is no actor's key", s)
+	}
+	return k, nil
+}
 
 // Kind returns the kind of actor that k names; 0 if k is empty.
 func (k Key) Kind() byte {

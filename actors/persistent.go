@@ -39,6 +39,13 @@ type Passivate struct{}
 // Doze asks an actor that has to stay to let go of what it can read again.
 type Doze struct{}
 
+// Move asks an actor to stop as soon as the store has settled what it was
+// given: another node takes its shard over. What comes meanwhile goes there.
+type Move struct{}
+
+// NodeLost tells an actor that the link to another node has broken.
+type NodeLost struct{ Node string }
+
 var look = &committed{}
 
 // nudge is called by the store when something of the stream was settled.

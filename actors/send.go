@@ -63,6 +63,9 @@ func (s *Send) Receive(c actor.Context) {
 		if s.state != nil && s.idle() && s.flying == 0 && len(s.done) == 0 {
 			s.end()
 		}
+	case *Move:
+		s.let()
+		s.end()
 	case *actor.Stopping:
 		s.stopping()
 	case *Request, *TimeUp:

@@ -52,6 +52,10 @@ func (u *User) Receive(c actor.Context) {
 		u.passivate()
 	case *Doze:
 		u.doze()
+	case *Move:
+		u.move()
+	case *NodeLost:
+		u.lost(m)
 	case *actor.Stopping:
 		u.stopped()
 	case *described:
@@ -208,6 +212,12 @@ func (u *User) passivate() {
 	default:
 		u.end()
 	}
+}
+
+// move stops the user, whose shard another node takes over.
+func (u *User) move() {
+	u.let()
+	u.end()
 }
 
 // doze lets go of the inbox of a user who has connections, but for whom

@@ -13,6 +13,7 @@ import (
 // Journal keeps everything in memory. Writes are settled by a goroutine of its
 // own, batch by batch, as a store does.
 type Journal struct {
+	Records
 	mu      sync.Mutex
 	changed *sync.Cond
 	queue   []*actors.Write
