@@ -19,7 +19,7 @@ import (
 // newNode returns a running node on a journal, stopped at the end of the test.
 func newNode(t testing.TB, j cluster.Store, with ...func(*cluster.Config)) *cluster.Node {
 	t.Helper()
-	cfg := cluster.Config{Gateways: 2, Timers: 10 * time.Millisecond, Log: slog.New(slog.NewTextHandler(&testLog{t: t}, nil))}
+	cfg := config(t)
 	for _, fn := range with {
 		fn(&cfg)
 	}
@@ -32,6 +32,11 @@ func newNode(t testing.TB, j cluster.Store, with ...func(*cluster.Config)) *clus
 	}
 	t.Cleanup(func() { stop(t, n) })
 	return n
+}
+
+// config is that of a node in a test.
+func config(t testing.TB) cluster.Config {
+	return cluster.Config{Gateways: 2, Timers: 10 * time.Millisecond, Log: slog.New(slog.NewTextHandler(&testLog{t: t}, nil))}
 }
 
 // stop stops a node; a second time does nothing.

@@ -217,9 +217,14 @@ func (a *App) fenced(f actors.Fence) {
 
 func (a *App) stopNode(ctx context.Context) error { return a.node.Stop(ctx) }
 
+// connectedTime is how long other nodes may take to say who is connected.
+const connectedTime = 2 * time.Second
+
 // connected returns the names of the app's users who have a connection.
 func (a *App) connected(app string) []string {
-	keys := a.node.Connected(app)
+	ctx, cancel := context.WithTimeout(context.Background(), connectedTime)
+	defer cancel()
+	keys := a.node.Connected(ctx, app)
 	names := make([]string, len(keys))
 	for i, k := range keys {
 		names[i] = k.Name()
