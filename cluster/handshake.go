@@ -54,7 +54,7 @@ func (n *Node) readHello(s stream) (*actors.WireHello, error) {
 	return h, nil
 }
 
-// open begins a session that this node has dialled.
+// open begins a session that this node has dialed.
 func (n *Node) open(p *peer, s stream) error {
 	b, err := n.hello(p.name)
 	if err == nil {
@@ -80,7 +80,7 @@ func (n *Node) open(p *peer, s stream) error {
 	return nil
 }
 
-// serve has a session that a peer has dialled, until it ends.
+// serve has a session that a peer has dialed, until it ends.
 func (n *Node) serve(s stream) error {
 	h, err := n.readHello(s)
 	if err != nil {

@@ -32,7 +32,7 @@ type membership struct {
 	mu      sync.Mutex
 	meta    []byte
 	leaving bool
-	seen    map[string]neighbour // whom gossip has
+	seen    map[string]neighbor  // whom gossip has
 	former  map[string]bool      // have left, or were taken for dead
 	accused map[string]bool      // found dead by other means than gossip
 	told    map[string]time.Time // when a banned node was last told
@@ -42,8 +42,8 @@ type membership struct {
 	self   string // this node's address of gossip
 }
 
-// neighbour is a node as gossip has it.
-type neighbour struct {
+// neighbor is a node as gossip has it.
+type neighbor struct {
 	addr string // of gossip
 	meta *actors.WireMember
 }
@@ -67,7 +67,7 @@ const (
 )
 
 func newMembership(n *Node) (*membership, error) {
-	m := &membership{node: n, seen: make(map[string]neighbour), former: make(map[string]bool), accused: make(map[string]bool), told: make(map[string]time.Time), kicked: make(chan struct{}, 1)}
+	m := &membership{node: n, seen: make(map[string]neighbor), former: make(map[string]bool), accused: make(map[string]bool), told: make(map[string]time.Time), kicked: make(chan struct{}, 1)}
 	m.signs = newSigns(n)
 	return m, m.setMeta(false)
 }
@@ -454,7 +454,7 @@ func (g *gossip) NotifyLeave(o *memberlist.Node) {
 }
 
 func (g *gossip) note(o *memberlist.Node) {
-	nb := neighbour{net.JoinHostPort(o.Addr.String(), strconv.Itoa(int(o.Port))), &actors.WireMember{}}
+	nb := neighbor{net.JoinHostPort(o.Addr.String(), strconv.Itoa(int(o.Port))), &actors.WireMember{}}
 	if err := nb.meta.UnmarshalVT(o.Meta); err != nil {
 		g.node.cfg.Log.Warn("a node's gossip about itself can't be read", "node", o.Name, "err", err)
 	}

@@ -84,9 +84,8 @@ func (p *peer) gate(id string) *actor.PID {
 
 // peers are the other nodes.
 type peers struct {
-	mu     sync.RWMutex
-	all    map[string]*peer
-	former map[string]bool // names that were members, and never are again
+	mu  sync.RWMutex
+	all map[string]*peer
 }
 
 // get returns the peer with the name; nil: there is none.

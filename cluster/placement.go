@@ -322,7 +322,7 @@ func (p *placement) ask() {
 func (p *placement) read(m *epochs) {
 	n := p.node
 	if m.err != nil {
-		p.failed("the shards' epochs can't be read", m.err)
+		p.failed("read the epochs", m.err)
 		return
 	}
 	var present [actors.Shards]actors.Taken
@@ -357,14 +357,14 @@ func (p *placement) read(m *epochs) {
 // failed tries again later.
 func (p *placement) failed(what string, err error) {
 	p.reading, p.look, p.pause = false, true, time.Now().Add(takeRetry)
-	p.node.cfg.Log.Error(what, "err", err)
+	p.node.cfg.Log.Error("shards can't be taken now", "what", what, "err", err)
 }
 
 // took opens the shards that this node has got.
 func (p *placement) took(m *took) {
 	n := p.node
 	if m.err != nil {
-		p.failed("shards can't be taken", m.err)
+		p.failed("take", m.err)
 		return
 	}
 	p.reading = false

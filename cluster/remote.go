@@ -103,9 +103,14 @@ func newServer(conf *tls.Config, serve func(stream) error, panicked func(reason 
 // of its handler closes it.
 type serverStream struct{ ss grpc.ServerStream }
 
+// Send implements stream.
 func (s serverStream) Send(b *actors.Batch) error { return s.ss.SendMsg(b) }
+
+// Recv implements stream.
 func (s serverStream) Recv(b *actors.Batch) error { return s.ss.RecvMsg(b) }
-func (s serverStream) Close()                     {}
+
+// Close implements stream.
+func (s serverStream) Close() {}
 
 // clientStream is the end of a stream that this node has opened.
 type clientStream struct {
@@ -114,9 +119,14 @@ type clientStream struct {
 	cancel context.CancelFunc
 }
 
+// Send implements stream.
 func (s *clientStream) Send(b *actors.Batch) error { return s.cs.SendMsg(b) }
+
+// Recv implements stream.
 func (s *clientStream) Recv(b *actors.Batch) error { return s.cs.RecvMsg(b) }
-func (s *clientStream) Close()                     { s.cancel(); _ = s.conn.Close() }
+
+// Close implements stream.
+func (s *clientStream) Close() { s.cancel(); _ = s.conn.Close() }
 
 // dial opens a stream to a peer.
 func dial(ctx context.Context, addr string, conf *tls.Config, connect func(ctx context.Context, addr string) (net.Conn, error)) (stream, error) {
@@ -124,7 +134,7 @@ func dial(ctx context.Context, addr string, conf *tls.Config, connect func(ctx c
 	if conf != nil {
 		creds = credentials.NewTLS(conf)
 	}
-	// It is dialled by hand: gRPC would wait and try again where we want to
+	// It is dialed by hand: gRPC would wait and try again where we want to
 	// know at once, and would not tell a refusal from silence.
 	dialing, cancel := context.WithTimeout(ctx, dialTimeout)
 	raw, err := connect(dialing, addr)
@@ -140,7 +150,7 @@ func dial(ctx context.Context, addr string, conf *tls.Config, connect func(ctx c
 		grpc.WithNoProxy(), grpc.WithDisableRetry(), grpc.WithDisableServiceConfig(),
 		grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) {
 			if used.Swap(true) {
-				return nil, errors.New("a link is not dialled again")
+				return nil, errors.New("a link is not dialed again")
 			}
 			return raw, nil
 		}))
