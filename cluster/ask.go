@@ -137,6 +137,10 @@ func (n *Node) Tell(what string) {
 	}
 }
 
+// relinked is told when a link has come up: what a node has missed meanwhile
+// it must read.
+const relinked = "link"
+
 // told passes on what another node tells.
 func (n *Node) told(what string) {
 	if n.cfg.Told != nil {

@@ -44,7 +44,8 @@ type Config struct {
 	Program string
 	// Failed is told why a node of a cluster can't go on. Nil: nobody is.
 	Failed func(error)
-	// Told is told what another node has said by Tell. It may block. Nil: nobody is.
+	// Told is told what another node has said by Tell, or "link" when a link has
+	// come up, and so something may have been missed. It may block. Nil: nobody is.
 	Told func(what string)
 }
 

@@ -23,7 +23,7 @@ type NodeStatus struct {
 	Node        string       `json:"node"`
 	Program     string       `json:"program,omitempty"`
 	Address     string       `json:"address,omitempty"` // of its links
-	State       string       `json:"state"`             // ready, leaving, cut off, unreachable, no store
+	State       string       `json:"state"`             // ready, starting, leaving, cut off, no store, unreachable
 	Why         string       `json:"why,omitempty"`
 	Shards      int          `json:"shards"`
 	Epochs      []ShardEpoch `json:"epochs,omitempty"`
@@ -53,8 +53,13 @@ func (n *Node) own() NodeStatus {
 	s := NodeStatus{Node: n.cfg.Name, Program: n.cfg.Program, Address: n.peersAddr, State: "ready", Users: n.dir.len(),
 		Connections: n.connections(), Held: n.heldCount.Load(), Links: []LinkStatus{}}
 	if err := n.Ready(); err != nil {
-		s.State, s.Why = "cut off", err.Error()
-		if n.suspended.Load() == nil {
+		s.Why = actors.AsError(err).Detail
+		switch {
+		case n.suspended.Load() != nil:
+			s.State = "cut off"
+		case errors.Is(err, errJoining):
+			s.State = "starting"
+		default:
 			s.State = "no store"
 		}
 	}
@@ -79,6 +84,8 @@ func (n *Node) own() NodeStatus {
 	return s
 }
 
+var errJoining = actors.Errorf(actors.Unavailable, "it has not joined the others yet")
+
 // shards returns how many shards this node owns.
 func (n *Node) shards() int {
 	count := 0
@@ -90,9 +97,17 @@ func (n *Node) shards() int {
 	return count
 }
 
+// statusTime is how long other nodes may take to answer.
+const statusTime = 2 * time.Second
+
 // Status asks all nodes. A node that does not answer in time is unreachable.
 func (n *Node) Status(ctx context.Context) Status {
-	s := Status{Cluster: n.cfg.Cluster.Name, Node: n.cfg.Name, Members: []NodeStatus{n.own()}}
+	ctx, cancel := context.WithTimeout(ctx, statusTime)
+	defer cancel()
+	s := Status{Node: n.cfg.Name, Members: []NodeStatus{n.own()}}
+	if n.cfg.Cluster != nil {
+		s.Cluster = n.cfg.Cluster.Name
+	}
 	n.askAll(ctx, askStatus, "", func(p *peer, body []byte, err error) {
 		var o NodeStatus
 		if err == nil {
@@ -110,16 +125,16 @@ func (n *Node) Status(ctx context.Context) Status {
 // Ready tells why this node can acknowledge nothing; nil: it can.
 func (n *Node) Ready() error {
 	if why := n.suspended.Load(); why != nil {
-		return errors.New(why.Detail)
+		return why
 	}
 	if n.membership == nil {
 		return nil
 	}
 	if err := n.membership.signs.state(); err != nil {
-		return err
+		return &actors.Error{Code: actors.Unavailable, Detail: "it can't reach the store", Cause: err}
 	}
 	if n.owners.Load() == nil {
-		return errors.New("it has not joined the cluster yet")
+		return errJoining
 	}
 	return nil
 }
