@@ -28,6 +28,7 @@ type persistent struct {
 type (
 	committed struct{} // look what the store has settled
 	panicked  struct{} // the last turn did not come to its end
+	unowned   struct{} // this node may not write to it
 )
 
 // TimeUp tells an actor that its wake-up at At (unix milliseconds) has come.
@@ -58,7 +59,7 @@ func (p *persistent) activated(self *actor.PID) bool {
 	p.self, p.key = self, keyOf(self.Id)
 	var ok bool
 	if p.fence, ok = p.home.Fence(p.key); !ok {
-		p.refuse(notOwner)
+		p.home.send(self, &unowned{})
 	}
 	return ok
 }

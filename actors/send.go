@@ -51,6 +51,8 @@ func (s *Send) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
 	case *actor.Started:
 		s.start(c.Self())
+	case *unowned:
+		s.persistent.refuse(notOwner)
 	case *sendLoaded:
 		s.loaded(m)
 	case *panicked:

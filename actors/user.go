@@ -42,6 +42,8 @@ func (u *User) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
 	case *actor.Started:
 		u.start(c.Self())
+	case *unowned:
+		u.persistent.refuse(notOwner)
 	case *loaded:
 		u.loaded(m)
 	case *panicked:

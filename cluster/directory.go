@@ -54,17 +54,27 @@ func (p *part) awake(key actors.Key) *activation {
 }
 
 // find returns the activation of key, made by wake if there is none and this
-// node may wake it. wake is called with the part's lock held and must not send.
+// node may wake it. wake is called with the part's lock held; the actor that
+// it makes takes messages only when the lock is released.
 func (p *part) find(key actors.Key, wake func() *activation) *activation {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	a := p.m[key]
-	if a == nil && p.open {
-		if a = wake(); a != nil {
-			p.m[key] = a
-		}
+	a, made := p.findOrMake(key, wake)
+	if made {
+		a.proc.SendSystemMessage(a.pid, &actor.ResumeMailbox{})
 	}
 	return a
+}
+
+func (p *part) findOrMake(key actors.Key, wake func() *activation) (a *activation, made bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if a = p.m[key]; a != nil || !p.open {
+		return a, false
+	}
+	if a = wake(); a == nil {
+		return nil, false
+	}
+	p.m[key] = a
+	return a, true
 }
 
 // where returns whose the shard is, and why nobody may be asked.

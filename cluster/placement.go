@@ -186,9 +186,9 @@ func (p *placement) want(shard uint16, not time.Time) {
 func (p *placement) giveUp(shard uint16, refuse *actors.Error) {
 	n, s := p.node, &p.shards[shard]
 	had := s.phase
-	n.holding[shard].Store(0)
 	part := &n.dir.parts[shard]
-	part.set(s.owner, false, refuse)
+	part.set(s.owner, false, refuse) // before the fence goes: nobody is woken without one
+	n.holding[shard].Store(0)
 	switch had {
 	case owned, leaving:
 		s.phase = leaving
@@ -281,10 +281,10 @@ func (p *placement) thawed() {
 // lose ends the actors of a shard without another owner.
 func (p *placement) lose(shard uint16) {
 	n, s := p.node, &p.shards[shard]
-	n.holding[shard].Store(0)
 	s.phase = foreign
 	part := &n.dir.parts[shard]
 	part.set(s.owner, false, nil)
+	n.holding[shard].Store(0)
 	for _, a := range part.all() {
 		a.proc.SendUserMessage(a.pid, &actors.Move{})
 	}
