@@ -19,6 +19,8 @@ type world struct {
 	nodes   []*cluster.Node
 	failed  chan error
 	started int
+	told    func(string)
+	store   cluster.Store // in place of the journal
 }
 
 var secret = bytes.Repeat([]byte{7}, 32)
@@ -30,7 +32,9 @@ func newWorld(t testing.TB, nodes int) *world {
 	for range nodes {
 		w.start()
 	}
-	w.settled()
+	if nodes > 0 {
+		w.settled()
+	}
 	return w
 }
 
@@ -43,12 +47,21 @@ func (w *world) start(with ...func(*cluster.Node)) *cluster.Node {
 	cfg.Name, cfg.Program = name, "test"
 	// A watcher that was away for a while must still find all.
 	cfg.Limits = actors.Limits{Messages: 1 << 20, RetainEvents: 1 << 20, RetainBytes: 1 << 30, InboxBytes: 1 << 30}
+	if _, bench := w.t.(*testing.B); bench {
+		cfg.Log, cfg.Limits = nil, actors.Limits{}
+	}
 	cfg.Failed = func(err error) { w.failed <- fmt.Errorf("%s: %w", name, err) }
+	cfg.Told = w.told
+	cfg.Limits.Connections = 10_000
 	cfg.Cluster = &cluster.ClusterConfig{Bind: "127.0.0.1:0", Key: secret}
 	for _, n := range w.nodes {
 		cfg.Cluster.Join = append(cfg.Cluster.Join, n.GossipAddr())
 	}
-	n, err := cluster.New(cfg, w.journal)
+	var store cluster.Store = w.journal
+	if w.store != nil {
+		store = w.store
+	}
+	n, err := cluster.New(cfg, store)
 	if err != nil {
 		w.t.Fatal(err)
 	}

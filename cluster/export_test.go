@@ -1,7 +1,9 @@
 package cluster
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"slices"
 	"sync"
@@ -113,7 +115,7 @@ func (n *Node) Kill() {
 	_ = n.membership.list.Shutdown()
 	close(n.stop)
 	n.server.Stop()
-	n.setPeers(nil)
+	n.closePeers()
 	n.endAll(func() *actors.EndWhere { return &actors.EndWhere{Why: actors.EndGone, Close: true} })
 	n.dir.each(func(_ actors.Key, a *activation) { n.system.Root.Stop(a.pid) })
 	n.done.Wait()
@@ -152,3 +154,61 @@ func (n *Node) SetVersions(least, most uint32) { n.wire = versions{least, most} 
 
 // OwnerOf is the placement's table.
 func OwnerOf(shard uint16, nodes []string) string { return ownerOf(shard, nodes) }
+
+// Thaw lets the node believe that it stood still.
+func (n *Node) Thaw() { n.thaw() }
+
+// Wire returns the wire version spoken with a peer; 0: there is no link.
+func (n *Node) Wire(peer string) uint32 {
+	if p := n.peers.get(peer); p != nil {
+		if s := p.session.Load(); s != nil {
+			return s.version
+		}
+	}
+	return 0
+}
+
+// AskUnknown sends the peer a request with a command that no program knows
+// yet, and returns what it answers.
+func (n *Node) AskUnknown(peer string, key actors.Key) error {
+	s := n.peers.get(peer).session.Load()
+	r := actors.NewRequest(key, nil)
+	s.mu.Lock()
+	s.lastID++
+	id := s.lastID
+	s.calls[id] = call{r, 0, time.Now()}
+	s.mu.Unlock()
+	b, err := (&actors.WireRequest{Id: id, Key: string(key), Command: 999}).MarshalVT()
+	if err != nil {
+		return err
+	}
+	// A field that no program knows yet is passed over.
+	if err := s.put(&actors.Frame{Type: actors.FrameType_FRAME_REQUEST, Body: append(b, 0xba, 0x3e, 2, 'h', 'i')}); err != nil {
+		return err
+	}
+	if err := r.Wait(context.Background()); err != nil {
+		return err
+	}
+	return r.Answer.Err
+}
+
+// FakeLink gives frames to a node as if a peer had sent them.
+func (n *Node) FakeLink() func(kind int32, body []byte) error {
+	p := &peer{node: n, name: "z", addr: "127.0.0.1:1"}
+	n.peers.all["z"] = p
+	s := newSession("z", silent{})
+	p.session.Store(s)
+	return func(kind int32, body []byte) error {
+		return n.receive(p, s, &actors.Frame{Type: actors.FrameType(kind), Body: body})
+	}
+}
+
+// silent is a stream on which nothing happens.
+type silent struct{}
+
+func (silent) Send(*actors.Batch) error { select {} }
+func (silent) Recv(*actors.Batch) error { select {} }
+func (silent) Close()                   {}
+
+// SetLog lets a node that has not started log elsewhere.
+func (n *Node) SetLog(log *slog.Logger) { n.cfg.Log = log }

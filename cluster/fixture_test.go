@@ -215,3 +215,23 @@ func wantAll(t testing.TB, n *cluster.Node, p *actorstest.Probe, name string, fi
 		t.Fatalf("%s: the probe's last counts are %+v, the user's %s", name, e, a.Counts)
 	}
 }
+
+// linesLog keeps what is logged.
+type linesLog struct {
+	mu  sync.Mutex
+	all strings.Builder
+}
+
+func (l *linesLog) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.Write(b)
+}
+
+func (l *linesLog) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+func (l *linesLog) has(part string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Contains(l.all.String(), part)
+}

@@ -76,7 +76,7 @@ func (n *Node) open(p *peer, s stream) error {
 		s.Close()
 		return err
 	}
-	n.begin(p, s)
+	n.begin(p, s, min(h.Most, n.wire.most))
 	return nil
 }
 
@@ -101,13 +101,13 @@ func (n *Node) serve(s stream) error {
 	if err != nil {
 		return err
 	}
-	session := n.begin(p, s)
+	session := n.begin(p, s, min(h.Most, n.wire.most))
 	<-session.over
 	return session.cause()
 }
 
 // begin makes a stream the session with a peer, in place of an older one.
-func (n *Node) begin(p *peer, st stream) *session {
+func (n *Node) begin(p *peer, st stream, version uint32) *session {
 	p.opening.Lock()
 	defer p.opening.Unlock()
 	if old := p.session.Load(); old != nil {
@@ -115,6 +115,7 @@ func (n *Node) begin(p *peer, st stream) *session {
 		<-old.closed
 	}
 	s := newSession(p.name, st)
+	s.version = version
 	s.heard.Store(n.clock())
 	if p.gone.Load() {
 		s.fail(errors.New("it is no member any more"))

@@ -84,8 +84,9 @@ func (p *peer) gate(id string) *actor.PID {
 
 // peers are the other nodes.
 type peers struct {
-	mu  sync.RWMutex
-	all map[string]*peer
+	mu     sync.RWMutex
+	all    map[string]*peer
+	closed bool // there will be no more
 }
 
 // get returns the peer with the name; nil: there is none.
@@ -110,6 +111,9 @@ func (ps *peers) list() []*peer {
 // pair of nodes, the one whose name comes first keeps the link.
 func (n *Node) setPeers(members map[string]string) {
 	n.peers.mu.Lock()
+	if n.peers.closed {
+		members = nil
+	}
 	var left, joined []*peer
 	for name, p := range n.peers.all {
 		if members[name] != p.addr {
@@ -138,6 +142,14 @@ func (n *Node) setPeers(members map[string]string) {
 	for _, p := range joined {
 		n.cfg.Log.Info("a node has joined", "node", p.name, "address", p.addr)
 	}
+}
+
+// closePeers ends all links for good.
+func (n *Node) closePeers() {
+	n.peers.mu.Lock()
+	n.peers.closed = true
+	n.peers.mu.Unlock()
+	n.setPeers(nil)
 }
 
 // leave ends the link to a node that is no member any more.

@@ -48,6 +48,7 @@ type stream interface {
 // over it are forgotten by one side and made again by the other.
 type session struct {
 	peer    string
+	version uint32 // of the wire, that both speak
 	stream  stream
 	over    chan struct{} // closed when it has ended
 	closed  chan struct{} // closed when what hung on it has been told

@@ -43,9 +43,10 @@ type ShardEpoch struct {
 type LinkStatus struct {
 	Node     string `json:"node"`
 	Up       bool   `json:"up"`
-	LagMS    int64  `json:"lag_ms"`        // since it was last heard of
-	Queued   int    `json:"queued_bytes"`  // that wait to be sent
-	Requests int    `json:"requests_open"` // that wait for an answer
+	Wire     uint32 `json:"wire,omitempty"` // the wire version that both speak
+	LagMS    int64  `json:"lag_ms"`         // since it was last heard of
+	Queued   int    `json:"queued_bytes"`   // that wait to be sent
+	Requests int    `json:"requests_open"`  // that wait for an answer
 }
 
 // own returns what this node says of itself.
@@ -75,6 +76,7 @@ func (n *Node) own() NodeStatus {
 	for _, p := range n.peers.list() {
 		l := LinkStatus{Node: p.name}
 		if session := p.session.Load(); session != nil {
+			l.Wire = session.version
 			l.Up, l.LagMS = true, (n.clock()-session.heard.Load())/int64(time.Millisecond)
 			l.Queued, l.Requests = session.load()
 		}

@@ -132,7 +132,7 @@ func (n *Node) stopActors(ctx context.Context) error {
 func (n *Node) stopCluster(ctx context.Context) error {
 	n.flushLinks(ctx)
 	err := n.membership.Shutdown(true)
-	n.setPeers(nil)
+	n.closePeers()
 	n.server.Stop()
 	n.membership.signs.forget(n.cfg.Name)
 	if err != nil {
