@@ -113,10 +113,19 @@ func (n *Node) Stop(ctx context.Context) error {
 	return err
 }
 
+// politeRounds is how often actors are asked to sleep, in which they write
+// down what lets them wake quickly, before they are told to end: connections on
+// other nodes keep them from sleeping.
+const politeRounds = 20
+
 // stopActors stops all actors that have nothing under way.
 func (n *Node) stopActors(ctx context.Context) error {
-	for {
-		n.dir.each(func(_ actors.Key, a *activation) { a.proc.SendUserMessage(a.pid, &actors.Passivate{}) })
+	for round := 0; ; round++ {
+		var m any = &actors.Passivate{}
+		if round >= politeRounds {
+			m = &actors.Move{}
+		}
+		n.dir.each(func(_ actors.Key, a *activation) { a.proc.SendUserMessage(a.pid, m) })
 		left := n.dir.len()
 		if left == 0 {
 			return nil
