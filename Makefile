@@ -24,13 +24,16 @@ BUILT := $(CLIENT)/node_modules/.reddot-built
 
 export GO NPM CLIENT TIMEOUT PARALLEL FUZZTIME
 
-.PHONY: help build run test race lint fuzz bench e2e check generate clean assets
+.PHONY: help build cluster run test race lint fuzz bench e2e check generate clean assets
 
 help: ## list the verbs
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 build: assets ## build bin/reddot, with the browser client in it
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/reddot ./cmd/reddot
+
+cluster: build ## build all and start three servers and a database on this machine, for trying a cluster out
+	@exec bin/reddot dev cluster 3 $(ARGS)
 
 run: build ## build all and start a server for development; it prints its URL
 	@exec bin/reddot serve --dev $(ARGS)

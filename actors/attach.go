@@ -19,28 +19,33 @@ type gate struct {
 type (
 	attach struct {
 		gate  *actor.PID
+		key   Key
 		conn  uint64
 		turn  uint32 // of the connection
 		after *Cursor
 	}
 	detach struct {
 		gate      *actor.PID
+		key       Key
 		conn      uint64
 		upto      uint64 // written to it; 0: nothing that the user does not know
 		transport string
 	}
 	pull struct { // the next page after a cursor
 		gate  *actor.PID
+		key   Key
 		conn  uint64
 		turn  uint32 // of the connection
 		after Cursor
 		again bool // the page was trimmed while it was read
 	}
 	described struct { // the answer to whoIs
-		query *connQuery
+		gate  *actor.PID
+		query uint64
 		conns []connInfo
 	}
 	reached struct { // a connection's high-water mark
+		key       Key
 		upto      uint64
 		transport string
 	}
@@ -50,13 +55,14 @@ type (
 type whoIs struct {
 	key   Key
 	user  *actor.PID
-	query *connQuery
+	query uint64
 }
 
 // connQuery is a request for connections, while gateways answer.
 type connQuery struct {
+	id    uint64
 	req   *Request
-	left  int
+	asked []*actor.PID // the gateways that have not answered yet
 	conns []connInfo
 }
 
@@ -166,28 +172,51 @@ func (u *User) reached(seq uint64, transport string) {
 
 // connections asks the gateways who is attached; described goes on.
 func (u *User) connections(r *Request) {
-	q := &connQuery{req: r, left: len(u.gates), conns: []connInfo{}}
-	if q.left == 0 {
+	q := &connQuery{id: u.home.Random(), req: r, conns: []connInfo{}}
+	if len(u.gates) == 0 {
 		u.connected(q)
 		return
 	}
-	u.queries = append(u.queries, q)
-	u.current = nil // the query answers it
 	for _, g := range u.gates {
-		u.home.send(g.pid, &whoIs{key: u.key, user: u.self, query: q})
+		q.asked = append(q.asked, g.pid)
+	}
+	u.queries = append(u.queries, q)
+	u.current = nil                             // the query answers it
+	for _, pid := range slices.Clone(q.asked) { // they may answer at once
+		u.home.send(pid, &whoIs{key: u.key, user: u.self, query: q.id})
 	}
 }
 
 // described takes in one gateway's part of an answer.
 func (u *User) described(m *described) {
-	q := m.query
-	q.conns = append(q.conns, m.conns...)
-	if q.left--; q.left > 0 {
+	i := slices.IndexFunc(u.queries, func(q *connQuery) bool { return q.id == m.query })
+	if i < 0 {
 		return
 	}
-	if i := slices.Index(u.queries, q); i >= 0 {
+	q := u.queries[i]
+	n := len(q.asked)
+	if q.asked = slices.DeleteFunc(q.asked, m.gate.Equal); len(q.asked) == n {
+		return // it has answered before
+	}
+	q.conns = append(q.conns, m.conns...)
+	if len(q.asked) == 0 {
 		u.queries = slices.Delete(u.queries, i, i+1)
 		u.connected(q)
+	}
+}
+
+// lost forgets the connections behind another node's gateways: the link to it
+// has broken, and what was pushed through it may not have come. They attach
+// again.
+func (u *User) lost(m *NodeLost) {
+	gone := func(pid *actor.PID) bool { return pid.Address == m.Node }
+	u.gates = slices.DeleteFunc(u.gates, func(g gate) bool { return gone(g.pid) })
+	for _, q := range slices.Clone(u.queries) {
+		for _, pid := range slices.Clone(q.asked) {
+			if gone(pid) {
+				u.described(&described{gate: pid, query: q.id})
+			}
+		}
 	}
 }
 

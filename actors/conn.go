@@ -310,7 +310,7 @@ func (c *Conn) wantsPage() *pull {
 	}
 	c.state = connPulling
 	c.turn++
-	return &pull{gate: c.gate.pid, conn: c.id, turn: c.turn, after: c.at}
+	return &pull{gate: c.gate.pid, key: c.Key, conn: c.id, turn: c.turn, after: c.at}
 }
 
 func (c *Conn) pull(ask *pull) {
@@ -372,6 +372,13 @@ func (c *Conn) enter(g *Gateway) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.gate = g
+}
+
+// name gives the connection the id by which its gateway knows it.
+func (c *Conn) name(id uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.id = id
 }
 
 // again prepares to attach once more, from where the client stands. It returns

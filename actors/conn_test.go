@@ -118,3 +118,55 @@ func TestGhost(t *testing.T) {
 		t.Fatalf("got %+v for one that never came in", r.sent)
 	}
 }
+
+// watcher watches a connection and tells who has ended.
+type watcher struct {
+	watch chan *actor.PID
+	ended chan *actor.PID
+}
+
+func (w *watcher) Receive(c actor.Context) {
+	switch m := c.Message().(type) {
+	case *actor.PID:
+		c.Watch(m)
+		w.watch <- m
+	case *actor.Terminated:
+		w.ended <- m.Who
+	}
+}
+
+// TestConnIsAnActor sends to a connection by its address, watches it, and
+// watches it again when it is gone.
+func TestConnIsAnActor(t *testing.T) {
+	g, r := newGate(t)
+	s := &tape{}
+	c := NewConn(Attachment{Key: "udefault/alice", Sink: s, Format: s})
+	if pid := c.PID(); pid != nil {
+		t.Errorf("got the address %v before it has come in", pid)
+	}
+	g.Attach(c)
+	a := r.sent[0].(*attach)
+	root, pid := g.home.System.Root, c.PID()
+	w := &watcher{watch: make(chan *actor.PID, 2), ended: make(chan *actor.PID, 2)}
+	watching := root.Spawn(actor.PropsFromProducer(func() actor.Actor { return w }))
+	root.Send(pid, &greeting{conn: a.conn, turn: a.turn})
+	root.Send(pid, span(0, 1))
+	if s.got == "" {
+		t.Error("a push to the address did not come")
+	}
+	root.Send(watching, pid)
+	<-w.watch
+	root.Stop(pid)
+	if who := <-w.ended; !who.Equal(pid) || s.ended != "gone" {
+		t.Errorf("got the end of %v, and %q at the sink; want %v and gone", who, s.ended, pid)
+	}
+	root.Send(watching, pid)
+	<-w.watch
+	if who := <-w.ended; !who.Equal(pid) {
+		t.Errorf("got the end of %v for one that is gone, want %v", who, pid)
+	}
+	if len(g.watchers) != 0 {
+		t.Errorf("%d connections are still watched", len(g.watchers))
+	}
+	root.Send(actor.NewPID("conn/7", "1"), span(0, 1)) // no such gateway: a dead letter
+}

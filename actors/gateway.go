@@ -2,6 +2,7 @@ package actors
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -19,8 +20,11 @@ type Gateway struct {
 	open  int
 	users map[Key][]*Conn
 	ticks int
-	beats [numForms][]byte // heartbeats that were sent, by form
 	drain End              // not EndGone: the node goes down and takes no more in
+	beats [numForms][]byte // heartbeats that were sent, by form
+
+	connAddress string                  // of its connections
+	watchers    map[uint64][]*actor.PID // of connections, by their ids
 }
 
 // What a gateway is told, besides pushes.
@@ -77,9 +81,13 @@ const beatTurns = 25
 // written.
 const markTicks = 30
 
-// NewGateway starts a gateway.
+// NewGateway starts a gateway. All of a node's are started before it is used.
 func NewGateway(h *Home) *Gateway {
-	g := &Gateway{home: h, users: make(map[Key][]*Conn)}
+	g := &Gateway{home: h, users: make(map[Key][]*Conn), connAddress: connAddress + strconv.Itoa(len(h.gateways))}
+	if len(h.gateways) == 0 {
+		h.System.ProcessRegistry.RegisterAddressResolver(h.resolveConn)
+	}
+	h.gateways = append(h.gateways, g)
 	g.pid = h.System.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return g },
 		actor.WithMailbox(func() actor.Mailbox {
 			return &mailbox{host: g}
@@ -131,6 +139,8 @@ func (g *Gateway) Receive(c actor.Context) {
 		for _, conn := range g.users[m.key] {
 			g.attach(conn)
 		}
+	case *Reattach:
+		g.reattach(m)
 	case *kick:
 		for _, conn := range g.users[m.key] {
 			conn.Close(m.why)
@@ -143,6 +153,8 @@ func (g *Gateway) Receive(c actor.Context) {
 		g.end(m)
 	case *whoIs:
 		g.whoIs(m)
+	case *relayed:
+		g.relay(m)
 	}
 }
 
@@ -165,7 +177,18 @@ func (g *Gateway) attach(c *Conn) {
 	if !ok {
 		return
 	}
-	g.home.Router.Send(c.Key, &attach{gate: g.pid, conn: c.id, turn: turn, after: after})
+	g.home.Router.Send(c.Key, &attach{gate: g.pid, key: c.Key, conn: c.id, turn: turn, after: after})
+}
+
+// reattach attaches the connections to the users of some shards again.
+func (g *Gateway) reattach(m *Reattach) {
+	for key, mates := range g.users {
+		if m.Shards.Has(ShardOf(key)) {
+			for _, c := range mates {
+				g.attach(c)
+			}
+		}
+	}
 }
 
 // greet hands a user's answer to its connection. Of one that has left, the
@@ -176,7 +199,7 @@ func (g *Gateway) greet(m *greeting) {
 	case conn != nil:
 		conn.greet(m)
 	case m.refused == EndGone:
-		g.home.Router.Send(m.key, &detach{gate: g.pid, conn: m.conn})
+		g.home.Router.Send(m.key, &detach{gate: g.pid, key: m.key, conn: m.conn})
 	}
 }
 
@@ -186,11 +209,12 @@ func (g *Gateway) leave(c *Conn) {
 	}
 	g.home.Metrics.Connections.Dec()
 	g.displace(c)
+	g.farewell(c.id)
 	upto, news := c.mark()
 	if !news {
 		upto = 0
 	}
-	g.home.Router.Send(c.Key, &detach{gate: g.pid, conn: c.id, upto: upto, transport: c.transport()})
+	g.home.Router.Send(c.Key, &detach{gate: g.pid, key: c.Key, conn: c.id, upto: upto, transport: c.transport()})
 }
 
 // tick lets a slice of the connections beat, and tells users what was written.
@@ -207,7 +231,7 @@ func (g *Gateway) tick() {
 			continue
 		}
 		if upto, news := c.mark(); news {
-			g.home.Router.Send(c.Key, &reached{upto: upto, transport: c.transport()})
+			g.home.Router.Send(c.Key, &reached{key: c.Key, upto: upto, transport: c.transport()})
 		}
 	}
 }
@@ -261,7 +285,7 @@ func (g *Gateway) place(c *Conn) {
 	}
 	g.made++
 	g.open++
-	c.id = g.made<<32 | uint64(slot)
+	c.name(g.made<<32 | uint64(slot))
 	g.users[c.Key] = append(g.users[c.Key], c)
 }
 
@@ -294,7 +318,7 @@ func (g *Gateway) conn(id uint64) *Conn {
 
 // whoIs tells a user about its connections here.
 func (g *Gateway) whoIs(m *whoIs) {
-	d := &described{query: m.query}
+	d := &described{gate: g.pid, query: m.query}
 	for _, c := range g.users[m.key] {
 		d.conns = append(d.conns, c.describe())
 	}

@@ -41,13 +41,17 @@ type Home struct {
 	// of them at once instead of after a while.
 	Awake int64
 
+	gateways []*Gateway
+
 	awake   atomic.Int64 // users whose inbox is in memory
 	once    sync.Once
 	props   map[byte]*actor.Props // by kind
 	spawned atomic.Uint64         // activations so far
 }
 
-// Spawn starts the actor of a key; false if there is no such kind of actor.
+// Spawn starts the actor of a key; false if there is no such kind of actor. It
+// takes messages only from when its mailbox is resumed, so that whoever makes it
+// under a lock has released that before.
 func (h *Home) Spawn(key Key) (*actor.PID, bool) {
 	h.once.Do(func() {
 		h.props = map[byte]*actor.Props{
@@ -68,7 +72,7 @@ func (h *Home) Spawn(key Key) (*actor.PID, bool) {
 // kind returns how all actors of a kind are made. There are very many actors,
 // and Props are large.
 func (h *Home) kind(produce func() actor.Actor) *actor.Props {
-	return actor.PropsFromProducer(produce, actor.WithMailbox(func() actor.Mailbox { return &mailbox{host: h} }))
+	return actor.PropsFromProducer(produce, actor.WithMailbox(func() actor.Mailbox { return &mailbox{host: h, suspended: true} }))
 }
 
 // activationID names one activation of the actor of a key for protoactor, of
@@ -98,7 +102,7 @@ func (h *Home) panicked(id string, reason any, stack []byte) {
 // bounce sends what came too late to the next activation of the actor.
 func (h *Home) bounce(key Key, m any) {
 	switch m.(type) {
-	case *committed, *loaded, *sendLoaded, *retainedLoaded, *willed, *acknowledged, *panicked, *described, *Passivate, *Doze, actor.SystemMessage, actor.AutoReceiveMessage:
+	case *committed, *unowned, *loaded, *sendLoaded, *retainedLoaded, *followNoted, *willed, *acknowledged, *panicked, *described, *Passivate, *Doze, *Move, *NodeLost, actor.SystemMessage, actor.AutoReceiveMessage:
 		// meant for this activation alone
 	default:
 		h.Router.Send(key, m)

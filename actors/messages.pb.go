@@ -269,6 +269,196 @@ func (SendKind) EnumDescriptor() ([]byte, []int) {
 	return file_messages_proto_rawDescGZIP(), []int{3}
 }
 
+// FrameType says what the body of a Frame is. It is on the wire: append only.
+type FrameType int32
+
+const (
+	FrameType_FRAME_NONE      FrameType = 0
+	FrameType_FRAME_HELLO     FrameType = 1  // WireHello, the first in each direction
+	FrameType_FRAME_BEAT      FrameType = 2  // WireBeat: the lease of this pair of nodes
+	FrameType_FRAME_REQUEST   FrameType = 3  // WireRequest, to a persistent actor
+	FrameType_FRAME_ANSWER    FrameType = 4  // WireAnswer, to a request
+	FrameType_FRAME_ATTACH    FrameType = 5  // WireConn, a gateway to a user
+	FrameType_FRAME_DETACH    FrameType = 6  // WireConn
+	FrameType_FRAME_PULL      FrameType = 7  // WireConn
+	FrameType_FRAME_REACHED   FrameType = 8  // WireConn
+	FrameType_FRAME_GREETING  FrameType = 9  // WireGreeting, a user to a gateway
+	FrameType_FRAME_PUSH      FrameType = 10 // WirePush, a user to a gateway
+	FrameType_FRAME_PAGE      FrameType = 11 // WirePush, a user to one connection
+	FrameType_FRAME_GONE      FrameType = 12 // WireConn, a user to a gateway
+	FrameType_FRAME_KICK      FrameType = 13 // WireConn, a user to a gateway
+	FrameType_FRAME_WHO_IS    FrameType = 14 // WireConn, a user to a gateway
+	FrameType_FRAME_DESCRIBED FrameType = 15 // WireDescribed, a gateway to a user
+	FrameType_FRAME_NOT_OWNER FrameType = 16 // WireShard: what you sent about it was not taken in
+	FrameType_FRAME_RELEASED  FrameType = 17 // WireShard: nobody here writes to it any more
+	FrameType_FRAME_CHANGED   FrameType = 18 // WireChanged: read it again from the store
+	FrameType_FRAME_ASK       FrameType = 19 // WireAsk, to the node itself
+	FrameType_FRAME_TOLD      FrameType = 20 // WireTold, the answer
+)
+
+// Enum value maps for FrameType.
+var (
+	FrameType_name = map[int32]string{
+		0:  "FRAME_NONE",
+		1:  "FRAME_HELLO",
+		2:  "FRAME_BEAT",
+		3:  "FRAME_REQUEST",
+		4:  "FRAME_ANSWER",
+		5:  "FRAME_ATTACH",
+		6:  "FRAME_DETACH",
+		7:  "FRAME_PULL",
+		8:  "FRAME_REACHED",
+		9:  "FRAME_GREETING",
+		10: "FRAME_PUSH",
+		11: "FRAME_PAGE",
+		12: "FRAME_GONE",
+		13: "FRAME_KICK",
+		14: "FRAME_WHO_IS",
+		15: "FRAME_DESCRIBED",
+		16: "FRAME_NOT_OWNER",
+		17: "FRAME_RELEASED",
+		18: "FRAME_CHANGED",
+		19: "FRAME_ASK",
+		20: "FRAME_TOLD",
+	}
+	FrameType_value = map[string]int32{
+		"FRAME_NONE":      0,
+		"FRAME_HELLO":     1,
+		"FRAME_BEAT":      2,
+		"FRAME_REQUEST":   3,
+		"FRAME_ANSWER":    4,
+		"FRAME_ATTACH":    5,
+		"FRAME_DETACH":    6,
+		"FRAME_PULL":      7,
+		"FRAME_REACHED":   8,
+		"FRAME_GREETING":  9,
+		"FRAME_PUSH":      10,
+		"FRAME_PAGE":      11,
+		"FRAME_GONE":      12,
+		"FRAME_KICK":      13,
+		"FRAME_WHO_IS":    14,
+		"FRAME_DESCRIBED": 15,
+		"FRAME_NOT_OWNER": 16,
+		"FRAME_RELEASED":  17,
+		"FRAME_CHANGED":   18,
+		"FRAME_ASK":       19,
+		"FRAME_TOLD":      20,
+	}
+)
+
+func (x FrameType) Enum() *FrameType {
+	p := new(FrameType)
+	*p = x
+	return p
+}
+
+func (x FrameType) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (FrameType) Descriptor() protoreflect.EnumDescriptor {
+	return file_messages_proto_enumTypes[4].Descriptor()
+}
+
+func (FrameType) Type() protoreflect.EnumType {
+	return &file_messages_proto_enumTypes[4]
+}
+
+func (x FrameType) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use FrameType.Descriptor instead.
+func (FrameType) EnumDescriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{4}
+}
+
+// WireCommand names a command. It is on the wire: append only.
+type WireCommand int32
+
+const (
+	WireCommand_COMMAND_NONE         WireCommand = 0
+	WireCommand_COMMAND_PUBLISH      WireCommand = 1
+	WireCommand_COMMAND_EDIT         WireCommand = 2
+	WireCommand_COMMAND_RETRACT      WireCommand = 3
+	WireCommand_COMMAND_MARK         WireCommand = 4
+	WireCommand_COMMAND_COUNTS       WireCommand = 5
+	WireCommand_COMMAND_LIST         WireCommand = 6
+	WireCommand_COMMAND_FIND         WireCommand = 7
+	WireCommand_COMMAND_REPLAY       WireCommand = 8
+	WireCommand_COMMAND_CONNECTIONS  WireCommand = 9
+	WireCommand_COMMAND_DISCONNECT   WireCommand = 10
+	WireCommand_COMMAND_JOURNAL_PAGE WireCommand = 11
+	WireCommand_COMMAND_STATE_AT     WireCommand = 12
+	WireCommand_COMMAND_EXPORT       WireCommand = 13
+	WireCommand_COMMAND_START_SEND   WireCommand = 14
+)
+
+// Enum value maps for WireCommand.
+var (
+	WireCommand_name = map[int32]string{
+		0:  "COMMAND_NONE",
+		1:  "COMMAND_PUBLISH",
+		2:  "COMMAND_EDIT",
+		3:  "COMMAND_RETRACT",
+		4:  "COMMAND_MARK",
+		5:  "COMMAND_COUNTS",
+		6:  "COMMAND_LIST",
+		7:  "COMMAND_FIND",
+		8:  "COMMAND_REPLAY",
+		9:  "COMMAND_CONNECTIONS",
+		10: "COMMAND_DISCONNECT",
+		11: "COMMAND_JOURNAL_PAGE",
+		12: "COMMAND_STATE_AT",
+		13: "COMMAND_EXPORT",
+		14: "COMMAND_START_SEND",
+	}
+	WireCommand_value = map[string]int32{
+		"COMMAND_NONE":         0,
+		"COMMAND_PUBLISH":      1,
+		"COMMAND_EDIT":         2,
+		"COMMAND_RETRACT":      3,
+		"COMMAND_MARK":         4,
+		"COMMAND_COUNTS":       5,
+		"COMMAND_LIST":         6,
+		"COMMAND_FIND":         7,
+		"COMMAND_REPLAY":       8,
+		"COMMAND_CONNECTIONS":  9,
+		"COMMAND_DISCONNECT":   10,
+		"COMMAND_JOURNAL_PAGE": 11,
+		"COMMAND_STATE_AT":     12,
+		"COMMAND_EXPORT":       13,
+		"COMMAND_START_SEND":   14,
+	}
+)
+
+func (x WireCommand) Enum() *WireCommand {
+	p := new(WireCommand)
+	*p = x
+	return p
+}
+
+func (x WireCommand) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (WireCommand) Descriptor() protoreflect.EnumDescriptor {
+	return file_messages_proto_enumTypes[5].Descriptor()
+}
+
+func (WireCommand) Type() protoreflect.EnumType {
+	return &file_messages_proto_enumTypes[5]
+}
+
+func (x WireCommand) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use WireCommand.Descriptor instead.
+func (WireCommand) EnumDescriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{5}
+}
+
 // Event is one fact about one user, as it stands in the journal.
 type Event struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2149,6 +2339,1585 @@ func (x *SendEvent) GetFailed() uint32 {
 	return 0
 }
 
+// Frame is one message from node to node.
+type Frame struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Type          FrameType              `protobuf:"varint,1,opt,name=type,proto3,enum=reddot.FrameType" json:"type,omitempty"`
+	Body          []byte                 `protobuf:"bytes,2,opt,name=body,proto3" json:"body,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Frame) Reset() {
+	*x = Frame{}
+	mi := &file_messages_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Frame) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Frame) ProtoMessage() {}
+
+func (x *Frame) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Frame.ProtoReflect.Descriptor instead.
+func (*Frame) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Frame) GetType() FrameType {
+	if x != nil {
+		return x.Type
+	}
+	return FrameType_FRAME_NONE
+}
+
+func (x *Frame) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+// Batch is what is sent at once.
+type Batch struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Frames        []*Frame               `protobuf:"bytes,1,rep,name=frames,proto3" json:"frames,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Batch) Reset() {
+	*x = Batch{}
+	mi := &file_messages_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Batch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Batch) ProtoMessage() {}
+
+func (x *Batch) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Batch.ProtoReflect.Descriptor instead.
+func (*Batch) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Batch) GetFrames() []*Frame {
+	if x != nil {
+		return x.Frames
+	}
+	return nil
+}
+
+// WireHello opens a link.
+type WireHello struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`    // the sender's name
+	To            string                 `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`        // whom it takes the other for
+	Least         uint32                 `protobuf:"varint,3,opt,name=least,proto3" json:"least,omitempty"` // the wire versions that it speaks
+	Most          uint32                 `protobuf:"varint,4,opt,name=most,proto3" json:"most,omitempty"`
+	Cluster       string                 `protobuf:"bytes,5,opt,name=cluster,proto3" json:"cluster,omitempty"` // nodes of different clusters do not link
+	Program       string                 `protobuf:"bytes,6,opt,name=program,proto3" json:"program,omitempty"` // the program's version, for people
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireHello) Reset() {
+	*x = WireHello{}
+	mi := &file_messages_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireHello) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireHello) ProtoMessage() {}
+
+func (x *WireHello) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireHello.ProtoReflect.Descriptor instead.
+func (*WireHello) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *WireHello) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *WireHello) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *WireHello) GetLeast() uint32 {
+	if x != nil {
+		return x.Least
+	}
+	return 0
+}
+
+func (x *WireHello) GetMost() uint32 {
+	if x != nil {
+		return x.Most
+	}
+	return 0
+}
+
+func (x *WireHello) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *WireHello) GetProgram() string {
+	if x != nil {
+		return x.Program
+	}
+	return ""
+}
+
+// WireBeat says that the sender lives.
+type WireBeat struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Leaving       bool                   `protobuf:"varint,1,opt,name=leaving,proto3" json:"leaving,omitempty"` // it hands its shards over
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireBeat) Reset() {
+	*x = WireBeat{}
+	mi := &file_messages_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireBeat) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireBeat) ProtoMessage() {}
+
+func (x *WireBeat) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireBeat.ProtoReflect.Descriptor instead.
+func (*WireBeat) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *WireBeat) GetLeaving() bool {
+	if x != nil {
+		return x.Leaving
+	}
+	return false
+}
+
+// WirePlace is a Cursor.
+type WirePlace struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Lineage       uint64                 `protobuf:"fixed64,1,opt,name=lineage,proto3" json:"lineage,omitempty"`
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	Pos           uint64                 `protobuf:"varint,3,opt,name=pos,proto3" json:"pos,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WirePlace) Reset() {
+	*x = WirePlace{}
+	mi := &file_messages_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WirePlace) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WirePlace) ProtoMessage() {}
+
+func (x *WirePlace) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WirePlace.ProtoReflect.Descriptor instead.
+func (*WirePlace) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *WirePlace) GetLineage() uint64 {
+	if x != nil {
+		return x.Lineage
+	}
+	return 0
+}
+
+func (x *WirePlace) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *WirePlace) GetPos() uint64 {
+	if x != nil {
+		return x.Pos
+	}
+	return 0
+}
+
+// WireRequest is a Request: the command's number and those of its arguments
+// that it has.
+type WireRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // of this link
+	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	Once          []byte                 `protobuf:"bytes,3,opt,name=once,proto3" json:"once,omitempty"` // 16 bytes, or none
+	Digest        uint64                 `protobuf:"fixed64,4,opt,name=digest,proto3" json:"digest,omitempty"`
+	Edge          bool                   `protobuf:"varint,5,opt,name=edge,proto3" json:"edge,omitempty"`
+	Command       WireCommand            `protobuf:"varint,6,opt,name=command,proto3,enum=reddot.WireCommand" json:"command,omitempty"`
+	Message       *Message               `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"` // PUBLISH, START_SEND
+	Users         []string               `protobuf:"bytes,8,rep,name=users,proto3" json:"users,omitempty"`     // START_SEND
+	Ids           []byte                 `protobuf:"bytes,9,opt,name=ids,proto3" json:"ids,omitempty"`         // 16 bytes each: EDIT, RETRACT, FIND (one), MARK
+	Patch         []byte                 `protobuf:"bytes,10,opt,name=patch,proto3" json:"patch,omitempty"`    // EDIT
+	To            uint32                 `protobuf:"varint,11,opt,name=to,proto3" json:"to,omitempty"`         // MARK: a Marking; DISCONNECT: an End
+	At            *WirePlace             `protobuf:"bytes,12,opt,name=at,proto3" json:"at,omitempty"`          // MARK: up to; REPLAY: after
+	Category      string                 `protobuf:"bytes,13,opt,name=category,proto3" json:"category,omitempty"`
+	Until         int64                  `protobuf:"varint,14,opt,name=until,proto3" json:"until,omitempty"`
+	State         string                 `protobuf:"bytes,15,opt,name=state,proto3" json:"state,omitempty"` // LIST
+	Limit         uint32                 `protobuf:"varint,16,opt,name=limit,proto3" json:"limit,omitempty"`
+	Next          string                 `protobuf:"bytes,17,opt,name=next,proto3" json:"next,omitempty"`      // LIST
+	Number        uint64                 `protobuf:"varint,18,opt,name=number,proto3" json:"number,omitempty"` // JOURNAL_PAGE: after seq; STATE_AT: rev
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireRequest) Reset() {
+	*x = WireRequest{}
+	mi := &file_messages_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireRequest) ProtoMessage() {}
+
+func (x *WireRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireRequest.ProtoReflect.Descriptor instead.
+func (*WireRequest) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *WireRequest) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *WireRequest) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *WireRequest) GetOnce() []byte {
+	if x != nil {
+		return x.Once
+	}
+	return nil
+}
+
+func (x *WireRequest) GetDigest() uint64 {
+	if x != nil {
+		return x.Digest
+	}
+	return 0
+}
+
+func (x *WireRequest) GetEdge() bool {
+	if x != nil {
+		return x.Edge
+	}
+	return false
+}
+
+func (x *WireRequest) GetCommand() WireCommand {
+	if x != nil {
+		return x.Command
+	}
+	return WireCommand_COMMAND_NONE
+}
+
+func (x *WireRequest) GetMessage() *Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *WireRequest) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *WireRequest) GetIds() []byte {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+func (x *WireRequest) GetPatch() []byte {
+	if x != nil {
+		return x.Patch
+	}
+	return nil
+}
+
+func (x *WireRequest) GetTo() uint32 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *WireRequest) GetAt() *WirePlace {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *WireRequest) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *WireRequest) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *WireRequest) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *WireRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *WireRequest) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+func (x *WireRequest) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+// WireAnswer is an Answer.
+type WireAnswer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`    // the request's
+	Code          string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"` // of the error; empty: none
+	Detail        string                 `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`
+	Field         string                 `protobuf:"bytes,4,opt,name=field,proto3" json:"field,omitempty"`
+	RetryAfter    int64                  `protobuf:"varint,5,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"` // milliseconds
+	NotOwner      bool                   `protobuf:"varint,6,opt,name=not_owner,json=notOwner,proto3" json:"not_owner,omitempty"`       // nothing was done: another node owns the actor
+	Message       []byte                 `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`                          // 16 bytes, or none
+	Rev           uint64                 `protobuf:"varint,8,opt,name=rev,proto3" json:"rev,omitempty"`
+	Outcome       uint32                 `protobuf:"varint,9,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	Reason        string                 `protobuf:"bytes,10,opt,name=reason,proto3" json:"reason,omitempty"`
+	Replayed      bool                   `protobuf:"varint,11,opt,name=replayed,proto3" json:"replayed,omitempty"`
+	Cursor        *WirePlace             `protobuf:"bytes,12,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Counts        []byte                 `protobuf:"bytes,13,opt,name=counts,proto3" json:"counts,omitempty"`
+	Unknown       []byte                 `protobuf:"bytes,14,opt,name=unknown,proto3" json:"unknown,omitempty"` // 16 bytes each
+	Body          []byte                 `protobuf:"bytes,15,opt,name=body,proto3" json:"body,omitempty"`
+	More          bool                   `protobuf:"varint,16,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireAnswer) Reset() {
+	*x = WireAnswer{}
+	mi := &file_messages_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireAnswer) ProtoMessage() {}
+
+func (x *WireAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireAnswer.ProtoReflect.Descriptor instead.
+func (*WireAnswer) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *WireAnswer) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *WireAnswer) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *WireAnswer) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *WireAnswer) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *WireAnswer) GetRetryAfter() int64 {
+	if x != nil {
+		return x.RetryAfter
+	}
+	return 0
+}
+
+func (x *WireAnswer) GetNotOwner() bool {
+	if x != nil {
+		return x.NotOwner
+	}
+	return false
+}
+
+func (x *WireAnswer) GetMessage() []byte {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *WireAnswer) GetRev() uint64 {
+	if x != nil {
+		return x.Rev
+	}
+	return 0
+}
+
+func (x *WireAnswer) GetOutcome() uint32 {
+	if x != nil {
+		return x.Outcome
+	}
+	return 0
+}
+
+func (x *WireAnswer) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *WireAnswer) GetReplayed() bool {
+	if x != nil {
+		return x.Replayed
+	}
+	return false
+}
+
+func (x *WireAnswer) GetCursor() *WirePlace {
+	if x != nil {
+		return x.Cursor
+	}
+	return nil
+}
+
+func (x *WireAnswer) GetCounts() []byte {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+func (x *WireAnswer) GetUnknown() []byte {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
+}
+
+func (x *WireAnswer) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *WireAnswer) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// WireConn is what is said of a connection, or of all of one user.
+type WireConn struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Gate          string                 `protobuf:"bytes,2,opt,name=gate,proto3" json:"gate,omitempty"` // the gateway's id
+	Node          string                 `protobuf:"bytes,3,opt,name=node,proto3" json:"node,omitempty"` // the gateway's node, if it is not the sender's
+	Conn          uint64                 `protobuf:"fixed64,4,opt,name=conn,proto3" json:"conn,omitempty"`
+	Turn          uint32                 `protobuf:"varint,5,opt,name=turn,proto3" json:"turn,omitempty"`
+	After         *WirePlace             `protobuf:"bytes,6,opt,name=after,proto3" json:"after,omitempty"`
+	Again         bool                   `protobuf:"varint,7,opt,name=again,proto3" json:"again,omitempty"`
+	Upto          uint64                 `protobuf:"varint,8,opt,name=upto,proto3" json:"upto,omitempty"`
+	Transport     string                 `protobuf:"bytes,9,opt,name=transport,proto3" json:"transport,omitempty"`
+	Why           uint32                 `protobuf:"varint,10,opt,name=why,proto3" json:"why,omitempty"`     // an End
+	Query         uint64                 `protobuf:"varint,11,opt,name=query,proto3" json:"query,omitempty"` // WHO_IS
+	User          string                 `protobuf:"bytes,12,opt,name=user,proto3" json:"user,omitempty"`    // WHO_IS: the id of the activation that asks
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireConn) Reset() {
+	*x = WireConn{}
+	mi := &file_messages_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireConn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireConn) ProtoMessage() {}
+
+func (x *WireConn) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireConn.ProtoReflect.Descriptor instead.
+func (*WireConn) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *WireConn) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *WireConn) GetGate() string {
+	if x != nil {
+		return x.Gate
+	}
+	return ""
+}
+
+func (x *WireConn) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *WireConn) GetConn() uint64 {
+	if x != nil {
+		return x.Conn
+	}
+	return 0
+}
+
+func (x *WireConn) GetTurn() uint32 {
+	if x != nil {
+		return x.Turn
+	}
+	return 0
+}
+
+func (x *WireConn) GetAfter() *WirePlace {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+func (x *WireConn) GetAgain() bool {
+	if x != nil {
+		return x.Again
+	}
+	return false
+}
+
+func (x *WireConn) GetUpto() uint64 {
+	if x != nil {
+		return x.Upto
+	}
+	return 0
+}
+
+func (x *WireConn) GetTransport() string {
+	if x != nil {
+		return x.Transport
+	}
+	return ""
+}
+
+func (x *WireConn) GetWhy() uint32 {
+	if x != nil {
+		return x.Why
+	}
+	return 0
+}
+
+func (x *WireConn) GetQuery() uint64 {
+	if x != nil {
+		return x.Query
+	}
+	return 0
+}
+
+func (x *WireConn) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+// WireGreeting is a user's answer to an attach.
+type WireGreeting struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Gate          string                 `protobuf:"bytes,2,opt,name=gate,proto3" json:"gate,omitempty"`
+	Conn          uint64                 `protobuf:"fixed64,3,opt,name=conn,proto3" json:"conn,omitempty"`
+	Turn          uint32                 `protobuf:"varint,4,opt,name=turn,proto3" json:"turn,omitempty"`
+	At            *WirePlace             `protobuf:"bytes,5,opt,name=at,proto3" json:"at,omitempty"`
+	Head          *WirePlace             `protobuf:"bytes,6,opt,name=head,proto3" json:"head,omitempty"`
+	Counts        []byte                 `protobuf:"bytes,7,opt,name=counts,proto3" json:"counts,omitempty"`
+	Recovered     bool                   `protobuf:"varint,8,opt,name=recovered,proto3" json:"recovered,omitempty"`
+	Reset_        bool                   `protobuf:"varint,9,opt,name=reset,proto3" json:"reset,omitempty"`
+	Refused       uint32                 `protobuf:"varint,10,opt,name=refused,proto3" json:"refused,omitempty"` // an End
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireGreeting) Reset() {
+	*x = WireGreeting{}
+	mi := &file_messages_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireGreeting) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireGreeting) ProtoMessage() {}
+
+func (x *WireGreeting) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireGreeting.ProtoReflect.Descriptor instead.
+func (*WireGreeting) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *WireGreeting) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *WireGreeting) GetGate() string {
+	if x != nil {
+		return x.Gate
+	}
+	return ""
+}
+
+func (x *WireGreeting) GetConn() uint64 {
+	if x != nil {
+		return x.Conn
+	}
+	return 0
+}
+
+func (x *WireGreeting) GetTurn() uint32 {
+	if x != nil {
+		return x.Turn
+	}
+	return 0
+}
+
+func (x *WireGreeting) GetAt() *WirePlace {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *WireGreeting) GetHead() *WirePlace {
+	if x != nil {
+		return x.Head
+	}
+	return nil
+}
+
+func (x *WireGreeting) GetCounts() []byte {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+func (x *WireGreeting) GetRecovered() bool {
+	if x != nil {
+		return x.Recovered
+	}
+	return false
+}
+
+func (x *WireGreeting) GetReset_() bool {
+	if x != nil {
+		return x.Reset_
+	}
+	return false
+}
+
+func (x *WireGreeting) GetRefused() uint32 {
+	if x != nil {
+		return x.Refused
+	}
+	return 0
+}
+
+// WirePush is a Push, to all connections of the user behind a gateway, or a
+// page for one.
+type WirePush struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Gate          string                 `protobuf:"bytes,2,opt,name=gate,proto3" json:"gate,omitempty"`
+	Conn          uint64                 `protobuf:"fixed64,3,opt,name=conn,proto3" json:"conn,omitempty"`            // PAGE
+	Turn          uint32                 `protobuf:"varint,4,opt,name=turn,proto3" json:"turn,omitempty"`             // PAGE
+	Unreadable    bool                   `protobuf:"varint,5,opt,name=unreadable,proto3" json:"unreadable,omitempty"` // PAGE: there is none
+	From          *WirePlace             `protobuf:"bytes,6,opt,name=from,proto3" json:"from,omitempty"`
+	To            *WirePlace             `protobuf:"bytes,7,opt,name=to,proto3" json:"to,omitempty"`
+	More          bool                   `protobuf:"varint,8,opt,name=more,proto3" json:"more,omitempty"`
+	Hole          bool                   `protobuf:"varint,9,opt,name=hole,proto3" json:"hole,omitempty"`
+	Events        []*WireEvent           `protobuf:"bytes,10,rep,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WirePush) Reset() {
+	*x = WirePush{}
+	mi := &file_messages_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WirePush) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WirePush) ProtoMessage() {}
+
+func (x *WirePush) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WirePush.ProtoReflect.Descriptor instead.
+func (*WirePush) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *WirePush) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *WirePush) GetGate() string {
+	if x != nil {
+		return x.Gate
+	}
+	return ""
+}
+
+func (x *WirePush) GetConn() uint64 {
+	if x != nil {
+		return x.Conn
+	}
+	return 0
+}
+
+func (x *WirePush) GetTurn() uint32 {
+	if x != nil {
+		return x.Turn
+	}
+	return 0
+}
+
+func (x *WirePush) GetUnreadable() bool {
+	if x != nil {
+		return x.Unreadable
+	}
+	return false
+}
+
+func (x *WirePush) GetFrom() *WirePlace {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *WirePush) GetTo() *WirePlace {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *WirePush) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+func (x *WirePush) GetHole() bool {
+	if x != nil {
+		return x.Hole
+	}
+	return false
+}
+
+func (x *WirePush) GetEvents() []*WireEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+// WireEvent is a PushEvent. Its cursor's text stands in the JSON behind the
+// type, its counts are the last member.
+type WireEvent struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	To            *WirePlace             `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	Json          []byte                 `protobuf:"bytes,3,opt,name=json,proto3" json:"json,omitempty"`
+	Counts        uint32                 `protobuf:"varint,4,opt,name=counts,proto3" json:"counts,omitempty"` // the length of the counts
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireEvent) Reset() {
+	*x = WireEvent{}
+	mi := &file_messages_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireEvent) ProtoMessage() {}
+
+func (x *WireEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireEvent.ProtoReflect.Descriptor instead.
+func (*WireEvent) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *WireEvent) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *WireEvent) GetTo() *WirePlace {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *WireEvent) GetJson() []byte {
+	if x != nil {
+		return x.Json
+	}
+	return nil
+}
+
+func (x *WireEvent) GetCounts() uint32 {
+	if x != nil {
+		return x.Counts
+	}
+	return 0
+}
+
+// WireDescribed is a gateway's part of an answer about connections.
+type WireDescribed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"` // the id of the activation that asked
+	Query         uint64                 `protobuf:"varint,2,opt,name=query,proto3" json:"query,omitempty"`
+	Conns         []*WireConnInfo        `protobuf:"bytes,3,rep,name=conns,proto3" json:"conns,omitempty"`
+	Gate          string                 `protobuf:"bytes,4,opt,name=gate,proto3" json:"gate,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireDescribed) Reset() {
+	*x = WireDescribed{}
+	mi := &file_messages_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireDescribed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireDescribed) ProtoMessage() {}
+
+func (x *WireDescribed) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireDescribed.ProtoReflect.Descriptor instead.
+func (*WireDescribed) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *WireDescribed) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *WireDescribed) GetQuery() uint64 {
+	if x != nil {
+		return x.Query
+	}
+	return 0
+}
+
+func (x *WireDescribed) GetConns() []*WireConnInfo {
+	if x != nil {
+		return x.Conns
+	}
+	return nil
+}
+
+func (x *WireDescribed) GetGate() string {
+	if x != nil {
+		return x.Gate
+	}
+	return ""
+}
+
+// WireConnInfo describes one connection to an operator.
+type WireConnInfo struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Transport     string                 `protobuf:"bytes,2,opt,name=transport,proto3" json:"transport,omitempty"`
+	Address       string                 `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
+	Since         string                 `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireConnInfo) Reset() {
+	*x = WireConnInfo{}
+	mi := &file_messages_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireConnInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireConnInfo) ProtoMessage() {}
+
+func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireConnInfo.ProtoReflect.Descriptor instead.
+func (*WireConnInfo) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *WireConnInfo) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *WireConnInfo) GetTransport() string {
+	if x != nil {
+		return x.Transport
+	}
+	return ""
+}
+
+func (x *WireConnInfo) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *WireConnInfo) GetSince() string {
+	if x != nil {
+		return x.Since
+	}
+	return ""
+}
+
+// WireShard names a shard.
+type WireShard struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Shard         uint32                 `protobuf:"varint,1,opt,name=shard,proto3" json:"shard,omitempty"`
+	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"` // NOT_OWNER: of what was sent
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireShard) Reset() {
+	*x = WireShard{}
+	mi := &file_messages_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireShard) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireShard) ProtoMessage() {}
+
+func (x *WireShard) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireShard.ProtoReflect.Descriptor instead.
+func (*WireShard) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *WireShard) GetShard() uint32 {
+	if x != nil {
+		return x.Shard
+	}
+	return 0
+}
+
+func (x *WireShard) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+// WireChanged tells that something in the store has changed that nodes keep a
+// copy of.
+type WireChanged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	What          string                 `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"` // keys, revocations
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireChanged) Reset() {
+	*x = WireChanged{}
+	mi := &file_messages_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireChanged) ProtoMessage() {}
+
+func (x *WireChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireChanged.ProtoReflect.Descriptor instead.
+func (*WireChanged) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *WireChanged) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+// WireAsk asks a node about itself.
+type WireAsk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	What          string                 `protobuf:"bytes,2,opt,name=what,proto3" json:"what,omitempty"` // status, connected
+	App           string                 `protobuf:"bytes,3,opt,name=app,proto3" json:"app,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireAsk) Reset() {
+	*x = WireAsk{}
+	mi := &file_messages_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireAsk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireAsk) ProtoMessage() {}
+
+func (x *WireAsk) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireAsk.ProtoReflect.Descriptor instead.
+func (*WireAsk) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *WireAsk) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *WireAsk) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *WireAsk) GetApp() string {
+	if x != nil {
+		return x.App
+	}
+	return ""
+}
+
+// WireTold is the answer to a WireAsk.
+type WireTold struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Body          []byte                 `protobuf:"bytes,2,opt,name=body,proto3" json:"body,omitempty"` // JSON
+	Error         string                 `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireTold) Reset() {
+	*x = WireTold{}
+	mi := &file_messages_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireTold) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireTold) ProtoMessage() {}
+
+func (x *WireTold) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireTold.ProtoReflect.Descriptor instead.
+func (*WireTold) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *WireTold) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *WireTold) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *WireTold) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+// WireMember is what a node gossips of itself beside its name.
+type WireMember struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Peers         string                 `protobuf:"bytes,1,opt,name=peers,proto3" json:"peers,omitempty"`      // host:port, where it takes links
+	Leaving       bool                   `protobuf:"varint,2,opt,name=leaving,proto3" json:"leaving,omitempty"` // it hands its shards over
+	Cluster       string                 `protobuf:"bytes,3,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	Least         uint32                 `protobuf:"varint,4,opt,name=least,proto3" json:"least,omitempty"` // the wire versions that it speaks
+	Most          uint32                 `protobuf:"varint,5,opt,name=most,proto3" json:"most,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireMember) Reset() {
+	*x = WireMember{}
+	mi := &file_messages_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireMember) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireMember) ProtoMessage() {}
+
+func (x *WireMember) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireMember.ProtoReflect.Descriptor instead.
+func (*WireMember) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *WireMember) GetPeers() string {
+	if x != nil {
+		return x.Peers
+	}
+	return ""
+}
+
+func (x *WireMember) GetLeaving() bool {
+	if x != nil {
+		return x.Leaving
+	}
+	return false
+}
+
+func (x *WireMember) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *WireMember) GetLeast() uint32 {
+	if x != nil {
+		return x.Least
+	}
+	return 0
+}
+
+func (x *WireMember) GetMost() uint32 {
+	if x != nil {
+		return x.Most
+	}
+	return 0
+}
+
+// WireSign is what a node writes into the store to show that it lives.
+type WireSign struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Count         uint64                 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`  // +1 each time
+	Gossip        string                 `protobuf:"bytes,2,opt,name=gossip,proto3" json:"gossip,omitempty"` // host:port
+	Sees          []string               `protobuf:"bytes,3,rep,name=sees,proto3" json:"sees,omitempty"`     // the nodes that it can reach, itself among them
+	Leaving       bool                   `protobuf:"varint,4,opt,name=leaving,proto3" json:"leaving,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireSign) Reset() {
+	*x = WireSign{}
+	mi := &file_messages_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireSign) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireSign) ProtoMessage() {}
+
+func (x *WireSign) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireSign.ProtoReflect.Descriptor instead.
+func (*WireSign) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *WireSign) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *WireSign) GetGossip() string {
+	if x != nil {
+		return x.Gossip
+	}
+	return ""
+}
+
+func (x *WireSign) GetSees() []string {
+	if x != nil {
+		return x.Sees
+	}
+	return nil
+}
+
+func (x *WireSign) GetLeaving() bool {
+	if x != nil {
+		return x.Leaving
+	}
+	return false
+}
+
 var File_messages_proto protoreflect.FileDescriptor
 
 const file_messages_proto_rawDesc = "" +
@@ -2335,7 +4104,145 @@ const file_messages_proto_rawDesc = "" +
 	"\x04done\x18\t \x03(\rR\x04done\x12\x12\n" +
 	"\x04step\x18\n" +
 	" \x01(\rR\x04step\x12\x16\n" +
-	"\x06failed\x18\v \x01(\rR\x06failed*\xa0\x01\n" +
+	"\x06failed\x18\v \x01(\rR\x06failed\"B\n" +
+	"\x05Frame\x12%\n" +
+	"\x04type\x18\x01 \x01(\x0e2\x11.reddot.FrameTypeR\x04type\x12\x12\n" +
+	"\x04body\x18\x02 \x01(\fR\x04body\".\n" +
+	"\x05Batch\x12%\n" +
+	"\x06frames\x18\x01 \x03(\v2\r.reddot.FrameR\x06frames\"\x8d\x01\n" +
+	"\tWireHello\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\tR\x02to\x12\x14\n" +
+	"\x05least\x18\x03 \x01(\rR\x05least\x12\x12\n" +
+	"\x04most\x18\x04 \x01(\rR\x04most\x12\x18\n" +
+	"\acluster\x18\x05 \x01(\tR\acluster\x12\x18\n" +
+	"\aprogram\x18\x06 \x01(\tR\aprogram\"$\n" +
+	"\bWireBeat\x12\x18\n" +
+	"\aleaving\x18\x01 \x01(\bR\aleaving\"I\n" +
+	"\tWirePlace\x12\x18\n" +
+	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
+	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\xc4\x03\n" +
+	"\vWireRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
+	"\x04once\x18\x03 \x01(\fR\x04once\x12\x16\n" +
+	"\x06digest\x18\x04 \x01(\x06R\x06digest\x12\x12\n" +
+	"\x04edge\x18\x05 \x01(\bR\x04edge\x12-\n" +
+	"\acommand\x18\x06 \x01(\x0e2\x13.reddot.WireCommandR\acommand\x12)\n" +
+	"\amessage\x18\a \x01(\v2\x0f.reddot.MessageR\amessage\x12\x14\n" +
+	"\x05users\x18\b \x03(\tR\x05users\x12\x10\n" +
+	"\x03ids\x18\t \x01(\fR\x03ids\x12\x14\n" +
+	"\x05patch\x18\n" +
+	" \x01(\fR\x05patch\x12\x0e\n" +
+	"\x02to\x18\v \x01(\rR\x02to\x12!\n" +
+	"\x02at\x18\f \x01(\v2\x11.reddot.WirePlaceR\x02at\x12\x1a\n" +
+	"\bcategory\x18\r \x01(\tR\bcategory\x12\x14\n" +
+	"\x05until\x18\x0e \x01(\x03R\x05until\x12\x14\n" +
+	"\x05state\x18\x0f \x01(\tR\x05state\x12\x14\n" +
+	"\x05limit\x18\x10 \x01(\rR\x05limit\x12\x12\n" +
+	"\x04next\x18\x11 \x01(\tR\x04next\x12\x16\n" +
+	"\x06number\x18\x12 \x01(\x04R\x06number\"\x9b\x03\n" +
+	"\n" +
+	"WireAnswer\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\tR\x04code\x12\x16\n" +
+	"\x06detail\x18\x03 \x01(\tR\x06detail\x12\x14\n" +
+	"\x05field\x18\x04 \x01(\tR\x05field\x12\x1f\n" +
+	"\vretry_after\x18\x05 \x01(\x03R\n" +
+	"retryAfter\x12\x1b\n" +
+	"\tnot_owner\x18\x06 \x01(\bR\bnotOwner\x12\x18\n" +
+	"\amessage\x18\a \x01(\fR\amessage\x12\x10\n" +
+	"\x03rev\x18\b \x01(\x04R\x03rev\x12\x18\n" +
+	"\aoutcome\x18\t \x01(\rR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\n" +
+	" \x01(\tR\x06reason\x12\x1a\n" +
+	"\breplayed\x18\v \x01(\bR\breplayed\x12)\n" +
+	"\x06cursor\x18\f \x01(\v2\x11.reddot.WirePlaceR\x06cursor\x12\x16\n" +
+	"\x06counts\x18\r \x01(\fR\x06counts\x12\x18\n" +
+	"\aunknown\x18\x0e \x01(\fR\aunknown\x12\x12\n" +
+	"\x04body\x18\x0f \x01(\fR\x04body\x12\x12\n" +
+	"\x04more\x18\x10 \x01(\bR\x04more\"\x99\x02\n" +
+	"\bWireConn\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
+	"\x04gate\x18\x02 \x01(\tR\x04gate\x12\x12\n" +
+	"\x04node\x18\x03 \x01(\tR\x04node\x12\x12\n" +
+	"\x04conn\x18\x04 \x01(\x06R\x04conn\x12\x12\n" +
+	"\x04turn\x18\x05 \x01(\rR\x04turn\x12'\n" +
+	"\x05after\x18\x06 \x01(\v2\x11.reddot.WirePlaceR\x05after\x12\x14\n" +
+	"\x05again\x18\a \x01(\bR\x05again\x12\x12\n" +
+	"\x04upto\x18\b \x01(\x04R\x04upto\x12\x1c\n" +
+	"\ttransport\x18\t \x01(\tR\ttransport\x12\x10\n" +
+	"\x03why\x18\n" +
+	" \x01(\rR\x03why\x12\x14\n" +
+	"\x05query\x18\v \x01(\x04R\x05query\x12\x12\n" +
+	"\x04user\x18\f \x01(\tR\x04user\"\x8c\x02\n" +
+	"\fWireGreeting\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
+	"\x04gate\x18\x02 \x01(\tR\x04gate\x12\x12\n" +
+	"\x04conn\x18\x03 \x01(\x06R\x04conn\x12\x12\n" +
+	"\x04turn\x18\x04 \x01(\rR\x04turn\x12!\n" +
+	"\x02at\x18\x05 \x01(\v2\x11.reddot.WirePlaceR\x02at\x12%\n" +
+	"\x04head\x18\x06 \x01(\v2\x11.reddot.WirePlaceR\x04head\x12\x16\n" +
+	"\x06counts\x18\a \x01(\fR\x06counts\x12\x1c\n" +
+	"\trecovered\x18\b \x01(\bR\trecovered\x12\x14\n" +
+	"\x05reset\x18\t \x01(\bR\x05reset\x12\x18\n" +
+	"\arefused\x18\n" +
+	" \x01(\rR\arefused\"\x95\x02\n" +
+	"\bWirePush\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
+	"\x04gate\x18\x02 \x01(\tR\x04gate\x12\x12\n" +
+	"\x04conn\x18\x03 \x01(\x06R\x04conn\x12\x12\n" +
+	"\x04turn\x18\x04 \x01(\rR\x04turn\x12\x1e\n" +
+	"\n" +
+	"unreadable\x18\x05 \x01(\bR\n" +
+	"unreadable\x12%\n" +
+	"\x04from\x18\x06 \x01(\v2\x11.reddot.WirePlaceR\x04from\x12!\n" +
+	"\x02to\x18\a \x01(\v2\x11.reddot.WirePlaceR\x02to\x12\x12\n" +
+	"\x04more\x18\b \x01(\bR\x04more\x12\x12\n" +
+	"\x04hole\x18\t \x01(\bR\x04hole\x12)\n" +
+	"\x06events\x18\n" +
+	" \x03(\v2\x11.reddot.WireEventR\x06events\"n\n" +
+	"\tWireEvent\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12!\n" +
+	"\x02to\x18\x02 \x01(\v2\x11.reddot.WirePlaceR\x02to\x12\x12\n" +
+	"\x04json\x18\x03 \x01(\fR\x04json\x12\x16\n" +
+	"\x06counts\x18\x04 \x01(\rR\x06counts\"y\n" +
+	"\rWireDescribed\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12\x14\n" +
+	"\x05query\x18\x02 \x01(\x04R\x05query\x12*\n" +
+	"\x05conns\x18\x03 \x03(\v2\x14.reddot.WireConnInfoR\x05conns\x12\x12\n" +
+	"\x04gate\x18\x04 \x01(\tR\x04gate\"l\n" +
+	"\fWireConnInfo\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
+	"\ttransport\x18\x02 \x01(\tR\ttransport\x12\x18\n" +
+	"\aaddress\x18\x03 \x01(\tR\aaddress\x12\x14\n" +
+	"\x05since\x18\x04 \x01(\tR\x05since\"3\n" +
+	"\tWireShard\x12\x14\n" +
+	"\x05shard\x18\x01 \x01(\rR\x05shard\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\"!\n" +
+	"\vWireChanged\x12\x12\n" +
+	"\x04what\x18\x01 \x01(\tR\x04what\"?\n" +
+	"\aWireAsk\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
+	"\x04what\x18\x02 \x01(\tR\x04what\x12\x10\n" +
+	"\x03app\x18\x03 \x01(\tR\x03app\"D\n" +
+	"\bWireTold\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
+	"\x04body\x18\x02 \x01(\fR\x04body\x12\x14\n" +
+	"\x05error\x18\x03 \x01(\tR\x05error\"\x80\x01\n" +
+	"\n" +
+	"WireMember\x12\x14\n" +
+	"\x05peers\x18\x01 \x01(\tR\x05peers\x12\x18\n" +
+	"\aleaving\x18\x02 \x01(\bR\aleaving\x12\x18\n" +
+	"\acluster\x18\x03 \x01(\tR\acluster\x12\x14\n" +
+	"\x05least\x18\x04 \x01(\rR\x05least\x12\x12\n" +
+	"\x04most\x18\x05 \x01(\rR\x04most\"f\n" +
+	"\bWireSign\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x04R\x05count\x12\x16\n" +
+	"\x06gossip\x18\x02 \x01(\tR\x06gossip\x12\x12\n" +
+	"\x04sees\x18\x03 \x03(\tR\x04sees\x12\x18\n" +
+	"\aleaving\x18\x04 \x01(\bR\aleaving*\xa0\x01\n" +
 	"\x04Kind\x12\r\n" +
 	"\tKIND_NONE\x10\x00\x12\f\n" +
 	"\bACCEPTED\x10\x01\x12\n" +
@@ -2372,7 +4279,55 @@ const file_messages_proto_rawDesc = "" +
 	"\fSEND_STARTED\x10\x01\x12\x0f\n" +
 	"\vSEND_EDITED\x10\x02\x12\x12\n" +
 	"\x0eSEND_RETRACTED\x10\x03\x12\x11\n" +
-	"\rSEND_PROGRESS\x10\x04B\x0fZ\rreddot/actorsb\x06proto3"
+	"\rSEND_PROGRESS\x10\x04*\xfe\x02\n" +
+	"\tFrameType\x12\x0e\n" +
+	"\n" +
+	"FRAME_NONE\x10\x00\x12\x0f\n" +
+	"\vFRAME_HELLO\x10\x01\x12\x0e\n" +
+	"\n" +
+	"FRAME_BEAT\x10\x02\x12\x11\n" +
+	"\rFRAME_REQUEST\x10\x03\x12\x10\n" +
+	"\fFRAME_ANSWER\x10\x04\x12\x10\n" +
+	"\fFRAME_ATTACH\x10\x05\x12\x10\n" +
+	"\fFRAME_DETACH\x10\x06\x12\x0e\n" +
+	"\n" +
+	"FRAME_PULL\x10\a\x12\x11\n" +
+	"\rFRAME_REACHED\x10\b\x12\x12\n" +
+	"\x0eFRAME_GREETING\x10\t\x12\x0e\n" +
+	"\n" +
+	"FRAME_PUSH\x10\n" +
+	"\x12\x0e\n" +
+	"\n" +
+	"FRAME_PAGE\x10\v\x12\x0e\n" +
+	"\n" +
+	"FRAME_GONE\x10\f\x12\x0e\n" +
+	"\n" +
+	"FRAME_KICK\x10\r\x12\x10\n" +
+	"\fFRAME_WHO_IS\x10\x0e\x12\x13\n" +
+	"\x0fFRAME_DESCRIBED\x10\x0f\x12\x13\n" +
+	"\x0fFRAME_NOT_OWNER\x10\x10\x12\x12\n" +
+	"\x0eFRAME_RELEASED\x10\x11\x12\x11\n" +
+	"\rFRAME_CHANGED\x10\x12\x12\r\n" +
+	"\tFRAME_ASK\x10\x13\x12\x0e\n" +
+	"\n" +
+	"FRAME_TOLD\x10\x14*\xc6\x02\n" +
+	"\vWireCommand\x12\x10\n" +
+	"\fCOMMAND_NONE\x10\x00\x12\x13\n" +
+	"\x0fCOMMAND_PUBLISH\x10\x01\x12\x10\n" +
+	"\fCOMMAND_EDIT\x10\x02\x12\x13\n" +
+	"\x0fCOMMAND_RETRACT\x10\x03\x12\x10\n" +
+	"\fCOMMAND_MARK\x10\x04\x12\x12\n" +
+	"\x0eCOMMAND_COUNTS\x10\x05\x12\x10\n" +
+	"\fCOMMAND_LIST\x10\x06\x12\x10\n" +
+	"\fCOMMAND_FIND\x10\a\x12\x12\n" +
+	"\x0eCOMMAND_REPLAY\x10\b\x12\x17\n" +
+	"\x13COMMAND_CONNECTIONS\x10\t\x12\x16\n" +
+	"\x12COMMAND_DISCONNECT\x10\n" +
+	"\x12\x18\n" +
+	"\x14COMMAND_JOURNAL_PAGE\x10\v\x12\x14\n" +
+	"\x10COMMAND_STATE_AT\x10\f\x12\x12\n" +
+	"\x0eCOMMAND_EXPORT\x10\r\x12\x16\n" +
+	"\x12COMMAND_START_SEND\x10\x0eB\x0fZ\rreddot/actorsb\x06proto3"
 
 var (
 	file_messages_proto_rawDescOnce sync.Once
@@ -2386,68 +4341,103 @@ func file_messages_proto_rawDescGZIP() []byte {
 	return file_messages_proto_rawDescData
 }
 
-var file_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_messages_proto_goTypes = []any{
 	(Kind)(0),             // 0: reddot.Kind
 	(State)(0),            // 1: reddot.State
 	(Priority)(0),         // 2: reddot.Priority
 	(SendKind)(0),         // 3: reddot.SendKind
-	(*Event)(nil),         // 4: reddot.Event
-	(*TopicMessage)(nil),  // 5: reddot.TopicMessage
-	(*Will)(nil),          // 6: reddot.Will
-	(*Subscription)(nil),  // 7: reddot.Subscription
-	(*Outgoing)(nil),      // 8: reddot.Outgoing
-	(*Waiting)(nil),       // 9: reddot.Waiting
-	(*Incoming)(nil),      // 10: reddot.Incoming
-	(*Queueing)(nil),      // 11: reddot.Queueing
-	(*SessionChange)(nil), // 12: reddot.SessionChange
-	(*SessionState)(nil),  // 13: reddot.SessionState
-	(*RetainedEvent)(nil), // 14: reddot.RetainedEvent
-	(*RetainedState)(nil), // 15: reddot.RetainedState
-	(*Message)(nil),       // 16: reddot.Message
-	(*Entry)(nil),         // 17: reddot.Entry
-	(*OnceKey)(nil),       // 18: reddot.OnceKey
-	(*Category)(nil),      // 19: reddot.Category
-	(*Milestone)(nil),     // 20: reddot.Milestone
-	(*Snapshot)(nil),      // 21: reddot.Snapshot
-	(*SendEvent)(nil),     // 22: reddot.SendEvent
+	(FrameType)(0),        // 4: reddot.FrameType
+	(WireCommand)(0),      // 5: reddot.WireCommand
+	(*Event)(nil),         // 6: reddot.Event
+	(*TopicMessage)(nil),  // 7: reddot.TopicMessage
+	(*Will)(nil),          // 8: reddot.Will
+	(*Subscription)(nil),  // 9: reddot.Subscription
+	(*Outgoing)(nil),      // 10: reddot.Outgoing
+	(*Waiting)(nil),       // 11: reddot.Waiting
+	(*Incoming)(nil),      // 12: reddot.Incoming
+	(*Queueing)(nil),      // 13: reddot.Queueing
+	(*SessionChange)(nil), // 14: reddot.SessionChange
+	(*SessionState)(nil),  // 15: reddot.SessionState
+	(*RetainedEvent)(nil), // 16: reddot.RetainedEvent
+	(*RetainedState)(nil), // 17: reddot.RetainedState
+	(*Message)(nil),       // 18: reddot.Message
+	(*Entry)(nil),         // 19: reddot.Entry
+	(*OnceKey)(nil),       // 20: reddot.OnceKey
+	(*Category)(nil),      // 21: reddot.Category
+	(*Milestone)(nil),     // 22: reddot.Milestone
+	(*Snapshot)(nil),      // 23: reddot.Snapshot
+	(*SendEvent)(nil),     // 24: reddot.SendEvent
+	(*Frame)(nil),         // 25: reddot.Frame
+	(*Batch)(nil),         // 26: reddot.Batch
+	(*WireHello)(nil),     // 27: reddot.WireHello
+	(*WireBeat)(nil),      // 28: reddot.WireBeat
+	(*WirePlace)(nil),     // 29: reddot.WirePlace
+	(*WireRequest)(nil),   // 30: reddot.WireRequest
+	(*WireAnswer)(nil),    // 31: reddot.WireAnswer
+	(*WireConn)(nil),      // 32: reddot.WireConn
+	(*WireGreeting)(nil),  // 33: reddot.WireGreeting
+	(*WirePush)(nil),      // 34: reddot.WirePush
+	(*WireEvent)(nil),     // 35: reddot.WireEvent
+	(*WireDescribed)(nil), // 36: reddot.WireDescribed
+	(*WireConnInfo)(nil),  // 37: reddot.WireConnInfo
+	(*WireShard)(nil),     // 38: reddot.WireShard
+	(*WireChanged)(nil),   // 39: reddot.WireChanged
+	(*WireAsk)(nil),       // 40: reddot.WireAsk
+	(*WireTold)(nil),      // 41: reddot.WireTold
+	(*WireMember)(nil),    // 42: reddot.WireMember
+	(*WireSign)(nil),      // 43: reddot.WireSign
 }
 var file_messages_proto_depIdxs = []int32{
 	0,  // 0: reddot.Event.kind:type_name -> reddot.Kind
-	16, // 1: reddot.Event.message:type_name -> reddot.Message
+	18, // 1: reddot.Event.message:type_name -> reddot.Message
 	1,  // 2: reddot.Event.state:type_name -> reddot.State
-	12, // 3: reddot.Event.session:type_name -> reddot.SessionChange
-	5,  // 4: reddot.Event.topic:type_name -> reddot.TopicMessage
-	11, // 5: reddot.Event.queue:type_name -> reddot.Queueing
-	5,  // 6: reddot.Will.message:type_name -> reddot.TopicMessage
-	9,  // 7: reddot.Queueing.waiting:type_name -> reddot.Waiting
-	6,  // 8: reddot.SessionChange.will:type_name -> reddot.Will
-	7,  // 9: reddot.SessionChange.set:type_name -> reddot.Subscription
-	8,  // 10: reddot.SessionChange.sent:type_name -> reddot.Outgoing
-	10, // 11: reddot.SessionChange.received:type_name -> reddot.Incoming
-	6,  // 12: reddot.SessionState.will:type_name -> reddot.Will
-	7,  // 13: reddot.SessionState.subscriptions:type_name -> reddot.Subscription
-	8,  // 14: reddot.SessionState.outgoing:type_name -> reddot.Outgoing
-	9,  // 15: reddot.SessionState.waiting:type_name -> reddot.Waiting
-	10, // 16: reddot.SessionState.incoming:type_name -> reddot.Incoming
-	5,  // 17: reddot.RetainedEvent.message:type_name -> reddot.TopicMessage
-	5,  // 18: reddot.RetainedState.messages:type_name -> reddot.TopicMessage
+	14, // 3: reddot.Event.session:type_name -> reddot.SessionChange
+	7,  // 4: reddot.Event.topic:type_name -> reddot.TopicMessage
+	13, // 5: reddot.Event.queue:type_name -> reddot.Queueing
+	7,  // 6: reddot.Will.message:type_name -> reddot.TopicMessage
+	11, // 7: reddot.Queueing.waiting:type_name -> reddot.Waiting
+	8,  // 8: reddot.SessionChange.will:type_name -> reddot.Will
+	9,  // 9: reddot.SessionChange.set:type_name -> reddot.Subscription
+	10, // 10: reddot.SessionChange.sent:type_name -> reddot.Outgoing
+	12, // 11: reddot.SessionChange.received:type_name -> reddot.Incoming
+	8,  // 12: reddot.SessionState.will:type_name -> reddot.Will
+	9,  // 13: reddot.SessionState.subscriptions:type_name -> reddot.Subscription
+	10, // 14: reddot.SessionState.outgoing:type_name -> reddot.Outgoing
+	11, // 15: reddot.SessionState.waiting:type_name -> reddot.Waiting
+	12, // 16: reddot.SessionState.incoming:type_name -> reddot.Incoming
+	7,  // 17: reddot.RetainedEvent.message:type_name -> reddot.TopicMessage
+	7,  // 18: reddot.RetainedState.messages:type_name -> reddot.TopicMessage
 	2,  // 19: reddot.Message.priority:type_name -> reddot.Priority
 	1,  // 20: reddot.Entry.state:type_name -> reddot.State
 	2,  // 21: reddot.Entry.priority:type_name -> reddot.Priority
-	19, // 22: reddot.Snapshot.categories:type_name -> reddot.Category
-	17, // 23: reddot.Snapshot.entries:type_name -> reddot.Entry
-	18, // 24: reddot.Snapshot.keys:type_name -> reddot.OnceKey
-	20, // 25: reddot.Snapshot.marks:type_name -> reddot.Milestone
-	13, // 26: reddot.Snapshot.sessions:type_name -> reddot.SessionState
+	21, // 22: reddot.Snapshot.categories:type_name -> reddot.Category
+	19, // 23: reddot.Snapshot.entries:type_name -> reddot.Entry
+	20, // 24: reddot.Snapshot.keys:type_name -> reddot.OnceKey
+	22, // 25: reddot.Snapshot.marks:type_name -> reddot.Milestone
+	15, // 26: reddot.Snapshot.sessions:type_name -> reddot.SessionState
 	3,  // 27: reddot.SendEvent.kind:type_name -> reddot.SendKind
-	16, // 28: reddot.SendEvent.message:type_name -> reddot.Message
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	18, // 28: reddot.SendEvent.message:type_name -> reddot.Message
+	4,  // 29: reddot.Frame.type:type_name -> reddot.FrameType
+	25, // 30: reddot.Batch.frames:type_name -> reddot.Frame
+	5,  // 31: reddot.WireRequest.command:type_name -> reddot.WireCommand
+	18, // 32: reddot.WireRequest.message:type_name -> reddot.Message
+	29, // 33: reddot.WireRequest.at:type_name -> reddot.WirePlace
+	29, // 34: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
+	29, // 35: reddot.WireConn.after:type_name -> reddot.WirePlace
+	29, // 36: reddot.WireGreeting.at:type_name -> reddot.WirePlace
+	29, // 37: reddot.WireGreeting.head:type_name -> reddot.WirePlace
+	29, // 38: reddot.WirePush.from:type_name -> reddot.WirePlace
+	29, // 39: reddot.WirePush.to:type_name -> reddot.WirePlace
+	35, // 40: reddot.WirePush.events:type_name -> reddot.WireEvent
+	29, // 41: reddot.WireEvent.to:type_name -> reddot.WirePlace
+	37, // 42: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
+	43, // [43:43] is the sub-list for method output_type
+	43, // [43:43] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_messages_proto_init() }
@@ -2460,8 +4450,8 @@ func file_messages_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_proto_rawDesc), len(file_messages_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   19,
+			NumEnums:      6,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -28,6 +28,7 @@ type persistent struct {
 type (
 	committed struct{} // look what the store has settled
 	panicked  struct{} // the last turn did not come to its end
+	unowned   struct{} // this node may not write to it
 )
 
 // TimeUp tells an actor that its wake-up at At (unix milliseconds) has come.
@@ -38,6 +39,13 @@ type Passivate struct{}
 
 // Doze asks an actor that has to stay to let go of what it can read again.
 type Doze struct{}
+
+// Move asks an actor to stop as soon as the store has settled what it was
+// given: another node takes its shard over. What comes meanwhile goes there.
+type Move struct{}
+
+// NodeLost tells an actor that the link to another node has broken.
+type NodeLost struct{ Node string }
 
 var look = &committed{}
 
@@ -51,7 +59,7 @@ func (p *persistent) activated(self *actor.PID) bool {
 	p.self, p.key = self, keyOf(self.Id)
 	var ok bool
 	if p.fence, ok = p.home.Fence(p.key); !ok {
-		p.refuse(notOwner)
+		p.home.send(self, &unowned{})
 	}
 	return ok
 }

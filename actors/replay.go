@@ -192,7 +192,7 @@ func (u *User) pull(m *pull) {
 		h.Load(func() {
 			push, err := p.read(context.Background())
 			if errors.Is(err, errTrimmed) && !m.again {
-				h.Router.Send(p.key, &pull{gate: m.gate, conn: m.conn, turn: m.turn, after: m.after, again: true})
+				h.Router.Send(p.key, &pull{gate: m.gate, key: m.key, conn: m.conn, turn: m.turn, after: m.after, again: true})
 				return
 			}
 			if err != nil {

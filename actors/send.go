@@ -51,6 +51,8 @@ func (s *Send) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
 	case *actor.Started:
 		s.start(c.Self())
+	case *unowned:
+		s.persistent.refuse(notOwner)
 	case *sendLoaded:
 		s.loaded(m)
 	case *panicked:
@@ -63,6 +65,9 @@ func (s *Send) Receive(c actor.Context) {
 		if s.state != nil && s.idle() && s.flying == 0 && len(s.done) == 0 {
 			s.end()
 		}
+	case *Move:
+		s.let()
+		s.end()
 	case *actor.Stopping:
 		s.stopping()
 	case *Request, *TimeUp:

@@ -33,6 +33,7 @@ const (
 	EndDisconnected            // the operator ended it; stay away
 	EndFailed                  // our fault; come back
 	EndProtocol                // it broke the protocol
+	numEnds
 )
 
 // Attachment is what a transport knows of a new connection.

@@ -49,6 +49,8 @@ func (u *User) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
 	case *actor.Started:
 		u.start(c.Self())
+	case *unowned:
+		u.persistent.refuse(notOwner)
 	case *loaded:
 		u.loaded(m)
 	case *panicked:
@@ -59,6 +61,10 @@ func (u *User) Receive(c actor.Context) {
 		u.passivate()
 	case *Doze:
 		u.doze()
+	case *Move:
+		u.move()
+	case *NodeLost:
+		u.lost(m)
 	case *actor.Stopping:
 		u.stopped()
 	case *described:
@@ -224,6 +230,12 @@ func (u *User) passivate() {
 	default:
 		u.end()
 	}
+}
+
+// move stops the user, whose shard another node takes over.
+func (u *User) move() {
+	u.let()
+	u.end()
 }
 
 // doze lets go of the inbox of a user who has connections, but for whom

@@ -118,12 +118,18 @@ func AppendIDs(b []byte, ids []ID) []byte { return appendIDs(b, packIDs(ids)) }
 
 // event encoders
 
+// What stands before an event's type, and before its cursor.
+const (
+	eventHead   = `{"type":"`
+	eventCursor = `","cursor":"`
+)
+
 // begin starts an event of a type that leaves a client at to.
 func (p *PushEvent) begin(kind string, to Cursor) {
 	p.Type, p.To = kind, to
-	b := append(p.JSON[:0], `{"type":"`...)
+	b := append(p.JSON[:0], eventHead...)
 	b = append(b, kind...)
-	b = append(b, `","cursor":"`...)
+	b = append(b, eventCursor...)
 	n := len(b)
 	b = to.Append(b)
 	p.ID = b[n:len(b):len(b)]

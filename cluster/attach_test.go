@@ -154,7 +154,7 @@ func TestClosedBeforeAttach(t *testing.T) {
 		wg.Go(p.Close)
 	}
 	wg.Wait()
-	wait(t, "no connections", func() bool { return len(n.Connected(actors.DefaultApp)) == 0 })
+	wait(t, "no connections", func() bool { return len(n.Connected(t.Context(), actors.DefaultApp)) == 0 })
 	wait(t, "no connections", func() bool {
 		return string(ask(t, n, cmd("alice", &actors.Connections{})).Body) == `{"connections":[]}`
 	})

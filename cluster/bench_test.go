@@ -55,3 +55,37 @@ type nowhere struct{}
 
 func (nowhere) Send([]byte) (int, error) { return 0, nil }
 func (nowhere) End(actors.End)           {}
+
+// BenchmarkAcross publishes to users with a connection, whose actor is on the
+// node that is asked, or on the other, with 32 requests under way. The
+// connection is on the node that is asked.
+func BenchmarkAcross(b *testing.B) {
+	for _, where := range []string{"here", "there"} {
+		b.Run(where, func(b *testing.B) {
+			w := &world{t: b, journal: newJournal(b), network: cluster.NewNetwork(), failed: make(chan error, 10)}
+			w.store = instant{w.journal}
+			w.start()
+			w.start()
+			w.settled()
+			owner := w.nodes[0]
+			if where == "there" {
+				owner = w.nodes[1]
+			}
+			name := w.userOf(owner, 0)
+			w.nodes[0].Attach(actors.NewConn(actors.Attachment{Key: user(name), Format: plain{}, Sink: nowhere{}}))
+			publish(b, w.nodes[0], name, "x")
+			b.ReportAllocs()
+			b.SetParallelism(16)
+			b.RunParallel(func(p *testing.PB) {
+				for p.Next() {
+					r := request(name, newMessage("Your order has shipped"))
+					if err := w.nodes[0].Ask(b.Context(), r); err != nil {
+						b.Error(err)
+						return
+					}
+					r.Release()
+				}
+			})
+		})
+	}
+}

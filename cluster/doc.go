@@ -1,13 +1,32 @@
 // Package cluster knows which node runs which actor: it wakes actors, routes
-// requests to them, passivates those that are idle, and keeps their timers.
+// requests to them, passivates those that are idle, keeps their timers, and
+// shares the actors out among the nodes that use one store.
+//
+// A node that joins others knows them by gossip (membership.go). Each of 1,024
+// shards of actors has one owner, by a hash of shard and node (placement.go),
+// which takes the shard's fence in the store before it wakes anybody: two
+// nodes may believe that they own a shard, and the store decides. A message
+// to an actor elsewhere crosses as a frame over the one link of the pair
+// (session.go, remote.go); what can be sent nowhere at present waits (hold.go).
+// The signs of life that nodes leave in the store tell a node that is cut off
+// from one whose peers are dead (signs.go).
 //
 // Rules that a change must keep:
 //
 //   - At any moment at most one activation of a key takes messages here. An
 //     activation is out of the directory before it stops.
 //   - Send never blocks and holds no lock while it sends: a turn runs in the
-//     sender's goroutine.
+//     sender's goroutine. To an actor that is awake here it costs a look into
+//     the directory and no more.
 //   - A request that got lost is repeated under the same key.
+//   - Nobody is woken whose shard's fence this node does not hold.
+//   - Frames of a link arrive once and in order, or the link ends and both
+//     sides know: requests have an unknown outcome, attachments are forgotten
+//     by the user's side and made again by the gateway's.
+//   - What waits for a peer, a link or an owner has a bound in messages and in
+//     bytes.
+//   - What crosses nodes is versioned (handshake.go): an older program must not
+//     be sent what it does not know.
 //
-// Start reading at node.go.
+// Start reading at node.go, then router.go, placement.go and peers.go.
 package cluster

@@ -16,7 +16,11 @@ func (h *holding) hold(f actors.Fence) { h[f.Shard].Store(f.Epoch + 1) }
 
 // fence returns the fence by which this node writes to key.
 func (h *holding) fence(key actors.Key) (actors.Fence, bool) {
-	shard := actors.ShardOf(key)
+	return h.of(actors.ShardOf(key))
+}
+
+// of returns the fence of a shard.
+func (h *holding) of(shard uint16) (actors.Fence, bool) {
 	held := h[shard].Load()
 	return actors.Fence{Shard: shard, Epoch: held - 1}, held != 0
 }
@@ -43,13 +47,17 @@ func (n *Node) takeAll(ctx context.Context) error {
 	}
 	for _, f := range taken {
 		n.holding.hold(f)
+		n.dir.parts[f.Shard].set(n.cfg.Name, true, nil)
 	}
 	return nil
 }
 
 // fenced is told that another node has taken a shard that this one wrote to.
 func (n *Node) fenced(f actors.Fence) {
-	if n.cfg.Fenced != nil {
+	switch {
+	case n.membership != nil:
+		n.place.send(&fenced{f})
+	case n.cfg.Fenced != nil:
 		n.cfg.Fenced(f)
 	}
 }

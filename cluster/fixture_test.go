@@ -19,7 +19,7 @@ import (
 // newNode returns a running node on a journal, stopped at the end of the test.
 func newNode(t testing.TB, j cluster.Store, with ...func(*cluster.Config)) *cluster.Node {
 	t.Helper()
-	cfg := cluster.Config{Gateways: 2, Timers: 10 * time.Millisecond, Log: slog.New(slog.NewTextHandler(&testLog{t: t}, nil))}
+	cfg := config(t)
 	for _, fn := range with {
 		fn(&cfg)
 	}
@@ -32,6 +32,11 @@ func newNode(t testing.TB, j cluster.Store, with ...func(*cluster.Config)) *clus
 	}
 	t.Cleanup(func() { stop(t, n) })
 	return n
+}
+
+// config is that of a node in a test.
+func config(t testing.TB) cluster.Config {
+	return cluster.Config{Gateways: 2, Timers: 10 * time.Millisecond, Log: slog.New(slog.NewTextHandler(&testLog{t: t}, nil))}
 }
 
 // stop stops a node; a second time does nothing.
@@ -209,4 +214,24 @@ func wantAll(t testing.TB, n *cluster.Node, p *actorstest.Probe, name string, fi
 	if e := p.Last(); e.Rev != a.Rev || !strings.HasPrefix(string(a.Counts), fmt.Sprintf(`{"unread":%d,"unseen":%d,`, e.Unread, e.Unseen)) {
 		t.Fatalf("%s: the probe's last counts are %+v, the user's %s", name, e, a.Counts)
 	}
+}
+
+// linesLog keeps what is logged.
+type linesLog struct {
+	mu  sync.Mutex
+	all strings.Builder
+}
+
+func (l *linesLog) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.Write(b)
+}
+
+func (l *linesLog) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+func (l *linesLog) has(part string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Contains(l.all.String(), part)
 }

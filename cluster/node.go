@@ -2,9 +2,11 @@ package cluster
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"os"
 	"runtime"
 	"sync"
@@ -12,7 +14,9 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/hashicorp/memberlist"
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
 
 	"reddot/actors"
 )
@@ -34,6 +38,15 @@ type Config struct {
 	// Fenced is told each time that the store refuses a write because another
 	// node has taken the shard; nil: nobody is.
 	Fenced func(actors.Fence)
+	// Cluster lets the node join others. Nil: it is alone, and owns all shards.
+	Cluster *ClusterConfig
+	// Program is this program's version, for people.
+	Program string
+	// Failed is told why a node of a cluster can't go on. Nil: nobody is.
+	Failed func(error)
+	// Told is told what another node has said by Tell, or "link" when a link has
+	// come up, and so something may have been missed. It may block. Nil: nobody is.
+	Told func(what string)
 }
 
 func (c *Config) check() error {
@@ -73,6 +86,11 @@ func (c *Config) check() error {
 		}
 		c.Name = fmt.Sprintf("%s/%d/%08x", host, os.Getpid(), rand.Uint32())
 	}
+	if c.Cluster != nil {
+		if err := c.Cluster.check(); err != nil {
+			return fmt.Errorf("cluster: %w", err)
+		}
+	}
 	if c.Now == nil {
 		c.Now = func() int64 { return time.Now().UnixMilli() }
 	}
@@ -101,7 +119,32 @@ type Node struct {
 	closed   atomic.Bool
 	stop     chan struct{}
 	stopping atomic.Bool
-	done     sync.WaitGroup
+	done     sync.WaitGroup // what ends with stop
+	started  time.Time
+	metrics  *metrics
+
+	heldCount, heldBytes atomic.Int64
+	suspended            atomic.Pointer[actors.Error] // why nothing is acknowledged; nil: it is
+
+	// Of a node of a cluster.
+	place      address
+	membership *membership // nil: it is alone
+	peers      peers
+	reattach   reattach
+	records    actors.Records
+	tls        *tls.Config // nil: plain text
+	wire       versions
+	listener   net.Listener
+	server     *grpc.Server
+	peersAddr  string
+	owners     atomic.Pointer[[]string] // the members that own shards
+	assigned   string                   // what placement was told last; of membership's goroutine
+	leaving    atomic.Bool
+	beaten     atomic.Int64 // when it last beat
+	// The tests' ways to cut a node off: which addresses can be reached, nil:
+	// all; and what gossip is sent by, nil: memberlist's own.
+	reach     func(addr string) bool
+	transport func(*memberlist.Config) (memberlist.Transport, error)
 }
 
 var (
@@ -114,12 +157,16 @@ func New(cfg Config, store Store) (*Node, error) {
 	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("node: %w", err)
 	}
-	n := &Node{cfg: cfg, store: store, dir: newDirectory(), stop: make(chan struct{})}
+	n := &Node{cfg: cfg, store: store, dir: newDirectory(), stop: make(chan struct{}), started: time.Now(), wire: versions{wireLeast, wireMost}}
+	n.peers.all = make(map[string]*peer)
 	n.loads.most = cfg.Loaders
 	n.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
 		return slog.New(slog.DiscardHandler) // its dead letters are expected here
 	}))
 	narrow(n.system.ProcessRegistry)
+	n.system.ProcessRegistry.Address = cfg.Name
+	n.system.ProcessRegistry.RegisterAddressResolver(n.resolve)
+	n.metrics = newMetrics(n, cfg.Metrics)
 	n.home = &actors.Home{
 		System: n.system, Journal: store, Lookup: store, Router: n, Limits: cfg.Limits, Log: cfg.Log,
 		Metrics: actors.NewMetrics(cfg.Metrics),
@@ -136,13 +183,25 @@ func New(cfg Config, store Store) (*Node, error) {
 	for range cfg.Gateways {
 		n.gateways = append(n.gateways, actors.NewGateway(n.home))
 	}
+	n.place = address{n.system, n.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return &placement{node: n} }))}
 	return n, nil
 }
 
+// resolve returns the peer that a process on another node is behind.
+func (n *Node) resolve(pid *actor.PID) (actor.Process, bool) {
+	p := n.peers.get(pid.Address)
+	return p, p != nil
+}
+
 // Start takes the shards, so that whoever used the store before can write no
-// more, and lets timers fire, idle actors sleep and connections beat.
+// more, or joins the others who share them; and lets timers fire, idle actors
+// sleep and connections beat.
 func (n *Node) Start(ctx context.Context) error {
-	if err := n.takeAll(ctx); err != nil {
+	begin := n.takeAll
+	if n.cfg.Cluster != nil {
+		begin = n.startCluster
+	}
+	if err := begin(ctx); err != nil {
 		return fmt.Errorf("node %s: %w", n.cfg.Name, err)
 	}
 	if err := n.follow(ctx); err != nil {
@@ -177,64 +236,6 @@ func (n *Node) every(d time.Duration, fn func()) {
 			}
 		}
 	}()
-}
-
-// Send implements actors.Router.
-func (n *Node) Send(key actors.Key, m any) {
-	a := n.dir.find(key, func() *activation { return n.wake(key) })
-	if a == nil {
-		n.home.Refuse(m, actors.Errorf(actors.Unavailable, "this node is going down; try again"))
-		return
-	}
-	if now := n.sweep.Load(); a.used.Load() != now {
-		a.used.Store(now)
-	}
-	a.proc.SendUserMessage(a.pid, m)
-}
-
-// wake starts the actor of a key; nil if there is no such kind, or the node
-// is closed.
-func (n *Node) wake(key actors.Key) *activation {
-	if n.closed.Load() {
-		return nil
-	}
-	pid, ok := n.home.Spawn(key)
-	if !ok {
-		return nil
-	}
-	a := &activation{pid: pid}
-	a.proc, _ = n.system.ProcessRegistry.Get(a.pid)
-	a.used.Store(n.sweep.Load())
-	return a
-}
-
-// How often, and after which pause, a request without a known outcome is
-// repeated.
-const (
-	askAttempts = 3
-	askPause    = 20 * time.Millisecond
-)
-
-// Ask implements actors.Router.
-func (n *Node) Ask(ctx context.Context, r *actors.Request) error {
-	for attempt := 1; ; attempt++ {
-		n.Send(r.Key, r)
-		if err := r.Wait(ctx); err != nil {
-			return err
-		}
-		if r.Answer.Err == nil {
-			return nil
-		}
-		if r.Answer.Err.Code != actors.Unavailable || attempt == askAttempts || n.closed.Load() {
-			return r.Answer.Err
-		}
-		select {
-		case <-time.After(askPause << attempt):
-		case <-ctx.Done():
-			return r.Answer.Err
-		}
-		r.Answer.Err = nil
-	}
 }
 
 // Awake returns how many actors are awake.
@@ -276,7 +277,9 @@ func (n *Node) fireTimers() {
 	}
 	var due []one
 	err := n.store.Due(context.Background(), n.cfg.Now(), func(key actors.Key, at int64) bool {
-		due = append(due, one{key, at})
+		if _, ok := n.holding.fence(key); ok { // else its owner wakes it
+			due = append(due, one{key, at})
+		}
 		return len(due) < timersAtOnce
 	})
 	if err != nil {

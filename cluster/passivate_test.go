@@ -1,6 +1,8 @@
 package cluster_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -79,4 +81,28 @@ func TestConnectedStaysAwake(t *testing.T) {
 	p.Want(t, "message rev=1 unread=1")
 	p.Close()
 	wait(t, "alice to sleep", func() bool { return n.Awake() == 0 })
+}
+
+// unreadable is a journal that can't be read, and says so at once.
+type unreadable struct{ *actorstest.Journal }
+
+func (unreadable) Load(context.Context, actors.Key, func([]byte) error, func([]byte) error) error {
+	return errors.New("no disk")
+}
+
+// TestUnreadable asks many users at once who can't be woken: each is answered,
+// and the node goes on.
+func TestUnreadable(t *testing.T) {
+	n := newNode(t, unreadable{newJournal(t)})
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for k := range 50 {
+				if _, err := try(n, cmd(fmt.Sprint("user", (i+k)%40), &actors.Counts{})); actors.AsError(err).Code != actors.Unavailable {
+					t.Errorf("got %v, want unavailable", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

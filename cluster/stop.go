@@ -2,16 +2,17 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"reddot/actors"
 )
 
-// Connected returns which users of an app have a connection on this node.
-func (n *Node) Connected(app string) []actors.Key {
+// connectedHere returns which users of an app have a connection on this node.
+func (n *Node) connectedHere(app string) []actors.Key {
 	var mu sync.Mutex
 	seen := make(map[actors.Key]bool)
 	var wait sync.WaitGroup
@@ -34,42 +35,27 @@ func (n *Node) Connected(app string) []actors.Key {
 	return out
 }
 
-// drainSteps is in how many steps connections are ended over the spread.
-const drainSteps = 20
-
-// Drain ends all connections with «come back», spread over a time so that not
-// all come back at once elsewhere, and takes no new ones in. What is left when
-// ctx ends is ended at once.
-func (n *Node) Drain(ctx context.Context, spread time.Duration) {
+// connections returns how many connections this node holds.
+func (n *Node) connections() int {
 	none := func(*actors.Conn) bool { return false }
-	left := n.drain(func(int) *actors.EndWhere { return &actors.EndWhere{Match: none} })
-	share := make([]int, len(left))
-	for i, had := range left {
-		share[i] = (had + drainSteps - 1) / drainSteps
-	}
-	for slices.Max(left) > 0 && pause(ctx, spread/drainSteps) {
-		left = n.drain(func(gate int) *actors.EndWhere { return &actors.EndWhere{Most: share[gate]} })
-	}
-	n.drain(func(int) *actors.EndWhere { return &actors.EndWhere{} })
+	return n.endAll(func() *actors.EndWhere { return &actors.EndWhere{Match: none} })
 }
 
-// drain lets each gateway take a step, and returns how many connections each
-// has left.
-func (n *Node) drain(step func(gate int) *actors.EndWhere) []int {
-	left := make([]int, len(n.gateways))
+// endAll lets each gateway end connections, and returns how many are left.
+func (n *Node) endAll(which func() *actors.EndWhere) int {
+	var left atomic.Int64
 	var wait sync.WaitGroup
-	for i, g := range n.gateways {
-		m := step(i)
-		m.Why, m.Close = actors.EndDrain, true
+	for _, g := range n.gateways {
+		m := which()
 		m.Reply = func(conns int) {
-			left[i] = conns
+			left.Add(int64(conns))
 			wait.Done()
 		}
 		wait.Add(1)
 		n.system.Root.Send(g.PID(), m)
 	}
 	wait.Wait()
-	return left
+	return int(left.Load())
 }
 
 // pause waits for d; false: there is nothing to wait for, or ctx has ended.
@@ -85,21 +71,61 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// Leave hands this node's shards over to the others: it says so, lets its
+// actors finish what they have begun, and wakes no more. Requests go on, to
+// the new owners. It returns when nobody is awake here any more, or with the
+// error of ctx.
+func (n *Node) Leave(ctx context.Context) error {
+	if owners := n.owners.Load(); n.membership == nil || owners == nil || len(*owners) < 2 || n.leaving.Swap(true) {
+		return nil
+	}
+	n.beat()
+	if err := n.membership.leave(ctx); err != nil {
+		n.cfg.Log.Warn("not all nodes may know that this one leaves", "err", err)
+	}
+	for n.dir.len() > 0 || n.shards() > 0 {
+		if !pause(ctx, 5*time.Millisecond) {
+			return fmt.Errorf("node: %d actors and %d shards were not handed over: %w", n.dir.len(), n.shards(), ctx.Err())
+		}
+	}
+	return nil
+}
+
 // Stop lets every actor finish what it has begun, wakes no more, and stops
-// them. Connections that are left are ended as Drain does at once. The store
-// must be closed after it. The error says what was still under way when ctx
-// ended; what was not answered may or may not be stored.
+// them. Connections that are left are ended at once: whoever wants to be kind
+// to clients does so before. The store must be closed after it. The error says
+// what was still under way when ctx ended; what was not answered may or may
+// not be stored.
 func (n *Node) Stop(ctx context.Context) error {
 	if n.stopping.Swap(true) {
 		return nil
 	}
+	n.endAll(func() *actors.EndWhere { return &actors.EndWhere{Why: actors.EndDrain, Close: true} })
 	close(n.stop)
-	n.done.Wait()
-	n.Drain(ctx, 0)
 	n.closed.Store(true)
 	defer n.system.Shutdown()
-	for {
-		n.dir.each(func(_ actors.Key, a *activation) { a.proc.SendUserMessage(a.pid, &actors.Passivate{}) })
+	defer n.done.Wait()
+	err := n.stopActors(ctx)
+	n.releaseAll()
+	if n.membership != nil {
+		err = errors.Join(err, n.stopCluster(ctx))
+	}
+	return err
+}
+
+// politeRounds is how often actors are asked to sleep, in which they write
+// down what lets them wake quickly, before they are told to end: connections on
+// other nodes keep them from sleeping.
+const politeRounds = 20
+
+// stopActors stops all actors that have nothing under way.
+func (n *Node) stopActors(ctx context.Context) error {
+	for round := 0; ; round++ {
+		var m any = &actors.Passivate{}
+		if round >= politeRounds {
+			m = &actors.Move{}
+		}
+		n.dir.each(func(_ actors.Key, a *activation) { a.proc.SendUserMessage(a.pid, m) })
 		left := n.dir.len()
 		if left == 0 {
 			return nil
@@ -107,6 +133,30 @@ func (n *Node) Stop(ctx context.Context) error {
 		if !pause(ctx, 5*time.Millisecond) {
 			n.dir.each(func(_ actors.Key, a *activation) { n.system.Root.Stop(a.pid) })
 			return fmt.Errorf("node: %d actors were still busy: %w", left, ctx.Err())
+		}
+	}
+}
+
+// stopCluster says farewell to the others.
+func (n *Node) stopCluster(ctx context.Context) error {
+	n.flushLinks(ctx)
+	err := n.membership.Shutdown(true)
+	n.closePeers()
+	n.server.Stop()
+	n.membership.signs.forget(n.cfg.Name)
+	if err != nil {
+		return fmt.Errorf("node: leave the gossip: %w", err)
+	}
+	return nil
+}
+
+// flushLinks waits until what was said to the others has left.
+func (n *Node) flushLinks(ctx context.Context) {
+	for _, p := range n.peers.list() {
+		for s := p.session.Load(); s != nil && s.cause() == nil; {
+			if queued, _ := s.load(); queued == 0 || !pause(ctx, time.Millisecond) {
+				break
+			}
 		}
 	}
 }

@@ -12,55 +12,11 @@ import (
 	"reddot/actors/actorstest"
 )
 
-// TestDrain ends connections a share at a time, and takes no new ones in.
-func TestDrain(t *testing.T) {
-	n := newNode(t, newJournal(t))
-	var probes []*actorstest.Probe
-	for i := range 100 {
-		probes = append(probes, actorstest.Attach(t, n, fmt.Sprint("user", i)))
-	}
-	for _, p := range probes {
-		p.Want(t, "counts rev=0 unread=0")
-	}
-	left := func() int {
-		l := 0
-		for _, p := range probes {
-			if _, over := p.Ended(); !over {
-				l++
-			}
-		}
-		return l
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		n.Drain(t.Context(), time.Second)
-	}()
-	steps := map[int]bool{}
-	for over := false; !over; time.Sleep(5 * time.Millisecond) {
-		select {
-		case <-done:
-			over = true
-		default:
-		}
-		steps[left()] = true
-	}
-	if left() != 0 || len(steps) < 5 {
-		t.Fatalf("%d are left, after %d steps", left(), len(steps))
-	}
-	for _, p := range probes {
-		p.WantEnd(t, actors.EndDrain)
-	}
-	actorstest.Attach(t, n, "late").WantEnd(t, actors.EndDrain)
-}
-
-// TestDrainAtOnce ends all when there is no time.
-func TestDrainAtOnce(t *testing.T) {
+// TestStopEnds ends all connections, and takes no new ones in.
+func TestStopEnds(t *testing.T) {
 	n := newNode(t, newJournal(t))
 	p, q := actorstest.Attach(t, n, "alice"), actorstest.Attach(t, n, "bob")
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	n.Drain(ctx, time.Hour)
+	stop(t, n)
 	p.WantEnd(t, actors.EndDrain)
 	q.WantEnd(t, actors.EndDrain)
 }

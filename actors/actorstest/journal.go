@@ -13,6 +13,7 @@ import (
 // Journal keeps everything in memory. Writes are settled by a goroutine of its
 // own, batch by batch, as a store does.
 type Journal struct {
+	Records
 	mu       sync.Mutex
 	changed  *sync.Cond
 	queue    []*actors.Write
@@ -28,7 +29,6 @@ type Journal struct {
 	owners  map[actors.ID]actors.Key
 	tallies map[actors.ID][actors.NumTallies]int64
 	wakes   map[wake]bool
-	records map[[2]string][]byte
 	fences  [actors.Shards]actors.Taken
 }
 
@@ -54,7 +54,7 @@ var (
 func NewJournal() *Journal {
 	j := &Journal{
 		done: make(chan struct{}), streams: map[actors.Key]*stream{}, owners: map[actors.ID]actors.Key{},
-		tallies: map[actors.ID][actors.NumTallies]int64{}, wakes: map[wake]bool{}, records: map[[2]string][]byte{},
+		tallies: map[actors.ID][actors.NumTallies]int64{}, wakes: map[wake]bool{},
 	}
 	for i := range j.fences {
 		j.fences[i].Shard = uint16(i)
@@ -354,40 +354,4 @@ func (j *Journal) Due(_ context.Context, now int64, fn func(actors.Key, int64) b
 		}
 	}
 	return nil
-}
-
-// PutRecord implements actors.Records.
-func (j *Journal) PutRecord(_ context.Context, kind, key string, value []byte) error {
-	j.set(func() { j.records[[2]string{kind, key}] = slices.Clone(value) })
-	return nil
-}
-
-// DeleteRecord implements actors.Records.
-func (j *Journal) DeleteRecord(_ context.Context, kind, key string) error {
-	j.set(func() { delete(j.records, [2]string{kind, key}) })
-	return nil
-}
-
-// ReadRecord implements actors.Records.
-func (j *Journal) ReadRecord(_ context.Context, kind, key string) ([]byte, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if v, ok := j.records[[2]string{kind, key}]; ok {
-		return v, nil
-	}
-	return nil, actors.Errorf(actors.NotFound, "there is no such record")
-}
-
-// ListRecords implements actors.Records.
-func (j *Journal) ListRecords(_ context.Context, kind, after string, limit int) ([]actors.Record, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	var list []actors.Record
-	for k, v := range j.records {
-		if k[0] == kind && k[1] > after {
-			list = append(list, actors.Record{Key: k[1], Value: v})
-		}
-	}
-	slices.SortFunc(list, func(a, b actors.Record) int { return strings.Compare(a.Key, b.Key) })
-	return list[:min(len(list), limit)], nil
 }

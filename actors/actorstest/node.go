@@ -139,14 +139,19 @@ func (n *Node) forget(key actors.Key, pid *actor.PID) {
 // Send implements actors.Router.
 func (n *Node) Send(key actors.Key, m any) {
 	n.mu.Lock()
-	pid := n.awake[key]
+	pid, fresh := n.awake[key], false
 	if pid == nil && !n.stopped() {
 		if one, ok := n.Home.Spawn(key); ok {
-			pid = one
+			pid, fresh = one, true
 			n.awake[key] = pid
 		}
 	}
 	n.mu.Unlock()
+	if fresh {
+		if p, ok := n.Home.System.ProcessRegistry.Get(pid); ok {
+			p.SendSystemMessage(pid, &actor.ResumeMailbox{})
+		}
+	}
 	if pid == nil || n.stopped() {
 		n.Home.Refuse(m, errStopped)
 		return

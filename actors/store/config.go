@@ -39,9 +39,10 @@ type Config struct {
 	// is a commit of its own. 0: 8 MiB.
 	BatchBytes int
 	// MemTableBytes is the size of Pebble's memory table. A larger one means
-	// less compaction and a longer start after a crash. 0: 32 MiB.
+	// less compaction, a longer start after a crash, and two or three of them in memory.
+	// 0: 16 MiB.
 	MemTableBytes int
-	// CacheBytes is the size of Pebble's block cache. The system caches files as well. 0: 16 MiB.
+	// CacheBytes is the size of Pebble's block cache. The system caches files as well. 0: 4 MiB.
 	CacheBytes int
 	// MaxOpenFiles bounds the table files that Pebble keeps open. 0: 1,000.
 	MaxOpenFiles int
@@ -62,8 +63,8 @@ func (c Config) withDefaults() (Config, error) {
 		{"QueueBytes", &c.QueueBytes, 64 << 20, 1},
 		{"BatchWrites", &c.BatchWrites, 4096, 1},
 		{"BatchBytes", &c.BatchBytes, 8 << 20, 1},
-		{"MemTableBytes", &c.MemTableBytes, 32 << 20, 256 << 10},
-		{"CacheBytes", &c.CacheBytes, 16 << 20, 1 << 20},
+		{"MemTableBytes", &c.MemTableBytes, 16 << 20, 256 << 10},
+		{"CacheBytes", &c.CacheBytes, 4 << 20, 1 << 20},
 		{"MaxOpenFiles", &c.MaxOpenFiles, 1000, 64},
 		{"Committers", &c.Committers, 4, 1},
 		{"Readers", &c.Readers, 8, 1},

@@ -49,6 +49,12 @@ func options(cfg Config, fs vfs.FS, lock *pebble.Lock, p *Pebble) *pebble.Option
 	o.WithFSDefaults()
 	// zstd on the lowest level, where nearly all of the data is.
 	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionBalanced })
+	// Pebble takes the events of an actor for old versions of one key, and would
+	// keep their contents apart, in blocks that it holds in memory until a
+	// table is whole.
+	o.Experimental.SpanPolicyFunc = func([]byte) (policy pebble.SpanPolicy, end []byte, err error) {
+		return pebble.SpanPolicy{DisableValueSeparationBySuffix: true}, nil, nil
+	}
 	for i := range o.Levels {
 		o.Levels[i].BlockSize = 16 << 10
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)

@@ -64,6 +64,9 @@ func serve(cfg app.Config, s *settings, log *slog.Logger, level *slog.LevelVar, 
 		case err := <-a.Failed():
 			log.Error("the server cannot go on", "err", err)
 			return errors.Join(err, stop(a, cfg, log, signals))
+		case <-a.Drained():
+			log.Info("stopping, as an operator has asked")
+			return stop(a, cfg, log, signals)
 		case sig := <-signals:
 			if sig != syscall.SIGHUP {
 				log.Info("stopping; a second signal ends at once", "signal", sig.String())

@@ -41,6 +41,9 @@ func addSettings(c *cobra.Command) *settings {
 	text("data", def.Data, "`directory` for all that must survive")
 	s.paths["store"] = "store.url"
 	c.Flags().String("store", "", "`URL` of a PostgreSQL database in place of the embedded store, as postgres://user@host/name; with a password rather as REDDOT_STORE_URL")
+	s.paths["join"] = "cluster.join"
+	c.Flags().String("join", "", "`addresses` of the gossip of servers to form a cluster with, host:port, with commas")
+	text("cluster.bind", "", "`address` of this server's gossip; set it to start a cluster")
 	text("tls.cert", "", "`file` with a certificate, PEM")
 	text("tls.key", "", "`file` with its private key, PEM")
 	text("origins", "", "web `origins` whose pages may use the API, with commas")

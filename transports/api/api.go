@@ -53,6 +53,9 @@ type Deps struct {
 	Connected func(app string) []string // the users who have a connection; needed with SeedURLs
 	Ready     func() error              // why the node should get no traffic; nil: it always should
 
+	Cluster func(context.Context) any // what is known of the cluster, as JSON; nil: not served
+	Drain   func()                    // asks the node to drain and to end; nil: not served
+
 	Topics Topics // nil: there is no /v1/topics
 	Views  Views
 	Pages  Pages

@@ -94,6 +94,12 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 	cfg := Config{Origins: origins, SeedURLs: true, Deadline: time.Second, BatchIdle: 5 * time.Second}
 	limits := transports.Limits{}
 	deps := Deps{Router: s.router, Lookup: s.router, Keys: keys, Revoker: revocations,
+		Cluster: func(context.Context) any {
+			return map[string]any{"cluster": "c", "node": "a", "members": []any{map[string]any{
+				"node": "a", "state": "ready", "shards": 1, "epochs": []any{map[string]int{"shard": 1, "epoch": 2}}, "actors": 0, "connections": 0, "held": 0, "links": []any{},
+			}}}
+		},
+		Drain:     func() {},
 		Connected: func(string) []string { return []string{"alice", "bob"} },
 		Views: Views{Counts: answer, Wait: answer, Stream: answer, Iframe: answer, WebSocket: answer, SeedCount: answer, SeedWatch: answer, SeedIframe: answer, SeedStream: answer, SeedWebSocket: answer,
 			MQTT: func(ctx *fasthttp.RequestCtx) { answer(ctx, nil, "mqtt") }},

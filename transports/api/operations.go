@@ -2,6 +2,7 @@ package api
 
 import (
 	_ "embed"
+	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -26,10 +27,35 @@ func healthy(c *call) error {
 func ready(c *call) error {
 	if f := c.api.deps.Ready; f != nil {
 		if err := f(); err != nil {
-			return &actors.Error{Code: actors.Unavailable, Detail: "this node is not ready for traffic", Cause: err}
+			e := &actors.Error{Code: actors.Unavailable, Detail: "this node is not ready for traffic", Cause: err}
+			if why := (*actors.Error)(nil); errors.As(err, &why) {
+				e.Detail += ": " + why.Detail // a sentence that may be shown
+			}
+			return e
 		}
 	}
 	c.reply(fasthttp.StatusOK, []byte(`{"status":"ready"}`))
+	return nil
+}
+
+// clusterStatus is GET /v1/cluster: the members, and what each owns and holds.
+func clusterStatus(c *call) error {
+	f := c.api.deps.Cluster
+	if f == nil {
+		return actors.Errorf(actors.NotFound, "this server does not say what it knows of a cluster")
+	}
+	return c.encode(fasthttp.StatusOK, f(c.api.deadlines.next()))
+}
+
+// drainNode is POST /v1/cluster/drain: this node hands over what it has, sends
+// its clients away, and ends.
+func drainNode(c *call) error {
+	f := c.api.deps.Drain
+	if f == nil {
+		return actors.Errorf(actors.NotFound, "this server can't be drained by request")
+	}
+	f()
+	c.reply(fasthttp.StatusAccepted, []byte(`{"status":"draining"}`))
 	return nil
 }
 

@@ -71,6 +71,9 @@ func (a *API) routes() []*route {
 		{method: "POST", path: "/v1/keys", access: needAdmin, handle: createKey},
 		{method: "DELETE", path: "/v1/keys/{key}", access: needAdmin, handle: revokeKey},
 
+		{method: "GET", path: "/v1/cluster", access: needAdmin, handle: clusterStatus},
+		{method: "POST", path: "/v1/cluster/drain", access: needAdmin, handle: drainNode},
+
 		{method: "GET", path: "/healthz", handle: healthy},
 		{method: "GET", path: "/readyz", handle: ready},
 		{method: "GET", path: "/openapi.yaml", handle: serveDocument},

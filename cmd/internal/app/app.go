@@ -37,6 +37,9 @@ type App struct {
 	loop        *eventloop.Loop // nil where there is none
 	streams     *transports.Streams
 	endTrim     context.CancelFunc
+	endWatch    context.CancelFunc
+	drained     chan struct{} // closed when the server is asked to drain
+	draining    sync.Once
 	front       atomic.Pointer[front]
 	web         *web
 	mqtt        *broker
@@ -54,7 +57,8 @@ type forTests struct {
 // New returns a server that is not yet started. The configuration comes from
 // Load; level is what the log's handler obeys, so that Reload can change it.
 func New(cfg Config, log *slog.Logger, level *slog.LevelVar) *App {
-	a := &App{log: log, level: level, registry: newRegistry(), failed: make(chan error, 1), certificate: certificate{files: cfg.TLS}}
+	a := &App{log: log, level: level, registry: newRegistry(), failed: make(chan error, 1), certificate: certificate{files: cfg.TLS},
+		drained: make(chan struct{}), endWatch: func() {}}
 	a.cfg.Store(&cfg)
 	return a
 }
@@ -127,6 +131,13 @@ func (a *App) Stop(ctx context.Context) error {
 // Failed tells why the server cannot go on, if that happens.
 func (a *App) Failed() <-chan error { return a.failed }
 
+// Drained is closed when somebody with the right to it has asked the server to
+// drain and to end.
+func (a *App) Drained() <-chan struct{} { return a.drained }
+
+// Drain asks whoever runs the server to stop it in good order.
+func (a *App) Drain() { a.draining.Do(func() { close(a.drained) }) }
+
 // fail reports the first reason why the server cannot go on.
 func (a *App) fail(err error) {
 	select {
@@ -165,7 +176,7 @@ func (a *App) Ready() error {
 	if err := a.store.Err(); err != nil {
 		return fmt.Errorf("the store takes no writes: %w", err)
 	}
-	return nil
+	return a.node.Ready()
 }
 
 // A keeper is a store of any kind.
@@ -194,24 +205,38 @@ func (a *App) closeStore(ctx context.Context) error { return a.store.Close(ctx) 
 
 func (a *App) loadCredentials(ctx context.Context) error {
 	var err error
-	if a.keys, err = transports.LoadKeys(ctx, a.store, nil); err != nil {
+	records := toldRecords{a.store, func() {
+		if a.node != nil {
+			a.node.Tell(credentials)
+		}
+	}}
+	if a.keys, err = transports.LoadKeys(ctx, records, nil); err != nil {
 		return err
 	}
-	a.revocations, err = transports.LoadRevocations(ctx, a.store)
+	a.revocations, err = transports.LoadRevocations(ctx, records)
 	return err
 }
 
 func (a *App) startNode(ctx context.Context) error {
+	cfg := a.cfg.Load()
+	conf, err := cfg.cluster()
+	if err != nil {
+		return err
+	}
 	n, err := cluster.New(cluster.Config{
-		Limits: a.cfg.Load().inbox(), Idle: a.forTests.idle, Log: a.log.With("part", "node"), Metrics: a.registry, Fenced: a.fenced,
+		Limits: cfg.inbox(), Idle: a.forTests.idle, Log: a.log.With("part", "node"), Metrics: a.registry, Fenced: a.fenced,
+		Cluster: conf, Program: Version().Version, Failed: a.fail, Told: a.reloadCredentials,
 	}, a.store)
 	if err != nil {
 		return err
 	}
-	if err := n.Start(ctx); err != nil {
-		return err
-	}
 	a.node = n
+	if err := n.Start(ctx); err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		return errors.Join(err, n.Stop(ctx))
+	}
+	a.watchCredentials()
 	return nil
 }
 
@@ -220,11 +245,19 @@ func (a *App) fenced(f actors.Fence) {
 	a.fail(fmt.Errorf("fenced out: another server has taken shard %d of this store (it had epoch %d here); this one ends, so that no count forks", f.Shard, f.Epoch))
 }
 
-func (a *App) stopNode(ctx context.Context) error { return a.node.Stop(ctx) }
+func (a *App) stopNode(ctx context.Context) error {
+	a.endWatch()
+	return a.node.Stop(ctx)
+}
+
+// connectedTime is how long other nodes may take to say who is connected.
+const connectedTime = 2 * time.Second
 
 // connected returns the names of the app's users who have a connection.
 func (a *App) connected(app string) []string {
-	keys := a.node.Connected(app)
+	ctx, cancel := context.WithTimeout(context.Background(), connectedTime)
+	defer cancel()
+	keys := a.node.Connected(ctx, app)
 	names := make([]string, len(keys))
 	for i, k := range keys {
 		names[i] = k.Name()

@@ -91,14 +91,14 @@ func (c *chaosClient) take(e chaosEvent) {
 		c.faults = append(c.faults, errors.New("got a reset, though the journal reaches back"))
 	case "message":
 		c.seen[e.Message.Body]++
-	case "drain":
+	case "drain", "beat":
 		return
 	}
 	if !c.met {
 		c.met, c.before = true, int(e.Counts.Rev) // each message takes a rev of its own
 	}
 	if e.Counts.Rev < c.counts.Rev {
-		c.faults = append(c.faults, fmt.Errorf("rev went back from %d to %d", c.counts.Rev, e.Counts.Rev))
+		c.faults = append(c.faults, fmt.Errorf("rev went back from %d to %d by %+v", c.counts.Rev, e.Counts.Rev, e))
 	}
 	c.cursor, c.counts = e.Cursor, e.Counts
 }

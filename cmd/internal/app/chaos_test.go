@@ -39,6 +39,16 @@ func TestKilledAtRandom(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: the chaos run takes half a minute")
 	}
+	s := startProcess(t)
+	chaos(t, s, chaosKills, func(*rand.Rand) {
+		s.kill(t)
+		s.start(t)
+	})
+}
+
+// chaos lets writers and clients go on while the fault happens a few times.
+func chaos(t *testing.T, s *process, faults int, fault func(*rand.Rand)) {
+	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	if s := os.Getenv("REDDOT_CHAOS_SEED"); s != "" {
 		n, err := strconv.ParseUint(s, 10, 64)
@@ -48,7 +58,6 @@ func TestKilledAtRandom(t *testing.T) {
 		seed = n
 	}
 	t.Logf("REDDOT_CHAOS_SEED=%d", seed)
-	s := startProcess(t)
 	stop := make(chan struct{})
 	var clients, writers sync.WaitGroup
 	var cs []*chaosClient
@@ -66,10 +75,9 @@ func TestKilledAtRandom(t *testing.T) {
 		go func() { defer writers.Done(); w.write(stop) }()
 	}
 	r := rand.New(rand.NewPCG(seed, 77))
-	for range chaosKills {
+	for range faults {
 		time.Sleep(time.Duration(200+r.IntN(600)) * time.Millisecond) // the fault's moment is what is random here
-		s.kill(t)
-		s.start(t)
+		fault(r)
 	}
 	close(stop)
 	writers.Wait()
@@ -94,7 +102,7 @@ func TestKilledAtRandom(t *testing.T) {
 			t.Errorf("nothing came by %s", transport)
 		}
 	}
-	t.Logf("%d answered writes, %d unanswered publishes, %d kills, events by %v", writes, unanswered(ws), chaosKills, used)
+	t.Logf("%d answered writes, %d unanswered publishes, %d kills, events by %v", writes, unanswered(ws), faults, used)
 	if writes < 500 {
 		t.Errorf("%d answered writes: the run has shown nothing", writes)
 	}
@@ -117,14 +125,17 @@ func unanswered(ws []*chaosWriter) (n int) {
 type process struct {
 	binary, dir, addr, url string
 	env                    []string
+	args                   []string
 	cmd                    *exec.Cmd
 	out                    *bytes.Buffer
 }
 
-// startProcess builds the program, and starts it on a new data directory.
-func startProcess(t *testing.T) *process {
+// startProcess builds the program, and starts it on a new data directory, with
+// more arguments if there are any.
+func startProcess(t *testing.T, args ...string) *process {
 	t.Helper()
 	s := newProcess(t)
+	s.args = args
 	s.start(t)
 	return s
 }
@@ -161,11 +172,17 @@ func freeAddr(t *testing.T) string {
 func (s *process) start(t *testing.T) {
 	t.Helper()
 	s.out = &bytes.Buffer{}
-	s.cmd = exec.Command(s.binary, "serve", "--dev", "--http", s.addr, "--data", s.dir)
+	s.cmd = exec.Command(s.binary, append([]string{"serve", "--dev", "--http", s.addr, "--data", s.dir}, s.args...)...)
 	s.cmd.Stdout, s.cmd.Stderr, s.cmd.Env = s.out, s.out, s.env
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	s.ready(t)
+}
+
+// ready waits until the server takes traffic.
+func (s *process) ready(t *testing.T) {
+	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		res, err := http.Get(s.url + "/readyz")
 		if err != nil {

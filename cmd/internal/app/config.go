@@ -48,6 +48,8 @@ type Config struct {
 	Inbox Inbox `yaml:"inbox"`
 	MQTT  MQTT  `yaml:"mqtt"`
 	Store Store `yaml:"store"`
+	// Cluster lets servers share the users of one database.
+	Cluster Cluster `yaml:"cluster"`
 }
 
 // TLS names the files of a certificate and its key, in PEM; both or none.
@@ -190,6 +192,38 @@ type Store struct {
 	QueueCount int  `yaml:"queue_count"` // writes that wait for a commit
 }
 
+// Cluster says how a server finds others and lets itself be found. It is part
+// of a cluster if Join or Bind is set.
+type Cluster struct {
+	// Join are addresses of other servers' gossip, host:port.
+	Join []string `yaml:"join"`
+	// Bind is the address of this server's gossip, UDP and TCP; Advertise where
+	// the others reach it.
+	Bind      string `yaml:"bind"`
+	Advertise string `yaml:"advertise"`
+	// Peers is the address at which other servers' links are taken, TCP;
+	// AdvertisePeers where they reach it.
+	Peers          string `yaml:"peers"`
+	AdvertisePeers string `yaml:"advertise_peers"`
+	// Key is the cluster's secret: 32 bytes in base64 or hexadecimal.
+	Key transports.Secret `yaml:"key"`
+	// Name keeps clusters apart.
+	Name string `yaml:"name"`
+	// TLS are certificates for the links, in place of those that are derived
+	// from Key.
+	TLS LinkTLS `yaml:"tls"`
+}
+
+// LinkTLS names the PEM files of links' certificates: all or none.
+type LinkTLS struct {
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+	CA   string `yaml:"ca"`
+}
+
+// isSet tells whether the server is part of a cluster.
+func (c Cluster) isSet() bool { return len(c.Join) > 0 || c.Bind != "" }
+
 // Default returns the configuration of a server for which nothing was set.
 func Default() Config {
 	t := transports.Limits{}.WithDefaults()
@@ -231,9 +265,10 @@ func Default() Config {
 			Sessions: a.Sessions, Retained: a.Retained, RetainedSize: Size(a.RetainedBytes),
 		},
 		Store: Store{
-			Cache: 16 << 20, MemTable: 32 << 20, QueueSize: 64 << 20, OpenFiles: 1000,
+			Cache: 4 << 20, MemTable: 16 << 20, QueueSize: 64 << 20, OpenFiles: 1000,
 			BatchSize: 8 << 20, QueueCount: 1 << 16,
 			Committers: 4, Readers: 8, Timeout: Duration(10 * time.Second),
 		},
+		Cluster: Cluster{Name: "reddot"},
 	}
 }

@@ -54,6 +54,7 @@ func (c Config) check() error {
 		add("store.url", store.CheckURL(c.Store.URL.Reveal()))
 	}
 	errs = append(errs, c.checkApps()...)
+	errs = append(errs, c.checkCluster()...)
 	errs = append(errs, c.checkPositive()...)
 	if c.Stop.Notice+c.Stop.Drain >= c.Stop.Timeout {
 		add("stop.timeout", fmt.Errorf("%v is not above notice and drain together", c.Stop.Timeout))

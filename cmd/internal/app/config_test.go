@@ -28,7 +28,7 @@ func TestReferenceIsComplete(t *testing.T) {
 	if err := decodeYAML("reference.yaml", []byte(Reference), &got); err != nil {
 		t.Fatal(err)
 	}
-	got.Origins, got.TrustedProxies, got.Apps = nil, nil, nil // empty lists
+	got.Origins, got.TrustedProxies, got.Apps, got.Cluster.Join = nil, nil, nil, nil // empty lists
 	got.MQTT.AnonymousTopics, got.MQTT.RefusedFilters = nil, nil
 	if want := Default(); !reflect.DeepEqual(got, want) {
 		t.Errorf("reference.yaml has other values than the defaults:\ngot  %+v\nwant %+v", got, want)

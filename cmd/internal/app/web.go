@@ -75,6 +75,10 @@ func newServer(cfg *Config, handler fasthttp.RequestHandler, log *slog.Logger) *
 		MaxRequestBodySize: int(cfg.Limits.Body),
 		StreamRequestBody:  true,
 
+		// Goroutines that have nothing to do go soon, so that their stacks are
+		// gone when Streams.Trim gives memory back.
+		MaxIdleWorkerDuration: 4 * time.Second,
+
 		KeepHijackedConns:            true,
 		CloseOnShutdown:              true,
 		DisablePreParseMultipartForm: true,
@@ -83,8 +87,9 @@ func newServer(cfg *Config, handler fasthttp.RequestHandler, log *slog.Logger) *
 	}
 }
 
-// stopListening takes no more connections, sends clients away over the time
-// that the configuration says, and waits for the requests under way.
+// stopListening takes no more connections, hands this server's users over to
+// others, sends clients away over the time that the configuration says, and
+// waits for the requests under way.
 func (a *App) stopListening(ctx context.Context) error {
 	stop := a.cfg.Load().Stop
 	if stop.Notice > 0 {
@@ -96,6 +101,9 @@ func (a *App) stopListening(ctx context.Context) error {
 	}
 	// fasthttp's own Shutdown does nothing if it comes before Serve has begun.
 	_ = a.web.listener.Close()
+	if err := a.leave(ctx); err != nil {
+		a.log.Warn("not all users were handed over; other servers take them when this one has ended", "err", err)
+	}
 	drained := make(chan error, 1)
 	go func() { drained <- a.streams.Drain(ctx, min(time.Duration(stop.Drain), a.spread())) }()
 	select {
@@ -107,6 +115,16 @@ func (a *App) stopListening(ctx context.Context) error {
 		err = nil
 	}
 	return errors.Join(err, <-drained)
+}
+
+// leaveTime is what handing over may take.
+const leaveTime = 5 * time.Second
+
+// leave hands this server's users over to the others of its cluster.
+func (a *App) leave(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, leaveTime)
+	defer cancel()
+	return a.node.Leave(ctx)
 }
 
 // returnPace is how many clients a second are sent away at most if the time for

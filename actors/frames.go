@@ -1,0 +1,255 @@
+package actors
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// What actors tell each other across nodes, as frames. Which node a frame goes
+// to, and that it arrives once and in order or that both sides learn of it, is
+// the business of whoever carries it.
+
+// A Crossing is a message that has come from another node.
+type Crossing struct {
+	Message any
+	Key     Key    // to this persistent actor; empty: not to one
+	PID     string // else to the actor of this node with this id
+	ID      uint64 // of a request: what to answer to
+}
+
+// frame returns a frame with w as its body.
+func frame(t FrameType, w interface{ MarshalVT() ([]byte, error) }) (*Frame, error) {
+	b, err := w.MarshalVT()
+	if err != nil {
+		return nil, fmt.Errorf("encode %v: %w", t, err)
+	}
+	return &Frame{Type: t, Body: b}, nil
+}
+
+// EncodeFrame returns the frame of a message that is not a Request. to is
+// whom it goes to, nil if that is a persistent actor, which the message names;
+// self is this node's name.
+func EncodeFrame(m any, to *actor.PID, self string) (*Frame, error) {
+	id := ""
+	if to != nil {
+		id = to.Id
+	}
+	switch m := m.(type) {
+	case *attach:
+		w := connOf(m.gate, self)
+		w.Key, w.Conn, w.Turn, w.After = string(m.key), m.conn, m.turn, placeOf(m.after)
+		return frame(FrameType_FRAME_ATTACH, w)
+	case *detach:
+		w := connOf(m.gate, self)
+		w.Key, w.Conn, w.Upto, w.Transport = string(m.key), m.conn, m.upto, m.transport
+		return frame(FrameType_FRAME_DETACH, w)
+	case *pull:
+		w := connOf(m.gate, self)
+		w.Key, w.Conn, w.Turn, w.After, w.Again = string(m.key), m.conn, m.turn, placeOf(&m.after), m.again
+		return frame(FrameType_FRAME_PULL, w)
+	case *reached:
+		return frame(FrameType_FRAME_REACHED, &WireConn{Key: string(m.key), Upto: m.upto, Transport: m.transport})
+	case *gone:
+		return frame(FrameType_FRAME_GONE, &WireConn{Key: string(m.key), Gate: id})
+	case *kick:
+		return frame(FrameType_FRAME_KICK, &WireConn{Key: string(m.key), Gate: id, Why: uint32(m.why)})
+	case *whoIs:
+		return frame(FrameType_FRAME_WHO_IS, &WireConn{Key: string(m.key), Gate: id, User: m.user.Id, Query: m.query})
+	case *described:
+		return encodeDescribed(m, id)
+	case *greeting:
+		return frame(FrameType_FRAME_GREETING, &WireGreeting{
+			Key: string(m.key), Gate: id, Conn: m.conn, Turn: m.turn, At: placeOf(&m.at), Head: placeOf(&m.head), Counts: m.counts,
+			Recovered: m.recovered, Reset_: m.reset, Refused: uint32(m.refused),
+		})
+	case *pageRead:
+		w := &WirePush{Unreadable: true}
+		if m.push != nil {
+			w = wirePush(m.push)
+		}
+		w.Gate, w.Conn, w.Turn = id, m.conn, m.turn
+		return frame(FrameType_FRAME_PAGE, w)
+	case *Push:
+		w := wirePush(m)
+		w.Gate = id
+		return frame(FrameType_FRAME_PUSH, w)
+	}
+	return nil, fmt.Errorf("%T does not cross nodes", m)
+}
+
+// connOf begins what a gateway says.
+func connOf(gate *actor.PID, self string) *WireConn {
+	w := &WireConn{Gate: gate.Id}
+	if gate.Address != self {
+		w.Node = gate.Address // it was sent to us, and we pass it on
+	}
+	return w
+}
+
+func encodeDescribed(m *described, id string) (*Frame, error) {
+	w := &WireDescribed{User: id, Query: m.query, Gate: m.gate.Id}
+	for _, c := range m.conns {
+		w.Conns = append(w.Conns, &WireConnInfo{Id: c.ID, Transport: c.Transport, Address: c.Address, Since: c.Since})
+	}
+	return frame(FrameType_FRAME_DESCRIBED, w)
+}
+
+func placeOf(c *Cursor) *WirePlace {
+	if c == nil {
+		return nil
+	}
+	return &WirePlace{Lineage: c.Lineage, Seq: c.Seq, Pos: c.Pos}
+}
+
+func (w *WirePlace) cursor() (c Cursor) {
+	if w != nil {
+		c = Cursor{Lineage: w.Lineage, Seq: w.Seq, Pos: w.Pos}
+	}
+	return c
+}
+
+func (w *WirePlace) cursorOrNil() *Cursor {
+	if w == nil {
+		return nil
+	}
+	c := w.cursor()
+	return &c
+}
+
+func wirePush(p *Push) *WirePush {
+	w := &WirePush{Key: string(p.Key), From: placeOf(&p.From), To: placeOf(&p.To), More: p.More, Hole: p.hole, Events: make([]*WireEvent, len(p.Events))}
+	for i := range p.Events {
+		e := &p.Events[i]
+		w.Events[i] = &WireEvent{Type: e.Type, To: placeOf(&e.To), Json: e.JSON, Counts: uint32(len(e.Counts))} // #nosec G115 -- a frame is smaller
+	}
+	return w
+}
+
+// DecodeFrame reads a frame that is neither an answer nor for the node itself.
+// gate returns the address of a gateway: on the node that has sent the frame,
+// if node is empty.
+func DecodeFrame(f *Frame, gate func(node, id string) *actor.PID) (Crossing, error) {
+	switch t := f.Type; t {
+	case FrameType_FRAME_REQUEST:
+		return decodeRequest(f.Body)
+	case FrameType_FRAME_ATTACH, FrameType_FRAME_DETACH, FrameType_FRAME_PULL, FrameType_FRAME_REACHED,
+		FrameType_FRAME_GONE, FrameType_FRAME_KICK, FrameType_FRAME_WHO_IS:
+		w := &WireConn{}
+		if err := w.UnmarshalVT(f.Body); err != nil {
+			return Crossing{}, fmt.Errorf("decode %v: %w", t, err)
+		}
+		return decodeConn(t, w, gate)
+	case FrameType_FRAME_DESCRIBED:
+		w := &WireDescribed{}
+		if err := w.UnmarshalVT(f.Body); err != nil {
+			return Crossing{}, fmt.Errorf("decode %v: %w", t, err)
+		}
+		m := &described{gate: gate("", w.Gate), query: w.Query}
+		for _, c := range w.Conns {
+			m.conns = append(m.conns, connInfo{c.Id, c.Transport, c.Address, c.Since})
+		}
+		return Crossing{Message: m, PID: w.User}, nil
+	case FrameType_FRAME_GREETING:
+		return decodeGreeting(f.Body)
+	case FrameType_FRAME_PUSH, FrameType_FRAME_PAGE:
+		return decodePush(t, f.Body)
+	}
+	return Crossing{}, fmt.Errorf("a frame of type %d, which this program does not know", f.Type)
+}
+
+// userKey checks a key that must be a user's.
+func userKey(s string) (Key, error) {
+	k, err := ParseKey(s)
+	if err == nil && k.Kind() != KindUser {
+		err = fmt.Errorf("key %.60q: want a user's", s)
+	}
+	return k, err
+}
+
+func decodeConn(t FrameType, w *WireConn, gate func(node, id string) *actor.PID) (Crossing, error) {
+	key, err := userKey(w.Key)
+	if err != nil {
+		return Crossing{}, err
+	}
+	switch t {
+	case FrameType_FRAME_ATTACH:
+		return Crossing{Key: key, Message: &attach{gate(w.Node, w.Gate), key, w.Conn, w.Turn, w.After.cursorOrNil()}}, nil
+	case FrameType_FRAME_DETACH:
+		return Crossing{Key: key, Message: &detach{gate(w.Node, w.Gate), key, w.Conn, w.Upto, w.Transport}}, nil
+	case FrameType_FRAME_PULL:
+		return Crossing{Key: key, Message: &pull{gate(w.Node, w.Gate), key, w.Conn, w.Turn, w.After.cursor(), w.Again}}, nil
+	case FrameType_FRAME_REACHED:
+		return Crossing{Key: key, Message: &reached{key, w.Upto, w.Transport}}, nil
+	case FrameType_FRAME_GONE:
+		return Crossing{PID: w.Gate, Message: &gone{key}}, nil
+	case FrameType_FRAME_KICK:
+		why, err := parseEnd(w.Why)
+		return Crossing{PID: w.Gate, Message: &kick{key, why}}, err
+	}
+	return Crossing{PID: w.Gate, Message: &whoIs{key: key, user: gate(w.Node, w.User), query: w.Query}}, nil
+}
+
+func decodeGreeting(b []byte) (Crossing, error) {
+	w := &WireGreeting{}
+	if err := w.UnmarshalVT(b); err != nil {
+		return Crossing{}, fmt.Errorf("decode a greeting: %w", err)
+	}
+	refused, err := parseEnd(w.Refused)
+	if err != nil {
+		return Crossing{}, err
+	}
+	m := &greeting{conn: w.Conn, turn: w.Turn, at: w.At.cursor(), head: w.Head.cursor(), counts: w.Counts,
+		recovered: w.Recovered, reset: w.Reset_, refused: refused}
+	if refused == EndGone || w.Key != "" {
+		m.key, err = userKey(w.Key)
+	}
+	return Crossing{PID: w.Gate, Message: m}, err
+}
+
+func decodePush(t FrameType, b []byte) (Crossing, error) {
+	w := &WirePush{}
+	if err := w.UnmarshalVT(b); err != nil {
+		return Crossing{}, fmt.Errorf("decode %v: %w", t, err)
+	}
+	if t == FrameType_FRAME_PAGE && w.Unreadable {
+		return Crossing{PID: w.Gate, Message: &pageRead{conn: w.Conn, turn: w.Turn}}, nil
+	}
+	key, err := userKey(w.Key)
+	if err != nil {
+		return Crossing{}, err
+	}
+	p := &Push{Key: key, From: w.From.cursor(), To: w.To.cursor(), More: w.More, hole: w.Hole, Events: make([]PushEvent, len(w.Events))}
+	for i, e := range w.Events {
+		if p.Events[i], err = e.event(); err != nil {
+			return Crossing{}, fmt.Errorf("decode %v: %w", t, err)
+		}
+	}
+	if t == FrameType_FRAME_PAGE {
+		return Crossing{PID: w.Gate, Message: &pageRead{w.Conn, w.Turn, p}}, nil
+	}
+	return Crossing{PID: w.Gate, Message: p}, nil
+}
+
+// event returns the event, with the texts that lie within its JSON.
+func (w *WireEvent) event() (PushEvent, error) {
+	e := PushEvent{Type: w.Type, To: w.To.cursor(), JSON: w.Json}
+	id := e.To.Append(make([]byte, 0, MaxCursor))
+	from := len(eventHead) + len(e.Type) + len(eventCursor)
+	to := from + len(id)
+	counts := len(e.JSON) - 1 - int(w.Counts)
+	if counts < to || !bytes.Equal(e.JSON[from:to], id) {
+		return e, errors.New("an event whose JSON does not hold its cursor and counts")
+	}
+	e.ID, e.Counts = e.JSON[from:to:to], e.JSON[counts:len(e.JSON)-1:len(e.JSON)-1]
+	return e, nil
+}
+
+func parseEnd(n uint32) (End, error) {
+	if n >= uint32(numEnds) {
+		return EndFailed, fmt.Errorf("a connection's end %d, which this program does not know", n)
+	}
+	return End(n), nil
+}

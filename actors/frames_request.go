@@ -1,0 +1,197 @@
+package actors
+
+import (
+	"fmt"
+	"time"
+)
+
+// Requests and answers as frames.
+
+// EncodeRequest returns the frame of a request. id is what its answer is to
+// name.
+func EncodeRequest(id uint64, r *Request) (*Frame, error) {
+	w := &WireRequest{Id: id, Key: string(r.Key)}
+	if !r.Once.IsZero() {
+		w.Once, w.Digest, w.Edge = r.Once.Key[:], r.Once.Digest, r.Once.Edge
+	}
+	switch c := r.Command.(type) {
+	case *Publish:
+		w.Command, w.Message = WireCommand_COMMAND_PUBLISH, c.Message
+	case *Edit:
+		w.Command, w.Ids, w.Patch = WireCommand_COMMAND_EDIT, c.ID[:], c.Patch
+	case *Retract:
+		w.Command, w.Ids = WireCommand_COMMAND_RETRACT, c.ID[:]
+	case *Mark:
+		w.Command, w.To, w.Ids = WireCommand_COMMAND_MARK, uint32(c.To), packIDs(c.IDs)
+		w.At, w.Category, w.Until = placeOf(c.UpTo), c.Category, c.Until
+	case *Counts:
+		w.Command = WireCommand_COMMAND_COUNTS
+	case *List:
+		w.Command, w.State, w.Category, w.Limit, w.Next = WireCommand_COMMAND_LIST, c.State, c.Category, wireLimit(c.Limit), c.Next
+	case *Find:
+		w.Command, w.Ids = WireCommand_COMMAND_FIND, c.ID[:]
+	case *Replay:
+		w.Command, w.At, w.Limit = WireCommand_COMMAND_REPLAY, placeOf(&c.After), wireLimit(c.Limit)
+	case *Connections:
+		w.Command = WireCommand_COMMAND_CONNECTIONS
+	case *Disconnect:
+		w.Command, w.To = WireCommand_COMMAND_DISCONNECT, uint32(c.Why)
+	case *JournalPage:
+		w.Command, w.Number, w.Limit = WireCommand_COMMAND_JOURNAL_PAGE, c.After, wireLimit(c.Limit)
+	case *StateAt:
+		w.Command, w.Number = WireCommand_COMMAND_STATE_AT, c.Rev
+	case *Export:
+		w.Command = WireCommand_COMMAND_EXPORT
+	case *StartSend:
+		w.Command, w.Message, w.Users = WireCommand_COMMAND_START_SEND, c.Message, c.Users
+	default:
+		return nil, fmt.Errorf("%T does not cross nodes", c)
+	}
+	return frame(FrameType_FRAME_REQUEST, w)
+}
+
+// wireLimit returns a limit as it crosses nodes: what is below zero is none.
+func wireLimit(n int) uint32 { return uint32(max(0, min(n, 1<<30))) } // #nosec G115 -- it is bounded
+
+// decodeRequest returns the request that a frame holds. One with a command
+// that this program does not know comes without its Command.
+func decodeRequest(b []byte) (Crossing, error) {
+	w := &WireRequest{}
+	if err := w.UnmarshalVT(b); err != nil {
+		return Crossing{}, fmt.Errorf("decode a request: %w", err)
+	}
+	key, err := ParseKey(w.Key)
+	if err != nil {
+		return Crossing{}, err
+	}
+	if len(w.Once) != 0 && len(w.Once) != 16 || len(w.Ids)%16 != 0 {
+		return Crossing{}, fmt.Errorf("decode a request: %d bytes are no key, or %d no ids", len(w.Once), len(w.Ids))
+	}
+	c, err := w.decodeCommand()
+	if err != nil {
+		return Crossing{}, fmt.Errorf("decode a request: %w", err)
+	}
+	r := NewRequest(key, c)
+	if len(w.Once) == 16 {
+		r.Once = Once{Key: [16]byte(w.Once), Digest: w.Digest, Edge: w.Edge}
+	}
+	return Crossing{Key: key, Message: r, ID: w.Id}, nil
+}
+
+// decodeCommand returns the command; nil if this program does not know it.
+func (w *WireRequest) decodeCommand() (Command, error) {
+	switch w.Command {
+	case WireCommand_COMMAND_PUBLISH, WireCommand_COMMAND_START_SEND:
+		if w.Message == nil || len(w.Message.Id) != 16 || w.Message.Category == "" || w.Message.Priority < 0 || w.Message.Priority > Priority_CRITICAL {
+			return nil, fmt.Errorf("command %v without a message as it has to be", w.Command)
+		}
+		if w.Command == WireCommand_COMMAND_START_SEND {
+			return &StartSend{Message: w.Message, Users: w.Users}, nil
+		}
+		return &Publish{Message: w.Message}, nil
+	case WireCommand_COMMAND_EDIT, WireCommand_COMMAND_RETRACT, WireCommand_COMMAND_FIND:
+		if len(w.Ids) != 16 {
+			return nil, fmt.Errorf("command %v with %d bytes of id", w.Command, len(w.Ids))
+		}
+		return w.decodeOne(ID(w.Ids)), nil
+	case WireCommand_COMMAND_MARK:
+		if w.To == 0 || w.To > uint32(MarkSnoozed) {
+			return nil, fmt.Errorf("marking %d", w.To)
+		}
+		m := &Mark{To: Marking(w.To), UpTo: w.At.cursorOrNil(), Category: w.Category, Until: w.Until}
+		eachID(w.Ids, func(id ID) { m.IDs = append(m.IDs, id) })
+		return m, nil
+	case WireCommand_COMMAND_DISCONNECT:
+		why, err := parseEnd(w.To)
+		return &Disconnect{Why: why}, err
+	}
+	return w.decodeQuery(), nil
+}
+
+func (w *WireRequest) decodeOne(id ID) Command {
+	switch w.Command {
+	case WireCommand_COMMAND_EDIT:
+		return &Edit{ID: id, Patch: w.Patch}
+	case WireCommand_COMMAND_RETRACT:
+		return &Retract{ID: id}
+	default:
+		return &Find{ID: id}
+	}
+}
+
+func (w *WireRequest) decodeQuery() Command {
+	switch w.Command {
+	case WireCommand_COMMAND_COUNTS:
+		return &Counts{}
+	case WireCommand_COMMAND_LIST:
+		return &List{State: w.State, Category: w.Category, Limit: int(w.Limit), Next: w.Next}
+	case WireCommand_COMMAND_REPLAY:
+		return &Replay{After: w.At.cursor(), Limit: int(w.Limit)}
+	case WireCommand_COMMAND_CONNECTIONS:
+		return &Connections{}
+	case WireCommand_COMMAND_JOURNAL_PAGE:
+		return &JournalPage{After: w.Number, Limit: int(w.Limit)}
+	case WireCommand_COMMAND_STATE_AT:
+		return &StateAt{Rev: w.Number}
+	case WireCommand_COMMAND_EXPORT:
+		return &Export{}
+	}
+	return nil
+}
+
+// EncodeAnswer returns the frame of the answer to the request id.
+func EncodeAnswer(id uint64, a *Answer) (*Frame, error) {
+	w := &WireAnswer{Id: id, Rev: a.Rev, Outcome: uint32(a.Outcome), Reason: a.Reason, Replayed: a.Replayed,
+		Counts: a.Counts, Unknown: packIDs(a.Unknown), Body: a.Body, More: a.More}
+	if e := a.Err; e != nil {
+		w.Code, w.Detail, w.Field, w.RetryAfter = string(e.Code), e.Detail, e.Field, e.RetryAfter.Milliseconds()
+	}
+	if !a.ID.IsZero() {
+		w.Message = a.ID[:]
+	}
+	if a.Cursor != (Cursor{}) {
+		w.Cursor = placeOf(&a.Cursor)
+	}
+	return frame(FrameType_FRAME_ANSWER, w)
+}
+
+// EncodeNotOwner returns the answer to a request that was not taken in because
+// another node owns the actor.
+func EncodeNotOwner(id uint64) (*Frame, error) {
+	return frame(FrameType_FRAME_ANSWER, &WireAnswer{Id: id, NotOwner: true})
+}
+
+// A Reply is an answer that has come from another node.
+type Reply struct {
+	ID       uint64 // of the request
+	NotOwner bool   // nothing was done
+	wire     WireAnswer
+}
+
+// DecodeReply reads the frame of an answer.
+func DecodeReply(b []byte) (*Reply, error) {
+	r := &Reply{}
+	w := &r.wire
+	if err := w.UnmarshalVT(b); err != nil {
+		return nil, fmt.Errorf("decode an answer: %w", err)
+	}
+	if len(w.Message) != 0 && len(w.Message) != 16 || len(w.Unknown)%16 != 0 || w.Outcome > uint32(Filtered) {
+		return nil, fmt.Errorf("decode an answer: %d bytes of id, %d of unknown ids, outcome %d", len(w.Message), len(w.Unknown), w.Outcome)
+	}
+	r.ID, r.NotOwner = w.Id, w.NotOwner
+	return r, nil
+}
+
+// Fill sets the answer.
+func (r *Reply) Fill(a *Answer) {
+	w := &r.wire
+	*a = Answer{Rev: w.Rev, Outcome: Outcome(w.Outcome), Reason: w.Reason, Replayed: w.Replayed, // #nosec G115 -- checked
+		Cursor: w.Cursor.cursor(), Counts: append(a.Counts[:0], w.Counts...), Body: w.Body, More: w.More}
+	if len(w.Message) == 16 {
+		a.ID = ID(w.Message)
+	}
+	eachID(w.Unknown, func(id ID) { a.Unknown = append(a.Unknown, id) })
+	if w.Code != "" {
+		a.Err = &Error{Code: Code(w.Code), Detail: w.Detail, Field: w.Field, RetryAfter: time.Duration(w.RetryAfter) * time.Millisecond}
+	}
+}

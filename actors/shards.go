@@ -1,0 +1,35 @@
+package actors
+
+// A ShardSet is a set of shards.
+type ShardSet [Shards / 64]uint64
+
+// Add takes a shard in.
+func (s *ShardSet) Add(shard uint16) { s[shard/64] |= 1 << (shard % 64) }
+
+// Has tells whether the shard is in the set.
+func (s *ShardSet) Has(shard uint16) bool { return s[shard/64]>>(shard%64)&1 != 0 }
+
+// Reattach lets a gateway attach its connections to the users of some shards
+// again: their users have moved, or could not be reached.
+type Reattach struct{ Shards *ShardSet }
+
+// Weight returns about how many bytes of memory a message on its way to an
+// actor takes.
+func Weight(m any) int {
+	n := 256
+	r, ok := m.(*Request)
+	if !ok {
+		return n
+	}
+	switch c := r.Command.(type) {
+	case *Publish:
+		n += len(c.Message.Content)
+	case *Edit:
+		n += len(c.Patch)
+	case *Mark:
+		n += 16 * len(c.IDs)
+	case *StartSend:
+		n += len(c.Message.Content) + 64*len(c.Users)
+	}
+	return n
+}

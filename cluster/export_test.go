@@ -1,0 +1,214 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+
+	"reddot/actors"
+)
+
+// A Network cuts nodes of one process off from each other.
+type Network struct {
+	mu   sync.Mutex
+	side map[string]int // of addresses; nodes reach those of their own side
+	all  map[*Node]int
+}
+
+// NewNetwork returns a network in which all reach each other.
+func NewNetwork() *Network { return &Network{side: map[string]int{}, all: map[*Node]int{}} }
+
+// Join lets a node that has not started be part of the network.
+func (w *Network) Join(n *Node) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all[n] = 0
+	n.reach = func(addr string) bool { return w.reaches(n, addr) }
+	n.transport = func(c *memberlist.Config) (memberlist.Transport, error) {
+		t, err := memberlist.NewNetTransport(&memberlist.NetTransportConfig{BindAddrs: []string{c.BindAddr}, BindPort: c.BindPort, Logger: nil, MetricLabels: nil})
+		if err != nil {
+			return nil, err
+		}
+		c.BindPort = t.GetAutoBindPort()
+		c.AdvertisePort = c.BindPort
+		return &cuttable{t, n}, nil
+	}
+}
+
+func (w *Network) reaches(n *Node, addr string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for o, side := range w.all {
+		if o != n && side != w.all[n] && (o.peersAddr == addr || o.membership != nil && o.membership.self == addr) {
+			return false
+		}
+	}
+	return true
+}
+
+// Cut leaves the nodes of each part with each other alone, and ends the links
+// between the parts.
+func (w *Network) Cut(parts ...[]*Node) {
+	w.mu.Lock()
+	for i, part := range parts {
+		for _, n := range part {
+			w.all[n] = i + 1
+		}
+	}
+	all := make(map[*Node]int, len(w.all))
+	for n, side := range w.all {
+		all[n] = side
+	}
+	w.mu.Unlock()
+	for n, side := range all {
+		for _, p := range n.peers.list() {
+			for o, other := range all {
+				if s := p.session.Load(); o.cfg.Name == p.name && other != side && s != nil {
+					s.fail(errors.New("cut"))
+				}
+			}
+		}
+	}
+}
+
+// Heal lets all reach each other.
+func (w *Network) Heal() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for n := range w.all {
+		w.all[n] = 0
+	}
+}
+
+type cuttable struct {
+	*memberlist.NetTransport
+	node *Node
+}
+
+var errCut = errors.New("cut off")
+
+func (c *cuttable) WriteToAddress(b []byte, addr memberlist.Address) (time.Time, error) {
+	if !c.node.reach(addr.Addr) {
+		return time.Now(), nil // lost
+	}
+	return c.NetTransport.WriteToAddress(b, addr)
+}
+
+func (c *cuttable) DialAddressTimeout(addr memberlist.Address, timeout time.Duration) (net.Conn, error) {
+	if !c.node.reach(addr.Addr) {
+		return nil, errCut
+	}
+	return c.NetTransport.DialAddressTimeout(addr, timeout)
+}
+
+// Kill ends a node as SIGKILL would: nothing is said to anybody.
+func (n *Node) Kill() {
+	n.stopping.Store(true)
+	n.closed.Store(true)
+	_ = n.listener.Close()
+	_ = n.membership.list.Shutdown()
+	close(n.stop)
+	n.server.Stop()
+	n.closePeers()
+	n.endAll(func() *actors.EndWhere { return &actors.EndWhere{Why: actors.EndGone, Close: true} })
+	n.dir.each(func(_ actors.Key, a *activation) { n.system.Root.Stop(a.pid) })
+	n.done.Wait()
+	n.system.Shutdown()
+}
+
+// Name returns the node's name.
+func (n *Node) Name() string { return n.cfg.Name }
+
+// GossipAddr returns where the node gossips.
+func (n *Node) GossipAddr() string { return n.membership.self }
+
+// Owner returns whom the node takes for the owner of a shard.
+func (n *Node) Owner(shard uint16) string {
+	owner, _ := n.dir.parts[shard].where()
+	return owner
+}
+
+// Shards returns how many shards the node owns.
+func (n *Node) Shards() int { return n.shards() }
+
+// Peers returns the names of the nodes to which there is a link.
+func (n *Node) Peers() []string {
+	var list []string
+	for _, p := range n.peers.list() {
+		if p.session.Load() != nil {
+			list = append(list, p.name)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// SetVersions lets a node that has not started speak other wire versions.
+func (n *Node) SetVersions(least, most uint32) { n.wire = versions{least, most} }
+
+// OwnerOf is the placement's table.
+func OwnerOf(shard uint16, nodes []string) string { return ownerOf(shard, nodes) }
+
+// Thaw lets the node believe that it stood still.
+func (n *Node) Thaw() { n.thaw() }
+
+// Wire returns the wire version spoken with a peer; 0: there is no link.
+func (n *Node) Wire(peer string) uint32 {
+	if p := n.peers.get(peer); p != nil {
+		if s := p.session.Load(); s != nil {
+			return s.version
+		}
+	}
+	return 0
+}
+
+// AskUnknown sends the peer a request with a command that no program knows
+// yet, and returns what it answers.
+func (n *Node) AskUnknown(peer string, key actors.Key) error {
+	s := n.peers.get(peer).session.Load()
+	r := actors.NewRequest(key, nil)
+	s.mu.Lock()
+	s.lastID++
+	id := s.lastID
+	s.calls[id] = call{r, 0, time.Now()}
+	s.mu.Unlock()
+	b, err := (&actors.WireRequest{Id: id, Key: string(key), Command: 999}).MarshalVT()
+	if err != nil {
+		return err
+	}
+	// A field that no program knows yet is passed over.
+	if err := s.put(&actors.Frame{Type: actors.FrameType_FRAME_REQUEST, Body: append(b, 0xba, 0x3e, 2, 'h', 'i')}); err != nil {
+		return err
+	}
+	if err := r.Wait(context.Background()); err != nil {
+		return err
+	}
+	return r.Answer.Err
+}
+
+// FakeLink gives frames to a node as if a peer had sent them.
+func (n *Node) FakeLink() func(kind int32, body []byte) error {
+	p := &peer{node: n, name: "z", addr: "127.0.0.1:1"}
+	n.peers.all["z"] = p
+	s := newSession("z", silent{})
+	p.session.Store(s)
+	return func(kind int32, body []byte) error {
+		return n.receive(p, s, &actors.Frame{Type: actors.FrameType(kind), Body: body})
+	}
+}
+
+// silent is a stream on which nothing happens.
+type silent struct{}
+
+func (silent) Send(*actors.Batch) error { select {} }
+func (silent) Recv(*actors.Batch) error { select {} }
+func (silent) Close()                   {}
+
+// SetLog lets a node that has not started log elsewhere.
+func (n *Node) SetLog(log *slog.Logger) { n.cfg.Log = log }

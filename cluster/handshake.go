@@ -1,0 +1,136 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"reddot/actors"
+)
+
+// The wire versions that this program speaks. Whatever an older program would
+// misunderstand gets a new number, and is sent only over sessions that have
+// agreed on it; least moves up when no program in use speaks the old one any
+// more. Version 1: all frames and commands of messages.proto up to FRAME_TOLD
+// and COMMAND_START_SEND.
+const (
+	wireLeast = 1
+	wireMost  = 1
+)
+
+// hello returns the frame that opens a session to a peer.
+func (n *Node) hello(to string) (*actors.Batch, error) {
+	w := &actors.WireHello{Node: n.cfg.Name, To: to, Least: n.wire.least, Most: n.wire.most, Cluster: n.cfg.Cluster.Name, Program: n.cfg.Program}
+	b, err := w.MarshalVT()
+	if err != nil {
+		return nil, fmt.Errorf("encode a hello: %w", err)
+	}
+	return &actors.Batch{Frames: []*actors.Frame{{Type: actors.FrameType_FRAME_HELLO, Body: b}}}, nil
+}
+
+// readHello reads the first frame of a session and says who sent it.
+func (n *Node) readHello(s stream) (*actors.WireHello, error) {
+	var b actors.Batch
+	if err := s.Recv(&b); err != nil {
+		return nil, fmt.Errorf("receive a hello: %w", err)
+	}
+	if len(b.Frames) != 1 || b.Frames[0].Type != actors.FrameType_FRAME_HELLO {
+		return nil, errors.New("the first frame is no hello")
+	}
+	h := &actors.WireHello{}
+	if err := h.UnmarshalVT(b.Frames[0].Body); err != nil {
+		return nil, fmt.Errorf("decode a hello: %w", err)
+	}
+	switch {
+	case h.Cluster != n.cfg.Cluster.Name:
+		return nil, fmt.Errorf("%s belongs to the cluster %q, and this node to %q", h.Node, h.Cluster, n.cfg.Cluster.Name)
+	case h.To != n.cfg.Name:
+		return nil, fmt.Errorf("%s looks for %s, which was at this address before", h.Node, h.To)
+	case min(h.Most, n.wire.most) < max(h.Least, n.wire.least):
+		return nil, fmt.Errorf("%s (program %s) speaks the wire versions %d to %d, and this node %d to %d: bring both to versions that have one in common",
+			h.Node, h.Program, h.Least, h.Most, n.wire.least, n.wire.most)
+	}
+	return h, nil
+}
+
+// open begins a session that this node has dialed.
+func (n *Node) open(p *peer, s stream) error {
+	b, err := n.hello(p.name)
+	if err == nil {
+		err = s.Send(b)
+	}
+	if err != nil {
+		s.Close()
+		return err
+	}
+	late := time.AfterFunc(helloTimeout, s.Close)
+	h, err := n.readHello(s)
+	if err == nil && h.Node != p.name {
+		err = fmt.Errorf("%s is at the address of %s", h.Node, p.name)
+	}
+	if !late.Stop() && err == nil {
+		err = context.DeadlineExceeded
+	}
+	if err != nil {
+		s.Close()
+		return err
+	}
+	n.begin(p, s, min(h.Most, n.wire.most))
+	return nil
+}
+
+// serve has a session that a peer has dialed, until it ends.
+func (n *Node) serve(s stream) error {
+	h, err := n.readHello(s)
+	if err != nil {
+		n.cfg.Log.Warn("a link was refused", "err", err)
+		return err
+	}
+	p := n.peers.get(h.Node)
+	if p == nil {
+		if n.membership.banned(h.Node) {
+			n.membership.fence(h.Node)
+		}
+		return fmt.Errorf("%s is no member that %s knows", h.Node, n.cfg.Name)
+	}
+	b, err := n.hello(p.name)
+	if err == nil {
+		err = s.Send(b)
+	}
+	if err != nil {
+		return err
+	}
+	session := n.begin(p, s, min(h.Most, n.wire.most))
+	<-session.over
+	return session.cause()
+}
+
+// begin makes a stream the session with a peer, in place of an older one.
+func (n *Node) begin(p *peer, st stream, version uint32) *session {
+	p.opening.Lock()
+	defer p.opening.Unlock()
+	if old := p.session.Load(); old != nil {
+		old.fail(errors.New("a new link has come in its place"))
+		<-old.closed
+	}
+	s := newSession(p.name, st)
+	s.version = version
+	s.heard.Store(n.clock())
+	if p.gone.Load() {
+		s.fail(errors.New("it is no member any more"))
+		close(s.closed)
+		return s
+	}
+	p.session.Store(s)
+	n.done.Add(2)
+	go func() {
+		defer n.done.Done()
+		s.write()
+	}()
+	go func() {
+		defer n.done.Done()
+		n.run(p, s)
+	}()
+	return s
+}

@@ -1,0 +1,107 @@
+package cluster
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"reddot/actors"
+)
+
+// TestQueueBound ends a link whose peer takes nothing, before much has gathered.
+func TestQueueBound(t *testing.T) {
+	s := newSession("z", silent{})
+	f := &actors.Frame{Type: actors.FrameType_FRAME_PUSH, Body: make([]byte, 1<<20)}
+	var err error
+	n := 0
+	for ; err == nil; n++ {
+		err = s.put(f)
+	}
+	if !errors.Is(err, errLinkDown) || n != maxQueue>>20+1 {
+		t.Fatalf("%v after %d MiB", err, n)
+	}
+	if why := s.cause(); why == nil || !strings.Contains(why.Error(), "takes too little") {
+		t.Errorf("ended by %v", why)
+	}
+	select {
+	case <-s.over:
+	default:
+		t.Error("the session goes on")
+	}
+	if queued, _ := s.load(); queued != 0 {
+		t.Errorf("%d bytes are kept", queued)
+	}
+	if err := s.put(&actors.Frame{Body: make([]byte, maxFrame+1)}); err == nil || errors.Is(err, errLinkDown) {
+		t.Errorf("a frame that is too large: %v", err)
+	}
+}
+
+// TestWindow refuses requests as busy when as many as may be are under way.
+func TestWindow(t *testing.T) {
+	s := newSession("z", silent{})
+	ask := func(content int) error {
+		id := actors.NewID()
+		return s.ask(actors.NewRequest(actors.UserKey("default", "alice"),
+			&actors.Publish{Message: &actors.Message{Id: id[:], Category: "c", Content: make([]byte, content)}}), time.Now())
+	}
+	for i := range window {
+		if err := ask(10); err != nil {
+			t.Fatalf("request %d: %v", i, err)
+		}
+	}
+	if err := ask(10); !errors.Is(err, errWindow) {
+		t.Errorf("got %v, want busy", err)
+	}
+	if c, ok := s.answered(1); !ok || c.req == nil {
+		t.Error("the first request is not known")
+	}
+	if err := ask(10); err != nil {
+		t.Errorf("after an answer: %v", err)
+	}
+	s = newSession("z", silent{})
+	n := 0
+	for ask(8<<20) == nil {
+		n++
+	}
+	if n >= windowBytes>>23+1 {
+		t.Errorf("%d MiB are under way, of %d", n*8, windowBytes>>20)
+	}
+	s.fail(errors.New("cut"))
+	if lost := len(s.lost()); lost != n {
+		t.Errorf("%d requests are lost, want %d", lost, n)
+	}
+}
+
+// TestOwners holds that shards are shared out evenly, that a node which goes or
+// comes moves only its own, and that all programs agree: the table of three
+// names never changes.
+func TestOwners(t *testing.T) {
+	nodes := []string{"host/1/a", "host/2/b", "host/3/c", "host/4/d", "host/5/e"}
+	count := map[string]int{}
+	for shard := range uint16(actors.Shards) {
+		o := ownerOf(shard, nodes)
+		count[o]++
+		for i, gone := range nodes {
+			rest := append(append([]string(nil), nodes[:i]...), nodes[i+1:]...)
+			if got := ownerOf(shard, rest); o != gone && got != o {
+				t.Fatalf("shard %d moves from %s to %s when %s goes", shard, o, got, gone)
+			}
+		}
+	}
+	for _, n := range nodes {
+		if c := count[n]; c < 150 || c > 260 {
+			t.Errorf("%s owns %d shards of 1024, want about 205", n, c)
+		}
+	}
+	var b strings.Builder
+	for shard := range uint16(32) {
+		b.WriteString(ownerOf(shard, []string{"a", "b", "c"}))
+	}
+	if got, want := b.String(), "baabbacbbabacbaabbbbcabababcccba"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if ownerOf(1, nil) != "" {
+		t.Error("nobody owns something")
+	}
+}

@@ -1,0 +1,252 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"reddot/actors"
+)
+
+// A peer is another node, by its name: one life of one process. It is the
+// actor.Process behind every address on that node: protoactor hands it what is
+// sent there.
+type peer struct {
+	node    *Node
+	name    string
+	addr    string     // where it takes links
+	opening sync.Mutex // held while a session takes the place of another
+	session atomic.Pointer[session]
+	gone    atomic.Bool // it is no member any more
+	refused atomic.Int32
+	stop    context.CancelFunc
+	gates   sync.Map // of its gateways' ids: their addresses
+}
+
+var _ actor.Process = (*peer)(nil)
+
+// SendUserMessage implements actor.Process. What can't be sent is lost, as all
+// else that was under way when the session ended: both sides begin anew.
+func (p *peer) SendUserMessage(pid *actor.PID, m any) {
+	f, err := actors.EncodeFrame(m, pid, p.node.cfg.Name)
+	if err != nil {
+		p.node.metrics.Refused.Inc()
+		p.node.cfg.Log.Error("a message can't cross nodes", "to", p.name, "err", err)
+		return
+	}
+	p.send(f)
+}
+
+// SendSystemMessage implements actor.Process. Nobody watches or stops actors
+// of other nodes.
+func (p *peer) SendSystemMessage(*actor.PID, any) {}
+
+// Stop implements actor.Process.
+func (p *peer) Stop(*actor.PID) {}
+
+// send queues a frame; false: there is no link.
+func (p *peer) send(f *actors.Frame) bool {
+	s := p.session.Load()
+	if s == nil {
+		return false
+	}
+	err := s.put(f)
+	if err != nil && !errors.Is(err, errLinkDown) {
+		p.node.metrics.Refused.Inc()
+		p.node.cfg.Log.Error("a message can't cross nodes", "to", p.name, "err", err)
+	}
+	return err == nil
+}
+
+// speaks tells whether something has come from the peer just now, and it does
+// not say farewell.
+func (p *peer) speaks() bool {
+	s := p.session.Load()
+	return s != nil && !s.leaving.Load() && p.node.clock()-s.heard.Load() < int64(3*beatEvery)
+}
+
+// gate returns the address of one of the peer's actors, the same each time.
+func (p *peer) gate(id string) *actor.PID {
+	if pid, ok := p.gates.Load(id); ok {
+		return pid.(*actor.PID)
+	}
+	pid, _ := p.gates.LoadOrStore(id, actor.NewPID(p.name, id))
+	return pid.(*actor.PID)
+}
+
+// peers are the other nodes.
+type peers struct {
+	mu     sync.RWMutex
+	all    map[string]*peer
+	closed bool // there will be no more
+}
+
+// get returns the peer with the name; nil: there is none.
+func (ps *peers) get(name string) *peer {
+	ps.mu.RLock()
+	defer ps.mu.RUnlock()
+	return ps.all[name]
+}
+
+// list returns all peers.
+func (ps *peers) list() []*peer {
+	ps.mu.RLock()
+	defer ps.mu.RUnlock()
+	list := make([]*peer, 0, len(ps.all))
+	for _, p := range ps.all {
+		list = append(list, p)
+	}
+	return list
+}
+
+// setPeers makes the members, by name and address, the present peers. Of each
+// pair of nodes, the one whose name comes first keeps the link.
+func (n *Node) setPeers(members map[string]string) {
+	n.peers.mu.Lock()
+	if n.peers.closed {
+		members = nil
+	}
+	var left, joined []*peer
+	for name, p := range n.peers.all {
+		if members[name] != p.addr {
+			delete(n.peers.all, name)
+			left = append(left, p)
+		}
+	}
+	for name, addr := range members {
+		if name == n.cfg.Name || n.peers.all[name] != nil {
+			continue
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		p := &peer{node: n, name: name, addr: addr, stop: cancel}
+		n.peers.all[name] = p
+		joined = append(joined, p)
+		n.done.Add(1)
+		go func() {
+			defer n.done.Done()
+			p.keep(ctx)
+		}()
+	}
+	n.peers.mu.Unlock()
+	for _, p := range left {
+		p.leave()
+	}
+	for _, p := range joined {
+		n.cfg.Log.Info("a node has joined", "node", p.name, "address", p.addr)
+	}
+}
+
+// closePeers ends all links for good.
+func (n *Node) closePeers() {
+	n.peers.mu.Lock()
+	n.peers.closed = true
+	n.peers.mu.Unlock()
+	n.setPeers(nil)
+}
+
+// leave ends the link to a node that is no member any more.
+func (p *peer) leave() {
+	p.node.cfg.Log.Info("a node is no member any more", "node", p.name)
+	p.gone.Store(true)
+	p.stop()
+	if s := p.session.Load(); s != nil {
+		s.fail(errors.New("it is no member any more"))
+	}
+}
+
+// The pauses between attempts to reach a peer.
+const (
+	firstRedial = 50 * time.Millisecond
+	lastRedial  = time.Second
+)
+
+// keep holds the link up if that is this node's part, and else looks whether
+// a peer without a link is still there.
+func (p *peer) keep(ctx context.Context) {
+	pause := firstRedial
+	for ctx.Err() == nil {
+		if s := p.session.Load(); s != nil {
+			select {
+			case <-s.over:
+			case <-ctx.Done():
+			}
+			pause = firstRedial
+			continue
+		}
+		err := p.reach(ctx)
+		p.judge(ctx, err)
+		if err == nil && p.session.Load() != nil {
+			continue
+		}
+		if err != nil && ctx.Err() == nil {
+			p.node.cfg.Log.Debug("a node can't be reached", "node", p.name, "err", err)
+		}
+		if !sleep(ctx, pause/2+rand.N(pause)) {
+			return
+		}
+		pause = min(2*pause, lastRedial)
+	}
+}
+
+// reach links to the peer, or, where the peer is to do that, finds out whether
+// anybody listens there.
+func (p *peer) reach(ctx context.Context) error {
+	if p.node.cfg.Name < p.name {
+		s, err := dial(ctx, p.addr, p.node.tls, p.node.connect)
+		if err != nil {
+			return err
+		}
+		return p.node.open(p, s)
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	c, err := p.node.connect(ctx, p.addr)
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}
+
+// refusals is how often in a row a peer's machine must say that nobody listens
+// at its address, before that process is taken for dead.
+const refusals = 3
+
+// judge counts refused connections. They come at once when a process was
+// killed, long before its silence says as much.
+func (p *peer) judge(ctx context.Context, err error) {
+	switch {
+	case err == nil || !errors.Is(err, syscall.ECONNREFUSED):
+		p.refused.Store(0)
+	case ctx.Err() == nil && p.refused.Add(1) == refusals:
+		p.node.membership.accuse(p.name)
+	}
+}
+
+// connect dials a peer's address.
+func (n *Node) connect(ctx context.Context, addr string) (net.Conn, error) {
+	if n.reach != nil && !n.reach(addr) {
+		return nil, fmt.Errorf("%s is cut off", addr)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", addr)
+}
+
+// sleep waits for d; false: ctx has ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,387 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"math/bits"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/cespare/xxhash/v2"
+
+	"reddot/actors"
+)
+
+// placement is the actor that decides which shards this node owns. It alone
+// changes whose a shard is, on this node; the store's fences decide it among
+// the nodes.
+//
+// Activations do not pass through it: they are made by whoever sends, under
+// the lock of the shard, so they are parallel without an actor per shard, and
+// one actor can take many shards in one commit.
+type placement struct {
+	node    *Node
+	shards  [actors.Shards]spot
+	alive   map[string]bool // members, also those that are leaving
+	reading bool            // the store is being asked
+	look    bool            // and is to be asked again
+	pause   time.Time       // not before then
+}
+
+// A spot is what placement knows of a shard.
+type spot struct {
+	owner    string // by the table
+	phase    phase
+	since    time.Time // of the phase
+	released []string  // the nodes that said they have let go of it
+	let      bool      // this node had it, and has let go of it
+}
+
+type phase uint8
+
+const (
+	foreign phase = iota // another node's, or nobody's
+	wanted               // this node is to own it, and has no fence yet
+	owned
+	leaving // another node is to own it; the actors here come to an end
+)
+
+// What placement is told.
+type (
+	assign struct { // who the members are
+		owners []string        // those among whom the shards are shared out
+		alive  map[string]bool // all
+	}
+	suspend  struct{ why *actors.Error } // own nothing
+	released struct {                    // a node has let go of a shard
+		shard uint16
+		by    string
+	}
+	linked  struct{ node string }  // there is a link to it
+	thawed  struct{}               // this node stood still
+	vacated struct{ shard uint16 } // the last actor of a shard has gone
+	fenced  struct{ fence actors.Fence }
+	epochs  struct {
+		present []actors.Taken
+		err     error
+	}
+	took struct {
+		taken []actors.Fence
+		err   error
+	}
+	glance struct{} // time has gone by
+)
+
+// The pace of placement.
+const (
+	// handover is how long a node waits for the one before it to let go of a
+	// shard. The store would fence that one out, at the price of some requests
+	// that have to be repeated.
+	handover = 3 * time.Second
+	// contest is how long a node waits that was fenced out of a shard that is
+	// its own by the table: the members will agree soon.
+	contest   = time.Second
+	takeRetry = 200 * time.Millisecond
+	takeTime  = 10 * time.Second
+	glances   = 100 * time.Millisecond
+)
+
+// Receive is the actor's table of contents.
+func (p *placement) Receive(c actor.Context) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			p.node.fail(fmt.Errorf("placement panicked: %v\n%s", reason, debug.Stack()))
+		}
+	}()
+	switch m := c.Message().(type) {
+	case *assign:
+		p.assign(m)
+	case *suspend:
+		p.suspend(m)
+	case *released:
+		p.released(m)
+	case *linked:
+		p.linked(m.node)
+	case *thawed:
+		p.thawed()
+	case *vacated:
+		p.vacated(m.shard)
+	case *fenced:
+		p.fenced(m.fence)
+	case *epochs:
+		p.read(m)
+	case *took:
+		p.took(m)
+	case *glance:
+		p.glance()
+	}
+}
+
+// ownerOf returns which of the nodes owns a shard: the one with the highest
+// score (rendezvous hashing), so that a node that comes or goes moves only its
+// own share. All versions agree on it.
+func ownerOf(shard uint16, nodes []string) string {
+	best, top := "", uint64(0)
+	for _, name := range nodes {
+		if s := score(shard, name); best == "" || s > top || s == top && name < best {
+			best, top = name, s
+		}
+	}
+	return best
+}
+
+// score mixes the hash of the name with the shard, so that each bit of either
+// changes half of the result's (the finalizer of SplitMix64).
+func score(shard uint16, name string) uint64 {
+	h := xxhash.Sum64String(name) ^ bits.RotateLeft64(uint64(shard)*0x9e3779b97f4a7c15, 17)
+	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>27) * 0x94d049bb133111eb
+	return h ^ h>>31
+}
+
+// assign shares the shards out among the nodes.
+func (p *placement) assign(m *assign) {
+	n := p.node
+	p.alive = m.alive
+	moved := 0
+	for i := range p.shards {
+		shard, s := uint16(i), &p.shards[i] // #nosec G115 -- there are 1,024
+		to := ownerOf(shard, m.owners)
+		if to == s.owner {
+			continue
+		}
+		s.owner = to
+		moved++
+		n.reattach.soon(shard)
+		if to == n.cfg.Name {
+			p.want(shard, time.Time{})
+		} else {
+			p.giveUp(shard, nil)
+		}
+	}
+	if moved > 0 {
+		n.cfg.Log.Info("shards assigned", "nodes", len(m.owners), "moved", moved)
+	}
+	p.ask()
+}
+
+// want makes the shard one that this node is to own, not before a moment.
+func (p *placement) want(shard uint16, not time.Time) {
+	s := &p.shards[shard]
+	if s.phase == owned {
+		return
+	}
+	s.phase, s.since = wanted, time.Now()
+	if !not.IsZero() {
+		s.since = not
+	}
+	p.node.dir.parts[shard].set(s.owner, false, nil)
+	p.look = true
+}
+
+// giveUp makes the shard another node's: nobody is woken any more, the actors
+// end, and then the other node is told.
+func (p *placement) giveUp(shard uint16, refuse *actors.Error) {
+	n, s := p.node, &p.shards[shard]
+	had := s.phase
+	part := &n.dir.parts[shard]
+	part.set(s.owner, false, refuse) // before the fence goes: nobody is woken without one
+	n.holding[shard].Store(0)
+	switch had {
+	case owned, leaving:
+		s.phase = leaving
+		list := part.all()
+		for _, a := range list {
+			a.proc.SendUserMessage(a.pid, &actors.Move{})
+		}
+		if len(list) == 0 {
+			p.vacated(shard)
+		}
+	default:
+		s.phase = foreign
+	}
+	n.release(shard)
+}
+
+// vacated tells the new owner of a shard that nobody here writes to it.
+func (p *placement) vacated(shard uint16) {
+	n, s := p.node, &p.shards[shard]
+	if s.phase != leaving || len(n.dir.parts[shard].all()) > 0 {
+		return
+	}
+	s.phase, s.let = foreign, true
+	p.letGo(shard)
+}
+
+// letGo tells the owner of a shard that nobody here writes to it.
+func (p *placement) letGo(shard uint16) {
+	s := &p.shards[shard]
+	if q := p.node.peers.get(s.owner); q != nil {
+		if b, err := (&actors.WireShard{Shard: uint32(shard)}).MarshalVT(); err == nil {
+			q.send(&actors.Frame{Type: actors.FrameType_FRAME_RELEASED, Body: b}) // unsent: it is told with the next link
+		}
+	}
+}
+
+// linked tells a node that can be reached again what it may take.
+func (p *placement) linked(name string) {
+	for i := range p.shards {
+		if s := &p.shards[i]; s.owner == name && s.phase == foreign && s.let {
+			p.letGo(uint16(i)) // #nosec G115 -- there are 1,024
+		}
+	}
+}
+
+// suspend gives all shards up without another owner.
+func (p *placement) suspend(m *suspend) {
+	for i := range p.shards {
+		p.shards[i].owner = ""
+		p.giveUp(uint16(i), m.why) // #nosec G115 -- there are 1,024
+	}
+}
+
+func (p *placement) released(m *released) {
+	s := &p.shards[m.shard]
+	if !slices.Contains(s.released, m.by) {
+		s.released = append(s.released, m.by)
+	}
+	if s.phase == wanted {
+		p.look = true
+		p.ask()
+	}
+}
+
+// fenced is told that another node holds a shard that this one wrote to.
+func (p *placement) fenced(f actors.Fence) {
+	n, s := p.node, &p.shards[f.Shard]
+	if held, ok := n.holding.of(f.Shard); !ok || held != f || s.phase != owned {
+		return // it has been given up, or taken again
+	}
+	n.metrics.Fenced.Inc()
+	n.cfg.Log.Warn("another node has taken a shard of this one", "shard", f.Shard, "epoch", f.Epoch)
+	p.lose(f.Shard)
+	if s.owner == n.cfg.Name {
+		p.want(f.Shard, time.Now().Add(contest))
+	}
+}
+
+// thawed takes no shard for this node's that it does not take again.
+func (p *placement) thawed() {
+	for i := range p.shards {
+		if shard := uint16(i); p.shards[i].phase == owned { // #nosec G115 -- there are 1,024
+			p.lose(shard)
+			p.want(shard, time.Time{})
+		}
+	}
+	p.ask()
+}
+
+// lose ends the actors of a shard without another owner.
+func (p *placement) lose(shard uint16) {
+	n, s := p.node, &p.shards[shard]
+	s.phase = foreign
+	part := &n.dir.parts[shard]
+	part.set(s.owner, false, nil)
+	n.holding[shard].Store(0)
+	for _, a := range part.all() {
+		a.proc.SendUserMessage(a.pid, &actors.Move{})
+	}
+}
+
+// glance looks after what has waited.
+func (p *placement) glance() {
+	now := time.Now()
+	for i := range p.shards {
+		s := &p.shards[i]
+		if s.phase == wanted && now.After(s.since) {
+			p.look = true
+			break
+		}
+	}
+	p.ask()
+}
+
+// ask reads the fences, if there are shards to be taken.
+func (p *placement) ask() {
+	if !p.look || p.reading || time.Now().Before(p.pause) {
+		return
+	}
+	p.look, p.reading = false, true
+	n := p.node
+	n.spawn(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), takeTime)
+		defer cancel()
+		present, err := n.store.Epochs(ctx)
+		n.place.send(&epochs{present, err})
+	})
+}
+
+// read takes those of the wanted shards that nobody is still handing over.
+func (p *placement) read(m *epochs) {
+	n := p.node
+	if m.err != nil {
+		p.failed("read the epochs", m.err)
+		return
+	}
+	var present [actors.Shards]actors.Taken
+	for _, t := range m.present {
+		present[t.Shard] = t
+	}
+	var from []actors.Fence
+	now := time.Now()
+	for i := range p.shards {
+		s := &p.shards[i]
+		if s.phase != wanted || now.Before(s.since) {
+			continue
+		}
+		holder := present[i].Owner
+		if holder != "" && holder != n.cfg.Name && p.alive[holder] && !slices.Contains(s.released, holder) && now.Sub(s.since) < handover {
+			continue
+		}
+		from = append(from, actors.Fence{Shard: uint16(i), Epoch: present[i].Epoch}) // #nosec G115 -- there are 1,024
+	}
+	if len(from) == 0 {
+		p.reading = false
+		return
+	}
+	n.spawn(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), takeTime)
+		defer cancel()
+		taken, err := n.store.Take(ctx, n.cfg.Name, from)
+		n.place.send(&took{taken, err})
+	})
+}
+
+// failed tries again later.
+func (p *placement) failed(what string, err error) {
+	p.reading, p.look, p.pause = false, true, time.Now().Add(takeRetry)
+	p.node.cfg.Log.Error("shards can't be taken now", "what", what, "err", err)
+}
+
+// took opens the shards that this node has got.
+func (p *placement) took(m *took) {
+	n := p.node
+	if m.err != nil {
+		p.failed("take", m.err)
+		return
+	}
+	p.reading = false
+	for _, f := range m.taken {
+		s := &p.shards[f.Shard]
+		if s.phase != wanted {
+			s.let = true // given up meanwhile
+			p.letGo(f.Shard)
+			continue
+		}
+		s.phase, s.released, s.let = owned, nil, false
+		n.holding.hold(f)
+		n.dir.parts[f.Shard].set(n.cfg.Name, true, nil)
+		n.release(f.Shard)
+	}
+	if len(m.taken) > 0 {
+		n.cfg.Log.Info("shards taken", "shards", len(m.taken))
+	}
+	p.ask()
+}

@@ -1,0 +1,80 @@
+package cluster
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"reddot/actors"
+)
+
+// reattach lets this node's connections attach again to users whose shard has
+// moved, or whose node could not be reached: shard by shard, not all at once.
+type reattach struct {
+	mu  sync.Mutex
+	due map[uint16]time.Time
+}
+
+// The pace of it.
+const (
+	reattachSpread = 400 * time.Millisecond
+	reattachAgain  = 100 * time.Millisecond // after an owner that was none
+	reattachLook   = 50 * time.Millisecond
+)
+
+// soon lets a shard's connections attach within reattachSpread.
+func (r *reattach) soon(shard uint16) { r.at(shard, time.Now().Add(rand.N(reattachSpread))) }
+
+// later lets them attach a little later.
+func (r *reattach) later(shard uint16) { r.at(shard, time.Now().Add(reattachAgain)) }
+
+// at sets when; a shard that is due earlier stays so.
+func (r *reattach) at(shard uint16, when time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.due == nil {
+		r.due = make(map[uint16]time.Time)
+	}
+	if was, ok := r.due[shard]; !ok || when.Before(was) {
+		r.due[shard] = when
+	}
+}
+
+// take returns the shards whose time has come; nil: none.
+func (r *reattach) take(now time.Time) *actors.ShardSet {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var set *actors.ShardSet
+	for shard, when := range r.due {
+		if !now.Before(when) {
+			if set == nil {
+				set = &actors.ShardSet{}
+			}
+			set.Add(shard)
+			delete(r.due, shard)
+		}
+	}
+	return set
+}
+
+// reattachDue tells the gateways.
+func (n *Node) reattachDue() {
+	if set := n.reattach.take(time.Now()); set != nil {
+		for _, g := range n.gateways {
+			n.system.Root.Send(g.PID(), &actors.Reattach{Shards: set})
+		}
+	}
+}
+
+// linked is told that a link has come up: connections to the peer's users
+// attach again, and what waits for it is sent.
+func (n *Node) linked(p *peer) {
+	n.place.send(&linked{p.name})
+	n.told(relinked)
+	for i := range n.dir.parts {
+		if owner, _ := n.dir.parts[i].where(); owner == p.name {
+			n.reattach.soon(uint16(i)) // #nosec G115 -- there are 1,024
+			n.release(uint16(i))       // #nosec G115 -- there are 1,024
+		}
+	}
+}

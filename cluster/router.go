@@ -1,0 +1,140 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"reddot/actors"
+)
+
+// Send implements actors.Router. A message to an actor that is awake here goes
+// straight to it.
+func (n *Node) Send(key actors.Key, m any) {
+	if a := n.dir.part(key).awake(key); a != nil {
+		n.give(a, m)
+		return
+	}
+	n.route(key, m, time.Time{})
+}
+
+// give hands a message to an activation.
+func (n *Node) give(a *activation, m any) {
+	if now := n.sweep.Load(); a.used.Load() != now {
+		a.used.Store(now)
+	}
+	a.proc.SendUserMessage(a.pid, m)
+}
+
+// route wakes the actor, or sends the message to the node that owns it, or
+// keeps it until one does. since is when it first came; zero: now.
+func (n *Node) route(key actors.Key, m any, since time.Time) {
+	p := n.dir.part(key)
+	if a := p.find(key, func() *activation { return n.wake(key) }); a != nil {
+		n.give(a, m)
+		return
+	}
+	owner, refuse := p.where()
+	switch {
+	case n.closed.Load():
+		n.home.Refuse(m, actors.Errorf(actors.Unavailable, "this node is going down; try again"))
+	case refuse != nil:
+		n.home.Refuse(m, refuse)
+	case owner == "" || owner == n.cfg.Name || !n.forward(owner, key, m, since):
+		n.hold(key, m, since)
+	}
+}
+
+// forward sends a message to the node that owns the actor; false: it can't be
+// reached at present.
+func (n *Node) forward(owner string, key actors.Key, m any, since time.Time) bool {
+	p := n.peers.get(owner)
+	if p == nil {
+		return false
+	}
+	r, isRequest := m.(*actors.Request)
+	if !isRequest {
+		p.SendUserMessage(nil, m) // if that fails, connections attach again with the next link
+		return true
+	}
+	s := p.session.Load()
+	if s == nil {
+		return false
+	}
+	if since.IsZero() {
+		since = time.Now()
+	}
+	switch err := s.ask(r, since); {
+	case err == nil:
+		n.metrics.Forwarded.Inc()
+	case errors.Is(err, errLinkDown):
+		return false
+	default:
+		r.Fail(actors.AsError(err))
+	}
+	return true
+}
+
+// accept takes in a message from another node; false: this one does not own
+// the actor.
+func (n *Node) accept(key actors.Key, m any) bool {
+	p := n.dir.part(key)
+	a := p.awake(key)
+	if a == nil {
+		a = p.find(key, func() *activation { return n.wake(key) })
+	}
+	if a != nil {
+		n.give(a, m)
+		return true
+	}
+	if owner, refuse := p.where(); owner != n.cfg.Name || refuse != nil || n.closed.Load() {
+		return false
+	}
+	n.hold(key, m, time.Time{})
+	return true
+}
+
+// wake starts the actor of a key; nil if there is no such kind, or the node
+// is closed.
+func (n *Node) wake(key actors.Key) *activation {
+	if n.closed.Load() {
+		return nil
+	}
+	pid, ok := n.home.Spawn(key)
+	if !ok {
+		return nil
+	}
+	a := &activation{pid: pid}
+	a.proc, _ = n.system.ProcessRegistry.Get(a.pid)
+	a.used.Store(n.sweep.Load())
+	return a
+}
+
+// How often, and after which pause, a request without a known outcome is
+// repeated.
+const (
+	askAttempts = 3
+	askPause    = 20 * time.Millisecond
+)
+
+// Ask implements actors.Router.
+func (n *Node) Ask(ctx context.Context, r *actors.Request) error {
+	for attempt := 1; ; attempt++ {
+		n.Send(r.Key, r)
+		if err := r.Wait(ctx); err != nil {
+			return err
+		}
+		if r.Answer.Err == nil {
+			return nil
+		}
+		if r.Answer.Err.Code != actors.Unavailable || attempt == askAttempts || n.closed.Load() {
+			return r.Answer.Err
+		}
+		select {
+		case <-time.After(askPause << attempt):
+		case <-ctx.Done():
+			return r.Answer.Err
+		}
+		r.Answer.Err = nil
+	}
+}

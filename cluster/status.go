@@ -1,0 +1,168 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"reddot/actors"
+)
+
+// A Status is what is known of a cluster.
+type Status struct {
+	Cluster string       `json:"cluster"`
+	Node    string       `json:"node"` // that answers
+	Members []NodeStatus `json:"members"`
+}
+
+// NodeStatus is what a node says of itself.
+type NodeStatus struct {
+	Node        string       `json:"node"`
+	Program     string       `json:"program,omitempty"`
+	Address     string       `json:"address,omitempty"` // of its links
+	State       string       `json:"state"`             // ready, starting, leaving, cut off, no store, unreachable
+	Why         string       `json:"why,omitempty"`
+	Shards      int          `json:"shards"`
+	Epochs      []ShardEpoch `json:"epochs,omitempty"`
+	Users       int          `json:"actors"`      // awake
+	Connections int          `json:"connections"` // that it holds
+	Held        int64        `json:"held"`        // messages that wait for users on their way
+	Links       []LinkStatus `json:"links"`
+}
+
+// ShardEpoch is a shard that a node owns.
+type ShardEpoch struct {
+	Shard uint16 `json:"shard"`
+	Epoch uint64 `json:"epoch"`
+}
+
+// LinkStatus is a node's link to another.
+type LinkStatus struct {
+	Node     string `json:"node"`
+	Up       bool   `json:"up"`
+	Wire     uint32 `json:"wire,omitempty"` // the wire version that both speak
+	LagMS    int64  `json:"lag_ms"`         // since it was last heard of
+	Queued   int    `json:"queued_bytes"`   // that wait to be sent
+	Requests int    `json:"requests_open"`  // that wait for an answer
+}
+
+// own returns what this node says of itself.
+func (n *Node) own() NodeStatus {
+	s := NodeStatus{Node: n.cfg.Name, Program: n.cfg.Program, Address: n.peersAddr, State: "ready", Users: n.dir.len(),
+		Connections: n.connections(), Held: n.heldCount.Load(), Links: []LinkStatus{}}
+	if err := n.Ready(); err != nil {
+		s.Why = actors.AsError(err).Detail
+		switch {
+		case n.suspended.Load() != nil:
+			s.State = "cut off"
+		case errors.Is(err, errJoining):
+			s.State = "starting"
+		default:
+			s.State = "no store"
+		}
+	}
+	if n.leaving.Load() {
+		s.State = "leaving"
+	}
+	for i := range n.holding {
+		if f, ok := n.holding.of(uint16(i)); ok { // #nosec G115 -- there are 1,024
+			s.Epochs = append(s.Epochs, ShardEpoch{f.Shard, f.Epoch})
+		}
+	}
+	s.Shards = len(s.Epochs)
+	for _, p := range n.peers.list() {
+		l := LinkStatus{Node: p.name}
+		if session := p.session.Load(); session != nil {
+			l.Wire = session.version
+			l.Up, l.LagMS = true, (n.clock()-session.heard.Load())/int64(time.Millisecond)
+			l.Queued, l.Requests = session.load()
+		}
+		s.Links = append(s.Links, l)
+	}
+	slices.SortFunc(s.Links, func(a, b LinkStatus) int { return strings.Compare(a.Node, b.Node) })
+	return s
+}
+
+var errJoining = actors.Errorf(actors.Unavailable, "it has not joined the others yet")
+
+// shards returns how many shards this node owns.
+func (n *Node) shards() int {
+	count := 0
+	for i := range n.holding {
+		if n.holding[i].Load() != 0 {
+			count++
+		}
+	}
+	return count
+}
+
+// statusTime is how long other nodes may take to answer.
+const statusTime = 2 * time.Second
+
+// Status asks all nodes. A node that does not answer in time is unreachable.
+func (n *Node) Status(ctx context.Context) Status {
+	ctx, cancel := context.WithTimeout(ctx, statusTime)
+	defer cancel()
+	s := Status{Node: n.cfg.Name, Members: []NodeStatus{n.own()}}
+	if n.cfg.Cluster != nil {
+		s.Cluster = n.cfg.Cluster.Name
+	}
+	n.askAll(ctx, askStatus, "", func(p *peer, body []byte, err error) {
+		var o NodeStatus
+		if err == nil {
+			err = json.Unmarshal(body, &o)
+		}
+		if err != nil {
+			o = NodeStatus{Node: p.name, Address: p.addr, State: "unreachable", Why: err.Error(), Links: []LinkStatus{}}
+		}
+		s.Members = append(s.Members, o)
+	})
+	slices.SortFunc(s.Members, func(a, b NodeStatus) int { return strings.Compare(a.Node, b.Node) })
+	return s
+}
+
+// Ready tells why this node can acknowledge nothing; nil: it can.
+func (n *Node) Ready() error {
+	if why := n.suspended.Load(); why != nil {
+		return why
+	}
+	if n.membership == nil {
+		return nil
+	}
+	if err := n.membership.signs.state(); err != nil {
+		return &actors.Error{Code: actors.Unavailable, Detail: "it can't reach the store", Cause: err}
+	}
+	if n.owners.Load() == nil {
+		return errJoining
+	}
+	return nil
+}
+
+// Connected returns which users of an app have a connection, on any node that
+// can be reached.
+func (n *Node) Connected(ctx context.Context, app string) []actors.Key {
+	seen := make(map[actors.Key]bool)
+	for _, k := range n.connectedHere(app) {
+		seen[k] = true
+	}
+	n.askAll(ctx, askConnected, app, func(p *peer, body []byte, err error) {
+		var keys []actors.Key
+		if err == nil {
+			err = json.Unmarshal(body, &keys)
+		}
+		if err != nil {
+			n.cfg.Log.Warn("a node does not say who is connected to it", "node", p.name, "err", err)
+		}
+		for _, k := range keys {
+			seen[k] = true
+		}
+	})
+	out := make([]actors.Key, 0, len(seen))
+	for k := range seen {
+		out = append(out, k)
+	}
+	return out
+}
