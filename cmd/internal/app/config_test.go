@@ -137,7 +137,8 @@ func TestPrintedConfigurationReadsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg.Token.Secret = transports.NewSecret("***")
-	cfg.TrustedProxies, cfg.MQTT.AnonymousTopics, cfg.MQTT.RefusedFilters = []string{}, []string{}, []string{}
+	cfg.TrustedProxies, cfg.Cluster.Join = []string{}, []string{}
+	cfg.MQTT.AnonymousTopics, cfg.MQTT.RefusedFilters = []string{}, []string{}
 	if !reflect.DeepEqual(got, cfg) {
 		t.Errorf("got %+v, want %+v", got, cfg)
 	}
