@@ -17,6 +17,11 @@ func (b *Inbox) beside(w *Write, e *Event, l *Limits) {
 		if len(b.entries) == 0 {
 			w.wakeBy(e.At + l.MessageAge.Milliseconds())
 		}
+	case Kind_SESSION:
+		if c := e.Session; c.Closed {
+			w.wakeBy(c.WillAt)
+			w.wakeBy(e.At + c.Expiry)
+		}
 	case Kind_EDITED:
 		w.wakeBy(e.Message.ExpiresAt)
 	case Kind_MARKED:

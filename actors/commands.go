@@ -95,17 +95,78 @@ type StartSend struct {
 	Users   []string
 }
 
-func (*Publish) command()     {}
-func (*Edit) command()        {}
-func (*Retract) command()     {}
-func (*Mark) command()        {}
-func (*Counts) command()      {}
-func (*List) command()        {}
-func (*Find) command()        {}
-func (*Replay) command()      {}
-func (*Connections) command() {}
-func (*Disconnect) command()  {}
-func (*JournalPage) command() {}
-func (*StateAt) command()     {}
-func (*Export) command()      {}
-func (*StartSend) command()   {}
+// OpenSession gives a client's session to a connection, which takes the place
+// of the one that has it. Answers Session, Epoch, or TooMany.
+type OpenSession struct {
+	Client string
+	Clean  bool  // what there was of the session is gone
+	Expiry int64 // milliseconds that it outlives the connection; 0: not at all
+	Will   *Will // of a session that outlives its connection; nil: none
+	Link   SessionLink
+}
+
+// ChangeSession writes down what a connection's client and the connection do
+// with a session. Answers nothing but Err; Conflict if another connection has
+// the session.
+type ChangeSession struct {
+	Client string
+	Epoch  uint64
+	Change *SessionChange
+}
+
+// CloseSession gives a session back. Answers nothing but Err.
+type CloseSession struct {
+	Client  string
+	Epoch   uint64
+	Link    SessionLink
+	Orderly bool   // the client has said so: the will is void
+	Expiry  *int64 // as in OpenSession; nil: as it was
+}
+
+// QueueMessage lets a topic's message wait for the user's sessions, each of
+// which gets it more than at most once. Answers N.
+type QueueMessage struct {
+	Message  *TopicMessage
+	Client   string // not empty: for this one alone,
+	Filter   string // by this subscription of its, the whole filter
+	Retained bool   // it is what the topic retains, for a new subscription
+}
+
+// FetchWaiting asks for the messages that wait for a session, or are under
+// way, by the seqs of SessionState. Answers Messages: one for each, nil where
+// it is there no more.
+type FetchWaiting struct {
+	Client string
+	Seqs   []uint64
+	Inbox  []bool // which of them are the inbox's
+}
+
+// Retain asks a topic's actor to keep its message, or, if it has no payload, to
+// keep none. Answers nothing but Err: TooLarge, TooMany.
+type Retain struct{ Message *TopicMessage }
+
+// Retained asks for the messages that topics which match a filter retain.
+// Answers Messages.
+type Retained struct{ Filter string }
+
+func (*OpenSession) command()   {}
+func (*ChangeSession) command() {}
+func (*CloseSession) command()  {}
+func (*QueueMessage) command()  {}
+func (*FetchWaiting) command()  {}
+func (*Retain) command()        {}
+func (*Retained) command()      {}
+func (*Publish) command()       {}
+func (*Edit) command()          {}
+func (*Retract) command()       {}
+func (*Mark) command()          {}
+func (*Counts) command()        {}
+func (*List) command()          {}
+func (*Find) command()          {}
+func (*Replay) command()        {}
+func (*Connections) command()   {}
+func (*Disconnect) command()    {}
+func (*JournalPage) command()   {}
+func (*StateAt) command()       {}
+func (*Export) command()        {}
+func (*StartSend) command()     {}

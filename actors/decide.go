@@ -309,12 +309,16 @@ func (b *Inbox) Delivered(seq uint64, transport string, t Moment) Ready {
 
 // due returns when the inbox next changes by itself; never, if it does not.
 func (b *Inbox) due(l *Limits) int64 {
+	next := b.nextDue
+	if s := b.sessions.next; s != 0 {
+		next = min(next, s)
+	}
 	for i := range b.entries {
 		if n := &b.entries[i]; n.state != State_SCHEDULED { // the oldest that can age
-			return min(b.nextDue, n.at+l.MessageAge.Milliseconds())
+			return min(next, n.at+l.MessageAge.Milliseconds())
 		}
 	}
-	return b.nextDue
+	return next
 }
 
 // Expire decides what the time alone has changed.
@@ -367,6 +371,7 @@ func (b *Inbox) Expire(t Moment, l *Limits) Ready {
 		ids := append([]ID{n.id}, b.holders(n, expired, dropped, appear)...)
 		add(Kind_DUE, ids, true)
 	}
+	b.expireSessions(&r, rev, t)
 	return r
 }
 

@@ -12,7 +12,14 @@
 //   - Every write carries its shard's fence (fence.go), which was held before
 //     the state that it rests on was read.
 //   - A turn never blocks and never reads the disk.
-//   - The only locks are those of the mailbox and of Conn.
+//   - The only locks are those of the mailbox, of Conn, and of the tree of
+//     topics, which is held for a look or a change and never while anything is
+//     sent.
+//   - A session that outlives its connection is part of its user's Inbox
+//     (subscriptions.go): its changes are events like all others. One that does
+//     not is its transport's alone.
 //
-// Start reading at inbox.go, then user.go, gateway.go and conn.go.
+// Start reading at inbox.go, then user.go, gateway.go and conn.go; topic.go is
+// live publish/subscribe, session.go how a user hosts its sessions, retained.go
+// what topics keep.
 package actors

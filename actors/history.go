@@ -86,6 +86,11 @@ func (b *Inbox) deletions(old uint64) []Range {
 			held = append(held, s)
 		}
 	}
+	for s := range b.sessions.held {
+		if s > old && s <= h.floor {
+			held = append(held, s)
+		}
+	}
 	slices.Sort(held)
 	next := old + 1
 	for _, s := range held {

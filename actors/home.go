@@ -15,7 +15,9 @@ type Home struct {
 	System  *actor.ActorSystem
 	Journal Journal
 	Lookup  Lookup
+	Records Records // nil: what sessions follow is not found again after a restart
 	Router  Router
+	Topics  *Topics
 	Limits  Limits // with its defaults
 	Log     *slog.Logger
 	Metrics *Metrics
@@ -55,6 +57,8 @@ func (h *Home) Spawn(key Key) (*actor.PID, bool) {
 		h.props = map[byte]*actor.Props{
 			KindUser: h.kind(func() actor.Actor { return newUser(h) }),
 			KindSend: h.kind(func() actor.Actor { return newSend(h) }),
+
+			KindRetained: h.kind(func() actor.Actor { return newRetainer(h) }),
 		}
 	})
 	props := h.props[key.Kind()]
@@ -98,7 +102,7 @@ func (h *Home) panicked(id string, reason any, stack []byte) {
 // bounce sends what came too late to the next activation of the actor.
 func (h *Home) bounce(key Key, m any) {
 	switch m.(type) {
-	case *committed, *unowned, *loaded, *sendLoaded, *acknowledged, *panicked, *described, *Passivate, *Doze, *Move, *NodeLost, actor.SystemMessage, actor.AutoReceiveMessage:
+	case *committed, *unowned, *loaded, *sendLoaded, *retainedLoaded, *willed, *acknowledged, *panicked, *described, *Passivate, *Doze, *Move, *NodeLost, actor.SystemMessage, actor.AutoReceiveMessage:
 		// meant for this activation alone
 	default:
 		h.Router.Send(key, m)

@@ -24,6 +24,7 @@ type Inbox struct {
 	delivered      uint64  // up to this seq everything was written to a connection
 	keys           onceKeys
 	history        history
+	sessions       sessions
 }
 
 // category is one label of messages and how many of them are unread.
@@ -93,6 +94,12 @@ func (b *Inbox) Apply(e *Event) error {
 	case Kind_DELIVERED:
 		b.delivered = max(b.delivered, e.Upto)
 	case Kind_NOTED:
+	case Kind_SESSION:
+		for _, seq := range b.sessions.applySession(e) {
+			b.history.freed(seq)
+		}
+	case Kind_QUEUED:
+		b.sessions.applyQueued(e)
 	default:
 		return fmt.Errorf("event %d is of kind %d, which this program does not know: it is older than the data", e.Seq, e.Kind)
 	}
@@ -124,6 +131,9 @@ func (b *Inbox) applyAccepted(e *Event) {
 	b.count(&n, 1)
 	b.entries = append(b.entries, n)
 	b.arm(&n)
+	if n.state != State_SCHEDULED {
+		b.sessions.offer(n.seq, n.size)
+	}
 }
 
 func (b *Inbox) applyEdited(e *Event) {
@@ -171,6 +181,7 @@ func (b *Inbox) applyDue(e *Event) {
 	b.entries = append(slices.Delete(b.entries, i, i+1), n)
 	b.count(&n, 1)
 	b.arm(&n)
+	b.sessions.offer(n.seq, n.size)
 }
 
 // remove takes a message out of the inbox and out of the counts.
@@ -184,6 +195,7 @@ func (b *Inbox) remove(id ID) {
 	b.categories[n.category].held--
 	b.content -= uint64(n.size)
 	b.history.freed(n.body)
+	b.sessions.withdraw(n.seq)
 	if !n.shared { // the send answers for it
 		b.history.disowned = append(b.history.disowned, id)
 	}
@@ -312,6 +324,29 @@ func decodeInto(b []byte, e *Event) error {
 	case Kind_DUE:
 		if len(e.Ids) == 0 {
 			return fmt.Errorf("event %d has no id", e.Seq)
+		}
+	case Kind_SESSION, Kind_QUEUED:
+		return e.checkSession()
+	}
+	return nil
+}
+
+// checkSession checks what an event says of sessions.
+func (e *Event) checkSession() error {
+	switch {
+	case e.Kind == Kind_SESSION && e.Session == nil:
+		return fmt.Errorf("event %d names no session", e.Seq)
+	case e.Kind == Kind_QUEUED && (e.Topic == nil || len(e.Queue) == 0):
+		return fmt.Errorf("event %d has no message, or it waits for no session", e.Seq)
+	}
+	for _, q := range e.Queue {
+		if q.Waiting == nil {
+			return fmt.Errorf("event %d does not say how its message waits", e.Seq)
+		}
+	}
+	for _, n := range e.GetSession().GetReceived() {
+		if len(n.Once) != 16 {
+			return fmt.Errorf("event %d has a key of %d bytes", e.Seq, len(n.Once))
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
@@ -13,8 +14,9 @@ type Key string
 
 // The kinds of persistent actors, the first byte of their keys.
 const (
-	KindUser = 'u'
-	KindSend = 's'
+	KindUser     = 'u'
+	KindSend     = 's'
+	KindRetained = 't'
 )
 
 // DefaultApp is the app where none is configured.
@@ -30,10 +32,21 @@ func SendKey(app string, id ID) Key { return Key("s" + app + "/" + id.String()) 
 func ParseKey(s string) (Key, error) {
 	k := Key(s)
 	app, name, ok := strings.Cut(s[min(1, len(s)):], "/")
-	if k.Kind() != KindUser && k.Kind() != KindSend || !ok || app == "" || name == "" || strings.IndexByte(s, 0) >= 0 {
+	known := k.Kind() == KindUser || k.Kind() == KindSend || k.Kind() == KindRetained
+	if !known || !ok || app == "" || name == "" || strings.IndexByte(s, 0) >= 0 {
 		return "", fmt.Errorf("%.60q is no actor's key", s)
 	}
 	return k, nil
+}
+
+// retainedShards is how many actors keep an app's retained messages.
+const retainedShards = 16
+
+// RetainedKey returns the key of the actor that keeps what a topic retains.
+func RetainedKey(app, topic string) Key { return retainedKey(app, collapseHash(topic)%retainedShards) }
+
+func retainedKey(app string, shard uint64) Key {
+	return Key("t" + app + "/" + strconv.FormatUint(shard, 10))
 }
 
 // Kind returns the kind of actor that k names; 0 if k is empty.
@@ -50,7 +63,7 @@ func (k Key) App() string {
 	return app
 }
 
-// Name returns the user's name, or the send's id.
+// Name returns the user's name, the send's id, or the shard's number.
 func (k Key) Name() string {
 	_, name, _ := strings.Cut(string(k[1:]), "/")
 	return name

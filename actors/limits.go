@@ -18,6 +18,12 @@ type Limits struct {
 	Outbox         int           // requests of one user that wait for the disk; default 4,096
 	Waiting        int           // messages that wait while a user is loaded; default 4,096
 	SendRecipients int           // of one send to many; default 1,000
+
+	Sessions        int // of one user, which outlive their connections; default 32
+	SessionMessages int // that wait for one session; default 1,000
+	SessionBytes    int // of those; default 4 MiB
+	Retained        int // messages of one user that topics retain; default 1,000
+	RetainedBytes   int // of one such; default 64 KiB
 }
 
 // WithDefaults returns l with defaults in the place of zeros, or an error that
@@ -32,6 +38,8 @@ func (l Limits) WithDefaults() (Limits, error) {
 		{"retain_events", &l.RetainEvents, 1000}, {"retain_bytes", &l.RetainBytes, 4 << 20},
 		{"connections", &l.Connections, 100}, {"outbox", &l.Outbox, 4096}, {"waiting", &l.Waiting, 4096},
 		{"send_recipients", &l.SendRecipients, 1000},
+		{"sessions", &l.Sessions, 32}, {"session_messages", &l.SessionMessages, 1000}, {"session_bytes", &l.SessionBytes, 4 << 20},
+		{"retained", &l.Retained, 1000}, {"retained_bytes", &l.RetainedBytes, 64 << 10},
 	}
 	for _, f := range ints {
 		if *f.p < 0 {

@@ -29,30 +29,34 @@ type Kind int32
 
 const (
 	Kind_KIND_NONE Kind = 0
-	Kind_ACCEPTED  Kind = 1 // a message came in (message); dropped are those that fell out for it
-	Kind_EDITED    Kind = 2 // a message has a new content (message)
-	Kind_RETRACTED Kind = 3 // ids were taken back by their publisher
-	Kind_MARKED    Kind = 4 // ids are in a new state (state, until)
-	Kind_DUE       Kind = 5 // scheduled or snoozed ids became visible
-	Kind_EXPIRED   Kind = 6 // ids reached their end
-	Kind_DROPPED   Kind = 7 // ids fell out of the bounded inbox by age
-	Kind_NOTED     Kind = 8 // a keyed request changed nothing; only its key is kept
-	Kind_DELIVERED Kind = 9 // everything up to upto was written to a connection
+	Kind_ACCEPTED  Kind = 1  // a message came in (message); dropped are those that fell out for it
+	Kind_EDITED    Kind = 2  // a message has a new content (message)
+	Kind_RETRACTED Kind = 3  // ids were taken back by their publisher
+	Kind_MARKED    Kind = 4  // ids are in a new state (state, until)
+	Kind_DUE       Kind = 5  // scheduled or snoozed ids became visible
+	Kind_EXPIRED   Kind = 6  // ids reached their end
+	Kind_DROPPED   Kind = 7  // ids fell out of the bounded inbox by age
+	Kind_NOTED     Kind = 8  // a keyed request changed nothing; only its key is kept
+	Kind_DELIVERED Kind = 9  // everything up to upto was written to a connection
+	Kind_SESSION   Kind = 10 // something changed in the session of a client (session)
+	Kind_QUEUED    Kind = 11 // a topic's message (topic) waits for sessions (queue)
 )
 
 // Enum value maps for Kind.
 var (
 	Kind_name = map[int32]string{
-		0: "KIND_NONE",
-		1: "ACCEPTED",
-		2: "EDITED",
-		3: "RETRACTED",
-		4: "MARKED",
-		5: "DUE",
-		6: "EXPIRED",
-		7: "DROPPED",
-		8: "NOTED",
-		9: "DELIVERED",
+		0:  "KIND_NONE",
+		1:  "ACCEPTED",
+		2:  "EDITED",
+		3:  "RETRACTED",
+		4:  "MARKED",
+		5:  "DUE",
+		6:  "EXPIRED",
+		7:  "DROPPED",
+		8:  "NOTED",
+		9:  "DELIVERED",
+		10: "SESSION",
+		11: "QUEUED",
 	}
 	Kind_value = map[string]int32{
 		"KIND_NONE": 0,
@@ -65,6 +69,8 @@ var (
 		"DROPPED":   7,
 		"NOTED":     8,
 		"DELIVERED": 9,
+		"SESSION":   10,
+		"QUEUED":    11,
 	}
 )
 
@@ -472,6 +478,9 @@ type Event struct {
 	Dropped       []byte                 `protobuf:"bytes,14,opt,name=dropped,proto3" json:"dropped,omitempty"`                // 16 bytes each; ACCEPTED and EDITED: what fell out for it
 	Upto          uint64                 `protobuf:"varint,15,opt,name=upto,proto3" json:"upto,omitempty"`                     // DELIVERED: a seq
 	Transport     string                 `protobuf:"bytes,16,opt,name=transport,proto3" json:"transport,omitempty"`            // DELIVERED: by which transport
+	Session       *SessionChange         `protobuf:"bytes,17,opt,name=session,proto3" json:"session,omitempty"`
+	Topic         *TopicMessage          `protobuf:"bytes,18,opt,name=topic,proto3" json:"topic,omitempty"`
+	Queue         []*Queueing            `protobuf:"bytes,19,rep,name=queue,proto3" json:"queue,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -618,6 +627,963 @@ func (x *Event) GetTransport() string {
 	return ""
 }
 
+func (x *Event) GetSession() *SessionChange {
+	if x != nil {
+		return x.Session
+	}
+	return nil
+}
+
+func (x *Event) GetTopic() *TopicMessage {
+	if x != nil {
+		return x.Topic
+	}
+	return nil
+}
+
+func (x *Event) GetQueue() []*Queueing {
+	if x != nil {
+		return x.Queue
+	}
+	return nil
+}
+
+// TopicMessage is what was published to a topic.
+type TopicMessage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Topic         string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	Payload       []byte                 `protobuf:"bytes,2,opt,name=payload,proto3" json:"payload,omitempty"`
+	Qos           uint32                 `protobuf:"varint,3,opt,name=qos,proto3" json:"qos,omitempty"`
+	Retain        bool                   `protobuf:"varint,4,opt,name=retain,proto3" json:"retain,omitempty"`
+	Attributes    []byte                 `protobuf:"bytes,5,opt,name=attributes,proto3" json:"attributes,omitempty"`                 // what the publisher's transport says of it, opaque
+	ExpiresAt     int64                  `protobuf:"varint,6,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"` // unix milliseconds; 0: never
+	At            int64                  `protobuf:"varint,7,opt,name=at,proto3" json:"at,omitempty"`                                // unix milliseconds, published
+	App           string                 `protobuf:"bytes,8,opt,name=app,proto3" json:"app,omitempty"`
+	User          string                 `protobuf:"bytes,9,opt,name=user,proto3" json:"user,omitempty"`      // of the publisher; empty: a back end
+	Client        string                 `protobuf:"bytes,10,opt,name=client,proto3" json:"client,omitempty"` // of the publisher's session
+	Once          []byte                 `protobuf:"bytes,11,opt,name=once,proto3" json:"once,omitempty"`     // 16 bytes: under this key a session takes it once; empty: it can't come twice
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TopicMessage) Reset() {
+	*x = TopicMessage{}
+	mi := &file_messages_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TopicMessage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TopicMessage) ProtoMessage() {}
+
+func (x *TopicMessage) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TopicMessage.ProtoReflect.Descriptor instead.
+func (*TopicMessage) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *TopicMessage) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *TopicMessage) GetPayload() []byte {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
+func (x *TopicMessage) GetQos() uint32 {
+	if x != nil {
+		return x.Qos
+	}
+	return 0
+}
+
+func (x *TopicMessage) GetRetain() bool {
+	if x != nil {
+		return x.Retain
+	}
+	return false
+}
+
+func (x *TopicMessage) GetAttributes() []byte {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
+}
+
+func (x *TopicMessage) GetExpiresAt() int64 {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return 0
+}
+
+func (x *TopicMessage) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *TopicMessage) GetApp() string {
+	if x != nil {
+		return x.App
+	}
+	return ""
+}
+
+func (x *TopicMessage) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *TopicMessage) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *TopicMessage) GetOnce() []byte {
+	if x != nil {
+		return x.Once
+	}
+	return nil
+}
+
+// Will is the message that is published when a client is gone.
+type Will struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Message       *TopicMessage          `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	Delay         uint32                 `protobuf:"varint,2,opt,name=delay,proto3" json:"delay,omitempty"` // seconds
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Will) Reset() {
+	*x = Will{}
+	mi := &file_messages_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Will) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Will) ProtoMessage() {}
+
+func (x *Will) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Will.ProtoReflect.Descriptor instead.
+func (*Will) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Will) GetMessage() *TopicMessage {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *Will) GetDelay() uint32 {
+	if x != nil {
+		return x.Delay
+	}
+	return 0
+}
+
+// Subscription is one filter of a session.
+type Subscription struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Filter        string                 `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"` // with its share, if it has one
+	Qos           uint32                 `protobuf:"varint,2,opt,name=qos,proto3" json:"qos,omitempty"`
+	NoLocal       bool                   `protobuf:"varint,3,opt,name=no_local,json=noLocal,proto3" json:"no_local,omitempty"`
+	AsPublished   bool                   `protobuf:"varint,4,opt,name=as_published,json=asPublished,proto3" json:"as_published,omitempty"` // the retain flag stays as it was published
+	Id            uint32                 `protobuf:"varint,5,opt,name=id,proto3" json:"id,omitempty"`                                      // the subscription identifier; 0: none
+	Inbox         bool                   `protobuf:"varint,6,opt,name=inbox,proto3" json:"inbox,omitempty"`                                // it brings the messages of the user's inbox, too
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Subscription) Reset() {
+	*x = Subscription{}
+	mi := &file_messages_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Subscription) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Subscription) ProtoMessage() {}
+
+func (x *Subscription) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Subscription.ProtoReflect.Descriptor instead.
+func (*Subscription) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Subscription) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *Subscription) GetQos() uint32 {
+	if x != nil {
+		return x.Qos
+	}
+	return 0
+}
+
+func (x *Subscription) GetNoLocal() bool {
+	if x != nil {
+		return x.NoLocal
+	}
+	return false
+}
+
+func (x *Subscription) GetAsPublished() bool {
+	if x != nil {
+		return x.AsPublished
+	}
+	return false
+}
+
+func (x *Subscription) GetId() uint32 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Subscription) GetInbox() bool {
+	if x != nil {
+		return x.Inbox
+	}
+	return false
+}
+
+// Outgoing is a message that a session has sent and that is not acknowledged.
+type Outgoing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint32                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`   // the packet identifier
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"` // of the event that holds it, as in Waiting
+	Qos           uint32                 `protobuf:"varint,3,opt,name=qos,proto3" json:"qos,omitempty"`
+	Released      bool                   `protobuf:"varint,4,opt,name=released,proto3" json:"released,omitempty"` // its receipt came: only the release is under way
+	Inbox         bool                   `protobuf:"varint,5,opt,name=inbox,proto3" json:"inbox,omitempty"`       // it is a message of the inbox
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Outgoing) Reset() {
+	*x = Outgoing{}
+	mi := &file_messages_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Outgoing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Outgoing) ProtoMessage() {}
+
+func (x *Outgoing) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Outgoing.ProtoReflect.Descriptor instead.
+func (*Outgoing) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Outgoing) GetId() uint32 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Outgoing) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Outgoing) GetQos() uint32 {
+	if x != nil {
+		return x.Qos
+	}
+	return 0
+}
+
+func (x *Outgoing) GetReleased() bool {
+	if x != nil {
+		return x.Released
+	}
+	return false
+}
+
+func (x *Outgoing) GetInbox() bool {
+	if x != nil {
+		return x.Inbox
+	}
+	return false
+}
+
+// Waiting is a message that waits for a session: its content is in the event seq.
+type Waiting struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	Inbox         bool                   `protobuf:"varint,2,opt,name=inbox,proto3" json:"inbox,omitempty"` // a message of the inbox, visible since the event seq
+	Qos           uint32                 `protobuf:"varint,3,opt,name=qos,proto3" json:"qos,omitempty"`
+	Retain        bool                   `protobuf:"varint,4,opt,name=retain,proto3" json:"retain,omitempty"`
+	Ids           []uint32               `protobuf:"varint,5,rep,packed,name=ids,proto3" json:"ids,omitempty"` // subscription identifiers
+	Size          uint32                 `protobuf:"varint,6,opt,name=size,proto3" json:"size,omitempty"`      // bytes of its content
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Waiting) Reset() {
+	*x = Waiting{}
+	mi := &file_messages_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Waiting) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Waiting) ProtoMessage() {}
+
+func (x *Waiting) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Waiting.ProtoReflect.Descriptor instead.
+func (*Waiting) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Waiting) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Waiting) GetInbox() bool {
+	if x != nil {
+		return x.Inbox
+	}
+	return false
+}
+
+func (x *Waiting) GetQos() uint32 {
+	if x != nil {
+		return x.Qos
+	}
+	return 0
+}
+
+func (x *Waiting) GetRetain() bool {
+	if x != nil {
+		return x.Retain
+	}
+	return false
+}
+
+func (x *Waiting) GetIds() []uint32 {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+func (x *Waiting) GetSize() uint32 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+// Incoming is a message with QoS 2 that came and is not released.
+type Incoming struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint32                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`    // the packet identifier
+	Once          []byte                 `protobuf:"bytes,2,opt,name=once,proto3" json:"once,omitempty"` // 16 bytes, the key under which it was published
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Incoming) Reset() {
+	*x = Incoming{}
+	mi := &file_messages_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Incoming) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Incoming) ProtoMessage() {}
+
+func (x *Incoming) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Incoming.ProtoReflect.Descriptor instead.
+func (*Incoming) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Incoming) GetId() uint32 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Incoming) GetOnce() []byte {
+	if x != nil {
+		return x.Once
+	}
+	return nil
+}
+
+// Queueing says for which session a topic's message waits.
+type Queueing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Client        string                 `protobuf:"bytes,1,opt,name=client,proto3" json:"client,omitempty"`
+	Waiting       *Waiting               `protobuf:"bytes,2,opt,name=waiting,proto3" json:"waiting,omitempty"` // its seq is the event's
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Queueing) Reset() {
+	*x = Queueing{}
+	mi := &file_messages_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Queueing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Queueing) ProtoMessage() {}
+
+func (x *Queueing) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Queueing.ProtoReflect.Descriptor instead.
+func (*Queueing) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Queueing) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *Queueing) GetWaiting() *Waiting {
+	if x != nil {
+		return x.Waiting
+	}
+	return nil
+}
+
+// SessionChange is what an event changes in one client's session. What is
+// ended, opened and changed stands in this order.
+type SessionChange struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Client        string                 `protobuf:"bytes,1,opt,name=client,proto3" json:"client,omitempty"`
+	Ended         bool                   `protobuf:"varint,2,opt,name=ended,proto3" json:"ended,omitempty"`                 // what there was of it is gone
+	Opened        bool                   `protobuf:"varint,3,opt,name=opened,proto3" json:"opened,omitempty"`               // a connection has it, as the epoch's
+	Closed        bool                   `protobuf:"varint,4,opt,name=closed,proto3" json:"closed,omitempty"`               // and lost it
+	Epoch         uint64                 `protobuf:"varint,5,opt,name=epoch,proto3" json:"epoch,omitempty"`                 // OPENED
+	Expiry        int64                  `protobuf:"varint,6,opt,name=expiry,proto3" json:"expiry,omitempty"`               // OPENED, CLOSED: milliseconds that it outlives its connection
+	Will          *Will                  `protobuf:"bytes,7,opt,name=will,proto3" json:"will,omitempty"`                    // OPENED
+	WillAt        int64                  `protobuf:"varint,8,opt,name=will_at,json=willAt,proto3" json:"will_at,omitempty"` // CLOSED: when the will is due, unix milliseconds; 0: it is void
+	Willed        bool                   `protobuf:"varint,9,opt,name=willed,proto3" json:"willed,omitempty"`               // the will was published
+	Set           []*Subscription        `protobuf:"bytes,10,rep,name=set,proto3" json:"set,omitempty"`
+	Unset         []string               `protobuf:"bytes,11,rep,name=unset,proto3" json:"unset,omitempty"`
+	Sent          []*Outgoing            `protobuf:"bytes,12,rep,name=sent,proto3" json:"sent,omitempty"`
+	Released      []uint32               `protobuf:"varint,13,rep,packed,name=released,proto3" json:"released,omitempty"` // packet identifiers of outgoing ones
+	Done          []uint32               `protobuf:"varint,14,rep,packed,name=done,proto3" json:"done,omitempty"`         // likewise
+	Dropped       []uint64               `protobuf:"varint,15,rep,packed,name=dropped,proto3" json:"dropped,omitempty"`   // seqs of waiting ones that are not sent
+	Received      []*Incoming            `protobuf:"bytes,16,rep,name=received,proto3" json:"received,omitempty"`
+	Forgotten     []uint32               `protobuf:"varint,17,rep,packed,name=forgotten,proto3" json:"forgotten,omitempty"` // packet identifiers of incoming ones
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionChange) Reset() {
+	*x = SessionChange{}
+	mi := &file_messages_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionChange) ProtoMessage() {}
+
+func (x *SessionChange) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionChange.ProtoReflect.Descriptor instead.
+func (*SessionChange) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *SessionChange) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *SessionChange) GetEnded() bool {
+	if x != nil {
+		return x.Ended
+	}
+	return false
+}
+
+func (x *SessionChange) GetOpened() bool {
+	if x != nil {
+		return x.Opened
+	}
+	return false
+}
+
+func (x *SessionChange) GetClosed() bool {
+	if x != nil {
+		return x.Closed
+	}
+	return false
+}
+
+func (x *SessionChange) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *SessionChange) GetExpiry() int64 {
+	if x != nil {
+		return x.Expiry
+	}
+	return 0
+}
+
+func (x *SessionChange) GetWill() *Will {
+	if x != nil {
+		return x.Will
+	}
+	return nil
+}
+
+func (x *SessionChange) GetWillAt() int64 {
+	if x != nil {
+		return x.WillAt
+	}
+	return 0
+}
+
+func (x *SessionChange) GetWilled() bool {
+	if x != nil {
+		return x.Willed
+	}
+	return false
+}
+
+func (x *SessionChange) GetSet() []*Subscription {
+	if x != nil {
+		return x.Set
+	}
+	return nil
+}
+
+func (x *SessionChange) GetUnset() []string {
+	if x != nil {
+		return x.Unset
+	}
+	return nil
+}
+
+func (x *SessionChange) GetSent() []*Outgoing {
+	if x != nil {
+		return x.Sent
+	}
+	return nil
+}
+
+func (x *SessionChange) GetReleased() []uint32 {
+	if x != nil {
+		return x.Released
+	}
+	return nil
+}
+
+func (x *SessionChange) GetDone() []uint32 {
+	if x != nil {
+		return x.Done
+	}
+	return nil
+}
+
+func (x *SessionChange) GetDropped() []uint64 {
+	if x != nil {
+		return x.Dropped
+	}
+	return nil
+}
+
+func (x *SessionChange) GetReceived() []*Incoming {
+	if x != nil {
+		return x.Received
+	}
+	return nil
+}
+
+func (x *SessionChange) GetForgotten() []uint32 {
+	if x != nil {
+		return x.Forgotten
+	}
+	return nil
+}
+
+// SessionState is a session in a snapshot.
+type SessionState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Client        string                 `protobuf:"bytes,1,opt,name=client,proto3" json:"client,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Open          bool                   `protobuf:"varint,3,opt,name=open,proto3" json:"open,omitempty"`
+	Expiry        int64                  `protobuf:"varint,4,opt,name=expiry,proto3" json:"expiry,omitempty"`
+	ClosedAt      int64                  `protobuf:"varint,5,opt,name=closed_at,json=closedAt,proto3" json:"closed_at,omitempty"`
+	Will          *Will                  `protobuf:"bytes,6,opt,name=will,proto3" json:"will,omitempty"`
+	WillAt        int64                  `protobuf:"varint,7,opt,name=will_at,json=willAt,proto3" json:"will_at,omitempty"`
+	Subscriptions []*Subscription        `protobuf:"bytes,8,rep,name=subscriptions,proto3" json:"subscriptions,omitempty"`
+	Outgoing      []*Outgoing            `protobuf:"bytes,9,rep,name=outgoing,proto3" json:"outgoing,omitempty"`
+	Waiting       []*Waiting             `protobuf:"bytes,10,rep,name=waiting,proto3" json:"waiting,omitempty"`
+	Incoming      []*Incoming            `protobuf:"bytes,11,rep,name=incoming,proto3" json:"incoming,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionState) Reset() {
+	*x = SessionState{}
+	mi := &file_messages_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionState) ProtoMessage() {}
+
+func (x *SessionState) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionState.ProtoReflect.Descriptor instead.
+func (*SessionState) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *SessionState) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *SessionState) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *SessionState) GetOpen() bool {
+	if x != nil {
+		return x.Open
+	}
+	return false
+}
+
+func (x *SessionState) GetExpiry() int64 {
+	if x != nil {
+		return x.Expiry
+	}
+	return 0
+}
+
+func (x *SessionState) GetClosedAt() int64 {
+	if x != nil {
+		return x.ClosedAt
+	}
+	return 0
+}
+
+func (x *SessionState) GetWill() *Will {
+	if x != nil {
+		return x.Will
+	}
+	return nil
+}
+
+func (x *SessionState) GetWillAt() int64 {
+	if x != nil {
+		return x.WillAt
+	}
+	return 0
+}
+
+func (x *SessionState) GetSubscriptions() []*Subscription {
+	if x != nil {
+		return x.Subscriptions
+	}
+	return nil
+}
+
+func (x *SessionState) GetOutgoing() []*Outgoing {
+	if x != nil {
+		return x.Outgoing
+	}
+	return nil
+}
+
+func (x *SessionState) GetWaiting() []*Waiting {
+	if x != nil {
+		return x.Waiting
+	}
+	return nil
+}
+
+func (x *SessionState) GetIncoming() []*Incoming {
+	if x != nil {
+		return x.Incoming
+	}
+	return nil
+}
+
+// RetainedEvent is one fact about the retained messages of a shard of topics.
+type RetainedEvent struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`        // +1 each
+	Message       *TopicMessage          `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"` // without payload: the topic retains nothing more
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetainedEvent) Reset() {
+	*x = RetainedEvent{}
+	mi := &file_messages_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetainedEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetainedEvent) ProtoMessage() {}
+
+func (x *RetainedEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetainedEvent.ProtoReflect.Descriptor instead.
+func (*RetainedEvent) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *RetainedEvent) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *RetainedEvent) GetMessage() *TopicMessage {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+// RetainedState is a snapshot of a shard of topics.
+type RetainedState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	Messages      []*TopicMessage        `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetainedState) Reset() {
+	*x = RetainedState{}
+	mi := &file_messages_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetainedState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetainedState) ProtoMessage() {}
+
+func (x *RetainedState) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetainedState.ProtoReflect.Descriptor instead.
+func (*RetainedState) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *RetainedState) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *RetainedState) GetMessages() []*TopicMessage {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
 // Message is what a back end published.
 type Message struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -637,7 +1603,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_messages_proto_msgTypes[1]
+	mi := &file_messages_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -649,7 +1615,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[1]
+	mi := &file_messages_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -662,7 +1628,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{1}
+	return file_messages_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Message) GetId() []byte {
@@ -758,7 +1724,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_messages_proto_msgTypes[2]
+	mi := &file_messages_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -770,7 +1736,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[2]
+	mi := &file_messages_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -783,7 +1749,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{2}
+	return file_messages_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Entry) GetId() []byte {
@@ -898,7 +1864,7 @@ type OnceKey struct {
 
 func (x *OnceKey) Reset() {
 	*x = OnceKey{}
-	mi := &file_messages_proto_msgTypes[3]
+	mi := &file_messages_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -910,7 +1876,7 @@ func (x *OnceKey) String() string {
 func (*OnceKey) ProtoMessage() {}
 
 func (x *OnceKey) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[3]
+	mi := &file_messages_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -923,7 +1889,7 @@ func (x *OnceKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OnceKey.ProtoReflect.Descriptor instead.
 func (*OnceKey) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{3}
+	return file_messages_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *OnceKey) GetKey() []byte {
@@ -973,7 +1939,7 @@ type Category struct {
 
 func (x *Category) Reset() {
 	*x = Category{}
-	mi := &file_messages_proto_msgTypes[4]
+	mi := &file_messages_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -985,7 +1951,7 @@ func (x *Category) String() string {
 func (*Category) ProtoMessage() {}
 
 func (x *Category) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[4]
+	mi := &file_messages_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -998,7 +1964,7 @@ func (x *Category) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Category.ProtoReflect.Descriptor instead.
 func (*Category) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{4}
+	return file_messages_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Category) GetName() string {
@@ -1034,7 +2000,7 @@ type Milestone struct {
 
 func (x *Milestone) Reset() {
 	*x = Milestone{}
-	mi := &file_messages_proto_msgTypes[5]
+	mi := &file_messages_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1046,7 +2012,7 @@ func (x *Milestone) String() string {
 func (*Milestone) ProtoMessage() {}
 
 func (x *Milestone) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[5]
+	mi := &file_messages_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1059,7 +2025,7 @@ func (x *Milestone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Milestone.ProtoReflect.Descriptor instead.
 func (*Milestone) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{5}
+	return file_messages_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Milestone) GetSeq() uint64 {
@@ -1101,13 +2067,14 @@ type Snapshot struct {
 	Edge          []byte                 `protobuf:"bytes,13,opt,name=edge,proto3" json:"edge,omitempty"`            // the edge's keys: 16 bytes and the rev as 8 big-endian ones, each
 	Bytes         uint64                 `protobuf:"varint,14,opt,name=bytes,proto3" json:"bytes,omitempty"`         // journal bytes so far
 	Shown         uint64                 `protobuf:"varint,15,opt,name=shown,proto3" json:"shown,omitempty"`         // seq of the last event that changed what the user sees
+	Sessions      []*SessionState        `protobuf:"bytes,16,rep,name=sessions,proto3" json:"sessions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_messages_proto_msgTypes[6]
+	mi := &file_messages_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1119,7 +2086,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[6]
+	mi := &file_messages_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1132,7 +2099,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{6}
+	return file_messages_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Snapshot) GetLineage() uint64 {
@@ -1240,6 +2207,13 @@ func (x *Snapshot) GetShown() uint64 {
 	return 0
 }
 
+func (x *Snapshot) GetSessions() []*SessionState {
+	if x != nil {
+		return x.Sessions
+	}
+	return nil
+}
+
 // SendEvent is one fact about a send to many users.
 type SendEvent struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1260,7 +2234,7 @@ type SendEvent struct {
 
 func (x *SendEvent) Reset() {
 	*x = SendEvent{}
-	mi := &file_messages_proto_msgTypes[7]
+	mi := &file_messages_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1272,7 +2246,7 @@ func (x *SendEvent) String() string {
 func (*SendEvent) ProtoMessage() {}
 
 func (x *SendEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[7]
+	mi := &file_messages_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1285,7 +2259,7 @@ func (x *SendEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendEvent.ProtoReflect.Descriptor instead.
 func (*SendEvent) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{7}
+	return file_messages_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SendEvent) GetKind() SendKind {
@@ -1376,7 +2350,7 @@ type Frame struct {
 
 func (x *Frame) Reset() {
 	*x = Frame{}
-	mi := &file_messages_proto_msgTypes[8]
+	mi := &file_messages_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1388,7 +2362,7 @@ func (x *Frame) String() string {
 func (*Frame) ProtoMessage() {}
 
 func (x *Frame) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[8]
+	mi := &file_messages_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1401,7 +2375,7 @@ func (x *Frame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Frame.ProtoReflect.Descriptor instead.
 func (*Frame) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{8}
+	return file_messages_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Frame) GetType() FrameType {
@@ -1428,7 +2402,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_messages_proto_msgTypes[9]
+	mi := &file_messages_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1440,7 +2414,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[9]
+	mi := &file_messages_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1453,7 +2427,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{9}
+	return file_messages_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Batch) GetFrames() []*Frame {
@@ -1478,7 +2452,7 @@ type WireHello struct {
 
 func (x *WireHello) Reset() {
 	*x = WireHello{}
-	mi := &file_messages_proto_msgTypes[10]
+	mi := &file_messages_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1490,7 +2464,7 @@ func (x *WireHello) String() string {
 func (*WireHello) ProtoMessage() {}
 
 func (x *WireHello) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[10]
+	mi := &file_messages_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1503,7 +2477,7 @@ func (x *WireHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireHello.ProtoReflect.Descriptor instead.
 func (*WireHello) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{10}
+	return file_messages_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WireHello) GetNode() string {
@@ -1558,7 +2532,7 @@ type WireBeat struct {
 
 func (x *WireBeat) Reset() {
 	*x = WireBeat{}
-	mi := &file_messages_proto_msgTypes[11]
+	mi := &file_messages_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1570,7 +2544,7 @@ func (x *WireBeat) String() string {
 func (*WireBeat) ProtoMessage() {}
 
 func (x *WireBeat) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[11]
+	mi := &file_messages_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1583,7 +2557,7 @@ func (x *WireBeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireBeat.ProtoReflect.Descriptor instead.
 func (*WireBeat) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{11}
+	return file_messages_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *WireBeat) GetLeaving() bool {
@@ -1605,7 +2579,7 @@ type WirePlace struct {
 
 func (x *WirePlace) Reset() {
 	*x = WirePlace{}
-	mi := &file_messages_proto_msgTypes[12]
+	mi := &file_messages_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1617,7 +2591,7 @@ func (x *WirePlace) String() string {
 func (*WirePlace) ProtoMessage() {}
 
 func (x *WirePlace) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[12]
+	mi := &file_messages_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1630,7 +2604,7 @@ func (x *WirePlace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WirePlace.ProtoReflect.Descriptor instead.
 func (*WirePlace) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{12}
+	return file_messages_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WirePlace) GetLineage() uint64 {
@@ -1682,7 +2656,7 @@ type WireRequest struct {
 
 func (x *WireRequest) Reset() {
 	*x = WireRequest{}
-	mi := &file_messages_proto_msgTypes[13]
+	mi := &file_messages_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1694,7 +2668,7 @@ func (x *WireRequest) String() string {
 func (*WireRequest) ProtoMessage() {}
 
 func (x *WireRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[13]
+	mi := &file_messages_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1707,7 +2681,7 @@ func (x *WireRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireRequest.ProtoReflect.Descriptor instead.
 func (*WireRequest) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{13}
+	return file_messages_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WireRequest) GetId() uint64 {
@@ -1861,7 +2835,7 @@ type WireAnswer struct {
 
 func (x *WireAnswer) Reset() {
 	*x = WireAnswer{}
-	mi := &file_messages_proto_msgTypes[14]
+	mi := &file_messages_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1873,7 +2847,7 @@ func (x *WireAnswer) String() string {
 func (*WireAnswer) ProtoMessage() {}
 
 func (x *WireAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[14]
+	mi := &file_messages_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1886,7 +2860,7 @@ func (x *WireAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAnswer.ProtoReflect.Descriptor instead.
 func (*WireAnswer) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{14}
+	return file_messages_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WireAnswer) GetId() uint64 {
@@ -2022,7 +2996,7 @@ type WireConn struct {
 
 func (x *WireConn) Reset() {
 	*x = WireConn{}
-	mi := &file_messages_proto_msgTypes[15]
+	mi := &file_messages_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2034,7 +3008,7 @@ func (x *WireConn) String() string {
 func (*WireConn) ProtoMessage() {}
 
 func (x *WireConn) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[15]
+	mi := &file_messages_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2047,7 +3021,7 @@ func (x *WireConn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConn.ProtoReflect.Descriptor instead.
 func (*WireConn) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{15}
+	return file_messages_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WireConn) GetKey() string {
@@ -2153,7 +3127,7 @@ type WireGreeting struct {
 
 func (x *WireGreeting) Reset() {
 	*x = WireGreeting{}
-	mi := &file_messages_proto_msgTypes[16]
+	mi := &file_messages_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2165,7 +3139,7 @@ func (x *WireGreeting) String() string {
 func (*WireGreeting) ProtoMessage() {}
 
 func (x *WireGreeting) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[16]
+	mi := &file_messages_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2178,7 +3152,7 @@ func (x *WireGreeting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireGreeting.ProtoReflect.Descriptor instead.
 func (*WireGreeting) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{16}
+	return file_messages_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *WireGreeting) GetKey() string {
@@ -2271,7 +3245,7 @@ type WirePush struct {
 
 func (x *WirePush) Reset() {
 	*x = WirePush{}
-	mi := &file_messages_proto_msgTypes[17]
+	mi := &file_messages_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2283,7 +3257,7 @@ func (x *WirePush) String() string {
 func (*WirePush) ProtoMessage() {}
 
 func (x *WirePush) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[17]
+	mi := &file_messages_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2296,7 +3270,7 @@ func (x *WirePush) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WirePush.ProtoReflect.Descriptor instead.
 func (*WirePush) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{17}
+	return file_messages_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WirePush) GetKey() string {
@@ -2383,7 +3357,7 @@ type WireEvent struct {
 
 func (x *WireEvent) Reset() {
 	*x = WireEvent{}
-	mi := &file_messages_proto_msgTypes[18]
+	mi := &file_messages_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2395,7 +3369,7 @@ func (x *WireEvent) String() string {
 func (*WireEvent) ProtoMessage() {}
 
 func (x *WireEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[18]
+	mi := &file_messages_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2408,7 +3382,7 @@ func (x *WireEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireEvent.ProtoReflect.Descriptor instead.
 func (*WireEvent) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{18}
+	return file_messages_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WireEvent) GetType() string {
@@ -2452,7 +3426,7 @@ type WireDescribed struct {
 
 func (x *WireDescribed) Reset() {
 	*x = WireDescribed{}
-	mi := &file_messages_proto_msgTypes[19]
+	mi := &file_messages_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2464,7 +3438,7 @@ func (x *WireDescribed) String() string {
 func (*WireDescribed) ProtoMessage() {}
 
 func (x *WireDescribed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[19]
+	mi := &file_messages_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2477,7 +3451,7 @@ func (x *WireDescribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireDescribed.ProtoReflect.Descriptor instead.
 func (*WireDescribed) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{19}
+	return file_messages_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WireDescribed) GetUser() string {
@@ -2521,7 +3495,7 @@ type WireConnInfo struct {
 
 func (x *WireConnInfo) Reset() {
 	*x = WireConnInfo{}
-	mi := &file_messages_proto_msgTypes[20]
+	mi := &file_messages_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2533,7 +3507,7 @@ func (x *WireConnInfo) String() string {
 func (*WireConnInfo) ProtoMessage() {}
 
 func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[20]
+	mi := &file_messages_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2546,7 +3520,7 @@ func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConnInfo.ProtoReflect.Descriptor instead.
 func (*WireConnInfo) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{20}
+	return file_messages_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WireConnInfo) GetId() string {
@@ -2588,7 +3562,7 @@ type WireShard struct {
 
 func (x *WireShard) Reset() {
 	*x = WireShard{}
-	mi := &file_messages_proto_msgTypes[21]
+	mi := &file_messages_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2600,7 +3574,7 @@ func (x *WireShard) String() string {
 func (*WireShard) ProtoMessage() {}
 
 func (x *WireShard) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[21]
+	mi := &file_messages_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2613,7 +3587,7 @@ func (x *WireShard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireShard.ProtoReflect.Descriptor instead.
 func (*WireShard) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{21}
+	return file_messages_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WireShard) GetShard() uint32 {
@@ -2641,7 +3615,7 @@ type WireChanged struct {
 
 func (x *WireChanged) Reset() {
 	*x = WireChanged{}
-	mi := &file_messages_proto_msgTypes[22]
+	mi := &file_messages_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2653,7 +3627,7 @@ func (x *WireChanged) String() string {
 func (*WireChanged) ProtoMessage() {}
 
 func (x *WireChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[22]
+	mi := &file_messages_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2666,7 +3640,7 @@ func (x *WireChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireChanged.ProtoReflect.Descriptor instead.
 func (*WireChanged) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{22}
+	return file_messages_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WireChanged) GetWhat() string {
@@ -2688,7 +3662,7 @@ type WireAsk struct {
 
 func (x *WireAsk) Reset() {
 	*x = WireAsk{}
-	mi := &file_messages_proto_msgTypes[23]
+	mi := &file_messages_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2700,7 +3674,7 @@ func (x *WireAsk) String() string {
 func (*WireAsk) ProtoMessage() {}
 
 func (x *WireAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[23]
+	mi := &file_messages_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2713,7 +3687,7 @@ func (x *WireAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAsk.ProtoReflect.Descriptor instead.
 func (*WireAsk) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{23}
+	return file_messages_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WireAsk) GetId() uint64 {
@@ -2749,7 +3723,7 @@ type WireTold struct {
 
 func (x *WireTold) Reset() {
 	*x = WireTold{}
-	mi := &file_messages_proto_msgTypes[24]
+	mi := &file_messages_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2761,7 +3735,7 @@ func (x *WireTold) String() string {
 func (*WireTold) ProtoMessage() {}
 
 func (x *WireTold) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[24]
+	mi := &file_messages_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2774,7 +3748,7 @@ func (x *WireTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTold.ProtoReflect.Descriptor instead.
 func (*WireTold) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{24}
+	return file_messages_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WireTold) GetId() uint64 {
@@ -2812,7 +3786,7 @@ type WireMember struct {
 
 func (x *WireMember) Reset() {
 	*x = WireMember{}
-	mi := &file_messages_proto_msgTypes[25]
+	mi := &file_messages_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2824,7 +3798,7 @@ func (x *WireMember) String() string {
 func (*WireMember) ProtoMessage() {}
 
 func (x *WireMember) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[25]
+	mi := &file_messages_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2837,7 +3811,7 @@ func (x *WireMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireMember.ProtoReflect.Descriptor instead.
 func (*WireMember) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{25}
+	return file_messages_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WireMember) GetPeers() string {
@@ -2888,7 +3862,7 @@ type WireSign struct {
 
 func (x *WireSign) Reset() {
 	*x = WireSign{}
-	mi := &file_messages_proto_msgTypes[26]
+	mi := &file_messages_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2900,7 +3874,7 @@ func (x *WireSign) String() string {
 func (*WireSign) ProtoMessage() {}
 
 func (x *WireSign) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[26]
+	mi := &file_messages_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2913,7 +3887,7 @@ func (x *WireSign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSign.ProtoReflect.Descriptor instead.
 func (*WireSign) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{26}
+	return file_messages_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *WireSign) GetCount() uint64 {
@@ -2948,7 +3922,7 @@ var File_messages_proto protoreflect.FileDescriptor
 
 const file_messages_proto_rawDesc = "" +
 	"\n" +
-	"\x0emessages.proto\x12\x06reddot\"\x8d\x03\n" +
+	"\x0emessages.proto\x12\x06reddot\"\x92\x04\n" +
 	"\x05Event\x12 \n" +
 	"\x04kind\x18\x01 \x01(\x0e2\f.reddot.KindR\x04kind\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
@@ -2966,7 +3940,93 @@ const file_messages_proto_rawDesc = "" +
 	"\x03ids\x18\r \x01(\fR\x03ids\x12\x18\n" +
 	"\adropped\x18\x0e \x01(\fR\adropped\x12\x12\n" +
 	"\x04upto\x18\x0f \x01(\x04R\x04upto\x12\x1c\n" +
-	"\ttransport\x18\x10 \x01(\tR\ttransport\"\xac\x02\n" +
+	"\ttransport\x18\x10 \x01(\tR\ttransport\x12/\n" +
+	"\asession\x18\x11 \x01(\v2\x15.reddot.SessionChangeR\asession\x12*\n" +
+	"\x05topic\x18\x12 \x01(\v2\x14.reddot.TopicMessageR\x05topic\x12&\n" +
+	"\x05queue\x18\x13 \x03(\v2\x10.reddot.QueueingR\x05queue\"\x89\x02\n" +
+	"\fTopicMessage\x12\x14\n" +
+	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x18\n" +
+	"\apayload\x18\x02 \x01(\fR\apayload\x12\x10\n" +
+	"\x03qos\x18\x03 \x01(\rR\x03qos\x12\x16\n" +
+	"\x06retain\x18\x04 \x01(\bR\x06retain\x12\x1e\n" +
+	"\n" +
+	"attributes\x18\x05 \x01(\fR\n" +
+	"attributes\x12\x1d\n" +
+	"\n" +
+	"expires_at\x18\x06 \x01(\x03R\texpiresAt\x12\x0e\n" +
+	"\x02at\x18\a \x01(\x03R\x02at\x12\x10\n" +
+	"\x03app\x18\b \x01(\tR\x03app\x12\x12\n" +
+	"\x04user\x18\t \x01(\tR\x04user\x12\x16\n" +
+	"\x06client\x18\n" +
+	" \x01(\tR\x06client\x12\x12\n" +
+	"\x04once\x18\v \x01(\fR\x04once\"L\n" +
+	"\x04Will\x12.\n" +
+	"\amessage\x18\x01 \x01(\v2\x14.reddot.TopicMessageR\amessage\x12\x14\n" +
+	"\x05delay\x18\x02 \x01(\rR\x05delay\"\x9c\x01\n" +
+	"\fSubscription\x12\x16\n" +
+	"\x06filter\x18\x01 \x01(\tR\x06filter\x12\x10\n" +
+	"\x03qos\x18\x02 \x01(\rR\x03qos\x12\x19\n" +
+	"\bno_local\x18\x03 \x01(\bR\anoLocal\x12!\n" +
+	"\fas_published\x18\x04 \x01(\bR\vasPublished\x12\x0e\n" +
+	"\x02id\x18\x05 \x01(\rR\x02id\x12\x14\n" +
+	"\x05inbox\x18\x06 \x01(\bR\x05inbox\"p\n" +
+	"\bOutgoing\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\rR\x02id\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
+	"\x03qos\x18\x03 \x01(\rR\x03qos\x12\x1a\n" +
+	"\breleased\x18\x04 \x01(\bR\breleased\x12\x14\n" +
+	"\x05inbox\x18\x05 \x01(\bR\x05inbox\"\x81\x01\n" +
+	"\aWaiting\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x14\n" +
+	"\x05inbox\x18\x02 \x01(\bR\x05inbox\x12\x10\n" +
+	"\x03qos\x18\x03 \x01(\rR\x03qos\x12\x16\n" +
+	"\x06retain\x18\x04 \x01(\bR\x06retain\x12\x10\n" +
+	"\x03ids\x18\x05 \x03(\rR\x03ids\x12\x12\n" +
+	"\x04size\x18\x06 \x01(\rR\x04size\".\n" +
+	"\bIncoming\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\rR\x02id\x12\x12\n" +
+	"\x04once\x18\x02 \x01(\fR\x04once\"M\n" +
+	"\bQueueing\x12\x16\n" +
+	"\x06client\x18\x01 \x01(\tR\x06client\x12)\n" +
+	"\awaiting\x18\x02 \x01(\v2\x0f.reddot.WaitingR\awaiting\"\xe8\x03\n" +
+	"\rSessionChange\x12\x16\n" +
+	"\x06client\x18\x01 \x01(\tR\x06client\x12\x14\n" +
+	"\x05ended\x18\x02 \x01(\bR\x05ended\x12\x16\n" +
+	"\x06opened\x18\x03 \x01(\bR\x06opened\x12\x16\n" +
+	"\x06closed\x18\x04 \x01(\bR\x06closed\x12\x14\n" +
+	"\x05epoch\x18\x05 \x01(\x04R\x05epoch\x12\x16\n" +
+	"\x06expiry\x18\x06 \x01(\x03R\x06expiry\x12 \n" +
+	"\x04will\x18\a \x01(\v2\f.reddot.WillR\x04will\x12\x17\n" +
+	"\awill_at\x18\b \x01(\x03R\x06willAt\x12\x16\n" +
+	"\x06willed\x18\t \x01(\bR\x06willed\x12&\n" +
+	"\x03set\x18\n" +
+	" \x03(\v2\x14.reddot.SubscriptionR\x03set\x12\x14\n" +
+	"\x05unset\x18\v \x03(\tR\x05unset\x12$\n" +
+	"\x04sent\x18\f \x03(\v2\x10.reddot.OutgoingR\x04sent\x12\x1a\n" +
+	"\breleased\x18\r \x03(\rR\breleased\x12\x12\n" +
+	"\x04done\x18\x0e \x03(\rR\x04done\x12\x18\n" +
+	"\adropped\x18\x0f \x03(\x04R\adropped\x12,\n" +
+	"\breceived\x18\x10 \x03(\v2\x10.reddot.IncomingR\breceived\x12\x1c\n" +
+	"\tforgotten\x18\x11 \x03(\rR\tforgotten\"\x83\x03\n" +
+	"\fSessionState\x12\x16\n" +
+	"\x06client\x18\x01 \x01(\tR\x06client\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x12\n" +
+	"\x04open\x18\x03 \x01(\bR\x04open\x12\x16\n" +
+	"\x06expiry\x18\x04 \x01(\x03R\x06expiry\x12\x1b\n" +
+	"\tclosed_at\x18\x05 \x01(\x03R\bclosedAt\x12 \n" +
+	"\x04will\x18\x06 \x01(\v2\f.reddot.WillR\x04will\x12\x17\n" +
+	"\awill_at\x18\a \x01(\x03R\x06willAt\x12:\n" +
+	"\rsubscriptions\x18\b \x03(\v2\x14.reddot.SubscriptionR\rsubscriptions\x12,\n" +
+	"\boutgoing\x18\t \x03(\v2\x10.reddot.OutgoingR\boutgoing\x12)\n" +
+	"\awaiting\x18\n" +
+	" \x03(\v2\x0f.reddot.WaitingR\awaiting\x12,\n" +
+	"\bincoming\x18\v \x03(\v2\x10.reddot.IncomingR\bincoming\"Q\n" +
+	"\rRetainedEvent\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12.\n" +
+	"\amessage\x18\x02 \x01(\v2\x14.reddot.TopicMessageR\amessage\"S\n" +
+	"\rRetainedState\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x120\n" +
+	"\bmessages\x18\x02 \x03(\v2\x14.reddot.TopicMessageR\bmessages\"\xac\x02\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1a\n" +
 	"\bcategory\x18\x02 \x01(\tR\bcategory\x12,\n" +
@@ -3011,7 +4071,7 @@ const file_messages_proto_rawDesc = "" +
 	"\tMilestone\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x14\n" +
-	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\xa7\x03\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\xd9\x03\n" +
 	"\bSnapshot\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
@@ -3030,7 +4090,8 @@ const file_messages_proto_rawDesc = "" +
 	"\tdelivered\x18\f \x01(\x04R\tdelivered\x12\x12\n" +
 	"\x04edge\x18\r \x01(\fR\x04edge\x12\x14\n" +
 	"\x05bytes\x18\x0e \x01(\x04R\x05bytes\x12\x14\n" +
-	"\x05shown\x18\x0f \x01(\x04R\x05shown\"\x96\x02\n" +
+	"\x05shown\x18\x0f \x01(\x04R\x05shown\x120\n" +
+	"\bsessions\x18\x10 \x03(\v2\x14.reddot.SessionStateR\bsessions\"\x96\x02\n" +
 	"\tSendEvent\x12$\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x10.reddot.SendKindR\x04kind\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x0e\n" +
@@ -3181,7 +4242,7 @@ const file_messages_proto_rawDesc = "" +
 	"\x05count\x18\x01 \x01(\x04R\x05count\x12\x16\n" +
 	"\x06gossip\x18\x02 \x01(\tR\x06gossip\x12\x12\n" +
 	"\x04sees\x18\x03 \x03(\tR\x04sees\x12\x18\n" +
-	"\aleaving\x18\x04 \x01(\bR\aleaving*\x87\x01\n" +
+	"\aleaving\x18\x04 \x01(\bR\aleaving*\xa0\x01\n" +
 	"\x04Kind\x12\r\n" +
 	"\tKIND_NONE\x10\x00\x12\f\n" +
 	"\bACCEPTED\x10\x01\x12\n" +
@@ -3194,7 +4255,11 @@ const file_messages_proto_rawDesc = "" +
 	"\aEXPIRED\x10\x06\x12\v\n" +
 	"\aDROPPED\x10\a\x12\t\n" +
 	"\x05NOTED\x10\b\x12\r\n" +
-	"\tDELIVERED\x10\t*Q\n" +
+	"\tDELIVERED\x10\t\x12\v\n" +
+	"\aSESSION\x10\n" +
+	"\x12\n" +
+	"\n" +
+	"\x06QUEUED\x10\v*Q\n" +
 	"\x05State\x12\n" +
 	"\n" +
 	"\x06UNSEEN\x10\x00\x12\b\n" +
@@ -3277,7 +4342,7 @@ func file_messages_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_messages_proto_goTypes = []any{
 	(Kind)(0),             // 0: reddot.Kind
 	(State)(0),            // 1: reddot.State
@@ -3286,65 +4351,93 @@ var file_messages_proto_goTypes = []any{
 	(FrameType)(0),        // 4: reddot.FrameType
 	(WireCommand)(0),      // 5: reddot.WireCommand
 	(*Event)(nil),         // 6: reddot.Event
-	(*Message)(nil),       // 7: reddot.Message
-	(*Entry)(nil),         // 8: reddot.Entry
-	(*OnceKey)(nil),       // 9: reddot.OnceKey
-	(*Category)(nil),      // 10: reddot.Category
-	(*Milestone)(nil),     // 11: reddot.Milestone
-	(*Snapshot)(nil),      // 12: reddot.Snapshot
-	(*SendEvent)(nil),     // 13: reddot.SendEvent
-	(*Frame)(nil),         // 14: reddot.Frame
-	(*Batch)(nil),         // 15: reddot.Batch
-	(*WireHello)(nil),     // 16: reddot.WireHello
-	(*WireBeat)(nil),      // 17: reddot.WireBeat
-	(*WirePlace)(nil),     // 18: reddot.WirePlace
-	(*WireRequest)(nil),   // 19: reddot.WireRequest
-	(*WireAnswer)(nil),    // 20: reddot.WireAnswer
-	(*WireConn)(nil),      // 21: reddot.WireConn
-	(*WireGreeting)(nil),  // 22: reddot.WireGreeting
-	(*WirePush)(nil),      // 23: reddot.WirePush
-	(*WireEvent)(nil),     // 24: reddot.WireEvent
-	(*WireDescribed)(nil), // 25: reddot.WireDescribed
-	(*WireConnInfo)(nil),  // 26: reddot.WireConnInfo
-	(*WireShard)(nil),     // 27: reddot.WireShard
-	(*WireChanged)(nil),   // 28: reddot.WireChanged
-	(*WireAsk)(nil),       // 29: reddot.WireAsk
-	(*WireTold)(nil),      // 30: reddot.WireTold
-	(*WireMember)(nil),    // 31: reddot.WireMember
-	(*WireSign)(nil),      // 32: reddot.WireSign
+	(*TopicMessage)(nil),  // 7: reddot.TopicMessage
+	(*Will)(nil),          // 8: reddot.Will
+	(*Subscription)(nil),  // 9: reddot.Subscription
+	(*Outgoing)(nil),      // 10: reddot.Outgoing
+	(*Waiting)(nil),       // 11: reddot.Waiting
+	(*Incoming)(nil),      // 12: reddot.Incoming
+	(*Queueing)(nil),      // 13: reddot.Queueing
+	(*SessionChange)(nil), // 14: reddot.SessionChange
+	(*SessionState)(nil),  // 15: reddot.SessionState
+	(*RetainedEvent)(nil), // 16: reddot.RetainedEvent
+	(*RetainedState)(nil), // 17: reddot.RetainedState
+	(*Message)(nil),       // 18: reddot.Message
+	(*Entry)(nil),         // 19: reddot.Entry
+	(*OnceKey)(nil),       // 20: reddot.OnceKey
+	(*Category)(nil),      // 21: reddot.Category
+	(*Milestone)(nil),     // 22: reddot.Milestone
+	(*Snapshot)(nil),      // 23: reddot.Snapshot
+	(*SendEvent)(nil),     // 24: reddot.SendEvent
+	(*Frame)(nil),         // 25: reddot.Frame
+	(*Batch)(nil),         // 26: reddot.Batch
+	(*WireHello)(nil),     // 27: reddot.WireHello
+	(*WireBeat)(nil),      // 28: reddot.WireBeat
+	(*WirePlace)(nil),     // 29: reddot.WirePlace
+	(*WireRequest)(nil),   // 30: reddot.WireRequest
+	(*WireAnswer)(nil),    // 31: reddot.WireAnswer
+	(*WireConn)(nil),      // 32: reddot.WireConn
+	(*WireGreeting)(nil),  // 33: reddot.WireGreeting
+	(*WirePush)(nil),      // 34: reddot.WirePush
+	(*WireEvent)(nil),     // 35: reddot.WireEvent
+	(*WireDescribed)(nil), // 36: reddot.WireDescribed
+	(*WireConnInfo)(nil),  // 37: reddot.WireConnInfo
+	(*WireShard)(nil),     // 38: reddot.WireShard
+	(*WireChanged)(nil),   // 39: reddot.WireChanged
+	(*WireAsk)(nil),       // 40: reddot.WireAsk
+	(*WireTold)(nil),      // 41: reddot.WireTold
+	(*WireMember)(nil),    // 42: reddot.WireMember
+	(*WireSign)(nil),      // 43: reddot.WireSign
 }
 var file_messages_proto_depIdxs = []int32{
 	0,  // 0: reddot.Event.kind:type_name -> reddot.Kind
-	7,  // 1: reddot.Event.message:type_name -> reddot.Message
+	18, // 1: reddot.Event.message:type_name -> reddot.Message
 	1,  // 2: reddot.Event.state:type_name -> reddot.State
-	2,  // 3: reddot.Message.priority:type_name -> reddot.Priority
-	1,  // 4: reddot.Entry.state:type_name -> reddot.State
-	2,  // 5: reddot.Entry.priority:type_name -> reddot.Priority
-	10, // 6: reddot.Snapshot.categories:type_name -> reddot.Category
-	8,  // 7: reddot.Snapshot.entries:type_name -> reddot.Entry
-	9,  // 8: reddot.Snapshot.keys:type_name -> reddot.OnceKey
-	11, // 9: reddot.Snapshot.marks:type_name -> reddot.Milestone
-	3,  // 10: reddot.SendEvent.kind:type_name -> reddot.SendKind
-	7,  // 11: reddot.SendEvent.message:type_name -> reddot.Message
-	4,  // 12: reddot.Frame.type:type_name -> reddot.FrameType
-	14, // 13: reddot.Batch.frames:type_name -> reddot.Frame
-	5,  // 14: reddot.WireRequest.command:type_name -> reddot.WireCommand
-	7,  // 15: reddot.WireRequest.message:type_name -> reddot.Message
-	18, // 16: reddot.WireRequest.at:type_name -> reddot.WirePlace
-	18, // 17: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
-	18, // 18: reddot.WireConn.after:type_name -> reddot.WirePlace
-	18, // 19: reddot.WireGreeting.at:type_name -> reddot.WirePlace
-	18, // 20: reddot.WireGreeting.head:type_name -> reddot.WirePlace
-	18, // 21: reddot.WirePush.from:type_name -> reddot.WirePlace
-	18, // 22: reddot.WirePush.to:type_name -> reddot.WirePlace
-	24, // 23: reddot.WirePush.events:type_name -> reddot.WireEvent
-	18, // 24: reddot.WireEvent.to:type_name -> reddot.WirePlace
-	26, // 25: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	14, // 3: reddot.Event.session:type_name -> reddot.SessionChange
+	7,  // 4: reddot.Event.topic:type_name -> reddot.TopicMessage
+	13, // 5: reddot.Event.queue:type_name -> reddot.Queueing
+	7,  // 6: reddot.Will.message:type_name -> reddot.TopicMessage
+	11, // 7: reddot.Queueing.waiting:type_name -> reddot.Waiting
+	8,  // 8: reddot.SessionChange.will:type_name -> reddot.Will
+	9,  // 9: reddot.SessionChange.set:type_name -> reddot.Subscription
+	10, // 10: reddot.SessionChange.sent:type_name -> reddot.Outgoing
+	12, // 11: reddot.SessionChange.received:type_name -> reddot.Incoming
+	8,  // 12: reddot.SessionState.will:type_name -> reddot.Will
+	9,  // 13: reddot.SessionState.subscriptions:type_name -> reddot.Subscription
+	10, // 14: reddot.SessionState.outgoing:type_name -> reddot.Outgoing
+	11, // 15: reddot.SessionState.waiting:type_name -> reddot.Waiting
+	12, // 16: reddot.SessionState.incoming:type_name -> reddot.Incoming
+	7,  // 17: reddot.RetainedEvent.message:type_name -> reddot.TopicMessage
+	7,  // 18: reddot.RetainedState.messages:type_name -> reddot.TopicMessage
+	2,  // 19: reddot.Message.priority:type_name -> reddot.Priority
+	1,  // 20: reddot.Entry.state:type_name -> reddot.State
+	2,  // 21: reddot.Entry.priority:type_name -> reddot.Priority
+	21, // 22: reddot.Snapshot.categories:type_name -> reddot.Category
+	19, // 23: reddot.Snapshot.entries:type_name -> reddot.Entry
+	20, // 24: reddot.Snapshot.keys:type_name -> reddot.OnceKey
+	22, // 25: reddot.Snapshot.marks:type_name -> reddot.Milestone
+	15, // 26: reddot.Snapshot.sessions:type_name -> reddot.SessionState
+	3,  // 27: reddot.SendEvent.kind:type_name -> reddot.SendKind
+	18, // 28: reddot.SendEvent.message:type_name -> reddot.Message
+	4,  // 29: reddot.Frame.type:type_name -> reddot.FrameType
+	25, // 30: reddot.Batch.frames:type_name -> reddot.Frame
+	5,  // 31: reddot.WireRequest.command:type_name -> reddot.WireCommand
+	18, // 32: reddot.WireRequest.message:type_name -> reddot.Message
+	29, // 33: reddot.WireRequest.at:type_name -> reddot.WirePlace
+	29, // 34: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
+	29, // 35: reddot.WireConn.after:type_name -> reddot.WirePlace
+	29, // 36: reddot.WireGreeting.at:type_name -> reddot.WirePlace
+	29, // 37: reddot.WireGreeting.head:type_name -> reddot.WirePlace
+	29, // 38: reddot.WirePush.from:type_name -> reddot.WirePlace
+	29, // 39: reddot.WirePush.to:type_name -> reddot.WirePlace
+	35, // 40: reddot.WirePush.events:type_name -> reddot.WireEvent
+	29, // 41: reddot.WireEvent.to:type_name -> reddot.WirePlace
+	37, // 42: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
+	43, // [43:43] is the sub-list for method output_type
+	43, // [43:43] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_messages_proto_init() }
@@ -3358,7 +4451,7 @@ func file_messages_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_proto_rawDesc), len(file_messages_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   27,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -13,6 +13,8 @@ type Metrics struct {
 	Pages       prometheus.Counter
 	Panics      prometheus.Counter
 	Failed      prometheus.Counter
+
+	SessionsFull prometheus.Counter
 }
 
 // NewMetrics registers the actors' figures with r, which may be nil.
@@ -34,9 +36,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		Pages:  counter("replay_pages_total", "Pages of missed events read for connections."),
 		Panics: counter("panics_total", "Actors stopped by a panic."),
 		Failed: counter("failed_total", "Actors ended because a write may have failed."),
+
+		SessionsFull: counter("session_messages_dropped_total", "Messages of topics that found no room with a session that is away."),
 	}
 	if r != nil {
-		r.MustRegister(m.Users, m.Connections, m.Loads, m.Dozes, m.Busy, m.Ended, m.Pages, m.Panics, m.Failed)
+		r.MustRegister(m.Users, m.Connections, m.Loads, m.Dozes, m.Busy, m.Ended, m.Pages, m.Panics, m.Failed, m.SessionsFull)
 	}
 	return m
 }

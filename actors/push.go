@@ -37,6 +37,7 @@ const (
 	FormTextFrame // the seed's own: bodies as plain text in WebSocket frames
 	FormTextPoll  // the seed's own: the last body as plain text
 	FormTextPage  // the seed's own: scripts that write into the parent page
+	FormMQTT      // parts, of which each session makes its own packets
 	numForms
 )
 

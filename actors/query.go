@@ -359,7 +359,32 @@ func (b *Inbox) appendState(dst []byte) []byte {
 		dst = appendTimeMember(dst, `,"expires_at":`, n.expires)
 		dst = append(dst, '}')
 	}
-	return append(dst, "]}"...)
+	return append(b.sessions.append(append(dst, ']')), '}')
+}
+
+// append appends the sessions as a member of a JSON object, if there are any.
+func (s *sessions) append(dst []byte) []byte {
+	for i, t := range s.list {
+		if i == 0 {
+			dst = append(dst, `,"sessions":[{"client":`...)
+		} else {
+			dst = append(dst, `,{"client":`...)
+		}
+		dst = appendString(dst, t.client)
+		dst = strconv.AppendBool(append(dst, `,"connected":`...), t.closedAt == 0)
+		dst = strconv.AppendInt(append(dst, `,"subscriptions":`...), int64(len(t.subs)), 10)
+		dst = strconv.AppendInt(append(dst, `,"waiting":`...), int64(len(t.waiting)), 10)
+		dst = strconv.AppendInt(append(dst, `,"outgoing":`...), int64(len(t.outgoing)), 10)
+		dst = strconv.AppendInt(append(dst, `,"incoming":`...), int64(len(t.incoming)), 10)
+		if t.closedAt != 0 {
+			dst = AppendTime(append(dst, `,"ends_at":`...), t.closedAt+t.expiry)
+		}
+		dst = append(dst, '}')
+	}
+	if len(s.list) > 0 {
+		dst = append(dst, ']')
+	}
+	return dst
 }
 
 // export answers with all that is known of the user.
@@ -400,7 +425,7 @@ func quoted(ms int64) string {
 }
 
 func kindWord(k Kind) string {
-	words := [...]string{"none", "accepted", "edited", "retracted", "marked", "due", "expired", "dropped", "noted", "delivered"}
+	words := [...]string{"none", "accepted", "edited", "retracted", "marked", "due", "expired", "dropped", "noted", "delivered", "session", "queued"}
 	if k < 0 || int(k) >= len(words) {
 		return "unknown"
 	}

@@ -83,6 +83,11 @@ type Answer struct {
 	Unknown  []ID    // ids that are not in the inbox
 	Body     []byte  // the answer of a query, as JSON
 	More     bool    // Replay: there is more after Body
+
+	Session  *SessionState   // OpenSession: what there is of it; nil: it is new
+	Epoch    uint64          // OpenSession: by which its other commands name it; 0: it ends with its connection
+	Messages []*TopicMessage // of Retained, FetchWaiting
+	N        int             // of QueueMessage: how many sessions took it
 }
 
 // Outcome says what became of a published message.

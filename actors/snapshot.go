@@ -27,6 +27,9 @@ func (b *Inbox) snapshot() []byte {
 	for _, m := range b.history.stones {
 		s.Marks = append(s.Marks, &Milestone{Seq: m.seq, At: m.at, Bytes: m.bytes})
 	}
+	for _, t := range b.sessions.list {
+		s.Sessions = append(s.Sessions, t.stored())
+	}
 	n := s.SizeVT()
 	out := make([]byte, 1+n)
 	out[0] = eventVersion
@@ -61,6 +64,9 @@ func (b *Inbox) restore(raw []byte) error {
 		b.keys.put([16]byte(k.Key), onceKey{k.Digest, ID(k.Id), k.Rev, k.At})
 	}
 	b.keys.unpackEdge(s.Edge)
+	for _, p := range s.Sessions {
+		b.sessions.restore(p)
+	}
 	for _, m := range s.Marks {
 		b.history.stones = append(b.history.stones, milestone{m.Seq, m.Bytes, m.At})
 	}

@@ -51,6 +51,16 @@ func (u *User) command(r *Request, t Moment) {
 		u.stateAt(r, c)
 	case *Export:
 		u.export(r)
+	case *OpenSession:
+		u.openSession(r, c, t)
+	case *ChangeSession:
+		u.changeSession(r, c, t)
+	case *CloseSession:
+		u.closeSession(r, c, t)
+	case *QueueMessage:
+		u.queueMessage(r, c, t)
+	case *FetchWaiting:
+		u.fetchWaiting(r, c)
 	default:
 		u.refuse(r, Errorf(Internal, "a user does not know how to do %T", c))
 	}
@@ -129,6 +139,7 @@ func (u *User) commit(r *Request, d Ready) {
 	d.Rev = u.inbox.rev
 	u.fill(r, d)
 	u.release(&r.effect, r, push, nil)
+	u.tellSessions(d.Events)
 	u.maybeSnapshot()
 }
 
@@ -141,6 +152,7 @@ func (u *User) persist(events []*Event) bool {
 	}
 	push, _ := u.apply(events, from, nil)
 	u.release(&effect{}, nil, push, nil)
+	u.tellSessions(events)
 	u.maybeSnapshot()
 	return true
 }
@@ -195,7 +207,7 @@ func (u *User) apply(events []*Event, from Cursor, counts []byte) (*Push, []byte
 		u.seq = e.Seq
 		counts = u.inbox.appendCounts(counts[:0])
 		switch {
-		case p == nil || e.Kind == Kind_DELIVERED || e.Kind == Kind_NOTED:
+		case p == nil || e.Kind >= Kind_NOTED:
 		case e.Kind == Kind_DUE:
 			p.hole = true // its content is in the journal
 		default:
@@ -227,6 +239,8 @@ func (u *User) expire(t Moment) bool {
 		return false
 	}
 	u.inbox.rearm() // also where the message whose timer it was is gone
+	u.sessionsExpired(d.Events)
+	u.publishWills(t)
 	return true
 }
 

@@ -19,6 +19,13 @@ type User struct {
 	armed   int64        // the wake-up in the store (unix milliseconds); 0: none
 
 	entering *attach // whose turn it is
+
+	links    []sessionLink
+	followed followed // by its sessions, as the node's topics know it
+	noting   bool     // that is being written down
+	unnoted  []func() // what waits until it is written down as it is now
+	stale    bool     // it has changed while it was written down
+	alive    bool     // what an earlier activation left open is closed
 }
 
 // What the user's actor tells itself. What gateways tell it is in attach.go.
@@ -62,13 +69,19 @@ func (u *User) Receive(c actor.Context) {
 		u.stopped()
 	case *described:
 		u.described(m)
+	case *followNoted:
+		u.followNoted(m)
+	case *willed:
+		if u.inbox != nil && !u.ending {
+			u.willed(m)
+		}
 	case *contentLoaded:
 		if u.inbox == nil || u.ending {
 			u.later(m.req)
 			return
 		}
 		u.edit(m)
-	case *Request, *attach, *detach, *pull, *reached, *TimeUp:
+	case *Request, *attach, *detach, *pull, *reached, *TimeUp, *Rouse:
 		if u.inbox == nil || u.ending {
 			u.later(m)
 			return
@@ -92,6 +105,7 @@ func (u *User) later(m any) {
 
 // act does what an awake user does.
 func (u *User) act(m any) {
+	u.resumeSessions()
 	switch m := m.(type) {
 	case *Request:
 		u.request(m)
@@ -105,6 +119,7 @@ func (u *User) act(m any) {
 		u.reached(m.upto, m.transport)
 	case *TimeUp:
 		u.timeUp(m)
+	case *Rouse: // loading was all that it is for
 	}
 }
 
@@ -156,6 +171,7 @@ func (u *User) loaded(m *loaded) {
 	if d := u.inbox.due(&u.home.Limits); d != never {
 		u.armed = d // whoever wrote the events has armed a wake-up no later than this
 	}
+	u.inbox.sessions.news = nil
 	for len(u.waiting) > 0 && !u.ending {
 		var w any
 		w, u.waiting = pop(u.waiting)
@@ -204,11 +220,11 @@ func (u *User) push(p *Push) {
 // passivate stops an idle user. Its next message wakes it again.
 func (u *User) passivate() {
 	switch {
-	case len(u.gates) > 0:
+	case len(u.gates)+len(u.links) > 0:
 		u.doze()
 	case u.dozing:
 		u.end()
-	case u.inbox == nil || !u.idle():
+	case u.inbox == nil || !u.idle() || u.noting:
 	case u.seq-u.inbox.history.last().seq > passivateEvents && u.snapshot():
 		// so that it wakes quickly; it stops the next time
 	default:
@@ -226,7 +242,7 @@ func (u *User) move() {
 // nothing happens.
 func (u *User) doze() {
 	switch {
-	case u.inbox == nil || len(u.gates) == 0 || len(u.queries) > 0 || !u.idle():
+	case u.inbox == nil || len(u.gates)+len(u.links) == 0 || len(u.queries) > 0 || !u.idle():
 	case u.seq-u.inbox.history.last().seq > passivateEvents && u.snapshot():
 		// so that it wakes quickly; it dozes the next time
 	default:
@@ -251,6 +267,14 @@ func (u *User) stopped() {
 		u.home.send(g.pid, &gone{u.key})
 	}
 	u.gates = nil
+	for _, l := range u.links {
+		l.link.Lost()
+	}
+	u.links = nil
+	for _, done := range u.unnoted {
+		done() // it is in the journal
+	}
+	u.unnoted = nil
 	for _, q := range u.queries {
 		q.req.Fail(unknownOutcome)
 	}

@@ -172,6 +172,12 @@ func (w *world) check() {
 			w.t.Fatalf("event %d holds the content of a present message and is gone", w.b.entries[i].body)
 		}
 	}
+	for s := range w.b.sessions.held {
+		held[s] = true
+		if w.journal[s] == nil {
+			w.t.Fatalf("event %d holds a message that waits for a session and is gone", s)
+		}
+	}
 	for s := range w.journal {
 		if s <= h.floor && !held[s] && !slices.Contains(h.garbage, s) {
 			w.t.Fatalf("event %d is below the floor %d, holds nothing and will never be deleted", s, h.floor)
@@ -219,6 +225,7 @@ func view(b *Inbox, withHistory bool) Inbox {
 	v.categories = append([]category{}, b.categories...)
 	v.entries = append([]entry{}, b.entries...)
 	v.keys.order = append([]onceRef{}, b.keys.order...)
+	v.sessions = b.sessions.view()
 	v.keys.edge = append([]edgeKey{}, b.keys.edge...)
 	if len(v.keys.byCaller) == 0 {
 		v.keys.byCaller = nil

@@ -178,6 +178,8 @@ func New(cfg Config, store Store) (*Node, error) {
 		Load:    n.loads.do,
 		Forget:  n.dir.forget,
 	}
+	n.home.Records, _ = store.(actors.Records)
+	n.home.Topics = actors.NewTopics(n.home)
 	for range cfg.Gateways {
 		n.gateways = append(n.gateways, actors.NewGateway(n.home))
 	}
@@ -202,6 +204,9 @@ func (n *Node) Start(ctx context.Context) error {
 	if err := begin(ctx); err != nil {
 		return fmt.Errorf("node %s: %w", n.cfg.Name, err)
 	}
+	if err := n.follow(ctx); err != nil {
+		return fmt.Errorf("node %s: %w", n.cfg.Name, err)
+	}
 	n.every(time.Second, func() {
 		for _, g := range n.gateways {
 			n.system.Root.Send(g.PID(), &actors.Tick{})
@@ -211,6 +216,9 @@ func (n *Node) Start(ctx context.Context) error {
 	n.every(n.cfg.Idle/idleSweeps, n.passivate)
 	return nil
 }
+
+// Topics returns the node's live publish/subscribe.
+func (n *Node) Topics() *actors.Topics { return n.home.Topics }
 
 // every calls fn in its own goroutine each time d has gone by, until Stop.
 func (n *Node) every(d time.Duration, fn func()) {

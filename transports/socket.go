@@ -32,6 +32,27 @@ type Translator interface {
 	Translate(frames []byte) []byte
 }
 
+// A Timed is a Protocol that has deadlines of its own, such as a keep alive.
+type Timed interface {
+	// Due is called when a wait is over (Opening.Timeout, Socket.Wait) or what
+	// Due returned last. It returns after which time it is to be called again;
+	// 0: never, and, if it has closed the Socket, whatever.
+	Due(s *Socket) time.Duration
+}
+
+// A Patient is a Protocol that keeps back what a slow client does not take.
+type Patient interface {
+	// Drained is called when nothing waits to be written any more.
+	Drained(s *Socket)
+}
+
+// A Leaver is a Protocol that is told of the end, however it came.
+type Leaver interface {
+	// Left is called once, as the very last, possibly with locks held: it must
+	// neither block nor send to an actor.
+	Left(s *Socket)
+}
+
 // A Socket is a client connection that has outlived its HTTP request: who is
 // at the other end, what is spoken, and to which user it is attached. How its
 // bytes are moved is its Wire's matter. Since a node has very many, it is
@@ -41,7 +62,7 @@ type Socket struct {
 	wire      Wire
 	protocol  Protocol
 	conn      atomic.Pointer[actors.Conn]
-	caller    *Principal
+	caller    atomic.Pointer[Principal]
 	id        uint64
 	timers    timers
 	from      [16]byte // zero: not known
@@ -85,7 +106,7 @@ func (s *Socket) Loop() Loop { return s.streams.cfg.Loop }
 func (s *Socket) Config() *SinkConfig { return &s.streams.cfg.Sink }
 
 // Caller returns who is at the other end.
-func (s *Socket) Caller() *Principal { return s.caller }
+func (s *Socket) Caller() *Principal { return s.caller.Load() }
 
 // Received returns how many bytes have come from the client, up to 64 KiB. It
 // is for the Protocol's Receive.
@@ -101,6 +122,21 @@ func (s *Socket) Attach(f actors.Format, after *actors.Cursor) {
 	s.attach(actors.Attachment{Format: f, After: after, Key: old.Key, Since: old.Since()}, &lease{s, turn})
 }
 
+// Enter says who the client of a connection is that began without a Format,
+// and attaches it. It is for the Protocol, once; no lock may be held.
+func (s *Socket) Enter(caller *Principal, key actors.Key, f actors.Format) {
+	s.caller.Store(caller)
+	s.state.Or(stateAttaching)
+	s.attach(actors.Attachment{Format: f, Key: key, Since: s.streams.cfg.Now().UnixMilli()}, (*first)(s))
+}
+
+// settle says that there is no conn yet that Close would have to close.
+func (s *Socket) settle() {
+	if reason := s.state.And(^uint32(stateAttaching)) & reasonMask; reason != 0 {
+		s.wire.End(reasonOf(reason))
+	}
+}
+
 func (s *Socket) attach(a actors.Attachment, sink actors.Sink) {
 	a.Sink = sink
 	c := actors.NewConn(a)
@@ -114,6 +150,9 @@ func (s *Socket) attach(a actors.Attachment, sink actors.Sink) {
 
 // Address returns the client's address, without its port.
 func (s *Socket) Address() string { return s.streams.address(s.address()) }
+
+// From returns where the client is, or the zero Addr.
+func (s *Socket) From() netip.Addr { return s.address() }
 
 // address returns the client's, or the zero Addr.
 func (s *Socket) address() netip.Addr {
@@ -176,6 +215,9 @@ func (s *Socket) Receive(b []byte) (goOn bool) {
 
 // Drained tells the user's actor that everything is written.
 func (s *Socket) Drained() {
+	if p, ok := s.protocol.(Patient); ok {
+		p.Drained(s)
+	}
 	if c := s.conn.Load(); c != nil {
 		c.Drained()
 	}
@@ -200,10 +242,14 @@ func (s *Socket) Keeps(why actors.End) bool {
 // first; 0 ends it.
 func (s *Socket) Patience(d time.Duration) { s.streams.wheel.set(s, &s.timers.patience, d) }
 
+// Wait lets a Timed protocol be called after d; 0: only the credential's
+// expiry is waited for.
+func (s *Socket) Wait(d time.Duration) { s.watch(d) }
+
 // watch lets the Socket be ended when its credential expires, or the wait is over.
 func (s *Socket) watch(wait time.Duration) {
-	if s.caller != nil && !s.caller.Expires.IsZero() {
-		left := max(1, s.caller.Expires.Sub(s.streams.cfg.Now()))
+	if caller := s.Caller(); caller != nil && !caller.Expires.IsZero() {
+		left := max(1, caller.Expires.Sub(s.streams.cfg.Now()))
 		if wait == 0 || left < wait {
 			wait = left
 		}
@@ -225,12 +271,16 @@ func (s *Socket) due(e expired) {
 	switch {
 	case state&stateRests != 0:
 		s.wire.Shut()
-	case s.caller != nil && s.caller.Expired(s.streams.cfg.Now()):
+	case s.Caller() != nil && s.Caller().Expired(s.streams.cfg.Now()):
 		s.Close(actors.EndToken)
 	case state&stateAnswers != 0:
 		s.Close(actors.EndGone)
 	default:
-		s.watch(0) // the clocks disagree
+		var wait time.Duration
+		if p, ok := s.protocol.(Timed); ok {
+			wait = p.Due(s)
+		}
+		s.watch(wait) // or the clocks disagree
 	}
 }
 
@@ -258,6 +308,9 @@ func (s *Socket) Resume(conn net.Conn, unread []byte) {
 func (s *Socket) Leave() {
 	if s.state.Or(stateLeft)&stateLeft == 0 {
 		s.streams.leave(s)
+		if p, ok := s.protocol.(Leaver); ok {
+			p.Left(s)
+		}
 	}
 }
 

@@ -199,7 +199,8 @@ func (s *Streams) Open() map[string]int {
 func (s *Streams) CloseOf(match func(principal string, key actors.Key) bool, why actors.End) int {
 	sockets := s.list(func(socket *Socket) bool {
 		key := socket.Key()
-		return socket.caller != nil && key != "" && match(socket.caller.ID, key)
+		caller := socket.Caller()
+		return caller != nil && key != "" && match(caller.ID, key)
 	})
 	for _, socket := range sockets {
 		socket.Close(why)

@@ -39,15 +39,16 @@ type Loop interface {
 // An Opening says how a connection that stays begins.
 type Opening struct {
 	Protocol Protocol
-	Head     []byte // goes out first; not of the request
-	Format   actors.Format
+	Head     []byte        // goes out first; not of the request
+	Format   actors.Format // nil: the connection is attached later (Socket.Enter)
 	After    *actors.Cursor
 
 	// Answer makes the connection one that waits for a single answer, the
 	// first frames: what the client sends meanwhile is no business of the
 	// Protocol, and stays unread for as long as the system has room for it.
 	Answer bool
-	// Timeout is how long it waits; then it is ended with EndGone.
+	// Timeout is how long it waits; then it is ended with EndGone. Without
+	// Answer it is when a Timed protocol is called first.
 	Timeout time.Duration
 	// Keep returns the connection to the HTTP server after the answer
 	// (StreamsConfig.Resume), unless the node drains.
@@ -75,7 +76,8 @@ func (s *Start) Unread() []byte {
 // Init makes the Socket known. From then on Wire and Socket call each other.
 func (s *Start) Init(socket *Socket, w Wire) {
 	p := s.place
-	socket.streams, socket.wire, socket.protocol, socket.caller = p.streams, w, s.Protocol, p.caller
+	socket.streams, socket.wire, socket.protocol = p.streams, w, s.Protocol
+	socket.caller.Store(p.caller)
 	socket.transport = p.transport
 	if p.from.IsValid() {
 		socket.from = p.from.As16()
@@ -100,8 +102,12 @@ func (s *Start) Run(socket *Socket) (goOn bool, err error) {
 			return false, err
 		}
 	}
-	socket.attach(actors.Attachment{Format: s.Format, After: s.After, Once: s.Answer,
-		Key: s.place.key, Since: s.place.since}, (*first)(socket))
+	if s.Format == nil {
+		socket.settle()
+	} else {
+		socket.attach(actors.Attachment{Format: s.Format, After: s.After, Once: s.Answer,
+			Key: s.place.key, Since: s.place.since}, (*first)(socket))
+	}
 	if s.place.streams.drains() {
 		socket.Close(actors.EndDrain)
 	}

@@ -14,20 +14,22 @@ import (
 // own, batch by batch, as a store does.
 type Journal struct {
 	Records
-	mu      sync.Mutex
-	changed *sync.Cond
-	queue   []*actors.Write
-	held    bool
-	closed  bool
-	refuse  error
-	fail    error
-	panics  string
-	done    chan struct{}
+	mu       sync.Mutex
+	changed  *sync.Cond
+	queue    []*actors.Write
+	held     bool
+	closed   bool
+	settling bool
+	refuse   error
+	fail     error
+	panics   string
+	done     chan struct{}
 
 	streams map[actors.Key]*stream
 	owners  map[actors.ID]actors.Key
 	tallies map[actors.ID][actors.NumTallies]int64
 	wakes   map[wake]bool
+	records map[[2]string][]byte
 	fences  [actors.Shards]actors.Taken
 }
 
@@ -45,6 +47,7 @@ type wake struct {
 var (
 	_ actors.Journal = (*Journal)(nil)
 	_ actors.Lookup  = (*Journal)(nil)
+	_ actors.Records = (*Journal)(nil)
 	_ actors.Fences  = (*Journal)(nil)
 )
 
@@ -52,7 +55,7 @@ var (
 func NewJournal() *Journal {
 	j := &Journal{
 		done: make(chan struct{}), streams: map[actors.Key]*stream{}, owners: map[actors.ID]actors.Key{},
-		tallies: map[actors.ID][actors.NumTallies]int64{}, wakes: map[wake]bool{},
+		tallies: map[actors.ID][actors.NumTallies]int64{}, wakes: map[wake]bool{}, records: map[[2]string][]byte{},
 	}
 	for i := range j.fences {
 		j.fences[i].Shard = uint16(i)
@@ -95,6 +98,15 @@ func (j *Journal) Panics() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.panics != ""
+}
+
+// Flush waits until nothing is queued and nothing is being settled.
+func (j *Journal) Flush() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for len(j.queue) > 0 || j.settling {
+		j.changed.Wait()
+	}
 }
 
 // WaitQueued waits until n writes wait for Release.
@@ -148,7 +160,7 @@ func (j *Journal) commit() {
 			j.mu.Unlock()
 			return
 		}
-		j.queue, j.fail = nil, nil
+		j.queue, j.fail, j.settling = nil, nil, true
 		var good, bad, fenced []*actors.Write
 		for _, w := range batch {
 			switch {
@@ -168,6 +180,7 @@ func (j *Journal) commit() {
 		actors.Settle(bad, err)
 		actors.Settle(good, nil)
 		actors.Settle(fenced, actors.Errorf(actors.Fenced, "the shard was taken by another node"))
+		j.set(func() { j.settling = false })
 	}
 }
 
@@ -342,4 +355,40 @@ func (j *Journal) Due(_ context.Context, now int64, fn func(actors.Key, int64) b
 		}
 	}
 	return nil
+}
+
+// PutRecord implements actors.Records.
+func (j *Journal) PutRecord(_ context.Context, kind, key string, value []byte) error {
+	j.set(func() { j.records[[2]string{kind, key}] = slices.Clone(value) })
+	return nil
+}
+
+// DeleteRecord implements actors.Records.
+func (j *Journal) DeleteRecord(_ context.Context, kind, key string) error {
+	j.set(func() { delete(j.records, [2]string{kind, key}) })
+	return nil
+}
+
+// ReadRecord implements actors.Records.
+func (j *Journal) ReadRecord(_ context.Context, kind, key string) ([]byte, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if v, ok := j.records[[2]string{kind, key}]; ok {
+		return v, nil
+	}
+	return nil, actors.Errorf(actors.NotFound, "there is no such record")
+}
+
+// ListRecords implements actors.Records.
+func (j *Journal) ListRecords(_ context.Context, kind, after string, limit int) ([]actors.Record, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var list []actors.Record
+	for k, v := range j.records {
+		if k[0] == kind && k[1] > after {
+			list = append(list, actors.Record{Key: k[1], Value: v})
+		}
+	}
+	slices.SortFunc(list, func(a, b actors.Record) int { return strings.Compare(a.Key, b.Key) })
+	return list[:min(len(list), limit)], nil
 }

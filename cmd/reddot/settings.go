@@ -36,6 +36,8 @@ func addSettings(c *cobra.Command) *settings {
 	s.paths["seed-urls"] = "seed_urls"
 	c.Flags().Bool("seed-urls", false, "serve the seed project's URLs too")
 	text("http", def.HTTP, "`address` to listen on; port 0 takes a free one")
+	s.paths["mqtt"] = "mqtt.listen"
+	c.Flags().String("mqtt", "", "`address` to listen on for MQTT, as 127.0.0.1:1883; none without it")
 	text("data", def.Data, "`directory` for all that must survive")
 	s.paths["store"] = "store.url"
 	c.Flags().String("store", "", "`URL` of a PostgreSQL database in place of the embedded store, as postgres://user@host/name; with a password rather as REDDOT_STORE_URL")

@@ -22,6 +22,14 @@ type Views struct {
 
 	// The seed's own.
 	SeedCount, SeedWatch, SeedIframe, SeedStream, SeedWebSocket transports.Handler
+
+	MQTT fasthttp.RequestHandler // over WebSocket; CONNECT says who calls
+}
+
+// Topics are where messages are published for whoever is subscribed:
+// *actors.Topics.
+type Topics interface {
+	Publish(m *actors.TopicMessage, done func(took int, err *actors.Error))
 }
 
 // Pages are the handlers of the browser's files by path: "/", "/reddot.js". A
@@ -48,8 +56,9 @@ type Deps struct {
 	Cluster func(context.Context) any // what is known of the cluster, as JSON; nil: not served
 	Drain   func()                    // asks the node to drain and to end; nil: not served
 
-	Views Views
-	Pages Pages
+	Topics Topics // nil: there is no /v1/topics
+	Views  Views
+	Pages  Pages
 
 	Log        *slog.Logger          // nil: none
 	Registerer prometheus.Registerer // for the API's own metrics; nil: none

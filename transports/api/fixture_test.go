@@ -24,6 +24,17 @@ import (
 
 const testSecret = "0123456789abcdef0123456789abcdef"
 
+// fakeTopics has one subscriber, who takes what is not too large.
+type fakeTopics struct{}
+
+func (fakeTopics) Publish(m *actors.TopicMessage, done func(int, *actors.Error)) {
+	if m.Retain && len(m.Payload) > 100 {
+		done(0, actors.Errorf(actors.TooLarge, "too large"))
+		return
+	}
+	done(1, nil)
+}
+
 // A server is the API on a real socket, over a fakeRouter.
 type server struct {
 	t         testing.TB
@@ -89,9 +100,11 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 				"node": "a", "state": "ready", "shards": 1, "epochs": []any{map[string]int{"shard": 1, "epoch": 2}}, "actors": 0, "connections": 0, "held": 0, "links": []any{},
 			}}}
 		},
-		Drain:      func() {},
-		Connected:  func(string) []string { return []string{"alice", "bob"} },
-		Views:      Views{Counts: answer, Wait: answer, Stream: answer, Iframe: answer, WebSocket: answer, SeedCount: answer, SeedWatch: answer, SeedIframe: answer, SeedStream: answer, SeedWebSocket: answer},
+		Drain:     func() {},
+		Connected: func(string) []string { return []string{"alice", "bob"} },
+		Views: Views{Counts: answer, Wait: answer, Stream: answer, Iframe: answer, WebSocket: answer, SeedCount: answer, SeedWatch: answer, SeedIframe: answer, SeedStream: answer, SeedWebSocket: answer,
+			MQTT: func(ctx *fasthttp.RequestCtx) { answer(ctx, nil, "mqtt") }},
+		Topics:     fakeTopics{},
 		Pages:      Pages{"/": page, "/console": page, "/console/*": page, "/reddot.js": page},
 		Registerer: registry, Gatherer: registry}
 	if edit != nil {

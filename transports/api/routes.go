@@ -19,6 +19,7 @@ const (
 	needAdmin                      // the scope admin
 	needUser                       // the first parameter is a user within the caller's reach
 	getWrites                      // it writes although it is a GET
+	needCaller                     // somebody who is known; the rest is the route's own to check
 
 	open access = 0 // anybody
 )
@@ -61,6 +62,10 @@ func (a *API) routes() []*route {
 		{method: "GET", path: user + "/journal", access: needAdmin | needUser, query: params{"limit", "next"}, handle: readJournal},
 		{method: "GET", path: user + "/state", access: own, query: params{"rev"}, handle: stateAt},
 		{method: "GET", path: user + "/export", access: needAdmin | needUser, handle: export},
+
+		{method: "POST", path: "/v1/topics/{topic}", access: needCaller, query: params{"retain"}, handle: a.topics()},
+		{method: "POST", path: "/v1/topics/{topic}/*", access: needCaller, query: params{"retain"}, handle: a.topics()},
+		{method: "GET", path: "/mqtt", query: anyParams, parks: true, handle: plainHandler(v.MQTT)},
 
 		{method: "GET", path: "/v1/keys", access: needAdmin, query: params{"limit", "next"}, handle: listKeys},
 		{method: "POST", path: "/v1/keys", access: needAdmin, handle: createKey},

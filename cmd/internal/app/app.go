@@ -42,6 +42,8 @@ type App struct {
 	draining    sync.Once
 	front       atomic.Pointer[front]
 	web         *web
+	mqtt        *broker
+	certificate certificate
 	profiles    *profiles
 	forTests    forTests
 }
@@ -55,7 +57,8 @@ type forTests struct {
 // New returns a server that is not yet started. The configuration comes from
 // Load; level is what the log's handler obeys, so that Reload can change it.
 func New(cfg Config, log *slog.Logger, level *slog.LevelVar) *App {
-	a := &App{log: log, level: level, registry: newRegistry(), failed: make(chan error, 1), drained: make(chan struct{}), endWatch: func() {}}
+	a := &App{log: log, level: level, registry: newRegistry(), failed: make(chan error, 1),
+		drained: make(chan struct{}), endWatch: func() {}, certificate: certificate{files: cfg.TLS}}
 	a.cfg.Store(&cfg)
 	return a
 }
@@ -77,6 +80,9 @@ func (a *App) steps() []step {
 	}
 	if a.cfg.Load().Pprof != "" {
 		all = append(all, step{"profiles", a.openProfiles, a.closeProfiles})
+	}
+	if m := a.cfg.Load().MQTT; m.Listen != "" || m.ListenTLS != "" {
+		all = append(all, step{"mqtt", a.listenMQTT, a.stopMQTT})
 	}
 	return append(all, step{"http", a.listen, a.stopListening})
 }

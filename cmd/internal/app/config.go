@@ -5,6 +5,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/mqtt"
 )
 
 // A Config is everything that can be set. It comes from Load; Default holds
@@ -45,6 +46,7 @@ type Config struct {
 	Limits Limits `yaml:"limits"`
 	// Inbox bounds what one user may take up.
 	Inbox Inbox `yaml:"inbox"`
+	MQTT  MQTT  `yaml:"mqtt"`
 	Store Store `yaml:"store"`
 	// Cluster lets servers share the users of one database.
 	Cluster Cluster `yaml:"cluster"`
@@ -141,6 +143,38 @@ type Inbox struct {
 	Connections  int      `yaml:"connections"`
 }
 
+// MQTT are the settings of MQTT: those of mqtt.Config, and of actors.Limits as
+// far as they bound what outlives a connection. -1 is no limit, or none.
+type MQTT struct {
+	Listen    string `yaml:"listen"`     // host:port; empty: no MQTT over TCP
+	ListenTLS string `yaml:"listen_tls"` // likewise, with the certificate of tls
+
+	ConnectTimeout Duration `yaml:"connect_timeout"`
+	ConnectSize    Size     `yaml:"connect_size"`
+	PacketSize     Size     `yaml:"packet_size"`
+	ReceiveMaximum int      `yaml:"receive_maximum"`
+	SendMaximum    int      `yaml:"send_maximum"`
+	AliasesIn      int      `yaml:"aliases_in"`
+	AliasesOut     int      `yaml:"aliases_out"`
+	KeepAlive      Duration `yaml:"keep_alive"`
+	SessionExpiry  Duration `yaml:"session_expiry"`
+	Subscriptions  int      `yaml:"subscriptions"`
+	FilterSize     Size     `yaml:"filter_size"`
+	FilterLevels   int      `yaml:"filter_levels"`
+	ClientIDSize   Size     `yaml:"client_id_size"`
+	QueueMessages  int      `yaml:"queue_messages"`
+	QueueSize      Size     `yaml:"queue_size"`
+	Publishes      float64  `yaml:"publishes"` // of a connection, per second
+	PublishBurst   int      `yaml:"publish_burst"`
+	Sessions       int      `yaml:"sessions"` // of a user, that outlive their connections
+	Retained       int      `yaml:"retained"` // messages of a user
+	RetainedSize   Size     `yaml:"retained_size"`
+
+	Anonymous       bool     `yaml:"anonymous"`
+	AnonymousTopics []string `yaml:"anonymous_topics"`
+	RefusedFilters  []string `yaml:"refused_filters"`
+}
+
 // Store are the settings of the store: the embedded one in the data directory
 // or, if a URL is given, a database.
 type Store struct {
@@ -197,6 +231,10 @@ func Default() Config {
 	if err != nil {
 		panic(err) // the zero value is documented as good
 	}
+	m, err := mqtt.Config{}.WithDefaults()
+	if err != nil {
+		panic(err) // likewise
+	}
 	return Config{
 		HTTP: "127.0.0.1:7777",
 		Data: "data",
@@ -217,6 +255,14 @@ func Default() Config {
 			Messages: a.Messages, MessageAge: Duration(a.MessageAge), Size: Size(a.InboxBytes),
 			RetainEvents: a.RetainEvents, RetainAge: Duration(a.RetainAge), RetainSize: Size(a.RetainBytes),
 			Connections: a.Connections,
+		},
+		MQTT: MQTT{
+			ConnectTimeout: Duration(m.ConnectTimeout), ConnectSize: Size(m.ConnectBytes), PacketSize: Size(m.PacketBytes),
+			ReceiveMaximum: m.ReceiveMaximum, SendMaximum: m.SendMaximum, AliasesIn: m.AliasesIn, AliasesOut: m.AliasesOut,
+			KeepAlive: Duration(m.KeepAlive), SessionExpiry: Duration(m.SessionExpiry), Subscriptions: m.Subscriptions,
+			FilterSize: Size(m.FilterBytes), FilterLevels: m.FilterLevels, ClientIDSize: Size(m.ClientIDBytes),
+			QueueMessages: m.QueueMessages, QueueSize: Size(m.QueueBytes), Publishes: m.PublishesPerSecond, PublishBurst: m.PublishBurst,
+			Sessions: a.Sessions, Retained: a.Retained, RetainedSize: Size(a.RetainedBytes),
 		},
 		Store: Store{
 			Cache: 4 << 20, MemTable: 16 << 20, QueueSize: 64 << 20, OpenFiles: 1000,

@@ -13,6 +13,7 @@ import (
 	"reddot/actors"
 	"reddot/actors/store"
 	"reddot/transports"
+	"reddot/transports/mqtt"
 )
 
 // check tells every mistake that can be seen without starting.
@@ -27,6 +28,7 @@ func (c Config) check() error {
 	if c.Dev && !loopback(c.HTTP) {
 		add("http", fmt.Errorf("%s is not a loopback address, and dev lets everybody in; use 127.0.0.1, or run without dev", c.HTTP))
 	}
+	errs = append(errs, c.checkMQTT()...)
 	if c.Pprof != "" {
 		add("pprof", checkAddress(c.Pprof))
 		if !loopback(c.Pprof) {
@@ -61,6 +63,45 @@ func (c Config) check() error {
 		add("limits", l.Check())
 	}
 	return errors.Join(errs...)
+}
+
+// checkMQTT tells the mistakes in how MQTT is served.
+func (c Config) checkMQTT() []error {
+	var errs []error
+	for _, f := range []struct{ path, addr string }{{"mqtt.listen", c.MQTT.Listen}, {"mqtt.listen_tls", c.MQTT.ListenTLS}} {
+		if f.addr == "" {
+			continue
+		}
+		if err := checkAddress(f.addr); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", f.path, err))
+		}
+		if c.Dev && !loopback(f.addr) {
+			errs = append(errs, fmt.Errorf("%s: %s is not a loopback address, and dev lets everybody in", f.path, f.addr))
+		}
+	}
+	if c.MQTT.ListenTLS != "" && c.TLS.Cert == "" {
+		errs = append(errs, errors.New("mqtt.listen_tls: it needs a certificate; give tls.cert and tls.key"))
+	}
+	if len(c.MQTT.AnonymousTopics) > 0 && !c.MQTT.Anonymous {
+		errs = append(errs, errors.New("mqtt.anonymous_topics: they need mqtt.anonymous"))
+	}
+	if _, err := c.mqtt().WithDefaults(); err != nil {
+		errs = append(errs, fmt.Errorf("mqtt.%w", err))
+	}
+	return errs
+}
+
+// mqtt returns what MQTT's clients may do.
+func (c Config) mqtt() mqtt.Config {
+	m := &c.MQTT
+	return mqtt.Config{
+		ConnectTimeout: time.Duration(m.ConnectTimeout), ConnectBytes: int(m.ConnectSize), PacketBytes: int(m.PacketSize),
+		ReceiveMaximum: m.ReceiveMaximum, SendMaximum: m.SendMaximum, AliasesIn: m.AliasesIn, AliasesOut: m.AliasesOut,
+		KeepAlive: time.Duration(m.KeepAlive), SessionExpiry: time.Duration(m.SessionExpiry), Subscriptions: m.Subscriptions,
+		FilterBytes: int(m.FilterSize), FilterLevels: m.FilterLevels, ClientIDBytes: int(m.ClientIDSize),
+		QueueMessages: m.QueueMessages, QueueBytes: int(m.QueueSize), PublishesPerSecond: m.Publishes, PublishBurst: m.PublishBurst,
+		Anonymous: m.Anonymous, AnonymousTopics: m.AnonymousTopics, RefusedFilters: m.RefusedFilters,
+	}
 }
 
 func (c Config) checkApps() []error {
@@ -106,6 +147,9 @@ func (c Config) checkPositive() []error {
 		{"inbox.retain_age", int64(c.Inbox.RetainAge), 1},
 		{"inbox.retain_size", int64(c.Inbox.RetainSize), 1},
 		{"inbox.connections", int64(c.Inbox.Connections), 1},
+		{"mqtt.sessions", int64(c.MQTT.Sessions), 1},
+		{"mqtt.retained", int64(c.MQTT.Retained), 1},
+		{"mqtt.retained_size", int64(c.MQTT.RetainedSize), 1},
 		{"store.cache", int64(c.Store.Cache), 1 << 20},
 		{"store.mem_table", int64(c.Store.MemTable), 1 << 20},
 		{"store.queue_size", int64(c.Store.QueueSize), 1},
@@ -214,6 +258,8 @@ func (c Config) inbox() actors.Limits {
 		Messages: c.Inbox.Messages, MessageAge: time.Duration(c.Inbox.MessageAge), InboxBytes: int(c.Inbox.Size),
 		RetainEvents: c.Inbox.RetainEvents, RetainAge: time.Duration(c.Inbox.RetainAge), RetainBytes: int(c.Inbox.RetainSize),
 		Connections: c.Inbox.Connections,
+		Sessions:    c.MQTT.Sessions, SessionMessages: c.MQTT.QueueMessages, SessionBytes: int(c.MQTT.QueueSize),
+		Retained: c.MQTT.Retained, RetainedBytes: int(c.MQTT.RetainedSize),
 	}
 	if c.Dev {
 		l.Connections = math.MaxInt

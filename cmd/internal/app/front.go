@@ -12,6 +12,7 @@ import (
 	"reddot/transports/api"
 	"reddot/transports/iframe"
 	"reddot/transports/longpoll"
+	"reddot/transports/mqtt"
 	"reddot/transports/poll"
 	"reddot/transports/sse"
 	"reddot/transports/ws"
@@ -22,6 +23,7 @@ import (
 type front struct {
 	handler fasthttp.RequestHandler
 	metrics *prometheus.Registry
+	access  mqtt.Access
 	end     context.CancelFunc // ends what keeps its tokens' keys fresh
 }
 
@@ -40,12 +42,21 @@ func (a *App) openFront(context.Context) error {
 		return err
 	}
 	a.endRevoked()
+	if err := a.openMQTT(cfg); err != nil {
+		return err
+	}
 	f, err := a.newFront(cfg)
 	if err != nil {
 		return err
 	}
-	a.front.Store(f)
+	a.use(f)
 	return nil
+}
+
+// use puts a front in force, and returns the one before.
+func (a *App) use(f *front) *front {
+	a.mqtt.server.Use(f.access)
+	return a.front.Swap(f)
 }
 
 func (a *App) closeFront(context.Context) error {
@@ -73,15 +84,16 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 	deps := transports.Deps{
 		Router: a.node, Hub: a.node, Streams: a.streams, Gate: gate, Origins: origins, Dev: cfg.Dev, Log: a.log.With("part", "transports"),
 	}
-	f := &front{metrics: prometheus.NewRegistry()}
+	auth := transports.NewAuth(transports.AuthConfig{Dev: cfg.Dev, Origins: origins}, a.keys, tokens, gate)
+	f := &front{metrics: prometheus.NewRegistry(), access: mqtt.Access{Auth: auth, Gate: gate, Dev: cfg.Dev}}
 	served, err := api.New(api.Config{Origins: origins, AnyOrigin: cfg.Dev, SeedURLs: cfg.Dev || cfg.SeedURLs}, api.Deps{
 		Router: a.node, Lookup: a.store,
-		Auth:    transports.NewAuth(transports.AuthConfig{Dev: cfg.Dev, Origins: origins}, a.keys, tokens, gate),
+		Auth:    auth,
 		Gate:    gate,
 		Keys:    a.keys,
 		Revoker: a.revocations, Connected: a.connected, Ready: a.Ready,
 		Cluster: func(ctx context.Context) any { return a.node.Status(ctx) }, Drain: a.Drain,
-		Views: views(cfg, deps), Pages: pages(cfg.Dev),
+		Topics: a.node.Topics(), Views: a.views(cfg, deps), Pages: pages(cfg.Dev),
 		Log: a.log.With("part", "api"), Registerer: f.metrics, Gatherer: prometheus.Gatherers{a.registry, f.metrics},
 	})
 	if err != nil {
@@ -95,7 +107,7 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 }
 
 // views are the transports by which a user is watched.
-func views(cfg *Config, deps transports.Deps) api.Views {
+func (a *App) views(cfg *Config, deps transports.Deps) api.Views {
 	polls, waits := poll.New(deps), longpoll.New(longpoll.Config{}, deps)
 	pages, streams := iframe.New(deps), sse.New(deps)
 	sockets := ws.New(ws.Config{Compression: cfg.WebSocket.Compression}, deps)
@@ -103,6 +115,7 @@ func views(cfg *Config, deps transports.Deps) api.Views {
 		Counts: polls.Handle, Wait: waits.Handle, Stream: streams.Handle, Iframe: pages.Handle, WebSocket: sockets.Handle,
 		SeedCount: polls.HandleSeed, SeedWatch: waits.HandleSeed, SeedIframe: pages.HandleSeed,
 		SeedStream: streams.HandleSeed, SeedWebSocket: sockets.HandleSeed,
+		MQTT: a.mqtt.server.HandleWebSocket,
 	}
 }
 

@@ -24,7 +24,7 @@ func (a *App) openProfiles(ctx context.Context) error {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
-		return listenError(addr, err)
+		return listenError(addr, "--pprof", err)
 	}
 	a.profiles = &profiles{&http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}}
 	a.log.Info("profiles are served", "url", "http://"+ln.Addr().String()+"/debug/pprof/")

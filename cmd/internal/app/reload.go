@@ -33,8 +33,8 @@ func (a *App) Reload(fresh Config) error {
 	}
 	a.cfg.Store(&next)
 	a.level.Set(level)
-	a.front.Swap(f).end()
-	if err := a.web.reloadCertificate(); err != nil {
+	a.use(f).end()
+	if err := a.certificate.reload(); err != nil {
 		a.log.Error("the certificate was not reloaded; the old one goes on", "err", err)
 	}
 	a.endForeign(changedApps(old, &next))

@@ -18,31 +18,35 @@ import (
 
 // web is the HTTP server and what it listens on.
 type web struct {
-	server      *fasthttp.Server
-	listener    net.Listener
-	done        chan struct{} // closed when nothing is accepted any more
-	files       TLS
-	certificate atomic.Pointer[tls.Certificate]
+	server   *fasthttp.Server
+	listener net.Listener
+	done     chan struct{} // closed when nothing is accepted any more
+}
+
+// certificate is what TLS shows, on every address.
+type certificate struct {
+	files   TLS // empty: there is none
+	present atomic.Pointer[tls.Certificate]
 }
 
 func (a *App) listen(ctx context.Context) error {
 	cfg := a.cfg.Load()
-	w := &web{server: newServer(cfg, a.serve, a.log.With("part", "http")), done: make(chan struct{}), files: cfg.TLS}
-	if err := w.reloadCertificate(); err != nil {
+	w := &web{server: newServer(cfg, a.serve, a.log.With("part", "http")), done: make(chan struct{})}
+	if err := a.certificate.reload(); err != nil {
 		return err
 	}
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", cfg.HTTP)
 	if err != nil {
-		return listenError(cfg.HTTP, err)
+		return listenError(cfg.HTTP, "--http", err)
 	}
 	if cfg.Dev && !ln.Addr().(*net.TCPAddr).IP.IsLoopback() {
 		return errors.Join(fmt.Errorf("%s is not on loopback, as dev needs it", ln.Addr()), ln.Close())
 	}
 	w.listener = &patientListener{Listener: ln, log: a.log}
 	accept := w.listener
-	if w.files.Cert != "" {
-		accept = tls.NewListener(transports.Parking(accept), w.tlsConfig())
+	if cfg.TLS.Cert != "" {
+		accept = tls.NewListener(transports.Parking(accept), a.certificate.config("http/1.1"))
 	}
 	a.web = w
 	go func() {
@@ -136,25 +140,25 @@ func (a *App) spread() time.Duration {
 	return time.Duration(n) * time.Second / returnPace
 }
 
-// reloadCertificate reads the certificate's files anew, if there are any.
-func (w *web) reloadCertificate() error {
-	if w.files.Cert == "" {
+// reload reads the certificate's files anew, if there are any.
+func (c *certificate) reload() error {
+	if c.files.Cert == "" {
 		return nil
 	}
-	c, err := tls.LoadX509KeyPair(w.files.Cert, w.files.Key)
+	pair, err := tls.LoadX509KeyPair(c.files.Cert, c.files.Key)
 	if err != nil {
 		return fmt.Errorf("tls: %w", err)
 	}
-	w.certificate.Store(&c)
+	c.present.Store(&pair)
 	return nil
 }
 
-func (w *web) tlsConfig() *tls.Config {
+func (c *certificate) config(protocol string) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
-		NextProtos: []string{"http/1.1"},
+		NextProtos: []string{protocol},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return w.certificate.Load(), nil
+			return c.present.Load(), nil
 		},
 	}
 }
@@ -178,9 +182,9 @@ func refuse(ctx *fasthttp.RequestCtx, err error) {
 }
 
 // listenError adds to why an address cannot be had what to do.
-func listenError(addr string, err error) error {
+func listenError(addr, flag string, err error) error {
 	if isInUse(err) {
-		return fmt.Errorf("%s is in use, perhaps by another reddot; stop it, or choose another address with --http (127.0.0.1:0 takes a free one): %w", addr, err)
+		return fmt.Errorf("%s is in use, perhaps by another reddot; stop it, or choose another address with %s (127.0.0.1:0 takes a free one): %w", addr, flag, err)
 	}
 	return err
 }

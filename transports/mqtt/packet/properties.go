@@ -123,6 +123,14 @@ func (p *Properties) AddFrom(q Properties, except ...PropertyID) {
 	}
 }
 
+// Raw returns the properties as they stand on the wire, to be stored; it must
+// not be changed. PropertiesOf is its inverse.
+func (p Properties) Raw() []byte { return p.wire }
+
+// PropertiesOf returns the properties that Raw gave. What it did not give is
+// read up to where it can't be.
+func PropertiesOf(raw []byte) Properties { return Properties{wire: raw} }
+
 // Reset empties p and keeps its memory for what is added next. Nobody else may
 // read the same Properties.
 func (p *Properties) Reset() { p.wire = p.wire[:0] }

@@ -1,0 +1,186 @@
+package actorstest
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"reddot/actors"
+)
+
+// Node is the smallest node: it wakes actors, routes to them, holds connections
+// in one gateway, and tells actors their time when it is told to (Fire).
+type Node struct {
+	Home  *actors.Home
+	Clock *Clock
+
+	journal *Journal
+	gate    *actors.Gateway
+	mu      sync.Mutex
+	awake   map[actors.Key]*actor.PID
+	loads   sync.WaitGroup
+	gateMu  sync.Mutex // guards closed; never held while anything is sent
+	closed  bool
+}
+
+var (
+	_ actors.Router = (*Node)(nil)
+	_ actors.Hub    = (*Node)(nil)
+)
+
+// NewNode returns a node on a journal, at the clock's time. Stop ends it.
+func NewNode(t testing.TB, j *Journal, c *Clock, l actors.Limits) *Node {
+	t.Helper()
+	limits, err := l.WithDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &Node{Clock: c, journal: j, awake: map[actors.Key]*actor.PID{}}
+	n.Home = &actors.Home{
+		System:  actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) })),
+		Journal: &nodeJournal{j, n}, Lookup: j, Records: &nodeJournal{j, n}, Router: n, Limits: limits, Log: slog.New(slog.DiscardHandler), Metrics: actors.NewMetrics(nil),
+		Now: c.Now, Random: rand.Uint64, Forget: n.forget, Awake: 1000,
+		Fence: func(key actors.Key) (actors.Fence, bool) { return actors.Fence{Shard: actors.ShardOf(key)}, true },
+		Load: func(job func()) {
+			n.loads.Add(1)
+			go func() {
+				defer n.loads.Done()
+				job()
+			}()
+		},
+	}
+	n.Home.Topics = actors.NewTopics(n.Home)
+	n.gate = actors.NewGateway(n.Home)
+	list, err := j.ListRecords(context.Background(), actors.FollowedKind, "", 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range list {
+		if err := n.Home.Topics.Follow(r); err != nil {
+			t.Fatal(err)
+		}
+		n.Send(actors.Key(r.Key), &actors.Rouse{})
+	}
+	return n
+}
+
+// Stop ends the node as a crash does: nothing is decided any more. It returns
+// when what was decided is in the journal. It may come twice.
+func (n *Node) Stop() {
+	n.gateMu.Lock()
+	over := n.closed
+	n.closed = true
+	n.gateMu.Unlock()
+	if over {
+		return
+	}
+	n.loads.Wait()
+	n.journal.Flush()
+	n.Home.System.Shutdown()
+}
+
+// nodeJournal is the journal as one node has it: it takes nothing more from a
+// node that has stopped, whatever of it still runs.
+type nodeJournal struct {
+	*Journal
+	node *Node
+}
+
+var errStopped = actors.Errorf(actors.Unavailable, "the node is stopped")
+
+// Append implements actors.Journal.
+func (j *nodeJournal) Append(w *actors.Write) error {
+	j.node.gateMu.Lock()
+	defer j.node.gateMu.Unlock()
+	if j.node.closed {
+		return errStopped
+	}
+	return j.Journal.Append(w)
+}
+
+// PutRecord implements actors.Records.
+func (j *nodeJournal) PutRecord(ctx context.Context, kind, key string, value []byte) error {
+	j.node.gateMu.Lock()
+	defer j.node.gateMu.Unlock()
+	if j.node.closed {
+		return errStopped
+	}
+	return j.Journal.PutRecord(ctx, kind, key, value)
+}
+
+// DeleteRecord implements actors.Records.
+func (j *nodeJournal) DeleteRecord(ctx context.Context, kind, key string) error {
+	j.node.gateMu.Lock()
+	defer j.node.gateMu.Unlock()
+	if j.node.closed {
+		return errStopped
+	}
+	return j.Journal.DeleteRecord(ctx, kind, key)
+}
+
+func (n *Node) stopped() bool {
+	n.gateMu.Lock()
+	defer n.gateMu.Unlock()
+	return n.closed
+}
+
+func (n *Node) forget(key actors.Key, pid *actor.PID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.awake[key] == pid || n.awake[key].Equal(pid) {
+		delete(n.awake, key)
+	}
+}
+
+// Send implements actors.Router.
+func (n *Node) Send(key actors.Key, m any) {
+	n.mu.Lock()
+	pid := n.awake[key]
+	if pid == nil && !n.stopped() {
+		if one, ok := n.Home.Spawn(key); ok {
+			pid = one
+			n.awake[key] = pid
+		}
+	}
+	n.mu.Unlock()
+	if pid == nil || n.stopped() {
+		n.Home.Refuse(m, errStopped)
+		return
+	}
+	n.Home.System.Root.Send(pid, m)
+}
+
+// Ask implements actors.Router.
+func (n *Node) Ask(ctx context.Context, r *actors.Request) error {
+	n.Send(r.Key, r)
+	if err := r.Wait(ctx); err != nil {
+		return err
+	}
+	if r.Answer.Err != nil {
+		return r.Answer.Err
+	}
+	return nil
+}
+
+// Attach implements actors.Hub.
+func (n *Node) Attach(c *actors.Conn) { n.gate.Attach(c) }
+
+// Fire tells each actor whose time has come.
+func (n *Node) Fire() {
+	type one struct {
+		key actors.Key
+		at  int64
+	}
+	var due []one
+	_ = n.journal.Due(context.Background(), n.Clock.Now(), func(k actors.Key, at int64) bool { // it never fails
+		due = append(due, one{k, at})
+		return true
+	})
+	for _, d := range due {
+		n.Send(d.key, &actors.TimeUp{At: d.at})
+	}
+}

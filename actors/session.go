@@ -1,0 +1,404 @@
+package actors
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+)
+
+// The sessions of a user, as its actor hosts them: those that outlive their
+// connections are part of its Inbox, and of each session that has a connection
+// it knows the way there.
+
+// SessionLink is the way to the connection that has a session. Its methods are
+// called in the user's turn, and must not block.
+type SessionLink interface {
+	// Waits says that messages have come to wait for the session.
+	Waits(list []Waits)
+	// Replaced says that another connection has taken the session.
+	Replaced()
+	// Lost says that the user's actor has ended: the session is to be opened
+	// again.
+	Lost()
+}
+
+// Waits is a message that waits for a session.
+type Waits struct {
+	*Waiting
+	Message *TopicMessage // nil: to be fetched (FetchWaiting)
+}
+
+// sessionLink is a session that has a connection.
+type sessionLink struct {
+	client string
+	link   SessionLink
+}
+
+// followed is by which filters messages may come to wait for a user's
+// sessions. It stands in a record, so that a node knows it without waking the
+// user.
+type followed struct {
+	Filters []string        `json:"filters,omitempty"`
+	Shares  []followedShare `json:"shares,omitempty"`
+	Any     bool            `json:"any,omitempty"` // there are sessions
+}
+
+type followedShare struct {
+	Client string `json:"client"`
+	Filter string `json:"filter"` // whole
+}
+
+// FollowedKind is the kind of the records of what users' sessions follow; the
+// keys are those of the users.
+const FollowedKind = "sessions"
+
+// What a user's actor is told.
+type (
+	followNoted struct{ done []func() } // the record is written
+	willed      struct {                // a will was published
+		client string
+		epoch  uint64
+	}
+)
+
+// Rouse wakes a user, so that what a node left open that has crashed is closed.
+type Rouse struct{}
+
+// Follow takes in a record of FollowedKind, when a node starts.
+func (t *Topics) Follow(r Record) error {
+	var f followed
+	if err := json.Unmarshal(r.Value, &f); err != nil {
+		return err
+	}
+	t.follow(Key(r.Key), &followed{}, &f)
+	return nil
+}
+
+func (s *sessions) followed() followed {
+	f := followed{Filters: s.filters(), Any: len(s.list) > 0}
+	for _, t := range s.list {
+		for i := range t.subs {
+			if _, _, shared := SplitShare(t.subs[i].filter); shared {
+				f.Shares = append(f.Shares, followedShare{t.client, t.subs[i].filter})
+			}
+		}
+	}
+	return f
+}
+
+func (f *followed) equal(g *followed) bool {
+	return f.Any == g.Any && slices.Equal(f.Filters, g.Filters) && slices.Equal(f.Shares, g.Shares)
+}
+
+// resumeSessions closes what an earlier activation has left open: with it
+// their connections have lost their sessions. It comes with the first message
+// and not with the state: an actor that is being spawned must not send.
+func (u *User) resumeSessions() {
+	if u.alive {
+		return
+	}
+	u.followed = u.inbox.sessions.followed() // as the node knows it from the record, or soon
+	u.alive = true
+	t := u.home.moment()
+	for _, s := range u.inbox.sessions.list {
+		if s.closedAt != 0 {
+			continue
+		}
+		d := u.inbox.CloseSession(&CloseSession{Client: s.client, Epoch: s.epoch}, t)
+		if !u.persist(d.Events) {
+			u.alive = false // busy: the next command looks again
+			return
+		}
+	}
+	u.home.Topics.follow(u.key, &followed{}, &u.followed)
+}
+
+// openSession gives a session to a connection.
+func (u *User) openSession(r *Request, c *OpenSession, t Moment) {
+	if u.resumeSessions(); !u.alive {
+		u.refuse(r, busyStore)
+		return
+	}
+	d, wills := u.inbox.OpenSession(c, t, &u.home.Limits)
+	if d.Err != nil {
+		u.refuse(r, d.Err)
+		return
+	}
+	i := slices.IndexFunc(u.links, func(l sessionLink) bool { return l.client == c.Client })
+	if i < 0 && len(u.links) >= u.home.Limits.Connections {
+		u.refuse(r, Errorf(TooMany, "a user has at most %d connections", u.home.Limits.Connections))
+		return
+	}
+	if old := u.inbox.sessions.find(c.Client); old != nil && !c.Clean {
+		r.Answer.Session = old.stored()
+	}
+	if !u.change(r, d.Events) {
+		return
+	}
+	if i >= 0 {
+		u.links[i].link.Replaced()
+		u.links[i].link = c.Link
+	} else {
+		u.links = append(u.links, sessionLink{c.Client, c.Link})
+	}
+	if s := u.inbox.sessions.find(c.Client); s != nil {
+		r.Answer.Epoch = s.epoch
+	}
+	u.conclude(r, wills)
+}
+
+// change journals and applies events of sessions; false means that r was
+// refused instead.
+func (u *User) change(r *Request, events []*Event) bool {
+	if len(events) > 0 && !u.persist(events) {
+		u.refuse(r, busyStore)
+		return false
+	}
+	return true
+}
+
+// conclude publishes wills and answers, once everything is durable and what
+// the sessions follow is known.
+func (u *User) conclude(r *Request, wills []*Will) {
+	u.after(r, func() {
+		for _, m := range wills {
+			u.home.Topics.PublishWill(m, nil)
+		}
+		if !u.follow(r.Respond) {
+			r.Respond()
+		}
+	})
+}
+
+// follow lets the node, and a record, know what the sessions follow, if that
+// has changed; then it calls done, and says true.
+func (u *User) follow(done func()) bool {
+	if u.inbox == nil {
+		return false
+	}
+	now := u.inbox.sessions.followed()
+	if now.equal(&u.followed) && !u.noting {
+		return false
+	}
+	u.home.Topics.follow(u.key, &u.followed, &now)
+	u.followed = now
+	u.note([]func(){done})
+	return true
+}
+
+// note writes the record of what the sessions follow, one time after the other.
+func (u *User) note(done []func()) {
+	if u.home.Records == nil {
+		for _, fn := range done {
+			fn()
+		}
+		return
+	}
+	u.unnoted = append(u.unnoted, done...)
+	if u.noting {
+		u.stale = true
+		return
+	}
+	u.noting, u.stale = true, false
+	done, u.unnoted = u.unnoted, nil
+	h, key, self, now := u.home, string(u.key), u.self, u.followed
+	h.Load(func() {
+		var err error
+		if now.Any {
+			var b []byte
+			if b, err = json.Marshal(now); err == nil {
+				err = h.Records.PutRecord(context.Background(), FollowedKind, key, b)
+			}
+		} else {
+			err = h.Records.DeleteRecord(context.Background(), FollowedKind, key)
+		}
+		if err != nil {
+			h.Log.Error("what a user's sessions follow can't be written down", "user", key, "err", err)
+		}
+		h.send(self, &followNoted{done})
+	})
+}
+
+func (u *User) followNoted(m *followNoted) {
+	u.noting = false
+	for _, fn := range m.done {
+		fn()
+	}
+	if u.stale {
+		u.note(nil)
+	}
+}
+
+// changeSession writes down what happens to a session.
+func (u *User) changeSession(r *Request, c *ChangeSession, t Moment) {
+	d := u.inbox.ChangeSession(c, t)
+	if d.Err != nil {
+		u.refuse(r, d.Err)
+		return
+	}
+	if !u.change(r, d.Events) {
+		return
+	}
+	if len(c.Change.Set) == 0 && len(c.Change.Unset) == 0 {
+		u.release(&r.effect, r, nil, nil)
+		return
+	}
+	u.conclude(r, nil)
+}
+
+// closeSession takes a session back from its connection.
+func (u *User) closeSession(r *Request, c *CloseSession, t Moment) {
+	u.links = slices.DeleteFunc(u.links, func(l sessionLink) bool { return l.client == c.Client && l.link == c.Link })
+	d := u.inbox.CloseSession(c, t)
+	if !u.change(r, d.Events) {
+		return
+	}
+	if len(u.links) == 0 {
+		u.links = nil
+	}
+	if u.expire(t) { // it may end at once, and its will may be due
+		u.conclude(r, nil)
+		return
+	}
+	u.refuse(r, busyStore)
+}
+
+// queueMessage lets a topic's message wait for sessions.
+func (u *User) queueMessage(r *Request, c *QueueMessage, t Moment) {
+	d, left := u.inbox.QueueMessage(c, u.key.Name(), r.Once, t, &u.home.Limits)
+	if left > 0 {
+		u.home.Metrics.SessionsFull.Add(float64(left))
+	}
+	for _, e := range d.Events {
+		r.Answer.N = len(e.Queue)
+	}
+	u.commit(r, d)
+}
+
+// tellSessions tells the connections of sessions what has come to wait for them.
+func (u *User) tellSessions(events []*Event) {
+	list := u.inbox.sessions.news
+	if len(list) == 0 {
+		return
+	}
+	u.inbox.sessions.news = nil
+	for _, l := range u.links {
+		var waits []Waits
+		for i := range list {
+			if list[i].client == l.client {
+				waits = append(waits, Waits{list[i].stored(), u.messageOf(&list[i], events)})
+			}
+		}
+		if len(waits) > 0 {
+			link := l.link
+			u.after(nil, func() { link.Waits(waits) })
+		}
+	}
+}
+
+// messageOf returns the message that waits, if it is among the events at hand.
+func (u *User) messageOf(n *news, events []*Event) *TopicMessage {
+	for _, e := range events {
+		switch {
+		case e.Seq != n.seq:
+		case n.inbox && e.Message != nil:
+			return u.inboxMessage(e.Message, u.inbox.stateOf(e), 0, n.seq, e.Pos, u.inbox.lineage)
+		case !n.inbox:
+			return e.Topic
+		}
+	}
+	return nil
+}
+
+// inboxMessage returns a message of the inbox as a topic brings it. Its
+// attributes are its cursor.
+func (u *User) inboxMessage(m *Message, state State, until int64, seq, pos, lineage uint64) *TopicMessage {
+	return &TopicMessage{
+		App: u.key.App(), Topic: inboxTopics + u.key.Name() + "/messages", Qos: 2, At: m.CreatedAt,
+		Payload: appendMessage(nil, m, state, until), Attributes: Cursor{lineage, seq, pos}.Append(nil),
+	}
+}
+
+// fetchWaiting answers with messages that wait.
+func (u *User) fetchWaiting(r *Request, c *FetchWaiting) {
+	b := u.inbox
+	entries := make([]*entry, len(c.Seqs))
+	for i, seq := range c.Seqs {
+		for j := range b.entries {
+			if n := b.entries[j]; c.Inbox[i] && n.seq == seq {
+				entries[i] = &n
+			}
+		}
+	}
+	pos, lineage := b.pos, b.lineage
+	u.fill(r, Ready{Rev: b.rev})
+	u.read(r, func(ctx context.Context, _ []byte) ([]byte, error) {
+		r.Answer.Messages = make([]*TopicMessage, len(c.Seqs))
+		for i, seq := range c.Seqs {
+			var err error
+			switch n := entries[i]; {
+			case n != nil:
+				var m *Message
+				if m, err = content(ctx, u.home.Journal, u.key, n.body, nil); err == nil {
+					r.Answer.Messages[i] = u.inboxMessage(m, n.state, n.until, n.seq, pos, lineage)
+				}
+			case !c.Inbox[i]:
+				r.Answer.Messages[i], err = u.topicMessage(ctx, seq)
+			}
+			if err != nil && AsError(err).Code != NotFound {
+				return nil, err
+			}
+		}
+		return nil, nil
+	})
+}
+
+// topicMessage reads a topic's message.
+func (u *User) topicMessage(ctx context.Context, seq uint64) (*TopicMessage, error) {
+	e := &Event{}
+	failed := error(Errorf(NotFound, "event %d is not in the journal", seq))
+	err := u.home.Journal.Events(ctx, u.key, seq, seq, func(_ uint64, raw []byte) bool {
+		failed = DecodeEvent(raw, e)
+		return false
+	})
+	if err == nil {
+		err = failed
+	}
+	return e.Topic, err
+}
+
+// sessionsExpired lets the node know that sessions have come to their end.
+func (u *User) sessionsExpired(events []*Event) {
+	if slices.ContainsFunc(events, func(e *Event) bool { return e.Kind == Kind_SESSION }) {
+		u.after(nil, func() { u.follow(func() {}) })
+	}
+}
+
+// publishWills publishes those that are due.
+func (u *User) publishWills(t Moment) {
+	for _, s := range u.inbox.sessions.list {
+		if s.will == nil || s.willAt == 0 || t.Now < s.willAt || s.publishing {
+			continue
+		}
+		s.publishing = true
+		w, done := s.will, &willed{s.client, s.epoch}
+		h, self := u.home, u.self
+		u.after(nil, func() {
+			h.Topics.PublishWill(w, func(int, *Error) { h.send(self, done) })
+		})
+	}
+}
+
+// willed notes that a will was published.
+func (u *User) willed(m *willed) {
+	s := u.inbox.sessions.find(m.client)
+	if s == nil || s.epoch != m.epoch || s.will == nil {
+		return
+	}
+	s.publishing = false
+	e, change := u.inbox.sessionEvent(m.client, u.home.moment())
+	change.Willed = true
+	if u.persist([]*Event{e}) {
+		u.expire(u.home.moment()) // the session may end with it
+	}
+}

@@ -1,0 +1,326 @@
+package actors
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Subscriptions is the state of one session that outlives its connection: what
+// its client subscribes to, which messages wait for it, which are under way in
+// either direction, its will and its end. Like the Inbox that it is a part of
+// it has no clock, no I/O and no random, and changes by events alone.
+//
+// A message is not in it, only the seq of the journal's event that holds it.
+type Subscriptions struct {
+	client   string
+	epoch    uint64 // the seq of the event that opened it last
+	expiry   int64  // milliseconds that it outlives its connection
+	closedAt int64  // unix milliseconds; 0: a connection has it
+	will     *Will  // nil: none
+	willAt   int64  // when it is to be published; 0: not
+	subs     []subscription
+	outgoing []outgoing // in the order in which they were sent
+	waiting  []awaited  // in the order of their seqs
+	incoming []incoming
+
+	publishing bool // the will is on its way; not stored
+}
+
+type subscription struct {
+	filter                      string
+	id                          uint32
+	qos                         uint8
+	noLocal, asPublished, inbox bool
+}
+
+type outgoing struct {
+	seq      uint64
+	id       uint16
+	qos      uint8
+	released bool
+	inbox    bool
+}
+
+type awaited struct {
+	seq           uint64
+	ids           []uint32
+	size          uint32
+	qos           uint8
+	retain, inbox bool
+}
+
+type incoming struct {
+	once [16]byte
+	id   uint16
+}
+
+// sessions are the sessions of one user that outlive their connections.
+type sessions struct {
+	list []*Subscriptions // in the order of their clients
+	held map[uint64]int   // by how many sessions an event with a topic's message is needed
+	next int64            // nothing is due before it (unix milliseconds); 0: nothing ever is
+	news []news           // what has come to wait since this was last emptied
+}
+
+// news says that a message has come to wait for a session.
+type news struct {
+	client string
+	awaited
+}
+
+func (s *sessions) index(client string) (int, bool) {
+	return slices.BinarySearchFunc(s.list, client, func(t *Subscriptions, c string) int { return cmp.Compare(t.client, c) })
+}
+
+// find returns the session of a client; nil: there is none.
+func (s *sessions) find(client string) *Subscriptions {
+	if i, ok := s.index(client); ok {
+		return s.list[i]
+	}
+	return nil
+}
+
+// applySession takes in a change. It returns which events nobody needs any more.
+func (s *sessions) applySession(e *Event) (freed []uint64) {
+	c := e.Session
+	i, ok := s.index(c.Client)
+	if ok && c.Ended {
+		t := s.list[i]
+		for _, w := range t.waiting {
+			freed = s.let(freed, w.seq, w.inbox)
+		}
+		for _, o := range t.outgoing {
+			freed = s.let(freed, o.seq, o.inbox || o.released)
+		}
+		s.list = slices.Delete(s.list, i, i+1)
+		ok = false
+	}
+	if !ok && c.Opened {
+		s.list = slices.Insert(s.list, i, &Subscriptions{client: c.Client})
+		ok = true
+	}
+	if ok {
+		freed = s.change(s.list[i], e, freed)
+	}
+	s.rearm()
+	return freed
+}
+
+// change takes in what happens to a session that is there.
+func (s *sessions) change(t *Subscriptions, e *Event, freed []uint64) []uint64 {
+	c := e.Session
+	if c.Opened {
+		t.epoch, t.expiry, t.will, t.willAt, t.closedAt = e.Seq, c.Expiry, c.Will, 0, 0
+	}
+	if c.Closed {
+		t.expiry, t.closedAt, t.willAt = c.Expiry, e.At, c.WillAt
+		if c.WillAt == 0 {
+			t.will = nil
+		}
+	}
+	if c.Willed {
+		t.will, t.willAt = nil, 0
+	}
+	for _, n := range c.Set {
+		t.set(n)
+	}
+	t.subs = slices.DeleteFunc(t.subs, func(n subscription) bool { return slices.Contains(c.Unset, n.filter) })
+	for _, o := range c.Sent {
+		t.waiting = slices.DeleteFunc(t.waiting, func(w awaited) bool { return w.seq == o.Seq })
+		t.outgoing = append(t.outgoing, outgoing{seq: o.Seq, id: uint16(o.Id), qos: uint8(o.Qos), released: o.Released, inbox: o.Inbox}) // #nosec G115 -- of our own making
+	}
+	for _, id := range c.Released {
+		if i := t.sent(id); i >= 0 && !t.outgoing[i].released {
+			t.outgoing[i].released = true
+			freed = s.let(freed, t.outgoing[i].seq, t.outgoing[i].inbox)
+		}
+	}
+	for _, id := range c.Done {
+		if i := t.sent(id); i >= 0 {
+			if !t.outgoing[i].released {
+				freed = s.let(freed, t.outgoing[i].seq, t.outgoing[i].inbox)
+			}
+			t.outgoing = slices.Delete(t.outgoing, i, i+1)
+		}
+	}
+	for _, seq := range c.Dropped {
+		t.waiting = slices.DeleteFunc(t.waiting, func(w awaited) bool {
+			if w.seq == seq {
+				freed = s.let(freed, seq, w.inbox)
+			}
+			return w.seq == seq
+		})
+	}
+	for _, n := range c.Received { // an identifier is used again as soon as it is refused
+		t.incoming = slices.DeleteFunc(t.incoming, func(o incoming) bool { return uint32(o.id) == n.Id })
+		t.incoming = append(t.incoming, incoming{once: [16]byte(n.Once), id: uint16(n.Id)}) // #nosec G115 -- of our own making
+	}
+	t.incoming = slices.DeleteFunc(t.incoming, func(n incoming) bool { return slices.Contains(c.Forgotten, uint32(n.id)) })
+	return freed
+}
+
+// set puts a subscription in the place of the one with its filter, if there is one.
+func (t *Subscriptions) set(n *Subscription) {
+	one := subscription{filter: n.Filter, id: n.Id, qos: uint8(n.Qos), noLocal: n.NoLocal, asPublished: n.AsPublished, inbox: n.Inbox} // #nosec G115 -- 0 to 2
+	for i := range t.subs {
+		if t.subs[i].filter == n.Filter {
+			t.subs[i] = one
+			return
+		}
+	}
+	t.subs = append(t.subs, one)
+}
+
+// sent returns the place of an outgoing message; -1: there is none.
+func (t *Subscriptions) sent(id uint32) int {
+	return slices.IndexFunc(t.outgoing, func(o outgoing) bool { return uint32(o.id) == id })
+}
+
+// let notes that a session no longer needs an event, and adds the event to
+// freed if none does.
+func (s *sessions) let(freed []uint64, seq uint64, inbox bool) []uint64 {
+	if n, ok := s.held[seq]; inbox || !ok {
+		return freed // an inbox's message is the inbox's
+	} else if n > 1 {
+		s.held[seq] = n - 1
+		return freed
+	}
+	delete(s.held, seq)
+	return append(freed, seq)
+}
+
+// applyQueued takes in a topic's message.
+func (s *sessions) applyQueued(e *Event) {
+	for _, q := range e.Queue {
+		if t := s.find(q.Client); t != nil {
+			s.hold(e.Seq)
+			s.enqueue(t, waitingOf(q.Waiting, e.Seq))
+		}
+	}
+}
+
+func (s *sessions) hold(seq uint64) {
+	if s.held == nil {
+		s.held = map[uint64]int{}
+	}
+	s.held[seq]++
+}
+
+func (s *sessions) enqueue(t *Subscriptions, w awaited) {
+	t.waiting = append(t.waiting, w)
+	if t.closedAt == 0 {
+		s.news = append(s.news, news{t.client, w})
+	}
+}
+
+// offer lets a message that has become visible in the inbox wait for those who
+// are to get it more than at most once.
+func (s *sessions) offer(seq uint64, size uint32) {
+	for _, t := range s.list {
+		w := awaited{seq: seq, inbox: true, size: size}
+		for i := range t.subs {
+			if n := &t.subs[i]; n.inbox {
+				w.add(n)
+			}
+		}
+		if w.qos > 0 {
+			s.enqueue(t, w)
+		}
+	}
+}
+
+// add lets another subscription of the session bring the same message.
+func (w *awaited) add(n *subscription) {
+	w.qos = max(w.qos, n.qos)
+	if n.id != 0 {
+		w.ids = append(w.ids, n.id)
+	}
+}
+
+// withdraw takes back what has left the inbox and was not sent yet.
+func (s *sessions) withdraw(seq uint64) {
+	for _, t := range s.list {
+		t.waiting = slices.DeleteFunc(t.waiting, func(w awaited) bool { return w.inbox && w.seq == seq })
+	}
+}
+
+// rearm looks for when something is due.
+func (s *sessions) rearm() {
+	s.next = 0
+	for _, t := range s.list {
+		if at := t.due(); at != 0 && (s.next == 0 || at < s.next) {
+			s.next = at
+		}
+	}
+}
+
+// due returns when the session's will is to be published, or else when it is
+// to end; 0: not.
+func (t *Subscriptions) due() int64 {
+	switch {
+	case t.closedAt == 0:
+		return 0
+	case t.willAt != 0:
+		return t.willAt
+	}
+	return t.closedAt + t.expiry
+}
+
+func waitingOf(p *Waiting, seq uint64) awaited {
+	return awaited{seq: seq, inbox: p.Inbox, qos: uint8(p.Qos), retain: p.Retain, ids: p.Ids, size: p.Size} // #nosec G115 -- 0 to 2
+}
+
+func (w *awaited) stored() *Waiting {
+	return &Waiting{Seq: w.seq, Inbox: w.inbox, Qos: uint32(w.qos), Retain: w.retain, Ids: w.ids, Size: w.size}
+}
+
+func (n *subscription) stored() *Subscription {
+	return &Subscription{Filter: n.filter, Qos: uint32(n.qos), NoLocal: n.noLocal, AsPublished: n.asPublished, Id: n.id, Inbox: n.inbox}
+}
+
+// stored returns the session as snapshots and connections are given it.
+func (t *Subscriptions) stored() *SessionState {
+	s := &SessionState{Client: t.client, Epoch: t.epoch, Open: t.closedAt == 0, Expiry: t.expiry, ClosedAt: t.closedAt, Will: t.will, WillAt: t.willAt}
+	for i := range t.subs {
+		s.Subscriptions = append(s.Subscriptions, t.subs[i].stored())
+	}
+	for _, o := range t.outgoing {
+		s.Outgoing = append(s.Outgoing, &Outgoing{Id: uint32(o.id), Seq: o.seq, Qos: uint32(o.qos), Released: o.released, Inbox: o.inbox})
+	}
+	for i := range t.waiting {
+		s.Waiting = append(s.Waiting, t.waiting[i].stored())
+	}
+	for _, n := range t.incoming {
+		s.Incoming = append(s.Incoming, &Incoming{Id: uint32(n.id), Once: n.once[:]})
+	}
+	return s
+}
+
+// restore takes in a session of a snapshot.
+func (s *sessions) restore(p *SessionState) {
+	t := &Subscriptions{client: p.Client, epoch: p.Epoch, expiry: p.Expiry, closedAt: p.ClosedAt, will: p.Will, willAt: p.WillAt}
+	for _, n := range p.Subscriptions {
+		t.set(n)
+	}
+	for _, o := range p.Outgoing {
+		t.outgoing = append(t.outgoing, outgoing{seq: o.Seq, id: uint16(o.Id), qos: uint8(o.Qos), released: o.Released, inbox: o.Inbox}) // #nosec G115 -- of our own making
+		if !o.Released && !o.Inbox {
+			s.hold(o.Seq)
+		}
+	}
+	for _, w := range p.Waiting {
+		t.waiting = append(t.waiting, waitingOf(w, w.Seq))
+		if !w.Inbox {
+			s.hold(w.Seq)
+		}
+	}
+	for _, n := range p.Incoming {
+		if len(n.Once) == 16 {
+			t.incoming = append(t.incoming, incoming{once: [16]byte(n.Once), id: uint16(n.Id)}) // #nosec G115 -- of our own making
+		}
+	}
+	if i, ok := s.index(t.client); !ok {
+		s.list = slices.Insert(s.list, i, t)
+	}
+	s.rearm()
+}

@@ -1,0 +1,156 @@
+package actors
+
+import "slices"
+
+// What a user decides about its sessions. These methods change nothing.
+
+// sessionEvent returns an event about a client's session.
+func (b *Inbox) sessionEvent(client string, t Moment) (*Event, *SessionChange) {
+	e := b.next(Kind_SESSION, 0, t)
+	e.Session = &SessionChange{Client: client}
+	return e, e.Session
+}
+
+// OpenSession decides about a connection that takes a session or makes one. A
+// session that ends with its connection leaves no trace here. wills are those
+// of the connections before, to be published.
+func (b *Inbox) OpenSession(c *OpenSession, t Moment, l *Limits) (r Ready, wills []*Will) {
+	old := b.sessions.find(c.Client)
+	e, change := b.sessionEvent(c.Client, t)
+	if old != nil && old.will != nil && (c.Clean || old.willAt == 0 && old.will.Delay == 0) {
+		// The session ends, or a connection is taken over whose will does not
+		// wait [MQTT-3.1.3-9].
+		wills = append(wills, old.will)
+	}
+	change.Ended = old != nil && c.Clean
+	if c.Expiry > 0 || old != nil && !c.Clean {
+		if (old == nil) && len(b.sessions.list) >= l.Sessions {
+			return Ready{Err: Errorf(TooMany, "a user has at most %d sessions that outlive their connections", l.Sessions)}, nil
+		}
+		change.Opened, change.Expiry, change.Will = true, c.Expiry, c.Will
+	}
+	if change.Ended || change.Opened {
+		r.Events = []*Event{e}
+	}
+	return r, wills
+}
+
+// CloseSession decides about a session whose connection has ended.
+func (b *Inbox) CloseSession(c *CloseSession, t Moment) Ready {
+	s := b.sessions.find(c.Client)
+	if s == nil || s.closedAt != 0 || c.Epoch != s.epoch {
+		return Ready{}
+	}
+	e, change := b.sessionEvent(c.Client, t)
+	change.Closed, change.Expiry = true, s.expiry
+	if c.Expiry != nil {
+		change.Expiry = *c.Expiry
+	}
+	if s.will != nil && !c.Orderly {
+		change.WillAt = t.Now + min(int64(s.will.Delay)*1000, change.Expiry)
+	}
+	return Ready{Events: []*Event{e}}
+}
+
+// ChangeSession decides about what a connection says of its session.
+func (b *Inbox) ChangeSession(c *ChangeSession, t Moment) Ready {
+	s := b.sessions.find(c.Client)
+	if s == nil || s.closedAt != 0 || c.Epoch != s.epoch {
+		return Ready{Err: Errorf(Conflict, "another connection has this session, or it has ended")}
+	}
+	e, _ := b.sessionEvent(c.Client, t)
+	e.Session = c.Change
+	e.Session.Client = c.Client
+	return Ready{Events: []*Event{e}}
+}
+
+// QueueMessage decides for which sessions a topic's message waits. left is how
+// many have no room for it.
+func (b *Inbox) QueueMessage(c *QueueMessage, user string, once Once, t Moment, l *Limits) (r Ready, left int) {
+	if done, ok := b.replayed(once, t); ok {
+		return done, 0
+	}
+	e := b.next(Kind_QUEUED, 0, t)
+	for _, s := range b.sessions.list {
+		w, ok := s.takes(c, user)
+		switch {
+		case !ok:
+		case !s.hasRoom(len(c.Message.Payload), l):
+			left++
+		default:
+			e.Queue = append(e.Queue, &Queueing{Client: s.client, Waiting: w.stored()})
+		}
+	}
+	if len(e.Queue) == 0 {
+		return Ready{}, left
+	}
+	e.Topic = c.Message
+	once.stamp(e)
+	return Ready{Events: []*Event{e}}, left
+}
+
+// takes tells how a session takes a topic's message: with QoS 1 or 2, or not.
+func (t *Subscriptions) takes(c *QueueMessage, user string) (awaited, bool) {
+	m := c.Message
+	w := awaited{size: uint32(len(m.Payload))} // #nosec G115 -- bounded by the size of packets
+	for i := range t.subs {
+		n := &t.subs[i]
+		_, filter, shared := SplitShare(n.filter)
+		switch {
+		case c.Client != "" && (c.Client != t.client || c.Filter != n.filter):
+			continue
+		case c.Client == "" && shared:
+			continue
+		case !c.Retained && n.noLocal && m.Client == t.client && m.User == user:
+			continue
+		case !MatchTopic(filter, m.Topic):
+			continue
+		}
+		w.retain = w.retain || m.Retain && (n.asPublished || c.Retained)
+		w.add(n)
+	}
+	w.qos = min(w.qos, uint8(m.Qos)) // #nosec G115 -- 0 to 2
+	return w, w.qos > 0
+}
+
+// hasRoom tells whether one more message of size bytes may wait.
+func (t *Subscriptions) hasRoom(size int, l *Limits) bool {
+	if len(t.waiting) >= l.SessionMessages {
+		return false
+	}
+	for i := range t.waiting {
+		size += int(t.waiting[i].size)
+	}
+	return size <= l.SessionBytes
+}
+
+// expireSessions adds the end of those sessions whose time is over.
+func (b *Inbox) expireSessions(r *Ready, rev uint64, t Moment) {
+	if b.sessions.next == 0 || t.Now < b.sessions.next {
+		return
+	}
+	for _, s := range b.sessions.list {
+		if s.closedAt == 0 || s.willAt != 0 || t.Now < s.closedAt+s.expiry {
+			continue
+		}
+		e := b.next(Kind_SESSION, len(r.Events), t)
+		e.Rev = rev
+		e.Session = &SessionChange{Client: s.client, Ended: true}
+		r.Events = append(r.Events, e)
+	}
+}
+
+// filters returns the general filters by which messages may come to wait for
+// sessions, each once.
+func (s *sessions) filters() []string {
+	var list []string
+	for _, t := range s.list {
+		for i := range t.subs {
+			n := &t.subs[i]
+			if _, filter, shared := SplitShare(n.filter); n.qos > 0 && !shared && !slices.Contains(list, filter) {
+				list = append(list, filter)
+			}
+		}
+	}
+	return list
+}

@@ -1,0 +1,198 @@
+package actors
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+)
+
+// view returns a copy in which equal states are deeply equal.
+func (s *sessions) view() sessions {
+	v := sessions{next: s.next, held: map[uint64]int{}}
+	for seq, n := range s.held {
+		v.held[seq] = n
+	}
+	for _, t := range s.list {
+		c := *t
+		c.subs, c.outgoing = append([]subscription{}, t.subs...), append([]outgoing{}, t.outgoing...)
+		c.waiting, c.incoming = append([]awaited{}, t.waiting...), append([]incoming{}, t.incoming...)
+		c.publishing = false
+		v.list = append(v.list, &c)
+	}
+	return v
+}
+
+// TestSessionsAtRandom lets sessions open, subscribe, get, acknowledge, close
+// and end at random. After each step the state is what the journal says
+// (world.do), also with snapshots and deletions between.
+func TestSessionsAtRandom(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	x := sessionWalk{newWorld(t, Limits{Sessions: 3, SessionMessages: 5, RetainEvents: 20}), rand.New(rand.NewPCG(seed, 0))}
+	for range 3000 {
+		x.step()
+	}
+	if x.b.seq < 1000 {
+		t.Errorf("%d events: the walk has shown nothing", x.b.seq)
+	}
+	x.replayAll(x.rng.IntN(len(x.log)))
+	// When all have ended, nothing is held.
+	for len(x.b.sessions.list) > 0 {
+		r, _ := x.b.OpenSession(&OpenSession{Client: x.b.sessions.list[0].client, Clean: true}, x.moment(), &x.limits)
+		x.do(r)
+	}
+	if len(x.b.sessions.held) > 0 {
+		t.Errorf("%v is held for nobody", x.b.sessions.held)
+	}
+}
+
+type sessionWalk struct {
+	*world
+	rng *rand.Rand
+}
+
+func (x *sessionWalk) step() {
+	client := fmt.Sprint("c", x.rng.IntN(5))
+	s := x.b.sessions.find(client)
+	switch x.rng.IntN(12) {
+	case 0:
+		r, _ := x.b.OpenSession(&OpenSession{Client: client, Clean: x.rng.IntN(4) == 0, Expiry: int64(x.rng.IntN(3)) * 1000}, x.moment(), &x.limits)
+		if r.Err == nil {
+			x.do(r)
+		}
+	case 1:
+		if s != nil {
+			x.do(x.b.CloseSession(&CloseSession{Client: client, Epoch: s.epoch}, x.moment()))
+		}
+	case 2:
+		x.now += int64(x.rng.IntN(2000))
+		x.do(x.b.Expire(x.moment(), &x.limits))
+	case 3:
+		if x.rng.IntN(10) == 0 {
+			x.checkpoint()
+		}
+	case 4, 5:
+		n := id(fmt.Sprint(x.b.seq), x.now)
+		x.do(x.b.Publish(&Message{Id: n[:], Category: "a", CreatedAt: x.now, Content: []byte(`"title":"x"`)}, EdgeOnce(n), x.moment(), &x.limits))
+	case 6:
+		if n := len(x.b.entries); n > 0 {
+			x.do(x.b.Retract(x.b.entries[x.rng.IntN(n)].id, Once{}, x.moment()))
+		}
+	case 7, 8:
+		once := Once{}
+		if x.rng.IntN(2) == 0 {
+			once = Once{Key: id(fmt.Sprint(x.rng.IntN(1e6)), x.now), Digest: 1}
+		}
+		m := &QueueMessage{Message: &TopicMessage{Topic: fmt.Sprint("t/", x.rng.IntN(3)), Qos: uint32(1 + x.rng.IntN(2)), Payload: []byte("p")}}
+		r, _ := x.b.QueueMessage(m, "alice", once, x.moment(), &x.limits)
+		x.do(r)
+		if again, _ := x.b.QueueMessage(m, "alice", once, x.moment(), &x.limits); !once.IsZero() && len(r.Events) > 0 && len(again.Events) > 0 {
+			x.t.Fatal("a message came twice under its key")
+		}
+	default:
+		if s != nil && s.closedAt == 0 {
+			x.do(x.b.ChangeSession(&ChangeSession{Client: client, Epoch: s.epoch, Change: x.change(s)}, x.moment()))
+		}
+	}
+}
+
+// change is what a connection may say of its session.
+func (x *sessionWalk) change(s *Subscriptions) *SessionChange {
+	c := &SessionChange{}
+	pick := func() int { return x.rng.IntN(len(s.outgoing)) }
+	switch op := x.rng.IntN(7); {
+	case op == 0:
+		f := []string{"t/+", "t/1", "$share/g/t/2", "users/me/messages"}[x.rng.IntN(4)]
+		c.Set = []*Subscription{{Filter: f, Qos: uint32(x.rng.IntN(3)), Inbox: f[0] == 'u', Id: uint32(x.rng.IntN(2))}}
+	case op == 1 && len(s.subs) > 0:
+		c.Unset = []string{s.subs[x.rng.IntN(len(s.subs))].filter}
+	case op <= 3 && len(s.waiting) > 0:
+		w := s.waiting[0]
+		for n := uint32(1); ; n++ {
+			if s.sent(n) < 0 {
+				c.Sent = []*Outgoing{{Id: n, Seq: w.seq, Qos: uint32(w.qos), Inbox: w.inbox}}
+				return c
+			}
+		}
+	case op == 4 && len(s.outgoing) > 0:
+		c.Released = []uint32{uint32(s.outgoing[pick()].id)}
+	case op == 5 && len(s.outgoing) > 0:
+		c.Done = []uint32{uint32(s.outgoing[pick()].id)}
+	case op == 6 && len(s.waiting) > 0 && x.rng.IntN(3) == 0:
+		c.Dropped = []uint64{s.waiting[0].seq}
+	case len(s.incoming) > 2:
+		c.Forgotten = []uint32{uint32(s.incoming[0].id)}
+	default:
+		key := id(fmt.Sprint(x.b.seq), x.now)
+		c.Received = []*Incoming{{Id: uint32(1 + x.rng.IntN(5)), Once: key[:]}}
+	}
+	return c
+}
+
+func TestMatchTopic(t *testing.T) {
+	for _, test := range []struct {
+		filter, topic string
+		want          bool
+	}{
+		{"a/b", "a/b", true}, {"a/+", "a/b", true}, {"a/+", "a", false}, {"a/#", "a", true}, {"a/#", "a/b/c", true}, {"+/+", "/x", true},
+		{"#", "$x", false}, {"$x/#", "$x/y", true}, {"#", "users/bob/counts", false}, {"+/bob/counts", "users/bob/counts", false},
+		{"users/+/counts", "users/bob/counts", true}, {"a", "b", false}, {"a/b", "a", false}, {"+", "a/b", false},
+	} {
+		if got := MatchTopic(test.filter, test.topic); got != test.want {
+			t.Errorf("%q and %q: got %v", test.filter, test.topic, got)
+		}
+		root := &topicNode{}
+		root.at(test.filter).users = []Key{"u"}
+		var m matched
+		m.match(root, test.topic, anyLevel(test.topic))
+		if got := slices.ContainsFunc(m, func(n *topicNode) bool { return len(n.users) > 0 }); got != test.want {
+			t.Errorf("the tree, %q and %q: got %v", test.filter, test.topic, got)
+		}
+		root.edit(test.filter, func(n *topicNode) { n.users = nil })
+		if !root.empty() {
+			t.Errorf("%q: the tree is not empty again", test.filter)
+		}
+	}
+}
+
+func TestRetainedState(t *testing.T) {
+	s := newRetained()
+	seq := uint64(0)
+	retain := func(topic, payload string, expires int64) {
+		seq++
+		m := &TopicMessage{Topic: topic, Payload: []byte(payload), User: "alice", ExpiresAt: expires}
+		if err := s.replay(encodeRetained(&RetainedEvent{Seq: seq, Message: m})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	retain("a", "1", 0)
+	retain("a/b", "2", 100)
+	retain("c", "3", 0)
+	retain("c", "", 0)
+	other := newRetained()
+	if err := other.restore(s.snapshot()); err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range []*retained{s, other} {
+		if one.seq != 4 || one.of["alice"] != 2 {
+			t.Errorf("got seq %d and %v", one.seq, one.of)
+		}
+		var topics []string
+		for _, m := range one.matching("a/#", 99) {
+			topics = append(topics, m.Topic)
+		}
+		slices.Sort(topics)
+		if want := []string{"a", "a/b"}; !reflect.DeepEqual(topics, want) {
+			t.Errorf("got %v, want %v", topics, want)
+		}
+		if got := one.matching("a/b", 100); len(got) != 0 {
+			t.Errorf("got %v, which has expired", got)
+		}
+	}
+	if err := s.replay(encodeRetained(&RetainedEvent{Seq: 9, Message: &TopicMessage{}})); err == nil {
+		t.Error("a gap in the journal was not seen")
+	}
+}

@@ -1,0 +1,96 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/valyala/fasthttp"
+
+	"reddot/actors"
+)
+
+// topicsPath precedes the topic in a path.
+const topicsPath = "/v1/topics/"
+
+// The longest topic, in bytes, and the most levels that it may have.
+const (
+	maxTopic       = 512
+	maxTopicLevels = 16
+)
+
+// topics returns the handler of POST /v1/topics/{topic}; nil where there are
+// no topics.
+func (a *API) topics() func(*call) error {
+	if a.deps.Topics == nil {
+		return nil
+	}
+	return publishTopic
+}
+
+// publishTopic is POST /v1/topics/{topic}: it gives the body to whoever is
+// subscribed. It answers when all have it who outlive a crash.
+func publishTopic(c *call) error {
+	topic, err := c.topic()
+	if err != nil {
+		return err
+	}
+	retain := false
+	if text := c.QueryArgs().Peek("retain"); len(text) > 0 {
+		if retain, err = strconv.ParseBool(string(text)); err != nil {
+			return wrong("retain", "retain is true or false")
+		}
+	}
+	if !c.who.MayWrite(c.who.User, topic) {
+		return actors.Errorf(actors.Forbidden, "this %s may not publish to that topic", c.who.Kind)
+	}
+	if err := c.api.deps.Gate.Publish(c.who, 1); err != nil {
+		return err
+	}
+	body, err := c.readBody(c.api.deps.Gate.Limits().MaxBody)
+	if err != nil {
+		return err
+	}
+	m := &actors.TopicMessage{App: c.who.App, Topic: topic, Payload: bytes.Clone(body), Qos: 1, Retain: retain,
+		At: c.api.now().UnixMilli(), User: c.who.User}
+	type outcome struct {
+		took int
+		err  *actors.Error
+	}
+	done := make(chan outcome, 1)
+	c.api.deps.Topics.Publish(m, func(took int, err *actors.Error) { done <- outcome{took, err} })
+	ctx := c.api.deadlines.next()
+	select {
+	case o := <-done:
+		if o.err != nil {
+			return o.err
+		}
+		c.reply(fasthttp.StatusOK, strconv.AppendInt([]byte(`{"subscribers":`), int64(o.took), 10))
+		c.Response.AppendBodyString("}")
+		return nil
+	case <-ctx.Done():
+		return &actors.Error{Code: actors.Unavailable, Detail: "no answer in time; whether all subscribers have it is not known", Cause: context.Cause(ctx)}
+	}
+}
+
+// topic reads the path's topic: all that follows, slashes included.
+func (c *call) topic() (string, error) {
+	rest, ok := bytes.CutPrefix(c.URI().PathOriginal(), []byte(topicsPath))
+	if !ok {
+		return "", wrong("topic", "the path names no topic")
+	}
+	b, err := c.unescape(rest)
+	if err != nil {
+		return "", err
+	}
+	switch topic := string(b); {
+	case topic == "" || len(topic) > maxTopic || strings.Count(topic, "/") >= maxTopicLevels:
+		return "", wrong("topic", "a topic has 1 to 512 bytes and at most 16 levels")
+	case !utf8.ValidString(topic) || strings.ContainsAny(topic, "+#\x00"):
+		return "", wrong("topic", "a topic is UTF-8 text without + and #, which are for filters, and without NUL")
+	default:
+		return topic, nil
+	}
+}

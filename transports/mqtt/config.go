@@ -1,0 +1,121 @@
+package mqtt
+
+import (
+	"fmt"
+	"time"
+
+	"reddot/transports/mqtt/packet"
+)
+
+// Config bounds what clients may do. The zero value of a field means its
+// default.
+type Config struct {
+	ConnectTimeout time.Duration // from the connection to CONNECT, handshakes included; default 10 s
+	ConnectBytes   int           // of a CONNECT; default 64 KiB
+	PacketBytes    int           // of any other packet, announced; default 256 KiB, at most 16 MiB
+
+	ReceiveMaximum int // messages of a client that are not acknowledged, announced; default 64
+	SendMaximum    int // messages to a client that it has not acknowledged; it may want fewer; default 64
+	AliasesIn      int // topic aliases that a client may set, announced; default 16; negative: none
+	AliasesOut     int // that the server sets; the client may want fewer; default 16; negative: none
+
+	KeepAlive     time.Duration // the longest; clients of MQTT 5 that want a longer one or none are told it; default 30 min
+	SessionExpiry time.Duration // how long sessions outlive their connections at most; default 7 days; negative: not at all
+
+	Subscriptions int // of a session; default 100
+	FilterBytes   int // of a filter or a topic; default 512
+	FilterLevels  int // of a filter or a topic; default 16
+	ClientIDBytes int // default 256
+	QueueMessages int // that wait for a session that is connected; default 1,000
+	QueueBytes    int // of those; default 4 MiB
+
+	PublishesPerSecond float64 // of a connection; default 1,000; negative: no limit
+	PublishBurst       int     // that may come at once; default 2,000
+
+	// Anonymous lets clients in without a token: the user is the user name, or
+	// else is made of the client identifier.
+	Anonymous bool
+	// AnonymousTopics are the patterns of the topics that those may read and
+	// write.
+	AnonymousTopics []string
+	// RefusedFilters are filters to which nobody may subscribe.
+	RefusedFilters []string
+}
+
+// maxPacketBytes is the largest packet that may be allowed.
+const maxPacketBytes = 16 << 20
+
+// WithDefaults returns c with defaults in the place of zeros, or an error that
+// names the field that makes no sense.
+func (c Config) WithDefaults() (Config, error) {
+	for _, f := range []struct {
+		name     string
+		p        *int
+		def, max int
+	}{
+		{"connect_size", &c.ConnectBytes, 64 << 10, maxPacketBytes},
+		{"packet_size", &c.PacketBytes, 256 << 10, maxPacketBytes},
+		{"receive_maximum", &c.ReceiveMaximum, 64, 65_535},
+		{"send_maximum", &c.SendMaximum, 64, 65_535},
+		{"subscriptions", &c.Subscriptions, 100, 1 << 20},
+		{"filter_size", &c.FilterBytes, 512, packet.MaxString},
+		{"filter_levels", &c.FilterLevels, 16, packet.MaxString},
+		{"client_id_size", &c.ClientIDBytes, 256, packet.MaxString},
+		{"queue_messages", &c.QueueMessages, 1000, 1 << 20},
+		{"queue_size", &c.QueueBytes, 4 << 20, 1 << 30},
+		{"publish_burst", &c.PublishBurst, 2000, 1 << 30},
+	} {
+		if *f.p == 0 {
+			*f.p = f.def
+		}
+		if *f.p < 1 || *f.p > f.max {
+			return c, fmt.Errorf("%s: %d is not between 1 and %d", f.name, *f.p, f.max)
+		}
+	}
+	for _, f := range []struct {
+		name string
+		p    *int
+	}{{"aliases_in", &c.AliasesIn}, {"aliases_out", &c.AliasesOut}} {
+		switch {
+		case *f.p == 0:
+			*f.p = 16
+		case *f.p < 0:
+			*f.p = 0
+		case *f.p > 65_535:
+			return c, fmt.Errorf("%s: %d is more than 65535", f.name, *f.p)
+		}
+	}
+	return c.withTimes()
+}
+
+func (c Config) withTimes() (Config, error) {
+	for _, f := range []struct {
+		name string
+		p    *time.Duration
+		def  time.Duration
+		max  time.Duration
+	}{
+		{"connect_timeout", &c.ConnectTimeout, 10 * time.Second, time.Hour},
+		{"keep_alive", &c.KeepAlive, 30 * time.Minute, 65_535 * time.Second},
+		{"session_expiry", &c.SessionExpiry, 7 * 24 * time.Hour, 10 * 365 * 24 * time.Hour},
+	} {
+		if *f.p == 0 {
+			*f.p = f.def
+		}
+		if *f.p > f.max || *f.p < time.Second && f.name != "session_expiry" {
+			return c, fmt.Errorf("%s: %v is not between 1s and %v", f.name, *f.p, f.max)
+		}
+	}
+	c.SessionExpiry = max(c.SessionExpiry, 0)
+	if c.PublishesPerSecond == 0 {
+		c.PublishesPerSecond = 1000
+	}
+	for _, list := range [][]string{c.AnonymousTopics, c.RefusedFilters} {
+		for _, f := range list {
+			if !packet.ValidFilter(f) {
+				return c, fmt.Errorf("%q is no topic filter", f)
+			}
+		}
+	}
+	return c, nil
+}

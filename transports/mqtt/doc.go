@@ -1,0 +1,25 @@
+// Package mqtt serves a user's events, and topics, over MQTT 3.1.1 and 5.0: by
+// TCP, TLS and WebSocket.
+//
+// A session that ends with its connection lives here alone. One that outlives
+// it is its user's (actors.Subscriptions): what changes in it is written down
+// there before anything leaves that rests on it, and a new connection is given
+// it from there.
+//
+// Rules that a change must keep:
+//
+//   - Nothing waits: not for the client, not for an actor. What needs an answer
+//     goes on when the answer comes, in whichever goroutine brings it.
+//   - A session's lock is held while it writes, and never while it sends to an
+//     actor, publishes or ends its Socket: those are put off until it is free
+//     (session.do). Locks are taken in the order actors.Conn, session, Wire.
+//   - Acknowledged is what is durable: PUBACK and PUBREC leave when everybody
+//     has the message who outlives a crash, SUBACK when the subscription does.
+//   - A session that only listens holds no buffer, no goroutine and no timer.
+//   - A normative rule is cited by its number in the MQTT 5.0 standard.
+//
+// Start reading at server.go and session.go; connect.go begins a session,
+// inbound.go is what its client publishes, outbound.go what it is sent,
+// subscribe.go what it asks for, own.go the topics of its user's inbox,
+// durable.go how it outlives its connection, access.go what it may.
+package mqtt

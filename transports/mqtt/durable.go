@@ -1,0 +1,300 @@
+package mqtt
+
+import (
+	"reddot/actors"
+	"reddot/transports"
+)
+
+// durable is what a session needs that outlives its connection: the way to the
+// user's actor, which writes down what changes.
+type durable struct {
+	epoch   uint64
+	expiry  int64                 // milliseconds
+	final   *int64                // what the client wants at the end instead
+	change  *actors.SessionChange // what is to be written down; nil: nothing
+	effects []func()              // what may happen then, with the lock held
+	asking  bool                  // something is being written down
+	lost    bool                  // another connection has the session
+}
+
+// wait lets messages wait behind those that wait already.
+func (o *outbound) wait(list []actors.Waits) {
+	for _, w := range list {
+		d := waitingDelivery(w.Waiting, w.Message)
+		if len(o.queue) >= maxHeld {
+			d.m = nil // it is fetched when its turn comes
+		}
+		o.queue = append(o.queue, d)
+	}
+}
+
+// note lets write add to what is to be written down, and effect happen when it
+// is. effect may be nil; it is called with the lock held. The caller holds it.
+func (s *session) note(write func(*actors.SessionChange), effect func()) {
+	d := s.durable
+	if d.change == nil {
+		d.change = &actors.SessionChange{}
+	}
+	write(d.change)
+	if effect != nil {
+		d.effects = append(d.effects, effect)
+	}
+	if !d.asking {
+		d.asking = true
+		s.later(s.writeDown)
+	}
+}
+
+// writeDown asks the user's actor to write down what has gathered. No lock may
+// be held.
+func (s *session) writeDown() {
+	var effects []func()
+	c := &actors.ChangeSession{Client: s.client}
+	idle := false
+	s.do(func() {
+		d := s.durable
+		if idle = d.change == nil || d.lost; idle {
+			d.asking = false
+			return
+		}
+		c.Epoch, c.Change = d.epoch, d.change
+		effects, d.effects, d.change = d.effects, nil, nil
+	})
+	if idle {
+		return
+	}
+	key := actors.UserKey(s.app, s.user)
+	r := actors.NewRequest(key, c)
+	r.OnReply(func(r *actors.Request) {
+		err := r.Answer.Err
+		if err == nil || err.Code != actors.Unavailable {
+			r.Release()
+		}
+		s.written(err, effects)
+	})
+	s.server.deps.Router.Send(key, r)
+}
+
+// written goes on after something was written down, or not: then the session
+// does not know where it stands, and begins anew with another connection.
+func (s *session) written(err *actors.Error, effects []func()) {
+	s.do(func() {
+		d := s.durable
+		switch {
+		case err != nil && err.Code == actors.Conflict:
+			d.lost = true
+			s.end(actors.EndReplaced)
+			return
+		case err != nil:
+			s.end(actors.EndFailed)
+			return
+		}
+		if s.phase == phaseLive {
+			for _, effect := range effects {
+				effect()
+			}
+		}
+		if d.change == nil {
+			d.asking = false
+			return
+		}
+		s.later(s.writeDown)
+	})
+}
+
+// resume goes on where the session's last connection has ended. The caller
+// holds the lock.
+func (s *session) resume(state *actors.SessionState, caller *transports.Principal) {
+	early := s.early
+	s.early = nil
+	if len(early) > 0 {
+		defer func() {
+			s.outgoing().wait(early)
+			s.sendWaiting()
+		}()
+	}
+	if state == nil {
+		return
+	}
+	for _, n := range state.Subscriptions {
+		one := s.restored(n)
+		if _, filter, _ := actors.SplitShare(n.Filter); !caller.MayRead(s.user, filter) {
+			continue // it may come back with another token
+		}
+		s.activate(one)
+	}
+	if s.covers(topicCounts) {
+		s.later(func() { s.sendCounts(false) })
+	}
+	for _, n := range state.Incoming {
+		in := s.incoming()
+		in.ids = append(in.ids, received{id: uint16(n.Id), once: [16]byte(n.Once), durable: true, // #nosec G115 -- two bytes
+			routed: s.server.routed.has([16]byte(n.Once))})
+	}
+	if len(state.Outgoing)+len(state.Waiting) == 0 {
+		return
+	}
+	o := s.outgoing()
+	for _, n := range state.Outgoing {
+		f := flight{id: uint16(n.Id), state: flightAgain}    // #nosec G115 -- two bytes
+		f.qos, f.seq, f.inbox = uint8(n.Qos), n.Seq, n.Inbox // #nosec G115 -- 0 to 2
+		if n.Released {
+			f.state = flightReleasedAgain
+		}
+		o.flights = append(o.flights, f)
+		o.last = max(o.last, f.id)
+	}
+	for _, n := range state.Waiting {
+		o.queue = append(o.queue, waitingDelivery(n, nil))
+	}
+	s.sendWaiting()
+}
+
+func waitingDelivery(n *actors.Waiting, m *actors.TopicMessage) delivery {
+	return delivery{m: m, seq: n.Seq, inbox: n.Inbox, qos: uint8(n.Qos), retain: n.Retain, ids: n.Ids} // #nosec G115 -- 0 to 2
+}
+
+// Waits implements actors.SessionLink.
+func (s *session) Waits(list []actors.Waits) {
+	s.do(func() {
+		switch s.phase {
+		case phaseLive:
+			s.outgoing().wait(list)
+			s.sendWaiting()
+		case phaseOpening: // behind those that the answer to the opening names
+			s.early = append(s.early, list...)
+		}
+	})
+}
+
+// The session holds the contents of so many messages that wait, and fetches so
+// many at a time.
+const (
+	maxHeld  = 64
+	maxFetch = 32
+)
+
+// fetch asks for the contents of the next messages. The caller holds the lock.
+func (s *session) fetch() {
+	o := s.out
+	if o.fetching {
+		return
+	}
+	c := &actors.FetchWaiting{Client: s.client}
+	add := func(d *delivery) {
+		if d.m == nil && d.seq != 0 && len(c.Seqs) < maxFetch {
+			c.Seqs, c.Inbox = append(c.Seqs, d.seq), append(c.Inbox, d.inbox)
+		}
+	}
+	for i := range o.flights {
+		if o.flights[i].state == flightAgain {
+			add(&o.flights[i].delivery)
+		}
+	}
+	for i := range o.queue {
+		add(&o.queue[i])
+	}
+	if len(c.Seqs) == 0 {
+		return
+	}
+	o.fetching = true
+	s.later(func() {
+		key := actors.UserKey(s.app, s.user)
+		r := actors.NewRequest(key, c)
+		r.OnReply(func(r *actors.Request) {
+			err, list := r.Answer.Err, r.Answer.Messages
+			if err == nil || err.Code != actors.Unavailable {
+				r.Release()
+			}
+			s.fetched(c, list, err)
+		})
+		s.server.deps.Router.Send(key, r)
+	})
+}
+
+// fetched fills the contents in. A message that is no more there is passed
+// over.
+func (s *session) fetched(c *actors.FetchWaiting, list []*actors.TopicMessage, err *actors.Error) {
+	s.do(func() {
+		if s.phase != phaseLive {
+			return
+		}
+		if s.out.fetching = false; err != nil {
+			s.end(actors.EndFailed)
+			return
+		}
+		for i, seq := range c.Seqs {
+			m := list[i]
+			if m == nil {
+				m = goneMessage
+			}
+			s.out.fill(seq, m)
+		}
+		s.sendWaiting()
+	})
+}
+
+// goneMessage stands for one that is no more there.
+var goneMessage = &actors.TopicMessage{}
+
+// leave ends the session's part in everything. The caller holds the lock.
+func (s *session) leave(orderly bool) {
+	for _, n := range s.subs {
+		if n.general {
+			s.server.deps.Topics.Unsubscribe(s.app, &n.TopicSubscription, s.durable != nil)
+		}
+	}
+	if w := s.will; w != nil && !orderly {
+		s.later(func() { s.server.deps.Topics.PublishWill(w, nil) })
+	}
+	s.will = nil
+	shared := s.sharedUnsent()
+	if len(shared) > 0 {
+		s.later(func() {
+			for _, d := range shared {
+				s.server.deps.Topics.Republish(d.m, d.share)
+			}
+		})
+	}
+	if s.client == "" {
+		return // it was never opened
+	}
+	epoch, final := uint64(0), (*int64)(nil)
+	key, client := actors.UserKey(s.app, s.user), s.client
+	if d := s.durable; d != nil {
+		epoch, final = d.epoch, d.final
+		if last := d.change; last != nil && !d.lost {
+			d.change = nil
+			s.later(func() { s.writeLast(key, &actors.ChangeSession{Client: client, Epoch: epoch, Change: last}) })
+		}
+	}
+	s.subs, s.out, s.in = nil, nil, nil
+	s.later(func() { s.giveBack(key, client, epoch, orderly, final) })
+}
+
+// writeLast writes down what a session that ends has not written down yet: what
+// it has seen acknowledged need not be sent again.
+func (s *session) writeLast(key actors.Key, c *actors.ChangeSession) {
+	r := actors.NewRequest(key, c)
+	r.OnReply(func(r *actors.Request) {
+		if err := r.Answer.Err; err == nil || err.Code != actors.Unavailable {
+			r.Release()
+		}
+	})
+	s.server.deps.Router.Send(key, r)
+}
+
+// giveBack tells the user's actor that the session has no connection any more.
+func (s *session) giveBack(key actors.Key, client string, epoch uint64, orderly bool, expiry *int64) {
+	r := actors.NewRequest(key, &actors.CloseSession{Client: client, Epoch: epoch, Link: s, Orderly: orderly, Expiry: expiry})
+	r.OnReply(func(r *actors.Request) {
+		err := r.Answer.Err
+		if err != nil {
+			s.server.deps.Log.Warn("a session could not be given back; it is closed when its user wakes up", "user", key.Name(), "err", err)
+		}
+		if err == nil || err.Code != actors.Unavailable {
+			r.Release()
+		}
+	})
+	s.server.deps.Router.Send(key, r)
+}

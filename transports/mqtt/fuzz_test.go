@@ -1,0 +1,96 @@
+package mqtt
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+
+	"reddot/actors"
+	"reddot/transports/mqtt/packet"
+)
+
+// FuzzFrames holds that the payload of a WebSocket's frames is the same
+// however they are cut.
+func FuzzFrames(f *testing.F) {
+	f.Add([]byte{0x82, 0x81, 1, 2, 3, 4, 'x', 0x89, 0x80, 0, 0, 0, 0}, uint8(1))
+	f.Add([]byte{0x02, 0x80, 1, 2, 3, 4, 0x80, 0xFE, 0, 2, 1, 2, 3, 4, 'a', 'b'}, uint8(3))
+	f.Add([]byte{0x88, 0x82, 0, 0, 0, 0, 3, 0xE8}, uint8(2))
+	f.Fuzz(func(t *testing.T, stream []byte, size uint8) {
+		run := func(size int) (data, control []byte, code uint16) {
+			var r frameReader
+			for b := stream; len(b) > 0 && code == closeNone; {
+				piece := bytes.Clone(b[:min(size, len(b))])
+				b = b[len(piece):]
+				for len(piece) > 0 && code == closeNone {
+					var p []byte
+					p, piece, code = r.next(piece)
+					if r.opcode == opBinary {
+						data = append(data, p...)
+					} else {
+						control = append(control, p...)
+					}
+				}
+			}
+			return data, control, code
+		}
+		data, control, code := run(len(stream) + 1)
+		data2, control2, code2 := run(int(size) + 1)
+		if !bytes.Equal(data, data2) || !bytes.Equal(control, control2) || code != code2 {
+			t.Errorf("whole: %q %q %d; in pieces of %d: %q %q %d", data, control, code, int(size)+1, data2, control2, code2)
+		}
+	})
+}
+
+// FuzzRead holds that what a client publishes to users/{user}/read is
+// understood or refused as invalid.
+func FuzzRead(f *testing.F) {
+	for _, s := range []string{`{"all":true}`, `{"ids":["01980e2b-6b3c-7c1e-a4b0-0123456789ab"],"category":"a"}`, `{"up_to":"AQAAAAAAAAAHAQA"}`, `{}`, `[]`, `{"all":1}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		m, err := parseRead(payload)
+		switch {
+		case err != nil && err.Code != actors.Invalid:
+			t.Errorf("got %v", err)
+		case err == nil && (m.To != actors.MarkRead || len(m.IDs) > maxReadIDs):
+			t.Errorf("got %v", m)
+		}
+	})
+}
+
+// FuzzEvent holds that an event's parts come back as they went in, and that
+// nothing else is taken for one.
+func FuzzEvent(f *testing.F) {
+	f.Add([]byte("c"), []byte(`{"unread":1}`), []byte(`{"title":"a\"}{"}`))
+	f.Fuzz(func(t *testing.T, cursor, counts, message []byte) {
+		var v map[string]any
+		if json.Unmarshal(message, &v) != nil || len(v) == 0 {
+			message = []byte(`{"a":"}"}`)
+		}
+		message = bytes.TrimSpace(message)
+		e := actors.PushEvent{Type: "message", ID: cursor, Counts: counts, JSON: bytes.Join([][]byte{[]byte(`{"type":"message","cursor":"c","message":`), message, []byte(`,"counts":{}}`)}, nil)}
+		b := format{}.AppendPush(nil, &actors.Push{Events: []actors.PushEvent{e}})
+		got, rest, ok := cutEvent(b)
+		if !ok || len(rest) > 0 || !bytes.Equal(got.cursor, cursor) || !bytes.Equal(got.counts, counts) || !bytes.Equal(got.message, message) {
+			t.Errorf("got %q, %v", got, ok)
+		}
+		_, _, _ = cutEvent(message)
+	})
+}
+
+// FuzzMatch holds that the tree of topics, which knows nothing of MQTT, matches
+// as the codec does, but for the topics of users.
+func FuzzMatch(f *testing.F) {
+	for _, s := range [][2]string{{"a/#", "a"}, {"+/b", "a/b"}, {"#", "$x"}, {"a/+/c", "a//c"}, {"+", ""}} {
+		f.Add(s[0], s[1])
+	}
+	f.Fuzz(func(t *testing.T, filter, name string) {
+		if !packet.ValidFilter(filter) || !packet.ValidName(name) || len(name) >= 6 && name[:6] == "users/" {
+			return
+		}
+		_, rest, _ := packet.SplitShare(filter)
+		if got, want := actors.MatchTopic(rest, name), packet.Match(rest, name); got != want {
+			t.Errorf("%q and %q: got %v, want %v", rest, name, got, want)
+		}
+	})
+}

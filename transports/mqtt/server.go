@@ -1,0 +1,177 @@
+package mqtt
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"reddot/actors"
+	"reddot/transports"
+)
+
+// Deps are what the Server needs of the node.
+type Deps struct {
+	Router     actors.Router
+	Topics     *actors.Topics
+	Streams    *transports.Streams
+	Log        *slog.Logger
+	Registerer prometheus.Registerer // nil: no figures
+	Now        func() int64          // unix milliseconds; nil: the machine's clock
+}
+
+// now returns the time in unix milliseconds.
+func (s *Server) now() int64 {
+	if s.deps.Now == nil {
+		return time.Now().UnixMilli()
+	}
+	return s.deps.Now()
+}
+
+// Access is who is let in, which a reload may replace.
+type Access struct {
+	Auth *transports.Auth
+	Gate *transports.Gate
+	Dev  bool // anybody, as any user
+}
+
+// A Server serves MQTT. It is safe for concurrent use.
+type Server struct {
+	cfg     Config
+	deps    Deps
+	metrics *metrics
+	access  atomic.Pointer[Access]
+	routed  routed
+
+	mu        sync.Mutex
+	listeners map[net.Listener]chan struct{}
+	closed    bool
+}
+
+// New returns a Server; Use must be called before Serve.
+func New(cfg Config, deps Deps) (*Server, error) {
+	cfg, err := cfg.WithDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("mqtt: %w", err)
+	}
+	m, err := newMetrics(deps.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("mqtt: %w", err)
+	}
+	return &Server{cfg: cfg, deps: deps, metrics: m, listeners: map[net.Listener]chan struct{}{}}, nil
+}
+
+// Use puts another access in force. Connections that are there stay.
+func (s *Server) Use(a Access) { s.access.Store(&a) }
+
+// Serve takes connections from the listener until Close, after which it
+// returns nil.
+func (s *Server) Serve(ln net.Listener) error {
+	done := make(chan struct{})
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return ln.Close()
+	}
+	s.listeners[ln] = done
+	s.mu.Unlock()
+	defer close(done)
+	for {
+		conn, err := ln.Accept()
+		switch {
+		case err != nil && errors.Is(err, net.ErrClosed):
+			return nil
+		case err != nil:
+			return fmt.Errorf("mqtt: %w", err)
+		}
+		if err := s.open(conn); err != nil {
+			s.deps.Log.Debug("connection not opened", "cause", err)
+			_ = conn.Close()
+		}
+	}
+}
+
+// Close takes no more connections, and waits for its Serves to return. Those
+// that are open belong to the Streams.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	list := s.listeners
+	s.listeners = nil
+	s.mu.Unlock()
+	var errs []error
+	for ln, done := range list {
+		errs = append(errs, ln.Close())
+		<-done
+	}
+	return errors.Join(errs...)
+}
+
+// open makes the connection a Socket, of whose client nothing is known yet.
+func (s *Server) open(conn net.Conn) error {
+	from := address(conn)
+	place, err := s.deps.Streams.AdmitFrom(from, "mqtt", nil, "")
+	if err != nil {
+		return err
+	}
+	if err := place.Open(conn, nil, transports.Opening{Protocol: &session{server: s}, Timeout: s.cfg.ConnectTimeout}); err != nil {
+		place.Leave()
+		return err
+	}
+	return nil
+}
+
+// address returns where a connection comes from, or the zero Addr.
+func address(conn net.Conn) netip.Addr {
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn()
+	}
+	if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap().WithZone("")
+	}
+	return netip.Addr{}
+}
+
+// routed are the messages with QoS 2 that were published and whose release is
+// not written down yet, by their keys: a client that sends one again on another
+// connection has not published another.
+type routed struct {
+	mu    sync.Mutex
+	keys  map[[16]byte]struct{}
+	order [][16]byte
+}
+
+// maxRouted bounds them. One that falls out is published again under its key,
+// and so is no second message to those who outlive a crash.
+const maxRouted = 1 << 16
+
+func (r *routed) add(key [16]byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.keys == nil {
+		r.keys = map[[16]byte]struct{}{}
+	}
+	if _, ok := r.keys[key]; ok {
+		return
+	}
+	if len(r.order) >= maxRouted {
+		delete(r.keys, r.order[0])
+		r.order = r.order[1:]
+	}
+	r.keys[key] = struct{}{}
+	r.order = append(r.order, key)
+}
+
+func (r *routed) has(key [16]byte) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, ok := r.keys[key]
+	return ok
+}

@@ -1,0 +1,448 @@
+package mqtt
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"reddot/actors"
+	"reddot/transports"
+	"reddot/transports/mqtt/packet"
+)
+
+// A session is the protocol of one connection: what its client subscribes to,
+// and what is under way in either direction. Most clients only listen, so what
+// it takes to hear them is made when they say something.
+type session struct {
+	server   *Server
+	socket   *transports.Socket
+	farewell atomic.Uint32 // how to end: see the constants
+	seen     atomic.Uint32 // the second in which the client last sent something
+
+	mu        sync.Mutex
+	version   packet.Version
+	phase     phase
+	reading   bool // somebody works on what came
+	doomed    bool // it is being ended
+	durable   *durable
+	client    string
+	user      string
+	app       string
+	partial   []byte   // what came and is not worked on
+	after     []func() // what is put off until the lock is free
+	own       [numInboxTopics]ownSubscription
+	subs      []*subscription
+	out       *outbound // nil: nothing was sent that needs an answer
+	in        *inbound  // nil: the client has published nothing
+	will      *actors.Will
+	early     []actors.Waits // what has come to wait before CONNECT was answered
+	keepAlive uint16         // seconds; 0: none
+	window    uint16         // how many messages may be under way to the client
+	aliases   uint16         // how many aliases the client takes
+	limit     uint32         // bytes of a packet that the client takes
+	slow      bool           // something waits to be written
+	framed    bool           // it is a webSocket's
+}
+
+type phase uint8
+
+const (
+	phaseNew     phase = iota // CONNECT has not come
+	phaseOpening              // it has, and is not answered
+	phaseLive
+	phaseOver
+)
+
+// What session.farewell holds: the reason of a DISCONNECT in the low byte, if
+// it is known better than by an End, and these.
+const (
+	farewellSpeaks = 1 << 8 // the client understands a DISCONNECT
+	farewellSilent = 1 << 9 // the client has said goodbye
+)
+
+var (
+	_ transports.Protocol   = (*session)(nil)
+	_ transports.Translator = (*session)(nil)
+	_ transports.Timed      = (*session)(nil)
+	_ transports.Patient    = (*session)(nil)
+	_ transports.Leaver     = (*session)(nil)
+	_ actors.Subscriber     = (*session)(nil)
+	_ actors.SessionLink    = (*session)(nil)
+)
+
+// do runs fn with the lock held, and afterwards what fn has put off.
+func (s *session) do(fn func()) {
+	for _, f := range s.locked(fn) {
+		f()
+	}
+}
+
+// beside is do for who holds another lock, of a Conn for instance: what is put
+// off is done by a goroutine of its own.
+func (s *session) beside(fn func()) {
+	if after := s.locked(fn); len(after) > 0 {
+		go func() {
+			for _, f := range after {
+				f()
+			}
+		}()
+	}
+}
+
+func (s *session) locked(fn func()) []func() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fn()
+	after := s.after
+	s.after = nil
+	return after
+}
+
+// later puts fn off until the lock is free.
+func (s *session) later(fn func()) { s.after = append(s.after, fn) }
+
+// Receive implements transports.Protocol.
+func (s *session) Receive(socket *transports.Socket, b []byte) (goOn bool) {
+	goOn = true
+	s.do(func() {
+		s.meet(socket)
+		s.seen.Store(s.second())
+		if s.reading || len(s.partial) > 0 {
+			if len(s.partial)+len(b) > s.mostUnread() {
+				s.endWith(packet.ReceiveMaximumExceeded)
+				return
+			}
+			s.partial = append(s.partial, b...)
+			b = nil
+		}
+	})
+	s.pump(b)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.phase != phaseOver
+}
+
+// meet learns which Socket the session has: with the first bytes, or, if none
+// come, when the time for them is over. The caller holds the lock.
+func (s *session) meet(socket *transports.Socket) {
+	if s.socket == nil {
+		s.socket = socket
+	}
+}
+
+// mostUnread is how much may wait to be worked on. The caller holds the lock.
+func (s *session) mostUnread() int {
+	return s.server.cfg.PacketBytes + s.server.cfg.ConnectBytes + 64<<10
+}
+
+// pump works on the packets in b, or, if b is empty, on what has waited, unless
+// somebody else does. What is left over waits.
+func (s *session) pump(b []byte) {
+	own := len(b) > 0
+	s.mu.Lock()
+	if s.reading {
+		if own {
+			s.partial = append(s.partial, b...)
+		}
+		s.mu.Unlock()
+		return
+	}
+	s.reading = true
+	if !own {
+		b, s.partial = s.partial, nil
+	}
+	s.mu.Unlock()
+	for {
+		b = s.work(b)
+		s.mu.Lock()
+		if len(s.partial) > 0 && s.phase != phaseOver && s.phase != phaseOpening {
+			// More came meanwhile.
+			b = append(append([]byte(nil), b...), s.partial...)
+			s.partial = nil
+			s.mu.Unlock()
+			continue
+		}
+		s.reading = false
+		switch {
+		case s.phase == phaseOver:
+			s.partial = nil
+		case len(b) > 0:
+			s.partial = append(append([]byte(nil), b...), s.partial...)
+		}
+		s.mu.Unlock()
+		return
+	}
+}
+
+// work handles whole packets, and returns what is left.
+func (s *session) work(b []byte) (rest []byte) {
+	for len(b) > 0 {
+		s.mu.Lock()
+		phase, limit := s.phase, s.server.cfg.PacketBytes
+		s.mu.Unlock()
+		switch phase {
+		case phaseOver:
+			return nil
+		case phaseOpening:
+			return b
+		case phaseNew:
+			limit = s.server.cfg.ConnectBytes
+		}
+		frame, rest, err := packet.Split(b, limit)
+		if err == nil && frame == nil {
+			return b
+		}
+		if err == nil {
+			err = s.handle(frame, phase)
+		}
+		if err != nil {
+			s.refuse(err)
+			return nil
+		}
+		b = rest
+	}
+	return nil
+}
+
+// handle is the table of contents of what a client sends. An error ends the
+// connection.
+func (s *session) handle(frame []byte, phase phase) error {
+	if phase == phaseNew {
+		return s.handleFirst(frame)
+	}
+	switch packet.Type(frame[0] >> 4) {
+	case packet.TypePublish:
+		return s.handlePublish(frame)
+	case packet.TypePuback, packet.TypePubrec, packet.TypePubcomp:
+		return s.handleAck(frame)
+	case packet.TypePubrel:
+		return s.handlePubrel(frame)
+	}
+	p, err := packet.Decode(frame, s.version)
+	if err != nil {
+		return err
+	}
+	switch p := p.(type) {
+	case *packet.Subscribe:
+		return s.handleSubscribe(p)
+	case *packet.Unsubscribe:
+		return s.handleUnsubscribe(p)
+	case *packet.Pingreq:
+		s.send(&packet.Pingresp{})
+		return nil
+	case *packet.Disconnect:
+		return s.handleDisconnect(p)
+	case *packet.Auth:
+		return refusal(packet.BadAuthenticationMethod, "there is no extended authentication")
+	default: // [MQTT-3.1.0-2]: a second CONNECT, and what only servers send
+		return refusal(packet.ProtocolError, fmt.Sprintf("a client does not send %v here", p.Type()))
+	}
+}
+
+// refusal is why a connection is ended.
+func refusal(r packet.Reason, text string) error { return &packet.Error{Reason: r, Text: text} }
+
+// refuse ends the connection because of what the client sent.
+func (s *session) refuse(err error) {
+	var e *packet.Error
+	if !errors.As(err, &e) {
+		e = &packet.Error{Reason: packet.UnspecifiedError}
+	}
+	s.server.deps.Log.Debug("connection refused", "client", s.client, "cause", err)
+	s.do(func() {
+		if s.phase == phaseNew || s.phase == phaseOpening {
+			v := s.version
+			if e.Version != 0 {
+				v = e.Version
+			}
+			if s.phase == phaseOpening || e.Version != 0 {
+				s.refuseConnect(v, e.Reason, e.Text)
+			}
+			s.end(actors.EndProtocol)
+			return
+		}
+		s.endWith(e.Reason)
+	})
+}
+
+// endWith ends the connection and says why. The caller holds the lock.
+func (s *session) endWith(r packet.Reason) {
+	s.farewell.Or(uint32(r))
+	s.end(actors.EndProtocol)
+}
+
+// end ends the connection as soon as the lock is free. The caller holds it.
+func (s *session) end(why actors.End) {
+	if s.doomed {
+		return
+	}
+	s.doomed = true
+	s.later(func() {
+		if s.socket != nil {
+			s.socket.Close(why)
+		}
+		s.over(false)
+	})
+}
+
+// over ends the session's part in everything; orderly says that the client has
+// said goodbye. It may come twice. No lock may be held.
+func (s *session) over(orderly bool) {
+	s.do(func() {
+		if s.phase == phaseOver {
+			return
+		}
+		was := s.phase
+		s.phase, s.doomed, s.partial = phaseOver, true, nil
+		if was != phaseNew {
+			s.leave(orderly)
+		}
+	})
+}
+
+// Left implements transports.Leaver.
+func (s *session) Left(*transports.Socket) { go s.over(false) }
+
+// AppendFarewell implements transports.Protocol. It takes no lock: it may be
+// called with any.
+func (s *session) AppendFarewell(b []byte, _ *transports.Socket, why actors.End, _ bool) []byte {
+	f := s.farewell.Load()
+	if f&farewellSpeaks == 0 || f&farewellSilent != 0 {
+		return b
+	}
+	r := packet.Reason(f & 0xFF) // #nosec G115 -- one byte
+	if r == packet.Success {
+		r = reasonOfEnd[why]
+	}
+	if r == packet.Success || !r.In(packet.TypeDisconnect) {
+		return b
+	}
+	return (&packet.Disconnect{Reason: r}).Append(b, packet.V5)
+}
+
+// reasonOfEnd is how a DISCONNECT tells why the core ends a connection.
+var reasonOfEnd = [...]packet.Reason{
+	actors.EndGone:         packet.Success,
+	actors.EndDrain:        packet.ServerShuttingDown,
+	actors.EndSlow:         packet.QuotaExceeded,
+	actors.EndTooMany:      packet.QuotaExceeded,
+	actors.EndForbidden:    packet.NotAuthorized,
+	actors.EndToken:        packet.NotAuthorized,
+	actors.EndReplaced:     packet.SessionTakenOver,
+	actors.EndDisconnected: packet.AdministrativeAction,
+	actors.EndFailed:       packet.UnspecifiedError,
+	actors.EndProtocol:     packet.ProtocolError,
+}
+
+// Due implements transports.Timed: the time for CONNECT is over, or it is time
+// to look whether the client is alive [MQTT-3.1.2-22].
+func (s *session) Due(socket *transports.Socket) time.Duration {
+	var next time.Duration
+	s.do(func() {
+		s.meet(socket)
+		switch s.phase {
+		case phaseNew, phaseOpening:
+			s.end(actors.EndGone)
+		case phaseLive:
+			if s.keepAlive == 0 {
+				return
+			}
+			most := time.Duration(s.keepAlive) * time.Second * 3 / 2
+			silent := time.Duration(s.second()-s.seen.Load()) * time.Second
+			if next = most - silent; next <= 0 {
+				s.endWith(packet.KeepAliveTimeout)
+			}
+		}
+	})
+	return max(next, 0)
+}
+
+// second returns the time in seconds, which may overflow.
+func (s *session) second() uint32 { return uint32(time.Now().Unix()) } // #nosec G115 -- differences count
+
+// Drained implements transports.Patient.
+func (s *session) Drained(*transports.Socket) {
+	s.do(func() {
+		s.slow = false
+		s.sendWaiting()
+	})
+}
+
+// Replaced implements actors.SessionLink.
+func (s *session) Replaced() {
+	s.server.metrics.takeovers.Inc()
+	s.do(func() {
+		if s.durable != nil {
+			s.durable.lost = true // nothing more is its to write down
+		}
+		s.end(actors.EndReplaced)
+	})
+}
+
+// Lost implements actors.SessionLink.
+func (s *session) Lost() {
+	s.do(func() {
+		if s.durable != nil {
+			s.durable.lost = true
+		}
+		s.end(actors.EndFailed)
+	})
+}
+
+// handleDisconnect ends the connection as the client asks for it.
+func (s *session) handleDisconnect(p *packet.Disconnect) error {
+	if p.Properties.Has(packet.SessionExpiryInterval) {
+		expiry := s.server.expiryOf(p.Properties.Uint(packet.SessionExpiryInterval))
+		if expiry > 0 && (s.durable == nil || s.durable.expiry == 0) { // MQTT 5, 3.14.2.2.2
+			return refusal(packet.ProtocolError, "a session that was to end with its connection cannot outlive it any more")
+		}
+		if s.durable != nil {
+			s.durable.final = &expiry
+		}
+	}
+	s.farewell.Or(farewellSilent)
+	s.over(p.Reason != packet.DisconnectWithWill) // [MQTT-3.14.4-3]
+	s.socket.Close(actors.EndGone)
+	return nil
+}
+
+// send writes a packet that is no message.
+func (s *session) send(p packet.Packet) { s.do(func() { s.write(p) }) }
+
+// write is send for who holds the lock.
+func (s *session) write(p packet.Packet) {
+	if s.phase == phaseOver || !packet.Fit(p, s.version, s.packetLimit()) {
+		return
+	}
+	s.writeBytes(p.Append(nil, s.version))
+}
+
+func (s *session) packetLimit() int {
+	if s.limit == 0 {
+		return packet.MaxSize
+	}
+	return int(s.limit)
+}
+
+// writeBytes writes whole packets. The caller holds the lock.
+func (s *session) writeBytes(b []byte) {
+	n, err := s.sendBytes(b)
+	switch {
+	case errors.Is(err, actors.ErrSlow):
+		s.end(actors.EndSlow)
+	case err != nil:
+		s.end(actors.EndGone)
+	case n > 0:
+		s.slow = true
+	}
+}
+
+// sendBytes gives whole packets to the Socket.
+func (s *session) sendBytes(b []byte) (pending int, err error) {
+	if s.framed {
+		b = append(appendFrameHead(make([]byte, 0, len(b)+10), opBinary, len(b)), b...)
+	}
+	return s.socket.Send(b)
+}

@@ -1,0 +1,250 @@
+package mqtt
+
+import (
+	"slices"
+	"strings"
+
+	"reddot/actors"
+	"reddot/transports"
+	"reddot/transports/mqtt/packet"
+)
+
+// A subscription is one filter of a session, but for those to the topics of the
+// inbox by their own names (ownSubscription).
+type subscription struct {
+	actors.TopicSubscription
+	inbox   uint8 // which topics of the inbox it matches, as bits
+	me      bool  // it calls the user me
+	general bool  // it stands in the tree of topics
+}
+
+// exactly returns which topic of the inbox a filter is; false: none.
+func exactly(filter, user string) (topic int, me, ok bool) {
+	rest, me, ok := transports.OwnTopic(filter, user)
+	if !ok {
+		return 0, false, false
+	}
+	topic = slices.Index(transports.InboxTopics[:], rest)
+	return topic, me, topic >= 0
+}
+
+// restored returns a subscription as it was written down.
+func (s *session) restored(n *actors.Subscription) *subscription {
+	one := &subscription{TopicSubscription: actors.TopicSubscription{Filter: n.Filter, ID: n.Id, QoS: uint8(n.Qos), // #nosec G115 -- 0 to 2
+		NoLocal: n.NoLocal, AsPublished: n.AsPublished, Durable: s.durable != nil, Subscriber: s}}
+	_, filter, shared := actors.SplitShare(n.Filter)
+	if !shared {
+		one.inbox, one.me = inboxOf(filter, s.user)
+	}
+	_, _, exact := exactly(filter, s.user)
+	one.general = shared || !exact
+	return one
+}
+
+// activate puts a subscription in the place of the one with its filter, and
+// tells whether there was one. The caller holds the lock.
+func (s *session) activate(one *subscription) (existed bool) {
+	existed = s.drop(one.Filter, true)
+	if topic, me, ok := exactly(one.Filter, s.user); ok && !s.own[topic].there {
+		s.own[topic] = ownSubscription{id: one.ID, qos: one.QoS, there: true, me: me}
+		return existed
+	}
+	s.subs = append(s.subs, one)
+	if one.general {
+		user := actors.Key("")
+		if s.durable != nil {
+			user = actors.UserKey(s.app, s.user)
+		}
+		s.server.deps.Topics.Subscribe(s.app, &one.TopicSubscription, user, s.client)
+	}
+	return existed
+}
+
+// drop takes the subscription with the filter away; false: there is none.
+// replaced says that another takes its place.
+func (s *session) drop(filter string, replaced bool) bool {
+	if topic, me, ok := exactly(filter, s.user); ok && s.own[topic].there && s.own[topic].me == me {
+		s.own[topic] = ownSubscription{}
+		return true
+	}
+	i := slices.IndexFunc(s.subs, func(n *subscription) bool { return n.Filter == filter })
+	if i < 0 {
+		return false
+	}
+	if n := s.subs[i]; n.general {
+		s.server.deps.Topics.Unsubscribe(s.app, &n.TopicSubscription, replaced && s.durable != nil)
+	}
+	s.subs = slices.Delete(s.subs, i, i+1)
+	return true
+}
+
+func (s *session) has(filter string) bool {
+	if topic, me, ok := exactly(filter, s.user); ok && s.own[topic].there && s.own[topic].me == me {
+		return true
+	}
+	return slices.ContainsFunc(s.subs, func(n *subscription) bool { return n.Filter == filter })
+}
+
+// count returns how many subscriptions the session has.
+func (s *session) count() int {
+	n := len(s.subs)
+	for i := range s.own {
+		if s.own[i].there {
+			n++
+		}
+	}
+	return n
+}
+
+// handleSubscribe takes subscriptions.
+func (s *session) handleSubscribe(p *packet.Subscribe) error {
+	ack := &packet.Suback{ID: p.ID}
+	var list []*subscription
+	var retained []bool
+	id := uint32(0)
+	if s.version == packet.V5 {
+		id = p.Properties.Uint(packet.SubscriptionIdentifier)
+	}
+	s.do(func() {
+		room := s.server.cfg.Subscriptions - s.count()
+		for i := range p.Subscriptions {
+			n := &p.Subscriptions[i]
+			filter := string(n.Filter)
+			code := s.mayTake(filter, &room)
+			ack.Reasons = append(ack.Reasons, code)
+			if code.Failed() {
+				continue
+			}
+			ack.Reasons[i] = packet.Reason(n.QoS) // the codes of the grants are the QoS
+			one := s.restored(&actors.Subscription{Filter: filter, Qos: uint32(n.QoS), NoLocal: n.NoLocal, AsPublished: n.RetainAsPublished, Id: id})
+			list = append(list, one)
+			_, _, shared := actors.SplitShare(filter)
+			known := s.has(filter) || slices.ContainsFunc(list[:len(list)-1], func(o *subscription) bool { return o.Filter == filter })
+			retained = append(retained, !shared && (n.RetainHandling == packet.SendRetained || n.RetainHandling == packet.SendRetainedIfNew && !known))
+		}
+		effect := func() {
+			for _, one := range list {
+				s.activate(one)
+			}
+			s.write(ack)
+			s.sendRetained(list, retained)
+		}
+		if s.durable == nil || len(list) == 0 {
+			effect()
+			return
+		}
+		s.note(func(c *actors.SessionChange) {
+			for _, n := range list {
+				c.Set = append(c.Set, &actors.Subscription{Filter: n.Filter, Qos: uint32(n.QoS), NoLocal: n.NoLocal, AsPublished: n.AsPublished, Id: n.ID,
+					Inbox: n.inbox&(1<<topicMessages) != 0})
+				c.Unset = slices.DeleteFunc(c.Unset, func(f string) bool { return f == n.Filter })
+			}
+		}, effect)
+	})
+	return nil
+}
+
+// mayTake tells whether the session may have a subscription. The caller holds
+// the lock.
+func (s *session) mayTake(filter string, room *int) packet.Reason {
+	_, rest, _ := actors.SplitShare(filter)
+	switch {
+	case slices.Contains(s.server.cfg.RefusedFilters, filter):
+		return packet.UnspecifiedError
+	case len(filter) > s.server.cfg.FilterBytes || strings.Count(rest, "/") >= s.server.cfg.FilterLevels:
+		return packet.TopicFilterInvalid
+	case !s.socket.Caller().MayRead(s.user, rest):
+		return packet.NotAuthorized
+	case s.has(filter):
+	case *room <= 0:
+		return packet.QuotaExceeded
+	default:
+		*room--
+	}
+	return packet.Success
+}
+
+// sendRetained sends what the topics of new subscriptions retain. The caller
+// holds the lock.
+func (s *session) sendRetained(list []*subscription, wanted []bool) {
+	for i, n := range list {
+		if !wanted[i] {
+			continue
+		}
+		if n.inbox&(1<<topicCounts) != 0 {
+			s.later(func() { s.sendCounts(true) })
+		}
+		if n.general {
+			s.later(func() {
+				s.server.deps.Topics.Retained(s.app, n.Filter, func(found []*actors.TopicMessage, err *actors.Error) { s.retained(n, found, err) })
+			})
+		}
+	}
+}
+
+// retained sends what topics retain to a new subscription.
+func (s *session) retained(n *subscription, found []*actors.TopicMessage, err *actors.Error) {
+	if err != nil {
+		s.server.deps.Log.Warn("what topics retain could not be read", "err", err)
+		s.do(func() { s.end(actors.EndFailed) }) // it subscribes again
+		return
+	}
+	s.do(func() {
+		for _, m := range found {
+			qos := min(n.QoS, uint8(m.Qos)) // #nosec G115 -- 0 to 2
+			if s.phase != phaseLive {
+				return
+			}
+			if qos > 0 && s.durable != nil {
+				s.later(func() { s.queueRetained(n, m) })
+				continue
+			}
+			d := delivery{m: m, qos: qos, retain: true}
+			if n.ID != 0 {
+				d.ids = []uint32{n.ID}
+			}
+			s.deliver(d)
+		}
+	})
+}
+
+// queueRetained lets what a topic retains wait for a session that outlives its
+// connection, as every other message does.
+func (s *session) queueRetained(n *subscription, m *actors.TopicMessage) {
+	r := actors.NewRequest(actors.UserKey(s.app, s.user), &actors.QueueMessage{Message: m, Client: s.client, Filter: n.Filter, Retained: true})
+	r.OnReply(func(r *actors.Request) {
+		err := r.Answer.Err
+		if err == nil || err.Code != actors.Unavailable {
+			r.Release()
+		}
+		if err != nil {
+			s.do(func() { s.end(actors.EndFailed) })
+		}
+	})
+	s.server.deps.Router.Send(r.Key, r)
+}
+
+// handleUnsubscribe ends subscriptions.
+func (s *session) handleUnsubscribe(p *packet.Unsubscribe) error {
+	ack := &packet.Unsuback{ID: p.ID}
+	var gone []string
+	s.do(func() {
+		for _, f := range p.Filters {
+			filter := string(f)
+			code := packet.NoSubscriptionExisted
+			if s.drop(filter, false) {
+				code, gone = packet.Success, append(gone, filter)
+			}
+			ack.Reasons = append(ack.Reasons, code)
+		}
+		if s.durable == nil || len(gone) == 0 {
+			s.write(ack)
+			return
+		}
+		s.note(func(c *actors.SessionChange) {
+			c.Unset = append(c.Unset, gone...)
+			c.Set = slices.DeleteFunc(c.Set, func(n *actors.Subscription) bool { return slices.Contains(gone, n.Filter) })
+		}, func() { s.write(ack) })
+	})
+	return nil
+}

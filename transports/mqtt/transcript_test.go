@@ -1,0 +1,150 @@
+package mqtt_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"reddot/transports/mqtt"
+)
+
+// TestTranscripts plays the stories in testdata against a server, over real
+// sockets. A line is
+//
+//	a> PACKET         what the client a sends; it connects with its first one
+//	a> hex BYTES      raw bytes
+//	a< PACKET         what it must get next; * stands for anything
+//	a<eof             the server must close
+//	! cut a           a's connection is cut without a word
+//	! away USER CLIENT    wait until the session knows that it has no connection
+//	! ended USER CLIENT   wait until there is no such session
+//	! publish USER TITLE  a message for the user's inbox
+//	! pass DURATION       time goes by
+//	! crash           the server crashes and starts again
+func TestTranscripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no transcripts: %v", err)
+	}
+	for _, file := range files {
+		for _, way := range []string{"tcp", "websocket"} {
+			t.Run(strings.TrimSuffix(filepath.Base(file), ".txt")+" by "+way, func(t *testing.T) {
+				t.Parallel()
+				playFile(t, file, way == "websocket")
+			})
+		}
+	}
+}
+
+func playFile(t *testing.T, file string, framed bool) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := mqtt.Config{RefusedFilters: []string{"refused"}, ReceiveMaximum: 3, KeepAlive: time.Minute}
+	p := &player{t: t, file: file, clients: map[string]*client{}, world: newWorld(t, cfg, func(w *world) { w.framed = framed })}
+	for i, line := range strings.Split(string(text), "\n") {
+		if p.line = i + 1; line != "" && line[0] != '#' {
+			p.play(line)
+		}
+	}
+}
+
+type player struct {
+	t       *testing.T
+	file    string
+	line    int
+	world   *world
+	clients map[string]*client
+}
+
+func (p *player) fail(format string, args ...any) {
+	p.t.Helper()
+	p.t.Fatalf("%s:%d: %s", p.file, p.line, fmt.Sprintf(format, args...))
+}
+
+func (p *player) play(line string) {
+	p.t.Helper()
+	if action, ok := strings.CutPrefix(line, "! "); ok {
+		p.act(strings.Fields(action))
+		return
+	}
+	i := strings.IndexAny(line, "<>")
+	if i < 0 {
+		p.fail("what is %q?", line)
+	}
+	name, rest := line[:i], strings.TrimSpace(line[i+1:])
+	c := p.clients[name]
+	if c == nil {
+		c = p.world.dial()
+		p.clients[name] = c
+	}
+	switch {
+	case line[i] == '>' && strings.HasPrefix(rest, "hex "):
+		var b []byte
+		if _, err := fmt.Sscanf(strings.ReplaceAll(rest[4:], " ", ""), "%x", &b); err != nil {
+			p.fail("%v", err)
+		}
+		c.write(b)
+	case line[i] == '>':
+		c.send(parse(p.t, rest))
+	case rest == "eof":
+		if got := c.read(); got != nil {
+			p.fail("got  %s\nwant the end", format(got))
+		}
+		_ = c.conn.Close()
+		delete(p.clients, name)
+	default:
+		got := "the end"
+		if packet := c.read(); packet != nil {
+			got = format(packet)
+		}
+		parts := strings.Split(rest, "*")
+		for i := range parts {
+			parts[i] = regexp.QuoteMeta(parts[i])
+		}
+		if !regexp.MustCompile("^" + strings.Join(parts, ".*") + "$").MatchString(got) {
+			p.fail("\ngot  %s\nwant %s", got, rest)
+		}
+	}
+}
+
+func (p *player) act(words []string) {
+	p.t.Helper()
+	switch words[0] {
+	case "cut":
+		_ = p.clients[words[1]].conn.Close()
+		delete(p.clients, words[1])
+	case "away":
+		until(p.t, strings.Join(words, " "), func() bool {
+			connected, there := p.world.connected(words[1], words[2])
+			return there && !connected
+		})
+	case "ended":
+		until(p.t, strings.Join(words, " "), func() bool {
+			p.world.node.Fire()
+			_, there := p.world.connected(words[1], words[2])
+			return !there
+		})
+	case "publish":
+		p.world.publish(words[1], strings.Join(words[2:], " "))
+	case "pass":
+		d, err := time.ParseDuration(words[1])
+		if err != nil {
+			p.fail("%v", err)
+		}
+		p.world.clock.Advance(d)
+	case "crash":
+		for name, c := range p.clients {
+			_ = c.conn.Close()
+			delete(p.clients, name)
+		}
+		p.world.restart()
+	default:
+		p.fail("what is %q?", words[0])
+	}
+}

@@ -1,0 +1,239 @@
+package mqtt_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"reddot/actors"
+	"reddot/actors/actorstest"
+	"reddot/transports"
+	"reddot/transports/mqtt"
+	"reddot/transports/mqtt/packet"
+)
+
+// A world is an MQTT server on a node, a journal and a clock, which outlive it.
+type world struct {
+	t       *testing.T
+	cfg     mqtt.Config
+	access  func(*transports.Gate) mqtt.Access
+	journal *actorstest.Journal
+	clock   *actorstest.Clock
+	limits  actors.Limits
+	sink    transports.SinkConfig
+
+	framed bool // clients come by WebSocket
+
+	node    *actorstest.Node
+	streams *transports.Streams
+	server  *mqtt.Server
+	web     *fasthttp.Server
+	addr    string
+	served  chan error
+}
+
+func newWorld(t *testing.T, cfg mqtt.Config, with ...func(*world)) *world {
+	t.Helper()
+	w := &world{t: t, cfg: cfg, journal: actorstest.NewJournal(), clock: actorstest.NewClock(), access: func(g *transports.Gate) mqtt.Access {
+		return mqtt.Access{Gate: g, Dev: true}
+	}}
+	for _, fn := range with {
+		fn(w)
+	}
+	w.start()
+	t.Cleanup(func() {
+		w.stop()
+		w.journal.Close()
+	})
+	return w
+}
+
+func (w *world) start() {
+	w.t.Helper()
+	gate, err := transports.NewGate(transports.Limits{}.Dev(), nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.node = actorstest.NewNode(w.t, w.journal, w.clock, w.limits)
+	log := slog.New(slog.DiscardHandler)
+	w.streams = transports.NewStreams(transports.StreamsConfig{Sink: w.sink}, w.node, gate, log)
+	w.server, err = mqtt.New(w.cfg, mqtt.Deps{Router: w.node, Topics: w.node.Home.Topics, Streams: w.streams, Log: log, Now: w.clock.Now})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.server.Use(w.access(gate))
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.addr, w.served = ln.Addr().String(), make(chan error, 1)
+	if !w.framed {
+		go func() { w.served <- w.server.Serve(ln) }()
+		return
+	}
+	w.web = &fasthttp.Server{Handler: w.server.HandleWebSocket, KeepHijackedConns: true}
+	go func() { w.served <- w.web.Serve(ln) }()
+}
+
+func (w *world) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), actorstest.Patience)
+	defer cancel()
+	if err := w.server.Close(); err != nil {
+		w.t.Error(err)
+	}
+	if w.framed {
+		if err := w.web.ShutdownWithContext(ctx); err != nil {
+			w.t.Error(err)
+		}
+	}
+	if err := <-w.served; err != nil {
+		w.t.Error(err)
+	}
+	if err := w.streams.Drain(ctx, 0); err != nil {
+		w.t.Errorf("drain: %v", err)
+	}
+	w.node.Stop()
+}
+
+// restart does what a crash and a new start do: nothing is told to the journal.
+func (w *world) restart() {
+	w.node.Stop()
+	w.stop()
+	w.start()
+}
+
+// ask asks a user's actor.
+func (w *world) ask(user string, c actors.Command) actors.Answer {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), actorstest.Patience)
+	defer cancel()
+	r := actors.NewRequest(actors.UserKey(actors.DefaultApp, user), c)
+	if p, ok := c.(*actors.Publish); ok {
+		r.Once = actors.EdgeOnce(actors.ID(p.Message.Id))
+	}
+	if err := w.node.Ask(ctx, r); err != nil {
+		w.t.Fatalf("%T: %v", c, err)
+	}
+	return r.Answer
+}
+
+// publish publishes to a user's inbox.
+func (w *world) publish(user, title string) {
+	w.t.Helper()
+	id := actors.NewID()
+	w.ask(user, &actors.Publish{Message: &actors.Message{Id: id[:], Category: "default", CreatedAt: w.clock.Now(), Content: []byte(`"title":"` + title + `"`)}})
+}
+
+// connected tells whether a client's session that outlives its connection has
+// one; there is false if there is no such session.
+func (w *world) connected(user, client string) (connected, there bool) {
+	w.t.Helper()
+	rev := w.ask(user, &actors.Counts{}).Rev
+	var state struct {
+		Sessions []struct {
+			Client    string
+			Connected bool
+		}
+	}
+	if err := json.Unmarshal(w.ask(user, &actors.StateAt{Rev: rev}).Body, &state); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, s := range state.Sessions {
+		if s.Client == client {
+			return s.Connected, true
+		}
+	}
+	return false, false
+}
+
+// until waits for a condition.
+func until(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	for late := time.Now().Add(actorstest.Patience); !cond(); time.Sleep(time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// A client is one end of a connection, packet by packet.
+type client struct {
+	t       *testing.T
+	world   *world
+	conn    net.Conn
+	version packet.Version
+	buf     []byte
+}
+
+func (w *world) dial() *client {
+	w.t.Helper()
+	conn, err := net.Dial("tcp", w.addr)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = conn.Close() })
+	if w.framed {
+		conn = framed(w.t, conn)
+	}
+	return &client{t: w.t, world: w, conn: conn, version: packet.V311}
+}
+
+func (c *client) send(p packet.Packet) {
+	c.t.Helper()
+	if p, ok := p.(*packet.Connect); ok {
+		c.version = p.Version
+	}
+	c.write(p.Append(nil, c.version))
+}
+
+func (c *client) write(b []byte) {
+	c.t.Helper()
+	if _, err := c.conn.Write(b); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// read returns the next packet; nil: the server has closed. While nothing
+// comes, actors are told their time.
+func (c *client) read() packet.Packet {
+	c.t.Helper()
+	late := time.Now().Add(actorstest.Patience)
+	for {
+		frame, rest, err := packet.Split(c.buf, packet.MaxSize)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if frame != nil {
+			c.buf = rest
+			p, err := packet.Decode(frame, c.version)
+			if err != nil {
+				c.t.Fatalf("% x: %v", frame, err)
+			}
+			return p
+		}
+		var b [4096]byte
+		_ = c.conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+		n, err := c.conn.Read(b[:])
+		c.buf = append(c.buf, b[:n]...)
+		var timeout net.Error
+		switch {
+		case errors.As(err, &timeout) && timeout.Timeout():
+			c.world.node.Fire()
+			if time.Now().After(late) {
+				c.t.Fatal("nothing came")
+			}
+		case err != nil && n == 0:
+			if !errors.Is(err, io.EOF) && len(c.buf) > 0 {
+				c.t.Fatal(err)
+			}
+			return nil
+		}
+	}
+}
