@@ -141,7 +141,7 @@ func TestPrintedConfigurationReadsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg.Token.Secret = transports.NewSecret("***")
-	cfg.TrustedProxies, cfg.MQTT.AnonymousTopics, cfg.MQTT.RefusedFilters = []string{}, []string{}, []string{}
+	cfg.TrustedProxies, cfg.Cluster.Join, cfg.MQTT.AnonymousTopics, cfg.MQTT.RefusedFilters = []string{}, []string{}, []string{}, []string{}
 	if !reflect.DeepEqual(got, cfg) {
 		t.Errorf("got %+v, want %+v", got, cfg)
 	}
