@@ -28,6 +28,17 @@ func UserKey(app, user string) Key { return Key("u" + app + "/" + user) }
 // SendKey returns the key of the actor that delivers the message id to many.
 func SendKey(app string, id ID) Key { return Key("s" + app + "/" + id.String()) }
 
+// ParseKey returns the key that s is, or an error if it can't be one.
+func ParseKey(s string) (Key, error) {
+	k := Key(s)
+	app, name, ok := strings.Cut(s[min(1, len(s)):], "/")
+	known := k.Kind() == KindUser || k.Kind() == KindSend || k.Kind() == KindRetained
+	if !known || !ok || app == "" || name == "" || strings.IndexByte(s, 0) >= 0 {
+		return "", fmt.Errorf("%.60q is no actor's key", s)
+	}
+	return k, nil
+}
+
 // retainedShards is how many actors keep an app's retained messages.
 const retainedShards = 16
 
@@ -36,16 +47,6 @@ func RetainedKey(app, topic string) Key { return retainedKey(app, collapseHash(t
 
 func retainedKey(app string, shard uint64) Key {
 	return Key("t" + app + "/" + strconv.FormatUint(shard, 10))
-}
-
-// ParseKey returns the key that s is, or an error if it can't be one.
-func ParseKey(s string) (Key, error) {
-	k := Key(s)
-	app, name, ok := strings.Cut(s[min(1, len(s)):], "/")
-	if k.Kind() != KindUser && k.Kind() != KindSend && k.Kind() != KindRetained || !ok || app == "" || name == "" || strings.IndexByte(s, 0) >= 0 {
-		return "", fmt.Errorf("%.60q is no actor's key", s)
-	}
-	return k, nil
 }
 
 // Kind returns the kind of actor that k names; 0 if k is empty.

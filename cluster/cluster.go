@@ -9,6 +9,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	pcluster "github.com/asynkron/protoactor-go/cluster"
@@ -120,6 +121,7 @@ func (n *Node) startCluster(ctx context.Context) error {
 	n.every(beatEvery, n.beat)
 	n.every(holdLook, n.releaseAll)
 	n.every(reattachLook, n.reattachDue)
+	n.every(time.Second, func() { n.reattach.conns.Store(int64(n.connections())) })
 	n.every(glances, func() { n.place.send(&glance{}) })
 	return nil
 }

@@ -29,14 +29,15 @@ type membership struct {
 	list    *memberlist.Memberlist
 	signs   *signs
 
-	mu      sync.Mutex
-	meta    []byte
-	leaving bool
-	seen    map[string]neighbor  // whom gossip has
-	former  map[string]bool      // have left, or were taken for dead
-	accused map[string]bool      // found dead by other means than gossip
-	told    map[string]time.Time // when a banned node was last told
-	joined  bool                 // with others, or known to be the first
+	mu       sync.Mutex
+	meta     []byte
+	leaving  bool
+	seen     map[string]neighbor  // whom gossip has
+	former   map[string]bool      // have left, or were taken for dead
+	accused  map[string]bool      // found dead by other means than gossip
+	farewell map[string]bool      // have said that they leave
+	told     map[string]time.Time // when a banned node was last told
+	joined   bool                 // with others, or known to be the first
 
 	kicked chan struct{}
 	self   string // this node's address of gossip
@@ -67,7 +68,7 @@ const (
 )
 
 func newMembership(n *Node) (*membership, error) {
-	m := &membership{node: n, seen: make(map[string]neighbor), former: make(map[string]bool), accused: make(map[string]bool), told: make(map[string]time.Time), kicked: make(chan struct{}, 1)}
+	m := &membership{node: n, seen: make(map[string]neighbor), former: make(map[string]bool), accused: make(map[string]bool), farewell: make(map[string]bool), told: make(map[string]time.Time), kicked: make(chan struct{}, 1)}
 	m.signs = newSigns(n)
 	return m, m.setMeta(false)
 }
@@ -297,11 +298,14 @@ func (m *membership) ban(names []string) {
 	}
 }
 
-// dead returns the names that were accused.
-func (m *membership) dead() map[string]bool {
+// gone returns the names of those who do not live any more, or only to leave,
+// though their signs may be fresh.
+func (m *membership) gone() map[string]bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return maps.Clone(m.accused)
+	gone := maps.Clone(m.accused)
+	maps.Copy(gone, m.farewell)
+	return gone
 }
 
 // accuse says that a node is dead, though gossip may not know yet.
@@ -364,7 +368,7 @@ func (m *membership) kick() {
 func (m *membership) publish() {
 	n := m.node
 	list := m.members()
-	verdict, why := m.signs.judge(list, m.ready(list), m.linked, m.dead())
+	verdict, why := m.signs.judge(list, m.ready(list), m.linked, m.gone())
 	switch verdict {
 	case waiting:
 		return
@@ -459,7 +463,9 @@ func (g *gossip) note(o *memberlist.Node) {
 		g.node.cfg.Log.Warn("a node's gossip about itself can't be read", "node", o.Name, "err", err)
 	}
 	g.mu.Lock()
-	g.seen[o.Name] = nb
+	if g.seen[o.Name] = nb; nb.meta.Leaving {
+		g.farewell[o.Name] = true
+	}
 	g.mu.Unlock()
 	(*membership)(g).kick()
 }

@@ -3,6 +3,7 @@ package cluster
 import (
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"reddot/actors"
@@ -11,19 +12,26 @@ import (
 // reattach lets this node's connections attach again to users whose shard has
 // moved, or whose node could not be reached: shard by shard, not all at once.
 type reattach struct {
-	mu  sync.Mutex
-	due map[uint16]time.Time
+	conns atomic.Int64 // that this node held a moment ago
+	mu    sync.Mutex
+	due   map[uint16]time.Time
 }
 
 // The pace of it.
 const (
-	reattachSpread = 400 * time.Millisecond
+	reattachSpread = 400 * time.Millisecond // and more, if the connections are many
+	reattachMost   = 5 * time.Second
+	reattachPace   = 20_000                 // connections a second
 	reattachAgain  = 100 * time.Millisecond // after an owner that was none
 	reattachLook   = 50 * time.Millisecond
 )
 
-// soon lets a shard's connections attach within reattachSpread.
-func (r *reattach) soon(shard uint16) { r.at(shard, time.Now().Add(rand.N(reattachSpread))) }
+// soon lets a shard's connections attach at some moment soon: each wakes a user
+// where it now lives.
+func (r *reattach) soon(shard uint16) {
+	spread := reattachSpread + time.Duration(r.conns.Load())*time.Second/reattachPace
+	r.at(shard, time.Now().Add(rand.N(min(spread, reattachMost))))
+}
 
 // later lets them attach a little later.
 func (r *reattach) later(shard uint16) { r.at(shard, time.Now().Add(reattachAgain)) }

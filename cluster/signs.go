@@ -21,7 +21,8 @@ type signs struct {
 	node    *Node
 	gossip  string // this node's address
 	leaving atomic.Bool
-	count   uint64 // of the loop alone
+	doubt   atomic.Bool // it matters who holds shard 0
+	count   uint64      // of the loop alone
 
 	mu    sync.Mutex
 	nodes map[string]*sign
@@ -115,6 +116,9 @@ func (s *signs) read(ctx context.Context) ([]actors.Record, string, error) {
 			break
 		}
 		after = list[len(list)-1].Key
+	}
+	if !s.doubt.Load() {
+		return all, "", nil
 	}
 	present, err := s.node.store.Epochs(ctx)
 	for _, t := range present {
@@ -232,7 +236,7 @@ func (s *signs) judge(members []member, ready bool, linked func(name string) boo
 		return waiting, nil
 	}
 	strangers := s.strangers(seen, dead)
-	if len(strangers) == 0 {
+	if s.doubt.Store(len(strangers) > 0); len(strangers) == 0 {
 		return goOn, nil
 	}
 	// Somebody lives whom gossip has lost. Gossip loses one after the other, so
@@ -248,7 +252,9 @@ func (s *signs) judge(members []member, ready bool, linked func(name string) boo
 	case len(strangers) < len(mine), len(strangers) == len(mine) && mine[s.first]:
 		return goOn, nil
 	case len(strangers) == len(mine) && !slices.Contains(strangers, s.first):
-		return waiting, nil // whoever holds it can't be seen to live: until the signs are stale
+		// Whoever holds it is not known yet, or can't be seen to live: until the
+		// next look, or until the signs are stale.
+		return waiting, nil
 	}
 	return cutOff, actors.Errorf(actors.Unavailable, "this node can't reach %d of the cluster's nodes (%s), and they go on without it; try another one",
 		len(strangers), strings.Join(strangers[:min(3, len(strangers))], ", "))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -279,5 +280,61 @@ func TestCut(t *testing.T) {
 		t.Error("the node was not told that it is out")
 	}
 	stop(t, alone)
+	c.end()
+}
+
+// TestStorm lets a cluster go through a random sequence of kills, cuts, leaves
+// and joins under load. Nothing acknowledged is lost, nothing comes twice, and
+// everybody sees all.
+func TestStorm(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("STORM_SEED"); text != "" {
+		if _, err := fmt.Sscan(text, &seed); err != nil {
+			t.Fatal(err)
+		}
+	}
+	steps := 4
+	if testing.Short() {
+		steps = 2
+	}
+	t.Logf("STORM_SEED=%d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	w := newWorld(t, 3)
+	c := newCrowd(t, w.nodes, 8, 3, seed)
+	for range steps {
+		victim := w.nodes[rng.IntN(len(w.nodes))]
+		w.drop(victim)
+		c.set(w.nodes)
+		switch rng.IntN(3) {
+		case 0:
+			t.Log("kill", victim.Name())
+			c.kill(victim)
+		case 1:
+			t.Log("leave", victim.Name())
+			if err := victim.Leave(t.Context()); err != nil {
+				t.Error(err)
+			}
+			stop(t, victim)
+		case 2:
+			t.Log("cut", victim.Name())
+			w.network.Cut([]*cluster.Node{victim}, w.nodes)
+			w.settled()
+			w.network.Heal()
+			select {
+			case <-w.failed:
+			case <-time.After(actorstest.Patience):
+				t.Error("the node was not told that it is out")
+			}
+			stop(t, victim)
+		}
+		if rng.IntN(2) == 0 {
+			w.settled()
+		}
+		t.Log("join")
+		w.start()
+		w.settled()
+		c.set(w.nodes)
+		time.Sleep(time.Duration(rng.IntN(300)) * time.Millisecond) // let them work
+	}
 	c.end()
 }

@@ -41,7 +41,7 @@ func TestServe(t *testing.T) {
 	done := make(chan struct{})
 	go func() { defer close(done); _ = server.Serve(listener) }()
 	client := &http.Client{Transport: &http.Transport{}}
-	t.Cleanup(func() { client.CloseIdleConnections(); _ = server.Shutdown(); <-done })
+	t.Cleanup(func() { client.CloseIdleConnections(); _ = server.Shutdown(); _ = listener.Close(); <-done })
 
 	bob := must(a.tokens.Issue("default", "bob", time.Hour, Topics{Read: []string{"rooms/#"}}))
 	for _, c := range []struct {

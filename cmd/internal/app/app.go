@@ -57,8 +57,8 @@ type forTests struct {
 // New returns a server that is not yet started. The configuration comes from
 // Load; level is what the log's handler obeys, so that Reload can change it.
 func New(cfg Config, log *slog.Logger, level *slog.LevelVar) *App {
-	a := &App{log: log, level: level, registry: newRegistry(), failed: make(chan error, 1), certificate: certificate{files: cfg.TLS},
-		drained: make(chan struct{}), endWatch: func() {}}
+	a := &App{log: log, level: level, registry: newRegistry(), failed: make(chan error, 1),
+		drained: make(chan struct{}), endWatch: func() {}, certificate: certificate{files: cfg.TLS}}
 	a.cfg.Store(&cfg)
 	return a
 }

@@ -78,6 +78,10 @@ func TestMistakesAreTold(t *testing.T) {
 		"environment":         {env: []string{"REDDOT_DAT=x"}, want: []string{"there is no setting REDDOT_DAT; did you mean REDDOT_DATA?"}},
 		"value in env":        {env: []string{"REDDOT_DEV=x"}, want: []string{"REDDOT_DEV: "}},
 		"flag":                {flags: []Flag{{"stop.drain", "x"}}, want: []string{"flag --stop-drain: "}},
+		"cluster, embedded":   {flags: []Flag{{"cluster.join", "a.example:7778"}}, want: []string{"the embedded store in data belongs to one process", "store.url", "cluster.key: give all servers the same one"}},
+		"cluster, key":        {flags: []Flag{{"cluster.bind", ":7778"}, {"cluster.key", "abc"}}, want: []string{"cluster.key: want 32 bytes"}},
+		"cluster, seed":       {flags: []Flag{{"cluster.join", "a.example"}, {"cluster.advertise", ":1"}}, want: []string{`cluster.join: "a.example" is no address`, `cluster.advertise: ":1" is no address`}},
+		"cluster, open":       {flags: []Flag{{"cluster.bind", "0.0.0.0:7778"}, {"dev", "true"}}, want: []string{"cluster.key: give all servers the same one"}},
 		"dev for everybody":   {flags: []Flag{{"dev", "true"}, {"http", "0.0.0.0:80"}}, want: []string{"not a loopback address"}},
 		"pprof for everybody": {flags: []Flag{{"pprof", ":6060"}}, want: []string{"pprof: :6060 is not a loopback address"}},
 		"half of tls":         {flags: []Flag{{"tls.cert", "x"}}, want: []string{"tls: give both"}},
@@ -137,8 +141,7 @@ func TestPrintedConfigurationReadsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg.Token.Secret = transports.NewSecret("***")
-	cfg.TrustedProxies, cfg.Cluster.Join = []string{}, []string{}
-	cfg.MQTT.AnonymousTopics, cfg.MQTT.RefusedFilters = []string{}, []string{}
+	cfg.TrustedProxies, cfg.Cluster.Join, cfg.MQTT.AnonymousTopics, cfg.MQTT.RefusedFilters = []string{}, []string{}, []string{}, []string{}
 	if !reflect.DeepEqual(got, cfg) {
 		t.Errorf("got %+v, want %+v", got, cfg)
 	}
