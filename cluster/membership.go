@@ -55,8 +55,9 @@ var _ pcluster.ClusterProvider = (*membership)(nil)
 const kindUser = "user"
 
 // The pace of membership. A node that was killed is found out by its refused
-// links in some 300 ms; one that froze or was cut off by gossip, within about
-// 4 s; one that is busy has 2.5 s to say that it lives.
+// links in some 300 ms; one that froze by the silence of its link and its lack of
+// signs in the store, in some 3.5 s; one that was cut off by gossip, within about
+// 4 s. One that is busy has 2.5 s to say by gossip that it lives.
 const (
 	probeEvery   = 500 * time.Millisecond
 	probeTime    = 400 * time.Millisecond
@@ -309,12 +310,22 @@ func (m *membership) gone() map[string]bool {
 }
 
 // accuse says that a node is dead, though gossip may not know yet.
-func (m *membership) accuse(name string) {
+func (m *membership) accuse(name, why string) {
 	m.mu.Lock()
 	m.accused[name] = true
 	m.mu.Unlock()
-	m.node.cfg.Log.Warn("nobody listens where a node was: it is taken for dead", "node", name)
+	m.node.cfg.Log.Warn("a node is taken for dead", "node", name, "why", why)
 	m.kick()
+}
+
+// accuseSilent finds those who neither speak over their link nor leave signs in
+// the store: they have stopped, or stand still.
+func (m *membership) accuseSilent() {
+	for _, p := range m.node.peers.list() {
+		if p.silent() > lease && !m.banned(p.name) && m.signs.stale(p.name) {
+			m.accuse(p.name, "its link is silent, and it leaves no sign of life in the store")
+		}
+	}
 }
 
 // fence tells a node that it was taken for dead, unless it leaves anyway.
@@ -367,6 +378,7 @@ func (m *membership) kick() {
 // publish hands the list on, if this node is with the others.
 func (m *membership) publish() {
 	n := m.node
+	m.accuseSilent()
 	list := m.members()
 	verdict, why := m.signs.judge(list, m.ready(list), m.linked, m.gone())
 	switch verdict {

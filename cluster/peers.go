@@ -25,7 +25,8 @@ type peer struct {
 	addr    string     // where it takes links
 	opening sync.Mutex // held while a session takes the place of another
 	session atomic.Pointer[session]
-	gone    atomic.Bool // it is no member any more
+	gone    atomic.Bool  // it is no member any more
+	heard   atomic.Int64 // when something last came, by sessions before this one
 	refused atomic.Int32
 	stop    context.CancelFunc
 	gates   sync.Map // of its gateways' ids: their addresses
@@ -71,6 +72,15 @@ func (p *peer) send(f *actors.Frame) bool {
 func (p *peer) speaks() bool {
 	s := p.session.Load()
 	return s != nil && !s.leaving.Load() && p.node.clock()-s.heard.Load() < int64(3*beatEvery)
+}
+
+// silent returns for how long nothing has come from the peer.
+func (p *peer) silent() time.Duration {
+	heard := p.heard.Load()
+	if s := p.session.Load(); s != nil {
+		heard = max(heard, s.heard.Load())
+	}
+	return time.Duration(p.node.clock() - heard)
 }
 
 // gate returns the address of one of the peer's actors, the same each time.
@@ -127,6 +137,7 @@ func (n *Node) setPeers(members map[string]string) {
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		p := &peer{node: n, name: name, addr: addr, stop: cancel}
+		p.heard.Store(n.clock())
 		n.peers.all[name] = p
 		joined = append(joined, p)
 		n.done.Add(1)
@@ -226,7 +237,7 @@ func (p *peer) judge(ctx context.Context, err error) {
 	case err == nil || !errors.Is(err, syscall.ECONNREFUSED):
 		p.refused.Store(0)
 	case ctx.Err() == nil && p.refused.Add(1) == refusals:
-		p.node.membership.accuse(p.name)
+		p.node.membership.accuse(p.name, "nobody listens where it was")
 	}
 }
 

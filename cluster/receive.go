@@ -19,6 +19,7 @@ func (n *Node) run(p *peer, s *session) {
 	n.cfg.Log.Info("link up", "node", p.name)
 	n.linked(p)
 	s.fail(n.listen(p, s))
+	p.heard.Store(s.heard.Load())
 	p.session.CompareAndSwap(s, nil)
 	n.metrics.Links.Dec()
 	n.cfg.Log.Warn("link down", "node", p.name, "err", s.cause())

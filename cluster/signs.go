@@ -174,6 +174,16 @@ func (g *sign) lives(now time.Time) bool {
 	return now.Sub(g.changed) < signStale || g.looked < signLooks
 }
 
+// stale tells whether a node has left no sign for too long. A node that never
+// left one may be starting.
+func (s *signs) stale(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	g := s.nodes[name]
+	return g != nil && s.err == nil && now.Sub(s.last) < 2*signEvery && !g.lives(now)
+}
+
 // addresses returns where the nodes that live gossip.
 func (s *signs) addresses() []string {
 	s.mu.Lock()
