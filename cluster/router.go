@@ -52,6 +52,9 @@ func (n *Node) forward(owner string, key actors.Key, m any, since time.Time) boo
 	if p == nil {
 		return false
 	}
+	if _, ok := m.(*actors.Rouse); ok {
+		return true // its owner rouses it
+	}
 	r, isRequest := m.(*actors.Request)
 	if !isRequest {
 		p.SendUserMessage(nil, m) // if that fails, connections attach again with the next link
