@@ -121,6 +121,7 @@ type loop struct {
 	fd   int
 	file *os.File // the descriptor, in Go's poller
 	raw  syscall.RawConn
+	over atomic.Bool // close was called
 	done chan struct{}
 }
 
@@ -142,6 +143,7 @@ func newLoop(all *Loop, log *slog.Logger) (*loop, error) {
 }
 
 func (l *loop) close(runs bool) error {
+	l.over.Store(true)
 	err := l.file.Close()
 	if runs {
 		<-l.done
@@ -156,7 +158,7 @@ func (l *loop) run() {
 	for {
 		n, err := l.wait(events)
 		switch {
-		case errors.Is(err, os.ErrClosed):
+		case err != nil && l.over.Load():
 			return
 		case err != nil:
 			l.log.Error("an event loop has ended; its connections hear nothing any more", "err", err)
