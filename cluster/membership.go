@@ -56,12 +56,13 @@ const kindUser = "user"
 
 // The pace of membership. A node that was killed is found out by its refused
 // links in some 300 ms; one that froze by the silence of its link and its lack of
-// signs in the store, in some 3.5 s; one that was cut off by gossip, within about
-// 4 s. One that is busy has 2.5 s to say by gossip that it lives.
+// signs in the store, in some 3.5 s; one that was cut off by gossip, within 4 to
+// 6 s. One that is busy has 2.5 s to say by gossip that it lives.
 const (
 	probeEvery   = 500 * time.Millisecond
 	probeTime    = 400 * time.Millisecond
-	suspicion    = 5 // times probeEvery
+	suspicion    = 5 // times probeEvery, and
+	suspicionMax = 2 // times that while nobody else has noticed: there may be nobody else
 	publishEvery = 250 * time.Millisecond
 	rejoinEvery  = 2 * time.Second
 	leaveTime    = 2 * time.Second
@@ -137,6 +138,9 @@ func (m *membership) config() (*memberlist.Config, error) {
 		}
 	}
 	conf.ProbeInterval, conf.ProbeTimeout, conf.SuspicionMult = probeEvery, probeTime, suspicion
+	// memberlist counts on others to confirm a suspicion, dead ones among them,
+	// and would wait six times as long for them.
+	conf.SuspicionMaxTimeoutMult = suspicionMax
 	conf.TCPTimeout = 2 * time.Second
 	conf.PushPullInterval = 10 * time.Second
 	conf.GossipToTheDeadTime = 30 * time.Second

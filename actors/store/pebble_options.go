@@ -50,7 +50,12 @@ func options(cfg Config, fs vfs.FS, lock *pebble.Lock, p *Pebble) *pebble.Option
 	// zstd on the lowest level would take a tenth of the processor's time more,
 	// and made no difference on disk: most events are trimmed before they lie
 	// still.
-	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionFastest })
+	// The tables of level 0 are soon merged.
+	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings {
+		c := pebble.DBCompressionFastest
+		c.Levels[0] = pebble.DBCompressionNone.Levels[0]
+		return c
+	})
 	// Pebble takes the events of an actor for old versions of one key, and would
 	// keep their contents apart, in blocks that it holds in memory until a
 	// table is whole.
