@@ -118,6 +118,8 @@ func newChurn(t *testing.T, secure, noLoop bool) *churn {
 		c.tls = &tls.Config{RootCAs: pool, ServerName: "127.0.0.1"}
 	}
 	c.app, _ = startWith(t, cfg, forTests{idle: 200 * time.Millisecond, noLoop: noLoop})
+	// Whoever accepts is counted only where it waits.
+	eventually(t, "the server accepts", func() bool { return goroutinesOf(".Accept(") > 0 })
 	c.idle = goroutinesOf("reddot/transports")
 	c.http = &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 8, TLSClientConfig: &tls.Config{RootCAs: pool}}}
 	return c
