@@ -60,7 +60,7 @@ server of your own: it publishes as fast as it can.`,
 	f.StringVar(&cfg.Prefix, "prefix", "", "begins the users' names; default: new users each run")
 	f.StringSliceVar(&cfg.Sources, "sources", nil, "local `addresses` to connect from, in turn")
 	f.IntVar(&cfg.Workers, "workers", 0, "goroutines; 0: 1")
-	f.IntVar(&cfg.PID, "pid", 0, "the server's process, if it runs here")
+	f.IntSliceVar(&cfg.PIDs, "pid", nil, "the servers' `processes`, if they run here")
 	f.BoolVar(&cfg.Floor, "floor", false, "measure the bare write loop too, in turn")
 	f.IntVar(&cfg.Runs, "runs", 1, "how often")
 	r.addJSON(c)

@@ -115,9 +115,9 @@ type Config struct {
 	// Workers is the number of goroutines that share users and connections.
 	// Default: 1, enough for about 50,000 messages a second.
 	Workers int
-	// PID is the server's process, if it runs here: its CPU time and memory are
-	// measured. Default 0: they are not.
-	PID int
+	// PIDs are the servers' processes, if they run here: their CPU time and
+	// memory are measured, all together. Default: they are not.
+	PIDs []int
 	// Floor also measures the bare write loop, in turn with the server.
 	Floor bool
 	// FloorCommand starts a process that calls ServeFloor with its standard
@@ -207,11 +207,15 @@ func (c *Config) check() error {
 		{"Connecting", c.Connecting, 1, 100_000},
 		{"InboxLimit", c.InboxLimit, 1, 1 << 30},
 		{"Workers", c.Workers, 1, min(64, c.Users, c.Publishers)},
-		{"PID", c.PID, 0, 1 << 30},
 		{"Runs", c.Runs, 1, 1000},
 	} {
 		if n.val < n.min || n.val > n.max {
 			return bad(n.field, "%d is not in %d..%d", n.val, n.min, n.max)
+		}
+	}
+	for _, pid := range c.PIDs {
+		if pid <= 0 {
+			return bad("PIDs", "%d is no process", pid)
 		}
 	}
 	for _, d := range []struct {

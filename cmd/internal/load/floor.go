@@ -56,7 +56,7 @@ func runFloor(ctx context.Context, cfg Config, progress io.Writer) (Result, erro
 		return Result{}, fmt.Errorf("%v said %q, not its address (%w)", argv, line, err)
 	}
 	cfg.URLs, cfg.Token, cfg.Sources = []string{"http://" + addr}, "", nil
-	cfg.PID = cmd.Process.Pid
+	cfg.PIDs = []int{cmd.Process.Pid}
 	b, err := newBench(cfg, "floor", progress)
 	if err != nil {
 		return Result{}, err

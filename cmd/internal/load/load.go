@@ -280,12 +280,12 @@ func (b *bench) say(line string) {
 	fmt.Fprintf(b.progress, "%6.1fs %s %s: %s\n", time.Since(b.start).Seconds(), b.system, b.cfg.Scenario, line)
 }
 
-// read takes a reading of the server's process, if it is known.
+// read takes a reading of the servers' processes, if they are known.
 func (b *bench) read(r *reading) {
-	if b.cfg.PID == 0 {
+	if len(b.cfg.PIDs) == 0 {
 		return
 	}
-	v, err := readProcess(b.cfg.PID)
+	v, err := readProcesses(b.cfg.PIDs)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err != nil && b.failure == nil {

@@ -80,7 +80,7 @@ func TestVariants(t *testing.T) {
 		"storm":             func(c *Config) { c.Scenario, c.Connections = "storm", 2 },
 		"storm by ws":       func(c *Config) { c.Scenario, c.Transport, c.Batch = "storm", WS, 7 },
 		"storm by longpoll": func(c *Config) { c.Scenario, c.Transport, c.Workers = "storm", LongPoll, 2 },
-		"slow":              func(c *Config) { c.Scenario, c.SlowBytes, c.BodySize, c.PID = "slow", 1<<20, 4096, os.Getpid() },
+		"slow":              func(c *Config) { c.Scenario, c.SlowBytes, c.BodySize, c.PIDs = "slow", 1<<20, 4096, []int{os.Getpid()} },
 		"mixed":             func(c *Config) { c.Scenario, c.Connections = "mixed", 2 },
 		"mixed by ws":       func(c *Config) { c.Scenario, c.Transport, c.Workers = "mixed", WS, 2 },
 		"broadcast, topic":  func(c *Config) { c.Scenario, c.Audience = "broadcast", AudienceTopic },
@@ -196,7 +196,7 @@ func TestRefusals(t *testing.T) {
 
 func TestIdle(t *testing.T) {
 	cfg := short(newStandIn(t, "").url)
-	cfg.Scenario, cfg.PID = "idle", os.Getpid()
+	cfg.Scenario, cfg.PIDs = "idle", []int{os.Getpid()}
 	r := run(t, cfg)
 	if r.Faults() > 0 || r.Beats == 0 {
 		t.Errorf("got %d faults, %d heartbeats", r.Faults(), r.Beats)
@@ -289,7 +289,7 @@ func TestConfig(t *testing.T) {
 		"Connecting":  func(c *Config) { c.Connecting = -1 },
 		"InboxLimit":  func(c *Config) { c.InboxLimit = -1 },
 		"Workers":     func(c *Config) { c.Workers = 40 },
-		"PID":         func(c *Config) { c.PID = -1 },
+		"PIDs":        func(c *Config) { c.PIDs = []int{1, -1} },
 		"Runs":        func(c *Config) { c.Runs = -1 },
 		"Duration":    func(c *Config) { c.Duration = -1 },
 		"PollWait":    func(c *Config) { c.PollWait = time.Hour },

@@ -40,6 +40,20 @@ func readProcess(pid int) (reading, error) {
 	return r, nil
 }
 
+// readProcesses reads several processes and adds them up.
+func readProcesses(pids []int) (sum reading, err error) {
+	for _, pid := range pids {
+		r, err := readProcess(pid)
+		if err != nil {
+			return reading{}, err
+		}
+		sum.at = r.at
+		sum.cpu += r.cpu
+		sum.rss += r.rss
+	}
+	return sum, nil
+}
+
 // parseStat returns fields 14 and 15, utime and stime. Field 2 is a name in
 // brackets that may itself hold brackets and spaces.
 func parseStat(b []byte) (time.Duration, error) {

@@ -116,7 +116,7 @@ func (b *bench) result(workers []*worker) Result {
 	}
 	r.AnswerRate = float64(r.Answer.Count) / r.Seconds
 	r.DeliveryRate = float64(arrived) / r.Seconds
-	if b.cfg.PID != 0 {
+	if len(b.cfg.PIDs) > 0 {
 		per := arrived
 		if r.Conns == 0 {
 			per = uint64(r.Answer.Count)

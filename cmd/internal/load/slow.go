@@ -82,7 +82,7 @@ func (w *worker) watchMemory() func() {
 	var next int64
 	return func() {
 		now := w.now()
-		if w.id != 0 || w.cfg.PID == 0 || now < next {
+		if w.id != 0 || len(w.cfg.PIDs) == 0 || now < next {
 			return
 		}
 		next = now + int64(200*time.Millisecond)
