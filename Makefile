@@ -24,7 +24,7 @@ BUILT := $(CLIENT)/node_modules/.reddot-built
 
 export GO NPM CLIENT TIMEOUT PARALLEL FUZZTIME
 
-.PHONY: help build cluster run test race lint fuzz bench e2e check generate clean assets
+.PHONY: help build cluster run test race lint fuzz bench crowd e2e check generate clean assets
 
 help: ## list the verbs
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 bench: build ## the Go benchmarks, then a short run of reddot bench
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m -p 1 ./...
 	.ci/bench $(ARGS)
+
+crowd: build ## two servers against one, then 100,000 connections over six, for minutes
+	.ci/bench-cluster
 
 clean: ## remove what was built; data stays
 	rm -rf bin $(CLIENT)/node_modules

@@ -17,7 +17,9 @@ type Config struct {
 	// target_session_attrs=read-write to find the primary among them.
 	URL string
 	// Committers is how many commits may be under way at a time, each over a
-	// connection of its own. The queue and its bounds are split among them. 0: 4.
+	// connection of its own. The queue and its bounds are split among them:
+	// more of them commit less at a time, and pay only where the database is
+	// far away. 0: 2.
 	Committers int
 	// Readers is how many connections reads may use. 0: 8.
 	Readers int
@@ -66,7 +68,7 @@ func (c Config) withDefaults() (Config, error) {
 		{"MemTableBytes", &c.MemTableBytes, 16 << 20, 256 << 10},
 		{"CacheBytes", &c.CacheBytes, 4 << 20, 1 << 20},
 		{"MaxOpenFiles", &c.MaxOpenFiles, 1000, 64},
-		{"Committers", &c.Committers, 4, 1},
+		{"Committers", &c.Committers, 2, 1},
 		{"Readers", &c.Readers, 8, 1},
 	} {
 		if *f.value == 0 {

@@ -267,7 +267,7 @@ func Default() Config {
 		Store: Store{
 			Cache: 4 << 20, MemTable: 16 << 20, QueueSize: 64 << 20, OpenFiles: 1000,
 			BatchSize: 8 << 20, QueueCount: 1 << 16,
-			Committers: 4, Readers: 8, Timeout: Duration(10 * time.Second),
+			Committers: 2, Readers: 8, Timeout: Duration(10 * time.Second),
 		},
 		Cluster: Cluster{Name: "reddot"},
 	}
