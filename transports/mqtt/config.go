@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"reddot/transports/mqtt/packet"
@@ -97,7 +98,7 @@ func (c Config) withTimes() (Config, error) {
 	}{
 		{"connect_timeout", &c.ConnectTimeout, 10 * time.Second, time.Hour},
 		{"keep_alive", &c.KeepAlive, 30 * time.Minute, 65_535 * time.Second},
-		{"session_expiry", &c.SessionExpiry, 7 * 24 * time.Hour, 10 * 365 * 24 * time.Hour},
+		{"session_expiry", &c.SessionExpiry, 7 * 24 * time.Hour, (math.MaxUint32 - 1) * time.Second},
 	} {
 		if *f.p == 0 {
 			*f.p = f.def

@@ -42,7 +42,11 @@ func (s *session) handleFirst(frame []byte) error {
 		if err == nil {
 			err = s.admit(c, caller)
 		} else {
-			err = refusal(reasonOfCode(actors.AsError(err).Code), actors.AsError(err).Detail)
+			reason := reasonOfCode(actors.AsError(err).Code)
+			if len(c.password) == 0 && reason == packet.BadUsernameOrPassword {
+				reason = packet.NotAuthorized // there is none that could be bad
+			}
+			err = refusal(reason, actors.AsError(err).Detail)
 		}
 		if err != nil {
 			s.refuse(err)
@@ -212,11 +216,12 @@ func (s *session) opened(c *connection, caller *transports.Principal, key actors
 	state, epoch := r.Answer.Session, r.Answer.Epoch
 	r.Release()
 	late := false
+	var ack *packet.Connack
 	s.do(func() {
 		if late = s.phase != phaseOpening || s.doomed; late {
 			return
 		}
-		s.begin(c, state, epoch)
+		ack = s.begin(c, state, epoch)
 	})
 	if late { // gone meanwhile
 		s.giveBack(key, c.client, epoch, false, nil)
@@ -224,12 +229,16 @@ func (s *session) opened(c *connection, caller *transports.Principal, key actors
 	}
 	s.socket.Enter(caller, key, format{})
 	s.do(func() {
-		if s.phase == phaseOver {
+		if s.phase == phaseOver || s.doomed {
 			return
 		}
 		// Not before: what the client sends is understood by what the session
-		// knows of its last connection.
+		// knows of its last connection, and one that has waited for the answer
+		// may send and hang up at once.
 		s.phase = phaseLive
+		if !s.welcome(ack) {
+			return
+		}
 		if s.keepAlive > 0 {
 			s.socket.Wait(time.Duration(s.keepAlive) * time.Second * 3 / 2)
 		} else {
@@ -250,8 +259,9 @@ func connectReason(c actors.Code) packet.Reason {
 	return packet.ServerUnavailable
 }
 
-// begin answers the CONNECT. The caller holds the lock.
-func (s *session) begin(c *connection, state *actors.SessionState, epoch uint64) {
+// begin takes in what was agreed on, and returns the answer to the CONNECT. The
+// caller holds the lock.
+func (s *session) begin(c *connection, state *actors.SessionState, epoch uint64) *packet.Connack {
 	cfg := &s.server.cfg
 	s.window = uint16(min(int(c.receive), cfg.SendMaximum)) // #nosec G115 -- at most 65,535
 	s.aliases = uint16(min(int(c.aliases), cfg.AliasesOut)) // #nosec G115 -- likewise
@@ -263,16 +273,24 @@ func (s *session) begin(c *connection, state *actors.SessionState, epoch uint64)
 	}
 	p := &packet.Connack{SessionPresent: state != nil}
 	if s.version == packet.V5 {
-		s.farewell.Or(farewellSpeaks)
 		s.announce(&p.Properties, c)
 	}
+	return p
+}
+
+// welcome answers the CONNECT; false: nothing at all can be said to this
+// client. The caller holds the lock.
+func (s *session) welcome(p *packet.Connack) bool {
 	s.server.metrics.connects.WithLabelValues(packet.Success.String()).Inc()
-	if !packet.Fit(p, s.version, s.packetLimit()) { // nothing at all can be said to this client
-		s.farewell.Or(farewellSilent)
+	if !packet.Fit(p, s.version, s.packetLimit()) {
 		s.end(actors.EndProtocol)
-		return
+		return false
+	}
+	if s.version == packet.V5 {
+		s.farewell.Or(farewellSpeaks)
 	}
 	s.write(p)
+	return true
 }
 
 // announce tells what the server does otherwise than a client would think.
@@ -285,7 +303,7 @@ func (s *session) announce(ps *packet.Properties, c *connection) {
 		ps.SetString(packet.AssignedClientIdentifier, c.client)
 	}
 	if c.wantExpiry != 0 && int64(c.wantExpiry)*1000 != c.expiry {
-		ps.SetUint(packet.SessionExpiryInterval, uint32(c.expiry/1000)) // #nosec G115 -- ten years
+		ps.SetUint(packet.SessionExpiryInterval, uint32(c.expiry/1000)) // #nosec G115 -- as it came, or less
 	}
 	if most := uint16(cfg.KeepAlive / time.Second); c.keepAlive == 0 || c.keepAlive > most { // #nosec G115 -- checked
 		s.keepAlive = most

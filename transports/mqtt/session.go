@@ -155,10 +155,11 @@ func (s *session) pump(b []byte) {
 	}
 	s.mu.Unlock()
 	for {
-		b = s.work(b)
+		opening := false
+		b, opening = s.work(b)
 		s.mu.Lock()
-		if len(s.partial) > 0 && s.phase != phaseOver && s.phase != phaseOpening {
-			// More came meanwhile.
+		if s.phase == phaseLive && (len(s.partial) > 0 || opening) {
+			// More came meanwhile, or CONNECT was answered after work had looked.
 			b = append(append([]byte(nil), b...), s.partial...)
 			s.partial = nil
 			s.mu.Unlock()
@@ -176,34 +177,35 @@ func (s *session) pump(b []byte) {
 	}
 }
 
-// work handles whole packets, and returns what is left.
-func (s *session) work(b []byte) (rest []byte) {
+// work handles whole packets, and returns what is left. opening says that it
+// stopped because CONNECT was not answered yet.
+func (s *session) work(b []byte) (rest []byte, opening bool) {
 	for len(b) > 0 {
 		s.mu.Lock()
 		phase, limit := s.phase, s.server.cfg.PacketBytes
 		s.mu.Unlock()
 		switch phase {
 		case phaseOver:
-			return nil
+			return nil, false
 		case phaseOpening:
-			return b
+			return b, true
 		case phaseNew:
 			limit = s.server.cfg.ConnectBytes
 		}
 		frame, rest, err := packet.Split(b, limit)
 		if err == nil && frame == nil {
-			return b
+			return b, false
 		}
 		if err == nil {
 			err = s.handle(frame, phase)
 		}
 		if err != nil {
 			s.refuse(err)
-			return nil
+			return nil, false
 		}
 		b = rest
 	}
-	return nil
+	return nil, false
 }
 
 // handle is the table of contents of what a client sends. An error ends the

@@ -182,7 +182,7 @@ func (w *Will) check(v Version) error {
 	if err := checkBytes("the will payload", w.Payload); err != nil {
 		return err
 	}
-	return checkName(TopicNameInvalid, "the will topic", w.Topic) // [MQTT-3.1.3-11]; 3.1.1: [MQTT-3.1.3-10]
+	return checkName(MalformedPacket, "the will topic", w.Topic) // [MQTT-3.1.3-11]; 3.1.1: [MQTT-3.1.3-10]
 }
 
 // Size returns how many bytes Append adds.

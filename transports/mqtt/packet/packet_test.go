@@ -67,9 +67,9 @@ func TestCheck(t *testing.T) {
 		{"a retain handling of 4", &Subscribe{ID: 1, Subscriptions: []Subscription{{Filter: []byte("a"), RetainHandling: 4}}}, V5, ProtocolError},
 		{"a SUBACK without a code", &Suback{ID: 1}, V311, ProtocolError},
 		{"a PUBCOMP with another's code", &Pubcomp{ID: 1, Reason: QuotaExceeded}, V5, ProtocolError},
-		{"a PUBREC without an identifier", &Pubrec{}, V311, ProtocolError},
-		{"a PUBREL without an identifier", &Pubrel{}, V5, ProtocolError},
-		{"an UNSUBACK without an identifier", &Unsuback{Reasons: []Reason{Success}}, V5, ProtocolError},
+		{"a PUBREC without an identifier", &Pubrec{}, V311, MalformedPacket},
+		{"a PUBREL without an identifier", &Pubrel{}, V5, MalformedPacket},
+		{"an UNSUBACK without an identifier", &Unsuback{Reasons: []Reason{Success}}, V5, MalformedPacket},
 		{"a CONNACK that is none", &Connack{Reason: SessionTakenOver}, V311, ProtocolError},
 	} {
 		t.Run(c.name, func(t *testing.T) {

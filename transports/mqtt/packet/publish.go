@@ -57,7 +57,7 @@ func (p *Publish) Check(v Version) error {
 		return err
 	}
 	if len(p.Topic) > 0 {
-		return checkName(TopicNameInvalid, "the topic name", p.Topic) // [MQTT-3.3.2-1] [MQTT-3.3.2-2]
+		return checkName(MalformedPacket, "the topic name", p.Topic) // [MQTT-3.3.2-1] [MQTT-3.3.2-2]
 	}
 	if v != V5 || !p.Properties.Has(TopicAlias) { // [MQTT-4.7.3-1]; MQTT 5, 3.3.2.1
 		return forbidden("the topic name is empty")

@@ -119,7 +119,7 @@ func checkBytes(field string, s []byte) error {
 // checkID refuses a packet identifier of 0.
 func checkID(id uint16) error {
 	if id == 0 { // [MQTT-2.2.1-3] [MQTT-2.2.1-4]; 3.1.1: [MQTT-2.3.1-1]
-		return forbidden("the packet identifier is 0")
+		return malformed("the packet identifier is 0")
 	}
 	return nil
 }

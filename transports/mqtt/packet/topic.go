@@ -107,13 +107,14 @@ func checkName(r Reason, field string, name []byte) error {
 	return nil
 }
 
-// checkFilter refuses what is no topic filter.
+// checkFilter refuses what is no topic filter. Topic Filter Invalid says of a
+// filter that it is one (MQTT 5, 3.9.3 and 3.14.2.1).
 func checkFilter(filter []byte) error {
 	if err := checkText("a topic filter", filter); err != nil { // [MQTT-3.8.3-1] [MQTT-3.10.2-1]
 		return err
 	}
 	if fault := filterFault(filter); fault != "" {
-		return refuse(TopicFilterInvalid, "a topic filter %s", fault)
+		return malformed("a topic filter %s", fault)
 	}
 	return nil
 }
