@@ -13,6 +13,8 @@ import (
 // SessionLink is the way to the connection that has a session. Its methods are
 // called in the user's turn, and must not block.
 type SessionLink interface {
+	// Client returns the session's client.
+	Client() string
 	// Waits says that messages have come to wait for the session.
 	Waits(list []Waits)
 	// Replaced says that another connection has taken the session.
@@ -26,12 +28,6 @@ type SessionLink interface {
 type Waits struct {
 	*Waiting
 	Message *TopicMessage // nil: to be fetched (FetchWaiting)
-}
-
-// sessionLink is a session that has a connection.
-type sessionLink struct {
-	client string
-	link   SessionLink
 }
 
 // followed is by which filters messages may come to wait for a user's
@@ -124,7 +120,7 @@ func (u *User) openSession(r *Request, c *OpenSession, t Moment) {
 		u.refuse(r, d.Err)
 		return
 	}
-	i := slices.IndexFunc(u.links, func(l sessionLink) bool { return l.client == c.Client })
+	i := slices.IndexFunc(u.links, func(l SessionLink) bool { return l.Client() == c.Client })
 	if i < 0 && len(u.links) >= u.home.Limits.Connections {
 		u.refuse(r, Errorf(TooMany, "a user has at most %d connections", u.home.Limits.Connections))
 		return
@@ -136,10 +132,10 @@ func (u *User) openSession(r *Request, c *OpenSession, t Moment) {
 		return
 	}
 	if i >= 0 {
-		u.links[i].link.Replaced()
-		u.links[i].link = c.Link
+		u.links[i].Replaced()
+		u.links[i] = c.Link
 	} else {
-		u.links = append(u.links, sessionLink{c.Client, c.Link})
+		u.links = append(u.links, c.Link)
 	}
 	if s := u.inbox.sessions.find(c.Client); s != nil {
 		r.Answer.Epoch = s.epoch
@@ -248,7 +244,7 @@ func (u *User) changeSession(r *Request, c *ChangeSession, t Moment) {
 
 // closeSession takes a session back from its connection.
 func (u *User) closeSession(r *Request, c *CloseSession, t Moment) {
-	u.links = slices.DeleteFunc(u.links, func(l sessionLink) bool { return l.client == c.Client && l.link == c.Link })
+	u.links = slices.DeleteFunc(u.links, func(l SessionLink) bool { return l == c.Link })
 	d := u.inbox.CloseSession(c, t)
 	if !u.change(r, d.Events) {
 		return
@@ -285,13 +281,12 @@ func (u *User) tellSessions(events []*Event) {
 	for _, l := range u.links {
 		var waits []Waits
 		for i := range list {
-			if list[i].client == l.client {
+			if list[i].client == l.Client() {
 				waits = append(waits, Waits{list[i].stored(), u.messageOf(&list[i], events)})
 			}
 		}
 		if len(waits) > 0 {
-			link := l.link
-			u.after(nil, func() { link.Waits(waits) })
+			u.after(nil, func() { l.Waits(waits) })
 		}
 	}
 }

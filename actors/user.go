@@ -20,12 +20,12 @@ type User struct {
 
 	entering *attach // whose turn it is
 
-	links    []sessionLink
-	followed followed // by its sessions, as the node's topics know it
-	noting   bool     // that is being written down
-	unnoted  []func() // what waits until it is written down as it is now
-	stale    bool     // it has changed while it was written down
-	alive    bool     // what an earlier activation left open is closed
+	links    []SessionLink // sessions that have a connection
+	followed followed      // by its sessions, as the node's topics know it
+	noting   bool          // that is being written down
+	unnoted  []func()      // what waits until it is written down as it is now
+	stale    bool          // it has changed while it was written down
+	alive    bool          // what an earlier activation left open is closed
 }
 
 // What the user's actor tells itself. What gateways tell it is in attach.go.
@@ -268,7 +268,7 @@ func (u *User) stopped() {
 	}
 	u.gates = nil
 	for _, l := range u.links {
-		l.link.Lost()
+		l.Lost()
 	}
 	u.links = nil
 	for _, done := range u.unnoted {

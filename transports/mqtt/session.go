@@ -14,7 +14,8 @@ import (
 
 // A session is the protocol of one connection: what its client subscribes to,
 // and what is under way in either direction. Most clients only listen, so what
-// it takes to hear them is made when they say something.
+// it takes to hear them is made when they say something. There are very many:
+// it takes 128 bytes, and no more (TestSessionSize).
 type session struct {
 	server   *Server
 	socket   *transports.Socket
@@ -24,26 +25,65 @@ type session struct {
 	mu        sync.Mutex
 	version   packet.Version
 	phase     phase
-	reading   bool // somebody works on what came
-	doomed    bool // it is being ended
-	durable   *durable
-	client    string
-	user      string
-	app       string
-	partial   []byte   // what came and is not worked on
-	after     []func() // what is put off until the lock is free
+	reading   bool   // somebody works on what came
+	doomed    bool   // it is being ended
+	slow      bool   // something waits to be written
+	framed    bool   // it is a webSocket's
+	keepAlive uint16 // seconds; 0: none
+	window    uint16 // how many messages may be under way to the client
+	aliases   uint16 // how many aliases the client takes
 	own       [numInboxTopics]ownSubscription
-	subs      []*subscription
-	out       *outbound // nil: nothing was sent that needs an answer
-	in        *inbound  // nil: the client has published nothing
-	will      *actors.Will
-	early     []actors.Waits // what has come to wait before CONNECT was answered
-	keepAlive uint16         // seconds; 0: none
-	window    uint16         // how many messages may be under way to the client
-	aliases   uint16         // how many aliases the client takes
-	limit     uint32         // bytes of a packet that the client takes
-	slow      bool           // something waits to be written
-	framed    bool           // it is a webSocket's
+	limit     uint32     // bytes of a packet that the client takes
+	key       actors.Key // of the user, the same string for all connections; "": nobody knows yet
+	client    string
+	durable   *durable
+	subs      *subscription // the first
+	out       *outbound     // nil: nothing was sent that needs an answer
+	in        *inbound      // nil: the client has published nothing
+	stir      *stir         // nil: nothing happens
+}
+
+// A stir is what a session has only while something happens to it.
+type stir struct {
+	partial []byte         // what came and is not worked on
+	after   []func()       // what is put off until the lock is free
+	early   []actors.Waits // what has come to wait before CONNECT was answered
+	will    *actors.Will   // of a session that ends with its connection
+}
+
+func (s *session) user() string { return s.key.Name() }
+func (s *session) app() string  { return s.key.App() }
+
+// stirred returns the session's stir. The caller holds the lock.
+func (s *session) stirred() *stir {
+	if s.stir == nil {
+		s.stir = &stir{}
+	}
+	return s.stir
+}
+
+// rest forgets the stir when it is over. The caller holds the lock.
+func (s *session) rest() {
+	if t := s.stir; t != nil && len(t.partial)+len(t.after)+len(t.early) == 0 && t.will == nil {
+		s.stir = nil
+	}
+}
+
+// unread returns what came and is not worked on. The caller holds the lock.
+func (s *session) unread() []byte {
+	if s.stir == nil {
+		return nil
+	}
+	return s.stir.partial
+}
+
+// keep lets b wait to be worked on, and nothing else. The caller holds the lock.
+func (s *session) keep(b []byte) {
+	if len(b) > 0 {
+		s.stirred().partial = b
+	} else if s.stir != nil {
+		s.stir.partial = nil
+	}
 }
 
 type phase uint8
@@ -95,13 +135,20 @@ func (s *session) locked(fn func()) []func() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fn()
-	after := s.after
-	s.after = nil
+	if s.stir == nil {
+		return nil
+	}
+	after := s.stir.after
+	s.stir.after = nil
+	s.rest()
 	return after
 }
 
 // later puts fn off until the lock is free.
-func (s *session) later(fn func()) { s.after = append(s.after, fn) }
+func (s *session) later(fn func()) {
+	t := s.stirred()
+	t.after = append(t.after, fn)
+}
 
 // Receive implements transports.Protocol.
 func (s *session) Receive(socket *transports.Socket, b []byte) (goOn bool) {
@@ -109,12 +156,12 @@ func (s *session) Receive(socket *transports.Socket, b []byte) (goOn bool) {
 	s.do(func() {
 		s.meet(socket)
 		s.seen.Store(s.second())
-		if s.reading || len(s.partial) > 0 {
-			if len(s.partial)+len(b) > s.mostUnread() {
+		if unread := s.unread(); s.reading || len(unread) > 0 {
+			if len(unread)+len(b) > s.mostUnread() {
 				s.endWith(packet.ReceiveMaximumExceeded)
 				return
 			}
-			s.partial = append(s.partial, b...)
+			s.keep(append(unread, b...))
 			b = nil
 		}
 	})
@@ -144,33 +191,35 @@ func (s *session) pump(b []byte) {
 	s.mu.Lock()
 	if s.reading {
 		if own {
-			s.partial = append(s.partial, b...)
+			s.keep(append(s.unread(), b...))
 		}
 		s.mu.Unlock()
 		return
 	}
 	s.reading = true
 	if !own {
-		b, s.partial = s.partial, nil
+		b = s.unread()
+		s.keep(nil)
 	}
 	s.mu.Unlock()
 	for {
 		b = s.work(b)
 		s.mu.Lock()
-		if len(s.partial) > 0 && s.phase != phaseOver && s.phase != phaseOpening {
+		if unread := s.unread(); len(unread) > 0 && s.phase != phaseOver && s.phase != phaseOpening {
 			// More came meanwhile.
-			b = append(append([]byte(nil), b...), s.partial...)
-			s.partial = nil
+			b = append(append([]byte(nil), b...), unread...)
+			s.keep(nil)
 			s.mu.Unlock()
 			continue
 		}
 		s.reading = false
 		switch {
 		case s.phase == phaseOver:
-			s.partial = nil
+			s.keep(nil)
 		case len(b) > 0:
-			s.partial = append(append([]byte(nil), b...), s.partial...)
+			s.keep(append(append([]byte(nil), b...), s.unread()...))
 		}
+		s.rest()
 		s.mu.Unlock()
 		return
 	}
@@ -295,7 +344,8 @@ func (s *session) over(orderly bool) {
 			return
 		}
 		was := s.phase
-		s.phase, s.doomed, s.partial = phaseOver, true, nil
+		s.phase, s.doomed = phaseOver, true
+		s.keep(nil)
 		if was != phaseNew {
 			s.leave(orderly)
 		}
