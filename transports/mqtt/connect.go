@@ -240,6 +240,9 @@ func (s *session) opened(c *connection, caller *transports.Principal, key actors
 			s.socket.Wait(0)
 		}
 		s.resume(state, caller)
+		if s.stir != nil && s.stir.again.more {
+			s.askAgain()
+		}
 	})
 	s.pump(nil)
 }

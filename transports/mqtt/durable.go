@@ -15,11 +15,18 @@ type durable struct {
 	effects []func()              // what may happen then, with the lock held
 	asking  bool                  // something is being written down
 	lost    bool                  // another connection has the session
+	told    uint64                // the seq of the last message that has come to wait
 }
 
-// wait lets messages wait behind those that wait already.
-func (o *outbound) wait(list []actors.Waits) {
+// waits lets messages wait behind those that wait already. Those that it knows
+// come by another way than the first. The caller holds the lock.
+func (s *session) waits(list []actors.Waits) {
+	o := s.outgoing()
 	for _, w := range list {
+		if w.Seq <= s.durable.told {
+			continue
+		}
+		s.durable.told = w.Seq
 		d := waitingDelivery(w.Waiting, w.Message)
 		if len(o.queue) >= maxHeld {
 			d.m = nil // it is fetched when its turn comes
@@ -93,6 +100,11 @@ func (s *session) written(err *actors.Error, effects []func()) {
 				effect()
 			}
 		}
+		if more := s.stir != nil && s.stir.again.more; more {
+			d.asking = false
+			s.askAgain()
+			return
+		}
 		if d.change == nil {
 			d.asking = false
 			return
@@ -108,7 +120,7 @@ func (s *session) resume(state *actors.SessionState, caller *transports.Principa
 	s.stir.early = nil
 	if len(early) > 0 {
 		defer func() {
-			s.outgoing().wait(early)
+			s.waits(early)
 			s.sendWaiting()
 		}()
 	}
@@ -145,6 +157,7 @@ func (s *session) resume(state *actors.SessionState, caller *transports.Principa
 	}
 	for _, n := range state.Waiting {
 		o.queue = append(o.queue, waitingDelivery(n, nil))
+		s.durable.told = max(s.durable.told, n.Seq)
 	}
 	s.sendWaiting()
 }
@@ -156,13 +169,20 @@ func waitingDelivery(n *actors.Waiting, m *actors.TopicMessage) delivery {
 // Client implements actors.SessionLink.
 func (s *session) Client() string { return s.client }
 
+// ID implements actors.SessionLink.
+func (s *session) ID() uint64 { return s.socket.ID() }
+
 // Waits implements actors.SessionLink.
 func (s *session) Waits(list []actors.Waits) {
 	s.do(func() {
 		switch s.phase {
 		case phaseLive:
-			s.outgoing().wait(list)
-			s.sendWaiting()
+			if !s.asksAgain() {
+				s.waits(list)
+				s.sendWaiting()
+				return
+			}
+			fallthrough
 		case phaseOpening: // behind those that the answer to the opening names
 			t := s.stirred()
 			t.early = append(t.early, list...)

@@ -49,6 +49,7 @@ type stir struct {
 	after   []func()       // what is put off until the lock is free
 	early   []actors.Waits // what has come to wait before CONNECT was answered
 	will    *actors.Will   // of a session that ends with its connection
+	again   asking         // the user's actor is asked for the session again
 }
 
 func (s *session) user() string { return s.key.Name() }
@@ -64,7 +65,7 @@ func (s *session) stirred() *stir {
 
 // rest forgets the stir when it is over. The caller holds the lock.
 func (s *session) rest() {
-	if t := s.stir; t != nil && len(t.partial)+len(t.after)+len(t.early) == 0 && t.will == nil {
+	if t := s.stir; t != nil && len(t.partial)+len(t.after)+len(t.early) == 0 && t.will == nil && t.again == (asking{}) {
 		s.stir = nil
 	}
 }
@@ -262,6 +263,11 @@ func (s *session) handle(frame []byte, phase phase) error {
 		return s.handleFirst(frame)
 	}
 	switch packet.Type(frame[0] >> 4) {
+	case packet.TypePingreq:
+		if len(frame) == len(pingresp) && frame[0]&0xF == 0 {
+			s.do(s.pong)
+			return nil
+		}
 	case packet.TypePublish:
 		return s.handlePublish(frame)
 	case packet.TypePuback, packet.TypePubrec, packet.TypePubcomp:
@@ -278,9 +284,6 @@ func (s *session) handle(frame []byte, phase phase) error {
 		return s.handleSubscribe(p)
 	case *packet.Unsubscribe:
 		return s.handleUnsubscribe(p)
-	case *packet.Pingreq:
-		s.send(&packet.Pingresp{})
-		return nil
 	case *packet.Disconnect:
 		return s.handleDisconnect(p)
 	case *packet.Auth:
@@ -431,16 +434,6 @@ func (s *session) Replaced() {
 	})
 }
 
-// Lost implements actors.SessionLink.
-func (s *session) Lost() {
-	s.do(func() {
-		if s.durable != nil {
-			s.durable.lost = true
-		}
-		s.end(actors.EndFailed)
-	})
-}
-
 // handleDisconnect ends the connection as the client asks for it.
 func (s *session) handleDisconnect(p *packet.Disconnect) error {
 	if p.Properties.Has(packet.SessionExpiryInterval) {
@@ -458,10 +451,25 @@ func (s *session) handleDisconnect(p *packet.Disconnect) error {
 	return nil
 }
 
-// send writes a packet that is no message.
-func (s *session) send(p packet.Packet) { s.do(func() { s.write(p) }) }
+// What answers a PINGREQ, by TCP and in a frame of its own. Connections that are
+// idle do nothing else: it costs no memory.
+var (
+	pingresp       = (&packet.Pingresp{}).Append(nil, packet.V5)
+	pingrespFramed = append(appendFrameHead(nil, opBinary, len(pingresp)), pingresp...)
+)
 
-// write is send for who holds the lock.
+// pong answers a PINGREQ. The caller holds the lock.
+func (s *session) pong() {
+	b := pingresp
+	if s.framed {
+		b = pingrespFramed
+	}
+	if s.phase != phaseOver {
+		s.wrote(s.socket.Send(b))
+	}
+}
+
+// write writes a packet that is no message. The caller holds the lock.
 func (s *session) write(p packet.Packet) {
 	if s.phase == phaseOver || !packet.Fit(p, s.version, s.packetLimit()) {
 		return
@@ -477,8 +485,10 @@ func (s *session) packetLimit() int {
 }
 
 // writeBytes writes whole packets. The caller holds the lock.
-func (s *session) writeBytes(b []byte) {
-	n, err := s.sendBytes(b)
+func (s *session) writeBytes(b []byte) { s.wrote(s.sendBytes(b)) }
+
+// wrote takes in what has become of a write. The caller holds the lock.
+func (s *session) wrote(n int, err error) {
 	switch {
 	case errors.Is(err, actors.ErrSlow):
 		s.end(actors.EndSlow)
