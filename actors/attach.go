@@ -211,6 +211,12 @@ func (u *User) described(m *described) {
 func (u *User) lost(m *NodeLost) {
 	gone := func(pid *actor.PID) bool { return pid.Address == m.Node }
 	u.gates = slices.DeleteFunc(u.gates, func(g gate) bool { return gone(g.pid) })
+	if n := len(u.links); n > 0 {
+		u.links = slices.DeleteFunc(u.links, func(l SessionLink) bool { return behind(l, m.Node) })
+		if len(u.links) < n {
+			u.await()
+		}
+	}
 	for _, q := range slices.Clone(u.queries) {
 		for _, pid := range slices.Clone(q.asked) {
 			if gone(pid) {

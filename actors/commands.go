@@ -1,5 +1,7 @@
 package actors
 
+import "github.com/asynkron/protoactor-go/actor"
+
 // All commands are judged by the clock of the actor's node.
 
 // Publish asks a user's actor to accept a message. Answers ID, Rev, Outcome,
@@ -103,6 +105,13 @@ type OpenSession struct {
 	Expiry int64 // milliseconds that it outlives the connection; 0: not at all
 	Will   *Will // of a session that outlives its connection; nil: none
 	Link   SessionLink
+	// Again says that the connection has the session, as Epoch (0: one that
+	// ends with it), and that the user's actor may not know: Conflict if another
+	// one has it, NotFound if it has ended.
+	Again bool
+	Epoch uint64
+
+	hub *actor.PID // the exchange that knows the connection, on its way to another node
 }
 
 // ChangeSession writes down what a connection's client and the connection do
@@ -121,6 +130,8 @@ type CloseSession struct {
 	Link    SessionLink
 	Orderly bool   // the client has said so: the will is void
 	Expiry  *int64 // as in OpenSession; nil: as it was
+
+	hub *actor.PID
 }
 
 // QueueMessage lets a topic's message wait for the user's sessions, each of

@@ -76,6 +76,8 @@ func EncodeFrame(m any, to *actor.PID, self string) (*Frame, error) {
 		w := wirePush(m)
 		w.Gate = id
 		return frame(FrameType_FRAME_PUSH, w)
+	case *tidings:
+		return encodeTidings(m, id)
 	}
 	return nil, fmt.Errorf("%T does not cross nodes", m)
 }
@@ -134,7 +136,7 @@ func wirePush(p *Push) *WirePush {
 func DecodeFrame(f *Frame, gate func(node, id string) *actor.PID) (Crossing, error) {
 	switch t := f.Type; t {
 	case FrameType_FRAME_REQUEST:
-		return decodeRequest(f.Body)
+		return decodeRequest(f.Body, gate)
 	case FrameType_FRAME_ATTACH, FrameType_FRAME_DETACH, FrameType_FRAME_PULL, FrameType_FRAME_REACHED,
 		FrameType_FRAME_GONE, FrameType_FRAME_KICK, FrameType_FRAME_WHO_IS:
 		w := &WireConn{}
@@ -156,6 +158,8 @@ func DecodeFrame(f *Frame, gate func(node, id string) *actor.PID) (Crossing, err
 		return decodeGreeting(f.Body)
 	case FrameType_FRAME_PUSH, FrameType_FRAME_PAGE:
 		return decodePush(t, f.Body)
+	case FrameType_FRAME_TIDINGS:
+		return decodeTidings(f.Body)
 	}
 	return Crossing{}, fmt.Errorf("a frame of type %d, which this program does not know", f.Type)
 }

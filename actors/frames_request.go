@@ -3,6 +3,8 @@ package actors
 import (
 	"fmt"
 	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
 )
 
 // Requests and answers as frames.
@@ -45,7 +47,9 @@ func EncodeRequest(id uint64, r *Request) (*Frame, error) {
 	case *StartSend:
 		w.Command, w.Message, w.Users = WireCommand_COMMAND_START_SEND, c.Message, c.Users
 	default:
-		return nil, fmt.Errorf("%T does not cross nodes", c)
+		if !w.encodeSession(c) {
+			return nil, fmt.Errorf("%T does not cross nodes", c)
+		}
 	}
 	return frame(FrameType_FRAME_REQUEST, w)
 }
@@ -55,7 +59,7 @@ func wireLimit(n int) uint32 { return uint32(max(0, min(n, 1<<30))) } // #nosec 
 
 // decodeRequest returns the request that a frame holds. One with a command
 // that this program does not know comes without its Command.
-func decodeRequest(b []byte) (Crossing, error) {
+func decodeRequest(b []byte, gate func(node, id string) *actor.PID) (Crossing, error) {
 	w := &WireRequest{}
 	if err := w.UnmarshalVT(b); err != nil {
 		return Crossing{}, fmt.Errorf("decode a request: %w", err)
@@ -67,7 +71,7 @@ func decodeRequest(b []byte) (Crossing, error) {
 	if len(w.Once) != 0 && len(w.Once) != 16 || len(w.Ids)%16 != 0 {
 		return Crossing{}, fmt.Errorf("decode a request: %d bytes are no key, or %d no ids", len(w.Once), len(w.Ids))
 	}
-	c, err := w.decodeCommand()
+	c, err := w.decodeCommand(gate)
 	if err != nil {
 		return Crossing{}, fmt.Errorf("decode a request: %w", err)
 	}
@@ -79,7 +83,7 @@ func decodeRequest(b []byte) (Crossing, error) {
 }
 
 // decodeCommand returns the command; nil if this program does not know it.
-func (w *WireRequest) decodeCommand() (Command, error) {
+func (w *WireRequest) decodeCommand(gate func(node, id string) *actor.PID) (Command, error) {
 	switch w.Command {
 	case WireCommand_COMMAND_PUBLISH, WireCommand_COMMAND_START_SEND:
 		if w.Message == nil || len(w.Message.Id) != 16 || w.Message.Category == "" || w.Message.Priority < 0 || w.Message.Priority > Priority_CRITICAL {
@@ -104,6 +108,9 @@ func (w *WireRequest) decodeCommand() (Command, error) {
 	case WireCommand_COMMAND_DISCONNECT:
 		why, err := parseEnd(w.To)
 		return &Disconnect{Why: why}, err
+	}
+	if w.Command >= WireCommand_COMMAND_OPEN_SESSION && w.Command <= WireCommand_COMMAND_RETAINED {
+		return w.decodeSession(gate)
 	}
 	return w.decodeQuery(), nil
 }
@@ -152,6 +159,7 @@ func EncodeAnswer(id uint64, a *Answer) (*Frame, error) {
 	if a.Cursor != (Cursor{}) {
 		w.Cursor = placeOf(&a.Cursor)
 	}
+	w.encodeSession(a)
 	return frame(FrameType_FRAME_ANSWER, w)
 }
 
@@ -191,6 +199,7 @@ func (r *Reply) Fill(a *Answer) {
 		a.ID = ID(w.Message)
 	}
 	eachID(w.Unknown, func(id ID) { a.Unknown = append(a.Unknown, id) })
+	w.fillSession(a)
 	if w.Code != "" {
 		a.Err = &Error{Code: Code(w.Code), Detail: w.Detail, Field: w.Field, RetryAfter: time.Duration(w.RetryAfter) * time.Millisecond}
 	}

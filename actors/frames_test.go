@@ -16,20 +16,20 @@ import (
 
 var rewriteFrames = flag.Bool("rewrite-frames", false, "write testdata/frames_v1.txt anew; allowed only before a version is in use")
 
-// crossings are one message of each kind that crosses nodes.
-func crossings() []struct {
+// A crossing is a message and whom it goes to.
+type crossing struct {
 	to *actor.PID
 	m  any
-} {
+}
+
+// crossings are one message of each kind that crosses nodes.
+func crossings() []crossing {
 	gate, own := actor.NewPID("a", "$7"), actor.NewPID("b", "$9")
 	key := UserKey("shop", "alice")
 	at := Cursor{Lineage: 77, Seq: 5, Pos: 1}
 	event := plainEvent("counts", at, []byte(`{"unread":1}`))
 	push := &Push{Key: key, From: Cursor{Lineage: 77, Seq: 4}, To: at, Events: []PushEvent{event}, More: true}
-	return []struct {
-		to *actor.PID
-		m  any
-	}{
+	return []crossing{
 		{nil, &attach{gate, key, 1 << 33, 3, &at}},
 		{nil, &attach{gate, key, 1, 3, nil}},
 		{nil, &detach{gate, key, 9, 8, "sse"}},
@@ -69,9 +69,37 @@ func byName(self string) func(node, id string) *actor.PID {
 	}
 }
 
+// crossings2 are those that wire version 2 has added.
+func crossings2() []crossing {
+	hub := actor.NewPID("a", "$5")
+	m := &TopicMessage{Topic: "a/b", Payload: []byte("x"), Qos: 2, App: "shop", Once: make([]byte, 16)}
+	return []crossing{
+		{hub, &tidings{link: 4, what: tidingWaits, waits: []Waits{{&Waiting{Seq: 7, Qos: 1, Ids: []uint32{3}, Size: 1}, m}, {&Waiting{Seq: 8, Inbox: true, Qos: 2}, nil}}}},
+		{hub, &tidings{link: 4, what: tidingReplaced}},
+		{hub, &tidings{link: 4, what: tidingLost}},
+	}
+}
+
+// commands2 likewise.
+func commands2() []Command {
+	link := &farLink{hub: actor.NewPID("a", "$5"), id: 4, client: "phone"}
+	m := &TopicMessage{Topic: "a/b", Payload: []byte("x"), Qos: 1, App: "shop", User: "bob", Attributes: []byte{1}, ExpiresAt: 9, At: 8}
+	expiry := int64(0)
+	return []Command{
+		&OpenSession{Client: "phone", Clean: true, Expiry: 5, Will: &Will{Message: m, Delay: 3}, Link: link},
+		&OpenSession{Client: "phone", Link: link, Again: true, Epoch: 6},
+		&ChangeSession{Client: "phone", Epoch: 6, Change: &SessionChange{Set: []*Subscription{{Filter: "a/#", Qos: 1}}, Done: []uint32{4}}},
+		&CloseSession{Client: "phone", Epoch: 6, Link: link, Orderly: true, Expiry: &expiry},
+		&CloseSession{Client: "phone", Link: link},
+		&QueueMessage{Message: m, Client: "phone", Filter: "$share/g/a/#", Retained: true},
+		&FetchWaiting{Client: "phone", Seqs: []uint64{4, 5}, Inbox: []bool{true, false}},
+		&Retain{m}, &Retained{"a/+"},
+	}
+}
+
 // TestFrames sends each kind of message to another node and reads it there.
 func TestFrames(t *testing.T) {
-	for _, c := range crossings() {
+	for _, c := range append(crossings(), crossings2()...) {
 		f, err := EncodeFrame(c.m, c.to, "a")
 		if err != nil {
 			t.Fatalf("%T: %v", c.m, err)
@@ -110,6 +138,8 @@ func dump(v reflect.Value) string {
 		return "nil"
 	case v.Type() == reflect.TypeFor[*actor.PID]():
 		return v.Elem().FieldByName("Address").String() + "/" + v.Elem().FieldByName("Id").String()
+	case v.Kind() == reflect.Interface:
+		return dump(v.Elem())
 	case v.Kind() == reflect.Pointer:
 		return dump(v.Elem())
 	case v.Kind() == reflect.Struct:
@@ -132,7 +162,7 @@ func dump(v reflect.Value) string {
 
 // TestFramesOfRequests does the same with requests, and their answers.
 func TestFramesOfRequests(t *testing.T) {
-	for i, c := range commands() {
+	for i, c := range append(commands(), commands2()...) {
 		r := NewRequest(UserKey("shop", "alice"), c)
 		if i%2 == 0 {
 			r.Once = CallersOnce("caller", "key", []byte("body"))
@@ -141,7 +171,7 @@ func TestFramesOfRequests(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%T: %v", c, err)
 		}
-		got, err := DecodeFrame(f, nil)
+		got, err := DecodeFrame(f, byName("a"))
 		if err != nil {
 			t.Fatalf("%T: %v", c, err)
 		}
@@ -154,6 +184,7 @@ func TestFramesOfRequests(t *testing.T) {
 		{},
 		{ID: ID{1}, Rev: 3, Outcome: Filtered, Reason: "rule", Replayed: true, Cursor: Cursor{1, 2, 3}, Counts: []byte(`{}`), Unknown: []ID{{5}}, Body: []byte("x"), More: true},
 		{Err: &Error{Code: TooMany, Detail: "slowly", Field: "f", RetryAfter: 1500e6}},
+		{Session: &SessionState{Client: "phone", Epoch: 7, Open: true}, Epoch: 7, N: 2, Messages: []*TopicMessage{{Topic: "a"}, nil}},
 	} {
 		f, err := EncodeAnswer(7, &a)
 		if err != nil {
@@ -178,25 +209,31 @@ func TestFramesOfRequests(t *testing.T) {
 	}
 }
 
-// TestFramesVersion1 reads what nodes of wire version 1 send, and sends the
-// same: what is in testdata/frames_v1.txt never changes.
-func TestFramesVersion1(t *testing.T) {
+// TestFramesOfVersions reads what nodes of each wire version send, and sends the
+// same: what is in testdata/frames_v1.txt and frames_v2.txt never changes.
+func TestFramesOfVersions(t *testing.T) {
+	t.Run("v1", func(t *testing.T) { framesOfVersion(t, crossings(), commands()) })
+	t.Run("v2", func(t *testing.T) { framesOfVersion(t, crossings2(), commands2()) })
+}
+
+func framesOfVersion(t *testing.T, crossings []crossing, commands []Command) {
 	var b bytes.Buffer
-	for _, c := range crossings() {
+	for _, c := range crossings {
 		f, err := EncodeFrame(c.m, c.to, "a")
 		if err != nil {
 			t.Fatal(err)
 		}
 		fmt.Fprintf(&b, "%d %s # %T\n", f.Type, hex.EncodeToString(f.Body), c.m)
 	}
-	for i, c := range commands() {
+	for i, c := range commands {
 		f, err := EncodeRequest(uint64(i), NewRequest(UserKey("shop", "alice"), c))
 		if err != nil {
 			t.Fatal(err)
 		}
 		fmt.Fprintf(&b, "%d %s # %T\n", f.Type, hex.EncodeToString(f.Body), c)
 	}
-	name := filepath.Join("testdata", "frames_v1.txt")
+	_, version, _ := strings.Cut(t.Name(), "/")
+	name := filepath.Join("testdata", "frames_"+version+".txt")
 	if *rewriteFrames {
 		if err := os.WriteFile(name, b.Bytes(), 0o600); err != nil {
 			t.Fatal(err)
@@ -211,7 +248,7 @@ func TestFramesVersion1(t *testing.T) {
 		kind, body, _ := strings.Cut(line, " ")
 		body, what, _ := strings.Cut(body, " # ")
 		if got != kind+" "+body {
-			t.Errorf("%s: this program sends\n%s, version 1\n%s", what, got, kind+" "+body)
+			t.Errorf("%s: this program sends\n%s, nodes of %s\n%s", what, got, version, kind+" "+body)
 		}
 		raw, err := hex.DecodeString(body)
 		if err != nil {
@@ -252,14 +289,14 @@ func TestFramesUnknown(t *testing.T) {
 
 // FuzzFrame reads anything as a frame. What it takes, it sends on as it came.
 func FuzzFrame(f *testing.F) {
-	for _, c := range crossings() {
+	for _, c := range append(crossings(), crossings2()...) {
 		w, err := EncodeFrame(c.m, c.to, "a")
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(int32(w.Type), w.Body)
 	}
-	for i, c := range commands() {
+	for i, c := range append(commands(), commands2()...) {
 		w, err := EncodeRequest(uint64(i), NewRequest("ua/b", c))
 		if err != nil {
 			f.Fatal(err)

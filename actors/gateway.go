@@ -86,6 +86,7 @@ func NewGateway(h *Home) *Gateway {
 	g := &Gateway{home: h, users: make(map[Key][]*Conn), connAddress: connAddress + strconv.Itoa(len(h.gateways))}
 	if len(h.gateways) == 0 {
 		h.System.ProcessRegistry.RegisterAddressResolver(h.resolveConn)
+		h.exchange = startExchange(h)
 	}
 	h.gateways = append(h.gateways, g)
 	g.pid = h.System.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return g },

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -41,7 +42,15 @@ type Home struct {
 	// of them at once instead of after a while.
 	Awake int64
 
+	// Delay calls fn in a while, in a goroutine of its own.
+	Delay func(d time.Duration, fn func())
+	// Grace is how long a session whose connection may still be there waits to
+	// be asked for again, when its user's actor has ended or the way between
+	// them is broken, before it is taken for closed.
+	Grace time.Duration
+
 	gateways []*Gateway
+	exchange *actor.PID
 
 	awake   atomic.Int64 // users whose inbox is in memory
 	once    sync.Once
@@ -102,7 +111,7 @@ func (h *Home) panicked(id string, reason any, stack []byte) {
 // bounce sends what came too late to the next activation of the actor.
 func (h *Home) bounce(key Key, m any) {
 	switch m.(type) {
-	case *committed, *unowned, *loaded, *sendLoaded, *retainedLoaded, *followNoted, *willed, *acknowledged, *panicked, *described, *Passivate, *Doze, *Move, *NodeLost, actor.SystemMessage, actor.AutoReceiveMessage:
+	case *committed, *unowned, *loaded, *sendLoaded, *retainedLoaded, *followNoted, *graceOver, *willed, *acknowledged, *panicked, *described, *Passivate, *Doze, *Move, *NodeLost, actor.SystemMessage, actor.AutoReceiveMessage:
 		// meant for this activation alone
 	default:
 		h.Router.Send(key, m)

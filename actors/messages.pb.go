@@ -294,6 +294,12 @@ const (
 	FrameType_FRAME_CHANGED   FrameType = 18 // WireChanged: read it again from the store
 	FrameType_FRAME_ASK       FrameType = 19 // WireAsk, to the node itself
 	FrameType_FRAME_TOLD      FrameType = 20 // WireTold, the answer
+	// Since version 2.
+	FrameType_FRAME_TIDINGS  FrameType = 21 // WireTidings, a user to a session's connection
+	FrameType_FRAME_FILTERS  FrameType = 22 // WireFilters: what sessions connected here follow
+	FrameType_FRAME_FOLLOWED FrameType = 23 // WireFollowed: what a user's sessions follow that outlive their connections
+	FrameType_FRAME_TOPIC    FrameType = 24 // WireTopic, to sessions that are connected there
+	FrameType_FRAME_HEARD    FrameType = 25 // WireHeard, the answer to one of the three before
 )
 
 // Enum value maps for FrameType.
@@ -320,6 +326,11 @@ var (
 		18: "FRAME_CHANGED",
 		19: "FRAME_ASK",
 		20: "FRAME_TOLD",
+		21: "FRAME_TIDINGS",
+		22: "FRAME_FILTERS",
+		23: "FRAME_FOLLOWED",
+		24: "FRAME_TOPIC",
+		25: "FRAME_HEARD",
 	}
 	FrameType_value = map[string]int32{
 		"FRAME_NONE":      0,
@@ -343,6 +354,11 @@ var (
 		"FRAME_CHANGED":   18,
 		"FRAME_ASK":       19,
 		"FRAME_TOLD":      20,
+		"FRAME_TIDINGS":   21,
+		"FRAME_FILTERS":   22,
+		"FRAME_FOLLOWED":  23,
+		"FRAME_TOPIC":     24,
+		"FRAME_HEARD":     25,
 	}
 )
 
@@ -392,6 +408,14 @@ const (
 	WireCommand_COMMAND_STATE_AT     WireCommand = 12
 	WireCommand_COMMAND_EXPORT       WireCommand = 13
 	WireCommand_COMMAND_START_SEND   WireCommand = 14
+	// Since version 2.
+	WireCommand_COMMAND_OPEN_SESSION   WireCommand = 15
+	WireCommand_COMMAND_CHANGE_SESSION WireCommand = 16
+	WireCommand_COMMAND_CLOSE_SESSION  WireCommand = 17
+	WireCommand_COMMAND_QUEUE_MESSAGE  WireCommand = 18
+	WireCommand_COMMAND_FETCH_WAITING  WireCommand = 19
+	WireCommand_COMMAND_RETAIN         WireCommand = 20
+	WireCommand_COMMAND_RETAINED       WireCommand = 21
 )
 
 // Enum value maps for WireCommand.
@@ -412,23 +436,37 @@ var (
 		12: "COMMAND_STATE_AT",
 		13: "COMMAND_EXPORT",
 		14: "COMMAND_START_SEND",
+		15: "COMMAND_OPEN_SESSION",
+		16: "COMMAND_CHANGE_SESSION",
+		17: "COMMAND_CLOSE_SESSION",
+		18: "COMMAND_QUEUE_MESSAGE",
+		19: "COMMAND_FETCH_WAITING",
+		20: "COMMAND_RETAIN",
+		21: "COMMAND_RETAINED",
 	}
 	WireCommand_value = map[string]int32{
-		"COMMAND_NONE":         0,
-		"COMMAND_PUBLISH":      1,
-		"COMMAND_EDIT":         2,
-		"COMMAND_RETRACT":      3,
-		"COMMAND_MARK":         4,
-		"COMMAND_COUNTS":       5,
-		"COMMAND_LIST":         6,
-		"COMMAND_FIND":         7,
-		"COMMAND_REPLAY":       8,
-		"COMMAND_CONNECTIONS":  9,
-		"COMMAND_DISCONNECT":   10,
-		"COMMAND_JOURNAL_PAGE": 11,
-		"COMMAND_STATE_AT":     12,
-		"COMMAND_EXPORT":       13,
-		"COMMAND_START_SEND":   14,
+		"COMMAND_NONE":           0,
+		"COMMAND_PUBLISH":        1,
+		"COMMAND_EDIT":           2,
+		"COMMAND_RETRACT":        3,
+		"COMMAND_MARK":           4,
+		"COMMAND_COUNTS":         5,
+		"COMMAND_LIST":           6,
+		"COMMAND_FIND":           7,
+		"COMMAND_REPLAY":         8,
+		"COMMAND_CONNECTIONS":    9,
+		"COMMAND_DISCONNECT":     10,
+		"COMMAND_JOURNAL_PAGE":   11,
+		"COMMAND_STATE_AT":       12,
+		"COMMAND_EXPORT":         13,
+		"COMMAND_START_SEND":     14,
+		"COMMAND_OPEN_SESSION":   15,
+		"COMMAND_CHANGE_SESSION": 16,
+		"COMMAND_CLOSE_SESSION":  17,
+		"COMMAND_QUEUE_MESSAGE":  18,
+		"COMMAND_FETCH_WAITING":  19,
+		"COMMAND_RETAIN":         20,
+		"COMMAND_RETAINED":       21,
 	}
 )
 
@@ -2648,8 +2686,10 @@ type WireRequest struct {
 	Until         int64                  `protobuf:"varint,14,opt,name=until,proto3" json:"until,omitempty"`
 	State         string                 `protobuf:"bytes,15,opt,name=state,proto3" json:"state,omitempty"` // LIST
 	Limit         uint32                 `protobuf:"varint,16,opt,name=limit,proto3" json:"limit,omitempty"`
-	Next          string                 `protobuf:"bytes,17,opt,name=next,proto3" json:"next,omitempty"`      // LIST
-	Number        uint64                 `protobuf:"varint,18,opt,name=number,proto3" json:"number,omitempty"` // JOURNAL_PAGE: after seq; STATE_AT: rev
+	Next          string                 `protobuf:"bytes,17,opt,name=next,proto3" json:"next,omitempty"`       // LIST
+	Number        uint64                 `protobuf:"varint,18,opt,name=number,proto3" json:"number,omitempty"`  // JOURNAL_PAGE: after seq; STATE_AT: rev
+	Session       *WireSession           `protobuf:"bytes,19,opt,name=session,proto3" json:"session,omitempty"` // OPEN_SESSION to RETAINED
+	Topic         *TopicMessage          `protobuf:"bytes,20,opt,name=topic,proto3" json:"topic,omitempty"`     // QUEUE_MESSAGE, RETAIN
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2810,6 +2850,185 @@ func (x *WireRequest) GetNumber() uint64 {
 	return 0
 }
 
+func (x *WireRequest) GetSession() *WireSession {
+	if x != nil {
+		return x.Session
+	}
+	return nil
+}
+
+func (x *WireRequest) GetTopic() *TopicMessage {
+	if x != nil {
+		return x.Topic
+	}
+	return nil
+}
+
+// WireSession is what the commands about sessions and topics say.
+type WireSession struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Client        string                 `protobuf:"bytes,1,opt,name=client,proto3" json:"client,omitempty"`
+	Hub           string                 `protobuf:"bytes,2,opt,name=hub,proto3" json:"hub,omitempty"`     // the id of the actor that knows the session's connection
+	Node          string                 `protobuf:"bytes,3,opt,name=node,proto3" json:"node,omitempty"`   // and its node, if it is not the sender's
+	Link          uint64                 `protobuf:"fixed64,4,opt,name=link,proto3" json:"link,omitempty"` // by which that knows it
+	Clean         bool                   `protobuf:"varint,5,opt,name=clean,proto3" json:"clean,omitempty"`
+	Again         bool                   `protobuf:"varint,6,opt,name=again,proto3" json:"again,omitempty"`
+	Expiry        int64                  `protobuf:"varint,7,opt,name=expiry,proto3" json:"expiry,omitempty"`
+	Expires       bool                   `protobuf:"varint,8,opt,name=expires,proto3" json:"expires,omitempty"` // CLOSE_SESSION: expiry is not as it was
+	Will          *Will                  `protobuf:"bytes,9,opt,name=will,proto3" json:"will,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,10,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Orderly       bool                   `protobuf:"varint,11,opt,name=orderly,proto3" json:"orderly,omitempty"`
+	Change        *SessionChange         `protobuf:"bytes,12,opt,name=change,proto3" json:"change,omitempty"`
+	Filter        string                 `protobuf:"bytes,13,opt,name=filter,proto3" json:"filter,omitempty"`
+	Retained      bool                   `protobuf:"varint,14,opt,name=retained,proto3" json:"retained,omitempty"`
+	Seqs          []uint64               `protobuf:"varint,15,rep,packed,name=seqs,proto3" json:"seqs,omitempty"`
+	Inbox         []bool                 `protobuf:"varint,16,rep,packed,name=inbox,proto3" json:"inbox,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireSession) Reset() {
+	*x = WireSession{}
+	mi := &file_messages_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireSession) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireSession) ProtoMessage() {}
+
+func (x *WireSession) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireSession.ProtoReflect.Descriptor instead.
+func (*WireSession) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *WireSession) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *WireSession) GetHub() string {
+	if x != nil {
+		return x.Hub
+	}
+	return ""
+}
+
+func (x *WireSession) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *WireSession) GetLink() uint64 {
+	if x != nil {
+		return x.Link
+	}
+	return 0
+}
+
+func (x *WireSession) GetClean() bool {
+	if x != nil {
+		return x.Clean
+	}
+	return false
+}
+
+func (x *WireSession) GetAgain() bool {
+	if x != nil {
+		return x.Again
+	}
+	return false
+}
+
+func (x *WireSession) GetExpiry() int64 {
+	if x != nil {
+		return x.Expiry
+	}
+	return 0
+}
+
+func (x *WireSession) GetExpires() bool {
+	if x != nil {
+		return x.Expires
+	}
+	return false
+}
+
+func (x *WireSession) GetWill() *Will {
+	if x != nil {
+		return x.Will
+	}
+	return nil
+}
+
+func (x *WireSession) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *WireSession) GetOrderly() bool {
+	if x != nil {
+		return x.Orderly
+	}
+	return false
+}
+
+func (x *WireSession) GetChange() *SessionChange {
+	if x != nil {
+		return x.Change
+	}
+	return nil
+}
+
+func (x *WireSession) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *WireSession) GetRetained() bool {
+	if x != nil {
+		return x.Retained
+	}
+	return false
+}
+
+func (x *WireSession) GetSeqs() []uint64 {
+	if x != nil {
+		return x.Seqs
+	}
+	return nil
+}
+
+func (x *WireSession) GetInbox() []bool {
+	if x != nil {
+		return x.Inbox
+	}
+	return nil
+}
+
 // WireAnswer is an Answer.
 type WireAnswer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2829,13 +3048,17 @@ type WireAnswer struct {
 	Unknown       []byte                 `protobuf:"bytes,14,opt,name=unknown,proto3" json:"unknown,omitempty"` // 16 bytes each
 	Body          []byte                 `protobuf:"bytes,15,opt,name=body,proto3" json:"body,omitempty"`
 	More          bool                   `protobuf:"varint,16,opt,name=more,proto3" json:"more,omitempty"`
+	Session       *SessionState          `protobuf:"bytes,17,opt,name=session,proto3" json:"session,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,18,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Messages      []*TopicMessage        `protobuf:"bytes,19,rep,name=messages,proto3" json:"messages,omitempty"` // one without a topic is none
+	N             uint32                 `protobuf:"varint,20,opt,name=n,proto3" json:"n,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WireAnswer) Reset() {
 	*x = WireAnswer{}
-	mi := &file_messages_proto_msgTypes[25]
+	mi := &file_messages_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2847,7 +3070,7 @@ func (x *WireAnswer) String() string {
 func (*WireAnswer) ProtoMessage() {}
 
 func (x *WireAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[25]
+	mi := &file_messages_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2860,7 +3083,7 @@ func (x *WireAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAnswer.ProtoReflect.Descriptor instead.
 func (*WireAnswer) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{25}
+	return file_messages_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WireAnswer) GetId() uint64 {
@@ -2975,6 +3198,472 @@ func (x *WireAnswer) GetMore() bool {
 	return false
 }
 
+func (x *WireAnswer) GetSession() *SessionState {
+	if x != nil {
+		return x.Session
+	}
+	return nil
+}
+
+func (x *WireAnswer) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *WireAnswer) GetMessages() []*TopicMessage {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+func (x *WireAnswer) GetN() uint32 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+// WireTidings is what a user tells a session's connection.
+type WireTidings struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Hub           string                 `protobuf:"bytes,1,opt,name=hub,proto3" json:"hub,omitempty"`
+	Link          uint64                 `protobuf:"fixed64,2,opt,name=link,proto3" json:"link,omitempty"`
+	What          uint32                 `protobuf:"varint,3,opt,name=what,proto3" json:"what,omitempty"` // a Tiding
+	Waits         []*WireWaits           `protobuf:"bytes,4,rep,name=waits,proto3" json:"waits,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireTidings) Reset() {
+	*x = WireTidings{}
+	mi := &file_messages_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireTidings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireTidings) ProtoMessage() {}
+
+func (x *WireTidings) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireTidings.ProtoReflect.Descriptor instead.
+func (*WireTidings) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *WireTidings) GetHub() string {
+	if x != nil {
+		return x.Hub
+	}
+	return ""
+}
+
+func (x *WireTidings) GetLink() uint64 {
+	if x != nil {
+		return x.Link
+	}
+	return 0
+}
+
+func (x *WireTidings) GetWhat() uint32 {
+	if x != nil {
+		return x.What
+	}
+	return 0
+}
+
+func (x *WireTidings) GetWaits() []*WireWaits {
+	if x != nil {
+		return x.Waits
+	}
+	return nil
+}
+
+// WireWaits is a message that waits for a session.
+type WireWaits struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Waiting       *Waiting               `protobuf:"bytes,1,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	Message       *TopicMessage          `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"` // without a topic: to be fetched
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireWaits) Reset() {
+	*x = WireWaits{}
+	mi := &file_messages_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireWaits) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireWaits) ProtoMessage() {}
+
+func (x *WireWaits) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireWaits.ProtoReflect.Descriptor instead.
+func (*WireWaits) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *WireWaits) GetWaiting() *Waiting {
+	if x != nil {
+		return x.Waiting
+	}
+	return nil
+}
+
+func (x *WireWaits) GetMessage() *TopicMessage {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+// WireFilters is by which filters sessions that are connected to the sender
+// take part in what is published, and how many of them.
+type WireFilters struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`     // what WireHeard names; 0: nobody waits
+	Anew          bool                   `protobuf:"varint,2,opt,name=anew,proto3" json:"anew,omitempty"` // there are no others
+	List          []*WireFilter          `protobuf:"bytes,3,rep,name=list,proto3" json:"list,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireFilters) Reset() {
+	*x = WireFilters{}
+	mi := &file_messages_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireFilters) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireFilters) ProtoMessage() {}
+
+func (x *WireFilters) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireFilters.ProtoReflect.Descriptor instead.
+func (*WireFilters) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *WireFilters) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *WireFilters) GetAnew() bool {
+	if x != nil {
+		return x.Anew
+	}
+	return false
+}
+
+func (x *WireFilters) GetList() []*WireFilter {
+	if x != nil {
+		return x.List
+	}
+	return nil
+}
+
+// WireFilter is a filter, with its share, and how many sessions have it; 0:
+// none any more.
+type WireFilter struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	App           string                 `protobuf:"bytes,1,opt,name=app,proto3" json:"app,omitempty"`
+	Filter        string                 `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
+	N             uint32                 `protobuf:"varint,3,opt,name=n,proto3" json:"n,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireFilter) Reset() {
+	*x = WireFilter{}
+	mi := &file_messages_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireFilter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireFilter) ProtoMessage() {}
+
+func (x *WireFilter) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireFilter.ProtoReflect.Descriptor instead.
+func (*WireFilter) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *WireFilter) GetApp() string {
+	if x != nil {
+		return x.App
+	}
+	return ""
+}
+
+func (x *WireFilter) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *WireFilter) GetN() uint32 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+// WireFollowed is by which filters messages may come to wait for the sessions
+// of a user.
+type WireFollowed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // what WireHeard names
+	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	Record        []byte                 `protobuf:"bytes,3,opt,name=record,proto3" json:"record,omitempty"` // as in the store; empty: there are no sessions
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireFollowed) Reset() {
+	*x = WireFollowed{}
+	mi := &file_messages_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireFollowed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireFollowed) ProtoMessage() {}
+
+func (x *WireFollowed) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireFollowed.ProtoReflect.Descriptor instead.
+func (*WireFollowed) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *WireFollowed) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *WireFollowed) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *WireFollowed) GetRecord() []byte {
+	if x != nil {
+		return x.Record
+	}
+	return nil
+}
+
+// WireTopic is a message for sessions that are connected to the receiver.
+type WireTopic struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // what WireHeard names; 0: nobody waits
+	Message       *TopicMessage          `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	Share         string                 `protobuf:"bytes,3,opt,name=share,proto3" json:"share,omitempty"` // not empty: for one of those that have this filter
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireTopic) Reset() {
+	*x = WireTopic{}
+	mi := &file_messages_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireTopic) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireTopic) ProtoMessage() {}
+
+func (x *WireTopic) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireTopic.ProtoReflect.Descriptor instead.
+func (*WireTopic) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *WireTopic) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *WireTopic) GetMessage() *TopicMessage {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *WireTopic) GetShare() string {
+	if x != nil {
+		return x.Share
+	}
+	return ""
+}
+
+// WireHeard says that something has arrived and was taken in.
+type WireHeard struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	N             uint32                 `protobuf:"varint,2,opt,name=n,proto3" json:"n,omitempty"`      // of WireTopic: how many sessions took it
+	Code          string                 `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"` // of the error; empty: none
+	Detail        string                 `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireHeard) Reset() {
+	*x = WireHeard{}
+	mi := &file_messages_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireHeard) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireHeard) ProtoMessage() {}
+
+func (x *WireHeard) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireHeard.ProtoReflect.Descriptor instead.
+func (*WireHeard) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *WireHeard) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *WireHeard) GetN() uint32 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+func (x *WireHeard) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *WireHeard) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
 // WireConn is what is said of a connection, or of all of one user.
 type WireConn struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2996,7 +3685,7 @@ type WireConn struct {
 
 func (x *WireConn) Reset() {
 	*x = WireConn{}
-	mi := &file_messages_proto_msgTypes[26]
+	mi := &file_messages_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3008,7 +3697,7 @@ func (x *WireConn) String() string {
 func (*WireConn) ProtoMessage() {}
 
 func (x *WireConn) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[26]
+	mi := &file_messages_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3021,7 +3710,7 @@ func (x *WireConn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConn.ProtoReflect.Descriptor instead.
 func (*WireConn) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{26}
+	return file_messages_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WireConn) GetKey() string {
@@ -3127,7 +3816,7 @@ type WireGreeting struct {
 
 func (x *WireGreeting) Reset() {
 	*x = WireGreeting{}
-	mi := &file_messages_proto_msgTypes[27]
+	mi := &file_messages_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3139,7 +3828,7 @@ func (x *WireGreeting) String() string {
 func (*WireGreeting) ProtoMessage() {}
 
 func (x *WireGreeting) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[27]
+	mi := &file_messages_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3152,7 +3841,7 @@ func (x *WireGreeting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireGreeting.ProtoReflect.Descriptor instead.
 func (*WireGreeting) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{27}
+	return file_messages_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WireGreeting) GetKey() string {
@@ -3245,7 +3934,7 @@ type WirePush struct {
 
 func (x *WirePush) Reset() {
 	*x = WirePush{}
-	mi := &file_messages_proto_msgTypes[28]
+	mi := &file_messages_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3257,7 +3946,7 @@ func (x *WirePush) String() string {
 func (*WirePush) ProtoMessage() {}
 
 func (x *WirePush) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[28]
+	mi := &file_messages_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3270,7 +3959,7 @@ func (x *WirePush) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WirePush.ProtoReflect.Descriptor instead.
 func (*WirePush) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{28}
+	return file_messages_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WirePush) GetKey() string {
@@ -3357,7 +4046,7 @@ type WireEvent struct {
 
 func (x *WireEvent) Reset() {
 	*x = WireEvent{}
-	mi := &file_messages_proto_msgTypes[29]
+	mi := &file_messages_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3369,7 +4058,7 @@ func (x *WireEvent) String() string {
 func (*WireEvent) ProtoMessage() {}
 
 func (x *WireEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[29]
+	mi := &file_messages_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3382,7 +4071,7 @@ func (x *WireEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireEvent.ProtoReflect.Descriptor instead.
 func (*WireEvent) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{29}
+	return file_messages_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *WireEvent) GetType() string {
@@ -3426,7 +4115,7 @@ type WireDescribed struct {
 
 func (x *WireDescribed) Reset() {
 	*x = WireDescribed{}
-	mi := &file_messages_proto_msgTypes[30]
+	mi := &file_messages_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3438,7 +4127,7 @@ func (x *WireDescribed) String() string {
 func (*WireDescribed) ProtoMessage() {}
 
 func (x *WireDescribed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[30]
+	mi := &file_messages_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3451,7 +4140,7 @@ func (x *WireDescribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireDescribed.ProtoReflect.Descriptor instead.
 func (*WireDescribed) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{30}
+	return file_messages_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *WireDescribed) GetUser() string {
@@ -3495,7 +4184,7 @@ type WireConnInfo struct {
 
 func (x *WireConnInfo) Reset() {
 	*x = WireConnInfo{}
-	mi := &file_messages_proto_msgTypes[31]
+	mi := &file_messages_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3507,7 +4196,7 @@ func (x *WireConnInfo) String() string {
 func (*WireConnInfo) ProtoMessage() {}
 
 func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[31]
+	mi := &file_messages_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3520,7 +4209,7 @@ func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConnInfo.ProtoReflect.Descriptor instead.
 func (*WireConnInfo) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{31}
+	return file_messages_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *WireConnInfo) GetId() string {
@@ -3562,7 +4251,7 @@ type WireShard struct {
 
 func (x *WireShard) Reset() {
 	*x = WireShard{}
-	mi := &file_messages_proto_msgTypes[32]
+	mi := &file_messages_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3574,7 +4263,7 @@ func (x *WireShard) String() string {
 func (*WireShard) ProtoMessage() {}
 
 func (x *WireShard) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[32]
+	mi := &file_messages_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3587,7 +4276,7 @@ func (x *WireShard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireShard.ProtoReflect.Descriptor instead.
 func (*WireShard) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{32}
+	return file_messages_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *WireShard) GetShard() uint32 {
@@ -3615,7 +4304,7 @@ type WireChanged struct {
 
 func (x *WireChanged) Reset() {
 	*x = WireChanged{}
-	mi := &file_messages_proto_msgTypes[33]
+	mi := &file_messages_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3627,7 +4316,7 @@ func (x *WireChanged) String() string {
 func (*WireChanged) ProtoMessage() {}
 
 func (x *WireChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[33]
+	mi := &file_messages_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3640,7 +4329,7 @@ func (x *WireChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireChanged.ProtoReflect.Descriptor instead.
 func (*WireChanged) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{33}
+	return file_messages_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *WireChanged) GetWhat() string {
@@ -3662,7 +4351,7 @@ type WireAsk struct {
 
 func (x *WireAsk) Reset() {
 	*x = WireAsk{}
-	mi := &file_messages_proto_msgTypes[34]
+	mi := &file_messages_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3674,7 +4363,7 @@ func (x *WireAsk) String() string {
 func (*WireAsk) ProtoMessage() {}
 
 func (x *WireAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[34]
+	mi := &file_messages_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3687,7 +4376,7 @@ func (x *WireAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAsk.ProtoReflect.Descriptor instead.
 func (*WireAsk) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{34}
+	return file_messages_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *WireAsk) GetId() uint64 {
@@ -3723,7 +4412,7 @@ type WireTold struct {
 
 func (x *WireTold) Reset() {
 	*x = WireTold{}
-	mi := &file_messages_proto_msgTypes[35]
+	mi := &file_messages_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3735,7 +4424,7 @@ func (x *WireTold) String() string {
 func (*WireTold) ProtoMessage() {}
 
 func (x *WireTold) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[35]
+	mi := &file_messages_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3748,7 +4437,7 @@ func (x *WireTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTold.ProtoReflect.Descriptor instead.
 func (*WireTold) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{35}
+	return file_messages_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *WireTold) GetId() uint64 {
@@ -3786,7 +4475,7 @@ type WireMember struct {
 
 func (x *WireMember) Reset() {
 	*x = WireMember{}
-	mi := &file_messages_proto_msgTypes[36]
+	mi := &file_messages_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3798,7 +4487,7 @@ func (x *WireMember) String() string {
 func (*WireMember) ProtoMessage() {}
 
 func (x *WireMember) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[36]
+	mi := &file_messages_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3811,7 +4500,7 @@ func (x *WireMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireMember.ProtoReflect.Descriptor instead.
 func (*WireMember) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{36}
+	return file_messages_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *WireMember) GetPeers() string {
@@ -3862,7 +4551,7 @@ type WireSign struct {
 
 func (x *WireSign) Reset() {
 	*x = WireSign{}
-	mi := &file_messages_proto_msgTypes[37]
+	mi := &file_messages_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3874,7 +4563,7 @@ func (x *WireSign) String() string {
 func (*WireSign) ProtoMessage() {}
 
 func (x *WireSign) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[37]
+	mi := &file_messages_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3887,7 +4576,7 @@ func (x *WireSign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSign.ProtoReflect.Descriptor instead.
 func (*WireSign) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{37}
+	return file_messages_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *WireSign) GetCount() uint64 {
@@ -4122,7 +4811,7 @@ const file_messages_proto_rawDesc = "" +
 	"\tWirePlace\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
-	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\xc4\x03\n" +
+	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\x9f\x04\n" +
 	"\vWireRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
@@ -4142,7 +4831,27 @@ const file_messages_proto_rawDesc = "" +
 	"\x05state\x18\x0f \x01(\tR\x05state\x12\x14\n" +
 	"\x05limit\x18\x10 \x01(\rR\x05limit\x12\x12\n" +
 	"\x04next\x18\x11 \x01(\tR\x04next\x12\x16\n" +
-	"\x06number\x18\x12 \x01(\x04R\x06number\"\x9b\x03\n" +
+	"\x06number\x18\x12 \x01(\x04R\x06number\x12-\n" +
+	"\asession\x18\x13 \x01(\v2\x13.reddot.WireSessionR\asession\x12*\n" +
+	"\x05topic\x18\x14 \x01(\v2\x14.reddot.TopicMessageR\x05topic\"\x9c\x03\n" +
+	"\vWireSession\x12\x16\n" +
+	"\x06client\x18\x01 \x01(\tR\x06client\x12\x10\n" +
+	"\x03hub\x18\x02 \x01(\tR\x03hub\x12\x12\n" +
+	"\x04node\x18\x03 \x01(\tR\x04node\x12\x12\n" +
+	"\x04link\x18\x04 \x01(\x06R\x04link\x12\x14\n" +
+	"\x05clean\x18\x05 \x01(\bR\x05clean\x12\x14\n" +
+	"\x05again\x18\x06 \x01(\bR\x05again\x12\x16\n" +
+	"\x06expiry\x18\a \x01(\x03R\x06expiry\x12\x18\n" +
+	"\aexpires\x18\b \x01(\bR\aexpires\x12 \n" +
+	"\x04will\x18\t \x01(\v2\f.reddot.WillR\x04will\x12\x14\n" +
+	"\x05epoch\x18\n" +
+	" \x01(\x04R\x05epoch\x12\x18\n" +
+	"\aorderly\x18\v \x01(\bR\aorderly\x12-\n" +
+	"\x06change\x18\f \x01(\v2\x15.reddot.SessionChangeR\x06change\x12\x16\n" +
+	"\x06filter\x18\r \x01(\tR\x06filter\x12\x1a\n" +
+	"\bretained\x18\x0e \x01(\bR\bretained\x12\x12\n" +
+	"\x04seqs\x18\x0f \x03(\x04R\x04seqs\x12\x14\n" +
+	"\x05inbox\x18\x10 \x03(\bR\x05inbox\"\xa1\x04\n" +
 	"\n" +
 	"WireAnswer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
@@ -4162,7 +4871,41 @@ const file_messages_proto_rawDesc = "" +
 	"\x06counts\x18\r \x01(\fR\x06counts\x12\x18\n" +
 	"\aunknown\x18\x0e \x01(\fR\aunknown\x12\x12\n" +
 	"\x04body\x18\x0f \x01(\fR\x04body\x12\x12\n" +
-	"\x04more\x18\x10 \x01(\bR\x04more\"\x99\x02\n" +
+	"\x04more\x18\x10 \x01(\bR\x04more\x12.\n" +
+	"\asession\x18\x11 \x01(\v2\x14.reddot.SessionStateR\asession\x12\x14\n" +
+	"\x05epoch\x18\x12 \x01(\x04R\x05epoch\x120\n" +
+	"\bmessages\x18\x13 \x03(\v2\x14.reddot.TopicMessageR\bmessages\x12\f\n" +
+	"\x01n\x18\x14 \x01(\rR\x01n\"p\n" +
+	"\vWireTidings\x12\x10\n" +
+	"\x03hub\x18\x01 \x01(\tR\x03hub\x12\x12\n" +
+	"\x04link\x18\x02 \x01(\x06R\x04link\x12\x12\n" +
+	"\x04what\x18\x03 \x01(\rR\x04what\x12'\n" +
+	"\x05waits\x18\x04 \x03(\v2\x11.reddot.WireWaitsR\x05waits\"f\n" +
+	"\tWireWaits\x12)\n" +
+	"\awaiting\x18\x01 \x01(\v2\x0f.reddot.WaitingR\awaiting\x12.\n" +
+	"\amessage\x18\x02 \x01(\v2\x14.reddot.TopicMessageR\amessage\"Y\n" +
+	"\vWireFilters\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
+	"\x04anew\x18\x02 \x01(\bR\x04anew\x12&\n" +
+	"\x04list\x18\x03 \x03(\v2\x12.reddot.WireFilterR\x04list\"D\n" +
+	"\n" +
+	"WireFilter\x12\x10\n" +
+	"\x03app\x18\x01 \x01(\tR\x03app\x12\x16\n" +
+	"\x06filter\x18\x02 \x01(\tR\x06filter\x12\f\n" +
+	"\x01n\x18\x03 \x01(\rR\x01n\"H\n" +
+	"\fWireFollowed\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\x12\x16\n" +
+	"\x06record\x18\x03 \x01(\fR\x06record\"a\n" +
+	"\tWireTopic\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12.\n" +
+	"\amessage\x18\x02 \x01(\v2\x14.reddot.TopicMessageR\amessage\x12\x14\n" +
+	"\x05share\x18\x03 \x01(\tR\x05share\"U\n" +
+	"\tWireHeard\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\f\n" +
+	"\x01n\x18\x02 \x01(\rR\x01n\x12\x12\n" +
+	"\x04code\x18\x03 \x01(\tR\x04code\x12\x16\n" +
+	"\x06detail\x18\x04 \x01(\tR\x06detail\"\x99\x02\n" +
 	"\bWireConn\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
 	"\x04gate\x18\x02 \x01(\tR\x04gate\x12\x12\n" +
@@ -4279,7 +5022,7 @@ const file_messages_proto_rawDesc = "" +
 	"\fSEND_STARTED\x10\x01\x12\x0f\n" +
 	"\vSEND_EDITED\x10\x02\x12\x12\n" +
 	"\x0eSEND_RETRACTED\x10\x03\x12\x11\n" +
-	"\rSEND_PROGRESS\x10\x04*\xfe\x02\n" +
+	"\rSEND_PROGRESS\x10\x04*\xda\x03\n" +
 	"\tFrameType\x12\x0e\n" +
 	"\n" +
 	"FRAME_NONE\x10\x00\x12\x0f\n" +
@@ -4310,7 +5053,12 @@ const file_messages_proto_rawDesc = "" +
 	"\rFRAME_CHANGED\x10\x12\x12\r\n" +
 	"\tFRAME_ASK\x10\x13\x12\x0e\n" +
 	"\n" +
-	"FRAME_TOLD\x10\x14*\xc6\x02\n" +
+	"FRAME_TOLD\x10\x14\x12\x11\n" +
+	"\rFRAME_TIDINGS\x10\x15\x12\x11\n" +
+	"\rFRAME_FILTERS\x10\x16\x12\x12\n" +
+	"\x0eFRAME_FOLLOWED\x10\x17\x12\x0f\n" +
+	"\vFRAME_TOPIC\x10\x18\x12\x0f\n" +
+	"\vFRAME_HEARD\x10\x19*\xf7\x03\n" +
 	"\vWireCommand\x12\x10\n" +
 	"\fCOMMAND_NONE\x10\x00\x12\x13\n" +
 	"\x0fCOMMAND_PUBLISH\x10\x01\x12\x10\n" +
@@ -4327,7 +5075,14 @@ const file_messages_proto_rawDesc = "" +
 	"\x14COMMAND_JOURNAL_PAGE\x10\v\x12\x14\n" +
 	"\x10COMMAND_STATE_AT\x10\f\x12\x12\n" +
 	"\x0eCOMMAND_EXPORT\x10\r\x12\x16\n" +
-	"\x12COMMAND_START_SEND\x10\x0eB\x0fZ\rreddot/actorsb\x06proto3"
+	"\x12COMMAND_START_SEND\x10\x0e\x12\x18\n" +
+	"\x14COMMAND_OPEN_SESSION\x10\x0f\x12\x1a\n" +
+	"\x16COMMAND_CHANGE_SESSION\x10\x10\x12\x19\n" +
+	"\x15COMMAND_CLOSE_SESSION\x10\x11\x12\x19\n" +
+	"\x15COMMAND_QUEUE_MESSAGE\x10\x12\x12\x19\n" +
+	"\x15COMMAND_FETCH_WAITING\x10\x13\x12\x12\n" +
+	"\x0eCOMMAND_RETAIN\x10\x14\x12\x14\n" +
+	"\x10COMMAND_RETAINED\x10\x15B\x0fZ\rreddot/actorsb\x06proto3"
 
 var (
 	file_messages_proto_rawDescOnce sync.Once
@@ -4342,7 +5097,7 @@ func file_messages_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
 var file_messages_proto_goTypes = []any{
 	(Kind)(0),             // 0: reddot.Kind
 	(State)(0),            // 1: reddot.State
@@ -4375,19 +5130,27 @@ var file_messages_proto_goTypes = []any{
 	(*WireBeat)(nil),      // 28: reddot.WireBeat
 	(*WirePlace)(nil),     // 29: reddot.WirePlace
 	(*WireRequest)(nil),   // 30: reddot.WireRequest
-	(*WireAnswer)(nil),    // 31: reddot.WireAnswer
-	(*WireConn)(nil),      // 32: reddot.WireConn
-	(*WireGreeting)(nil),  // 33: reddot.WireGreeting
-	(*WirePush)(nil),      // 34: reddot.WirePush
-	(*WireEvent)(nil),     // 35: reddot.WireEvent
-	(*WireDescribed)(nil), // 36: reddot.WireDescribed
-	(*WireConnInfo)(nil),  // 37: reddot.WireConnInfo
-	(*WireShard)(nil),     // 38: reddot.WireShard
-	(*WireChanged)(nil),   // 39: reddot.WireChanged
-	(*WireAsk)(nil),       // 40: reddot.WireAsk
-	(*WireTold)(nil),      // 41: reddot.WireTold
-	(*WireMember)(nil),    // 42: reddot.WireMember
-	(*WireSign)(nil),      // 43: reddot.WireSign
+	(*WireSession)(nil),   // 31: reddot.WireSession
+	(*WireAnswer)(nil),    // 32: reddot.WireAnswer
+	(*WireTidings)(nil),   // 33: reddot.WireTidings
+	(*WireWaits)(nil),     // 34: reddot.WireWaits
+	(*WireFilters)(nil),   // 35: reddot.WireFilters
+	(*WireFilter)(nil),    // 36: reddot.WireFilter
+	(*WireFollowed)(nil),  // 37: reddot.WireFollowed
+	(*WireTopic)(nil),     // 38: reddot.WireTopic
+	(*WireHeard)(nil),     // 39: reddot.WireHeard
+	(*WireConn)(nil),      // 40: reddot.WireConn
+	(*WireGreeting)(nil),  // 41: reddot.WireGreeting
+	(*WirePush)(nil),      // 42: reddot.WirePush
+	(*WireEvent)(nil),     // 43: reddot.WireEvent
+	(*WireDescribed)(nil), // 44: reddot.WireDescribed
+	(*WireConnInfo)(nil),  // 45: reddot.WireConnInfo
+	(*WireShard)(nil),     // 46: reddot.WireShard
+	(*WireChanged)(nil),   // 47: reddot.WireChanged
+	(*WireAsk)(nil),       // 48: reddot.WireAsk
+	(*WireTold)(nil),      // 49: reddot.WireTold
+	(*WireMember)(nil),    // 50: reddot.WireMember
+	(*WireSign)(nil),      // 51: reddot.WireSign
 }
 var file_messages_proto_depIdxs = []int32{
 	0,  // 0: reddot.Event.kind:type_name -> reddot.Kind
@@ -4424,20 +5187,31 @@ var file_messages_proto_depIdxs = []int32{
 	5,  // 31: reddot.WireRequest.command:type_name -> reddot.WireCommand
 	18, // 32: reddot.WireRequest.message:type_name -> reddot.Message
 	29, // 33: reddot.WireRequest.at:type_name -> reddot.WirePlace
-	29, // 34: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
-	29, // 35: reddot.WireConn.after:type_name -> reddot.WirePlace
-	29, // 36: reddot.WireGreeting.at:type_name -> reddot.WirePlace
-	29, // 37: reddot.WireGreeting.head:type_name -> reddot.WirePlace
-	29, // 38: reddot.WirePush.from:type_name -> reddot.WirePlace
-	29, // 39: reddot.WirePush.to:type_name -> reddot.WirePlace
-	35, // 40: reddot.WirePush.events:type_name -> reddot.WireEvent
-	29, // 41: reddot.WireEvent.to:type_name -> reddot.WirePlace
-	37, // 42: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
-	43, // [43:43] is the sub-list for method output_type
-	43, // [43:43] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	31, // 34: reddot.WireRequest.session:type_name -> reddot.WireSession
+	7,  // 35: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
+	8,  // 36: reddot.WireSession.will:type_name -> reddot.Will
+	14, // 37: reddot.WireSession.change:type_name -> reddot.SessionChange
+	29, // 38: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
+	15, // 39: reddot.WireAnswer.session:type_name -> reddot.SessionState
+	7,  // 40: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
+	34, // 41: reddot.WireTidings.waits:type_name -> reddot.WireWaits
+	11, // 42: reddot.WireWaits.waiting:type_name -> reddot.Waiting
+	7,  // 43: reddot.WireWaits.message:type_name -> reddot.TopicMessage
+	36, // 44: reddot.WireFilters.list:type_name -> reddot.WireFilter
+	7,  // 45: reddot.WireTopic.message:type_name -> reddot.TopicMessage
+	29, // 46: reddot.WireConn.after:type_name -> reddot.WirePlace
+	29, // 47: reddot.WireGreeting.at:type_name -> reddot.WirePlace
+	29, // 48: reddot.WireGreeting.head:type_name -> reddot.WirePlace
+	29, // 49: reddot.WirePush.from:type_name -> reddot.WirePlace
+	29, // 50: reddot.WirePush.to:type_name -> reddot.WirePlace
+	43, // 51: reddot.WirePush.events:type_name -> reddot.WireEvent
+	29, // 52: reddot.WireEvent.to:type_name -> reddot.WirePlace
+	45, // 53: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
+	54, // [54:54] is the sub-list for method output_type
+	54, // [54:54] is the sub-list for method input_type
+	54, // [54:54] is the sub-list for extension type_name
+	54, // [54:54] is the sub-list for extension extendee
+	0,  // [0:54] is the sub-list for field type_name
 }
 
 func init() { file_messages_proto_init() }
@@ -4451,7 +5225,7 @@ func file_messages_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_proto_rawDesc), len(file_messages_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   38,
+			NumMessages:   46,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -13,12 +13,17 @@ import (
 // SessionLink is the way to the connection that has a session. Its methods are
 // called in the user's turn, and must not block.
 type SessionLink interface {
+	// Client returns the session's client.
+	Client() string
+	// ID returns by what the session is known on its node. It never stands for
+	// another one.
+	ID() uint64
 	// Waits says that messages have come to wait for the session.
 	Waits(list []Waits)
 	// Replaced says that another connection has taken the session.
 	Replaced()
-	// Lost says that the user's actor has ended: the session is to be opened
-	// again.
+	// Lost says that the user's actor has ended, or that the way there is
+	// broken: the session is to ask for itself again (OpenSession.Again).
 	Lost()
 }
 
@@ -26,12 +31,6 @@ type SessionLink interface {
 type Waits struct {
 	*Waiting
 	Message *TopicMessage // nil: to be fetched (FetchWaiting)
-}
-
-// sessionLink is a session that has a connection.
-type sessionLink struct {
-	client string
-	link   SessionLink
 }
 
 // followed is by which filters messages may come to wait for a user's
@@ -55,6 +54,7 @@ const FollowedKind = "sessions"
 // What a user's actor is told.
 type (
 	followNoted struct{ done []func() } // the record is written
+	graceOver   struct{}                // connections have had their time to ask for their sessions
 	willed      struct {                // a will was published
 		client string
 		epoch  uint64
@@ -90,33 +90,61 @@ func (f *followed) equal(g *followed) bool {
 	return f.Any == g.Any && slices.Equal(f.Filters, g.Filters) && slices.Equal(f.Shares, g.Shares)
 }
 
-// resumeSessions closes what an earlier activation has left open: with it
-// their connections have lost their sessions. It comes with the first message
-// and not with the state: an actor that is being spawned must not send.
+// resumeSessions looks after what an earlier activation has left open. It comes
+// with the first message and not with the state: an actor that is being spawned
+// must not send.
 func (u *User) resumeSessions() {
 	if u.alive {
 		return
 	}
 	u.followed = u.inbox.sessions.followed() // as the node knows it from the record, or soon
 	u.alive = true
-	t := u.home.moment()
+	u.home.Topics.follow(u.key, &followed{}, &u.followed)
+	u.await()
+}
+
+// orphan returns a session that is open, without its connection being known; nil:
+// there is none.
+func (u *User) orphan() *Subscriptions {
 	for _, s := range u.inbox.sessions.list {
-		if s.closedAt != 0 {
-			continue
+		if s.closedAt == 0 && !slices.ContainsFunc(u.links, func(l SessionLink) bool { return l.Client() == s.client }) {
+			return s
 		}
-		d := u.inbox.CloseSession(&CloseSession{Client: s.client, Epoch: s.epoch}, t)
-		if !u.persist(d.Events) {
-			u.alive = false // busy: the next command looks again
+	}
+	return nil
+}
+
+// await gives connections that may still be there time to ask for their
+// sessions.
+func (u *User) await() {
+	if u.graces > 0 || u.inbox != nil && u.orphan() == nil {
+		return
+	}
+	u.graces++
+	h, self := u.home, u.self
+	h.Delay(h.Grace, func() { h.send(self, &graceOver{}) })
+}
+
+// graceOver closes the sessions that no connection has asked for.
+func (u *User) graceOver() {
+	u.graces--
+	t := u.home.moment()
+	for s := u.orphan(); s != nil; s = u.orphan() {
+		if d := u.inbox.CloseSession(&CloseSession{Client: s.client, Epoch: s.epoch}, t); !u.persist(d.Events) {
+			u.await() // busy
 			return
 		}
 	}
-	u.home.Topics.follow(u.key, &followed{}, &u.followed)
+	u.expire(t) // some may end at once, and their wills be due
 }
 
 // openSession gives a session to a connection.
 func (u *User) openSession(r *Request, c *OpenSession, t Moment) {
-	if u.resumeSessions(); !u.alive {
-		u.refuse(r, busyStore)
+	if far, ok := c.Link.(*farLink); ok {
+		far.home = u.home
+	}
+	if c.Again {
+		u.openAgain(r, c)
 		return
 	}
 	d, wills := u.inbox.OpenSession(c, t, &u.home.Limits)
@@ -124,7 +152,7 @@ func (u *User) openSession(r *Request, c *OpenSession, t Moment) {
 		u.refuse(r, d.Err)
 		return
 	}
-	i := slices.IndexFunc(u.links, func(l sessionLink) bool { return l.client == c.Client })
+	i := slices.IndexFunc(u.links, func(l SessionLink) bool { return l.Client() == c.Client })
 	if i < 0 && len(u.links) >= u.home.Limits.Connections {
 		u.refuse(r, Errorf(TooMany, "a user has at most %d connections", u.home.Limits.Connections))
 		return
@@ -136,15 +164,38 @@ func (u *User) openSession(r *Request, c *OpenSession, t Moment) {
 		return
 	}
 	if i >= 0 {
-		u.links[i].link.Replaced()
-		u.links[i].link = c.Link
+		u.links[i].Replaced()
+		u.links[i] = c.Link
 	} else {
-		u.links = append(u.links, sessionLink{c.Client, c.Link})
+		u.links = append(u.links, c.Link)
 	}
 	if s := u.inbox.sessions.find(c.Client); s != nil {
 		r.Answer.Epoch = s.epoch
 	}
 	u.conclude(r, wills)
+}
+
+// openAgain lets the connection that has a session be known again.
+func (u *User) openAgain(r *Request, c *OpenSession) {
+	s := u.inbox.sessions.find(c.Client)
+	i := slices.IndexFunc(u.links, func(l SessionLink) bool { return l.Client() == c.Client })
+	switch {
+	case c.Epoch == 0 && (s != nil || i >= 0 && !sameLink(u.links[i], c.Link)),
+		c.Epoch != 0 && s != nil && s.epoch != c.Epoch:
+		u.refuse(r, Errorf(Conflict, "another connection has this session"))
+		return
+	case c.Epoch != 0 && (s == nil || s.closedAt != 0):
+		u.refuse(r, Errorf(NotFound, "the session has ended, or was taken for closed"))
+		return
+	case i >= 0:
+		u.links[i] = c.Link
+	default:
+		u.links = append(u.links, c.Link)
+	}
+	if s != nil {
+		r.Answer.Session, r.Answer.Epoch = s.stored(), s.epoch
+	}
+	u.release(&r.effect, r, nil, nil)
 }
 
 // change journals and applies events of sessions; false means that r was
@@ -248,7 +299,7 @@ func (u *User) changeSession(r *Request, c *ChangeSession, t Moment) {
 
 // closeSession takes a session back from its connection.
 func (u *User) closeSession(r *Request, c *CloseSession, t Moment) {
-	u.links = slices.DeleteFunc(u.links, func(l sessionLink) bool { return l.client == c.Client && l.link == c.Link })
+	u.links = slices.DeleteFunc(u.links, func(l SessionLink) bool { return sameLink(l, c.Link) })
 	d := u.inbox.CloseSession(c, t)
 	if !u.change(r, d.Events) {
 		return
@@ -285,13 +336,12 @@ func (u *User) tellSessions(events []*Event) {
 	for _, l := range u.links {
 		var waits []Waits
 		for i := range list {
-			if list[i].client == l.client {
+			if list[i].client == l.Client() {
 				waits = append(waits, Waits{list[i].stored(), u.messageOf(&list[i], events)})
 			}
 		}
 		if len(waits) > 0 {
-			link := l.link
-			u.after(nil, func() { link.Waits(waits) })
+			u.after(nil, func() { l.Waits(waits) })
 		}
 	}
 }

@@ -28,6 +28,10 @@ func Weight(m any) int {
 		n += len(c.Patch)
 	case *Mark:
 		n += 16 * len(c.IDs)
+	case *QueueMessage:
+		n += len(c.Message.Payload)
+	case *Retain:
+		n += len(c.Message.Payload)
 	case *StartSend:
 		n += len(c.Message.Content) + 64*len(c.Users)
 	}

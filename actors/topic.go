@@ -51,10 +51,14 @@ func (t *Topics) Subscribe(app string, s *TopicSubscription, user Key, client st
 	group, filter, shared := SplitShare(s.Filter)
 	t.change(app, filter, true, func(n *topicNode) {
 		if !shared {
+			if len(n.subs) > 0 {
+				s.Filter = n.subs[0].Filter // all hold one string
+			}
 			n.subs = append(n.subs, s)
 			return
 		}
 		g := n.share(group, s.Filter)
+		s.Filter = g.filter
 		if i := slices.IndexFunc(g.all, func(m shareMember) bool { return user != "" && m.user == user && m.client == client }); i >= 0 {
 			g.all[i].sub = s
 			return

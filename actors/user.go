@@ -20,12 +20,13 @@ type User struct {
 
 	entering *attach // whose turn it is
 
-	links    []sessionLink
-	followed followed // by its sessions, as the node's topics know it
-	noting   bool     // that is being written down
-	unnoted  []func() // what waits until it is written down as it is now
-	stale    bool     // it has changed while it was written down
-	alive    bool     // what an earlier activation left open is closed
+	links    []SessionLink // sessions that have a connection
+	followed followed      // by its sessions, as the node's topics know it
+	noting   bool          // that is being written down
+	unnoted  []func()      // what waits until it is written down as it is now
+	stale    bool          // it has changed while it was written down
+	alive    bool          // what an earlier activation left open is looked after
+	graces   int           // how often it waits for connections to ask for their sessions
 }
 
 // What the user's actor tells itself. What gateways tell it is in attach.go.
@@ -81,7 +82,7 @@ func (u *User) Receive(c actor.Context) {
 			return
 		}
 		u.edit(m)
-	case *Request, *attach, *detach, *pull, *reached, *TimeUp, *Rouse:
+	case *Request, *attach, *detach, *pull, *reached, *TimeUp, *Rouse, *graceOver:
 		if u.inbox == nil || u.ending {
 			u.later(m)
 			return
@@ -119,6 +120,8 @@ func (u *User) act(m any) {
 		u.reached(m.upto, m.transport)
 	case *TimeUp:
 		u.timeUp(m)
+	case *graceOver:
+		u.graceOver()
 	case *Rouse: // loading was all that it is for
 	}
 }
@@ -220,7 +223,7 @@ func (u *User) push(p *Push) {
 // passivate stops an idle user. Its next message wakes it again.
 func (u *User) passivate() {
 	switch {
-	case len(u.gates)+len(u.links) > 0:
+	case len(u.gates)+len(u.links)+u.graces > 0:
 		u.doze()
 	case u.dozing:
 		u.end()
@@ -242,7 +245,7 @@ func (u *User) move() {
 // nothing happens.
 func (u *User) doze() {
 	switch {
-	case u.inbox == nil || len(u.gates)+len(u.links) == 0 || len(u.queries) > 0 || !u.idle():
+	case u.inbox == nil || u.graces > 0 || len(u.gates)+len(u.links) == 0 || len(u.queries) > 0 || !u.idle():
 	case u.seq-u.inbox.history.last().seq > passivateEvents && u.snapshot():
 		// so that it wakes quickly; it dozes the next time
 	default:
@@ -268,7 +271,7 @@ func (u *User) stopped() {
 	}
 	u.gates = nil
 	for _, l := range u.links {
-		l.link.Lost()
+		l.Lost()
 	}
 	u.links = nil
 	for _, done := range u.unnoted {

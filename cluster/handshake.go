@@ -13,10 +13,11 @@ import (
 // misunderstand gets a new number, and is sent only over sessions that have
 // agreed on it; least moves up when no program in use speaks the old one any
 // more. Version 1: all frames and commands of messages.proto up to FRAME_TOLD
-// and COMMAND_START_SEND.
+// and COMMAND_START_SEND. Version 2: sessions and topics, up to FRAME_HEARD and
+// COMMAND_RETAINED.
 const (
 	wireLeast = 1
-	wireMost  = 1
+	wireMost  = 2
 )
 
 // hello returns the frame that opens a session to a peer.

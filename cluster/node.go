@@ -176,6 +176,8 @@ func New(cfg Config, store Store) (*Node, error) {
 		Fence:   n.holding.fence,
 		Fenced:  n.fenced,
 		Load:    n.loads.do,
+		Delay:   func(d time.Duration, fn func()) { time.AfterFunc(d, fn) },
+		Grace:   grace,
 		Forget:  n.dir.forget,
 	}
 	n.home.Records, _ = store.(actors.Records)
@@ -216,6 +218,9 @@ func (n *Node) Start(ctx context.Context) error {
 	n.every(n.cfg.Idle/idleSweeps, n.passivate)
 	return nil
 }
+
+// grace is how long a session waits for a connection that has lost its way.
+const grace = 10 * time.Second
 
 // Topics returns the node's live publish/subscribe.
 func (n *Node) Topics() *actors.Topics { return n.home.Topics }

@@ -25,6 +25,7 @@ func (n *Node) run(p *peer, s *session) {
 	n.cfg.Log.Warn("link down", "node", p.name, "err", s.cause())
 	lost := &actors.NodeLost{Node: p.name}
 	n.dir.each(func(_ actors.Key, a *activation) { a.proc.SendUserMessage(a.pid, lost) })
+	n.system.Root.Send(n.home.Exchange(), lost)
 	for _, r := range s.lost() {
 		r.Fail(actors.Errorf(actors.Unavailable, "the link to the node that owns this user has broken; the outcome is unknown, repeat under the same key"))
 	}

@@ -64,7 +64,7 @@ func (n *Node) forward(owner string, key actors.Key, m any, since time.Time) boo
 	if s == nil {
 		return false
 	}
-	if since.IsZero() {
+	if n.home.Export(r, owner); since.IsZero() {
 		since = time.Now()
 	}
 	switch err := s.ask(r, since); {

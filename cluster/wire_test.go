@@ -13,13 +13,13 @@ import (
 	"reddot/cluster"
 )
 
-// TestRollingUpgrade runs a node of the present wire version beside one of the
-// next, as during an upgrade: they speak the older one, and what the older
+// TestRollingUpgrade runs a node of the first wire version beside one of the
+// present, as during an upgrade: they speak the older one, and what the older
 // program does not know it refuses with an error, and goes on.
 func TestRollingUpgrade(t *testing.T) {
 	w := newWorld(t, 0)
-	older := w.start()
-	newer := w.start(func(n *cluster.Node) { n.SetVersions(1, 2) })
+	older := w.start(func(n *cluster.Node) { n.SetVersions(1, 1) })
+	newer := w.start()
 	w.settled()
 	if a, b := older.Wire(newer.Name()), newer.Wire(older.Name()); a != 1 || b != 1 {
 		t.Fatalf("they speak versions %d and %d, want 1", a, b)
@@ -46,7 +46,7 @@ func TestTooNew(t *testing.T) {
 	log := &linesLog{}
 	n := w.start(func(n *cluster.Node) { n.SetVersions(7, 9); n.SetLog(log.logger()) })
 	wait(t, "a refusal", func() bool {
-		return log.has("speaks the wire versions 1 to 1") || log.has("speaks the wire versions 7 to 9")
+		return log.has("speaks the wire versions 1 to 2") || log.has("speaks the wire versions 7 to 9")
 	})
 	if n.Wire("a") != 0 {
 		t.Error("they are linked")

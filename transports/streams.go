@@ -124,6 +124,14 @@ func (s *Streams) AdmitFrom(from netip.Addr, transport string, caller *Principal
 	return p, nil
 }
 
+// Shared returns the key as another connection of the user has it, so that all
+// of them hold one string.
+func (s *Streams) Shared(key actors.Key) actors.Key {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.shared(key)
+}
+
 // shared returns the key as another connection of the user has it, so that all
 // of them hold one string. The caller holds mu.
 func (s *Streams) shared(key actors.Key) actors.Key {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -45,6 +46,8 @@ func NewNode(t testing.TB, j *Journal, c *Clock, l actors.Limits) *Node {
 		Journal: &nodeJournal{j, n}, Lookup: j, Records: &nodeJournal{j, n}, Router: n, Limits: limits, Log: slog.New(slog.DiscardHandler), Metrics: actors.NewMetrics(nil),
 		Now: c.Now, Random: rand.Uint64, Forget: n.forget, Awake: 1000,
 		Fence: func(key actors.Key) (actors.Fence, bool) { return actors.Fence{Shard: actors.ShardOf(key)}, true },
+		Delay: func(d time.Duration, fn func()) { time.AfterFunc(d, fn) },
+		Grace: 20 * time.Millisecond,
 		Load: func(job func()) {
 			n.loads.Add(1)
 			go func() {

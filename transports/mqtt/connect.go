@@ -131,11 +131,15 @@ func (s *session) anonymous(a *Access, c *connection) *transports.Principal {
 		_, _ = h.Write([]byte(user)) // it never fails
 		user = "anonymous-" + hex.EncodeToString(h.Sum(nil))
 	}
+	if known := s.server.nobodies.of(user, a.Dev); known != nil {
+		return known
+	}
 	p := &transports.Principal{ID: "user:" + user, App: transports.DefaultApp, Kind: transports.UserToken, User: user, Scopes: transports.ScopeRead,
 		Topics: transports.Topics{Read: s.server.cfg.AnonymousTopics, Write: s.server.cfg.AnonymousTopics}}
 	if a.Dev {
 		p.Kind, p.ID, p.Topics = transports.Developer, "dev", transports.Topics{Read: []string{"#"}, Write: []string{"#"}}
 	}
+	s.server.nobodies.add(p)
 	return p
 }
 
@@ -146,16 +150,16 @@ func (s *session) admit(c *connection, caller *transports.Principal) error {
 		return refusal(packet.NotAuthorized, actors.AsError(err).Detail)
 	}
 	open := &actors.OpenSession{Client: c.client, Clean: c.clean, Expiry: c.expiry, Link: s}
-	key := actors.UserKey(caller.App, user)
+	key := s.server.deps.Streams.Shared(actors.UserKey(caller.App, user))
 	if c.will != nil {
 		w, err := s.willOf(c, caller, user)
 		if err != nil {
 			return err
 		}
-		s.do(func() { s.will = w })
+		s.do(func() { s.stirred().will = w })
 		open.Will = w
 	}
-	s.do(func() { s.client, s.user, s.app = c.client, user, caller.App })
+	s.do(func() { s.client, s.key = c.client, key })
 	r := actors.NewRequest(key, open)
 	r.OnReply(func(r *actors.Request) { s.opened(c, caller, key, r) })
 	s.server.deps.Router.Send(key, r)
@@ -245,6 +249,9 @@ func (s *session) opened(c *connection, caller *transports.Principal, key actors
 			s.socket.Wait(0)
 		}
 		s.resume(state, caller)
+		if s.stir != nil && s.stir.again.more {
+			s.askAgain()
+		}
 	})
 	s.pump(nil)
 }
@@ -269,7 +276,7 @@ func (s *session) begin(c *connection, state *actors.SessionState, epoch uint64)
 	s.seen.Store(s.second())
 	if epoch != 0 {
 		s.durable = &durable{epoch: epoch, expiry: c.expiry}
-		s.will = nil // the user's actor has it
+		s.stirred().will = nil // the user's actor has it
 	}
 	p := &packet.Connack{SessionPresent: state != nil}
 	if s.version == packet.V5 {

@@ -15,11 +15,18 @@ type durable struct {
 	effects []func()              // what may happen then, with the lock held
 	asking  bool                  // something is being written down
 	lost    bool                  // another connection has the session
+	told    uint64                // the seq of the last message that has come to wait
 }
 
-// wait lets messages wait behind those that wait already.
-func (o *outbound) wait(list []actors.Waits) {
+// waits lets messages wait behind those that wait already. Those that it knows
+// come by another way than the first. The caller holds the lock.
+func (s *session) waits(list []actors.Waits) {
+	o := s.outgoing()
 	for _, w := range list {
+		if w.Seq <= s.durable.told {
+			continue
+		}
+		s.durable.told = w.Seq
 		d := waitingDelivery(w.Waiting, w.Message)
 		if len(o.queue) >= maxHeld {
 			d.m = nil // it is fetched when its turn comes
@@ -63,8 +70,7 @@ func (s *session) writeDown() {
 	if idle {
 		return
 	}
-	key := actors.UserKey(s.app, s.user)
-	r := actors.NewRequest(key, c)
+	r := actors.NewRequest(s.key, c)
 	r.OnReply(func(r *actors.Request) {
 		err := r.Answer.Err
 		if err == nil || err.Code != actors.Unavailable {
@@ -72,7 +78,7 @@ func (s *session) writeDown() {
 		}
 		s.written(err, effects)
 	})
-	s.server.deps.Router.Send(key, r)
+	s.server.deps.Router.Send(s.key, r)
 }
 
 // written goes on after something was written down, or not: then the session
@@ -94,6 +100,11 @@ func (s *session) written(err *actors.Error, effects []func()) {
 				effect()
 			}
 		}
+		if more := s.stir != nil && s.stir.again.more; more {
+			d.asking = false
+			s.askAgain()
+			return
+		}
 		if d.change == nil {
 			d.asking = false
 			return
@@ -105,11 +116,11 @@ func (s *session) written(err *actors.Error, effects []func()) {
 // resume goes on where the session's last connection has ended. The caller
 // holds the lock.
 func (s *session) resume(state *actors.SessionState, caller *transports.Principal) {
-	early := s.early
-	s.early = nil
+	early := s.stirred().early
+	s.stir.early = nil
 	if len(early) > 0 {
 		defer func() {
-			s.outgoing().wait(early)
+			s.waits(early)
 			s.sendWaiting()
 		}()
 	}
@@ -118,7 +129,7 @@ func (s *session) resume(state *actors.SessionState, caller *transports.Principa
 	}
 	for _, n := range state.Subscriptions {
 		one := s.restored(n)
-		if _, filter, _ := actors.SplitShare(n.Filter); !caller.MayRead(s.user, filter) {
+		if _, filter, _ := actors.SplitShare(n.Filter); !caller.MayRead(s.user(), filter) {
 			continue // it may come back with another token
 		}
 		s.activate(one)
@@ -146,6 +157,7 @@ func (s *session) resume(state *actors.SessionState, caller *transports.Principa
 	}
 	for _, n := range state.Waiting {
 		o.queue = append(o.queue, waitingDelivery(n, nil))
+		s.durable.told = max(s.durable.told, n.Seq)
 	}
 	s.sendWaiting()
 }
@@ -154,15 +166,26 @@ func waitingDelivery(n *actors.Waiting, m *actors.TopicMessage) delivery {
 	return delivery{m: m, seq: n.Seq, inbox: n.Inbox, qos: uint8(n.Qos), retain: n.Retain, ids: n.Ids} // #nosec G115 -- 0 to 2
 }
 
+// Client implements actors.SessionLink.
+func (s *session) Client() string { return s.client }
+
+// ID implements actors.SessionLink.
+func (s *session) ID() uint64 { return s.socket.ID() }
+
 // Waits implements actors.SessionLink.
 func (s *session) Waits(list []actors.Waits) {
 	s.do(func() {
 		switch s.phase {
 		case phaseLive:
-			s.outgoing().wait(list)
-			s.sendWaiting()
+			if !s.asksAgain() {
+				s.waits(list)
+				s.sendWaiting()
+				return
+			}
+			fallthrough
 		case phaseOpening: // behind those that the answer to the opening names
-			s.early = append(s.early, list...)
+			t := s.stirred()
+			t.early = append(t.early, list...)
 		}
 	})
 }
@@ -199,8 +222,7 @@ func (s *session) fetch() {
 	}
 	o.fetching = true
 	s.later(func() {
-		key := actors.UserKey(s.app, s.user)
-		r := actors.NewRequest(key, c)
+		r := actors.NewRequest(s.key, c)
 		r.OnReply(func(r *actors.Request) {
 			err, list := r.Answer.Err, r.Answer.Messages
 			if err == nil || err.Code != actors.Unavailable {
@@ -208,7 +230,7 @@ func (s *session) fetch() {
 			}
 			s.fetched(c, list, err)
 		})
-		s.server.deps.Router.Send(key, r)
+		s.server.deps.Router.Send(s.key, r)
 	})
 }
 
@@ -239,15 +261,15 @@ var goneMessage = &actors.TopicMessage{}
 
 // leave ends the session's part in everything. The caller holds the lock.
 func (s *session) leave(orderly bool) {
-	for _, n := range s.subs {
+	for n := range s.subs.all() {
 		if n.general {
-			s.server.deps.Topics.Unsubscribe(s.app, &n.TopicSubscription, s.durable != nil)
+			s.server.deps.Topics.Unsubscribe(s.app(), &n.TopicSubscription, s.durable != nil)
 		}
 	}
-	if w := s.will; w != nil && !orderly {
+	if w := s.stirred().will; w != nil && !orderly {
 		s.later(func() { s.server.deps.Topics.PublishWill(w, nil) })
 	}
-	s.will = nil
+	s.stir.will = nil
 	shared := s.sharedUnsent()
 	if len(shared) > 0 {
 		s.later(func() {
@@ -260,7 +282,7 @@ func (s *session) leave(orderly bool) {
 		return // it was never opened
 	}
 	epoch, final := uint64(0), (*int64)(nil)
-	key, client := actors.UserKey(s.app, s.user), s.client
+	key, client := s.key, s.client
 	if d := s.durable; d != nil {
 		epoch, final = d.epoch, d.final
 		if last := d.change; last != nil && !d.lost {

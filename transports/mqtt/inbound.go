@@ -75,7 +75,7 @@ func (s *session) handlePublish(frame []byte) error {
 	if err != nil || again {
 		return err
 	}
-	if rest, _, ok := transports.OwnTopic(topic, s.user); ok && rest == readTopic {
+	if rest, _, ok := transports.OwnTopic(topic, s.user()); ok && rest == readTopic {
 		return s.publishRead(&p)
 	}
 	reason := s.judge(topic)
@@ -87,8 +87,8 @@ func (s *session) handlePublish(frame []byte) error {
 		return nil
 	}
 	now := s.server.now()
-	m := &actors.TopicMessage{App: s.app, Topic: topic, Payload: append([]byte(nil), p.Payload...), Qos: uint32(p.QoS), Retain: p.Retain,
-		At: now, User: s.user, Client: s.client}
+	m := &actors.TopicMessage{App: s.app(), Topic: topic, Payload: append([]byte(nil), p.Payload...), Qos: uint32(p.QoS), Retain: p.Retain,
+		At: now, User: s.user(), Client: s.client}
 	if s.version == packet.V5 {
 		m.Attributes = attributes(p.Properties)
 		if p.Properties.Has(packet.MessageExpiryInterval) {
@@ -173,7 +173,7 @@ func (s *session) judge(topic string) packet.Reason {
 	switch {
 	case !s.server.fits(topic):
 		return packet.TopicNameInvalid
-	case !s.socket.Caller().MayWrite(s.user, topic):
+	case !s.socket.Caller().MayWrite(s.user(), topic):
 		return packet.NotAuthorized
 	}
 	return packet.Success
@@ -383,7 +383,7 @@ func (s *session) publishRead(p *packet.Publish) error {
 		done(fault)
 		return nil
 	}
-	req := actors.NewRequest(actors.UserKey(s.app, s.user), mark)
+	req := actors.NewRequest(s.key, mark)
 	req.Once = actors.EdgeOnce(actors.NewID())
 	req.OnReply(func(req *actors.Request) {
 		err := req.Answer.Err

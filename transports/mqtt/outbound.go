@@ -75,7 +75,7 @@ func (o *outbound) fill(seq uint64, m *actors.TopicMessage) {
 }
 
 // Is implements actors.Subscriber.
-func (s *session) Is(user, client string) bool { return s.client == client && s.user == user }
+func (s *session) Is(user, client string) bool { return s.client == client && s.user() == user }
 
 // Deliver implements actors.Subscriber.
 func (s *session) Deliver(m *actors.TopicMessage, subs []*actors.TopicSubscription) {
@@ -183,7 +183,7 @@ func (s *session) wanted(d *delivery) bool {
 		why = "gone"
 	case s.expired(d.m):
 		why = "expired"
-	case !d.inbox && d.seq != 0 && !s.socket.Caller().MayRead(s.user, d.m.Topic):
+	case !d.inbox && d.seq != 0 && !s.socket.Caller().MayRead(s.user(), d.m.Topic):
 		why = "forbidden"
 	default:
 		return true

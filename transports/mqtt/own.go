@@ -34,13 +34,27 @@ func inboxOf(filter, user string) (mask uint8, me bool) {
 }
 
 // ownSubscription is a subscription to one of them by its own name, which is
-// what nearly all clients have: 8 bytes.
-type ownSubscription struct {
-	id    uint32
-	qos   uint8
-	there bool
-	me    bool // by users/me/
+// what nearly all clients have: one byte. Those with an identifier stand among
+// the others.
+type ownSubscription uint8
+
+// What an ownSubscription holds: the QoS in the low bits, and these.
+const (
+	ownThere = 1 << 7
+	ownMe    = 1 << 6 // by users/me/
+	ownQoS   = ownMe - 1
+)
+
+func newOwn(qos uint8, me bool) ownSubscription {
+	if me {
+		qos |= ownMe
+	}
+	return ownSubscription(qos | ownThere)
 }
+
+func (o ownSubscription) there() bool { return o&ownThere != 0 }
+func (o ownSubscription) me() bool    { return o&ownMe != 0 }
+func (o ownSubscription) qos() uint8  { return uint8(o & ownQoS) }
 
 // Translate implements transports.Translator: an event of the user becomes what
 // the session subscribes to. It is called with the Conn's lock held.
@@ -88,10 +102,10 @@ func (s *session) subscribed(topic int) (d delivery, ok bool) {
 			d.ids = append(d.ids, id)
 		}
 	}
-	if o := &s.own[topic]; o.there {
-		add(o.qos, o.id, o.me)
+	if o := s.own[topic]; o.there() {
+		add(o.qos(), 0, o.me())
 	}
-	for _, n := range s.subs {
+	for n := range s.subs.all() {
 		if n.inbox&(1<<topic) != 0 {
 			add(n.QoS, n.ID, n.me)
 		}
@@ -107,7 +121,7 @@ func (s *session) covers(topic int) bool {
 
 // ownTopic returns the name of a topic of the inbox as the client knows it.
 func (s *session) ownTopic(d *delivery) string {
-	user := s.user
+	user := s.user()
 	name := d.m.Topic
 	if d.seq != 0 { // a message, which has its topic from the user's actor
 		name = transports.InboxTopics[topicMessages]
@@ -124,8 +138,7 @@ func (s *session) ownTopic(d *delivery) string {
 // sendCounts sends where the counts stand: retained says that it is for a new
 // subscription. No lock may be held.
 func (s *session) sendCounts(retained bool) {
-	key := actors.UserKey(s.app, s.user)
-	r := actors.NewRequest(key, &actors.Counts{})
+	r := actors.NewRequest(s.key, &actors.Counts{})
 	r.OnReply(func(r *actors.Request) {
 		if r.Answer.Err != nil {
 			return // the next change tells them
@@ -142,7 +155,7 @@ func (s *session) sendCounts(retained bool) {
 		})
 		r.Release()
 	})
-	s.server.deps.Router.Send(key, r)
+	s.server.deps.Router.Send(s.key, r)
 }
 
 // maxReadIDs is the most messages that one PUBLISH marks as read.

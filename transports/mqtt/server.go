@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -50,6 +51,8 @@ type Server struct {
 	access  atomic.Pointer[Access]
 	routed  routed
 
+	nobodies nobodies
+
 	mu        sync.Mutex
 	listeners map[net.Listener]chan struct{}
 	closed    bool
@@ -65,7 +68,9 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mqtt: %w", err)
 	}
-	return &Server{cfg: cfg, deps: deps, metrics: m, listeners: map[net.Listener]chan struct{}{}}, nil
+	s := &Server{cfg: cfg, deps: deps, metrics: m, listeners: map[net.Listener]chan struct{}{}}
+	s.nobodies.seed = maphash.MakeSeed()
+	return s, nil
 }
 
 // Use puts another access in force. Connections that are there stay.
@@ -138,6 +143,31 @@ func address(conn net.Conn) netip.Addr {
 	}
 	return netip.Addr{}
 }
+
+// nobodies are callers without a token, each at its user's hash's place, for the
+// next connection of the same.
+type nobodies struct {
+	seed  maphash.Seed
+	table [sharedNobodies]atomic.Pointer[transports.Principal]
+}
+
+// sharedNobodies is how many are remembered.
+const sharedNobodies = 1 << 12
+
+func (n *nobodies) at(user string) *atomic.Pointer[transports.Principal] {
+	return &n.table[maphash.String(n.seed, user)%sharedNobodies]
+}
+
+// of returns the caller that stands for the user, in dev mode or not; nil: it
+// is to be made.
+func (n *nobodies) of(user string, dev bool) *transports.Principal {
+	if p := n.at(user).Load(); p != nil && p.User == user && (p.Kind == transports.Developer) == dev {
+		return p
+	}
+	return nil
+}
+
+func (n *nobodies) add(p *transports.Principal) { n.at(p.User).Store(p) }
 
 // routed are the messages with QoS 2 that were published and whose release is
 // not written down yet, by their keys: a client that sends one again on another

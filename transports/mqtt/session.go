@@ -14,7 +14,8 @@ import (
 
 // A session is the protocol of one connection: what its client subscribes to,
 // and what is under way in either direction. Most clients only listen, so what
-// it takes to hear them is made when they say something.
+// it takes to hear them is made when they say something. There are very many:
+// it takes 128 bytes, and no more (TestSessionSize).
 type session struct {
 	server   *Server
 	socket   *transports.Socket
@@ -24,26 +25,66 @@ type session struct {
 	mu        sync.Mutex
 	version   packet.Version
 	phase     phase
-	reading   bool // somebody works on what came
-	doomed    bool // it is being ended
-	durable   *durable
-	client    string
-	user      string
-	app       string
-	partial   []byte   // what came and is not worked on
-	after     []func() // what is put off until the lock is free
+	reading   bool   // somebody works on what came
+	doomed    bool   // it is being ended
+	slow      bool   // something waits to be written
+	framed    bool   // it is a webSocket's
+	keepAlive uint16 // seconds; 0: none
+	window    uint16 // how many messages may be under way to the client
+	aliases   uint16 // how many aliases the client takes
 	own       [numInboxTopics]ownSubscription
-	subs      []*subscription
-	out       *outbound // nil: nothing was sent that needs an answer
-	in        *inbound  // nil: the client has published nothing
-	will      *actors.Will
-	early     []actors.Waits // what has come to wait before CONNECT was answered
-	keepAlive uint16         // seconds; 0: none
-	window    uint16         // how many messages may be under way to the client
-	aliases   uint16         // how many aliases the client takes
-	limit     uint32         // bytes of a packet that the client takes
-	slow      bool           // something waits to be written
-	framed    bool           // it is a webSocket's
+	limit     uint32     // bytes of a packet that the client takes
+	key       actors.Key // of the user, the same string for all connections; "": nobody knows yet
+	client    string
+	durable   *durable
+	subs      *subscription // the first
+	out       *outbound     // nil: nothing was sent that needs an answer
+	in        *inbound      // nil: the client has published nothing
+	stir      *stir         // nil: nothing happens
+}
+
+// A stir is what a session has only while something happens to it.
+type stir struct {
+	partial []byte         // what came and is not worked on
+	after   []func()       // what is put off until the lock is free
+	early   []actors.Waits // what has come to wait before CONNECT was answered
+	will    *actors.Will   // of a session that ends with its connection
+	again   asking         // the user's actor is asked for the session again
+}
+
+func (s *session) user() string { return s.key.Name() }
+func (s *session) app() string  { return s.key.App() }
+
+// stirred returns the session's stir. The caller holds the lock.
+func (s *session) stirred() *stir {
+	if s.stir == nil {
+		s.stir = &stir{}
+	}
+	return s.stir
+}
+
+// rest forgets the stir when it is over. The caller holds the lock.
+func (s *session) rest() {
+	if t := s.stir; t != nil && len(t.partial)+len(t.after)+len(t.early) == 0 && t.will == nil && t.again == (asking{}) {
+		s.stir = nil
+	}
+}
+
+// unread returns what came and is not worked on. The caller holds the lock.
+func (s *session) unread() []byte {
+	if s.stir == nil {
+		return nil
+	}
+	return s.stir.partial
+}
+
+// keep lets b wait to be worked on, and nothing else. The caller holds the lock.
+func (s *session) keep(b []byte) {
+	if len(b) > 0 {
+		s.stirred().partial = b
+	} else if s.stir != nil {
+		s.stir.partial = nil
+	}
 }
 
 type phase uint8
@@ -95,13 +136,20 @@ func (s *session) locked(fn func()) []func() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fn()
-	after := s.after
-	s.after = nil
+	if s.stir == nil {
+		return nil
+	}
+	after := s.stir.after
+	s.stir.after = nil
+	s.rest()
 	return after
 }
 
 // later puts fn off until the lock is free.
-func (s *session) later(fn func()) { s.after = append(s.after, fn) }
+func (s *session) later(fn func()) {
+	t := s.stirred()
+	t.after = append(t.after, fn)
+}
 
 // Receive implements transports.Protocol.
 func (s *session) Receive(socket *transports.Socket, b []byte) (goOn bool) {
@@ -109,12 +157,12 @@ func (s *session) Receive(socket *transports.Socket, b []byte) (goOn bool) {
 	s.do(func() {
 		s.meet(socket)
 		s.seen.Store(s.second())
-		if s.reading || len(s.partial) > 0 {
-			if len(s.partial)+len(b) > s.mostUnread() {
+		if unread := s.unread(); s.reading || len(unread) > 0 {
+			if len(unread)+len(b) > s.mostUnread() {
 				s.endWith(packet.ReceiveMaximumExceeded)
 				return
 			}
-			s.partial = append(s.partial, b...)
+			s.keep(append(unread, b...))
 			b = nil
 		}
 	})
@@ -144,34 +192,36 @@ func (s *session) pump(b []byte) {
 	s.mu.Lock()
 	if s.reading {
 		if own {
-			s.partial = append(s.partial, b...)
+			s.keep(append(s.unread(), b...))
 		}
 		s.mu.Unlock()
 		return
 	}
 	s.reading = true
 	if !own {
-		b, s.partial = s.partial, nil
+		b = s.unread()
+		s.keep(nil)
 	}
 	s.mu.Unlock()
 	for {
 		opening := false
 		b, opening = s.work(b)
 		s.mu.Lock()
-		if s.phase == phaseLive && (len(s.partial) > 0 || opening) {
+		if unread := s.unread(); s.phase != phaseOver && s.phase != phaseOpening && (len(unread) > 0 || opening) {
 			// More came meanwhile, or CONNECT was answered after work had looked.
-			b = append(append([]byte(nil), b...), s.partial...)
-			s.partial = nil
+			b = append(append([]byte(nil), b...), unread...)
+			s.keep(nil)
 			s.mu.Unlock()
 			continue
 		}
 		s.reading = false
 		switch {
 		case s.phase == phaseOver:
-			s.partial = nil
+			s.keep(nil)
 		case len(b) > 0:
-			s.partial = append(append([]byte(nil), b...), s.partial...)
+			s.keep(append(append([]byte(nil), b...), s.unread()...))
 		}
+		s.rest()
 		s.mu.Unlock()
 		return
 	}
@@ -215,6 +265,11 @@ func (s *session) handle(frame []byte, phase phase) error {
 		return s.handleFirst(frame)
 	}
 	switch packet.Type(frame[0] >> 4) {
+	case packet.TypePingreq:
+		if len(frame) == len(pingresp) && frame[0]&0xF == 0 {
+			s.do(s.pong)
+			return nil
+		}
 	case packet.TypePublish:
 		return s.handlePublish(frame)
 	case packet.TypePuback, packet.TypePubrec, packet.TypePubcomp:
@@ -231,9 +286,6 @@ func (s *session) handle(frame []byte, phase phase) error {
 		return s.handleSubscribe(p)
 	case *packet.Unsubscribe:
 		return s.handleUnsubscribe(p)
-	case *packet.Pingreq:
-		s.send(&packet.Pingresp{})
-		return nil
 	case *packet.Disconnect:
 		return s.handleDisconnect(p)
 	case *packet.Auth:
@@ -297,7 +349,8 @@ func (s *session) over(orderly bool) {
 			return
 		}
 		was := s.phase
-		s.phase, s.doomed, s.partial = phaseOver, true, nil
+		s.phase, s.doomed = phaseOver, true
+		s.keep(nil)
 		if was != phaseNew {
 			s.leave(orderly)
 		}
@@ -383,16 +436,6 @@ func (s *session) Replaced() {
 	})
 }
 
-// Lost implements actors.SessionLink.
-func (s *session) Lost() {
-	s.do(func() {
-		if s.durable != nil {
-			s.durable.lost = true
-		}
-		s.end(actors.EndFailed)
-	})
-}
-
 // handleDisconnect ends the connection as the client asks for it.
 func (s *session) handleDisconnect(p *packet.Disconnect) error {
 	if p.Properties.Has(packet.SessionExpiryInterval) {
@@ -410,10 +453,25 @@ func (s *session) handleDisconnect(p *packet.Disconnect) error {
 	return nil
 }
 
-// send writes a packet that is no message.
-func (s *session) send(p packet.Packet) { s.do(func() { s.write(p) }) }
+// What answers a PINGREQ, by TCP and in a frame of its own. Connections that are
+// idle do nothing else: it costs no memory.
+var (
+	pingresp       = (&packet.Pingresp{}).Append(nil, packet.V5)
+	pingrespFramed = append(appendFrameHead(nil, opBinary, len(pingresp)), pingresp...)
+)
 
-// write is send for who holds the lock.
+// pong answers a PINGREQ. The caller holds the lock.
+func (s *session) pong() {
+	b := pingresp
+	if s.framed {
+		b = pingrespFramed
+	}
+	if s.phase != phaseOver {
+		s.wrote(s.socket.Send(b))
+	}
+}
+
+// write writes a packet that is no message. The caller holds the lock.
 func (s *session) write(p packet.Packet) {
 	if s.phase == phaseOver || !packet.Fit(p, s.version, s.packetLimit()) {
 		return
@@ -429,8 +487,10 @@ func (s *session) packetLimit() int {
 }
 
 // writeBytes writes whole packets. The caller holds the lock.
-func (s *session) writeBytes(b []byte) {
-	n, err := s.sendBytes(b)
+func (s *session) writeBytes(b []byte) { s.wrote(s.sendBytes(b)) }
+
+// wrote takes in what has become of a write. The caller holds the lock.
+func (s *session) wrote(n int, err error) {
 	switch {
 	case errors.Is(err, actors.ErrSlow):
 		s.end(actors.EndSlow)

@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"iter"
 	"slices"
 	"strings"
 
@@ -16,6 +17,25 @@ type subscription struct {
 	inbox   uint8 // which topics of the inbox it matches, as bits
 	me      bool  // it calls the user me
 	general bool  // it stands in the tree of topics
+	next    *subscription
+}
+
+// all are the subscriptions from the first on.
+func (first *subscription) all() iter.Seq[*subscription] {
+	return func(yield func(*subscription) bool) {
+		for n := first; n != nil && yield(n); n = n.next {
+		}
+	}
+}
+
+// to returns the place of the subscription with the filter in the list, or
+// that of the end.
+func (s *session) to(filter string) **subscription {
+	at := &s.subs
+	for *at != nil && (*at).Filter != filter {
+		at = &(*at).next
+	}
+	return at
 }
 
 // exactly returns which topic of the inbox a filter is; false: none.
@@ -34,9 +54,9 @@ func (s *session) restored(n *actors.Subscription) *subscription {
 		NoLocal: n.NoLocal, AsPublished: n.AsPublished, Durable: s.durable != nil, Subscriber: s}}
 	_, filter, shared := actors.SplitShare(n.Filter)
 	if !shared {
-		one.inbox, one.me = inboxOf(filter, s.user)
+		one.inbox, one.me = inboxOf(filter, s.user())
 	}
-	_, _, exact := exactly(filter, s.user)
+	_, _, exact := exactly(filter, s.user())
 	one.general = shared || !exact
 	return one
 }
@@ -45,17 +65,17 @@ func (s *session) restored(n *actors.Subscription) *subscription {
 // tells whether there was one. The caller holds the lock.
 func (s *session) activate(one *subscription) (existed bool) {
 	existed = s.drop(one.Filter, true)
-	if topic, me, ok := exactly(one.Filter, s.user); ok && !s.own[topic].there {
-		s.own[topic] = ownSubscription{id: one.ID, qos: one.QoS, there: true, me: me}
+	if topic, me, ok := exactly(one.Filter, s.user()); ok && one.ID == 0 && !s.own[topic].there() {
+		s.own[topic] = newOwn(one.QoS, me)
 		return existed
 	}
-	s.subs = append(s.subs, one)
+	*s.to(one.Filter) = one
 	if one.general {
 		user := actors.Key("")
 		if s.durable != nil {
-			user = actors.UserKey(s.app, s.user)
+			user = s.key
 		}
-		s.server.deps.Topics.Subscribe(s.app, &one.TopicSubscription, user, s.client)
+		s.server.deps.Topics.Subscribe(s.app(), &one.TopicSubscription, user, s.client)
 	}
 	return existed
 }
@@ -63,33 +83,37 @@ func (s *session) activate(one *subscription) (existed bool) {
 // drop takes the subscription with the filter away; false: there is none.
 // replaced says that another takes its place.
 func (s *session) drop(filter string, replaced bool) bool {
-	if topic, me, ok := exactly(filter, s.user); ok && s.own[topic].there && s.own[topic].me == me {
-		s.own[topic] = ownSubscription{}
+	if topic, me, ok := exactly(filter, s.user()); ok && s.own[topic].there() && s.own[topic].me() == me {
+		s.own[topic] = 0
 		return true
 	}
-	i := slices.IndexFunc(s.subs, func(n *subscription) bool { return n.Filter == filter })
-	if i < 0 {
+	at := s.to(filter)
+	n := *at
+	if n == nil {
 		return false
 	}
-	if n := s.subs[i]; n.general {
-		s.server.deps.Topics.Unsubscribe(s.app, &n.TopicSubscription, replaced && s.durable != nil)
+	if n.general {
+		s.server.deps.Topics.Unsubscribe(s.app(), &n.TopicSubscription, replaced && s.durable != nil)
 	}
-	s.subs = slices.Delete(s.subs, i, i+1)
+	*at = n.next
 	return true
 }
 
 func (s *session) has(filter string) bool {
-	if topic, me, ok := exactly(filter, s.user); ok && s.own[topic].there && s.own[topic].me == me {
+	if topic, me, ok := exactly(filter, s.user()); ok && s.own[topic].there() && s.own[topic].me() == me {
 		return true
 	}
-	return slices.ContainsFunc(s.subs, func(n *subscription) bool { return n.Filter == filter })
+	return *s.to(filter) != nil
 }
 
 // count returns how many subscriptions the session has.
 func (s *session) count() int {
-	n := len(s.subs)
-	for i := range s.own {
-		if s.own[i].there {
+	n := 0
+	for range s.subs.all() {
+		n++
+	}
+	for _, o := range s.own {
+		if o.there() {
 			n++
 		}
 	}
@@ -153,7 +177,7 @@ func (s *session) mayTake(filter string, room *int) packet.Reason {
 		return packet.UnspecifiedError
 	case len(filter) > s.server.cfg.FilterBytes || strings.Count(rest, "/") >= s.server.cfg.FilterLevels:
 		return packet.TopicFilterInvalid
-	case !s.socket.Caller().MayRead(s.user, rest):
+	case !s.socket.Caller().MayRead(s.user(), rest):
 		return packet.NotAuthorized
 	case s.has(filter):
 	case *room <= 0:
@@ -176,7 +200,7 @@ func (s *session) sendRetained(list []*subscription, wanted []bool) {
 		}
 		if n.general {
 			s.later(func() {
-				s.server.deps.Topics.Retained(s.app, n.Filter, func(found []*actors.TopicMessage, err *actors.Error) { s.retained(n, found, err) })
+				s.server.deps.Topics.Retained(s.app(), n.Filter, func(found []*actors.TopicMessage, err *actors.Error) { s.retained(n, found, err) })
 			})
 		}
 	}
@@ -211,7 +235,7 @@ func (s *session) retained(n *subscription, found []*actors.TopicMessage, err *a
 // queueRetained lets what a topic retains wait for a session that outlives its
 // connection, as every other message does.
 func (s *session) queueRetained(n *subscription, m *actors.TopicMessage) {
-	r := actors.NewRequest(actors.UserKey(s.app, s.user), &actors.QueueMessage{Message: m, Client: s.client, Filter: n.Filter, Retained: true})
+	r := actors.NewRequest(s.key, &actors.QueueMessage{Message: m, Client: s.client, Filter: n.Filter, Retained: true})
 	r.OnReply(func(r *actors.Request) {
 		err := r.Answer.Err
 		if err == nil || err.Code != actors.Unavailable {

@@ -1,0 +1,165 @@
+package actors
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// Exchange is the actor of a node that knows which sessions are connected here
+// while their users live on other nodes: it hands on what those tell, and lets
+// the sessions ask again for their users when it may be that nothing can be
+// told any more.
+type Exchange struct {
+	home  *Home
+	links map[uint64]plugged
+}
+
+// plugged is a session that another node's user knows.
+type plugged struct {
+	link SessionLink
+	key  Key    // of its user
+	node string // where that lives
+}
+
+// What the exchange is told.
+type (
+	plug   struct{ plugged }
+	unplug struct{ id uint64 }
+	// tidings is what a user tells a session's connection.
+	tidings struct {
+		link  uint64
+		what  tiding
+		waits []Waits
+	}
+)
+
+// tiding says what a user tells. It is on the wire: append only.
+type tiding uint8
+
+const (
+	tidingWaits    tiding = iota // SessionLink.Waits
+	tidingReplaced               // SessionLink.Replaced
+	tidingLost                   // SessionLink.Lost
+	numTidings
+)
+
+// startExchange starts the node's exchange.
+func startExchange(h *Home) *actor.PID {
+	x := &Exchange{home: h, links: map[uint64]plugged{}}
+	return h.System.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return x },
+		actor.WithMailbox(func() actor.Mailbox { return &mailbox{host: x} })))
+}
+
+// bounced implements mailboxHost: the exchange does not stop.
+func (x *Exchange) bounced(string, any) {}
+
+// panicked implements mailboxHost.
+func (x *Exchange) panicked(_ string, reason any, stack []byte) {
+	x.home.panicked("exchange", reason, stack)
+}
+
+// Receive is the actor's table of contents.
+func (x *Exchange) Receive(c actor.Context) {
+	switch m := c.Message().(type) {
+	case *plug:
+		x.links[m.link.ID()] = m.plugged
+	case *unplug:
+		delete(x.links, m.id)
+	case *tidings:
+		x.tell(m)
+	case *NodeLost:
+		x.lost(func(p plugged) bool { return p.node == m.Node })
+	case *Reattach:
+		x.lost(func(p plugged) bool { return m.Shards.Has(ShardOf(p.key)) })
+	}
+}
+
+// tell hands on what a user tells.
+func (x *Exchange) tell(m *tidings) {
+	p, ok := x.links[m.link]
+	if !ok {
+		return // it has ended
+	}
+	switch m.what {
+	case tidingWaits:
+		p.link.Waits(m.waits)
+	case tidingReplaced:
+		delete(x.links, m.link)
+		p.link.Replaced()
+	case tidingLost:
+		delete(x.links, m.link)
+		p.link.Lost()
+	}
+}
+
+// lost lets sessions ask again for their users.
+func (x *Exchange) lost(which func(plugged) bool) {
+	for id, p := range x.links {
+		if which(p) {
+			delete(x.links, id)
+			p.link.Lost()
+		}
+	}
+}
+
+// Export prepares a request that goes to the user of a session on another node:
+// the exchange knows the session as long as the user does.
+func (h *Home) Export(r *Request, node string) {
+	switch c := r.Command.(type) {
+	case *OpenSession:
+		if _, far := c.Link.(*farLink); !far {
+			c.hub = h.exchange
+			h.send(h.exchange, &plug{plugged{c.Link, r.Key, node}})
+		}
+	case *CloseSession:
+		if _, far := c.Link.(*farLink); !far {
+			c.hub = h.exchange
+			h.send(h.exchange, &unplug{c.Link.ID()})
+		}
+	}
+}
+
+// Exchange returns the address of the node's exchange.
+func (h *Home) Exchange() *actor.PID { return h.exchange }
+
+// A farLink is the way to the connection of a session on another node.
+type farLink struct {
+	home   *Home      // of the user
+	hub    *actor.PID // the exchange there
+	id     uint64
+	client string
+}
+
+var _ SessionLink = (*farLink)(nil)
+
+// Client implements SessionLink.
+func (l *farLink) Client() string { return l.client }
+
+// ID implements SessionLink.
+func (l *farLink) ID() uint64 { return l.id }
+
+// Waits implements SessionLink.
+func (l *farLink) Waits(list []Waits) { l.tell(&tidings{link: l.id, what: tidingWaits, waits: list}) }
+
+// Replaced implements SessionLink.
+func (l *farLink) Replaced() { l.tell(&tidings{link: l.id, what: tidingReplaced}) }
+
+// Lost implements SessionLink.
+func (l *farLink) Lost() { l.tell(&tidings{link: l.id, what: tidingLost}) }
+
+func (l *farLink) tell(m *tidings) { l.home.send(l.hub, m) }
+
+// sameLink tells whether two are the way to one session.
+func sameLink(a, b SessionLink) bool {
+	if a == b {
+		return true
+	}
+	f, ok := a.(*farLink)
+	g, ok2 := b.(*farLink)
+	return ok && ok2 && f.id == g.id && f.hub.Equal(g.hub)
+}
+
+// behind tells whether the session's connection is on the node.
+func behind(l SessionLink, node string) bool {
+	f, ok := l.(*farLink)
+	return ok && f.hub.Address == node
+}

@@ -1,0 +1,202 @@
+package actors
+
+import (
+	"fmt"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// What concerns sessions and topics, as frames.
+
+// encodeSession fills in a command about sessions or topics; false: it is none.
+func (w *WireRequest) encodeSession(c Command) bool {
+	s := &WireSession{}
+	switch c := c.(type) {
+	case *OpenSession:
+		w.Command = WireCommand_COMMAND_OPEN_SESSION
+		s.Client, s.Clean, s.Expiry, s.Will, s.Again, s.Epoch = c.Client, c.Clean, c.Expiry, c.Will, c.Again, c.Epoch
+		s.encodeLink(c.Link, c.hub)
+	case *ChangeSession:
+		w.Command = WireCommand_COMMAND_CHANGE_SESSION
+		s.Client, s.Epoch, s.Change = c.Client, c.Epoch, c.Change
+	case *CloseSession:
+		w.Command = WireCommand_COMMAND_CLOSE_SESSION
+		s.Client, s.Epoch, s.Orderly = c.Client, c.Epoch, c.Orderly
+		if c.Expiry != nil {
+			s.Expiry, s.Expires = *c.Expiry, true
+		}
+		s.encodeLink(c.Link, c.hub)
+	case *QueueMessage:
+		w.Command, w.Topic = WireCommand_COMMAND_QUEUE_MESSAGE, c.Message
+		s.Client, s.Filter, s.Retained = c.Client, c.Filter, c.Retained
+	case *FetchWaiting:
+		w.Command = WireCommand_COMMAND_FETCH_WAITING
+		s.Client, s.Seqs, s.Inbox = c.Client, c.Seqs, c.Inbox
+	case *Retain:
+		w.Command, w.Topic = WireCommand_COMMAND_RETAIN, c.Message
+	case *Retained:
+		w.Command = WireCommand_COMMAND_RETAINED
+		s.Filter = c.Filter
+	default:
+		return false
+	}
+	w.Session = s
+	return true
+}
+
+// encodeLink names the way to the session's connection.
+func (s *WireSession) encodeLink(l SessionLink, hub *actor.PID) {
+	if l == nil {
+		return
+	}
+	if hub != nil {
+		s.Hub = hub.Id
+	}
+	s.Link = l.ID()
+	if f, ok := l.(*farLink); ok { // it was sent to us, and we pass it on
+		s.Hub, s.Node = f.hub.Id, f.hub.Address
+	}
+}
+
+// decodeSession returns the command; nil: it is none about sessions or topics.
+func (w *WireRequest) decodeSession(gate func(node, id string) *actor.PID) (Command, error) {
+	s := w.Session
+	switch w.Command {
+	case WireCommand_COMMAND_QUEUE_MESSAGE, WireCommand_COMMAND_RETAIN:
+		if err := w.Topic.check(); err != nil || s == nil {
+			return nil, fmt.Errorf("command %v without a message as it has to be: %w", w.Command, err)
+		}
+	default:
+		if s == nil {
+			return nil, fmt.Errorf("command %v says nothing", w.Command)
+		}
+	}
+	switch w.Command {
+	case WireCommand_COMMAND_OPEN_SESSION:
+		if err := s.Will.check(); err != nil {
+			return nil, err
+		}
+		return &OpenSession{Client: s.Client, Clean: s.Clean, Expiry: s.Expiry, Will: s.Will, Again: s.Again, Epoch: s.Epoch, Link: s.link(gate)}, nil
+	case WireCommand_COMMAND_CHANGE_SESSION:
+		return &ChangeSession{Client: s.Client, Epoch: s.Epoch, Change: s.Change}, s.Change.check()
+	case WireCommand_COMMAND_CLOSE_SESSION:
+		c := &CloseSession{Client: s.Client, Epoch: s.Epoch, Orderly: s.Orderly, Link: s.link(gate)}
+		if s.Expires {
+			c.Expiry = &s.Expiry
+		}
+		return c, nil
+	case WireCommand_COMMAND_QUEUE_MESSAGE:
+		return &QueueMessage{Message: w.Topic, Client: s.Client, Filter: s.Filter, Retained: s.Retained}, nil
+	case WireCommand_COMMAND_FETCH_WAITING:
+		if len(s.Seqs) != len(s.Inbox) {
+			return nil, fmt.Errorf("%d messages to fetch, and of %d is known what they are", len(s.Seqs), len(s.Inbox))
+		}
+		return &FetchWaiting{Client: s.Client, Seqs: s.Seqs, Inbox: s.Inbox}, nil
+	case WireCommand_COMMAND_RETAIN:
+		return &Retain{w.Topic}, nil
+	case WireCommand_COMMAND_RETAINED:
+		if s.Filter == "" {
+			return nil, fmt.Errorf("no filter")
+		}
+		return &Retained{s.Filter}, nil
+	}
+	return nil, nil
+}
+
+func (s *WireSession) link(gate func(node, id string) *actor.PID) SessionLink {
+	return &farLink{hub: gate(s.Node, s.Hub), id: s.Link, client: s.Client}
+}
+
+// check tells whether the message is one that may be stored.
+func (m *TopicMessage) check() error {
+	switch {
+	case m == nil || m.Topic == "" || m.App == "":
+		return fmt.Errorf("a topic's message without a topic or an app")
+	case m.Qos > 2 || len(m.Once) != 0 && len(m.Once) != 16:
+		return fmt.Errorf("a topic's message with QoS %d and %d bytes of key", m.Qos, len(m.Once))
+	}
+	return nil
+}
+
+func (w *Will) check() error {
+	if w == nil {
+		return nil
+	}
+	return w.Message.check()
+}
+
+// check tells whether the change is one that may be stored.
+func (c *SessionChange) check() error {
+	if c == nil {
+		return fmt.Errorf("a session's change that is none")
+	}
+	for _, n := range c.Set {
+		if n.GetFilter() == "" || n.Qos > 2 {
+			return fmt.Errorf("a subscription without a filter, or with QoS %d", n.GetQos())
+		}
+	}
+	for _, n := range c.Received {
+		if len(n.GetOnce()) != 16 {
+			return fmt.Errorf("a message that came, with %d bytes of key", len(n.GetOnce()))
+		}
+	}
+	for _, o := range c.Sent {
+		if o.GetQos() > 2 {
+			return fmt.Errorf("a message that was sent with QoS %d", o.GetQos())
+		}
+	}
+	return nil
+}
+
+// encodeSession fills in what answers tell of sessions and topics.
+func (w *WireAnswer) encodeSession(a *Answer) {
+	w.Session, w.Epoch, w.N = a.Session, a.Epoch, uint32(max(0, a.N)) // #nosec G115 -- few
+	for _, m := range a.Messages {
+		if m == nil {
+			m = &TopicMessage{}
+		}
+		w.Messages = append(w.Messages, m)
+	}
+}
+
+func (w *WireAnswer) fillSession(a *Answer) {
+	a.Session, a.Epoch, a.N = w.Session, w.Epoch, int(w.N)
+	for _, m := range w.Messages {
+		if m.GetTopic() == "" {
+			m = nil
+		}
+		a.Messages = append(a.Messages, m)
+	}
+}
+
+// encodeTidings returns the frame of what a user tells a session's connection,
+// behind the exchange with the id.
+func encodeTidings(m *tidings, id string) (*Frame, error) {
+	w := &WireTidings{Hub: id, Link: m.link, What: uint32(m.what)}
+	for _, n := range m.waits {
+		w.Waits = append(w.Waits, &WireWaits{Waiting: n.Waiting, Message: n.Message})
+	}
+	return frame(FrameType_FRAME_TIDINGS, w)
+}
+
+func decodeTidings(b []byte) (Crossing, error) {
+	w := &WireTidings{}
+	if err := w.UnmarshalVT(b); err != nil {
+		return Crossing{}, fmt.Errorf("decode tidings: %w", err)
+	}
+	if w.What >= uint32(numTidings) {
+		return Crossing{}, fmt.Errorf("tidings %d, which this program does not know", w.What)
+	}
+	m := &tidings{link: w.Link, what: tiding(w.What)} // #nosec G115 -- checked
+	for _, n := range w.Waits {
+		if n.GetWaiting() == nil {
+			return Crossing{}, fmt.Errorf("a message that waits, of which nothing is said")
+		}
+		one := Waits{Waiting: n.Waiting, Message: n.Message}
+		if one.Message.GetTopic() == "" {
+			one.Message = nil
+		}
+		m.waits = append(m.waits, one)
+	}
+	return Crossing{PID: w.Hub, Message: m}, nil
+}
