@@ -11,7 +11,7 @@ type Subscriber interface {
 	// Deliver takes a message that matches some of its subscriptions, each
 	// of which lets it have this message. It is called in the publisher's
 	// goroutine and must not block, nor send to an actor, nor keep subs.
-	Deliver(m *TopicMessage, subs []*TopicSubscription)
+	Deliver(p *TopicPush, subs []*TopicSubscription)
 	// Is tells whether it is the session of the client.
 	Is(user, client string) bool
 }
@@ -233,7 +233,11 @@ func (a *audience) release() {
 // deliver gives the message to those who are connected, to each once. It
 // returns how many they are.
 func (a *audience) deliver(m *TopicMessage) int {
+	if len(a.live) == 0 {
+		return 0
+	}
 	n := 0
+	p := &TopicPush{TopicMessage: m}
 	for i, s := range a.live {
 		if s == nil {
 			continue
@@ -247,7 +251,7 @@ func (a *audience) deliver(m *TopicMessage) int {
 				last++
 			}
 		}
-		s.Subscriber.Deliver(m, a.live[i:last])
+		s.Subscriber.Deliver(p, a.live[i:last])
 		for j := i; j < last; j++ {
 			a.live[j] = nil
 		}

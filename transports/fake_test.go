@@ -35,10 +35,14 @@ type fakeUser struct {
 	holds  bool
 	refuse actors.End // not EndGone: attachments are ended with it
 	came   chan *actors.Conn
+	topics *actors.Topics
+	kept   map[string]*actors.TopicMessage // what topics retain
 }
 
 func newFakeUser() *fakeUser {
-	return &fakeUser{conns: map[*actors.Conn]actors.Cursor{}, came: make(chan *actors.Conn, 1000)}
+	u := &fakeUser{conns: map[*actors.Conn]actors.Cursor{}, came: make(chan *actors.Conn, 1000), kept: map[string]*actors.TopicMessage{}}
+	u.topics = actors.NewTopics(&actors.Home{Router: u, Now: func() int64 { return time.Now().UnixMilli() }})
+	return u
 }
 
 func cursor(seq int) actors.Cursor { return actors.Cursor{Lineage: 7, Seq: uint64(seq)} }
@@ -183,6 +187,14 @@ func (u *fakeUser) answer(r *actors.Request) {
 	switch c := r.Command.(type) {
 	case *actors.Mark:
 		u.mark(r, c)
+	case *actors.Retain:
+		u.kept[c.Message.Topic] = c.Message
+	case *actors.Retained:
+		for topic, m := range u.kept {
+			if actors.RetainedKey("default", topic) == r.Key && actors.MatchTopic(c.Filter, topic) {
+				r.Answer.Messages = append(r.Answer.Messages, m)
+			}
+		}
 	case *actors.Replay:
 		var b [][]byte
 		for _, e := range u.events[min(c.After.Seq, u.at().Seq):] {
@@ -282,7 +294,8 @@ func newWorld(t testing.TB, cfg worldConfig) *world {
 	}
 	w := &world{user: newFakeUser(), gate: gate, caller: cfg.caller}
 	if w.caller == nil {
-		w.caller = &transports.Principal{ID: "user:alice", App: "default", Kind: transports.UserToken, User: "alice", Scopes: transports.ScopeRead}
+		w.caller = &transports.Principal{ID: "user:alice", App: "default", Kind: transports.UserToken, User: "alice", Scopes: transports.ScopeRead,
+			Topics: transports.Topics{Read: []string{"news/#"}, Write: []string{"news/+"}}}
 	}
 	log := slog.New(slog.DiscardHandler)
 	origins, err := transports.ParseOrigins([]string{"https://app.example"})
@@ -295,7 +308,7 @@ func newWorld(t testing.TB, cfg worldConfig) *world {
 	}
 	w.streams = transports.NewStreams(transports.StreamsConfig{Sink: cfg.sink, Loop: newLoop(t, cfg.kind), Rest: cfg.rest,
 		Resume: func(c net.Conn) { _ = w.server.ServeConn(c) }}, hub, gate, log)
-	deps := transports.Deps{Router: w.user, Hub: hub, Streams: w.streams, Gate: gate, Origins: origins, Log: log}
+	deps := transports.Deps{Router: w.user, Hub: hub, Topics: w.user.topics, Streams: w.streams, Gate: gate, Origins: origins, Log: log}
 	polls, waits, pages, streams, sockets := poll.New(deps), longpoll.New(cfg.wait, deps), iframe.New(deps), sse.New(deps), ws.New(cfg.ws, deps)
 	routes := map[string]transports.Handler{
 		"/counts": polls.Handle, "/wait": waits.Handle, "/iframe": pages.Handle, "/stream": streams.Handle, "/ws": sockets.Handle,

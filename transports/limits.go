@@ -37,6 +37,10 @@ type Limits struct {
 	// a limit 2^20.
 	Remembered int
 
+	// Topics that one WebSocket or event stream may subscribe to. Default 100;
+	// without a limit 2^16.
+	Subscriptions int
+
 	MaxHeader int // bytes of a request's head; default 8 KiB
 	MaxBody   int // bytes of a request's body; default 1 MiB
 	MaxBatch  int // bytes of a streamed batch; default 64 MiB; negative: no limit
@@ -59,6 +63,7 @@ func (l Limits) WithDefaults() Limits {
 	l.PublishBurst = numberOr(l.PublishBurst, 100_000)
 	l.ConnectionsPerAddress = numberOr(l.ConnectionsPerAddress, 1_000)
 	l.Remembered = min(numberOr(l.Remembered, 1<<16), 1<<20)
+	l.Subscriptions = min(numberOr(l.Subscriptions, 100), 1<<16)
 	l.MaxHeader = numberOr(l.MaxHeader, 8<<10)
 	l.MaxBody = numberOr(l.MaxBody, 1<<20)
 	l.MaxBatch = numberOr(l.MaxBatch, 64<<20)

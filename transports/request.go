@@ -23,6 +23,7 @@ type Handler func(ctx *fasthttp.RequestCtx, caller *Principal, user actors.Key)
 type Deps struct {
 	Router  actors.Router
 	Hub     actors.Hub
+	Topics  *actors.Topics
 	Streams *Streams
 	Gate    *Gate
 	Origins Origins // whose pages may frame, and be posted to

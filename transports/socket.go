@@ -32,6 +32,13 @@ type Translator interface {
 	Translate(frames []byte) []byte
 }
 
+// A Starter is a Protocol that has something to do as soon as its Socket is
+// attached.
+type Starter interface {
+	// Started is called once, before Receive, but perhaps after Left.
+	Started(s *Socket)
+}
+
 // A Timed is a Protocol that has deadlines of its own, such as a keep alive.
 type Timed interface {
 	// Due is called when a wait is over (Opening.Timeout, Socket.Wait) or what

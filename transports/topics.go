@@ -1,11 +1,88 @@
 package transports
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"reddot/actors"
 )
+
+// The longest topic or filter over HTTP, SSE and WebSocket, in bytes, and the
+// most levels that it may have. MQTT has settings of its own.
+const (
+	MaxTopic       = 512
+	MaxTopicLevels = 16
+)
+
+// CheckTopic returns nil if a message may be published to a topic of this name,
+// or an actors.Error with Invalid.
+func CheckTopic(topic string) error {
+	if err := checkLevels("topic", topic); err != nil {
+		return err
+	}
+	if strings.ContainsAny(topic, "+#") {
+		return wrongTopic("a topic has no + and no #, which are for filters")
+	}
+	return nil
+}
+
+// CheckFilter is CheckTopic for what is subscribed to, its share included: a
+// wildcard is a whole level, and # the last.
+func CheckFilter(filter string) error {
+	if err := checkLevels("filter", filter); err != nil {
+		return err
+	}
+	group, rest, shared := actors.SplitShare(filter)
+	switch {
+	case shared && (group == "" || rest == "" || strings.ContainsAny(group, "+#")), !shared && strings.HasPrefix(filter, "$share/"):
+		return wrongTopic("a shared subscription is $share/{group}/{filter}")
+	case rest == "":
+		return wrongTopic("the filter is empty")
+	}
+	for level, more := "", true; more; {
+		level, rest, more = strings.Cut(rest, "/")
+		switch {
+		case level == "#" && more:
+			return wrongTopic("# is the last level of a filter")
+		case len(level) > 1 && strings.ContainsAny(level, "+#"):
+			return wrongTopic("+ and # are whole levels of a filter")
+		}
+	}
+	return nil
+}
+
+func checkLevels(what, name string) error {
+	switch {
+	case name == "" || len(name) > MaxTopic:
+		return wrongTopic(fmt.Sprintf("a %s has 1 to %d bytes; this one has %d", what, MaxTopic, len(name)))
+	case strings.Count(name, "/") >= MaxTopicLevels:
+		return wrongTopic(fmt.Sprintf("a %s has at most %d levels", what, MaxTopicLevels))
+	case !utf8.ValidString(name) || strings.IndexByte(name, 0) >= 0:
+		return wrongTopic(fmt.Sprintf("a %s is UTF-8 text without NUL", what))
+	}
+	return nil
+}
+
+func wrongTopic(detail string) error {
+	return &actors.Error{Code: actors.Invalid, Field: "topic", Detail: detail}
+}
+
+// FullTopic returns a topic or a filter as everybody knows it: users/me/ stands
+// for the user's own.
+func FullTopic(topic, user string) string {
+	group, rest, shared := actors.SplitShare(topic)
+	own, ok := strings.CutPrefix(rest, UsersTopics+Me+"/")
+	if !ok {
+		return topic
+	}
+	topic = UsersTopics + user + "/" + own
+	if shared {
+		topic = "$share/" + group + "/" + topic
+	}
+	return topic
+}
 
 // covers tells whether every topic that a filter matches is matched by a
 // pattern of a token. Nobody publishes to what begins with a $, so whoever may
@@ -51,23 +128,25 @@ func OwnTopic(topic, user string) (rest string, me, ok bool) {
 }
 
 // MayRead tells whether the caller may subscribe, as the user, to the filter,
-// without its share.
+// without its share. By users/me/ there is the inbox alone: what else is there
+// would be one topic of all users (FullTopic).
 func (p *Principal) MayRead(user, filter string) bool {
-	if _, _, ok := OwnTopic(filter, user); ok {
-		return true
+	if rest, me, ok := OwnTopic(filter, user); ok {
+		return !me || rest != "" && slices.ContainsFunc(InboxTopics[:], func(name string) bool { return actors.MatchTopic(rest, name) })
 	}
 	return filter != "" && slices.ContainsFunc(p.Topics.Read, func(pattern string) bool { return covers(pattern, filter) })
 }
 
 // MayWrite tells whether the caller may publish, as the user, to the topic.
 // What the server itself tells of an inbox nobody else may tell, and what is
-// private begins with a $, and nobody publishes there.
+// private begins with a $, and nobody publishes there; nor by users/me/, but
+// for what is read (FullTopic).
 func (p *Principal) MayWrite(user, topic string) bool {
 	if topic == "" || topic[0] == '$' {
 		return false
 	}
-	if rest, _, ok := OwnTopic(topic, user); ok {
-		return !slices.Contains(InboxTopics[:], rest)
+	if rest, me, ok := OwnTopic(topic, user); ok {
+		return !me && !slices.Contains(InboxTopics[:], rest)
 	}
 	return slices.ContainsFunc(p.Topics.Write, func(pattern string) bool { return actors.MatchTopic(pattern, topic) })
 }

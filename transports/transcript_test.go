@@ -25,7 +25,7 @@ import (
 //	> text     what the client sends, with CRLF
 //	< pattern  the line that the server must send next; * stands for anything
 //	<eof       the server must close
-//	! action   what else happens: publish TEXT, end WHY, beat, drain, hangup
+//	! action   what else happens: publish TEXT, topic TOPIC TEXT, end WHY, beat, drain, hangup
 //	= new      the client connects anew
 //	= ws       from here on > and < are frames: text T, ping T, pong T,
 //	           close CODE REASON; > hex BYTES sends raw bytes
@@ -46,7 +46,7 @@ func TestTranscripts(t *testing.T) {
 					t.Fatal(err)
 				}
 				p := &player{t: t, file: file, world: newWorld(t, worldConfig{kind: kind,
-					limits: transports.Limits{MaxFrame: 1000}, wait: longpoll.Config{Timeout: 300 * time.Millisecond}})}
+					limits: transports.Limits{MaxFrame: 1000, Subscriptions: 5}, wait: longpoll.Config{Timeout: 300 * time.Millisecond}})}
 				p.connect()
 				for i, line := range strings.Split(string(text), "\n") {
 					p.line = i + 1
@@ -156,6 +156,13 @@ func (p *player) act(action string) {
 			p.fail("%v", err)
 		}
 		p.world.user.publish(text)
+	case "topic": // TOPIC PAYLOAD
+		topic, text, _ := strings.Cut(rest, " ")
+		payload, err := strconv.Unquote(`"` + text + `"`)
+		if err != nil {
+			p.fail("%v", err)
+		}
+		p.world.user.topics.Publish(&actors.TopicMessage{App: "default", Topic: topic, Payload: []byte(payload)}, nil)
 	case "attached":
 		p.world.attached(p.t, 1)
 	case "beat":

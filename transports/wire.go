@@ -108,6 +108,9 @@ func (s *Start) Run(socket *Socket) (goOn bool, err error) {
 		socket.attach(actors.Attachment{Format: s.Format, After: s.After, Once: s.Answer,
 			Key: s.place.key, Since: s.place.since}, (*first)(socket))
 	}
+	if p, ok := s.Protocol.(Starter); ok {
+		p.Started(socket)
+	}
 	if s.place.streams.drains() {
 		socket.Close(actors.EndDrain)
 	}

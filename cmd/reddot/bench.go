@@ -26,7 +26,8 @@ With --pid the server's CPU time and memory are measured too. Run it against a
 server of your own: it publishes as fast as it can.`,
 		Example: `  reddot bench --duration 5s --pid $(pgrep -n reddot)
   reddot bench broadcast --transport ws --users 1 --connections 10000 --audience user
-  reddot bench durable --batch 500 --json`,
+  reddot bench durable --batch 500 --json
+  reddot bench idle --transport mqtt --connections 10 --pid $(pgrep -n reddot)`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return exactly("SCENARIO")(c, args)
@@ -38,7 +39,10 @@ server of your own: it publishes as fast as it can.`,
 	r := addRemote(c)
 	f.Lookup("timeout").Usage = "of a request, and of a connection's start"
 	f.BoolVar(&cfg.Insecure, "insecure", false, "accept any certificate")
-	f.StringVar(&transport, "transport", "sse", "poll, longpoll, iframe, sse or ws")
+	f.StringVar(&transport, "transport", "sse", "poll, longpoll, iframe, sse, ws or mqtt")
+	f.StringVar(&cfg.Broker, "broker", "mqtt://127.0.0.1:1883", "mqtt: the server's `URL` for MQTT")
+	f.DurationVar(&cfg.PingEvery, "ping-every", 0, "mqtt: the pause between two pings of a client; 0: 45s")
+	f.IntVar(&cfg.QoS, "qos", 0, "mqtt: 0 or 1")
 	f.IntVar(&cfg.Users, "users", 1000, "distinct users")
 	f.IntVar(&cfg.Connections, "connections", 0, "connections a user; 0: as the scenario likes, -1: none")
 	f.IntVar(&cfg.Publishers, "publishers", 32, "connections that publish")

@@ -4,22 +4,15 @@ import (
 	"bytes"
 	"context"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/transports"
 )
 
 // topicsPath precedes the topic in a path.
 const topicsPath = "/v1/topics/"
-
-// The longest topic, in bytes, and the most levels that it may have.
-const (
-	maxTopic       = 512
-	maxTopicLevels = 16
-)
 
 // topics returns the handler of POST /v1/topics/{topic}; nil where there are
 // no topics.
@@ -85,12 +78,12 @@ func (c *call) topic() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	switch topic := string(b); {
-	case topic == "" || len(topic) > maxTopic || strings.Count(topic, "/") >= maxTopicLevels:
-		return "", wrong("topic", "a topic has 1 to 512 bytes and at most 16 levels")
-	case !utf8.ValidString(topic) || strings.ContainsAny(topic, "+#\x00"):
-		return "", wrong("topic", "a topic is UTF-8 text without + and #, which are for filters, and without NUL")
-	default:
-		return topic, nil
+	topic := string(b)
+	if err := transports.CheckTopic(topic); err != nil {
+		return "", err
 	}
+	if c.who.User != "" {
+		topic = transports.FullTopic(topic, c.who.User)
+	}
+	return topic, nil
 }

@@ -78,7 +78,8 @@ func (o *outbound) fill(seq uint64, m *actors.TopicMessage) {
 func (s *session) Is(user, client string) bool { return s.client == client && s.user() == user }
 
 // Deliver implements actors.Subscriber.
-func (s *session) Deliver(m *actors.TopicMessage, subs []*actors.TopicSubscription) {
+func (s *session) Deliver(p *actors.TopicPush, subs []*actors.TopicSubscription) {
+	m := p.TopicMessage
 	d := delivery{m: m}
 	for _, n := range subs {
 		d.qos = max(d.qos, n.QoS)

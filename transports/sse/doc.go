@@ -8,10 +8,13 @@
 //   - An event's data is one line. Its id is the cursor, so that a browser
 //     resumes by itself; what gives no cursor has no id field, since an empty
 //     one would make the browser forget.
+//   - What comes of topics (?topic=) has no id either: it is no event of the
+//     inbox, and is not replayed.
 //   - The body has no chunks and ends with the connection. That is right for
 //     HTTP/1.1 and HTTP/1.0 alike, and needs no bytes per event.
 //   - A stream cannot say "stay away" when it ends. Whoever was told to is
 //     answered 204 when the browser comes back by itself, which stops it.
 //
-// Start reading at stream.go, then format.go; seed.go has the plain-text form.
+// Start reading at stream.go, then format.go; topics.go is for streams that
+// also listen to topics, seed.go has the plain-text form.
 package sse

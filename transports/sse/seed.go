@@ -12,7 +12,7 @@ import (
 // HandleSeed is a transports.Handler for GET /sse/sub/{userId}: each message's
 // text as it is.
 func (s *Streams) HandleSeed(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key) {
-	s.stream(ctx, caller, user, TextFormat{})
+	s.stream(ctx, caller, user, TextFormat{}, s)
 }
 
 // TextFormat is the wire form of streams that carry messages as plain text.

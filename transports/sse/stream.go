@@ -33,10 +33,22 @@ func New(deps transports.Deps) *Streams { return &Streams{deps: deps} }
 // Handle is a transports.Handler: it answers with the user's events for as
 // long as the client listens.
 func (s *Streams) Handle(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key) {
-	s.stream(ctx, caller, user, Format{})
+	var filters []string
+	for _, f := range ctx.QueryArgs().PeekMulti("topic") {
+		filters = append(filters, string(f))
+	}
+	if len(filters) == 0 {
+		s.stream(ctx, caller, user, Format{}, s)
+		return
+	}
+	if _, err := transports.CheckFilters(&s.deps, caller, user.Name(), filters); err != nil {
+		transports.WriteProblem(ctx, err)
+		return
+	}
+	s.stream(ctx, caller, user, Format{}, &listening{Streams: s, filters: filters, topics: transports.NewSubscriber(&s.deps, nil, topicForm)})
 }
 
-func (s *Streams) stream(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key, f actors.Format) {
+func (s *Streams) stream(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key, f actors.Format, p transports.Protocol) {
 	if ctx.IsHead() {
 		transports.AnswerHead(ctx, fields)
 		return
@@ -57,7 +69,7 @@ func (s *Streams) stream(ctx *fasthttp.RequestCtx, caller *transports.Principal,
 		return
 	}
 	head := append(transports.AppendHead(nil, ctx, fields), opening...)
-	place.Hijack(ctx, transports.Opening{Head: head, Format: f, After: after, Protocol: s})
+	place.Hijack(ctx, transports.Opening{Head: head, Format: f, After: after, Protocol: p})
 }
 
 // Receive implements transports.Protocol: what the client sends means nothing.

@@ -28,6 +28,9 @@ type command struct {
 	category string
 	until    int64 // unix milliseconds
 	after    *actors.Cursor
+	topics   []string // of subscribe and unsubscribe
+	message  *actors.TopicMessage
+	text     []byte // the whole frame, while it is read
 }
 
 // fields are what the frames of each type may have besides type and id.
@@ -41,10 +44,11 @@ var fields = map[string][]string{
 	"ack":     {"cursor"},
 	"visible": {"visible"},
 	"ping":    {},
-}
 
-// disabled are the types that a server with topics would know.
-var disabled = map[string]bool{"subscribe": true, "unsubscribe": true, "publish": true}
+	"subscribe":   {"topic", "topics"},
+	"unsubscribe": {"topic", "topics"},
+	"publish":     {"topic", "payload", "payload_base64", "retain"},
+}
 
 // markings are the types that change messages.
 var markings = map[string]actors.Marking{
@@ -67,12 +71,12 @@ func parseCommand(p *fastjson.Parser, text []byte) (command, error) {
 	if c.kind = string(v.GetStringBytes("type")); c.kind == "" {
 		return c, invalid("type", "a frame has a type")
 	}
-	if disabled[c.kind] {
-		return c, invalid("type", "topics are not enabled")
-	}
 	allowed, ok := fields[c.kind]
 	if !ok {
 		return c, invalid("type", fmt.Sprintf("there is no frame of type %.32q", c.kind))
+	}
+	if c.kind == "publish" {
+		c.message, c.text = &actors.TopicMessage{}, text
 	}
 	o.Visit(func(key []byte, v *fastjson.Value) {
 		name := string(key)
@@ -84,7 +88,7 @@ func parseCommand(p *fastjson.Parser, text []byte) (command, error) {
 			err = c.set(name, v)
 		}
 	})
-	if err == nil {
+	if c.text = nil; err == nil {
 		err = c.check()
 	}
 	return c, err
@@ -133,6 +137,8 @@ func (c *command) set(name string, v *fastjson.Value) (err error) {
 		c.category, err = parseCategory(v)
 	case "until":
 		c.until, err = parseTime(name, v)
+	case "topic", "topics", "payload", "payload_base64", "retain":
+		err = c.setTopic(name, v)
 	}
 	return err
 }
@@ -140,7 +146,7 @@ func (c *command) set(name string, v *fastjson.Value) (err error) {
 // check tells whether the fields fit together.
 func (c *command) check() error {
 	if _, ok := markings[c.kind]; !ok {
-		return nil
+		return c.checkTopic()
 	}
 	targets := 0
 	for _, given := range []bool{c.ids != nil, c.upTo != nil, c.all} {
@@ -225,6 +231,13 @@ func (c *command) mark() *actors.Mark {
 		return nil
 	}
 	return &actors.Mark{To: to, IDs: c.ids, UpTo: c.upTo, Category: c.category, Until: c.until}
+}
+
+// appendPublished appends the answer to a message for a topic.
+func appendPublished(b, id []byte, took int) []byte {
+	text := appendID([]byte(`{"type":"ok"`), id)
+	text = strconv.AppendInt(append(text, `,"subscribers":`...), int64(took), 10)
+	return appendFrame(b, opText, append(text, '}'))
 }
 
 // appendOK appends the answer to a frame that was carried out. a may be nil.

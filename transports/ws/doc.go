@@ -19,8 +19,8 @@
 // may send connect with after as its first frame: the stream then begins anew,
 // with a second hello, and what came before that is void.
 //
-// Subscribing to topics and publishing to them is not enabled yet; such a frame
-// is answered with an error.
+// A client may also subscribe to topics, and publish to them (topics.go); those
+// come at most once, and leave the cursor where it is.
 //
 // Start reading at upgrade.go, then session.go and command.go; format.go has
 // the wire form, seed.go the plain-text one, extension.go and deflate.go the

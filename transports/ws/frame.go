@@ -31,6 +31,9 @@ func appendFrame(b []byte, opcode byte, payload []byte) []byte {
 	return append(appendHead(b, opcode, len(payload)), payload...)
 }
 
+// appendText appends a text frame.
+func appendText(b, text []byte) []byte { return appendFrame(b, opText, text) }
+
 // appendHead appends what precedes a payload of n bytes.
 func appendHead(b []byte, opcode byte, n int) []byte {
 	b = append(b, finBit|opcode)

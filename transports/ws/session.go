@@ -15,6 +15,7 @@ import (
 type kind struct {
 	sockets  *Sockets
 	format   actors.Format
+	topics   transports.TopicForm
 	plain    bool // the client has nothing to say
 	inflates bool // compression was agreed on
 }
@@ -23,9 +24,10 @@ type kind struct {
 // what it takes to hear them is made when they say something.
 type session struct {
 	kind    *kind
-	socket  *transports.Socket // from the first Receive
-	parser  *parser            // nil, unless a message is cut
-	answers *answers           // nil, until there is one
+	socket  *transports.Socket                    // from the first Receive
+	parser  *parser                               // nil, unless a message is cut
+	answers *answers                              // nil, until there is one
+	topics  atomic.Pointer[transports.Subscriber] // nil, until a topic is subscribed to
 	pace    pace
 	closing atomic.Pointer[transports.Close] // how to close, where that is known better than by an End
 	refused uint32                           // frames above the pace, one after the other
@@ -34,6 +36,7 @@ type session struct {
 
 var (
 	_ transports.Protocol = (*session)(nil)
+	_ transports.Leaver   = (*session)(nil)
 	_ listener            = (*session)(nil)
 )
 
@@ -159,6 +162,11 @@ func (s *session) text(message []byte) bool {
 		return s.answer(place, appendError(nil, c.id, actors.AsError(err)))
 	case c.kind == "connect":
 		return s.connect(place, &c, first)
+	case c.topics != nil:
+		return s.listen(place, &c)
+	case c.message != nil:
+		s.publish(place, &c)
+		return true
 	}
 	mark := c.mark()
 	if mark == nil {

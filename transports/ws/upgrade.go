@@ -45,6 +45,7 @@ type Sockets struct {
 	events   kind
 	deflated kind
 	texts    kind
+	gone     *transports.Subscriber // of whoever has left
 }
 
 // New returns the handlers of WebSockets.
@@ -64,9 +65,12 @@ func New(cfg Config, deps transports.Deps) *Sockets {
 		CheckOrigin: func(*fasthttp.RequestCtx) bool { return true },
 		Error:       func(*fasthttp.RequestCtx, int, error) {}, // open answers
 	}}
-	w.events = kind{sockets: w, format: Format{}}
-	w.deflated = kind{sockets: w, format: DeflatedFormat{}, inflates: true}
+	w.events = kind{sockets: w, format: Format{}, topics: transports.TopicForm{Form: actors.TopicWebSocket, Append: appendText}}
+	w.deflated = kind{sockets: w, format: DeflatedFormat{}, inflates: true,
+		topics: transports.TopicForm{Form: actors.TopicWebSocketDeflated, Append: appendDeflated}}
 	w.texts = kind{sockets: w, format: TextFormat{}, plain: true}
+	w.gone = transports.NewSubscriber(&w.deps, nil, w.events.topics)
+	w.gone.Leave()
 	return w
 }
 

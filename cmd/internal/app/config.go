@@ -125,11 +125,12 @@ type Limits struct {
 	PublishesPerKey       float64 `yaml:"publishes_per_key"` // messages per second
 	PublishBurst          int     `yaml:"publish_burst"`
 	ConnectionsPerAddress int     `yaml:"connections_per_address"`
-	Header                Size    `yaml:"header"` // of a request's head
-	Body                  Size    `yaml:"body"`   // of a request's body
-	Batch                 Size    `yaml:"batch"`  // of a batch's body
-	Line                  Size    `yaml:"line"`   // of one line of a batch
-	Frame                 Size    `yaml:"frame"`  // of a message from a WebSocket client
+	Subscriptions         int     `yaml:"subscriptions"` // to topics, of a WebSocket or an event stream
+	Header                Size    `yaml:"header"`        // of a request's head
+	Body                  Size    `yaml:"body"`          // of a request's body
+	Batch                 Size    `yaml:"batch"`         // of a batch's body
+	Line                  Size    `yaml:"line"`          // of one line of a batch
+	Frame                 Size    `yaml:"frame"`         // of a message from a WebSocket client
 }
 
 // Inbox are the actors' limits.
@@ -248,8 +249,8 @@ func Default() Config {
 			RequestsPerAddress: t.RequestsPerAddress, RequestBurst: t.RequestBurst,
 			FailuresPerAddress: t.FailuresPerAddress, FailureBurst: t.FailureBurst,
 			PublishesPerKey: t.PublishesPerKey, PublishBurst: t.PublishBurst,
-			ConnectionsPerAddress: t.ConnectionsPerAddress,
-			Header:                Size(t.MaxHeader), Body: Size(t.MaxBody), Batch: Size(t.MaxBatch), Line: Size(t.MaxLine), Frame: Size(t.MaxFrame),
+			ConnectionsPerAddress: t.ConnectionsPerAddress, Subscriptions: t.Subscriptions,
+			Header: Size(t.MaxHeader), Body: Size(t.MaxBody), Batch: Size(t.MaxBatch), Line: Size(t.MaxLine), Frame: Size(t.MaxFrame),
 		},
 		Inbox: Inbox{
 			Messages: a.Messages, MessageAge: Duration(a.MessageAge), Size: Size(a.InboxBytes),

@@ -241,8 +241,8 @@ func (c Config) limits() (transports.Limits, error) {
 		RequestsPerAddress: c.Limits.RequestsPerAddress, RequestBurst: c.Limits.RequestBurst,
 		FailuresPerAddress: c.Limits.FailuresPerAddress, FailureBurst: c.Limits.FailureBurst,
 		PublishesPerKey: c.Limits.PublishesPerKey, PublishBurst: c.Limits.PublishBurst,
-		ConnectionsPerAddress: c.Limits.ConnectionsPerAddress,
-		MaxHeader:             int(c.Limits.Header), MaxBody: int(c.Limits.Body), MaxBatch: int(c.Limits.Batch),
+		ConnectionsPerAddress: c.Limits.ConnectionsPerAddress, Subscriptions: c.Limits.Subscriptions,
+		MaxHeader: int(c.Limits.Header), MaxBody: int(c.Limits.Body), MaxBatch: int(c.Limits.Batch),
 		MaxLine: int(c.Limits.Line), MaxFrame: int(c.Limits.Frame),
 		TrustedProxies: proxies,
 	}

@@ -82,7 +82,7 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 		return nil, err
 	}
 	deps := transports.Deps{
-		Router: a.node, Hub: a.node, Streams: a.streams, Gate: gate, Origins: origins, Dev: cfg.Dev, Log: a.log.With("part", "transports"),
+		Router: a.node, Hub: a.node, Topics: a.node.Topics(), Streams: a.streams, Gate: gate, Origins: origins, Dev: cfg.Dev, Log: a.log.With("part", "transports"),
 	}
 	auth := transports.NewAuth(transports.AuthConfig{Dev: cfg.Dev, Origins: origins}, a.keys, tokens, gate)
 	f := &front{metrics: prometheus.NewRegistry(), access: mqtt.Access{Auth: auth, Gate: gate, Dev: cfg.Dev}}

@@ -19,6 +19,7 @@ const (
 	Iframe   Transport = "iframe"
 	SSE      Transport = "sse"
 	WS       Transport = "ws"
+	MQTT     Transport = "mqtt" // 3.1.1 over TCP
 )
 
 // An Audience says whom a broadcast is for.
@@ -54,6 +55,15 @@ type Config struct {
 	Token string
 	// Insecure accepts any certificate of an https server.
 	Insecure bool
+
+	// Broker is the mqtt:// URL of the same server, which the transport mqtt
+	// needs.
+	Broker string
+	// PingEvery is after how long MQTT's clients say that they are alive.
+	// Default: 45 s.
+	PingEvery time.Duration
+	// QoS is that of MQTT's subscriptions: 0 or 1.
+	QoS int
 
 	// Transport of the connections. Default: sse.
 	Transport Transport
@@ -146,6 +156,7 @@ func (c *Config) fill() {
 	def(&c.Drain, 5*time.Second)
 	def(&c.Timeout, 10*time.Second)
 	def(&c.PollEvery, time.Second)
+	def(&c.PingEvery, 45*time.Second)
 	def(&c.PollWait, 25*time.Second)
 	def(&c.Connecting, 256)
 	def(&c.InboxLimit, 1000)
@@ -183,8 +194,16 @@ func (c *Config) check() error {
 			return bad("URLs", "%v", err)
 		}
 	}
-	if !slices.Contains([]Transport{Poll, LongPoll, Iframe, SSE, WS}, c.Transport) {
-		return bad("Transport", "%q is none of poll, longpoll, iframe, sse, ws", c.Transport)
+	if !slices.Contains([]Transport{Poll, LongPoll, Iframe, SSE, WS, MQTT}, c.Transport) {
+		return bad("Transport", "%q is none of poll, longpoll, iframe, sse, ws, mqtt", c.Transport)
+	}
+	if c.Transport == MQTT && s.cursor {
+		return bad("Transport", "in %s connections go on from their cursors, which MQTT's do not", c.Scenario)
+	}
+	if c.Transport == MQTT {
+		if _, err := newBroker(c.Broker); err != nil {
+			return bad("Broker", "%v", err)
+		}
 	}
 	for _, a := range c.Sources {
 		if _, err := netip.ParseAddr(a); err != nil {
@@ -208,6 +227,7 @@ func (c *Config) check() error {
 		{"InboxLimit", c.InboxLimit, 1, 1 << 30},
 		{"Workers", c.Workers, 1, min(64, c.Users, c.Publishers)},
 		{"Runs", c.Runs, 1, 1000},
+		{"QoS", c.QoS, 0, 1},
 	} {
 		if n.val < n.min || n.val > n.max {
 			return bad(n.field, "%d is not in %d..%d", n.val, n.min, n.max)
@@ -221,10 +241,13 @@ func (c *Config) check() error {
 	for _, d := range []struct {
 		field string
 		val   time.Duration
-	}{{"Duration", c.Duration}, {"Drain", c.Drain}, {"Timeout", c.Timeout}, {"PollEvery", c.PollEvery}, {"PollWait", c.PollWait}} {
+	}{{"Duration", c.Duration}, {"Drain", c.Drain}, {"Timeout", c.Timeout}, {"PollEvery", c.PollEvery}, {"PollWait", c.PollWait}, {"PingEvery", c.PingEvery}} {
 		if d.val <= 0 {
 			return bad(d.field, "%v is not above 0", d.val)
 		}
+	}
+	if c.PingEvery > 13*time.Hour { // the keep alive of MQTT has two bytes, in seconds
+		return bad("PingEvery", "%v is more than 13 hours", c.PingEvery)
 	}
 	if c.PollWait > time.Minute {
 		return bad("PollWait", "%v is more than a minute", c.PollWait)
@@ -274,6 +297,22 @@ func newTarget(raw string) (target, error) {
 	}
 	if p := u.EscapedPath(); p != "/" {
 		t.path = p
+	}
+	return t, nil
+}
+
+// newBroker takes the URL of a broker apart.
+func newBroker(raw string) (target, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return target{}, err
+	}
+	if u.Scheme != "mqtt" || u.Hostname() == "" {
+		return target{}, fmt.Errorf("%q is no mqtt:// URL", raw)
+	}
+	t := target{host: u.Host, addr: u.Host}
+	if u.Port() == "" {
+		t.addr += ":1883"
 	}
 	return t, nil
 }

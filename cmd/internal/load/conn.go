@@ -19,6 +19,8 @@ type conn struct {
 	link   link
 	http   httpReader
 	framer framer
+	mqtt   mqttFramer
+	nth    int     // of the run's connections
 	caller *caller // of the polling transports
 	cursor []byte
 	order  order
@@ -47,6 +49,9 @@ func (c *conn) start() {
 		c.framer = &iframeFramer{}
 	case WS:
 		c.framer = &wsFramer{}
+	case MQTT:
+		c.startMQTT()
+		return
 	}
 	l, err := c.w.p.open(c.from, c.to.addr, c)
 	if err != nil {
@@ -106,6 +111,10 @@ func (c *conn) poll() {
 }
 
 func (c *conn) received(b []byte) {
+	if c.w.cfg.Transport == MQTT {
+		c.receivedMQTT(b)
+		return
+	}
 	for {
 		p, data, rest, err := c.http.next(b)
 		b = rest

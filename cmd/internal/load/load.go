@@ -20,6 +20,7 @@ type scenario struct {
 	script func(ctx context.Context, w *worker) error
 	check  func(c *Config) (field, msg string)
 	floor  bool // the floor can play the server
+	cursor bool // connections go on from their cursors, which MQTT's do not
 }
 
 // scenarios is the table of what can be run.
@@ -28,9 +29,9 @@ var scenarios = map[string]scenario{
 	"durable":   {script: durable, floor: true},
 	"idle":      {script: idle, floor: true},
 	"broadcast": {script: broadcast, check: checkBroadcast, floor: true},
-	"storm":     {script: storm, check: checkStorm},
-	"slow":      {script: slow, check: checkSlow},
-	"mixed":     {script: mixed, check: checkMixed},
+	"storm":     {script: storm, check: checkStorm, cursor: true},
+	"slow":      {script: slow, check: checkSlow, cursor: true},
+	"mixed":     {script: mixed, check: checkMixed, cursor: true},
 }
 
 // Scenarios returns the names of what can be run.
@@ -86,6 +87,7 @@ type bench struct {
 	perUser    int64  // revs that a broadcast adds to each user
 	start      time.Time
 	targets    []target
+	broker     target // of MQTT
 	sources    []netip.Addr
 	secure     *tls.Config
 	window     window
@@ -149,6 +151,15 @@ func newBench(cfg Config, system string, progress io.Writer) (*bench, error) {
 	}
 	if b.secure != nil && slices.ContainsFunc(b.targets, func(t target) bool { return !t.tls }) {
 		return nil, fmt.Errorf("%w: URLs: http and https at once", ErrConfig)
+	}
+	if cfg.Transport == MQTT {
+		var err error
+		if b.broker, err = newBroker(cfg.Broker); err != nil {
+			return nil, err
+		}
+		if err := b.broker.resolve(); err != nil {
+			return nil, err
+		}
 	}
 	for _, s := range cfg.Sources {
 		a, err := netip.ParseAddr(s)

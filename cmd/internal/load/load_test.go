@@ -52,10 +52,11 @@ func sound(t *testing.T, r Result) {
 }
 
 func TestUnicastOverEveryTransport(t *testing.T) {
-	for _, transport := range []Transport{Poll, LongPoll, Iframe, SSE, WS} {
+	for _, transport := range []Transport{Poll, LongPoll, Iframe, SSE, WS, MQTT} {
 		t.Run(string(transport), func(t *testing.T) {
-			cfg := short(newStandIn(t, "").url)
-			cfg.Transport, cfg.Connections = transport, 2
+			s := newStandIn(t, "")
+			cfg := short(s.url)
+			cfg.Transport, cfg.Connections, cfg.Broker = transport, 2, s.serveMQTT(t)
 			r := run(t, cfg)
 			sound(t, r)
 			if r.Delivered != 2*r.Accepted || r.Delivery.Count == 0 {
@@ -112,15 +113,16 @@ func TestFindsFaults(t *testing.T) {
 		{"wrong count", func(r Result) uint64 { return r.Wrong }},
 		{"swaps", func(r Result) uint64 { return r.Wrong }},
 	} {
-		transports := []Transport{SSE, WS}
+		transports := []Transport{SSE, WS, MQTT}
 		if x.fault != "loses" && x.fault != "doubles" && x.fault != "swaps" {
 			// The stand-in's long poll reads the history, which has no such fault.
 			transports = append(transports, LongPoll)
 		}
 		for _, transport := range transports {
 			t.Run(x.fault+" by "+string(transport), func(t *testing.T) {
-				cfg := short(newStandIn(t, x.fault).url)
-				cfg.Transport = transport
+				s := newStandIn(t, x.fault)
+				cfg := short(s.url)
+				cfg.Transport, cfg.Broker = transport, s.serveMQTT(t)
 				r := run(t, cfg)
 				if x.count(r) == 0 {
 					t.Errorf("got %d lost, %d doubled, %d out of order, %d wrong; want %s", r.Lost, r.Doubled, r.Disordered, r.Wrong, x.fault)
@@ -191,6 +193,17 @@ func TestRefusals(t *testing.T) {
 	report := Report{Results: []Result{r}}
 	if !errors.Is(report.Err(), ErrFaults) {
 		t.Error("got no error where nothing was accepted")
+	}
+}
+
+// TestIdleOverMQTT: clients say that they are alive, each in its turn.
+func TestIdleOverMQTT(t *testing.T) {
+	s := newStandIn(t, "")
+	cfg := short(s.url)
+	cfg.Scenario, cfg.Transport, cfg.Broker, cfg.PingEvery = "idle", MQTT, s.serveMQTT(t), 40*time.Millisecond
+	r := run(t, cfg)
+	if r.Faults() > 0 || r.Beats < 60 || r.Beats > 220 {
+		t.Errorf("got %d faults, %d answers to the pings of 20 clients in 0.35 s, one each 40 ms", r.Faults(), r.Beats)
 	}
 }
 
@@ -298,6 +311,9 @@ func TestConfig(t *testing.T) {
 		"Sources":     func(c *Config) { c.Sources = []string{"x"} },
 		"Floor":       func(c *Config) { c.Floor, c.Transport = true, WS },
 		"Connections": func(c *Config) { c.Connections = 1_000_000 },
+		"Broker":      func(c *Config) { c.Transport, c.Broker = MQTT, "http://x" },
+		"QoS":         func(c *Config) { c.QoS = 2 },
+		"PingEvery":   func(c *Config) { c.PingEvery = -1 },
 		"Audience":    func(c *Config) { c.Scenario, c.Audience = "broadcast", "x" },
 	} {
 		c := ok()

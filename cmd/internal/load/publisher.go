@@ -250,7 +250,7 @@ func (p *publisher) broadcast(n uint64, due int64) {
 		p.line = appendMessage(p.line[:0], nil, w.b.run, s, w.cfg.BodySize)
 	case AudienceTopic:
 		b = append(append(b, "/v1/topics/"...), w.b.topic...)
-		p.line = append(appendBody(append(p.line[:0], '"'), w.b.run, s, w.cfg.BodySize), '"')
+		p.line = appendBody(p.line[:0], w.b.run, s, w.cfg.BodySize)
 	}
 	p.post(b, "application/json", p.line)
 	w.tally.sent++

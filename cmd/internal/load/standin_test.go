@@ -180,7 +180,7 @@ func (s *standIn) serve(ctx *fasthttp.RequestCtx) {
 	case strings.HasPrefix(path, "/v1/topics/"):
 		s.mu.Lock()
 		for sub := range s.topic {
-			sub.ch <- standInEvent{0, "topic", fmt.Sprintf(`{"type":"topic","topic":"x","payload":%s}`, ctx.PostBody())}
+			sub.ch <- standInEvent{0, "topic", fmt.Sprintf(`{"type":"topic","topic":"x","payload":%q}`, ctx.PostBody())}
 		}
 		s.mu.Unlock()
 		ctx.SetStatusCode(202)

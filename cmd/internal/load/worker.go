@@ -45,6 +45,8 @@ type worker struct {
 	up       int // connections that are live
 	failures int
 	queue    []timed
+	pingFrom int64 // when the present round of MQTT's pings began
+	pinged   int   // how many of the connections have had their turn in it
 	tickAt   int64
 	marks    []mark
 
@@ -92,7 +94,7 @@ func newWorker(b *bench, id int) (*worker, error) {
 		w.users[i].conns = int32(b.cfg.Connections)
 		for range b.cfg.Connections {
 			k := len(w.conns)*n + id
-			w.conns = append(w.conns, &conn{w: w, u: &w.users[i], name: w.name(i), to: b.target(k), from: b.source(k), gone: true})
+			w.conns = append(w.conns, &conn{w: w, u: &w.users[i], name: w.name(i), nth: k, to: b.target(k), from: b.source(k), gone: true})
 		}
 	}
 	for k := id; k < b.cfg.Publishers; k += n {
@@ -171,6 +173,9 @@ func (w *worker) tick(ctx context.Context, now int64) {
 		return
 	}
 	w.keepMarks(now)
+	if w.cfg.Transport == MQTT {
+		w.pingSome(now)
+	}
 	for _, p := range w.pubs {
 		p.expire(now - int64(w.cfg.Timeout))
 	}

@@ -1,0 +1,99 @@
+package load
+
+import (
+	"fmt"
+	"time"
+)
+
+// eventsTopic carries the events of a client's own user, as every other
+// transport has them.
+const eventsTopic = "users/me/events"
+
+// startMQTT opens the connection to the broker.
+func (c *conn) startMQTT() {
+	c.mqtt = mqttFramer{}
+	l, err := c.w.p.open(c.from, c.w.b.broker.addr, c)
+	if err != nil {
+		c.drop(err)
+		return
+	}
+	c.link = l
+	w := c.w
+	name := string(w.appendName(nil, c.name))
+	w.scratch = appendConnect(w.scratch[:0], fmt.Sprintf("%s-%d", w.b.run, c.nth), name, w.cfg.Token, w.keepAlive())
+	l.write(w.scratch)
+}
+
+// receivedMQTT takes what the broker sends.
+func (c *conn) receivedMQTT(b []byte) {
+	err := c.mqtt.feed(b, func(first byte, body []byte) error {
+		if c.link == nil {
+			return nil
+		}
+		return c.packet(first, body)
+	})
+	if err != nil && c.link != nil {
+		c.drop(err)
+	}
+}
+
+// packet is the table of contents of what a broker sends to a subscriber.
+func (c *conn) packet(first byte, body []byte) error {
+	w := c.w
+	switch first >> 4 {
+	case mqttConnack:
+		if err := parseConnack(body); err != nil {
+			return err
+		}
+		w.tally.connects++
+		w.scratch = appendSubscribe(w.scratch[:0], 1, c.filter(), w.cfg.QoS)
+		c.link.write(w.scratch)
+	case mqttSuback:
+		if err := parseSuback(body); err != nil {
+			return err
+		}
+		if !c.known {
+			c.first(c.u.base)
+		}
+		c.alive()
+	case mqttPublish:
+		p, err := parsePublish(first, body)
+		if err != nil {
+			return err
+		}
+		if p.id != 0 {
+			w.scratch = appendPuback(w.scratch[:0], p.id)
+			c.link.write(w.scratch)
+		}
+		c.frame(p.payload)
+	case mqttPingresp:
+		w.tally.beats++
+	default:
+		return fmt.Errorf("%w: a packet of type %d", errMQTT, first>>4)
+	}
+	return nil
+}
+
+// filter returns what the connection subscribes to.
+func (c *conn) filter() []byte { return []byte(eventsTopic) }
+
+// keepAlive returns what MQTT's clients promise, in seconds: a third more than
+// they keep.
+func (w *worker) keepAlive() int { return int((w.cfg.PingEvery*4/3 + time.Second - 1) / time.Second) }
+
+// ping says that the client is alive.
+func (c *conn) ping() {
+	if c.link != nil && c.live {
+		c.link.write([]byte{mqttPingreq << 4, 0})
+	}
+}
+
+// pingSome lets those say that they are alive whose turn it is.
+func (w *worker) pingSome(now int64) {
+	for ; w.pinged < len(w.conns) && now >= w.pingFrom+int64(w.cfg.PingEvery)*int64(w.pinged)/int64(len(w.conns)); w.pinged++ {
+		w.conns[w.pinged].ping()
+	}
+	if now >= w.pingFrom+int64(w.cfg.PingEvery) {
+		w.pingFrom, w.pinged = now, 0
+	}
+}

@@ -1,0 +1,36 @@
+package sse
+
+import (
+	"reddot/actors"
+	"reddot/transports"
+)
+
+// listening is the protocol of a stream that also listens to topics.
+type listening struct {
+	*Streams
+	filters []string
+	topics  *transports.Subscriber
+}
+
+var (
+	_ transports.Protocol = (*listening)(nil)
+	_ transports.Starter  = (*listening)(nil)
+	_ transports.Leaver   = (*listening)(nil)
+)
+
+// topicForm is how a topic's message is written. It has no id, so that the
+// browser's is still the inbox's.
+var topicForm = transports.TopicForm{Form: actors.TopicSSE, Append: func(b, event []byte) []byte {
+	return append(appendData(append(b, "event: topic\n"...), event), '\n')
+}}
+
+// Started implements transports.Starter.
+func (l *listening) Started(socket *transports.Socket) {
+	l.topics.Meet(socket)
+	if err := l.topics.Subscribe(l.filters, func() {}); err != nil {
+		socket.Close(actors.EndFailed) // it was allowed a moment ago: who comes back is told
+	}
+}
+
+// Left implements transports.Leaver.
+func (l *listening) Left(*transports.Socket) { l.topics.Leave() }

@@ -1,0 +1,243 @@
+package transports
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"unicode/utf8"
+
+	"reddot/actors"
+)
+
+// A Subscriber is what a WebSocket or an event stream hears of topics: each
+// message at most once, beside the inbox and without a cursor. One that does not
+// read fast enough is ended as it is for the inbox's sake; it is told to come
+// back, and so that it may have missed something.
+//
+// It is safe for concurrent use.
+type Subscriber struct {
+	deps   *Deps
+	socket *Socket
+	form   TopicForm
+
+	mu   sync.Mutex
+	subs []*actors.TopicSubscription
+	left bool
+}
+
+// A TopicForm is how a transport writes a topic's message.
+type TopicForm struct {
+	Form   actors.TopicForm
+	Append func(b, event []byte) []byte // the event's JSON as a frame
+}
+
+var _ actors.Subscriber = (*Subscriber)(nil)
+
+// NewSubscriber returns the Subscriber of a Socket, which has to call Leave when
+// it has ended. The Socket may come later, by Meet.
+func NewSubscriber(deps *Deps, socket *Socket, form TopicForm) *Subscriber {
+	return &Subscriber{deps: deps, socket: socket, form: form}
+}
+
+// Meet says which Socket it is, before the first Subscribe.
+func (s *Subscriber) Meet(socket *Socket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.socket = socket
+}
+
+// CheckFilters returns the filters as everybody knows them, or why the caller
+// may not subscribe to them as the user; the error is an actors.Error.
+func CheckFilters(deps *Deps, caller *Principal, user string, filters []string) ([]string, error) {
+	if most := deps.Gate.Limits().Subscriptions; len(filters) > most {
+		return nil, tooManyTopics(most)
+	}
+	full := make([]string, len(filters))
+	for i, f := range filters {
+		if err := CheckFilter(f); err != nil {
+			return nil, err
+		}
+		full[i] = FullTopic(f, user)
+		_, rest, shared := actors.SplitShare(full[i])
+		if own, _, ok := OwnTopic(rest, user); ok && !shared && slices.Contains(InboxTopics[:], own) {
+			return nil, wrongTopic(fmt.Sprintf("the events of the inbox come by themselves; users/{user}/%s is for MQTT", own))
+		}
+		if !caller.MayRead(user, rest) {
+			return nil, &actors.Error{Code: actors.Forbidden, Field: "topic", Detail: fmt.Sprintf("this %s may not subscribe to that topic", caller.Kind)}
+		}
+	}
+	return full, nil
+}
+
+func tooManyTopics(most int) error {
+	return &actors.Error{Code: actors.TooMany, Field: "topic", Detail: fmt.Sprintf("a connection may subscribe to %d topics", most)}
+}
+
+// Subscribe subscribes to all of the filters or, with an error, to none. Once
+// they are in force it calls answer, and then for what their topics retain.
+func (s *Subscriber) Subscribe(filters []string, answer func()) error {
+	key := s.socket.Key()
+	filters, err := CheckFilters(s.deps, s.socket.Caller(), key.Name(), filters)
+	if err != nil {
+		return err
+	}
+	if err := s.add(key, filters); err != nil {
+		return err
+	}
+	answer()
+	for _, f := range filters {
+		if _, _, shared := actors.SplitShare(f); !shared {
+			s.deps.Topics.Retained(key.App(), f, s.retained)
+		}
+	}
+	return nil
+}
+
+func (s *Subscriber) add(key actors.Key, filters []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.left {
+		return nil
+	}
+	var fresh []string
+	for _, f := range filters {
+		if s.index(f) < 0 && !slices.Contains(fresh, f) {
+			fresh = append(fresh, f)
+		}
+	}
+	if most := s.deps.Gate.Limits().Subscriptions; len(s.subs)+len(fresh) > most {
+		return tooManyTopics(most)
+	}
+	for _, f := range fresh {
+		sub := &actors.TopicSubscription{Filter: f, Subscriber: s}
+		s.subs = append(s.subs, sub)
+		s.deps.Topics.Subscribe(key.App(), sub, "", "")
+	}
+	return nil
+}
+
+func (s *Subscriber) index(filter string) int {
+	return slices.IndexFunc(s.subs, func(n *actors.TopicSubscription) bool { return n.Filter == filter })
+}
+
+// Unsubscribe ends subscriptions. That there is none to a filter is no error.
+func (s *Subscriber) Unsubscribe(filters []string) {
+	key := s.socket.Key()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range filters {
+		if i := s.index(FullTopic(f, key.Name())); i >= 0 {
+			s.deps.Topics.Unsubscribe(key.App(), s.subs[i], false)
+			s.subs = slices.Delete(s.subs, i, i+1)
+		}
+	}
+}
+
+// Leave ends all subscriptions, for good.
+func (s *Subscriber) Leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sub := range s.subs {
+		s.deps.Topics.Unsubscribe(s.socket.Key().App(), sub, false)
+	}
+	s.subs, s.left = nil, true
+}
+
+// Deliver implements actors.Subscriber.
+func (s *Subscriber) Deliver(p *actors.TopicPush, _ []*actors.TopicSubscription) {
+	s.send(p.Frame(s.form.Form, func(m *actors.TopicMessage) []byte {
+		return s.form.Append(nil, AppendTopic(nil, m, false))
+	}))
+}
+
+// Is implements actors.Subscriber: these connections are no client of MQTT.
+func (s *Subscriber) Is(string, string) bool { return false }
+
+// retained sends what topics retain to a new subscription.
+func (s *Subscriber) retained(found []*actors.TopicMessage, err *actors.Error) {
+	if err != nil {
+		s.deps.Log.Warn("what topics retain could not be read", "err", err)
+		s.close(actors.EndFailed) // it subscribes again
+		return
+	}
+	for _, m := range found {
+		s.send(s.form.Append(nil, AppendTopic(nil, m, true)))
+	}
+}
+
+// send writes whole frames.
+func (s *Subscriber) send(frames []byte) {
+	_, err := s.socket.Send(frames)
+	switch {
+	case errors.Is(err, actors.ErrSlow):
+		s.close(actors.EndSlow)
+	case err != nil:
+		s.close(actors.EndGone)
+	}
+}
+
+// close ends the connection. That tells an actor of it, which may be the one
+// whose turn this is.
+func (s *Subscriber) close(why actors.End) { go s.socket.Close(why) }
+
+// Publish gives a message to whoever is subscribed, as POST /v1/topics/{topic}
+// does. done is called once with how many sessions it concerns when all have it
+// who outlive a crash, or with why it may be that not all have it.
+func Publish(deps *Deps, caller *Principal, user actors.Key, m *actors.TopicMessage, done func(took int, err *actors.Error)) {
+	fail := func(err error) { done(0, actors.AsError(err)) }
+	if err := CheckTopic(m.Topic); err != nil {
+		fail(err)
+		return
+	}
+	m.App, m.User, m.Topic = user.App(), user.Name(), FullTopic(m.Topic, user.Name())
+	if !caller.MayWrite(m.User, m.Topic) {
+		fail(&actors.Error{Code: actors.Forbidden, Field: "topic", Detail: fmt.Sprintf("this %s may not publish to that topic", caller.Kind)})
+		return
+	}
+	if err := deps.Gate.Publish(caller, 1); err != nil {
+		fail(err)
+		return
+	}
+	m.Qos, m.At = 1, deps.Clock().UnixMilli()
+	deps.Topics.Publish(m, done)
+}
+
+// AppendTopic appends the event of a topic's message. The payload is an object
+// or an array if it is one, and any other text a string; what is no text stands
+// in payload_base64.
+func AppendTopic(b []byte, m *actors.TopicMessage, retained bool) []byte {
+	b = append(b, `{"type":"topic","topic":`...)
+	b = appendString(b, m.Topic)
+	switch p := m.Payload; {
+	case isStructure(p):
+		b = append(append(b, `,"payload":`...), p...)
+	case utf8.Valid(p):
+		b = appendString(append(b, `,"payload":`...), string(p))
+	default:
+		b = append(b, `,"payload_base64":"`...)
+		b = append(base64.StdEncoding.AppendEncode(b, p), '"')
+	}
+	if retained {
+		b = append(b, `,"retained":true`...)
+	}
+	return append(b, '}')
+}
+
+// isStructure tells whether a payload is a JSON object or array.
+func isStructure(p []byte) bool {
+	if len(p) < 2 || p[0] != '{' && p[0] != '[' {
+		return false
+	}
+	return utf8.Valid(p) && json.Valid(p)
+}
+
+func appendString(b []byte, s string) []byte {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return append(b, `""`...) // a string cannot fail
+	}
+	return append(b, text...)
+}
