@@ -237,7 +237,7 @@ func (p *peer) judge(ctx context.Context, err error) {
 	case err == nil || !errors.Is(err, syscall.ECONNREFUSED):
 		p.refused.Store(0)
 	case ctx.Err() == nil && p.refused.Add(1) == refusals:
-		p.node.membership.accuse(p.name, "nobody listens where it was")
+		p.node.membership.bury(p.name, "nobody listens where it was")
 	}
 }
 
