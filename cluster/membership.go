@@ -295,21 +295,6 @@ func (m *membership) banned(name string) bool {
 	return m.accused[name] || m.former[name]
 }
 
-// dead tells whether a node's process is known to have ended.
-func (m *membership) dead(name string) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.ended[name]
-}
-
-// bury says that a node's process has ended.
-func (m *membership) bury(name, why string) {
-	m.mu.Lock()
-	m.ended[name] = true
-	m.mu.Unlock()
-	m.accuse(name, why)
-}
-
 // ban lets nodes not come back under their names.
 func (m *membership) ban(names []string) {
 	m.mu.Lock()

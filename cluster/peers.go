@@ -241,6 +241,21 @@ func (p *peer) judge(ctx context.Context, err error) {
 	}
 }
 
+// dead tells whether a node's process is known to have ended.
+func (m *membership) dead(name string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ended[name]
+}
+
+// bury says that a node's process has ended.
+func (m *membership) bury(name, why string) {
+	m.mu.Lock()
+	m.ended[name] = true
+	m.mu.Unlock()
+	m.accuse(name, why)
+}
+
 // connect dials a peer's address.
 func (n *Node) connect(ctx context.Context, addr string) (net.Conn, error) {
 	if n.reach != nil && !n.reach(addr) {
