@@ -24,7 +24,7 @@ BUILT := $(CLIENT)/node_modules/.reddot-built
 
 export GO NPM CLIENT TIMEOUT PARALLEL FUZZTIME
 
-.PHONY: help build cluster run test race lint fuzz bench crowd e2e check generate clean assets
+.PHONY: help build chaos cluster run test race lint fuzz bench crowd e2e check generate clean assets
 
 help: ## list the verbs
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -34,6 +34,10 @@ build: assets ## build bin/reddot, with the browser client in it
 
 cluster: build ## build all and start three servers and a database on this machine, for trying a cluster out
 	@exec bin/reddot dev cluster 3 $(ARGS)
+
+chaos: build ## let four servers go through kills, freezes, cuts and more under load, and judge what was seen; ARGS='--seed 7 --for 3m'
+	@$(GO) build -o bin/chaos ./cmd/chaos
+	@exec bin/chaos $(ARGS)
 
 run: build ## build all and start a server for development; it prints its URL
 	@exec bin/reddot serve --dev $(ARGS)

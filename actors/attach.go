@@ -78,7 +78,7 @@ func (u *User) attach(m *attach) {
 }
 
 func (u *User) admit(m *attach) {
-	if !u.expire(u.home.moment()) || !u.room() {
+	if !u.sure() || !u.expire(u.home.moment()) || !u.room() {
 		u.home.send(m.gate, m.refused(EndFailed))
 		return
 	}

@@ -27,6 +27,10 @@ type Home struct {
 	// Fence returns the fence by which this node may write to the actor; false
 	// if it has none. It is asked before the actor's state is read.
 	Fence func(Key) (Fence, bool)
+	// Sure tells whether nobody else can have taken the actor's shard: what is
+	// read from memory is answered only then, for the store is not asked. Nil:
+	// always.
+	Sure func(Key) bool
 	// Fenced is told that the store refused a write under a fence that is no
 	// longer its shard's. It may be told often; nil: nobody is.
 	Fenced func(Fence)

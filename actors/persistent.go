@@ -81,6 +81,13 @@ func (p *persistent) wait(m any) {
 	p.waiting = append(p.waiting, m)
 }
 
+// sure tells whether what the actor has in memory is the newest that there is:
+// nobody else can have taken its shard and written since.
+func (p *persistent) sure() bool { return p.home.Sure == nil || p.home.Sure(p.key) }
+
+// unsure answers what is asked of an actor that is not sure.
+var unsure = Errorf(Unavailable, "this node has not heard from the store for a while, and can't tell whether it still owns the actor's shard; nothing was done, repeat the request")
+
 // append hands a write to the journal. After an error nothing was done.
 func (p *persistent) append(w *Write) *Error {
 	if p.ending || p.stream.Err() != nil {

@@ -102,6 +102,10 @@ func (t *Retainer) let() {
 
 // request is the table of contents of what can be asked.
 func (t *Retainer) request(r *Request) {
+	if !t.sure() {
+		r.Fail(unsure)
+		return
+	}
 	t.current = r
 	switch c := r.Command.(type) {
 	case *Retain:

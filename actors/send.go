@@ -82,6 +82,10 @@ func (s *Send) Receive(c actor.Context) {
 func (s *Send) act(m any) {
 	switch m := m.(type) {
 	case *Request:
+		if !s.sure() {
+			m.Fail(unsure)
+			return
+		}
 		s.current = m
 		s.request(m)
 		s.current = nil

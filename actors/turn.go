@@ -5,6 +5,9 @@ func (u *User) request(r *Request) {
 	u.current = r
 	t := u.home.moment()
 	switch {
+	case !u.sure():
+		u.current = nil
+		r.Fail(unsure)
 	case !u.room(): // and so none for this answer
 		u.current = nil
 		u.home.Metrics.Busy.Inc()

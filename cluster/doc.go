@@ -20,6 +20,9 @@
 //     the directory and no more.
 //   - A request that got lost is repeated under the same key.
 //   - Nobody is woken whose shard's fence this node does not hold.
+//   - What an actor has in memory is answered only while the store has lately
+//     confirmed the node's fences, and whoever takes a shard from a node that
+//     may still live waits for as long (fences.go).
 //   - Frames of a link arrive once and in order, or the link ends and both
 //     sides know: requests have an unknown outcome, attachments are forgotten
 //     by the user's side and made again by the gateway's.

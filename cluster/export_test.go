@@ -14,6 +14,9 @@ import (
 	"reddot/actors"
 )
 
+// SureTime is for how long a node answers from memory.
+const SureTime = sureTime
+
 // A Network cuts nodes of one process off from each other.
 type Network struct {
 	mu   sync.Mutex

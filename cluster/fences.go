@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"reddot/actors"
 )
@@ -23,6 +24,36 @@ func (h *holding) fence(key actors.Key) (actors.Fence, bool) {
 func (h *holding) of(shard uint16) (actors.Fence, bool) {
 	held := h[shard].Load()
 	return actors.Fence{Shard: shard, Epoch: held - 1}, held != 0
+}
+
+// sureTime is for how long a node may answer from memory after the store has
+// confirmed its fences. Whoever takes a shard from a node that may still live
+// answers nothing for so long. It is several times signEvery, so that a store
+// that is slow for a moment holds nobody up.
+const sureTime = 2 * time.Second
+
+// sure tells whether the actor's shard is this node's, and nobody else can
+// answer for it.
+func (n *Node) sure(key actors.Key) bool {
+	if n.membership == nil {
+		return true
+	}
+	_, ok := n.holding.fence(key)
+	return ok && n.clock()-n.confirmed.Load() < int64(sureTime)
+}
+
+// confirm is told what the fences were in the store at some moment after began.
+func (n *Node) confirm(present []actors.Taken, began int64) {
+	lost := false
+	for _, t := range present {
+		if f, ok := n.holding.of(t.Shard); ok && t.Epoch > f.Epoch {
+			lost = true
+			n.place.send(&fenced{f})
+		}
+	}
+	if !lost {
+		n.confirmed.Store(began)
+	}
 }
 
 // takeAll takes all shards: this is the only node.

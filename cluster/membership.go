@@ -36,6 +36,7 @@ type membership struct {
 	former   map[string]bool      // have left, or were taken for dead
 	accused  map[string]bool      // found dead by other means than gossip
 	farewell map[string]bool      // have said that they leave
+	ended    map[string]bool      // their process is no more
 	told     map[string]time.Time // when a banned node was last told
 	joined   bool                 // with others, or known to be the first
 
@@ -70,7 +71,7 @@ const (
 )
 
 func newMembership(n *Node) (*membership, error) {
-	m := &membership{node: n, seen: make(map[string]neighbor), former: make(map[string]bool), accused: make(map[string]bool), farewell: make(map[string]bool), told: make(map[string]time.Time), kicked: make(chan struct{}, 1)}
+	m := &membership{node: n, seen: make(map[string]neighbor), former: make(map[string]bool), accused: make(map[string]bool), farewell: make(map[string]bool), ended: make(map[string]bool), told: make(map[string]time.Time), kicked: make(chan struct{}, 1)}
 	m.signs = newSigns(n)
 	return m, m.setMeta(false)
 }

@@ -141,6 +141,7 @@ type Node struct {
 	assigned   string                   // what placement was told last; of membership's goroutine
 	leaving    atomic.Bool
 	beaten     atomic.Int64 // when it last beat
+	confirmed  atomic.Int64 // when the store last said that nobody has taken a shard of this node; of clock
 	// The tests' ways to cut a node off: which addresses can be reached, nil:
 	// all; and what gossip is sent by, nil: memberlist's own.
 	reach     func(addr string) bool
@@ -174,6 +175,7 @@ func New(cfg Config, store Store) (*Node, error) {
 		Now:     cfg.Now,
 		Random:  rand.Uint64,
 		Fence:   n.holding.fence,
+		Sure:    n.sure,
 		Fenced:  n.fenced,
 		Load:    n.loads.do,
 		Delay:   func(d time.Duration, fn func()) { time.AfterFunc(d, fn) },

@@ -237,8 +237,23 @@ func (p *peer) judge(ctx context.Context, err error) {
 	case err == nil || !errors.Is(err, syscall.ECONNREFUSED):
 		p.refused.Store(0)
 	case ctx.Err() == nil && p.refused.Add(1) == refusals:
-		p.node.membership.accuse(p.name, "nobody listens where it was")
+		p.node.membership.bury(p.name, "nobody listens where it was")
 	}
+}
+
+// dead tells whether a node's process is known to have ended.
+func (m *membership) dead(name string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ended[name]
+}
+
+// bury says that a node's process has ended.
+func (m *membership) bury(name, why string) {
+	m.mu.Lock()
+	m.ended[name] = true
+	m.mu.Unlock()
+	m.accuse(name, why)
 }
 
 // connect dials a peer's address.

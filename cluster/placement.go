@@ -37,6 +37,8 @@ type spot struct {
 	since    time.Time // of the phase
 	released []string  // the nodes that said they have let go of it
 	let      bool      // this node had it, and has let go of it
+	from     string    // who had the fence before; empty: nobody who may still answer
+	fence    actors.Fence
 }
 
 type phase uint8
@@ -44,6 +46,7 @@ type phase uint8
 const (
 	foreign phase = iota // another node's, or nobody's
 	wanted               // this node is to own it, and has no fence yet
+	resting              // it has the fence; the one before it may still answer
 	owned
 	leaving // another node is to own it; the actors here come to an end
 )
@@ -170,7 +173,7 @@ func (p *placement) assign(m *assign) {
 // want makes the shard one that this node is to own, not before a moment.
 func (p *placement) want(shard uint16, not time.Time) {
 	s := &p.shards[shard]
-	if s.phase == owned {
+	if s.phase == owned || s.phase == resting {
 		return
 	}
 	s.phase, s.since = wanted, time.Now()
@@ -199,6 +202,9 @@ func (p *placement) giveUp(shard uint16, refuse *actors.Error) {
 		if len(list) == 0 {
 			p.vacated(shard)
 		}
+	case resting:
+		s.phase, s.let = foreign, true
+		p.letGo(shard)
 	default:
 		s.phase = foreign
 	}
@@ -247,9 +253,15 @@ func (p *placement) released(m *released) {
 	if !slices.Contains(s.released, m.by) {
 		s.released = append(s.released, m.by)
 	}
-	if s.phase == wanted {
+	switch s.phase {
+	case wanted:
 		p.look = true
 		p.ask()
+	case resting:
+		if s.from == m.by {
+			s.from = ""
+			p.rested(m.shard, time.Now())
+		}
 	}
 }
 
@@ -295,9 +307,11 @@ func (p *placement) glance() {
 	now := time.Now()
 	for i := range p.shards {
 		s := &p.shards[i]
-		if s.phase == wanted && now.After(s.since) {
+		switch {
+		case s.phase == wanted && now.After(s.since):
 			p.look = true
-			break
+		case s.phase == resting:
+			p.rested(uint16(i), now) // #nosec G115 -- there are 1,024
 		}
 	}
 	p.ask()
@@ -340,6 +354,9 @@ func (p *placement) read(m *epochs) {
 		if holder != "" && holder != n.cfg.Name && p.alive[holder] && !slices.Contains(s.released, holder) && now.Sub(s.since) < handover {
 			continue
 		}
+		if s.from = holder; holder == n.cfg.Name || slices.Contains(s.released, holder) {
+			s.from = ""
+		}
 		from = append(from, actors.Fence{Shard: uint16(i), Epoch: present[i].Epoch}) // #nosec G115 -- there are 1,024
 	}
 	if len(from) == 0 {
@@ -368,6 +385,7 @@ func (p *placement) took(m *took) {
 		return
 	}
 	p.reading = false
+	now, rest := time.Now(), false
 	for _, f := range m.taken {
 		s := &p.shards[f.Shard]
 		if s.phase != wanted {
@@ -375,13 +393,29 @@ func (p *placement) took(m *took) {
 			p.letGo(f.Shard)
 			continue
 		}
-		s.phase, s.released, s.let = owned, nil, false
-		n.holding.hold(f)
-		n.dir.parts[f.Shard].set(n.cfg.Name, true, nil)
-		n.release(f.Shard)
+		s.phase, s.since, s.released, s.let, s.fence = resting, now, nil, false, f
+		p.rested(f.Shard, now)
+		rest = rest || s.phase == resting
+	}
+	if rest {
+		n.spawn(n.membership.signs.look)
 	}
 	if len(m.taken) > 0 {
 		n.cfg.Log.Info("shards taken", "shards", len(m.taken))
 	}
 	p.ask()
+}
+
+// rested opens a shard that this node has got, if the one before it answers no
+// more: it has let go, its process is dead, or what the store last confirmed to
+// it holds no more.
+func (p *placement) rested(shard uint16, now time.Time) {
+	n, s := p.node, &p.shards[shard]
+	if s.from != "" && now.Sub(s.since) < sureTime && !n.membership.dead(s.from) && !n.membership.signs.quiet(s.from, s.since) {
+		return
+	}
+	s.phase = owned
+	n.holding.hold(s.fence)
+	n.dir.parts[shard].set(n.cfg.Name, true, nil)
+	n.release(shard)
 }

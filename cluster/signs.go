@@ -21,13 +21,14 @@ type signs struct {
 	node    *Node
 	gossip  string // this node's address
 	leaving atomic.Bool
-	doubt   atomic.Bool // it matters who holds shard 0
-	count   uint64      // of the loop alone
+	looking sync.Mutex // held during a look
+	count   uint64     // of looks
 
 	mu    sync.Mutex
 	nodes map[string]*sign
 	looks int       // how often the store was read
 	last  time.Time // when
+	began time.Time // when that look began
 	first string    // who holds shard 0 in the store
 	sees  []string
 	err   error
@@ -68,19 +69,25 @@ func (s *signs) at(addr string) {
 
 // look leaves this node's sign, and reads the others'.
 func (s *signs) look() {
+	s.looking.Lock()
+	defer s.looking.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), signTime)
 	defer cancel()
+	// Before the sign: whoever sees the sign stay the same for sureTime knows
+	// that what this look confirms holds no more.
+	began, clock := time.Now(), s.node.clock()
 	err := s.leave(ctx)
 	var records []actors.Record
 	var first string
 	if err == nil {
-		records, first, err = s.read(ctx)
+		records, first, err = s.read(ctx, clock)
 	}
 	s.mu.Lock()
 	was := s.err
 	s.err = err
 	if err == nil {
 		s.take(records, first)
+		s.began = began
 	}
 	s.mu.Unlock()
 	switch {
@@ -103,7 +110,7 @@ func (s *signs) leave(ctx context.Context) error {
 	return s.node.records.PutRecord(ctx, signKind, s.node.cfg.Name, b)
 }
 
-func (s *signs) read(ctx context.Context) ([]actors.Record, string, error) {
+func (s *signs) read(ctx context.Context, began int64) ([]actors.Record, string, error) {
 	var all []actors.Record
 	for after := ""; ; {
 		const page = 256
@@ -117,16 +124,18 @@ func (s *signs) read(ctx context.Context) ([]actors.Record, string, error) {
 		}
 		after = list[len(list)-1].Key
 	}
-	if !s.doubt.Load() {
-		return all, "", nil
-	}
 	present, err := s.node.store.Epochs(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	s.node.confirm(present, began)
+	first := ""
 	for _, t := range present {
 		if t.Shard == 0 {
-			return all, t.Owner, err
+			first = t.Owner
 		}
 	}
-	return all, "", err
+	return all, first, nil
 }
 
 // take takes in what the store holds. The caller holds mu.
@@ -182,6 +191,15 @@ func (s *signs) stale(name string) bool {
 	now := time.Now()
 	g := s.nodes[name]
 	return g != nil && s.err == nil && now.Sub(s.last) < 2*signEvery && !g.lives(now)
+}
+
+// quiet tells whether a node has left no sign for so long that what the store
+// last confirmed to it holds no more, by a look that began after a moment.
+func (s *signs) quiet(name string, after time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := s.nodes[name]
+	return s.err == nil && s.began.After(after) && (g == nil || s.began.Sub(g.changed) > sureTime)
 }
 
 // addresses returns where the nodes that live gossip.
@@ -246,7 +264,7 @@ func (s *signs) judge(members []member, ready bool, linked func(name string) boo
 		return waiting, nil
 	}
 	strangers := s.strangers(seen, dead)
-	if s.doubt.Store(len(strangers) > 0); len(strangers) == 0 {
+	if len(strangers) == 0 {
 		return goOn, nil
 	}
 	// Somebody lives whom gossip has lost. Gossip loses one after the other, so

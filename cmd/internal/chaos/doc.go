@@ -1,0 +1,22 @@
+// Package chaos lets a cluster of real server processes go through faults
+// under load, records what its callers and clients saw, and proves from that
+// that nothing acknowledged was lost, nothing applied twice, no rev forked and
+// every count exact.
+//
+// A run lives in namespaces of its own (sandbox_linux.go): network, mounts and
+// processes, so that nothing of it can be left, however it ends. Each server has
+// a network namespace (net_linux.go); what servers say to each other and to the
+// database passes a relay (relay.go), which delays, loses and stalls it. Callers
+// (callers.go) and clients (clients.go) record histories (history.go); the
+// nemesis (nemesis.go) does the faults; check.go and linear.go judge.
+//
+// Rules that a change must keep:
+//
+//   - The judges see histories alone, and judge them without clock or network:
+//     their tests feed them histories with each kind of fault.
+//   - Whatever is random comes from the seed, which is printed first.
+//   - What the servers are asked is what every caller and client could ask.
+//   - A run that shows nothing (no writes, no events by some transport) fails.
+//
+// Start reading at run_linux.go, then check.go.
+package chaos

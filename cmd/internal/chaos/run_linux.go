@@ -1,0 +1,224 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+)
+
+// run does a run, inside.
+func run(ctx context.Context, cfg Config, out io.Writer) error {
+	began := time.Now()
+	var mu sync.Mutex
+	say := func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(out, "%7.2fs  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
+	}
+	say("seed %d: %s with %d servers for %v", cfg.Seed, cfg.Mode, cfg.Nodes, cfg.For)
+	w, err := newWorld(ctx, cfg, say)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = w.db.Close() }()
+	for i := 1; i <= cfg.Nodes; i++ {
+		if err := w.start(i); err != nil {
+			return err
+		}
+	}
+	if err := w.settle(ctx); err != nil {
+		return fmt.Errorf("at the start: %w", err)
+	}
+	say("all servers are ready")
+	return storm(ctx, w, began)
+}
+
+// callPause is a caller's pause between operations: the faults, not the load,
+// are to be what is hard.
+const callPause = 30 * time.Millisecond
+
+// newCrowd starts callers and clients.
+func newCrowd(w *world, began time.Time) *crowd {
+	c := &crowd{stop: make(chan struct{}), over: make(chan struct{})}
+	for i := range w.cfg.Users {
+		c.users = append(c.users, &log{h: UserHistory{User: fmt.Sprintf("user-%d", i)}})
+	}
+	for i := range w.cfg.Clients {
+		o := newClient(w, i, c.users[i%len(c.users)].h.User, began)
+		l := c.users[i%len(c.users)]
+		l.h.Views = append(l.h.Views, o.view)
+		c.clients = append(c.clients, o)
+		c.watching.Go(func() { o.roam(c.over) })
+	}
+	for i := range w.cfg.Callers {
+		o := newCaller(w, i, c.users, began, callPause)
+		c.callers = append(c.callers, o)
+		c.calling.Go(func() { o.call(c.stop) })
+	}
+	return c
+}
+
+// storm lets faults happen under load, and judges what was seen.
+func storm(ctx context.Context, w *world, began time.Time) error {
+	c := newCrowd(w, began)
+	n := &nemesis{world: w, rng: rand.New(rand.NewPCG(w.cfg.Seed, 1)), ctx: ctx, done: make(map[string]int)}
+	n.rage(time.Now().Add(w.cfg.For))
+	errs := n.errs
+	w.say("no more faults")
+	errs = append(errs, w.settle(ctx))
+	close(c.stop)
+	c.calling.Wait()
+	close(c.over)
+	c.watching.Wait()
+	if err := c.finish(ctx, w); err != nil {
+		errs = append(errs, err)
+	}
+	w.say("judging")
+	for _, l := range c.users {
+		errs = append(errs, Check(&l.h, time.Minute)...)
+	}
+	for _, o := range c.callers {
+		errs = append(errs, o.faults...)
+	}
+	errs = append(errs, w.stop())
+	errs = append(errs, c.tell(w, n))
+	if err := first(errs, 40); err != nil {
+		return err
+	}
+	w.say("passed: seed %d", w.cfg.Seed)
+	return nil
+}
+
+// first joins the first errors of a list.
+func first(errs []error, most int) error {
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	if more := len(errs) - most; more > 0 {
+		errs = append(errs[:most:most], fmt.Errorf("and %d more", more))
+	}
+	return errors.Join(errs...)
+}
+
+// finish lets clients catch up, and reads the truth: by each server, and by one
+// that has begun when all others had ended.
+func (c *crowd) finish(ctx context.Context, w *world) error {
+	servers := w.running()
+	last := make([]counts, len(c.users))
+	for u, l := range c.users {
+		for _, i := range servers {
+			if err := w.insist(ctx, []int{i}, "/v1/users/"+l.h.User+"/counts", &last[u]); err != nil {
+				return err
+			}
+			l.h.Finals = append(l.h.Finals, last[u].tally())
+		}
+	}
+	var wait sync.WaitGroup
+	for i, o := range c.clients {
+		wait.Go(func() { o.catchUp(servers, last[i%len(c.users)].Rev) })
+	}
+	wait.Wait()
+	w.say("a fresh server reads the journal")
+	if err := w.stop(); err != nil {
+		return err
+	}
+	if err := w.start(1); err != nil {
+		return err
+	}
+	if err := w.settle(ctx); err != nil {
+		return err
+	}
+	for _, l := range c.users {
+		if err := c.truth(ctx, w, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// truth reads a user's journal, inbox and counts.
+func (c *crowd) truth(ctx context.Context, w *world, l *log) error {
+	base := "/v1/users/" + l.h.User
+	var n counts
+	if err := w.insist(ctx, []int{1}, base+"/counts", &n); err != nil {
+		return err
+	}
+	l.h.Finals = append(l.h.Finals, n.tally())
+	for next := ""; ; {
+		var page struct {
+			Messages []Message
+			Next     string
+		}
+		if err := w.insist(ctx, []int{1}, base+"/messages?state=all&limit=200&next="+next, &page); err != nil {
+			return err
+		}
+		l.h.Inbox = append(l.h.Inbox, page.Messages...)
+		if next = page.Next; next == "" {
+			break
+		}
+	}
+	for next := ""; ; {
+		var page struct {
+			Events []struct {
+				Seq, Rev uint64
+				Kind     string
+				ID       string
+				IDs      []string
+				State    string
+			}
+			Next string
+		}
+		if err := w.insist(ctx, []int{1}, base+"/journal?limit=200&next="+next, &page); err != nil {
+			return err
+		}
+		for _, e := range page.Events {
+			ids := e.IDs
+			if e.ID != "" {
+				ids = append(ids, e.ID)
+			}
+			l.h.Journal = append(l.h.Journal, Entry{e.Seq, e.Rev, e.Kind, ids, e.State})
+		}
+		if next = page.Next; next == "" {
+			return nil
+		}
+	}
+}
+
+// tell says what a run has shown; an error if that is nothing.
+func (c *crowd) tell(w *world, n *nemesis) error {
+	answered, slowest := c.answered()
+	used, codes := make(map[string]int), make(map[string]int)
+	unknown := 0
+	for _, l := range c.users {
+		for _, v := range l.h.Views {
+			for _, g := range v.Glimpses {
+				used[g.Transport]++
+			}
+		}
+		for _, op := range l.h.Ops {
+			if !op.Answered {
+				unknown++
+			}
+		}
+	}
+	for _, o := range c.callers {
+		for k, v := range o.codes {
+			codes[k] += v
+		}
+	}
+	w.say("%d operations answered, the slowest after %v; %d with an unknown outcome; refusals %v; events %v", answered, slowest.Round(time.Millisecond), unknown, codes, used)
+	w.say("faults: %s", n.summary())
+	var errs []error
+	for _, t := range transports {
+		if used[t] == 0 {
+			errs = append(errs, fmt.Errorf("nothing came by %s: the run has shown nothing of it", t))
+		}
+	}
+	if answered < 100 {
+		errs = append(errs, fmt.Errorf("%d operations were answered: the run has shown nothing", answered))
+	}
+	return errors.Join(errs...)
+}
