@@ -368,6 +368,7 @@ func (p *placement) took(m *took) {
 		return
 	}
 	p.reading = false
+	mine := &actors.ShardSet{}
 	for _, f := range m.taken {
 		s := &p.shards[f.Shard]
 		if s.phase != wanted {
@@ -379,9 +380,11 @@ func (p *placement) took(m *took) {
 		n.holding.hold(f)
 		n.dir.parts[f.Shard].set(n.cfg.Name, true, nil)
 		n.release(f.Shard)
+		mine.Add(f.Shard)
 	}
 	if len(m.taken) > 0 {
 		n.cfg.Log.Info("shards taken", "shards", len(m.taken))
+		n.rouse(mine)
 	}
 	p.ask()
 }
