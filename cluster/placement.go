@@ -386,6 +386,7 @@ func (p *placement) took(m *took) {
 	}
 	p.reading = false
 	now, rest := time.Now(), false
+	mine := &actors.ShardSet{}
 	for _, f := range m.taken {
 		s := &p.shards[f.Shard]
 		if s.phase != wanted {
@@ -396,12 +397,14 @@ func (p *placement) took(m *took) {
 		s.phase, s.since, s.released, s.let, s.fence = resting, now, nil, false, f
 		p.rested(f.Shard, now)
 		rest = rest || s.phase == resting
+		mine.Add(f.Shard)
 	}
 	if rest {
 		n.spawn(n.membership.signs.look)
 	}
 	if len(m.taken) > 0 {
 		n.cfg.Log.Info("shards taken", "shards", len(m.taken))
+		n.rouse(mine)
 	}
 	p.ask()
 }
