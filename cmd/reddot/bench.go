@@ -27,7 +27,8 @@ server of your own: it publishes as fast as it can.`,
 		Example: `  reddot bench --duration 5s --pid $(pgrep -n reddot)
   reddot bench broadcast --transport ws --users 1 --connections 10000 --audience user
   reddot bench durable --batch 500 --json
-  reddot bench idle --transport mqtt --connections 10 --pid $(pgrep -n reddot)`,
+  reddot bench idle --transport mqtt --connections 10 --pid $(pgrep -n reddot)
+  reddot bench --topics --transport mqtt --qos 1 --rival mqtt://127.0.0.1:1884`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return exactly("SCENARIO")(c, args)
@@ -43,6 +44,10 @@ server of your own: it publishes as fast as it can.`,
 	f.StringVar(&cfg.Broker, "broker", "mqtt://127.0.0.1:1883", "mqtt: the server's `URL` for MQTT")
 	f.DurationVar(&cfg.PingEvery, "ping-every", 0, "mqtt: the pause between two pings of a client; 0: 45s")
 	f.IntVar(&cfg.QoS, "qos", 0, "mqtt: 0 or 1")
+	f.BoolVar(&cfg.Topics, "topics", false, "messages go to live topics, not to inboxes")
+	f.StringVar(&cfg.PublishBy, "publish-by", "", "topics: http or mqtt; default: mqtt, if that is the transport")
+	f.StringVar(&cfg.Rival, "rival", "", "topics: the `URL` of another broker of MQTT, to be measured in turn")
+	f.IntSliceVar(&cfg.RivalPIDs, "rival-pid", nil, "the rival's process, if it runs here")
 	f.IntVar(&cfg.Users, "users", 1000, "distinct users")
 	f.IntVar(&cfg.Connections, "connections", 0, "connections a user; 0: as the scenario likes, -1: none")
 	f.IntVar(&cfg.Publishers, "publishers", 32, "connections that publish")

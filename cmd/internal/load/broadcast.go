@@ -48,8 +48,6 @@ func checkBroadcast(c *Config) (field, msg string) {
 		return "Audience", "none of all, user, topic"
 	case c.Audience == AudienceUser && c.Users != 1:
 		return "Users", "one user holds all connections of audience user"
-	case c.Audience == AudienceTopic && c.Transport != SSE && c.Transport != WS:
-		return "Transport", "a live topic comes by sse and ws"
 	case c.Transport == Poll:
 		return "Transport", "polling can't tell when a broadcast has arrived"
 	case c.Connections == 0:

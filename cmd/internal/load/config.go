@@ -62,8 +62,21 @@ type Config struct {
 	// PingEvery is after how long MQTT's clients say that they are alive.
 	// Default: 45 s.
 	PingEvery time.Duration
-	// QoS is that of MQTT's subscriptions: 0 or 1.
+	// QoS is that of MQTT's subscriptions, and of what is published by MQTT: 0
+	// or 1. What is published with QoS 0 is not answered; a publisher then has
+	// one message under way until it has reached all.
 	QoS int
+	// Topics has messages go to live topics instead of inboxes, in idle, unicast
+	// and broadcast: one a user, and in broadcast one for all. Any broker of
+	// MQTT can do that.
+	Topics bool
+	// PublishBy says how topics are published to: http or mqtt. Default: mqtt, if
+	// that is the Transport.
+	PublishBy string
+	// Rival is the mqtt:// URL of another broker, which is measured in turn with
+	// the server, and RivalPIDs its processes, if they run here.
+	Rival     string
+	RivalPIDs []int
 
 	// Transport of the connections. Default: sse.
 	Transport Transport
@@ -73,7 +86,8 @@ type Config struct {
 	// the scenario durable; negative: none.
 	Connections int
 	// Publishers is the number of connections that publish, each with one
-	// request under way. Default: 32.
+	// request under way. Default: 32. One alone publishes where nothing is
+	// answered and all listen to the same topic, so that its order is known.
 	Publishers int
 	// Rate is the number of messages a second, sent on schedule whether or not
 	// answers come (open loop). Default 0: as fast as answers come (closed loop).
@@ -166,6 +180,17 @@ func (c *Config) fill() {
 		def(&c.Connections, -1)
 	}
 	def(&c.Connections, 1)
+	if c.Scenario == "broadcast" && c.Topics {
+		c.Audience = AudienceTopic
+	}
+	c.Topics = c.Topics || c.Scenario == "broadcast" && c.Audience == AudienceTopic
+	if c.Topics && c.Transport == MQTT {
+		def(&c.PublishBy, "mqtt")
+	}
+	def(&c.PublishBy, "http")
+	if c.ordered() && !c.onePerUser() {
+		c.Publishers = 1
+	}
 	c.Connections = max(0, c.Connections)
 	c.WarmUp = max(0, c.WarmUp)
 }
@@ -186,7 +211,7 @@ func (c *Config) check() error {
 	if !ok {
 		return bad("Scenario", "%q is none of %v", c.Scenario, Scenarios())
 	}
-	if len(c.URLs) == 0 {
+	if len(c.URLs) == 0 && c.speaksHTTP() {
 		return bad("URLs", "none given")
 	}
 	for _, u := range c.URLs {
@@ -197,13 +222,8 @@ func (c *Config) check() error {
 	if !slices.Contains([]Transport{Poll, LongPoll, Iframe, SSE, WS, MQTT}, c.Transport) {
 		return bad("Transport", "%q is none of poll, longpoll, iframe, sse, ws, mqtt", c.Transport)
 	}
-	if c.Transport == MQTT && s.cursor {
-		return bad("Transport", "in %s connections go on from their cursors, which MQTT's do not", c.Scenario)
-	}
-	if c.Transport == MQTT {
-		if _, err := newBroker(c.Broker); err != nil {
-			return bad("Broker", "%v", err)
-		}
+	if field, msg := c.checkMQTT(s); msg != "" {
+		return bad(field, "%s", msg)
 	}
 	for _, a := range c.Sources {
 		if _, err := netip.ParseAddr(a); err != nil {
@@ -233,7 +253,7 @@ func (c *Config) check() error {
 			return bad(n.field, "%d is not in %d..%d", n.val, n.min, n.max)
 		}
 	}
-	for _, pid := range c.PIDs {
+	for _, pid := range slices.Concat(c.PIDs, c.RivalPIDs) {
 		if pid <= 0 {
 			return bad("PIDs", "%d is no process", pid)
 		}
@@ -245,9 +265,6 @@ func (c *Config) check() error {
 		if d.val <= 0 {
 			return bad(d.field, "%v is not above 0", d.val)
 		}
-	}
-	if c.PingEvery > 13*time.Hour { // the keep alive of MQTT has two bytes, in seconds
-		return bad("PingEvery", "%v is more than 13 hours", c.PingEvery)
 	}
 	if c.PollWait > time.Minute {
 		return bad("PollWait", "%v is more than a minute", c.PollWait)
@@ -297,22 +314,6 @@ func newTarget(raw string) (target, error) {
 	}
 	if p := u.EscapedPath(); p != "/" {
 		t.path = p
-	}
-	return t, nil
-}
-
-// newBroker takes the URL of a broker apart.
-func newBroker(raw string) (target, error) {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return target{}, err
-	}
-	if u.Scheme != "mqtt" || u.Hostname() == "" {
-		return target{}, fmt.Errorf("%q is no mqtt:// URL", raw)
-	}
-	t := target{host: u.Host, addr: u.Host}
-	if u.Port() == "" {
-		t.addr += ":1883"
 	}
 	return t, nil
 }

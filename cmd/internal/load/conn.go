@@ -70,7 +70,7 @@ func (c *conn) request() []byte {
 	b = append(w.appendUser(b, c.name), map[Transport]string{SSE: "/stream", Iframe: "/iframe", WS: "/ws"}[w.cfg.Transport]...)
 	sep := byte('?')
 	if w.b.topic != "" {
-		b = append(append(append(b, sep), "topic="...), w.b.topic...)
+		b = w.appendTopic(append(append(b, sep), "topic="...), c.name)
 		sep = '&'
 	}
 	if len(c.cursor) > 0 {
@@ -305,7 +305,7 @@ func (c *conn) take(e *event) {
 	case "message":
 		c.message(e)
 	case "topic":
-		c.topic(e)
+		c.topic(e.body)
 	case "reset":
 		c.w.tally.resets++
 		c.order = order{rev: e.counts.rev}
@@ -426,23 +426,6 @@ func (c *conn) place(e *event, p *pending) int64 {
 		return p.rev
 	}
 	return c.order.rev + 1
-}
-
-// topic judges a live topic's event: it has no rev, so its number stands for it.
-func (c *conn) topic(e *event) {
-	w := c.w
-	s, ours := parseStamp(e.body, w.b.run)
-	if !ours {
-		return
-	}
-	if v, beyond := c.order.step(int64(s.n) + 1); v == again {
-		w.fault(&w.tally.doubled, c, "topic's message %d", s.n)
-		return
-	} else {
-		w.tally.lost += uint64(beyond)
-	}
-	w.delivered(s, w.now())
-	w.arrived(s)
 }
 
 // polled judges counts alone: what they include has been delivered.

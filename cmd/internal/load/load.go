@@ -63,6 +63,14 @@ func Run(ctx context.Context, cfg Config, out, progress io.Writer) (Report, erro
 			r.Run = n + 1
 			report.add(r, out)
 		}
+		if cfg.Rival != "" {
+			r, err := runRival(ctx, cfg, progress)
+			if err != nil {
+				return report, fmt.Errorf("run %d: rival: %w", n+1, err)
+			}
+			r.Run = n + 1
+			report.add(r, out)
+		}
 		r, err := runOnce(ctx, cfg, progress)
 		if err != nil {
 			return report, fmt.Errorf("run %d: %w", n+1, err)
@@ -82,7 +90,8 @@ type bench struct {
 	system     string
 	run        string // in the stamps
 	prefix     string
-	topic      string // of an audience of that kind
+	topic      string // where messages go to live topics
+	each       bool   // each user has one of its own, below topic
 	stateless  bool   // the floor keeps no counts
 	perUser    int64  // revs that a broadcast adds to each user
 	start      time.Time
@@ -133,11 +142,15 @@ func newBench(cfg Config, system string, progress io.Writer) (*bench, error) {
 	if cfg.Scenario == "broadcast" {
 		b.perUser = 1
 		b.window.size, b.window.total = cfg.Window, int64(cfg.Users*cfg.Connections)
-		if cfg.Audience == AudienceTopic {
-			b.topic = "bench-" + b.run
-		}
 	}
-	for _, raw := range cfg.URLs {
+	if cfg.Topics {
+		b.topic, b.each = "bench-"+b.run, cfg.onePerUser()
+	}
+	urls := cfg.URLs
+	if !cfg.speaksHTTP() {
+		urls = nil
+	}
+	for _, raw := range urls {
 		t, err := newTarget(raw)
 		if err != nil {
 			return nil, err
@@ -152,7 +165,7 @@ func newBench(cfg Config, system string, progress io.Writer) (*bench, error) {
 	if b.secure != nil && slices.ContainsFunc(b.targets, func(t target) bool { return !t.tls }) {
 		return nil, fmt.Errorf("%w: URLs: http and https at once", ErrConfig)
 	}
-	if cfg.Transport == MQTT {
+	if cfg.Transport == MQTT || cfg.PublishBy == "mqtt" {
 		var err error
 		if b.broker, err = newBroker(cfg.Broker); err != nil {
 			return nil, err
@@ -183,7 +196,13 @@ func (t *target) resolve() error {
 	return nil
 }
 
-func (b *bench) target(n int) *target { return &b.targets[n%len(b.targets)] }
+// target returns the server of the nth connection; nil where none needs HTTP.
+func (b *bench) target(n int) *target {
+	if len(b.targets) == 0 {
+		return nil
+	}
+	return &b.targets[n%len(b.targets)]
+}
 
 // source returns the address that the nth connection comes from.
 func (b *bench) source(n int) netip.Addr {

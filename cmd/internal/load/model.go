@@ -27,6 +27,7 @@ type pending struct {
 	rev       int64  // 0: not known yet
 	counts    counts // as of rev, by whichever came first: the answer or an event
 	delivered int32
+	by        *publisher // hears when it has reached all; nil: does not wait for that
 	answered  bool
 	settled   bool
 }

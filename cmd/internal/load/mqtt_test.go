@@ -35,7 +35,7 @@ func TestMQTTPackets(t *testing.T) {
 			got = fmt.Sprint("CONNECT ", p.ProtocolName, " ", p.ProtocolVersion, " ", p.ClientIdentifier, " clean ", p.CleanSession,
 				" keep alive ", p.Keepalive, " ", p.Username, " ", string(p.Password))
 		case *packets.SubscribePacket:
-			got = fmt.Sprint("SUBSCRIBE ", p.MessageID, " ", p.Topics, " ", p.Qoss)
+			got = fmt.Sprint("SUBSCRIBE ", p.MessageID, " ", p.Topics, " [", p.Qoss[0], "]")
 		case *packets.PublishPacket:
 			got = fmt.Sprint("PUBLISH ", p.MessageID, " ", p.TopicName, " ", p.Qos, " ", string(p.Payload))
 		case *packets.PubackPacket:

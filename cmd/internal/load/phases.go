@@ -125,6 +125,9 @@ func (w *worker) behind() int {
 	}
 	for _, c := range w.conns {
 		if w.b.topic != "" {
+			if w.b.each && (len(c.order.missing) > 0 || c.order.rev < w.topicDue(c)) {
+				n++
+			}
 			continue
 		}
 		if w.b.stateless {
@@ -149,7 +152,7 @@ func (w *worker) due(u *user) int64 {
 // verify reads the final counts and judges what is missing. It ends the run.
 func (w *worker) verify(ctx context.Context) error {
 	if w.b.topic != "" {
-		w.verifyTopic()
+		w.verifyTopics()
 		return nil
 	}
 	if w.b.stateless {
@@ -207,13 +210,6 @@ func (w *worker) verifyStateless() {
 				w.tally.lost += uint64(max(0, u.conns-p.delivered))
 			}
 		}
-	}
-}
-
-// verifyTopic counts what each connection lacks of a live topic.
-func (w *worker) verifyTopic() {
-	for _, c := range w.conns {
-		w.tally.lost += uint64(len(c.order.missing)) + uint64(max(0, w.b.broadcasts.Load()-c.order.rev))
 	}
 }
 

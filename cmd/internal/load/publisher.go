@@ -17,6 +17,7 @@ const (
 	opCounts
 	opRead
 	opList
+	opTopic
 	opKinds
 )
 
@@ -34,6 +35,9 @@ type publisher struct {
 	refs []ref
 	take func(*user, counts) // of opCounts
 	line []byte
+	nth  int // of the worker's
+
+	broker *mqttPublisher // in the place of the caller, if it publishes by MQTT
 }
 
 func (p *publisher) answered(status int, body []byte) {
@@ -47,6 +51,12 @@ func (p *publisher) answered(status int, body []byte) {
 		err = p.lines(status, body, now)
 	case opBroadcast:
 		err = w.judgeBroadcast(p.refs[0], status, body, now)
+	case opTopic:
+		if status != 200 {
+			err = fmt.Errorf("topic: status %d %s", status, problemCode(body))
+			break
+		}
+		w.taken(p.refs[0], now)
 	case opCounts:
 		var a answer
 		if status != 200 {
@@ -75,7 +85,7 @@ func (p *publisher) failed(err error) {
 	w.tally.fail("publish: "+reason(err), 1)
 	for _, r := range p.refs {
 		switch p.op {
-		case opMessage, opBatch:
+		case opMessage, opBatch, opTopic:
 			w.users[r.user].unsure++
 		case opBroadcast:
 			w.b.window.release(r.n)
@@ -209,6 +219,11 @@ func (p *publisher) message(user int, due int64) {
 	p.op = opMessage
 	p.refs = append(p.refs[:0], ref{user: user, n: n, sent: due})
 	name := w.name(user)
+	if w.b.each {
+		p.op = opTopic
+		p.toTopic(name, stamp{user: name, n: n, sent: due})
+		return
+	}
 	p.line = appendMessage(p.line[:0], nil, w.b.run, stamp{user: name, n: n, sent: due}, w.cfg.BodySize)
 	b := append(w.scratch[:0], "POST "...)
 	b = w.appendUser(append(b, p.to.path...), name)
@@ -240,6 +255,10 @@ func (p *publisher) broadcast(n uint64, due int64) {
 	p.op = opBroadcast
 	p.refs = append(p.refs[:0], ref{n: n, sent: due})
 	s := stamp{user: -1, n: n, sent: due}
+	if w.b.topic != "" {
+		p.toTopic(0, s)
+		return
+	}
 	b := append(append(w.scratch[:0], "POST "...), p.to.path...)
 	switch w.cfg.Audience {
 	case AudienceAll:
@@ -248,9 +267,6 @@ func (p *publisher) broadcast(n uint64, due int64) {
 	case AudienceUser:
 		b = append(w.appendUser(b, 0), "/messages"...)
 		p.line = appendMessage(p.line[:0], nil, w.b.run, s, w.cfg.BodySize)
-	case AudienceTopic:
-		b = append(append(b, "/v1/topics/"...), w.b.topic...)
-		p.line = appendBody(p.line[:0], w.b.run, s, w.cfg.BodySize)
 	}
 	p.post(b, "application/json", p.line)
 	w.tally.sent++

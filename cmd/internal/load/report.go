@@ -20,7 +20,7 @@ type Report struct {
 // A Result is what one run has shown.
 type Result struct {
 	Run       int       `json:"run"`
-	System    string    `json:"system"` // server or floor
+	System    string    `json:"system"` // server, floor or rival
 	Scenario  string    `json:"scenario"`
 	Transport Transport `json:"transport"`
 	Users     int       `json:"users"`
@@ -228,7 +228,8 @@ func span(us float64) string {
 
 func bytesText(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
-// writeSummary writes the medians, and what the server is of the floor.
+// writeSummary writes the medians, and what the server is of the floor, or of its
+// rival.
 func (r *Report) writeSummary(out io.Writer) {
 	type row struct {
 		name string
@@ -244,9 +245,13 @@ func (r *Report) writeSummary(out io.Writer) {
 	}
 	fmt.Fprintf(out, "\nmedians of %d runs\n", r.Config.Runs)
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\tserver\tfloor\tratio\t")
+	other := "floor"
+	if r.Config.Rival != "" {
+		other = "rival"
+	}
+	fmt.Fprintf(t, "\tserver\t%s\tratio\t\n", other)
 	for _, w := range rows {
-		s, f := r.median("server", w.of), r.median("floor", w.of)
+		s, f := r.median("server", w.of), r.median(other, w.of)
 		switch {
 		case f > 0:
 			fmt.Fprintf(t, "%s\t%.1f\t%.1f\t%.2f\t\n", w.name, s, f, s/f)

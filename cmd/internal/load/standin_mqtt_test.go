@@ -55,8 +55,18 @@ func (s *standIn) mqttClient(c net.Conn) {
 				rest = rest[2+binary.BigEndian.Uint16(rest):]
 				user = string(rest[2 : 2+binary.BigEndian.Uint16(rest)])
 				_, _ = c.Write([]byte{mqttConnack << 4, 2, 0, 0})
+			case mqttPublish:
+				s.mqttTopic(c, first, body)
 			case mqttSubscribe:
 				granted := byte(0x80)
+				if filter := string(body[4 : len(body)-1]); strings.HasPrefix(filter, "bench-") {
+					granted = body[len(body)-1]
+					s.mu.Lock()
+					s.clients[filter] = append(s.clients[filter], mqttSub{c, int(granted)})
+					s.mu.Unlock()
+					_, _ = c.Write([]byte{mqttSuback << 4, 3, body[0], body[1], granted})
+					return nil
+				}
 				if strings.HasSuffix(string(body[4:len(body)-1]), "/events") {
 					granted, subscribed = body[len(body)-1], true
 					s.mu.Lock()
@@ -83,5 +93,48 @@ func (s *standIn) mqttEvents(c net.Conn, sub *standInSub, qos int) {
 		if _, err := c.Write(appendPublish(nil, []byte(eventsTopic), []byte(e.json), qos, max(1, id))); err != nil {
 			return
 		}
+	}
+}
+
+// mqttSub is a client that is subscribed to a topic.
+type mqttSub struct {
+	net.Conn
+	qos int
+}
+
+// mqttTopic gives a message to those who are subscribed, with the stand-in's
+// fault in every tenth, and acknowledges it.
+func (s *standIn) mqttTopic(c net.Conn, first byte, body []byte) {
+	p, err := parsePublish(first, body)
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	times := 1
+	if s.nth++; s.nth%10 == 0 {
+		switch s.fault {
+		case "loses":
+			times = 0
+		case "doubles":
+			times = 2
+		case "swaps": // it goes out behind the next one
+			s.held = append([]byte(nil), p.payload...)
+			times = 0
+		}
+	}
+	payloads := [][]byte{p.payload}
+	if s.nth%10 == 1 && s.held != nil {
+		payloads, s.held = append(payloads, s.held), nil
+	}
+	for _, sub := range s.clients[string(p.topic)] {
+		for range times {
+			for _, payload := range payloads {
+				_, _ = sub.Write(appendPublish(nil, p.topic, payload, sub.qos, 1))
+			}
+		}
+	}
+	if p.id != 0 {
+		_, _ = c.Write(appendPuback(nil, p.id))
 	}
 }

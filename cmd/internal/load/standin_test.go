@@ -24,9 +24,12 @@ type standIn struct {
 	once  sync.Once
 	mu    sync.Mutex
 	users map[string]*standInUser
-	topic map[*standInSub]bool
+	topic map[*standInSub]string // what a stream listens to
 	nth   int
 	ended bool
+
+	clients map[string][]mqttSub // by topic
+	held    []byte
 }
 
 type standInUser struct {
@@ -46,7 +49,7 @@ type standInSub struct{ ch chan standInEvent }
 // newStandIn starts a stand-in that is faulty in the named way, "" for none.
 func newStandIn(t *testing.T, fault string) *standIn {
 	t.Helper()
-	s := &standIn{fault: fault, users: map[string]*standInUser{}, topic: map[*standInSub]bool{}}
+	s := &standIn{fault: fault, users: map[string]*standInUser{}, topic: map[*standInSub]string{}, clients: map[string][]mqttSub{}}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -179,11 +182,16 @@ func (s *standIn) serve(ctx *fasthttp.RequestCtx) {
 		ctx.SetBody(out.Bytes())
 	case strings.HasPrefix(path, "/v1/topics/"):
 		s.mu.Lock()
-		for sub := range s.topic {
-			sub.ch <- standInEvent{0, "topic", fmt.Sprintf(`{"type":"topic","topic":"x","payload":%q}`, ctx.PostBody())}
+		for sub, topic := range s.topic {
+			if path == "/v1/topics/"+topic {
+				sub.ch <- standInEvent{0, "topic", fmt.Sprintf(`{"type":"topic","topic":"x","payload":%q}`, ctx.PostBody())}
+			}
+		}
+		for _, sub := range s.clients[strings.TrimPrefix(path, "/v1/topics/")] {
+			_, _ = sub.Write(appendPublish(nil, []byte(strings.TrimPrefix(path, "/v1/topics/")), ctx.PostBody(), sub.qos, 1))
 		}
 		s.mu.Unlock()
-		ctx.SetStatusCode(202)
+		ctx.SetBodyString(`{"subscribers":1}`)
 	default:
 		ctx.SetStatusCode(404)
 	}
@@ -276,7 +284,7 @@ func (s *standIn) serveUser(ctx *fasthttp.RequestCtx, name, what string) {
 
 // attach subscribes and returns what the connection begins with.
 func (s *standIn) attach(ctx *fasthttp.RequestCtx, name, greeting string) (*standInSub, []standInEvent) {
-	topic, after := len(ctx.QueryArgs().Peek("topic")) > 0, string(ctx.QueryArgs().Peek("after"))
+	topic, after := string(ctx.QueryArgs().Peek("topic")), string(ctx.QueryArgs().Peek("after"))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u := s.user(name)
@@ -286,8 +294,8 @@ func (s *standIn) attach(ctx *fasthttp.RequestCtx, name, greeting string) (*stan
 	} else {
 		u.subs[sub] = true
 	}
-	if topic {
-		s.topic[sub] = true
+	if topic != "" {
+		s.topic[sub] = topic
 	}
 	if after == "" {
 		return sub, []standInEvent{{u.rev, "counts", fmt.Sprintf(`{"type":%q,"cursor":"%d","counts":%s}`, greeting, u.rev, u.counts(u.unread))}}

@@ -65,7 +65,11 @@ func (c *conn) packet(first byte, body []byte) error {
 			w.scratch = appendPuback(w.scratch[:0], p.id)
 			c.link.write(w.scratch)
 		}
-		c.frame(p.payload)
+		if w.b.topic != "" {
+			c.topic(p.payload)
+		} else {
+			c.frame(p.payload)
+		}
 	case mqttPingresp:
 		w.tally.beats++
 	default:
@@ -75,7 +79,12 @@ func (c *conn) packet(first byte, body []byte) error {
 }
 
 // filter returns what the connection subscribes to.
-func (c *conn) filter() []byte { return []byte(eventsTopic) }
+func (c *conn) filter() []byte {
+	if c.w.b.topic != "" {
+		return c.w.appendTopic(nil, c.name)
+	}
+	return []byte(eventsTopic)
+}
 
 // keepAlive returns what MQTT's clients promise, in seconds: a third more than
 // they keep.

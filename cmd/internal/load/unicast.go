@@ -4,8 +4,10 @@ import "context"
 
 // unicast publishes to one user at a time, each with its connections open.
 func unicast(ctx context.Context, w *worker) error {
-	if err := w.readBase(ctx); err != nil {
-		return err
+	if w.b.topic == "" {
+		if err := w.readBase(ctx); err != nil {
+			return err
+		}
 	}
 	if err := w.connect(ctx); err != nil {
 		return err
@@ -20,6 +22,9 @@ func (w *worker) exchange(ctx context.Context) error {
 	feed := w.one
 	if w.cfg.Batch > 0 {
 		feed = w.many
+	}
+	if w.b.each {
+		feed = w.own
 	}
 	if err := w.publish(ctx, feed); err != nil {
 		return err

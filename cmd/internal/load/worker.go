@@ -98,8 +98,11 @@ func newWorker(b *bench, id int) (*worker, error) {
 		}
 	}
 	for k := id; k < b.cfg.Publishers; k += n {
-		p := &publisher{caller: caller{w: w, to: b.target(k), from: b.source(k)}}
+		p := &publisher{caller: caller{w: w, to: b.target(k), from: b.source(k)}, nth: len(w.pubs)}
 		p.owner = p
+		if b.cfg.PublishBy == "mqtt" {
+			p.broker = &mqttPublisher{p: p}
+		}
 		w.pubs = append(w.pubs, p)
 	}
 	w.idle = append(w.idle, w.pubs...)
