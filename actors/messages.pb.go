@@ -957,6 +957,8 @@ type Outgoing struct {
 	Qos           uint32                 `protobuf:"varint,3,opt,name=qos,proto3" json:"qos,omitempty"`
 	Released      bool                   `protobuf:"varint,4,opt,name=released,proto3" json:"released,omitempty"` // its receipt came: only the release is under way
 	Inbox         bool                   `protobuf:"varint,5,opt,name=inbox,proto3" json:"inbox,omitempty"`       // it is a message of the inbox
+	Retain        bool                   `protobuf:"varint,6,opt,name=retain,proto3" json:"retain,omitempty"`     // as in Waiting, from which they come
+	Ids           []uint32               `protobuf:"varint,7,rep,packed,name=ids,proto3" json:"ids,omitempty"`    // likewise
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1024,6 +1026,20 @@ func (x *Outgoing) GetInbox() bool {
 		return x.Inbox
 	}
 	return false
+}
+
+func (x *Outgoing) GetRetain() bool {
+	if x != nil {
+		return x.Retain
+	}
+	return false
+}
+
+func (x *Outgoing) GetIds() []uint32 {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
 }
 
 // Waiting is a message that waits for a session: its content is in the event seq.
@@ -4658,13 +4674,15 @@ const file_messages_proto_rawDesc = "" +
 	"\bno_local\x18\x03 \x01(\bR\anoLocal\x12!\n" +
 	"\fas_published\x18\x04 \x01(\bR\vasPublished\x12\x0e\n" +
 	"\x02id\x18\x05 \x01(\rR\x02id\x12\x14\n" +
-	"\x05inbox\x18\x06 \x01(\bR\x05inbox\"p\n" +
+	"\x05inbox\x18\x06 \x01(\bR\x05inbox\"\x9a\x01\n" +
 	"\bOutgoing\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
 	"\x03qos\x18\x03 \x01(\rR\x03qos\x12\x1a\n" +
 	"\breleased\x18\x04 \x01(\bR\breleased\x12\x14\n" +
-	"\x05inbox\x18\x05 \x01(\bR\x05inbox\"\x81\x01\n" +
+	"\x05inbox\x18\x05 \x01(\bR\x05inbox\x12\x16\n" +
+	"\x06retain\x18\x06 \x01(\bR\x06retain\x12\x10\n" +
+	"\x03ids\x18\a \x03(\rR\x03ids\"\x81\x01\n" +
 	"\aWaiting\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x14\n" +
 	"\x05inbox\x18\x02 \x01(\bR\x05inbox\x12\x10\n" +

@@ -35,10 +35,12 @@ type subscription struct {
 
 type outgoing struct {
 	seq      uint64
+	ids      []uint32
 	id       uint16
 	qos      uint8
 	released bool
 	inbox    bool
+	retain   bool
 }
 
 type awaited struct {
@@ -126,8 +128,14 @@ func (s *sessions) change(t *Subscriptions, e *Event, freed []uint64) []uint64 {
 	}
 	t.subs = slices.DeleteFunc(t.subs, func(n subscription) bool { return slices.Contains(c.Unset, n.filter) })
 	for _, o := range c.Sent {
-		t.waiting = slices.DeleteFunc(t.waiting, func(w awaited) bool { return w.seq == o.Seq })
-		t.outgoing = append(t.outgoing, outgoing{seq: o.Seq, id: uint16(o.Id), qos: uint8(o.Qos), released: o.Released, inbox: o.Inbox}) // #nosec G115 -- of our own making
+		out := outgoingOf(o)
+		t.waiting = slices.DeleteFunc(t.waiting, func(w awaited) bool {
+			if w.seq == o.Seq {
+				out.ids, out.retain = w.ids, w.retain
+			}
+			return w.seq == o.Seq
+		})
+		t.outgoing = append(t.outgoing, out)
 	}
 	for _, id := range c.Released {
 		if i := t.sent(id); i >= 0 && !t.outgoing[i].released {
@@ -266,6 +274,14 @@ func (t *Subscriptions) due() int64 {
 	return t.closedAt + t.expiry
 }
 
+func outgoingOf(p *Outgoing) outgoing {
+	return outgoing{seq: p.Seq, ids: p.Ids, id: uint16(p.Id), qos: uint8(p.Qos), released: p.Released, inbox: p.Inbox, retain: p.Retain} // #nosec G115 -- of our own making
+}
+
+func (o *outgoing) stored() *Outgoing {
+	return &Outgoing{Id: uint32(o.id), Seq: o.seq, Qos: uint32(o.qos), Released: o.released, Inbox: o.inbox, Retain: o.retain, Ids: o.ids}
+}
+
 func waitingOf(p *Waiting, seq uint64) awaited {
 	return awaited{seq: seq, inbox: p.Inbox, qos: uint8(p.Qos), retain: p.Retain, ids: p.Ids, size: p.Size} // #nosec G115 -- 0 to 2
 }
@@ -284,8 +300,8 @@ func (t *Subscriptions) stored() *SessionState {
 	for i := range t.subs {
 		s.Subscriptions = append(s.Subscriptions, t.subs[i].stored())
 	}
-	for _, o := range t.outgoing {
-		s.Outgoing = append(s.Outgoing, &Outgoing{Id: uint32(o.id), Seq: o.seq, Qos: uint32(o.qos), Released: o.released, Inbox: o.inbox})
+	for i := range t.outgoing {
+		s.Outgoing = append(s.Outgoing, t.outgoing[i].stored())
 	}
 	for i := range t.waiting {
 		s.Waiting = append(s.Waiting, t.waiting[i].stored())
@@ -303,7 +319,7 @@ func (s *sessions) restore(p *SessionState) {
 		t.set(n)
 	}
 	for _, o := range p.Outgoing {
-		t.outgoing = append(t.outgoing, outgoing{seq: o.Seq, id: uint16(o.Id), qos: uint8(o.Qos), released: o.Released, inbox: o.Inbox}) // #nosec G115 -- of our own making
+		t.outgoing = append(t.outgoing, outgoingOf(o))
 		if !o.Released && !o.Inbox {
 			s.hold(o.Seq)
 		}

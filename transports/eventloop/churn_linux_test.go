@@ -41,12 +41,16 @@ type house struct {
 	mu   sync.Mutex
 	live []*transports.Socket // also some that are gone
 	seen []uint64
+	used [2]atomic.Bool // by loop
 }
 
 func (h *house) Attach(*actors.Conn) {}
 
 func (h *house) Receive(s *transports.Socket, b []byte) bool {
 	if s.Received() == len(b) { // the first
+		if c, ok := h.loop.find(s.ID()).(*conn); ok {
+			h.used[c.place].Store(true)
+		}
 		h.mu.Lock()
 		if h.seen = append(h.seen, s.ID()); len(h.live) < 64 {
 			h.live = append(h.live, s)
@@ -77,6 +81,7 @@ func newHouse(t testing.TB, cfg transports.SinkConfig) *house {
 	if h.loop, err = New(Config{Loops: 2}, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
+	h.loop.together = 4
 	h.streams = transports.NewStreams(transports.StreamsConfig{Sink: cfg, Loop: h.loop}, h, gate, slog.New(slog.DiscardHandler))
 	if h.ln, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
@@ -242,6 +247,12 @@ func TestChurn(t *testing.T) {
 	for _, id := range h.seen {
 		if h.loop.find(id) != nil {
 			t.Fatalf("there is still a Socket %x", id)
+		}
+	}
+	for i, one := range h.loop.loops {
+		until(t, "the last connection is counted out", func() bool { return one.carries.Load() == 0 })
+		if !h.used[i].Load() {
+			t.Errorf("loop %d has carried nothing", i)
 		}
 	}
 	h.live, h.seen = nil, nil

@@ -1,6 +1,7 @@
 package eventloop
 
 import (
+	"log/slog"
 	"net"
 	"testing"
 	"time"
@@ -101,5 +102,31 @@ func TestLate(t *testing.T) {
 func TestSize(t *testing.T) {
 	if size := unsafe.Sizeof(conn{}); size > 128 {
 		t.Errorf("a connection has %d bytes, want at most 128", size)
+	}
+}
+
+// A few connections share the first loop, more are spread, and a place that is
+// free is taken again.
+func TestTogether(t *testing.T) {
+	l, err := New(Config{Loops: 3}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	for i := range together {
+		if place := l.choose(); place != 0 {
+			t.Fatalf("connection %d is in loop %d", i, place)
+		}
+	}
+	got := [3]int{}
+	for range 300 {
+		got[l.choose()]++
+	}
+	if got != [3]int{100, 100, 100} {
+		t.Errorf("the others are spread as %v", got)
+	}
+	l.loops[0].carries.Store(together - 1)
+	if place := l.choose(); place != 0 {
+		t.Errorf("the place in the first loop is not taken")
 	}
 }

@@ -6,7 +6,8 @@
 // in Go's poller. Whoever has frames for it writes them at once, in his own
 // goroutine; a loop only reads, and writes what a full socket had refused. A
 // loop waits in Go's poller, in which its epoll descriptor is nested, so it
-// blocks no thread and costs nothing while nothing happens.
+// blocks no thread and costs nothing while nothing happens. A few connections
+// share one loop; many are spread.
 //
 // Rules that a change must keep:
 //

@@ -124,6 +124,7 @@ func (c *conn) close() {
 		return
 	}
 	_ = unix.Close(int(c.fd))
+	c.loop().carries.Add(-1)
 	c.fd, c.out = -1, nil
 	c.flags |= ended
 }

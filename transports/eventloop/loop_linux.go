@@ -28,6 +28,12 @@ const maxEvents = 256
 // defaultLoops is the most loops where nobody says how many.
 const defaultLoops = 4
 
+// together is how many connections the first loop carries before the others get
+// any. What a few clients send is handled in the order in which it came, over
+// all of them, and by a goroutine that is awake: where two threads read, a packet
+// may be overtaken by one that another client sent a millisecond later.
+const together = 64
+
 // maxLoops is the most loops: a connection has a byte to say which is its own.
 const maxLoops = 256
 
@@ -36,6 +42,8 @@ type Loop struct {
 	loops []*loop
 	next  atomic.Uint32
 	find  func(id uint64) transports.Wire
+
+	together int32 // see the constant
 }
 
 var _ transports.Loop = (*Loop)(nil)
@@ -47,7 +55,7 @@ func New(cfg Config, log *slog.Logger) (*Loop, error) {
 		n = min(runtime.GOMAXPROCS(0), defaultLoops)
 	}
 	n = min(n, maxLoops)
-	l := &Loop{}
+	l := &Loop{together: together}
 	for range n {
 		one, err := newLoop(l, log)
 		if err != nil {
@@ -83,9 +91,19 @@ func (l *Loop) Carry(nc net.Conn, s *transports.Start) error {
 	if err != nil {
 		return err
 	}
-	c := &conn{place: uint8(l.next.Add(1) % uint32(len(l.loops))), fd: fd} // #nosec G115 -- New bounds their number
+	c := &conn{place: l.choose(), fd: fd}
 	c.begin(s)
 	return nil
+}
+
+// choose counts another connection, and returns the place of its loop.
+func (l *Loop) choose() uint8 {
+	place := uint32(0)
+	if l.loops[0].carries.Load() >= l.together {
+		place = l.next.Add(1) % uint32(len(l.loops)) // #nosec G115 -- New bounds their number
+	}
+	l.loops[place].carries.Add(1)
+	return uint8(place) // #nosec G115 -- likewise
 }
 
 // detach takes the socket out of Go's poller: it duplicates the descriptor,
@@ -123,6 +141,8 @@ type loop struct {
 	raw  syscall.RawConn
 	over atomic.Bool // close was called
 	done chan struct{}
+
+	carries atomic.Int32 // connections
 }
 
 func newLoop(all *Loop, log *slog.Logger) (*loop, error) {

@@ -150,6 +150,7 @@ func (s *session) resume(state *actors.SessionState, caller *transports.Principa
 	for _, n := range state.Outgoing {
 		f := flight{id: uint16(n.Id), state: flightAgain}    // #nosec G115 -- two bytes
 		f.qos, f.seq, f.inbox = uint8(n.Qos), n.Seq, n.Inbox // #nosec G115 -- 0 to 2
+		f.retain, f.ids = n.Retain, n.Ids
 		if n.Released {
 			f.state = flightReleasedAgain
 		}
