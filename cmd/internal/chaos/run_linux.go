@@ -35,6 +35,12 @@ func run(ctx context.Context, cfg Config, out io.Writer) error {
 		return fmt.Errorf("at the start: %w", err)
 	}
 	say("all servers are ready")
+	switch cfg.Mode {
+	case Pauses:
+		return errors.Join(pauses(ctx, w), w.stop())
+	case Calm:
+		return calm(ctx, w, began)
+	}
 	return storm(ctx, w, began)
 }
 
