@@ -56,6 +56,7 @@ type Home struct {
 	gateways []*Gateway
 	exchange *actor.PID
 
+	unread  Seldom       // that an actor can't be read
 	awake   atomic.Int64 // users whose inbox is in memory
 	once    sync.Once
 	props   map[byte]*actor.Props // by kind

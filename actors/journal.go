@@ -42,6 +42,13 @@ type Lookup interface {
 	Due(ctx context.Context, now int64, fn func(key Key, at int64) bool) error
 }
 
+// A ShardLookup finds the wake-ups of some shards among those of all.
+type ShardLookup interface {
+	// DueIn is Due for actors of some shards, and at most so many; an actor of
+	// another shard may be among them.
+	DueIn(ctx context.Context, shards *ShardSet, now int64, most int, fn func(key Key, at int64) bool) error
+}
+
 // A Write is one atomic step of one actor.
 type Write struct {
 	Stream *Stream

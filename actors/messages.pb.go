@@ -2580,6 +2580,7 @@ func (x *WireHello) GetProgram() string {
 type WireBeat struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Leaving       bool                   `protobuf:"varint,1,opt,name=leaving,proto3" json:"leaving,omitempty"` // it hands its shards over
+	Silent        uint32                 `protobuf:"varint,2,opt,name=silent,proto3" json:"silent,omitempty"`   // milliseconds since it last heard from the receiver; from wire version 2 on
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2619,6 +2620,13 @@ func (x *WireBeat) GetLeaving() bool {
 		return x.Leaving
 	}
 	return false
+}
+
+func (x *WireBeat) GetSilent() uint32 {
+	if x != nil {
+		return x.Silent
+	}
+	return 0
 }
 
 // WirePlace is a Cursor.
@@ -4823,9 +4831,10 @@ const file_messages_proto_rawDesc = "" +
 	"\x05least\x18\x03 \x01(\rR\x05least\x12\x12\n" +
 	"\x04most\x18\x04 \x01(\rR\x04most\x12\x18\n" +
 	"\acluster\x18\x05 \x01(\tR\acluster\x12\x18\n" +
-	"\aprogram\x18\x06 \x01(\tR\aprogram\"$\n" +
+	"\aprogram\x18\x06 \x01(\tR\aprogram\"<\n" +
 	"\bWireBeat\x12\x18\n" +
-	"\aleaving\x18\x01 \x01(\bR\aleaving\"I\n" +
+	"\aleaving\x18\x01 \x01(\bR\aleaving\x12\x16\n" +
+	"\x06silent\x18\x02 \x01(\rR\x06silent\"I\n" +
 	"\tWirePlace\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +

@@ -2007,6 +2007,11 @@ func (m *WireBeat) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Silent != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Silent))
+		i--
+		dAtA[i] = 0x10
+	}
 	if m.Leaving {
 		i--
 		if m.Leaving {
@@ -4694,6 +4699,9 @@ func (m *WireBeat) SizeVT() (n int) {
 	_ = l
 	if m.Leaving {
 		n += 2
+	}
+	if m.Silent != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.Silent))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -10843,6 +10851,25 @@ func (m *WireBeat) UnmarshalVT(dAtA []byte) error {
 				}
 			}
 			m.Leaving = bool(v != 0)
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Silent", wireType)
+			}
+			m.Silent = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Silent |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

@@ -217,7 +217,9 @@ func (n *Node) suspend(why *actors.Error) {
 // fail reports why the node can't go on.
 func (n *Node) fail(err error) {
 	n.cfg.Log.Error("the node can't go on", "err", err)
-	n.suspended.Store(actors.Errorf(actors.Unavailable, "this node has left the cluster; try another one"))
+	why := actors.Errorf(actors.Unavailable, "this node has left the cluster; try another one")
+	n.suspended.Store(why)
+	n.place.send(&suspend{why})
 	if n.cfg.Failed != nil {
 		n.cfg.Failed(err)
 	}

@@ -17,6 +17,18 @@ import (
 // SureTime is for how long a node answers from memory.
 const SureTime = sureTime
 
+// WireMost is the newest wire version.
+const WireMost = wireMost
+
+// Lease is after how much silence a link is given up.
+const Lease = lease
+
+// AdvertiseLinks sets where others reach this node's port for links.
+func (n *Node) AdvertiseLinks(addr string) { n.cfg.Cluster.AdvertisePeers = addr }
+
+// LinksAddr returns where the node takes links.
+func (n *Node) LinksAddr() string { return n.listener.Addr().String() }
+
 // A Network cuts nodes of one process off from each other.
 type Network struct {
 	mu   sync.Mutex

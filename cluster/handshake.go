@@ -14,10 +14,11 @@ import (
 // agreed on it; least moves up when no program in use speaks the old one any
 // more. Version 1: all frames and commands of messages.proto up to FRAME_TOLD
 // and COMMAND_START_SEND. Version 2: sessions and topics, up to FRAME_HEARD and
-// COMMAND_RETAINED.
+// COMMAND_RETAINED; beats say for how long nothing was heard.
 const (
-	wireLeast = 1
-	wireMost  = 2
+	wireLeast  = 1
+	wireMost   = 2
+	wireSilent = 2
 )
 
 // hello returns the frame that opens a session to a peer.

@@ -19,22 +19,29 @@ type held struct {
 
 // The bounds of what waits on one node.
 const (
-	holdTime  = 5 * time.Second
+	holdTime = 5 * time.Second
+	// linkTime is how long it waits for a link to a node that lives: a moment,
+	// as when that one has just been killed. One that stays cut off from this
+	// node can be reached by others, and the caller had better ask those.
+	linkTime  = 1500 * time.Millisecond
 	holdMost  = 1 << 16
 	holdBytes = 64 << 20
 	// holdLook is how often what waits is tried again.
 	holdLook = 50 * time.Millisecond
 )
 
-// hold keeps a message until it can be sent. since is when it first came;
-// zero: now.
-func (n *Node) hold(key actors.Key, m any, since time.Time) {
+// hold keeps a message until it can be sent, or for so long. since is when it
+// first came; zero: now.
+func (n *Node) hold(key actors.Key, m any, since time.Time, most time.Duration) {
 	if since.IsZero() {
 		since = time.Now()
 	}
 	size := actors.Weight(m)
 	switch {
-	case time.Since(since) > holdTime:
+	case time.Since(since) > most && most == linkTime:
+		n.home.Refuse(m, actors.Errorf(actors.Unavailable, "this node can't reach the one that owns this user; nothing was done, try again or another node"))
+		return
+	case time.Since(since) > most:
 		n.home.Refuse(m, actors.Errorf(actors.Unavailable, "no node has taken this user over in time; nothing was done, try again"))
 		return
 	case n.heldCount.Load() >= holdMost || n.heldBytes.Load()+int64(size) > holdBytes:

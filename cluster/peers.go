@@ -71,7 +71,7 @@ func (p *peer) send(f *actors.Frame) bool {
 // not say farewell.
 func (p *peer) speaks() bool {
 	s := p.session.Load()
-	return s != nil && !s.leaving.Load() && p.node.clock()-s.heard.Load() < int64(3*beatEvery)
+	return s != nil && !s.leaving.Load() && s.silent(p.node) < quietTime
 }
 
 // silent returns for how long nothing has come from the peer.

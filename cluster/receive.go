@@ -68,6 +68,9 @@ func (n *Node) receive(p *peer, s *session, f *actors.Frame) error {
 			return err
 		}
 		s.leaving.Store(w.Leaving)
+		if s.version >= wireSilent {
+			s.deaf.Store(int64(time.Duration(w.Silent) * time.Millisecond))
+		}
 		return nil
 	case actors.FrameType_FRAME_ANSWER:
 		return n.takeAnswer(s, f.Body)
@@ -194,7 +197,7 @@ func (n *Node) takeAnswer(s *session, body []byte) error {
 	case !ok:
 		return fmt.Errorf("an answer to request %d, which nobody has made", reply.ID)
 	case reply.NotOwner:
-		n.hold(c.req.Key, c.req, c.since)
+		n.hold(c.req.Key, c.req, c.since, holdTime)
 	default:
 		reply.Fill(&c.req.Answer)
 		c.req.Respond()
@@ -211,20 +214,22 @@ func (n *Node) beat() {
 	if now := n.clock(); now-n.beaten.Swap(now) > int64(lease) {
 		n.thaw()
 	}
-	b, err := (&actors.WireBeat{Leaving: n.leaving.Load()}).MarshalVT()
-	if err != nil {
-		return
-	}
 	for _, p := range n.peers.list() {
 		s := p.session.Load()
 		if s == nil {
 			continue
 		}
-		if silent := n.clock() - s.heard.Load(); silent > int64(lease) {
-			s.fail(fmt.Errorf("it was silent for %v: its lease has run out", time.Duration(silent).Round(time.Millisecond)))
+		if silent := s.silent(n); silent > lease {
+			s.fail(fmt.Errorf("it was silent for %v: its lease has run out", silent.Round(time.Millisecond)))
 			continue
 		}
-		_ = s.put(&actors.Frame{Type: actors.FrameType_FRAME_BEAT, Body: b}) // an error has ended the session
+		w := &actors.WireBeat{Leaving: n.leaving.Load()}
+		if s.version >= wireSilent {
+			w.Silent = uint32(s.silent(n).Milliseconds()) // #nosec G115 -- less than the lease
+		}
+		if b, err := w.MarshalVT(); err == nil {
+			_ = s.put(&actors.Frame{Type: actors.FrameType_FRAME_BEAT, Body: b}) // an error has ended the session
+		}
 	}
 }
 

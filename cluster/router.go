@@ -40,8 +40,10 @@ func (n *Node) route(key actors.Key, m any, since time.Time) {
 		n.home.Refuse(m, actors.Errorf(actors.Unavailable, "this node is going down; try again"))
 	case refuse != nil:
 		n.home.Refuse(m, refuse)
-	case owner == "" || owner == n.cfg.Name || !n.forward(owner, key, m, since):
-		n.hold(key, m, since)
+	case owner == "" || owner == n.cfg.Name:
+		n.hold(key, m, since, holdTime)
+	case !n.forward(owner, key, m, since):
+		n.hold(key, m, since, linkTime)
 	}
 }
 
@@ -61,7 +63,7 @@ func (n *Node) forward(owner string, key actors.Key, m any, since time.Time) boo
 		return true
 	}
 	s := p.session.Load()
-	if s == nil {
+	if s == nil || s.stuck(n) {
 		return false
 	}
 	if n.home.Export(r, owner); since.IsZero() {
@@ -93,7 +95,7 @@ func (n *Node) accept(key actors.Key, m any) bool {
 	if owner, refuse := p.where(); owner != n.cfg.Name || refuse != nil || n.closed.Load() {
 		return false
 	}
-	n.hold(key, m, time.Time{})
+	n.hold(key, m, time.Time{}, holdTime)
 	return true
 }
 
@@ -118,10 +120,12 @@ func (n *Node) wake(key actors.Key) *activation {
 const (
 	askAttempts = 3
 	askPause    = 20 * time.Millisecond
+	askTime     = time.Second // and no more after that: who waits so long is told
 )
 
 // Ask implements actors.Router.
 func (n *Node) Ask(ctx context.Context, r *actors.Request) error {
+	began := time.Now()
 	for attempt := 1; ; attempt++ {
 		n.Send(r.Key, r)
 		if err := r.Wait(ctx); err != nil {
@@ -130,7 +134,7 @@ func (n *Node) Ask(ctx context.Context, r *actors.Request) error {
 		if r.Answer.Err == nil {
 			return nil
 		}
-		if r.Answer.Err.Code != actors.Unavailable || attempt == askAttempts || n.closed.Load() {
+		if r.Answer.Err.Code != actors.Unavailable || attempt == askAttempts || time.Since(began) > askTime || n.closed.Load() {
 			return r.Answer.Err
 		}
 		select {

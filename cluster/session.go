@@ -33,6 +33,9 @@ const (
 const (
 	beatEvery = 500 * time.Millisecond
 	lease     = 3 * time.Second
+	// quietTime is after how much silence no more is sent over a link, until
+	// the lease says that it is over or something comes.
+	quietTime = 3 * beatEvery
 )
 
 // stream is one connection to a peer that carries batches both ways.
@@ -54,6 +57,7 @@ type session struct {
 	closed  chan struct{} // closed when what hung on it has been told
 	leaving atomic.Bool   // the peer hands its shards over
 	heard   atomic.Int64  // when something last came: nanoseconds of the node's clock
+	deaf    atomic.Int64  // for how long the peer had heard nothing when it last beat
 
 	mu      sync.Mutex
 	queue   []*actors.Frame
@@ -149,6 +153,15 @@ func (s *session) answered(id uint64) (call, bool) {
 		s.flying -= c.size
 	}
 	return c, ok
+}
+
+// silent returns for how long nothing has come from the peer.
+func (s *session) silent(n *Node) time.Duration { return time.Duration(n.clock() - s.heard.Load()) }
+
+// stuck tells whether what is sent may not arrive: nothing comes back, or the
+// peer says that nothing comes.
+func (s *session) stuck(n *Node) bool {
+	return s.silent(n) > quietTime || time.Duration(s.deaf.Load()) > quietTime
 }
 
 // load returns how much waits to be sent, and how many requests are under way.

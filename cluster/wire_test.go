@@ -13,16 +13,20 @@ import (
 	"reddot/cluster"
 )
 
-// TestRollingUpgrade runs a node of the first wire version beside one of the
-// present, as during an upgrade: they speak the older one, and what the older
-// program does not know it refuses with an error, and goes on.
+// TestRollingUpgrade runs a node that speaks the first wire version alone beside
+// one of the present program, as during an upgrade: they speak the older one, and
+// what the older program does not know it refuses with an error, and goes on. Two
+// of the present program speak the newest.
 func TestRollingUpgrade(t *testing.T) {
 	w := newWorld(t, 0)
 	older := w.start(func(n *cluster.Node) { n.SetVersions(1, 1) })
-	newer := w.start()
+	newer, third := w.start(), w.start()
 	w.settled()
 	if a, b := older.Wire(newer.Name()), newer.Wire(older.Name()); a != 1 || b != 1 {
 		t.Fatalf("they speak versions %d and %d, want 1", a, b)
+	}
+	if v := newer.Wire(third.Name()); v != cluster.WireMost || v < 2 {
+		t.Fatalf("two of the present program speak version %d", v)
 	}
 	name := w.userOf(older, 0)
 	p := actorstest.Attach(t, newer, name)
@@ -46,7 +50,7 @@ func TestTooNew(t *testing.T) {
 	log := &linesLog{}
 	n := w.start(func(n *cluster.Node) { n.SetVersions(7, 9); n.SetLog(log.logger()) })
 	wait(t, "a refusal", func() bool {
-		return log.has("speaks the wire versions 1 to 2") || log.has("speaks the wire versions 7 to 9")
+		return log.has(fmt.Sprintf("speaks the wire versions 1 to %d", cluster.WireMost)) || log.has("speaks the wire versions 7 to 9")
 	})
 	if n.Wire("a") != 0 {
 		t.Error("they are linked")

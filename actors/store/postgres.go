@@ -42,10 +42,11 @@ type Postgres struct {
 }
 
 var (
-	_ actors.Journal = (*Postgres)(nil)
-	_ actors.Lookup  = (*Postgres)(nil)
-	_ actors.Records = (*Postgres)(nil)
-	_ actors.Fences  = (*Postgres)(nil)
+	_ actors.Journal     = (*Postgres)(nil)
+	_ actors.Lookup      = (*Postgres)(nil)
+	_ actors.ShardLookup = (*Postgres)(nil)
+	_ actors.Records     = (*Postgres)(nil)
+	_ actors.Fences      = (*Postgres)(nil)
 )
 
 // OpenPostgres opens the store in the database that cfg.URL names, and brings

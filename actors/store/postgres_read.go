@@ -177,7 +177,24 @@ func (p *Postgres) Tallies(ctx context.Context, id actors.ID) (t [actors.NumTall
 // Due implements actors.Lookup.
 func (p *Postgres) Due(ctx context.Context, now int64, fn func(actors.Key, int64) bool) error {
 	const sql = "select at, key from reddot_wakes where at <= $1 order by at, key"
-	return p.read(ctx, "look for wake-ups", sql, []any{now}, func(r pgx.Rows) error {
+	return p.read(ctx, "look for wake-ups", sql, []any{now}, dueRow(fn))
+}
+
+// DueIn implements actors.ShardLookup.
+func (p *Postgres) DueIn(ctx context.Context, shards *actors.ShardSet, now int64, most int, fn func(actors.Key, int64) bool) error {
+	const sql = "select at, key from reddot_wakes where at <= $1 and (shard = any($2::int[]) or shard is null) order by at, key limit $3"
+	list := make([]int32, 0, actors.Shards)
+	for i := range uint16(actors.Shards) {
+		if shards.Has(i) {
+			list = append(list, int32(i))
+		}
+	}
+	return p.read(ctx, "look for wake-ups", sql, []any{now, list, most}, dueRow(fn))
+}
+
+// dueRow reads a row of wake-ups.
+func dueRow(fn func(actors.Key, int64) bool) func(pgx.Rows) error {
+	return func(r pgx.Rows) error {
 		var at int64
 		var key []byte
 		if err := r.Scan(&at, &key); err != nil {
@@ -187,7 +204,7 @@ func (p *Postgres) Due(ctx context.Context, now int64, fn func(actors.Key, int64
 			return errStop
 		}
 		return nil
-	})
+	}
 }
 
 // ReadRecord implements actors.Records.

@@ -217,7 +217,7 @@ func (s *sheet) wakeRows(q *statement, parts []*part) {
 		}
 	}
 	q.at(&drops, sqlSleep)
-	q.at(&sets, sqlWake)
+	q.wake(&sets, sqlWake)
 }
 
 func (s *sheet) ownerRows(q *statement) {

@@ -46,8 +46,8 @@ const (
 	sqlSleep = `, sleep as (delete from reddot_wakes w
 	using unnest(?::int[], ?::bytea[], ?::bigint[]) as t(place, key, at)
 	where (select list from good)[t.place] and w.at = t.at and w.key = t.key)`
-	sqlWake = `, wake as (insert into reddot_wakes (at, key)
-	select at, key from unnest(?::int[], ?::bytea[], ?::bigint[]) as t(place, key, at)
+	sqlWake = `, wake as (insert into reddot_wakes (shard, at, key)
+	select (?::int[])[place], at, key from unnest(?::int[], ?::bytea[], ?::bigint[]) as t(place, key, at)
 	where (select list from good)[place]
 	on conflict do nothing)`
 	sqlDisown = `, disown as (delete from reddot_owners o
@@ -111,6 +111,12 @@ func (q *statement) delete(r *rows, sql string) {
 func (q *statement) at(r *rows, sql string) {
 	if len(r.keys) > 0 {
 		q.add(sql, r.places, r.keys, r.seqs)
+	}
+}
+
+func (q *statement) wake(r *rows, sql string) {
+	if len(r.keys) > 0 {
+		q.add(sql, q.args[1], r.places, r.keys, r.seqs)
 	}
 }
 

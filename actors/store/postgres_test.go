@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -150,5 +151,30 @@ func TestPostgresDefaults(t *testing.T) {
 				t.Errorf("%s: got %q, %v; want %q", name, got[i], err, want)
 			}
 		}
+	}
+}
+
+// A node finds the wake-ups of its own shards behind however many of others', and
+// those that an older program has written.
+func TestDueIn(t *testing.T) {
+	url := newDatabase(t)
+	p := openPostgres(t, Config{URL: url})
+	defer closeStore(t, p)
+	a := newActor(actors.UserKey("default", "ann"), 0)
+	w := a.write()
+	w.Wake = actors.Wake{New: 1000}
+	a.do(t, p, w)
+	own := actors.ShardOf(a.Key)
+	execSQL(t, url, fmt.Sprintf("insert into reddot_wakes (at, key, shard) select n, 'other'::bytea, %d from generate_series(1, 500) n", (own+1)%actors.Shards))
+	execSQL(t, url, "insert into reddot_wakes (at, key) values (7, 'older')")
+	var set actors.ShardSet
+	set.Add(own)
+	var got []string
+	err := p.DueIn(t.Context(), &set, 2000, 10, func(key actors.Key, at int64) bool {
+		got = append(got, fmt.Sprintf("%s@%d", key, at))
+		return true
+	})
+	if want := []string{"older@7", string(a.Key) + "@1000"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v; want %v", got, err, want)
 	}
 }

@@ -106,7 +106,7 @@ var layers = map[string][]string{
 	"transports/mqtt":        {"actors", "transports/mqtt/packet"},
 	"transports/mqtt/packet": {},
 	"cmd/internal/load":      {"cmd/internal/load/..."},
-	"cmd/internal/chaos":     {"actors", "actors/store/pgserver"},
+	"cmd/internal/chaos":     {"actors", "actors/store/pgserver", "transports", "transports/mqtt", "transports/mqtt/packet"},
 	"cmd/chaos":              {"cmd/internal/chaos"},
 	"cmd/internal/app":       {"actors", "actors/...", "cluster", "transports", "transports/..."},
 	"cmd/reddot":             {"cmd/internal/app", "cmd/internal/client", "cmd/internal/load", "cmd/internal/load/floor"},

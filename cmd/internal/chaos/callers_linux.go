@@ -255,13 +255,13 @@ func (w *world) insist(ctx context.Context, servers []int, path string, out any)
 
 // A crowd is the callers and clients of a run.
 type crowd struct {
-	callers        []*caller
-	clients        []*client
-	users          []*log
-	calling        sync.WaitGroup
-	watching       sync.WaitGroup
-	stop, over     chan struct{}
-	caught, missed int
+	callers    []*caller
+	clients    []*client
+	devices    []*device
+	users      []*log
+	calling    sync.WaitGroup
+	watching   sync.WaitGroup
+	stop, over chan struct{}
 }
 
 func (c *crowd) answered() (n int, slowest time.Duration) {

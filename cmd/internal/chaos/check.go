@@ -16,6 +16,9 @@ func Check(h *UserHistory, patience time.Duration) []error {
 	for _, v := range h.Views {
 		c.view(v)
 	}
+	for _, d := range h.Devices {
+		c.device(d)
+	}
 	if err := linearizable(h, patience); err != nil {
 		c.wrong("%v", err)
 	}
@@ -220,4 +223,35 @@ func (c *checker) between(after, upto uint64) int {
 	i, _ := slices.BinarySearch(c.seqs, after+1)
 	j, _ := slices.BinarySearch(c.seqs, upto+1)
 	return max(0, j-i)
+}
+
+// device holds what an MQTT session was sent with QoS 2 against the journal: all
+// that was published after it subscribed, each message once, in order.
+func (c *checker) device(d *Device) {
+	for _, t := range d.Trouble {
+		c.wrong("%s: %s", d.Name, t)
+	}
+	if d.Since == 0 {
+		c.wrong("%s has never subscribed", d.Name)
+	}
+	got := make(map[string]bool, len(d.IDs))
+	rev := uint64(0)
+	for _, id := range d.IDs {
+		at, ok := c.revs[id]
+		switch {
+		case got[id]:
+			c.wrong("%s got %s twice, with QoS 2", d.Name, id)
+		case !ok:
+			c.wrong("%s got %s, which the journal does not have", d.Name, id)
+		case at < rev:
+			c.wrong("%s got %s of rev %d behind rev %d", d.Name, id, at, rev)
+		}
+		got[id] = true
+		rev = max(rev, at)
+	}
+	for _, op := range c.h.Ops {
+		if op.Kind == Publish && op.Answered && op.Call > d.Since && !got[op.ID] {
+			c.wrong("%s has never got %s, acknowledged at %v", d.Name, op.ID, op.Return)
+		}
+	}
 }

@@ -67,6 +67,7 @@ func good(seed uint64) *UserHistory {
 		}
 		b = after
 	}
+	h.Devices = []*Device{{Name: "device", Since: 1, IDs: slices.Clone(ids)}}
 	for m, id := range ids {
 		h.Inbox = append(h.Inbox, Message{id, h.Bodies[m], words[b.messages[m]]})
 	}
@@ -185,6 +186,19 @@ var spoilings = []struct {
 		v := h.Views[0]
 		i := 10 + rng.IntN(20)
 		v.Glimpses[i].Tally = v.Glimpses[i-5].Tally
+	}},
+	{"a device gets a message twice", "twice, with QoS 2", func(h *UserHistory, _ *rand.Rand) {
+		d := h.Devices[0]
+		d.IDs = append(d.IDs, d.IDs[len(d.IDs)-1])
+	}},
+	{"a device never gets a message", "has never got", func(h *UserHistory, rng *rand.Rand) {
+		d := h.Devices[0]
+		i := 1 + rng.IntN(len(d.IDs)-1) // not the one from before it subscribed
+		d.IDs = slices.Delete(d.IDs, i, i+1)
+	}},
+	{"a device gets messages out of order", "behind rev", func(h *UserHistory, _ *rand.Rand) {
+		d := h.Devices[0]
+		d.IDs[2], d.IDs[3] = d.IDs[3], d.IDs[2]
 	}},
 	{"another lineage", "lineage", func(h *UserHistory, rng *rand.Rand) {
 		h.Views[0].Glimpses[10+rng.IntN(20)].Lineage++

@@ -80,12 +80,21 @@ type View struct {
 	Trouble  []string // what a client may never see
 }
 
+// A Device is one MQTT session's whole life, over many connections.
+type Device struct {
+	Name    string
+	Since   time.Duration // when its subscription was acknowledged; 0: never
+	IDs     []string      // of the messages that came, in their order
+	Trouble []string
+}
+
 // A UserHistory is all that is known of one user.
 type UserHistory struct {
 	User    string
 	Bodies  []string // of the messages, by number
 	Ops     []Op
 	Views   []*View
+	Devices []*Device
 	Journal []Entry
 	Inbox   []Message
 	// Finals are the counts at the end, by whomever was asked: each server, and

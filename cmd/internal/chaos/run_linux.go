@@ -35,6 +35,12 @@ func run(ctx context.Context, cfg Config, out io.Writer) error {
 		return fmt.Errorf("at the start: %w", err)
 	}
 	say("all servers are ready")
+	switch cfg.Mode {
+	case Pauses:
+		return errors.Join(pauses(ctx, w), w.stop())
+	case Calm:
+		return calm(ctx, w, began)
+	}
 	return storm(ctx, w, began)
 }
 
@@ -43,7 +49,7 @@ func run(ctx context.Context, cfg Config, out io.Writer) error {
 const callPause = 30 * time.Millisecond
 
 // newCrowd starts callers and clients.
-func newCrowd(w *world, began time.Time) *crowd {
+func newCrowd(ctx context.Context, w *world, began time.Time) (*crowd, error) {
 	c := &crowd{stop: make(chan struct{}), over: make(chan struct{})}
 	for i := range w.cfg.Users {
 		c.users = append(c.users, &log{h: UserHistory{User: fmt.Sprintf("user-%d", i)}})
@@ -55,17 +61,30 @@ func newCrowd(w *world, began time.Time) *crowd {
 		c.clients = append(c.clients, o)
 		c.watching.Go(func() { o.roam(c.over) })
 	}
+	for i := range c.users {
+		l := c.users[i]
+		d, err := newDevice(ctx, w, i, l.h.User, began)
+		if err != nil {
+			return nil, err
+		}
+		l.h.Devices = append(l.h.Devices, d.view)
+		c.devices = append(c.devices, d)
+		c.watching.Go(func() { d.live(c.over) })
+	}
 	for i := range w.cfg.Callers {
 		o := newCaller(w, i, c.users, began, callPause)
 		c.callers = append(c.callers, o)
 		c.calling.Go(func() { o.call(c.stop) })
 	}
-	return c
+	return c, nil
 }
 
 // storm lets faults happen under load, and judges what was seen.
 func storm(ctx context.Context, w *world, began time.Time) error {
-	c := newCrowd(w, began)
+	c, err := newCrowd(ctx, w, began)
+	if err != nil {
+		return err
+	}
 	n := &nemesis{world: w, rng: rand.New(rand.NewPCG(w.cfg.Seed, 1)), ctx: ctx, done: make(map[string]int)}
 	n.rage(time.Now().Add(w.cfg.For))
 	errs := n.errs
@@ -73,6 +92,7 @@ func storm(ctx context.Context, w *world, began time.Time) error {
 	errs = append(errs, w.settle(ctx))
 	close(c.stop)
 	c.calling.Wait()
+	c.deliver()
 	close(c.over)
 	c.watching.Wait()
 	if err := c.finish(ctx, w); err != nil {
@@ -92,6 +112,22 @@ func storm(ctx context.Context, w *world, began time.Time) error {
 	}
 	w.say("passed: seed %d", w.cfg.Seed)
 	return nil
+}
+
+// deliver waits until the devices have all that they are to get, for a while.
+func (c *crowd) deliver() {
+	for i, d := range c.devices {
+		var ids []string
+		since := d.since()
+		for _, op := range c.users[i].h.Ops {
+			if op.Kind == Publish && op.Answered && op.Call > since {
+				ids = append(ids, op.ID)
+			}
+		}
+		for late := time.Now().Add(20 * time.Second); !d.got(ids) && time.Now().Before(late); {
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
 }
 
 // first joins the first errors of a list.
@@ -198,6 +234,9 @@ func (c *crowd) tell(w *world, n *nemesis) error {
 				used[g.Transport]++
 			}
 		}
+		for _, d := range l.h.Devices {
+			used["mqtt"] += len(d.IDs)
+		}
 		for _, op := range l.h.Ops {
 			if !op.Answered {
 				unknown++
@@ -212,7 +251,7 @@ func (c *crowd) tell(w *world, n *nemesis) error {
 	w.say("%d operations answered, the slowest after %v; %d with an unknown outcome; refusals %v; events %v", answered, slowest.Round(time.Millisecond), unknown, codes, used)
 	w.say("faults: %s", n.summary())
 	var errs []error
-	for _, t := range transports {
+	for _, t := range append([]string{"mqtt"}, transports...) {
 		if used[t] == 0 {
 			errs = append(errs, fmt.Errorf("nothing came by %s: the run has shown nothing of it", t))
 		}
