@@ -20,12 +20,14 @@ func newTail() *cobra.Command {
 		Long: `Follow a user's events until Ctrl-C. A lost connection is made again, and goes on
 behind the last event: none is missed, none comes twice.`,
 		Example: `  reddot tail alice
+  reddot tail alice --mqtt mqtt://127.0.0.1:1883
   reddot tail alice --transport ws --json | jq .counts.unread`,
 		Args: exactly("USER"),
 	}
 	r := addRemote(c)
 	r.addJSON(c)
 	c.Flags().StringVar(&transport, "transport", "sse", "sse, ws or longpoll")
+	c.Flags().StringVar(&w.Broker, "mqtt", "", "follow by MQTT, from this `URL`: mqtt://, mqtts://, ws:// or wss://; what was missed while it was away comes from --url")
 	c.Flags().StringVar(&w.After, "after", "", "begin behind this `cursor`; default: now")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		remote, err := r.client()
@@ -33,10 +35,14 @@ behind the last event: none is missed, none comes twice.`,
 			return err
 		}
 		w.User, w.Transport = args[0], client.Transport(transport)
+		if w.Broker != "" {
+			w.Transport = client.MQTT
+		}
 		switch w.Transport {
+		case client.MQTT:
 		case client.SSE, client.WebSocket, client.LongPoll:
 		default:
-			return usageError{fmt.Errorf("--transport %s: there are sse, ws and longpoll", transport), c.CommandPath()}
+			return usageError{fmt.Errorf("--transport %s: there are sse, ws and longpoll, and --mqtt", transport), c.CommandPath()}
 		}
 		w.Event = func(e client.Event) error { return r.printEvent(c.OutOrStdout(), e) }
 		w.Retry = func(err error, in time.Duration) {

@@ -47,6 +47,7 @@ const (
 type Watch struct {
 	User      string
 	Transport Transport // empty: SSE
+	Broker    string    // the URL of MQTT: mqtt://, mqtts://, ws:// or wss://
 	After     string    // a cursor; empty: from now on
 	// Event takes each event. An error that it returns ends the watch.
 	Event func(Event) error
@@ -65,10 +66,10 @@ type follow func(ctx context.Context, w *watcher) error
 // or until the server refuses for good. It connects again after each loss, and
 // goes on behind the last event that it saw: none is missed, none comes twice.
 func (c *Client) Watch(ctx context.Context, w Watch) error {
-	follows := map[Transport]follow{"": c.followSSE, SSE: c.followSSE, WebSocket: c.followWebSocket, LongPoll: c.followLongPoll}
+	follows := map[Transport]follow{"": c.followSSE, SSE: c.followSSE, WebSocket: c.followWebSocket, LongPoll: c.followLongPoll, MQTT: c.followMQTT}
 	connect, ok := follows[w.Transport]
 	if !ok {
-		return fmt.Errorf("%q is no transport; there are sse, ws and longpoll", w.Transport)
+		return fmt.Errorf("%q is no transport; there are sse, ws, longpoll and mqtt", w.Transport)
 	}
 	state := &watcher{Watch: w}
 	pause := firstPause
