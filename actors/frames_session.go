@@ -63,7 +63,7 @@ func (w *WireRequest) decodeSession(gate func(node, id string) *actor.PID) (Comm
 	s := w.Session
 	switch w.Command {
 	case WireCommand_COMMAND_QUEUE_MESSAGE, WireCommand_COMMAND_RETAIN:
-		if err := w.Topic.check(); err != nil || s == nil {
+		if err := w.Topic.Check(); err != nil || s == nil {
 			return nil, fmt.Errorf("command %v without a message as it has to be: %w", w.Command, err)
 		}
 	default:
@@ -107,8 +107,8 @@ func (s *WireSession) link(gate func(node, id string) *actor.PID) SessionLink {
 	return &farLink{hub: gate(s.Node, s.Hub), id: s.Link, client: s.Client}
 }
 
-// check tells whether the message is one that may be stored.
-func (m *TopicMessage) check() error {
+// Check tells whether the message is one that may be stored.
+func (m *TopicMessage) Check() error {
 	switch {
 	case m == nil || m.Topic == "" || m.App == "":
 		return fmt.Errorf("a topic's message without a topic or an app")
@@ -122,7 +122,7 @@ func (w *Will) check() error {
 	if w == nil {
 		return nil
 	}
-	return w.Message.check()
+	return w.Message.Check()
 }
 
 // check tells whether the change is one that may be stored.

@@ -47,6 +47,8 @@ func (t *Retainer) Receive(c actor.Context) {
 		t.start(c.Self())
 	case *retainedLoaded:
 		t.loaded(m)
+	case *unowned:
+		t.refuse(notOwner)
 	case *panicked:
 		t.fell()
 	case *committed:
@@ -55,6 +57,9 @@ func (t *Retainer) Receive(c actor.Context) {
 		if t.state != nil && t.idle() {
 			t.end()
 		}
+	case *Move:
+		t.let()
+		t.end()
 	case *actor.Stopping:
 		t.stopping()
 	case *Request:

@@ -33,24 +33,6 @@ type Waits struct {
 	Message *TopicMessage // nil: to be fetched (FetchWaiting)
 }
 
-// followed is by which filters messages may come to wait for a user's
-// sessions. It stands in a record, so that a node knows it without waking the
-// user.
-type followed struct {
-	Filters []string        `json:"filters,omitempty"`
-	Shares  []followedShare `json:"shares,omitempty"`
-	Any     bool            `json:"any,omitempty"` // there are sessions
-}
-
-type followedShare struct {
-	Client string `json:"client"`
-	Filter string `json:"filter"` // whole
-}
-
-// FollowedKind is the kind of the records of what users' sessions follow; the
-// keys are those of the users.
-const FollowedKind = "sessions"
-
 // What a user's actor is told.
 type (
 	followNoted struct{ done []func() } // the record is written
@@ -64,32 +46,6 @@ type (
 // Rouse wakes a user, so that what a node left open that has crashed is closed.
 type Rouse struct{}
 
-// Follow takes in a record of FollowedKind, when a node starts.
-func (t *Topics) Follow(r Record) error {
-	var f followed
-	if err := json.Unmarshal(r.Value, &f); err != nil {
-		return err
-	}
-	t.follow(Key(r.Key), &followed{}, &f)
-	return nil
-}
-
-func (s *sessions) followed() followed {
-	f := followed{Filters: s.filters(), Any: len(s.list) > 0}
-	for _, t := range s.list {
-		for i := range t.subs {
-			if _, _, shared := SplitShare(t.subs[i].filter); shared {
-				f.Shares = append(f.Shares, followedShare{t.client, t.subs[i].filter})
-			}
-		}
-	}
-	return f
-}
-
-func (f *followed) equal(g *followed) bool {
-	return f.Any == g.Any && slices.Equal(f.Filters, g.Filters) && slices.Equal(f.Shares, g.Shares)
-}
-
 // resumeSessions looks after what an earlier activation has left open. It comes
 // with the first message and not with the state: an actor that is being spawned
 // must not send.
@@ -99,7 +55,8 @@ func (u *User) resumeSessions() {
 	}
 	u.followed = u.inbox.sessions.followed() // as the node knows it from the record, or soon
 	u.alive = true
-	u.home.Topics.follow(u.key, &followed{}, &u.followed)
+	u.followed.Seq = u.inbox.seq
+	u.home.Topics.follow(u.key, &u.followed)
 	u.await()
 }
 
@@ -231,7 +188,8 @@ func (u *User) follow(done func()) bool {
 	if now.equal(&u.followed) && !u.noting {
 		return false
 	}
-	u.home.Topics.follow(u.key, &u.followed, &now)
+	now.Seq = u.inbox.seq
+	u.home.Topics.follow(u.key, &now)
 	u.followed = now
 	u.note([]func(){done})
 	return true
@@ -255,8 +213,8 @@ func (u *User) note(done []func()) {
 	h, key, self, now := u.home, string(u.key), u.self, u.followed
 	h.Load(func() {
 		var err error
+		var b []byte
 		if now.Any {
-			var b []byte
 			if b, err = json.Marshal(now); err == nil {
 				err = h.Records.PutRecord(context.Background(), FollowedKind, key, b)
 			}
@@ -266,7 +224,12 @@ func (u *User) note(done []func()) {
 		if err != nil {
 			h.Log.Error("what a user's sessions follow can't be written down", "user", key, "err", err)
 		}
-		h.send(self, &followNoted{done})
+		known := func() { h.send(self, &followNoted{done}) }
+		if h.Topics.elsewhere == nil {
+			known()
+			return
+		}
+		h.Topics.elsewhere.Followed(Key(key), b, known)
 	})
 }
 

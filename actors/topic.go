@@ -17,22 +17,37 @@ type Subscriber interface {
 }
 
 // Topics is the live publish/subscribe of one node: the filters of the sessions
-// that are connected here, and of the users for whose sessions messages wait.
+// that are connected here, and of the users for whose sessions messages wait,
+// wherever they live. Of other nodes it knows by which filters they have
+// sessions (elsewhere.go), and gives them what those match.
 //
 // Its tree has a lock of its own, which is held for a change or a look and
 // never while anything is sent.
 type Topics struct {
-	home *Home
-	mu   sync.RWMutex
-	apps map[string]*topicNode
+	home    *Home
+	mu      sync.RWMutex
+	apps    map[string]*topicNode
+	follows map[Key]*followed // what outlives connections, of all users of all nodes
+
+	elsewhere Elsewhere // nil: this node is alone
+	held      map[heldKey]int
+	changed   map[heldKey]struct{}
+	far       map[string]map[heldKey]int // by node
 }
 
 // NewTopics returns the topics of a node.
-func NewTopics(h *Home) *Topics { return &Topics{home: h, apps: map[string]*topicNode{}} }
+func NewTopics(h *Home) *Topics {
+	return &Topics{home: h, apps: map[string]*topicNode{}, follows: map[Key]*followed{}}
+}
 
 func (t *Topics) change(app, filter string, grow bool, fn func(*topicNode)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.alter(app, filter, grow, fn)
+}
+
+// alter is change with mu held.
+func (t *Topics) alter(app, filter string, grow bool, fn func(*topicNode)) {
 	root := t.apps[app]
 	if root == nil {
 		root = &topicNode{}
@@ -46,7 +61,7 @@ func (t *Topics) change(app, filter string, grow bool, fn func(*topicNode)) {
 }
 
 // Subscribe adds a subscription. user and client name a session that outlives
-// its connection, else user is "".
+// its connection, else user is "". Other nodes do not know of it yet (Announce).
 func (t *Topics) Subscribe(app string, s *TopicSubscription, user Key, client string) {
 	group, filter, shared := SplitShare(s.Filter)
 	t.change(app, filter, true, func(n *topicNode) {
@@ -55,8 +70,10 @@ func (t *Topics) Subscribe(app string, s *TopicSubscription, user Key, client st
 				s.Filter = n.subs[0].Filter // all hold one string
 			}
 			n.subs = append(n.subs, s)
+			t.hold(app, s.Filter, 1)
 			return
 		}
+		t.hold(app, s.Filter, 1)
 		g := n.share(group, s.Filter)
 		s.Filter = g.filter
 		if i := slices.IndexFunc(g.all, func(m shareMember) bool { return user != "" && m.user == user && m.client == client }); i >= 0 {
@@ -74,10 +91,12 @@ func (t *Topics) Unsubscribe(app string, s *TopicSubscription, stays bool) {
 	t.change(app, filter, false, func(n *topicNode) {
 		if !shared {
 			n.subs = slices.DeleteFunc(n.subs, func(o *TopicSubscription) bool { return o == s })
+			t.hold(app, s.Filter, -1)
 			return
 		}
+		t.hold(app, s.Filter, -1)
 		if !stays {
-			n.leave(group, func(m shareMember) bool { return m.sub == s })
+			n.leave(group, func(m shareMember) bool { return m.sub == s }, "")
 			return
 		}
 		for _, g := range n.shares {
@@ -90,56 +109,22 @@ func (t *Topics) Unsubscribe(app string, s *TopicSubscription, stays bool) {
 	})
 }
 
-// follow says by which filters messages may come to wait for a user's
-// sessions, and which shared ones they have; before are those of the last time.
-func (t *Topics) follow(user Key, before, now *followed) {
-	app := user.App()
-	for _, f := range now.Filters {
-		if !slices.Contains(before.Filters, f) {
-			t.change(app, f, true, func(n *topicNode) {
-				if !slices.Contains(n.users, user) {
-					n.users = append(n.users, user)
-				}
-			})
-		}
+// Announce lets other nodes know of subscriptions that have come or gone. done
+// is called when all know of them that can be reached; nil: nobody waits.
+func (t *Topics) Announce(done func()) {
+	switch {
+	case t.elsewhere != nil:
+		t.elsewhere.Announce(done)
+	case done != nil:
+		done()
 	}
-	for _, f := range before.Filters {
-		if !slices.Contains(now.Filters, f) {
-			t.change(app, f, false, func(n *topicNode) {
-				n.users = slices.DeleteFunc(n.users, func(k Key) bool { return k == user })
-			})
-		}
-	}
-	for _, s := range now.Shares {
-		if !slices.Contains(before.Shares, s) {
-			t.join(user, s)
-		}
-	}
-	for _, s := range before.Shares {
-		if !slices.Contains(now.Shares, s) {
-			group, filter, _ := SplitShare(s.Filter)
-			t.change(app, filter, false, func(n *topicNode) {
-				n.leave(group, func(m shareMember) bool { return m.user == user && m.client == s.Client })
-			})
-		}
-	}
-}
-
-// join lets a session share a subscription also while it is away.
-func (t *Topics) join(user Key, s followedShare) {
-	group, filter, _ := SplitShare(s.Filter)
-	t.change(user.App(), filter, true, func(n *topicNode) {
-		g := n.share(group, s.Filter)
-		if !slices.ContainsFunc(g.all, func(m shareMember) bool { return m.user == user && m.client == s.Client }) {
-			g.all = append(g.all, shareMember{nil, user, s.Client})
-		}
-	})
 }
 
 // An audience is who gets a message.
 type audience struct {
 	live  []*TopicSubscription
 	users []queueFor
+	far   []sendTo
 	nodes matched
 	local int // sessions that match and want nothing of their own
 }
@@ -152,10 +137,15 @@ type queueFor struct {
 
 var audiences = sync.Pool{New: func() any { return new(audience) }}
 
+func newAudience() *audience {
+	a := audiences.Get().(*audience)
+	a.live, a.users, a.far, a.nodes, a.local = a.live[:0], a.users[:0], a.far[:0], a.nodes[:0], 0
+	return a
+}
+
 // audience returns who gets a message.
 func (t *Topics) audience(m *TopicMessage) *audience {
-	a := audiences.Get().(*audience)
-	a.live, a.users, a.nodes, a.local = a.live[:0], a.users[:0], a.nodes[:0], 0
+	a := newAudience()
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	root := t.apps[m.App]
@@ -164,12 +154,10 @@ func (t *Topics) audience(m *TopicMessage) *audience {
 	}
 	a.nodes.match(root, m.Topic, anyLevel(m.Topic))
 	for _, n := range a.nodes {
-		for _, s := range n.subs {
-			switch {
-			case s.isLocal(m):
-				a.local++
-			case s.takes(m):
-				a.live = append(a.live, s)
+		a.direct(n, m)
+		for _, f := range n.far {
+			if to := (sendTo{node: f.node}); !slices.Contains(a.far, to) {
+				a.far = append(a.far, to)
 			}
 		}
 		if m.Qos > 0 {
@@ -186,6 +174,18 @@ func (t *Topics) audience(m *TopicMessage) *audience {
 	return a
 }
 
+// direct adds the sessions that have a filter and are connected here.
+func (a *audience) direct(n *topicNode, m *TopicMessage) {
+	for _, s := range n.subs {
+		switch {
+		case s.isLocal(m):
+			a.local++
+		case s.takes(m):
+			a.live = append(a.live, s)
+		}
+	}
+}
+
 // takes tells whether the subscription brings the message directly.
 func (s *TopicSubscription) takes(m *TopicMessage) bool {
 	return !s.Durable || min(s.QoS, uint8(m.Qos)) == 0 // #nosec G115 -- 0 to 2
@@ -198,27 +198,71 @@ func (s *TopicSubscription) isLocal(m *TopicMessage) bool {
 }
 
 // choose gives the message to one of those who share a subscription, in turn:
-// to one that is connected, if one is (MQTT 5, 4.8.2).
+// to one that is connected, here or elsewhere, if one is (MQTT 5, 4.8.2).
 func (a *audience) choose(g *topicShare, m *TopicMessage) {
-	first := int(atomic.AddUint32(&g.next, 1) - 1)
-	var away *shareMember
+	turn := int(atomic.AddUint32(&g.next, 1) - 1)
+	here, all := 0, 0
 	for i := range g.all {
-		one := &g.all[(first+i)%len(g.all)]
-		switch {
-		case one.sub == nil:
-			if away == nil {
-				away = one
-			}
-		case one.sub.takes(m):
-			a.live = append(a.live, one.sub)
-			return
-		default:
-			a.users = append(a.users, queueFor{one.user, one.client, one.sub.Filter})
+		if g.all[i].sub != nil {
+			here++
+		}
+	}
+	all = here
+	for _, f := range g.far {
+		all += f.n
+	}
+	switch {
+	case all > 0:
+		turn %= all
+	case len(g.all) > 0 && m.Qos > 0: // to one that is away
+		away := &g.all[turn%len(g.all)]
+		a.users = append(a.users, queueFor{away.user, away.client, g.filter})
+		return
+	default:
+		return
+	}
+	if turn < here {
+		a.take(g, m, turn)
+		return
+	}
+	turn -= here
+	for _, f := range g.far {
+		if turn -= f.n; turn < 0 {
+			a.far = append(a.far, sendTo{f.node, g.filter})
 			return
 		}
 	}
-	if away != nil && m.Qos > 0 {
-		a.users = append(a.users, queueFor{away.user, away.client, g.filter})
+}
+
+// chooseHere is choose among those that are connected here.
+func (a *audience) chooseHere(g *topicShare, m *TopicMessage) {
+	here := 0
+	for i := range g.all {
+		if g.all[i].sub != nil {
+			here++
+		}
+	}
+	if here > 0 {
+		a.take(g, m, int(atomic.AddUint32(&g.next, 1)-1)%here)
+	}
+}
+
+// take gives the message to the nth of those that are connected here.
+func (a *audience) take(g *topicShare, m *TopicMessage, nth int) {
+	for i := range g.all {
+		one := &g.all[i]
+		if one.sub == nil {
+			continue
+		}
+		if nth--; nth >= 0 {
+			continue
+		}
+		if one.sub.takes(m) {
+			a.live = append(a.live, one.sub)
+		} else {
+			a.users = append(a.users, queueFor{one.user, one.client, one.sub.Filter})
+		}
+		return
 	}
 }
 
@@ -226,6 +270,7 @@ func (a *audience) choose(g *topicShare, m *TopicMessage) {
 func (a *audience) release() {
 	clear(a.live)
 	clear(a.users)
+	clear(a.far)
 	clear(a.nodes)
 	audiences.Put(a)
 }
@@ -295,22 +340,31 @@ func (t *Topics) Publish(m *TopicMessage, done func(took int, err *Error)) {
 		if m.Retain {
 			t.retain(m, func(*Error) {})
 		}
+		for _, f := range a.far {
+			t.elsewhere.Publish(f.node, m, f.share, nil)
+		}
 		done(n, nil)
 		return
 	}
 	p := &publishing{}
 	p.left.Store(1)
 	p.took.Store(int32(n)) // #nosec G115 -- few
-	live := a
-	if m.Qos == 2 && len(a.live) > 0 { // exactly once: not before all else has succeeded
-		live = &audience{live: slices.Clone(a.live)}
-	}
-	p.end = func(p *publishing) {
-		err := p.err.Load()
-		if err == nil && m.Qos == 2 && live != a {
-			p.took.Add(int32(live.deliver(m))) // #nosec G115 -- few
+	p.end = func(p *publishing) { done(int(p.took.Load()), p.err.Load()) }
+	if m.Qos == 2 && len(a.live)+len(a.far) > 0 { // exactly once: not before all else has succeeded
+		live, far := &audience{live: slices.Clone(a.live)}, slices.Clone(a.far)
+		p.end = func(p *publishing) {
+			if err := p.err.Load(); err != nil {
+				done(int(p.took.Load()), err)
+				return
+			}
+			q := &publishing{end: func(q *publishing) { done(int(q.took.Load()), q.err.Load()) }}
+			q.left.Store(1)
+			q.took.Store(p.took.Load() + int32(live.deliver(m))) // #nosec G115 -- few
+			t.sendFar(m, far, q)
+			q.done(0, nil)
 		}
-		done(int(p.took.Load()), err)
+	} else {
+		t.sendFar(m, a.far, p)
 	}
 	if m.Retain {
 		p.left.Add(1)
@@ -327,22 +381,24 @@ func (t *Topics) Publish(m *TopicMessage, done func(took int, err *Error)) {
 // acknowledged by a session that has ended, to another that shares it.
 func (t *Topics) Republish(m *TopicMessage, filter string) {
 	group, rest, _ := SplitShare(filter)
-	a := audiences.Get().(*audience)
-	a.live, a.users, a.nodes, a.local = a.live[:0], a.users[:0], a.nodes[:0], 0
+	a := newAudience()
 	t.change(m.App, rest, false, func(n *topicNode) {
 		for _, g := range n.shares {
-			if g.group == group && len(g.all) > 0 {
+			if g.group == group {
 				a.choose(g, m)
 			}
 		}
 	})
 	defer a.release()
 	a.deliver(m)
+	p := &publishing{end: func(*publishing) {}}
+	p.left.Store(1)
 	for _, q := range a.users {
-		p := &publishing{end: func(*publishing) {}}
-		p.left.Store(1)
+		p.left.Add(1)
 		t.queue(m, q, p)
 	}
+	t.sendFar(m, a.far, p)
+	p.done(0, nil)
 }
 
 // PublishWill publishes a will as of now. The expiry of its message, if it has

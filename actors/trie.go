@@ -72,7 +72,8 @@ func MatchTopic(filter, topic string) bool {
 type topicNode struct {
 	below  map[string]*topicNode
 	subs   []*TopicSubscription
-	users  []Key // of users for whose sessions messages may come to wait
+	far    []farNode // with sessions that have the filter
+	users  []Key     // of users for whose sessions messages may come to wait
 	shares []*topicShare
 }
 
@@ -81,6 +82,7 @@ type topicShare struct {
 	group  string
 	filter string // whole
 	all    []shareMember
+	far    []farNode // where others are connected
 	next   uint32
 }
 
@@ -93,7 +95,7 @@ type shareMember struct {
 }
 
 func (n *topicNode) empty() bool {
-	return len(n.below) == 0 && len(n.subs) == 0 && len(n.users) == 0 && len(n.shares) == 0
+	return len(n.below) == 0 && len(n.subs) == 0 && len(n.far) == 0 && len(n.users) == 0 && len(n.shares) == 0
 }
 
 // at returns the node of a filter, which it makes if there is none.
@@ -145,13 +147,16 @@ func (n *topicNode) share(group, filter string) *topicShare {
 	return s
 }
 
-// leave takes the members that match out of a group.
-func (n *topicNode) leave(group string, match func(shareMember) bool) {
+// leave takes the members that match, or another node, out of a group.
+func (n *topicNode) leave(group string, match func(shareMember) bool, node string) {
 	n.shares = slices.DeleteFunc(n.shares, func(s *topicShare) bool {
 		if s.group == group {
-			s.all = slices.DeleteFunc(s.all, match)
+			if match != nil {
+				s.all = slices.DeleteFunc(s.all, match)
+			}
+			s.far = setFar(s.far, node, 0)
 		}
-		return len(s.all) == 0
+		return len(s.all)+len(s.far) == 0
 	})
 }
 

@@ -8,52 +8,67 @@ import (
 	"reddot/actors"
 )
 
-// follow lets the node know what users' sessions follow, from their records,
-// and wakes those users, so that what a crash left open is closed. It returns
-// when the node knows; the waking goes on.
+// follow lets the node know what users' sessions follow, from their records. It
+// returns when the node knows; that users are woken goes on.
 func (n *Node) follow(ctx context.Context) error {
-	records := n.home.Records
-	if records == nil {
+	if n.home.Records == nil {
 		return nil
 	}
-	var keys []actors.Key
+	if err := n.refollow(ctx); err != nil {
+		return err
+	}
+	all := &actors.ShardSet{}
+	for shard := range uint16(actors.Shards) {
+		all.Add(shard)
+	}
+	n.rouse(all) // of others' shards, their owners do that; of those taken later, placement
+	return nil
+}
+
+// refollow reads the records, and forgets those users who have none any more.
+func (n *Node) refollow(ctx context.Context) error {
+	topics, before, found := n.home.Topics, n.home.Topics.Follows(), map[actors.Key]bool{}
 	for after := ""; ; {
-		list, err := records.ListRecords(ctx, actors.FollowedKind, after, followPage)
+		list, err := n.home.Records.ListRecords(ctx, actors.FollowedKind, after, followPage)
 		if err != nil {
 			return fmt.Errorf("what sessions follow: %w", err)
 		}
 		for _, r := range list {
-			if err := n.home.Topics.Follow(r); err != nil {
+			if err := topics.Follow(r); err != nil {
 				return fmt.Errorf("what the sessions of %s follow: %w", r.Key, err)
 			}
-			keys = append(keys, actors.Key(r.Key))
+			found[actors.Key(r.Key)] = true
 		}
 		if len(list) < followPage {
 			break
 		}
 		after = list[len(list)-1].Key
 	}
-	n.done.Add(1)
-	go func() {
-		defer n.done.Done()
-		n.rouse(keys)
-	}()
+	topics.FollowOnly(before, found)
 	return nil
 }
 
 // followPage is how many records are read at a time.
 const followPage = 1000
 
-// rousePace is the pause after each of the users that are woken at the start.
+// rousePace is the pause after each of the users that are woken.
 const rousePace = time.Millisecond / 2
 
-func (n *Node) rouse(keys []actors.Key) {
-	for _, k := range keys {
-		select {
-		case <-n.stop:
-			return
-		case <-time.After(rousePace):
-			n.Send(k, &actors.Rouse{})
-		}
+// rouse wakes the users of some shards whose sessions outlive their
+// connections, so that what a crash has left open is closed.
+func (n *Node) rouse(shards *actors.ShardSet) {
+	keys := n.home.Topics.Followers(shards)
+	if len(keys) == 0 {
+		return
 	}
+	n.spawn(func() {
+		for _, k := range keys {
+			select {
+			case <-n.stop:
+				return
+			case <-time.After(rousePace):
+				n.Send(k, &actors.Rouse{})
+			}
+		}
+	})
 }

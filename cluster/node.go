@@ -131,6 +131,7 @@ type Node struct {
 	membership *membership // nil: it is alone
 	peers      peers
 	reattach   reattach
+	announcing announcing
 	records    actors.Records
 	tls        *tls.Config // nil: plain text
 	wire       versions
@@ -184,6 +185,9 @@ func New(cfg Config, store Store) (*Node, error) {
 	}
 	n.home.Records, _ = store.(actors.Records)
 	n.home.Topics = actors.NewTopics(n.home)
+	if cfg.Cluster != nil {
+		n.home.Topics.Join(n)
+	}
 	for range cfg.Gateways {
 		n.gateways = append(n.gateways, actors.NewGateway(n.home))
 	}

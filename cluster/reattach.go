@@ -80,6 +80,7 @@ func (n *Node) reattachDue() {
 func (n *Node) linked(p *peer) {
 	n.place.send(&linked{p.name})
 	n.told(relinked)
+	n.linkTopics(p)
 	for i := range n.dir.parts {
 		if owner, _ := n.dir.parts[i].where(); owner == p.name {
 			n.reattach.soon(uint16(i)) // #nosec G115 -- there are 1,024

@@ -26,6 +26,8 @@ func (n *Node) run(p *peer, s *session) {
 	lost := &actors.NodeLost{Node: p.name}
 	n.dir.each(func(_ actors.Key, a *activation) { a.proc.SendUserMessage(a.pid, lost) })
 	n.system.Root.Send(n.home.Exchange(), lost)
+	n.home.Topics.HeldBy(p.name, nil, true)
+	s.unheard()
 	for _, r := range s.lost() {
 		r.Fail(actors.Errorf(actors.Unavailable, "the link to the node that owns this user has broken; the outcome is unknown, repeat under the same key"))
 	}
@@ -90,6 +92,8 @@ func (n *Node) receive(p *peer, s *session, f *actors.Frame) error {
 		}
 		n.told(w.What)
 		return nil
+	case actors.FrameType_FRAME_FILTERS, actors.FrameType_FRAME_FOLLOWED, actors.FrameType_FRAME_TOPIC, actors.FrameType_FRAME_HEARD:
+		return n.receiveTopics(p, s, f)
 	case actors.FrameType_FRAME_ASK:
 		return n.answerAsk(s, f.Body)
 	case actors.FrameType_FRAME_TOLD:

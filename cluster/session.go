@@ -64,6 +64,7 @@ type session struct {
 	flying  int // bytes of the calls
 	lastID  uint64
 	waiting map[uint64]chan *actors.WireTold // asks
+	hears   map[uint64]heard                 // of topics; nil: it has ended
 }
 
 // A call is a request that waits for its answer.
@@ -75,7 +76,7 @@ type call struct {
 
 func newSession(peer string, s stream) *session {
 	return &session{peer: peer, stream: s, over: make(chan struct{}), closed: make(chan struct{}), wake: make(chan struct{}, 1),
-		calls: make(map[uint64]call), waiting: make(map[uint64]chan *actors.WireTold)}
+		calls: make(map[uint64]call), waiting: make(map[uint64]chan *actors.WireTold), hears: make(map[uint64]heard)}
 }
 
 var (

@@ -134,6 +134,7 @@ func (s *session) resume(state *actors.SessionState, caller *transports.Principa
 		}
 		s.activate(one)
 	}
+	s.spread(nil)
 	if s.covers(topicCounts) {
 		s.later(func() { s.sendCounts(false) })
 	}
@@ -265,6 +266,9 @@ func (s *session) leave(orderly bool) {
 		if n.general {
 			s.server.deps.Topics.Unsubscribe(s.app(), &n.TopicSubscription, s.durable != nil)
 		}
+	}
+	if s.subs != nil {
+		s.spread(nil)
 	}
 	if w := s.stirred().will; w != nil && !orderly {
 		s.later(func() { s.server.deps.Topics.PublishWill(w, nil) })

@@ -120,6 +120,26 @@ func (s *session) count() int {
 	return n
 }
 
+// spread lets other nodes know which filters sessions of this one have now.
+// When they do, then is called, with the lock held; it may be nil. The caller
+// holds it.
+func (s *session) spread(then func()) {
+	topics := s.server.deps.Topics
+	if then == nil {
+		s.later(func() { topics.Announce(nil) })
+		return
+	}
+	s.later(func() {
+		topics.Announce(func() {
+			s.do(func() {
+				if s.phase == phaseLive {
+					then()
+				}
+			})
+		})
+	})
+}
+
 // handleSubscribe takes subscriptions.
 func (s *session) handleSubscribe(p *packet.Subscribe) error {
 	ack := &packet.Suback{ID: p.ID}
@@ -150,8 +170,15 @@ func (s *session) handleSubscribe(p *packet.Subscribe) error {
 			for _, one := range list {
 				s.activate(one)
 			}
-			s.write(ack)
-			s.sendRetained(list, retained)
+			if !slices.ContainsFunc(list, func(one *subscription) bool { return one.general }) {
+				s.write(ack)
+				s.sendRetained(list, retained)
+				return
+			}
+			s.spread(func() { // not before the whole cluster knows
+				s.write(ack)
+				s.sendRetained(list, retained)
+			})
 		}
 		if s.durable == nil || len(list) == 0 {
 			effect()
@@ -260,6 +287,9 @@ func (s *session) handleUnsubscribe(p *packet.Unsubscribe) error {
 				code, gone = packet.Success, append(gone, filter)
 			}
 			ack.Reasons = append(ack.Reasons, code)
+		}
+		if len(gone) > 0 {
+			s.spread(nil)
 		}
 		if s.durable == nil || len(gone) == 0 {
 			s.write(ack)

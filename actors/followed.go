@@ -1,0 +1,153 @@
+package actors
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// followed is by which filters messages may come to wait for a user's
+// sessions. It stands in a record, so that every node knows it without waking
+// the user.
+type followed struct {
+	Filters []string        `json:"filters,omitempty"`
+	Shares  []followedShare `json:"shares,omitempty"`
+	Any     bool            `json:"any,omitempty"` // there are sessions
+	Seq     uint64          `json:"seq,omitempty"` // of the user's event that it is as of
+}
+
+type followedShare struct {
+	Client string `json:"client"`
+	Filter string `json:"filter"` // whole
+}
+
+// FollowedKind is the kind of the records of what users' sessions follow; the
+// keys are those of the users.
+const FollowedKind = "sessions"
+
+func (s *sessions) followed() followed {
+	f := followed{Filters: s.filters(), Any: len(s.list) > 0}
+	for _, t := range s.list {
+		for i := range t.subs {
+			if _, _, shared := SplitShare(t.subs[i].filter); shared {
+				f.Shares = append(f.Shares, followedShare{t.client, t.subs[i].filter})
+			}
+		}
+	}
+	return f
+}
+
+func (f *followed) equal(g *followed) bool {
+	return f.Any == g.Any && slices.Equal(f.Filters, g.Filters) && slices.Equal(f.Shares, g.Shares)
+}
+
+// Follow takes in a record of FollowedKind, when a node starts or another one
+// has written it. An empty one says that there is none any more.
+func (t *Topics) Follow(r Record) error {
+	key, err := userKey(r.Key)
+	if err != nil {
+		return err
+	}
+	var f followed
+	if len(r.Value) > 0 {
+		if err := json.Unmarshal(r.Value, &f); err != nil {
+			return fmt.Errorf("what sessions follow: %w", err)
+		}
+	}
+	t.follow(key, &f)
+	return nil
+}
+
+// Follows returns the users of whom the node knows what their sessions follow,
+// and as of when, for FollowOnly.
+func (t *Topics) Follows() map[Key]uint64 {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	all := make(map[Key]uint64, len(t.follows))
+	for k, f := range t.follows {
+		all[k] = f.Seq
+	}
+	return all
+}
+
+// FollowOnly forgets those users who were known before the records were read
+// (Follows), have no record, and of whom nothing was heard meanwhile.
+func (t *Topics) FollowOnly(before map[Key]uint64, found map[Key]bool) {
+	for k, seq := range before {
+		if found[k] {
+			continue
+		}
+		t.mu.Lock()
+		if f := t.follows[k]; f != nil && f.Seq == seq {
+			t.setFollowed(k, f, &followed{Seq: seq})
+		}
+		t.mu.Unlock()
+	}
+}
+
+// follow says by which filters messages may come to wait for a user's
+// sessions, and which shared ones they have. What is older than what the node
+// knows is passed over.
+func (t *Topics) follow(user Key, now *followed) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	before := t.follows[user]
+	if before == nil {
+		before = &followed{}
+	}
+	if now.Seq >= before.Seq || !now.Any {
+		t.setFollowed(user, before, now)
+	}
+}
+
+// setFollowed is follow with mu held.
+func (t *Topics) setFollowed(user Key, before, now *followed) {
+	app := user.App()
+	for _, f := range now.Filters {
+		if !slices.Contains(before.Filters, f) {
+			t.alter(app, f, true, func(n *topicNode) {
+				if !slices.Contains(n.users, user) {
+					n.users = append(n.users, user)
+				}
+			})
+		}
+	}
+	for _, f := range before.Filters {
+		if !slices.Contains(now.Filters, f) {
+			t.alter(app, f, false, func(n *topicNode) {
+				n.users = slices.DeleteFunc(n.users, func(k Key) bool { return k == user })
+			})
+		}
+	}
+	for _, s := range now.Shares {
+		if !slices.Contains(before.Shares, s) {
+			t.join(user, s)
+		}
+	}
+	for _, s := range before.Shares {
+		if !slices.Contains(now.Shares, s) {
+			group, filter, _ := SplitShare(s.Filter)
+			t.alter(app, filter, false, func(n *topicNode) {
+				n.leave(group, func(m shareMember) bool { return m.user == user && m.client == s.Client }, "")
+			})
+		}
+	}
+	if now.Any {
+		own := *now
+		t.follows[user] = &own
+	} else {
+		delete(t.follows, user)
+	}
+}
+
+// join lets a session share a subscription also while it is away. The caller
+// holds mu.
+func (t *Topics) join(user Key, s followedShare) {
+	group, filter, _ := SplitShare(s.Filter)
+	t.alter(user.App(), filter, true, func(n *topicNode) {
+		g := n.share(group, s.Filter)
+		if !slices.ContainsFunc(g.all, func(m shareMember) bool { return m.user == user && m.client == s.Client }) {
+			g.all = append(g.all, shareMember{nil, user, s.Client})
+		}
+	})
+}
