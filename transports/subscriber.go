@@ -77,7 +77,8 @@ func tooManyTopics(most int) error {
 }
 
 // Subscribe subscribes to all of the filters or, with an error, to none. Once
-// they are in force it calls answer, and then for what their topics retain.
+// they are in force on all nodes it calls answer, in any goroutine, and then for
+// what their topics retain.
 func (s *Subscriber) Subscribe(filters []string, answer func()) error {
 	key := s.socket.Key()
 	filters, err := CheckFilters(s.deps, s.socket.Caller(), key.Name(), filters)
@@ -87,12 +88,14 @@ func (s *Subscriber) Subscribe(filters []string, answer func()) error {
 	if err := s.add(key, filters); err != nil {
 		return err
 	}
-	answer()
-	for _, f := range filters {
-		if _, _, shared := actors.SplitShare(f); !shared {
-			s.deps.Topics.Retained(key.App(), f, s.retained)
+	s.deps.Topics.Announce(func() {
+		answer()
+		for _, f := range filters {
+			if _, _, shared := actors.SplitShare(f); !shared {
+				s.deps.Topics.Retained(key.App(), f, s.retained)
+			}
 		}
-	}
+	})
 	return nil
 }
 
@@ -134,6 +137,7 @@ func (s *Subscriber) Unsubscribe(filters []string) {
 			s.subs = slices.Delete(s.subs, i, i+1)
 		}
 	}
+	s.deps.Topics.Announce(nil)
 }
 
 // Leave ends all subscriptions, for good.
@@ -142,6 +146,9 @@ func (s *Subscriber) Leave() {
 	defer s.mu.Unlock()
 	for _, sub := range s.subs {
 		s.deps.Topics.Unsubscribe(s.socket.Key().App(), sub, false)
+	}
+	if len(s.subs) > 0 {
+		s.deps.Topics.Announce(nil)
 	}
 	s.subs, s.left = nil, true
 }

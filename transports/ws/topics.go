@@ -111,15 +111,15 @@ func (s *session) listen(place *slot, c *command) bool {
 	if topics == s.kind.sockets.gone {
 		return false
 	}
-	goOn := true
-	done := func() { goOn = s.answer(place, appendOK(nil, c.id, nil)) }
 	if c.kind == "unsubscribe" {
 		topics.Unsubscribe(c.topics)
-		done()
-	} else if err := topics.Subscribe(c.topics, done); err != nil {
+		return s.answer(place, appendOK(nil, c.id, nil))
+	}
+	// It is answered when all nodes know of it.
+	if err := topics.Subscribe(c.topics, func() { s.answer(place, appendOK(nil, c.id, nil)) }); err != nil {
 		return s.answer(place, appendError(nil, c.id, actors.AsError(err)))
 	}
-	return goOn
+	return true
 }
 
 // subscriber returns what hears of topics, which it makes if there is none.

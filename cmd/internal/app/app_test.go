@@ -126,7 +126,12 @@ func publish(t *testing.T, a *App, user, credential string) {
 // is closed at the stream's end.
 func stream(t *testing.T, a *App, user, credential string) <-chan string {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), "GET", a.URL()+"/v1/users/"+user+"/stream", nil)
+	return streamOf(t, a.URL()+"/v1/users/"+user+"/stream", credential)
+}
+
+func streamOf(t *testing.T, url, credential string) <-chan string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "GET", url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

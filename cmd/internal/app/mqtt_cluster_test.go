@@ -98,6 +98,8 @@ func TestTopicsAcrossServers(t *testing.T) {
 		p, _ := mqttClient(t, brokerOf(a), as(fmt.Sprint("publisher", i), "p"))
 		publishers = append(publishers, p)
 	}
+	page := streamOf(t, all[1].URL()+"/v1/users/page/stream?topic=rooms/%2B/news", "")
+	next(t, page, "counts")
 	for i, p := range publishers {
 		for qos := range byte(3) {
 			payload := fmt.Sprintf("from %d with %d", i, qos)
@@ -105,14 +107,16 @@ func TestTopicsAcrossServers(t *testing.T) {
 			for _, ch := range got {
 				wantMQTT(t, ch, "rooms/1/news", payload)
 			}
+			next(t, page, "topic")
 		}
 		status, body := call(t, "POST", all[i].URL()+"/v1/topics/rooms/2/news?retain=true", "", fmt.Sprint("open ", i))
-		if status != 200 || body != `{"subscribers":6}` {
+		if status != 200 || body != `{"subscribers":7}` {
 			t.Errorf("got %d %s", status, body)
 		}
 		for _, ch := range got {
 			wantMQTT(t, ch, "rooms/2/news", fmt.Sprint("open ", i))
 		}
+		next(t, page, "topic")
 	}
 	for i, a := range all {
 		c, ch := mqttClient(t, brokerOf(a), func(o *paho.ClientOptions) { o.SetUsername(fmt.Sprint("late", i)) })
