@@ -103,7 +103,9 @@ func TestMQTTKilledInCluster(t *testing.T) {
 	}
 	for k := range kills {
 		before := total()
-		waitFor(t, "messages between two kills", func() bool { return total() > before+subscribers*publishers*messages/(2*kills) || total() == subscribers*publishers*messages })
+		waitFor(t, "messages between two kills", func() bool {
+			return total() > before+subscribers*publishers*messages/(2*kills) || total() == subscribers*publishers*messages
+		})
 		all[k%servers].kill(t)
 		time.Sleep(200 * time.Millisecond) // clients go elsewhere
 		all[k%servers].start(t)
