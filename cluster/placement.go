@@ -24,10 +24,11 @@ import (
 type placement struct {
 	node    *Node
 	shards  [actors.Shards]spot
-	alive   map[string]bool // members, also those that are leaving
-	reading bool            // the store is being asked
-	look    bool            // and is to be asked again
-	pause   time.Time       // not before then
+	alive   map[string]bool  // members, also those that are leaving
+	reading bool             // the store is being asked
+	look    bool             // and is to be asked again
+	pause   time.Time        // not before then
+	opened  *actors.ShardSet // since it last roused users; nil: none
 }
 
 // A spot is what placement knows of a shard.
@@ -314,6 +315,7 @@ func (p *placement) glance() {
 			p.rested(uint16(i), now) // #nosec G115 -- there are 1,024
 		}
 	}
+	p.rouse()
 	p.ask()
 }
 
@@ -421,4 +423,17 @@ func (p *placement) rested(shard uint16, now time.Time) {
 	n.holding.hold(s.fence)
 	n.dir.parts[shard].set(n.cfg.Name, true, nil)
 	n.release(shard)
+	if p.opened == nil {
+		p.opened = &actors.ShardSet{}
+	}
+	p.opened.Add(shard)
+}
+
+// rouse wakes those users of the shards that were opened whose sessions a crash
+// may have left open.
+func (p *placement) rouse() {
+	if p.opened != nil {
+		p.node.rouse(p.opened)
+		p.opened = nil
+	}
 }

@@ -3,7 +3,10 @@ package mqtt
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"reddot/transports/mqtt/packet"
 )
@@ -41,7 +44,13 @@ type Config struct {
 	AnonymousTopics []string
 	// RefusedFilters are filters to which nobody may subscribe.
 	RefusedFilters []string
+	// ServerReference is where clients of MQTT 5 are told to go when this server
+	// goes down (MQTT 5, 4.11), as host:port; several with blanks. Empty: nowhere.
+	ServerReference string
 }
+
+// maxReference is how long a ServerReference may be.
+const maxReference = 1024
 
 // maxPacketBytes is the largest packet that may be allowed.
 const maxPacketBytes = 16 << 20
@@ -108,6 +117,9 @@ func (c Config) withTimes() (Config, error) {
 		}
 	}
 	c.SessionExpiry = max(c.SessionExpiry, 0)
+	if len(c.ServerReference) > maxReference || !utf8.ValidString(c.ServerReference) || strings.ContainsFunc(c.ServerReference, unicode.IsControl) {
+		return c, fmt.Errorf("server_reference: it is longer than %d bytes, or no plain text", maxReference)
+	}
 	if c.PublishesPerSecond == 0 {
 		c.PublishesPerSecond = 1000
 	}

@@ -87,7 +87,15 @@ func (s *session) AppendFarewell(b []byte, _ *transports.Socket, why actors.End,
 	if r == packet.Success || !r.In(packet.TypeDisconnect) {
 		return b
 	}
-	return (&packet.Disconnect{Reason: r}).Append(b, packet.V5)
+	p := &packet.Disconnect{Reason: r}
+	if reference := s.server.cfg.ServerReference; r == packet.ServerShuttingDown && reference != "" {
+		p.Reason = packet.UseAnotherServer // MQTT 5, 4.11
+		p.Properties.SetString(packet.ServerReference, reference)
+		if p.Size(packet.V5) > s.packetLimit() { // [MQTT-3.14.2-3]
+			p = &packet.Disconnect{Reason: p.Reason}
+		}
+	}
+	return p.Append(b, packet.V5)
 }
 
 // reasonOfEnd is how a DISCONNECT tells why the core ends a connection.

@@ -174,6 +174,8 @@ type MQTT struct {
 	Anonymous       bool     `yaml:"anonymous"`
 	AnonymousTopics []string `yaml:"anonymous_topics"`
 	RefusedFilters  []string `yaml:"refused_filters"`
+
+	ServerReference string `yaml:"server_reference"` // told to clients of MQTT 5 when this server goes down
 }
 
 // Store are the settings of the store: the embedded one in the data directory

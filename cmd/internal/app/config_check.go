@@ -101,6 +101,7 @@ func (c Config) mqtt() mqtt.Config {
 		FilterBytes: int(m.FilterSize), FilterLevels: m.FilterLevels, ClientIDBytes: int(m.ClientIDSize),
 		QueueMessages: m.QueueMessages, QueueBytes: int(m.QueueSize), PublishesPerSecond: m.Publishes, PublishBurst: m.PublishBurst,
 		Anonymous: m.Anonymous, AnonymousTopics: m.AnonymousTopics, RefusedFilters: m.RefusedFilters,
+		ServerReference: m.ServerReference,
 	}
 }
 

@@ -8,6 +8,12 @@ import (
 	"time"
 )
 
+// noProbes keeps the system from probing idle connections. Each transport finds
+// out by itself who is dead, and many probes at once do harm: those of thousands
+// of connections that came together overflow the loopback's queue, and where
+// TCP_USER_TIMEOUT is set one that is lost ends its connection.
+const noProbes = -1
+
 // The pauses of a patientListener.
 const (
 	firstPatience = 5 * time.Millisecond

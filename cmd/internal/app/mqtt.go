@@ -70,7 +70,7 @@ func (a *App) listenMQTT(ctx context.Context) error {
 }
 
 func (a *App) listenOn(ctx context.Context, addr string) (net.Listener, error) {
-	var lc net.ListenConfig
+	lc := net.ListenConfig{KeepAlive: noProbes}
 	ln, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, listenError(addr, "--mqtt", err)

@@ -24,6 +24,7 @@ const mqttPatience = 30 * time.Second
 // released.)
 type stubborn struct {
 	addr, id string
+	others   []string // addresses that it tries in turn
 	conn     net.Conn
 	buf      []byte
 }
@@ -35,10 +36,16 @@ func (c *stubborn) connect() {
 	for {
 		if c.conn != nil {
 			_ = c.conn.Close()
+			if len(c.others) > 0 {
+				c.addr, c.others = c.others[0], append(c.others[1:], c.addr)
+			}
 		}
 		var err error
 		if c.conn, err = net.Dial("tcp", c.addr); err != nil {
 			c.conn = nil
+			if len(c.others) > 0 {
+				c.addr, c.others = c.others[0], append(c.others[1:], c.addr)
+			}
 			time.Sleep(5 * time.Millisecond) // until it is started again
 			continue
 		}

@@ -35,7 +35,7 @@ func (a *App) listen(ctx context.Context) error {
 	if err := a.certificate.reload(); err != nil {
 		return err
 	}
-	var lc net.ListenConfig
+	lc := net.ListenConfig{KeepAlive: noProbes}
 	ln, err := lc.Listen(ctx, "tcp", cfg.HTTP)
 	if err != nil {
 		return listenError(cfg.HTTP, "--http", err)

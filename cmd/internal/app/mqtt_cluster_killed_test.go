@@ -1,0 +1,133 @@
+package app_test
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"reddot/transports/mqtt/packet"
+)
+
+// A row is what one subscriber has got of each publisher.
+type row struct {
+	mu  sync.Mutex
+	got map[string][]int
+}
+
+func (r *row) add(payload []byte) {
+	from, n, _ := strings.Cut(string(payload), " ")
+	number, err := strconv.Atoi(n)
+	if err != nil {
+		number = -1
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.got[from] = append(r.got[from], number)
+}
+
+func (r *row) len() (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, list := range r.got {
+		n += len(list)
+	}
+	return n
+}
+
+// TestMQTTKilledInCluster has clients publish with QoS 2 at three servers, and
+// others, which outlive their connections, get it at all of them, while one
+// server after the other is killed and started again: whoever lost its
+// connection goes on at the next server, and each gets everything exactly once
+// and in each publisher's order.
+func TestMQTTKilledInCluster(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it kills servers for half a minute")
+	}
+	const servers, publishers, subscribers, messages, kills = 3, 3, 4, 120, 6
+	db := startDatabase(t)
+	var all []*process
+	var addrs []string
+	for range servers {
+		addr := freeAddr(t)
+		var s *process
+		if len(all) == 0 {
+			s = newProcess(t, "REDDOT_MQTT_LISTEN="+addr)
+		} else {
+			first := all[0]
+			s = &process{binary: first.binary, dir: t.TempDir(), addr: freeAddr(t), env: append(slices.Clone(first.env), "REDDOT_MQTT_LISTEN="+addr)}
+			s.url = "http://" + s.addr
+		}
+		s.args = []string{"--store", db.URL(), "--cluster-bind", "127.0.0.1:0"}
+		s.start(t)
+		t.Cleanup(func() { s.kill(t) })
+		all, addrs = append(all, s), append(addrs, addr)
+	}
+	at := func(i int, id string) *stubborn {
+		i %= servers
+		return &stubborn{addr: addrs[i], others: slices.Concat(addrs[i+1:], addrs[:i]), id: id}
+	}
+	var rows []*row
+	var subs, pubs sync.WaitGroup
+	for i := range subscribers {
+		r, c := &row{got: map[string][]int{}}, at(i, fmt.Sprint("sub", i))
+		c.connect()
+		c.insist(&packet.Subscribe{ID: 1, Subscriptions: []packet.Subscription{{Filter: []byte("chain/+"), QoS: 2}}}, packet.TypeSuback)
+		rows = append(rows, r)
+		subs.Go(func() {
+			c.receive(func(payload []byte) bool {
+				r.add(payload)
+				return r.len() >= publishers*messages
+			})
+		})
+	}
+	for i := range publishers {
+		c := at(i+1, fmt.Sprint("pub", i))
+		pubs.Go(func() {
+			c.connect()
+			for n := range messages {
+				id := uint16(n%3 + 1) // used again and again
+				c.insist(&packet.Publish{QoS: 2, ID: id, Topic: []byte(fmt.Sprint("chain/", i)), Payload: fmt.Appendf(nil, "pub%d %d", i, n)}, packet.TypePubrec)
+				c.insist(&packet.Pubrel{ID: id}, packet.TypePubcomp)
+			}
+		})
+	}
+	total := func() (n int) {
+		for _, r := range rows {
+			n += r.len()
+		}
+		return n
+	}
+	for k := range kills {
+		before := total()
+		waitFor(t, "messages between two kills", func() bool {
+			return total() > before+subscribers*publishers*messages/(2*kills) || total() == subscribers*publishers*messages
+		})
+		all[k%servers].kill(t)
+		time.Sleep(200 * time.Millisecond) // clients go elsewhere
+		all[k%servers].start(t)
+	}
+	pubs.Wait()
+	finished := make(chan struct{})
+	go func() { defer close(finished); subs.Wait() }()
+	select {
+	case <-finished:
+	case <-time.After(2 * mqttPatience):
+		t.Errorf("got %d messages of %d", total(), subscribers*publishers*messages)
+	}
+	for i, r := range rows {
+		r.mu.Lock()
+		for from, list := range r.got {
+			for want, n := range list {
+				if n != want {
+					t.Errorf("subscriber %d: of %s message %d came in the place of %d: %v", i, from, n, want, list)
+					break
+				}
+			}
+		}
+		r.mu.Unlock()
+	}
+}
