@@ -21,7 +21,7 @@ import (
 // The secrets of a run. It is alone in its namespaces.
 const (
 	clusterKey  = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
-	tokenSecret = "a secret of a run that nobody else reaches"
+	tokenSecret = "a secret of a run that nobody else reaches" // #nosec G101 -- of namespaces that end with the test
 )
 
 // A world is the servers of a run and what they stand on.

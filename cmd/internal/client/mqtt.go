@@ -124,14 +124,14 @@ func refusedMQTT(broker string, err error) error {
 // catchUp takes what has happened since w.After, and notes the cursors.
 func (c *Client) catchUp(ctx context.Context, w *watcher, seen map[string]bool) error {
 	for more := true; more; {
-		was := w.Watch.Event
-		w.Watch.Event = func(e Event) error {
+		was := w.Event
+		w.Event = func(e Event) error {
 			seen[e.Cursor] = true
 			return was(e)
 		}
 		var err error
 		more, err = c.poll(ctx, w, 0)
-		w.Watch.Event = was
+		w.Event = was
 		if err != nil {
 			return err
 		}
