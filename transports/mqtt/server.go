@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -53,9 +54,11 @@ type Server struct {
 
 	nobodies nobodies
 
-	mu        sync.Mutex
-	listeners map[net.Listener]chan struct{}
-	closed    bool
+	mu         sync.Mutex
+	listeners  map[net.Listener]chan struct{}
+	handshakes map[net.Conn]struct{} // of TLS, under way
+	shaking    sync.WaitGroup
+	closed     bool
 }
 
 // New returns a Server; Use must be called before Serve.
@@ -68,7 +71,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mqtt: %w", err)
 	}
-	s := &Server{cfg: cfg, deps: deps, metrics: m, listeners: map[net.Listener]chan struct{}{}}
+	s := &Server{cfg: cfg, deps: deps, metrics: m, listeners: map[net.Listener]chan struct{}{}, handshakes: map[net.Conn]struct{}{}}
 	s.nobodies.seed = maphash.MakeSeed()
 	return s, nil
 }
@@ -110,27 +113,67 @@ func (s *Server) Close() error {
 	s.closed = true
 	list := s.listeners
 	s.listeners = nil
+	for conn := range s.handshakes {
+		_ = conn.Close()
+	}
 	s.mu.Unlock()
 	var errs []error
 	for ln, done := range list {
 		errs = append(errs, ln.Close())
 		<-done
 	}
+	s.shaking.Wait()
 	return errors.Join(errs...)
 }
 
-// open makes the connection a Socket, of whose client nothing is known yet.
+// open lets a connection begin, one with TLS once that is agreed on.
 func (s *Server) open(conn net.Conn) error {
-	from := address(conn)
-	place, err := s.deps.Streams.AdmitFrom(from, "mqtt", nil, "")
+	place, err := s.deps.Streams.AdmitFrom(address(conn), "mqtt", nil, "")
 	if err != nil {
 		return err
 	}
-	if err := place.Open(conn, nil, transports.Opening{Protocol: &session{server: s}, Timeout: s.cfg.ConnectTimeout}); err != nil {
-		place.Leave()
-		return err
+	secure, ok := conn.(*tls.Conn)
+	if !ok {
+		return s.begin(conn, place, s.cfg.ConnectTimeout)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		place.Leave()
+		return net.ErrClosed
+	}
+	s.handshakes[conn] = struct{}{}
+	s.shaking.Go(func() { s.handshake(secure, place) })
 	return nil
+}
+
+// handshake agrees on TLS, in the time that a client has for its CONNECT.
+func (s *Server) handshake(conn *tls.Conn, place *transports.Place) {
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ConnectTimeout)
+	err := conn.HandshakeContext(ctx)
+	cancel()
+	s.mu.Lock()
+	delete(s.handshakes, conn)
+	s.mu.Unlock()
+	if err != nil {
+		place.Leave()
+	} else {
+		err = s.begin(conn, place, max(s.cfg.ConnectTimeout-time.Since(began), time.Millisecond))
+	}
+	if err != nil {
+		s.deps.Log.Debug("connection not opened", "cause", err)
+		_ = conn.Close()
+	}
+}
+
+// begin makes the connection a Socket, of whose client nothing is known yet.
+func (s *Server) begin(conn net.Conn, place *transports.Place, timeout time.Duration) error {
+	err := place.Open(conn, nil, transports.Opening{Protocol: &session{server: s}, Timeout: timeout})
+	if err != nil {
+		place.Leave()
+	}
+	return err
 }
 
 // address returns where a connection comes from, or the zero Addr.

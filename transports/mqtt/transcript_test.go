@@ -31,22 +31,30 @@ func TestTranscripts(t *testing.T) {
 		t.Fatalf("no transcripts: %v", err)
 	}
 	for _, file := range files {
-		for _, way := range []string{"tcp", "websocket"} {
+		for _, way := range ways {
 			t.Run(strings.TrimSuffix(filepath.Base(file), ".txt")+" by "+way, func(t *testing.T) {
 				t.Parallel()
-				playFile(t, file, way == "websocket")
+				playFile(t, file, way)
 			})
 		}
 	}
 }
 
-func playFile(t *testing.T, file string, framed bool) {
+// ways are how clients come.
+var ways = []string{"tcp", "websocket", "tls"}
+
+// by lets the world's clients come so.
+func by(way string) func(*world) {
+	return func(w *world) { w.framed, w.secure = way == "websocket", way == "tls" }
+}
+
+func playFile(t *testing.T, file, way string) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := mqtt.Config{RefusedFilters: []string{"refused"}, ReceiveMaximum: 3, KeepAlive: time.Minute}
-	p := &player{t: t, file: file, clients: map[string]*client{}, world: newWorld(t, cfg, func(w *world) { w.framed = framed })}
+	p := &player{t: t, file: file, clients: map[string]*client{}, world: newWorld(t, cfg, by(way))}
 	for i, line := range strings.Split(string(text), "\n") {
 		if p.line = i + 1; line != "" && line[0] != '#' {
 			p.play(line)

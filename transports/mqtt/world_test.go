@@ -2,10 +2,16 @@ package mqtt_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
+	"math/big"
 	"net"
 	"testing"
 	"time"
@@ -30,6 +36,7 @@ type world struct {
 	sink    transports.SinkConfig
 
 	framed bool // clients come by WebSocket
+	secure bool // clients come by TLS
 
 	node    *actorstest.Node
 	streams *transports.Streams
@@ -74,6 +81,9 @@ func (w *world) start() {
 		w.t.Fatal(err)
 	}
 	w.addr, w.served = ln.Addr().String(), make(chan error, 1)
+	if w.secure {
+		ln = tls.NewListener(transports.Parking(ln), certificate(w.t))
+	}
 	if !w.framed {
 		go func() { w.served <- w.server.Serve(ln) }()
 		return
@@ -153,6 +163,21 @@ func (w *world) connected(user, client string) (connected, there bool) {
 	return false, false
 }
 
+// certificate returns what a server of TLS shows.
+func certificate(t *testing.T) *tls.Config {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{cert}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}
+}
+
 // until waits for a condition.
 func until(t *testing.T, what string, cond func() bool) {
 	t.Helper()
@@ -179,8 +204,11 @@ func (w *world) dial() *client {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { _ = conn.Close() })
-	if w.framed {
+	switch {
+	case w.framed:
 		conn = framed(w.t, conn)
+	case w.secure:
+		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}) // #nosec G402 -- made by this test
 	}
 	return &client{t: w.t, world: w, conn: conn, version: packet.V311}
 }
