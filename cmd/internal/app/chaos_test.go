@@ -171,13 +171,19 @@ func freeAddr(t *testing.T) string {
 
 func (s *process) start(t *testing.T) {
 	t.Helper()
+	s.launch(t)
+	s.ready(t)
+}
+
+// launch starts the server and does not wait for it.
+func (s *process) launch(t *testing.T) {
+	t.Helper()
 	s.out = &bytes.Buffer{}
 	s.cmd = exec.Command(s.binary, append([]string{"serve", "--dev", "--http", s.addr, "--data", s.dir}, s.args...)...)
 	s.cmd.Stdout, s.cmd.Stderr, s.cmd.Env = s.out, s.out, s.env
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s.ready(t)
 }
 
 // ready waits until the server takes traffic.

@@ -46,32 +46,14 @@ func runPython(t *testing.T, s *screen, url string) error {
 
 // runClient starts a client that speaks in lines, until the test's end.
 func runClient(t *testing.T, s *screen, cmd *exec.Cmd) error {
-	in, err := cmd.StdinPipe()
+	p, err := runProgram(t, s.name, cmd)
 	if err != nil {
 		return err
 	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	t.Cleanup(func() { _ = in.Close(); _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	s.send = func(line string) {
-		if _, err := fmt.Fprintln(in, line); err != nil {
-			t.Errorf("%s: %v", s.name, err)
-		}
-	}
+	s.send = p.send
 	go func() {
 		defer close(s.lines)
-		lines := bufio.NewReaderSize(out, 1<<20)
-		for {
-			line, err := lines.ReadString('\n')
-			if err != nil {
-				return
-			}
+		for line := range p.lines {
 			var l said
 			if err := json.Unmarshal([]byte(line), &l); err != nil {
 				l.Fault = fmt.Sprintf("said %q", line)
@@ -80,6 +62,46 @@ func runClient(t *testing.T, s *screen, cmd *exec.Cmd) error {
 		}
 	}()
 	return nil
+}
+
+// A program says lines and takes lines.
+type program struct {
+	lines <-chan string // closed at its end
+	send  func(line string)
+}
+
+// runProgram starts one that runs until the test's end.
+func runProgram(t *testing.T, name string, cmd *exec.Cmd) (program, error) {
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return program{}, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return program{}, err
+	}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		return program{}, err
+	}
+	t.Cleanup(func() { _ = in.Close(); _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	lines := make(chan string)
+	go func() {
+		defer close(lines)
+		r := bufio.NewReaderSize(out, 1<<20)
+		for {
+			line, err := r.ReadString('\n')
+			if err != nil {
+				return
+			}
+			lines <- line
+		}
+	}()
+	return program{lines, func(line string) {
+		if _, err := fmt.Fprintln(in, line); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}}, nil
 }
 
 // runCoder starts github.com/coder/websocket.

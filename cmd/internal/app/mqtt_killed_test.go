@@ -50,7 +50,7 @@ func (c *stubborn) connect() {
 			continue
 		}
 		c.buf = nil
-		if c.send(&packet.Connect{Version: packet.V311, ClientID: []byte(c.id), KeepAlive: 30}) != nil {
+		if c.send(&packet.Connect{Version: packet.V311, ClientID: []byte(c.id), KeepAlive: 600}) != nil {
 			continue
 		}
 		if p, err := c.read(); err == nil && p.Type() == packet.TypeConnack {

@@ -32,7 +32,7 @@ func (k *keeper) next() packet.Packet {
 	}
 	switch p := p.(type) {
 	case *packet.Publish:
-		if p.QoS == 1 {
+		if p.QoS < 2 {
 			k.got[string(p.Payload)]++
 		} else if !slices.Contains(k.open, p.ID) {
 			k.open = append(k.open, p.ID)
@@ -55,9 +55,10 @@ func (k *keeper) next() packet.Packet {
 func (k *keeper) answer(p packet.Packet) {
 	switch p := p.(type) {
 	case *packet.Publish:
-		if p.QoS == 1 {
+		switch p.QoS {
+		case 1:
 			_ = k.send(&packet.Puback{ID: p.ID})
-		} else {
+		case 2:
 			_ = k.send(&packet.Pubrec{ID: p.ID})
 		}
 	case *packet.Pubrel:
