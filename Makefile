@@ -24,7 +24,7 @@ BUILT := $(CLIENT)/node_modules/.reddot-built
 
 export GO NPM CLIENT TIMEOUT PARALLEL FUZZTIME
 
-.PHONY: help build chaos cluster run test race lint fuzz bench crowd e2e check generate clean assets
+.PHONY: help build chaos cluster run test race lint fuzz bench crowd e2e check generate mosquitto clean assets
 
 help: ## list the verbs
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -73,6 +73,9 @@ bench: build ## the Go benchmarks, then a short run of reddot bench
 
 crowd: build ## two servers against one, then 100,000 connections over six, for minutes
 	.ci/bench-cluster
+
+mosquitto: build ## run mosquitto's own protocol tests (fetched by apt) against the server; .ci/mosquitto has what may fail
+	.ci/mosquitto/run $(ARGS)
 
 clean: ## remove what was built; data stays
 	rm -rf bin $(CLIENT)/node_modules
