@@ -121,6 +121,7 @@ func (n *Node) startCluster(ctx context.Context) error {
 	n.every(beatEvery, n.beat)
 	n.every(holdLook, n.releaseAll)
 	n.every(reattachLook, n.reattachDue)
+	n.every(time.Second, n.sendAway)
 	n.every(time.Second, func() { n.reattach.conns.Store(int64(n.connections())) })
 	n.every(glances, func() { n.place.send(&glance{}) })
 	return nil

@@ -29,6 +29,14 @@ func (n *Node) AdvertiseLinks(addr string) { n.cfg.Cluster.AdvertisePeers = addr
 // LinksAddr returns where the node takes links.
 func (n *Node) LinksAddr() string { return n.listener.Addr().String() }
 
+// SetSeeds sets where the node looks for others.
+func (n *Node) SetSeeds(addrs ...string) { n.cfg.Cluster.Join = addrs }
+
+// SetLookup sets how names are resolved.
+func (n *Node) SetLookup(fn func(ctx context.Context, host string) ([]net.IPAddr, error)) {
+	n.lookup = fn
+}
+
 // A Network cuts nodes of one process off from each other.
 type Network struct {
 	mu   sync.Mutex

@@ -172,24 +172,21 @@ func splitAddr(addr string) (host string, port int, err error) {
 	return host, int(n), nil
 }
 
-// resolve returns the IP address and port of host:port.
-func resolve(addr string) (ip string, port int, err error) {
-	a, err := net.ResolveTCPAddr("tcp", addr)
-	if err != nil {
-		return "", 0, err
-	}
-	return a.IP.String(), a.Port, nil
-}
-
 // run keeps the list of members up to date until the node stops.
 func (m *membership) run() {
 	t := time.NewTicker(publishEvery)
 	defer t.Stop()
 	rejoin := time.Time{}
+	joining := make(chan struct{}, 1) // one at a time
 	for {
-		if now := time.Now(); now.After(rejoin) {
+		if now := time.Now(); now.After(rejoin) && len(joining) == 0 {
 			rejoin = now.Add(rejoinEvery)
-			m.join()
+			joining <- struct{}{}
+			m.node.spawn(func() { // it waits for names, and for nodes that do not answer
+				m.join()
+				<-joining
+				m.kick()
+			})
 		}
 		m.publish()
 		select {
@@ -227,15 +224,8 @@ func (m *membership) missing() []string {
 	alone := len(m.seen) <= 1
 	m.mu.Unlock()
 	var seeds []string
-	for _, s := range m.node.cfg.Cluster.Join {
-		ip, port, err := resolve(s)
-		if err != nil {
-			m.node.cfg.Log.Debug("a seed can't be resolved", "seed", s, "err", err)
-			continue
-		}
-		if addr := net.JoinHostPort(ip, strconv.Itoa(port)); alone && !seen[addr] {
-			seeds = append(seeds, addr)
-		}
+	if alone {
+		seeds = slices.DeleteFunc(m.node.seeds(), func(addr string) bool { return seen[addr] })
 	}
 	for _, addr := range m.signs.addresses() {
 		if !seen[addr] && !slices.Contains(seeds, addr) {

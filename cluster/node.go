@@ -145,10 +145,11 @@ type Node struct {
 	leaving    atomic.Bool
 	beaten     atomic.Int64 // when it last beat
 	confirmed  atomic.Int64 // when the store last said that nobody has taken a shard of this node; of clock
-	// The tests' ways to cut a node off: which addresses can be reached, nil:
-	// all; and what gossip is sent by, nil: memberlist's own.
+	// The tests' ways in: which addresses can be reached, nil: all; what gossip
+	// is sent by, nil: memberlist's own; and who resolves names.
 	reach     func(addr string) bool
 	transport func(*memberlist.Config) (memberlist.Transport, error)
+	lookup    func(ctx context.Context, host string) ([]net.IPAddr, error) // the resolver
 }
 
 var (
@@ -161,7 +162,7 @@ func New(cfg Config, store Store) (*Node, error) {
 	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("node: %w", err)
 	}
-	n := &Node{cfg: cfg, store: store, dir: newDirectory(), stop: make(chan struct{}), started: time.Now(), wire: versions{wireLeast, wireMost}}
+	n := &Node{cfg: cfg, store: store, dir: newDirectory(), stop: make(chan struct{}), started: time.Now(), wire: versions{wireLeast, wireMost}, lookup: net.DefaultResolver.LookupIPAddr}
 	n.peers.all = make(map[string]*peer)
 	n.loads.most = cfg.Loaders
 	n.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {

@@ -28,6 +28,7 @@ type peer struct {
 	gone    atomic.Bool  // it is no member any more
 	heard   atomic.Int64 // when something last came, by sessions before this one
 	refused atomic.Int32
+	down    atomic.Int64 // since when the link was seen to be down, of the node's clock; 0: it is up
 	stop    context.CancelFunc
 	gates   sync.Map // of its gateways' ids: their addresses
 }

@@ -75,6 +75,43 @@ func (n *Node) reattachDue() {
 	}
 }
 
+// awayTime is how long connections stay whose users are behind a link that is
+// down, while the node at its other end lives. Another node may reach it.
+const awayTime = 5 * time.Second
+
+// sendAway ends those connections: what happens to their users can't be told
+// here, and their clients had better come back elsewhere.
+func (n *Node) sendAway() {
+	away := make(map[string]bool)
+	now := n.clock()
+	for _, p := range n.peers.list() {
+		s := p.session.Load()
+		if s != nil && !s.stuck(n) {
+			p.down.Store(0)
+			continue
+		}
+		since := p.down.Load()
+		if since == 0 {
+			p.down.Store(now)
+		}
+		if since != 0 && now-since > int64(awayTime) {
+			away[p.name] = true
+			p.down.Store(now) // those who come back have as long
+		}
+	}
+	if len(away) == 0 {
+		return
+	}
+	before := n.connections()
+	left := n.endAll(func() *actors.EndWhere {
+		return &actors.EndWhere{Why: actors.EndFailed, Match: func(c *actors.Conn) bool {
+			owner, _ := n.dir.part(c.Key).where()
+			return away[owner]
+		}}
+	})
+	n.cfg.Log.Warn("sent connections away: the links to the nodes that own their users are down", "links", len(away), "connections", before-left)
+}
+
 // linked is told that a link has come up: connections to the peer's users
 // attach again, and what waits for it is sent.
 func (n *Node) linked(p *peer) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/actors/actorstest"
 	"reddot/cluster"
 )
 
@@ -81,7 +82,7 @@ func (v *valve) pump(dst io.Writer, src io.Reader) {
 
 // TestStalledLink lets the link of two nodes stand still while gossip goes on:
 // nobody is taken for dead, whoever asks for a user of the other node has an
-// answer soon that says what to do, and when the link is there again all goes on,
+// answer soon that says what to do, whoever watches one is sent away, and when the link is there again all goes on,
 // once.
 func TestStalledLink(t *testing.T) {
 	w := newWorld(t, 0)
@@ -97,6 +98,9 @@ func TestStalledLink(t *testing.T) {
 	a, b := w.nodes[0], w.nodes[1]
 	name := w.userOf(b, 0)
 	publish(t, a, name, "1")
+	behind, own := actorstest.Attach(t, a, name), actorstest.Attach(t, a, w.userOf(a, 0))
+	behind.Want(t, "counts rev=1 unread=1")
+	own.Want(t, "counts rev=0 unread=0")
 	for _, v := range valves {
 		v.shut.Store(true)
 	}
@@ -119,6 +123,10 @@ func TestStalledLink(t *testing.T) {
 	}
 	if last > 2*time.Second {
 		t.Errorf("an answer came after %v, though the link had long been known to be down", last)
+	}
+	wait(t, "the connection whose user is behind the link to be sent away", func() bool { _, ended := behind.Ended(); return ended })
+	if _, ended := own.Ended(); ended {
+		t.Error("a connection whose user is here was sent away")
 	}
 	for _, v := range valves {
 		v.shut.Store(false)

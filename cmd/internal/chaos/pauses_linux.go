@@ -28,7 +28,6 @@ type prober struct {
 	client  *http.Client
 	last    atomic.Int64 // when the last answered publish began, of the process's clock
 	longest atomic.Int64 // between two answers, since reset
-	busy    atomic.Int64
 }
 
 // probeTime is how long a prober waits for a server before it asks another one.
@@ -52,7 +51,6 @@ func (p *prober) probe(began time.Time, rng *rand.Rand, stop <-chan struct{}, av
 			if err == nil {
 				break
 			}
-			p.busy.Add(1)
 			time.Sleep(10 * time.Millisecond)
 		}
 		now := int64(time.Since(began))
@@ -102,7 +100,7 @@ func pauses(ctx context.Context, w *world) error {
 			v := w.any(rng)
 			avoid.Store(int64(v))
 			kind.do(v)
-			time.Sleep(kind.most + 2*time.Second)
+			answeredAgain(probers, began, kind.most+4*time.Second)
 			worst := int64(0)
 			for _, p := range probers {
 				worst = max(worst, p.longest.Load(), int64(time.Since(began))-p.last.Load())
@@ -123,6 +121,19 @@ func pauses(ctx context.Context, w *world) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// answeredAgain waits until all have had an answer some time after now, or for
+// as long as is given.
+func answeredAgain(probers []*prober, began time.Time, most time.Duration) {
+	// What was under way may be answered yet.
+	const slack = 500 * time.Millisecond
+	after := time.Since(began) + slack
+	for late := time.Now().Add(most); time.Now().Before(late); time.Sleep(10 * time.Millisecond) {
+		if !slices.ContainsFunc(probers, func(p *prober) bool { return p.last.Load() < int64(after) }) {
+			return
+		}
+	}
 }
 
 // freezeInAppend freezes a server while the database's answers to it are held
