@@ -30,6 +30,7 @@ type peer struct {
 	refused atomic.Int32
 	stop    context.CancelFunc
 	gates   sync.Map // of its gateways' ids: their addresses
+	news    news
 }
 
 var _ actor.Process = (*peer)(nil)
@@ -167,6 +168,7 @@ func (n *Node) closePeers() {
 func (p *peer) leave() {
 	p.node.cfg.Log.Info("a node is no member any more", "node", p.name)
 	p.gone.Store(true)
+	p.passNews()
 	p.stop()
 	if s := p.session.Load(); s != nil {
 		s.fail(errors.New("it is no member any more"))
