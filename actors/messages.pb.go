@@ -959,6 +959,7 @@ type Outgoing struct {
 	Inbox         bool                   `protobuf:"varint,5,opt,name=inbox,proto3" json:"inbox,omitempty"`       // it is a message of the inbox
 	Retain        bool                   `protobuf:"varint,6,opt,name=retain,proto3" json:"retain,omitempty"`     // as in Waiting, from which they come
 	Ids           []uint32               `protobuf:"varint,7,rep,packed,name=ids,proto3" json:"ids,omitempty"`    // likewise
+	Share         string                 `protobuf:"bytes,8,opt,name=share,proto3" json:"share,omitempty"`        // likewise
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1042,6 +1043,13 @@ func (x *Outgoing) GetIds() []uint32 {
 	return nil
 }
 
+func (x *Outgoing) GetShare() string {
+	if x != nil {
+		return x.Share
+	}
+	return ""
+}
+
 // Waiting is a message that waits for a session: its content is in the event seq.
 type Waiting struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1051,6 +1059,7 @@ type Waiting struct {
 	Retain        bool                   `protobuf:"varint,4,opt,name=retain,proto3" json:"retain,omitempty"`
 	Ids           []uint32               `protobuf:"varint,5,rep,packed,name=ids,proto3" json:"ids,omitempty"` // subscription identifiers
 	Size          uint32                 `protobuf:"varint,6,opt,name=size,proto3" json:"size,omitempty"`      // bytes of its content
+	Share         string                 `protobuf:"bytes,7,opt,name=share,proto3" json:"share,omitempty"`     // the filter of the shared subscription that brings it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1125,6 +1134,13 @@ func (x *Waiting) GetSize() uint32 {
 		return x.Size
 	}
 	return 0
+}
+
+func (x *Waiting) GetShare() string {
+	if x != nil {
+		return x.Share
+	}
+	return ""
 }
 
 // Incoming is a message with QoS 2 that came and is not released.
@@ -4682,7 +4698,7 @@ const file_messages_proto_rawDesc = "" +
 	"\bno_local\x18\x03 \x01(\bR\anoLocal\x12!\n" +
 	"\fas_published\x18\x04 \x01(\bR\vasPublished\x12\x0e\n" +
 	"\x02id\x18\x05 \x01(\rR\x02id\x12\x14\n" +
-	"\x05inbox\x18\x06 \x01(\bR\x05inbox\"\x9a\x01\n" +
+	"\x05inbox\x18\x06 \x01(\bR\x05inbox\"\xb0\x01\n" +
 	"\bOutgoing\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
@@ -4690,14 +4706,16 @@ const file_messages_proto_rawDesc = "" +
 	"\breleased\x18\x04 \x01(\bR\breleased\x12\x14\n" +
 	"\x05inbox\x18\x05 \x01(\bR\x05inbox\x12\x16\n" +
 	"\x06retain\x18\x06 \x01(\bR\x06retain\x12\x10\n" +
-	"\x03ids\x18\a \x03(\rR\x03ids\"\x81\x01\n" +
+	"\x03ids\x18\a \x03(\rR\x03ids\x12\x14\n" +
+	"\x05share\x18\b \x01(\tR\x05share\"\x97\x01\n" +
 	"\aWaiting\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x14\n" +
 	"\x05inbox\x18\x02 \x01(\bR\x05inbox\x12\x10\n" +
 	"\x03qos\x18\x03 \x01(\rR\x03qos\x12\x16\n" +
 	"\x06retain\x18\x04 \x01(\bR\x06retain\x12\x10\n" +
 	"\x03ids\x18\x05 \x03(\rR\x03ids\x12\x12\n" +
-	"\x04size\x18\x06 \x01(\rR\x04size\".\n" +
+	"\x04size\x18\x06 \x01(\rR\x04size\x12\x14\n" +
+	"\x05share\x18\a \x01(\tR\x05share\".\n" +
 	"\bIncoming\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12\x12\n" +
 	"\x04once\x18\x02 \x01(\fR\x04once\"M\n" +

@@ -91,6 +91,7 @@ func (u *User) graceOver() {
 			u.await() // busy
 			return
 		}
+		u.offer(s.client)
 	}
 	u.expire(t) // some may end at once, and their wills be due
 }
@@ -270,6 +271,7 @@ func (u *User) closeSession(r *Request, c *CloseSession, t Moment) {
 	if len(u.links) == 0 {
 		u.links = nil
 	}
+	u.offer(c.Client)
 	if u.expire(t) { // it may end at once, and its will may be due
 		u.conclude(r, nil)
 		return

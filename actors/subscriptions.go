@@ -24,6 +24,8 @@ type Subscriptions struct {
 	incoming []incoming
 
 	publishing bool // the will is on its way; not stored
+	handing    bool // what others may take is being offered to them; not stored
+	handed     bool // and was, since the connection has ended; not stored
 }
 
 type subscription struct {
@@ -41,11 +43,13 @@ type outgoing struct {
 	released bool
 	inbox    bool
 	retain   bool
+	share    string // as in awaited
 }
 
 type awaited struct {
 	seq           uint64
 	ids           []uint32
+	share         string // the filter of the shared subscription that brings it
 	size          uint32
 	qos           uint8
 	retain, inbox bool
@@ -113,6 +117,7 @@ func (s *sessions) change(t *Subscriptions, e *Event, freed []uint64) []uint64 {
 	c := e.Session
 	if c.Opened {
 		t.epoch, t.expiry, t.will, t.willAt, t.closedAt = e.Seq, c.Expiry, c.Will, 0, 0
+		t.handed = false
 	}
 	if c.Closed {
 		t.expiry, t.closedAt, t.willAt = c.Expiry, e.At, c.WillAt
@@ -131,7 +136,7 @@ func (s *sessions) change(t *Subscriptions, e *Event, freed []uint64) []uint64 {
 		out := outgoingOf(o)
 		t.waiting = slices.DeleteFunc(t.waiting, func(w awaited) bool {
 			if w.seq == o.Seq {
-				out.ids, out.retain = w.ids, w.retain
+				out.ids, out.retain, out.share = w.ids, w.retain, w.share
 			}
 			return w.seq == o.Seq
 		})
@@ -275,19 +280,19 @@ func (t *Subscriptions) due() int64 {
 }
 
 func outgoingOf(p *Outgoing) outgoing {
-	return outgoing{seq: p.Seq, ids: p.Ids, id: uint16(p.Id), qos: uint8(p.Qos), released: p.Released, inbox: p.Inbox, retain: p.Retain} // #nosec G115 -- of our own making
+	return outgoing{seq: p.Seq, ids: p.Ids, id: uint16(p.Id), qos: uint8(p.Qos), released: p.Released, inbox: p.Inbox, retain: p.Retain, share: p.Share} // #nosec G115 -- of our own making
 }
 
 func (o *outgoing) stored() *Outgoing {
-	return &Outgoing{Id: uint32(o.id), Seq: o.seq, Qos: uint32(o.qos), Released: o.released, Inbox: o.inbox, Retain: o.retain, Ids: o.ids}
+	return &Outgoing{Id: uint32(o.id), Seq: o.seq, Qos: uint32(o.qos), Released: o.released, Inbox: o.inbox, Retain: o.retain, Ids: o.ids, Share: o.share}
 }
 
 func waitingOf(p *Waiting, seq uint64) awaited {
-	return awaited{seq: seq, inbox: p.Inbox, qos: uint8(p.Qos), retain: p.Retain, ids: p.Ids, size: p.Size} // #nosec G115 -- 0 to 2
+	return awaited{seq: seq, inbox: p.Inbox, qos: uint8(p.Qos), retain: p.Retain, ids: p.Ids, share: p.Share, size: p.Size} // #nosec G115 -- 0 to 2
 }
 
 func (w *awaited) stored() *Waiting {
-	return &Waiting{Seq: w.seq, Inbox: w.inbox, Qos: uint32(w.qos), Retain: w.retain, Ids: w.ids, Size: w.size}
+	return &Waiting{Seq: w.seq, Inbox: w.inbox, Qos: uint32(w.qos), Retain: w.retain, Ids: w.ids, Share: w.share, Size: w.size}
 }
 
 func (n *subscription) stored() *Subscription {

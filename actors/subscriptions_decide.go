@@ -106,6 +106,9 @@ func (t *Subscriptions) takes(c *QueueMessage, user string) (awaited, bool) {
 		case !MatchTopic(filter, m.Topic):
 			continue
 		}
+		if shared {
+			w.share = n.filter
+		}
 		w.retain = w.retain || m.Retain && (n.asPublished || c.Retained)
 		w.add(n)
 	}
@@ -124,13 +127,18 @@ func (t *Subscriptions) hasRoom(size int, l *Limits) bool {
 	return size <= l.SessionBytes
 }
 
+// over tells whether the session's time is over.
+func (s *Subscriptions) over(t Moment) bool {
+	return s.closedAt != 0 && s.willAt == 0 && t.Now >= s.closedAt+s.expiry
+}
+
 // expireSessions adds the end of those sessions whose time is over.
 func (b *Inbox) expireSessions(r *Ready, rev uint64, t Moment) {
 	if b.sessions.next == 0 || t.Now < b.sessions.next {
 		return
 	}
 	for _, s := range b.sessions.list {
-		if s.closedAt == 0 || s.willAt != 0 || t.Now < s.closedAt+s.expiry {
+		if !s.over(t) || s.handing {
 			continue
 		}
 		e := b.next(Kind_SESSION, len(r.Events), t)

@@ -199,39 +199,48 @@ func (s *TopicSubscription) isLocal(m *TopicMessage) bool {
 
 // choose gives the message to one of those who share a subscription, in turn:
 // to one that is connected, here or elsewhere, if one is (MQTT 5, 4.8.2).
-func (a *audience) choose(g *topicShare, m *TopicMessage) {
+func (a *audience) choose(g *topicShare, m *TopicMessage) { a.pick(g, m, shareMember{}, true) }
+
+// pick is choose without one of them, and, if anybody is false, without those
+// that are away. False: there is nobody.
+func (a *audience) pick(g *topicShare, m *TopicMessage, not shareMember, anybody bool) bool {
 	turn := int(atomic.AddUint32(&g.next, 1) - 1)
-	here, all := 0, 0
+	here := 0
 	for i := range g.all {
 		if g.all[i].sub != nil {
 			here++
 		}
 	}
-	all = here
+	all := here
 	for _, f := range g.far {
 		all += f.n
 	}
-	switch {
-	case all > 0:
-		turn %= all
-	case len(g.all) > 0 && m.Qos > 0: // to one that is away
-		away := &g.all[turn%len(g.all)]
-		a.users = append(a.users, queueFor{away.user, away.client, g.filter})
-		return
-	default:
-		return
+	if all == 0 {
+		return anybody && m.Qos > 0 && a.pickAway(g, turn, not)
 	}
-	if turn < here {
+	if turn %= all; turn < here {
 		a.take(g, m, turn)
-		return
+		return true
 	}
 	turn -= here
 	for _, f := range g.far {
 		if turn -= f.n; turn < 0 {
 			a.far = append(a.far, sendTo{f.node, g.filter})
-			return
+			break
 		}
 	}
+	return true
+}
+
+// pickAway gives the message to one of those that are away.
+func (a *audience) pickAway(g *topicShare, turn int, not shareMember) bool {
+	for i := range g.all {
+		if one := &g.all[(turn+i)%len(g.all)]; one.user != not.user || one.client != not.client {
+			a.users = append(a.users, queueFor{one.user, one.client, g.filter})
+			return true
+		}
+	}
+	return false
 }
 
 // chooseHere is choose among those that are connected here.

@@ -237,6 +237,7 @@ func (u *User) expire(t Moment) bool {
 	if t.Now < u.inbox.due(&u.home.Limits) {
 		return true
 	}
+	u.endShares(t)
 	d := u.inbox.Expire(t, &u.home.Limits)
 	if len(d.Events) > 0 && !u.persist(d.Events) {
 		return false

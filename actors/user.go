@@ -82,7 +82,7 @@ func (u *User) Receive(c actor.Context) {
 			return
 		}
 		u.edit(m)
-	case *Request, *attach, *detach, *pull, *reached, *TimeUp, *Rouse, *graceOver:
+	case *Request, *attach, *detach, *pull, *reached, *TimeUp, *Rouse, *graceOver, *handedOver:
 		if u.inbox == nil || u.ending {
 			u.later(m)
 			return
@@ -122,6 +122,8 @@ func (u *User) act(m any) {
 		u.timeUp(m)
 	case *graceOver:
 		u.graceOver()
+	case *handedOver:
+		u.handedOver(m)
 	case *Rouse: // loading was all that it is for
 	}
 }

@@ -215,6 +215,9 @@ func (n *Node) Start(ctx context.Context) error {
 	if err := begin(ctx); err != nil {
 		return fmt.Errorf("node %s: %w", n.cfg.Name, err)
 	}
+	if n.membership != nil {
+		n.awaitLinks(ctx)
+	}
 	if err := n.follow(ctx); err != nil {
 		return fmt.Errorf("node %s: %w", n.cfg.Name, err)
 	}

@@ -31,6 +31,7 @@ type peer struct {
 	down    atomic.Int64 // since when the link was seen to be down, of the node's clock; 0: it is up
 	stop    context.CancelFunc
 	gates   sync.Map // of its gateways' ids: their addresses
+	news    news
 }
 
 var _ actor.Process = (*peer)(nil)
@@ -168,6 +169,7 @@ func (n *Node) closePeers() {
 func (p *peer) leave() {
 	p.node.cfg.Log.Info("a node is no member any more", "node", p.name)
 	p.gone.Store(true)
+	p.passNews()
 	p.stop()
 	if s := p.session.Load(); s != nil {
 		s.fail(errors.New("it is no member any more"))

@@ -56,6 +56,8 @@ type session struct {
 	over    chan struct{} // closed when it has ended
 	closed  chan struct{} // closed when what hung on it has been told
 	leaving atomic.Bool   // the peer hands its shards over
+	told    atomic.Bool   // the peer was told which filters have sessions here
+	tells   atomic.Bool   // and has told it of its own
 	heard   atomic.Int64  // when something last came: nanoseconds of the node's clock
 	deaf    atomic.Int64  // for how long the peer had heard nothing when it last beat
 

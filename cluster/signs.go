@@ -183,6 +183,19 @@ func (g *sign) lives(now time.Time) bool {
 	return now.Sub(g.changed) < signStale || g.looked < signLooks
 }
 
+// living returns the nodes with a fresh sign that do not leave.
+func (s *signs) living() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []string
+	for name, g := range s.nodes {
+		if g.lives(time.Now()) && !g.wire.Leaving {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
 // stale tells whether a node has left no sign for too long. A node that never
 // left one may be starting.
 func (s *signs) stale(name string) bool {

@@ -3,8 +3,11 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"reddot/actors"
 )
@@ -75,25 +78,67 @@ func (s *session) tellTopics(t actors.FrameType, fn heard, build func(id uint64)
 	return err == nil || fn != nil && s.heardOf(id) == nil // the end has told it
 }
 
-// topicPeers returns the sessions with peers who know of topics.
-func (n *Node) topicPeers() []*session {
-	var list []*session
-	for _, p := range n.peers.list() {
-		if s := p.session.Load(); s != nil && s.version >= topicsVersion {
-			list = append(list, s)
+// news is what a peer is to hear of in any case.
+type news struct {
+	mu   sync.Mutex
+	list []func(*session) // what waits for the next link
+}
+
+// surely lets a peer hear of something: at once, or when it can be reached
+// again; and again where the link has broken before the answer. send tells it,
+// as tellTopics does; done is called when the peer has heard of it, or is no
+// member any more, or its program knows nothing of topics.
+func (p *peer) surely(send func(s *session, fn heard) bool, done func()) {
+	p.linked(func(s *session) {
+		if s == nil || s.version < topicsVersion {
+			done()
+			return
 		}
+		answered := func(w *actors.WireHeard) {
+			if w == nil {
+				p.surely(send, done)
+				return
+			}
+			done()
+		}
+		if !send(s, answered) {
+			p.surely(send, done)
+		}
+	})
+}
+
+// linked calls fn with the session, as soon as there is one; nil: the peer is no
+// member any more.
+func (p *peer) linked(fn func(*session)) {
+	p.news.mu.Lock()
+	p.news.list = append(p.news.list, fn)
+	p.news.mu.Unlock()
+	p.passNews()
+}
+
+// passNews calls those who wait for a session, if there is one or never will be.
+func (p *peer) passNews() {
+	s, gone := p.session.Load(), p.gone.Load()
+	if !gone && (s == nil || !s.told.Load() || s.cause() != nil) {
+		return
 	}
-	return list
+	if gone {
+		s = nil
+	}
+	p.news.mu.Lock()
+	list := p.news.list
+	p.news.list = nil
+	p.news.mu.Unlock()
+	for _, fn := range list {
+		fn(s)
+	}
 }
 
 // all returns what counts answers, and calls done after n of them.
-func all(n int, done func()) heard {
-	if done == nil {
-		return nil
-	}
+func all(n int, done func()) func() {
 	left := new(atomic.Int32)
 	left.Store(int32(n)) // #nosec G115 -- peers are few
-	return func(*actors.WireHeard) {
+	return func() {
 		if left.Add(-1) == 0 {
 			done()
 		}
@@ -102,59 +147,56 @@ func all(n int, done func()) heard {
 
 // Announce implements actors.Elsewhere.
 func (n *Node) Announce(done func()) {
+	peers := n.peers.list()
 	n.announcing.mu.Lock()
-	changed := n.home.Topics.Announced()
-	peers := n.topicPeers()
-	fn := all(len(peers)+1, done)
-	for _, s := range peers {
-		if len(changed) > 0 || fn != nil {
-			n.tellFilters(s, changed, false, fn)
+	if changed := n.home.Topics.Announced(); len(changed) > 0 {
+		for _, p := range peers { // the next link tells them all
+			if s := p.session.Load(); s != nil && s.version >= topicsVersion {
+				n.tellFilters(s, changed, false)
+			}
 		}
 	}
 	n.announcing.mu.Unlock()
-	if fn != nil {
-		fn(nil)
+	if done == nil {
+		return
 	}
+	fn := all(len(peers)+1, done)
+	for _, p := range peers { // frames arrive in order: who has this one has those before
+		p.surely(func(s *session, fn heard) bool {
+			return s.tellTopics(actors.FrameType_FRAME_FILTERS, fn, func(id uint64) interface{ MarshalVT() ([]byte, error) } {
+				return &actors.WireFilters{Id: id}
+			})
+		}, fn)
+	}
+	fn()
 }
 
 // tellFilters tells a peer of filters. The caller holds announcing.mu.
-func (n *Node) tellFilters(s *session, list []actors.HeldFilter, anew bool, fn heard) {
-	for {
+func (n *Node) tellFilters(s *session, list []actors.HeldFilter, anew bool) {
+	for first := true; first || len(list) > 0; first = false {
 		w := &actors.WireFilters{Anew: anew}
 		for _, h := range list[:min(len(list), filtersAtOnce)] {
 			w.List = append(w.List, &actors.WireFilter{App: h.App, Filter: h.Filter, N: uint32(max(0, h.N))}) // #nosec G115 -- sessions
 		}
-		list = list[len(w.List):]
-		last := heard(nil)
-		if len(list) == 0 {
-			last = fn
-		}
-		sent := s.tellTopics(actors.FrameType_FRAME_FILTERS, last, func(id uint64) interface{ MarshalVT() ([]byte, error) } {
-			w.Id = id
-			return w
-		})
-		if !sent && fn != nil {
-			fn(nil)
-			return
-		}
-		if anew = false; len(list) == 0 {
-			return
+		list, anew = list[len(w.List):], false
+		if !s.tellTopics(actors.FrameType_FRAME_FILTERS, nil, func(uint64) interface{ MarshalVT() ([]byte, error) } { return w }) {
+			return // the link is down
 		}
 	}
 }
 
 // Followed implements actors.Elsewhere.
 func (n *Node) Followed(key actors.Key, record []byte, done func()) {
-	peers := n.topicPeers()
+	peers := n.peers.list()
 	fn := all(len(peers)+1, done)
-	for _, s := range peers {
-		if !s.tellTopics(actors.FrameType_FRAME_FOLLOWED, fn, func(id uint64) interface{ MarshalVT() ([]byte, error) } {
-			return &actors.WireFollowed{Id: id, Key: string(key), Record: record}
-		}) {
-			fn(nil)
-		}
+	for _, p := range peers {
+		p.surely(func(s *session, fn heard) bool {
+			return s.tellTopics(actors.FrameType_FRAME_FOLLOWED, fn, func(id uint64) interface{ MarshalVT() ([]byte, error) } {
+				return &actors.WireFollowed{Id: id, Key: string(key), Record: record}
+			})
+		}, fn)
 	}
-	fn(nil)
+	fn()
 }
 
 // topicsBytes is how much may wait for a peer before what is published to
@@ -217,7 +259,9 @@ func (n *Node) receiveTopics(p *peer, s *session, f *actors.Frame) error {
 		for _, h := range w.List {
 			list = append(list, actors.HeldFilter{App: h.GetApp(), Filter: h.GetFilter(), N: int(h.GetN())})
 		}
-		n.home.Topics.HeldBy(p.name, list, w.Anew)
+		if n.home.Topics.HeldBy(p.name, list, w.Anew); w.Anew {
+			s.tells.Store(true)
+		}
 		return s.answerHeard(&actors.WireHeard{Id: w.Id})
 	case actors.FrameType_FRAME_FOLLOWED:
 		w := &actors.WireFollowed{}
@@ -273,15 +317,53 @@ func (s *session) answerHeard(w *actors.WireHeard) error {
 // and reads what was written meanwhile.
 func (n *Node) linkTopics(p *peer) {
 	s := p.session.Load()
-	if s == nil || s.version < topicsVersion {
+	if s == nil {
+		return
+	}
+	if s.version < topicsVersion {
+		s.told.Store(true)
+		s.tells.Store(true)
+		p.passNews()
 		return
 	}
 	n.announcing.mu.Lock()
-	n.tellFilters(s, n.home.Topics.Held(), true, nil)
+	n.tellFilters(s, n.home.Topics.Held(), true)
+	s.told.Store(true)
 	n.announcing.mu.Unlock()
+	p.passNews()
 	n.loads.do(func() {
 		if err := n.refollow(context.Background()); err != nil {
 			n.cfg.Log.Error("what sessions follow can't be read; messages to sessions that are new may pass them by", "err", err)
 		}
 	})
+}
+
+// startTime is how long a node that starts waits for links to all who live.
+const startTime = 5 * time.Second
+
+// awaitLinks waits until this node has links to all others that live, by their
+// signs in the store: else it would take in what is published before it hears
+// who is subscribed.
+func (n *Node) awaitLinks(ctx context.Context) {
+	late := time.Now().Add(startTime)
+	for {
+		missing := slices.DeleteFunc(n.membership.signs.living(), func(name string) bool {
+			p := n.peers.get(name)
+			if name == n.cfg.Name || p == nil {
+				return name == n.cfg.Name
+			}
+			s := p.session.Load()
+			return s != nil && s.tells.Load()
+		})
+		if len(missing) == 0 {
+			return
+		}
+		if time.Now().After(late) {
+			n.cfg.Log.Warn("there is no link yet to nodes that live; sessions there may miss what is published here", "nodes", strings.Join(missing, " "))
+			return
+		}
+		if !pause(ctx, 10*time.Millisecond) {
+			return
+		}
+	}
 }

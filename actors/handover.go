@@ -1,0 +1,144 @@
+package actors
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+)
+
+// What waits for a session by a shared subscription, and others may take when
+// its connection is gone (MQTT 5, 4.8.2).
+
+// An offer is a message that another session may take.
+type offer struct {
+	seq   uint64
+	share string // by which filter
+}
+
+// handedOver tells a user's actor what others have taken.
+type handedOver struct {
+	client string
+	epoch  uint64
+	taken  []uint64 // seqs
+}
+
+// offered returns what others may take: what was not sent to the client and, if
+// the session ends, what it has not acknowledged. With QoS 2 that is not before
+// the session ends, and never what it may have seen [MQTT-4.8.2-4]
+// [MQTT-4.8.2-5].
+func (t *Subscriptions) offered(ends bool) []offer {
+	var list []offer
+	for i := range t.waiting {
+		if w := &t.waiting[i]; w.share != "" && (w.qos == 1 || ends) {
+			list = append(list, offer{w.seq, w.share})
+		}
+	}
+	for i := range t.outgoing {
+		if o := &t.outgoing[i]; ends && o.share != "" && o.qos == 1 {
+			list = append(list, offer{o.seq, o.share})
+		}
+	}
+	return list
+}
+
+// handOver offers what waits for a session without a connection to those who
+// share its subscriptions: to those that are connected or, if it ends, to any.
+func (u *User) handOver(s *Subscriptions, ends bool) {
+	list := s.offered(ends)
+	if s.handing || len(list) == 0 || s.handed {
+		return
+	}
+	s.handing, s.handed = true, ends
+	self := shareMember{user: u.key, client: s.client}
+	done := &handedOver{client: s.client, epoch: s.epoch}
+	h, pid := u.home, u.self
+	h.Load(func() {
+		var mu sync.Mutex
+		left := new(atomic.Int32)
+		left.Store(int32(len(list))) // #nosec G115 -- bounded by Limits.SessionMessages
+		for _, o := range list {
+			took := func(ok bool) {
+				if ok {
+					mu.Lock()
+					done.taken = append(done.taken, o.seq)
+					mu.Unlock()
+				}
+				if left.Add(-1) == 0 {
+					h.send(pid, done)
+				}
+			}
+			m, err := u.topicMessage(context.Background(), o.seq)
+			if err != nil {
+				took(false)
+				continue
+			}
+			h.Topics.reassign(m, o.share, self, ends, took)
+		}
+	})
+}
+
+// offer offers what waits for a session that has just lost its connection.
+func (u *User) offer(client string) {
+	if s := u.inbox.sessions.find(client); s != nil && s.closedAt != 0 && len(s.offered(false)) > 0 {
+		u.after(nil, func() {
+			if s.closedAt != 0 {
+				u.handOver(s, false)
+			}
+		})
+	}
+}
+
+// handedOver takes what others have out of what waits for the session. One that
+// has a connection again has been given it too: it stays.
+func (u *User) handedOver(m *handedOver) {
+	s := u.inbox.sessions.find(m.client)
+	if s == nil || s.epoch != m.epoch {
+		return
+	}
+	if s.handing = false; s.closedAt != 0 && len(m.taken) > 0 {
+		e, change := u.inbox.sessionEvent(m.client, u.home.moment())
+		change.Dropped = m.taken
+		if !u.persist([]*Event{e}) {
+			return // busy: they come twice
+		}
+	}
+	u.expire(u.home.moment()) // the session may have waited for it to end
+}
+
+// endShares offers what waits for those sessions that are about to end, which
+// they do not before others have had their chance.
+func (u *User) endShares(t Moment) {
+	for _, s := range u.inbox.sessions.list {
+		if s.over(t) {
+			u.handOver(s, true)
+		}
+	}
+}
+
+// reassign gives a message by a shared subscription to another session than
+// the one that it waits for: to one that is connected or, if anybody may have
+// it, to any. done is called with whether there was one.
+func (t *Topics) reassign(m *TopicMessage, filter string, not shareMember, anybody bool, done func(bool)) {
+	group, rest, _ := SplitShare(filter)
+	a := newAudience()
+	defer a.release()
+	found := false
+	t.change(m.App, rest, false, func(n *topicNode) {
+		for _, g := range n.shares {
+			if g.group == group {
+				found = a.pick(g, m, not, anybody)
+			}
+		}
+	})
+	if !found {
+		done(false)
+		return
+	}
+	p := &publishing{end: func(p *publishing) { done(p.err.Load() == nil && p.took.Load() > 0) }}
+	p.left.Store(int32(1 + len(a.users))) // #nosec G115 -- at most one
+	for _, q := range a.users {
+		t.queue(m, q, p)
+	}
+	t.sendFar(m, a.far, p)
+	p.done(a.deliver(m), nil)
+}
