@@ -15,9 +15,10 @@ const dist = join(here, "dist");
 const served = {
   name: "served",
   setup(build) {
-    build.onResolve({ filter: /\/(index|bell)\.ts$/ }, ({ path, kind }) => {
+    build.onResolve({ filter: /\/(index|bell|mqtt)\.ts$/ }, ({ path, kind }) => {
       if (kind === "entry-point") return undefined;
-      return { path: path.endsWith("bell.ts") ? "./reddot-bell.js" : "./reddot.js", external: true };
+      const name = path.split("/").at(-1);
+      return { path: { "index.ts": "./reddot.js", "bell.ts": "./reddot-bell.js", "mqtt.ts": "./demo-mqtt.js" }[name], external: true };
     });
   },
 };
@@ -44,6 +45,7 @@ const build = await context({
     { in: "src/index.ts", out: "reddot" },
     { in: "src/bell.ts", out: "reddot-bell" },
     { in: "demo/demo.ts", out: "demo" },
+    { in: "demo/mqtt.ts", out: "demo-mqtt" },
     { in: "demo/demo.css", out: "demo" },
   ],
   outdir: dist,
@@ -57,6 +59,6 @@ const build = await context({
 await build.rebuild();
 await copyFile(join(here, "demo/index.html"), join(dist, "index.html"));
 await copyFile(join(here, "demo/favicon.svg"), join(dist, "favicon.svg"));
-await weigh(["reddot.js", "reddot-bell.js", "demo.js", "demo.css"]);
+await weigh(["reddot.js", "reddot-bell.js", "demo.js", "demo-mqtt.js", "demo.css"]);
 if (watch) await build.watch();
 else await build.dispose();

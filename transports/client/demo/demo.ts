@@ -5,6 +5,7 @@ import { h } from "../src/dom.ts";
 import { Reddot } from "../src/index.ts";
 import { InboxView } from "./inbox.ts";
 import { Log } from "./log.ts";
+import type { Mqtt } from "./mqtt.ts";
 import { Pane, type PaneSpec } from "./pane.ts";
 import { PublishForm } from "./publish.ts";
 
@@ -19,7 +20,14 @@ const specs: PaneSpec[] = [
   { transport: "iframe", title: "Iframe", how: "a page that never ends" },
   { transport: "sse", title: "SSE", how: "a one-way stream" },
   { transport: "ws", title: "WebSocket", how: "frames both ways" },
+  { transport: { name: "mqtt", run: async (w) => (await mqtt()).run(w) }, title: "MQTT", how: "mqtt.js, over WebSocket", read: async (ids) => (await mqtt()).read(ids) },
 ];
+
+/** The sixth pane's client comes in a file of its own: it is larger than all else together. */
+let loaded: Promise<Mqtt> | undefined;
+function mqtt(): Promise<Mqtt> {
+  return (loaded ??= import("./mqtt.ts").then((m) => m.viaMqtt()));
+}
 
 const NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven"];
 

@@ -8,6 +8,8 @@ export interface PaneSpec {
   transport: TransportName | NamedTransport;
   title: string;
   how: string;
+  /** How messages are marked as read; by HTTP, if it is left out. */
+  read?: (ids: string[]) => Promise<void>;
 }
 
 const WORDS = { connecting: "connecting", live: "live", offline: "offline" };
@@ -19,6 +21,7 @@ const REMEMBERED = 100;
 export class Pane {
   readonly element: HTMLElement;
   #client: Reddot;
+  #readIds: (ids: string[]) => Promise<unknown>;
   #name: string;
   #log: Log;
   #changed: () => void;
@@ -35,6 +38,7 @@ export class Pane {
 
   constructor(spec: PaneSpec, client: Reddot, log: Log, changed: () => void) {
     this.#client = client;
+    this.#readIds = spec.read ?? ((ids) => client.inbox.read(ids));
     this.#log = log;
     this.#changed = changed;
     this.#name = typeof spec.transport === "string" ? spec.transport : spec.transport.name;
@@ -137,7 +141,7 @@ export class Pane {
       const { messages } = await this.#client.inbox.list({ limit: 200 });
       id = messages.find((m) => m.state === "unseen" || m.state === "seen")?.id;
     }
-    if (id !== undefined) await this.#client.inbox.read(id);
+    if (id !== undefined) await this.#readIds([id]);
   }
 }
 

@@ -205,7 +205,13 @@ try {
   await page.locator('.pane[data-transport="sse"] button').click();
   await dots(page, 2);
   console.log("ok  read in the SSE pane, cleared in all");
+  assert.equal(await page.locator(".pane").count(), 6);
+  await page.locator('.pane[data-transport="mqtt"] button').click();
+  await dots(page, 1);
+  console.log("ok  read in the MQTT pane, by MQTT, cleared in all");
   await page.locator(`#inbox [data-id="${first}"] [data-act="read"]`).click();
+  await dots(page, 0);
+  await publish({ title: "Ada mentioned you again", category: "social" });
   await dots(page, 1);
 
   await page.locator("#publish button[type=submit]").click();
