@@ -22,7 +22,7 @@ type Limits struct {
 	Sessions        int // of one user, which outlive their connections; default 32
 	SessionMessages int // that wait for one session; default 1,000
 	SessionBytes    int // of those; default 4 MiB
-	Retained        int // messages of one user that topics retain; default 1,000
+	Retained        int // messages of one user that topics retain, a quarter more or less; default 1,000
 	RetainedBytes   int // of one such; default 64 KiB
 }
 

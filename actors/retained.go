@@ -138,8 +138,8 @@ func (t *Retainer) retain(r *Request, m *TopicMessage) {
 	case len(m.Payload) == 0 && old == nil: // [MQTT-3.3.1-6]: nothing is kept
 	case len(m.Payload) > l.RetainedBytes:
 		r.Answer.Err = Errorf(TooLarge, "a topic retains at most %d bytes", l.RetainedBytes)
-	case len(m.Payload) > 0 && old == nil && s.of[m.User] >= l.Retained:
-		r.Answer.Err = Errorf(TooMany, "topics retain at most %d messages of one user", l.Retained)
+	case len(m.Payload) > 0 && old == nil && s.of[m.User] >= retainedOfPart(l.Retained):
+		r.Answer.Err = Errorf(TooMany, "topics retain at most about %d messages of one user", l.Retained)
 	default:
 		e := &RetainedEvent{Seq: s.seq + 1, Message: m}
 		w := &Write{Stream: t.stream, After: s.seq, Events: [][]byte{encodeRetained(e)}}
@@ -152,6 +152,13 @@ func (t *Retainer) retain(r *Request, m *TopicMessage) {
 		t.maybeSnapshot()
 	}
 	t.answer(r)
+}
+
+// retainedOfPart is how many messages of one user a part of the topics retains
+// if all parts together are to retain limit. No user's topics are spread quite
+// evenly, so it is a quarter more than their share.
+func retainedOfPart(limit int) int {
+	return max(1, (limit*5/4+retainedShards-1)/retainedShards)
 }
 
 // maybeSnapshot writes the state down when it has changed often.

@@ -4,12 +4,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"reddot/transports"
 	"reddot/transports/mqtt"
+	"reddot/transports/mqtt/packet"
 )
 
 // TestTranscripts plays the stories in testdata against a server, over real
@@ -19,12 +23,17 @@ import (
 //	a> hex BYTES      raw bytes
 //	a< PACKET         what it must get next; * stands for anything
 //	a<eof             the server must close
+//	! speaks a 5      a speaks MQTT 5 (or 4), though it sends no CONNECT that says so
 //	! cut a           a's connection is cut without a word
 //	! away USER CLIENT    wait until the session knows that it has no connection
 //	! ended USER CLIENT   wait until there is no such session
 //	! publish USER TITLE  a message for the user's inbox
 //	! pass DURATION       time goes by
-//	! crash           the server crashes and starts again
+//	! crash SETTING…  the server crashes and starts again, with other settings
+//	= SETTING…        those with which it starts: Field=value of mqtt.Config,
+//	                  limits.Field=value of actors.Limits, gate.Field=value of
+//	                  transports.Limits, anonymous=FILTER,FILTER for anybody
+//	                  without a token instead of dev mode
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -54,10 +63,54 @@ func playFile(t *testing.T, file, way string) {
 		t.Fatal(err)
 	}
 	cfg := mqtt.Config{RefusedFilters: []string{"refused"}, ReceiveMaximum: 3, KeepAlive: time.Minute}
-	p := &player{t: t, file: file, clients: map[string]*client{}, world: newWorld(t, cfg, by(way))}
-	for i, line := range strings.Split(string(text), "\n") {
-		if p.line = i + 1; line != "" && line[0] != '#' {
+	lines := strings.Split(string(text), "\n")
+	p := &player{t: t, file: file, clients: map[string]*client{}, world: newWorld(t, cfg, by(way), func(w *world) {
+		for _, line := range lines {
+			if settings, ok := strings.CutPrefix(line, "= "); ok {
+				set(t, w, strings.Fields(settings))
+			}
+		}
+	})}
+	for i, line := range lines {
+		if p.line = i + 1; line != "" && line[0] != '#' && line[0] != '=' {
 			p.play(line)
+		}
+	}
+}
+
+// set changes settings of a world that does not run.
+func set(t *testing.T, w *world, settings []string) {
+	t.Helper()
+	for _, setting := range settings {
+		name, value, _ := strings.Cut(setting, "=")
+		if name == "anonymous" {
+			w.cfg.Anonymous, w.cfg.AnonymousTopics = true, strings.Split(value, ",")
+			w.access = func(g *transports.Gate) mqtt.Access { return mqtt.Access{Gate: g} }
+			continue
+		}
+		of := reflect.ValueOf(&w.cfg)
+		if rest, ok := strings.CutPrefix(name, "limits."); ok {
+			name, of = rest, reflect.ValueOf(&w.limits)
+		} else if rest, ok := strings.CutPrefix(name, "gate."); ok {
+			name, of = rest, reflect.ValueOf(&w.gate)
+		}
+		var err error
+		switch f := of.Elem().FieldByName(name); {
+		case !f.IsValid():
+			t.Fatalf("there is no setting %q", setting)
+		case f.Type() == reflect.TypeFor[time.Duration]():
+			var d time.Duration
+			d, err = time.ParseDuration(value)
+			f.SetInt(int64(d))
+		case f.CanFloat():
+			var x float64
+			x, err = strconv.ParseFloat(value, 64)
+			f.SetFloat(x)
+		default:
+			f.SetInt(int64(number(t, value))) // #nosec G115 -- of a test
+		}
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 }
@@ -124,6 +177,10 @@ func (p *player) play(line string) {
 func (p *player) act(words []string) {
 	p.t.Helper()
 	switch words[0] {
+	case "speaks":
+		c := p.world.dial()
+		c.version = packet.Version(number(p.t, words[2]))
+		p.clients[words[1]] = c
 	case "cut":
 		_ = p.clients[words[1]].conn.Close()
 		delete(p.clients, words[1])
@@ -151,7 +208,9 @@ func (p *player) act(words []string) {
 			_ = c.conn.Close()
 			delete(p.clients, name)
 		}
-		p.world.restart()
+		p.world.crash()
+		set(p.t, p.world, words[1:])
+		p.world.start()
 	default:
 		p.fail("what is %q?", words[0])
 	}

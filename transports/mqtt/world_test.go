@@ -33,6 +33,7 @@ type world struct {
 	journal *actorstest.Journal
 	clock   *actorstest.Clock
 	limits  actors.Limits
+	gate    transports.Limits
 	sink    transports.SinkConfig
 
 	framed bool // clients come by WebSocket
@@ -48,7 +49,7 @@ type world struct {
 
 func newWorld(t *testing.T, cfg mqtt.Config, with ...func(*world)) *world {
 	t.Helper()
-	w := &world{t: t, cfg: cfg, journal: actorstest.NewJournal(), clock: actorstest.NewClock(), access: func(g *transports.Gate) mqtt.Access {
+	w := &world{t: t, cfg: cfg, journal: actorstest.NewJournal(), clock: actorstest.NewClock(), gate: transports.Limits{}.Dev(), access: func(g *transports.Gate) mqtt.Access {
 		return mqtt.Access{Gate: g, Dev: true}
 	}}
 	for _, fn := range with {
@@ -64,7 +65,7 @@ func newWorld(t *testing.T, cfg mqtt.Config, with ...func(*world)) *world {
 
 func (w *world) start() {
 	w.t.Helper()
-	gate, err := transports.NewGate(transports.Limits{}.Dev(), nil)
+	gate, err := transports.NewGate(w.gate, nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -112,11 +113,10 @@ func (w *world) stop() {
 	w.node.Stop()
 }
 
-// restart does what a crash and a new start do: nothing is told to the journal.
-func (w *world) restart() {
+// crash ends the server: nothing is told to the journal.
+func (w *world) crash() {
 	w.node.Stop()
 	w.stop()
-	w.start()
 }
 
 // ask asks a user's actor.
