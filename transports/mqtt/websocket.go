@@ -132,8 +132,10 @@ func (w *webSocket) Receive(socket *transports.Socket, b []byte) bool {
 func (w *webSocket) answer(socket *transports.Socket, payload []byte) bool {
 	switch w.frames.opcode {
 	case opPing:
-		_, err := socket.Send(append(appendFrameHead(nil, opPong, len(payload)), payload...))
-		return err == nil
+		if _, err := socket.Send(append(appendFrameHead(nil, opPong, len(payload)), payload...)); err != nil {
+			socket.Close(actors.EndSlow) // or gone, which then is known already
+			return false
+		}
 	case opClose:
 		socket.Close(actors.EndGone) // without a DISCONNECT, the will is published
 		return false

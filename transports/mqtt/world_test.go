@@ -193,24 +193,33 @@ type client struct {
 	t       *testing.T
 	world   *world
 	conn    net.Conn
+	raw     net.Conn // what is under conn
+	closed  bool     // it was seen to be
 	version packet.Version
 	buf     []byte
 }
 
 func (w *world) dial() *client {
 	w.t.Helper()
+	c := w.dialRaw()
+	switch {
+	case w.framed:
+		c.conn = framed(w.t, c.raw)
+	case w.secure:
+		c.conn = tls.Client(c.raw, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}) // #nosec G402 -- made by this test
+	}
+	return c
+}
+
+// dialRaw returns a client that has agreed on nothing yet.
+func (w *world) dialRaw() *client {
+	w.t.Helper()
 	conn, err := net.Dial("tcp", w.addr)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { _ = conn.Close() })
-	switch {
-	case w.framed:
-		conn = framed(w.t, conn)
-	case w.secure:
-		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}) // #nosec G402 -- made by this test
-	}
-	return &client{t: w.t, world: w, conn: conn, version: packet.V311}
+	return &client{t: w.t, world: w, conn: conn, raw: conn, version: packet.V311}
 }
 
 func (c *client) send(p packet.Packet) {
