@@ -17,9 +17,18 @@
 //     has the message who outlives a crash, SUBACK when the subscription does.
 //   - A session that only listens holds no buffer, no goroutine and no timer.
 //   - A normative rule is cited by its number in the MQTT 5.0 standard.
+//   - CONNECT is answered in the turn in which the session goes live, so that
+//     nothing overtakes what a client sends behind the answer.
+//   - Each limit, and each thing that a client may not do, has a story in
+//     testdata, which is told by TCP, TLS and WebSocket; hostile_test.go has
+//     those who mean harm.
+//
+// Other people's tests run against the server by `make mosquitto`; .ci/mosquitto
+// names each that may fail, and why. Other people's clients live through a story
+// in cmd/internal/app (mqtt_clients_test.go, mqtt_steps_test.go).
 //
 // Start reading at server.go and session.go; connect.go begins a session,
 // inbound.go is what its client publishes, outbound.go what it is sent,
 // subscribe.go what it asks for, own.go the topics of its user's inbox,
-// durable.go how it outlives its connection, access.go what it may.
+// durable.go how it outlives its connection.
 package mqtt
