@@ -17,9 +17,14 @@
 //     sent.
 //   - A session that outlives its connection is part of its user's Inbox
 //     (subscriptions.go): its changes are events like all others. One that does
-//     not is its transport's alone.
+//     not is its transport's alone. While it is connected, a session survives
+//     its user's actor: it asks the next activation for itself (OpenSession.Again).
+//   - What outlives connections every node knows of every user (followed.go), so
+//     a message waits for a session wherever it is published; of sessions that
+//     are connected elsewhere a node knows the filters alone (elsewhere.go).
 //
 // Start reading at inbox.go, then user.go, gateway.go and conn.go; topic.go is
-// live publish/subscribe, session.go how a user hosts its sessions, retained.go
-// what topics keep.
+// live publish/subscribe, session.go how a user hosts its sessions, exchange.go
+// how it reaches those that are connected to other nodes, handover.go what others
+// take over, retained.go what topics keep.
 package actors

@@ -128,8 +128,8 @@ func (t *Subscriptions) hasRoom(size int, l *Limits) bool {
 }
 
 // over tells whether the session's time is over.
-func (s *Subscriptions) over(t Moment) bool {
-	return s.closedAt != 0 && s.willAt == 0 && t.Now >= s.closedAt+s.expiry
+func (t *Subscriptions) over(now Moment) bool {
+	return t.closedAt != 0 && t.willAt == 0 && now.Now >= t.closedAt+t.expiry
 }
 
 // expireSessions adds the end of those sessions whose time is over.

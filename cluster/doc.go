@@ -8,6 +8,8 @@
 // nodes may believe that they own a shard, and the store decides. A message
 // to an actor elsewhere crosses as a frame over the one link of the pair
 // (session.go, remote.go); what can be sent nowhere at present waits (hold.go).
+// Of topics, nodes tell each other who is subscribed and what is published
+// (topics.go).
 // The signs of life that nodes leave in the store tell a node that is cut off
 // from one whose peers are dead (signs.go).
 //
@@ -28,6 +30,8 @@
 //     by the user's side and made again by the gateway's.
 //   - What waits for a peer, a link or an owner has a bound in messages and in
 //     bytes.
+//   - A subscription is acknowledged when every member knows it, and a node that
+//     starts hears of all of them before it takes what is published.
 //   - What crosses nodes is versioned (handshake.go): an older program must not
 //     be sent what it does not know.
 //

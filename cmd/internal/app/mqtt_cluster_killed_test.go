@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	paho "github.com/eclipse/paho.mqtt.golang"
+
 	"reddot/transports/mqtt/packet"
 )
 
@@ -38,19 +40,11 @@ func (r *row) len() (n int) {
 	return n
 }
 
-// TestMQTTKilledInCluster has clients publish with QoS 2 at three servers, and
-// others, which outlive their connections, get it at all of them, while one
-// server after the other is killed and started again: whoever lost its
-// connection goes on at the next server, and each gets everything exactly once
-// and in each publisher's order.
-func TestMQTTKilledInCluster(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short: it kills servers for half a minute")
-	}
-	const servers, publishers, subscribers, messages, kills = 3, 3, 4, 120, 6
+// startProcesses starts servers on one database, each in a process of its own,
+// and returns them and their addresses for MQTT.
+func startProcesses(t *testing.T, servers int) (all []*process, addrs []string) {
+	t.Helper()
 	db := startDatabase(t)
-	var all []*process
-	var addrs []string
 	for range servers {
 		addr := freeAddr(t)
 		var s *process
@@ -63,9 +57,72 @@ func TestMQTTKilledInCluster(t *testing.T) {
 		}
 		s.args = []string{"--store", db.URL(), "--cluster-bind", "127.0.0.1:0"}
 		s.start(t)
-		t.Cleanup(func() { s.kill(t) })
+		t.Cleanup(func() {
+			_ = s.cmd.Process.Kill() // it may be dead already
+			_ = s.cmd.Wait()
+		})
 		all, addrs = append(all, s), append(addrs, addr)
 	}
+	return all, addrs
+}
+
+// TestMQTTWillsOfKilledServer kills a server under the feet of clients whose
+// sessions outlive their connections, and whose users live there and elsewhere:
+// their wills are published by whoever has the users then.
+func TestMQTTWillsOfKilledServer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it waits for clients that do not come again")
+	}
+	const clients = 6
+	all, addrs := startProcesses(t, 2)
+	watcher, got := pahoClient(t, addrs[1], "watcher")
+	done(t, watcher.Subscribe("gone/+", 1, nil))
+	for i := range clients {
+		id := fmt.Sprint("mortal", i)
+		pahoClient(t, addrs[0], id, func(o *paho.ClientOptions) { o.SetWill("gone/"+id, id, 1, false) })
+	}
+	all[0].kill(t)
+	seen := map[string]bool{}
+	for late := time.After(mqttPatience); len(seen) < clients; {
+		select {
+		case m := <-got:
+			if seen[m] {
+				t.Errorf("%s came twice", m)
+			}
+			seen[m] = true
+		case <-late:
+			t.Fatalf("got only the wills of %v", seen)
+		}
+	}
+}
+
+// pahoClient returns a connected client whose session outlives its connection,
+// and the payloads that it gets.
+func pahoClient(t *testing.T, addr, id string, with ...func(*paho.ClientOptions)) (paho.Client, <-chan string) {
+	t.Helper()
+	got := make(chan string, 100)
+	o := paho.NewClientOptions().AddBroker("tcp://" + addr).SetClientID(id).SetCleanSession(false).SetAutoReconnect(false)
+	o.SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { got <- string(m.Payload()) })
+	for _, fn := range with {
+		fn(o)
+	}
+	c := paho.NewClient(o)
+	done(t, c.Connect())
+	t.Cleanup(func() { c.Disconnect(100) })
+	return c, got
+}
+
+// TestMQTTKilledInCluster has clients publish with QoS 2 at three servers, and
+// others, which outlive their connections, get it at all of them, while one
+// server after the other is killed and started again: whoever lost its
+// connection goes on at the next server, and each gets everything exactly once
+// and in each publisher's order.
+func TestMQTTKilledInCluster(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it kills servers for half a minute")
+	}
+	const servers, publishers, subscribers, messages, kills = 3, 3, 4, 120, 6
+	all, addrs := startProcesses(t, servers)
 	at := func(i int, id string) *stubborn {
 		i %= servers
 		return &stubborn{addr: addrs[i], others: slices.Concat(addrs[i+1:], addrs[:i]), id: id}
