@@ -175,17 +175,18 @@ func (t *Topics) PublishHere(m *TopicMessage, share string, done func(took int, 
 		}
 	}
 	t.mu.RUnlock()
-	took := a.local + a.deliver(m)
-	if len(a.users) == 0 {
-		done(took, nil)
+	if m.Qos == 0 {
+		done(a.local+t.handOut(a, m, nil), nil)
 		return
 	}
 	p := &publishing{end: func(p *publishing) { done(int(p.took.Load()), p.err.Load()) }}
-	p.took.Store(int32(took))         // #nosec G115 -- few
-	p.left.Store(int32(len(a.users))) // #nosec G115 -- few
+	p.left.Store(int32(len(a.users)) + 2)                         // #nosec G115 -- few
+	p.took.Store(int32(a.local))                                  // #nosec G115 -- few
+	p.took.Add(int32(t.handOut(a, m, func() { p.done(0, nil) }))) // #nosec G115 -- few
 	for _, q := range a.users {
 		t.queue(m, q, p)
 	}
+	p.done(0, nil)
 }
 
 // sendFar gives the message to other nodes.

@@ -8,9 +8,9 @@ import (
 
 // A Subscriber is a session whose connection is on this node.
 type Subscriber interface {
-	// Deliver takes a message that matches some of its subscriptions, each
-	// of which lets it have this message. It is called in the publisher's
-	// goroutine and must not block, nor send to an actor, nor keep subs.
+	// Deliver takes messages of a topic that some of its subscriptions match;
+	// which of them lets it have a message, TopicSubscription.Brings tells. It
+	// must not block, nor send to an actor, nor keep subs.
 	Deliver(p *TopicPush, subs []*TopicSubscription)
 	// Is tells whether it is the session of the client.
 	Is(user, client string) bool
@@ -33,11 +33,15 @@ type Topics struct {
 	held      map[heldKey]int
 	changed   map[heldKey]struct{}
 	far       map[string]map[heldKey]int // by node
+
+	fans fanouts
 }
 
 // NewTopics returns the topics of a node.
 func NewTopics(h *Home) *Topics {
-	return &Topics{home: h, apps: map[string]*topicNode{}, follows: map[Key]*followed{}}
+	t := &Topics{home: h, apps: map[string]*topicNode{}, follows: map[Key]*followed{}}
+	t.fans.room.L = &t.fans.mu
+	return t
 }
 
 func (t *Topics) change(app, filter string, grow bool, fn func(*topicNode)) {
@@ -90,7 +94,9 @@ func (t *Topics) Unsubscribe(app string, s *TopicSubscription, stays bool) {
 	group, filter, shared := SplitShare(s.Filter)
 	t.change(app, filter, false, func(n *topicNode) {
 		if !shared {
-			n.subs = slices.DeleteFunc(n.subs, func(o *TopicSubscription) bool { return o == s })
+			if i := slices.Index(n.subs, s); i >= 0 {
+				n.subs = slices.Delete(n.subs, i, i+1)
+			}
 			t.hold(app, s.Filter, -1)
 			return
 		}
@@ -122,11 +128,12 @@ func (t *Topics) Announce(done func()) {
 
 // An audience is who gets a message.
 type audience struct {
-	live  []*TopicSubscription
-	users []queueFor
-	far   []sendTo
-	nodes matched
-	local int // sessions that match and want nothing of their own
+	live   []*TopicSubscription // of those connected here
+	chosen []*TopicSubscription // likewise, of shared subscriptions
+	users  []queueFor
+	far    []sendTo
+	nodes  matched
+	local  int // sessions that match and want nothing of their own
 }
 
 // queueFor is a message on its way to a user's sessions, or to one of them.
@@ -139,7 +146,7 @@ var audiences = sync.Pool{New: func() any { return new(audience) }}
 
 func newAudience() *audience {
 	a := audiences.Get().(*audience)
-	a.live, a.users, a.far, a.nodes, a.local = a.live[:0], a.users[:0], a.far[:0], a.nodes[:0], 0
+	a.live, a.chosen, a.users, a.far, a.nodes, a.local = a.live[:0], a.chosen[:0], a.users[:0], a.far[:0], a.nodes[:0], 0
 	return a
 }
 
@@ -267,7 +274,7 @@ func (a *audience) take(g *topicShare, m *TopicMessage, nth int) {
 			continue
 		}
 		if one.sub.takes(m) {
-			a.live = append(a.live, one.sub)
+			a.chosen = append(a.chosen, one.sub)
 		} else {
 			a.users = append(a.users, queueFor{one.user, one.client, one.sub.Filter})
 		}
@@ -278,39 +285,11 @@ func (a *audience) take(g *topicShare, m *TopicMessage, nth int) {
 // release gives the audience's memory back.
 func (a *audience) release() {
 	clear(a.live)
+	clear(a.chosen)
 	clear(a.users)
 	clear(a.far)
 	clear(a.nodes)
 	audiences.Put(a)
-}
-
-// deliver gives the message to those who are connected, to each once. It
-// returns how many they are.
-func (a *audience) deliver(m *TopicMessage) int {
-	if len(a.live) == 0 {
-		return 0
-	}
-	n := 0
-	p := &TopicPush{TopicMessage: m}
-	for i, s := range a.live {
-		if s == nil {
-			continue
-		}
-		n++
-		last := i + 1
-		for j := i + 1; j < len(a.live); j++ {
-			if o := a.live[j]; o != nil && o.Subscriber == s.Subscriber {
-				// Bring it next to the others of its session.
-				a.live[j], a.live[last] = a.live[last], a.live[j]
-				last++
-			}
-		}
-		s.Subscriber.Deliver(p, a.live[i:last])
-		for j := i; j < last; j++ {
-			a.live[j] = nil
-		}
-	}
-	return n
 }
 
 // publishing is a message that is being stored for sessions.
@@ -342,10 +321,8 @@ func (t *Topics) Publish(m *TopicMessage, done func(took int, err *Error)) {
 	a := t.audience(m)
 	defer a.release()
 	n := a.local
-	if m.Qos < 2 {
-		n += a.deliver(m)
-	}
 	if m.Qos == 0 {
+		n += t.handOut(a, m, nil)
 		if m.Retain {
 			t.retain(m, func(*Error) {})
 		}
@@ -359,8 +336,8 @@ func (t *Topics) Publish(m *TopicMessage, done func(took int, err *Error)) {
 	p.left.Store(1)
 	p.took.Store(int32(n)) // #nosec G115 -- few
 	p.end = func(p *publishing) { done(int(p.took.Load()), p.err.Load()) }
-	if m.Qos == 2 && len(a.live)+len(a.far) > 0 { // exactly once: not before all else has succeeded
-		live, far := &audience{live: slices.Clone(a.live)}, slices.Clone(a.far)
+	if m.Qos == 2 && len(a.live)+len(a.chosen)+len(a.far) > 0 { // exactly once: not before all else has succeeded
+		live, far := &audience{live: slices.Clone(a.live), chosen: slices.Clone(a.chosen)}, slices.Clone(a.far)
 		p.end = func(p *publishing) {
 			if err := p.err.Load(); err != nil {
 				done(int(p.took.Load()), err)
@@ -373,6 +350,10 @@ func (t *Topics) Publish(m *TopicMessage, done func(took int, err *Error)) {
 			q.done(0, nil)
 		}
 	} else {
+		if m.Qos == 1 {
+			p.left.Add(1)
+			p.took.Add(int32(t.handOut(a, m, func() { p.done(0, nil) }))) // #nosec G115 -- few
+		}
 		t.sendFar(m, a.far, p)
 	}
 	if m.Retain {

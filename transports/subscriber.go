@@ -155,8 +155,8 @@ func (s *Subscriber) Leave() {
 
 // Deliver implements actors.Subscriber.
 func (s *Subscriber) Deliver(p *actors.TopicPush, _ []*actors.TopicSubscription) {
-	s.send(p.Frame(s.form.Form, func(m *actors.TopicMessage) []byte {
-		return s.form.Append(nil, AppendTopic(nil, m, false))
+	s.send(p.Frame(s.form.Form, func(b []byte, m *actors.TopicMessage) []byte {
+		return s.form.Append(b, AppendTopic(nil, m, false))
 	}))
 }
 

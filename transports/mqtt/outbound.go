@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"reddot/actors"
 	"reddot/transports/mqtt/packet"
@@ -76,28 +75,6 @@ func (o *outbound) fill(seq uint64, m *actors.TopicMessage) {
 
 // Is implements actors.Subscriber.
 func (s *session) Is(user, client string) bool { return s.client == client && s.user() == user }
-
-// Deliver implements actors.Subscriber.
-func (s *session) Deliver(p *actors.TopicPush, subs []*actors.TopicSubscription) {
-	m := p.TopicMessage
-	d := delivery{m: m}
-	for _, n := range subs {
-		d.qos = max(d.qos, n.QoS)
-		d.retain = d.retain || n.AsPublished && m.Retain
-		if n.ID != 0 {
-			d.ids = append(d.ids, n.ID)
-		}
-		if strings.HasPrefix(n.Filter, "$share/") {
-			d.share = n.Filter
-		}
-	}
-	d.qos = min(d.qos, uint8(m.Qos)) // #nosec G115 -- 0 to 2
-	s.do(func() {
-		if s.phase == phaseLive {
-			s.deliver(d)
-		}
-	})
-}
 
 // deliver sends a message, or lets it wait. The caller holds the lock.
 func (s *session) deliver(d delivery) {

@@ -1,0 +1,97 @@
+package mqtt
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"reddot/actors"
+	"reddot/transports/mqtt/packet"
+)
+
+// Deliver implements actors.Subscriber.
+func (s *session) Deliver(p *actors.TopicPush, subs []*actors.TopicSubscription) {
+	s.do(func() {
+		switch {
+		case s.phase != phaseLive:
+		case s.isPlain(p, subs):
+			s.sendShared(p)
+		default:
+			for _, m := range p.Messages {
+				if d, ok := deliveryOf(m, subs); ok && !s.doomed {
+					s.deliver(d)
+				}
+			}
+		}
+	})
+}
+
+// deliveryOf returns a message as some subscriptions bring it; false: they do
+// not.
+func deliveryOf(m *actors.TopicMessage, subs []*actors.TopicSubscription) (d delivery, ok bool) {
+	d.m = m
+	for _, n := range subs {
+		if !n.Brings(m) {
+			continue
+		}
+		ok = true
+		d.qos = max(d.qos, n.QoS)
+		d.retain = d.retain || n.AsPublished && m.Retain
+		if n.ID != 0 {
+			d.ids = append(d.ids, n.ID)
+		}
+		if strings.HasPrefix(n.Filter, "$share/") {
+			d.share = n.Filter
+		}
+	}
+	d.qos = min(d.qos, uint8(m.Qos)) // #nosec G115 -- 0 to 2
+	return d, ok
+}
+
+// isPlain tells whether the messages look the same to this client as to very
+// many others: at most once, with nothing in them that is its own. The caller
+// holds the lock.
+func (s *session) isPlain(p *actors.TopicPush, subs []*actors.TopicSubscription) bool {
+	n := subs[0]
+	if len(subs) > 1 || n.ID != 0 || n.NoLocal || s.limit != 0 || s.aliases != 0 && s.version == packet.V5 {
+		return false
+	}
+	return !slices.ContainsFunc(p.Messages, func(m *actors.TopicMessage) bool {
+		return n.QoS > 0 && m.Qos > 0 || n.AsPublished && m.Retain
+	})
+}
+
+// sendShared sends messages as they look to all, in one write. The caller holds
+// the lock.
+func (s *session) sendShared(p *actors.TopicPush) {
+	form := actors.TopicMQTT311
+	if s.version == packet.V5 {
+		form = actors.TopicMQTT5
+	}
+	if s.framed {
+		form += actors.TopicMQTT311Framed - actors.TopicMQTT311
+	}
+	n, err := s.socket.Send(p.Frame(form, s.appendShared))
+	switch {
+	case errors.Is(err, actors.ErrSlow):
+		s.server.metrics.dropped.WithLabelValues("slow").Add(float64(len(p.Messages)))
+	case err != nil:
+		s.end(actors.EndGone)
+	default:
+		s.slow = s.slow || n > 0
+		s.server.metrics.sent.Add(float64(len(p.Messages)))
+	}
+}
+
+// appendShared appends a message as it looks to all.
+func (s *session) appendShared(b []byte, m *actors.TopicMessage) []byte {
+	d := delivery{m: m}
+	packet, ok := s.encode(&d, 0, false)
+	if !ok { // nobody can have it
+		return b
+	}
+	if s.framed {
+		b = appendFrameHead(b, opBinary, len(packet))
+	}
+	return append(b, packet...)
+}
