@@ -66,6 +66,7 @@ func (t *Topics) handOut(a *audience, m *TopicMessage, done func()) int {
 	for i := range a.chosen {
 		a.chosen[i].Subscriber.Deliver(p, a.chosen[i:i+1])
 	}
+	p.release()
 	if t.fans.add(key, gathered{m, done}) {
 		go t.rounds(key)
 	}
@@ -145,7 +146,9 @@ func (t *Topics) rounds(key fanKey) {
 
 // round gives messages to all who are subscribed now.
 func (t *Topics) round(key fanKey, list []gathered) {
-	p := &TopicPush{Messages: make([]*TopicMessage, len(list))}
+	p := newTopicPush(nil)
+	defer p.release()
+	p.Messages = make([]*TopicMessage, len(list))
 	for i, g := range list {
 		p.Messages[i] = g.m
 	}
@@ -180,6 +183,7 @@ func (a *audience) deliver(m *TopicMessage) int {
 		n++
 		subs[0].Subscriber.Deliver(p, subs)
 	})
+	p.release()
 	return n
 }
 

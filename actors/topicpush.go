@@ -1,14 +1,17 @@
 package actors
 
-import "sync/atomic"
+import "sync"
 
 // A TopicPush are messages of one topic, the oldest first, on their way to who
-// is connected here. It is shared by all of them and never changed, and keeps
-// what one has encoded for the others.
+// is connected here. They get it one after the other; it keeps what was encoded
+// for one for the others.
 type TopicPush struct {
 	Messages []*TopicMessage
 	one      [1]*TopicMessage // the memory of Messages, which are mostly one
-	forms    [numTopicForms]atomic.Pointer[[]byte]
+	forms    [numTopicForms]struct {
+		frames []byte
+		there  bool
+	}
 }
 
 // TopicForm names a wire form of topics' messages: sessions with the same form
@@ -27,26 +30,42 @@ const (
 	numTopicForms
 )
 
+// topicPushes are between two deliveries.
+var topicPushes = sync.Pool{New: func() any { return new(TopicPush) }}
+
+// largestFrame is up to how many bytes of a form are kept for the next push.
+const largestFrame = 16 << 10
+
 func newTopicPush(m *TopicMessage) *TopicPush {
-	p := &TopicPush{}
+	p := topicPushes.Get().(*TopicPush)
 	p.one[0] = m
 	p.Messages = p.one[:]
 	return p
 }
 
+// release gives the push's memory back.
+func (p *TopicPush) release() {
+	p.Messages, p.one[0] = nil, nil
+	for i := range p.forms {
+		f := &p.forms[i]
+		if f.there = false; cap(f.frames) > largestFrame {
+			f.frames = nil
+		}
+	}
+	topicPushes.Put(p)
+}
+
 // Frame returns the messages in a wire form, in which encode appends one. The
-// first to ask pays.
+// first to ask pays. It is good for as long as Deliver lasts.
 func (p *TopicPush) Frame(form TopicForm, encode func(b []byte, m *TopicMessage) []byte) []byte {
-	slot := &p.forms[form]
-	if b := slot.Load(); b != nil {
-		return *b
+	f := &p.forms[form]
+	if !f.there {
+		f.frames, f.there = f.frames[:0], true
+		for _, m := range p.Messages {
+			f.frames = encode(f.frames, m)
+		}
 	}
-	var b []byte
-	for _, m := range p.Messages {
-		b = encode(b, m)
-	}
-	slot.Store(&b)
-	return b
+	return f.frames
 }
 
 // Brings tells whether the subscription brings the message to its session

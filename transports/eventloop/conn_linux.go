@@ -106,7 +106,7 @@ func (c *conn) readable(buf []byte) {
 		c.mu.Unlock()
 		return
 	}
-	n, err := unix.Read(int(c.fd), buf)
+	n, err := receive(c.fd, buf)
 	discard := c.flags&ended != 0
 	c.mu.Unlock()
 	switch {

@@ -85,13 +85,16 @@ func (s *session) sendShared(p *actors.TopicPush) {
 
 // appendShared appends a message as it looks to all.
 func (s *session) appendShared(b []byte, m *actors.TopicMessage) []byte {
-	d := delivery{m: m}
-	packet, ok := s.encode(&d, 0, false)
-	if !ok { // nobody can have it
+	p := packet.Publish{Topic: []byte(m.Topic), Payload: m.Payload}
+	if s.version == packet.V5 {
+		s.addProperties(&p, &delivery{m: m})
+	}
+	size := p.Size(s.version)
+	if size > packet.MaxSize { // nobody can have it
 		return b
 	}
 	if s.framed {
-		b = appendFrameHead(b, opBinary, len(packet))
+		b = appendFrameHead(b, opBinary, size)
 	}
-	return append(b, packet...)
+	return p.Append(b, s.version)
 }

@@ -238,8 +238,8 @@ func (r *Report) writeSummary(out io.Writer) {
 	rows := []row{
 		{"answers/s", func(x *Result) float64 { return x.AnswerRate }},
 		{"deliveries/s", func(x *Result) float64 { return x.DeliveryRate }},
-		{"answer p99, µs", func(x *Result) float64 { return x.Answer.P99 }},
-		{"delivery p99, µs", func(x *Result) float64 { return x.Delivery.P99 }},
+		{"answer p99, µs", func(x *Result) float64 { return x.Answer.p99() }},
+		{"delivery p99, µs", func(x *Result) float64 { return x.Delivery.p99() }},
 		{"CPU µs each", func(x *Result) float64 { return x.CPUPerDelivery }},
 		{"B a connection", func(x *Result) float64 { return x.BytesPerConn }},
 	}
@@ -274,4 +274,12 @@ func (r *Report) median(system string, of func(*Result) float64) float64 {
 	}
 	slices.Sort(v)
 	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}
+
+// p99 is 0 where there was nothing to measure.
+func (q Quantiles) p99() float64 {
+	if q.Count == 0 {
+		return 0
+	}
+	return q.P99
 }
