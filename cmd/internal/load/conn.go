@@ -69,7 +69,7 @@ func (c *conn) request() []byte {
 	b = append(b, c.to.path...)
 	b = append(w.appendUser(b, c.name), map[Transport]string{SSE: "/stream", Iframe: "/iframe", WS: "/ws"}[w.cfg.Transport]...)
 	sep := byte('?')
-	if w.b.topic != "" {
+	if w.b.topic != "" && w.cfg.Transport == SSE {
 		b = w.appendTopic(append(append(b, sep), "topic="...), c.name)
 		sep = '&'
 	}
@@ -130,6 +130,7 @@ func (c *conn) received(b []byte) {
 				return
 			}
 			c.w.tally.connects++
+			c.subscribe()
 			if len(c.cursor) > 0 { // there may be nothing to replay
 				c.alive()
 			}
@@ -306,6 +307,9 @@ func (c *conn) take(e *event) {
 		c.message(e)
 	case "topic":
 		c.topic(e.body)
+	case "error":
+		c.w.tally.fail("frame refused", 1)
+		return
 	case "reset":
 		c.w.tally.resets++
 		c.order = order{rev: e.counts.rev}
@@ -322,6 +326,9 @@ func (c *conn) take(e *event) {
 		if e.counts.known && c.known {
 			c.order.step(c.place(e, nil))
 		}
+	}
+	if c.w.b.topic != "" && c.w.cfg.Transport == WS && string(e.kind) == "hello" {
+		return // it is subscribed when that is answered
 	}
 	c.alive()
 	if c.target > 0 && c.order.rev >= c.target {

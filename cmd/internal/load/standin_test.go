@@ -272,8 +272,16 @@ func (s *standIn) serveUser(ctx *fasthttp.RequestCtx, name, what string) {
 				}
 			}()
 			for {
-				if _, _, err := c.ReadMessage(); err != nil {
+				_, frame, err := c.ReadMessage()
+				if err != nil {
 					break
+				}
+				var f struct{ Type, Topic string }
+				if _ = json.Unmarshal(frame, &f); f.Type == "subscribe" {
+					s.mu.Lock()
+					s.topic[sub] = f.Topic
+					s.mu.Unlock()
+					sub.ch <- standInEvent{0, "ok", `{"type":"ok"}`}
 				}
 			}
 			close(gone)

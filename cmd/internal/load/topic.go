@@ -9,6 +9,16 @@ func (w *worker) appendTopic(b []byte, name int) []byte {
 	return b
 }
 
+// subscribe has a WebSocket listen to the topic, which a stream does by its URL.
+func (c *conn) subscribe() {
+	w := c.w
+	if w.b.topic == "" || w.cfg.Transport != WS {
+		return
+	}
+	frame := append(w.appendTopic([]byte(`{"type":"subscribe","topic":"`), c.name), `"}`...)
+	c.link.write(appendClientFrame(nil, 1, frame))
+}
+
 // topic judges a live topic's event: it has no rev, so its number stands for it.
 func (c *conn) topic(body []byte) {
 	w := c.w
