@@ -36,7 +36,7 @@ type fanKey struct{ app, topic string }
 // fanouts are the topics that have a round under way, or more to come.
 type fanouts struct {
 	mu     sync.Mutex
-	room   sync.Cond // signalled when messages have left
+	room   sync.Cond // signaled when messages have left
 	by     map[fanKey]*fanout
 	active atomic.Int32 // how many there are
 }

@@ -106,12 +106,12 @@ func (c *conn) readable(buf []byte) {
 		c.mu.Unlock()
 		return
 	}
-	n, err := receive(c.fd, buf)
+	n, errno := receive(c.fd, buf)
 	discard := c.flags&ended != 0
 	c.mu.Unlock()
 	switch {
-	case err == unix.EAGAIN || err == unix.EINTR:
-	case err != nil || n == 0:
+	case errno == unix.EAGAIN || errno == unix.EINTR:
+	case errno != 0 || n == 0:
 		c.gone()
 	case !discard:
 		c.Receive(buf[:n])

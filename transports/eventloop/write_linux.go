@@ -187,11 +187,11 @@ func send(fd int32, b []byte) (int, error) {
 
 // receive reads what is there. The call can't block, so the scheduler need not
 // hear of it.
-func receive(fd int32, b []byte) (int, error) {
+func receive(fd int32, b []byte) (int, syscall.Errno) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), // #nosec G103 -- as package syscall does
 		unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}
-	return int(n), nil // #nosec G115 -- at most len(b)
+	return int(n), 0 // #nosec G115 -- at most len(b)
 }
