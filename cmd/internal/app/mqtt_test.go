@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	pahov5 "github.com/eclipse/paho.golang/paho"
 	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/eclipse/paho.mqtt.golang/packets"
 
 	"reddot/transports"
 )
@@ -172,16 +174,18 @@ func TestMQTTAccess(t *testing.T) {
 	}
 	a, _ := start(t, cfg)
 	broker := "tcp://" + a.MQTTAddr().String()
-	for name, with := range map[string]func(*paho.ClientOptions){
-		"no token":      func(o *paho.ClientOptions) { o.SetUsername("alice") },
-		"another user":  func(o *paho.ClientOptions) { o.SetUsername("bob").SetPassword(token) },
-		"no such token": func(o *paho.ClientOptions) { o.SetUsername("alice").SetPassword("x") },
+	for _, one := range []struct {
+		name, user, password string
+		why                  error
+	}{
+		{"no token", "alice", "", packets.ErrorRefusedNotAuthorised},
+		{"another user", "bob", token, packets.ErrorRefusedNotAuthorised},
+		{"no such token", "alice", "x", packets.ErrorRefusedBadUsernameOrPassword},
 	} {
-		o := paho.NewClientOptions().AddBroker(broker).SetAutoReconnect(false)
-		with(o)
+		o := paho.NewClientOptions().AddBroker(broker).SetAutoReconnect(false).SetProtocolVersion(4).SetUsername(one.user).SetPassword(one.password)
 		c := paho.NewClient(o)
-		if token := c.Connect(); !token.WaitTimeout(patience) || token.Error() == nil {
-			t.Errorf("%s: was let in", name)
+		if token := c.Connect(); !token.WaitTimeout(patience) || !errors.Is(token.Error(), one.why) {
+			t.Errorf("%s: got %v, want %v", one.name, token.Error(), one.why)
 		}
 		c.Disconnect(0)
 	}
