@@ -134,7 +134,7 @@ func (n *Node) stopped() bool {
 func (n *Node) forget(key actors.Key, pid *actor.PID) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.awake[key] == pid || n.awake[key].Equal(pid) {
+	if one := n.awake[key]; one != nil && one.Equal(pid) { // it may come twice
 		delete(n.awake, key)
 	}
 }

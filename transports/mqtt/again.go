@@ -79,6 +79,9 @@ func (s *session) requestAgain() {
 func (s *session) askedAgain(state *actors.SessionState, err *actors.Error) {
 	s.do(func() {
 		if s.phase != phaseLive {
+			if err == nil { // it may have overtaken what gave the session back
+				s.later(func() { s.giveBack(s.key, s.client, 0, true, nil) })
+			}
 			return
 		}
 		a := &s.stirred().again
