@@ -18,17 +18,6 @@ import (
 	"reddot/actors"
 )
 
-// The transports.
-const (
-	poll      = "poll"
-	longPoll  = "longpoll"
-	iframe    = "iframe"
-	sse       = "sse"
-	webSocket = "ws"
-)
-
-var transports = []string{poll, longPoll, iframe, sse, webSocket}
-
 // A client is one screen of a user. It connects to a server of chance by a
 // transport of chance, stays for a while, and goes on elsewhere with the same
 // cursor.

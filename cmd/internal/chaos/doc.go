@@ -6,9 +6,9 @@
 // A run lives in namespaces of its own (sandbox_linux.go): network, mounts and
 // processes, so that nothing of it can be left, however it ends. Each server has
 // a network namespace (net_linux.go); what servers say to each other and to the
-// database passes a relay (relay.go), which delays, loses and stalls it. Callers
-// (callers.go) and clients (clients.go) record histories (history.go); the
-// nemesis (nemesis.go) does the faults; check.go and linear.go judge.
+// database passes a relay (relay_linux.go), which delays, loses and stalls it. Callers
+// (callers_linux.go) and clients (clients_linux.go, devices_linux.go) record histories (history.go); the
+// nemesis (nemesis_linux.go) does the faults; check.go and linear.go judge.
 //
 // Rules that a change must keep:
 //

@@ -60,6 +60,17 @@ type Entry struct {
 	State    string
 }
 
+// The transports.
+const (
+	poll      = "poll"
+	longPoll  = "longpoll"
+	iframe    = "iframe"
+	sse       = "sse"
+	webSocket = "ws"
+)
+
+var transports = []string{poll, longPoll, iframe, sse, webSocket}
+
 // A Glimpse is what a client was shown by one event, or one answer.
 type Glimpse struct {
 	Transport string
