@@ -47,7 +47,7 @@ func (v *valve) accept() {
 		}
 		v.work.Go(func() {
 			defer func() { _ = c.Close() }()
-			o, err := net.Dial("tcp", *v.target.Load())
+			o, err := net.Dial("tcp", v.behind())
 			if err != nil {
 				return
 			}
@@ -60,6 +60,20 @@ func (v *valve) accept() {
 			case <-v.over:
 			}
 		})
+	}
+}
+
+// behind returns where the node takes links: it is linked to while it starts.
+func (v *valve) behind() string {
+	for {
+		if addr := v.target.Load(); addr != nil {
+			return *addr
+		}
+		select {
+		case <-v.over:
+			return ""
+		case <-time.After(time.Millisecond):
+		}
 	}
 }
 
