@@ -47,7 +47,11 @@ func (v *valve) accept() {
 		}
 		v.work.Go(func() {
 			defer func() { _ = c.Close() }()
-			o, err := net.Dial("tcp", *v.target.Load())
+			target := v.target.Load()
+			if target == nil {
+				return // the node has not started yet
+			}
+			o, err := net.Dial("tcp", *target)
 			if err != nil {
 				return
 			}
