@@ -16,7 +16,7 @@ import (
 func TestJoinAfterADeath(t *testing.T) {
 	w := newWorld(t, 1)
 	a := w.nodes[0]
-	for _, name := range []string{"ghost", "spectre", "phantom", "wraith"} {
+	for _, name := range []string{"ghost", "shade", "phantom", "wraith"} {
 		b, err := (&actors.WireSign{Count: 7}).MarshalVT()
 		if err == nil {
 			err = w.journal.PutRecord(t.Context(), "node", name, b)
