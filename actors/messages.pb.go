@@ -4509,6 +4509,7 @@ type WireMember struct {
 	Cluster       string                 `protobuf:"bytes,3,opt,name=cluster,proto3" json:"cluster,omitempty"`
 	Least         uint32                 `protobuf:"varint,4,opt,name=least,proto3" json:"least,omitempty"` // the wire versions that it speaks
 	Most          uint32                 `protobuf:"varint,5,opt,name=most,proto3" json:"most,omitempty"`
+	Joining       bool                   `protobuf:"varint,6,opt,name=joining,proto3" json:"joining,omitempty"` // it does not know the others yet: it owns nothing
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4576,6 +4577,13 @@ func (x *WireMember) GetMost() uint32 {
 		return x.Most
 	}
 	return 0
+}
+
+func (x *WireMember) GetJoining() bool {
+	if x != nil {
+		return x.Joining
+	}
+	return false
 }
 
 // WireSign is what a node writes into the store to show that it lives.
@@ -5018,14 +5026,15 @@ const file_messages_proto_rawDesc = "" +
 	"\bWireTold\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04body\x18\x02 \x01(\fR\x04body\x12\x14\n" +
-	"\x05error\x18\x03 \x01(\tR\x05error\"\x80\x01\n" +
+	"\x05error\x18\x03 \x01(\tR\x05error\"\x9a\x01\n" +
 	"\n" +
 	"WireMember\x12\x14\n" +
 	"\x05peers\x18\x01 \x01(\tR\x05peers\x12\x18\n" +
 	"\aleaving\x18\x02 \x01(\bR\aleaving\x12\x18\n" +
 	"\acluster\x18\x03 \x01(\tR\acluster\x12\x14\n" +
 	"\x05least\x18\x04 \x01(\rR\x05least\x12\x12\n" +
-	"\x04most\x18\x05 \x01(\rR\x04most\"f\n" +
+	"\x04most\x18\x05 \x01(\rR\x04most\x12\x18\n" +
+	"\ajoining\x18\x06 \x01(\bR\ajoining\"f\n" +
 	"\bWireSign\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x04R\x05count\x12\x16\n" +
 	"\x06gossip\x18\x02 \x01(\tR\x06gossip\x12\x12\n" +

@@ -3790,6 +3790,16 @@ func (m *WireMember) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Joining {
+		i--
+		if m.Joining {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x30
+	}
 	if m.Most != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Most))
 		i--
@@ -5453,6 +5463,9 @@ func (m *WireMember) SizeVT() (n int) {
 	}
 	if m.Most != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.Most))
+	}
+	if m.Joining {
+		n += 2
 	}
 	n += len(m.unknownFields)
 	return n
@@ -15869,6 +15882,26 @@ func (m *WireMember) UnmarshalVT(dAtA []byte) error {
 					break
 				}
 			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Joining", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Joining = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -39,6 +38,7 @@ type membership struct {
 	ended    map[string]bool      // their process is no more
 	told     map[string]time.Time // when a banned node was last told
 	joined   bool                 // with others, or known to be the first
+	owning   bool                 // has once known who the others are: may own shards
 
 	kicked chan struct{}
 	self   string // this node's address of gossip
@@ -79,7 +79,7 @@ func newMembership(n *Node) (*membership, error) {
 // setMeta sets what this node gossips of itself.
 func (m *membership) setMeta(leaving bool) error {
 	n := m.node
-	b, err := (&actors.WireMember{Peers: n.peersAddr, Leaving: leaving, Cluster: n.cfg.Cluster.Name, Least: n.wire.least, Most: n.wire.most}).MarshalVT()
+	b, err := (&actors.WireMember{Peers: n.peersAddr, Leaving: leaving, Joining: !m.takesPart(), Cluster: n.cfg.Cluster.Name, Least: n.wire.least, Most: n.wire.most}).MarshalVT()
 	if err != nil {
 		return err
 	}
@@ -245,7 +245,7 @@ func (m *membership) settle() {
 // member is a node as gossip has it.
 type member struct {
 	name, peers string
-	leaving     bool
+	leaving     bool // or not there yet: it owns nothing
 }
 
 // members returns those that gossip has and that are not banned, this node
@@ -254,13 +254,13 @@ func (m *membership) members() []member {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	self := m.node.cfg.Name
-	list := []member{{self, m.node.peersAddr, m.leaving}}
+	list := []member{{self, m.node.peersAddr, m.leaving || !m.owning}}
 	for name, o := range m.seen {
 		switch {
 		case name == self || m.accused[name] || o.meta.Peers == "" || o.meta.Cluster != m.node.cfg.Cluster.Name:
 		case m.former[name] && !o.meta.Leaving:
 		default:
-			list = append(list, member{name, o.meta.Peers, o.meta.Leaving})
+			list = append(list, member{name, o.meta.Peers, o.meta.Leaving || o.meta.Joining})
 		}
 	}
 	for _, p := range m.node.peers.list() {
@@ -376,17 +376,25 @@ func (m *membership) publish() {
 	m.accuseSilent()
 	list := m.members()
 	verdict, why := m.signs.judge(list, m.ready(list), m.linked, m.gone())
-	switch verdict {
-	case waiting:
+	all := make(map[string]string, len(list))
+	for _, o := range list {
+		all[o.name] = o.peers
+	}
+	switch {
+	case verdict != goOn && !m.takesPart():
+		n.setPeers(all) // links are there when it takes part
 		return
-	case cutOff:
+	case verdict == waiting:
+		return
+	case verdict == cutOff:
 		n.suspend(why)
 		return
 	}
-	all := make(map[string]string, len(list))
+	if m.takePart() {
+		list = m.members()
+	}
 	var active pcluster.Members
 	for _, o := range list {
-		all[o.name] = o.peers
 		host, port, err := splitAddr(o.peers)
 		if o.leaving || err != nil {
 			continue
@@ -406,21 +414,6 @@ func (m *membership) ready(list []member) bool {
 	defer m.mu.Unlock()
 	m.joined = m.joined || len(list) > 1 || m.signs.alone(m.node.cfg.Cluster.Join)
 	return m.joined
-}
-
-// leave says that this node hands its shards over.
-func (m *membership) leave(ctx context.Context) error {
-	if err := m.setMeta(true); err != nil {
-		return err
-	}
-	m.signs.leaving.Store(true)
-	timeout := leaveTime
-	if late, ok := ctx.Deadline(); ok {
-		timeout = min(timeout, time.Until(late))
-	}
-	err := m.list.UpdateNode(timeout)
-	m.kick()
-	return err
 }
 
 // gossip is membership as memberlist sees it.

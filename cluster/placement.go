@@ -207,7 +207,9 @@ func (p *placement) giveUp(shard uint16, refuse *actors.Error) {
 		s.phase, s.let = foreign, true
 		p.letGo(shard)
 	default:
-		s.phase = foreign
+		if s.phase = foreign; s.let {
+			p.letGo(shard) // the one who was told may be dead
+		}
 	}
 	n.release(shard)
 }
