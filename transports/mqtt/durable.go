@@ -14,6 +14,7 @@ type durable struct {
 	change  *actors.SessionChange // what is to be written down; nil: nothing
 	effects []func()              // what may happen then, with the lock held
 	asking  bool                  // something is being written down
+	ahead   int                   // subscriptions being written down, and messages of the client that wait behind them
 	lost    bool                  // another connection has the session
 	told    uint64                // the seq of the last message that has come to wait
 }
@@ -49,6 +50,30 @@ func (s *session) note(write func(*actors.SessionChange), effect func()) {
 	if !d.asking {
 		d.asking = true
 		s.later(s.writeDown)
+	}
+}
+
+// inTurn calls fn, which publishes, behind the SUBSCRIBEs of before, though they
+// may still be being written down: a client need not wait for SUBACK. No lock
+// may be held.
+func (s *session) inTurn(fn func()) {
+	now := true
+	s.do(func() {
+		d := s.durable
+		if d == nil || d.ahead == 0 {
+			return
+		}
+		now = false
+		d.ahead++
+		s.note(func(*actors.SessionChange) {}, func() {
+			s.later(func() {
+				fn()
+				s.do(func() { d.ahead-- })
+			})
+		})
+	})
+	if now {
+		fn()
 	}
 }
 

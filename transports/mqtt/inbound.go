@@ -215,7 +215,7 @@ func (s *session) repeated(id uint16) bool {
 func (s *session) publish(p *packet.Publish, m *actors.TopicMessage) {
 	topics := s.server.deps.Topics
 	if p.QoS == packet.AtMostOnce {
-		topics.Publish(m, nil)
+		s.inTurn(func() { topics.Publish(m, nil) })
 		return
 	}
 	r := &receipt{id: p.ID, qos: p.QoS}
@@ -245,7 +245,7 @@ func (s *session) publish(p *packet.Publish, m *actors.TopicMessage) {
 		s.in.ids = append(s.in.ids, n)
 	})
 	if now {
-		route()
+		s.inTurn(route)
 	}
 }
 

@@ -184,13 +184,17 @@ func (s *session) handleSubscribe(p *packet.Subscribe) error {
 			effect()
 			return
 		}
+		s.durable.ahead++
 		s.note(func(c *actors.SessionChange) {
 			for _, n := range list {
 				c.Set = append(c.Set, &actors.Subscription{Filter: n.Filter, Qos: uint32(n.QoS), NoLocal: n.NoLocal, AsPublished: n.AsPublished, Id: n.ID,
 					Inbox: n.inbox&(1<<topicMessages) != 0})
 				c.Unset = slices.DeleteFunc(c.Unset, func(f string) bool { return f == n.Filter })
 			}
-		}, effect)
+		}, func() {
+			s.durable.ahead--
+			effect()
+		})
 	})
 	return nil
 }
