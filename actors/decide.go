@@ -307,16 +307,16 @@ func (b *Inbox) Delivered(seq uint64, transport string, t Moment) Ready {
 	return Ready{Events: []*Event{e}}
 }
 
-// due returns when the inbox next changes by itself; never, if it does not.
+// due returns when the inbox next changes by itself, or earlier, where what was
+// to change has gone; never, if it does not. It looks at no message: each
+// request asks.
 func (b *Inbox) due(l *Limits) int64 {
 	next := b.nextDue
 	if s := b.sessions.next; s != 0 {
 		next = min(next, s)
 	}
-	for i := range b.entries {
-		if n := &b.entries[i]; n.state != State_SCHEDULED { // the oldest that can age
-			return min(next, n.at+l.MessageAge.Milliseconds())
-		}
+	if b.oldest != never {
+		next = min(next, b.oldest+l.MessageAge.Milliseconds())
 	}
 	return next
 }
@@ -404,9 +404,10 @@ func (b *Inbox) holders(n *entry, expired, dropped []ID, appear []*entry) []ID {
 	return nil
 }
 
-// rearm looks for the next timer anew, after some have ended.
+// rearm looks for the next timer and the oldest message anew, after some have
+// ended.
 func (b *Inbox) rearm() {
-	b.nextDue = never
+	b.nextDue, b.oldest = never, never
 	for i := range b.entries {
 		b.arm(&b.entries[i])
 	}

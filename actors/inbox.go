@@ -21,6 +21,7 @@ type Inbox struct {
 	entries        []entry // oldest first: their seqs rise
 	content        uint64  // bytes of content held
 	nextDue        int64   // no timer ends before it (unix milliseconds)
+	oldest         int64   // no visible message is older, likewise
 	delivered      uint64  // up to this seq everything was written to a connection
 	keys           onceKeys
 	history        history
@@ -54,7 +55,7 @@ type entry struct {
 const never = math.MaxInt64
 
 // NewInbox returns the inbox of a user of whom nothing is known.
-func NewInbox() *Inbox { return &Inbox{nextDue: never} }
+func NewInbox() *Inbox { return &Inbox{nextDue: never, oldest: never} }
 
 // Cursor returns where the inbox stands.
 //
@@ -214,8 +215,11 @@ func (b *Inbox) count(n *entry, sign int32) {
 	b.categories[n.category].unread += unread * uint32(sign)
 }
 
-// arm lets nextDue be no later than n's first timer.
+// arm lets nextDue be no later than n's first timer, and oldest than n.
 func (b *Inbox) arm(n *entry) {
+	if n.state != State_SCHEDULED { // what is scheduled does not age
+		b.oldest = min(b.oldest, n.at)
+	}
 	if n.expires != 0 {
 		b.nextDue = min(b.nextDue, n.expires)
 	}

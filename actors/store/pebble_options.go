@@ -31,8 +31,8 @@ func options(cfg Config, fs vfs.FS, lock *pebble.Lock, p *Pebble) *pebble.Option
 		// Events are written once and mostly deleted unread: it pays to let
 		// many tables gather before they are merged, and to merge little. The
 		// bloom filters keep a load from looking into all of them.
-		L0CompactionThreshold:      32,
-		L0StopWritesThreshold:      64,
+		L0CompactionThreshold:      64,
+		L0StopWritesThreshold:      96,
 		LBaseMaxBytes:              512 << 20,
 		CompactionConcurrencyRange: func() (int, int) { return 1, max(1, runtime.GOMAXPROCS(0)/2) },
 		Logger:                     pebbleLog{p},
