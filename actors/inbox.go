@@ -130,7 +130,7 @@ func (b *Inbox) applyAccepted(e *Event) {
 	b.categories[n.category].held++
 	b.content += uint64(n.size)
 	b.count(&n, 1)
-	b.entries = append(b.entries, n)
+	b.entries = append(doubled(b.entries), n)
 	b.arm(&n)
 	if n.state != State_SCHEDULED {
 		b.sessions.offer(n.seq, n.size)

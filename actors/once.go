@@ -82,12 +82,22 @@ func (k *onceKeys) addEdge(key ID, rev uint64, now int64) {
 	for i > 0 && bytes.Compare(k.edge[i-1].key[:], key[:]) > 0 {
 		i--
 	}
-	k.edge = slices.Insert(k.edge, i, edgeKey{key, rev})
+	k.edge = slices.Insert(doubled(k.edge), i, edgeKey{key, rev})
 	old := 0
 	for old < len(k.edge) && (k.edge[old].key.time() < now-edgeKeyAge || len(k.edge)-old > maxOnceKeys) {
 		old++
 	}
 	k.edge = k.edge[old:]
+}
+
+// doubled returns s with room for another one, twice as much where there is
+// none: append would copy a long list four times as often, and again and again
+// where what is old leaves at the front.
+func doubled[E any](s []E) []E {
+	if len(s) < cap(s) {
+		return s
+	}
+	return slices.Grow(s, len(s)+1)
 }
 
 // caller returns what was done under a caller's key.
