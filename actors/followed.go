@@ -16,6 +16,15 @@ type followed struct {
 	Seq     uint64          `json:"seq,omitempty"` // of the user's event that it is as of
 }
 
+// notes are what an actor knows of the record of what its user's sessions
+// follow.
+type notes struct {
+	followed followed // as the node's topics know it
+	noting   bool     // that is being written down
+	stale    bool     // it has changed while it was written down
+	unnoted  []func() // what waits until it is written down as it is now
+}
+
 type followedShare struct {
 	Client string `json:"client"`
 	Filter string `json:"filter"` // whole

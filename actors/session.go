@@ -53,10 +53,13 @@ func (u *User) resumeSessions() {
 	if u.alive {
 		return
 	}
-	u.followed = u.inbox.sessions.followed() // as the node knows it from the record, or soon
 	u.alive = true
-	u.followed.Seq = u.inbox.seq
-	u.home.Topics.follow(u.key, &u.followed)
+	f := u.inbox.sessions.followed() // as the node knows it from the record, or soon
+	f.Seq = u.inbox.seq
+	if f.Any {
+		u.notes = &notes{followed: f}
+	}
+	u.home.Topics.follow(u.key, &f)
 	u.await()
 }
 
@@ -186,12 +189,15 @@ func (u *User) follow(done func()) bool {
 		return false
 	}
 	now := u.inbox.sessions.followed()
-	if now.equal(&u.followed) && !u.noting {
+	if u.notes == nil {
+		u.notes = &notes{}
+	}
+	if now.equal(&u.notes.followed) && !u.notes.noting {
 		return false
 	}
 	now.Seq = u.inbox.seq
 	u.home.Topics.follow(u.key, &now)
-	u.followed = now
+	u.notes.followed = now
 	u.note([]func(){done})
 	return true
 }
@@ -204,14 +210,15 @@ func (u *User) note(done []func()) {
 		}
 		return
 	}
-	u.unnoted = append(u.unnoted, done...)
-	if u.noting {
-		u.stale = true
+	n := u.notes
+	n.unnoted = append(n.unnoted, done...)
+	if n.noting {
+		n.stale = true
 		return
 	}
-	u.noting, u.stale = true, false
-	done, u.unnoted = u.unnoted, nil
-	h, key, self, now := u.home, string(u.key), u.self, u.followed
+	n.noting, n.stale = true, false
+	done, n.unnoted = n.unnoted, nil
+	h, key, self, now := u.home, string(u.key), u.self, n.followed
 	h.Load(func() {
 		var err error
 		var b []byte
@@ -235,11 +242,11 @@ func (u *User) note(done []func()) {
 }
 
 func (u *User) followNoted(m *followNoted) {
-	u.noting = false
+	u.notes.noting = false
 	for _, fn := range m.done {
 		fn()
 	}
-	if u.stale {
+	if u.notes.stale {
 		u.note(nil)
 	}
 }

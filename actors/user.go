@@ -14,19 +14,16 @@ type User struct {
 	persistent
 	inbox   *Inbox // nil until it is loaded
 	gates   []gate
-	dozing  bool         // the inbox is let go of
 	queries []*connQuery // for connections, not answered yet
 	armed   int64        // the wake-up in the store (unix milliseconds); 0: none
 
 	entering *attach // whose turn it is
 
-	links    []SessionLink // sessions that have a connection
-	followed followed      // by its sessions, as the node's topics know it
-	noting   bool          // that is being written down
-	unnoted  []func()      // what waits until it is written down as it is now
-	stale    bool          // it has changed while it was written down
-	alive    bool          // what an earlier activation left open is looked after
-	graces   int           // how often it waits for connections to ask for their sessions
+	links  []SessionLink // sessions that have a connection
+	notes  *notes        // nil: no session has ever followed anything
+	graces int32         // how often it waits for connections to ask for their sessions
+	alive  bool          // what an earlier activation left open is looked after
+	dozing bool          // the inbox is let go of
 }
 
 // What the user's actor tells itself. What gateways tell it is in attach.go.
@@ -225,11 +222,11 @@ func (u *User) push(p *Push) {
 // passivate stops an idle user. Its next message wakes it again.
 func (u *User) passivate() {
 	switch {
-	case len(u.gates)+len(u.links)+u.graces > 0:
+	case len(u.gates)+len(u.links) > 0 || u.graces > 0:
 		u.doze()
 	case u.dozing:
 		u.end()
-	case u.inbox == nil || !u.idle() || u.noting:
+	case u.inbox == nil || !u.idle() || u.notes != nil && u.notes.noting:
 	case u.seq-u.inbox.history.last().seq > passivateEvents && u.snapshot():
 		// so that it wakes quickly; it stops the next time
 	default:
@@ -276,10 +273,12 @@ func (u *User) stopped() {
 		l.Lost()
 	}
 	u.links = nil
-	for _, done := range u.unnoted {
-		done() // it is in the journal
+	if n := u.notes; n != nil {
+		for _, done := range n.unnoted {
+			done() // it is in the journal
+		}
+		n.unnoted = nil
 	}
-	u.unnoted = nil
 	for _, q := range u.queries {
 		q.req.Fail(unknownOutcome)
 	}
