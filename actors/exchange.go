@@ -113,8 +113,23 @@ func (h *Home) Export(r *Request, node string) {
 	case *CloseSession:
 		if _, far := c.Link.(*farLink); !far {
 			c.hub = h.exchange
-			h.send(h.exchange, &unplug{c.Link.ID()})
+			h.unplug(c.Link)
 		}
+	}
+}
+
+// Unexport says that such a request was refused or not sent: no user there knows
+// the session by it.
+func (h *Home) Unexport(r *Request) {
+	if c, ok := r.Command.(*OpenSession); ok {
+		h.unplug(c.Link)
+	}
+}
+
+// unplug lets the exchange forget a session that is connected here.
+func (h *Home) unplug(l SessionLink) {
+	if _, far := l.(*farLink); !far && l != nil && h.exchange != nil {
+		h.send(h.exchange, &unplug{l.ID()})
 	}
 }
 

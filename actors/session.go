@@ -271,6 +271,7 @@ func (u *User) changeSession(r *Request, c *ChangeSession, t Moment) {
 // closeSession takes a session back from its connection.
 func (u *User) closeSession(r *Request, c *CloseSession, t Moment) {
 	u.links = slices.DeleteFunc(u.links, func(l SessionLink) bool { return sameLink(l, c.Link) })
+	u.home.unplug(c.Link) // from when the user was elsewhere
 	d := u.inbox.CloseSession(c, t)
 	if !u.change(r, d.Events) {
 		return

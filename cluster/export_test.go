@@ -29,6 +29,10 @@ func (n *Node) AdvertiseLinks(addr string) { n.cfg.Cluster.AdvertisePeers = addr
 // LinksAddr returns where the node takes links.
 func (n *Node) LinksAddr() string { return n.listener.Addr().String() }
 
+// Stale tells whether the node has found that another one leaves no sign in the
+// store any more.
+func (n *Node) Stale(name string) bool { return n.membership.signs.stale(name) }
+
 // SetSeeds sets where the node looks for others.
 func (n *Node) SetSeeds(addrs ...string) { n.cfg.Cluster.Join = addrs }
 

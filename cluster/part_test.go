@@ -2,6 +2,7 @@ package cluster_test
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,7 +17,8 @@ import (
 func TestJoinAfterADeath(t *testing.T) {
 	w := newWorld(t, 1)
 	a := w.nodes[0]
-	for _, name := range []string{"ghost", "shade", "phantom", "wraith"} {
+	dead := []string{"ghost", "shade", "phantom", "wraith"}
+	for _, name := range dead {
 		b, err := (&actors.WireSign{Count: 7}).MarshalVT()
 		if err == nil {
 			err = w.journal.PutRecord(t.Context(), "node", name, b)
@@ -25,7 +27,9 @@ func TestJoinAfterADeath(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	time.Sleep(3 * time.Second) // for a they are dead
+	wait(t, "a to find them dead", func() bool {
+		return !slices.ContainsFunc(dead, func(name string) bool { return !a.Stale(name) })
+	})
 	var over atomic.Bool
 	var work sync.WaitGroup
 	slowest, u := time.Duration(0), 0

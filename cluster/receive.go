@@ -199,7 +199,9 @@ func (n *Node) takeAnswer(s *session, body []byte) error {
 	case reply.NotOwner:
 		n.hold(c.req.Key, c.req, c.since, holdTime)
 	default:
-		reply.Fill(&c.req.Answer)
+		if reply.Fill(&c.req.Answer); c.req.Answer.Err != nil {
+			n.home.Unexport(c.req)
+		}
 		c.req.Respond()
 	}
 	return nil

@@ -69,14 +69,16 @@ func (n *Node) forward(owner string, key actors.Key, m any, since time.Time) boo
 	if n.home.Export(r, owner); since.IsZero() {
 		since = time.Now()
 	}
-	switch err := s.ask(r, since); {
-	case err == nil:
+	err := s.ask(r, since)
+	if err == nil {
 		n.metrics.Forwarded.Inc()
-	case errors.Is(err, errLinkDown):
-		return false
-	default:
-		r.Fail(actors.AsError(err))
+		return true
 	}
+	n.home.Unexport(r)
+	if errors.Is(err, errLinkDown) {
+		return false
+	}
+	r.Fail(actors.AsError(err))
 	return true
 }
 

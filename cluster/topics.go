@@ -101,8 +101,14 @@ func (p *peer) surely(send func(s *session, fn heard) bool, done func()) {
 			}
 			done()
 		}
-		if !send(s, answered) {
+		switch {
+		case send(s, answered):
+		case s.cause() != nil:
 			p.surely(send, done)
+		default: // no link will ever take it
+			p.node.metrics.Refused.Inc()
+			p.node.cfg.Log.Error("what sessions follow can't cross nodes: it is larger than a frame may be", "to", p.name, "limit", maxFrame)
+			done()
 		}
 	})
 }

@@ -1,34 +1,12 @@
 package app_test
 
 import (
-	"context"
-	"errors"
 	"math/rand/v2"
 	"testing"
 	"time"
 
-	"reddot/actors/store/pgserver"
+	"reddot/cmd/internal/app"
 )
-
-// startDatabase starts a private PostgreSQL for one test.
-func startDatabase(t *testing.T) *pgserver.Server {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	db, err := pgserver.Start(ctx, pgserver.Config{})
-	if errors.Is(err, pgserver.ErrMissing) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return db
-}
 
 // The same on a database that is killed and restarted too: alone, or with the
 // server.
@@ -36,7 +14,7 @@ func TestDatabaseKilledAtRandom(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: the chaos run takes half a minute")
 	}
-	db := startDatabase(t)
+	db := app.StartDatabase(t)
 	s := startProcess(t, "--store", db.URL(), "--set", "store.timeout=3s")
 	chaos(t, s, chaosKills, func(r *rand.Rand) {
 		kind := r.IntN(4)

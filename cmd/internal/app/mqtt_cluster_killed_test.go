@@ -11,6 +11,7 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
+	"reddot/cmd/internal/app"
 	"reddot/transports/mqtt/packet"
 )
 
@@ -44,7 +45,7 @@ func (r *row) len() (n int) {
 // and returns them and their addresses for MQTT.
 func startProcesses(t *testing.T, servers int) (all []*process, addrs []string) {
 	t.Helper()
-	db := startDatabase(t)
+	db := app.StartDatabase(t)
 	for range servers {
 		addr := freeAddr(t)
 		var s *process

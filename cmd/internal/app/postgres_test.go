@@ -13,8 +13,8 @@ import (
 	"reddot/transports"
 )
 
-// onDatabase returns a configuration on a private PostgreSQL.
-func onDatabase(t *testing.T) (Config, *pgserver.Server) {
+// StartDatabase starts a private PostgreSQL for one test.
+func StartDatabase(t *testing.T) *pgserver.Server {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -30,6 +30,13 @@ func onDatabase(t *testing.T) (Config, *pgserver.Server) {
 			t.Error(err)
 		}
 	})
+	return db
+}
+
+// onDatabase returns a configuration on a private PostgreSQL.
+func onDatabase(t *testing.T) (Config, *pgserver.Server) {
+	t.Helper()
+	db := StartDatabase(t)
 	cfg := testConfig(t)
 	cfg.Store.URL = transports.NewSecret(db.URL())
 	cfg.Store.Timeout = Duration(2 * time.Second)
