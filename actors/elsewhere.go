@@ -176,13 +176,13 @@ func (t *Topics) PublishHere(m *TopicMessage, share string, done func(took int, 
 	}
 	t.mu.RUnlock()
 	if m.Qos == 0 {
-		done(a.local+t.handOut(a, m, nil), nil)
+		done(a.local+t.handOut(a, m, nil, true), nil)
 		return
 	}
 	p := &publishing{end: func(p *publishing) { done(int(p.took.Load()), p.err.Load()) }}
-	p.left.Store(int32(len(a.users)) + 2)                         // #nosec G115 -- few
-	p.took.Store(int32(a.local))                                  // #nosec G115 -- few
-	p.took.Add(int32(t.handOut(a, m, func() { p.done(0, nil) }))) // #nosec G115 -- few
+	p.left.Store(int32(len(a.users)) + 2)                                // #nosec G115 -- few
+	p.took.Store(int32(a.local))                                         // #nosec G115 -- few
+	p.took.Add(int32(t.handOut(a, m, func() { p.done(0, nil) }, false))) // #nosec G115 -- few
 	for _, q := range a.users {
 		t.queue(m, q, p)
 	}

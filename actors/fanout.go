@@ -20,7 +20,8 @@ const (
 	roundBytes    = 64 << 10
 	// mostGathered is how many messages may wait for a round. Whoever publishes
 	// another with QoS 0 then waits for it, as it would to write to all by
-	// itself; one with QoS 1 has its publisher wait for the acknowledgement.
+	// itself; one with QoS 1 has its publisher wait for the acknowledgement. A
+	// will is taken all the same: an actor's turn must not wait.
 	mostGathered = 1024
 	// A round that has taken long is followed by a pause of a part of that, so
 	// that those who waited for its end can publish what goes out by the next.
@@ -51,8 +52,8 @@ type gathered struct {
 
 // handOut gives a message to those who are connected here, and returns how many
 // they are. done is called when it has gone out to all, perhaps before handOut
-// returns; it may be nil.
-func (t *Topics) handOut(a *audience, m *TopicMessage, done func()) int {
+// returns; it may be nil. patient tells whether the caller may wait.
+func (t *Topics) handOut(a *audience, m *TopicMessage, done func(), patient bool) int {
 	key := fanKey{m.App, m.Topic}
 	if len(a.live) < manySessions && !t.fans.has(key) {
 		n := a.deliver(m)
@@ -67,7 +68,7 @@ func (t *Topics) handOut(a *audience, m *TopicMessage, done func()) int {
 		a.chosen[i].Subscriber.Deliver(p, a.chosen[i:i+1])
 	}
 	p.release()
-	if t.fans.add(key, gathered{m, done}) {
+	if t.fans.add(key, gathered{m, done}, patient) {
 		go t.rounds(key)
 	}
 	return n
@@ -82,11 +83,11 @@ func (f *fanouts) has(key fanKey) bool {
 	return f.by[key] != nil
 }
 
-// add lets a message wait for a round. It tells whether rounds have to begin.
-func (f *fanouts) add(key fanKey, g gathered) (first bool) {
+// add lets a message wait for a round, and the caller for room. It tells whether rounds have to begin.
+func (f *fanouts) add(key fanKey, g gathered, patient bool) (first bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for g.m.Qos == 0 && f.by[key] != nil && len(f.by[key].waiting) >= mostGathered {
+	for patient && f.by[key] != nil && len(f.by[key].waiting) >= mostGathered {
 		f.room.Wait()
 	}
 	one := f.by[key]

@@ -313,8 +313,10 @@ func (p *publishing) done(n int, err *Error) {
 // many sessions it concerns, once it is durable for those which outlive their
 // connections, and retained if it asks for that; or with why it may be not. A
 // message with QoS 0 is not waited for. done may be nil, and may be called
-// before Publish returns. No lock may be held.
-func (t *Topics) Publish(m *TopicMessage, done func(took int, err *Error)) {
+// before Publish returns, which with QoS 0 may wait. No lock may be held.
+func (t *Topics) Publish(m *TopicMessage, done func(took int, err *Error)) { t.publish(m, done, true) }
+
+func (t *Topics) publish(m *TopicMessage, done func(took int, err *Error), patient bool) {
 	if done == nil {
 		done = func(int, *Error) {}
 	}
@@ -322,7 +324,7 @@ func (t *Topics) Publish(m *TopicMessage, done func(took int, err *Error)) {
 	defer a.release()
 	n := a.local
 	if m.Qos == 0 {
-		n += t.handOut(a, m, nil)
+		n += t.handOut(a, m, nil, patient)
 		if m.Retain {
 			t.retain(m, func(*Error) {})
 		}
@@ -352,7 +354,7 @@ func (t *Topics) Publish(m *TopicMessage, done func(took int, err *Error)) {
 	} else {
 		if m.Qos == 1 {
 			p.left.Add(1)
-			p.took.Add(int32(t.handOut(a, m, func() { p.done(0, nil) }))) // #nosec G115 -- few
+			p.took.Add(int32(t.handOut(a, m, func() { p.done(0, nil) }, false))) // #nosec G115 -- few
 		}
 		t.sendFar(m, a.far, p)
 	}
@@ -391,7 +393,7 @@ func (t *Topics) Republish(m *TopicMessage, filter string) {
 	p.done(0, nil)
 }
 
-// PublishWill publishes a will as of now. The expiry of its message, if it has
+// PublishWill publishes a will as of now, and does not wait. The expiry of its message, if it has
 // one, is below zero: seconds from its publication.
 func (t *Topics) PublishWill(w *Will, done func(took int, err *Error)) {
 	m, now := w.Message, t.home.Now()
@@ -402,7 +404,7 @@ func (t *Topics) PublishWill(w *Will, done func(took int, err *Error)) {
 	if m.ExpiresAt < 0 {
 		m.ExpiresAt = now - m.ExpiresAt*1000
 	}
-	t.Publish(m, done)
+	t.publish(m, done, false)
 }
 
 // queue lets the message wait for a user's sessions.
