@@ -38,8 +38,7 @@
 //
 // Pebble's own log is the only one. One of ours in front of it, written into
 // prewritten segments by the writer's goroutine, brought 4 to 7 % of the rate
-// one by one and nothing in batches: the log is not what a publish waits for
-// most, and it would be a second thing to replay.
+// one by one and nothing in batches: too little for a second thing to replay.
 //
 // Start reading at writer.go, then keys.go, pebble.go and pebble_write.go, or
 // postgres.go, postgres_sheet.go and postgres_sql.go.
