@@ -91,7 +91,7 @@ func (u *User) admit(m *attach) {
 	if m.after != nil {
 		if g.reset = !u.inbox.reaches(*m.after); !g.reset {
 			g.at, g.recovered = *m.after, true
-			g.at.Lineage = u.inbox.lineage
+			g.at.Lineage = head.Lineage
 		}
 	}
 	u.after(nil, func() { u.home.send(m.gate, g) })
@@ -102,10 +102,10 @@ func (b *Inbox) reaches(c Cursor) bool {
 	return c.Seq <= b.seq && (c.Seq >= b.history.floor || c.Seq >= b.shown) && !b.foreign(c)
 }
 
-// foreign tells whether c belongs to another history of this user. The cursor
+// foreign tells whether c belongs to another lineage of this user. The cursor
 // from before the first event belongs to every one.
 func (b *Inbox) foreign(c Cursor) bool {
-	return c.Lineage != b.lineage && (c.Lineage != 0 || c.Seq != 0)
+	return c.Lineage != b.line() && (c.Lineage != 0 || c.Seq != 0)
 }
 
 // enter takes a connection in, if it is not known yet. False means that the

@@ -6,7 +6,8 @@ import (
 )
 
 // A Cursor says how far a client has come: up to the event seq and the
-// broadcast pos of one lineage. Outside it is an opaque string.
+// broadcast pos of one lineage, which is the user's mixed with that of the
+// store (Historian). Outside it is an opaque string.
 type Cursor struct {
 	Lineage  uint64
 	Seq, Pos uint64

@@ -27,6 +27,9 @@ type Home struct {
 	// Fence returns the fence by which this node may write to the actor; false
 	// if it has none. It is asked before the actor's state is read.
 	Fence func(Key) (Fence, bool)
+	// History returns the id of the store's history (Historian), by which the
+	// cursors of one that was lost are told apart. Nil: there is only one.
+	History func() uint64
 	// Sure tells whether nobody else can have taken the actor's shard: what is
 	// read from memory is answered only then, for the store is not asked. Nil:
 	// always.

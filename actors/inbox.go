@@ -14,6 +14,7 @@ import (
 // the journal replays. There is no other way to change it.
 type Inbox struct {
 	lineage        uint64
+	origin         uint64 // the id of the history that it was read from; not part of the state
 	seq, pos, rev  uint64
 	shown          uint64 // seq of the last event that changed what the user sees
 	unread, unseen uint32
@@ -61,7 +62,17 @@ func NewInbox() *Inbox { return &Inbox{nextDue: never, oldest: never} }
 //
 // Events that change nothing for the user do not move it: who is up to date
 // before them is so behind them.
-func (b *Inbox) Cursor() Cursor { return Cursor{b.lineage, b.shown, b.pos} }
+func (b *Inbox) Cursor() Cursor { return Cursor{b.line(), b.shown, b.pos} }
+
+// line returns the lineage of the inbox's cursors: its own, mixed with the id
+// of the store's history. Cursors of a history that was lost are so foreign to
+// every user, without an event for each. 0: there was no event yet.
+func (b *Inbox) line() uint64 {
+	if b.lineage == 0 {
+		return 0
+	}
+	return max(b.lineage^b.origin, 1)
+}
 
 // counts tells what a message in this state adds to unread and unseen.
 func (s State) counts() (unread, unseen uint32) {

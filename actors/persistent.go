@@ -14,6 +14,7 @@ type persistent struct {
 	home    *Home
 	self    *actor.PID
 	fence   Fence   // held since before the state is read
+	origin  uint64  // the store's history, since before the state is read
 	stream  *Stream // nil until the state is loaded
 	seq     uint64  // of the last event applied
 	out     outbox
@@ -56,7 +57,7 @@ func (p *persistent) nudge() { p.home.send(p.self, look) }
 // activation's right to write before its state is read. False means that this
 // node has none, and that the activation ends.
 func (p *persistent) activated(self *actor.PID) bool {
-	p.self, p.key = self, keyOf(self.Id)
+	p.self, p.key, p.origin = self, keyOf(self.Id), p.home.history()
 	var ok bool
 	if p.fence, ok = p.home.Fence(p.key); !ok {
 		p.home.send(self, &unowned{})

@@ -325,7 +325,7 @@ func (u *User) messageOf(n *news, events []*Event) *TopicMessage {
 		switch {
 		case e.Seq != n.seq:
 		case n.inbox && e.Message != nil:
-			return u.inboxMessage(e.Message, u.inbox.stateOf(e), 0, n.seq, e.Pos, u.inbox.lineage)
+			return u.inboxMessage(e.Message, u.inbox.stateOf(e), 0, n.seq, e.Pos, u.inbox.line())
 		case !n.inbox:
 			return e.Topic
 		}
@@ -353,7 +353,7 @@ func (u *User) fetchWaiting(r *Request, c *FetchWaiting) {
 			}
 		}
 	}
-	pos, lineage := b.pos, b.lineage
+	pos, lineage := b.pos, b.line()
 	u.fill(r, Ready{Rev: b.rev})
 	u.read(r, func(ctx context.Context, _ []byte) ([]byte, error) {
 		r.Answer.Messages = make([]*TopicMessage, len(c.Seqs))

@@ -134,10 +134,11 @@ func (u *User) start(self *actor.PID) {
 }
 
 func (u *User) load() {
-	h, key, self := u.home, u.key, u.self
+	h, key, self, origin := u.home, u.key, u.self, u.origin
 	h.Metrics.Loads.Inc()
 	h.Load(func() {
 		b := NewInbox()
+		b.origin = origin
 		err := b.load(context.Background(), h.Journal, key)
 		h.send(self, &loaded{b, err})
 	})

@@ -25,6 +25,7 @@ type world struct {
 	journal   map[uint64][]byte // those not deleted
 	snapshots map[uint64][]byte
 	deleted   map[uint64]bool
+	origin    uint64      // the store's history
 	told      []PushEvent // by the last step, to those who are connected
 }
 
@@ -143,6 +144,7 @@ func (w *world) checkpoint() Write {
 func (w *world) restart() {
 	w.t.Helper()
 	b := NewInbox()
+	b.origin = w.origin
 	if err := b.load(context.Background(), w, w.key); err != nil {
 		w.t.Fatal(err)
 	}
@@ -155,6 +157,7 @@ func (w *world) check() {
 	w.t.Helper()
 	w.checkCounts()
 	b := NewInbox()
+	b.origin = w.origin
 	if err := b.load(context.Background(), w, w.key); err != nil {
 		w.t.Fatal(err)
 	}

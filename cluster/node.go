@@ -187,6 +187,9 @@ func New(cfg Config, store Store) (*Node, error) {
 		Forget:  n.dir.forget,
 	}
 	n.home.Records, _ = store.(actors.Records)
+	if h, ok := store.(actors.Historian); ok {
+		n.home.History = h.History
+	}
 	n.home.Topics = actors.NewTopics(n.home)
 	if cfg.Cluster != nil {
 		n.home.Topics.Join(n)

@@ -33,6 +33,10 @@
 //     checks the fences under a lock for which Take waits (postgres_sql.go).
 //     An event's (key, seq) is unique beside it: that refuses what two
 //     activations of one epoch would write, and what comes late.
+//   - A history has an id, which is part of every cursor (actors.Historian). A
+//     restart keeps it; a restore, a promotion and the opening of a copy begin
+//     another one, for what came last may be missing (history.go,
+//     postgres_history.go).
 //   - A migration that was released is never changed; the schema only grows in
 //     ways that the version before can live with, for both run at a time.
 //

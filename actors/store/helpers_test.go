@@ -20,6 +20,7 @@ type store interface {
 	actors.Lookup
 	actors.Records
 	actors.Fences
+	actors.Historian
 	Close(context.Context) error
 	Err() error
 	Stats() Stats

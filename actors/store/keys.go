@@ -20,7 +20,7 @@ const formatVersion = 1
 //	record   kind 0x00 key           the record
 //	tally    message id, TallyKind   a merged sum (merger.go)
 //	wake     unix milliseconds, key  nothing
-//	meta     name                    the store's own
+//	meta     name                    the store's own: its format, the id of its history
 //
 // Numbers are big-endian. An actor's snapshots and events stand under one
 // prefix, so that one bloom filter and mostly one block answer a load.

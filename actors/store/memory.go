@@ -17,6 +17,7 @@ import (
 type Memory struct {
 	*writer
 	*shelf
+	history uint64
 }
 
 var (
@@ -24,6 +25,8 @@ var (
 	_ actors.Lookup  = (*Memory)(nil)
 	_ actors.Records = (*Memory)(nil)
 	_ actors.Fences  = (*Memory)(nil)
+
+	_ actors.Historian = (*Memory)(nil)
 )
 
 // NewMemory returns an empty store. r may be nil.
@@ -32,7 +35,7 @@ func NewMemory(cfg Config, r prometheus.Registerer) (*Memory, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Memory{shelf: &shelf{
+	m := &Memory{history: mintHistory(), shelf: &shelf{
 		journals: make(map[actors.Key]*journal),
 		owners:   make(map[actors.ID]actors.Key),
 		tallies:  make(map[actors.ID][actors.NumTallies]int64),

@@ -26,6 +26,7 @@ type Pebble struct {
 	closed bool
 
 	opened  atomic.Bool // Open has returned
+	history uint64
 	wakes   wakeFloor
 	staging staging // of the writer's goroutine
 	fences
@@ -36,6 +37,8 @@ var (
 	_ actors.Lookup  = (*Pebble)(nil)
 	_ actors.Records = (*Pebble)(nil)
 	_ actors.Fences  = (*Pebble)(nil)
+
+	_ actors.Historian = (*Pebble)(nil)
 )
 
 // Open opens the store in cfg.Dir, or makes a new one there. r may be nil.
@@ -81,6 +84,9 @@ func (p *Pebble) openDB(fs privateFS) error {
 	p.db = db
 	if err = checkFormat(db); err == nil {
 		err = p.loadFences()
+	}
+	if err == nil {
+		err = p.loadHistory(fs)
 	}
 	if failure := p.Err(); failure != nil {
 		return failure // Pebble may hold its locks for good
@@ -212,7 +218,9 @@ func (p *Pebble) Stats() Stats {
 
 // Checkpoint makes a consistent copy of the store in dir, which must not
 // exist, by hard links where it can. All that was acknowledged before is in
-// it. Open opens it like any store. A backup is a copy of it elsewhere.
+// it. Open opens it like any store, and begins another history there, so that
+// clients which know more than the copy are told. A backup is a copy of it
+// elsewhere.
 func (p *Pebble) Checkpoint(dir string) error {
 	if err := p.Err(); err != nil {
 		return fmt.Errorf("checkpoint the store into %s: %w", dir, err)
@@ -221,7 +229,11 @@ func (p *Pebble) Checkpoint(dir string) error {
 		return err
 	}
 	defer p.gate.RUnlock()
-	if err := p.db.Checkpoint(dir); err != nil {
+	err := p.db.Checkpoint(dir)
+	if err == nil {
+		err = markCopy(p.cfg.fs, dir)
+	}
+	if err != nil {
 		return fmt.Errorf("checkpoint the store into %s: %w", dir, err)
 	}
 	return nil

@@ -52,19 +52,24 @@ func makeDir(fs privateFS, dir string) error {
 		return err
 	}
 	for _, d := range made {
-		parent, err := fs.OpenDir(fs.PathDir(d))
-		if err != nil {
-			return err
-		}
-		err = parent.Sync()
-		if closeErr := parent.Close(); err == nil {
-			err = closeErr
-		}
-		if err != nil {
+		if err := syncDir(fs, fs.PathDir(d)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// syncDir makes durable which files a directory has.
+func syncDir(fs vfs.FS, dir string) error {
+	d, err := fs.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if closeErr := d.Close(); err == nil {
+		err = closeErr
+	}
+	return err
 }
 
 func writeOwner(fs vfs.FS, dir string) error {

@@ -39,6 +39,8 @@ type Postgres struct {
 	out    atomic.Int32                 // how many committers do not work
 	lost   atomic.Pointer[actors.Error] // why no connection could be made; nil: one could
 	closed atomic.Bool
+
+	history atomic.Pointer[history]
 }
 
 var (
@@ -47,6 +49,7 @@ var (
 	_ actors.ShardLookup = (*Postgres)(nil)
 	_ actors.Records     = (*Postgres)(nil)
 	_ actors.Fences      = (*Postgres)(nil)
+	_ actors.Historian   = (*Postgres)(nil)
 )
 
 // OpenPostgres opens the store in the database that cfg.URL names, and brings
@@ -154,6 +157,11 @@ func (p *Postgres) prepare(ctx context.Context, c *pgx.ConnConfig) (err error) {
 	if err != nil {
 		return err
 	}
+	h, err := readHistory(ctx, conn)
+	if err != nil {
+		return err
+	}
+	p.history.Store(&h)
 	if err := sweepSessions(ctx, conn); err != nil {
 		return fmt.Errorf("remove old sessions: %w", err)
 	}

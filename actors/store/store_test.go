@@ -36,6 +36,7 @@ func run(t *testing.T, open func(t *testing.T) store, persists bool) {
 		{"append within notify", testAppendWithinNotify},
 		{"fences", testFences},
 		{"fenced", testFenced},
+		{"history", testHistory},
 		{"closed", testClosed},
 	}
 	for _, tt := range tests {
