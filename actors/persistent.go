@@ -206,7 +206,7 @@ func (p *persistent) stopping() {
 
 // unreadable ends an activation whose state could not be read.
 func (p *persistent) unreadable(err error) {
-	if missed, ok := p.home.unread.May(p.home.Now()); ok {
+	if missed, ok := p.home.unread.May(); ok {
 		p.home.Log.Error("an actor can't be read from the journal", "actor", string(p.key), "err", err, "others", missed)
 	}
 	p.refuse(&Error{Code: Unavailable, Detail: "the stored state can't be read", Cause: err})

@@ -1,19 +1,27 @@
 package actors
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Seldom lets a line of the log through once in a while that would otherwise
 // come with every request. The zero value is ready.
-type Seldom struct{ next, missed atomic.Int64 }
+type Seldom struct {
+	last   atomic.Pointer[time.Time]
+	missed atomic.Int64
+}
 
-// seldomPause is the least time between two lines, in milliseconds.
-const seldomPause = 10_000
+// seldomPause is the least time between two lines.
+const seldomPause = 10 * time.Second
 
-// May tells whether the line may be written at a time (unix milliseconds), and
-// how many were not since the last one.
-func (s *Seldom) May(now int64) (missed int64, ok bool) {
-	next := s.next.Load()
-	if now < next || !s.next.CompareAndSwap(next, now+seldomPause) {
+// May tells whether the line may be written now, and how many were not since
+// the last one.
+func (s *Seldom) May() (missed int64, ok bool) { return s.may(time.Now()) }
+
+func (s *Seldom) may(now time.Time) (missed int64, ok bool) {
+	last := s.last.Load()
+	if last != nil && now.Sub(*last) < seldomPause || !s.last.CompareAndSwap(last, &now) {
 		s.missed.Add(1)
 		return 0, false
 	}

@@ -129,8 +129,7 @@ func (n *Node) startCluster(ctx context.Context) error {
 
 // listenPeers opens the port for links.
 func (n *Node) listenPeers(ctx context.Context) error {
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", n.cfg.Cluster.Peers)
+	ln, err := n.cfg.Listen(ctx, n.cfg.Cluster.Peers)
 	if err != nil {
 		return fmt.Errorf("listen for links: %w", err)
 	}

@@ -40,6 +40,9 @@ type Config struct {
 	Fenced func(actors.Fence)
 	// Cluster lets the node join others. Nil: it is alone, and owns all shards.
 	Cluster *ClusterConfig
+	// Listen opens the port for links. It decides what an Accept that fails means:
+	// an error from it ends the node. Nil: a plain TCP listener.
+	Listen func(ctx context.Context, addr string) (net.Listener, error)
 	// Program is this program's version, for people.
 	Program string
 	// Failed is told why a node of a cluster can't go on. Nil: nobody is.
@@ -89,6 +92,11 @@ func (c *Config) check() error {
 	if c.Cluster != nil {
 		if err := c.Cluster.check(); err != nil {
 			return fmt.Errorf("cluster: %w", err)
+		}
+	}
+	if c.Listen == nil {
+		c.Listen = func(ctx context.Context, addr string) (net.Listener, error) {
+			return new(net.ListenConfig).Listen(ctx, "tcp", addr)
 		}
 	}
 	if c.Now == nil {
@@ -319,7 +327,7 @@ func (n *Node) fireTimers() {
 		return len(due) < timersAtOnce
 	})
 	if err != nil {
-		if missed, ok := n.timerless.May(n.cfg.Now()); ok {
+		if missed, ok := n.timerless.May(); ok {
 			n.cfg.Log.Error("timers can't be read", "err", err, "others", missed)
 		}
 	}

@@ -25,6 +25,8 @@ type App struct {
 	level    *slog.LevelVar // what the log obeys
 	registry *prometheus.Registry
 
+	unaccepted *prometheus.CounterVec
+
 	cfg         atomic.Pointer[Config] // what is in force
 	reloading   sync.Mutex
 	started     []step
@@ -52,6 +54,8 @@ type App struct {
 type forTests struct {
 	idle   time.Duration // until users sleep; zero: as cluster.Config has it
 	noLoop bool          // connections have a goroutine each, as elsewhere than on Linux
+
+	listener func(net.Listener) net.Listener // stands below each listener; nil: nothing does
 }
 
 // New returns a server that is not yet started. The configuration comes from
@@ -59,6 +63,7 @@ type forTests struct {
 func New(cfg Config, log *slog.Logger, level *slog.LevelVar) *App {
 	a := &App{log: log, level: level, registry: newRegistry(), failed: make(chan error, 1),
 		drained: make(chan struct{}), endWatch: func() {}, certificate: certificate{files: cfg.TLS}}
+	a.unaccepted = newUnaccepted(a.registry)
 	a.cfg.Store(&cfg)
 	return a
 }
@@ -226,6 +231,7 @@ func (a *App) startNode(ctx context.Context) error {
 	n, err := cluster.New(cluster.Config{
 		Limits: cfg.inbox(), Idle: a.forTests.idle, Log: a.log.With("part", "node"), Metrics: a.registry, Fenced: a.fenced,
 		Cluster: conf, Program: Version().Version, Failed: a.fail, Told: a.reloadCredentials,
+		Listen: func(ctx context.Context, addr string) (net.Listener, error) { return a.listenTCP(ctx, "links", addr) },
 	}, a.store)
 	if err != nil {
 		return err

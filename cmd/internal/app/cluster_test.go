@@ -39,12 +39,17 @@ func newDatabase(t *testing.T) string {
 // and know each other.
 func startCluster(t *testing.T, cfg Config, servers int) []*App {
 	t.Helper()
+	return startClusterWith(t, cfg, servers, forTests{})
+}
+
+func startClusterWith(t *testing.T, cfg Config, servers int, f forTests) []*App {
+	t.Helper()
 	cfg.Store.URL = transports.NewSecret(newDatabase(t))
 	cfg.Cluster.Bind, cfg.Cluster.Peers = "127.0.0.1:0", "127.0.0.1:0" // they find each other by the database
 	cfg.Cluster.Key = transports.NewSecret("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
 	var all []*App
 	for range servers {
-		a, _ := start(t, cfg)
+		a, _ := startWith(t, cfg, f)
 		all = append(all, a)
 	}
 	for _, a := range all {

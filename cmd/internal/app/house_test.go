@@ -87,6 +87,7 @@ func TestHouse(t *testing.T) {
 	t.Run("names", func(t *testing.T) { houseNames(t, files) })
 	t.Run("file length", func(t *testing.T) { houseLength(t, files) })
 	t.Run("pure files", func(t *testing.T) { housePure(t, files) })
+	t.Run("listeners", func(t *testing.T) { houseListeners(t, files) })
 	t.Run("no hidden start or end", func(t *testing.T) { houseNoHidden(t, files) })
 	t.Run("no unfinished marks", func(t *testing.T) { houseFinished(t, files) })
 	t.Run("top level", houseTop)
@@ -242,6 +243,44 @@ func housePure(t *testing.T, files []*sourceFile) {
 	if !found {
 		t.Error("there is no actors/inbox*.go; does this rule still look at the right files?")
 	}
+}
+
+// listens are the files of the server, and the tools, that may open a port.
+var listens = map[string]string{
+	"cmd/internal/app/listener.go": "all listeners of a server, each patient",
+	"cluster/node.go":              "the default of Config.Listen, for a node without a server",
+	"cmd/internal/chaos/":          "a tool, which may end",
+	"cmd/internal/load/":           "a tool, which may end",
+	"actors/store/pgserver/":       "a tool, which may end",
+}
+
+// houseListeners: a failed Accept ends no server, since all its listeners are
+// made in one place.
+func houseListeners(t *testing.T, files []*sourceFile) {
+	for _, f := range files {
+		if f.test || allowedAt(listens, f.path) {
+			continue
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok {
+				if x, ok := s.X.(*ast.Ident); ok && x.Name == "net" && slices.Contains([]string{"Listen", "ListenConfig", "ListenTCP", "ListenUnix"}, s.Sel.Name) {
+					t.Errorf("%s: net.%s; let App.listenTCP open the port, so that a failed Accept does not end the server", f.at(s), s.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// allowedAt tells whether a list of files and folders, each with its reason,
+// names the file.
+func allowedAt(list map[string]string, file string) bool {
+	for at := range list {
+		if at == file || strings.HasSuffix(at, "/") && strings.HasPrefix(file, at) {
+			return true
+		}
+	}
+	return false
 }
 
 // houseNoHidden: nothing runs before main, and only main ends the process.

@@ -1,11 +1,17 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net"
+	"sync"
 	"syscall"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"reddot/actors"
 )
 
 // noProbes keeps the system from probing idle connections. Each transport finds
@@ -14,35 +20,100 @@ import (
 // TCP_USER_TIMEOUT is set one that is lost ends its connection.
 const noProbes = -1
 
-// The pauses of a patientListener.
+// The pauses of a patientListener. Where the system lacks something, it takes
+// time until there is some again. All other errors concern one connection, and
+// the next one is not kept waiting.
 const (
-	firstPatience = 5 * time.Millisecond
-	lastPatience  = time.Second
+	firstPatience    = time.Millisecond
+	nextPatience     = 20 * time.Millisecond
+	shortagePatience = time.Second
 )
 
-// A patientListener waits where Accept fails for lack of something, of file
-// descriptors most often. fasthttp would take that for the end, and the server
-// would stay deaf when its clients have gone again.
+// A patientListener goes on where Accept fails: for lack of something, of file
+// descriptors most often, or because of what has happened to one connection
+// before it was accepted. Servers take such an error for the end, and would stay
+// deaf. Only what can never pass ends it: that it is closed, or no listener.
 type patientListener struct {
 	net.Listener
-	log *slog.Logger
+	log    *slog.Logger
+	failed *prometheus.CounterVec // by the listener and by what failed; nil: not counted
+	name   string                 // what it listens for
+	seldom actors.Seldom
+	closed chan struct{}
+	once   sync.Once
+}
+
+// listenTCP listens on an address, for what name says.
+func (a *App) listenTCP(ctx context.Context, name, addr string) (net.Listener, error) {
+	lc := net.ListenConfig{KeepAlive: noProbes}
+	ln, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	if below := a.forTests.listener; below != nil {
+		ln = below(ln)
+	}
+	return newPatientListener(ln, name, a.log, a.unaccepted), nil
+}
+
+func newPatientListener(ln net.Listener, name string, log *slog.Logger, failed *prometheus.CounterVec) *patientListener {
+	return &patientListener{Listener: ln, log: log, failed: failed, name: name, closed: make(chan struct{})}
+}
+
+// newUnaccepted returns the counter of connections that could not be accepted.
+func newUnaccepted(r prometheus.Registerer) *prometheus.CounterVec {
+	v := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "reddot_accept_errors_total",
+		Help: "Connections that could not be accepted, by listener. Cause shortage: the system lacks descriptors or memory; connection: that one had failed.",
+	}, []string{"listener", "cause"})
+	r.MustRegister(v)
+	return v
 }
 
 // Accept implements net.Listener.
 func (l *patientListener) Accept() (net.Conn, error) {
-	for pause := firstPatience; ; pause = min(2*pause, lastPatience) {
+	for pause := firstPatience; ; pause *= 2 {
 		c, err := l.Listener.Accept()
-		if err == nil || !isShortage(err) {
+		if err == nil || isFinal(err) {
 			return c, err
 		}
-		l.log.Error("a connection could not be accepted; waiting", "err", err, "pause", pause)
-		time.Sleep(pause)
+		most, cause := nextPatience, "connection"
+		if isAny(err, shortages) {
+			most, cause = shortagePatience, "shortage"
+		}
+		if l.failed != nil {
+			l.failed.WithLabelValues(l.name, cause).Inc()
+		}
+		if missed, ok := l.seldom.May(); ok {
+			l.log.Error("a connection could not be accepted; the server goes on", "listener", l.name, "err", err, "others", missed)
+		}
+		pause = min(pause, most)
+		select {
+		case <-time.After(pause):
+		case <-l.closed:
+			return nil, net.ErrClosed
+		}
 	}
 }
 
-// isShortage tells whether Accept may succeed later (accept(2)).
-func isShortage(err error) bool {
-	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EINTR} {
+// Close implements net.Listener.
+func (l *patientListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
+}
+
+// shortages are what passes when others give back what they hold (accept(2)).
+var shortages = []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM}
+
+// finals say that this is no listener, or none any more. All else that accept(2)
+// names passes; ECONNABORTED, EPROTO, ENETDOWN, EHOSTUNREACH, EPERM and others
+// are of the connection that it was about to return.
+var finals = []syscall.Errno{syscall.EBADF, syscall.EINVAL, syscall.ENOTSOCK, syscall.EFAULT}
+
+func isFinal(err error) bool { return errors.Is(err, net.ErrClosed) || isAny(err, finals) }
+
+func isAny(err error, list []syscall.Errno) bool {
+	for _, e := range list {
 		if errors.Is(err, e) {
 			return true
 		}

@@ -51,7 +51,7 @@ func (a *App) listenMQTT(ctx context.Context) error {
 	cfg := a.cfg.Load()
 	var err error
 	if cfg.MQTT.Listen != "" {
-		if a.mqtt.plain, err = a.listenOn(ctx, cfg.MQTT.Listen); err != nil {
+		if a.mqtt.plain, err = a.listenOn(ctx, "mqtt", cfg.MQTT.Listen); err != nil {
 			return err
 		}
 		a.serveMQTT(a.mqtt.plain)
@@ -59,7 +59,7 @@ func (a *App) listenMQTT(ctx context.Context) error {
 	if cfg.MQTT.ListenTLS == "" {
 		return nil
 	}
-	if a.mqtt.secure, err = a.listenOn(ctx, cfg.MQTT.ListenTLS); err != nil {
+	if a.mqtt.secure, err = a.listenOn(ctx, "mqtts", cfg.MQTT.ListenTLS); err != nil {
 		return errors.Join(err, a.mqtt.server.Close())
 	}
 	if err := a.certificate.reload(); err != nil {
@@ -69,13 +69,12 @@ func (a *App) listenMQTT(ctx context.Context) error {
 	return nil
 }
 
-func (a *App) listenOn(ctx context.Context, addr string) (net.Listener, error) {
-	lc := net.ListenConfig{KeepAlive: noProbes}
-	ln, err := lc.Listen(ctx, "tcp", addr)
+func (a *App) listenOn(ctx context.Context, name, addr string) (net.Listener, error) {
+	ln, err := a.listenTCP(ctx, name, addr)
 	if err != nil {
 		return nil, listenError(addr, "--mqtt", err)
 	}
-	return &patientListener{Listener: ln, log: a.log}, nil
+	return ln, nil
 }
 
 func (a *App) serveMQTT(ln net.Listener) {

@@ -35,16 +35,15 @@ func (a *App) listen(ctx context.Context) error {
 	if err := a.certificate.reload(); err != nil {
 		return err
 	}
-	lc := net.ListenConfig{KeepAlive: noProbes}
-	ln, err := lc.Listen(ctx, "tcp", cfg.HTTP)
+	ln, err := a.listenTCP(ctx, "http", cfg.HTTP)
 	if err != nil {
 		return listenError(cfg.HTTP, "--http", err)
 	}
 	if cfg.Dev && !ln.Addr().(*net.TCPAddr).IP.IsLoopback() {
 		return errors.Join(fmt.Errorf("%s is not on loopback, as dev needs it", ln.Addr()), ln.Close())
 	}
-	w.listener = &patientListener{Listener: ln, log: a.log}
-	accept := w.listener
+	w.listener = ln
+	accept := ln
 	if cfg.TLS.Cert != "" {
 		accept = tls.NewListener(transports.Parking(accept), a.certificate.config("http/1.1"))
 	}
