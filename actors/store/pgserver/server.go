@@ -1,14 +1,10 @@
 package pgserver
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -37,17 +33,23 @@ type Server struct {
 	own  bool // the folder is ours to remove
 	as   *syscall.SysProcAttr
 	port int
-	cmd  *exec.Cmd // nil: it does not run
-	life io.Closer // the server ends when this is closed
+	life *process // nil: it does not run
 	log  *os.File
 }
 
-// The server's user and database.
-const name = "reddot"
+// The server's user, and the database.
+const name, database = "reddot", "postgres"
 
 // Start starts a server and waits until it answers. Without binaries the error
 // is ErrMissing.
-func Start(ctx context.Context, cfg Config) (s *Server, err error) {
+func Start(ctx context.Context, cfg Config) (*Server, error) {
+	return begin(ctx, cfg, func(s *Server) error {
+		return s.run(ctx, "initdb", "--pgdata", s.data(), "--username", name, "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync")
+	})
+}
+
+// begin starts a server; fill makes its data, if it has none.
+func begin(ctx context.Context, cfg Config, fill func(*Server) error) (s *Server, err error) {
 	s = &Server{cfg: cfg, dir: cfg.Dir, port: 5432}
 	if s.bin, err = Binaries(); err != nil {
 		return nil, err
@@ -55,7 +57,7 @@ func Start(ctx context.Context, cfg Config) (s *Server, err error) {
 	if s.as, err = unprivileged(); err != nil {
 		return nil, err
 	}
-	if err := s.prepare(ctx); err != nil {
+	if err := s.prepare(fill); err != nil {
 		return nil, errors.Join(fmt.Errorf("make a PostgreSQL server: %w", err), s.Close())
 	}
 	if err := s.Restart(ctx); err != nil {
@@ -65,7 +67,7 @@ func Start(ctx context.Context, cfg Config) (s *Server, err error) {
 }
 
 // prepare makes the folder and the data in it, where there are none.
-func (s *Server) prepare(ctx context.Context) (err error) {
+func (s *Server) prepare(fill func(*Server) error) (err error) {
 	if s.dir == "" {
 		if s.dir, err = os.MkdirTemp("", "pg"); err != nil {
 			return err
@@ -90,32 +92,13 @@ func (s *Server) prepare(ctx context.Context) (err error) {
 	if _, err := os.Stat(s.data()); err == nil {
 		return nil
 	}
-	init := exec.CommandContext(ctx, filepath.Join(s.bin, "initdb"), // #nosec G204 -- the system's own
-		"--pgdata", s.data(), "--username", name, "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync")
-	init.Dir, init.SysProcAttr = s.dir, s.as
-	if out, err := init.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, bytes.TrimSpace(out))
-	}
-	return nil
+	return fill(s)
 }
 
 // Dir returns the server's folder.
 func (s *Server) Dir() string { return s.dir }
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
-// supervise runs the server until its standard input ends: when this program
-// closes it, or is gone.
-const supervise = `"$@" & server=$!; cat >/dev/null; kill -INT "$server" 2>/dev/null; wait "$server"`
 
 // Restart starts the server that was stopped or killed.
 func (s *Server) Restart(ctx context.Context) error {
@@ -124,23 +107,17 @@ func (s *Server) Restart(ctx context.Context) error {
 		listen = "127.0.0.1"
 	}
 	args := []string{
-		"-c", supervise, "sh", filepath.Join(s.bin, "postgres"), "-D", s.data(), "-k", s.dir, "-p", strconv.Itoa(s.port),
+		"-D", s.data(), "-k", s.dir, "-p", strconv.Itoa(s.port),
 		"-c", "listen_addresses=" + listen, "-c", "max_connections=100", "-c", "shared_buffers=64MB", "-c", "log_checkpoints=off",
 	}
 	for k, v := range s.cfg.Settings {
 		args = append(args, "-c", k+"="+v)
 	}
-	cmd := exec.Command("/bin/sh", args...) // #nosec G204 -- the system's own
-	cmd.Dir, cmd.SysProcAttr = s.dir, s.as
-	cmd.Stdout, cmd.Stderr = s.log, s.log
-	life, err := cmd.StdinPipe()
+	life, err := start(s.as, s.dir, s.log, "INT", filepath.Join(s.bin, "postgres"), args...)
 	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start PostgreSQL: %w", err)
 	}
-	s.cmd, s.life = cmd, life
+	s.life = life
 	return s.await(ctx)
 }
 
@@ -180,14 +157,10 @@ func (s *Server) tail() string {
 
 // URL names the database; parameters, such as search_path=x, are added to it.
 func (s *Server) URL(parameters ...string) string {
-	u := fmt.Sprintf("postgres://%s@/%s?host=%s&port=%d", name, "postgres", s.dir, s.port)
 	if s.cfg.TCP {
-		u = fmt.Sprintf("postgres://%s@127.0.0.1:%d/%s?sslmode=disable", name, s.port, "postgres")
+		return tcpURL(s.port, parameters)
 	}
-	for _, p := range parameters {
-		u += "&" + p
-	}
-	return u
+	return withParameters(fmt.Sprintf("postgres://%s@/%s?host=%s&port=%d", name, database, s.dir, s.port), parameters)
 }
 
 // stopPatience is how long the server may take over its end; then it is killed.
@@ -195,13 +168,13 @@ const stopPatience = 15 * time.Second
 
 // Stop ends the server in order: sessions are ended, what is done is kept.
 func (s *Server) Stop() error {
-	if s.cmd == nil {
+	if s.life == nil {
 		return nil
 	}
 	patience := time.AfterFunc(stopPatience, func() { _ = s.signal(syscall.SIGQUIT) })
-	err := errors.Join(s.life.Close(), ended(s.cmd.Wait()))
+	err := s.life.end()
 	patience.Stop()
-	s.cmd = nil
+	s.life = nil
 	_ = os.Remove(s.pidPath()) // else the next start could take it for its own
 	return err
 }
@@ -226,15 +199,6 @@ func (s *Server) signal(sig syscall.Signal) error {
 		return fmt.Errorf("postmaster.pid: %w", err)
 	}
 	return syscall.Kill(pid, sig)
-}
-
-// ended takes a server's exit for what it is: its status says how it was ended.
-func ended(err error) error {
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return nil
-	}
-	return err
 }
 
 // Close ends the server, and removes its folder if it was a temporary one.

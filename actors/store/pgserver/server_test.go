@@ -74,3 +74,54 @@ func TestMissing(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A replica has what its primary had until it was detached, and goes on alone
+// once it is promoted; a switch leads to one or the other; a dump brings back
+// what it holds.
+func TestReplica(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	count := func(url, want string) {
+		t.Helper()
+		conn, err := pgx.Connect(ctx, url)
+		must(err)
+		defer conn.Close(ctx)
+		var got string
+		if err := conn.QueryRow(ctx, "select count(*)::text from t").Scan(&got); err != nil || got != want {
+			t.Errorf("got %s rows, %v; want %s", got, err, want)
+		}
+	}
+	s, err := pgserver.Start(ctx, pgserver.Config{})
+	if errors.Is(err, pgserver.ErrMissing) {
+		t.Skip(err)
+	}
+	must(err)
+	defer s.Close()
+	exec(t, s, "create table t (n integer)")
+	r, err := s.Replica(ctx, pgserver.Config{})
+	must(err)
+	defer r.Close()
+	exec(t, s, "insert into t values (1)")
+	must(s.CaughtUp(ctx, r))
+	must(r.Detach(ctx))
+	exec(t, s, "insert into t values (2)")
+	w, err := pgserver.NewSwitch(s)
+	must(err)
+	count(w.URL(), "2")
+	must(r.Promote(ctx))
+	w.To(r)
+	w.Cut()
+	count(w.URL(), "1")
+	dump, err := s.Dump(ctx)
+	must(err)
+	exec(t, s, "insert into t values (3)")
+	must(s.Restore(ctx, dump))
+	count(s.URL(), "2")
+	must(w.Close())
+}
