@@ -3,11 +3,13 @@ package transports_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -246,6 +248,7 @@ type world struct {
 	gate    *transports.Gate
 	caller  *transports.Principal
 	addr    string
+	scheme  string
 	server  *fasthttp.Server
 }
 
@@ -257,13 +260,13 @@ type worldConfig struct {
 	ws     ws.Config
 	wrap   func(net.Listener) net.Listener
 	caller *transports.Principal
-	kind   string // of wires: loop, the default, or portable
+	kind   string // of wires: loop, the default, tls (in a loop), or portable
 	rest   time.Duration
 	hub    actors.Hub // nil: the fakeUser
 }
 
 // kinds are those of wires. What is seen on one is seen on all.
-var kinds = []string{"loop", "portable"}
+var kinds = []string{"loop", "tls", "portable"}
 
 // newLoop returns an event loop, or nil where there is none.
 func newLoop(t testing.TB, kind string) transports.Loop {
@@ -331,7 +334,10 @@ func (w *world) serve(t testing.TB, cfg worldConfig, h fasthttp.RequestHandler) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.addr = ln.Addr().String()
+	w.addr, w.scheme = ln.Addr().String(), "http"
+	if cfg.kind == "tls" {
+		ln, w.scheme = secureListener(t, ln), "https"
+	}
 	if cfg.wrap != nil {
 		ln = cfg.wrap(ln)
 	}
@@ -376,11 +382,20 @@ func (w *world) dial(t testing.TB) net.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if w.scheme == "https" {
+		c = tls.Client(c, trusting)
+	}
 	t.Cleanup(func() { _ = c.Close() })
 	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// get makes a request by a client of the library.
+func (w *world) get(path string) (*http.Response, error) {
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: trusting, DisableKeepAlives: true}}
+	return client.Get(w.scheme + "://" + w.addr + path)
 }
 
 // until waits for a condition.

@@ -8,7 +8,11 @@ import "net"
 // whether there is something to read, so connections wait in Read.
 func Parking(ln net.Listener) net.Listener { return ln }
 
-type parkable struct{}
+type parkable struct{ net.Conn }
+
+func (*parkable) under() *net.TCPConn { return nil }
+
+func (*parkable) move(*net.TCPConn, Records) {}
 
 type waiter interface {
 	readable() error

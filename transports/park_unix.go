@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // Parking returns a listener for tls.NewListener. An idle TLS connection from
@@ -28,32 +29,23 @@ func (l parkingListener) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// errNothingYet says that a parked connection has nothing to read. Package tls
-// keeps the part of a record that it has, since the error is temporary.
-var errNothingYet net.Error = nothingYet{}
-
-type nothingYet struct{}
-
-// Error implements error.
-func (nothingYet) Error() string { return "nothing to read yet" }
-
-// Timeout implements net.Error.
-func (nothingYet) Timeout() bool { return true }
-
-// Temporary implements net.Error: package tls may go on.
-func (nothingYet) Temporary() bool { return true }
-
 // A parkable is a TCP connection under TLS. It blocks in Read as others do,
-// until park: from then on Read says errNothingYet instead.
+// until park: from then on Read says ErrNothingYet instead. Records may take the
+// TCP connection's place.
 type parkable struct {
-	*net.TCPConn
-	parks  atomic.Bool
-	waiter waiter
+	*net.TCPConn // nil: there are records
+	records      Records
+	parks        atomic.Bool
+	waiter       waiter
 }
+
+func (p *parkable) under() *net.TCPConn { return p.TCPConn }
+
+func (p *parkable) move(tcp *net.TCPConn, r Records) { p.TCPConn, p.records = tcp, r }
 
 // A waiter reads when there is something to read.
 type waiter interface {
-	// readable reads until errNothingYet, or until the end.
+	// readable reads until ErrNothingYet, or until the end.
 	readable() error
 	// over says that nothing more is read, and why.
 	over(err error)
@@ -70,6 +62,9 @@ func parkableOf(conn net.Conn) *parkable {
 
 // Read implements net.Conn.
 func (p *parkable) Read(b []byte) (n int, err error) {
+	if p.records != nil {
+		return p.records.Read(b)
+	}
 	if !p.parks.Load() {
 		return p.TCPConn.Read(b)
 	}
@@ -82,6 +77,46 @@ func (p *parkable) Read(b []byte) (n int, err error) {
 		return 0, err
 	}
 	return r.n, r.err
+}
+
+// Write implements net.Conn.
+func (p *parkable) Write(b []byte) (int, error) {
+	if p.records != nil {
+		return p.records.Write(b)
+	}
+	return p.TCPConn.Write(b)
+}
+
+// Close implements net.Conn.
+func (p *parkable) Close() error {
+	if p.TCPConn == nil {
+		return nil
+	}
+	return p.TCPConn.Close()
+}
+
+// SetDeadline implements net.Conn. Where nothing waits there is none.
+func (p *parkable) SetDeadline(t time.Time) error {
+	if p.TCPConn == nil {
+		return nil
+	}
+	return p.TCPConn.SetDeadline(t)
+}
+
+// SetReadDeadline implements net.Conn.
+func (p *parkable) SetReadDeadline(t time.Time) error {
+	if p.TCPConn == nil {
+		return nil
+	}
+	return p.TCPConn.SetReadDeadline(t)
+}
+
+// SetWriteDeadline implements net.Conn.
+func (p *parkable) SetWriteDeadline(t time.Time) error {
+	if p.TCPConn == nil {
+		return nil
+	}
+	return p.TCPConn.SetWriteDeadline(t)
 }
 
 // tryReader reads once, without waiting.
@@ -102,7 +137,7 @@ func (r *tryReader) attempt(fd uintptr) bool {
 	r.n = max(r.n, 0)
 	switch {
 	case err == syscall.EAGAIN:
-		r.err = errNothingYet
+		r.err = ErrNothingYet
 	case err != nil:
 		r.err = os.NewSyscallError("read", err)
 	case r.n == 0 && len(r.b) > 0:
@@ -136,7 +171,7 @@ func (p *parkable) take(err error) {
 	if err == nil {
 		err = p.waiter.readable()
 	}
-	if errors.Is(err, errNothingYet) {
+	if errors.Is(err, ErrNothingYet) {
 		go p.await()
 		return
 	}

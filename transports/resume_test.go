@@ -193,7 +193,7 @@ func TestFloodBehindAWait(t *testing.T) {
 		if n, err := io.Copy(c, bytes.NewReader(make([]byte, 64<<20))); err == nil {
 			t.Fatalf("all %d bytes were taken", n)
 		}
-		_ = c.(*net.TCPConn).SetLinger(0) // an orderly end would wait behind the flood
+		_ = tcpOf(c).SetLinger(0) // an orderly end would wait behind the flood
 		_ = c.Close()
 		until(t, "leave", func() bool { o := w.streams.Open(); return o["longpoll"] == 0 && o["rest"] == 0 })
 	})

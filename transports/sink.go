@@ -12,14 +12,11 @@ import (
 
 // SinkConfig bounds what a Sink keeps for a client that reads slowly.
 type SinkConfig struct {
-	// MaxFrames is how many Sends may wait behind the one being written.
-	// Zero: 64.
-	MaxFrames int
 	// MaxBytes is how many bytes may wait behind the Send being written.
 	// Zero: 256 KiB. What is sent while nothing waits is always taken whole,
 	// so a page of a replay needs no room here.
 	MaxBytes int
-	// Stall is how long the socket may take no byte at all. Zero: 20 s.
+	// Stall is how long the socket may take no byte at all. Zero: 10 s.
 	Stall time.Duration
 	// Grace is how long the last words, and what waits before them, may take.
 	// Zero: 2 s.
@@ -38,9 +35,8 @@ type SinkConfig struct {
 
 // withDefaults returns the config with the meaning of its zero values filled in.
 func (c SinkConfig) withDefaults() SinkConfig {
-	setDefault(&c.MaxFrames, 64)
 	setDefault(&c.MaxBytes, 256<<10)
-	setDefault(&c.Stall, 20*time.Second)
+	setDefault(&c.Stall, 10*time.Second)
 	setDefault(&c.Grace, 2*time.Second)
 	setDefault(&c.Linger, time.Second)
 	setDefault(&c.SendBuffer, 64<<10)
@@ -77,8 +73,7 @@ type Sink struct {
 
 	mu       sync.Mutex
 	try      tryWriter // zero: the goroutine writes everything
-	queue    [][]byte  // what waits, the one being written first
-	queued   int       // bytes in queue
+	waits    Backlog   // of which the goroutine is writing the first part
 	flushing bool      // the goroutine runs: it alone writes
 	spoken   bool      // something was sent
 	ended    bool      // End was called: nothing more is taken
@@ -102,17 +97,17 @@ func (s *Sink) Send(frames []byte) (pending int, err error) {
 	defer s.mu.Unlock()
 	switch {
 	case s.ended || s.broken:
-		return s.queued, net.ErrClosed
+		return s.waits.Size(), net.ErrClosed
 	case len(frames) == 0:
-		return s.queued, nil
-	case len(s.queue) > 0 && (len(s.queue) > s.cfg.MaxFrames || s.queued-len(s.queue[0])+len(frames) > s.cfg.MaxBytes):
-		return s.queued, actors.ErrSlow
+		return s.waits.Size(), nil
+	case s.waits.IsFull(len(frames), s.cfg.MaxBytes):
+		return s.waits.Size(), actors.ErrSlow
 	}
 	s.spoken = true
 	if err := s.write(frames); err != nil {
 		return 0, err
 	}
-	return s.queued, nil
+	return s.waits.Size(), nil
 }
 
 // End implements actors.Sink: what waits goes first, then the last words, then
@@ -161,8 +156,7 @@ func (s *Sink) write(b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	s.queue = append(s.queue, append([]byte(nil), b...))
-	s.queued += len(b)
+	s.waits.Add(b)
 	if !s.flushing {
 		s.flushing = true
 		go s.flush()
@@ -184,7 +178,6 @@ func (s *Sink) flush() {
 			s.fail(err)
 			return
 		}
-		s.written(len(batch))
 	}
 }
 
@@ -193,10 +186,10 @@ func (s *Sink) flush() {
 func (s *Sink) batch() (batch net.Buffers, ended bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.queue) > 0 {
-		return append(net.Buffers(nil), s.queue...), s.ended
+	if s.waits.Size() > 0 {
+		return append(net.Buffers(nil), s.waits.Chunks()...), s.ended
 	}
-	s.flushing, s.queue = false, nil
+	s.flushing = false
 	// An old deadline would refuse the next attempt to write.
 	_ = s.conn.SetWriteDeadline(time.Time{})
 	if s.ended {
@@ -205,19 +198,19 @@ func (s *Sink) batch() (batch net.Buffers, ended bool) {
 	return nil, s.ended
 }
 
-// written forgets the n oldest Sends.
+// written forgets the first n bytes.
 func (s *Sink) written(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, b := range s.queue[:n] {
-		s.queued -= len(b)
-	}
-	s.queue = append(s.queue[:0], s.queue[n:]...)
+	s.waits.Written(n)
 }
 
 // writeAll writes the batch for as long as the socket takes some of it now and
 // then, and an ended sink's within Grace.
 func (s *Sink) writeAll(batch net.Buffers) error {
+	if !s.try.usable() {
+		return s.writePieces(batch)
+	}
 	last := false
 	for {
 		var err error
@@ -225,11 +218,35 @@ func (s *Sink) writeAll(batch net.Buffers) error {
 			return err
 		}
 		n, err := batch.WriteTo(s.conn)
+		s.written(int(n))
 		stalled := errors.Is(err, os.ErrDeadlineExceeded)
 		if err == nil || !stalled || n == 0 || last {
 			return err
 		}
 	}
+}
+
+// pieceBytes is how much of what waits is written at a time to a connection that
+// is no bare socket: TLS is broken by a write that is cut off.
+const pieceBytes = 16 << 10
+
+// writePieces is writeAll for what is no bare socket.
+func (s *Sink) writePieces(batch net.Buffers) error {
+	last := false
+	for _, b := range batch {
+		for len(b) > 0 {
+			var err error
+			if last, err = s.setDeadline(last); err != nil {
+				return err
+			}
+			n, err := s.conn.Write(b[:min(len(b), pieceBytes)])
+			s.written(n)
+			if b = b[n:]; err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // setDeadline gives the next write its time. It returns true if there is no
@@ -258,7 +275,7 @@ func (s *Sink) isKept() bool {
 func (s *Sink) fail(err error) {
 	s.mu.Lock()
 	s.broken, s.flushing = true, false
-	s.queue, s.queued = nil, 0
+	s.waits = Backlog{}
 	ended := s.ended
 	s.mu.Unlock()
 	_ = s.conn.Close()

@@ -59,13 +59,13 @@ func TestHundredWaiters(t *testing.T) {
 		const n = 100
 		bodies := make([]string, n)
 		var wg sync.WaitGroup
-		client := &http.Client{Transport: &http.Transport{}, Timeout: 20 * time.Second}
+		client := &http.Client{Transport: &http.Transport{TLSClientConfig: trusting}, Timeout: 20 * time.Second}
 		defer client.CloseIdleConnections()
 		for i := range n {
 			wg.Add(1)
 			go func() {
 				defer wg.Done()
-				res, err := client.Get("http://" + w.addr + "/wait?timeout=30&after=" + cursor(0).String())
+				res, err := client.Get(w.scheme + "://" + w.addr + "/wait?timeout=30&after=" + cursor(0).String())
 				if err != nil {
 					t.Error(err)
 					return
@@ -108,11 +108,11 @@ func TestWaiterGone(t *testing.T) {
 // A client that does not read is closed; the others have everything, in order.
 func TestSlowReaderHarmsNobody(t *testing.T) {
 	everyKind(t, func(t *testing.T, kind string) {
-		w := newWorld(t, worldConfig{kind: kind, sink: transports.SinkConfig{MaxBytes: 64 << 10, MaxFrames: 8, SendBuffer: 8 << 10, Grace: 50 * time.Millisecond}})
+		w := newWorld(t, worldConfig{kind: kind, sink: transports.SinkConfig{MaxBytes: 64 << 10, SendBuffer: 8 << 10, Grace: 50 * time.Millisecond}})
 		slow, _ := w.open(t, "/stream")
-		_ = slow.(*net.TCPConn).SetReadBuffer(4 << 10)
+		_ = tcpOf(slow).SetReadBuffer(4 << 10)
 		slowWS, _ := w.openWS(t)
-		_ = slowWS.(*net.TCPConn).SetReadBuffer(4 << 10)
+		_ = tcpOf(slowWS).SetReadBuffer(4 << 10)
 		_, in := w.open(t, "/stream")
 		w.attached(t, 3)
 		body := strings.Repeat("x", 60<<10)
@@ -180,7 +180,7 @@ func TestDrain(t *testing.T) {
 		if err != nil || res.StatusCode != 503 || res.Header.Get("Retry-After") == "" {
 			t.Errorf("long poll: got %v, %v; want 503", res, err)
 		}
-		res, err = http.Get("http://" + w.addr + "/stream")
+		res, err = w.get("/stream")
 		if err != nil || res.StatusCode != 503 {
 			t.Fatalf("afterwards: got %v, %v; want 503", res, err)
 		}
@@ -208,7 +208,7 @@ func TestConnectionsPerAddress(t *testing.T) {
 		first, _ := w.open(t, "/stream")
 		w.openWS(t)
 		for _, path := range []string{"/stream", "/iframe", "/wait?after=" + cursor(0).String()} {
-			res, err := http.Get("http://" + w.addr + path)
+			res, err := w.get(path)
 			if err != nil || res.StatusCode != 429 || res.Header.Get("Retry-After") == "" {
 				t.Fatalf("%s: got %v, %v; want 429", path, res, err)
 			}

@@ -42,11 +42,11 @@ func (w *world) hear(topic, payload string) int {
 // others have every message, in order.
 func TestSlowSubscriberHarmsNobody(t *testing.T) {
 	everyKind(t, func(t *testing.T, kind string) {
-		w := newWorld(t, worldConfig{kind: kind, sink: transports.SinkConfig{MaxBytes: 64 << 10, MaxFrames: 8, SendBuffer: 8 << 10, Grace: 50 * time.Millisecond}})
+		w := newWorld(t, worldConfig{kind: kind, sink: transports.SinkConfig{MaxBytes: 64 << 10, SendBuffer: 8 << 10, Grace: 50 * time.Millisecond}})
 		slow, _ := w.open(t, "/stream?topic=news/a")
-		_ = slow.(*net.TCPConn).SetReadBuffer(4 << 10)
+		_ = tcpOf(slow).SetReadBuffer(4 << 10)
 		slowWS, slowIn := w.subscribed(t, "news/a")
-		_ = slowWS.(*net.TCPConn).SetReadBuffer(4 << 10)
+		_ = tcpOf(slowWS).SetReadBuffer(4 << 10)
 		_, in := w.subscribed(t, "news/a")
 		body := strings.Repeat("x", 60<<10)
 		for n := range 300 {
@@ -96,7 +96,7 @@ func TestSubscribersLeave(t *testing.T) {
 			if i%4 < 2 {
 				w.attached(t, 1)
 			}
-			_ = c.(*net.TCPConn).SetLinger(0)
+			_ = tcpOf(c).SetLinger(0)
 			_ = c.Close()
 		}
 		until(t, "all are gone", func() bool { o := w.streams.Open(); return o["sse"] == 0 && o["ws"] == 0 })

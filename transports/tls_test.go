@@ -20,7 +20,7 @@ import (
 	"reddot/transports"
 )
 
-func testCertificate(t *testing.T) tls.Certificate {
+func testCertificate(t testing.TB) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -32,6 +32,22 @@ func testCertificate(t *testing.T) tls.Certificate {
 		t.Fatal(err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// trusting is a client's config that believes every certificate.
+var trusting = &tls.Config{InsecureSkipVerify: true} // #nosec G402 -- its own certificate
+
+// secureListener speaks TLS as the server does.
+func secureListener(t testing.TB, ln net.Listener) net.Listener {
+	return tls.NewListener(transports.Parking(ln), &tls.Config{Certificates: []tls.Certificate{testCertificate(t)}, MinVersion: tls.VersionTLS12})
+}
+
+// tcpOf returns what a client's connection runs on.
+func tcpOf(c net.Conn) *net.TCPConn {
+	if secure, ok := c.(*tls.Conn); ok {
+		c = secure.NetConn()
+	}
+	return c.(*net.TCPConn)
 }
 
 // Over TLS the same is seen, though its sockets cannot be written to directly;

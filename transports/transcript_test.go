@@ -105,6 +105,9 @@ func expand(line string) string {
 
 func (p *player) play(line string) {
 	verb, rest, _ := strings.Cut(line, " ")
+	if verb == "<" {
+		rest = strings.ReplaceAll(rest, "http://reddot", p.world.scheme+"://reddot") // the server's own origin
+	}
 	switch {
 	case verb == "":
 	case verb == ">" && p.ws:

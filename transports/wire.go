@@ -25,7 +25,7 @@ type Wire interface {
 }
 
 // A Loop carries connections without a goroutine for each. There are systems
-// and connections (TLS) for which it can do nothing; those get a goroutine.
+// for which it can do nothing; theirs get a goroutine.
 type Loop interface {
 	// Serve is called once, before any Carry. find returns the Wire of the
 	// Socket with an id (Socket.ID), nil if it is gone; it takes no lock.

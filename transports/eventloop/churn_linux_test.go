@@ -217,7 +217,7 @@ func TestChurn(t *testing.T) {
 		visits = 400
 	}
 	fds, goroutines := descriptors(t), runtime.NumGoroutine()
-	h := newHouse(t, transports.SinkConfig{MaxBytes: 16 << 10, MaxFrames: 16, SendBuffer: 4 << 10,
+	h := newHouse(t, transports.SinkConfig{MaxBytes: 16 << 10, SendBuffer: 4 << 10,
 		Stall: 200 * time.Millisecond, Grace: 100 * time.Millisecond, Linger: 100 * time.Millisecond})
 	before := heap()
 	var done atomic.Bool

@@ -42,7 +42,10 @@ func (c *conn) loop() *loop { return c.Loop().(*Loop).loops[c.place] }
 // begin starts the connection.
 func (c *conn) begin(s *transports.Start) {
 	if unread := s.Unread(); len(unread) > 0 {
-		c.out = &outbox{unread: unread}
+		if c.out == nil {
+			c.out = &outbox{}
+		}
+		c.out.unread = unread
 	}
 	if s.Answer {
 		c.flags |= muted
@@ -104,6 +107,10 @@ func (c *conn) readable(buf []byte) {
 	case c.flags&resting != 0:
 		c.resume()
 		c.mu.Unlock()
+		return
+	case c.isSecure():
+		c.mu.Unlock()
+		c.decrypt(buf)
 		return
 	}
 	n, errno := receive(c.fd, buf)

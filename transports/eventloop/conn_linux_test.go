@@ -70,7 +70,11 @@ func TestLate(t *testing.T) {
 	until(t, "begin", func() bool { return h.any() != nil })
 	c := h.loop.find(h.any().ID()).(*conn)
 	long := time.Now().Add(-time.Hour)
-	busy := func(moved time.Time) *outbox { return &outbox{frames: [][]byte{{1}}, size: 1, moved: moved} }
+	busy := func(moved time.Time) *outbox {
+		o := &outbox{moved: moved}
+		o.Add([]byte{1})
+		return o
+	}
 	c.mu.Lock()
 	for _, test := range []struct {
 		name  string

@@ -9,6 +9,10 @@
 // blocks no thread and costs nothing while nothing happens. A few connections
 // share one loop; many are spread.
 //
+// A connection with TLS is carried likewise (records_linux.go): package tls cuts
+// and joins the records, under the connection's lock, and the loop moves them. So
+// it writes at once, too, and waits for nobody.
+//
 // Rules that a change must keep:
 //
 //   - The descriptor is used and closed under the connection's lock, so that

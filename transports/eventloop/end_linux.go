@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"reddot/actors"
+	"reddot/transports"
 )
 
 // End implements actors.Sink: what waits goes first, then the last words, then
@@ -42,6 +43,11 @@ func (c *conn) finalWords(why actors.End) error {
 			return err
 		}
 	}
+	if c.isSecure() && c.flags&keep == 0 {
+		if err := c.out.tls.conn.CloseWrite(); err != nil {
+			return err
+		}
+	}
 	if c.out.waits() {
 		c.moved()
 		return nil
@@ -68,7 +74,7 @@ func (c *conn) rest() error {
 	c.flags |= resting
 	c.flags &^= muted
 	c.Rest()
-	if c.out != nil {
+	if c.out != nil && c.out.unread != nil {
 		c.resume()
 		return nil
 	}
@@ -80,14 +86,19 @@ func (c *conn) rest() error {
 func (c *conn) resume() {
 	nc, err := c.attachToGo()
 	var unread []byte
+	var secure *secured
 	if c.out != nil {
-		unread = c.out.unread
+		unread, secure = c.out.unread, c.out.tls
 	}
 	c.close()
 	if err != nil {
 		c.loop().log.Debug("a connection could not be returned and is closed", "err", err)
 		c.Leave()
 		return
+	}
+	if tcp, ok := nc.(*net.TCPConn); ok && secure != nil {
+		transports.Return(secure.conn, tcp)
+		nc = secure.conn
 	}
 	c.Resume(nc, unread)
 }

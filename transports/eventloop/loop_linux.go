@@ -1,6 +1,7 @@
 package eventloop
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -84,9 +85,14 @@ func (l *Loop) Close() error {
 	return errors.Join(errs...)
 }
 
-// Carry implements transports.Loop. TLS is beyond it: those records are not
-// ours to cut.
+// Carry implements transports.Loop. A connection with TLS is carried if it came
+// by transports.Parking.
 func (l *Loop) Carry(nc net.Conn, s *transports.Start) error {
+	if secure, ok := nc.(*tls.Conn); ok {
+		if tcp := transports.Under(secure); tcp != nil {
+			return l.carrySecure(secure, s, tcp)
+		}
+	}
 	fd, err := detach(nc)
 	if err != nil {
 		return err

@@ -10,28 +10,43 @@ import (
 	"golang.org/x/sys/unix"
 
 	"reddot/actors"
+	"reddot/transports"
 )
 
-// maxWritev is how many frames leave in one system call.
+// maxWritev is how many chunks leave in one system call.
 const maxWritev = 64
 
 // An outbox is what waits to be written. It is there only while something
 // does, or must be kept for other reasons.
 type outbox struct {
-	frames [][]byte // the oldest first, of which a part may be written
-	size   int      // bytes in frames
+	transports.Backlog
 	moved  time.Time
-	unread []byte // read from the client, and not for the protocol
+	unread []byte   // read from the client, and not for the protocol
+	tls    *secured // nil: what is written is plain
 }
 
-func (o *outbox) waits() bool { return o != nil && len(o.frames) > 0 }
+func (o *outbox) waits() bool { return o != nil && o.Size() > 0 }
+
+// stays tells whether the outbox is needed while nothing waits.
+func (o *outbox) stays() bool { return o.unread != nil || o.tls != nil }
+
+// add lets a copy of b wait, the records of one Send as one.
+func (o *outbox) add(b []byte) {
+	if o.tls != nil {
+		if o.tls.parts++; o.tls.parts > 1 {
+			o.Join(b)
+			return
+		}
+	}
+	o.Add(b)
+}
 
 // pending returns how many bytes wait. The caller holds mu.
 func (c *conn) pending() int {
 	if c.out == nil {
 		return 0
 	}
-	return c.out.size
+	return c.out.Size()
 }
 
 // Send implements actors.Sink. Unlike it asks for, it may be called by several
@@ -44,7 +59,7 @@ func (c *conn) Send(frames []byte) (pending int, err error) {
 		return c.pending(), net.ErrClosed
 	case len(frames) == 0:
 		return c.pending(), nil
-	case c.out.waits() && c.isFull(len(frames)):
+	case c.out != nil && c.out.IsFull(len(frames), c.Config().MaxBytes):
 		return c.pending(), actors.ErrSlow
 	}
 	c.flags |= spoken
@@ -54,15 +69,20 @@ func (c *conn) Send(frames []byte) (pending int, err error) {
 	return c.pending(), nil
 }
 
-// isFull tells whether n more bytes would pass the bound.
-func (c *conn) isFull(n int) bool {
-	cfg := c.Config()
-	return len(c.out.frames) > cfg.MaxFrames || c.out.size-len(c.out.frames[0])+n > cfg.MaxBytes
-}
-
 // write writes or keeps b. The caller holds mu.
 func (c *conn) write(b []byte) error {
-	if !c.out.waits() {
+	if c.isSecure() {
+		c.out.tls.parts = 0
+		_, err := c.out.tls.conn.Write(b)
+		return err
+	}
+	return c.writeRaw(b)
+}
+
+// writeRaw is write without TLS.
+func (c *conn) writeRaw(b []byte) error {
+	first := !c.out.waits()
+	if first {
 		n, err := send(c.fd, b)
 		if err != nil {
 			return err
@@ -75,9 +95,8 @@ func (c *conn) write(b []byte) error {
 	if c.out == nil {
 		c.out = &outbox{}
 	}
-	c.out.frames = append(c.out.frames, append([]byte(nil), b...))
-	c.out.size += len(b)
-	if len(c.out.frames) > 1 {
+	c.out.add(b)
+	if !first {
 		return nil
 	}
 	c.moved()
@@ -123,7 +142,7 @@ func (c *conn) writable() {
 func (c *conn) flush() error {
 	o := c.out
 	for o.waits() {
-		n, err := unix.Writev(int(c.fd), o.frames[:min(len(o.frames), maxWritev)])
+		n, err := unix.Writev(int(c.fd), o.Chunks()[:min(len(o.Chunks()), maxWritev)])
 		switch {
 		case err == unix.EINTR:
 			continue
@@ -132,7 +151,7 @@ func (c *conn) flush() error {
 		case err != nil:
 			return os.NewSyscallError("writev", err)
 		}
-		o.written(n)
+		o.Written(n)
 		if c.flags&ended == 0 || c.flags&keep != 0 {
 			c.moved()
 		}
@@ -140,25 +159,10 @@ func (c *conn) flush() error {
 	return nil
 }
 
-// written forgets the first n bytes.
-func (o *outbox) written(n int) {
-	o.size -= n
-	for n > 0 && n >= len(o.frames[0]) {
-		n -= len(o.frames[0])
-		o.frames[0] = nil
-		o.frames = o.frames[1:]
-	}
-	if n > 0 {
-		o.frames[0] = o.frames[0][n:]
-	}
-}
-
 // emptied is what follows when nothing waits any more. The caller holds mu.
 func (c *conn) emptied() error {
-	if c.out.unread == nil {
+	if !c.out.stays() {
 		c.out = nil
-	} else {
-		c.out.frames = nil
 	}
 	c.Patience(0)
 	if c.flags&ended != 0 {

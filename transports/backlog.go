@@ -1,0 +1,63 @@
+package transports
+
+// A Backlog is what waits to be written to one client. A client is slow by the
+// bytes and the time that it leaves waiting, never by their number: small frames
+// share a chunk, and what waits is written together. Its zero value is empty.
+type Backlog struct {
+	chunks [][]byte // the oldest first, of which a part may be written
+	size   int      // bytes in chunks
+}
+
+// chunkBytes is how large the chunks are that small frames share.
+const chunkBytes = 4 << 10
+
+// Size returns how many bytes wait.
+func (b *Backlog) Size() int { return b.size }
+
+// Chunks returns what waits, to be written in this order.
+func (b *Backlog) Chunks() [][]byte { return b.chunks }
+
+// IsFull tells whether n more bytes would pass the bound. What is being written
+// does not count: a page of a replay needs no room.
+func (b *Backlog) IsFull(n, most int) bool { return b.size > 0 && b.size-len(b.chunks[0])+n > most }
+
+// Add lets a copy of p wait.
+func (b *Backlog) Add(p []byte) {
+	b.size += len(p)
+	last := len(b.chunks) - 1
+	switch {
+	case last < 0:
+		b.chunks = append(b.chunks, append([]byte(nil), p...))
+	case last > 0 && cap(b.chunks[last])-len(b.chunks[last]) >= len(p): // the first is being written
+		b.chunks[last] = append(b.chunks[last], p...)
+	default:
+		b.chunks = append(b.chunks, append(make([]byte, 0, max(len(p), chunkBytes)), p...))
+	}
+}
+
+// Join is Add for another part of what was added last.
+func (b *Backlog) Join(p []byte) {
+	last := len(b.chunks) - 1
+	if last < 0 {
+		b.Add(p)
+		return
+	}
+	b.size += len(p)
+	b.chunks[last] = append(b.chunks[last], p...)
+}
+
+// Written forgets the first n bytes.
+func (b *Backlog) Written(n int) {
+	b.size -= n
+	for n > 0 && n >= len(b.chunks[0]) {
+		n -= len(b.chunks[0])
+		b.chunks[0] = nil
+		b.chunks = b.chunks[1:]
+	}
+	if n > 0 {
+		b.chunks[0] = b.chunks[0][n:]
+	}
+	if b.size == 0 {
+		b.chunks = nil
+	}
+}
