@@ -91,7 +91,7 @@ func publishBatch(c *call) error {
 	}
 	b.lane = a.lane(body, min(limits.MaxLine, limits.MaxBatch)+1)
 	c.SetContentType("application/x-ndjson")
-	c.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
+	c.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store, no-transform") // results come one by one
 	c.Response.Header.Set("X-Accel-Buffering", "no")
 	c.SetBodyStream(b, -1)
 	return nil

@@ -130,7 +130,7 @@ func (p *Pages) page(ctx *fasthttp.RequestCtx, caller *transports.Principal, use
 // Referer should show.
 func fields(ancestors string) string {
 	return "Content-Type: text/html; charset=utf-8\r\n" +
-		"Cache-Control: no-store\r\n" +
+		"Cache-Control: no-store, no-transform\r\n" +
 		"X-Accel-Buffering: no\r\n" +
 		"X-Content-Type-Options: nosniff\r\n" +
 		"Referrer-Policy: no-referrer\r\n" +

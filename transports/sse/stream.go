@@ -8,9 +8,10 @@ import (
 )
 
 // fields of a stream's head. X-Accel-Buffering tells nginx to pass events on
-// at once.
+// at once, and no-transform tells others not to compress: they would hold events
+// back until a block is full.
 const fields = "Content-Type: text/event-stream\r\n" +
-	"Cache-Control: no-store\r\n" +
+	"Cache-Control: no-store, no-transform\r\n" +
 	"X-Accel-Buffering: no\r\n" +
 	"X-Content-Type-Options: nosniff\r\n" +
 	"Connection: close\r\n"
