@@ -24,7 +24,7 @@ func BenchmarkPublish(b *testing.B) {
 		}
 		pushEvent(d.Events[0], d.Events[0].Message, State_UNSEEN, 0, inbox.Cursor(), inbox.appendCounts(nil))
 		if inbox.snapshotDue(&l) {
-			inbox.checkpoint(t.Now, &l)
+			inbox.checkpoint(t.Now, &l, nil)
 		}
 	}
 }

@@ -36,9 +36,10 @@ func (b *Inbox) beside(w *Write, e *Event, l *Limits) {
 	}
 }
 
-// wakeBy lets the wake-up be no later than at; 0 means that nothing is needed.
+// wakeBy lets the wake-up be no later than at; 0 and never mean that none is
+// needed.
 func (w *Write) wakeBy(at int64) {
-	if at != 0 && (w.Wake.New == 0 || at < w.Wake.New) {
+	if at != 0 && at != never && (w.Wake.New == 0 || at < w.Wake.New) {
 		w.Wake.New = at
 	}
 }

@@ -11,6 +11,8 @@
 //     rests on is durable.
 //   - Every write carries its shard's fence (fence.go), which was held before
 //     the state that it rests on was read.
+//   - What nobody needs any more leaves the disk by time (retention.go): an
+//     event that frees a content arms the user's wake-up.
 //   - A turn never blocks and never reads the disk.
 //   - The only locks are those of the mailbox, of Conn, and of the tree of
 //     topics, which is held for a look or a change and never while anything is

@@ -65,7 +65,7 @@ func FuzzEvent(f *testing.F) {
 		b.appendState(nil)
 		l, _ := Limits{}.WithDefaults()
 		b.Expire(Moment{Now: time.Now().UnixMilli()}, &l)
-		b.checkpoint(time.Now().UnixMilli(), &l)
+		b.checkpoint(time.Now().UnixMilli(), &l, nil)
 		b.beside(&Write{}, &e, &l)
 	})
 }

@@ -1,27 +1,56 @@
 package actors
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // history is what an inbox knows of its own journal: how much of it there is,
-// and what of it nobody needs any more.
+// and what of it nobody needs any more (retention.go).
 type history struct {
 	floor    uint64 // events at or below it are gone, but for contents still held
 	bytes    uint64 // journaled so far
 	stones   []milestone
 	garbage  []uint64 // events at or below floor whose content was freed since the last snapshot
+	stale    []uint64 // events above floor whose content was freed and is still in them
 	disowned []ID     // messages that left since the last snapshot
+	wills    bool     // a will that nobody needs any more is in older snapshots
+
+	first, latest int64 // when the events since the newest milestone happened (unix milliseconds); 0: there are none
+	since         int64 // when the first of what is to be erased was freed; 0: there is nothing
 }
 
 // milestone remembers where the journal stood at a snapshot.
 type milestone struct {
 	seq, bytes uint64
-	at         int64 // unix milliseconds
+	at         int64 // unix milliseconds; no event up to seq is younger
 }
 
 // freed notes that the content in the event seq is no longer held.
 func (h *history) freed(seq uint64) {
 	if seq <= h.floor {
 		h.garbage = append(h.garbage, seq)
+	} else {
+		h.stale = append(doubled(h.stale), seq)
+	}
+}
+
+// willed notes that the will in the event seq is no longer needed.
+func (h *history) willed(seq uint64) {
+	h.wills = true
+	if seq > h.floor {
+		h.stale = append(h.stale, seq)
+	}
+}
+
+// note takes in when an event happened.
+func (h *history) note(at int64) {
+	if h.first == 0 {
+		h.first = at
+	}
+	h.latest = at
+	if h.since == 0 && (h.wills || len(h.garbage)+len(h.stale)+len(h.disowned) > 0) {
+		h.since = at
 	}
 }
 
@@ -49,22 +78,57 @@ func (b *Inbox) snapshotDue(l *Limits) bool {
 const entrySize = 56
 
 // checkpoint returns the write that keeps the state as it is now and deletes
-// what it makes superfluous. It changes nothing but the history.
-func (b *Inbox) checkpoint(now int64, l *Limits) Write {
+// what it makes superfluous. cleared are events in place of stale ones, whose
+// contents are not in them any more; those of seqs that are no longer stale are
+// passed over. It changes nothing but the history, and forgets keys of which no
+// use is made any more.
+func (b *Inbox) checkpoint(now int64, l *Limits, cleared []Rewrite) Write {
 	h := &b.history
 	old := h.floor
-	h.stones = append(h.stones, milestone{b.seq, h.bytes, now})
+	if b.seq > max(h.last().seq, h.floor) {
+		h.stones = append(h.stones, milestone{b.seq, h.bytes, max(h.first+l.eraseStep(), h.latest)})
+	}
 	for len(h.stones) > 0 {
 		s := h.stones[0]
 		if b.seq-s.seq < uint64(l.RetainEvents) && h.bytes-s.bytes < uint64(l.RetainBytes) && now-s.at < l.RetainAge.Milliseconds() {
 			break
 		}
-		h.floor, h.stones = s.seq, h.stones[1:]
+		h.floor = s.seq
+		if len(h.stones) == 1 {
+			break // it says where the newest snapshot is
+		}
+		h.stones = h.stones[1:]
 	}
 	w := Write{After: b.seq, Delete: b.deletions(old), Disown: h.disowned, Forget: h.floor}
-	h.garbage, h.disowned = nil, nil
+	if h.wills {
+		w.Forget = b.seq
+	}
+	h.garbage, h.disowned, h.wills, h.first, h.latest = nil, nil, false, 0, 0
+	w.Rewrite = h.clear(cleared)
+	b.keys.prune(now)
 	w.Snapshot = b.snapshot()
 	return w
+}
+
+// clear takes those that the floor has passed, and those that are cleared, from
+// the stale ones, and returns what is to be written in their place. cleared is
+// in the order of seqs.
+func (h *history) clear(cleared []Rewrite) (list []Rewrite) {
+	var stale []uint64
+	for _, seq := range h.stale {
+		i, ok := slices.BinarySearchFunc(cleared, seq, func(r Rewrite, seq uint64) int { return cmp.Compare(r.Seq, seq) })
+		switch {
+		case seq <= h.floor:
+		case !ok:
+			stale = append(stale, seq)
+		case len(cleared[i].Event) > 0:
+			list = append(list, cleared[i])
+		}
+	}
+	if h.stale = stale; len(stale) == 0 {
+		h.since = 0
+	}
+	return list
 }
 
 // deletions returns the runs of events that may go now: those between the old

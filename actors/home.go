@@ -119,7 +119,7 @@ func (h *Home) panicked(id string, reason any, stack []byte) {
 // bounce sends what came too late to the next activation of the actor.
 func (h *Home) bounce(key Key, m any) {
 	switch m.(type) {
-	case *committed, *unowned, *loaded, *sendLoaded, *retainedLoaded, *followNoted, *graceOver, *handedOver, *willed, *acknowledged, *panicked, *described, *Passivate, *Doze, *Move, *NodeLost, actor.SystemMessage, actor.AutoReceiveMessage:
+	case *committed, *unowned, *loaded, *cleared, *sendLoaded, *retainedLoaded, *followNoted, *graceOver, *handedOver, *willed, *acknowledged, *panicked, *described, *Passivate, *Doze, *Move, *NodeLost, actor.SystemMessage, actor.AutoReceiveMessage:
 		// meant for this activation alone
 	default:
 		h.Router.Send(key, m)

@@ -107,8 +107,12 @@ func (b *Inbox) Apply(e *Event) error {
 		b.delivered = max(b.delivered, e.Upto)
 	case Kind_NOTED:
 	case Kind_SESSION:
-		for _, seq := range b.sessions.applySession(e) {
+		freed, wills := b.sessions.applySession(e)
+		for _, seq := range freed {
 			b.history.freed(seq)
+		}
+		for _, seq := range wills {
+			b.history.willed(seq)
 		}
 	case Kind_QUEUED:
 		b.sessions.applyQueued(e)
@@ -123,6 +127,7 @@ func (b *Inbox) Apply(e *Event) error {
 	}
 	b.seq, b.pos, b.rev = e.Seq, e.Pos, e.Rev
 	b.keys.apply(e)
+	b.history.note(e.At)
 	return nil
 }
 

@@ -55,14 +55,16 @@ type Write struct {
 	After  uint64   // the seq before the first of Events
 	Events [][]byte // encoded; After+1, After+2, …
 
-	Snapshot []byte  // the state as of the last of Events (as of After, if there are none); nil: none
-	Delete   []Range // events that are no longer needed
-	Forget   uint64  // snapshots below this seq are no longer needed
+	Snapshot []byte    // the state as of the last of Events (as of After, if there are none); nil: none
+	Rewrite  []Rewrite // stored events, up to Last, that take another form
+	Delete   []Range   // events that are no longer needed
+	Forget   uint64    // snapshots below this seq are no longer needed
 
-	Wake   Wake    // changes the actor's wake-up
-	Own    []ID    // messages that this actor answers for from now on
-	Disown []ID    // and no longer
-	Tally  []Tally // what this step adds to the funnels of shared messages
+	Wake    Wake    // changes the actor's wake-up
+	Own     []ID    // messages that this actor answers for from now on
+	Disown  []ID    // and no longer
+	Tally   []Tally // what this step adds to the funnels of shared messages
+	Untally []ID    // shared messages whose funnels are no longer needed
 }
 
 // Last returns the seq of w's last event.
@@ -70,6 +72,13 @@ func (w *Write) Last() uint64 { return w.After + uint64(len(w.Events)) }
 
 // A Range is a run of seqs, both ends included.
 type Range struct{ First, Last uint64 }
+
+// A Rewrite puts an event in the place of the one that is stored as Seq: the
+// same fact, without what nobody needs any more.
+type Rewrite struct {
+	Seq   uint64
+	Event []byte
+}
 
 // A Wake replaces the one wake-up that an actor can have in the store. Times
 // are unix milliseconds; 0 means none. Nothing changes if both are equal.

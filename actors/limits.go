@@ -14,6 +14,7 @@ type Limits struct {
 	RetainEvents   int           // in the journal, for those who resume; default 1,000
 	RetainAge      time.Duration // default 24 hours
 	RetainBytes    int           // default 4 MiB
+	EraseWithin    time.Duration // what nobody needs any more is off the disk by then (retention.go); default 24 hours
 	Connections    int           // of one user; default 100
 	Outbox         int           // requests of one user that wait for the disk; default 4,096
 	Waiting        int           // messages that wait while a user is loaded; default 4,096
@@ -53,7 +54,7 @@ func (l Limits) WithDefaults() (Limits, error) {
 		name string
 		p    *time.Duration
 		def  time.Duration
-	}{{"message_age", &l.MessageAge, 30 * 24 * time.Hour}, {"retain_age", &l.RetainAge, 24 * time.Hour}} {
+	}{{"message_age", &l.MessageAge, 30 * 24 * time.Hour}, {"retain_age", &l.RetainAge, 24 * time.Hour}, {"erase_within", &l.EraseWithin, 24 * time.Hour}} {
 		if *f.p < 0 {
 			return l, fmt.Errorf("%s: %v is below zero", f.name, *f.p)
 		}

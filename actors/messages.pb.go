@@ -1057,9 +1057,10 @@ type Waiting struct {
 	Inbox         bool                   `protobuf:"varint,2,opt,name=inbox,proto3" json:"inbox,omitempty"` // a message of the inbox, visible since the event seq
 	Qos           uint32                 `protobuf:"varint,3,opt,name=qos,proto3" json:"qos,omitempty"`
 	Retain        bool                   `protobuf:"varint,4,opt,name=retain,proto3" json:"retain,omitempty"`
-	Ids           []uint32               `protobuf:"varint,5,rep,packed,name=ids,proto3" json:"ids,omitempty"` // subscription identifiers
-	Size          uint32                 `protobuf:"varint,6,opt,name=size,proto3" json:"size,omitempty"`      // bytes of its content
-	Share         string                 `protobuf:"bytes,7,opt,name=share,proto3" json:"share,omitempty"`     // the filter of the shared subscription that brings it
+	Ids           []uint32               `protobuf:"varint,5,rep,packed,name=ids,proto3" json:"ids,omitempty"`                       // subscription identifiers
+	Size          uint32                 `protobuf:"varint,6,opt,name=size,proto3" json:"size,omitempty"`                            // bytes of its content
+	Share         string                 `protobuf:"bytes,7,opt,name=share,proto3" json:"share,omitempty"`                           // the filter of the shared subscription that brings it
+	ExpiresAt     int64                  `protobuf:"varint,8,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"` // unix milliseconds; 0: never, or the inbox says it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1141,6 +1142,13 @@ func (x *Waiting) GetShare() string {
 		return x.Share
 	}
 	return ""
+}
+
+func (x *Waiting) GetExpiresAt() int64 {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return 0
 }
 
 // Incoming is a message with QoS 2 that came and is not released.
@@ -1667,6 +1675,7 @@ type Message struct {
 	CreatedAt     int64                  `protobuf:"varint,8,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"` // unix milliseconds
 	Shared        bool                   `protobuf:"varint,9,opt,name=shared,proto3" json:"shared,omitempty"`                        // one of a send to many: its funnel is kept beside the journal
 	EditedAt      int64                  `protobuf:"varint,10,opt,name=edited_at,json=editedAt,proto3" json:"edited_at,omitempty"`   // unix milliseconds; 0: never
+	Cleared       bool                   `protobuf:"varint,11,opt,name=cleared,proto3" json:"cleared,omitempty"`                     // what it said is no longer needed, and was taken out
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1769,6 +1778,13 @@ func (x *Message) GetEditedAt() int64 {
 		return x.EditedAt
 	}
 	return 0
+}
+
+func (x *Message) GetCleared() bool {
+	if x != nil {
+		return x.Cleared
+	}
+	return false
 }
 
 // Entry is a message in the inbox's index: everything but its content.
@@ -2062,7 +2078,7 @@ func (x *Category) GetHeld() uint32 {
 type Milestone struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
-	At            int64                  `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"`
+	At            int64                  `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"` // unix milliseconds; no event up to seq is younger
 	Bytes         uint64                 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2138,6 +2154,8 @@ type Snapshot struct {
 	Bytes         uint64                 `protobuf:"varint,14,opt,name=bytes,proto3" json:"bytes,omitempty"`         // journal bytes so far
 	Shown         uint64                 `protobuf:"varint,15,opt,name=shown,proto3" json:"shown,omitempty"`         // seq of the last event that changed what the user sees
 	Sessions      []*SessionState        `protobuf:"bytes,16,rep,name=sessions,proto3" json:"sessions,omitempty"`
+	Stale         []uint64               `protobuf:"varint,17,rep,packed,name=stale,proto3" json:"stale,omitempty"`                      // events above floor that hold what nobody needs any more
+	StaleSince    int64                  `protobuf:"varint,18,opt,name=stale_since,json=staleSince,proto3" json:"stale_since,omitempty"` // unix milliseconds, the first of them
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2284,6 +2302,20 @@ func (x *Snapshot) GetSessions() []*SessionState {
 	return nil
 }
 
+func (x *Snapshot) GetStale() []uint64 {
+	if x != nil {
+		return x.Stale
+	}
+	return nil
+}
+
+func (x *Snapshot) GetStaleSince() int64 {
+	if x != nil {
+		return x.StaleSince
+	}
+	return 0
+}
+
 // SendEvent is one fact about a send to many users.
 type SendEvent struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2409,6 +2441,152 @@ func (x *SendEvent) GetFailed() uint32 {
 	return 0
 }
 
+// SendState is a snapshot of a send.
+type SendState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	Message       *Message               `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"` // with all edits, or cleared
+	Users         []string               `protobuf:"bytes,3,rep,name=users,proto3" json:"users,omitempty"`
+	At            int64                  `protobuf:"varint,4,opt,name=at,proto3" json:"at,omitempty"`     // unix milliseconds, when it was ordered
+	Told          int64                  `protobuf:"varint,5,opt,name=told,proto3" json:"told,omitempty"` // unix milliseconds, when a user last had a step
+	Steps         []*SendStep            `protobuf:"bytes,6,rep,name=steps,proto3" json:"steps,omitempty"`
+	Keys          []*OnceKey             `protobuf:"bytes,7,rep,name=keys,proto3" json:"keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendState) Reset() {
+	*x = SendState{}
+	mi := &file_messages_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendState) ProtoMessage() {}
+
+func (x *SendState) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendState.ProtoReflect.Descriptor instead.
+func (*SendState) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *SendState) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *SendState) GetMessage() *Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *SendState) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *SendState) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *SendState) GetTold() int64 {
+	if x != nil {
+		return x.Told
+	}
+	return 0
+}
+
+func (x *SendState) GetSteps() []*SendStep {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *SendState) GetKeys() []*OnceKey {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+// SendStep is one step of a send that all users have.
+type SendStep struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          SendKind               `protobuf:"varint,1,opt,name=kind,proto3,enum=reddot.SendKind" json:"kind,omitempty"`
+	Failed        uint32                 `protobuf:"varint,2,opt,name=failed,proto3" json:"failed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendStep) Reset() {
+	*x = SendStep{}
+	mi := &file_messages_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendStep) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendStep) ProtoMessage() {}
+
+func (x *SendStep) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendStep.ProtoReflect.Descriptor instead.
+func (*SendStep) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *SendStep) GetKind() SendKind {
+	if x != nil {
+		return x.Kind
+	}
+	return SendKind_SEND_NONE
+}
+
+func (x *SendStep) GetFailed() uint32 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
 // Frame is one message from node to node.
 type Frame struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2420,7 +2598,7 @@ type Frame struct {
 
 func (x *Frame) Reset() {
 	*x = Frame{}
-	mi := &file_messages_proto_msgTypes[19]
+	mi := &file_messages_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2432,7 +2610,7 @@ func (x *Frame) String() string {
 func (*Frame) ProtoMessage() {}
 
 func (x *Frame) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[19]
+	mi := &file_messages_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2445,7 +2623,7 @@ func (x *Frame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Frame.ProtoReflect.Descriptor instead.
 func (*Frame) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{19}
+	return file_messages_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Frame) GetType() FrameType {
@@ -2472,7 +2650,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_messages_proto_msgTypes[20]
+	mi := &file_messages_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2484,7 +2662,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[20]
+	mi := &file_messages_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2497,7 +2675,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{20}
+	return file_messages_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Batch) GetFrames() []*Frame {
@@ -2522,7 +2700,7 @@ type WireHello struct {
 
 func (x *WireHello) Reset() {
 	*x = WireHello{}
-	mi := &file_messages_proto_msgTypes[21]
+	mi := &file_messages_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2534,7 +2712,7 @@ func (x *WireHello) String() string {
 func (*WireHello) ProtoMessage() {}
 
 func (x *WireHello) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[21]
+	mi := &file_messages_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2547,7 +2725,7 @@ func (x *WireHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireHello.ProtoReflect.Descriptor instead.
 func (*WireHello) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{21}
+	return file_messages_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WireHello) GetNode() string {
@@ -2603,7 +2781,7 @@ type WireBeat struct {
 
 func (x *WireBeat) Reset() {
 	*x = WireBeat{}
-	mi := &file_messages_proto_msgTypes[22]
+	mi := &file_messages_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2615,7 +2793,7 @@ func (x *WireBeat) String() string {
 func (*WireBeat) ProtoMessage() {}
 
 func (x *WireBeat) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[22]
+	mi := &file_messages_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2628,7 +2806,7 @@ func (x *WireBeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireBeat.ProtoReflect.Descriptor instead.
 func (*WireBeat) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{22}
+	return file_messages_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WireBeat) GetLeaving() bool {
@@ -2657,7 +2835,7 @@ type WirePlace struct {
 
 func (x *WirePlace) Reset() {
 	*x = WirePlace{}
-	mi := &file_messages_proto_msgTypes[23]
+	mi := &file_messages_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2669,7 +2847,7 @@ func (x *WirePlace) String() string {
 func (*WirePlace) ProtoMessage() {}
 
 func (x *WirePlace) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[23]
+	mi := &file_messages_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2682,7 +2860,7 @@ func (x *WirePlace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WirePlace.ProtoReflect.Descriptor instead.
 func (*WirePlace) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{23}
+	return file_messages_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WirePlace) GetLineage() uint64 {
@@ -2736,7 +2914,7 @@ type WireRequest struct {
 
 func (x *WireRequest) Reset() {
 	*x = WireRequest{}
-	mi := &file_messages_proto_msgTypes[24]
+	mi := &file_messages_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2748,7 +2926,7 @@ func (x *WireRequest) String() string {
 func (*WireRequest) ProtoMessage() {}
 
 func (x *WireRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[24]
+	mi := &file_messages_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2761,7 +2939,7 @@ func (x *WireRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireRequest.ProtoReflect.Descriptor instead.
 func (*WireRequest) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{24}
+	return file_messages_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WireRequest) GetId() uint64 {
@@ -2929,7 +3107,7 @@ type WireSession struct {
 
 func (x *WireSession) Reset() {
 	*x = WireSession{}
-	mi := &file_messages_proto_msgTypes[25]
+	mi := &file_messages_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2941,7 +3119,7 @@ func (x *WireSession) String() string {
 func (*WireSession) ProtoMessage() {}
 
 func (x *WireSession) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[25]
+	mi := &file_messages_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2954,7 +3132,7 @@ func (x *WireSession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSession.ProtoReflect.Descriptor instead.
 func (*WireSession) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{25}
+	return file_messages_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *WireSession) GetClient() string {
@@ -3098,7 +3276,7 @@ type WireAnswer struct {
 
 func (x *WireAnswer) Reset() {
 	*x = WireAnswer{}
-	mi := &file_messages_proto_msgTypes[26]
+	mi := &file_messages_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3110,7 +3288,7 @@ func (x *WireAnswer) String() string {
 func (*WireAnswer) ProtoMessage() {}
 
 func (x *WireAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[26]
+	mi := &file_messages_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3123,7 +3301,7 @@ func (x *WireAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAnswer.ProtoReflect.Descriptor instead.
 func (*WireAnswer) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{26}
+	return file_messages_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WireAnswer) GetId() uint64 {
@@ -3279,7 +3457,7 @@ type WireTidings struct {
 
 func (x *WireTidings) Reset() {
 	*x = WireTidings{}
-	mi := &file_messages_proto_msgTypes[27]
+	mi := &file_messages_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3291,7 +3469,7 @@ func (x *WireTidings) String() string {
 func (*WireTidings) ProtoMessage() {}
 
 func (x *WireTidings) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[27]
+	mi := &file_messages_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3304,7 +3482,7 @@ func (x *WireTidings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTidings.ProtoReflect.Descriptor instead.
 func (*WireTidings) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{27}
+	return file_messages_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WireTidings) GetHub() string {
@@ -3346,7 +3524,7 @@ type WireWaits struct {
 
 func (x *WireWaits) Reset() {
 	*x = WireWaits{}
-	mi := &file_messages_proto_msgTypes[28]
+	mi := &file_messages_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3358,7 +3536,7 @@ func (x *WireWaits) String() string {
 func (*WireWaits) ProtoMessage() {}
 
 func (x *WireWaits) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[28]
+	mi := &file_messages_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3371,7 +3549,7 @@ func (x *WireWaits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireWaits.ProtoReflect.Descriptor instead.
 func (*WireWaits) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{28}
+	return file_messages_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WireWaits) GetWaiting() *Waiting {
@@ -3401,7 +3579,7 @@ type WireFilters struct {
 
 func (x *WireFilters) Reset() {
 	*x = WireFilters{}
-	mi := &file_messages_proto_msgTypes[29]
+	mi := &file_messages_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3413,7 +3591,7 @@ func (x *WireFilters) String() string {
 func (*WireFilters) ProtoMessage() {}
 
 func (x *WireFilters) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[29]
+	mi := &file_messages_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3426,7 +3604,7 @@ func (x *WireFilters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFilters.ProtoReflect.Descriptor instead.
 func (*WireFilters) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{29}
+	return file_messages_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WireFilters) GetId() uint64 {
@@ -3463,7 +3641,7 @@ type WireFilter struct {
 
 func (x *WireFilter) Reset() {
 	*x = WireFilter{}
-	mi := &file_messages_proto_msgTypes[30]
+	mi := &file_messages_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3475,7 +3653,7 @@ func (x *WireFilter) String() string {
 func (*WireFilter) ProtoMessage() {}
 
 func (x *WireFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[30]
+	mi := &file_messages_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3488,7 +3666,7 @@ func (x *WireFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFilter.ProtoReflect.Descriptor instead.
 func (*WireFilter) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{30}
+	return file_messages_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WireFilter) GetApp() string {
@@ -3525,7 +3703,7 @@ type WireFollowed struct {
 
 func (x *WireFollowed) Reset() {
 	*x = WireFollowed{}
-	mi := &file_messages_proto_msgTypes[31]
+	mi := &file_messages_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3537,7 +3715,7 @@ func (x *WireFollowed) String() string {
 func (*WireFollowed) ProtoMessage() {}
 
 func (x *WireFollowed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[31]
+	mi := &file_messages_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3550,7 +3728,7 @@ func (x *WireFollowed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFollowed.ProtoReflect.Descriptor instead.
 func (*WireFollowed) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{31}
+	return file_messages_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WireFollowed) GetId() uint64 {
@@ -3586,7 +3764,7 @@ type WireTopic struct {
 
 func (x *WireTopic) Reset() {
 	*x = WireTopic{}
-	mi := &file_messages_proto_msgTypes[32]
+	mi := &file_messages_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3598,7 +3776,7 @@ func (x *WireTopic) String() string {
 func (*WireTopic) ProtoMessage() {}
 
 func (x *WireTopic) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[32]
+	mi := &file_messages_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3611,7 +3789,7 @@ func (x *WireTopic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTopic.ProtoReflect.Descriptor instead.
 func (*WireTopic) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{32}
+	return file_messages_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WireTopic) GetId() uint64 {
@@ -3648,7 +3826,7 @@ type WireHeard struct {
 
 func (x *WireHeard) Reset() {
 	*x = WireHeard{}
-	mi := &file_messages_proto_msgTypes[33]
+	mi := &file_messages_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3660,7 +3838,7 @@ func (x *WireHeard) String() string {
 func (*WireHeard) ProtoMessage() {}
 
 func (x *WireHeard) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[33]
+	mi := &file_messages_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3673,7 +3851,7 @@ func (x *WireHeard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireHeard.ProtoReflect.Descriptor instead.
 func (*WireHeard) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{33}
+	return file_messages_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WireHeard) GetId() uint64 {
@@ -3725,7 +3903,7 @@ type WireConn struct {
 
 func (x *WireConn) Reset() {
 	*x = WireConn{}
-	mi := &file_messages_proto_msgTypes[34]
+	mi := &file_messages_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3737,7 +3915,7 @@ func (x *WireConn) String() string {
 func (*WireConn) ProtoMessage() {}
 
 func (x *WireConn) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[34]
+	mi := &file_messages_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3750,7 +3928,7 @@ func (x *WireConn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConn.ProtoReflect.Descriptor instead.
 func (*WireConn) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{34}
+	return file_messages_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WireConn) GetKey() string {
@@ -3856,7 +4034,7 @@ type WireGreeting struct {
 
 func (x *WireGreeting) Reset() {
 	*x = WireGreeting{}
-	mi := &file_messages_proto_msgTypes[35]
+	mi := &file_messages_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3868,7 +4046,7 @@ func (x *WireGreeting) String() string {
 func (*WireGreeting) ProtoMessage() {}
 
 func (x *WireGreeting) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[35]
+	mi := &file_messages_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3881,7 +4059,7 @@ func (x *WireGreeting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireGreeting.ProtoReflect.Descriptor instead.
 func (*WireGreeting) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{35}
+	return file_messages_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *WireGreeting) GetKey() string {
@@ -3974,7 +4152,7 @@ type WirePush struct {
 
 func (x *WirePush) Reset() {
 	*x = WirePush{}
-	mi := &file_messages_proto_msgTypes[36]
+	mi := &file_messages_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3986,7 +4164,7 @@ func (x *WirePush) String() string {
 func (*WirePush) ProtoMessage() {}
 
 func (x *WirePush) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[36]
+	mi := &file_messages_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3999,7 +4177,7 @@ func (x *WirePush) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WirePush.ProtoReflect.Descriptor instead.
 func (*WirePush) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{36}
+	return file_messages_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *WirePush) GetKey() string {
@@ -4086,7 +4264,7 @@ type WireEvent struct {
 
 func (x *WireEvent) Reset() {
 	*x = WireEvent{}
-	mi := &file_messages_proto_msgTypes[37]
+	mi := &file_messages_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4098,7 +4276,7 @@ func (x *WireEvent) String() string {
 func (*WireEvent) ProtoMessage() {}
 
 func (x *WireEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[37]
+	mi := &file_messages_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4111,7 +4289,7 @@ func (x *WireEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireEvent.ProtoReflect.Descriptor instead.
 func (*WireEvent) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{37}
+	return file_messages_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *WireEvent) GetType() string {
@@ -4155,7 +4333,7 @@ type WireDescribed struct {
 
 func (x *WireDescribed) Reset() {
 	*x = WireDescribed{}
-	mi := &file_messages_proto_msgTypes[38]
+	mi := &file_messages_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4167,7 +4345,7 @@ func (x *WireDescribed) String() string {
 func (*WireDescribed) ProtoMessage() {}
 
 func (x *WireDescribed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[38]
+	mi := &file_messages_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4180,7 +4358,7 @@ func (x *WireDescribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireDescribed.ProtoReflect.Descriptor instead.
 func (*WireDescribed) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{38}
+	return file_messages_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *WireDescribed) GetUser() string {
@@ -4224,7 +4402,7 @@ type WireConnInfo struct {
 
 func (x *WireConnInfo) Reset() {
 	*x = WireConnInfo{}
-	mi := &file_messages_proto_msgTypes[39]
+	mi := &file_messages_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4236,7 +4414,7 @@ func (x *WireConnInfo) String() string {
 func (*WireConnInfo) ProtoMessage() {}
 
 func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[39]
+	mi := &file_messages_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4249,7 +4427,7 @@ func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConnInfo.ProtoReflect.Descriptor instead.
 func (*WireConnInfo) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{39}
+	return file_messages_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *WireConnInfo) GetId() string {
@@ -4291,7 +4469,7 @@ type WireShard struct {
 
 func (x *WireShard) Reset() {
 	*x = WireShard{}
-	mi := &file_messages_proto_msgTypes[40]
+	mi := &file_messages_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4303,7 +4481,7 @@ func (x *WireShard) String() string {
 func (*WireShard) ProtoMessage() {}
 
 func (x *WireShard) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[40]
+	mi := &file_messages_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4316,7 +4494,7 @@ func (x *WireShard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireShard.ProtoReflect.Descriptor instead.
 func (*WireShard) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{40}
+	return file_messages_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *WireShard) GetShard() uint32 {
@@ -4344,7 +4522,7 @@ type WireChanged struct {
 
 func (x *WireChanged) Reset() {
 	*x = WireChanged{}
-	mi := &file_messages_proto_msgTypes[41]
+	mi := &file_messages_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4356,7 +4534,7 @@ func (x *WireChanged) String() string {
 func (*WireChanged) ProtoMessage() {}
 
 func (x *WireChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[41]
+	mi := &file_messages_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4369,7 +4547,7 @@ func (x *WireChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireChanged.ProtoReflect.Descriptor instead.
 func (*WireChanged) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{41}
+	return file_messages_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *WireChanged) GetWhat() string {
@@ -4391,7 +4569,7 @@ type WireAsk struct {
 
 func (x *WireAsk) Reset() {
 	*x = WireAsk{}
-	mi := &file_messages_proto_msgTypes[42]
+	mi := &file_messages_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4403,7 +4581,7 @@ func (x *WireAsk) String() string {
 func (*WireAsk) ProtoMessage() {}
 
 func (x *WireAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[42]
+	mi := &file_messages_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4416,7 +4594,7 @@ func (x *WireAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAsk.ProtoReflect.Descriptor instead.
 func (*WireAsk) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{42}
+	return file_messages_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *WireAsk) GetId() uint64 {
@@ -4452,7 +4630,7 @@ type WireTold struct {
 
 func (x *WireTold) Reset() {
 	*x = WireTold{}
-	mi := &file_messages_proto_msgTypes[43]
+	mi := &file_messages_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4464,7 +4642,7 @@ func (x *WireTold) String() string {
 func (*WireTold) ProtoMessage() {}
 
 func (x *WireTold) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[43]
+	mi := &file_messages_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4477,7 +4655,7 @@ func (x *WireTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTold.ProtoReflect.Descriptor instead.
 func (*WireTold) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{43}
+	return file_messages_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *WireTold) GetId() uint64 {
@@ -4516,7 +4694,7 @@ type WireMember struct {
 
 func (x *WireMember) Reset() {
 	*x = WireMember{}
-	mi := &file_messages_proto_msgTypes[44]
+	mi := &file_messages_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4528,7 +4706,7 @@ func (x *WireMember) String() string {
 func (*WireMember) ProtoMessage() {}
 
 func (x *WireMember) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[44]
+	mi := &file_messages_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4541,7 +4719,7 @@ func (x *WireMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireMember.ProtoReflect.Descriptor instead.
 func (*WireMember) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{44}
+	return file_messages_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *WireMember) GetPeers() string {
@@ -4599,7 +4777,7 @@ type WireSign struct {
 
 func (x *WireSign) Reset() {
 	*x = WireSign{}
-	mi := &file_messages_proto_msgTypes[45]
+	mi := &file_messages_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4611,7 +4789,7 @@ func (x *WireSign) String() string {
 func (*WireSign) ProtoMessage() {}
 
 func (x *WireSign) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[45]
+	mi := &file_messages_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4624,7 +4802,7 @@ func (x *WireSign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSign.ProtoReflect.Descriptor instead.
 func (*WireSign) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{45}
+	return file_messages_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *WireSign) GetCount() uint64 {
@@ -4715,7 +4893,7 @@ const file_messages_proto_rawDesc = "" +
 	"\x05inbox\x18\x05 \x01(\bR\x05inbox\x12\x16\n" +
 	"\x06retain\x18\x06 \x01(\bR\x06retain\x12\x10\n" +
 	"\x03ids\x18\a \x03(\rR\x03ids\x12\x14\n" +
-	"\x05share\x18\b \x01(\tR\x05share\"\x97\x01\n" +
+	"\x05share\x18\b \x01(\tR\x05share\"\xb6\x01\n" +
 	"\aWaiting\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x14\n" +
 	"\x05inbox\x18\x02 \x01(\bR\x05inbox\x12\x10\n" +
@@ -4723,7 +4901,9 @@ const file_messages_proto_rawDesc = "" +
 	"\x06retain\x18\x04 \x01(\bR\x06retain\x12\x10\n" +
 	"\x03ids\x18\x05 \x03(\rR\x03ids\x12\x12\n" +
 	"\x04size\x18\x06 \x01(\rR\x04size\x12\x14\n" +
-	"\x05share\x18\a \x01(\tR\x05share\".\n" +
+	"\x05share\x18\a \x01(\tR\x05share\x12\x1d\n" +
+	"\n" +
+	"expires_at\x18\b \x01(\x03R\texpiresAt\".\n" +
 	"\bIncoming\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12\x12\n" +
 	"\x04once\x18\x02 \x01(\fR\x04once\"M\n" +
@@ -4767,7 +4947,7 @@ const file_messages_proto_rawDesc = "" +
 	"\amessage\x18\x02 \x01(\v2\x14.reddot.TopicMessageR\amessage\"S\n" +
 	"\rRetainedState\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x120\n" +
-	"\bmessages\x18\x02 \x03(\v2\x14.reddot.TopicMessageR\bmessages\"\xac\x02\n" +
+	"\bmessages\x18\x02 \x03(\v2\x14.reddot.TopicMessageR\bmessages\"\xc6\x02\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1a\n" +
 	"\bcategory\x18\x02 \x01(\tR\bcategory\x12,\n" +
@@ -4781,7 +4961,8 @@ const file_messages_proto_rawDesc = "" +
 	"created_at\x18\b \x01(\x03R\tcreatedAt\x12\x16\n" +
 	"\x06shared\x18\t \x01(\bR\x06shared\x12\x1b\n" +
 	"\tedited_at\x18\n" +
-	" \x01(\x03R\beditedAt\"\xef\x02\n" +
+	" \x01(\x03R\beditedAt\x12\x18\n" +
+	"\acleared\x18\v \x01(\bR\acleared\"\xef\x02\n" +
 	"\x05Entry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x12\n" +
@@ -4812,7 +4993,7 @@ const file_messages_proto_rawDesc = "" +
 	"\tMilestone\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x14\n" +
-	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\xd9\x03\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\x90\x04\n" +
 	"\bSnapshot\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
@@ -4832,7 +5013,10 @@ const file_messages_proto_rawDesc = "" +
 	"\x04edge\x18\r \x01(\fR\x04edge\x12\x14\n" +
 	"\x05bytes\x18\x0e \x01(\x04R\x05bytes\x12\x14\n" +
 	"\x05shown\x18\x0f \x01(\x04R\x05shown\x120\n" +
-	"\bsessions\x18\x10 \x03(\v2\x14.reddot.SessionStateR\bsessions\"\x96\x02\n" +
+	"\bsessions\x18\x10 \x03(\v2\x14.reddot.SessionStateR\bsessions\x12\x14\n" +
+	"\x05stale\x18\x11 \x03(\x04R\x05stale\x12\x1f\n" +
+	"\vstale_since\x18\x12 \x01(\x03R\n" +
+	"staleSince\"\x96\x02\n" +
 	"\tSendEvent\x12$\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x10.reddot.SendKindR\x04kind\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x0e\n" +
@@ -4845,7 +5029,18 @@ const file_messages_proto_rawDesc = "" +
 	"\x04done\x18\t \x03(\rR\x04done\x12\x12\n" +
 	"\x04step\x18\n" +
 	" \x01(\rR\x04step\x12\x16\n" +
-	"\x06failed\x18\v \x01(\rR\x06failed\"B\n" +
+	"\x06failed\x18\v \x01(\rR\x06failed\"\xcf\x01\n" +
+	"\tSendState\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12)\n" +
+	"\amessage\x18\x02 \x01(\v2\x0f.reddot.MessageR\amessage\x12\x14\n" +
+	"\x05users\x18\x03 \x03(\tR\x05users\x12\x0e\n" +
+	"\x02at\x18\x04 \x01(\x03R\x02at\x12\x12\n" +
+	"\x04told\x18\x05 \x01(\x03R\x04told\x12&\n" +
+	"\x05steps\x18\x06 \x03(\v2\x10.reddot.SendStepR\x05steps\x12#\n" +
+	"\x04keys\x18\a \x03(\v2\x0f.reddot.OnceKeyR\x04keys\"H\n" +
+	"\bSendStep\x12$\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x10.reddot.SendKindR\x04kind\x12\x16\n" +
+	"\x06failed\x18\x02 \x01(\rR\x06failed\"B\n" +
 	"\x05Frame\x12%\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x11.reddot.FrameTypeR\x04type\x12\x12\n" +
 	"\x04body\x18\x02 \x01(\fR\x04body\".\n" +
@@ -5151,7 +5346,7 @@ func file_messages_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
+var file_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_messages_proto_goTypes = []any{
 	(Kind)(0),             // 0: reddot.Kind
 	(State)(0),            // 1: reddot.State
@@ -5178,33 +5373,35 @@ var file_messages_proto_goTypes = []any{
 	(*Milestone)(nil),     // 22: reddot.Milestone
 	(*Snapshot)(nil),      // 23: reddot.Snapshot
 	(*SendEvent)(nil),     // 24: reddot.SendEvent
-	(*Frame)(nil),         // 25: reddot.Frame
-	(*Batch)(nil),         // 26: reddot.Batch
-	(*WireHello)(nil),     // 27: reddot.WireHello
-	(*WireBeat)(nil),      // 28: reddot.WireBeat
-	(*WirePlace)(nil),     // 29: reddot.WirePlace
-	(*WireRequest)(nil),   // 30: reddot.WireRequest
-	(*WireSession)(nil),   // 31: reddot.WireSession
-	(*WireAnswer)(nil),    // 32: reddot.WireAnswer
-	(*WireTidings)(nil),   // 33: reddot.WireTidings
-	(*WireWaits)(nil),     // 34: reddot.WireWaits
-	(*WireFilters)(nil),   // 35: reddot.WireFilters
-	(*WireFilter)(nil),    // 36: reddot.WireFilter
-	(*WireFollowed)(nil),  // 37: reddot.WireFollowed
-	(*WireTopic)(nil),     // 38: reddot.WireTopic
-	(*WireHeard)(nil),     // 39: reddot.WireHeard
-	(*WireConn)(nil),      // 40: reddot.WireConn
-	(*WireGreeting)(nil),  // 41: reddot.WireGreeting
-	(*WirePush)(nil),      // 42: reddot.WirePush
-	(*WireEvent)(nil),     // 43: reddot.WireEvent
-	(*WireDescribed)(nil), // 44: reddot.WireDescribed
-	(*WireConnInfo)(nil),  // 45: reddot.WireConnInfo
-	(*WireShard)(nil),     // 46: reddot.WireShard
-	(*WireChanged)(nil),   // 47: reddot.WireChanged
-	(*WireAsk)(nil),       // 48: reddot.WireAsk
-	(*WireTold)(nil),      // 49: reddot.WireTold
-	(*WireMember)(nil),    // 50: reddot.WireMember
-	(*WireSign)(nil),      // 51: reddot.WireSign
+	(*SendState)(nil),     // 25: reddot.SendState
+	(*SendStep)(nil),      // 26: reddot.SendStep
+	(*Frame)(nil),         // 27: reddot.Frame
+	(*Batch)(nil),         // 28: reddot.Batch
+	(*WireHello)(nil),     // 29: reddot.WireHello
+	(*WireBeat)(nil),      // 30: reddot.WireBeat
+	(*WirePlace)(nil),     // 31: reddot.WirePlace
+	(*WireRequest)(nil),   // 32: reddot.WireRequest
+	(*WireSession)(nil),   // 33: reddot.WireSession
+	(*WireAnswer)(nil),    // 34: reddot.WireAnswer
+	(*WireTidings)(nil),   // 35: reddot.WireTidings
+	(*WireWaits)(nil),     // 36: reddot.WireWaits
+	(*WireFilters)(nil),   // 37: reddot.WireFilters
+	(*WireFilter)(nil),    // 38: reddot.WireFilter
+	(*WireFollowed)(nil),  // 39: reddot.WireFollowed
+	(*WireTopic)(nil),     // 40: reddot.WireTopic
+	(*WireHeard)(nil),     // 41: reddot.WireHeard
+	(*WireConn)(nil),      // 42: reddot.WireConn
+	(*WireGreeting)(nil),  // 43: reddot.WireGreeting
+	(*WirePush)(nil),      // 44: reddot.WirePush
+	(*WireEvent)(nil),     // 45: reddot.WireEvent
+	(*WireDescribed)(nil), // 46: reddot.WireDescribed
+	(*WireConnInfo)(nil),  // 47: reddot.WireConnInfo
+	(*WireShard)(nil),     // 48: reddot.WireShard
+	(*WireChanged)(nil),   // 49: reddot.WireChanged
+	(*WireAsk)(nil),       // 50: reddot.WireAsk
+	(*WireTold)(nil),      // 51: reddot.WireTold
+	(*WireMember)(nil),    // 52: reddot.WireMember
+	(*WireSign)(nil),      // 53: reddot.WireSign
 }
 var file_messages_proto_depIdxs = []int32{
 	0,  // 0: reddot.Event.kind:type_name -> reddot.Kind
@@ -5236,36 +5433,40 @@ var file_messages_proto_depIdxs = []int32{
 	15, // 26: reddot.Snapshot.sessions:type_name -> reddot.SessionState
 	3,  // 27: reddot.SendEvent.kind:type_name -> reddot.SendKind
 	18, // 28: reddot.SendEvent.message:type_name -> reddot.Message
-	4,  // 29: reddot.Frame.type:type_name -> reddot.FrameType
-	25, // 30: reddot.Batch.frames:type_name -> reddot.Frame
-	5,  // 31: reddot.WireRequest.command:type_name -> reddot.WireCommand
-	18, // 32: reddot.WireRequest.message:type_name -> reddot.Message
-	29, // 33: reddot.WireRequest.at:type_name -> reddot.WirePlace
-	31, // 34: reddot.WireRequest.session:type_name -> reddot.WireSession
-	7,  // 35: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
-	8,  // 36: reddot.WireSession.will:type_name -> reddot.Will
-	14, // 37: reddot.WireSession.change:type_name -> reddot.SessionChange
-	29, // 38: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
-	15, // 39: reddot.WireAnswer.session:type_name -> reddot.SessionState
-	7,  // 40: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
-	34, // 41: reddot.WireTidings.waits:type_name -> reddot.WireWaits
-	11, // 42: reddot.WireWaits.waiting:type_name -> reddot.Waiting
-	7,  // 43: reddot.WireWaits.message:type_name -> reddot.TopicMessage
-	36, // 44: reddot.WireFilters.list:type_name -> reddot.WireFilter
-	7,  // 45: reddot.WireTopic.message:type_name -> reddot.TopicMessage
-	29, // 46: reddot.WireConn.after:type_name -> reddot.WirePlace
-	29, // 47: reddot.WireGreeting.at:type_name -> reddot.WirePlace
-	29, // 48: reddot.WireGreeting.head:type_name -> reddot.WirePlace
-	29, // 49: reddot.WirePush.from:type_name -> reddot.WirePlace
-	29, // 50: reddot.WirePush.to:type_name -> reddot.WirePlace
-	43, // 51: reddot.WirePush.events:type_name -> reddot.WireEvent
-	29, // 52: reddot.WireEvent.to:type_name -> reddot.WirePlace
-	45, // 53: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
-	54, // [54:54] is the sub-list for method output_type
-	54, // [54:54] is the sub-list for method input_type
-	54, // [54:54] is the sub-list for extension type_name
-	54, // [54:54] is the sub-list for extension extendee
-	0,  // [0:54] is the sub-list for field type_name
+	18, // 29: reddot.SendState.message:type_name -> reddot.Message
+	26, // 30: reddot.SendState.steps:type_name -> reddot.SendStep
+	20, // 31: reddot.SendState.keys:type_name -> reddot.OnceKey
+	3,  // 32: reddot.SendStep.kind:type_name -> reddot.SendKind
+	4,  // 33: reddot.Frame.type:type_name -> reddot.FrameType
+	27, // 34: reddot.Batch.frames:type_name -> reddot.Frame
+	5,  // 35: reddot.WireRequest.command:type_name -> reddot.WireCommand
+	18, // 36: reddot.WireRequest.message:type_name -> reddot.Message
+	31, // 37: reddot.WireRequest.at:type_name -> reddot.WirePlace
+	33, // 38: reddot.WireRequest.session:type_name -> reddot.WireSession
+	7,  // 39: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
+	8,  // 40: reddot.WireSession.will:type_name -> reddot.Will
+	14, // 41: reddot.WireSession.change:type_name -> reddot.SessionChange
+	31, // 42: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
+	15, // 43: reddot.WireAnswer.session:type_name -> reddot.SessionState
+	7,  // 44: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
+	36, // 45: reddot.WireTidings.waits:type_name -> reddot.WireWaits
+	11, // 46: reddot.WireWaits.waiting:type_name -> reddot.Waiting
+	7,  // 47: reddot.WireWaits.message:type_name -> reddot.TopicMessage
+	38, // 48: reddot.WireFilters.list:type_name -> reddot.WireFilter
+	7,  // 49: reddot.WireTopic.message:type_name -> reddot.TopicMessage
+	31, // 50: reddot.WireConn.after:type_name -> reddot.WirePlace
+	31, // 51: reddot.WireGreeting.at:type_name -> reddot.WirePlace
+	31, // 52: reddot.WireGreeting.head:type_name -> reddot.WirePlace
+	31, // 53: reddot.WirePush.from:type_name -> reddot.WirePlace
+	31, // 54: reddot.WirePush.to:type_name -> reddot.WirePlace
+	45, // 55: reddot.WirePush.events:type_name -> reddot.WireEvent
+	31, // 56: reddot.WireEvent.to:type_name -> reddot.WirePlace
+	47, // 57: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
+	58, // [58:58] is the sub-list for method output_type
+	58, // [58:58] is the sub-list for method input_type
+	58, // [58:58] is the sub-list for extension type_name
+	58, // [58:58] is the sub-list for extension extendee
+	0,  // [0:58] is the sub-list for field type_name
 }
 
 func init() { file_messages_proto_init() }
@@ -5279,7 +5480,7 @@ func file_messages_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_proto_rawDesc), len(file_messages_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   46,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

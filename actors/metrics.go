@@ -7,6 +7,7 @@ type Metrics struct {
 	Users       prometheus.Gauge
 	Connections prometheus.Gauge
 	Loads       prometheus.Counter
+	Sweeps      prometheus.Counter
 	Dozes       prometheus.Counter
 	Busy        prometheus.Counter
 	Ended       *prometheus.CounterVec // connections ended, by reason
@@ -29,6 +30,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		Users:       gauge("users", "Users resident in memory."),
 		Connections: gauge("connections", "Attached connections."),
 		Loads:       counter("loads_total", "Actors woken from the journal."),
+		Sweeps:      counter("sweeps_total", "Users from whose journals was taken what nobody needs any more."),
 		Dozes:       counter("dozes_total", "Connected users that let go of their inbox while nothing happened."),
 		Busy:        counter("busy_total", "Requests refused because a queue was full."),
 		Ended: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "reddot", Subsystem: "actors",
@@ -40,7 +42,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		SessionsFull: counter("session_messages_dropped_total", "Messages of topics that found no room with a session that is away."),
 	}
 	if r != nil {
-		r.MustRegister(m.Users, m.Connections, m.Loads, m.Dozes, m.Busy, m.Ended, m.Pages, m.Panics, m.Failed, m.SessionsFull)
+		r.MustRegister(m.Users, m.Connections, m.Loads, m.Sweeps, m.Dozes, m.Busy, m.Ended, m.Pages, m.Panics, m.Failed, m.SessionsFull)
 	}
 	return m
 }

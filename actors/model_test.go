@@ -270,7 +270,11 @@ func (x *trial) run(steps int) {
 		x.step(i)
 		x.compare()
 		if x.b.snapshotDue(&x.limits) || x.rng.IntN(200) == 0 {
-			x.checkpoint()
+			if x.rng.IntN(2) == 0 {
+				x.sweep()
+			} else {
+				x.checkpoint()
+			}
 		}
 		switch x.rng.IntN(50) {
 		case 0:

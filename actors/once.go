@@ -76,6 +76,19 @@ func (k *onceKeys) put(once [16]byte, key onceKey) {
 	k.byCaller[once] = key
 }
 
+// prune forgets what is too old.
+func (k *onceKeys) prune(now int64) {
+	for len(k.order) > 0 && k.order[0].at < now-callerKeyAge {
+		delete(k.byCaller, k.order[0].key)
+		k.order = k.order[1:]
+	}
+	old := 0
+	for old < len(k.edge) && k.edge[old].key.time() < now-edgeKeyAge {
+		old++
+	}
+	k.edge = k.edge[old:]
+}
+
 // addEdge puts the key in its place, which is at or near the end.
 func (k *onceKeys) addEdge(key ID, rev uint64, now int64) {
 	i := len(k.edge)

@@ -155,11 +155,14 @@ func (p *page) entry(is func(*entry) bool) *entry {
 // content returns the message whose content is in the event seq; have is an
 // event at hand, which may be that one.
 func content(ctx context.Context, j Journal, key Key, seq uint64, have *Event) (*Message, error) {
+	gone := error(Errorf(NotFound, "the content in event %d is not in the journal", seq))
 	if have != nil && have.Seq == seq {
+		if have.Message.GetCleared() {
+			return nil, gone
+		}
 		return have.Message, nil
 	}
-	e := &Event{}
-	failed := error(Errorf(NotFound, "event %d is not in the journal", seq))
+	e, failed := &Event{}, gone
 	err := j.Events(ctx, key, seq, seq, func(_ uint64, raw []byte) bool {
 		failed = DecodeEvent(raw, e)
 		return false
@@ -169,6 +172,9 @@ func content(ctx context.Context, j Journal, key Key, seq uint64, have *Event) (
 	}
 	if failed == nil && e.Message == nil {
 		failed = Errorf(Internal, "event %d holds no content", seq)
+	}
+	if failed == nil && e.Message.Cleared {
+		failed = gone
 	}
 	return e.Message, failed
 }

@@ -387,6 +387,9 @@ func (u *User) topicMessage(ctx context.Context, seq uint64) (*TopicMessage, err
 	if err == nil {
 		err = failed
 	}
+	if err == nil && e.Topic.GetTopic() == "" {
+		err = Errorf(NotFound, "the message in event %d was taken out", seq)
+	}
 	return e.Topic, err
 }
 

@@ -6,7 +6,7 @@ import "fmt"
 func (b *Inbox) snapshot() []byte {
 	s := &Snapshot{
 		Lineage: b.lineage, Seq: b.seq, Pos: b.pos, Rev: b.rev, Unread: b.unread, Unseen: b.unseen,
-		Floor: b.history.floor, Delivered: b.delivered, Bytes: b.history.bytes, Edge: b.keys.packEdge(), Shown: b.shown,
+		Floor: b.history.floor, Stale: b.history.stale, StaleSince: b.history.since, Delivered: b.delivered, Bytes: b.history.bytes, Edge: b.keys.packEdge(), Shown: b.shown,
 	}
 	for i := range b.categories {
 		c := &b.categories[i]
@@ -51,6 +51,7 @@ func (b *Inbox) restore(raw []byte) error {
 	b.lineage, b.seq, b.pos, b.rev = s.Lineage, s.Seq, s.Pos, s.Rev
 	b.unread, b.unseen, b.delivered, b.shown = s.Unread, s.Unseen, s.Delivered, s.Shown
 	b.history.floor, b.history.bytes = s.Floor, s.Bytes
+	b.history.stale, b.history.since = s.Stale, s.StaleSince
 	for _, c := range s.Categories {
 		b.categories = append(b.categories, category{name: c.Name, unread: c.Unread, held: c.Held})
 	}

@@ -86,12 +86,16 @@ func (s *sessions) find(client string) *Subscriptions {
 	return nil
 }
 
-// applySession takes in a change. It returns which events nobody needs any more.
-func (s *sessions) applySession(e *Event) (freed []uint64) {
+// applySession takes in a change. It returns which events nobody needs any
+// more, and which hold a will that is void or was published.
+func (s *sessions) applySession(e *Event) (freed, wills []uint64) {
 	c := e.Session
 	i, ok := s.index(c.Client)
 	if ok && c.Ended {
 		t := s.list[i]
+		if t.will != nil {
+			wills = append(wills, t.epoch)
+		}
 		for _, w := range t.waiting {
 			freed = s.let(freed, w.seq, w.inbox)
 		}
@@ -106,10 +110,15 @@ func (s *sessions) applySession(e *Event) (freed []uint64) {
 		ok = true
 	}
 	if ok {
-		freed = s.change(s.list[i], e, freed)
+		t := s.list[i]
+		will, held := t.will, t.epoch
+		freed = s.change(t, e, freed)
+		if will != nil && will != t.will {
+			wills = append(wills, held)
+		}
 	}
 	s.rearm()
-	return freed
+	return freed, wills
 }
 
 // change takes in what happens to a session that is there.

@@ -59,12 +59,20 @@ func (x *sessionWalk) step() {
 	s := x.b.sessions.find(client)
 	switch x.rng.IntN(12) {
 	case 0:
-		r, _ := x.b.OpenSession(&OpenSession{Client: client, Clean: x.rng.IntN(4) == 0, Expiry: int64(x.rng.IntN(3)) * 1000}, x.moment(), &x.limits)
+		var will *Will
+		if x.rng.IntN(2) == 0 {
+			will = &Will{Message: &TopicMessage{Topic: "gone", Payload: []byte("w")}, Delay: uint32(x.rng.IntN(3))}
+		}
+		r, _ := x.b.OpenSession(&OpenSession{Client: client, Clean: x.rng.IntN(4) == 0, Expiry: int64(x.rng.IntN(3)) * 1000, Will: will}, x.moment(), &x.limits)
 		if r.Err == nil {
 			x.do(r)
 		}
 	case 1:
-		if s != nil {
+		if s != nil && s.willAt != 0 {
+			e, change := x.b.sessionEvent(client, x.moment())
+			change.Willed = true
+			x.do(Ready{Events: []*Event{e}})
+		} else if s != nil {
 			x.do(x.b.CloseSession(&CloseSession{Client: client, Epoch: s.epoch}, x.moment()))
 		}
 	case 2:
@@ -72,7 +80,11 @@ func (x *sessionWalk) step() {
 		x.do(x.b.Expire(x.moment(), &x.limits))
 	case 3:
 		if x.rng.IntN(10) == 0 {
-			x.checkpoint()
+			if x.rng.IntN(2) == 0 {
+				x.sweep()
+			} else {
+				x.checkpoint()
+			}
 		}
 	case 4, 5:
 		n := id(fmt.Sprint(x.b.seq), x.now)

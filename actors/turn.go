@@ -2,7 +2,7 @@ package actors
 
 // request takes in one request. Whatever comes of it, it is answered.
 func (u *User) request(r *Request) {
-	u.current = r
+	u.current, u.asked = r, true
 	t := u.home.moment()
 	switch {
 	case !u.sure():
@@ -170,7 +170,9 @@ func (u *User) encode(r *record, events []*Event) *Write {
 		buf = EncodeEvent(buf, e)
 		w.Events = append(w.Events, buf[n:len(buf):len(buf)])
 		u.inbox.beside(w, e, &u.home.Limits)
+		w.wakeBy(u.inbox.sweepAfter(e, &u.home.Limits))
 	}
+	w.wakeBy(u.inbox.sweepDue(&u.home.Limits))
 	r.buf = buf
 	if d := w.Wake.New; d != 0 && (u.armed == 0 || d < u.armed) {
 		w.Wake.Old = u.armed
@@ -234,6 +236,7 @@ func (u *User) apply(events []*Event, from Cursor, counts []byte) (*Push, []byte
 // expire lets the time do its work before anything is decided. False means
 // that the store is too busy for it.
 func (u *User) expire(t Moment) bool {
+	u.tidy(t.Now)
 	if t.Now < u.inbox.due(&u.home.Limits) {
 		return true
 	}
@@ -250,32 +253,29 @@ func (u *User) expire(t Moment) bool {
 
 // timeUp does what is due and arms the next wake-up.
 func (u *User) timeUp(m *TimeUp) {
-	if !u.expire(u.home.moment()) {
+	t := u.home.moment()
+	swept := t.Now >= u.inbox.sweepDue(&u.home.Limits)
+	if !u.expire(t) {
 		return // the sweeper comes again
 	}
-	next := u.inbox.due(&u.home.Limits)
-	if next == never {
-		next = 0
-	}
-	// The store may hold other wake-ups, from before this activation. What
-	// counts is that none of them is missing.
-	w := &Write{Stream: u.stream, After: u.inbox.seq, Wake: Wake{Old: m.At, New: next}}
-	if u.append(w) == nil {
-		u.armed = next
+	u.rearm(m.At)
+	if swept && !u.sweeping {
+		u.leaveSwept()
 	}
 }
 
 func (u *User) maybeSnapshot() {
 	if u.inbox.snapshotDue(&u.home.Limits) {
-		u.snapshot()
+		u.snapshot(nil)
 	}
 }
 
-// snapshot writes the state down and drops what it makes superfluous. If the
-// store is too busy, it says false, and another time will do.
-func (u *User) snapshot() bool {
+// snapshot writes the state down and drops what it makes superfluous, with
+// events that take the place of stale ones. If the store is too busy, it says
+// false, and another time will do.
+func (u *User) snapshot(cleared []Rewrite) bool {
 	before := u.inbox.history
-	w := u.inbox.checkpoint(u.home.Now(), &u.home.Limits)
+	w := u.inbox.checkpoint(u.home.Now(), &u.home.Limits, cleared)
 	w.Stream = u.stream
 	if u.append(&w) != nil {
 		u.inbox.history = before

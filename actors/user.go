@@ -17,6 +17,9 @@ type User struct {
 	queries []*connQuery // for connections, not answered yet
 	armed   int64        // the wake-up in the store (unix milliseconds); 0: none
 
+	asked    bool // this activation has had a request
+	sweeping bool // what is to leave the disk is being read
+
 	entering *attach // whose turn it is
 
 	links  []SessionLink // sessions that have a connection
@@ -73,6 +76,8 @@ func (u *User) Receive(c actor.Context) {
 		if u.inbox != nil && !u.ending {
 			u.willed(m)
 		}
+	case *cleared:
+		u.cleared(m)
 	case *contentLoaded:
 		if u.inbox == nil || u.ending {
 			u.later(m.req)
@@ -227,8 +232,8 @@ func (u *User) passivate() {
 		u.doze()
 	case u.dozing:
 		u.end()
-	case u.inbox == nil || !u.idle() || u.notes != nil && u.notes.noting:
-	case u.seq-u.inbox.history.last().seq > passivateEvents && u.snapshot():
+	case u.inbox == nil || !u.idle() || u.sweeping || u.notes != nil && u.notes.noting:
+	case u.seq-u.inbox.history.last().seq > passivateEvents && u.snapshot(nil):
 		// so that it wakes quickly; it stops the next time
 	default:
 		u.end()
@@ -245,8 +250,8 @@ func (u *User) move() {
 // nothing happens.
 func (u *User) doze() {
 	switch {
-	case u.inbox == nil || u.graces > 0 || len(u.gates)+len(u.links) == 0 || len(u.queries) > 0 || !u.idle():
-	case u.seq-u.inbox.history.last().seq > passivateEvents && u.snapshot():
+	case u.inbox == nil || u.sweeping || u.graces > 0 || len(u.gates)+len(u.links) == 0 || len(u.queries) > 0 || !u.idle():
+	case u.seq-u.inbox.history.last().seq > passivateEvents && u.snapshot(nil):
 		// so that it wakes quickly; it dozes the next time
 	default:
 		u.letGo()

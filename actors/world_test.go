@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"io"
 	"log/slog"
+	"maps"
 	"reflect"
 	"slices"
 	"testing"
@@ -115,7 +116,35 @@ func (w *world) content(id ID) *Message {
 
 func (w *world) checkpoint() Write {
 	w.t.Helper()
-	wr := w.b.checkpoint(w.now, &w.limits)
+	return w.keep(nil)
+}
+
+// sweep does what a sweep does.
+func (w *world) sweep() Write {
+	w.t.Helper()
+	m := readCleared(context.Background(), w, w.key, slices.Clone(w.b.history.stale))
+	if m.err != nil {
+		w.t.Fatal(m.err)
+	}
+	wr := w.keep(m.events)
+	if len(w.b.history.stale) > 0 || w.b.history.since != 0 {
+		w.t.Fatalf("stale after a sweep: %v since %d", w.b.history.stale, w.b.history.since)
+	}
+	if due := w.b.sweepDue(&w.limits); due <= w.now {
+		w.t.Fatalf("a sweep at %d is followed by one at %d", w.now, due)
+	}
+	return wr
+}
+
+func (w *world) keep(cleared []Rewrite) Write {
+	w.t.Helper()
+	wr := w.b.checkpoint(w.now, &w.limits, cleared)
+	for _, r := range wr.Rewrite {
+		if w.journal[r.Seq] == nil {
+			w.t.Fatalf("event %d is written again, and is not there", r.Seq)
+		}
+		w.journal[r.Seq] = r.Event
+	}
 	last := uint64(0)
 	for _, r := range wr.Delete {
 		if r.First <= last || r.First > r.Last || r.Last > w.b.seq {
@@ -168,6 +197,7 @@ func (w *world) check() {
 			w.t.Fatalf("event %d is gone, the floor is %d", s, h.floor)
 		}
 	}
+	w.checkContents()
 	held := map[uint64]bool{}
 	for i := range w.b.entries {
 		held[w.b.entries[i].body] = true
@@ -185,6 +215,42 @@ func (w *world) check() {
 		if s <= h.floor && !held[s] && !slices.Contains(h.garbage, s) {
 			w.t.Fatalf("event %d is below the floor %d, holds nothing and will never be deleted", s, h.floor)
 		}
+	}
+}
+
+// checkContents checks that each content in the journal is of a present message,
+// or known to be superfluous.
+func (w *world) checkContents() {
+	w.t.Helper()
+	needed := map[uint64]bool{}
+	for i := range w.b.entries {
+		needed[w.b.entries[i].body] = true
+	}
+	for s := range w.b.sessions.held {
+		needed[s] = true
+	}
+	for _, s := range w.b.sessions.list {
+		if s.will != nil {
+			needed[s.epoch] = true
+		}
+	}
+	h := &w.b.history
+	for seq, raw := range w.journal {
+		var e Event
+		if err := DecodeEvent(raw, &e); err != nil {
+			w.t.Fatal(err)
+		}
+		full := e.Message != nil && !e.Message.Cleared || e.Topic.GetTopic() != "" || e.Session.GetWill() != nil
+		known := slices.Contains(h.stale, seq) || slices.Contains(h.garbage, seq)
+		switch {
+		case full && !needed[seq] && !known:
+			w.t.Fatalf("event %d holds a content that nobody needs, and would keep it", seq)
+		case needed[seq] && (!full || known):
+			w.t.Fatalf("the content of event %d is needed, and was taken out or is to be", seq)
+		}
+	}
+	if (len(h.stale)+len(h.garbage)+len(h.disowned) > 0 || h.wills) != (h.since != 0) {
+		w.t.Fatalf("stale %v, garbage %v, %d disowned since %d", h.stale, h.garbage, len(h.disowned), h.since)
 	}
 }
 
@@ -215,21 +281,24 @@ func (w *world) replayAll(cut int) {
 // same compares two inboxes; what they know of their journal too, if asked.
 func (w *world) same(what string, got *Inbox, withHistory bool) {
 	w.t.Helper()
-	x, y := view(got, withHistory), view(w.b, withHistory)
+	x, y := w.view(got, withHistory), w.view(w.b, withHistory)
 	if !reflect.DeepEqual(x, y) {
 		w.t.Fatalf("%s: got\n%+v, want\n%+v", what, x, y)
 	}
 }
 
-// view returns a copy of b in which equal states are deeply equal.
-func view(b *Inbox, withHistory bool) Inbox {
+// view returns a copy of b in which equal states are deeply equal. Keys that are
+// too old to be of use are not in it: a checkpoint forgets them.
+func (w *world) view(b *Inbox, withHistory bool) Inbox {
 	v := *b
 	v.rearm()
+	v.keys.byCaller = maps.Clone(b.keys.byCaller)
+	v.keys.prune(w.now)
 	v.categories = append([]category{}, b.categories...)
 	v.entries = append([]entry{}, b.entries...)
-	v.keys.order = append([]onceRef{}, b.keys.order...)
+	v.keys.order = append([]onceRef{}, v.keys.order...)
 	v.sessions = b.sessions.view()
-	v.keys.edge = append([]edgeKey{}, b.keys.edge...)
+	v.keys.edge = append([]edgeKey{}, v.keys.edge...)
 	if len(v.keys.byCaller) == 0 {
 		v.keys.byCaller = nil
 	}
@@ -241,6 +310,7 @@ func view(b *Inbox, withHistory bool) Inbox {
 	v.history.disowned = append([]ID{}, b.history.disowned...)
 	v.history.garbage = append([]uint64{}, b.history.garbage...)
 	slices.Sort(v.history.garbage)
+	v.history.stale = append([]uint64{}, b.history.stale...)
 	return v
 }
 

@@ -1,6 +1,7 @@
 package actorstest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -20,6 +21,7 @@ type Journal struct {
 	held     bool
 	closed   bool
 	settling bool
+	writes   int
 	refuse   error
 	fail     error
 	panics   string
@@ -127,6 +129,36 @@ func (j *Journal) Stored(key actors.Key) int {
 	return 0
 }
 
+// Holds tells whether a text stands anywhere in what is stored.
+func (j *Journal) Holds(text string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, s := range j.streams {
+		for _, list := range []map[uint64][]byte{s.events, s.snapshots} {
+			for _, b := range list {
+				if bytes.Contains(b, []byte(text)) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// Writes returns how many writes were stored.
+func (j *Journal) Writes() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.writes
+}
+
+// Beside returns how many owners, funnels and wake-ups are stored.
+func (j *Journal) Beside() (owners, funnels, wakes int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.owners), len(j.tallies), len(j.wakes)
+}
+
 // Append implements actors.Journal.
 func (j *Journal) Append(w *actors.Write) error {
 	j.mu.Lock()
@@ -193,6 +225,7 @@ func (j *Journal) apply(w *actors.Write) {
 	if w.After != s.last {
 		panic(fmt.Sprintf("%s: a write after event %d, the last is %d: two activations write", key, w.After, s.last))
 	}
+	j.writes++
 	s.apply(w)
 	delete(j.wakes, wake{w.Wake.Old, key})
 	if w.Wake.New != 0 {
@@ -203,6 +236,9 @@ func (j *Journal) apply(w *actors.Write) {
 	}
 	for _, id := range w.Own {
 		j.owners[id] = key
+	}
+	for _, id := range w.Untally {
+		delete(j.tallies, id)
 	}
 	for _, t := range w.Tally {
 		sum := j.tallies[t.ID]
@@ -216,6 +252,12 @@ func (s *stream) apply(w *actors.Write) {
 		s.events[w.After+1+uint64(i)] = slices.Clone(e)
 	}
 	s.last = w.Last()
+	for _, r := range w.Rewrite {
+		if s.events[r.Seq] == nil {
+			panic(fmt.Sprintf("event %d is rewritten, and is not there", r.Seq))
+		}
+		s.events[r.Seq] = slices.Clone(r.Event)
+	}
 	for _, r := range w.Delete {
 		for seq := r.First; seq <= r.Last; seq++ {
 			delete(s.events, seq)

@@ -120,6 +120,9 @@ func (s *shelf) put(w *actors.Write) {
 	for _, id := range w.Own {
 		s.owners[id] = key
 	}
+	for _, id := range w.Untally {
+		delete(s.tallies, id)
+	}
 	for _, t := range w.Tally {
 		sum := s.tallies[t.ID]
 		sum[t.Kind] += t.N
@@ -130,6 +133,9 @@ func (s *shelf) put(w *actors.Write) {
 func (j *journal) apply(w *actors.Write) {
 	for i, e := range w.Events {
 		put(&j.events, w.After+1+uint64(i), e)
+	}
+	for _, r := range w.Rewrite {
+		put(&j.events, r.Seq, r.Event)
 	}
 	for _, r := range w.Delete {
 		cut(&j.events, r.First, r.Last)

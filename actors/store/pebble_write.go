@@ -61,6 +61,10 @@ func (p *Pebble) stageWrite(w *actors.Write) {
 		copy(op.Value, e)
 		s.note(op.Finish())
 	}
+	for _, r := range w.Rewrite {
+		s.key = appendEvent(s.key[:0], key, r.Seq)
+		s.note(s.batch.Set(s.key, r.Event, nil))
+	}
 	for _, r := range w.Delete {
 		s.deleteEvents(key, r)
 	}
@@ -79,6 +83,12 @@ func (p *Pebble) stageWrite(w *actors.Write) {
 	}
 	for _, id := range w.Own {
 		s.owners = append(s.owners, ownerChange{id, key})
+	}
+	for _, id := range w.Untally {
+		for kind := range actors.NumTallies {
+			s.key = appendTally(s.key[:0], id, kind)
+			s.delete(s.key)
+		}
 	}
 	for _, t := range w.Tally {
 		op := s.batch.MergeDeferred(tallyPrefix+1, 8)

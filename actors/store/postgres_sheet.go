@@ -22,6 +22,7 @@ type sheet struct {
 	parts   map[actors.Key]*part
 	owners  map[actors.ID]owning
 	tallies map[tallying]int64
+	funnels map[actors.ID]funnel
 	records map[recordKey]*recordWrite
 }
 
@@ -31,6 +32,7 @@ type part struct {
 	place     int32
 	events    []entry
 	last      uint64 // of all that were ever in events
+	rewrites  []entry
 	deletes   []actors.Range
 	snapshots []entry
 	forget    uint64
@@ -48,6 +50,10 @@ type (
 		kind  actors.TallyKind
 		place int32
 	}
+	funnel struct { // what is done to a message's tallies: added to, or deleted from a place
+		added   bool
+		dropped int32
+	}
 	waking struct { // whether there is a wake-up at that time
 		at  int64
 		set bool
@@ -58,7 +64,7 @@ type (
 func newSheet() *sheet {
 	return &sheet{
 		places: make(map[uint16]int32), parts: make(map[actors.Key]*part), owners: make(map[actors.ID]owning),
-		tallies: make(map[tallying]int64), records: make(map[recordKey]*recordWrite),
+		tallies: make(map[tallying]int64), funnels: make(map[actors.ID]funnel), records: make(map[recordKey]*recordWrite),
 	}
 }
 
@@ -89,6 +95,14 @@ func (s *sheet) fits(w *actors.Write) bool {
 			}
 		}
 	}
+	for _, t := range w.Tally {
+		if s.funnels[t.ID].dropped != 0 {
+			return false
+		}
+	}
+	if slices.ContainsFunc(w.Untally, func(id actors.ID) bool { return s.funnels[id].added }) {
+		return false
+	}
 	p := s.parts[w.Stream.Key]
 	if p == nil {
 		return true
@@ -108,9 +122,17 @@ func (s *sheet) fold(w *actors.Write) {
 		p.events = append(p.events, entry{w.After + 1 + uint64(i), e})
 		p.last = w.Last()
 	}
+	for _, r := range w.Rewrite {
+		if _, ok := find(p.events, r.Seq); ok {
+			put(&p.events, r.Seq, r.Event)
+		} else {
+			put(&p.rewrites, r.Seq, r.Event)
+		}
+	}
 	for _, r := range w.Delete {
 		if r.First <= r.Last {
 			cut(&p.events, r.First, r.Last)
+			cut(&p.rewrites, r.First, r.Last)
 			p.deletes = append(p.deletes, r)
 		}
 	}
@@ -134,6 +156,10 @@ func (s *sheet) fold(w *actors.Write) {
 	}
 	for _, t := range w.Tally {
 		s.tallies[tallying{t.ID, t.Kind, p.place}] += t.N
+		s.funnels[t.ID] = funnel{added: true}
+	}
+	for _, id := range w.Untally {
+		s.funnels[id] = funnel{dropped: p.place}
 	}
 }
 
@@ -183,11 +209,14 @@ func (s *sheet) statement(session []byte) *statement {
 }
 
 func (s *sheet) journalRows(q *statement, parts []*part) {
-	var events, snapshots, deletes, forgets rows
+	var events, rewrites, snapshots, deletes, forgets rows
 	for _, p := range parts {
 		key := []byte(p.key)
 		for _, e := range p.events {
 			events.add(p.place, key, int64(e.seq), e.data)
+		}
+		for _, e := range p.rewrites {
+			rewrites.add(p.place, key, int64(e.seq), e.data)
 		}
 		for _, e := range p.snapshots {
 			snapshots.add(p.place, key, int64(e.seq), e.data)
@@ -200,6 +229,7 @@ func (s *sheet) journalRows(q *statement, parts []*part) {
 		}
 	}
 	q.insert(&events, sqlEvents)
+	q.insert(&rewrites, sqlRewrite)
 	q.delete(&deletes, sqlTrim)
 	q.insert(&snapshots, sqlSnapshots)
 	q.delete(&forgets, sqlForget)
@@ -245,6 +275,13 @@ func (s *sheet) tallyRows(q *statement) {
 		t.kinds = append(t.kinds, int16(list[i].kind))
 	}
 	q.tally(&t, sqlTally)
+	var drops rows
+	for _, id := range slices.SortedFunc(maps.Keys(s.funnels), func(a, b actors.ID) int { return bytes.Compare(a[:], b[:]) }) {
+		if place := s.funnels[id].dropped; place != 0 {
+			drops.add(place, id[:], 0, nil)
+		}
+	}
+	q.id(&drops, sqlUntally)
 }
 
 func (s *sheet) recordRows(q *statement) {

@@ -33,6 +33,9 @@ const (
 	sqlEvents = `, events as (insert into reddot_events (key, seq, data)
 	select key, seq, data from unnest(?::int[], ?::bytea[], ?::bigint[], ?::bytea[]) as t(place, key, seq, data)
 	where (select list from good)[place])`
+	sqlRewrite = `, rewrite as (update reddot_events e set data = t.data
+	from unnest(?::int[], ?::bytea[], ?::bigint[], ?::bytea[]) as t(place, key, seq, data)
+	where (select list from good)[t.place] and e.key = t.key and e.seq = t.seq)`
 	sqlTrim = `, trim as (delete from reddot_events e
 	using unnest(?::int[], ?::bytea[], ?::bigint[], ?::bigint[]) as t(place, key, first, last)
 	where (select list from good)[t.place] and e.key = t.key and e.seq between t.first and t.last)`
@@ -61,6 +64,9 @@ const (
 	select id, kind, (?::int[])[place], n from unnest(?::int[], ?::bytea[], ?::smallint[], ?::bigint[]) as t(place, id, kind, n)
 	where (select list from good)[place]
 	on conflict (id, kind, shard) do update set n = o.n + excluded.n)`
+	sqlUntally = `, untally as (delete from reddot_tallies o
+	using unnest(?::int[], ?::bytea[]) as t(place, id)
+	where (select list from good)[t.place] and o.id = t.id)`
 	sqlDropRecord = `, droprecord as (delete from reddot_records r
 	using unnest(?::bytea[], ?::bytea[]) as t(kind, key)
 	where exists (select from session) and r.kind = t.kind and r.key = t.key)`

@@ -76,6 +76,9 @@ func writeSize(w *actors.Write) int {
 	for _, e := range w.Events {
 		n += len(e) + len(w.Stream.Key) + perKey
 	}
-	n += (len(w.Own) + len(w.Disown) + len(w.Tally) + 2*len(w.Delete)) * (len(w.Stream.Key) + perKey)
+	for _, r := range w.Rewrite {
+		n += len(r.Event) + len(w.Stream.Key) + perKey
+	}
+	n += (len(w.Own) + len(w.Disown) + len(w.Tally) + int(actors.NumTallies)*len(w.Untally) + 2*len(w.Delete)) * (len(w.Stream.Key) + perKey)
 	return n
 }

@@ -116,6 +116,9 @@ func (tw *twin) write(key actors.Key, a *twinActor) actors.Write {
 		w.Snapshot = []byte(fmt.Sprintf("s%d", a.last))
 		a.snapshot = a.last
 	}
+	if n := a.last - a.trimmed; n > 0 && tw.IntN(4) == 0 {
+		w.Rewrite = []actors.Rewrite{{Seq: a.trimmed + 1 + tw.Uint64N(n), Event: []byte(fmt.Sprint("again", a.last))}}
+	}
 	if n := a.snapshot - a.trimmed; n > 0 && tw.IntN(6) == 0 {
 		upTo := a.trimmed + 1 + tw.Uint64N(n)
 		w.Delete = []actors.Range{{First: a.trimmed + 1, Last: upTo}}
@@ -127,6 +130,10 @@ func (tw *twin) write(key actors.Key, a *twinActor) actors.Write {
 	if tw.IntN(4) == 0 {
 		w.Wake = actors.Wake{Old: a.wake, New: tw.Int64N(50)}
 		a.wake = w.Wake.New
+	}
+	if !tw.apart && tw.IntN(8) == 0 {
+		w.Untally = append(w.Untally, tw.id())
+		return w
 	}
 	for range tw.IntN(3) {
 		w.Own = append(w.Own, tw.idOf(key))

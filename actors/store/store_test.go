@@ -24,6 +24,7 @@ func run(t *testing.T, open func(t *testing.T) store, persists bool) {
 		{"events", testEvents},
 		{"snapshots", testSnapshots},
 		{"delete", testDelete},
+		{"rewrite", testRewrite},
 		{"hole", testHole},
 		{"neighbors", testNeighbours},
 		{"callback error", testCallbackError},
@@ -252,6 +253,21 @@ func testDelete(t *testing.T, b *bench) {
 	})
 }
 
+func testRewrite(t *testing.T, b *bench) {
+	a := newActor(actors.UserKey("default", "ann"), 0)
+	a.do(t, b, a.write("1", "2", "3", "4"))
+	w := a.write("5")
+	w.Rewrite = []actors.Rewrite{{Seq: 2, Event: []byte("two")}, {Seq: 3, Event: nil}, {Seq: 5, Event: []byte("five")}}
+	w.Delete = []actors.Range{{First: 3, Last: 3}}
+	a.do(t, b, w)
+	b.check(t, func() {
+		want := []string{"1=1", "2=two", "4=4", "5=five"}
+		if got := b.events(t, a.Key, 0, 9); !slices.Equal(got, want) {
+			t.Errorf("events: got %v, want %v", got, want)
+		}
+	})
+}
+
 func testHole(t *testing.T, b *bench) {
 	a := newActor(actors.UserKey("default", "ann"), 0)
 	a.do(t, b, a.write("1", "2", "3"))
@@ -350,6 +366,26 @@ func testTallies(t *testing.T, b *bench) {
 		}
 		if got, err := b.Tallies(t.Context(), other); err != nil || got[actors.TallyAccepted] != 3 {
 			t.Errorf("other: got %v, %v", got, err)
+		}
+	})
+	w, again := a.write("e"), a.write()
+	w.Untally = []actors.ID{id, other}
+	a.last = w.Last()
+	again.After, again.Tally = a.last, []actors.Tally{{ID: other, Kind: actors.TallyRead, N: 4}}
+	for _, w := range []*actors.Write{w, again} { // in one commit
+		if err := b.Append(w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.await(); err != nil {
+		t.Fatal(err)
+	}
+	b.check(t, func() {
+		if got, err := b.Tallies(t.Context(), id); err != nil || got != [actors.NumTallies]int64{} {
+			t.Errorf("deleted: got %v, %v", got, err)
+		}
+		if got, err := b.Tallies(t.Context(), other); err != nil || got != [actors.NumTallies]int64{actors.TallyRead: 4} {
+			t.Errorf("deleted, and counted anew: got %v, %v", got, err)
 		}
 	})
 }

@@ -187,6 +187,9 @@ type Store struct {
 	Readers    int               `yaml:"readers"`    // connections for reads
 	Timeout    Duration          `yaml:"timeout"`    // of a commit or a read in the database
 
+	// EraseWithin is how soon what nobody needs any more is off the disk.
+	EraseWithin Duration `yaml:"erase_within"`
+
 	Cache      Size `yaml:"cache"`       // of blocks read from disk
 	MemTable   Size `yaml:"mem_table"`   // of what is not yet in tables
 	QueueSize  Size `yaml:"queue_size"`  // of what waits for a commit; more is refused as busy
@@ -270,7 +273,7 @@ func Default() Config {
 		Store: Store{
 			Cache: 4 << 20, MemTable: 16 << 20, QueueSize: 64 << 20, OpenFiles: 1000,
 			BatchSize: 8 << 20, QueueCount: 1 << 16,
-			Committers: 2, Readers: 8, Timeout: Duration(10 * time.Second),
+			Committers: 2, Readers: 8, Timeout: Duration(10 * time.Second), EraseWithin: Duration(a.EraseWithin),
 		},
 		Cluster: Cluster{Name: "reddot"},
 	}

@@ -159,6 +159,7 @@ func (c Config) checkPositive() []error {
 		{"store.open_files", int64(c.Store.OpenFiles), 64},
 		{"store.committers", int64(c.Store.Committers), 1},
 		{"store.readers", int64(c.Store.Readers), 1},
+		{"store.erase_within", int64(c.Store.EraseWithin), int64(time.Second)},
 		{"store.timeout", int64(c.Store.Timeout), int64(time.Second)},
 	} {
 		if f.value < f.least {
@@ -258,6 +259,7 @@ func (c Config) inbox() actors.Limits {
 	l := actors.Limits{
 		Messages: c.Inbox.Messages, MessageAge: time.Duration(c.Inbox.MessageAge), InboxBytes: int(c.Inbox.Size),
 		RetainEvents: c.Inbox.RetainEvents, RetainAge: time.Duration(c.Inbox.RetainAge), RetainBytes: int(c.Inbox.RetainSize),
+		EraseWithin: time.Duration(c.Store.EraseWithin),
 		Connections: c.Inbox.Connections,
 		Sessions:    c.MQTT.Sessions, SessionMessages: c.MQTT.QueueMessages, SessionBytes: int(c.MQTT.QueueSize),
 		Retained: c.MQTT.Retained, RetainedBytes: int(c.MQTT.RetainedSize),

@@ -1,0 +1,229 @@
+package actors
+
+import (
+	"context"
+	"slices"
+)
+
+// Retention by time. What nobody needs any more is off the disk within
+// Limits.EraseWithin of the moment from which nobody needs it: the content of
+// what was retracted, edited, collapsed, expired or pushed out, also where the
+// event that held it stays for those who resume; events that are older than
+// Limits.RetainAge; who answers for a message that has left; keys.
+//
+// The user sees to it, also one for whom nothing happens: what makes something
+// superfluous arms the user's wake-up, mostly once a day, since the one that is
+// armed already will do. The sweep takes a snapshot, deletes events, and writes
+// others again without their contents. It changes nothing that anybody sees.
+//
+// The time is spent in quarters (eraseStep): in the first one more may come
+// together; sweeps are spread over the second one, by lineage, so that those
+// who all got a message at the same moment are not all woken at the same
+// moment; the rest is the store's, whose files hold what was deleted until they
+// are merged or vacuumed.
+
+// eraseStep returns a quarter of EraseWithin, in milliseconds.
+func (l *Limits) eraseStep() int64 { return max(1, l.EraseWithin.Milliseconds()/4) }
+
+// sweepAt returns when what is superfluous since a moment is to be swept away.
+func (l *Limits) sweepAt(since int64, lineage uint64) int64 {
+	step := l.eraseStep()
+	return since + step + int64(lineage%uint64(step)) // #nosec G115 -- below step
+}
+
+// spreadOut returns when what is superfluous from a moment on, and has had its
+// quarter before, is to be swept away.
+func (l *Limits) spreadOut(from int64, lineage uint64) int64 {
+	return l.sweepAt(from, lineage) - l.eraseStep()
+}
+
+// sweepDue returns when there is something to be swept away; never: there is
+// nothing.
+func (b *Inbox) sweepDue(l *Limits) int64 {
+	h, due := &b.history, int64(never)
+	if h.since != 0 {
+		due = l.sweepAt(h.since, b.lineage)
+	}
+	if at := h.oldest(l); at != 0 {
+		due = min(due, l.spreadOut(at+l.RetainAge.Milliseconds(), b.lineage))
+	}
+	if len(b.keys.order) > 0 {
+		due = min(due, l.sweepAt(b.keys.order[0].at+callerKeyAge, b.lineage))
+	}
+	return due
+}
+
+// oldest returns when the events up to the oldest milestone that is above the
+// floor, or those since the newest one, have all happened; 0: there are none.
+func (h *history) oldest(l *Limits) int64 {
+	for i := range h.stones {
+		if h.stones[i].seq > h.floor {
+			return h.stones[i].at
+		}
+	}
+	if h.first != 0 {
+		return h.first + l.eraseStep()
+	}
+	return 0
+}
+
+// sweepAfter returns by when a sweep is due once e is applied, too.
+func (b *Inbox) sweepAfter(e *Event, l *Limits) int64 {
+	lineage := b.lineage
+	if e.Lineage != 0 {
+		lineage = e.Lineage
+	}
+	due := int64(never)
+	if b.history.first == 0 {
+		due = l.spreadOut(e.At+l.eraseStep()+l.RetainAge.Milliseconds(), lineage)
+	}
+	if b.history.since == 0 && e.frees() {
+		due = min(due, l.sweepAt(e.At, lineage))
+	}
+	return due
+}
+
+// frees tells whether e may let something become superfluous.
+func (e *Event) frees() bool {
+	switch e.Kind {
+	case Kind_ACCEPTED:
+		return len(e.Ids)+len(e.Dropped) > 0
+	case Kind_DUE:
+		return len(e.Ids) > 16
+	case Kind_EDITED, Kind_RETRACTED, Kind_EXPIRED, Kind_DROPPED, Kind_SESSION:
+		return true
+	}
+	return false
+}
+
+// milestoneDue tells whether the events since the newest milestone are to be
+// closed off by a snapshot, so that those from now on do not keep them.
+func (b *Inbox) milestoneDue(now int64, l *Limits) bool {
+	return b.history.first != 0 && now >= b.history.first+l.eraseStep()
+}
+
+// clear takes the content out of e, which nobody needs any more.
+func (e *Event) clear() {
+	if m := e.Message; m != nil {
+		e.Message = &Message{
+			Id: m.Id, Category: m.Category, Priority: m.Priority, ExpiresAt: m.ExpiresAt, SendAt: m.SendAt,
+			CreatedAt: m.CreatedAt, Shared: m.Shared, EditedAt: m.EditedAt, Cleared: true,
+		}
+	}
+	if e.Topic != nil {
+		e.Topic = &TopicMessage{}
+	}
+	if e.Session != nil {
+		e.Session.Will = nil
+	}
+}
+
+// cleared is what the user tells itself: stale events without their contents,
+// in the order of their seqs. One that is not in the journal has no Event.
+type cleared struct {
+	events []Rewrite
+	err    error
+}
+
+// readCleared reads stale events and takes their contents out.
+func readCleared(ctx context.Context, j Journal, key Key, stale []uint64) *cleared {
+	m := &cleared{}
+	slices.Sort(stale)
+	for _, seq := range slices.Compact(stale) {
+		r := Rewrite{Seq: seq}
+		var failed error
+		err := j.Events(ctx, key, seq, seq, func(_ uint64, raw []byte) bool {
+			e := &Event{}
+			if failed = DecodeEvent(raw, e); failed == nil {
+				e.clear()
+				r.Event = EncodeEvent(nil, e)
+			}
+			return false
+		})
+		if err == nil {
+			err = failed
+		}
+		if err != nil {
+			m.err = err
+			break
+		}
+		m.events = append(m.events, r)
+	}
+	return m
+}
+
+// tidy does what retention asks for at a time, before anything is decided.
+func (u *User) tidy(now int64) {
+	b, l := u.inbox, &u.home.Limits
+	switch {
+	case u.sweeping:
+	case now >= b.sweepDue(l):
+		u.sweep()
+	case b.milestoneDue(now, l):
+		u.snapshot(nil)
+	}
+}
+
+// sweep takes from the disk what nobody needs any more. If that means to write
+// events again, it reads them first, elsewhere.
+func (u *User) sweep() {
+	u.home.Metrics.Sweeps.Inc()
+	stale := slices.Clone(u.inbox.history.stale)
+	if len(stale) == 0 {
+		u.snapshot(nil)
+		return
+	}
+	u.sweeping = true
+	h, key, self := u.home, u.key, u.self
+	u.after(nil, func() {
+		h.Load(func() { h.send(self, readCleared(context.Background(), h.Journal, key, stale)) })
+	})
+}
+
+// cleared goes on with a sweep.
+func (u *User) cleared(m *cleared) {
+	u.sweeping = false
+	if u.inbox == nil || u.ending {
+		return
+	}
+	if m.err != nil {
+		u.home.Log.Error("what is to leave the disk can't be read", "actor", string(u.key), "err", m.err)
+		return // the wake-up that is armed comes back to it
+	}
+	if u.snapshot(m.events) {
+		u.rearm(u.armed)
+		u.leaveSwept()
+	}
+}
+
+// leaveSwept lets a user stop at once that was woken for a sweep alone: many
+// are, one after the other.
+func (u *User) leaveSwept() {
+	if u.asked || len(u.gates)+len(u.links) > 0 {
+		return
+	}
+	h, self := u.home, u.self
+	u.after(nil, func() { h.send(self, &Passivate{}) })
+}
+
+// sweepRetry is after which part of EraseWithin a sweep that has not come to
+// its end is tried again.
+const sweepRetry = 64
+
+// rearm replaces the wake-up that was armed for old, or has come.
+func (u *User) rearm(old int64) {
+	b, l, now := u.inbox, &u.home.Limits, u.home.Now()
+	next := min(b.due(l), max(b.sweepDue(l), now+l.EraseWithin.Milliseconds()/sweepRetry))
+	if next == never {
+		next = 0
+	}
+	if old == next {
+		return
+	}
+	// The store may hold other wake-ups, from before this activation. What
+	// counts is that none of them is missing.
+	w := &Write{Stream: u.stream, After: b.seq, Wake: Wake{Old: old, New: next}}
+	if u.append(w) == nil {
+		u.armed = next
+	}
+}
