@@ -33,6 +33,9 @@
 //     checks the fences under a lock for which Take waits (postgres_sql.go).
 //     An event's (key, seq) is unique beside it: that refuses what two
 //     activations of one epoch would write, and what comes late.
+//   - What makes a commit durable is asked for in each session and looked at again
+//     all the time; a database that may lose what it acknowledges is not written
+//     to (postgres_session.go).
 //   - A history has an id, which is part of every cursor (actors.Historian). A
 //     restart keeps it; a restore, a promotion and the opening of a copy begin
 //     another one, for what came last may be missing (history.go,
@@ -45,5 +48,5 @@
 // one by one and nothing in batches: too little for a second thing to replay.
 //
 // Start reading at writer.go, then keys.go, pebble.go and pebble_write.go, or
-// postgres.go, postgres_sheet.go and postgres_sql.go.
+// postgres.go, postgres_session.go, postgres_sheet.go and postgres_sql.go.
 package store

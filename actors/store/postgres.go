@@ -40,7 +40,9 @@ type Postgres struct {
 	lost   atomic.Pointer[actors.Error] // why no connection could be made; nil: one could
 	closed atomic.Bool
 
-	history atomic.Pointer[history]
+	history   atomic.Pointer[history]
+	weakening sync.Mutex
+	warned    map[string]bool // the weaknesses that were said, by name
 }
 
 var (
@@ -59,26 +61,23 @@ func OpenPostgres(ctx context.Context, cfg Config, log *slog.Logger, r prometheu
 	if err != nil {
 		return nil, err
 	}
-	p := &Postgres{cfg: cfg, log: log, metrics: newMetrics(r), seed: maphash.MakeSeed()}
+	p := &Postgres{cfg: cfg, log: log, metrics: newMetrics(r), seed: maphash.MakeSeed(), warned: make(map[string]bool)}
 	if err := p.open(ctx); err != nil {
 		return nil, fmt.Errorf("open the store in the database: %w", err)
 	}
 	return p, nil
 }
 
-// CheckURL returns what is wrong with a database's URL. It connects to nobody.
-func CheckURL(url string) error {
-	_, err := pgx.ParseConfig(url)
-	return err
-}
-
 func (p *Postgres) open(ctx context.Context) error {
 	if p.cfg.URL == "" {
 		return errors.New("no database is named")
 	}
-	base, err := pgx.ParseConfig(p.cfg.URL)
+	base, err := parseURL(p.cfg.URL)
 	if err != nil {
 		return err
+	}
+	if base.RuntimeParams["application_name"] == "" {
+		base.RuntimeParams["application_name"] = "reddot"
 	}
 	if base.ConnectTimeout == 0 || base.ConnectTimeout > p.cfg.Timeout/2 {
 		base.ConnectTimeout = p.cfg.Timeout / 2
@@ -86,14 +85,7 @@ func (p *Postgres) open(ctx context.Context) error {
 	if err := p.prepare(ctx, base); err != nil {
 		return err
 	}
-	p.writing = p.settings(base.Copy(), map[string]string{
-		"lock_timeout": milliseconds(p.cfg.Timeout / 2),
-		// The statements are few, and each is best done row by row through the
-		// indexes: nothing that the planner could find out about tables that
-		// grow from nothing would make that better, and some things worse.
-		"plan_cache_mode": "force_generic_plan", "jit": "off",
-		"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off",
-	})
+	p.writing = base.Copy()
 	if p.cfg.dial != nil {
 		p.writing.DialFunc = p.cfg.dial
 	}
@@ -101,28 +93,12 @@ func (p *Postgres) open(ctx context.Context) error {
 		return err
 	}
 	p.pg = newPgMetrics(p.pool)
-	if err := p.openWriters(); err != nil {
+	if err := p.openWriters(ctx); err != nil {
 		p.pool.Close()
 		return err
 	}
 	return nil
 }
-
-// settings adds to a connection's settings those that the store relies on.
-func (p *Postgres) settings(c *pgx.ConnConfig, more map[string]string) *pgx.ConnConfig {
-	if c.RuntimeParams["application_name"] == "" {
-		c.RuntimeParams["application_name"] = "reddot"
-	}
-	c.RuntimeParams["default_transaction_isolation"] = "read committed"
-	c.RuntimeParams["idle_in_transaction_session_timeout"] = "2s"
-	c.RuntimeParams["statement_timeout"] = milliseconds(p.cfg.Timeout * 4 / 5)
-	for name, value := range more {
-		c.RuntimeParams[name] = value
-	}
-	return c
-}
-
-func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) + "ms" }
 
 // oldestServer is PostgreSQL 14: its planner finds the partition of each row
 // that is deleted.
@@ -135,18 +111,7 @@ func (p *Postgres) prepare(ctx context.Context, c *pgx.ConnConfig) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
-	var version int
-	var fsync string
-	err = conn.QueryRow(ctx, "select current_setting('server_version_num')::int, current_setting('fsync')").Scan(&version, &fsync)
-	switch {
-	case err != nil:
-		return fmt.Errorf("look at the server: %w", err)
-	case version/10000 < oldestServer:
-		return fmt.Errorf("the server has version %d; PostgreSQL %d or a later one is needed", version/10000, oldestServer)
-	case fsync != "on":
-		p.log.Warn("the database does not sync its log (fsync is off): what is acknowledged may be lost when its machine fails")
-	}
-	if err := writable(ctx, conn); err != nil {
+	if err := p.meet(ctx, conn, c); err != nil {
 		return err
 	}
 	all, err := migrations()
@@ -171,21 +136,64 @@ func (p *Postgres) prepare(ctx context.Context, c *pgx.ConnConfig) (err error) {
 	return nil
 }
 
+// meet finds out who the server is, and whether the store can stand on it.
+func (p *Postgres) meet(ctx context.Context, conn *pgx.Conn, c *pgx.ConnConfig) error {
+	results, err := conn.PgConn().Exec(ctx, "select current_setting('server_version_num'), current_setting('server_version')").ReadAll()
+	if err != nil {
+		return fmt.Errorf("look at the server: %w", err)
+	}
+	number, name := string(results[0].Rows[0][0]), string(results[0].Rows[0][1])
+	version, err := strconv.Atoi(number)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look at the server: its version: %w", err)
+	case version/10000 < oldestServer:
+		return fmt.Errorf("the server has version %s; PostgreSQL %d or a later one is needed", name, oldestServer)
+	}
+	if err := p.meetTwice(ctx, conn, c); err != nil {
+		return err
+	}
+	if _, err := p.look(ctx, conn, p.settings()); err != nil {
+		return err
+	}
+	p.log.Info("connected to the database", "host", c.Host, "version", name, "sslmode", sslMode(p.cfg.URL), "encryption", encryption(conn))
+	return nil
+}
+
+// meetTwice connects once more, to see whether sessions are kept apart.
+func (p *Postgres) meetTwice(ctx context.Context, conn *pgx.Conn, c *pgx.ConnConfig) error {
+	within, cancel := context.WithTimeout(ctx, p.cfg.Timeout/2)
+	defer cancel()
+	other, err := pgx.ConnectConfig(within, c.Copy())
+	if err != nil {
+		return p.tooFew(1, err)
+	}
+	defer func() { _ = other.Close(ctx) }() // it has done nothing
+	if err = ownSessions(within, conn, other); within.Err() != nil {
+		return p.tooFew(1, err)
+	}
+	return err
+}
+
 func (p *Postgres) openPool(ctx context.Context, base *pgx.ConnConfig) error {
 	cfg, err := pgxpool.ParseConfig(p.cfg.URL)
 	if err != nil {
-		return err
+		return errNoURL // it was parsed before
 	}
-	cfg.ConnConfig = p.settings(base.Copy(), map[string]string{"lock_timeout": milliseconds(lockPatience)})
+	cfg.ConnConfig = base.Copy()
 	cfg.MaxConns, cfg.MinConns = int32(p.cfg.Readers), 0
 	cfg.MaxConnIdleTime = 5 * time.Minute
-	cfg.AfterConnect = syncCommits
+	begin := sqlBegin(p.settings(setting{"lock_timeout", milliseconds(lockPatience)}))
+	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.PgConn().Exec(ctx, begin).ReadAll()
+		return err
+	}
 	p.pool, err = pgxpool.NewWithConfig(ctx, cfg)
 	return err
 }
 
 // openWriters connects the committers and lets them work.
-func (p *Postgres) openWriters() error {
+func (p *Postgres) openWriters(ctx context.Context) error {
 	cfg := p.cfg
 	cfg.QueueWrites = max(1, cfg.QueueWrites/cfg.Committers)
 	cfg.QueueBytes = max(1, cfg.QueueBytes/cfg.Committers)
@@ -194,16 +202,23 @@ func (p *Postgres) openWriters() error {
 			c.leave()
 		}
 	}
-	for range cfg.Committers {
+	for i := range cfg.Committers {
 		c := &committer{p: p, failed: make(map[*actors.Stream]error)}
 		if err := c.connect(); err != nil {
 			leave()
+			if noRoom(err) || errors.Is(err, context.DeadlineExceeded) {
+				err = p.tooFew(i, err)
+			}
 			return err
 		}
 		p.engines = append(p.engines, c)
 		p.writers = append(p.writers, newWriter(cfg, c, p.metrics))
 	}
-	if err := p.metrics.register(p, p.pg.all()...); err != nil {
+	err := p.tryReaders(ctx)
+	if err == nil {
+		err = p.metrics.register(p, p.pg.all()...)
+	}
+	if err != nil {
 		leave()
 		return err
 	}

@@ -71,7 +71,7 @@ func lostConnection(err error) bool {
 // server said so, and went on.
 func aborted(err error) bool {
 	var e *pgconn.PgError
-	return errors.Is(err, errNoSession) || errors.As(err, &e) && e.SeverityUnlocalized == "ERROR"
+	return errors.Is(err, errNoSession) || errors.Is(err, errWeak) || errors.As(err, &e) && e.SeverityUnlocalized == "ERROR"
 }
 
 // conflictError is what a job is refused with whose rows the database refuses.

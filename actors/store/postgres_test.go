@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -120,14 +121,23 @@ func TestMigrationFails(t *testing.T) {
 	}
 }
 
-// No error shows a password.
+// No error shows any part of a password, wherever a mistake puts it.
 func TestPostgresSecret(t *testing.T) {
 	for _, url := range []string{
 		"postgres://reddot:hunter2@127.0.0.1:1/x", "postgres://reddot:hunter2@127.0.0.1:notaport/x", "postgres://reddot:hunter2@[::1/x",
 		"host=127.0.0.1 port=1 user=reddot password=hunter2", "host=127.0.0.1 port=x password=hunter2",
+		"host=127.0.0.1 password=some hunter2", "host=127.0.0.1 password='some hunter2", "password=some hunter2 sslmode=maybe",
+		"postgres://reddot:some@hunter2@127.0.0.1:1/x", "postgres://reddot:some/hunter2@127.0.0.1:1/x", "postgres://reddot:some?hunter2@127.0.0.1:1/x",
+		"postgres://reddot:some#hunter2@127.0.0.1:1/x", "postgres://reddot:some%hunter2@127.0.0.1:1/x", "postgres://reddot:some:hunter2@127.0.0.1:1/x",
+		"postgres://reddot:some@127.0.0.1/hunter2@127.0.0.1:1/x", "postgres://reddot:1/hunter2@127.0.0.1:1/x",
+		"postgresql://127.0.0.1:1/x?user=a&password=hunter2&sslmode=maybe", "postgres://reddot:hunter2@127.0.0.1:1/x?sslrootcert=/none&sslmode=verify-full",
+		"postgres//reddot:hunter2@127.0.0.1:1/x", "reddot:hunter2@127.0.0.1:1/x",
 	} {
-		_, err := OpenPostgres(t.Context(), Config{URL: url}, quiet(), nil)
-		if err == nil || strings.Contains(err.Error(), "hunter2") {
+		_, err := OpenPostgres(t.Context(), Config{URL: url, Timeout: time.Second}, quiet(), nil)
+		if err == nil || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "some") {
+			t.Errorf("%s: got %v", url, err)
+		}
+		if err := CheckURL(url); err != nil && (strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "some")) {
 			t.Errorf("%s: got %v", url, err)
 		}
 	}
@@ -137,10 +147,11 @@ func TestPostgresSecret(t *testing.T) {
 // are.
 func TestPostgresDefaults(t *testing.T) {
 	url := newDatabase(t)
-	p := openPostgres(t, Config{URL: url + "&synchronous_commit=off&default_transaction_isolation=serializable&idle_in_transaction_session_timeout=0"})
+	p := openPostgres(t, Config{URL: url + "&synchronous_commit=off&default_transaction_isolation=serializable&idle_in_transaction_session_timeout=0&idle_session_timeout=60000"})
 	defer closeStore(t, p)
 	for name, want := range map[string]string{
 		"synchronous_commit": "on", "transaction_isolation": "read committed", "idle_in_transaction_session_timeout": "2s",
+		"idle_session_timeout": "0",
 	} {
 		var got [2]string
 		for i, err := range []error{

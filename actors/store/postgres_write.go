@@ -21,6 +21,8 @@ type committer struct {
 	staged  []*job
 	failed  map[*actors.Stream]error // refused in this batch
 	session []byte                   // names the connection, or the one before it
+	met     found                    // by conn
+	looked  time.Time                // when the database was last found fit
 	full    bool                     // the database had no room
 	out     bool                     // it does not work, and is to be mended
 
@@ -34,7 +36,10 @@ func (c *committer) stage(j *job) { c.staged = append(c.staged, j) }
 
 // commit implements engine.
 func (c *committer) commit() error {
-	err := c.writeStaged()
+	err := c.lookAgain()
+	if err == nil {
+		err = c.writeStaged()
+	}
 	clear(c.staged)
 	c.staged = c.staged[:0]
 	clear(c.failed)
@@ -42,6 +47,16 @@ func (c *committer) commit() error {
 		c.broken(err)
 	}
 	return err
+}
+
+// lookAgain looks at the database if the last time is long ago.
+func (c *committer) lookAgain() error {
+	if c.conn == nil || time.Since(c.looked) < lookPause {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), c.p.cfg.Timeout)
+	defer cancel()
+	return c.look(ctx)
 }
 
 // writeStaged writes what is staged, sheet by sheet; mostly it is one.
@@ -216,11 +231,8 @@ func (c *committer) connect() error {
 	if err != nil {
 		return fmt.Errorf("connect to the database: %w", err)
 	}
-	c.conn = conn
-	if err = syncCommits(ctx, conn); err == nil {
-		err = writable(ctx, conn)
-	}
-	if err == nil {
+	c.conn, c.looked = conn, time.Now()
+	if c.met, err = c.p.look(ctx, conn, c.p.writerSettings()); err == nil {
 		err = c.openSession(ctx)
 	}
 	if err != nil {
@@ -263,25 +275,6 @@ func (c *committer) leave() {
 	c.hangUp()
 }
 
-// syncCommits sees to it that what is acknowledged is on the disk, whatever
-// the role's default.
-func syncCommits(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, "select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'")
-	return err
-}
-
-// writable returns an error if the server is one that takes no writes.
-func writable(ctx context.Context, conn *pgx.Conn) error {
-	var readOnly string
-	if err := conn.QueryRow(ctx, "select current_setting('transaction_read_only')").Scan(&readOnly); err != nil {
-		return err
-	}
-	if readOnly == "on" {
-		return errors.New("the server is read-only: a standby, or a primary that was told so; name all hosts in the URL, with target_session_attrs=read-write")
-	}
-	return nil
-}
-
 // probeBytes is how much room a probe wants, in pieces that stay in the row.
 const probeBytes = 1 << 20
 
@@ -310,11 +303,28 @@ func (c *committer) ping() error {
 	if c.conn == nil {
 		return errors.New("there is no connection to the database")
 	}
-	if err := c.conn.Ping(ctx); err != nil {
+	if err := c.look(ctx); err != nil {
 		c.broken(err)
 		return fmt.Errorf("ping the database: %w", err)
 	}
 	return nil
+}
+
+// lookPause is after how long a committer without a pause looks at the database
+// again, as it does when it pings it.
+const lookPause = 2 * pingPause
+
+// look finds out whether the database still keeps what it acknowledges, and
+// whether the session is still served by the same process.
+func (c *committer) look(ctx context.Context) error {
+	found, err := c.p.look(ctx, c.conn, nil)
+	if err == nil && found.backend != c.met.backend {
+		err = errPooled
+	}
+	if err == nil {
+		c.looked = time.Now()
+	}
+	return err
 }
 
 // hangUp closes the connection. It waits for nobody.
