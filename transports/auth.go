@@ -106,7 +106,7 @@ func (a *Auth) Verify(ctx context.Context, text []byte, from netip.Addr) (*Princ
 	case len(text) == 0:
 		return nil, errNoCredential
 	case isKey(text):
-		return a.keys.Verify(text)
+		return a.keys.Verify(text, from)
 	}
 	if p, ok := rules.tokens.Remembers(text); ok {
 		return p, nil

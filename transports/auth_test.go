@@ -22,7 +22,7 @@ func newTestAuth(tb testing.TB, cfg AuthConfig, l Limits) testAuth {
 	tb.Helper()
 	tokens := newTestTokens(tb, map[string]Verification{"default": {Secret: NewSecret(testSecret)}})
 	keys := must(LoadKeys(context.Background(), newMemoryRecords(), nil))
-	_, key, err := keys.Create(context.Background(), "shop", "", ScopePublish, "")
+	_, key, err := keys.Create(context.Background(), KeyOrder{App: "shop", Scopes: ScopePublish})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestAuthDev(t *testing.T) {
 	a := newTestAuth(t, AuthConfig{Dev: true}, Limits{})
 	for _, header := range [][]string{nil, {"Authorization", "Bearer nonsense"}, {"Cookie", "reddot_token=x", "Origin", "https://evil.example"}} {
 		p, err := a.Caller(request(tcp("127.0.0.1"), "POST", "/", header...))
-		if err != nil || p.Kind != Developer || p.App != DefaultApp || p.ID != "dev" || p.May(ScopeAll) != nil {
+		if err != nil || p.Kind != Developer || p.App != DefaultApp || p.ID != "dev" || p.Can(ToOperate) != nil {
 			t.Errorf("got %+v, %v", p, err)
 		}
 	}

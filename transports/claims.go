@@ -3,6 +3,7 @@ package transports
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -53,6 +54,9 @@ func (c *claims) UnmarshalJSON(b []byte) error {
 func (c *claims) Validate() error {
 	if _, err := ParseUser(c.Subject); err != nil {
 		return refuse("the token's sub is no user name: 1 to %d bytes of A-Z a-z 0-9 . _ : @ -", MaxUser)
+	}
+	if strings.HasPrefix(c.Subject, AnonymousUsers) {
+		return refuse("the token's sub begins with %s, as the names of clients without a credential do", AnonymousUsers)
 	}
 	if c.Topics == nil {
 		return nil

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -250,6 +251,15 @@ type world struct {
 	addr    string
 	scheme  string
 	server  *fasthttp.Server
+	refused atomic.Pointer[string] // whose connections stand no more
+}
+
+// refuse lets the caller's connections stand no more.
+func (w *world) refuse(id string) { w.refused.Store(&id) }
+
+func (w *world) stands(p *transports.Principal) (actors.End, bool) {
+	id := w.refused.Load()
+	return actors.EndForbidden, id == nil || *id != p.ID
 }
 
 // worldConfig is what a test changes.
@@ -309,7 +319,7 @@ func newWorld(t testing.TB, cfg worldConfig) *world {
 	if hub == nil {
 		hub = w.user
 	}
-	w.streams = transports.NewStreams(transports.StreamsConfig{Sink: cfg.sink, Loop: newLoop(t, cfg.kind), Rest: cfg.rest,
+	w.streams = transports.NewStreams(transports.StreamsConfig{Sink: cfg.sink, Loop: newLoop(t, cfg.kind), Rest: cfg.rest, Stands: w.stands,
 		Resume: func(c net.Conn) { _ = w.server.ServeConn(c) }}, hub, gate, log)
 	deps := transports.Deps{Router: w.user, Hub: hub, Topics: w.user.topics, Streams: w.streams, Gate: gate, Origins: origins, Log: log}
 	polls, waits, pages, streams, sockets := poll.New(deps), longpoll.New(cfg.wait, deps), iframe.New(deps), sse.New(deps), ws.New(cfg.ws, deps)

@@ -2,6 +2,7 @@ package transports
 
 import (
 	"bytes"
+	"fmt"
 	"hash/maphash"
 	"math"
 	"net"
@@ -173,6 +174,25 @@ func forwarded(text []byte) (netip.Addr, bool) {
 	}
 	ap, err := netip.ParseAddrPort(s)
 	return ap.Addr().Unmap().WithZone(""), err == nil
+}
+
+// ParseNetworks reads addresses and networks (CIDR). The error is Invalid.
+func ParseNetworks(words []string) ([]netip.Prefix, error) {
+	var list []netip.Prefix
+	for _, word := range words {
+		p, err := netip.ParsePrefix(word)
+		if err != nil {
+			a, bad := netip.ParseAddr(word)
+			if bad != nil || a.Zone() != "" {
+				return nil, &actors.Error{Code: actors.Invalid, Field: "addresses",
+					Detail: fmt.Sprintf("%.64q is neither an address nor a network, as 192.0.2.7 or 2001:db8::/32", word)}
+			}
+			a = a.Unmap()
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		list = append(list, p.Masked())
+	}
+	return list, nil
 }
 
 // peerAddress returns the address of a TCP peer, or the zero Addr.

@@ -2,6 +2,7 @@ package transports
 
 import (
 	"context"
+	"crypto"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -45,6 +46,7 @@ type jwks struct {
 	running *fetch            // the fetch under way, or nil
 	last    time.Time         // when the last fetch began
 	digest  [sha256.Size]byte // of the last document; zero: none has come yet
+	public  []crypto.PublicKey
 }
 
 // A fetch is one request for the document; done closes when it is over.
@@ -220,8 +222,12 @@ func (j *jwks) fetch(ctx context.Context) error {
 	if err := j.KeyReplaceAll(ctx, keys); err != nil {
 		return fmt.Errorf("keep the keys: %w", err)
 	}
+	public := make([]crypto.PublicKey, len(keys))
+	for i, key := range keys {
+		public[i] = publicOf(key.Key())
+	}
 	j.mu.Lock()
-	j.digest = digest
+	j.digest, j.public = digest, public
 	j.mu.Unlock()
 	j.changed()
 	j.log.Info("JWKS fetched", "keys", len(keys))

@@ -93,9 +93,12 @@ func TestJWKSRotation(t *testing.T) {
 	i.publishKeys(map[string]crypto.PublicKey{"one": one.Public()})
 	tokens := newTestTokens(t, map[string]Verification{"default": {JWKS: i.url}})
 
+	changes := 0
+	changed := tokens.apps["default"].jwks.changed
+	tokens.apps["default"].jwks.changed = func() { changes++; changed() }
 	first := tokens.signES(one, "one")
-	must(tokens.verify(first))
-	must(tokens.verify(tokens.signES(one, nil))) // without a key id every key is tried
+	byOne := must(tokens.verify(first))
+	unnamed := must(tokens.verify(tokens.signES(one, nil))) // without a key id every key is tried
 	if n := i.fetches.Load(); n != 1 {
 		t.Fatalf("got %d fetches, want 1", n)
 	}
@@ -103,7 +106,7 @@ func TestJWKSRotation(t *testing.T) {
 	// A new key is found by the first token that names it.
 	i.publishKeys(map[string]crypto.PublicKey{"one": one.Public(), "two": two.Public()})
 	tokens.clock.add(10 * time.Second)
-	must(tokens.verify(tokens.signES(two, "two")))
+	byTwo := must(tokens.verify(tokens.signES(two, "two")))
 	must(tokens.verify(first))
 
 	// A key that is withdrawn takes the cached tokens with it.
@@ -113,6 +116,14 @@ func TestJWKSRotation(t *testing.T) {
 	}
 	_, err := tokens.verify(first)
 	wantCode(t, err, actors.Unauthorized, "key id that its app's issuer does not publish")
+	for p, want := range map[*Principal]bool{byOne: false, unnamed: false, byTwo: true} {
+		if got := tokens.stands(p); got != want {
+			t.Errorf("a connection with %x stands: %v, want %v", p.signer[:4], got, want)
+		}
+	}
+	if changes != 3 {
+		t.Errorf("was told of %d changes, want 3", changes)
+	}
 	must(tokens.verify(tokens.signES(two, "two")))
 }
 

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -29,8 +30,12 @@ const (
 	keySecretLen = 52
 	keyLen       = len(keyPrefix) + keyIDLen + 1 + keySecretLen
 
-	maxKeyName = 128
+	maxKeyName      = 128
+	maxKeyAddresses = 32
 )
+
+// keyCaller begins the Principal.ID of a server key; the key's id follows.
+const keyCaller = "key:"
 
 // keyText writes key ids and secrets: letters and digits only, so that a
 // double click takes the whole and nothing needs escaping.
@@ -38,13 +43,55 @@ var keyText = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding
 
 // A Key describes a server key, without its secret.
 type Key struct {
-	ID        string     `json:"id"`
-	App       string     `json:"app"`
-	Name      string     `json:"name,omitempty"` // what the owner calls it
-	Scopes    Scopes     `json:"scopes"`
-	CreatedAt time.Time  `json:"created_at"`
-	CreatedBy string     `json:"created_by,omitempty"` // a Principal's ID
-	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+	ID         string         `json:"id"`
+	App        string         `json:"app,omitempty"`  // empty: the key of an operator
+	Name       string         `json:"name,omitempty"` // what the owner calls it
+	Scopes     Scopes         `json:"scopes"`
+	Addresses  []netip.Prefix `json:"addresses,omitempty"` // where it may come from; empty: anywhere
+	CreatedAt  time.Time      `json:"created_at"`
+	CreatedBy  string         `json:"created_by,omitempty"` // a Principal's ID
+	ExpiresAt  *time.Time     `json:"expires_at,omitempty"`
+	RevokedAt  *time.Time     `json:"revoked_at,omitempty"`
+	LastUsedAt *time.Time     `json:"last_used_at,omitempty"` // to about a minute; not of the stored record
+}
+
+// Ended tells whether the key is good no more.
+func (k *Key) Ended(now time.Time) bool {
+	return k.RevokedAt != nil || k.ExpiresAt != nil && !now.Before(*k.ExpiresAt)
+}
+
+// A KeyOrder says which key is to be made.
+type KeyOrder struct {
+	App       string // empty for an operator's, and only there
+	Name      string
+	Scopes    Scopes
+	Addresses []netip.Prefix // at most maxKeyAddresses; none: from anywhere
+	ExpiresAt time.Time      // zero: never
+	By        string         // the ID of the Principal that asks
+}
+
+// check returns what is wrong with the order, an Invalid error.
+func (o *KeyOrder) check(now time.Time) error {
+	scopes, err := ParseScopes(o.Scopes.Names())
+	if err != nil {
+		return err
+	}
+	if scopes == ScopeOperator {
+		if o.App != "" {
+			return &actors.Error{Code: actors.Invalid, Field: "app", Detail: "a key with the scope operator belongs to no app"}
+		}
+	} else if _, err := ParseApp(o.App); err != nil {
+		return err
+	}
+	switch {
+	case len(o.Name) > maxKeyName:
+		return &actors.Error{Code: actors.Invalid, Field: "name", Detail: fmt.Sprintf("a key's name has at most %d bytes", maxKeyName)}
+	case len(o.Addresses) > maxKeyAddresses:
+		return &actors.Error{Code: actors.Invalid, Field: "addresses", Detail: fmt.Sprintf("a key has at most %d addresses and networks", maxKeyAddresses)}
+	case !o.ExpiresAt.IsZero() && !o.ExpiresAt.After(now):
+		return &actors.Error{Code: actors.Invalid, Field: "expires_at", Detail: "the key would have expired already"}
+	}
+	return nil
 }
 
 // keyRecord is what is stored: the key and a digest of its whole text.
@@ -62,6 +109,7 @@ type keyEntry struct {
 	key       Key
 	digest    [sha256.Size]byte
 	principal *Principal
+	used      *atomic.Bool // since it was last noted (keyuse.go)
 }
 
 // Keys are the server keys of all apps. All are held in memory, so that a
@@ -97,23 +145,20 @@ func (k *Keys) OnRevoke(f func(keyID string)) {
 	k.hooks = append(k.hooks, f)
 }
 
-// Create makes a key and returns its text, which cannot be had again. by is
-// the ID of the Principal that asks.
-func (k *Keys) Create(ctx context.Context, app, name string, scopes Scopes, by string) (Key, Secret, error) {
-	if _, err := ParseApp(app); err != nil {
-		return Key{}, Secret{}, err
-	}
-	if len(name) > maxKeyName {
-		return Key{}, Secret{}, &actors.Error{Code: actors.Invalid, Field: "name",
-			Detail: fmt.Sprintf("a key's name has at most %d bytes", maxKeyName)}
-	}
-	if _, err := ParseScopes((scopes & ScopeAll).Names()); err != nil {
+// Create makes a key and returns its text, which cannot be had again.
+func (k *Keys) Create(ctx context.Context, o KeyOrder) (Key, Secret, error) {
+	now := k.now().UTC().Truncate(time.Millisecond)
+	if err := o.check(now); err != nil {
 		return Key{}, Secret{}, err
 	}
 	id, text := newKeyText()
 	digest := sha256.Sum256([]byte(text))
-	record := keyRecord{Digest: digest[:], Key: Key{ID: id, App: app, Name: name, Scopes: scopes & ScopeAll,
-		CreatedAt: k.now().UTC().Truncate(time.Millisecond), CreatedBy: by}}
+	record := keyRecord{Digest: digest[:], Key: Key{ID: id, App: o.App, Name: o.Name, Scopes: o.Scopes,
+		Addresses: o.Addresses, CreatedAt: now, CreatedBy: o.By}}
+	if !o.ExpiresAt.IsZero() {
+		at := o.ExpiresAt.UTC()
+		record.ExpiresAt = &at
+	}
 
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -141,7 +186,7 @@ func (k *Keys) revoke(ctx context.Context, app, id string) (Key, []func(string),
 	defer k.mu.Unlock()
 	e := (*k.entries.Load())[id]
 	if e == nil || e.key.App != app {
-		return Key{}, nil, &actors.Error{Code: actors.NotFound, Field: "id", Detail: "the app has no such key"}
+		return Key{}, nil, errNotApps
 	}
 	if e.key.RevokedAt != nil {
 		return e.key, nil, nil
@@ -155,12 +200,49 @@ func (k *Keys) revoke(ctx context.Context, app, id string) (Key, []func(string),
 	return record.Key, slices.Clone(k.hooks), nil
 }
 
-// List returns the app's keys, revoked ones too, the oldest first.
-func (k *Keys) List(app string) []Key {
+// Remove ends a key of the app and forgets it. A key that the app has not is
+// NotFound.
+func (k *Keys) Remove(ctx context.Context, app, id string) error {
+	hooks, err := k.remove(ctx, app, id)
+	for _, f := range hooks {
+		f(id)
+	}
+	return err
+}
+
+func (k *Keys) remove(ctx context.Context, app, id string) ([]func(string), error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if e := (*k.entries.Load())[id]; e == nil || e.key.App != app {
+		return nil, errNotApps
+	}
+	if err := k.records.DeleteRecord(ctx, keyKind, id); err != nil {
+		return nil, fmt.Errorf("key %s: remove: %w", id, err)
+	}
+	entries := maps.Clone(*k.entries.Load())
+	delete(entries, id)
+	k.entries.Store(&entries)
+	if err := k.records.DeleteRecord(ctx, keyUseKind, id); err != nil {
+		return k.hooks, fmt.Errorf("key %s: remove when it was used: %w", id, err)
+	}
+	return slices.Clone(k.hooks), nil
+}
+
+var errNotApps = &actors.Error{Code: actors.NotFound, Field: "id", Detail: "the app has no such key"}
+
+// List returns the app's keys, ended ones too, the oldest first; those of
+// operators where app is empty. It says when each was last used if ctx lets it
+// read that.
+func (k *Keys) List(ctx context.Context, app string) []Key {
 	keys := []Key{}
-	for _, e := range *k.entries.Load() {
+	used := k.uses(ctx)
+	for id, e := range *k.entries.Load() {
 		if e.key.App == app {
-			keys = append(keys, e.key)
+			key := e.key
+			if at, ok := used[id]; ok {
+				key.LastUsedAt = &at
+			}
+			keys = append(keys, key)
 		}
 	}
 	slices.SortFunc(keys, func(a, b Key) int {
@@ -172,9 +254,10 @@ func (k *Keys) List(app string) []Key {
 	return keys
 }
 
-// Verify returns the caller with this key. It keeps nothing of text. An
-// unknown id and a wrong secret give the same sentence.
-func (k *Keys) Verify(text []byte) (*Principal, error) {
+// Verify returns the caller with this key, who calls from the address; the zero
+// address is not known. It keeps nothing of text. An unknown id and a wrong
+// secret give the same sentence.
+func (k *Keys) Verify(text []byte, from netip.Addr) (*Principal, error) {
 	id, ok := keyID(text)
 	if !ok {
 		return nil, errNoKey
@@ -187,10 +270,28 @@ func (k *Keys) Verify(text []byte) (*Principal, error) {
 	if subtle.ConstantTimeCompare(digest[:], e.digest[:]) != 1 {
 		return nil, errNoKey
 	}
-	if e.key.RevokedAt != nil {
-		return nil, actors.Errorf(actors.Unauthorized, "the server key %s was revoked at %s", e.key.ID, e.key.RevokedAt.Format(time.RFC3339))
+	if err := e.refuses(from, k.now); err != nil {
+		return nil, err
+	}
+	if !e.used.Load() {
+		e.used.Store(true)
 	}
 	return e.principal, nil
+}
+
+// refuses returns why a key is no good although its secret is right.
+func (e *keyEntry) refuses(from netip.Addr, now func() time.Time) error {
+	switch key := &e.key; {
+	case key.RevokedAt != nil:
+		return refuse("the server key %s was revoked at %s", key.ID, key.RevokedAt.Format(time.RFC3339))
+	case key.ExpiresAt != nil && key.Ended(now()):
+		return refuse("the server key %s expired at %s", key.ID, key.ExpiresAt.Format(time.RFC3339))
+	case key.CreatedBy == developer.ID:
+		return refuse("the server key %s was made in development mode, where anybody can; make another one", key.ID)
+	case len(key.Addresses) > 0 && !slices.ContainsFunc(key.Addresses, func(p netip.Prefix) bool { return p.Contains(from) }):
+		return actors.Errorf(actors.Forbidden, "the server key %s may not be used from the address %s", key.ID, from)
+	}
+	return nil
 }
 
 // errNoKey is shared, since anybody can ask for it at any rate.
@@ -224,6 +325,9 @@ func (k *Keys) reload(ctx context.Context) (revoked []string, hooks []func(strin
 		if err != nil {
 			return err
 		}
+		if old := (*k.entries.Load())[record.ID]; old != nil {
+			entry.used = old.used
+		}
 		entries[record.ID] = entry
 		return nil
 	})
@@ -254,6 +358,9 @@ func (k *Keys) put(ctx context.Context, record keyRecord) error {
 		return fmt.Errorf("key %s: store: %w", record.ID, err)
 	}
 	entries := maps.Clone(*k.entries.Load())
+	if old := entries[record.ID]; old != nil {
+		entry.used = old.used
+	}
 	entries[record.ID] = entry
 	k.entries.Store(&entries)
 	return nil
@@ -263,12 +370,11 @@ func newKeyEntry(r keyRecord) (*keyEntry, error) {
 	if len(r.Digest) != sha256.Size {
 		return nil, fmt.Errorf("key %s: the digest has %d bytes, want %d", r.ID, len(r.Digest), sha256.Size)
 	}
-	return &keyEntry{
-		key:    r.Key,
-		digest: [sha256.Size]byte(r.Digest),
-		principal: &Principal{ID: "key:" + r.ID, App: r.App, Kind: ServerKey, Scopes: r.Scopes,
-			Topics: topicsOf(r.Scopes)},
-	}, nil
+	p := &Principal{ID: keyCaller + r.ID, App: r.App, Kind: ServerKey, Scopes: r.Scopes, Topics: topicsOf(r.Scopes)}
+	if r.ExpiresAt != nil {
+		p.Expires = *r.ExpiresAt
+	}
+	return &keyEntry{key: r.Key, digest: [sha256.Size]byte(r.Digest), principal: p, used: &atomic.Bool{}}, nil
 }
 
 // topicsOf returns the topics of a server key: all, as far as its scopes go.

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"reddot/actors"
 )
@@ -17,7 +19,7 @@ func TestKeyLife(t *testing.T) {
 	records := newMemoryRecords()
 	clock := newClock()
 	keys := must(LoadKeys(ctx, records, clock.now))
-	key, text, err := keys.Create(ctx, "shop", "back end", ScopePublish|ScopeRead, "key:root")
+	key, text, err := keys.Create(ctx, KeyOrder{App: "shop", Name: "back end", Scopes: ScopePublish | ScopeRead, By: "key:root"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +31,7 @@ func TestKeyLife(t *testing.T) {
 			t.Error("the secret is stored")
 		}
 	}
-	p, err := keys.Verify([]byte(text.Reveal()))
+	p, err := keys.Verify([]byte(text.Reveal()), netip.Addr{})
 	if err != nil || p.App != "shop" || p.ID != "key:"+key.ID || p.Kind != ServerKey || p.Scopes != ScopePublish|ScopeRead {
 		t.Fatalf("got %+v, %v", p, err)
 	}
@@ -40,7 +42,7 @@ func TestKeyLife(t *testing.T) {
 
 	var revoked []string
 	keys.OnRevoke(func(id string) {
-		_, err := keys.Verify([]byte(text.Reveal()))
+		_, err := keys.Verify([]byte(text.Reveal()), netip.Addr{})
 		wantCode(t, err, actors.Unauthorized, "revoked at 2026-03-01T12:00:00Z")
 		revoked = append(revoked, id)
 	})
@@ -56,12 +58,12 @@ func TestKeyLife(t *testing.T) {
 	}
 
 	again := must(LoadKeys(ctx, records, nil))
-	_, err = again.Verify([]byte(text.Reveal()))
+	_, err = again.Verify([]byte(text.Reveal()), netip.Addr{})
 	wantCode(t, err, actors.Unauthorized, "revoked")
-	if l := again.List("shop"); len(l) != 1 || l[0].Name != "back end" || l[0].CreatedBy != "key:root" || !l[0].CreatedAt.Equal(clock.now()) {
+	if l := again.List(ctx, "shop"); len(l) != 1 || l[0].Name != "back end" || l[0].CreatedBy != "key:root" || !l[0].CreatedAt.Equal(clock.now()) {
 		t.Errorf("got %+v", l)
 	}
-	if l := again.List("other"); len(l) != 0 {
+	if l := again.List(ctx, "other"); len(l) != 0 {
 		t.Errorf("another app sees %+v", l)
 	}
 }
@@ -69,7 +71,7 @@ func TestKeyLife(t *testing.T) {
 func TestKeyVerifyRefuses(t *testing.T) {
 	ctx := context.Background()
 	keys := must(LoadKeys(ctx, newMemoryRecords(), nil))
-	key, secret, err := keys.Create(ctx, "shop", "", ScopePublish, "dev")
+	key, secret, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: ScopePublish, By: "key:root"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +83,7 @@ func TestKeyVerifyRefuses(t *testing.T) {
 		"one byte off": good[:keyLen-1] + string(good[keyLen-1]^1), "no underscore": strings.Replace(good, key.ID+"_", key.ID+"a", 1),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := keys.Verify([]byte(text))
+			_, err := keys.Verify([]byte(text), netip.Addr{})
 			wantCode(t, err, actors.Unauthorized, "no such server key")
 		})
 	}
@@ -91,16 +93,16 @@ func TestKeyCreateRefuses(t *testing.T) {
 	ctx := context.Background()
 	records := newMemoryRecords()
 	keys := must(LoadKeys(ctx, records, nil))
-	_, _, err := keys.Create(ctx, "a/b", "", ScopeRead, "")
+	_, _, err := keys.Create(ctx, KeyOrder{App: "a/b", Scopes: ScopeRead})
 	wantCode(t, err, actors.Invalid, "app")
-	_, _, err = keys.Create(ctx, "a", "", 0, "")
+	_, _, err = keys.Create(ctx, KeyOrder{App: "a", Scopes: 0})
 	wantCode(t, err, actors.Invalid, "scope")
-	_, _, err = keys.Create(ctx, "a", strings.Repeat("n", 129), ScopeRead, "")
+	_, _, err = keys.Create(ctx, KeyOrder{App: "a", Name: strings.Repeat("n", 129), Scopes: ScopeRead})
 	wantCode(t, err, actors.Invalid, "128")
 	records.fail = errors.New("disk")
-	_, _, err = keys.Create(ctx, "a", "", ScopeRead, "")
-	if !errors.Is(err, records.fail) || len(keys.List("a")) != 0 {
-		t.Errorf("got %v and %v; a key that is not stored must not be good", err, keys.List("a"))
+	_, _, err = keys.Create(ctx, KeyOrder{App: "a", Scopes: ScopeRead})
+	if !errors.Is(err, records.fail) || len(keys.List(ctx, "a")) != 0 {
+		t.Errorf("got %v and %v; a key that is not stored must not be good", err, keys.List(ctx, "a"))
 	}
 }
 
@@ -114,18 +116,18 @@ func TestKeysReload(t *testing.T) {
 	var ids []string
 	var text Secret
 	for range 3 {
-		key, s, err := there.Create(ctx, "shop", "", ScopePublish, "")
+		key, s, err := there.Create(ctx, KeyOrder{App: "shop", Scopes: ScopePublish})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ids, text = append(ids, key.ID), s
 	}
-	_, err := here.Verify([]byte(text.Reveal()))
+	_, err := here.Verify([]byte(text.Reveal()), netip.Addr{})
 	wantCode(t, err, actors.Unauthorized, "no such")
 	if err := here.Reload(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := here.Verify([]byte(text.Reveal())); err != nil {
+	if _, err := here.Verify([]byte(text.Reveal()), netip.Addr{}); err != nil {
 		t.Fatal(err)
 	}
 	must(there.Revoke(ctx, "shop", ids[2]))
@@ -134,7 +136,7 @@ func TestKeysReload(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err = here.Verify([]byte(text.Reveal()))
+	_, err = here.Verify([]byte(text.Reveal()), netip.Addr{})
 	wantCode(t, err, actors.Unauthorized, "revoked")
 	if fmt.Sprint(revoked) != "["+ids[2]+"]" {
 		t.Errorf("told of %v, want %s once", revoked, ids[2])
@@ -146,7 +148,7 @@ func TestKeysReloadInPages(t *testing.T) {
 	records := newMemoryRecords()
 	keys := must(LoadKeys(ctx, records, nil))
 	for range 3 {
-		_, _, err := keys.Create(ctx, "shop", "", ScopePublish, "")
+		_, _, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: ScopePublish})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -158,14 +160,14 @@ func TestKeysReloadInPages(t *testing.T) {
 		}
 		break
 	}
-	if n := len(must(LoadKeys(ctx, records, nil)).List("shop")); n != 1203 {
+	if n := len(must(LoadKeys(ctx, records, nil)).List(ctx, "shop")); n != 1203 {
 		t.Errorf("got %d keys, want 1203", n)
 	}
 	records.all[keyKind]["zz"] = []byte("{")
 	if err := keys.Reload(ctx); err == nil || !strings.Contains(err.Error(), "key/zz") {
 		t.Errorf("got %v, want the bad record's name", err)
 	}
-	if len(keys.List("shop")) != 3 {
+	if len(keys.List(ctx, "shop")) != 3 {
 		t.Error("a failed reload changed the keys")
 	}
 }
@@ -177,11 +179,11 @@ func TestKeysTogether(t *testing.T) {
 	for range 4 {
 		all.Go(func() {
 			for range 25 {
-				key, text, err := keys.Create(ctx, "shop", "", ScopePublish, "")
+				key, text, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: ScopePublish})
 				if err != nil {
 					t.Error(err)
 				}
-				if _, err := keys.Verify([]byte(text.Reveal())); err != nil {
+				if _, err := keys.Verify([]byte(text.Reveal()), netip.Addr{}); err != nil {
 					t.Error(err)
 				}
 				if err := keys.Reload(ctx); err != nil {
@@ -194,15 +196,92 @@ func TestKeysTogether(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if n := len(keys.List("shop")); n != 100 {
+	if n := len(keys.List(ctx, "shop")); n != 100 {
 		t.Errorf("got %d keys, want 100", n)
+	}
+}
+
+func TestKeyIsBounded(t *testing.T) {
+	ctx := context.Background()
+	clock := newClock()
+	records := newMemoryRecords()
+	keys := must(LoadKeys(ctx, records, clock.now))
+	key, text, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: ScopeRead, ExpiresAt: clock.now().Add(time.Hour),
+		Addresses: must(ParseNetworks([]string{"192.0.2.0/24", "2001:db8::1"}))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify := func(from string) error {
+		a := netip.Addr{}
+		if from != "" {
+			a = netip.MustParseAddr(from)
+		}
+		_, err := keys.Verify([]byte(text.Reveal()), a)
+		return err
+	}
+	wantCode(t, verify("192.0.2.77"), "", "")
+	wantCode(t, verify("2001:db8::1"), "", "")
+	wantCode(t, verify("2001:db8::2"), actors.Forbidden, "2001:db8::2")
+	wantCode(t, verify("198.51.100.1"), actors.Forbidden, "may not be used from the address")
+	wantCode(t, verify(""), actors.Forbidden, "")
+	p := must(keys.Verify([]byte(text.Reveal()), netip.MustParseAddr("192.0.2.1")))
+	if !p.Expires.Equal(clock.now().Add(time.Hour)) {
+		t.Errorf("its connections end at %v", p.Expires)
+	}
+	clock.add(time.Hour)
+	wantCode(t, verify("192.0.2.77"), actors.Unauthorized, "expired at")
+	if !must(LoadKeys(ctx, records, clock.now)).List(ctx, "shop")[0].Ended(clock.now()) {
+		t.Error("the key is good after its end, as it was stored")
+	}
+	wantCode(t, keys.Remove(ctx, "other", key.ID), actors.NotFound, "")
+	wantCode(t, keys.Remove(ctx, "shop", key.ID), "", "")
+	wantCode(t, verify("192.0.2.77"), actors.Unauthorized, "no such")
+}
+
+// A key that was made where anybody can make one is good nowhere else.
+func TestKeyOfDevelopment(t *testing.T) {
+	ctx := context.Background()
+	keys := must(LoadKeys(ctx, newMemoryRecords(), nil))
+	_, text, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: ScopeAdmin, By: developer.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = keys.Verify([]byte(text.Reveal()), netip.Addr{})
+	wantCode(t, err, actors.Unauthorized, "development mode")
+}
+
+func TestKeyUses(t *testing.T) {
+	ctx := context.Background()
+	clock := newClock()
+	records := newMemoryRecords()
+	here, there := must(LoadKeys(ctx, records, clock.now)), must(LoadKeys(ctx, records, clock.now))
+	_, text, err := here.Create(ctx, KeyOrder{App: "shop", Scopes: ScopeRead})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at := here.List(ctx, "shop")[0].LastUsedAt; at != nil {
+		t.Errorf("it was used at %v before it was", at)
+	}
+	for range 3 {
+		must(here.Verify([]byte(text.Reveal()), netip.Addr{}))
+	}
+	wantCode(t, here.Reload(ctx), "", "")
+	used := clock.now()
+	wantCode(t, here.NoteUses(ctx), "", "")
+	clock.add(time.Hour)
+	wantCode(t, here.NoteUses(ctx), "", "") // not used since
+	wantCode(t, there.Reload(ctx), "", "")
+	for _, k := range []*Keys{here, there} {
+		if at := k.List(ctx, "shop")[0].LastUsedAt; at == nil || !at.Equal(used) {
+			t.Errorf("it was last used at %v, want %v", at, used)
+		}
 	}
 }
 
 func FuzzKey(f *testing.F) {
 	ctx := context.Background()
 	keys := must(LoadKeys(ctx, newMemoryRecords(), nil))
-	_, secret, err := keys.Create(ctx, "shop", "", ScopePublish, "")
+	_, secret, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: ScopePublish})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -211,7 +290,7 @@ func FuzzKey(f *testing.F) {
 	f.Add([]byte(strings.Repeat("rk_", 24)))
 	f.Add([]byte("rk_aaaaaaaaaaaaaaaa_" + strings.Repeat("a", 52)))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		p, err := keys.Verify(text)
+		p, err := keys.Verify(text, netip.Addr{})
 		if (err == nil) != (string(text) == good) || (p == nil) != (err != nil) {
 			t.Fatalf("%q: got %v, %v", text, p, err)
 		}
@@ -223,7 +302,7 @@ func BenchmarkKeyVerify(b *testing.B) {
 	keys := must(LoadKeys(ctx, newMemoryRecords(), nil))
 	var secret Secret
 	for range 100 {
-		_, s, err := keys.Create(ctx, "shop", "", ScopePublish, "")
+		_, s, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: ScopePublish})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -232,7 +311,7 @@ func BenchmarkKeyVerify(b *testing.B) {
 	text := []byte(secret.Reveal())
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := keys.Verify(text); err != nil {
+		if _, err := keys.Verify(text, netip.Addr{}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -12,6 +12,10 @@ import (
 // DefaultApp is the app of a credential that names none.
 const DefaultApp = "default"
 
+// AnonymousUsers begins the names of users who have shown no credential. No
+// token may name one: its user would share the inbox with anybody.
+const AnonymousUsers = "anonymous:"
+
 // Me stands for the user of the token in a path. It is no user name.
 const Me = "me"
 
@@ -30,6 +34,7 @@ const (
 	ServerKey      // a back end with a server key: every user of its app, as far as its scopes go
 	UserToken      // a user with a token: himself alone
 	Developer      // anybody, in dev mode: everything
+	Anonymous      // a client of MQTT without a credential: a user that no token can name
 )
 
 // String names the kind in logs.
@@ -41,6 +46,8 @@ func (k Kind) String() string {
 		return "user token"
 	case Developer:
 		return "developer"
+	case Anonymous:
+		return "client without a credential"
 	default:
 		return "nobody"
 	}
@@ -68,21 +75,8 @@ type Principal struct {
 
 	Issued  time.Time // of a user token; zero if the token does not say
 	Expires time.Time // when it ceases to be valid here, leeway included; zero: never
-}
 
-// May returns nil if the caller has every given scope, else an actors.Error:
-// Unauthorized for nobody, Forbidden for all others.
-func (p *Principal) May(scope Scopes) error {
-	switch {
-	case p == nil || p.Kind == Nobody:
-		return errNoCredential
-	case p.Scopes&scope == scope:
-		return nil
-	case p.Kind == UserToken:
-		return actors.Errorf(actors.Forbidden, "a user token has no scope %s; this needs a server key", scope&^p.Scopes)
-	default:
-		return actors.Errorf(actors.Forbidden, "this %s has no scope %s", p.Kind, scope&^p.Scopes)
-	}
+	signer signer // of a user token
 }
 
 // Reaches returns nil if the user is within the caller's reach, else an
@@ -91,8 +85,10 @@ func (p *Principal) Reaches(user string) error {
 	switch {
 	case p == nil || p.Kind == Nobody:
 		return errNoCredential
-	case p.Kind == UserToken && p.User != user:
-		return actors.Errorf(actors.Forbidden, "a user token reaches only its own user")
+	case p.Kind == ServerKey && p.App == "":
+		return actors.Errorf(actors.Forbidden, "this key belongs to no app, and so reaches no user")
+	case p.IsUser() && p.User != user:
+		return actors.Errorf(actors.Forbidden, "a %s reaches only its own user", p.Kind)
 	default:
 		return nil
 	}
@@ -103,7 +99,7 @@ func (p *Principal) Reaches(user string) error {
 // Forbidden. The name is returned as it is: it must not alias a request.
 func (p *Principal) Resolve(name string) (string, error) {
 	if name == Me {
-		if p == nil || p.Kind != UserToken {
+		if p == nil || !p.IsUser() {
 			return "", &actors.Error{Code: actors.Invalid, Field: "user",
 				Detail: `"me" stands for the user of a token, and this call has none`}
 		}
@@ -168,20 +164,24 @@ func nameByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-'
 }
 
-// Scopes are what a caller may do, as a set of bits. None implies another.
+// Scopes are what a server key may do, as a set of bits. scopesOf says what each
+// is good for; admin includes support, and no other implies another.
 type Scopes uint8
 
 // The scopes.
 const (
-	ScopePublish Scopes = 1 << iota // write messages, and what leads to them
-	ScopeRead                       // read inboxes, and mark in them
-	ScopeAdmin                      // keys, apps' settings, the platform, the cluster
+	ScopePublish  Scopes = 1 << iota // write messages, and mark them
+	ScopeRead                        // read inboxes; it never writes
+	ScopeAdmin                       // all of the app's keys and settings
+	ScopeSupport                     // one user at a time: journal, disconnect
+	ScopeOperator                    // the whole server; of a key that belongs to no app
 
-	ScopeAll = ScopePublish | ScopeRead | ScopeAdmin
+	ScopeApp = ScopePublish | ScopeRead | ScopeAdmin | ScopeSupport // all that a key of an app may have
+	ScopeAll = ScopeApp | ScopeOperator
 )
 
 // scopeNames are in the order of their bits.
-var scopeNames = [...]string{"publish", "read", "admin"}
+var scopeNames = [...]string{"publish", "read", "admin", "support", "operator"}
 
 // ParseScopes returns the set of the named scopes. An empty or unknown one is
 // Invalid: a key without a scope could nothing.
@@ -200,9 +200,13 @@ func ParseScopes(names []string) (Scopes, error) {
 		}
 		s |= bit
 	}
-	if s == 0 {
+	switch {
+	case s == 0:
 		return 0, &actors.Error{Code: actors.Invalid, Field: "scopes",
 			Detail: "give at least one scope of " + strings.Join(scopeNames[:], ", ")}
+	case s&ScopeOperator != 0 && s != ScopeOperator:
+		return 0, &actors.Error{Code: actors.Invalid, Field: "scopes",
+			Detail: "operator stands alone: such a key belongs to no app, and has nothing to do with any app's users"}
 	}
 	return s, nil
 }
@@ -220,6 +224,9 @@ func (s Scopes) Names() []string {
 
 // String returns the names with commas between them.
 func (s Scopes) String() string { return strings.Join(s.Names(), ", ") }
+
+// either returns the names of which one is needed.
+func (s Scopes) either() string { return strings.Join(s.Names(), " or ") }
 
 // MarshalJSON writes an array of names.
 func (s Scopes) MarshalJSON() ([]byte, error) { return json.Marshal(s.Names()) }

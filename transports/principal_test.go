@@ -64,6 +64,10 @@ func TestParseApp(t *testing.T) {
 func TestPrincipal(t *testing.T) {
 	key := &Principal{ID: "key:k", App: "shop", Kind: ServerKey, Scopes: ScopePublish}
 	alice := &Principal{ID: "user:alice", App: "shop", Kind: UserToken, Scopes: ScopeRead, User: "alice"}
+	reader := &Principal{ID: "key:r", App: "shop", Kind: ServerKey, Scopes: ScopeRead}
+	admin := &Principal{ID: "key:a", App: "shop", Kind: ServerKey, Scopes: ScopeAdmin}
+	operator := &Principal{ID: "key:o", Kind: ServerKey, Scopes: ScopeOperator}
+	anybody := &Principal{ID: "user:anonymous:a", App: "default", Kind: Anonymous, User: "anonymous:a"}
 	nobody := &Principal{Scopes: ScopeAll}
 	for _, c := range []struct {
 		name string
@@ -71,19 +75,29 @@ func TestPrincipal(t *testing.T) {
 		code actors.Code
 		text string
 	}{
-		{"key publishes", key.May(ScopePublish), "", ""},
-		{"key reads", key.May(ScopeRead), actors.Forbidden, "server key has no scope read"},
-		{"key publishes and reads", key.May(ScopePublish | ScopeRead), actors.Forbidden, "no scope read"},
+		{"key publishes", key.Can(ToPublish), "", ""},
+		{"key marks", key.Can(ToMark), "", ""},
+		{"key reads", key.Can(ToWatch), actors.Forbidden, "server key has not the scope read"},
+		{"reader marks", reader.Can(ToMark), actors.Forbidden, "has not the scope publish"},
+		{"admin supports", admin.Can(ToSupport), "", ""},
+		{"admin operates", admin.Can(ToOperate), actors.Forbidden, "has not the scope operator"},
+		{"operator governs", operator.Can(ToGovern), actors.Forbidden, "has not the scope admin"},
+		{"operator operates", operator.Can(ToOperate), "", ""},
 		{"key reaches", key.Reaches("bob"), "", ""},
-		{"token reads", alice.May(ScopeRead), "", ""},
-		{"token publishes", alice.May(ScopePublish), actors.Forbidden, "needs a server key"},
+		{"operator reaches", operator.Reaches("bob"), actors.Forbidden, "no app"},
+		{"token reads", alice.Can(ToWatch), "", ""},
+		{"token marks", alice.Can(ToMark), "", ""},
+		{"token publishes", alice.Can(ToPublish), actors.Forbidden, "takes a server key"},
 		{"token reaches itself", alice.Reaches("alice"), "", ""},
 		{"token reaches another", alice.Reaches("bob"), actors.Forbidden, "only its own user"},
-		{"developer", developer.May(ScopeAll), "", ""},
+		{"anonymous marks", anybody.Can(ToMark), "", ""},
+		{"anonymous publishes", anybody.Can(ToPublish), actors.Forbidden, ""},
+		{"anonymous reaches another", anybody.Reaches("a"), actors.Forbidden, "only its own user"},
+		{"developer", developer.Can(ToOperate), "", ""},
 		{"developer reaches", developer.Reaches("bob"), "", ""},
-		{"nobody, whatever its scopes", nobody.May(ScopeRead), actors.Unauthorized, "Bearer"},
+		{"nobody, whatever its scopes", nobody.Can(ToWatch), actors.Unauthorized, "Bearer"},
 		{"nobody reaches", nobody.Reaches("bob"), actors.Unauthorized, ""},
-		{"nil", (*Principal)(nil).May(ScopeRead), actors.Unauthorized, ""},
+		{"nil", (*Principal)(nil).Can(ToWatch), actors.Unauthorized, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) { wantCode(t, c.err, c.code, c.text) })
 	}
@@ -102,7 +116,7 @@ func TestResolve(t *testing.T) {
 		{alice, "..", "", actors.Invalid},
 		{developer, "bob", "bob", ""},
 		{developer, "me", "", actors.Invalid},
-		{&Principal{Kind: ServerKey}, "bob", "bob", ""},
+		{&Principal{Kind: ServerKey, App: "shop"}, "bob", "bob", ""},
 		{&Principal{}, "bob", "", actors.Unauthorized},
 	} {
 		got, err := c.who.Resolve(c.name)
@@ -133,7 +147,7 @@ func TestExpired(t *testing.T) {
 }
 
 func TestScopesJSON(t *testing.T) {
-	for _, s := range []Scopes{ScopePublish, ScopeRead | ScopeAdmin, ScopeAll} {
+	for _, s := range []Scopes{ScopePublish, ScopeRead | ScopeAdmin, ScopeApp, ScopeOperator} {
 		var got Scopes
 		if err := json.Unmarshal(must(json.Marshal(s)), &got); err != nil || got != s {
 			t.Errorf("%v became %v, %v", s, got, err)
@@ -142,4 +156,5 @@ func TestScopesJSON(t *testing.T) {
 	var got Scopes
 	wantCode(t, json.Unmarshal([]byte(`["publish","fly"]`), &got), actors.Invalid, `"fly"`)
 	wantCode(t, json.Unmarshal([]byte(`[]`), &got), actors.Invalid, "at least one")
+	wantCode(t, json.Unmarshal([]byte(`["operator","read"]`), &got), actors.Invalid, "stands alone")
 }

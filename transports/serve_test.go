@@ -21,7 +21,7 @@ func TestServe(t *testing.T) {
 	server := &fasthttp.Server{Handler: func(ctx *fasthttp.RequestCtx) {
 		p, err := a.Caller(ctx)
 		if err == nil {
-			err = p.May(ScopeRead)
+			err = p.Can(ToWatch)
 		}
 		var user string
 		if err == nil {

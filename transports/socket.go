@@ -134,7 +134,23 @@ func (s *Socket) Attach(f actors.Format, after *actors.Cursor) {
 func (s *Socket) Enter(caller *Principal, key actors.Key, f actors.Format) {
 	s.caller.Store(caller)
 	s.state.Or(stateAttaching)
+	s.recheck()
 	s.attach(actors.Attachment{Format: f, Key: key, Since: s.streams.cfg.Now().UnixMilli()}, (*first)(s))
+}
+
+// recheck ends the connection if its caller is not let in any more, and tells
+// whether it was so. It is asked once the Socket is known with its caller: what
+// was revoked before then was not found by who revoked it.
+func (s *Socket) recheck() bool {
+	caller := s.Caller()
+	if caller == nil {
+		return false
+	}
+	why, ok := s.streams.cfg.Stands(caller)
+	if !ok {
+		s.Close(why)
+	}
+	return !ok
 }
 
 // settle says that there is no conn yet that Close would have to close.

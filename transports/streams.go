@@ -26,6 +26,9 @@ type StreamsConfig struct {
 	// Rest is how long such a connection waits for the next request within a
 	// Loop. Zero: 2 minutes.
 	Rest time.Duration
+	// Stands tells whether a caller is still let in, or else why its
+	// connections end (Auth.Stands). Nil: all are.
+	Stands func(*Principal) (why actors.End, ok bool)
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
 }
@@ -71,6 +74,9 @@ const sharedKeys = 1 << 10
 func NewStreams(cfg StreamsConfig, hub actors.Hub, gate *Gate, log *slog.Logger) *Streams {
 	cfg.Sink = cfg.Sink.withDefaults()
 	setDefault(&cfg.Rest, 2*time.Minute)
+	if cfg.Stands == nil {
+		cfg.Stands = func(*Principal) (actors.End, bool) { return 0, true }
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -201,19 +207,17 @@ func (s *Streams) Open() map[string]int {
 	return open
 }
 
-// CloseOf ends the connections which match, given the caller's Principal.ID
-// and the user's key, and returns how many there were. It is for keys and
-// tokens that are revoked.
-func (s *Streams) CloseOf(match func(principal string, key actors.Key) bool, why actors.End) int {
-	sockets := s.list(func(socket *Socket) bool {
-		key := socket.Key()
-		caller := socket.Caller()
-		return caller != nil && key != "" && match(caller.ID, key)
-	})
-	for _, socket := range sockets {
-		socket.Close(why)
+// Recheck ends the connections of callers who are not let in any more, and
+// returns how many there were. It is for whenever a credential was revoked or
+// what credentials are verified by has changed.
+func (s *Streams) Recheck() int {
+	n := 0
+	for _, socket := range s.list(func(*Socket) bool { return true }) {
+		if socket.recheck() {
+			n++
+		}
 	}
-	return len(sockets)
+	return n
 }
 
 // Drain refuses new connections and ends the present ones, spread evenly over

@@ -231,20 +231,44 @@ func TestTokenExpires(t *testing.T) {
 	})
 }
 
-func TestCloseOf(t *testing.T) {
+func TestRecheck(t *testing.T) {
 	everyKind(t, func(t *testing.T, kind string) {
 		w := newWorld(t, worldConfig{kind: kind})
 		_, in := w.openWS(t)
 		w.attached(t, 1)
-		if n := w.streams.CloseOf(func(p string, _ actors.Key) bool { return p == "key:other" }, actors.EndForbidden); n != 0 {
-			t.Errorf("closed %d of another", n)
+		if n := w.streams.Recheck(); n != 0 {
+			t.Errorf("closed %d who are let in", n)
 		}
-		if n := w.streams.CloseOf(func(p string, k actors.Key) bool { return p == "user:alice" && k == testUser }, actors.EndForbidden); n != 1 {
+		w.refuse("user:alice")
+		if n := w.streams.Recheck(); n != 1 {
 			t.Errorf("closed %d, want 1", n)
 		}
 		if op, b, err := readServerFrame(in); op != 8 || err != nil || string(b[:2]) != "\x10\x07" {
 			t.Errorf("got opcode %d % x, %v; want close 4103", op, b, err)
 		}
+	})
+}
+
+// What is revoked after a caller was verified and before its connection is known
+// is found all the same.
+func TestRevokedMeanwhile(t *testing.T) {
+	everyKind(t, func(t *testing.T, kind string) {
+		w := newWorld(t, worldConfig{kind: kind})
+		w.refuse("user:alice")
+		for _, path := range []string{"/stream", "/ws"} {
+			c := w.dial(t)
+			head := ""
+			if path == "/ws" {
+				head = strings.Join(upgrade, "\r\n") + "\r\n"
+			}
+			if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: reddot\r\n"+head+"\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.Copy(io.Discard, c); err != nil { // to its end
+				t.Errorf("%s: it lives on: %v", path, err)
+			}
+		}
+		until(t, "all places are free", func() bool { o := w.streams.Open(); return o["sse"]+o["ws"] == 0 })
 	})
 }
 

@@ -153,7 +153,7 @@ func TestCompressedTopics(t *testing.T) {
 }
 
 func TestTopicAccess(t *testing.T) {
-	p := &transports.Principal{Topics: transports.Topics{Read: []string{"a/+", "b/#"}, Write: []string{"a/+", "#"}}}
+	p := &transports.Principal{Kind: transports.UserToken, User: "alice", Topics: transports.Topics{Read: []string{"a/+", "b/#"}, Write: []string{"a/+", "#"}}}
 	for filter, want := range map[string]bool{
 		"a/b": true, "a/+": true, "a/#": false, "a": false, "b": true, "b/c/#": true, "#": false, "+/b": false, "": false,
 		"users/alice/lamp": true, "users/alice/#": true, "users/alice/counts": true, "users/bob/lamp": false, "users/+/lamp": false,
@@ -169,6 +169,13 @@ func TestTopicAccess(t *testing.T) {
 	} {
 		if got := p.MayWrite("alice", topic); got != want {
 			t.Errorf("write %s: got %v", topic, got)
+		}
+	}
+	// A server key needs its scopes for a user's own topics, too.
+	for scopes, want := range map[transports.Scopes][2]bool{transports.ScopeRead: {true, false}, transports.ScopePublish: {false, true}, transports.ScopeAdmin: {}} {
+		key := &transports.Principal{Kind: transports.ServerKey, App: "shop", Scopes: scopes}
+		if got := [2]bool{key.MayRead("alice", "users/alice/cmd"), key.MayWrite("alice", "users/alice/cmd")}; got != want {
+			t.Errorf("a key with the scope %s: got %v, want %v", scopes, got, want)
 		}
 	}
 }

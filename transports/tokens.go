@@ -28,6 +28,7 @@ type TokensConfig struct {
 	RefreshEvery time.Duration           // between fetches of a JWKS; 0: 15 min
 	RefetchAfter time.Duration           // least time between fetches for unknown key ids, and after a failure; 0: 10 s
 	Now          func() time.Time        // nil: time.Now
+	Changed      func()                  // called after an issuer's keys have changed; nil: nobody is told
 }
 
 func (c TokensConfig) withDefaults() TokensConfig {
@@ -48,6 +49,9 @@ func (c TokensConfig) withDefaults() TokensConfig {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Changed == nil {
+		c.Changed = func() {}
 	}
 	c.Leeway = max(0, c.Leeway)
 	return c
@@ -99,7 +103,10 @@ func NewTokens(cfg TokensConfig, revocations *Revocations, log *slog.Logger) (*T
 			return nil, fmt.Errorf("tokens: %w", err)
 		}
 		if verifier.jwks != nil {
-			verifier.jwks.changed = func() { t.epoch.Add(1) }
+			verifier.jwks.changed = func() {
+				t.epoch.Add(1)
+				cfg.Changed()
+			}
 		}
 		t.apps[app] = verifier
 	}

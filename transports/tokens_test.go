@@ -235,6 +235,7 @@ func TestTokenPrincipal(t *testing.T) {
 
 func utc(p Principal) Principal {
 	p.Issued, p.Expires = p.Issued.UTC(), p.Expires.UTC()
+	p.signer = signer{}
 	return p
 }
 

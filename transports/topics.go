@@ -2,7 +2,6 @@ package transports
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -125,30 +124,6 @@ func OwnTopic(topic, user string) (rest string, me, ok bool) {
 		return "", false, false
 	}
 	return rest, name == Me, true
-}
-
-// MayRead tells whether the caller may subscribe, as the user, to the filter,
-// without its share. By users/me/ there is the inbox alone: what else is there
-// would be one topic of all users (FullTopic).
-func (p *Principal) MayRead(user, filter string) bool {
-	if rest, me, ok := OwnTopic(filter, user); ok {
-		return !me || rest != "" && slices.ContainsFunc(InboxTopics[:], func(name string) bool { return actors.MatchTopic(rest, name) })
-	}
-	return filter != "" && slices.ContainsFunc(p.Topics.Read, func(pattern string) bool { return covers(pattern, filter) })
-}
-
-// MayWrite tells whether the caller may publish, as the user, to the topic.
-// What the server itself tells of an inbox nobody else may tell, and what is
-// private begins with a $, and nobody publishes there; nor by users/me/, but
-// for what is read (FullTopic).
-func (p *Principal) MayWrite(user, topic string) bool {
-	if topic == "" || topic[0] == '$' {
-		return false
-	}
-	if rest, me, ok := OwnTopic(topic, user); ok {
-		return !me && !slices.Contains(InboxTopics[:], rest)
-	}
-	return slices.ContainsFunc(p.Topics.Write, func(pattern string) bool { return actors.MatchTopic(pattern, topic) })
 }
 
 // InboxTopics are the topics of a user's inbox, behind users/{user}/.

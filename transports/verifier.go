@@ -133,32 +133,37 @@ func (v *verifier) takePublicKey(c Verification) error {
 // verify returns the caller whom the token names.
 func (v *verifier) verify(ctx context.Context, token string, cfg TokensConfig) (*Principal, *claims, error) {
 	var c claims
-	if _, err := v.parser.ParseWithClaims(token, &c, v.key(ctx)); err != nil {
+	var used any
+	parsed, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (key any, err error) {
+		used, err = v.key(ctx, t)
+		return used, err
+	})
+	if err != nil {
 		return nil, nil, v.refusal(err, &c)
 	}
 	if c.app() != v.app {
 		return nil, nil, refuse("the token's claim app can be read in two ways")
 	}
-	return c.principal(v.app, cfg.Leeway), &c, nil
+	p := c.principal(v.app, cfg.Leeway)
+	p.signer = v.signedBy(parsed, used)
+	return p, &c, nil
 }
 
 // key chooses the key by the algorithm that the token claims. The parser has
 // checked that it is one of v.algs; the choice here is what keeps a public key
 // from ever being taken for an HMAC secret.
-func (v *verifier) key(ctx context.Context) jwt.Keyfunc {
-	return func(token *jwt.Token) (any, error) {
-		if _, ok := token.Header["crit"]; ok {
-			// RFC 7515 section 4.1.11: an extension that is not understood.
-			return nil, refuse("the token's header has crit, and no such extension is understood here")
-		}
-		switch {
-		case token.Method.Alg() == algHMAC:
-			return v.secret, nil
-		case v.jwks != nil:
-			return v.jwks.keys.KeyfuncCtx(ctx)(token)
-		default:
-			return v.public, nil
-		}
+func (v *verifier) key(ctx context.Context, token *jwt.Token) (any, error) {
+	if _, ok := token.Header["crit"]; ok {
+		// RFC 7515 section 4.1.11: an extension that is not understood.
+		return nil, refuse("the token's header has crit, and no such extension is understood here")
+	}
+	switch {
+	case token.Method.Alg() == algHMAC:
+		return v.secret, nil
+	case v.jwks != nil:
+		return v.jwks.keys.KeyfuncCtx(ctx)(token)
+	default:
+		return v.public, nil
 	}
 }
 

@@ -91,6 +91,7 @@ func (s *Start) Init(socket *Socket, w Wire) {
 	}
 	socket.state.Store(state)
 	p.become(socket)
+	socket.recheck()
 	socket.watch(s.Timeout)
 }
 

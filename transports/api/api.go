@@ -192,7 +192,7 @@ func (a *API) admit(c *call, access access) error {
 	} else {
 		c.who, err = a.deps.Auth.Caller(c.RequestCtx)
 	}
-	if c.who == nil || c.who.Kind == transports.UserToken {
+	if c.who == nil || c.who.IsUser() {
 		if tooMany := a.deps.Gate.Request(a.deps.Gate.Address(c.RequestCtx)); tooMany != nil {
 			return tooMany
 		}

@@ -110,7 +110,7 @@ func TestMark(t *testing.T) {
 		t.Errorf("got %d %s", a.StatusCode, a.body)
 	}
 	stranger := actors.NewID().String()
-	a = s.do("POST", "/v1/users/alice/read", s.reader, `{"ids":["`+id+`","`+stranger+`"],"category":"order"}`)
+	a = s.do("POST", "/v1/users/alice/read", s.publisher, `{"ids":["`+id+`","`+stranger+`"],"category":"order"}`)
 	if got := a.json(t)["unknown"]; len(got.([]any)) != 1 || got.([]any)[0] != stranger {
 		t.Errorf("got %s", a.body)
 	}
@@ -157,6 +157,13 @@ func TestAccess(t *testing.T) {
 		"counts of another":  {"GET", "/v1/users/bob/counts", s.alice, 403, actors.Forbidden},
 		"bad user":           {"GET", "/v1/users/a%2fb/messages", s.reader, 400, actors.Invalid},
 		"not built":          {"GET", "/v1/users/alice/preferences", s.admin, 404, actors.NotFound},
+		"reader marks":       {"POST", "/v1/users/alice/read", s.reader, 403, actors.Forbidden},
+		"reader reads one":   {"POST", messages + "/" + actors.NewID().String() + "/read", s.reader, 403, actors.Forbidden},
+		"admin, cluster":     {"GET", "/v1/cluster", s.admin, 403, actors.Forbidden},
+		"admin drains":       {"POST", "/v1/cluster/drain", s.admin, 403, actors.Forbidden},
+		"operator, inbox":    {"GET", messages, s.operator, 403, actors.Forbidden},
+		"operator publishes": {"POST", messages, s.operator, 403, actors.Forbidden},
+		"admin, other app":   {"GET", "/v1/keys?app=other", s.admin, 403, actors.Forbidden},
 		"topic, reader":      {"POST", "/v1/topics/news", s.reader, 403, actors.Forbidden},
 		"topic, user":        {"POST", "/v1/topics/news", s.alice, 403, actors.Forbidden},
 		"inbox topic":        {"POST", "/v1/topics/users/alice/counts", s.alice, 403, actors.Forbidden},
@@ -330,6 +337,58 @@ func TestKeys(t *testing.T) {
 	for body, field := range map[string]string{`{}`: "scopes", `{"scopes":["root"]}`: "scopes", `{"scopes":"read"}`: "scopes", `{"nam":"x"}`: "nam", `{"name":1}`: "name", `{"name":"a","name":"b"}`: "name"} {
 		wantProblem(t, s.do("POST", "/v1/keys", s.admin, body), 400, actors.Invalid, field)
 	}
+}
+
+// What has ended does not count into the keys that an app may have, and the
+// oldest of it is forgotten.
+func TestKeysHaveRoom(t *testing.T) {
+	s := serve(t, func(c *Config, _ *Deps, _ *transports.Limits) { c.Keys = 4 })
+	var last string
+	for range 10 {
+		a := s.do("POST", "/v1/keys", s.admin, `{"scopes":["read"]}`)
+		if a.StatusCode != 201 {
+			t.Fatalf("got %d %s", a.StatusCode, a.body)
+		}
+		last = a.json(t)["id"].(string)
+		s.do("DELETE", "/v1/keys/"+last, s.admin, "")
+	}
+	if n := len(s.do("GET", "/v1/keys", s.admin, "").json(t)["keys"].([]any)); n != 3+4 {
+		t.Errorf("got %d keys, want 3 that are good and the last 4 of those revoked", n)
+	}
+	if a := s.do("DELETE", "/v1/keys/"+last+"?remove=true", s.admin, ""); a.StatusCode != 200 {
+		t.Errorf("got %d %s", a.StatusCode, a.body)
+	}
+	wantProblem(t, s.do("DELETE", "/v1/keys/"+last, s.admin, ""), 404, actors.NotFound, "id")
+	if a := s.do("POST", "/v1/keys", s.admin, `{"scopes":["read"]}`); a.StatusCode != 201 {
+		t.Errorf("got %d %s", a.StatusCode, a.body)
+	}
+	wantProblem(t, s.do("POST", "/v1/keys", s.admin, `{"scopes":["read"]}`), 429, actors.TooMany, "")
+}
+
+func TestKeyOrders(t *testing.T) {
+	s := serve(t, nil)
+	for body, field := range map[string]string{
+		`{"scopes":["read","operator"]}`:                              "scopes",
+		`{"scopes":["read"],"addresses":["10.0.0.0/33"]}`:             "addresses",
+		`{"scopes":["read"],"addresses":"10.0.0.1"}`:                  "addresses",
+		`{"scopes":["read"],"expires_at":"2001-01-01T00:00:00Z"}`:     "expires_at",
+		`{"scopes":["read"],"expires_at":"tomorrow"}`:                 "expires_at",
+		`{"scopes":["read"],"app":7}`:                                 "app",
+		`{"scopes":["read"],"addresses":["10.0.0.1"],"addresses":[]}`: "addresses",
+	} {
+		wantProblem(t, s.do("POST", "/v1/keys", s.admin, body), 400, actors.Invalid, field)
+	}
+	a := s.do("POST", "/v1/keys", s.operator, `{"scopes":["read"],"app":"shop","addresses":["203.0.113.7"]}`)
+	key := a.json(t)
+	if a.StatusCode != 201 || key["app"] != "shop" {
+		t.Fatalf("got %d %s", a.StatusCode, a.body)
+	}
+	wantProblem(t, s.do("GET", "/v1/users/alice/messages", key["key"].(string), ""), 403, actors.Forbidden, "")
+	if n := len(s.do("GET", "/v1/keys?app=shop", s.operator, "").json(t)["keys"].([]any)); n != 1 {
+		t.Errorf("the operator sees %d keys of the app, want 1", n)
+	}
+	wantProblem(t, s.do("POST", "/v1/keys", s.admin, `{"scopes":["read"],"app":"shop"}`), 403, actors.Forbidden, "app")
+	wantProblem(t, s.do("POST", "/v1/keys", s.admin, `{"scopes":["operator"]}`), 403, actors.Forbidden, "")
 }
 
 func TestDisconnect(t *testing.T) {

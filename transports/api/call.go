@@ -52,20 +52,15 @@ func (c *call) template() string {
 	return c.route.path
 }
 
-// enter checks the caller's scopes and resolves the path's user.
+// enter checks what the caller may do and resolves the path's user.
 func (c *call) enter(access access) error {
-	var scopes transports.Scopes
-	if access&needPublish != 0 {
-		scopes |= transports.ScopePublish
-	}
-	if access&needRead != 0 {
-		scopes |= transports.ScopeRead
-	}
-	if access&needAdmin != 0 {
-		scopes |= transports.ScopeAdmin
-	}
-	if err := c.who.May(scopes); err != nil {
-		return err
+	for action, need := range needs {
+		if access&need == 0 {
+			continue
+		}
+		if err := c.who.Can(transports.Action(action)); err != nil { // #nosec G115 -- there are six
+			return err
+		}
 	}
 	if access&needUser == 0 || len(c.params) == 0 {
 		return nil

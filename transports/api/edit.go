@@ -6,7 +6,6 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
-	"reddot/transports"
 )
 
 // editMessage is PATCH /v1/messages/{id}.
@@ -88,7 +87,7 @@ func (c *call) owner(id actors.ID) (actors.Key, error) {
 		return "", err
 	}
 	strange := key.Kind() == 0 || key.App() != c.who.App ||
-		c.who.Kind == transports.UserToken && key != actors.UserKey(c.who.App, c.who.User)
+		c.who.IsUser() && key != actors.UserKey(c.who.App, c.who.User)
 	if strange {
 		return "", actors.Errorf(actors.NotFound, "there is no such message")
 	}

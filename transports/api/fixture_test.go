@@ -43,6 +43,7 @@ type server struct {
 	url       string
 	addr      string
 	publisher string // a server key with the scope publish
+	operator  string // one of an operator
 	reader    string // with the scope read
 	admin     string // with all
 	alice     string // a user token
@@ -62,8 +63,12 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 	if err != nil {
 		t.Fatal(err)
 	}
-	for scopes, text := range map[transports.Scopes]*string{transports.ScopePublish: &s.publisher, transports.ScopeRead: &s.reader, transports.ScopeAll: &s.admin} {
-		_, secret, err := keys.Create(ctx, "default", "test", scopes, "")
+	for scopes, text := range map[transports.Scopes]*string{transports.ScopePublish: &s.publisher, transports.ScopeRead: &s.reader, transports.ScopeApp: &s.admin, transports.ScopeOperator: &s.operator} {
+		o := transports.KeyOrder{App: "default", Name: "test", Scopes: scopes}
+		if scopes == transports.ScopeOperator {
+			o.App = ""
+		}
+		_, secret, err := keys.Create(ctx, o)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,18 +3,14 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
 	"reddot/transports"
 )
-
-// A keyOrder is the body of POST /v1/keys.
-type keyOrder struct {
-	name   string
-	scopes []string
-}
 
 // A newKey is the answer: the only place where a key's text stands.
 type newKey struct {
@@ -28,28 +24,69 @@ func createKey(c *call) error {
 	if err != nil {
 		return err
 	}
+	c.draft.now = c.api.now().UnixMilli()
 	order, err := c.draft.parseKey(body)
 	if err != nil {
 		return err
 	}
-	scopes, err := transports.ParseScopes(order.scopes)
-	if err != nil {
+	if order.App, err = c.keysApp(order.App, order.Scopes == transports.ScopeOperator); err != nil {
 		return err
 	}
+	order.By = c.who.ID
 	c.api.keys.Lock()
 	defer c.api.keys.Unlock()
-	if n := len(c.api.deps.Keys.List(c.who.App)); n >= c.api.cfg.Keys {
-		return actors.Errorf(actors.TooMany, "an app has at most %d keys, revoked ones too", c.api.cfg.Keys)
+	if err := c.makeRoom(order.App); err != nil {
+		return err
 	}
-	key, secret, err := c.api.deps.Keys.Create(c.api.deadlines.next(), c.who.App, order.name, scopes, c.who.ID)
+	key, secret, err := c.api.deps.Keys.Create(c.api.deadlines.next(), order)
 	if err != nil {
 		return err
 	}
 	return c.encode(fasthttp.StatusCreated, newKey{key, secret.Reveal()})
 }
 
-// parseKey reads {"name":…,"scopes":[…]}.
-func (d *draft) parseKey(body []byte) (order keyOrder, err error) {
+// keysApp returns the app whose keys the caller may see to: its own, or, for an
+// operator, the named one, or none, which stands for the operators' keys.
+func (c *call) keysApp(named string, operators bool) (string, error) {
+	switch {
+	case c.who.Can(transports.ToOperate) == nil && (named != "" || operators || c.who.App == ""):
+		return named, nil
+	case operators:
+		return "", c.who.Can(transports.ToOperate)
+	case c.who.Can(transports.ToGovern) != nil:
+		return "", c.who.Can(transports.ToGovern)
+	case named != "" && named != c.who.App:
+		return "", &actors.Error{Code: actors.Forbidden, Field: "app", Detail: "the keys of another app are for the admins of that app, or for an operator"}
+	}
+	return c.who.App, nil
+}
+
+// makeRoom lets the app have another key: of those that have ended the oldest is
+// forgotten, where there are too many of them.
+func (c *call) makeRoom(app string) error {
+	good := 0
+	var ended []transports.Key
+	for _, key := range c.api.deps.Keys.List(c.api.deadlines.next(), app) {
+		if key.Ended(c.api.now()) {
+			ended = append(ended, key)
+		} else {
+			good++
+		}
+	}
+	if good >= c.api.cfg.Keys {
+		return actors.Errorf(actors.TooMany, "an app has at most %d keys that are good; revoke some", c.api.cfg.Keys)
+	}
+	for len(ended) >= c.api.cfg.Keys {
+		if err := c.api.deps.Keys.Remove(c.api.deadlines.next(), app, ended[0].ID); err != nil {
+			return err
+		}
+		ended = ended[1:]
+	}
+	return nil
+}
+
+// parseKey reads {"name":…,"scopes":[…],"expires_at":…,"addresses":[…],"app":…}.
+func (d *draft) parseKey(body []byte) (order transports.KeyOrder, err error) {
 	d.scan.reset(body, d.lim.Depth)
 	s := &d.scan
 	if !s.take('{', "no object") {
@@ -72,35 +109,62 @@ func (d *draft) parseKey(body []byte) (order keyOrder, err error) {
 			if err != nil {
 				return order, err
 			}
-			order.name = t.string()
+			order.Name = t.string()
+		case "app":
+			t, err := d.text("app", transports.MaxApp)
+			if err != nil {
+				return order, err
+			}
+			order.App = t.string()
+		case "expires_at":
+			at, err := d.time("expires_at")
+			if err != nil {
+				return order, err
+			}
+			order.ExpiresAt = time.UnixMilli(at)
 		case "scopes":
-			if order.scopes, err = d.readScopes(); err != nil {
+			words, err := d.readWords("scopes", 8)
+			if err != nil {
+				return order, err
+			}
+			if order.Scopes, err = transports.ParseScopes(words); err != nil {
+				return order, err
+			}
+		case "addresses":
+			words, err := d.readWords("addresses", 32)
+			if err != nil {
+				return order, err
+			}
+			if order.Addresses, err = transports.ParseNetworks(words); err != nil {
 				return order, err
 			}
 		default:
 			return order, wrong(field, "there is no such field")
 		}
 	}
-	if s.bad != "" || !s.end() {
+	switch {
+	case s.bad != "" || !s.end():
 		return order, s.err()
+	case order.Scopes == 0:
+		_, err = transports.ParseScopes(nil)
 	}
-	return order, nil
+	return order, err
 }
 
-// readScopes reads an array of at most eight words.
-func (d *draft) readScopes() (words []string, err error) {
+// readWords reads an array of at most so many words.
+func (d *draft) readWords(field string, most int) (words []string, err error) {
 	s := &d.scan
 	if s.peek() != '[' {
-		return nil, d.notA("scopes", "an array of scopes")
+		return nil, d.notA(field, "an array of strings")
 	}
 	s.pos++
 	for first := true; s.item(first); first = false {
-		t, err := d.text("scopes", 32)
+		t, err := d.text(field, 64)
 		if err != nil {
 			return nil, err
 		}
-		if words = append(words, t.string()); len(words) > 8 {
-			return nil, wrong("scopes", "there are not so many")
+		if words = append(words, t.string()); len(words) > most {
+			return nil, wrong(field, fmt.Sprintf("there are at most %d", most))
 		}
 	}
 	if s.bad != "" {
@@ -115,7 +179,11 @@ func listKeys(c *call) error {
 	if err != nil {
 		return err
 	}
-	keys := c.api.deps.Keys.List(c.who.App)
+	app, err := c.keysApp(string(c.QueryArgs().Peek("app")), false)
+	if err != nil {
+		return err
+	}
+	keys := c.api.deps.Keys.List(c.api.deadlines.next(), app)
 	if next := string(c.QueryArgs().Peek("next")); next != "" {
 		if keys, err = keysAfter(keys, next); err != nil {
 			return err
@@ -141,11 +209,27 @@ func keysAfter(keys []transports.Key, id string) ([]transports.Key, error) {
 	return nil, wrong("next", "this is no next that the server gave out")
 }
 
-// revokeKey is DELETE /v1/keys/{key}.
+// revokeKey is DELETE /v1/keys/{key}: with ?remove=true it is forgotten, too.
 func revokeKey(c *call) error {
-	key, err := c.api.deps.Keys.Revoke(c.api.deadlines.next(), c.who.App, string(c.params[0]))
+	app, err := c.keysApp(string(c.QueryArgs().Peek("app")), false)
 	if err != nil {
 		return err
+	}
+	remove := false
+	if text := c.QueryArgs().Peek("remove"); len(text) > 0 {
+		if remove, err = strconv.ParseBool(string(text)); err != nil {
+			return wrong("remove", "remove is true or false")
+		}
+	}
+	id := string(c.params[0])
+	key, err := c.api.deps.Keys.Revoke(c.api.deadlines.next(), app, id)
+	if err != nil {
+		return err
+	}
+	if remove {
+		if err := c.api.deps.Keys.Remove(c.api.deadlines.next(), app, id); err != nil {
+			return err
+		}
 	}
 	return c.encode(fasthttp.StatusOK, key)
 }

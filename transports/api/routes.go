@@ -11,18 +11,27 @@ import (
 )
 
 // access says who may ask for a route. Bits add up.
-type access uint8
+type access uint16
 
 const (
-	needPublish access = 1 << iota // the scope publish
-	needRead                       // the scope read
-	needAdmin                      // the scope admin
+	needRead    access = 1 << iota // transports.ToWatch
+	needMark                       // transports.ToMark
+	needPublish                    // transports.ToPublish
+	needSupport                    // transports.ToSupport
+	needAdmin                      // transports.ToGovern
+	needOperate                    // transports.ToOperate
 	needUser                       // the first parameter is a user within the caller's reach
 	getWrites                      // it writes although it is a GET
 	needCaller                     // somebody who is known; the rest is the route's own to check
 
 	open access = 0 // anybody
 )
+
+// needs are the bits of access by the action that they stand for.
+var needs = [...]access{
+	transports.ToWatch: needRead, transports.ToMark: needMark, transports.ToPublish: needPublish,
+	transports.ToSupport: needSupport, transports.ToGovern: needAdmin, transports.ToOperate: needOperate,
+}
 
 // A route is one operation: a method on a path.
 type route struct {
@@ -58,8 +67,8 @@ func (a *API) routes() []*route {
 		view(user+"/ws", own, v.WebSocket, true),
 		{method: "GET", path: user + "/messages", access: own, query: params{"state", "category", "limit", "next"}, handle: listMessages},
 		{method: "GET", path: user + "/connections", access: own, handle: listConnections},
-		{method: "POST", path: user + "/disconnect", access: needAdmin | needUser, handle: disconnect},
-		{method: "GET", path: user + "/journal", access: needAdmin | needUser, query: params{"limit", "next"}, handle: readJournal},
+		{method: "POST", path: user + "/disconnect", access: needSupport | needUser, handle: disconnect},
+		{method: "GET", path: user + "/journal", access: needSupport | needUser, query: params{"limit", "next"}, handle: readJournal},
 		{method: "GET", path: user + "/state", access: own, query: params{"rev"}, handle: stateAt},
 		{method: "GET", path: user + "/export", access: needAdmin | needUser, handle: export},
 
@@ -67,21 +76,21 @@ func (a *API) routes() []*route {
 		{method: "POST", path: "/v1/topics/{topic}/*", access: needCaller, query: params{"retain"}, handle: a.topics()},
 		{method: "GET", path: "/mqtt", query: anyParams, parks: true, handle: plainHandler(v.MQTT)},
 
-		{method: "GET", path: "/v1/keys", access: needAdmin, query: params{"limit", "next"}, handle: listKeys},
-		{method: "POST", path: "/v1/keys", access: needAdmin, handle: createKey},
-		{method: "DELETE", path: "/v1/keys/{key}", access: needAdmin, handle: revokeKey},
+		{method: "GET", path: "/v1/keys", access: needCaller, query: params{"limit", "next", "app"}, handle: listKeys},
+		{method: "POST", path: "/v1/keys", access: needCaller, handle: createKey},
+		{method: "DELETE", path: "/v1/keys/{key}", access: needCaller, query: params{"app", "remove"}, handle: revokeKey},
 
-		{method: "GET", path: "/v1/cluster", access: needAdmin, handle: clusterStatus},
-		{method: "POST", path: "/v1/cluster/drain", access: needAdmin, handle: drainNode},
+		{method: "GET", path: "/v1/cluster", access: needOperate, handle: clusterStatus},
+		{method: "POST", path: "/v1/cluster/drain", access: needOperate, handle: drainNode},
 
 		{method: "GET", path: "/healthz", handle: healthy},
 		{method: "GET", path: "/readyz", handle: ready},
 		{method: "GET", path: "/openapi.yaml", handle: serveDocument},
 	}
 	for _, m := range markings {
-		table = append(table, &route{method: "POST", path: user + "/messages/{id}/" + m.name, access: own, handle: m.one})
+		table = append(table, &route{method: "POST", path: user + "/messages/{id}/" + m.name, access: needMark | needUser, handle: m.one})
 		if m.many != nil {
-			table = append(table, &route{method: "POST", path: user + "/" + m.name, access: own, handle: m.many})
+			table = append(table, &route{method: "POST", path: user + "/" + m.name, access: needMark | needUser, handle: m.many})
 		}
 	}
 	if a.deps.Gatherer != nil {

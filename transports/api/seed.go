@@ -127,8 +127,8 @@ func (c *call) seedParam(name string) []byte {
 // seedTo publishes to one user. A user may do so to himself, as the pages of
 // the seed do; a server key needs its scope.
 func (c *call) seedTo(user string, d *draft) error {
-	if c.who.Kind != transports.UserToken {
-		if err := c.who.May(transports.ScopePublish); err != nil {
+	if !c.who.IsUser() {
+		if err := c.who.Can(transports.ToPublish); err != nil {
 			return err
 		}
 	}
@@ -147,7 +147,7 @@ func (c *call) seedTo(user string, d *draft) error {
 // seedToAll publishes to everybody who is connected. It fails as its first
 // failure does.
 func (c *call) seedToAll(d *draft) error {
-	if err := c.who.May(transports.ScopePublish); err != nil {
+	if err := c.who.Can(transports.ToPublish); err != nil {
 		return err
 	}
 	users := c.api.deps.Connected(c.who.App)

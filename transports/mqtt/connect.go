@@ -120,21 +120,26 @@ func (s *Server) expiryOf(seconds uint32) int64 {
 	return min(int64(seconds)*1000, s.cfg.SessionExpiry.Milliseconds())
 }
 
-// anonymous returns the caller of a connection without a token.
+// anonymous returns the caller of a connection without a token: in dev mode the
+// user that it names, else one that no token can name, so that nobody becomes a
+// user of the app by a name alone.
 func (s *session) anonymous(a *Access, c *connection) *transports.Principal {
 	user := c.username
 	if user == "" {
 		user = c.client
 	}
+	if !a.Dev {
+		user = transports.AnonymousUsers + user
+	}
 	if _, err := transports.ParseUser(user); err != nil {
 		h := fnv.New128a()
 		_, _ = h.Write([]byte(user)) // it never fails
-		user = "anonymous-" + hex.EncodeToString(h.Sum(nil))
+		user = transports.AnonymousUsers + hex.EncodeToString(h.Sum(nil))
 	}
 	if known := s.server.nobodies.of(user, a.Dev); known != nil {
 		return known
 	}
-	p := &transports.Principal{ID: "user:" + user, App: transports.DefaultApp, Kind: transports.UserToken, User: user, Scopes: transports.ScopeRead,
+	p := &transports.Principal{ID: "user:" + user, App: transports.DefaultApp, Kind: transports.Anonymous, User: user,
 		Topics: transports.Topics{Read: s.server.cfg.AnonymousTopics, Write: s.server.cfg.AnonymousTopics}}
 	if a.Dev {
 		p.Kind, p.ID, p.Topics = transports.Developer, "dev", transports.Topics{Read: []string{"#"}, Write: []string{"#"}}
@@ -171,13 +176,11 @@ func userOf(caller *transports.Principal, username string) (string, error) {
 	switch {
 	case caller.Kind == transports.Developer && caller.User != "":
 		return caller.User, nil
-	case username == "" && caller.Kind == transports.UserToken:
+	case caller.Kind == transports.Anonymous, username == "" && caller.IsUser():
 		return caller.User, nil
 	}
-	if caller.Kind == transports.ServerKey {
-		if err := caller.May(transports.ScopeRead); err != nil {
-			return "", err
-		}
+	if err := caller.Can(transports.ToWatch); err != nil {
+		return "", err
 	}
 	return caller.Resolve(username)
 }

@@ -79,6 +79,9 @@ func (s *session) handlePublish(frame []byte) error {
 		return s.publishRead(&p)
 	}
 	reason := s.judge(topic)
+	if reason == packet.QuotaExceeded && (p.QoS == packet.AtMostOnce || s.version == packet.V311) {
+		return refusal(packet.MessageRateTooHigh, "this client's user or key publishes too much") // there are no words for this message alone
+	}
 	if reason != packet.Success {
 		s.server.metrics.refused.Inc()
 		if p.QoS > 0 {
@@ -168,13 +171,17 @@ func (s *session) resolve(p *packet.Publish) (string, error) {
 	return topic, nil
 }
 
-// judge tells whether the client may publish to the topic.
+// judge tells whether the client may publish to the topic, and counts the
+// message against what its caller may publish by all of its connections.
 func (s *session) judge(topic string) packet.Reason {
+	access, caller := s.server.access.Load(), s.socket.Caller()
 	switch {
 	case !s.server.fits(topic):
 		return packet.TopicNameInvalid
-	case !s.socket.Caller().MayWrite(s.user(), topic):
+	case !caller.MayWrite(s.user(), topic):
 		return packet.NotAuthorized
+	case !access.Dev && access.Gate.Publish(caller, 1) != nil:
+		return packet.QuotaExceeded
 	}
 	return packet.Success
 }
@@ -360,6 +367,9 @@ func (s *session) handlePubrel(frame []byte) error {
 // publishRead marks messages of the user's inbox as read.
 func (s *session) publishRead(p *packet.Publish) error {
 	mark, fault := parseRead(p.Payload)
+	if err := s.socket.Caller().Can(transports.ToMark); err != nil {
+		fault = actors.AsError(err)
+	}
 	r := &receipt{id: p.ID, qos: p.QoS}
 	if p.QoS > 0 {
 		s.do(func() {

@@ -172,6 +172,9 @@ func (s *session) text(message []byte) bool {
 	if mark == nil {
 		return s.answer(place, appendOK(nil, c.id, nil))
 	}
+	if err := s.socket.Caller().Can(transports.ToMark); err != nil {
+		return s.answer(place, appendError(nil, c.id, actors.AsError(err)))
+	}
 	s.ask(place, c.id, mark)
 	return true
 }

@@ -274,12 +274,21 @@ func (a *App) connected(app string) []string {
 // endRevoked ends the connections of credentials from the moment at which they
 // are revoked.
 func (a *App) endRevoked() {
-	a.keys.OnRevoke(func(id string) {
-		a.streams.CloseOf(func(principal string, _ actors.Key) bool { return principal == "key:"+id }, actors.EndForbidden)
-	})
-	a.revocations.OnRevoke(func(app, user string, _ time.Time) {
-		a.streams.CloseOf(func(principal string, key actors.Key) bool {
-			return principal == "user:"+user && key.App() == app
-		}, actors.EndToken)
-	})
+	a.keys.OnRevoke(func(string) { a.recheck("a key was revoked") })
+	a.revocations.OnRevoke(func(string, string, time.Time) { a.recheck("a user was disconnected") })
+}
+
+// stands tells whether a caller is still let in.
+func (a *App) stands(p *transports.Principal) (actors.End, bool) {
+	if f := a.front.Load(); f != nil {
+		return f.access.Auth.Stands(p)
+	}
+	return 0, true // nobody was let in yet
+}
+
+// recheck ends the connections of callers who are not let in any more.
+func (a *App) recheck(why string) {
+	if n := a.streams.Recheck(); n > 0 {
+		a.log.Info("connections have ended whose callers are not let in any more", "connections", n, "why", why)
+	}
 }

@@ -102,6 +102,16 @@ func call(t *testing.T, method, url, credential, body string) (int, string) {
 	return res.StatusCode, string(b)
 }
 
+// eventually waits for a condition.
+func eventually(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !cond(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not in time", what)
+		}
+	}
+}
+
 // unread returns the user's unread count.
 func unread(t *testing.T, a *App, user string) int {
 	t.Helper()
@@ -228,7 +238,7 @@ func TestOnlyCredentialsAreLetIn(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.Dev = false
 	cfg.Token.Secret = transports.NewSecret(secret)
-	_, key, err := CreateKey(t.Context(), cfg.Data, "", "", "first", []string{"admin", "publish", "read"}, slog.New(slog.DiscardHandler))
+	_, key, err := CreateKey(t.Context(), cfg.Data, "", KeyOrder{Name: "first", Scopes: []string{"admin", "publish", "read"}}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +259,7 @@ func TestOnlyCredentialsAreLetIn(t *testing.T) {
 	if status, _ := call(t, "GET", a.URL()+"/", "", ""); status != http.StatusNotFound {
 		t.Errorf("the demo page without dev: got %d", status)
 	}
-	if _, _, err := CreateKey(t.Context(), cfg.Data, "", "", "", []string{"read"}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "--url") {
+	if _, _, err := CreateKey(t.Context(), cfg.Data, "", KeyOrder{Scopes: []string{"read"}}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "--url") {
 		t.Errorf("a key in the data of a running server: got %v", err)
 	}
 }
@@ -258,11 +268,11 @@ func TestRevokedKeyLosesItsConnections(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.Dev = false
 	log := slog.New(slog.DiscardHandler)
-	_, admin, err := CreateKey(t.Context(), cfg.Data, "", "", "admin", []string{"admin"}, log)
+	_, admin, err := CreateKey(t.Context(), cfg.Data, "", KeyOrder{Name: "admin", Scopes: []string{"admin"}}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	reader, text, err := CreateKey(t.Context(), cfg.Data, "", "", "reader", []string{"read"}, log)
+	reader, text, err := CreateKey(t.Context(), cfg.Data, "", KeyOrder{Name: "reader", Scopes: []string{"read"}}, log)
 	if err != nil {
 		t.Fatal(err)
 	}

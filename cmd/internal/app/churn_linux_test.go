@@ -200,15 +200,6 @@ func heapInUse() uint64 {
 	return m.HeapAlloc
 }
 
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !cond(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not in time", what)
-		}
-	}
-}
-
 // round lets so many visit.
 func (c *churn) round(t *testing.T, visits int) {
 	t.Helper()

@@ -126,7 +126,7 @@ func TestRevokedAcrossServers(t *testing.T) {
 	cfg.Dev = false
 	url := newDatabase(t)
 	log := slog.New(slog.DiscardHandler)
-	_, admin, err := CreateKey(t.Context(), "", url, "", "admin", []string{"admin", "publish", "read"}, log)
+	_, admin, err := CreateKey(t.Context(), "", url, KeyOrder{Name: "admin", Scopes: []string{"admin", "publish", "read"}}, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,15 +13,39 @@ import (
 	"reddot/transports"
 )
 
+// A KeyOrder says which key is to be made.
+type KeyOrder struct {
+	App       string // empty: the default one, or none for an operator
+	Name      string
+	Scopes    []string
+	Addresses []string   // addresses and networks that it may come from; none: any
+	ExpiresAt *time.Time // nil: never
+}
+
+// parse returns the order as the keys understand it.
+func (o *KeyOrder) parse() (order transports.KeyOrder, err error) {
+	order = transports.KeyOrder{App: o.App, Name: o.Name}
+	if order.Scopes, err = transports.ParseScopes(o.Scopes); err != nil {
+		return order, plain(err)
+	}
+	if order.Addresses, err = transports.ParseNetworks(o.Addresses); err != nil {
+		return order, plain(err)
+	}
+	if o.ExpiresAt != nil {
+		order.ExpiresAt = *o.ExpiresAt
+	}
+	if order.App == "" && order.Scopes != transports.ScopeOperator {
+		order.App = transports.DefaultApp
+	}
+	return order, nil
+}
+
 // CreateKey makes a server key in a data directory that no server uses, or in
 // the database that a URL names: the first key, with which all others are made.
-func CreateKey(ctx context.Context, data, url, app, name string, scopes []string, log *slog.Logger) (key transports.Key, text transports.Secret, err error) {
-	if app == "" {
-		app = transports.DefaultApp
-	}
-	parsed, err := transports.ParseScopes(scopes)
+func CreateKey(ctx context.Context, data, url string, o KeyOrder, log *slog.Logger) (key transports.Key, text transports.Secret, err error) {
+	order, err := o.parse()
 	if err != nil {
-		return key, text, plain(err)
+		return key, text, err
 	}
 	s, err := openKeeper(ctx, store.Config{Dir: data, URL: url}, log, nil)
 	if err != nil {
@@ -32,11 +56,11 @@ func CreateKey(ctx context.Context, data, url, app, name string, scopes []string
 	if err != nil {
 		return key, text, err
 	}
-	by := "offline"
+	order.By = "offline"
 	if who := os.Getenv("USER"); who != "" {
-		by += ":" + who
+		order.By += ":" + who
 	}
-	key, text, err = keys.Create(ctx, app, name, parsed, by)
+	key, text, err = keys.Create(ctx, order)
 	return key, text, plain(err)
 }
 

@@ -2,12 +2,10 @@ package app
 
 import (
 	"context"
-	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
 
-	"reddot/actors"
 	"reddot/transports"
 	"reddot/transports/api"
 	"reddot/transports/iframe"
@@ -77,7 +75,9 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := transports.NewTokens(cfg.tokens(), a.revocations, a.log.With("part", "tokens"))
+	verify := cfg.tokens()
+	verify.Changed = func() { a.recheck("an issuer's keys have changed") }
+	tokens, err := transports.NewTokens(verify, a.revocations, a.log.With("part", "tokens"))
 	if err != nil {
 		return nil, err
 	}
@@ -121,14 +121,3 @@ func (a *App) views(cfg *Config, deps transports.Deps) api.Views {
 
 // serve answers a request by the front of the moment.
 func (a *App) serve(ctx *fasthttp.RequestCtx) { a.front.Load().handler(ctx) }
-
-// endForeign ends the connections of user tokens of the apps whose verifiers
-// have changed: who still has a good token comes back at once.
-func (a *App) endForeign(changed map[string]bool) {
-	n := a.streams.CloseOf(func(principal string, key actors.Key) bool {
-		return strings.HasPrefix(principal, "user:") && changed[key.App()]
-	}, actors.EndToken)
-	if n > 0 {
-		a.log.Info("connections must show their tokens again", "connections", n)
-	}
-}

@@ -115,7 +115,7 @@ func TestSecondServer(t *testing.T) {
 func TestCreateKeyInDatabase(t *testing.T) {
 	cfg, db := onDatabase(t)
 	cfg.Dev = false
-	_, key, err := CreateKey(t.Context(), "", db.URL(), "", "first", []string{"publish"}, slog.New(slog.DiscardHandler))
+	_, key, err := CreateKey(t.Context(), "", db.URL(), KeyOrder{Name: "first", Scopes: []string{"publish"}}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

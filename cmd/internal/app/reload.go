@@ -37,7 +37,7 @@ func (a *App) Reload(fresh Config) error {
 	if err := a.certificate.reload(); err != nil {
 		a.log.Error("the certificate was not reloaded; the old one goes on", "err", err)
 	}
-	a.endForeign(changedApps(old, &next))
+	a.recheck("the configuration was reloaded")
 	a.log.Info("configuration reloaded", "changed", or(strings.Join(taken, " "), "nothing"))
 	if len(kept) > 0 {
 		a.log.Warn("these settings have changed and need a restart", "settings", strings.Join(kept, " "))
@@ -68,16 +68,4 @@ func merge(next, fresh *Config) (taken, kept []string) {
 
 func canReload(path string) bool {
 	return slices.ContainsFunc(reloadable, func(r string) bool { return path == r || strings.HasPrefix(path, r+".") })
-}
-
-// changedApps returns the apps whose tokens are now verified in another way.
-func changedApps(old, next *Config) map[string]bool {
-	before, after := old.tokens().Apps, next.tokens().Apps
-	changed := map[string]bool{}
-	for app, v := range before {
-		if w, ok := after[app]; !ok || !reflect.DeepEqual(v, w) {
-			changed[app] = true
-		}
-	}
-	return changed
 }

@@ -14,7 +14,7 @@ import (
 // the system has them.
 func (a *App) openStreams(gate *transports.Gate) error {
 	log := a.log.With("part", "streams")
-	cfg := transports.StreamsConfig{Resume: a.resume}
+	cfg := transports.StreamsConfig{Resume: a.resume, Stands: a.stands}
 	if !a.forTests.noLoop {
 		loop, err := eventloop.New(eventloop.Config{}, log)
 		switch {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/transports"
 )
 
 // Keys and revocations are kept in the store and, for speed, in each server's
@@ -29,7 +30,7 @@ type toldRecords struct {
 // PutRecord implements actors.Records.
 func (r toldRecords) PutRecord(ctx context.Context, kind, key string, value []byte) error {
 	err := r.Records.PutRecord(ctx, kind, key, value)
-	if err == nil {
+	if err == nil && transports.IsCredential(kind) {
 		r.tell()
 	}
 	return err
@@ -38,7 +39,7 @@ func (r toldRecords) PutRecord(ctx context.Context, kind, key string, value []by
 // DeleteRecord implements actors.Records.
 func (r toldRecords) DeleteRecord(ctx context.Context, kind, key string) error {
 	err := r.Records.DeleteRecord(ctx, kind, key)
-	if err == nil {
+	if err == nil && transports.IsCredential(kind) {
 		r.tell()
 	}
 	return err

@@ -127,7 +127,7 @@ func topicsOnEveryWayIn(t *testing.T, noLoop bool) {
 		}
 		return token
 	}
-	_, key, err := CreateKey(t.Context(), cfg.Data, "", "", "back end", []string{"publish"}, slog.New(slog.DiscardHandler))
+	_, key, err := CreateKey(t.Context(), cfg.Data, "", KeyOrder{Name: "back end", Scopes: []string{"publish"}}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
