@@ -497,6 +497,55 @@ func (WireCommand) EnumDescriptor() ([]byte, []int) {
 	return file_messages_proto_rawDescGZIP(), []int{5}
 }
 
+type TieState int32
+
+const (
+	TieState_TIE_YOUNG TieState = 0 // it has not spoken both ways, which may still come
+	TieState_TIE_HOLDS TieState = 1 // it has spoken both ways, lately
+	TieState_TIE_LOST  TieState = 2 // it has not for too long
+)
+
+// Enum value maps for TieState.
+var (
+	TieState_name = map[int32]string{
+		0: "TIE_YOUNG",
+		1: "TIE_HOLDS",
+		2: "TIE_LOST",
+	}
+	TieState_value = map[string]int32{
+		"TIE_YOUNG": 0,
+		"TIE_HOLDS": 1,
+		"TIE_LOST":  2,
+	}
+)
+
+func (x TieState) Enum() *TieState {
+	p := new(TieState)
+	*p = x
+	return p
+}
+
+func (x TieState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TieState) Descriptor() protoreflect.EnumDescriptor {
+	return file_messages_proto_enumTypes[6].Descriptor()
+}
+
+func (TieState) Type() protoreflect.EnumType {
+	return &file_messages_proto_enumTypes[6]
+}
+
+func (x TieState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TieState.Descriptor instead.
+func (TieState) EnumDescriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{6}
+}
+
 // Event is one fact about one user, as it stands in the journal.
 type Event struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2692,8 +2741,10 @@ type WireHello struct {
 	To            string                 `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`        // whom it takes the other for
 	Least         uint32                 `protobuf:"varint,3,opt,name=least,proto3" json:"least,omitempty"` // the wire versions that it speaks
 	Most          uint32                 `protobuf:"varint,4,opt,name=most,proto3" json:"most,omitempty"`
-	Cluster       string                 `protobuf:"bytes,5,opt,name=cluster,proto3" json:"cluster,omitempty"` // nodes of different clusters do not link
-	Program       string                 `protobuf:"bytes,6,opt,name=program,proto3" json:"program,omitempty"` // the program's version, for people
+	Cluster       string                 `protobuf:"bytes,5,opt,name=cluster,proto3" json:"cluster,omitempty"`   // nodes of different clusters do not link
+	Program       string                 `protobuf:"bytes,6,opt,name=program,proto3" json:"program,omitempty"`   // the program's version, for people
+	Settings      []*WireSetting         `protobuf:"bytes,7,rep,name=settings,proto3" json:"settings,omitempty"` // those that concern other nodes
+	Time          int64                  `protobuf:"varint,8,opt,name=time,proto3" json:"time,omitempty"`        // its clock, unix milliseconds; 0: it does not say
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2770,6 +2821,81 @@ func (x *WireHello) GetProgram() string {
 	return ""
 }
 
+func (x *WireHello) GetSettings() []*WireSetting {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+func (x *WireHello) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+// WireSetting is a setting of a node.
+type WireSetting struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`    // as in the configuration
+	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`  // or a digest of it
+	Alike         bool                   `protobuf:"varint,3,opt,name=alike,proto3" json:"alike,omitempty"` // nodes do not link where it differs
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireSetting) Reset() {
+	*x = WireSetting{}
+	mi := &file_messages_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireSetting) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireSetting) ProtoMessage() {}
+
+func (x *WireSetting) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireSetting.ProtoReflect.Descriptor instead.
+func (*WireSetting) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *WireSetting) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *WireSetting) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *WireSetting) GetAlike() bool {
+	if x != nil {
+		return x.Alike
+	}
+	return false
+}
+
 // WireBeat says that the sender lives.
 type WireBeat struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2781,7 +2907,7 @@ type WireBeat struct {
 
 func (x *WireBeat) Reset() {
 	*x = WireBeat{}
-	mi := &file_messages_proto_msgTypes[24]
+	mi := &file_messages_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2793,7 +2919,7 @@ func (x *WireBeat) String() string {
 func (*WireBeat) ProtoMessage() {}
 
 func (x *WireBeat) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[24]
+	mi := &file_messages_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2806,7 +2932,7 @@ func (x *WireBeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireBeat.ProtoReflect.Descriptor instead.
 func (*WireBeat) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{24}
+	return file_messages_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WireBeat) GetLeaving() bool {
@@ -2835,7 +2961,7 @@ type WirePlace struct {
 
 func (x *WirePlace) Reset() {
 	*x = WirePlace{}
-	mi := &file_messages_proto_msgTypes[25]
+	mi := &file_messages_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2847,7 +2973,7 @@ func (x *WirePlace) String() string {
 func (*WirePlace) ProtoMessage() {}
 
 func (x *WirePlace) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[25]
+	mi := &file_messages_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2860,7 +2986,7 @@ func (x *WirePlace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WirePlace.ProtoReflect.Descriptor instead.
 func (*WirePlace) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{25}
+	return file_messages_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WirePlace) GetLineage() uint64 {
@@ -2914,7 +3040,7 @@ type WireRequest struct {
 
 func (x *WireRequest) Reset() {
 	*x = WireRequest{}
-	mi := &file_messages_proto_msgTypes[26]
+	mi := &file_messages_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2926,7 +3052,7 @@ func (x *WireRequest) String() string {
 func (*WireRequest) ProtoMessage() {}
 
 func (x *WireRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[26]
+	mi := &file_messages_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2939,7 +3065,7 @@ func (x *WireRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireRequest.ProtoReflect.Descriptor instead.
 func (*WireRequest) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{26}
+	return file_messages_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *WireRequest) GetId() uint64 {
@@ -3107,7 +3233,7 @@ type WireSession struct {
 
 func (x *WireSession) Reset() {
 	*x = WireSession{}
-	mi := &file_messages_proto_msgTypes[27]
+	mi := &file_messages_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3119,7 +3245,7 @@ func (x *WireSession) String() string {
 func (*WireSession) ProtoMessage() {}
 
 func (x *WireSession) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[27]
+	mi := &file_messages_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3132,7 +3258,7 @@ func (x *WireSession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSession.ProtoReflect.Descriptor instead.
 func (*WireSession) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{27}
+	return file_messages_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WireSession) GetClient() string {
@@ -3276,7 +3402,7 @@ type WireAnswer struct {
 
 func (x *WireAnswer) Reset() {
 	*x = WireAnswer{}
-	mi := &file_messages_proto_msgTypes[28]
+	mi := &file_messages_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3288,7 +3414,7 @@ func (x *WireAnswer) String() string {
 func (*WireAnswer) ProtoMessage() {}
 
 func (x *WireAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[28]
+	mi := &file_messages_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3301,7 +3427,7 @@ func (x *WireAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAnswer.ProtoReflect.Descriptor instead.
 func (*WireAnswer) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{28}
+	return file_messages_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WireAnswer) GetId() uint64 {
@@ -3457,7 +3583,7 @@ type WireTidings struct {
 
 func (x *WireTidings) Reset() {
 	*x = WireTidings{}
-	mi := &file_messages_proto_msgTypes[29]
+	mi := &file_messages_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3469,7 +3595,7 @@ func (x *WireTidings) String() string {
 func (*WireTidings) ProtoMessage() {}
 
 func (x *WireTidings) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[29]
+	mi := &file_messages_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3482,7 +3608,7 @@ func (x *WireTidings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTidings.ProtoReflect.Descriptor instead.
 func (*WireTidings) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{29}
+	return file_messages_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WireTidings) GetHub() string {
@@ -3524,7 +3650,7 @@ type WireWaits struct {
 
 func (x *WireWaits) Reset() {
 	*x = WireWaits{}
-	mi := &file_messages_proto_msgTypes[30]
+	mi := &file_messages_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3536,7 +3662,7 @@ func (x *WireWaits) String() string {
 func (*WireWaits) ProtoMessage() {}
 
 func (x *WireWaits) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[30]
+	mi := &file_messages_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3549,7 +3675,7 @@ func (x *WireWaits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireWaits.ProtoReflect.Descriptor instead.
 func (*WireWaits) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{30}
+	return file_messages_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WireWaits) GetWaiting() *Waiting {
@@ -3579,7 +3705,7 @@ type WireFilters struct {
 
 func (x *WireFilters) Reset() {
 	*x = WireFilters{}
-	mi := &file_messages_proto_msgTypes[31]
+	mi := &file_messages_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3591,7 +3717,7 @@ func (x *WireFilters) String() string {
 func (*WireFilters) ProtoMessage() {}
 
 func (x *WireFilters) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[31]
+	mi := &file_messages_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3604,7 +3730,7 @@ func (x *WireFilters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFilters.ProtoReflect.Descriptor instead.
 func (*WireFilters) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{31}
+	return file_messages_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WireFilters) GetId() uint64 {
@@ -3641,7 +3767,7 @@ type WireFilter struct {
 
 func (x *WireFilter) Reset() {
 	*x = WireFilter{}
-	mi := &file_messages_proto_msgTypes[32]
+	mi := &file_messages_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3653,7 +3779,7 @@ func (x *WireFilter) String() string {
 func (*WireFilter) ProtoMessage() {}
 
 func (x *WireFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[32]
+	mi := &file_messages_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3666,7 +3792,7 @@ func (x *WireFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFilter.ProtoReflect.Descriptor instead.
 func (*WireFilter) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{32}
+	return file_messages_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WireFilter) GetApp() string {
@@ -3703,7 +3829,7 @@ type WireFollowed struct {
 
 func (x *WireFollowed) Reset() {
 	*x = WireFollowed{}
-	mi := &file_messages_proto_msgTypes[33]
+	mi := &file_messages_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3715,7 +3841,7 @@ func (x *WireFollowed) String() string {
 func (*WireFollowed) ProtoMessage() {}
 
 func (x *WireFollowed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[33]
+	mi := &file_messages_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3728,7 +3854,7 @@ func (x *WireFollowed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFollowed.ProtoReflect.Descriptor instead.
 func (*WireFollowed) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{33}
+	return file_messages_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WireFollowed) GetId() uint64 {
@@ -3764,7 +3890,7 @@ type WireTopic struct {
 
 func (x *WireTopic) Reset() {
 	*x = WireTopic{}
-	mi := &file_messages_proto_msgTypes[34]
+	mi := &file_messages_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3776,7 +3902,7 @@ func (x *WireTopic) String() string {
 func (*WireTopic) ProtoMessage() {}
 
 func (x *WireTopic) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[34]
+	mi := &file_messages_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3789,7 +3915,7 @@ func (x *WireTopic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTopic.ProtoReflect.Descriptor instead.
 func (*WireTopic) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{34}
+	return file_messages_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WireTopic) GetId() uint64 {
@@ -3826,7 +3952,7 @@ type WireHeard struct {
 
 func (x *WireHeard) Reset() {
 	*x = WireHeard{}
-	mi := &file_messages_proto_msgTypes[35]
+	mi := &file_messages_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3838,7 +3964,7 @@ func (x *WireHeard) String() string {
 func (*WireHeard) ProtoMessage() {}
 
 func (x *WireHeard) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[35]
+	mi := &file_messages_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3851,7 +3977,7 @@ func (x *WireHeard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireHeard.ProtoReflect.Descriptor instead.
 func (*WireHeard) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{35}
+	return file_messages_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WireHeard) GetId() uint64 {
@@ -3903,7 +4029,7 @@ type WireConn struct {
 
 func (x *WireConn) Reset() {
 	*x = WireConn{}
-	mi := &file_messages_proto_msgTypes[36]
+	mi := &file_messages_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3915,7 +4041,7 @@ func (x *WireConn) String() string {
 func (*WireConn) ProtoMessage() {}
 
 func (x *WireConn) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[36]
+	mi := &file_messages_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3928,7 +4054,7 @@ func (x *WireConn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConn.ProtoReflect.Descriptor instead.
 func (*WireConn) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{36}
+	return file_messages_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *WireConn) GetKey() string {
@@ -4034,7 +4160,7 @@ type WireGreeting struct {
 
 func (x *WireGreeting) Reset() {
 	*x = WireGreeting{}
-	mi := &file_messages_proto_msgTypes[37]
+	mi := &file_messages_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4046,7 +4172,7 @@ func (x *WireGreeting) String() string {
 func (*WireGreeting) ProtoMessage() {}
 
 func (x *WireGreeting) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[37]
+	mi := &file_messages_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4059,7 +4185,7 @@ func (x *WireGreeting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireGreeting.ProtoReflect.Descriptor instead.
 func (*WireGreeting) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{37}
+	return file_messages_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *WireGreeting) GetKey() string {
@@ -4152,7 +4278,7 @@ type WirePush struct {
 
 func (x *WirePush) Reset() {
 	*x = WirePush{}
-	mi := &file_messages_proto_msgTypes[38]
+	mi := &file_messages_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4164,7 +4290,7 @@ func (x *WirePush) String() string {
 func (*WirePush) ProtoMessage() {}
 
 func (x *WirePush) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[38]
+	mi := &file_messages_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4177,7 +4303,7 @@ func (x *WirePush) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WirePush.ProtoReflect.Descriptor instead.
 func (*WirePush) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{38}
+	return file_messages_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *WirePush) GetKey() string {
@@ -4264,7 +4390,7 @@ type WireEvent struct {
 
 func (x *WireEvent) Reset() {
 	*x = WireEvent{}
-	mi := &file_messages_proto_msgTypes[39]
+	mi := &file_messages_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4276,7 +4402,7 @@ func (x *WireEvent) String() string {
 func (*WireEvent) ProtoMessage() {}
 
 func (x *WireEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[39]
+	mi := &file_messages_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4289,7 +4415,7 @@ func (x *WireEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireEvent.ProtoReflect.Descriptor instead.
 func (*WireEvent) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{39}
+	return file_messages_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *WireEvent) GetType() string {
@@ -4333,7 +4459,7 @@ type WireDescribed struct {
 
 func (x *WireDescribed) Reset() {
 	*x = WireDescribed{}
-	mi := &file_messages_proto_msgTypes[40]
+	mi := &file_messages_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4345,7 +4471,7 @@ func (x *WireDescribed) String() string {
 func (*WireDescribed) ProtoMessage() {}
 
 func (x *WireDescribed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[40]
+	mi := &file_messages_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4358,7 +4484,7 @@ func (x *WireDescribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireDescribed.ProtoReflect.Descriptor instead.
 func (*WireDescribed) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{40}
+	return file_messages_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *WireDescribed) GetUser() string {
@@ -4402,7 +4528,7 @@ type WireConnInfo struct {
 
 func (x *WireConnInfo) Reset() {
 	*x = WireConnInfo{}
-	mi := &file_messages_proto_msgTypes[41]
+	mi := &file_messages_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4414,7 +4540,7 @@ func (x *WireConnInfo) String() string {
 func (*WireConnInfo) ProtoMessage() {}
 
 func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[41]
+	mi := &file_messages_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4427,7 +4553,7 @@ func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConnInfo.ProtoReflect.Descriptor instead.
 func (*WireConnInfo) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{41}
+	return file_messages_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *WireConnInfo) GetId() string {
@@ -4469,7 +4595,7 @@ type WireShard struct {
 
 func (x *WireShard) Reset() {
 	*x = WireShard{}
-	mi := &file_messages_proto_msgTypes[42]
+	mi := &file_messages_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4481,7 +4607,7 @@ func (x *WireShard) String() string {
 func (*WireShard) ProtoMessage() {}
 
 func (x *WireShard) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[42]
+	mi := &file_messages_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4494,7 +4620,7 @@ func (x *WireShard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireShard.ProtoReflect.Descriptor instead.
 func (*WireShard) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{42}
+	return file_messages_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *WireShard) GetShard() uint32 {
@@ -4522,7 +4648,7 @@ type WireChanged struct {
 
 func (x *WireChanged) Reset() {
 	*x = WireChanged{}
-	mi := &file_messages_proto_msgTypes[43]
+	mi := &file_messages_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4534,7 +4660,7 @@ func (x *WireChanged) String() string {
 func (*WireChanged) ProtoMessage() {}
 
 func (x *WireChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[43]
+	mi := &file_messages_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4547,7 +4673,7 @@ func (x *WireChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireChanged.ProtoReflect.Descriptor instead.
 func (*WireChanged) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{43}
+	return file_messages_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *WireChanged) GetWhat() string {
@@ -4569,7 +4695,7 @@ type WireAsk struct {
 
 func (x *WireAsk) Reset() {
 	*x = WireAsk{}
-	mi := &file_messages_proto_msgTypes[44]
+	mi := &file_messages_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4581,7 +4707,7 @@ func (x *WireAsk) String() string {
 func (*WireAsk) ProtoMessage() {}
 
 func (x *WireAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[44]
+	mi := &file_messages_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4594,7 +4720,7 @@ func (x *WireAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAsk.ProtoReflect.Descriptor instead.
 func (*WireAsk) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{44}
+	return file_messages_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *WireAsk) GetId() uint64 {
@@ -4630,7 +4756,7 @@ type WireTold struct {
 
 func (x *WireTold) Reset() {
 	*x = WireTold{}
-	mi := &file_messages_proto_msgTypes[45]
+	mi := &file_messages_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4642,7 +4768,7 @@ func (x *WireTold) String() string {
 func (*WireTold) ProtoMessage() {}
 
 func (x *WireTold) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[45]
+	mi := &file_messages_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4655,7 +4781,7 @@ func (x *WireTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTold.ProtoReflect.Descriptor instead.
 func (*WireTold) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{45}
+	return file_messages_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *WireTold) GetId() uint64 {
@@ -4687,14 +4813,15 @@ type WireMember struct {
 	Cluster       string                 `protobuf:"bytes,3,opt,name=cluster,proto3" json:"cluster,omitempty"`
 	Least         uint32                 `protobuf:"varint,4,opt,name=least,proto3" json:"least,omitempty"` // the wire versions that it speaks
 	Most          uint32                 `protobuf:"varint,5,opt,name=most,proto3" json:"most,omitempty"`
-	Joining       bool                   `protobuf:"varint,6,opt,name=joining,proto3" json:"joining,omitempty"` // it does not know the others yet: it owns nothing
+	Joining       bool                   `protobuf:"varint,6,opt,name=joining,proto3" json:"joining,omitempty"`     // it does not know the others yet: it owns nothing
+	Announces     bool                   `protobuf:"varint,7,opt,name=announces,proto3" json:"announces,omitempty"` // its signs say how its links are
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WireMember) Reset() {
 	*x = WireMember{}
-	mi := &file_messages_proto_msgTypes[46]
+	mi := &file_messages_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4706,7 +4833,7 @@ func (x *WireMember) String() string {
 func (*WireMember) ProtoMessage() {}
 
 func (x *WireMember) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[46]
+	mi := &file_messages_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4719,7 +4846,7 @@ func (x *WireMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireMember.ProtoReflect.Descriptor instead.
 func (*WireMember) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{46}
+	return file_messages_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *WireMember) GetPeers() string {
@@ -4764,6 +4891,13 @@ func (x *WireMember) GetJoining() bool {
 	return false
 }
 
+func (x *WireMember) GetAnnounces() bool {
+	if x != nil {
+		return x.Announces
+	}
+	return false
+}
+
 // WireSign is what a node writes into the store to show that it lives.
 type WireSign struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -4771,13 +4905,21 @@ type WireSign struct {
 	Gossip        string                 `protobuf:"bytes,2,opt,name=gossip,proto3" json:"gossip,omitempty"` // host:port
 	Sees          []string               `protobuf:"bytes,3,rep,name=sees,proto3" json:"sees,omitempty"`     // the nodes that it can reach, itself among them
 	Leaving       bool                   `protobuf:"varint,4,opt,name=leaving,proto3" json:"leaving,omitempty"`
+	Announces     bool                   `protobuf:"varint,5,opt,name=announces,proto3" json:"announces,omitempty"` // ties are all that it knows of its links
+	Ties          []*WireTie             `protobuf:"bytes,6,rep,name=ties,proto3" json:"ties,omitempty"`
+	Joining       bool                   `protobuf:"varint,7,opt,name=joining,proto3" json:"joining,omitempty"` // it has not owned shards yet
+	Yielded       bool                   `protobuf:"varint,8,opt,name=yielded,proto3" json:"yielded,omitempty"` // it owns no shard and answers for nobody, since its links are down
+	Cluster       string                 `protobuf:"bytes,9,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	Key           []byte                 `protobuf:"bytes,10,opt,name=key,proto3" json:"key,omitempty"`     // what tells the cluster's key from others
+	Time          int64                  `protobuf:"varint,11,opt,name=time,proto3" json:"time,omitempty"`  // its clock, unix milliseconds
+	Links         string                 `protobuf:"bytes,12,opt,name=links,proto3" json:"links,omitempty"` // host:port, where it takes links
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WireSign) Reset() {
 	*x = WireSign{}
-	mi := &file_messages_proto_msgTypes[47]
+	mi := &file_messages_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4789,7 +4931,7 @@ func (x *WireSign) String() string {
 func (*WireSign) ProtoMessage() {}
 
 func (x *WireSign) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[47]
+	mi := &file_messages_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4802,7 +4944,7 @@ func (x *WireSign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSign.ProtoReflect.Descriptor instead.
 func (*WireSign) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{47}
+	return file_messages_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *WireSign) GetCount() uint64 {
@@ -4831,6 +4973,123 @@ func (x *WireSign) GetLeaving() bool {
 		return x.Leaving
 	}
 	return false
+}
+
+func (x *WireSign) GetAnnounces() bool {
+	if x != nil {
+		return x.Announces
+	}
+	return false
+}
+
+func (x *WireSign) GetTies() []*WireTie {
+	if x != nil {
+		return x.Ties
+	}
+	return nil
+}
+
+func (x *WireSign) GetJoining() bool {
+	if x != nil {
+		return x.Joining
+	}
+	return false
+}
+
+func (x *WireSign) GetYielded() bool {
+	if x != nil {
+		return x.Yielded
+	}
+	return false
+}
+
+func (x *WireSign) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *WireSign) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *WireSign) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *WireSign) GetLinks() string {
+	if x != nil {
+		return x.Links
+	}
+	return ""
+}
+
+// WireTie is what a node says of its link to another one.
+type WireTie struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	State         TieState               `protobuf:"varint,2,opt,name=state,proto3,enum=reddot.TieState" json:"state,omitempty"`
+	Why           string                 `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"` // it does not speak, for people
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireTie) Reset() {
+	*x = WireTie{}
+	mi := &file_messages_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireTie) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireTie) ProtoMessage() {}
+
+func (x *WireTie) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireTie.ProtoReflect.Descriptor instead.
+func (*WireTie) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *WireTie) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *WireTie) GetState() TieState {
+	if x != nil {
+		return x.State
+	}
+	return TieState_TIE_YOUNG
+}
+
+func (x *WireTie) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
 }
 
 var File_messages_proto protoreflect.FileDescriptor
@@ -5045,14 +5304,20 @@ const file_messages_proto_rawDesc = "" +
 	"\x04type\x18\x01 \x01(\x0e2\x11.reddot.FrameTypeR\x04type\x12\x12\n" +
 	"\x04body\x18\x02 \x01(\fR\x04body\".\n" +
 	"\x05Batch\x12%\n" +
-	"\x06frames\x18\x01 \x03(\v2\r.reddot.FrameR\x06frames\"\x8d\x01\n" +
+	"\x06frames\x18\x01 \x03(\v2\r.reddot.FrameR\x06frames\"\xd2\x01\n" +
 	"\tWireHello\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\tR\x02to\x12\x14\n" +
 	"\x05least\x18\x03 \x01(\rR\x05least\x12\x12\n" +
 	"\x04most\x18\x04 \x01(\rR\x04most\x12\x18\n" +
 	"\acluster\x18\x05 \x01(\tR\acluster\x12\x18\n" +
-	"\aprogram\x18\x06 \x01(\tR\aprogram\"<\n" +
+	"\aprogram\x18\x06 \x01(\tR\aprogram\x12/\n" +
+	"\bsettings\x18\a \x03(\v2\x13.reddot.WireSettingR\bsettings\x12\x12\n" +
+	"\x04time\x18\b \x01(\x03R\x04time\"M\n" +
+	"\vWireSetting\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\x12\x14\n" +
+	"\x05alike\x18\x03 \x01(\bR\x05alike\"<\n" +
 	"\bWireBeat\x12\x18\n" +
 	"\aleaving\x18\x01 \x01(\bR\aleaving\x12\x16\n" +
 	"\x06silent\x18\x02 \x01(\rR\x06silent\"I\n" +
@@ -5221,7 +5486,7 @@ const file_messages_proto_rawDesc = "" +
 	"\bWireTold\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04body\x18\x02 \x01(\fR\x04body\x12\x14\n" +
-	"\x05error\x18\x03 \x01(\tR\x05error\"\x9a\x01\n" +
+	"\x05error\x18\x03 \x01(\tR\x05error\"\xb8\x01\n" +
 	"\n" +
 	"WireMember\x12\x14\n" +
 	"\x05peers\x18\x01 \x01(\tR\x05peers\x12\x18\n" +
@@ -5229,12 +5494,26 @@ const file_messages_proto_rawDesc = "" +
 	"\acluster\x18\x03 \x01(\tR\acluster\x12\x14\n" +
 	"\x05least\x18\x04 \x01(\rR\x05least\x12\x12\n" +
 	"\x04most\x18\x05 \x01(\rR\x04most\x12\x18\n" +
-	"\ajoining\x18\x06 \x01(\bR\ajoining\"f\n" +
+	"\ajoining\x18\x06 \x01(\bR\ajoining\x12\x1c\n" +
+	"\tannounces\x18\a \x01(\bR\tannounces\"\xb3\x02\n" +
 	"\bWireSign\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x04R\x05count\x12\x16\n" +
 	"\x06gossip\x18\x02 \x01(\tR\x06gossip\x12\x12\n" +
 	"\x04sees\x18\x03 \x03(\tR\x04sees\x12\x18\n" +
-	"\aleaving\x18\x04 \x01(\bR\aleaving*\xa0\x01\n" +
+	"\aleaving\x18\x04 \x01(\bR\aleaving\x12\x1c\n" +
+	"\tannounces\x18\x05 \x01(\bR\tannounces\x12#\n" +
+	"\x04ties\x18\x06 \x03(\v2\x0f.reddot.WireTieR\x04ties\x12\x18\n" +
+	"\ajoining\x18\a \x01(\bR\ajoining\x12\x18\n" +
+	"\ayielded\x18\b \x01(\bR\ayielded\x12\x18\n" +
+	"\acluster\x18\t \x01(\tR\acluster\x12\x10\n" +
+	"\x03key\x18\n" +
+	" \x01(\fR\x03key\x12\x12\n" +
+	"\x04time\x18\v \x01(\x03R\x04time\x12\x14\n" +
+	"\x05links\x18\f \x01(\tR\x05links\"W\n" +
+	"\aWireTie\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12&\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x10.reddot.TieStateR\x05state\x12\x10\n" +
+	"\x03why\x18\x03 \x01(\tR\x03why*\xa0\x01\n" +
 	"\x04Kind\x12\r\n" +
 	"\tKIND_NONE\x10\x00\x12\f\n" +
 	"\bACCEPTED\x10\x01\x12\n" +
@@ -5331,7 +5610,11 @@ const file_messages_proto_rawDesc = "" +
 	"\x15COMMAND_QUEUE_MESSAGE\x10\x12\x12\x19\n" +
 	"\x15COMMAND_FETCH_WAITING\x10\x13\x12\x12\n" +
 	"\x0eCOMMAND_RETAIN\x10\x14\x12\x14\n" +
-	"\x10COMMAND_RETAINED\x10\x15B\x0fZ\rreddot/actorsb\x06proto3"
+	"\x10COMMAND_RETAINED\x10\x15*6\n" +
+	"\bTieState\x12\r\n" +
+	"\tTIE_YOUNG\x10\x00\x12\r\n" +
+	"\tTIE_HOLDS\x10\x01\x12\f\n" +
+	"\bTIE_LOST\x10\x02B\x0fZ\rreddot/actorsb\x06proto3"
 
 var (
 	file_messages_proto_rawDescOnce sync.Once
@@ -5345,8 +5628,8 @@ func file_messages_proto_rawDescGZIP() []byte {
 	return file_messages_proto_rawDescData
 }
 
-var file_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
+var file_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
 var file_messages_proto_goTypes = []any{
 	(Kind)(0),             // 0: reddot.Kind
 	(State)(0),            // 1: reddot.State
@@ -5354,119 +5637,125 @@ var file_messages_proto_goTypes = []any{
 	(SendKind)(0),         // 3: reddot.SendKind
 	(FrameType)(0),        // 4: reddot.FrameType
 	(WireCommand)(0),      // 5: reddot.WireCommand
-	(*Event)(nil),         // 6: reddot.Event
-	(*TopicMessage)(nil),  // 7: reddot.TopicMessage
-	(*Will)(nil),          // 8: reddot.Will
-	(*Subscription)(nil),  // 9: reddot.Subscription
-	(*Outgoing)(nil),      // 10: reddot.Outgoing
-	(*Waiting)(nil),       // 11: reddot.Waiting
-	(*Incoming)(nil),      // 12: reddot.Incoming
-	(*Queueing)(nil),      // 13: reddot.Queueing
-	(*SessionChange)(nil), // 14: reddot.SessionChange
-	(*SessionState)(nil),  // 15: reddot.SessionState
-	(*RetainedEvent)(nil), // 16: reddot.RetainedEvent
-	(*RetainedState)(nil), // 17: reddot.RetainedState
-	(*Message)(nil),       // 18: reddot.Message
-	(*Entry)(nil),         // 19: reddot.Entry
-	(*OnceKey)(nil),       // 20: reddot.OnceKey
-	(*Category)(nil),      // 21: reddot.Category
-	(*Milestone)(nil),     // 22: reddot.Milestone
-	(*Snapshot)(nil),      // 23: reddot.Snapshot
-	(*SendEvent)(nil),     // 24: reddot.SendEvent
-	(*SendState)(nil),     // 25: reddot.SendState
-	(*SendStep)(nil),      // 26: reddot.SendStep
-	(*Frame)(nil),         // 27: reddot.Frame
-	(*Batch)(nil),         // 28: reddot.Batch
-	(*WireHello)(nil),     // 29: reddot.WireHello
-	(*WireBeat)(nil),      // 30: reddot.WireBeat
-	(*WirePlace)(nil),     // 31: reddot.WirePlace
-	(*WireRequest)(nil),   // 32: reddot.WireRequest
-	(*WireSession)(nil),   // 33: reddot.WireSession
-	(*WireAnswer)(nil),    // 34: reddot.WireAnswer
-	(*WireTidings)(nil),   // 35: reddot.WireTidings
-	(*WireWaits)(nil),     // 36: reddot.WireWaits
-	(*WireFilters)(nil),   // 37: reddot.WireFilters
-	(*WireFilter)(nil),    // 38: reddot.WireFilter
-	(*WireFollowed)(nil),  // 39: reddot.WireFollowed
-	(*WireTopic)(nil),     // 40: reddot.WireTopic
-	(*WireHeard)(nil),     // 41: reddot.WireHeard
-	(*WireConn)(nil),      // 42: reddot.WireConn
-	(*WireGreeting)(nil),  // 43: reddot.WireGreeting
-	(*WirePush)(nil),      // 44: reddot.WirePush
-	(*WireEvent)(nil),     // 45: reddot.WireEvent
-	(*WireDescribed)(nil), // 46: reddot.WireDescribed
-	(*WireConnInfo)(nil),  // 47: reddot.WireConnInfo
-	(*WireShard)(nil),     // 48: reddot.WireShard
-	(*WireChanged)(nil),   // 49: reddot.WireChanged
-	(*WireAsk)(nil),       // 50: reddot.WireAsk
-	(*WireTold)(nil),      // 51: reddot.WireTold
-	(*WireMember)(nil),    // 52: reddot.WireMember
-	(*WireSign)(nil),      // 53: reddot.WireSign
+	(TieState)(0),         // 6: reddot.TieState
+	(*Event)(nil),         // 7: reddot.Event
+	(*TopicMessage)(nil),  // 8: reddot.TopicMessage
+	(*Will)(nil),          // 9: reddot.Will
+	(*Subscription)(nil),  // 10: reddot.Subscription
+	(*Outgoing)(nil),      // 11: reddot.Outgoing
+	(*Waiting)(nil),       // 12: reddot.Waiting
+	(*Incoming)(nil),      // 13: reddot.Incoming
+	(*Queueing)(nil),      // 14: reddot.Queueing
+	(*SessionChange)(nil), // 15: reddot.SessionChange
+	(*SessionState)(nil),  // 16: reddot.SessionState
+	(*RetainedEvent)(nil), // 17: reddot.RetainedEvent
+	(*RetainedState)(nil), // 18: reddot.RetainedState
+	(*Message)(nil),       // 19: reddot.Message
+	(*Entry)(nil),         // 20: reddot.Entry
+	(*OnceKey)(nil),       // 21: reddot.OnceKey
+	(*Category)(nil),      // 22: reddot.Category
+	(*Milestone)(nil),     // 23: reddot.Milestone
+	(*Snapshot)(nil),      // 24: reddot.Snapshot
+	(*SendEvent)(nil),     // 25: reddot.SendEvent
+	(*SendState)(nil),     // 26: reddot.SendState
+	(*SendStep)(nil),      // 27: reddot.SendStep
+	(*Frame)(nil),         // 28: reddot.Frame
+	(*Batch)(nil),         // 29: reddot.Batch
+	(*WireHello)(nil),     // 30: reddot.WireHello
+	(*WireSetting)(nil),   // 31: reddot.WireSetting
+	(*WireBeat)(nil),      // 32: reddot.WireBeat
+	(*WirePlace)(nil),     // 33: reddot.WirePlace
+	(*WireRequest)(nil),   // 34: reddot.WireRequest
+	(*WireSession)(nil),   // 35: reddot.WireSession
+	(*WireAnswer)(nil),    // 36: reddot.WireAnswer
+	(*WireTidings)(nil),   // 37: reddot.WireTidings
+	(*WireWaits)(nil),     // 38: reddot.WireWaits
+	(*WireFilters)(nil),   // 39: reddot.WireFilters
+	(*WireFilter)(nil),    // 40: reddot.WireFilter
+	(*WireFollowed)(nil),  // 41: reddot.WireFollowed
+	(*WireTopic)(nil),     // 42: reddot.WireTopic
+	(*WireHeard)(nil),     // 43: reddot.WireHeard
+	(*WireConn)(nil),      // 44: reddot.WireConn
+	(*WireGreeting)(nil),  // 45: reddot.WireGreeting
+	(*WirePush)(nil),      // 46: reddot.WirePush
+	(*WireEvent)(nil),     // 47: reddot.WireEvent
+	(*WireDescribed)(nil), // 48: reddot.WireDescribed
+	(*WireConnInfo)(nil),  // 49: reddot.WireConnInfo
+	(*WireShard)(nil),     // 50: reddot.WireShard
+	(*WireChanged)(nil),   // 51: reddot.WireChanged
+	(*WireAsk)(nil),       // 52: reddot.WireAsk
+	(*WireTold)(nil),      // 53: reddot.WireTold
+	(*WireMember)(nil),    // 54: reddot.WireMember
+	(*WireSign)(nil),      // 55: reddot.WireSign
+	(*WireTie)(nil),       // 56: reddot.WireTie
 }
 var file_messages_proto_depIdxs = []int32{
 	0,  // 0: reddot.Event.kind:type_name -> reddot.Kind
-	18, // 1: reddot.Event.message:type_name -> reddot.Message
+	19, // 1: reddot.Event.message:type_name -> reddot.Message
 	1,  // 2: reddot.Event.state:type_name -> reddot.State
-	14, // 3: reddot.Event.session:type_name -> reddot.SessionChange
-	7,  // 4: reddot.Event.topic:type_name -> reddot.TopicMessage
-	13, // 5: reddot.Event.queue:type_name -> reddot.Queueing
-	7,  // 6: reddot.Will.message:type_name -> reddot.TopicMessage
-	11, // 7: reddot.Queueing.waiting:type_name -> reddot.Waiting
-	8,  // 8: reddot.SessionChange.will:type_name -> reddot.Will
-	9,  // 9: reddot.SessionChange.set:type_name -> reddot.Subscription
-	10, // 10: reddot.SessionChange.sent:type_name -> reddot.Outgoing
-	12, // 11: reddot.SessionChange.received:type_name -> reddot.Incoming
-	8,  // 12: reddot.SessionState.will:type_name -> reddot.Will
-	9,  // 13: reddot.SessionState.subscriptions:type_name -> reddot.Subscription
-	10, // 14: reddot.SessionState.outgoing:type_name -> reddot.Outgoing
-	11, // 15: reddot.SessionState.waiting:type_name -> reddot.Waiting
-	12, // 16: reddot.SessionState.incoming:type_name -> reddot.Incoming
-	7,  // 17: reddot.RetainedEvent.message:type_name -> reddot.TopicMessage
-	7,  // 18: reddot.RetainedState.messages:type_name -> reddot.TopicMessage
+	15, // 3: reddot.Event.session:type_name -> reddot.SessionChange
+	8,  // 4: reddot.Event.topic:type_name -> reddot.TopicMessage
+	14, // 5: reddot.Event.queue:type_name -> reddot.Queueing
+	8,  // 6: reddot.Will.message:type_name -> reddot.TopicMessage
+	12, // 7: reddot.Queueing.waiting:type_name -> reddot.Waiting
+	9,  // 8: reddot.SessionChange.will:type_name -> reddot.Will
+	10, // 9: reddot.SessionChange.set:type_name -> reddot.Subscription
+	11, // 10: reddot.SessionChange.sent:type_name -> reddot.Outgoing
+	13, // 11: reddot.SessionChange.received:type_name -> reddot.Incoming
+	9,  // 12: reddot.SessionState.will:type_name -> reddot.Will
+	10, // 13: reddot.SessionState.subscriptions:type_name -> reddot.Subscription
+	11, // 14: reddot.SessionState.outgoing:type_name -> reddot.Outgoing
+	12, // 15: reddot.SessionState.waiting:type_name -> reddot.Waiting
+	13, // 16: reddot.SessionState.incoming:type_name -> reddot.Incoming
+	8,  // 17: reddot.RetainedEvent.message:type_name -> reddot.TopicMessage
+	8,  // 18: reddot.RetainedState.messages:type_name -> reddot.TopicMessage
 	2,  // 19: reddot.Message.priority:type_name -> reddot.Priority
 	1,  // 20: reddot.Entry.state:type_name -> reddot.State
 	2,  // 21: reddot.Entry.priority:type_name -> reddot.Priority
-	21, // 22: reddot.Snapshot.categories:type_name -> reddot.Category
-	19, // 23: reddot.Snapshot.entries:type_name -> reddot.Entry
-	20, // 24: reddot.Snapshot.keys:type_name -> reddot.OnceKey
-	22, // 25: reddot.Snapshot.marks:type_name -> reddot.Milestone
-	15, // 26: reddot.Snapshot.sessions:type_name -> reddot.SessionState
+	22, // 22: reddot.Snapshot.categories:type_name -> reddot.Category
+	20, // 23: reddot.Snapshot.entries:type_name -> reddot.Entry
+	21, // 24: reddot.Snapshot.keys:type_name -> reddot.OnceKey
+	23, // 25: reddot.Snapshot.marks:type_name -> reddot.Milestone
+	16, // 26: reddot.Snapshot.sessions:type_name -> reddot.SessionState
 	3,  // 27: reddot.SendEvent.kind:type_name -> reddot.SendKind
-	18, // 28: reddot.SendEvent.message:type_name -> reddot.Message
-	18, // 29: reddot.SendState.message:type_name -> reddot.Message
-	26, // 30: reddot.SendState.steps:type_name -> reddot.SendStep
-	20, // 31: reddot.SendState.keys:type_name -> reddot.OnceKey
+	19, // 28: reddot.SendEvent.message:type_name -> reddot.Message
+	19, // 29: reddot.SendState.message:type_name -> reddot.Message
+	27, // 30: reddot.SendState.steps:type_name -> reddot.SendStep
+	21, // 31: reddot.SendState.keys:type_name -> reddot.OnceKey
 	3,  // 32: reddot.SendStep.kind:type_name -> reddot.SendKind
 	4,  // 33: reddot.Frame.type:type_name -> reddot.FrameType
-	27, // 34: reddot.Batch.frames:type_name -> reddot.Frame
-	5,  // 35: reddot.WireRequest.command:type_name -> reddot.WireCommand
-	18, // 36: reddot.WireRequest.message:type_name -> reddot.Message
-	31, // 37: reddot.WireRequest.at:type_name -> reddot.WirePlace
-	33, // 38: reddot.WireRequest.session:type_name -> reddot.WireSession
-	7,  // 39: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
-	8,  // 40: reddot.WireSession.will:type_name -> reddot.Will
-	14, // 41: reddot.WireSession.change:type_name -> reddot.SessionChange
-	31, // 42: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
-	15, // 43: reddot.WireAnswer.session:type_name -> reddot.SessionState
-	7,  // 44: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
-	36, // 45: reddot.WireTidings.waits:type_name -> reddot.WireWaits
-	11, // 46: reddot.WireWaits.waiting:type_name -> reddot.Waiting
-	7,  // 47: reddot.WireWaits.message:type_name -> reddot.TopicMessage
-	38, // 48: reddot.WireFilters.list:type_name -> reddot.WireFilter
-	7,  // 49: reddot.WireTopic.message:type_name -> reddot.TopicMessage
-	31, // 50: reddot.WireConn.after:type_name -> reddot.WirePlace
-	31, // 51: reddot.WireGreeting.at:type_name -> reddot.WirePlace
-	31, // 52: reddot.WireGreeting.head:type_name -> reddot.WirePlace
-	31, // 53: reddot.WirePush.from:type_name -> reddot.WirePlace
-	31, // 54: reddot.WirePush.to:type_name -> reddot.WirePlace
-	45, // 55: reddot.WirePush.events:type_name -> reddot.WireEvent
-	31, // 56: reddot.WireEvent.to:type_name -> reddot.WirePlace
-	47, // 57: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
-	58, // [58:58] is the sub-list for method output_type
-	58, // [58:58] is the sub-list for method input_type
-	58, // [58:58] is the sub-list for extension type_name
-	58, // [58:58] is the sub-list for extension extendee
-	0,  // [0:58] is the sub-list for field type_name
+	28, // 34: reddot.Batch.frames:type_name -> reddot.Frame
+	31, // 35: reddot.WireHello.settings:type_name -> reddot.WireSetting
+	5,  // 36: reddot.WireRequest.command:type_name -> reddot.WireCommand
+	19, // 37: reddot.WireRequest.message:type_name -> reddot.Message
+	33, // 38: reddot.WireRequest.at:type_name -> reddot.WirePlace
+	35, // 39: reddot.WireRequest.session:type_name -> reddot.WireSession
+	8,  // 40: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
+	9,  // 41: reddot.WireSession.will:type_name -> reddot.Will
+	15, // 42: reddot.WireSession.change:type_name -> reddot.SessionChange
+	33, // 43: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
+	16, // 44: reddot.WireAnswer.session:type_name -> reddot.SessionState
+	8,  // 45: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
+	38, // 46: reddot.WireTidings.waits:type_name -> reddot.WireWaits
+	12, // 47: reddot.WireWaits.waiting:type_name -> reddot.Waiting
+	8,  // 48: reddot.WireWaits.message:type_name -> reddot.TopicMessage
+	40, // 49: reddot.WireFilters.list:type_name -> reddot.WireFilter
+	8,  // 50: reddot.WireTopic.message:type_name -> reddot.TopicMessage
+	33, // 51: reddot.WireConn.after:type_name -> reddot.WirePlace
+	33, // 52: reddot.WireGreeting.at:type_name -> reddot.WirePlace
+	33, // 53: reddot.WireGreeting.head:type_name -> reddot.WirePlace
+	33, // 54: reddot.WirePush.from:type_name -> reddot.WirePlace
+	33, // 55: reddot.WirePush.to:type_name -> reddot.WirePlace
+	47, // 56: reddot.WirePush.events:type_name -> reddot.WireEvent
+	33, // 57: reddot.WireEvent.to:type_name -> reddot.WirePlace
+	49, // 58: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
+	56, // 59: reddot.WireSign.ties:type_name -> reddot.WireTie
+	6,  // 60: reddot.WireTie.state:type_name -> reddot.TieState
+	61, // [61:61] is the sub-list for method output_type
+	61, // [61:61] is the sub-list for method input_type
+	61, // [61:61] is the sub-list for extension type_name
+	61, // [61:61] is the sub-list for extension extendee
+	0,  // [0:61] is the sub-list for field type_name
 }
 
 func init() { file_messages_proto_init() }
@@ -5479,8 +5768,8 @@ func file_messages_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_proto_rawDesc), len(file_messages_proto_rawDesc)),
-			NumEnums:      6,
-			NumMessages:   48,
+			NumEnums:      7,
+			NumMessages:   50,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

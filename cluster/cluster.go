@@ -79,6 +79,19 @@ func (c *ClusterConfig) gossipKey() []byte {
 	return key
 }
 
+// keyPrint tells the cluster's key from others, and does not tell it; nil: there
+// is none.
+func (c *ClusterConfig) keyPrint() []byte {
+	if len(c.Key) == 0 {
+		return nil
+	}
+	b, err := derive(c.Key, "print")
+	if err != nil {
+		panic(err) // a hash of a fixed length has enough bytes
+	}
+	return b[:8]
+}
+
 // versions are the wire versions that a node speaks.
 type versions struct{ least, most uint32 }
 
@@ -176,23 +189,22 @@ func (n *Node) topology(t *pcluster.ClusterTopology) {
 		left = append(left, o.Id)
 	}
 	n.membership.ban(left)
-	n.owners.Store(&owners)
+	n.known = owners
 	n.cfg.Log.Info("members", "nodes", strings.Join(owners, " "), "joined", len(t.Joined), "left", len(t.Left))
 }
 
-// assign lets placement share the shards out among the owners, as often as the
-// members change.
-func (n *Node) assign(members map[string]string) {
-	owners := n.owners.Load()
+// assign lets placement share the shards out among the owners, as often as they
+// or the members change. Without owners, they are those whom gossip has.
+func (n *Node) assign(owners []string, members map[string]string) {
 	if owners == nil {
-		return
+		owners = n.known
 	}
 	alive := make(map[string]bool, len(members))
 	var key strings.Builder
 	for name := range members {
 		alive[name] = true
 	}
-	for _, o := range *owners {
+	for _, o := range owners {
 		key.WriteString(o + "\n")
 	}
 	for _, name := range slices.Sorted(maps.Keys(alive)) {
@@ -200,18 +212,29 @@ func (n *Node) assign(members map[string]string) {
 	}
 	if s := key.String(); s != n.assigned {
 		n.assigned = s
-		n.suspended.Store(nil)
-		n.place.send(&assign{*owners, alive})
+		n.owners.Store(&owners)
+		if n.suspended.Swap(nil) != nil {
+			n.cfg.Log.Info("this node goes on")
+		}
+		n.place.send(&assign{owners, alive})
 	}
 }
 
 // suspend lets this node own nothing, as long as it is cut off.
 func (n *Node) suspend(why *actors.Error) {
-	if n.suspended.Swap(why) == nil {
-		n.cfg.Log.Error("cut off: this node acknowledges nothing", "why", why.Detail)
+	first := n.suspended.Swap(why) == nil
+	if first {
+		n.cfg.Log.Error("cut off: this node acknowledges nothing", "why", why)
 	}
 	n.assigned = ""
 	n.place.send(&suspend{why})
+	if first {
+		n.spawn(func() {
+			n.endAll(func() *actors.EndWhere {
+				return &actors.EndWhere{Why: actors.EndFailed, Match: func(*actors.Conn) bool { return true }}
+			})
+		})
+	}
 }
 
 // fail reports why the node can't go on.

@@ -44,12 +44,42 @@ func (n *Node) SetLookup(fn func(ctx context.Context, host string) ([]net.IPAddr
 // A Network cuts nodes of one process off from each other.
 type Network struct {
 	mu   sync.Mutex
-	side map[string]int // of addresses; nodes reach those of their own side
-	all  map[*Node]int
+	all  map[*Node]int     // the side that each is on; nodes reach those of their own
+	mute map[[2]*Node]bool // the links between these are silent
 }
 
 // NewNetwork returns a network in which all reach each other.
-func NewNetwork() *Network { return &Network{side: map[string]int{}, all: map[*Node]int{}} }
+func NewNetwork() *Network { return &Network{all: map[*Node]int{}, mute: map[[2]*Node]bool{}} }
+
+// Mute lets no link come up between two nodes, and ends the one that is there,
+// while gossip goes on.
+func (w *Network) Mute(a, b *Node) {
+	w.mu.Lock()
+	w.mute[[2]*Node{a, b}], w.mute[[2]*Node{b, a}] = true, true
+	w.mu.Unlock()
+	for n, o := range map[*Node]*Node{a: b, b: a} {
+		if p := n.peers.get(o.cfg.Name); p != nil {
+			if s := p.session.Load(); s != nil {
+				s.fail(errors.New("mute"))
+			}
+		}
+	}
+}
+
+// Unmute lets all links come up again.
+func (w *Network) Unmute() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	clear(w.mute)
+}
+
+// SetTies sets after how much silence a link is lost, and for how long it must
+// speak before it counts again.
+func (n *Node) SetTies(lost, holds time.Duration) { n.ties = tiePace{lost, holds} }
+
+// SetAnnounces lets a node that has not started say nothing of its links, as older
+// programs do.
+func (n *Node) SetAnnounces(on bool) { n.announces = on }
 
 // Join lets a node that has not started be part of the network.
 func (w *Network) Join(n *Node) {
@@ -72,6 +102,9 @@ func (w *Network) reaches(n *Node, addr string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for o, side := range w.all {
+		if w.mute[[2]*Node{n, o}] && o.peersAddr == addr {
+			return false
+		}
 		if o != n && side != w.all[n] && (o.peersAddr == addr || o.membership != nil && o.membership.self == addr) {
 			return false
 		}

@@ -37,6 +37,9 @@ type membership struct {
 	farewell map[string]bool      // have said that they leave
 	ended    map[string]bool      // their process is no more
 	told     map[string]time.Time // when a banned node was last told
+	ties     ties                 // of run's goroutine
+	waiting  actors.Seldom        // that it has not joined the others
+	joinErr  error                // of the last attempt to reach others by gossip; nil: there was none
 	joined   bool                 // with others, or known to be the first
 	owning   bool                 // has once known who the others are: may own shards
 
@@ -72,6 +75,7 @@ const (
 
 func newMembership(n *Node) (*membership, error) {
 	m := &membership{node: n, seen: make(map[string]neighbor), former: make(map[string]bool), accused: make(map[string]bool), farewell: make(map[string]bool), ended: make(map[string]bool), told: make(map[string]time.Time), kicked: make(chan struct{}, 1)}
+	m.ties = ties{pace: n.ties, all: make(map[string]*tie)}
 	m.signs = newSigns(n)
 	return m, m.setMeta(false)
 }
@@ -79,7 +83,7 @@ func newMembership(n *Node) (*membership, error) {
 // setMeta sets what this node gossips of itself.
 func (m *membership) setMeta(leaving bool) error {
 	n := m.node
-	b, err := (&actors.WireMember{Peers: n.peersAddr, Leaving: leaving, Joining: !m.takesPart(), Cluster: n.cfg.Cluster.Name, Least: n.wire.least, Most: n.wire.most}).MarshalVT()
+	b, err := (&actors.WireMember{Peers: n.peersAddr, Leaving: leaving, Joining: !m.takesPart(), Announces: n.announces, Cluster: n.cfg.Cluster.Name, Least: n.wire.least, Most: n.wire.most}).MarshalVT()
 	if err != nil {
 		return err
 	}
@@ -209,6 +213,9 @@ func (m *membership) join() {
 	if n > 0 {
 		m.settle()
 	}
+	m.mu.Lock()
+	m.joinErr = err
+	m.mu.Unlock()
 	if err != nil {
 		m.node.cfg.Log.Debug("some nodes can't be reached by gossip", "err", err)
 	}
@@ -246,6 +253,7 @@ func (m *membership) settle() {
 type member struct {
 	name, peers string
 	leaving     bool // or not there yet: it owns nothing
+	announces   bool // how its links are
 }
 
 // members returns those that gossip has and that are not banned, this node
@@ -254,19 +262,19 @@ func (m *membership) members() []member {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	self := m.node.cfg.Name
-	list := []member{{self, m.node.peersAddr, m.leaving || !m.owning}}
+	list := []member{{self, m.node.peersAddr, m.leaving || !m.owning, m.node.announces}}
 	for name, o := range m.seen {
 		switch {
 		case name == self || m.accused[name] || o.meta.Peers == "" || o.meta.Cluster != m.node.cfg.Cluster.Name:
 		case m.former[name] && !o.meta.Leaving:
 		default:
-			list = append(list, member{name, o.meta.Peers, o.meta.Leaving || o.meta.Joining})
+			list = append(list, member{name, o.meta.Peers, o.meta.Leaving || o.meta.Joining, o.meta.Announces})
 		}
 	}
 	for _, p := range m.node.peers.list() {
-		// Gossip may lose a node that is busy; one whose link speaks lives.
-		if _, ok := m.seen[p.name]; !ok && !m.accused[p.name] && !m.former[p.name] && p.speaks() {
-			list = append(list, member{p.name, p.addr, false})
+		// Gossip may lose a node that is busy; one whose link is not lost lives.
+		if _, ok := m.seen[p.name]; !ok && !m.accused[p.name] && !m.former[p.name] && (p.speaks() || m.holds(p.name)) {
+			list = append(list, member{p.name, p.addr, false, true})
 		}
 	}
 	return list
@@ -374,20 +382,38 @@ func (m *membership) kick() {
 func (m *membership) publish() {
 	n := m.node
 	m.accuseSilent()
+	m.lookAtTies()
 	list := m.members()
-	verdict, why := m.signs.judge(list, m.ready(list), m.linked, m.gone())
+	d := m.signs.decide(list, m.ready(list), m.linked, m.gone())
 	all := make(map[string]string, len(list))
 	for _, o := range list {
 		all[o.name] = o.peers
 	}
 	switch {
-	case verdict != goOn && !m.takesPart():
+	case d.verdict == admitted:
+		n.setPeers(all)
+		if m.takePart() { // the next sign says so, and with it all take this node for an owner
+			m.lookAtTies()
+			m.lookSoon()
+		}
+		return
+	case d.verdict != goOn && !m.takesPart():
 		n.setPeers(all) // links are there when it takes part
+		m.wait(d)
 		return
-	case verdict == waiting:
+	case d.verdict == waiting:
 		return
-	case verdict == cutOff:
-		n.suspend(why)
+	case d.verdict == cutOff:
+		if d.owners != nil {
+			n.setPeers(all) // by links to them it comes back
+			d.why = m.apart(d.owners)
+		}
+		m.signs.yield()
+		n.suspend(d.why)
+		return
+	case n.suspended.Load() != nil && !m.signs.resume():
+		n.setPeers(all)
+		m.lookSoon()
 		return
 	}
 	if m.takePart() {
@@ -404,7 +430,7 @@ func (m *membership) publish() {
 	n.setPeers(all)
 	m.fenceAll()
 	m.cluster.MemberList.UpdateClusterTopology(active) // calls Node.topology if something changed
-	n.assign(all)
+	n.assign(d.owners, all)
 }
 
 // ready tells whether this node knows with whom it is: it has joined others,

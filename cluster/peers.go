@@ -28,7 +28,9 @@ type peer struct {
 	gone    atomic.Bool  // it is no member any more
 	heard   atomic.Int64 // when something last came, by sessions before this one
 	refused atomic.Int32
-	down    atomic.Int64 // since when the link was seen to be down, of the node's clock; 0: it is up
+	met     atomic.Bool           // there has been a link
+	why     atomic.Pointer[error] // there is none; nil: none was tried
+	down    atomic.Int64          // since when the link was seen to be down, of the node's clock; 0: it is up
 	stop    context.CancelFunc
 	gates   sync.Map // of its gateways' ids: their addresses
 	news    news
@@ -74,6 +76,12 @@ func (p *peer) send(f *actors.Frame) bool {
 func (p *peer) speaks() bool {
 	s := p.session.Load()
 	return s != nil && !s.leaving.Load() && s.silent(p.node) < quietTime
+}
+
+// bothWays tells whether the link carries both ways just now.
+func (p *peer) bothWays() bool {
+	s := p.session.Load()
+	return s != nil && s.spoken.Load() && !s.stuck(p.node)
 }
 
 // silent returns for how long nothing has come from the peer.
@@ -196,7 +204,9 @@ func (p *peer) keep(ctx context.Context) {
 			continue
 		}
 		err := p.reach(ctx)
-		p.judge(ctx, err)
+		if p.judge(ctx, err); err != nil {
+			p.why.Store(&err)
+		}
 		if err == nil && p.session.Load() != nil {
 			continue
 		}
@@ -234,12 +244,13 @@ func (p *peer) reach(ctx context.Context) error {
 const refusals = 3
 
 // judge counts refused connections. They come at once when a process was
-// killed, long before its silence says as much.
+// killed, long before its silence says as much. Where there never was a link the
+// address may be wrong.
 func (p *peer) judge(ctx context.Context, err error) {
 	switch {
 	case err == nil || !errors.Is(err, syscall.ECONNREFUSED):
 		p.refused.Store(0)
-	case ctx.Err() == nil && p.refused.Add(1) == refusals:
+	case ctx.Err() == nil && p.met.Load() && p.refused.Add(1) == refusals:
 		p.node.membership.bury(p.name, "nobody listens where it was")
 	}
 }

@@ -355,7 +355,7 @@ func (p *placement) read(m *epochs) {
 			continue
 		}
 		holder := present[i].Owner
-		if holder != "" && holder != n.cfg.Name && p.alive[holder] && !slices.Contains(s.released, holder) && now.Sub(s.since) < handover {
+		if holder != "" && holder != n.cfg.Name && p.alive[holder] && !slices.Contains(s.released, holder) && now.Sub(s.since) < handover && n.membership.signs.handsOver(holder) {
 			continue
 		}
 		if s.from = holder; holder == n.cfg.Name || slices.Contains(s.released, holder) {
@@ -418,7 +418,7 @@ func (p *placement) took(m *took) {
 // it holds no more.
 func (p *placement) rested(shard uint16, now time.Time) {
 	n, s := p.node, &p.shards[shard]
-	if s.from != "" && now.Sub(s.since) < sureTime && !n.membership.dead(s.from) && !n.membership.signs.quiet(s.from, s.since) {
+	if s.from != "" && now.Sub(s.since) < sureTime && !n.membership.dead(s.from) && !n.membership.signs.quiet(s.from, s.since) && !n.membership.signs.ownsNothing(s.from, s.since) {
 		return
 	}
 	s.phase = owned

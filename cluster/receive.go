@@ -17,6 +17,8 @@ func (n *Node) run(p *peer, s *session) {
 	defer close(s.closed)
 	n.metrics.Links.Inc()
 	n.cfg.Log.Info("link up", "node", p.name)
+	p.met.Store(true)
+	n.beatOnce(s)
 	n.linked(p)
 	s.fail(n.listen(p, s))
 	p.heard.Store(s.heard.Load())
@@ -47,6 +49,7 @@ func (n *Node) listen(p *peer, s *session) (err error) {
 			return fmt.Errorf("receive: %w", err)
 		}
 		s.heard.Store(n.clock())
+		s.spoken.Store(true) // nothing comes before the peer has this node's hello
 		for _, f := range b.Frames {
 			if s.cause() != nil {
 				return nil
@@ -225,13 +228,18 @@ func (n *Node) beat() {
 			s.fail(fmt.Errorf("it was silent for %v: its lease has run out", silent.Round(time.Millisecond)))
 			continue
 		}
-		w := &actors.WireBeat{Leaving: n.leaving.Load()}
-		if s.version >= wireSilent {
-			w.Silent = uint32(s.silent(n).Milliseconds()) // #nosec G115 -- less than the lease
-		}
-		if b, err := w.MarshalVT(); err == nil {
-			_ = s.put(&actors.Frame{Type: actors.FrameType_FRAME_BEAT, Body: b}) // an error has ended the session
-		}
+		n.beatOnce(s)
+	}
+}
+
+// beatOnce tells one peer.
+func (n *Node) beatOnce(s *session) {
+	w := &actors.WireBeat{Leaving: n.leaving.Load()}
+	if s.version >= wireSilent {
+		w.Silent = uint32(max(0, s.silent(n).Milliseconds())) // #nosec G115 -- less than the lease
+	}
+	if b, err := w.MarshalVT(); err == nil {
+		_ = s.put(&actors.Frame{Type: actors.FrameType_FRAME_BEAT, Body: b}) // an error has ended the session
 	}
 }
 

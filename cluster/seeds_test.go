@@ -15,10 +15,16 @@ import (
 type secluded struct{ *actorstest.Journal }
 
 func (s secluded) ListRecords(ctx context.Context, kind, after string, limit int) ([]actors.Record, error) {
-	if kind == "node" {
-		return nil, nil
+	list, err := s.Journal.ListRecords(ctx, kind, after, limit)
+	for i, r := range list {
+		w := &actors.WireSign{}
+		if kind != "node" || err != nil || w.UnmarshalVT(r.Value) != nil {
+			continue
+		}
+		w.Gossip = "" // they leave no address
+		list[i].Value, err = w.MarshalVT()
 	}
-	return s.Journal.ListRecords(ctx, kind, after, limit)
+	return list, err
 }
 
 // TestSeeds lets a node find another by one of several seeds: some are not

@@ -56,6 +56,7 @@ type session struct {
 	over    chan struct{} // closed when it has ended
 	closed  chan struct{} // closed when what hung on it has been told
 	leaving atomic.Bool   // the peer hands its shards over
+	spoken  atomic.Bool   // it has carried something both ways
 	told    atomic.Bool   // the peer was told which filters have sessions here
 	tells   atomic.Bool   // and has told it of its own
 	heard   atomic.Int64  // when something last came: nanoseconds of the node's clock

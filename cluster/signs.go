@@ -30,15 +30,16 @@ type signs struct {
 	last  time.Time // when
 	began time.Time // when that look began
 	first string    // who holds shard 0 in the store
-	sees  []string
+	said  saying
 	err   error
 }
 
 // A sign is the last one of a node.
 type sign struct {
-	wire    actors.WireSign
-	changed time.Time // when it was first seen
-	looked  int       // how often the store was read since
+	wire    *actors.WireSign
+	changed time.Time     // when it was first seen
+	looked  int           // how often the store was read since
+	apart   time.Duration // by how much its clock is ahead of this node's, if that is too much
 }
 
 // signKind is the kind of the records.
@@ -58,7 +59,9 @@ const (
 	patience = 3 * time.Second
 )
 
-func newSigns(n *Node) *signs { return &signs{node: n, nodes: make(map[string]*sign)} }
+func newSigns(n *Node) *signs {
+	return &signs{node: n, nodes: make(map[string]*sign), said: saying{joining: true}}
+}
 
 // at says where this node gossips.
 func (s *signs) at(addr string) {
@@ -101,13 +104,18 @@ func (s *signs) look() {
 func (s *signs) leave(ctx context.Context) error {
 	s.count++
 	s.mu.Lock()
-	w := &actors.WireSign{Count: s.count, Gossip: s.gossip, Sees: s.sees, Leaving: s.leaving.Load()}
+	w := &actors.WireSign{Count: s.count, Gossip: s.gossip, Leaving: s.leaving.Load()}
+	s.say(w)
 	s.mu.Unlock()
 	b, err := w.MarshalVT()
 	if err != nil {
 		return err
 	}
-	return s.node.records.PutRecord(ctx, signKind, s.node.cfg.Name, b)
+	err = s.node.records.PutRecord(ctx, signKind, s.node.cfg.Name, b)
+	if err == nil {
+		s.wrote(w)
+	}
+	return err
 }
 
 func (s *signs) read(ctx context.Context, began int64) ([]actors.Record, string, error) {
@@ -143,20 +151,25 @@ func (s *signs) take(records []actors.Record, first string) {
 	now := time.Now()
 	s.looks++
 	s.last, s.first = now, first
+	apart := time.Duration(0)
 	seen := make(map[string]bool, len(records))
 	for _, r := range records {
 		seen[r.Key] = true
-		old := s.nodes[r.Key]
-		if old == nil {
-			old = &sign{}
+		old, known := s.nodes[r.Key]
+		if !known {
+			old = &sign{wire: &actors.WireSign{}, changed: now}
 			s.nodes[r.Key] = old
-		} else {
-			old.looked++
 		}
-		w := actors.WireSign{}
-		if err := w.UnmarshalVT(r.Value); err == nil && (w.Count != old.wire.Count || old.changed.IsZero()) {
-			old.wire.Count, old.wire.Gossip, old.wire.Sees, old.wire.Leaving = w.Count, w.Gossip, w.Sees, w.Leaving
-			old.changed, old.looked = now, 0
+		old.looked++
+		w := &actors.WireSign{}
+		if err := w.UnmarshalVT(r.Value); err == nil && (w.Count != old.wire.Count || !known) {
+			old.wire, old.changed, old.looked = w, now, 0
+			if known && r.Key != s.node.cfg.Name { // else it may be old
+				old.apart = s.node.compareClock(r.Key, w)
+			}
+		}
+		if old.lives(now) {
+			apart = max(apart, old.apart.Abs())
 		}
 		if now.Sub(old.changed) > signForget {
 			s.node.spawn(func() { s.forget(r.Key) })
@@ -167,6 +180,7 @@ func (s *signs) take(records []actors.Record, first string) {
 			delete(s.nodes, name)
 		}
 	}
+	s.node.clockApart.Store(int64(apart))
 }
 
 // forget removes a node's record.
@@ -253,20 +267,20 @@ const (
 	waiting verdict = iota // it does not know yet; nothing changes
 	goOn
 	cutOff
+	admitted // it may say that it takes part
 )
 
 // judge says whether the members that gossip has, this node among them, are to
-// own the shards: nobody else lives, or those who do are fewer. Of two equal
+// own the shards, where an older program does not announce how its links are:
+// nobody else lives, or those who do are fewer. Of two equal
 // parts the one goes on that holds shard 0 in the store. linked tells to whom
 // a link speaks; dead are those who live no more, whatever their signs say.
 func (s *signs) judge(members []member, ready bool, linked func(name string) bool, dead map[string]bool) (verdict, *actors.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sees = s.sees[:0:0]
 	seen := make(map[string]bool, len(members))
 	for _, o := range members {
 		seen[o.name] = true
-		s.sees = append(s.sees, o.name)
 	}
 	if !ready || s.looks == 0 {
 		return waiting, nil

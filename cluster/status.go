@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -44,6 +43,7 @@ type LinkStatus struct {
 	Node     string `json:"node"`
 	Up       bool   `json:"up"`
 	Wire     uint32 `json:"wire,omitempty"` // the wire version that both speak
+	Why      string `json:"why,omitempty"`  // it does not speak
 	LagMS    int64  `json:"lag_ms"`         // since it was last heard of
 	Queued   int    `json:"queued_bytes"`   // that wait to be sent
 	Requests int    `json:"requests_open"`  // that wait for an answer
@@ -58,10 +58,10 @@ func (n *Node) own() NodeStatus {
 		switch {
 		case n.suspended.Load() != nil:
 			s.State = "cut off"
-		case errors.Is(err, errJoining):
-			s.State = "starting"
-		default:
+		case n.membership.signs.state() != nil:
 			s.State = "no store"
+		default:
+			s.State = "starting"
 		}
 	}
 	if n.leaving.Load() {
@@ -79,6 +79,9 @@ func (n *Node) own() NodeStatus {
 			l.Wire = session.version
 			l.Up, l.LagMS = true, (n.clock()-session.heard.Load())/int64(time.Millisecond)
 			l.Queued, l.Requests = session.load()
+		}
+		if err := p.failure(); err != nil {
+			l.Why = err.Error()
 		}
 		s.Links = append(s.Links, l)
 	}
@@ -136,6 +139,9 @@ func (n *Node) Ready() error {
 		return &actors.Error{Code: actors.Unavailable, Detail: "it can't reach the store", Cause: err}
 	}
 	if n.owners.Load() == nil {
+		if why := n.waits.Load(); why != nil {
+			return why
+		}
 		return errJoining
 	}
 	return nil

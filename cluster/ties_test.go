@@ -1,0 +1,58 @@
+package cluster
+
+import (
+	"testing"
+	"time"
+
+	"reddot/actors"
+)
+
+// TestTies lets a link speak and be silent: it is lost after long silence only,
+// counts again when it has spoken for a while, and silence does not count while
+// this node stood still itself.
+func TestTies(t *testing.T) {
+	set := &ties{pace: tiePace{lostTime, holdsTime}, all: map[string]*tie{}}
+	now := time.Duration(0)
+	look := func(speaks bool, d time.Duration) actors.TieState {
+		for late := now + d; now < late; now += publishEvery {
+			set.look(now, map[string]bool{"b": speaks})
+		}
+		return set.state("b")
+	}
+	const young, holds, lost = actors.TieState_TIE_YOUNG, actors.TieState_TIE_HOLDS, actors.TieState_TIE_LOST
+	for i, step := range []struct {
+		speaks bool
+		d      time.Duration
+		want   actors.TieState
+	}{
+		{false, 4 * time.Second, young},
+		{true, publishEvery, holds},
+		{false, 4 * time.Second, holds},
+		{true, publishEvery, holds},
+		{false, 4 * time.Second, holds}, // not eight at a time
+		{false, 2 * time.Second, lost},
+		{true, time.Second, lost},
+		{false, publishEvery, lost}, // and begins anew
+		{true, 1500 * time.Millisecond, lost},
+		{true, time.Second, holds},
+		{false, time.Second, holds},
+	} {
+		if got := look(step.speaks, step.d); got != step.want {
+			t.Fatalf("step %d: %v, want %v", i, got, step.want)
+		}
+	}
+	now += time.Minute // nobody looked
+	if got := look(false, 2*time.Second); got != holds {
+		t.Errorf("after this node stood still: %v", got)
+	}
+	if got := look(false, 4*time.Second); got != lost {
+		t.Errorf("after more silence: %v", got)
+	}
+	set.look(now, nil)
+	if len(set.all) != 0 {
+		t.Error("a node that is gone is remembered")
+	}
+	if got := look(false, 6*time.Second); got != lost {
+		t.Errorf("a node that never spoke: %v", got)
+	}
+}
