@@ -49,7 +49,13 @@ type Config struct {
 	// MaxOpenFiles bounds the table files that Pebble keeps open. 0: 1,000.
 	MaxOpenFiles int
 
-	fs   vfs.FS          // what the files are on; nil: the operating system's
+	// FS is what the files are on; nil: the operating system's.
+	FS vfs.FS
+	// Failed is told once, in a goroutine of its own, that an embedded store
+	// has ended: it answers nothing more, and only a new start tells what the
+	// disk holds. The process is to end. Nil: nobody is told.
+	Failed func(*Failure)
+
 	dial pgconn.DialFunc // how committers reach the database; nil: as usual
 }
 
@@ -84,8 +90,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Timeout < time.Second {
 		return c, errors.New("store: Timeout is below a second")
 	}
-	if c.fs == nil {
-		c.fs = vfs.Default
+	if c.FS == nil {
+		c.FS = vfs.Default
 	}
 	return c, nil
 }

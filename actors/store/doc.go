@@ -15,9 +15,10 @@
 //   - A write under another fence than its shard's present one is refused, by
 //     a check that no other write can come in between with (fences.go).
 //   - After a commit whose outcome is unknown, its streams fail, and what is
-//     queued behind it too. Pebble's and Memory's writer ends: all later writes
-//     fail with Unavailable, reads go on, and only a new start tells what the
-//     disk holds. Postgres's waits until the database is back (mend.go).
+//     queued behind it too. Pebble then ends: writes and reads of every kind fail
+//     with Unavailable, for what Pebble shows may not be on the disk, and only a
+//     new start tells what is. Config.Failed is told, and the process is to end.
+//     Postgres's writer waits until the database is back (mend.go).
 //   - Actors run their turns within actors.Settle, in the writer's goroutine,
 //     and may call Append there: no lock is held, and Append never waits.
 //   - The writer's goroutine reads nothing from Pebble: once Pebble has failed,
@@ -42,6 +43,32 @@
 //     postgres_history.go).
 //   - A migration that was released is never changed; the schema only grows in
 //     ways that the version before can live with, for both run at a time.
+//
+// Pebble shows a batch to readers before its log is synced, while nothing has
+// failed yet. What each read makes of that:
+//
+//   - Load sees nothing that is not durable: an actor reads its journal when
+//     everything that the activation before it wrote is settled, or that it wrote
+//     itself (doze), and nobody else writes it.
+//   - Events and Snapshot are asked by an awake actor, out of its outbox, for
+//     seqs up to one that is durable (User.after). What is not durable yet is
+//     beyond them, or a snapshot of events that are, or has trimmed some of
+//     them: then they are missing, and the reader asks again.
+//   - Owner answers whom to ask. That actor's answer leaves through its outbox,
+//     when what it rests on is durable.
+//   - Due answers whom to wake. That actor decides by its own state.
+//   - Tallies, ReadRecord and ListRecords are believed as they are: they wait
+//     for the sync of the commit under way (leaveDurable).
+//   - Epochs answers what was committed (fences.go).
+//
+// Each asks again at its end whether the writer has failed meanwhile. Memory
+// shows a batch when nothing can go wrong with it any more, PostgreSQL what is
+// committed; there, Load alone waits until what became of the last commit is
+// known, for a read of before it would be believed.
+//
+// After a sync that failed the system may show what is not on the disk. A new
+// start replays the log and writes it into new tables, which it syncs, before
+// it answers anything.
 //
 // Pebble's own log is the only one. One of ours in front of it, written into
 // prewritten segments by the writer's goroutine, brought 4 to 7 % of the rate

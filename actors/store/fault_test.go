@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"strings"
@@ -85,7 +87,9 @@ func testFault(t *testing.T, r *rand.Rand, f fault, kth int64) {
 		return nil
 	}))
 	log := &countingLog{}
-	p, err := Open(Config{Dir: "data", MemTableBytes: 256 << 10, fs: faulty}, slog.New(log), nil)
+	failed := make(chan *Failure, 2)
+	cfg := Config{Dir: "data", MemTableBytes: 256 << 10, FS: faulty, Failed: func(f *Failure) { failed <- f }}
+	p, err := Open(cfg, slog.New(log), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,9 +103,7 @@ func testFault(t *testing.T, r *rand.Rand, f fault, kth int64) {
 		if err := p.Append(a.write("more")); codeOf(err) != actors.Unavailable {
 			t.Errorf("append after the end: got %v", err)
 		}
-		if _, _, err := load(p, a.Key); err != nil {
-			t.Errorf("read after the end: %v", err)
-		}
+		wantSilence(t, p, a.Key)
 	}
 	if err := p.PutRecord(t.Context(), "k", "k", nil); codeOf(err) != actors.Unavailable {
 		t.Errorf("put a record after the end: got %v", err)
@@ -109,11 +111,19 @@ func testFault(t *testing.T, r *rand.Rand, f fault, kth int64) {
 	if p.Err() == nil || !strings.Contains(p.Err().Error(), f.err.Error()) {
 		t.Errorf("kth %d: the store ended by %v, want %v", kth, p.Err(), f.err)
 	}
+	select {
+	case got := <-failed:
+		if !errors.Is(got, f.err) || !strings.Contains(got.Error(), "nothing that was acknowledged is lost") {
+			t.Errorf("kth %d: the failure is told as %q", kth, got)
+		}
+	case <-time.After(patience):
+		t.Errorf("kth %d: nobody was told of the failure", kth)
+	}
 	crashed := disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: r.IntN(101), RNG: r})
 	if err := p.Close(t.Context()); err == nil {
 		t.Error("close does not tell that the writer ended")
 	}
-	reopened := openPebble(t, Config{Dir: "data", fs: crashed})
+	reopened := openPebble(t, Config{Dir: "data", FS: crashed})
 	defer closeStore(t, reopened)
 	for _, a := range written {
 		checkActor(t, reopened, a.Key, a.Durable(), a.last)
@@ -121,6 +131,34 @@ func testFault(t *testing.T, r *rand.Rand, f fault, kth int64) {
 	if n := log.lines.Load(); n > 10 {
 		t.Errorf("kth %d: %d errors in the log: Pebble spins", kth, n)
 	}
+	if len(failed) > 0 {
+		t.Errorf("kth %d: the failure was told twice", kth)
+	}
+}
+
+// wantSilence checks that a store whose writer has failed answers no read.
+func wantSilence(t *testing.T, s store, key actors.Key) {
+	t.Helper()
+	for name, err := range everyRead(t.Context(), s, key) {
+		if codeOf(err) != actors.Unavailable {
+			t.Errorf("%s after the end: got %v, want unavailable", name, err)
+		}
+	}
+}
+
+// everyRead does each kind of read there is once, and returns their errors.
+func everyRead(ctx context.Context, s store, key actors.Key) map[string]error {
+	errs := make(map[string]error)
+	_, _, errs["Load"] = load(s, key)
+	errs["Events"] = s.Events(ctx, key, 1, math.MaxUint64, func(uint64, []byte) bool { return true })
+	_, errs["Snapshot"] = s.Snapshot(ctx, key, math.MaxUint64)
+	_, errs["Owner"] = s.Owner(ctx, actors.ID{1})
+	_, errs["Tallies"] = s.Tallies(ctx, actors.ID{1})
+	errs["Due"] = s.Due(ctx, math.MaxInt64, func(actors.Key, int64) bool { return true })
+	_, errs["ReadRecord"] = s.ReadRecord(ctx, "kind", "key")
+	_, errs["ListRecords"] = s.ListRecords(ctx, "kind", "", 10)
+	_, errs["Epochs"] = s.Epochs(ctx)
+	return errs
 }
 
 // workUntilEnd appends as a few actors would, several writes under way each,

@@ -68,6 +68,8 @@ type shelf struct {
 	wakes    []wakeUp // sorted
 	records  map[string]map[string][]byte
 	fences
+
+	staged []*job // of the writer's goroutine
 }
 
 // A journal is one actor's part. Both lists are in the order of seq.
@@ -91,18 +93,16 @@ func (a wakeUp) compare(b wakeUp) int {
 }
 
 func (s *shelf) stage(j *job) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	switch {
 	case j.take != nil:
 		s.take(j.take, func(actors.Taken) {})
-	case j.record != nil:
-		s.putRecord(j.record)
-	default:
-		if j.err = s.check(j.write); j.err == nil {
-			s.put(j.write)
+		return
+	case j.write != nil:
+		if j.err = s.check(j.write); j.err != nil {
+			return
 		}
 	}
+	s.staged = append(s.staged, j)
 }
 
 func (s *shelf) put(w *actors.Write) {
@@ -174,7 +174,19 @@ func (s *shelf) putRecord(r *recordWrite) {
 	s.records[r.kind][r.key] = r.value
 }
 
+// commit shows the whole batch, whose settling is certain from here on.
 func (s *shelf) commit() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, j := range s.staged {
+		if j.record != nil {
+			s.putRecord(j.record)
+		} else {
+			s.put(j.write)
+		}
+		s.staged[i] = nil
+	}
+	s.staged = s.staged[:0]
 	s.fences.commit()
 	return nil
 }

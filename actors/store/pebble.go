@@ -52,16 +52,32 @@ func Open(cfg Config, log *slog.Logger, r prometheus.Registerer) (*Pebble, error
 	}
 	p := &Pebble{cfg: cfg, log: log}
 	p.writer = newWriter(cfg, p, newMetrics(r))
-	if err := p.open(); err != nil {
+	p.failed = p.tellFailure
+	err = p.open()
+	p.opened.Store(true)
+	if err == nil {
+		err = p.Err() // since it was last asked, and nobody was told
+	}
+	if outOfRoom(err) {
+		return nil, &Failure{Dir: cfg.Dir, Cause: fmt.Errorf("open it: %w", err)}
+	}
+	if err != nil {
 		return nil, fmt.Errorf("open the store in %s: %w", cfg.Dir, err)
 	}
-	p.opened.Store(true)
 	go p.run()
 	return p, nil
 }
 
+// tellFailure implements the writer's failed. Open returns the failures that
+// come before its end.
+func (p *Pebble) tellFailure(cause error) {
+	if p.opened.Load() && p.cfg.Failed != nil {
+		go p.cfg.Failed(&Failure{Dir: p.cfg.Dir, Cause: cause})
+	}
+}
+
 func (p *Pebble) open() error {
-	fs := privateFS{p.cfg.fs}
+	fs := privateFS{p.cfg.FS}
 	lock, err := lockDir(fs, p.cfg.Dir)
 	if err != nil {
 		return err
@@ -189,20 +205,44 @@ func (p *Pebble) closeDB() error {
 	return nil
 }
 
-// enter keeps the files open until gate.RUnlock.
+// enter begins a read: the files stay open until leave. After the writer has
+// failed nothing is read: what Pebble shows then may be what was not written.
 func (p *Pebble) enter() error {
 	p.gate.RLock()
-	if p.closed {
-		p.gate.RUnlock()
-		return unavailable(errClosed)
+	err := p.Err()
+	if err == nil && p.closed {
+		err = unavailable(errClosed)
 	}
-	return nil
+	if err != nil {
+		p.gate.RUnlock()
+	}
+	return err
+}
+
+// leave ends a read that has come to err. What it has seen counts only if the
+// writer has not failed meanwhile.
+func (p *Pebble) leave(err error) error {
+	p.gate.RUnlock()
+	if failure := p.Err(); failure != nil {
+		return failure
+	}
+	return err
+}
+
+// leaveDurable is leave for a read whose caller takes what it sees for durable:
+// it waits until the commit that it may have looked into is synced.
+func (p *Pebble) leaveDurable(ctx context.Context, err error) error {
+	p.gate.RUnlock()
+	if failure := p.sync(ctx); failure != nil {
+		return failure
+	}
+	return err
 }
 
 // figures calls fn with Pebble's figures, unless the store is closed or its
 // writer has ended: Pebble may then hold the lock that they need for good.
 func (p *Pebble) figures(fn func(*pebble.Metrics)) {
-	if p.Err() != nil || p.enter() != nil {
+	if p.enter() != nil {
 		return
 	}
 	defer p.gate.RUnlock()
@@ -222,16 +262,12 @@ func (p *Pebble) Stats() Stats {
 // clients which know more than the copy are told. A backup is a copy of it
 // elsewhere.
 func (p *Pebble) Checkpoint(dir string) error {
-	if err := p.Err(); err != nil {
-		return fmt.Errorf("checkpoint the store into %s: %w", dir, err)
-	}
-	if err := p.enter(); err != nil {
-		return err
-	}
-	defer p.gate.RUnlock()
-	err := p.db.Checkpoint(dir)
+	err := p.enter()
 	if err == nil {
-		err = markCopy(p.cfg.fs, dir)
+		if err = p.db.Checkpoint(dir); err == nil {
+			err = markCopy(p.cfg.FS, dir)
+		}
+		err = p.leave(err)
 	}
 	if err != nil {
 		return fmt.Errorf("checkpoint the store into %s: %w", dir, err)

@@ -41,11 +41,12 @@ func options(cfg Config, fs vfs.FS, lock *pebble.Lock, p *Pebble) *pebble.Option
 		Logger:                     pebbleLog{p},
 		EventListener: &pebble.EventListener{
 			BackgroundError: p.backgroundError,
-			DataCorruption:  func(i pebble.DataCorruptionInfo) { p.fail(fmt.Errorf("pebble: %s", i)) },
+			DataCorruption: func(i pebble.DataCorruptionInfo) {
+				p.fail(&fatal{text: fmt.Sprintf("pebble: %s", i), causes: []error{i.Details}})
+			},
 			DiskSlow:        func(i pebble.DiskSlowInfo) { p.log.Warn("disk is slow", "info", i.String()) },
 			WriteStallBegin: func(i pebble.WriteStallBeginInfo) { p.log.Warn("store stalls", "reason", i.Reason) },
 			WriteStallEnd:   func() { p.log.Info("store goes on") },
-			LowDiskSpace:    func(i pebble.LowDiskSpaceInfo) { p.log.Warn("disk is nearly full", "info", i.String()) },
 		},
 	}
 	// Hears when the disk is slow.
@@ -81,7 +82,6 @@ const backgroundPause = time.Second
 // which only a bad or full disk explains; Pebble stalls all commits once a few
 // memory tables can't be flushed.
 func (p *Pebble) backgroundError(err error) {
-	p.log.Error("store's background work", "error", err)
 	p.fail(fmt.Errorf("background work: %w", err))
 	time.Sleep(backgroundPause)
 }
@@ -104,10 +104,26 @@ func (l pebbleLog) Errorf(format string, args ...any) {
 // and panics in the end. So the writer ends, and the caller stays here for
 // good; only while the store opens, Open can return instead.
 func (l pebbleLog) Fatalf(format string, args ...any) {
-	err := fmt.Errorf("pebble: "+format, args...)
-	l.p.log.Error("pebble can't go on", "error", err)
-	l.p.fail(err)
+	f := &fatal{text: "pebble: " + fmt.Sprintf(format, args...)}
+	for _, a := range args {
+		if err, ok := a.(error); ok {
+			f.causes = append(f.causes, err)
+		}
+	}
+	l.p.fail(f)
 	if l.p.opened.Load() {
 		select {}
 	}
 }
+
+// A fatal is what Pebble said at its end, and the errors that it named.
+type fatal struct {
+	text   string
+	causes []error
+}
+
+// Error implements error.
+func (f *fatal) Error() string { return f.text }
+
+// Unwrap returns the errors that Pebble named.
+func (f *fatal) Unwrap() []error { return f.causes }

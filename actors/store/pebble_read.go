@@ -76,7 +76,7 @@ func (p *Pebble) walk(ctx context.Context, key actors.Key, fn func(*pebble.Itera
 	if err := p.enter(); err != nil {
 		return err
 	}
-	defer p.gate.RUnlock()
+	defer func() { err = p.leave(err) }()
 	it, err := p.db.NewIterWithContext(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("read the journal of %q: %w", key, err)
@@ -117,28 +117,30 @@ func withValue(it *pebble.Iterator, fn func([]byte) error) error {
 
 // Owner implements actors.Lookup.
 func (p *Pebble) Owner(_ context.Context, id actors.ID) (actors.Key, error) {
+	if err := p.enter(); err != nil {
+		return "", err
+	}
 	value, err := p.get(appendOwner(nil, id))
 	if errors.Is(err, pebble.ErrNotFound) {
-		return "", errNoOwner()
+		err = errNoOwner()
 	}
-	return actors.Key(value), err
+	return actors.Key(value), p.leave(err)
 }
 
 // ReadRecord implements actors.Records.
-func (p *Pebble) ReadRecord(_ context.Context, kind, key string) ([]byte, error) {
-	value, err := p.get(appendRecord(nil, kind, key))
-	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, errNoRecord(kind)
-	}
-	return value, err
-}
-
-// get returns a copy of the key's value.
-func (p *Pebble) get(key []byte) ([]byte, error) {
+func (p *Pebble) ReadRecord(ctx context.Context, kind, key string) ([]byte, error) {
 	if err := p.enter(); err != nil {
 		return nil, err
 	}
-	defer p.gate.RUnlock()
+	value, err := p.get(appendRecord(nil, kind, key))
+	if errors.Is(err, pebble.ErrNotFound) {
+		err = errNoRecord(kind)
+	}
+	return value, p.leaveDurable(ctx, err)
+}
+
+// get returns a copy of the key's value. The caller has entered.
+func (p *Pebble) get(key []byte) ([]byte, error) {
 	value, closer, err := p.db.Get(key)
 	if err != nil {
 		return nil, fmt.Errorf("read the store: %w", err)
@@ -150,6 +152,9 @@ func (p *Pebble) get(key []byte) ([]byte, error) {
 // Tallies implements actors.Lookup.
 func (p *Pebble) Tallies(ctx context.Context, id actors.ID) (t [actors.NumTallies]int64, err error) {
 	start := appendTally(nil, id, 0)
+	if err := p.enter(); err != nil {
+		return t, err
+	}
 	err = p.scan(ctx, start, nextPrefix(nil, start[:tallyPrefix]), func(k, value []byte) (bool, error) {
 		n, err := parseSum(value)
 		if kind := k[len(k)-1]; kind < byte(actors.NumTallies) {
@@ -157,7 +162,7 @@ func (p *Pebble) Tallies(ctx context.Context, id actors.ID) (t [actors.NumTallie
 		}
 		return true, err
 	})
-	return t, err
+	return t, p.leaveDurable(ctx, err)
 }
 
 // Due implements actors.Lookup.
@@ -169,6 +174,9 @@ func (p *Pebble) Due(ctx context.Context, now int64, fn func(actors.Key, int64) 
 	if now < math.MaxInt64 {
 		end = appendWake(nil, now+1, "")
 	}
+	if err := p.enter(); err != nil {
+		return err
+	}
 	from, done := p.wakes.scan()
 	first := max(from, now) // nothing up to now was seen
 	err := p.scan(ctx, appendWake(nil, min(from, now), ""), end, func(k, _ []byte) (bool, error) {
@@ -176,15 +184,26 @@ func (p *Pebble) Due(ctx context.Context, now int64, fn func(actors.Key, int64) 
 		first = min(first, at)
 		return err == nil && fn(key, at), err
 	})
-	if err != nil {
+	if err = p.leave(err); err != nil {
 		first = from
 	}
 	done(first)
 	return err
 }
 
+// Epochs implements actors.Fences.
+func (p *Pebble) Epochs(ctx context.Context) ([]actors.Taken, error) {
+	if err := p.Err(); err != nil {
+		return nil, err
+	}
+	return p.fences.Epochs(ctx)
+}
+
 // loadFences reads the fences that were taken before this start.
 func (p *Pebble) loadFences() error {
+	if err := p.enter(); err != nil {
+		return err
+	}
 	start := []byte{kindFence}
 	err := p.scan(context.Background(), start, []byte{kindFence + 1}, func(k, value []byte) (bool, error) {
 		t, err := parseTaken(k, value)
@@ -194,7 +213,7 @@ func (p *Pebble) loadFences() error {
 		return true, err
 	})
 	p.committed = p.staged
-	return err
+	return p.leave(err)
 }
 
 // ListRecords implements actors.Records.
@@ -206,19 +225,19 @@ func (p *Pebble) ListRecords(ctx context.Context, kind, after string, limit int)
 	end := appendRecord(nil, kind, "")
 	prefix := len(end)
 	end[prefix-1]++
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
 	err = p.scan(ctx, start, end, func(k, value []byte) (bool, error) {
 		list = append(list, actors.Record{Key: string(k[prefix:]), Value: append([]byte{}, value...)})
 		return len(list) < limit, nil
 	})
-	return list, err
+	return list, p.leaveDurable(ctx, err)
 }
 
 // scan calls fn with each key from start to below end until it returns false.
+// The caller has entered.
 func (p *Pebble) scan(ctx context.Context, start, end []byte, fn func(key, value []byte) (bool, error)) (err error) {
-	if err := p.enter(); err != nil {
-		return err
-	}
-	defer p.gate.RUnlock()
 	it, err := p.db.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: start, UpperBound: end})
 	if err != nil {
 		return fmt.Errorf("read the store: %w", err)

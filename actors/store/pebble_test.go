@@ -263,7 +263,7 @@ func TestMetrics(t *testing.T) {
 	r := prometheus.NewPedanticRegistry()
 	disk := vfs.NewMem()
 	for range 2 { // Close unregisters
-		p, err := Open(Config{Dir: "data", fs: disk}, quiet(), r)
+		p, err := Open(Config{Dir: "data", FS: disk}, quiet(), r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -298,8 +298,8 @@ func TestMetrics(t *testing.T) {
 	}
 	// A name that is taken already is an error, and leaves the directory free.
 	r.MustRegister(newMetrics(nil).events)
-	if _, err := Open(Config{Dir: "data", fs: disk}, quiet(), r); err == nil {
+	if _, err := Open(Config{Dir: "data", FS: disk}, quiet(), r); err == nil {
 		t.Error("metrics registered twice")
 	}
-	closeStore(t, openPebble(t, Config{Dir: "data", fs: disk}))
+	closeStore(t, openPebble(t, Config{Dir: "data", FS: disk}))
 }

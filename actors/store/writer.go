@@ -17,7 +17,7 @@ var errClosed = errors.New("the store is closed")
 // An engine is what a writer commits to. The writer's goroutine alone calls it.
 type engine interface {
 	// stage adds a job to the batch, or sets its err and adds nothing. It
-	// keeps nothing of a write.
+	// keeps nothing of a write beyond the commit.
 	stage(j *job)
 	// commit makes the batch durable and empties it; it may refuse jobs by
 	// their err. After an error the outcome of the others is unknown, and the
@@ -41,6 +41,9 @@ type writer struct {
 	closing bool
 	phase   phase
 	err     *actors.Error // why no write is taken: the writer ends, or waits to be mended
+	passed  chan struct{} // closed when the commit under way has come to its end; nil: nobody waits for that
+
+	failed func(cause error) // told once that the writer has failed; it never waits. Nil: nobody is
 
 	batch  []job           // of the commit under way
 	writes []*actors.Write // of batch: scratch of settle
@@ -103,6 +106,11 @@ func (w *writer) putRecord(ctx context.Context, r *recordWrite) error {
 func (w *writer) Err() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	return w.refusal()
+}
+
+// refusal is err as an error. The caller holds mu.
+func (w *writer) refusal() error {
 	if w.err == nil {
 		return nil
 	}
@@ -208,7 +216,41 @@ func (w *writer) enter(p phase) bool {
 	if w.phase != abandoned {
 		w.phase = p
 	}
+	if p != committing {
+		w.pass()
+	}
 	return w.err == nil
+}
+
+// pass tells those who wait for the end of the commit under way. The caller
+// holds mu.
+func (w *writer) pass() {
+	if w.passed != nil {
+		close(w.passed)
+		w.passed = nil
+	}
+}
+
+// sync waits for the commit under way, if there is one: what an engine shows of
+// it before it is synced is durable then. The error says that the writer has
+// failed, or that ctx has ended.
+func (w *writer) sync(ctx context.Context) error {
+	w.mu.Lock()
+	if w.err != nil || w.phase != committing {
+		defer w.mu.Unlock()
+		return w.refusal()
+	}
+	if w.passed == nil {
+		w.passed = make(chan struct{})
+	}
+	passed := w.passed
+	w.mu.Unlock()
+	select {
+	case <-passed:
+		return w.Err()
+	case <-ctx.Done():
+		return fmt.Errorf("await the commit under way: %w", ctx.Err())
+	}
 }
 
 func (w *writer) isAbandoned() bool {
@@ -226,6 +268,10 @@ func (w *writer) fail(cause error) {
 	}
 	w.err = unavailable(cause)
 	w.rouse()
+	w.pass()
+	if w.failed != nil {
+		w.failed(cause)
+	}
 	if w.phase == committing {
 		go w.takeOver()
 	}
@@ -305,11 +351,12 @@ func (w *writer) stop(ctx context.Context) error {
 	}
 }
 
-// unavailable is what a write fails with once the writer has ended.
+// unavailable is what writes and reads fail with once the store has ended.
 func unavailable(cause error) *actors.Error {
 	return &actors.Error{
-		Code:   actors.Unavailable,
-		Detail: "the store takes no more writes; the server's log says why",
-		Cause:  cause,
+		Code:       actors.Unavailable,
+		Detail:     "the server's store has ended, and the server with it; repeat the request in a moment",
+		RetryAfter: time.Second,
+		Cause:      cause,
 	}
 }

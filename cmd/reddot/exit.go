@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"reddot/cmd/internal/app"
 	"reddot/cmd/internal/client"
 )
 
@@ -20,6 +21,7 @@ const (
 	exitUsage       = 2   // the command line or the configuration is wrong
 	exitUnavailable = 3   // the server is away or busy; try again later
 	exitRefused     = 4   // the key or token is missing, wrong or does not reach so far
+	exitStore       = 5   // the server's store has failed; the disk is to be looked after
 	exitInterrupted = 130 // by Ctrl-C, as shells have it
 )
 
@@ -34,6 +36,8 @@ func exitCodes() *cobra.Command {
   2    the command line or the configuration is wrong
   3    the server is away or busy: try again later
   4    the key or token is missing or wrong, or does not reach so far
+  5    the server's disk is full or broken; nothing acknowledged is lost unless it
+       says so: look after the disk, and start the server again
   130  interrupted (Ctrl-C)`,
 	}
 }
@@ -44,6 +48,12 @@ type usageError struct {
 	error
 	command string
 }
+
+// A toldError is in the log already.
+type toldError struct{ error }
+
+// Unwrap returns the error.
+func (e toldError) Unwrap() error { return e.error }
 
 // Unwrap returns the mistake.
 func (e usageError) Unwrap() error { return e.error }
@@ -56,6 +66,11 @@ func report(w io.Writer, err error) int {
 	switch {
 	case err == nil:
 		return exitOK
+	case app.StoreFailed(err):
+		if !errors.As(err, new(toldError)) {
+			fmt.Fprintln(w, "reddot:", err)
+		}
+		return exitStore
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
 	case errors.As(err, &usage):

@@ -62,6 +62,11 @@ func serve(cfg app.Config, s *settings, log *slog.Logger, level *slog.LevelVar, 
 	for {
 		select {
 		case err := <-a.Failed():
+			if app.StoreFailed(err) {
+				log.Error("the server ends at once", "err", err)
+				a.Abort()
+				return toldError{err}
+			}
 			log.Error("the server cannot go on", "err", err)
 			return errors.Join(err, stop(a, cfg, log, signals))
 		case <-a.Drained():

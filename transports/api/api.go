@@ -52,6 +52,7 @@ type Deps struct {
 	Revoker   Revoker                   // nil: disconnecting ends no tokens
 	Connected func(app string) []string // the users who have a connection; needed with SeedURLs
 	Ready     func() error              // why the node should get no traffic; nil: it always should
+	Healthy   func() error              // why the process can only end; nil: it never says
 
 	Cluster func(context.Context) any // what is known of the cluster, as JSON; nil: not served
 	Drain   func()                    // asks the node to drain and to end; nil: not served

@@ -17,25 +17,39 @@ import (
 //go:embed openapi.yaml
 var Document []byte
 
-// healthy is GET /healthz: the process answers.
+// healthy is GET /healthz: the process answers, and is not about to end.
 func healthy(c *call) error {
+	if err := asked(c.api.deps.Healthy, "this node is not healthy"); err != nil {
+		return err
+	}
 	c.reply(fasthttp.StatusOK, []byte(`{"status":"ok"}`))
 	return nil
 }
 
 // ready is GET /readyz: the node wants traffic.
 func ready(c *call) error {
-	if f := c.api.deps.Ready; f != nil {
-		if err := f(); err != nil {
-			e := &actors.Error{Code: actors.Unavailable, Detail: "this node is not ready for traffic", Cause: err}
-			if why := (*actors.Error)(nil); errors.As(err, &why) {
-				e.Detail += ": " + why.Detail // a sentence that may be shown
-			}
-			return e
-		}
+	if err := asked(c.api.deps.Ready, "this node is not ready for traffic"); err != nil {
+		return err
 	}
 	c.reply(fasthttp.StatusOK, []byte(`{"status":"ready"}`))
 	return nil
+}
+
+// asked returns what the node says about itself, nil: all is well. f may be
+// nil.
+func asked(f func() error, detail string) error {
+	if f == nil {
+		return nil
+	}
+	err := f()
+	if err == nil {
+		return nil
+	}
+	e := &actors.Error{Code: actors.Unavailable, Detail: detail, Cause: err}
+	if why := (*actors.Error)(nil); errors.As(err, &why) {
+		e.Detail += ": " + why.Detail // a sentence that may be shown
+	}
+	return e
 }
 
 // clusterStatus is GET /v1/cluster: the members, and what each owns and holds.

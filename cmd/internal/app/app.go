@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"reddot/actors"
@@ -32,6 +33,7 @@ type App struct {
 	started     []step
 	ready       atomic.Bool
 	failed      chan error
+	ending      atomic.Pointer[error] // why the server cannot go on; nil: it can
 	store       keeper
 	keys        *transports.Keys
 	revocations *transports.Revocations
@@ -54,6 +56,7 @@ type App struct {
 type forTests struct {
 	idle   time.Duration // until users sleep; zero: as cluster.Config has it
 	noLoop bool          // connections have a goroutine each, as elsewhere than on Linux
+	files  vfs.FS        // what the embedded store is on
 
 	listener func(net.Listener) net.Listener // stands below each listener; nil: nothing does
 }
@@ -103,6 +106,9 @@ func (a *App) Start(ctx context.Context) error {
 		began := time.Now()
 		if err := s.start(ctx); err != nil {
 			err = fmt.Errorf("start %s: %w", s.name, err)
+			if why := a.ending.Load(); why != nil {
+				err = errors.Join(err, *why)
+			}
 			return errors.Join(err, a.Stop(ctx))
 		}
 		a.started = append(a.started, s)
@@ -133,7 +139,8 @@ func (a *App) Stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Failed tells why the server cannot go on, if that happens.
+// Failed tells why the server cannot go on, if that happens. If the store has
+// failed (StoreFailed), the server ends by Abort, else by Stop.
 func (a *App) Failed() <-chan error { return a.failed }
 
 // Drained is closed when somebody with the right to it has asked the server to
@@ -145,9 +152,8 @@ func (a *App) Drain() { a.draining.Do(func() { close(a.drained) }) }
 
 // fail reports the first reason why the server cannot go on.
 func (a *App) fail(err error) {
-	select {
-	case a.failed <- err:
-	default:
+	if a.ending.CompareAndSwap(nil, &err) {
+		a.failed <- err
 	}
 }
 
@@ -173,8 +179,19 @@ func (a *App) URL() string {
 // errNotReady is why a node wants no traffic at its beginning and its end.
 var errNotReady = errors.New("it is starting or stopping")
 
+// Healthy tells why the process can only end.
+func (a *App) Healthy() error {
+	if why := a.ending.Load(); why != nil {
+		return &actors.Error{Code: actors.Unavailable, Detail: "it cannot go on, and ends; its log says why", Cause: *why}
+	}
+	return nil
+}
+
 // Ready tells why the node should get no traffic.
 func (a *App) Ready() error {
+	if err := a.Healthy(); err != nil {
+		return err
+	}
 	if !a.ready.Load() {
 		return errNotReady
 	}
@@ -202,7 +219,9 @@ func openKeeper(ctx context.Context, cfg store.Config, log *slog.Logger, r prome
 }
 
 func (a *App) openStore(ctx context.Context) (err error) {
-	a.store, err = openKeeper(ctx, a.cfg.Load().store(), a.log.With("part", "store"), a.registry)
+	cfg := a.cfg.Load().store()
+	cfg.FS, cfg.Failed = a.forTests.files, func(f *store.Failure) { a.fail(f) }
+	a.store, err = openKeeper(ctx, cfg, a.log.With("part", "store"), a.registry)
 	return err
 }
 

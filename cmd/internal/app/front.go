@@ -91,7 +91,7 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 		Auth:    auth,
 		Gate:    gate,
 		Keys:    a.keys,
-		Revoker: a.revocations, Connected: a.connected, Ready: a.Ready,
+		Revoker: a.revocations, Connected: a.connected, Ready: a.Ready, Healthy: a.Healthy,
 		Cluster: func(ctx context.Context) any { return a.node.Status(ctx) }, Drain: a.Drain,
 		Topics: a.node.Topics(), Views: a.views(cfg, deps), Pages: pages(cfg.Dev),
 		Log: a.log.With("part", "api"), Registerer: f.metrics, Gatherer: prometheus.Gatherers{a.registry, f.metrics},
