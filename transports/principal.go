@@ -94,6 +94,11 @@ func (p *Principal) Reaches(user string) error {
 	}
 }
 
+// UserHeader names, in the answer to a question for the counts, the app and the
+// user whose they are: "default/alice". A page whose login is a cookie has no
+// other way to learn who "me" is.
+const UserHeader = "Reddot-User"
+
 // Resolve returns the user that a path's name means to this caller: the
 // token's own for Me. A name that is none is Invalid, one out of reach
 // Forbidden. The name is returned as it is: it must not alias a request.

@@ -2,13 +2,15 @@ package api
 
 import (
 	"github.com/valyala/fasthttp"
+
+	"reddot/transports"
 )
 
 const (
 	// What scripts of other origins may send and see beyond the safelisted
 	// (Fetch standard, sections 2.2.2 and 4.9).
 	corsRequestHeaders  = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID"
-	corsResponseHeaders = "ETag, Location, Retry-After, Idempotent-Replayed"
+	corsResponseHeaders = "ETag, Location, Retry-After, Idempotent-Replayed, " + transports.UserHeader
 
 	corsMaxAge = "600" // seconds that a browser remembers a preflight's answer
 )

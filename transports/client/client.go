@@ -27,7 +27,8 @@ const notBuilt = `<!doctype html>
 
 // asset is one file, ready to be sent.
 type asset struct {
-	body, gzip        []byte
+	body              []byte
+	packed            map[string][]byte // by content coding
 	contentType, etag string
 }
 
@@ -41,14 +42,12 @@ func Asset(urlPath string) (body []byte, contentType, etag string, ok bool) {
 	return a.body, a.contentType, a.etag, ok
 }
 
-// Gzip returns the same file compressed, with the ETag of that form, for a client that accepts gzip. It is not ok where
-// there is no such file or where compressing does not pay.
-func Gzip(urlPath string) (body []byte, contentType, etag string, ok bool) {
+// Packed returns the same file in a content coding, "br" or "gzip", with the ETag of that form. It is not ok where there is no
+// such file or where compressing does not pay.
+func Packed(urlPath, coding string) (body []byte, etag string, ok bool) {
 	a := assets()[urlPath]
-	if a.gzip == nil {
-		return nil, "", "", false
-	}
-	return a.gzip, a.contentType, strings.TrimSuffix(a.etag, `"`) + `-gzip"`, true
+	body, ok = a.packed[coding]
+	return body, strings.TrimSuffix(a.etag, `"`) + "-" + coding + `"`, ok
 }
 
 // Paths returns the URL paths of all files, in no order.
@@ -71,11 +70,18 @@ func load(files fs.FS) map[string]asset {
 		if err != nil {
 			return nil
 		}
+		if path.Ext(name) == ".br" {
+			return nil // another form of the file beside it
+		}
 		url := strings.TrimPrefix(name, "dist")
 		if url == "/index.html" {
 			url = "/"
 		}
-		table[url] = newAsset(name, body)
+		a := newAsset(name, body)
+		if packed, err := fs.ReadFile(files, name+".br"); err == nil && len(packed) < len(body) {
+			a.packed["br"] = packed
+		}
+		table[url] = a
 		return nil
 	})
 	return table
@@ -83,9 +89,13 @@ func load(files fs.FS) map[string]asset {
 
 func newAsset(name string, body []byte) asset {
 	sum := sha256.Sum256(body)
+	packed := map[string][]byte{}
+	if b := compress(body); b != nil {
+		packed["gzip"] = b
+	}
 	return asset{
 		body:        body,
-		gzip:        compress(body),
+		packed:      packed,
 		contentType: contentType(name),
 		etag:        `"` + hex.EncodeToString(sum[:8]) + `"`,
 	}

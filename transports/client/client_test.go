@@ -23,10 +23,11 @@ func TestPageSaysThatItWasNotBuilt(t *testing.T) {
 func TestLoad(t *testing.T) {
 	script := []byte(strings.Repeat("export const dot = 1\n", 50))
 	table := load(fstest.MapFS{
-		"dist/.keep":       {},
-		"dist/index.html":  {Data: []byte("<!doctype html>")},
-		"dist/reddot.js":   {Data: script},
-		"dist/favicon.svg": {Data: []byte("<svg/>")},
+		"dist/.keep":        {},
+		"dist/index.html":   {Data: []byte("<!doctype html>")},
+		"dist/reddot.js":    {Data: script},
+		"dist/reddot.js.br": {Data: []byte("packed")},
+		"dist/favicon.svg":  {Data: []byte("<svg/>")},
 	})
 	for path, want := range map[string]string{
 		"/":            "text/html; charset=utf-8",
@@ -37,13 +38,13 @@ func TestLoad(t *testing.T) {
 			t.Errorf("%s: got type %q, want %q", path, got, want)
 		}
 	}
-	for _, path := range []string{"/index.html", "/.keep", "", "reddot.js"} {
+	for _, path := range []string{"/index.html", "/.keep", "", "reddot.js", "/reddot.js.br"} {
 		if _, ok := table[path]; ok {
 			t.Errorf("%q is served", path)
 		}
 	}
 	a := table["/reddot.js"]
-	r, err := gzip.NewReader(bytes.NewReader(a.gzip))
+	r, err := gzip.NewReader(bytes.NewReader(a.packed["gzip"]))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +52,10 @@ func TestLoad(t *testing.T) {
 	if err != nil || !bytes.Equal(back, script) {
 		t.Fatalf("compressed form differs: %v", err)
 	}
-	if table["/favicon.svg"].gzip != nil {
+	if got := string(a.packed["br"]); got != "packed" {
+		t.Errorf("the form that the build has made: got %q", got)
+	}
+	if len(table["/favicon.svg"].packed) != 0 {
 		t.Error("a file too small to gain is compressed")
 	}
 }
@@ -61,10 +65,10 @@ func TestETags(t *testing.T) {
 	if !ok || !strings.HasPrefix(plain, `"`) || !strings.HasSuffix(plain, `"`) {
 		t.Fatalf("got ETag %s, %v", plain, ok)
 	}
-	if _, _, packed, ok := Gzip("/"); ok && packed == plain {
+	if _, packed, ok := Packed("/", "gzip"); ok && packed == plain {
 		t.Error("two forms share a strong ETag")
 	}
-	if _, _, _, ok := Gzip("/nothing"); ok {
+	if _, _, ok := Packed("/nothing", "gzip"); ok {
 		t.Error("a missing file has a compressed form")
 	}
 }

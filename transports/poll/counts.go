@@ -26,6 +26,7 @@ func (p *Polls) Handle(ctx *fasthttp.RequestCtx, _ *transports.Principal, user a
 		h := &ctx.Response.Header
 		etag := transports.AppendETag(nil, a.Cursor)
 		h.SetBytesV(fasthttp.HeaderETag, etag)
+		h.Set(transports.UserHeader, string(user[1:]))
 		// A cache may keep it, but only the client's own, and must ask first.
 		h.Set(fasthttp.HeaderCacheControl, "private, no-cache")
 		if transports.NoneMatch(ctx, etag) {

@@ -55,6 +55,9 @@ func TestCounts(t *testing.T) {
 			if got := string(ctx.Response.Header.Peek("ETag")); got != test.etag {
 				t.Errorf("got ETag %s, want %s", got, test.etag)
 			}
+			if got := string(ctx.Response.Header.Peek("Reddot-User")); test.status < 400 && got != "default/alice" {
+				t.Errorf("got user %q, want default/alice", got)
+			}
 			if got := string(ctx.Response.Body()); test.status < 400 && got != test.body {
 				t.Errorf("got  %s\nwant %s", got, test.body)
 			}

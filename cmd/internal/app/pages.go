@@ -22,6 +22,9 @@ func pages(dev bool) api.Pages {
 	return p
 }
 
+// codings are what a browser may take, the smallest first.
+var codings = []string{"br", "gzip"}
+
 // page serves one file. It is asked for again each time, and answered with 304
 // as long as it is the same: its name has no version in it.
 func page(path string) fasthttp.RequestHandler {
@@ -33,11 +36,18 @@ func page(path string) fasthttp.RequestHandler {
 		}
 		h := &ctx.Response.Header
 		h.Add(fasthttp.HeaderVary, fasthttp.HeaderAcceptEncoding)
-		if ctx.Request.Header.HasAcceptEncoding("gzip") {
-			if b, _, tag, ok := client.Gzip(path); ok {
+		for _, coding := range codings {
+			if b, tag, ok := client.Packed(path, coding); ok && ctx.Request.Header.HasAcceptEncoding(coding) {
 				body, etag = b, tag
-				h.Set(fasthttp.HeaderContentEncoding, "gzip")
+				h.Set(fasthttp.HeaderContentEncoding, coding)
+				break
 			}
+		}
+		if strings.HasPrefix(path, "/reddot") {
+			// The client is for pages of all origins, and holds nothing that is anybody's.
+			h.Set(fasthttp.HeaderAccessControlAllowOrigin, "*")
+			h.Del(fasthttp.HeaderAccessControlAllowCredentials)
+			h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 		}
 		h.Set(fasthttp.HeaderCacheControl, "no-cache")
 		h.Set(fasthttp.HeaderXContentTypeOptions, "nosniff")
