@@ -87,8 +87,8 @@ async function catchUp(w: Wire, now: Counts): Promise<void> {
   for (let more = w.cursor() !== undefined && w.rev() !== now.rev; more; ) {
     const res = await get(w, address(w, "/wait", { after: w.cursor(), timeout: 0 }), PATIENCE);
     if (res.status === 304) break;
-    if (!res.ok) throw new Error("HTTP " + res.status);
-    const news = (await res.json()) as { events: ServerEvent[]; more?: boolean };
+    if (res.status !== 200) throw new Error("HTTP " + res.status);
+    const news = JSON.parse(res.body) as { events: ServerEvent[]; more?: boolean };
     for (const event of news.events) w.event(event);
     more = news.more === true;
   }

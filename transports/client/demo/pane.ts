@@ -12,7 +12,7 @@ export interface PaneSpec {
   read?: (ids: string[]) => Promise<void>;
 }
 
-const WORDS = { connecting: "connecting", live: "live", offline: "offline" };
+const WORDS = { connecting: "connecting", live: "live", offline: "offline", "signed-out": "signed out" };
 
 /** How many publishes a pane remembers to time their arrival. */
 const REMEMBERED = 100;

@@ -1,64 +1,72 @@
+import { place } from "./bell_place.ts";
+import { Rows } from "./bell_rows.ts";
 import { css } from "./bell_style.ts";
+import { textsOf, type BellTexts } from "./bell_texts.ts";
 import { h } from "./dom.ts";
 import type { Message } from "./events.ts";
-import { Reddot, type Options, type TransportName } from "./index.ts";
-import { ago, isUnread, MessageList } from "./list.ts";
+import { isUnread, MessageList, Reddot, type Options, type TransportName } from "./index.ts";
 
-const BELL =
-  '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M6 9.5a6 6 0 0 1 12 0c0 5.5 2 7 2 7H4s2-1.5 2-7M10 20a2.2 2.2 0 0 0 4 0"/></svg>';
+export type { BellTexts } from "./bell_texts.ts";
 
-/** How many messages one page of the dropdown holds. */
+/** How many messages one page of the list holds. */
 const PAGE = 20;
 
-/** The bell's words; set `texts` to say them in another language. */
-export interface BellTexts {
-  inbox: string;
-  readAll: string;
-  empty: string;
-  more: string;
-  failed: string;
-  /** Said before the title of an unread message. */
-  isUnread: string;
-  unread: (count: number) => string;
-}
+/** The largest number on the dot; the label says the exact one. */
+const MOST = 99;
 
-const ENGLISH: BellTexts = {
-  inbox: "Inbox",
-  readAll: "Mark all as read",
-  empty: "You are all caught up.",
-  more: "Show more",
-  failed: "The inbox could not be loaded.",
-  isUnread: "Unread:",
-  unread: (count) => (count === 1 ? "1 unread message" : `${count} unread messages`),
-};
+/** How often "5 min ago" is said anew, and how rarely a page may make the bell ask for its token, in milliseconds. */
+const MINUTE = 30_000;
+const RARELY = 5000;
+
+/** Below this width the panel is a sheet at the bottom of the screen. */
+const PHONE = "(max-width: 480px)";
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** Attributes that say whose bell it is: another value means another client. */
+const IDENTITY = ["url", "user", "transports"];
+
+/** Properties that a page may have set before this file was there. */
+const PROPERTIES = ["client", "token", "texts", "url", "user", "readOnOpen"] as const;
+
+/** On a server there are no elements; the class is there all the same, so that importing it does no harm. */
+const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
 
 /**
- * `<reddot-bell>`: a bell with the unread count and the inbox behind it. It makes a client of its own from the
- * attributes `url`, `user` and `transports` (comma-separated), or takes one by the property `client`. Its look is set by the
- * custom properties `--reddot-accent`, `-fg`, `-bg`, `-muted`, `-line`, `-hover`, `-radius`, `-width` and `-font`.
+ * `<reddot-bell>`: a bell with the unread count and the inbox behind it. It makes a client of its own from the attributes
+ * `url`, `user`, `transports` (comma-separated) and the property `token`, or takes one by the property `client`. With `read-on-open`, what it
+ * shows is marked as read, otherwise as seen. `lang` and `texts` set its words. Its look is set by the custom
+ * properties `--reddot-accent`, `-fg`, `-bg`, `-muted`, `-line`, `-hover`, `-radius`, `-width` and `-font`.
  *
  * A chosen message is marked as read and told by the event `reddot-open` (detail: the message); unless that is prevented,
  * the message's URL is opened.
  */
-export class ReddotBell extends HTMLElement {
-  /** Gives the token of a client that the bell makes itself. */
-  token: Options["token"];
-  texts: BellTexts = ENGLISH;
+export class ReddotBell extends Base {
+  static observedAttributes = [...IDENTITY, "lang"];
+  #token: Options["token"];
+  #texts: Partial<BellTexts> = {};
+  #words: BellTexts | undefined;
   #client: Reddot | undefined;
   #own = false;
   #list: MessageList | undefined;
-  #stop: (() => void) | undefined;
+  #stops: (() => void)[] = [];
   #away: AbortController | undefined;
-  #failed = false;
+  #load: "idle" | "loading" | "failed" | "done" = "idle";
+  #notDone = false;
+  #refreshed = 0;
+  #refresh: ReturnType<typeof setTimeout> | undefined;
+  #renewing = false;
 
-  #dot = h("span", { class: "dot none", part: "dot", "aria-hidden": "true" });
-  #said = h("span", { class: "said", role: "status" });
-  #button = h("button", { class: "bell", part: "bell", type: "button", "aria-haspopup": "dialog", "aria-expanded": "false" });
-  #head = h("h2");
-  #readAll = h("button", { class: "link", type: "button" });
-  #items = h("ul", { part: "list" });
-  #more = h("button", { class: "more", type: "button", hidden: true });
-  #panel = h("div", { class: "panel", part: "panel", role: "dialog", hidden: true });
+  #dot = this.#h("span", { class: "dot none", part: "dot", "aria-hidden": "true" });
+  #said = this.#h("span", { class: "said", role: "status" });
+  #button = this.#h("button", { class: "bell", part: "bell", type: "button", "aria-haspopup": "dialog", "aria-expanded": "false" });
+  #head = this.#h("strong", { id: "head" });
+  #readAll = this.#h("button", { class: "link", type: "button" });
+  #note = this.#h("p", { class: "note", role: "status", hidden: true });
+  #items = this.#h("ul", { part: "list", role: "list" });
+  #more = this.#h("button", { class: "more", type: "button", hidden: true });
+  #panel = this.#h("div", { class: "panel", part: "panel", role: "dialog", "aria-labelledby": "head", tabindex: "-1", popover: "manual", hidden: true });
+  #rows = new Rows({ choose: (m, e, plain) => this.#choose(m, e, plain), archive: (m) => this.#archive(m) });
 
   constructor() {
     super();
@@ -67,14 +75,15 @@ export class ReddotBell extends HTMLElement {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(css);
     root.adoptedStyleSheets = [sheet];
-    this.#button.innerHTML = BELL;
-    this.#button.append(this.#dot);
-    this.#panel.append(h("header", {}, this.#head, this.#readAll), this.#items, this.#more);
+    this.#button.append(icon(), this.#dot);
+    this.#panel.append(h("div", { class: "top" }, this.#head, this.#readAll), this.#note, this.#items, this.#more);
     root.append(this.#button, this.#said, this.#panel);
     this.#button.onclick = () => (this.#panel.hidden ? void this.open() : this.close());
-    this.#readAll.onclick = () => void this.#client?.inbox.readAll().catch(() => this.#fail());
-    this.#more.onclick = () => void this.#list?.more().catch(() => this.#fail());
-    this.addEventListener("keydown", (e) => this.#panel.hidden || this.#key(e));
+    this.#readAll.onclick = () => this.#do(this.#client?.inbox.readAll());
+    this.#more.onclick = () => this.#do(this.#list?.more());
+    this.addEventListener("focusout", ({ relatedTarget }) => {
+      if (relatedTarget && relatedTarget !== this && !this.contains(relatedTarget as Node)) this.close();
+    });
   }
 
   get client(): Reddot | undefined {
@@ -85,148 +94,326 @@ export class ReddotBell extends HTMLElement {
     this.#detach();
     this.#client = client;
     if (client && this.isConnected) this.#attach(client);
+    else if (!client) this.#renew();
+  }
+
+  /** Gives the token of the client that the bell makes itself. Another function is asked at once, in case it is another user's. */
+  get token(): Options["token"] {
+    return this.#token;
+  }
+
+  set token(token: Options["token"]) {
+    const before = this.#token;
+    this.#token = token;
+    if (!before !== !token) this.#renew();
+    if (!before !== !token || before === token || !this.#own) return;
+    // A page may make a new function each time that it renders.
+    const wait = Math.max(0, this.#refreshed + RARELY - Date.now());
+    this.#refresh ??= setTimeout(() => {
+      this.#refresh = undefined;
+      this.#refreshed = Date.now();
+      void this.#client?.refresh();
+    }, wait);
+  }
+
+  get texts(): Partial<BellTexts> {
+    return this.#texts;
+  }
+
+  set texts(texts: Partial<BellTexts> | undefined) {
+    this.#texts = texts ?? {};
+    this.#speak();
+  }
+
+  get url(): string {
+    return this.getAttribute("url") ?? "";
+  }
+
+  set url(url: string | undefined) {
+    this.#reflect("url", url);
+  }
+
+  get user(): string {
+    return this.getAttribute("user") ?? "";
+  }
+
+  set user(user: string | undefined) {
+    this.#reflect("user", user);
+  }
+
+  get readOnOpen(): boolean {
+    return this.hasAttribute("read-on-open");
+  }
+
+  set readOnOpen(on: boolean) {
+    this.toggleAttribute("read-on-open", on);
   }
 
   connectedCallback(): void {
-    if (this.#client) return this.#attach(this.#client);
-    // A page that sets `client` or `token` right after making the element comes first.
+    for (const name of PROPERTIES) {
+      if (!Object.hasOwn(this, name)) continue;
+      const value: unknown = this[name];
+      delete this[name];
+      Object.assign(this, { [name]: value });
+    }
+    this.#speak();
+    if (this.#list) return; // It was moved within the page.
+    if (this.#client) this.#attach(this.#client);
+    else this.#renew();
+  }
+
+  disconnectedCallback(): void {
+    this.close();
+    queueMicrotask(() => this.isConnected || this.#detach());
+  }
+
+  attributeChangedCallback(name: string, before: string | null, now: string | null): void {
+    if (before === now) return;
+    if (name === "lang") this.#speak();
+    else if (this.#own) this.#renew();
+  }
+
+  /** Opens the inbox; what it shows counts as seen. */
+  async open(): Promise<void> {
+    if (!this.#panel.hidden) return;
+    this.#panel.hidden = false;
+    this.#panel.showPopover?.();
+    this.#button.setAttribute("aria-expanded", "true");
+    this.#away = new AbortController();
+    const { signal } = this.#away;
+    const always = { signal, capture: true, passive: true };
+    const outside = (e: Event) => e.composedPath().includes(this) || this.close();
+    document.addEventListener("pointerdown", outside, always);
+    document.addEventListener("keydown", (e) => this.#key(e), { signal, capture: true });
+    for (const moves of ["scroll", "resize"]) addEventListener(moves, () => this.#place(), always);
+    const clock = setInterval(() => this.#rows.refresh(this.#lang()), MINUTE);
+    signal.addEventListener("abort", () => clearInterval(clock));
+    this.#speak();
+    this.#panel.focus({ preventScroll: true });
+    await this.#fetch();
+  }
+
+  close(): void {
+    if (this.#panel.hidden) return;
+    const inside = this.#panel.contains(this.shadowRoot!.activeElement);
+    this.#away?.abort();
+    if (this.#panel.hidePopover && this.#panel.isConnected) this.#panel.hidePopover();
+    this.#panel.hidden = true;
+    this.#button.setAttribute("aria-expanded", "false");
+    if (inside) this.#button.focus({ preventScroll: true });
+  }
+
+  /** Loads what the list shows, and marks it. */
+  async #fetch(): Promise<void> {
+    if (!this.#list || this.#client?.status.state === "signed-out") return this.#render();
+    const list = this.#list;
+    this.#load = this.#load === "done" ? "done" : "loading";
+    this.#notDone = false;
+    this.#render();
+    try {
+      await list.load();
+      if (list === this.#list) this.#load = "done";
+    } catch {
+      if (list === this.#list) this.#load = "failed";
+    }
+    this.#render();
+    if (this.#load !== "done" || list !== this.#list || this.#panel.hidden) return;
+    const { inbox } = this.#client!;
+    const marked = list.messages.filter((m) => (this.readOnOpen ? isUnread(m) : m.state === "unseen")).map((m) => m.id);
+    if (marked.length) this.#do(this.readOnOpen ? inbox.read(marked) : inbox.seen(marked));
+  }
+
+  #h<K extends keyof HTMLElementTagNameMap>(tag: K, attributes: Record<string, string | boolean>): HTMLElementTagNameMap[K] {
+    return h(tag, attributes);
+  }
+
+  #reflect(name: string, value: string | undefined): void {
+    if (value) this.setAttribute(name, value);
+    else this.removeAttribute(name);
+  }
+
+  /** Makes a client of its own, anew if there is one. What a page sets in one go makes one client. */
+  #renew(): void {
+    if (this.#renewing) return;
+    this.#renewing = true;
     queueMicrotask(() => {
-      if (this.#client || !this.isConnected) return;
+      this.#renewing = false;
+      if (!this.isConnected || (this.#client && !this.#own)) return;
       this.client = new Reddot(this.#options());
       this.#own = true;
     });
   }
 
-  disconnectedCallback(): void {
-    this.close();
-    this.#detach();
-  }
-
-  /** Opens the inbox; what it shows counts as seen. */
-  async open(): Promise<void> {
-    this.#panel.hidden = false;
-    this.#button.setAttribute("aria-expanded", "true");
-    this.#away = new AbortController();
-    const { signal } = this.#away;
-    document.addEventListener("pointerdown", (e) => e.composedPath().includes(this) || this.close(), { signal });
-    this.#render();
-    try {
-      this.#failed = false;
-      await this.#list?.load();
-      const unseen = this.#list?.messages.filter((m) => m.state === "unseen").map((m) => m.id) ?? [];
-      if (unseen.length) await this.#client?.inbox.seen(unseen);
-    } catch {
-      this.#fail();
-    }
-  }
-
-  close(): void {
-    const focused = this.shadowRoot?.activeElement;
-    this.#panel.hidden = true;
-    this.#button.setAttribute("aria-expanded", "false");
-    this.#away?.abort();
-    if (focused && this.#panel.contains(focused)) this.#button.focus();
-  }
-
   #options(): Options {
-    const [url, user, transports] = ["url", "user", "transports"].map((name) => this.getAttribute(name));
+    const [url, user, transports] = IDENTITY.map((name) => this.getAttribute(name));
     return {
       ...(url && { url }),
       ...(user && { user }),
-      ...(this.token && { token: this.token }),
+      ...(this.#token && { token: (stale?: string) => this.#token?.(stale) }),
       ...(transports && { transports: transports.split(",").map((t) => t.trim() as TransportName) }),
     };
   }
 
   #attach(client: Reddot): void {
     this.#list = new MessageList(client, { limit: PAGE }, () => this.#render());
-    this.#stop = client.on("counts", () => this.#count());
+    this.#load = "idle";
+    this.#stops = [
+      client.on("counts", () => this.#count()),
+      client.on("state", (state) => {
+        this.#count();
+        // What could not be loaded comes by itself when it can.
+        if (state === "live" && this.#load !== "done" && !this.#panel.hidden) void this.#fetch();
+        else this.#render();
+      }),
+    ];
     this.#count();
     this.#render();
   }
 
   #detach(): void {
-    this.#stop?.();
+    for (const stop of this.#stops.splice(0)) stop();
     this.#list?.close();
+    this.#list = undefined;
     if (this.#own) this.#client?.close();
     if (this.#own) this.#client = undefined;
     this.#own = false;
   }
 
-  #count(): void {
-    const unread = this.#client?.counts?.unread ?? 0;
-    this.#dot.textContent = unread ? String(unread) : this.#dot.textContent;
-    this.#dot.classList.toggle("none", !unread);
-    this.#readAll.toggleAttribute("disabled", !unread);
-    this.#said.textContent = this.texts.unread(unread);
-    this.#button.setAttribute("aria-label", `${this.texts.inbox}: ${this.texts.unread(unread)}`);
+  #lang(): string {
+    return this.closest("[lang]")?.getAttribute("lang") || document.documentElement.lang || navigator.language;
   }
 
-  #fail(): void {
-    this.#failed = true;
+  /** Finds its words anew. */
+  #speak(): void {
+    this.#words = { ...textsOf(this.#lang()), ...this.#texts };
+    this.#count();
     this.#render();
   }
 
+  #count(): void {
+    const { inbox, unread } = this.#words ?? textsOf("");
+    const count = this.#client?.counts?.unread ?? 0;
+    if (count) this.#dot.textContent = count > MOST ? `${MOST}+` : String(count);
+    this.#dot.classList.toggle("none", !count);
+    this.#readAll.toggleAttribute("disabled", !count);
+    this.#said.textContent = unread(count);
+    this.#button.setAttribute("aria-label", `${inbox}: ${unread(count)}`);
+  }
+
   #render(): void {
-    const { inbox, readAll, empty, more, failed } = this.texts;
-    this.#head.textContent = inbox;
-    this.#panel.setAttribute("aria-label", inbox);
-    this.#readAll.textContent = readAll;
-    this.#more.textContent = more;
-    this.#more.hidden = !this.#list?.next;
-    if (this.#panel.hidden) return;
-    const focused = (this.shadowRoot?.activeElement as HTMLElement | null)?.dataset?.id;
-    const items = this.#list?.messages.map((m) => this.#item(m)) ?? [];
-    const note = this.#failed ? failed : empty;
-    this.#items.replaceChildren(...(items.length ? items : [h("li", { class: "empty" }, note)]));
-    // The list is built anew, but who reads it with the keyboard stays where they were.
-    if (focused) this.#buttons().find((b) => b.dataset.id === focused)?.focus();
+    const words = this.#words;
+    if (this.#panel.hidden || !words) return;
+    const state = this.#client?.status.state;
+    const out = state === "signed-out";
+    this.#head.textContent = words.inbox;
+    this.#readAll.textContent = words.readAll;
+    this.#readAll.hidden = out;
+    this.#more.textContent = words.more;
+    this.#more.hidden = out || !this.#list?.next;
+    const note = this.#notDone ? words.notDone : state === "offline" ? words.offline : "";
+    if (this.#note.textContent !== note) this.#note.textContent = note;
+    this.#note.hidden = !note;
+    const focused = this.shadowRoot!.activeElement;
+    const rows = this.#rows.elements(out ? [] : this.#list?.messages ?? [], words);
+    this.#items.setAttribute("aria-busy", String(this.#load === "loading"));
+    this.#items.replaceChildren(...(rows.length ? rows : [this.#nothing(words, out)]));
+    this.#rows.refresh(this.#lang());
+    this.#refocus(focused);
+    this.#place();
   }
 
-  #item(m: Message): HTMLLIElement {
-    const unread = isUnread(m);
-    const button = h(
-      "button",
-      { class: unread ? "item unread" : "item", type: "button", "data-id": m.id, part: "message" },
-      unread ? h("span", { class: "said" }, this.texts.isUnread) : undefined,
-      h("span", { class: "title" }, m.title ?? m.body ?? ""),
-      h("time", { datetime: m.created_at }, ago(m.created_at, Date.now())),
-      m.title && m.body ? h("span", { class: "body" }, m.body) : undefined,
-    );
-    button.onclick = () => this.#choose(m);
-    return h("li", {}, button);
+  /** What stands where there are no messages. */
+  #nothing(words: BellTexts, out: boolean): HTMLLIElement {
+    if (out) return h("li", { class: "empty" }, words.signedOut);
+    if (this.#load === "failed") {
+      const retry = h("button", { class: "link retry", type: "button" }, words.retry);
+      retry.onclick = () => void this.#fetch();
+      return h("li", { class: "empty" }, words.failed, retry);
+    }
+    return h("li", { class: "empty" }, this.#load === "done" ? words.empty : words.loading);
   }
 
-  #choose(m: Message): void {
-    if (isUnread(m)) void this.#client?.inbox.read(m.id).catch(() => this.#fail());
+  /** Who reads the list with the keyboard stays where they were, or as near as there still is something. */
+  #refocus(focused: Element | null): void {
+    if (!focused || focused === this.shadowRoot!.activeElement) return;
+    const id = (focused as HTMLElement).dataset?.id;
+    const again = focused.isConnected ? focused : id && this.#buttons().find((b) => b.dataset.id === id);
+    ((again as HTMLElement) || this.#panel).focus({ preventScroll: true });
+  }
+
+  #choose(m: Message, e: MouseEvent, plain: boolean): void {
+    if (isUnread(m)) this.#do(this.#client?.inbox.read(m.id));
+    if (!plain) return; // A new tab or window is the browser's business.
     const event = new CustomEvent("reddot-open", { detail: m, bubbles: true, composed: true, cancelable: true });
-    const address = webAddress(m.url);
-    if (this.dispatchEvent(event) && address) location.assign(address);
+    if (!this.dispatchEvent(event)) e.preventDefault();
+  }
+
+  #archive(m: Message): void {
+    const at = this.#buttons().findIndex((b) => b.dataset.id === m.id);
+    this.#do(
+      this.#client?.inbox.archive(m.id).then(() => {
+        if (!this.#panel.hidden) (this.#buttons()[Math.min(at, this.#buttons().length - 1)] ?? this.#panel).focus();
+      }),
+    );
+  }
+
+  #do(change: Promise<unknown> | undefined): void {
+    this.#notDone = false;
+    change?.catch(() => (this.#notDone = true)).finally(() => this.#render());
+  }
+
+  #place(): void {
+    const { style } = this.#panel;
+    const sheet = matchMedia(PHONE).matches;
+    this.#panel.classList.toggle("sheet", sheet);
+    for (const edge of ["left", "top", "bottom", "max-height"]) style.removeProperty(edge);
+    if (sheet) return;
+    const { width, height } = this.#panel.getBoundingClientRect();
+    const { clientWidth, clientHeight } = document.documentElement;
+    const viewport = { width: clientWidth, height: Math.min(clientHeight || innerHeight, innerHeight) };
+    const rtl = getComputedStyle(this).direction === "rtl";
+    const at = place(this.#button.getBoundingClientRect(), { width, height }, viewport, rtl);
+    style.left = at.left + "px";
+    style.top = at.top === undefined ? "auto" : at.top + "px";
+    style.bottom = at.bottom === undefined ? "auto" : at.bottom + "px";
+    style.maxHeight = `min(520px, ${at.maxHeight}px)`;
   }
 
   #key(e: KeyboardEvent): void {
+    if (e.key === "Escape") {
+      this.close();
+      // A page's own dialog around the bell stays open.
+      e.preventDefault();
+      return e.stopPropagation();
+    }
+    if (!e.composedPath().includes(this.#panel) && !e.composedPath().includes(this.#button)) return;
     const items = this.#buttons();
-    const at = items.indexOf(this.shadowRoot?.activeElement as HTMLButtonElement);
+    const row = this.shadowRoot!.activeElement?.closest("li")?.querySelector<HTMLElement>(".item");
+    const at = row ? items.indexOf(row) : -1;
     const goto: Record<string, number> = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 };
-    if (e.key === "Escape") this.close();
-    else if (e.key in goto) items[Math.max(0, Math.min(goto[e.key]!, items.length - 1))]?.focus();
-    else return;
+    if (!(e.key in goto)) return;
+    items[Math.max(0, Math.min(goto[e.key]!, items.length - 1))]?.focus();
     e.preventDefault();
   }
 
-  #buttons(): HTMLButtonElement[] {
-    return [...this.#items.querySelectorAll<HTMLButtonElement>(".item")];
+  #buttons(): HTMLElement[] {
+    return [...this.#items.querySelectorAll<HTMLElement>(".item")];
   }
 }
 
-/** A message's URL comes from outside: only web addresses are followed, never a script. */
-function webAddress(url: string | undefined): string | undefined {
-  if (!url || !URL.canParse(url, location.href)) return undefined;
-  const { href, protocol } = new URL(url, location.href);
-  return protocol === "https:" || protocol === "http:" ? href : undefined;
+/** The bell, built node by node: pages with Trusted Types take no markup from a text. */
+function icon(): SVGElement {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", "M6 9.5a6 6 0 0 1 12 0c0 5.5 2 7 2 7H4s2-1.5 2-7M10 20a2.2 2.2 0 0 0 4 0");
+  svg.append(path);
+  return svg;
 }
 
-customElements.define("reddot-bell", ReddotBell);
+// A second copy of this file does no harm.
+if (globalThis.customElements && !customElements.get("reddot-bell")) customElements.define("reddot-bell", ReddotBell);
 
 declare global {
   interface HTMLElementTagNameMap {

@@ -4,7 +4,8 @@
  */
 export const css = `
 :host {
-  --_accent: var(--reddot-accent, #e5322d);
+  --_accent: var(--reddot-accent, #d92d28);
+  --_strong: var(--reddot-accent, light-dark(#c92520, #ff7b74));
   --_fg: var(--reddot-fg, light-dark(#1c1c1e, #ececee));
   --_bg: var(--reddot-bg, light-dark(#fff, #1c1d20));
   --_muted: var(--reddot-muted, light-dark(#6b6b70, #98989f));
@@ -18,7 +19,8 @@ export const css = `
 }
 [hidden], :host([hidden]) { display: none !important }
 button { all: unset; box-sizing: border-box; cursor: pointer }
-button:focus-visible { outline: 2px solid var(--_accent); outline-offset: -2px; border-radius: 8px }
+.item { cursor: pointer }
+button:focus-visible, a:focus-visible { outline: 2px solid var(--_accent); outline-offset: -2px; border-radius: 8px }
 .bell { position: relative; display: grid; place-items: center; width: 40px; height: 40px; border-radius: 50% }
 .bell:hover { background: var(--_hover) }
 .bell:focus-visible { border-radius: 50% }
@@ -31,27 +33,42 @@ svg { width: 22px; height: 22px; fill: none; stroke: currentColor; stroke-width:
 }
 .dot.none { scale: 0 }
 .panel {
-  position: absolute; z-index: 1000; top: calc(100% + 8px); right: 0; width: min(var(--reddot-width, 360px), calc(100vw - 24px));
-  max-height: min(520px, 75vh); display: flex; flex-direction: column; overflow: hidden;
-  background: var(--_bg); border: 1px solid var(--_line); border-radius: var(--_radius); box-shadow: 0 12px 40px rgb(0 0 0 / .18);
+  position: fixed; z-index: 2147483647; inset: auto; margin: 0; padding: 0; box-sizing: border-box;
+  width: min(var(--reddot-width, 360px), calc(100vw - 16px)); max-height: 520px; display: flex; flex-direction: column; overflow: hidden;
+  color: var(--_fg); background: var(--_bg); border: 1px solid var(--_line); border-radius: var(--_radius); box-shadow: 0 12px 40px rgb(0 0 0 / .18);
+  outline: none;
 }
-header { display: flex; justify-content: space-between; align-items: center; padding: 12px 16px; border-bottom: 1px solid var(--_line) }
-h2 { margin: 0; font-size: 15px; font-weight: 650 }
-.link { color: var(--_accent); font-size: 13px; padding: 4px 6px; margin: -4px -6px }
+.panel.sheet {
+  inset: auto 0 0 0; width: 100%; max-width: none; max-height: 80dvh; border-width: 1px 0 0; border-radius: var(--_radius) var(--_radius) 0 0;
+  padding-bottom: env(safe-area-inset-bottom);
+}
+.panel.sheet::backdrop { background: rgb(0 0 0 / .4) }
+.top { flex: none; display: flex; justify-content: space-between; align-items: center; gap: 12px; padding: 12px 16px; border-bottom: 1px solid var(--_line) }
+strong { font-size: 15px; font-weight: 650 }
+.link { color: var(--_strong); font-size: 13px; padding: 4px 6px; margin: -4px -6px }
 .link:hover { text-decoration: underline }
 .link[disabled] { color: var(--_muted); cursor: default; text-decoration: none }
-ul { margin: 0; padding: 0; overflow-y: auto; list-style: none }
-.item { display: grid; width: 100%; grid-template-columns: 8px 1fr auto; gap: 2px 10px; padding: 11px 16px; overflow-wrap: anywhere }
+.note { flex: none; margin: 0; padding: 8px 16px; font-size: 13px; background: var(--_hover); border-bottom: 1px solid var(--_line) }
+ul { margin: 0; padding: 0; overflow-y: auto; overscroll-behavior: contain; list-style: none }
+li { position: relative; display: flex }
+.item { flex: 1; display: grid; min-width: 0; grid-template-columns: 8px 1fr auto; gap: 2px 10px; padding: 11px 40px 11px 16px; overflow-wrap: anywhere; color: inherit; text-decoration: none; text-align: start }
+.item:dir(rtl) { padding: 11px 16px 11px 40px }
 li + li { border-top: 1px solid var(--_line) }
-.item:hover { background: var(--_hover) }
+li:hover { background: var(--_hover) }
 .item::before { content: ""; width: 8px; height: 8px; margin-top: 6px; border-radius: 50% }
 .item.unread::before { background: var(--_accent) }
+.title, .body { text-align: start; display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; overflow: hidden }
 .title { font-weight: 500 }
 .unread .title { font-weight: 650 }
-.body { grid-column: 2 / 4; color: var(--_muted); display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; overflow: hidden }
-time { color: var(--_muted); font-size: 12px; white-space: nowrap }
+.body { grid-column: 2 / 4; color: var(--_muted) }
+time { color: var(--_muted); font-size: 12px; line-height: 20px; white-space: nowrap }
+.archive { position: absolute; inset-inline-end: 8px; top: 8px; width: 26px; height: 26px; border-radius: 8px; text-align: center; font-size: 17px; line-height: 26px; color: var(--_muted) }
+.archive:hover { background: var(--_line); color: var(--_fg) }
 .empty, .more { padding: 28px 16px; text-align: center; color: var(--_muted) }
-.more { padding: 12px 16px; border-top: 1px solid var(--_line); color: var(--_accent) }
+.empty { display: block }
+.empty:hover { background: none }
+.retry { display: block; width: fit-content; margin: 10px auto 0 }
+.more { flex: none; padding: 12px 16px; border-top: 1px solid var(--_line); color: var(--_strong) }
 .said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
 @media (prefers-reduced-motion: reduce) { .dot { transition: none } }
 `;

@@ -54,7 +54,15 @@ export type MessageEvent = Stamp & {
 export type StateEvent = Stamp & { type: "state"; ids: string[]; state: MessageState | Departure };
 export type UpdateEvent = Stamp & { type: "update"; message: Message };
 export type RetractEvent = Stamp & { type: "retract"; ids: string[] };
-export type TopicEvent = Stamp & { type: "topic"; topic: string; payload: unknown };
+export type TopicEvent = Stamp & {
+  type: "topic";
+  topic: string;
+  payload?: unknown;
+  /** Instead of `payload`, where the bytes are no text. */
+  payload_base64?: string;
+  /** The topic's last message, kept for whoever subscribes. */
+  retained?: boolean;
+};
 export type ResetEvent = Stamp & { type: "reset" };
 export type DrainEvent = Stamp & { type: "drain"; retry_ms?: number };
 
@@ -71,9 +79,14 @@ export type ServerEvent =
 
 /** Reads one event off the wire. Undefined for what is not an event (the answer to a ping, a newer server's types are passed on). */
 export function parseEvent(text: string): ServerEvent | undefined {
+  const value = parse(text);
+  return isEvent(value) ? value : undefined;
+}
+
+/** JSON, or undefined for what is none. */
+export function parse(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text);
-    return isEvent(value) ? value : undefined;
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

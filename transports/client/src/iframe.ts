@@ -1,5 +1,5 @@
-import { sleep, watchdog } from "./backoff.ts";
-import { isEvent, type Counts } from "./events.ts";
+import { sleep, watchdog } from "./clock.ts";
+import { isEvent, parse, type Counts } from "./events.ts";
 import { address, endOf, get, type End, type Transport } from "./transport.ts";
 
 /** A frame that was not refused for so long is taken for open. Milliseconds. */
@@ -9,7 +9,10 @@ const SETTLED = 500;
  * Browsers tell a page neither of a frame's heartbeats nor of its broken connection. So after each such silence the
  * counts are asked whether something was missed. Milliseconds.
  */
-const SILENCE = 10_000;
+const SILENCE = 8000;
+
+/** How long that question may take, in milliseconds. */
+const PATIENCE = 6000;
 
 /** A frame's document only grows, so it is replaced after so many events. */
 const RENEW = 1000;
@@ -26,9 +29,9 @@ export const iframe: Transport = async (w) => {
   let finish: (e: End) => void;
   const ended = new Promise<End>((resolve) => (finish = resolve));
   const audit = async () => {
-    const res = await get(w, address(w, "/counts"), SETTLED * 20, { "If-None-Match": `"${w.cursor()}"` });
+    const res = await get(w, address(w, "/counts"), PATIENCE, { "If-None-Match": `"${w.cursor()}"` });
     if (res.status !== 200 && res.status !== 304) return finish(endOf(res));
-    const counts = res.status === 200 ? ((await res.json()) as Counts) : undefined;
+    const counts = res.status === 200 ? (JSON.parse(res.body) as Counts) : undefined;
     if (counts && counts.rev !== w.rev()) return finish({ next: "retry", reason: "silent", after: 0 });
     dog.pet();
     w.live();
@@ -37,7 +40,7 @@ export const iframe: Transport = async (w) => {
   const dog = watchdog(SILENCE, check);
   const listen = ({ source, origin, data }: globalThis.MessageEvent) => {
     if (source !== frame.contentWindow || origin !== url.origin) return;
-    const event: unknown = typeof data === "string" ? safeParse(data) : data;
+    const event: unknown = typeof data === "string" ? parse(data) : data;
     if (!isEvent(event)) return;
     dog.pet();
     w.live();
@@ -68,12 +71,4 @@ export const iframe: Transport = async (w) => {
 /** An endless frame that starts before the page has loaded would keep it from ever being loaded. */
 async function loaded(): Promise<void> {
   if (document.readyState !== "complete") await new Promise((resolve) => addEventListener("load", resolve, { once: true }));
-}
-
-function safeParse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

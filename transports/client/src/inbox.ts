@@ -1,6 +1,5 @@
-import { sleep } from "./backoff.ts";
 import type { Counts, Message, MessageState } from "./events.ts";
-import { retryAfter } from "./transport.ts";
+import { ask, type Account } from "./request.ts";
 
 /** Which messages to list. */
 export interface Query {
@@ -26,38 +25,19 @@ export interface Changed {
   unknown?: string[];
 }
 
-/** A refusal of the server, after RFC 9457. */
-export class ReddotError extends Error {
-  readonly status: number;
-  /** The stable code, such as `not_found`. */
-  readonly code: string;
-
-  constructor(status: number, code: string, detail: string) {
-    super(detail);
-    this.name = "ReddotError";
-    this.status = status;
-    this.code = code;
-  }
-}
-
-/** How often a request is tried, and the longest wait for a busy server that is worth it, in milliseconds. */
-const TRIES = 3;
-const WORTH = 30_000;
-
 /** What the inbox needs of its client. */
-export interface Account {
-  /** The user's address. */
-  base: string;
-  /** A token; a fresh one if `stale` was refused. */
-  token(stale?: string): Promise<string | undefined>;
-  observe(c: Counts | undefined): void;
+export interface Keeper extends Account {
+  /** Rises when the inbox becomes another user's: what was asked before is no news then. */
+  readonly epoch: number;
+  /** Takes in the counts of an answer to what was asked in that epoch. */
+  observe(c: Counts | undefined, epoch: number): void;
 }
 
 /** Inbox reads and changes the user's messages by HTTP. Each change moves the counts at once, here and everywhere. */
 export class Inbox {
-  #account: Account;
+  #account: Keeper;
 
-  constructor(account: Account) {
+  constructor(account: Keeper) {
     this.#account = account;
   }
 
@@ -69,8 +49,9 @@ export class Inbox {
 
   /** The counts as of now. */
   async counts(): Promise<Counts> {
+    const { epoch } = this.#account;
     const counts = await this.#ask<Counts>("GET", "/counts");
-    this.#account.observe(counts);
+    this.#account.observe(counts, epoch);
     return counts;
   }
 
@@ -116,42 +97,13 @@ export class Inbox {
   }
 
   async #change(path: string, body?: object): Promise<Changed> {
+    const { epoch } = this.#account;
     const changed = await this.#ask<Changed>("POST", path, body);
-    this.#account.observe(changed.counts);
+    this.#account.observe(changed.counts, epoch);
     return changed;
   }
 
-  /** Repeats a request that a busy server, the network or an old token stopped; its key keeps a change from happening twice. */
   async #ask<T>(method: string, path: string, body?: object): Promise<T> {
-    const headers: Record<string, string> = {};
-    if (body) headers["Content-Type"] = "application/json";
-    if (method !== "GET") headers["Idempotency-Key"] = uniqueKey();
-    const init: RequestInit = { method, headers, cache: "no-store", ...(body && { body: JSON.stringify(body) }) };
-    let refused: string | undefined;
-    for (let left = TRIES; ; ) {
-      const token = await this.#account.token(refused);
-      const stale = refused !== undefined && (token ?? "") === refused;
-      if (stale) throw new ReddotError(401, "unauthorized", "The token was refused, and there is no fresh one.");
-      if (token) headers.Authorization = "Bearer " + token;
-      const res = await fetch(this.#account.base + path, init).catch((e: unknown) => {
-        if (left <= 1) throw e;
-      });
-      if (res?.ok) return (await res.json()) as T;
-      const wait = retryAfter(res?.headers.get("Retry-After") ?? null, Date.now()) ?? 1000;
-      refused = res?.status === 401 ? token ?? "" : undefined;
-      const again = !res || refused !== undefined || res.status === 429 || res.status === 503;
-      if (!--left || !again || wait > WORTH) throw await problem(res!);
-      if (refused === undefined) await sleep(wait);
-    }
+    return JSON.parse((await ask(this.#account, method, path, body)).body) as T;
   }
-}
-
-async function problem(res: Response): Promise<ReddotError> {
-  const p = (await res.json().catch(() => ({}))) as { code?: string; detail?: string; title?: string };
-  return new ReddotError(res.status, p.code ?? "internal", p.detail ?? p.title ?? "HTTP " + res.status);
-}
-
-/** crypto.randomUUID is missing on plain HTTP, where crypto.getRandomValues is not. */
-function uniqueKey(): string {
-  return [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(36)).join("-");
 }

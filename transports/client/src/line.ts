@@ -1,9 +1,11 @@
-import { backoff, sleep } from "./backoff.ts";
+import { after, backoff, onAbort, sleep } from "./clock.ts";
+import { isSignedOut } from "./errors.ts";
 import type { ServerEvent } from "./events.ts";
 import { Ledger, type Position } from "./ledger.ts";
 import type { End, NamedTransport, Wire } from "./transport.ts";
 
-export type ConnectionState = "connecting" | "live" | "offline";
+/** `signed-out`: nobody is signed in, so nothing is tried; `connect()` tries, and so does a tab that is looked at again. */
+export type ConnectionState = "connecting" | "live" | "offline" | "signed-out";
 
 /** What is known of the connection. */
 export interface Status {
@@ -23,8 +25,15 @@ export interface LineConfig {
   base: string;
   /** Called before each connection; `stale` is the token that was just refused. */
   token?: (stale?: string) => Promise<string | undefined>;
+  /** The server took the token. */
+  accepted?: () => void;
+  /** Milliseconds until the token should be replaced by a fresh one. */
+  tokenLife?: () => number;
+  credentials?: RequestCredentials | undefined;
   pollEvery: number;
-  /** A connection that is not live by then failed. Milliseconds. */
+  /** The transport to begin with; the first by default. */
+  first?: string | undefined;
+  /** A connection that is not live by then failed; doubled twice for a slow network. Milliseconds. */
   patience?: number;
   /** The first backoff and the longest one, in milliseconds. */
   backoffBase?: number;
@@ -32,10 +41,14 @@ export interface LineConfig {
   /** How long to stay with a lesser transport before a better one is tried again. Milliseconds; doubles with each failure. */
   upgradeAfter?: number;
   random?: () => number;
+  /** The server refuses topics. */
+  onRefused?: (topics: string[], code: string) => void;
   /** Each event that is new to this line. */
   onEvent: (e: ServerEvent) => void;
   onStatus: (s: Status) => void;
 }
+
+type Optional = "token" | "accepted" | "tokenLife" | "credentials" | "first" | "onRefused";
 
 /** A proven transport is given up after so many failures in a row, an unproven one after the first. */
 const PROVEN_FAILURES = 3;
@@ -43,15 +56,22 @@ const PROVEN_FAILURES = 3;
 /** A connection that lived so long makes up for the failures before it. Milliseconds. */
 const STEADY = 10_000;
 
+const OFFLINE = "offline";
+
 const UPGRADE_CAP = 600_000;
 
 /** The longest that a timer can wait, in milliseconds: 24 days. */
 const FOREVER = 2 ** 31 - 1;
 
+const PATIENCE_DOUBLES = 2;
+
 /** One connection on one transport. */
 interface Attempt {
   index: number;
   cut: AbortController;
+  end: (e: End) => void;
+  /** Is told which topics come and go; undefined where the transport has not asked for any. */
+  topics?: (added: string[], dropped: string[]) => void;
   /** Resolves to true when it works, to false when it ended before. */
   opened: Promise<boolean>;
   ended: Promise<End>;
@@ -63,10 +83,12 @@ interface Attempt {
  */
 export class Line {
   readonly ledger: Ledger;
-  #c: Required<Omit<LineConfig, "token">> & Pick<LineConfig, "token">;
+  #c: Required<Omit<LineConfig, Optional>> & Pick<LineConfig, Optional>;
   #life: AbortController | undefined;
   #kick = new AbortController();
   #renew = new AbortController();
+  #attempts = new Set<Attempt>();
+  #topics: string[] = [];
   #failures: number[] = [];
   #proven = new Set<number>();
   #round = 0;
@@ -74,7 +96,7 @@ export class Line {
   #used: string | undefined;
 
   constructor(config: LineConfig, at?: Position) {
-    this.#c = { patience: 10_000, backoffBase: 1000, backoffCap: 30_000, upgradeAfter: 60_000, random: Math.random, ...config };
+    this.#c = { patience: 5000, backoffBase: 1000, backoffCap: 30_000, upgradeAfter: 60_000, random: Math.random, ...config };
     this.ledger = new Ledger(at);
   }
 
@@ -90,6 +112,18 @@ export class Line {
     this.#life = undefined;
   }
 
+  /** Subscribes to these topics, and no others. */
+  topics(topics: string[]): void {
+    const [added, dropped] = [without(topics, this.#topics), without(this.#topics, topics)];
+    this.#topics = topics;
+    if (added.length + dropped.length) for (const a of [...this.#attempts]) a.topics?.(added, dropped);
+  }
+
+  /** The network is gone: what looks like a connection is none. */
+  offline(): void {
+    for (const a of [...this.#attempts]) a.end({ next: "retry", reason: OFFLINE });
+  }
+
   /** Ends a backoff: there is reason to think that it works now. */
   kick(): void {
     this.#kick.abort();
@@ -103,7 +137,7 @@ export class Line {
 
   async #run(life: AbortSignal): Promise<void> {
     const { transports, onStatus } = this.#c;
-    let index = 0;
+    let index = Math.max(0, transports.findIndex((t) => t.name === this.#c.first));
     let state: ConnectionState = "connecting";
     let reason: string | undefined;
     while (!life.aborted) {
@@ -114,22 +148,23 @@ export class Line {
       const [end, last] = opened ? await this.#hold(attempt, life) : [await attempt.ended, index];
       if (life.aborted) return;
       reason = end.reason;
-      if (end.next === "stop") {
+      if (end.next === "stop" || end.next === "out") {
         this.#life = undefined;
-        return onStatus({ state: "offline", transport: transports[last]!.name, reason, stopped: true });
+        const over: Status = end.next === "out" ? { state: "signed-out" } : { state: "offline", stopped: true };
+        return onStatus({ ...over, transport: transports[last]!.name, reason });
       }
       if (opened && Date.now() - born >= STEADY) {
         this.#round = 0;
         this.#refused = undefined;
       }
-      index = opened ? last : this.#failed(index, end);
+      index = opened && end.next !== "skip" ? last : this.#failed(last, end);
       const wait = this.#pause(opened, index, end);
       // A lost connection that comes straight back is no outage yet; a wait after a failure is one.
-      state = opened || (!wait && state === "connecting") ? "connecting" : "offline";
+      state = reason !== OFFLINE && (opened || (!wait && state === "connecting")) ? "connecting" : "offline";
       if (!wait) continue;
       onStatus({ state, transport: transports[index]!.name, reason });
       this.#kick = new AbortController();
-      await sleep(wait, AbortSignal.any([life, this.#kick.signal]));
+      await sleep(wait, life, this.#kick.signal);
     }
   }
 
@@ -140,10 +175,13 @@ export class Line {
     for (;;) {
       const { index } = attempt;
       this.#renew = new AbortController();
-      const end = await this.#endsWithin(attempt, index ? rest * (0.5 + this.#c.random()) : FOREVER, life);
+      const better = index ? rest * (0.5 + this.#c.random()) : FOREVER;
+      const fresh = this.#c.tokenLife?.() ?? FOREVER;
+      const end = await this.#endsWithin(attempt, Math.min(better, fresh, FOREVER), life);
       if (end) return [end, index];
-      rest = Math.min(rest * 2, UPGRADE_CAP);
-      const last = this.#renew.signal.aborted ? index : index - 1;
+      const same = this.#renew.signal.aborted || fresh <= better;
+      if (!same) rest = Math.min(rest * 2, UPGRADE_CAP);
+      const last = same ? index : index - 1;
       // Make before break: the old connection serves until the other one does.
       for (let other = 0; other <= last; other++) {
         const probe = this.#open(other, life);
@@ -165,37 +203,53 @@ export class Line {
   /** The end of an attempt, or undefined if it lives on after `ms` or is to be renewed. */
   async #endsWithin(attempt: Attempt, ms: number, life: AbortSignal): Promise<End | undefined> {
     const woken = new AbortController();
-    const timer = sleep(ms, AbortSignal.any([life, woken.signal, this.#renew.signal]));
+    const timer = sleep(ms, life, woken.signal, this.#renew.signal);
     const end = await Promise.race([attempt.ended, timer]);
     woken.abort();
     return end ?? (life.aborted ? attempt.ended : undefined);
   }
 
   #open(index: number, life: AbortSignal): Attempt {
-    const { transports, patience, base, pollEvery } = this.#c;
+    const { transports, patience, base, credentials, pollEvery } = this.#c;
     const cut = new AbortController();
-    const signal = AbortSignal.any([life, cut.signal]);
+    const { signal } = cut;
+    const dies = () => end({ next: "retry", reason: "aborted" });
     let open!: (works: boolean) => void;
     let end!: (e: End) => void;
     const opened = new Promise<boolean>((resolve) => (open = resolve));
     const ended = new Promise<End>((resolve) => {
       end = (e) => {
-        clearTimeout(late);
+        stop();
+        off();
+        this.#attempts.delete(attempt);
         open(false);
         resolve(e);
         cut.abort();
       };
     });
-    const late = setTimeout(() => end({ next: "retry", reason: "no answer" }), patience);
-    signal.addEventListener("abort", () => end({ next: "retry", reason: "aborted" }), { once: true });
+    const stop = after(patience * 2 ** Math.min(this.#round, PATIENCE_DOUBLES), () => end({ next: "retry", reason: "no answer" }));
+    const attempt: Attempt = { index, cut, end, opened, ended };
+    this.#attempts.add(attempt);
+    const off = onAbort(life, dies);
+    onAbort(signal, dies);
     const wire: Wire = {
       base,
+      credentials,
       pollEvery,
       signal,
       cursor: () => this.ledger.cursor,
       rev: () => this.ledger.counts?.rev,
+      topics: (changed) => {
+        attempt.topics = changed ?? (() => this.renew());
+        return this.#topics;
+      },
+      refused: (topics, code) => {
+        this.#topics = without(this.#topics, topics);
+        this.#c.onRefused?.(topics, code);
+      },
       live: () => {
-        clearTimeout(late);
+        stop();
+        if (!signal.aborted) this.#c.accepted?.();
         open(!signal.aborted);
       },
       event: (e) => {
@@ -204,11 +258,25 @@ export class Line {
         if (e.type === "drain") end({ next: "retry", reason: "drained", ...(e.retry_ms && { after: e.retry_ms }) });
       },
     };
-    void this.#token()
-      .then((token) => (signal.aborted ? undefined : transports[index]!.run({ ...wire, token })))
-      .then((e) => e && end(e))
-      .catch((e: unknown) => end({ next: "retry", reason: e instanceof Error ? e.message : String(e) }));
-    return { index, cut, opened, ended };
+    void this.#token().then(
+      (token) => {
+        if (!signal.aborted) void this.#serve(transports[index]!.run, { ...wire, token }).then(end);
+      },
+      // Another transport would have no other token.
+      (e: unknown) => {
+        this.#used = undefined;
+        end({ next: isSignedOut(e) ? "out" : "auth", reason: reasonOf(e) });
+      },
+    );
+    return attempt;
+  }
+
+  async #serve(run: NamedTransport["run"], wire: Wire): Promise<End> {
+    try {
+      return await run(wire);
+    } catch (e) {
+      return { next: "retry", reason: reasonOf(e) };
+    }
   }
 
   /** Passes on what is new; snapshots always, for their cursor may have moved alone. */
@@ -241,4 +309,13 @@ export class Line {
     const jitter = backoff(this.#round++, end.base ?? this.#c.backoffBase, this.#c.backoffCap, this.#c.random);
     return opened && end.after === 0 ? 0 : (end.after ?? 0) + jitter;
   }
+}
+
+function without(all: string[], some: string[]): string[] {
+  return all.filter((s) => !some.includes(s));
+}
+
+/** What an error says of itself. */
+export function reasonOf(e: unknown): string {
+  return e instanceof Error ? e.message : String(e);
 }

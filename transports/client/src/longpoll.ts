@@ -1,10 +1,10 @@
-import { sleep } from "./backoff.ts";
+import { sleep } from "./clock.ts";
 import type { Counts, ServerEvent } from "./events.ts";
 import { address, endOf, get, type End, type Transport, type Wire } from "./transport.ts";
 
-/** How long the server parks a request, in seconds, and the grace of the network, in milliseconds. */
-const PARK = 25;
-const GRACE = 10_000;
+/** How long the server parks a request, in seconds, and the grace of the network, in milliseconds: together, how late a frozen server shows. */
+const PARK = 10;
+const GRACE = 6000;
 
 /** The pause after an early answer without news, which must not become a busy loop. Milliseconds. */
 const PAUSE = 1000;
@@ -30,7 +30,7 @@ export async function wait(w: Wire, park: number): Promise<"news" | "more" | "no
   }
   if (res.status !== 200) return endOf(res);
   const before = w.cursor();
-  const body = (await res.json()) as { events?: ServerEvent[]; counts: Counts; cursor: string; more?: boolean };
+  const body = JSON.parse(res.body) as { events?: ServerEvent[]; counts: Counts; cursor: string; more?: boolean };
   w.live();
   for (const e of body.events ?? []) w.event(e);
   w.event({ type: "counts", counts: body.counts, cursor: body.cursor });

@@ -1,25 +1,34 @@
-import { Badge, type BadgeOptions } from "./badge.ts";
+import { backoff, poke, sleep } from "./clock.ts";
 import { Emitter } from "./emitter.ts";
-import type { Counts, Departure, Message, MessageEvent, MessageState, ServerEvent } from "./events.ts";
-import { iframe } from "./iframe.ts";
+import { isSignedOut, type ReddotError } from "./errors.ts";
+import type { Counts, Departure, Message, MessageEvent, MessageState, ServerEvent, TopicEvent } from "./events.ts";
+import { Identity } from "./identity.ts";
 import { Inbox } from "./inbox.ts";
 import { Ledger, type Position } from "./ledger.ts";
-import { Line, type ConnectionState, type Status } from "./line.ts";
+import { Line, reasonOf, type ConnectionState, type Status } from "./line.ts";
 import { longpoll } from "./longpoll.ts";
+import { recall, remember } from "./memory.ts";
+import { Badge, type BadgeOptions } from "./page.ts";
 import { poll } from "./poll.ts";
+import { Sharing } from "./sharing.ts";
 import { sse } from "./sse.ts";
-import { Tabs, type Channel, type Locks, type Snapshot } from "./tabs.ts";
-import type { NamedTransport } from "./transport.ts";
+import type { Snapshot } from "./tabs.ts";
+import type { TokenSource } from "./tokens.ts";
+import { matches } from "./topics.ts";
+import type { NamedTransport, Transport } from "./transport.ts";
 import { ws } from "./ws.ts";
+
+/** The iframe stands in a file of its own: it is no default, and browsers that need it are rare. */
+const iframe: Transport = async (w) => (await import("./iframe.ts")).iframe(w);
 
 const BUILT_IN = { ws, sse, longpoll, poll, iframe };
 
-/**
- * How often the clock is looked at, and the gap that only sleep makes, in milliseconds: browsers call the timers of a hidden
- * page once a minute.
- */
+/** How often the clock is looked at, in milliseconds. */
 const LOOK = 10_000;
-const SLEPT = 120_000;
+
+/** The pauses before who the user is is asked again: after a failure, and while nobody is signed in. Milliseconds. */
+const FAILED = [1000, 30_000] as const;
+const SIGNED_OUT = [10_000, 300_000] as const;
 
 export type TransportName = keyof typeof BUILT_IN;
 
@@ -28,8 +37,13 @@ export interface Options {
   url?: string;
   /** Whose inbox; `me`, the token's user, by default. */
   user?: string;
-  /** Gives a token, if one is needed; asked before each connection. `stale` is the one that was just refused. */
-  token?: (stale?: string) => Promise<string | undefined> | string | undefined;
+  /**
+   * Gives a token, if one is needed; nothing while nobody is signed in. It is asked again before the token expires, or when it was
+   * refused: `stale` is that one.
+   */
+  token?: TokenSource;
+  /** `include` sends cookies to a server of another origin, for logins by cookie. */
+  credentials?: RequestCredentials;
   /** The ways to try, best first; a transport of your own stands here with its name. ws, sse, longpoll, poll by default. */
   transports?: (TransportName | NamedTransport)[];
   /** One connection for all tabs of this browser with the same transports. On by default, where the browser can. */
@@ -56,9 +70,11 @@ export type Listeners = {
   retract: [ids: string[]];
   /** History was lost: fetch again what you show. */
   reset: [];
-  /** A live message of a topic. */
-  topic: [topic: string, payload: unknown];
-  /** The connection: connecting, live or offline. */
+  /** A live message of a topic that this client has subscribed to. */
+  topic: [topic: string, payload: unknown, event: TopicEvent];
+  /** The server does not let the user subscribe to a topic. */
+  refused: [topic: string, code: string];
+  /** The connection: connecting, live, offline or signed-out. */
   state: [state: ConnectionState];
   /** The same with transport and reason. */
   status: [status: Status];
@@ -70,40 +86,47 @@ export type Listeners = {
 export class Reddot extends Emitter<Listeners> {
   readonly inbox: Inbox;
   #o: Options;
-  #base: string;
+  #who: Identity;
   #ledger = new Ledger();
+  #epoch = 0;
   #status: Status = { state: "connecting" };
   #line: Line | undefined;
-  #tabs: Tabs | undefined;
+  #sharing: Sharing | undefined;
   #badge: Badge | undefined;
-  #life = new AbortController();
+  #topics: string[] = [];
+  #life: AbortController | undefined;
   #stay: AbortController | undefined;
+  #kick = new AbortController();
+  #closed = false;
 
   constructor(options: Options = {}) {
     super();
     this.#o = options;
-    const { url = location.origin, user = "me", badge = true } = options;
-    this.#base = `${new URL(url, location.href).href.replace(/\/$/, "")}/v1/users/${encodeURIComponent(user)}`;
+    this.#who = new Identity(options, () => this.#forget());
+    const { badge = true } = options;
     if (badge) this.#badge = new Badge(badge === true ? {} : badge);
+    const client = this;
+    const who = this.#who;
     this.inbox = new Inbox({
-      base: this.#base,
-      token: (stale) => this.#token(stale),
-      observe: (c) => this.#show(this.#ledger.observe(c)),
+      get base() {
+        return who.base;
+      },
+      get epoch() {
+        return client.#epoch;
+      },
+      credentials: options.credentials,
+      token: (stale) => who.token(stale),
+      accepted: () => who.accepted(),
+      forbidden: () => who.forbidden(),
+      observe: (c, epoch) => epoch === this.#epoch && this.#life && this.#show(this.#ledger.observe(c)),
     });
-    const { signal } = this.#life;
-    addEventListener("online", () => this.#line?.renew(), { signal });
-    document.addEventListener("visibilitychange", () => document.hidden || this.#line?.kick(), { signal });
-    // A page kept for "back" must not hold the connection of the others.
-    addEventListener("pagehide", () => this.#leave(), { signal });
-    addEventListener("pageshow", (e) => e.persisted && this.connect(), { signal });
-    this.#watchForSleep(signal);
     // Listeners that are added right after construction hear everything.
-    queueMicrotask(() => signal.aborted || this.connect());
+    queueMicrotask(() => this.#closed || this.connect());
   }
 
-  /** The last counts; undefined until the first ones came. */
+  /** The last counts; undefined until the first ones came, and while nobody is signed in. */
   get counts(): Counts | undefined {
-    return this.#ledger.counts;
+    return this.#status.state === "signed-out" ? undefined : this.#ledger.counts;
   }
 
   get status(): Status {
@@ -115,89 +138,200 @@ export class Reddot extends Emitter<Listeners> {
     return this.#ledger.cursor;
   }
 
-  /** Connects; only needed after the server said not to come back. */
+  /** Connects anew: after somebody has signed in or out, after the server said not to come back, and after close(). */
   connect(): void {
+    if (!globalThis.document) return; // On a server there is nobody to tell.
+    this.#closed = false;
+    this.#who.tokens.retry();
+    this.#listen();
     this.#leave();
-    void this.#join();
+    void this.#run();
   }
 
-  /** Ends the connection for good. Another tab takes over the shared one. */
+  /** Asks token() again. If it gives another user's token, all starts anew; if it gives the same user's, nothing is cut. */
+  async refresh(): Promise<void> {
+    this.#who.tokens.retry();
+    await this.#who.token().catch(() => {}); // Who needs a token is told.
+    if (this.#status.state === "signed-out") this.#kick.abort();
+  }
+
+  /** Ends the connection and gives the page back what is its own. Another tab takes over the shared one. connect() undoes it. */
   close(): void {
-    this.#life.abort();
+    this.#closed = true;
+    this.#life?.abort();
+    this.#life = undefined;
     this.#leave();
     this.#badge?.clear();
     this.#tell({ state: "offline", reason: "closed" });
   }
 
-  async #join(): Promise<void> {
-    const stay = (this.#stay = new AbortController());
-    const sharing = await this.#sharing();
-    if (stay.signal.aborted) return sharing.channel?.close();
-    this.#tabs = new Tabs({
-      ...sharing,
-      snapshot: () => this.#snapshot(),
-      onLead: (at) => this.#lead(at),
-      onTell: (s) => this.#begin(s),
-      onEvent: (e) => this.#take(e),
-      onStatus: (s) => this.#tell(s),
-    });
-    this.#tabs.join();
+  /**
+   * Subscribes to a topic, or to many by MQTT's wildcards + and #: its messages come by the event `topic`, at most once, while
+   * the connection is a WebSocket or an event stream. The returned function ends that.
+   */
+  subscribe(topic: string): () => void {
+    this.#want([...this.#topics, topic]);
+    let on = true;
+    return () => {
+      const at = this.#topics.indexOf(topic);
+      if (on && at >= 0) this.#want(this.#topics.filter((_, i) => i !== at));
+      on = false;
+    };
   }
 
-  /** A machine that slept finds its connection dead, and hears so late: a clock that jumped tells at once. */
-  #watchForSleep(signal: AbortSignal): void {
-    let last = Date.now();
-    const timer = setInterval(() => {
-      if (Date.now() - last > SLEPT) this.#line?.renew();
-      last = Date.now();
-    }, LOOK);
+  #listen(): void {
+    if (this.#life) return;
+    const { signal } = (this.#life = new AbortController());
+    addEventListener("online", () => this.#line?.renew(), { signal });
+    addEventListener("offline", () => this.#line?.offline(), { signal });
+    document.addEventListener("visibilitychange", () => document.hidden || this.#wake(), { signal });
+    // A page kept for "back", or frozen, must not hold the connection of the others.
+    for (const away of ["pagehide", "freeze"]) addEventListener(away, () => this.#leave(), { signal, capture: true });
+    addEventListener("pageshow", (e) => e.persisted && this.connect(), { signal });
+    addEventListener("resume", () => this.connect(), { signal, capture: true });
+    // A machine that slept has missed its timers, and with them that its connection is dead.
+    const timer = setInterval(poke, LOOK);
     signal.addEventListener("abort", () => clearInterval(timer));
+  }
+
+  /** Somebody looks at the tab: what waits is tried. */
+  #wake(): void {
+    poke();
+    if (this.#status.state === "signed-out") this.#who.tokens.retry();
+    this.#kick.abort();
+    this.#line?.kick();
+    this.#sharing?.tabs.wake(Date.now());
+    this.#sharing?.look();
   }
 
   #leave(): void {
     this.#stay?.abort();
     this.#line?.stop();
-    this.#tabs?.leave();
-    this.#line = this.#tabs = undefined;
+    this.#sharing?.leave();
+    this.#line = this.#sharing = undefined;
   }
 
-  /** What tabs of the same user share; nothing where the browser lacks it. */
-  async #sharing(): Promise<{ name: string; channel?: Channel; locks?: Locks }> {
-    const locks = navigator.locks as Locks | undefined;
-    if (this.#o.shared === false || !locks || typeof BroadcastChannel === "undefined") return { name: "" };
-    // `me` is whoever the token says: tabs of different users must not meet.
-    const token = (this.#o.user ?? "me") === "me" ? await this.#token().catch(() => "") : "";
+  /** Finds out who the user is, and joins the other tabs of the same user. */
+  async #run(): Promise<void> {
+    const { signal } = (this.#stay = new AbortController());
+    if (this.#status.state !== "signed-out") this.#tell({ state: "connecting" });
+    for (let round = 0; this.#o.shared !== false; round++) {
+      const failure = await this.#confirm(signal);
+      if (signal.aborted) return;
+      if (!failure) break;
+      const pause = this.#refuse(failure);
+      if (!pause) return;
+      this.#kick = new AbortController();
+      await sleep(pause[0] / 2 + backoff(round, ...pause), signal, this.#kick.signal);
+      if (signal.aborted) return;
+    }
+    this.#join();
+  }
+
+  /** Resolves to why it is not known who the user is; to nothing when it is. */
+  async #confirm(signal: AbortSignal): Promise<unknown> {
+    const epoch = this.#epoch;
+    try {
+      const counts = await this.#who.confirm();
+      if (!signal.aborted && epoch === this.#epoch) this.#show(this.#ledger.observe(counts));
+    } catch (e) {
+      // Whoever does not serve this may serve the rest.
+      return (e as ReddotError).status === 404 ? undefined : e;
+    }
+    return undefined;
+  }
+
+  /** Says why there is no connection. Returns when to try again, if at all. */
+  #refuse(e: unknown): readonly [number, number] | undefined {
+    const reason = reasonOf(e);
+    if (isSignedOut(e)) {
+      this.#tell({ state: "signed-out", reason });
+      return SIGNED_OUT;
+    }
+    const stopped = (e as ReddotError).status === 403;
+    this.#tell({ state: "offline", reason, ...(stopped && { stopped }) });
+    return stopped ? undefined : FAILED;
+  }
+
+  #join(): void {
     const ways = this.#transports().map((t) => t.name);
-    const name = `reddot:${this.#base} ${subject(token)} ${ways}`;
-    return { name, locks, channel: new BroadcastChannel(name) as Channel };
+    const { name } = this.#who;
+    // No lock and no channel, unless the server has said whose they are.
+    this.#sharing = new Sharing(this.#o.shared === false || !name ? undefined : `reddot:${name} ${ways}`, {
+      snapshot: () => this.#snapshot(),
+      lead: (at) => this.#lead(at),
+      rest: () => {
+        this.#line?.stop();
+        this.#line = undefined;
+      },
+      tell: (s) => this.#begin(s),
+      event: (e) => this.#take(e),
+      status: (s) => this.#tell(s),
+      wake: (now) => {
+        poke();
+        if (now) this.#line?.kick();
+      },
+      topics: (all) => this.#line?.topics(all),
+    });
+    this.#sharing.join();
+    if (this.#topics.length) this.#sharing.tabs.want(this.#topics);
   }
 
   #lead(at: Position): void {
     const { pollEvery = 5000, upgradeAfter = 60_000 } = this.#o;
+    const who = this.#who;
     this.#line?.stop();
-    this.#line = new Line(
+    const line = new Line(
       {
-        base: this.#base,
+        base: who.base,
+        credentials: who.credentials,
         transports: this.#transports(),
-        token: (stale) => this.#token(stale),
+        first: recall(who.base),
+        token: (stale) => who.token(stale),
+        accepted: () => who.accepted(),
+        tokenLife: () => who.tokens.life,
         pollEvery,
         upgradeAfter,
+        onRefused: (topics, code) => topics.forEach((t) => this.emit("refused", t, code)),
         onEvent: (e) => {
-          this.#tabs?.event(e);
+          this.#sharing?.tabs.event(e, line.ledger.position);
           this.#take(e);
         },
-        onStatus: (s) => {
-          this.#tabs?.status(s);
-          this.#tell(s);
-        },
+        onStatus: (s) => this.#hold(s),
       },
       at,
     );
-    this.#line.start();
+    this.#line = line;
+    line.start();
   }
 
-  async #token(stale?: string): Promise<string | undefined> {
-    return this.#o.token?.(stale);
+  /** The connection of this tab says how it is. */
+  #hold(s: Status): void {
+    if (s.state === "live") remember(this.#who.base, s.transport!, this.#transports()[0]!.name);
+    if (s.state === "signed-out") return this.#start(); // Another tab may have a better token: this one leads no more.
+    if (s.stopped) void this.#who.forbidden().catch(() => {}); // Perhaps it is another's cookie now.
+    this.#sharing?.tabs.status(s);
+    this.#tell(s);
+  }
+
+  /** Begins again with who the user is. */
+  #start(): void {
+    this.#leave();
+    void this.#run();
+  }
+
+  /** The user is another one: nothing of the one before stays. */
+  #forget(): void {
+    this.#epoch++;
+    this.#ledger = new Ledger();
+    this.#badge?.clear();
+    this.emit("reset");
+    if (this.#life) this.#start();
+  }
+
+  #want(topics: string[]): void {
+    this.#topics = topics;
+    this.#sharing?.tabs.want(topics);
   }
 
   #transports(): NamedTransport[] {
@@ -239,7 +373,9 @@ export class Reddot extends Emitter<Listeners> {
       case "retract":
         return this.emit("retract", e.ids);
       case "topic":
-        return this.emit("topic", e.topic, e.payload);
+        // The connection hears for all tabs.
+        if (this.#topics.some((t) => matches(t, e.topic))) this.emit("topic", e.topic, e.payload, e);
+        return;
       case "hello": // News only where it says that the cursor was foreign.
       case "reset":
         return this.emit("reset");
@@ -254,24 +390,18 @@ export class Reddot extends Emitter<Listeners> {
 
   #show(counts: Counts | undefined): void {
     if (!counts) return;
-    this.#badge?.show(counts.unread);
+    this.#badge?.show(this.#who.name ?? this.#who.base, counts.unread);
     this.emit("counts", counts);
   }
 
   #tell(status: Status): void {
     const { state } = this.#status;
     this.#status = status;
-    if (status.state !== state) this.emit("state", status.state);
+    if (status.state === state) return this.emit("status", status);
+    // What was somebody's is not shown to whoever sits there now.
+    if (status.state === "signed-out") this.#badge?.clear();
+    this.emit("state", status.state);
     this.emit("status", status);
-  }
-}
-
-/** Whose token it is. Nothing is verified: the server does that. */
-function subject(token = ""): string {
-  try {
-    const claims = token.split(".")[1]!.replace(/-/g, "+").replace(/_/g, "/");
-    return String((JSON.parse(atob(claims)) as { sub?: unknown }).sub);
-  } catch {
-    return "";
+    if (state === "signed-out" && this.#ledger.counts) this.#show(this.#ledger.counts);
   }
 }

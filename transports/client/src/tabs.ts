@@ -11,45 +11,80 @@ export interface Snapshot {
   status: Status;
 }
 
-/** What the tabs of a browser say to each other. `n` numbers the events, over all leaders. */
-type Note =
+/** Where a leader reads on, or a tab stands. `n` numbers the events; tabs that followed the same leader compare by it. */
+interface Place {
+  n: number;
+  at: Position;
+}
+
+/** The terms that a leader followed before, and where it left them. */
+type Path = [term: number, left: Place][];
+
+/**
+ * What the tabs of a browser say to each other. A term is one tab's leadership: each is higher than those before, and its fraction
+ * is by chance, so that no two are the same.
+ */
+export type Note =
   | { t: "ask" } // A tab came: what is the state?
-  | { t: "tell"; n: number; snapshot: Snapshot } // The leader's answer.
-  | { t: "lead"; n: number; at: Position } // The leader, which now reads on from `at`.
-  | { t: "behind"; n: number; at: Position } // A tab that has not come so far: read on from here, please.
-  | { t: "event"; n: number; event: ServerEvent }
-  | { t: "status"; status: Status };
+  | ({ t: "tell"; term: number; snapshot: Snapshot; path: Path } & Place) // The leader's answer.
+  | ({ t: "lead"; term: number; path: Path } & Place) // A leader, which was told so far, now reads on from `at`.
+  | ({ t: "behind"; term: number } & Place) // A tab that has not come so far: read on from here, please.
+  | ({ t: "event"; term: number; event: ServerEvent } & Place)
+  | { t: "status"; term: number; status: Status } // Also the answer to a ping.
+  | { t: "ping" } // Is the leader alive?
+  | { t: "wake" } // Somebody looks at a tab: try now, if you are waiting.
+  | { t: "want"; from: string; topics: string[] };
 
-/** The part of BroadcastChannel that is used. */
-export interface Channel {
-  postMessage(note: unknown): void;
-  onmessage: ((e: { data: unknown }) => void) | null;
-  close(): void;
-}
+/** A note without its term. */
+type Unsigned<N> = N extends unknown ? Omit<N, "term"> : never;
 
-/** The part of navigator.locks that is used. */
-export interface Locks {
-  request(name: string, options: { signal: AbortSignal }, held: () => Promise<void>): Promise<void>;
-}
-
-export interface TabsConfig {
-  name: string;
-  /** Either missing: this tab leads itself, alone. */
-  locks?: Locks | undefined;
-  channel?: Channel | undefined;
+/** What a tab needs of its browser and of its client. */
+export interface Host {
+  say(note: Note): void;
+  /** Asks for the lock: granted() follows when it is there, at once if it is stolen. */
+  lock(steal: boolean): void;
+  unlock(): void;
   /** This tab's own state. */
-  snapshot: () => Snapshot;
+  snapshot(): Snapshot;
   /** Hold the connection from now on, resuming at `at`. */
-  onLead: (at: Position) => void;
+  lead(at: Position): void;
+  /** Hold it no longer. */
+  rest(): void;
   /** The leader vouches for this state. */
-  onTell: (s: Snapshot) => void;
-  onEvent: (e: ServerEvent) => void;
-  onStatus: (s: Status) => void;
+  tell(s: Snapshot): void;
+  event(e: ServerEvent): void;
+  status(s: Status): void;
+  /** Overdue timers run; and what waits is tried, if `now` is set. */
+  wake(now: boolean): void;
+  topics(all: string[]): void;
+  /** The lock cannot be had: connect without the others. */
+  alone(): void;
 }
 
 /**
- * Tabs elects one tab to hold the connection for all. The leader holds a Web Lock, which the browser frees when
- * the tab dies, and sends what it hears over a BroadcastChannel.
+ * After such a silence a follower asks whether the leader lives; that long the answer may take, and then another tab takes the
+ * lock. Milliseconds. The jitter lets one tab ask for all.
+ */
+const SILENCE = 3000;
+const JITTER = 800;
+const PATIENCE = 1500;
+
+/** A tick that comes so late says that this tab slept itself. Milliseconds. */
+const SLEPT = 2 * SILENCE;
+
+/** So many terms are remembered: two tabs that have not heard the same leaders compare where they parted. */
+const TERMS = 8;
+
+/** So many locks may be stolen in vain. */
+const TRIES = 3;
+
+/**
+ * Tabs elects one tab to hold the connection for all. It is a pure machine: notes, ticks of a clock and the lock go in, what is to
+ * be done comes out by its Host.
+ *
+ * The leader holds a Web Lock, which the browser frees when the tab dies. A leader that is blocked or frozen keeps its lock and
+ * answers no ping: another tab steals the lock. When the old leader wakes it finds itself without the lock, or hears a
+ * higher term, and follows; what it says until then has a lower term, which nobody heeds.
  *
  * Nothing is lost or doubled in any tab when the leader changes: the new one says from where it reads on; a tab that
  * has not come so far says so and turns deaf until the leader has gone back to its position. What others hear
@@ -57,99 +92,260 @@ export interface TabsConfig {
  */
 export class Tabs {
   leading = false;
-  #c: TabsConfig;
-  #life = new AbortController();
-  #release: (() => void) | undefined;
-  #from: { n: number; at: Position } = { n: 0, at: { rev: -1 } };
-  /** The number of the last event heard, or said. */
-  #n = 0;
+  readonly id: string;
+  #h: Host;
+  #random: () => number;
+  #closed = false;
+  /** The term that this tab follows, or leads. */
+  #term = 0;
+  #from: Place = { n: 0, at: { rev: -1 } };
+  /** The last event heard, or said. This tab's own position may be ahead of it, while a leader goes back for another. */
+  #place: Place = { n: 0, at: { rev: -1 } };
+  /** Where this tab stood when it left a term. */
+  #left = new Map<number, Place>();
   /** What this tab must hear before it may listen to events. */
   #awaits: "tell" | "lead" | undefined = "tell";
+  #heard = 0;
+  #asked: number | undefined;
+  #ticked = 0;
+  #stolen = 0;
+  #doubt = false;
+  #mine: string[] = [];
+  #wanted = new Map<string, string[]>();
 
-  constructor(config: TabsConfig) {
-    this.#c = config;
+  constructor(host: Host, id: string, random: () => number = Math.random) {
+    this.#h = host;
+    this.id = id;
+    this.#random = random;
   }
 
-  join(): void {
-    const { locks, channel, name } = this.#c;
-    if (!locks || !channel) return this.#lead(0, this.#c.snapshot().at);
-    channel.onmessage = ({ data }) => this.#hear(data as Note);
-    this.#say({ t: "ask" });
-    locks
-      .request(name, { signal: this.#life.signal }, () => {
-        if (this.#life.signal.aborted) return Promise.resolve();
-        this.#lead(this.#n, this.#c.snapshot().at);
-        return new Promise((release) => (this.#release = release));
-      })
-      .catch(() => {}); // Aborted while waiting: leave() was called.
+  join(now: number): void {
+    this.#place = { n: 0, at: this.#h.snapshot().at };
+    this.#heard = this.#ticked = now;
+    this.#h.say({ t: "ask" });
+    this.#h.lock(false);
   }
 
   /** Hands the connection over, if this tab holds it. */
   leave(): void {
     this.leading = false;
-    this.#life.abort();
-    this.#release?.();
-    this.#c.channel?.close();
+    this.#h.unlock();
+    this.#closed = true;
   }
 
-  /** Passes an event on to the other tabs. */
-  event(event: ServerEvent): void {
-    this.#say({ t: "event", n: ++this.#n, event });
+  /** This tab holds the lock. */
+  granted(): void {
+    if (this.#closed) return;
+    this.#stolen = 0;
+    if (!this.leading) this.#lead(Math.floor(this.#term) + 1 + this.#random(), this.#place);
+  }
+
+  /** Another tab has stolen the lock. */
+  lost(now: number): void {
+    if (this.leading) this.#stepDown(now);
+    else this.#h.lock(false);
+  }
+
+  /** Looks at the clock. Returns when to do so again, in milliseconds. */
+  tick(now: number): number {
+    const slept = now - this.#ticked > SLEPT;
+    this.#ticked = now;
+    if (this.leading || this.#closed) return SILENCE;
+    // What was said while this tab slept is still to be heard.
+    if (slept) {
+      this.#heard = now - SILENCE;
+      this.#asked = undefined;
+    }
+    const rest = this.#heard + SILENCE - now;
+    if (this.#asked === undefined && rest > 0) return rest + this.#random() * JITTER;
+    if (this.#asked === undefined) {
+      this.#asked = now;
+      this.#h.say({ t: "ping" });
+    } else if (now - this.#asked >= PATIENCE) this.#steal(now);
+    // What was asked may have been lost with a leader.
+    if (this.#awaits === "lead") this.#behind();
+    else if (this.#awaits) this.#h.say({ t: "ask" });
+    return PATIENCE;
+  }
+
+  /** Passes an event on to the other tabs; the connection stands at `at` then. */
+  event(event: ServerEvent, at: Position): void {
+    this.#place = { n: this.#place.n + 1, at };
+    this.#rule({ t: "event", event, ...this.#place });
   }
 
   status(status: Status): void {
-    this.#say({ t: "status", status });
+    this.#rule({ t: "status", status });
   }
 
-  #lead(n: number, at: Position): void {
-    this.leading = true;
-    this.#n = n;
-    this.#from = { n, at };
-    // First word, then events: the others must know from where these begin.
-    this.#say({ t: "lead", n, at });
-    this.#c.onLead(at);
+  /** Somebody looks at this tab: whoever leads is to try now, and to answer. */
+  wake(now: number): void {
+    this.#say({ t: "wake" });
+    this.#heard = Math.min(this.#heard, now - SILENCE);
+    if (this.leading) this.#h.wake(true);
   }
 
-  #hear(note: Note): void {
-    const { snapshot, onTell, onEvent, onStatus } = this.#c;
+  /** The topics that this tab wants to hear of. */
+  want(topics: string[]): void {
+    this.#mine = topics;
+    if (this.leading) this.#union();
+    else this.#say({ t: "want", from: this.id, topics });
+  }
+
+  hear(note: Note, now: number): void {
+    if (this.#closed) return;
     switch (note.t) {
       case "ask":
-        if (this.leading) this.#say({ t: "tell", n: this.#n, snapshot: snapshot() });
+        if (this.leading) this.#rule({ t: "tell", snapshot: this.#h.snapshot(), path: [...this.#left], ...this.#place });
         return;
-      case "tell":
-        if (this.#awaits !== "tell") return;
-        this.#awaits = undefined;
-        this.#n = note.n;
-        return onTell(note.snapshot);
-      case "lead":
-        return this.#follow(snapshot().at, note);
+      case "ping":
+      case "wake":
+        return this.#pinged(note.t === "wake", now);
+      case "want":
+        this.#wanted.set(note.from, note.topics);
+        return this.leading ? this.#union() : undefined;
       case "behind":
-        if (this.leading && isBehind(note.n, this.#from)) this.#lead(note.n, note.at);
-        return;
-      case "event":
-        if (this.#awaits) return;
-        this.#n = note.n;
-        return onEvent(note.event);
-      case "status":
-        return onStatus(note.status);
+        return this.#goBack(note);
+      default:
+        return this.#follow(note, now);
     }
   }
 
-  #follow(at: Position, leader: { n: number; at: Position }): void {
-    if (this.#awaits === "tell" || at.cursor === undefined) {
+  #pinged(wake: boolean, now: number): void {
+    if (this.leading) {
+      this.#h.wake(wake);
+      this.status(this.#h.snapshot().status);
+    } else if (now - this.#heard >= SILENCE) {
+      // Its question is this tab's, too.
+      this.#asked ??= now;
+    }
+  }
+
+  /** A leader speaks. */
+  #follow(note: Extract<Note, { term: number }>, now: number): void {
+    if (this.leading) {
+      // Whoever has the lower term learns of it, and who has the higher one has stolen the lock.
+      if (note.term < this.#term) return note.t === "lead" ? this.status(this.#h.snapshot().status) : undefined;
+      this.#stepDown(now);
+    }
+    if (note.term < this.#term) return;
+    this.#heard = now;
+    this.#asked = undefined;
+    this.#stolen = 0;
+    this.#doubt = false;
+    if (note.t === "lead") return this.#compare(note);
+    if (note.t === "tell") return this.#told(note);
+    if (note.term !== this.#term) {
+      // This tab has not heard how its term began.
       this.#awaits = "tell";
       return this.#say({ t: "ask" });
     }
-    this.#awaits = isBehind(this.#n, leader) ? "lead" : undefined;
-    if (this.#awaits) this.#say({ t: "behind", n: this.#n, at });
+    if (note.t === "status") return this.#h.status(note.status);
+    if (note.t !== "event" || this.#awaits) return;
+    this.#place = { n: note.n, at: note.at };
+    this.#h.event(note.event);
+  }
+
+  #told(note: Extract<Note, { t: "tell" }>): void {
+    if (this.#awaits !== "tell") return;
+    this.#awaits = undefined;
+    this.#term = note.term;
+    this.#left = new Map(note.path);
+    this.#place = { n: note.n, at: note.at };
+    this.#h.tell(note.snapshot);
+    if (this.#mine.length) this.want(this.#mine);
+  }
+
+  /** A leader begins, or goes back: has this tab come so far? */
+  #compare(lead: Extract<Note, { t: "lead" }>): void {
+    const here = this.#place;
+    const known = lead.term === this.#term ? here : this.#parted(lead.path, here);
+    this.#enter(lead.term);
+    if (this.#mine.length) this.want(this.#mine);
+    const place = lead.at.cursor === undefined ? here : known;
+    if (this.#awaits === "tell" || here.at.cursor === undefined || !place) {
+      this.#awaits = "tell";
+      return this.#say({ t: "ask" });
+    }
+    this.#awaits = isBehind(place, lead) ? "lead" : undefined;
+    if (this.#awaits) this.#place = place;
+    else if (place !== here) this.#place = { n: lead.n, at: lead.at };
+    if (this.#awaits) this.#behind();
+  }
+
+  /** The last place up to which this tab and another were told the same; undefined where that is not known. */
+  #parted(path: Path, here: Place): Place | undefined {
+    const mine = new Map([...this.#left, [this.#term, here]]);
+    const [term, theirs] = path.findLast(([term]) => mine.has(term)) ?? [];
+    if (!theirs) return undefined;
+    const ours = mine.get(term!)!;
+    return ours.n <= theirs.n ? ours : theirs;
+  }
+
+  #enter(term: number): void {
+    if (term === this.#term) return;
+    if (this.#term) this.#left.set(this.#term, this.#place);
+    if (this.#left.size > TERMS) this.#left.delete(this.#left.keys().next().value!);
+    this.#term = term;
+  }
+
+  #behind(): void {
+    this.#rule({ t: "behind", ...this.#place });
+  }
+
+  #goBack({ term, n, at }: Extract<Note, { t: "behind" }>): void {
+    if (this.leading && term === this.#term && isBehind({ n, at }, this.#from)) this.#lead(term, { n, at });
+  }
+
+  #lead(term: number, place: Place): void {
+    this.#enter(term);
+    this.leading = true;
+    this.#place = this.#from = place;
+    this.#awaits = undefined;
+    this.#doubt = false;
+    this.#asked = undefined;
+    // First word, then events: the others must know from where these begin.
+    this.#rule({ t: "lead", path: [...this.#left], ...place });
+    this.#h.lead(place.at);
+    this.#union();
+  }
+
+  #stepDown(now: number): void {
+    this.leading = false;
+    this.#heard = now;
+    this.#h.rest();
+    this.#h.unlock();
+    this.#h.lock(false);
+    this.#say({ t: "ping" });
+    this.#h.status({ state: "connecting", reason: "follows" });
+  }
+
+  #steal(now: number): void {
+    if (!this.#doubt) this.#h.status({ state: "connecting", reason: "no leader" });
+    this.#doubt = true;
+    this.#asked = now;
+    if (++this.#stolen > TRIES) return this.#h.alone();
+    this.#h.lock(true);
+  }
+
+  #union(): void {
+    this.#h.topics([...new Set([...this.#mine, ...[...this.#wanted.values()].flat()])]);
+  }
+
+  /** Says what belongs to its term. */
+  #rule(note: Unsigned<Extract<Note, { term: number }>>): void {
+    this.#say({ ...note, term: this.#term } as Note);
   }
 
   #say(note: Note): void {
-    if (!this.#life.signal.aborted) this.#c.channel?.postMessage(note);
+    if (!this.#closed) this.#h.say(note);
   }
 }
 
-/** A leader without a cursor starts at the present, which is after every position. */
-function isBehind(n: number, leader: { n: number; at: Position }): boolean {
-  return leader.at.cursor === undefined || n < leader.n;
+/**
+ * Tells whether a tab that stands at `mine` would miss something of a leader that reads on from `lead`. A leader without a cursor
+ * starts at the present, which is after every position.
+ */
+function isBehind(mine: Place, lead: Place): boolean {
+  return lead.at.cursor === undefined || mine.n < lead.n;
 }

@@ -1,10 +1,14 @@
+import { within } from "./clock.ts";
 import type { ServerEvent } from "./events.ts";
+import type { Answer } from "./request.ts";
 
 /** What a transport is given for one connection. */
 export interface Wire {
   /** The user's address: `https://host/v1/users/alice`. */
   base: string;
   token?: string | undefined;
+  /** Whether cookies go along to another origin. */
+  credentials?: RequestCredentials | undefined;
   /** How often short poll asks, in milliseconds. */
   pollEvery: number;
   /** Where to resume; undefined at a first start. It moves with the events handed over. */
@@ -16,7 +20,14 @@ export interface Wire {
   rev(): number | undefined;
   /** Raised when the connection is no longer wanted. */
   signal: AbortSignal;
-  /** The connection works. May be called again. */
+  /**
+   * The topics to subscribe to. A transport that gives `changed` is told what comes and goes; one that asks without is started anew
+   * when they change; one that never asks has none.
+   */
+  topics(changed?: (added: string[], dropped: string[]) => void): string[];
+  /** The server does not let the user subscribe to these. */
+  refused(topics: string[], code: string): void;
+  /** The connection works: something came by it. May be called again. */
   live(): void;
   event(e: ServerEvent): void;
 }
@@ -24,10 +35,10 @@ export interface Wire {
 /** Why a connection ended, and what to do next. */
 export interface End {
   /**
-   * `retry`: come back. `auth`: come back with a fresh token. `skip`: this transport does not work here, take the
-   * next. `stop`: do not come back.
+   * `retry`: come back. `auth`: come back with a fresh token. `out`: nobody is signed in. `skip`: this transport does not work
+   * here, take the next. `stop`: do not come back.
    */
-  next: "retry" | "auth" | "skip" | "stop";
+  next: "retry" | "auth" | "out" | "skip" | "stop";
   reason: string;
   /** Not before so many milliseconds. */
   after?: number;
@@ -51,14 +62,22 @@ export function address(w: Wire, path: string, params: Record<string, string | n
   return url;
 }
 
-/** A GET that ends with the wire's signal, or after `within` milliseconds without an answer. */
-export async function get(w: Wire, url: URL, within: number, headers: Record<string, string> = {}): Promise<Response> {
+/** A GET, with its body, that ends with the wire's signal, or after `ms` milliseconds without the whole of an answer. */
+export function get(w: Wire, url: URL, ms: number, headers: Record<string, string> = {}): Promise<Answer> {
+  return within(ms, w.signal, async (signal) => {
+    const res = await fetch(url, { ...init(w, headers), signal });
+    return { status: res.status, headers: res.headers, body: await res.text() };
+  });
+}
+
+/** What all requests of a transport have in common. */
+export function init(w: Wire, headers: Record<string, string>): RequestInit {
   if (w.token) headers.Authorization = "Bearer " + w.token;
-  return fetch(url, { headers, cache: "no-store", signal: AbortSignal.any([w.signal, AbortSignal.timeout(within)]) });
+  return { headers, cache: "no-store", ...(w.credentials && { credentials: w.credentials }) };
 }
 
 /** What an HTTP status says about coming back. */
-export function endOf(res: Response): End {
+export function endOf(res: { status: number; headers: Headers }): End {
   const reason = "HTTP " + res.status;
   switch (res.status) {
     case 204: // "Stop reconnecting" (WHATWG HTML, 9.2.3).

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { mock, test, type TestContext } from "node:test";
 import type { Counts } from "../src/events.ts";
-import { Inbox, ReddotError } from "../src/inbox.ts";
+import { ReddotError } from "../src/errors.ts";
+import { Inbox } from "../src/inbox.ts";
 
 interface Asked {
   method: string;
@@ -33,6 +34,7 @@ function inbox(t: TestContext, ...answers: (Response | Error)[]) {
   });
   const box = new Inbox({
     base: "http://test/v1/users/alice",
+    epoch: 0,
     token: async (s) => (stale.push(s), "t" + stale.length),
     observe: (c) => shown.push(c),
   });
@@ -88,7 +90,7 @@ test("an old token is replaced once, under the same key", async (t) => {
 
 test("a token that is given again after its refusal is not sent again", async (t) => {
   t.mock.method(globalThis, "fetch", async () => refused(401, "unauthorized"));
-  const box = new Inbox({ base: "http://test/v1/users/alice", token: async () => undefined, observe: () => {} });
+  const box = new Inbox({ base: "http://test/v1/users/alice", epoch: 0, token: async () => undefined, observe: () => {} });
   await assert.rejects(box.read("a"), (e: ReddotError) => e.code === "unauthorized");
 });
 

@@ -108,7 +108,7 @@ test("the cursor goes along, and a repeat is not told again", async (t) => {
 test("a connection that says nothing is given up", async (t) => {
   const [ws, sse] = [new Fake("ws"), new Fake("sse")];
   await start(t, [ws, sse]);
-  await tick(9_999);
+  await tick(4_999);
   assert.equal(sse.wires.length, 0);
   await tick(1);
   assert.ok(ws.wire.signal.aborted);

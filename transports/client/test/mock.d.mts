@@ -15,6 +15,8 @@ export interface Mock {
   user(name: string): MockUser;
   control: {
     refuse: ((req: IncomingMessage) => { status: number; headers?: Record<string, string> } | undefined) | undefined;
+    tokens: Record<string, string> | undefined;
+    delay: number;
     requests: string[];
   };
   sockets: Set<WebSocket>;

@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { WebSocketServer } from "ws";
 
-const dist = new URL("../dist/", import.meta.url);
+const dist = new URL(process.env.REDDOT_DIST ?? "../dist/", import.meta.url);
 const types = { html: "text/html", js: "text/javascript", css: "text/css", svg: "image/svg+xml" };
 const counted = { unseen: [1, 1], seen: [1, 0] };
 
@@ -81,23 +81,63 @@ export async function serve({ port = 0, file, heartbeat = 15_000 } = {}) {
     const all = [...users].map(([k, { lineage, rev, messages, events }]) => [k, { lineage, rev, messages, events }]);
     if (file) writeFileSync(file, JSON.stringify(Object.fromEntries(all)));
   };
-  /** Tests set this to refuse requests: (req) => { status, headers } | undefined. */
-  const control = { refuse: undefined, requests: [] };
+  /**
+   * Tests set these: how to refuse requests, (req) => { status, headers } | undefined; whose token is whose, or undefined where
+   * none is needed; how long an answer to a POST takes.
+   */
+  const control = { refuse: undefined, tokens: undefined, delay: 0, requests: [] };
 
   const server = createServer((req, res) => {
     control.requests.push(req.method + " " + req.url);
-    const refusal = control.refuse?.(req);
+    allow(req, res);
+    if (req.method === "OPTIONS") return res.writeHead(204).end();
+    const refusal = control.refuse?.(req) ?? stranger(req);
     if (refusal) return res.writeHead(refusal.status, refusal.headers).end();
     handle(req, res).catch((e) => json(res, 500, { code: "internal", detail: String(e) }));
   });
+
+  /** CORS, as the real server does it for an allowed origin. */
+  function allow(req, res) {
+    const { origin } = req.headers;
+    if (!origin) return;
+    res.setHeader("Access-Control-Allow-Origin", origin === "null" ? "*" : origin);
+    if (origin !== "null") res.setHeader("Access-Control-Allow-Credentials", "true");
+    res.setHeader("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID");
+    res.setHeader("Access-Control-Allow-Methods", "GET, POST");
+    res.setHeader("Access-Control-Expose-Headers", "ETag, Retry-After, Reddot-User");
+  }
+
+  /** Who asks: by header, subprotocol, query or cookie. */
+  function caller(req) {
+    const protocol = /bearer\.([^, ]+)/.exec(req.headers["sec-websocket-protocol"] ?? "")?.[1];
+    const cookie = /reddot_token=([^; ]+)/.exec(req.headers.cookie ?? "")?.[1];
+    const token = /^Bearer (.+)/.exec(req.headers.authorization ?? "")?.[1] ?? protocol ?? new URL(req.url, "http://mock").searchParams.get("token");
+    return control.tokens?.[token ?? cookie];
+  }
+
+  function named(req) {
+    const [, name] = /^\/v1\/users\/([^/?]+)/.exec(req.url) ?? [];
+    return name && decodeURIComponent(name);
+  }
+
+  /** How somebody is refused who asks for what is not theirs; undefined where all is well. */
+  function stranger(req) {
+    const name = named(req);
+    if (!name || !control.tokens) return undefined;
+    const who = caller(req);
+    if (!who) return { status: 401 };
+    return name === "me" || name === who ? undefined : { status: 403 };
+  }
 
   async function handle(req, res) {
     const url = new URL(req.url, "http://mock");
     const [, name, rest] = /^\/v1\/users\/([^/]+)\/(.+)$/.exec(url.pathname) ?? [];
     if (!name) return page(url.pathname, res);
-    const u = user(decodeURIComponent(name));
+    const whose = name === "me" ? caller(req) : decodeURIComponent(name);
+    const u = user(whose);
     const q = url.searchParams;
     if (req.method === "POST") {
+      await new Promise((resolve) => setTimeout(resolve, control.delay));
       const answer = change(u, rest, await body(req));
       keep();
       return json(res, answer ? (answer.id ? 201 : 200) : 404, answer ?? { code: "not_found" });
@@ -105,6 +145,7 @@ export async function serve({ port = 0, file, heartbeat = 15_000 } = {}) {
     switch (rest) {
       case "counts":
         res.setHeader("ETag", `"${u.cursor}"`);
+        res.setHeader("Reddot-User", "default/" + whose);
         return req.headers["if-none-match"] === `"${u.cursor}"` ? res.writeHead(304).end() : json(res, 200, u.counts);
       case "messages":
         return json(res, 200, list(u, q));
@@ -120,6 +161,7 @@ export async function serve({ port = 0, file, heartbeat = 15_000 } = {}) {
 
   async function page(path, res) {
     const name = path === "/" ? "index.html" : path.slice(1);
+    if (name === "blank") return res.writeHead(200, { "Content-Type": "text/html" }).end("<!doctype html><title>blank</title>");
     const file = await readFile(new URL(name, dist)).catch(() => undefined);
     if (!file || name.includes("..")) return json(res, 404, { code: "not_found" });
     res.writeHead(200, { "Content-Type": types[name.split(".").pop()] + "; charset=utf-8" }).end(file);
@@ -190,9 +232,10 @@ export async function serve({ port = 0, file, heartbeat = 15_000 } = {}) {
     const url = new URL(req.url, "http://mock");
     const [, name] = /^\/v1\/users\/([^/]+)\/ws$/.exec(url.pathname) ?? [];
     control.requests.push("WS " + req.url);
-    const refusal = control.refuse?.(req);
+    const refusal = control.refuse?.(req) ?? stranger(req);
+    const whose = name === "me" ? caller(req) : name && decodeURIComponent(name);
     if (!name || refusal) return socket.end(`HTTP/1.1 ${refusal?.status ?? 404} Refused\r\nConnection: close\r\n\r\n`);
-    sockets.handleUpgrade(req, socket, head, (ws) => talk(user(decodeURIComponent(name)), url.searchParams.get("after"), ws));
+    sockets.handleUpgrade(req, socket, head, (ws) => talk(user(whose), url.searchParams.get("after"), ws));
   });
 
   function talk(u, after, ws) {

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { backoff } from "../src/backoff.ts";
-import { withPrefix } from "../src/badge.ts";
+import { backoff } from "../src/clock.ts";
 import type { Message, ServerEvent } from "../src/events.ts";
 import { parseEvent } from "../src/events.ts";
 import { Emitter } from "../src/emitter.ts";
 import { ago, MessageList } from "../src/list.ts";
 import type { Reddot } from "../src/reddot.ts";
+import { matches } from "../src/topics.ts";
 
 test("backoff is between nothing and the doubled base, at most the cap", () => {
   assert.equal(backoff(0, 1000, 30_000, () => 0), 0);
@@ -14,11 +14,22 @@ test("backoff is between nothing and the doubled base, at most the cap", () => {
   assert.equal(backoff(1000, 1000, 30_000, () => 1), 30_000);
 });
 
-test("the title's prefix comes, changes and goes", () => {
-  assert.equal(withPrefix("Shop", 3), "(3) Shop");
-  assert.equal(withPrefix("(3) Shop", 12), "(12) Shop");
-  assert.equal(withPrefix("(12) Shop", 0), "Shop");
-  assert.equal(withPrefix("(new) Shop", 0), "(new) Shop");
+test("a topic's filter is MQTT's", () => {
+  for (const [filter, topic, want] of [
+    ["home/lamp", "home/lamp", true],
+    ["home/lamp", "home/lamp/on", false],
+    ["home/+", "home/lamp", true],
+    ["home/+", "home", false],
+    ["home/+", "home/a/b", false],
+    ["home/#", "home/a/b", true],
+    ["home/#", "home", true],
+    ["#", "home", true],
+    ["#", "$sys/x", false],
+    ["+/x", "$sys/x", false],
+    ["$sys/#", "$sys/x", true],
+  ] as const) {
+    assert.equal(matches(filter, topic), want, `${filter} ${topic}`);
+  }
 });
 
 test("only objects with a type are events", () => {

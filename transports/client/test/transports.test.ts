@@ -29,9 +29,11 @@ afterEach(() => (mock.control.refuse = undefined));
 after(() => mock.close());
 
 /** Runs a transport for one user and keeps what it says. */
-function connect(run: Transport, user: string, ledger = new Ledger()) {
+function connect(run: Transport, user: string, ledger = new Ledger(), topics: string[] = []) {
   const cut = new AbortController();
   const told: ServerEvent[] = [];
+  const refused: string[] = [];
+  let tell: ((added: string[], dropped: string[]) => void) | undefined;
   let lives = 0;
   const wire: Wire = {
     base: `${mock.url}/v1/users/${user}`,
@@ -39,12 +41,14 @@ function connect(run: Transport, user: string, ledger = new Ledger()) {
     pollEvery: 10,
     cursor: () => ledger.cursor,
     rev: () => ledger.counts?.rev,
+    topics: (changed) => ((tell = changed), topics),
+    refused: (names, code) => void refused.push(`${names} ${code}`),
     signal: cut.signal,
     live: () => void lives++,
     event: (e) => ledger.accept(e).fresh && told.push(e),
   };
   const ended: Promise<End> = run(wire).catch((e: unknown) => ({ next: "retry", reason: String(e) }));
-  return { ledger, told, ended, live: () => lives > 0, stop: () => (cut.abort(), ended) };
+  return { ledger, told, ended, refused, topics: (added: string[], dropped: string[]) => tell?.(added, dropped), live: () => lives > 0, stop: () => (cut.abort(), ended) };
 }
 
 async function until(what: string, condition: () => boolean): Promise<void> {
