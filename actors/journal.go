@@ -14,7 +14,10 @@ type Journal interface {
 	// writer has ended; in both cases w was not taken. A write whose stream
 	// holds another fence than its shard's present one is settled with an
 	// Error with Fenced, and nothing of it is done: that is checked in the
-	// commit itself.
+	// commit itself. So is what the write follows: where the event or snapshot
+	// w.After is not there or, if that is 0, where there is any, it is settled
+	// with an Error with Conflict. Whoever deletes a stream's last event leaves
+	// a snapshot at its seq, or nothing.
 	// w and what it points to are the store's until it is settled.
 	Append(w *Write) error
 	// Load passes on the newest snapshot, if there is one, and then each
@@ -52,7 +55,7 @@ type ShardLookup interface {
 // A Write is one atomic step of one actor.
 type Write struct {
 	Stream *Stream
-	After  uint64   // the seq before the first of Events
+	After  uint64   // the seq before the first of Events: what the write follows
 	Events [][]byte // encoded; After+1, After+2, …
 
 	Snapshot []byte    // the state as of the last of Events (as of After, if there are none); nil: none
@@ -116,6 +119,9 @@ type Stream struct {
 	failed  atomic.Pointer[error]
 	notify  func() // tells the actor to look; called outside all locks
 	told    bool   // within Settle: it is in the list
+
+	head   uint64 // the last seq that writer has written, if that is not 0
+	writer uint64
 }
 
 // NewStream returns the stream of the actor key, of which everything up to
@@ -137,6 +143,15 @@ func (s *Stream) Err() error {
 	}
 	return nil
 }
+
+// Wrote notes that a writer of the store, which has a number above 0, has
+// written the stream up to last. The store calls it, and Knows, from one
+// goroutine a stream.
+func (s *Stream) Wrote(last, writer uint64) { s.head, s.writer = last, writer }
+
+// Knows tells whether the writer has itself written the event or snapshot seq,
+// and nothing after it: then it has no need to look for it.
+func (s *Stream) Knows(seq, writer uint64) bool { return s.head == seq && s.writer == writer }
 
 // Settle tells the streams of a batch of writes that all of them are durable
 // or, if err is not nil, that they may be not. Each stream's actor is told

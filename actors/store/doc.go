@@ -21,9 +21,11 @@
 //     Postgres's writer waits until the database is back (mend.go).
 //   - Actors run their turns within actors.Settle, in the writer's goroutine,
 //     and may call Append there: no lock is held, and Append never waits.
-//   - The writer's goroutine reads nothing from Pebble: once Pebble has failed,
-//     a read may wait for its locks for good, and only a commit that waits is
-//     taken over (takeOver).
+//   - The writer's goroutine reads nothing from Pebble but what a stream's first
+//     write follows (predecessor.go): once Pebble has failed, a read may wait for
+//     its locks for good, and only a commit that waits is taken over (takeOver).
+//   - A write follows the event or snapshot that it names (Write.After), or it is
+//     refused: a store that has lost events is noticed, and no journal gets a hole.
 //   - Events and snapshots are opaque. They carry their own version; the
 //     store has one format version for its keys and for the values it makes
 //     itself (formatVersion).

@@ -20,6 +20,18 @@ func holeError(key actors.Key, want, got uint64) error {
 	return fmt.Errorf("the journal of %q has a hole: after event %d comes %d; restore a backup", key, want-1, got)
 }
 
+// takenError is what a write is refused with whose first event is there already.
+func takenError(w *actors.Write, cause error) error {
+	return &actors.Error{Code: actors.Conflict, Cause: cause,
+		Detail: fmt.Sprintf("the journal of %q has an event %d already: another activation wrote it", w.Stream.Key, w.After+1)}
+}
+
+// astrayError is what a write is refused with that does not follow what the
+// journal holds.
+func astrayError(w *actors.Write) error {
+	return actors.Errorf(actors.Conflict, "the journal of %q does not end with event %d, which the write follows: the store has lost events, or was restored", w.Stream.Key, w.After)
+}
+
 // fencedError is what a write is refused with that comes under an old fence.
 func fencedError(s *actors.Stream) error {
 	return actors.Errorf(actors.Fenced, "shard %d of %q has another epoch than %d by now", s.Fence.Shard, s.Key, s.Fence.Epoch)

@@ -98,7 +98,10 @@ func (s *shelf) stage(j *job) {
 		s.take(j.take, func(actors.Taken) {})
 		return
 	case j.write != nil:
-		if j.err = s.check(j.write); j.err != nil {
+		if j.err = s.check(j.write); j.err == nil {
+			j.err = follow(j.write, s)
+		}
+		if j.err != nil {
 			return
 		}
 	}

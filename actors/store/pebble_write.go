@@ -48,6 +48,9 @@ func (p *Pebble) stage(j *job) {
 		p.stageRecord(j.record)
 	default:
 		if j.err = p.check(j.write); j.err == nil {
+			j.err = follow(j.write, p)
+		}
+		if j.err == nil {
 			p.stageWrite(j.write)
 		}
 	}

@@ -41,6 +41,7 @@ type Postgres struct {
 	closed atomic.Bool
 
 	history   atomic.Pointer[history]
+	sessions  atomic.Uint64 // so many were opened
 	weakening sync.Mutex
 	warned    map[string]bool // the weaknesses that were said, by name
 }

@@ -15,6 +15,7 @@ import (
 // classes. After each of them nothing of the statement is done.
 const (
 	sqlUniqueViolation = "23505"
+	sqlDivisionByZero  = "22012" // sqlAstray; one of classData
 	sqlDeadlock        = "40P01"
 	sqlSerialization   = "40001"
 	sqlLockTimeout     = "55P03"
@@ -79,9 +80,11 @@ func conflictError(j *job, err error) error {
 	if j.write == nil {
 		return &actors.Error{Code: actors.Internal, Detail: "the database can't take the record", Cause: err}
 	}
+	if sqlState(err) == sqlDivisionByZero {
+		return astrayError(j.write)
+	}
 	if sqlState(err) == sqlUniqueViolation {
-		return &actors.Error{Code: actors.Conflict, Cause: err,
-			Detail: fmt.Sprintf("the journal of %q has an event %d already: another activation wrote it", j.write.Stream.Key, j.write.After+1)}
+		return takenError(j.write, err)
 	}
 	return &actors.Error{Code: actors.Internal, Detail: fmt.Sprintf("the database can't take a write of %q", j.write.Stream.Key), Cause: err}
 }

@@ -25,6 +25,7 @@ type setting struct{ name, value string }
 
 func (p *Postgres) settings(more ...setting) []setting {
 	return append([]setting{
+		{"reddot.session", "on"}, // migrations/0004
 		{"default_transaction_isolation", "read committed"},
 		{"idle_in_transaction_session_timeout", "2s"},
 		{"idle_session_timeout", "0"},

@@ -15,6 +15,7 @@ import (
 // two parts of the statement touch the same row. All parts of a statement see
 // the database as it was before it.
 type sheet struct {
+	by      session
 	jobs    []*job
 	shards  []int32 // asked for their epochs
 	epochs  []int64
@@ -30,6 +31,9 @@ type sheet struct {
 type part struct {
 	key       actors.Key
 	place     int32
+	after     uint64 // what the first write follows
+	known     bool   // and the session has written itself
+	head      uint64 // what the next one is to follow
 	events    []entry
 	last      uint64 // of all that were ever in events
 	rewrites  []entry
@@ -61,8 +65,9 @@ type (
 	recordKey struct{ kind, key string }
 )
 
-func newSheet() *sheet {
+func newSheet(by session) *sheet {
 	return &sheet{
+		by:     by,
 		places: make(map[uint16]int32), parts: make(map[actors.Key]*part), owners: make(map[actors.ID]owning),
 		tallies: make(map[tallying]int64), funnels: make(map[actors.ID]funnel), records: make(map[recordKey]*recordWrite),
 	}
@@ -107,6 +112,9 @@ func (s *sheet) fits(w *actors.Write) bool {
 	if p == nil {
 		return true
 	}
+	if w.After != p.head { // the next statement tells whether that is there
+		return false
+	}
 	if len(w.Events) > 0 && w.After < p.last || w.Snapshot != nil && w.Last() < p.forget {
 		return false
 	}
@@ -117,7 +125,7 @@ func (s *sheet) fits(w *actors.Write) bool {
 
 // fold takes in a write that fits.
 func (s *sheet) fold(w *actors.Write) {
-	p := s.part(w.Stream)
+	p := s.part(w)
 	for i, e := range w.Events {
 		p.events = append(p.events, entry{w.After + 1 + uint64(i), e})
 		p.last = w.Last()
@@ -129,6 +137,7 @@ func (s *sheet) fold(w *actors.Write) {
 			put(&p.rewrites, r.Seq, r.Event)
 		}
 	}
+	p.head = w.Last()
 	for _, r := range w.Delete {
 		if r.First <= r.Last {
 			cut(&p.events, r.First, r.Last)
@@ -163,8 +172,9 @@ func (s *sheet) fold(w *actors.Write) {
 	}
 }
 
-// part returns the part of a stream's actor.
-func (s *sheet) part(of *actors.Stream) *part {
+// part returns the part of a write's actor.
+func (s *sheet) part(w *actors.Write) *part {
+	of := w.Stream
 	if p := s.parts[of.Key]; p != nil {
 		return p
 	}
@@ -175,9 +185,18 @@ func (s *sheet) part(of *actors.Stream) *part {
 		n = int32(len(s.shards))
 		s.places[of.Fence.Shard] = n
 	}
-	p := &part{key: of.Key, place: n}
+	p := &part{key: of.Key, place: n, after: w.After, known: of.Knows(w.After, s.by.number), head: w.After}
 	s.parts[of.Key] = p
 	return p
+}
+
+// predecessor returns among which seqs the event or the snapshot is that the
+// first write follows. One that follows nothing follows none at all.
+func (p *part) predecessor() actors.Range {
+	if p.after == 0 {
+		return actors.Range{Last: math.MaxInt64}
+	}
+	return actors.Range{First: p.after, Last: p.after}
 }
 
 func (p *part) wake(at int64, set bool) {
@@ -196,8 +215,8 @@ func (p *part) wake(at int64, set bool) {
 // statement returns the sheet as SQL. Rows are in the order of their keys, so
 // that two statements never wait for each other in a circle, and each names
 // the place of its shard: it counts only if the shard has the epoch asked for.
-func (s *sheet) statement(session []byte) *statement {
-	q := newStatement(session, s.shards, s.epochs)
+func (s *sheet) statement() *statement {
+	q := newStatement(s.by, s.shards, s.epochs)
 	parts := slices.SortedFunc(maps.Values(s.parts), func(a, b *part) int { return strings.Compare(string(a.key), string(b.key)) })
 	s.journalRows(q, parts)
 	s.wakeRows(q, parts)
@@ -209,9 +228,12 @@ func (s *sheet) statement(session []byte) *statement {
 }
 
 func (s *sheet) journalRows(q *statement, parts []*part) {
-	var events, rewrites, snapshots, deletes, forgets rows
+	var follows, events, rewrites, snapshots, deletes, forgets rows
 	for _, p := range parts {
 		key := []byte(p.key)
+		if !p.known {
+			follows.addRange(p.place, key, p.predecessor())
+		}
 		for _, e := range p.events {
 			events.add(p.place, key, int64(e.seq), e.data)
 		}
@@ -228,6 +250,7 @@ func (s *sheet) journalRows(q *statement, parts []*part) {
 			forgets.addRange(p.place, key, actors.Range{Last: p.forget - 1})
 		}
 	}
+	q.follow(&follows)
 	q.insert(&events, sqlEvents)
 	q.insert(&rewrites, sqlRewrite)
 	q.delete(&deletes, sqlTrim)

@@ -14,20 +14,37 @@ import (
 // waits for that lock, and a statement that waits for him sees what he made of
 // it. All other parts work on the rows of the good shards only. It is the same
 // with the session: once its row is removed, a statement of it that comes late
-// does nothing.
+// does nothing. So does one that finds another version of the row: a restore has
+// put it back under a connection that lives on.
+//
+// An actor's first part names the event or the snapshot that it follows. Where
+// that is not there the database has lost it, and the statement fails
+// (sqlAstray). What follows a write of the same session needs no look: while the
+// session's row is there, as it was written, so is all that the session wrote.
+// A look costs a third of an append.
 type statement struct {
-	sql  strings.Builder
-	args []any
+	sql     strings.Builder
+	args    []any
+	follows bool // it has sqlAstray
 }
 
 const sqlFences = `with session as materialized (
-	select id from reddot_sessions where id = ? for share
+	select id from reddot_sessions where id = ? and xmin::text = ? for share
 ), locked as materialized (
 	select shard, epoch from reddot_shards where shard = any(?::int[]) order by shard for share
 ), good as materialized (
 	select array_agg(coalesce(l.epoch = w.epoch, false) and exists (select from session) order by w.place) as list
 	from unnest(?::int[], ?::bigint[]) with ordinality as w(shard, epoch, place) left join locked l using (shard)
 )`
+
+// sqlAstray divides by zero (sqlDivisionByZero) if an actor's first write does
+// not follow what its journal holds: the event or snapshot that it names or,
+// where it names none (first is 0), nothing.
+const sqlAstray = `, astray as materialized (
+	select 1 / (count(*) = 0)::int as none from unnest(?::int[], ?::bytea[], ?::bigint[], ?::bigint[]) as t(place, key, first, last)
+	where (select list from good)[place] and (t.first > 0) <> (
+		exists (select from reddot_events e where e.key = t.key and e.seq between t.first and t.last)
+		or exists (select from reddot_snapshots s where s.key = t.key and s.seq between t.first and t.last)))`
 
 const (
 	sqlEvents = `, events as (insert into reddot_events (key, seq, data)
@@ -76,16 +93,24 @@ const (
 	on conflict (kind, key) do update set value = excluded.value)`
 )
 
-func newStatement(session []byte, shards []int32, epochs []int64) *statement {
+func newStatement(s session, shards []int32, epochs []int64) *statement {
 	q := &statement{}
 	q.sql.Grow(2048)
-	q.add(sqlFences, session, shards, shards, epochs)
+	q.add(sqlFences, s.id, s.version, shards, shards, epochs)
 	return q
 }
 
+// shardsArg is which argument of sqlFences names the shards.
+const shardsArg = 2
+
 // end lets the statement tell whether the session was there, and which shards
 // were good.
-func (q *statement) end() { q.sql.WriteString("\nselect exists (select from session), list from good") }
+func (q *statement) end() {
+	q.sql.WriteString("\nselect exists (select from session), list from good")
+	if q.follows {
+		q.sql.WriteString(", astray where none = 1")
+	}
+}
 
 // add appends SQL with the arguments of its question marks.
 func (q *statement) add(sql string, args ...any) {
@@ -108,6 +133,12 @@ func (q *statement) insert(r *rows, sql string) {
 	}
 }
 
+func (q *statement) follow(r *rows) {
+	if q.follows = len(r.keys) > 0; q.follows {
+		q.add(sqlAstray, r.places, r.keys, r.seqs, r.lasts)
+	}
+}
+
 func (q *statement) delete(r *rows, sql string) {
 	if len(r.keys) > 0 {
 		q.add(sql, r.places, r.keys, r.seqs, r.lasts)
@@ -122,7 +153,7 @@ func (q *statement) at(r *rows, sql string) {
 
 func (q *statement) wake(r *rows, sql string) {
 	if len(r.keys) > 0 {
-		q.add(sql, q.args[1], r.places, r.keys, r.seqs)
+		q.add(sql, q.args[shardsArg], r.places, r.keys, r.seqs)
 	}
 }
 
@@ -140,7 +171,7 @@ func (q *statement) named(r *rows, sql string) {
 
 func (q *statement) tally(r *rows, sql string) {
 	if len(r.keys) > 0 {
-		q.add(sql, q.args[1], r.places, r.keys, r.kinds, r.seqs)
+		q.add(sql, q.args[shardsArg], r.places, r.keys, r.kinds, r.seqs)
 	}
 }
 

@@ -20,13 +20,20 @@ type committer struct {
 	conn    *pgx.Conn // nil: none that works
 	staged  []*job
 	failed  map[*actors.Stream]error // refused in this batch
-	session []byte                   // names the connection, or the one before it
+	session session                  // of the connection, or the one before it
 	met     found                    // by conn
 	looked  time.Time                // when the database was last found fit
 	full    bool                     // the database had no room
 	out     bool                     // it does not work, and is to be mended
 
 	unknown atomic.Bool // the last statement may still become durable
+}
+
+// A session is the row by which the database knows a committer's connection.
+type session struct {
+	id      []byte
+	version string // who wrote the row
+	number  uint64 // from 1; no other session of this store has it
 }
 
 var _ mender = (*committer)(nil)
@@ -64,7 +71,7 @@ func (c *committer) writeStaged() error {
 	if c.conn == nil {
 		return errors.New("there is no connection to the database")
 	}
-	s := newSheet()
+	s := newSheet(c.session)
 	for _, j := range c.staged {
 		if c.refused(j) || s.add(j) {
 			continue
@@ -72,7 +79,7 @@ func (c *committer) writeStaged() error {
 		if err := c.write(s); err != nil {
 			return err
 		}
-		if s = newSheet(); !c.refused(j) {
+		if s = newSheet(c.session); !c.refused(j) {
 			s.add(j)
 		}
 	}
@@ -104,7 +111,11 @@ func (c *committer) write(s *sheet) error {
 	switch {
 	case err == nil:
 		for _, j := range s.jobs {
-			if j.write != nil && !good[s.places[j.write.Stream.Fence.Shard]-1] {
+			switch {
+			case j.write == nil:
+			case good[s.places[j.write.Stream.Fence.Shard]-1]:
+				j.write.Stream.Wrote(j.write.Last(), s.by.number)
+			default:
 				c.p.pg.fenced.Inc()
 				c.refuse(j, fencedError(j.write.Stream))
 			}
@@ -151,7 +162,7 @@ func (s *sheet) halves() (first, second *sheet) {
 	if len(groups) == 1 {
 		return s, nil
 	}
-	first, second = newSheet(), newSheet()
+	first, second = newSheet(s.by), newSheet(s.by)
 	for _, j := range s.jobs {
 		to := first
 		if group(j) >= len(groups)/2 {
@@ -168,7 +179,7 @@ const repeats = 10
 // exec runs the sheet's statement and returns which of its shards had the
 // epochs asked for.
 func (c *committer) exec(s *sheet) (good []bool, err error) {
-	q := s.statement(c.session)
+	q := s.statement()
 	for n := 1; ; n++ {
 		good, err = c.query(q)
 		if err == nil || n == repeats || !collided(err) {
@@ -181,9 +192,9 @@ func (c *committer) exec(s *sheet) (good []bool, err error) {
 func (c *committer) query(q *statement) (good []bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), c.p.cfg.Timeout)
 	defer cancel()
-	var session bool
-	err = c.conn.QueryRow(ctx, q.sql.String(), q.args...).Scan(&session, &good)
-	if err == nil && !session {
+	var there bool
+	err = c.conn.QueryRow(ctx, q.sql.String(), q.args...).Scan(&there, &good)
+	if err == nil && !there {
 		err = errNoSession
 	}
 	return good, err
@@ -249,18 +260,19 @@ func (c *committer) openSession(ctx context.Context) error {
 		return fmt.Errorf("await the end of the last commit: %w", err)
 	}
 	id := uuid.New()
-	if _, err := c.conn.Exec(ctx, "insert into reddot_sessions (id) values ($1)", id[:]); err != nil {
+	s := session{id: id[:], number: c.p.sessions.Add(1)}
+	if err := c.conn.QueryRow(ctx, "insert into reddot_sessions (id) values ($1) returning xmin::text", s.id).Scan(&s.version); err != nil {
 		return fmt.Errorf("open a session: %w", err)
 	}
-	c.session = id[:]
+	c.session = s
 	return nil
 }
 
 func (c *committer) closeSession(ctx context.Context) error {
-	if c.session == nil {
+	if c.session.id == nil {
 		return nil
 	}
-	_, err := c.conn.Exec(ctx, "delete from reddot_sessions where id = $1", c.session)
+	_, err := c.conn.Exec(ctx, "delete from reddot_sessions where id = $1", c.session.id)
 	return err
 }
 

@@ -37,6 +37,7 @@ func run(t *testing.T, open func(t *testing.T) store, persists bool) {
 		{"append within notify", testAppendWithinNotify},
 		{"fences", testFences},
 		{"fenced", testFenced},
+		{"predecessor", testPredecessor},
 		{"history", testHistory},
 		{"closed", testClosed},
 	}

@@ -170,16 +170,23 @@ func (w *writer) take() bool {
 }
 
 // stage hands the batch to the engine, but for writes of streams that have
-// failed.
+// failed, or of which it has refused one in this batch.
 func (w *writer) stage() {
+	var refused map[*actors.Stream]error // in this batch
 	for i := range w.batch {
 		j := &w.batch[i]
 		if j.write != nil {
-			if j.err = j.write.Stream.Err(); j.err != nil {
+			if j.err = cmp.Or(j.write.Stream.Err(), refused[j.write.Stream]); j.err != nil {
 				continue
 			}
 		}
 		w.engine.stage(j)
+		if j.err != nil && j.write != nil {
+			if refused == nil {
+				refused = make(map[*actors.Stream]error)
+			}
+			refused[j.write.Stream] = j.err
+		}
 	}
 }
 
