@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -9,58 +10,78 @@ import (
 )
 
 // Keys and revocations are kept in the store and, for speed, in each server's
-// memory: who changes them tells the others, who read them again.
+// memory: who changes them tells the others, who read them again. They are told
+// over links, at once, and by a record that each server looks at all the time: a
+// link may be down, and whoever made a key may be no server at all.
 
 // credentials is what servers tell each other about.
 const credentials = "credentials"
 
-// rereadEvery is how often they are read again in any case: what another
-// server told may have been lost with its link.
-const rereadEvery = 30 * time.Second
+// changedKind is the kind of the record that has a new value with each change.
+const changedKind = "changed"
 
-// rereadTime is how long that may take.
-const rereadTime = 10 * time.Second
+// The pace of it.
+const (
+	changedEvery = 500 * time.Millisecond
+	// rereadEvery is how often they are read again in any case: an older program
+	// writes no such record.
+	rereadEvery = 30 * time.Second
+	// rereadTime is how long it may take to read them again.
+	rereadTime = 10 * time.Second
+)
 
 // toldRecords are Records of which others are told that they have changed.
 type toldRecords struct {
 	actors.Records
-	tell func()
+	tell func() // over links
 }
 
 // PutRecord implements actors.Records.
 func (r toldRecords) PutRecord(ctx context.Context, kind, key string, value []byte) error {
-	err := r.Records.PutRecord(ctx, kind, key, value)
-	if err == nil && transports.IsCredential(kind) {
-		r.tell()
-	}
-	return err
+	return r.changed(ctx, kind, r.Records.PutRecord(ctx, kind, key, value))
 }
 
 // DeleteRecord implements actors.Records.
 func (r toldRecords) DeleteRecord(ctx context.Context, kind, key string) error {
-	err := r.Records.DeleteRecord(ctx, kind, key)
-	if err == nil && transports.IsCredential(kind) {
-		r.tell()
+	return r.changed(ctx, kind, r.Records.DeleteRecord(ctx, kind, key))
+}
+
+// changed tells the others of a change, if there was one.
+func (r toldRecords) changed(ctx context.Context, kind string, err error) error {
+	if err != nil || !transports.IsCredential(kind) {
+		return err
 	}
-	return err
+	r.tell()
+	id := actors.NewID()
+	// If this fails the change stands all the same; who can't be told finds it
+	// within rereadEvery.
+	_ = r.Records.PutRecord(ctx, changedKind, credentials, id[:])
+	return nil
 }
 
 // reloadCredentials reads keys and revocations again; connections of what was
 // revoked end.
-func (a *App) reloadCredentials(string) {
+func (a *App) reloadCredentials(string) { a.rereadCredentials() }
+
+// rereadCredentials tells whether all could be read.
+func (a *App) rereadCredentials() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), rereadTime)
 	defer cancel()
-	if err := a.keys.Reload(ctx); err != nil {
-		a.log.Error("the keys can't be read again; the old ones go on", "err", err)
+	keys := a.keys.Reload(ctx)
+	if keys != nil {
+		a.log.Error("the keys can't be read again; the old ones go on", "err", keys)
 	}
-	if err := a.revocations.Reload(ctx); err != nil {
-		a.log.Error("the revocations can't be read again; the old ones go on", "err", err)
+	revocations := a.revocations.Reload(ctx)
+	if revocations != nil {
+		a.log.Error("the revocations can't be read again; the old ones go on", "err", revocations)
 	}
+	return keys == nil && revocations == nil
 }
 
-// watchCredentials reads them again from time to time, in a cluster.
+// watchCredentials reads them again when somebody has changed them, where others
+// than this server may: in a database.
 func (a *App) watchCredentials() {
-	if !a.cfg.Load().Cluster.isSet() {
+	if a.cfg.Load().Store.URL.IsZero() {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -68,14 +89,22 @@ func (a *App) watchCredentials() {
 	a.endWatch = func() { cancel(); <-done }
 	go func() {
 		defer close(done)
-		t := time.NewTicker(rereadEvery)
+		t := time.NewTicker(changedEvery)
 		defer t.Stop()
+		var known []byte
+		var read time.Time
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-t.C:
-				a.reloadCredentials(credentials)
+			}
+			now, err := a.store.ReadRecord(ctx, changedKind, credentials)
+			if err != nil && actors.AsError(err).Code != actors.NotFound {
+				continue // the database is away
+			}
+			if (!bytes.Equal(now, known) || time.Since(read) > rereadEvery) && a.rereadCredentials() {
+				known, read = bytes.Clone(now), time.Now()
 			}
 		}
 	}()
