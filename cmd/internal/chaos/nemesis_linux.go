@@ -33,6 +33,7 @@ var faults = []fault{
 	{"cut from the database", (*nemesis).noStore},
 	{"delay and lose", (*nemesis).weather},
 	{"stall links", (*nemesis).stall},
+	{"link port silent", (*nemesis).silent},
 	{"drain", (*nemesis).drain},
 	{"add and drain", (*nemesis).add},
 	{"restart the database", (*nemesis).database},
