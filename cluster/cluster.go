@@ -42,6 +42,18 @@ type ClusterConfig struct {
 	Key []byte
 	// TLS are the certificates of links, in place of derived ones.
 	TLS LinkTLS
+	// Settings returns those settings of this node that concern the others, by
+	// which they compare themselves when they link. Nil: none.
+	Settings func() []Setting
+}
+
+// A Setting is one that nodes compare.
+type Setting struct {
+	Name  string // as people know it
+	Value string // or a digest of it
+	// Alike is set where two nodes that differ would harm each other: they do not
+	// link. Else a difference is logged.
+	Alike bool
 }
 
 func (c *ClusterConfig) check() error {

@@ -2,8 +2,10 @@ package cluster
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -31,8 +33,11 @@ func (m *membership) lookAtTies() {
 		t := &actors.WireTie{Node: name, State: m.ties.state(name)}
 		if t.State != actors.TieState_TIE_HOLDS {
 			t.Why = m.whyNot(name).full(maxWhy)
+		} else if m.misses(name) {
+			t.Why = m.noGossip(name).full(maxWhy)
 		}
 		say = append(say, t)
+		m.listenTo(name, t)
 	}
 	slices.SortFunc(say, func(a, b *actors.WireTie) int { return strings.Compare(a.Node, b.Node) })
 	m.signs.announce(say, !m.takesPart())
@@ -44,6 +49,90 @@ func (m *membership) lookAtTies() {
 	if len(changed) > 0 {
 		m.lookSoon()
 	}
+}
+
+// listenTo logs that the link holds and gossip fails, if this node or the other
+// one finds so: who is taken for dead next is a matter of chance.
+func (m *membership) listenTo(name string, t *actors.WireTie) {
+	if t.State != actors.TieState_TIE_HOLDS {
+		return
+	}
+	theirs := tieOf(m.signs.sign(name), m.node.cfg.Name)
+	if theirs.GetState() != actors.TieState_TIE_HOLDS || t.Why == "" && theirs.GetWhy() == "" {
+		return
+	}
+	if _, ok := m.gossiping.May(); ok {
+		m.node.cfg.Log.Error("gossip between two servers fails", "node", name, "here", t.Why, "there", theirs.GetWhy())
+	}
+}
+
+// unheardMost is how often nobody must have listened where a node that lives
+// gossips, before that is said.
+const unheardMost = 3
+
+// noGossip returns why gossip does not reach a node.
+func (m *membership) noGossip(name string) reason {
+	r := reason{public: fmt.Sprintf("gossip with %s fails: look at cluster.advertise, here and there, and let the port of cluster.bind through, UDP and TCP, both ways", name)}
+	if w := m.signs.sign(name); w != nil && w.Gossip != "" {
+		r.inner = fmt.Sprintf("it is at %s, this node at %s", w.Gossip, m.self)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.proofs[name].err; err != nil {
+		r.inner += "; " + err.Error()
+	} else if m.joinErr != nil {
+		r.inner += "; " + strings.Join(strings.Fields(m.joinErr.Error()), " ")
+	}
+	return r
+}
+
+// misses tells whether gossip has not reached a node that lives for a while.
+func (m *membership) misses(name string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.proofs[name].missed >= unheardMost && !m.proofs[name].done
+}
+
+// prove connects once to the address at which each node that lives gossips. What
+// comes from a node says nothing about it: gossip may go on for a while by what it
+// sends itself.
+func (m *membership) prove() {
+	living := m.signs.living()
+	for _, name := range living {
+		w := m.signs.sign(name)
+		if name == m.node.cfg.Name || w == nil || w.Gossip == "" || m.proved(name) {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
+		c, err := m.node.connect(ctx, w.Gossip)
+		if cancel(); err == nil {
+			err = c.Close()
+		}
+		m.mu.Lock()
+		p := m.proofs[name]
+		if p.err = err; err != nil {
+			p.missed++
+		}
+		p.done = err == nil
+		m.proofs[name] = p
+		m.mu.Unlock()
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.proofs, func(name string, _ proof) bool { return !slices.Contains(living, name) })
+}
+
+// proof is whether a node can be reached where it gossips.
+type proof struct {
+	done   bool
+	missed int // attempts
+	err    error
+}
+
+func (m *membership) proved(name string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.proofs[name].done
 }
 
 // maxWhy bounds what a sign says of one link, in bytes.
@@ -95,23 +184,14 @@ func (m *membership) whyNot(name string) reason {
 	}
 	p := n.peers.get(name)
 	if p == nil {
-		r := reason{public: fmt.Sprintf("gossip with %s fails: look at cluster.advertise, here and there, and let the port of cluster.bind through, UDP and TCP, both ways", name)}
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		if w != nil && w.Gossip != "" {
-			r.inner = fmt.Sprintf("it is at %s, this node at %s", w.Gossip, m.self)
-		}
-		if m.joinErr != nil {
-			r.inner += "; " + strings.Join(strings.Fields(m.joinErr.Error()), " ")
-		}
-		return r
+		return m.noGossip(name)
 	}
 	var u *unlike
 	err := p.failure()
 	if errors.As(err, &u) {
 		return reason{public: u.text}
 	}
-	r := reason{public: fmt.Sprintf("the link to %s does not speak: look at cluster.advertise_peers, here and there, and let the port of cluster.peers through, TCP, both ways", name), inner: p.addr}
+	r := reason{public: fmt.Sprintf("the link to %s does not speak: look at cluster.advertise_peers (else the host of cluster.advertise), here and there, and let the port of cluster.peers through, TCP, both ways", name), inner: p.addr}
 	if err != nil {
 		r.inner += ": " + err.Error()
 	}
@@ -135,7 +215,8 @@ func (p *peer) failure() error {
 	return nil
 }
 
-// apart says why this node does not own shards while others do.
+// apart says why this node does not own shards while others do; nil: its links
+// to them speak.
 func (m *membership) apart(owners []string) *actors.Error {
 	missing, whys, inner := []string(nil), []string(nil), []string(nil)
 	for _, name := range owners {
@@ -153,6 +234,9 @@ func (m *membership) apart(owners []string) *actors.Error {
 		if theirs.GetWhy() != "" {
 			inner = append(inner, fmt.Sprintf("%s says: %s", name, theirs.Why))
 		}
+	}
+	if len(missing) == 0 {
+		return nil
 	}
 	const most = 3 // are told
 	return &actors.Error{
@@ -181,10 +265,10 @@ func (m *membership) wait(d decision) {
 	why := d.why
 	if why == nil {
 		owners := d.owners
-		if owners == nil {
+		if len(owners) == 0 {
 			owners = m.signs.living()
 		}
-		if why = m.apart(owners); len(owners) == 0 || n.clock() < int64(patience) {
+		if why = m.apart(owners); why == nil || n.clock() < int64(patience) {
 			why = errJoining
 		}
 	}

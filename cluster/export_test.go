@@ -73,6 +73,9 @@ func (w *Network) Unmute() {
 	clear(w.mute)
 }
 
+// SetSettings lets a node that has not started have settings that others compare.
+func (n *Node) SetSettings(fn func() []Setting) { n.cfg.Cluster.Settings = fn }
+
 // SetTies sets after how much silence a link is lost, and for how long it must
 // speak before it counts again.
 func (n *Node) SetTies(lost, holds time.Duration) { n.ties = tiePace{lost, holds} }

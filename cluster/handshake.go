@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"reddot/actors"
@@ -23,7 +24,10 @@ const (
 
 // hello returns the frame that opens a session to a peer.
 func (n *Node) hello(to string) (*actors.Batch, error) {
-	w := &actors.WireHello{Node: n.cfg.Name, To: to, Least: n.wire.least, Most: n.wire.most, Cluster: n.cfg.Cluster.Name, Program: n.cfg.Program}
+	w := &actors.WireHello{Node: n.cfg.Name, To: to, Least: n.wire.least, Most: n.wire.most, Cluster: n.cfg.Cluster.Name, Program: n.cfg.Program, Time: n.cfg.Now()}
+	for _, s := range n.settings() {
+		w.Settings = append(w.Settings, &actors.WireSetting{Name: s.Name, Value: s.Value, Alike: s.Alike})
+	}
 	b, err := w.MarshalVT()
 	if err != nil {
 		return nil, fmt.Errorf("encode a hello: %w", err)
@@ -31,7 +35,45 @@ func (n *Node) hello(to string) (*actors.Batch, error) {
 	return &actors.Batch{Frames: []*actors.Frame{{Type: actors.FrameType_FRAME_HELLO, Body: b}}}, nil
 }
 
-// readHello reads the first frame of a session and says who sent it.
+// settings returns those that concern the others.
+func (n *Node) settings() []Setting {
+	if n.cfg.Cluster.Settings == nil {
+		return nil
+	}
+	return n.cfg.Cluster.Settings()
+}
+
+// compare compares this node's settings with another one's, as far as both
+// programs know them. The error names those that must be alike and are not.
+func (n *Node) compare(h *actors.WireHello) error {
+	theirs := make(map[string]*actors.WireSetting, len(h.Settings))
+	for _, s := range h.Settings {
+		theirs[s.Name] = s
+	}
+	var harm, others []string
+	for _, s := range n.settings() {
+		o := theirs[s.Name]
+		switch {
+		case o == nil || o.Value == s.Value:
+		case s.Alike || o.Alike:
+			harm = append(harm, fmt.Sprintf("%s is %s here and %s there", s.Name, s.Value, o.Value))
+		default:
+			others = append(others, s.Name)
+		}
+	}
+	if len(others) > 0 {
+		n.cfg.Log.Warn("settings differ between servers: clients find another behaviour on each", "node", h.Node, "settings", strings.Join(others, " "))
+	}
+	if len(harm) == 0 {
+		return nil
+	}
+	const most = 5 // are told
+	return &unlike{fmt.Sprintf("the settings of %s differ from this server's, and would change users' data: %s; give all servers the same",
+		h.Node, strings.Join(harm[:min(most, len(harm))], ", "))}
+}
+
+// readHello reads the first frame of a session and says who sent it, also with
+// an error if it can.
 func (n *Node) readHello(s stream) (*actors.WireHello, error) {
 	var b actors.Batch
 	if err := s.Recv(&b); err != nil {
@@ -46,14 +88,14 @@ func (n *Node) readHello(s stream) (*actors.WireHello, error) {
 	}
 	switch {
 	case h.Cluster != n.cfg.Cluster.Name:
-		return nil, fmt.Errorf("%s belongs to the cluster %q, and this node to %q", h.Node, h.Cluster, n.cfg.Cluster.Name)
+		return h, &unlike{fmt.Sprintf("%s belongs to the cluster %q, and this node to %q: give both the same cluster.name, or take the address out of cluster.join", h.Node, h.Cluster, n.cfg.Cluster.Name)}
 	case h.To != n.cfg.Name:
-		return nil, fmt.Errorf("%s looks for %s, which was at this address before", h.Node, h.To)
+		return h, fmt.Errorf("%s looks for %s, which was at this address before, or whose cluster.advertise_peers is this node's address", h.Node, h.To)
 	case min(h.Most, n.wire.most) < max(h.Least, n.wire.least):
-		return nil, fmt.Errorf("%s (program %s) speaks the wire versions %d to %d, and this node %d to %d: bring both to versions that have one in common",
-			h.Node, h.Program, h.Least, h.Most, n.wire.least, n.wire.most)
+		return h, &unlike{fmt.Sprintf("%s (program %s) speaks the wire versions %d to %d, and this node %d to %d: bring both to versions that have one in common",
+			h.Node, h.Program, h.Least, h.Most, n.wire.least, n.wire.most)}
 	}
-	return h, nil
+	return h, n.compare(h)
 }
 
 // open begins a session that this node has dialed.
@@ -69,7 +111,7 @@ func (n *Node) open(p *peer, s stream) error {
 	late := time.AfterFunc(helloTimeout, s.Close)
 	h, err := n.readHello(s)
 	if err == nil && h.Node != p.name {
-		err = fmt.Errorf("%s is at the address of %s", h.Node, p.name)
+		err = &unlike{fmt.Sprintf("%s is at the address that %s gives as its cluster.advertise_peers, %s: give each server its own", h.Node, p.name, p.addr)}
 	}
 	if !late.Stop() && err == nil {
 		err = context.DeadlineExceeded
@@ -86,8 +128,7 @@ func (n *Node) open(p *peer, s stream) error {
 func (n *Node) serve(s stream) error {
 	h, err := n.readHello(s)
 	if err != nil {
-		n.cfg.Log.Warn("a link was refused", "err", err)
-		return err
+		return n.refuse(s, h, err)
 	}
 	p := n.peers.get(h.Node)
 	if p == nil {
@@ -108,6 +149,27 @@ func (n *Node) serve(s stream) error {
 	return session.cause()
 }
 
+// refuse lets a link not come up. The other side gets this node's hello all the
+// same, so that it finds the difference itself.
+func (n *Node) refuse(s stream, h *actors.WireHello, why error) error {
+	if missed, ok := n.refusals.May(); ok {
+		n.cfg.Log.Warn("a link was refused", "err", why, "others", missed)
+	}
+	if h == nil {
+		return why
+	}
+	if p := n.peers.get(h.Node); p != nil {
+		p.why.Store(&why)
+	}
+	if b, err := n.hello(h.Node); err == nil && h.To == n.cfg.Name {
+		err = s.Send(b)
+		if err != nil {
+			return errors.Join(why, err)
+		}
+	}
+	return why
+}
+
 // begin makes a stream the session with a peer, in place of an older one.
 func (n *Node) begin(p *peer, st stream, version uint32) *session {
 	p.opening.Lock()
@@ -125,6 +187,7 @@ func (n *Node) begin(p *peer, st stream, version uint32) *session {
 		return s
 	}
 	p.session.Store(s)
+	p.why.Store(nil)
 	n.done.Add(2)
 	go func() {
 		defer n.done.Done()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,20 +27,21 @@ type membership struct {
 	list    *memberlist.Memberlist
 	signs   *signs
 
-	mu       sync.Mutex
-	meta     []byte
-	leaving  bool
-	seen     map[string]neighbor  // whom gossip has
-	former   map[string]bool      // have left, or were taken for dead
-	accused  map[string]bool      // found dead by other means than gossip
-	farewell map[string]bool      // have said that they leave
-	ended    map[string]bool      // their process is no more
-	told     map[string]time.Time // when a banned node was last told
-	ties     ties                 // of run's goroutine
-	waiting  actors.Seldom        // that it has not joined the others
-	joinErr  error                // of the last attempt to reach others by gossip; nil: there was none
-	joined   bool                 // with others, or known to be the first
-	owning   bool                 // has once known who the others are: may own shards
+	mu                 sync.Mutex
+	meta               []byte
+	leaving            bool
+	seen               map[string]neighbor  // whom gossip has
+	former             map[string]bool      // have left, or were taken for dead
+	accused            map[string]bool      // found dead by other means than gossip
+	farewell           map[string]bool      // have said that they leave
+	ended              map[string]bool      // their process is no more
+	told               map[string]time.Time // when a banned node was last told
+	ties               ties                 // of run's goroutine
+	waiting, gossiping actors.Seldom        // that it has not joined the others; that gossip fails
+	proofs             map[string]proof     // that gossip reaches those who live
+	joinErr            error                // of the last attempt to reach others by gossip; nil: there was none
+	joined             bool                 // with others, or known to be the first
+	owning             bool                 // has once known who the others are: may own shards
 
 	kicked chan struct{}
 	self   string // this node's address of gossip
@@ -75,6 +75,7 @@ const (
 
 func newMembership(n *Node) (*membership, error) {
 	m := &membership{node: n, seen: make(map[string]neighbor), former: make(map[string]bool), accused: make(map[string]bool), farewell: make(map[string]bool), ended: make(map[string]bool), told: make(map[string]time.Time), kicked: make(chan struct{}, 1)}
+	m.proofs = make(map[string]proof)
 	m.ties = ties{pace: n.ties, all: make(map[string]*tie)}
 	m.signs = newSigns(n)
 	return m, m.setMeta(false)
@@ -200,46 +201,6 @@ func (m *membership) run() {
 		case <-t.C:
 		}
 	}
-}
-
-// join reaches for the seeds of the configuration, and for the nodes that show
-// themselves in the store, as long as some of them are not seen.
-func (m *membership) join() {
-	seeds := m.missing()
-	if len(seeds) == 0 {
-		return
-	}
-	n, err := m.list.Join(seeds)
-	if n > 0 {
-		m.settle()
-	}
-	m.mu.Lock()
-	m.joinErr = err
-	m.mu.Unlock()
-	if err != nil {
-		m.node.cfg.Log.Debug("some nodes can't be reached by gossip", "err", err)
-	}
-}
-
-// missing returns the addresses of nodes that there should be.
-func (m *membership) missing() []string {
-	m.mu.Lock()
-	seen := map[string]bool{m.self: true}
-	for _, o := range m.seen {
-		seen[o.addr] = true
-	}
-	alone := len(m.seen) <= 1
-	m.mu.Unlock()
-	var seeds []string
-	if alone {
-		seeds = slices.DeleteFunc(m.node.seeds(), func(addr string) bool { return seen[addr] })
-	}
-	for _, addr := range m.signs.addresses() {
-		if !seen[addr] && !slices.Contains(seeds, addr) {
-			seeds = append(seeds, addr)
-		}
-	}
-	return seeds
 }
 
 // settle says that this node knows with whom it is.
@@ -406,7 +367,9 @@ func (m *membership) publish() {
 	case d.verdict == cutOff:
 		if d.owners != nil {
 			n.setPeers(all) // by links to them it comes back
-			d.why = m.apart(d.owners)
+			if d.why = m.apart(d.owners); d.why == nil {
+				d.why = errComingBack
+			}
 		}
 		m.signs.yield()
 		n.suspend(d.why)

@@ -1,6 +1,10 @@
 package cluster
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // metrics are the figures of one node of a cluster.
 type metrics struct {
@@ -29,6 +33,9 @@ func newMetrics(n *Node, r prometheus.Registerer) *metrics {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("shards", "Shards that this node owns.")), func() float64 { return float64(n.shards()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("members", "Nodes of the cluster, as this one sees it.")), func() float64 { return float64(len(n.peers.list()) + 1) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("held", "Messages that wait for a user that moves between nodes.")), func() float64 { return float64(n.heldCount.Load()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("clock_apart_seconds", "The largest difference of another node's clock from this one's, if it is above 5 s; else 0.")), func() float64 {
+			return time.Duration(n.clockApart.Load()).Seconds()
+		}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("cut_off", "1 while this node acknowledges nothing because it is cut off.")), func() float64 {
 			if n.suspended.Load() != nil {
 				return 1

@@ -137,6 +137,7 @@ type Node struct {
 	suspended            atomic.Pointer[actors.Error] // why nothing is acknowledged; nil: it is
 	waits                atomic.Pointer[actors.Error] // why this node has not joined the others yet
 	apartSaid            actors.Seldom                // that clocks differ
+	refusals             actors.Seldom                // of links
 	clockApart           atomic.Int64                 // the largest difference of another node's clock, of those that are told
 
 	// Of a node of a cluster.

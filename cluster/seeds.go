@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -42,4 +43,45 @@ func (n *Node) seeds() []string {
 		}
 	}
 	return list
+}
+
+// join reaches for the seeds of the configuration, and for the nodes that show
+// themselves in the store, as long as some of them are not seen.
+func (m *membership) join() {
+	seeds := m.missing()
+	defer m.prove()
+	if len(seeds) == 0 {
+		return
+	}
+	n, err := m.list.Join(seeds)
+	if n > 0 {
+		m.settle()
+	}
+	m.mu.Lock()
+	m.joinErr = err
+	m.mu.Unlock()
+	if err != nil {
+		m.node.cfg.Log.Debug("some nodes can't be reached by gossip", "err", err)
+	}
+}
+
+// missing returns the addresses of nodes that there should be.
+func (m *membership) missing() []string {
+	m.mu.Lock()
+	seen := map[string]bool{m.self: true}
+	for _, o := range m.seen {
+		seen[o.addr] = true
+	}
+	alone := len(m.seen) <= 1
+	m.mu.Unlock()
+	var seeds []string
+	if alone {
+		seeds = slices.DeleteFunc(m.node.seeds(), func(addr string) bool { return seen[addr] })
+	}
+	for _, addr := range m.signs.addresses() {
+		if !seen[addr] && !slices.Contains(seeds, addr) {
+			seeds = append(seeds, addr)
+		}
+	}
+	return seeds
 }

@@ -89,6 +89,8 @@ func (n *Node) own() NodeStatus {
 	return s
 }
 
+var errComingBack = actors.Errorf(actors.Unavailable, "this node had lost its links, and the others go on without it until they have all seen that it is back; try another one")
+
 var errJoining = actors.Errorf(actors.Unavailable, "it has not joined the others yet")
 
 // shards returns how many shards this node owns.

@@ -247,6 +247,9 @@ func (a *App) startNode(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if conf != nil {
+		conf.Settings = func() []cluster.Setting { return a.cfg.Load().shared() } // a reload changes some
+	}
 	n, err := cluster.New(cluster.Config{
 		Limits: cfg.inbox(), Idle: a.forTests.idle, Log: a.log.With("part", "node"), Metrics: a.registry, Fenced: a.fenced,
 		Cluster: conf, Program: Version().Version, Failed: a.fail, Told: a.reloadCredentials,
