@@ -121,11 +121,13 @@ func (m *membership) StartClient(*pcluster.Cluster) error { return errors.ErrUns
 // Shutdown implements protoactor's ClusterProvider. Without grace the others
 // have to find out.
 func (m *membership) Shutdown(graceful bool) error {
-	var errs []error
 	if graceful {
-		errs = append(errs, m.list.Leave(leaveTime))
+		if err := m.list.Leave(leaveTime); err != nil {
+			// Nobody may be left to hear it, as when all servers stop at once.
+			m.node.cfg.Log.Info("not all nodes may know that this one has left", "err", err)
+		}
 	}
-	return errors.Join(append(errs, m.list.Shutdown())...)
+	return m.list.Shutdown()
 }
 
 // config returns memberlist's settings.
