@@ -43,6 +43,8 @@
 //     restart keeps it; a restore, a promotion and the opening of a copy begin
 //     another one, for what came last may be missing (history.go,
 //     postgres_history.go).
+//   - A backup counts once it was read to its end: what was cut off or altered
+//     leaves nothing (backup.go).
 //   - A migration that was released is never changed; the schema only grows in
 //     ways that the version before can live with, for both run at a time.
 //

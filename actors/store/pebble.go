@@ -93,6 +93,9 @@ func (p *Pebble) openDB(fs privateFS) error {
 	if err := checkFiles(fs, p.cfg.Dir); err != nil {
 		return err
 	}
+	if err := removeCheckpoints(fs, p.cfg.Dir); err != nil {
+		return err
+	}
 	db, err := pebble.Open(p.cfg.Dir, options(p.cfg, fs, p.lock, p))
 	if err != nil {
 		return openError(err)

@@ -19,37 +19,58 @@ type settings struct {
 	paths map[string]string // from a flag's name to the setting's path
 }
 
+// newSettings gives the command the flags that name where settings come from.
+func newSettings(c *cobra.Command) *settings {
+	s := &settings{flags: c.Flags(), paths: map[string]string{}}
+	c.Flags().StringVarP(&s.file, "config", "c", os.Getenv("REDDOT_CONFIG"), "configuration `file` (REDDOT_CONFIG)")
+	c.Flags().StringArrayVar(&s.set, "set", nil, "any `setting=value`, as --set inbox.messages=500; may come again")
+	return s
+}
+
+// text adds the flag of a setting under another name or, if that is empty, its
+// own.
+func (s *settings) text(path, name, def, usage string) {
+	if name == "" {
+		name = strings.NewReplacer(".", "-", "_", "-").Replace(path)
+	}
+	s.paths[name] = path
+	s.flags.String(name, def, usage)
+}
+
+// store adds the flags that name the store.
+func (s *settings) store() {
+	s.text("data", "", app.Default().Data, "`directory` for all that must survive")
+	s.text("store.url", "store", "", "`URL` of a PostgreSQL database in place of the embedded store, as postgres://user@host/name; with a password rather as REDDOT_STORE_URL")
+}
+
+// addStoreSettings gives the command the flags that say where the data is; the
+// other settings can be had by --set.
+func addStoreSettings(c *cobra.Command) *settings {
+	s := newSettings(c)
+	s.store()
+	return s
+}
+
 // addSettings gives the command the flags of the most usual settings; the
 // others can be had by --set.
 func addSettings(c *cobra.Command) *settings {
-	s := &settings{flags: c.Flags(), paths: map[string]string{}}
+	s := newSettings(c)
 	def := app.Default()
-	c.Flags().StringVarP(&s.file, "config", "c", os.Getenv("REDDOT_CONFIG"), "configuration `file` (REDDOT_CONFIG)")
-	c.Flags().StringArrayVar(&s.set, "set", nil, "any `setting=value`, as --set inbox.messages=500; may come again")
-	text := func(path, def, usage string) {
-		name := strings.NewReplacer(".", "-", "_", "-").Replace(path)
-		s.paths[name] = path
-		c.Flags().String(name, def, usage)
-	}
 	s.paths["dev"] = "dev"
 	c.Flags().Bool("dev", false, "for development: no tokens, no rate limits, the seed's URLs, loopback only")
 	s.paths["seed-urls"] = "seed_urls"
 	c.Flags().Bool("seed-urls", false, "serve the seed project's URLs too")
-	text("http", def.HTTP, "`address` to listen on; port 0 takes a free one")
-	s.paths["mqtt"] = "mqtt.listen"
-	c.Flags().String("mqtt", "", "`address` to listen on for MQTT, as 127.0.0.1:1883; none without it")
-	text("data", def.Data, "`directory` for all that must survive")
-	s.paths["store"] = "store.url"
-	c.Flags().String("store", "", "`URL` of a PostgreSQL database in place of the embedded store, as postgres://user@host/name; with a password rather as REDDOT_STORE_URL")
-	s.paths["join"] = "cluster.join"
-	c.Flags().String("join", "", "`addresses` of the gossip of servers to form a cluster with, host:port, with commas")
-	text("cluster.bind", "", "`address` of this server's gossip; set it to start a cluster")
-	text("tls.cert", "", "`file` with a certificate, PEM")
-	text("tls.key", "", "`file` with its private key, PEM")
-	text("origins", "", "web `origins` whose pages may use the API, with commas")
-	text("log.level", def.Log.Level, "debug, info, warn or error")
-	text("log.format", def.Log.Format, "text or json")
-	text("pprof", "", "loopback `address` for Go's profiles")
+	s.text("http", "", def.HTTP, "`address` to listen on; port 0 takes a free one")
+	s.text("mqtt.listen", "mqtt", "", "`address` to listen on for MQTT, as 127.0.0.1:1883; none without it")
+	s.store()
+	s.text("cluster.join", "join", "", "`addresses` of the gossip of servers to form a cluster with, host:port, with commas")
+	s.text("cluster.bind", "", "", "`address` of this server's gossip; set it to start a cluster")
+	s.text("tls.cert", "", "", "`file` with a certificate, PEM")
+	s.text("tls.key", "", "", "`file` with its private key, PEM")
+	s.text("origins", "", "", "web `origins` whose pages may use the API, with commas")
+	s.text("log.level", "", def.Log.Level, "debug, info, warn or error")
+	s.text("log.format", "", def.Log.Format, "text or json")
+	s.text("pprof", "", "", "loopback `address` for Go's profiles")
 	return s
 }
 

@@ -47,6 +47,7 @@ type App struct {
 	front       atomic.Pointer[front]
 	web         *web
 	mqtt        *broker
+	control     *control // nil: no embedded store
 	certificate certificate
 	profiles    *profiles
 	forTests    forTests
@@ -82,6 +83,7 @@ type step struct {
 func (a *App) steps() []step {
 	all := []step{
 		{"store", a.openStore, a.closeStore},
+		{"control", a.openControl, a.closeControl},
 		{"credentials", a.loadCredentials, nil},
 		{"node", a.startNode, a.stopNode},
 		{"transports", a.openFront, a.closeFront},

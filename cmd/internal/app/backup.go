@@ -1,0 +1,243 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"reddot/actors/store"
+)
+
+// A server with an embedded store takes requests for backups at a socket in its
+// data directory: whoever may read the data reaches it, and no key is needed.
+const controlSocket = "control.sock"
+
+// The request, and the answer that precedes the backup.
+const (
+	backupRequest = "backup\n"
+	backupFollows = "ok\n"
+)
+
+// controlTime bounds each step of a request: of who stands still.
+const controlTime = time.Minute
+
+// control is the socket and what is under way at it.
+type control struct {
+	listener net.Listener
+	store    *store.Pebble
+	log      *slog.Logger
+	serving  sync.WaitGroup
+	one      sync.Mutex // a backup at a time
+
+	mu    sync.Mutex
+	conns map[net.Conn]bool // nil: closed
+}
+
+// openControl listens. Without the socket all else goes on.
+func (a *App) openControl(context.Context) error {
+	p, ok := a.store.(*store.Pebble)
+	if !ok {
+		return nil
+	}
+	path := filepath.Join(a.cfg.Load().Data, controlSocket)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) { // of a process that is gone: the directory is ours
+		return err
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		a.log.Warn("no backup can be made while this server runs: its socket can't be opened", "err", err)
+		return nil
+	}
+	a.control = &control{listener: l, store: p, log: a.log, conns: make(map[net.Conn]bool)}
+	a.control.serving.Go(a.control.accept)
+	return nil
+}
+
+func (a *App) closeControl(context.Context) error {
+	c := a.control
+	if c == nil {
+		return nil
+	}
+	err := c.listener.Close()
+	c.mu.Lock()
+	for conn := range c.conns {
+		_ = conn.Close()
+	}
+	c.conns = nil
+	c.mu.Unlock()
+	c.serving.Wait()
+	return err
+}
+
+func (c *control) accept() {
+	for {
+		conn, err := c.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			time.Sleep(100 * time.Millisecond)
+			continue
+		}
+		c.mu.Lock()
+		if c.conns == nil {
+			_ = conn.Close()
+		} else {
+			c.conns[conn] = true
+			c.serving.Go(func() { c.serve(conn) })
+		}
+		c.mu.Unlock()
+	}
+}
+
+func (c *control) serve(conn net.Conn) {
+	defer func() {
+		_ = conn.Close()
+		c.mu.Lock()
+		delete(c.conns, conn)
+		c.mu.Unlock()
+	}()
+	_ = conn.SetDeadline(time.Now().Add(controlTime))
+	request := make([]byte, len(backupRequest))
+	if _, err := io.ReadFull(conn, request); err != nil || string(request) != backupRequest {
+		_, _ = io.WriteString(conn, "this program knows no such request\n")
+		return
+	}
+	if !c.one.TryLock() {
+		_, _ = io.WriteString(conn, "another backup is under way\n")
+		return
+	}
+	defer c.one.Unlock()
+	began := time.Now()
+	w := bufio.NewWriterSize(patient{conn}, 1<<20)
+	_, _ = w.WriteString(backupFollows)
+	b, err := c.store.Backup(w)
+	if err == nil {
+		err = w.Flush()
+	}
+	if err != nil {
+		c.log.Error("a backup was broken off", "err", err)
+		return
+	}
+	c.log.Info("a backup was made", "files", len(b.Files), "bytes", b.Bytes(), "took", time.Since(began).Round(time.Millisecond))
+}
+
+// patient gives each write its own time.
+type patient struct{ net.Conn }
+
+// Write implements io.Writer.
+func (p patient) Write(b []byte) (int, error) {
+	if err := p.SetDeadline(time.Now().Add(controlTime)); err != nil {
+		return 0, err
+	}
+	return p.Conn.Write(b)
+}
+
+// WriteBackup writes a backup of the embedded store to w: through the server if one runs
+// there, or else of the directory itself. What it returns was checked as it was
+// written.
+func (c Config) WriteBackup(ctx context.Context, w io.Writer, log *slog.Logger) (*store.Backup, error) {
+	if !c.Store.URL.IsZero() {
+		return nil, errors.New("the data is in a PostgreSQL database: back that up with PostgreSQL's own tools (pg_dump, pg_basebackup, archived WAL)")
+	}
+	if ok, err := store.Exists(c.Data); err != nil || !ok {
+		return nil, errors.Join(err, fmt.Errorf("there is no store in %s; --data names its directory", c.Data))
+	}
+	r, err := c.askBackup(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil {
+		if r, err = c.openBackup(log); err != nil {
+			return nil, err
+		}
+	}
+	defer r.Close()
+	stop := context.AfterFunc(ctx, func() { _ = r.Close() })
+	defer stop()
+	b, err := store.CheckBackup(io.TeeReader(r, w))
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("back up %s: %w (the server's log may say why)", c.Data, err)
+	}
+	_, err = io.Copy(w, r) // the padding of the end
+	return b, err
+}
+
+// askBackup asks the server of a data directory for a backup; nil: none runs.
+func (c Config) askBackup(ctx context.Context) (io.ReadCloser, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "unix", filepath.Join(c.Data, controlSocket))
+	if err != nil {
+		return nil, nil // the directory's lock says whether somebody is there all the same
+	}
+	if _, err := io.WriteString(conn, backupRequest); err != nil {
+		return nil, errors.Join(fmt.Errorf("ask the server of %s for a backup: %w", c.Data, err), conn.Close())
+	}
+	answer := make([]byte, 0, 256)
+	for one := make([]byte, 1); len(answer) < cap(answer) && !strings.HasSuffix(string(answer), "\n"); answer = append(answer, one...) {
+		if _, err := io.ReadFull(conn, one); err != nil {
+			return nil, errors.Join(fmt.Errorf("ask the server of %s for a backup: %w", c.Data, err), conn.Close())
+		}
+	}
+	if string(answer) != backupFollows {
+		return nil, errors.Join(fmt.Errorf("the server of %s says: %s", c.Data, strings.TrimSpace(string(answer))), conn.Close())
+	}
+	return conn, nil
+}
+
+// openBackup backs up a directory that no server uses.
+func (c Config) openBackup(log *slog.Logger) (io.ReadCloser, error) {
+	p, err := store.Open(c.store(), log, nil)
+	if err != nil {
+		return nil, err
+	}
+	r, w := io.Pipe()
+	go func() {
+		_, err := p.Backup(w)
+		_ = w.CloseWithError(errors.Join(err, p.Close(context.Background())))
+	}()
+	return r, nil
+}
+
+// Restore makes the data directory of a backup.
+func (c Config) Restore(r io.Reader) (*store.Backup, error) {
+	if !c.Store.URL.IsZero() {
+		return nil, errors.New("a database is named (store.url): a backup of an embedded store goes into a data directory")
+	}
+	return store.Restore(r, c.Data)
+}
+
+// Renew begins another history in the store that c names, after it was put back
+// by other means than Restore: clients that know more than it holds are told to
+// fetch again.
+func (c Config) Renew(ctx context.Context, log *slog.Logger) (err error) {
+	if c.Store.URL.IsZero() {
+		if ok, err := store.Exists(c.Data); err != nil || !ok {
+			return errors.Join(err, fmt.Errorf("there is no store in %s; --data names its directory", c.Data))
+		}
+		p, err := store.Open(c.store(), log, nil)
+		if err != nil {
+			return err
+		}
+		return errors.Join(p.Renew(), p.Close(ctx))
+	}
+	cfg := c.store()
+	cfg.Committers, cfg.Readers = 1, 1
+	p, err := store.OpenPostgres(ctx, cfg, log, nil)
+	if err != nil {
+		return err
+	}
+	return errors.Join(p.Renew(ctx), p.Close(ctx))
+}
