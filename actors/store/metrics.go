@@ -58,6 +58,8 @@ func (m *metrics) register(w interface {
 			func(s Stats) float64 { return float64(s.Queued) }),
 		gauge("reddot_store_queue_bytes", "Bytes of the writes that wait for a commit.",
 			func(s Stats) float64 { return float64(s.QueuedBytes) }),
+		gauge("reddot_store_stall_seconds", "How long the commit under way has taken so far.",
+			func(s Stats) float64 { return s.Stall.Seconds() }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "reddot_store_writable",
 			Help: "1 while the store takes writes, 0 while it does not.",

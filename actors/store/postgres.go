@@ -283,7 +283,7 @@ func (p *Postgres) reached(err error) {
 }
 
 // Stats returns what the store has done. LastCommit is the longest of those
-// that the committers did last.
+// that the committers did last, Stall of those that are under way.
 func (p *Postgres) Stats() Stats {
 	var sum Stats
 	for _, w := range p.writers {
@@ -295,6 +295,7 @@ func (p *Postgres) Stats() Stats {
 		sum.Events += s.Events
 		sum.Bytes += s.Bytes
 		sum.LastCommit = max(sum.LastCommit, s.LastCommit)
+		sum.Stall = max(sum.Stall, s.Stall)
 	}
 	return sum
 }

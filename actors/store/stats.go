@@ -16,6 +16,7 @@ type Stats struct {
 	Events     uint64
 	Bytes      uint64        // of events and snapshots
 	LastCommit time.Duration // how long the last commit took
+	Stall      time.Duration // how long the commit under way has taken so far
 
 	DiskBytes uint64 // in files; 0 for Memory
 }
@@ -59,5 +60,8 @@ func (w *writer) Stats() Stats {
 	defer w.mu.Unlock()
 	s := w.stats
 	s.Queued, s.QueuedBytes = w.queue.len(), w.queue.bytes
+	if !w.since.IsZero() {
+		s.Stall = time.Since(w.since)
+	}
 	return s
 }

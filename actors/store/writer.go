@@ -40,6 +40,7 @@ type writer struct {
 	asleep  bool
 	closing bool
 	phase   phase
+	since   time.Time     // when the commit under way began; zero: none is
 	err     *actors.Error // why no write is taken: the writer ends, or waits to be mended
 	passed  chan struct{} // closed when the commit under way has come to its end; nil: nobody waits for that
 
@@ -223,7 +224,10 @@ func (w *writer) enter(p phase) bool {
 	if w.phase != abandoned {
 		w.phase = p
 	}
-	if p != committing {
+	w.since = time.Time{}
+	if p == committing {
+		w.since = time.Now()
+	} else {
 		w.pass()
 	}
 	return w.err == nil

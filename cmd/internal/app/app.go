@@ -198,9 +198,25 @@ func (a *App) Ready() error {
 		return errNotReady
 	}
 	if err := a.store.Err(); err != nil {
-		return fmt.Errorf("the store takes no writes: %w", err)
+		return fmt.Errorf("the store takes no writes: %w", innermost(err))
+	}
+	if stall := a.store.Stats().Stall; stall >= mostStall {
+		return &actors.Error{Code: actors.Unavailable, Detail: fmt.Sprintf("writes stall: the store has not ended a commit for %v", stall.Round(time.Second))}
 	}
 	return a.node.Ready()
+}
+
+// mostStall is for how long a commit may be under way before traffic is better
+// sent elsewhere.
+const mostStall = 3 * time.Second
+
+// innermost returns the error at the bottom of err that has a sentence for those
+// who ask.
+func innermost(err error) error {
+	for under, e := err, (*actors.Error)(nil); errors.As(under, &e); under = e.Cause {
+		err = e
+	}
+	return err
 }
 
 // A keeper is a store of any kind.
@@ -208,6 +224,7 @@ type keeper interface {
 	cluster.Store
 	actors.Records
 	Err() error
+	Stats() store.Stats
 	Close(context.Context) error
 }
 

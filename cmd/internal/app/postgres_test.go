@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"reddot/actors/store/pgserver"
 	"reddot/transports"
 )
@@ -85,6 +87,54 @@ func TestDatabaseGone(t *testing.T) {
 	if n := strings.Count(book.String(), "the database takes no writes"); n != 1 {
 		t.Errorf("the log tells %d times of one outage", n)
 	}
+}
+
+// A server says so while its writes stall, and while the database may lose what
+// it acknowledges.
+func TestDatabaseStalls(t *testing.T) {
+	cfg, db := onDatabase(t)
+	cfg.Store.Timeout = Duration(time.Minute)
+	a, _ := start(t, cfg)
+	publish := a.URL() + "/v1/users/alice/messages"
+	conn, err := pgx.Connect(t.Context(), db.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	sql := func(text string) {
+		t.Helper()
+		if _, err := conn.Exec(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := func(what string) {
+		t.Helper()
+		waitStatus(t, a.URL()+"/readyz", http.StatusServiceUnavailable)
+		if _, body := call(t, http.MethodGet, a.URL()+"/readyz", "", ""); !strings.Contains(body, what) {
+			t.Errorf("got %s, want %s", body, what)
+		}
+	}
+	sql("begin; lock table reddot_events in exclusive mode")
+	answer := make(chan int, 1)
+	go func() {
+		status, _ := call(t, http.MethodPost, publish, "", `{"title":"one"}`)
+		answer <- status
+	}()
+	told("writes stall")
+	sql("rollback")
+	if status := <-answer; status != http.StatusCreated {
+		t.Errorf("the publish that stalled: got %d", status)
+	}
+	waitStatus(t, a.URL()+"/readyz", http.StatusOK)
+	sql("alter system set fsync = off")
+	sql("select pg_reload_conf()")
+	told("fsync is off")
+	if status, body := call(t, http.MethodPost, publish, "", `{"title":"two"}`); status != http.StatusServiceUnavailable || strings.Contains(body, "fsync") {
+		t.Errorf("a publish: got %d %s", status, body)
+	}
+	sql("alter system reset fsync")
+	sql("select pg_reload_conf()")
+	waitStatus(t, a.URL()+"/readyz", http.StatusOK)
 }
 
 // Of two servers on one database that know nothing of each other, the first is
