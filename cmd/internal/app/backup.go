@@ -43,7 +43,7 @@ type control struct {
 }
 
 // openControl listens. Without the socket all else goes on.
-func (a *App) openControl(context.Context) error {
+func (a *App) openControl(ctx context.Context) error {
 	p, ok := a.store.(*store.Pebble)
 	if !ok {
 		return nil
@@ -52,7 +52,7 @@ func (a *App) openControl(context.Context) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) { // of a process that is gone: the directory is ours
 		return err
 	}
-	l, err := net.Listen("unix", path)
+	l, err := a.listenUnix(ctx, "control", path)
 	if err != nil {
 		a.log.Warn("no backup can be made while this server runs: its socket can't be opened", "err", err)
 		return nil
@@ -81,12 +81,8 @@ func (a *App) closeControl(context.Context) error {
 func (c *control) accept() {
 	for {
 		conn, err := c.listener.Accept()
-		if errors.Is(err, net.ErrClosed) {
+		if err != nil { // the listener is patient: it is closed
 			return
-		}
-		if err != nil {
-			time.Sleep(100 * time.Millisecond)
-			continue
 		}
 		c.mu.Lock()
 		if c.conns == nil {

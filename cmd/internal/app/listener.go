@@ -56,6 +56,16 @@ func (a *App) listenTCP(ctx context.Context, name, addr string) (net.Listener, e
 	return newPatientListener(ln, name, a.log, a.unaccepted), nil
 }
 
+// listenUnix listens on a socket of this machine, for what name says.
+func (a *App) listenUnix(ctx context.Context, name, path string) (net.Listener, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	return newPatientListener(ln, name, a.log, a.unaccepted), nil
+}
+
 func newPatientListener(ln net.Listener, name string, log *slog.Logger, failed *prometheus.CounterVec) *patientListener {
 	return &patientListener{Listener: ln, log: log, failed: failed, name: name, closed: make(chan struct{})}
 }
