@@ -146,6 +146,9 @@ func (c *caller) do(l *log, op Op, path, body string, once bool) {
 		}
 		last = err
 		var final *refusal
+		if c.world.cfg.Mode == Lost && errors.As(err, &final) && final.status == http.StatusNotFound {
+			return // what it is about was lost
+		}
 		if errors.As(err, &final) && !final.temporary() {
 			c.faults = append(c.faults, fmt.Errorf("caller %d: %s of %s: %w", c.number, op.Kind, l.h.User, err))
 			return
@@ -222,7 +225,11 @@ func (w *world) get(ctx context.Context, i int, path string, out any) error {
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+w.key)
+	key := w.key
+	if strings.HasPrefix(path, "/v1/cluster") {
+		key = w.operator
+	}
+	req.Header.Set("Authorization", "Bearer "+key)
 	res, err := w.probe.Do(req)
 	if err != nil {
 		return err

@@ -124,6 +124,9 @@ func (c *client) take(server int, transport string, e event) {
 	case "drain", "beat", "ok":
 		return
 	case "reset":
+		if c.world.cfg.Mode == Lost {
+			break
+		}
 		c.trouble("a reset by %s of server %d, though the journal reaches back", transport, server)
 		return
 	default:

@@ -36,6 +36,9 @@ const (
 	Storm Mode = "storm"
 	// Pauses measures for how long users are away after a kill and a freeze.
 	Pauses Mode = "pauses"
+	// Lost lets databases lose what they acknowledged last, under the servers'
+	// eyes, and judges that nothing else is lost and everybody was told.
+	Lost Mode = "loss"
 	// Calm has full load and no fault: no server may be taken for dead.
 	Calm Mode = "calm"
 )
@@ -67,9 +70,9 @@ func (c *Config) check() error {
 	switch c.Mode {
 	case "":
 		c.Mode = Storm
-	case Storm, Pauses, Calm:
+	case Storm, Pauses, Calm, Lost:
 	default:
-		return fmt.Errorf("%q is no mode; there are %s, %s and %s", c.Mode, Storm, Pauses, Calm)
+		return fmt.Errorf("%q is no mode; there are %s, %s, %s and %s", c.Mode, Storm, Lost, Pauses, Calm)
 	}
 	if c.Binary == "" {
 		return errors.New("binary: there is none")

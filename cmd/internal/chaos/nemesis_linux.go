@@ -15,6 +15,11 @@ type nemesis struct {
 	ctx   context.Context
 	done  map[string]int
 	errs  []error
+
+	faults []fault
+	began  time.Time
+	losses []Loss
+	kept   map[string]bool // messages that a promoted replica has
 }
 
 // A fault happens to a server and is over when it returns.
@@ -42,13 +47,13 @@ var faults = []fault{
 
 // rage does faults until late.
 func (n *nemesis) rage(late time.Time) {
-	order := n.rng.Perm(len(faults))
+	order := n.rng.Perm(len(n.faults))
 	for i := 0; time.Now().Before(late) && n.ctx.Err() == nil; i++ {
 		// All kinds come before one comes again.
 		if i == len(order) {
-			i, order = 0, n.rng.Perm(len(faults))
+			i, order = 0, n.rng.Perm(len(n.faults))
 		}
-		f := faults[order[i]]
+		f := n.faults[order[i]]
 		victim := n.world.any(n.rng)
 		n.world.say("%s (server %d)", f.name, victim)
 		n.done[f.name]++
@@ -222,7 +227,7 @@ func (n *nemesis) both(v int) {
 // summary tells how often what happened.
 func (n *nemesis) summary() string {
 	var parts []string
-	for _, f := range faults {
+	for _, f := range n.faults {
 		parts = append(parts, fmt.Sprintf("%s %d", f.name, n.done[f.name]))
 	}
 	return strings.Join(parts, ", ")

@@ -7,10 +7,13 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"reddot/actors/store/pgserver"
 )
 
 // A weather is how what one server sends another fares.
@@ -48,16 +51,17 @@ const resend = 200 * time.Millisecond
 // A relay carries what servers say to each other and to the database.
 type relay struct {
 	ctx     context.Context
-	store   string // the database's socket
 	log     func(string, ...any)
 	weather [mostNodes + 1][mostNodes + 1]weather // from, to
 	mu      sync.Mutex
 	open    map[int][]io.Closer // the listeners of a server
 	udp     [mostNodes + 1]*net.UDPConn
+	store   string           // the database's socket
+	stored  map[net.Conn]int // the connections to databases, and whose they are
 }
 
 func newRelay(ctx context.Context, store string, log func(string, ...any)) (*relay, error) {
-	r := &relay{ctx: ctx, store: store, log: log, open: make(map[int][]io.Closer)}
+	r := &relay{ctx: ctx, store: store, log: log, open: make(map[int][]io.Closer), stored: make(map[net.Conn]int)}
 	for i := 1; i <= mostNodes; i++ {
 		c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(seenIP(i)), Port: gossipPort})
 		if err != nil {
@@ -147,6 +151,44 @@ func (r *relay) close(to int) {
 	delete(r.open, to)
 }
 
+// point leads new connections to another database.
+func (r *relay) point(db *pgserver.Server) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.store = socket(db)
+}
+
+func socket(db *pgserver.Server) string { return filepath.Join(db.Dir(), ".s.PGSQL.5432") }
+
+// enter notes a connection to the database, and returns where that is.
+func (r *relay) enter(c net.Conn, from int) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stored[c] = from
+	return r.store
+}
+
+func (r *relay) leave(c net.Conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.stored, c)
+}
+
+// drop ends some of the connections of a server to the database: half of them.
+func (r *relay) drop(of int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	odd := false
+	for c, from := range r.stored {
+		if from != of {
+			continue
+		}
+		if odd = !odd; odd {
+			_ = c.Close()
+		}
+	}
+}
+
 func (r *relay) accept(ln net.Listener, to, port int) {
 	for {
 		c, err := ln.Accept()
@@ -168,7 +210,8 @@ func (r *relay) connection(c net.Conn, from, to, port int) {
 	network, addr := "tcp4", fmt.Sprintf("%s:%d", nodeIP(to), port)
 	d := net.Dialer{Timeout: 5 * time.Second, LocalAddr: &net.TCPAddr{IP: net.ParseIP(seenIP(from))}}
 	if to == database {
-		network, addr, d.LocalAddr = "unix", r.store, nil
+		network, addr, d.LocalAddr = "unix", r.enter(c, from), nil
+		defer r.leave(c)
 	}
 	o, err := d.DialContext(r.ctx, network, addr)
 	if err != nil {

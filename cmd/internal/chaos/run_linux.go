@@ -85,14 +85,17 @@ func storm(ctx context.Context, w *world, began time.Time) error {
 	if err != nil {
 		return err
 	}
-	n := &nemesis{world: w, rng: rand.New(rand.NewPCG(w.cfg.Seed, 1)), ctx: ctx, done: make(map[string]int)}
+	n := &nemesis{world: w, rng: rand.New(rand.NewPCG(w.cfg.Seed, 1)), ctx: ctx, done: make(map[string]int), faults: faults, began: began}
+	if w.cfg.Mode == Lost {
+		n.faults = lossFaults
+	}
 	n.rage(time.Now().Add(w.cfg.For))
 	errs := n.errs
 	w.say("no more faults")
 	errs = append(errs, w.settle(ctx))
 	close(c.stop)
 	c.calling.Wait()
-	c.deliver()
+	c.deliver(n.losses)
 	close(c.over)
 	c.watching.Wait()
 	if err := c.finish(ctx, w); err != nil {
@@ -100,7 +103,11 @@ func storm(ctx context.Context, w *world, began time.Time) error {
 	}
 	w.say("judging")
 	for _, l := range c.users {
-		errs = append(errs, Check(&l.h, time.Minute)...)
+		if w.cfg.Mode == Lost && len(n.losses) > 0 {
+			errs = append(errs, CheckLoss(&l.h, n.losses)...)
+		} else {
+			errs = append(errs, Check(&l.h, time.Minute)...)
+		}
 	}
 	for _, o := range c.callers {
 		errs = append(errs, o.faults...)
@@ -115,12 +122,15 @@ func storm(ctx context.Context, w *world, began time.Time) error {
 }
 
 // deliver waits until the devices have all that they are to get, for a while.
-func (c *crowd) deliver() {
+func (c *crowd) deliver(losses []Loss) {
+	lost := func(id string) bool {
+		return slices.ContainsFunc(losses, func(l Loss) bool { return l.Lost[id] })
+	}
 	for i, d := range c.devices {
 		var ids []string
 		since := d.since()
 		for _, op := range c.users[i].h.Ops {
-			if op.Kind == Publish && op.Answered && op.Call > since {
+			if op.Kind == Publish && op.Answered && op.Call > since && !lost(op.ID) {
 				ids = append(ids, op.ID)
 			}
 		}

@@ -26,13 +26,14 @@ const (
 
 // A world is the servers of a run and what they stand on.
 type world struct {
-	cfg   Config
-	dir   string
-	db    *pgserver.Server
-	relay *relay
-	key   string // a server key
-	say   func(format string, args ...any)
-	probe *http.Client
+	cfg      Config
+	dir      string
+	db       *pgserver.Server
+	relay    *relay
+	key      string // a server key
+	operator string // one for the servers themselves
+	say      func(format string, args ...any)
+	probe    *http.Client
 
 	mu      sync.Mutex
 	servers [mostNodes + 1]*server
@@ -66,15 +67,26 @@ func newWorld(ctx context.Context, cfg Config, say func(string, ...any)) (*world
 	if w.db, err = pgserver.Start(ctx, pgserver.Config{}); err != nil {
 		return nil, err
 	}
-	if w.relay, err = newRelay(ctx, filepath.Join(w.db.Dir(), ".s.PGSQL.5432"), say); err != nil {
+	if w.relay, err = newRelay(ctx, socket(w.db), say); err != nil {
 		return nil, err
 	}
-	out, err := exec.CommandContext(ctx, cfg.Binary, "key", "create", "--store", w.db.URL(), "--scopes", "publish,read,admin").Output() // #nosec G204 -- the program under test
-	if err != nil {
-		return nil, fmt.Errorf("create a key: %w: %s", err, out)
+	if w.key, err = w.createKey(ctx, "publish,read,admin"); err != nil {
+		return nil, err
 	}
-	w.key = strings.TrimSpace(string(out))
+	if w.operator, err = w.createKey(ctx, "operator"); err != nil {
+		return nil, err
+	}
 	return w, nil
+}
+
+// createKey makes a server key in the database.
+func (w *world) createKey(ctx context.Context, scopes string) (string, error) {
+	cmd := exec.CommandContext(ctx, w.cfg.Binary, "key", "create", "--store", w.db.URL(), "--scopes", scopes) // #nosec G204 -- the program under test
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("create a key for %s: %w: %s", scopes, err, out)
+	}
+	return strings.TrimSpace(string(out)), nil
 }
 
 // url returns where a server takes requests.
