@@ -59,12 +59,19 @@ func (s *Server) Dump(ctx context.Context) ([]byte, error) {
 	return out, nil
 }
 
-// Restore puts what Dump returned in the place of what the database holds now.
+// Restore puts what Dump returned in the place of what the database holds now,
+// in one transaction. (pg_restore --clean can't drop the keys of partitions.)
 func (s *Server) Restore(ctx context.Context, dump []byte) error {
-	cmd := s.tool(ctx, "pg_restore", "--clean", "--if-exists", "--single-transaction", "--dbname", s.URL())
-	cmd.Stdin = bytes.NewReader(dump)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("pg_restore: %w: %s", err, bytes.TrimSpace(out))
+	read := s.tool(ctx, "pg_restore", "--file", "-")
+	read.Stdin = bytes.NewReader(dump)
+	sql, err := read.Output()
+	if err != nil {
+		return fmt.Errorf("pg_restore: %w", told(err))
+	}
+	write := s.tool(ctx, "psql", "--no-psqlrc", "--quiet", "--single-transaction", "--set", "ON_ERROR_STOP=1", "--dbname", s.URL())
+	write.Stdin = bytes.NewReader(append([]byte("drop schema public cascade; create schema public;\n"), sql...))
+	if out, err := write.CombinedOutput(); err != nil {
+		return fmt.Errorf("psql: %w: %s", err, bytes.TrimSpace(out))
 	}
 	return nil
 }

@@ -157,3 +157,53 @@ func TestBackupRefused(t *testing.T) {
 	}
 	stop(t, a)
 }
+
+// A dump that is restored, and rows that were put back by hand and told so, are
+// another history for whoever saw more.
+func TestRestoreDump(t *testing.T) {
+	for _, how := range []string{"pg_restore", "by hand"} {
+		t.Run(how, func(t *testing.T) {
+			cfg, db := onDatabase(t)
+			a, _ := start(t, cfg)
+			some := func(n int) {
+				for range n {
+					publish(t, a, "alice", "")
+				}
+			}
+			some(5)
+			cursors := []string{cursorOf(t, a, "alice", "")}
+			dump, err := db.Dump(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			some(2)
+			cursors = append(cursors, cursorOf(t, a, "alice", ""))
+			some(2)
+			cursors = append(cursors, cursorOf(t, a, "alice", ""))
+			stop(t, a)
+			if how == "pg_restore" {
+				if err := db.Restore(t.Context(), dump); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				if _, err := db.SQL(t.Context(), "delete from reddot_events where seq > 5"); err != nil {
+					t.Fatal(err)
+				}
+				if err := cfg.Renew(t.Context(), slog.New(slog.DiscardHandler)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			a, _ = start(t, cfg)
+			for _, c := range cursors {
+				wantReset(t, a, "alice", "", c)
+			}
+			some(4)
+			for _, c := range cursors {
+				wantReset(t, a, "alice", "", c)
+			}
+			if got := unread(t, a, "alice"); got != 9 {
+				t.Errorf("got %d unread, want 9", got)
+			}
+		})
+	}
+}
