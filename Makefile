@@ -18,7 +18,7 @@ PARALLEL ?= 2
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 CLIENT := transports/client
-CLIENT_SOURCES := $(shell find $(CLIENT) -type f -not -path '$(CLIENT)/node_modules/*' -not -path '$(CLIENT)/dist/*' -not -path '$(CLIENT)/test/*' -not -name '*.go')
+CLIENT_SOURCES := $(shell find $(CLIENT) -type f -not -path '$(CLIENT)/node_modules/*' -not -path '*/dist/*' -not -path '$(CLIENT)/types/*' -not -path '$(CLIENT)/test/*' -not -name '*.go')
 INSTALLED := $(CLIENT)/node_modules/.reddot-installed
 BUILT := $(CLIENT)/node_modules/.reddot-built
 

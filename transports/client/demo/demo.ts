@@ -13,7 +13,7 @@ import { PublishForm } from "./publish.ts";
 const POLL = 2000;
 
 // SSE, iframe and long poll hold one connection each, of the six that a browser opens to a host over HTTP/1.1. So the panes
-// are shared too: a second tab of this page opens none.
+// are shared by the tabs of one user, and pause in a tab that nobody sees: two tabs of two users would starve each other.
 const specs: PaneSpec[] = [
   { transport: "poll", title: "Short poll", how: `asks every ${POLL / 1000} s` },
   { transport: "longpoll", title: "Long poll", how: "one parked request" },
@@ -53,6 +53,10 @@ for (const spec of specs) {
   const client = new Reddot({ user, transports: [spec.transport], badge: false, pollEvery: POLL });
   panes.push(new Pane(spec, client, log, agree));
 }
+document.addEventListener("visibilitychange", () => {
+  for (const pane of panes) pane.pause(document.hidden);
+  agree();
+});
 element("panes").append(...panes.map((p) => p.element));
 element("ways").textContent = NUMBERS[panes.length] ?? String(panes.length);
 agree();
@@ -81,6 +85,7 @@ function agree(): void {
   const line = element("agree");
   const same = shown.size === 1 && !shown.has(undefined);
   line.dataset.same = String(same && live === panes.length);
+  if (document.hidden) return line.replaceChildren("paused: nobody sees this tab");
   const words = same ? ["all show ", h("b", {}, String([...shown][0]))] : ["catching up"];
   line.replaceChildren(`${live} of ${panes.length} live · `, ...words);
 }

@@ -61,6 +61,12 @@ export class Pane {
     return this.#client.status.state === "live";
   }
 
+  /** Gives its connection back while nobody sees the tab. */
+  pause(hidden: boolean): void {
+    if (hidden) this.#client.close();
+    else this.#client.connect();
+  }
+
   /** A message was published at `sent` (performance.now()): its arrival is timed, whichever news comes first. */
   expect(id: string, sent: number): void {
     const arrived = this.#arrived.get(id);
@@ -126,7 +132,7 @@ export class Pane {
   #status(s: Status): void {
     const before = this.#state.dataset.state;
     this.#state.dataset.state = s.state;
-    this.#state.textContent = WORDS[s.state];
+    this.#state.textContent = document.hidden && s.reason === "closed" ? "paused" : WORDS[s.state];
     this.#state.title = s.reason ?? "";
     if (before !== s.state || s.stopped) {
       this.#log.add(this.element.getAttribute("aria-label")!, s.state, s.state === "live" ? [] : [s.reason]);

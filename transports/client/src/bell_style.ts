@@ -26,7 +26,7 @@ button:focus-visible, a:focus-visible { outline: 2px solid var(--_accent); outli
 .bell:focus-visible { border-radius: 50% }
 svg { width: 22px; height: 22px; fill: none; stroke: currentColor; stroke-width: 1.7; stroke-linecap: round; stroke-linejoin: round }
 .dot {
-  position: absolute; top: 2px; left: 30px; translate: -50%; min-width: 18px; height: 18px; padding: 0 5px; box-sizing: border-box;
+  position: absolute; top: 0; inset-inline-end: 0; min-width: 18px; height: 18px; padding: 0 5px; box-sizing: border-box;
   border-radius: 9px; background: var(--_accent); color: #fff; font-size: 11px; font-weight: 650; line-height: 18px;
   text-align: center; font-variant-numeric: tabular-nums; box-shadow: 0 0 0 2px var(--_bg);
   transition: scale .25s cubic-bezier(.3, 1.6, .5, 1);
@@ -57,7 +57,7 @@ li + li { border-top: 1px solid var(--_line) }
 li:hover { background: var(--_hover) }
 .item::before { content: ""; width: 8px; height: 8px; margin-top: 6px; border-radius: 50% }
 .item.unread::before { background: var(--_accent) }
-.title, .body { text-align: start; display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; overflow: hidden }
+.title, .body { text-align: match-parent; display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; overflow: hidden }
 .title { font-weight: 500 }
 .unread .title { font-weight: 650 }
 .body { grid-column: 2 / 4; color: var(--_muted) }

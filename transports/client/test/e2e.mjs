@@ -149,6 +149,61 @@ async function openRaw(context) {
   return { shows, end, reload: () => page.evaluate(() => globalThis.raw.reload()) };
 }
 
+/** In a tab that nobody sees the panes pause, and the bell does not. */
+async function hides(page) {
+  const turn = (now) =>
+    page.evaluate((now) => {
+      Object.defineProperty(document, "hidden", { value: now, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, now);
+  const states = () => page.$$eval(".pane .state", (all) => all.map((s) => s.textContent));
+  await turn(true);
+  await page.waitForFunction(() => document.querySelector("#agree").textContent.startsWith("paused"));
+  assert.deepEqual(new Set(await states()), new Set(["paused"]));
+  const unread = Number(await page.locator("reddot-bell .dot").textContent());
+  await publish({ title: "While nobody looks" });
+  await page.waitForFunction((n) => document.querySelector("reddot-bell").client.counts.unread === n, unread + 1);
+  await turn(false);
+  await dots(page, unread + 1);
+  console.log("ok  the panes pause in a hidden tab, and catch up");
+}
+
+/** A topic's messages come by WebSocket and by SSE, to the tab that wants them, also after it has asked for more. */
+async function topics(context) {
+  const page = await context.newPage();
+  await page.goto(`${base}/healthz`);
+  await page.evaluate(async (name) => {
+    const { Reddot } = await import("/reddot.js");
+    globalThis.told = {};
+    for (const way of ["ws", "sse"]) {
+      const client = new Reddot({ user: name, transports: [way], badge: false });
+      const heard = (globalThis.told[way] = []);
+      client.on("topic", (topic, payload) => heard.push(`${topic} ${JSON.stringify(payload)}`));
+      client.subscribe(`${name}/+`);
+      globalThis["off" + way] = client.subscribe(`${name}/deep/#`);
+      await new Promise((resolve) => client.on("state", (s) => s === "live" && resolve()));
+    }
+  }, user);
+  const say = (topic, body) => fetch(`${base}/v1/topics/${user}/${topic}`, { method: "POST", body });
+  const both = (want) => page.waitForFunction((want) => Object.values(globalThis.told).every((t) => t.includes(want)), want, { timeout: SOON });
+  const hears = async (topic, body, want) => {
+    // What is said before a subscription has arrived is not heard.
+    for (let tries = 0; ; tries++) {
+      await say(topic, body);
+      const done = await both(want).then(() => true, (e) => (tries > 3 ? Promise.reject(e) : false));
+      if (done) return;
+    }
+  };
+  await hears("lamp", '{"on":true}', `${user}/lamp {"on":true}`);
+  await hears("deep/a/b", "text", `${user}/deep/a/b "text"`);
+  await page.evaluate(() => (globalThis.offws(), globalThis.offsse(), Object.values(globalThis.told).forEach((t) => t.splice(0))));
+  await say("deep/a/b", "gone");
+  await hears("lamp", '{"on":false}', `${user}/lamp {"on":false}`);
+  assert.ok(!(await page.evaluate(() => JSON.stringify(globalThis.told))).includes("gone"));
+  await page.close();
+  console.log("ok  topics by WebSocket and SSE: subscribed, heard, unsubscribed");
+}
+
 function crash(page) {
   const gone = page.context().newCDPSession(page).then((session) => session.send("Page.crash"));
   gone.catch(() => {}); // Nobody is left to answer.
@@ -248,6 +303,8 @@ try {
     console.log("ok  all panes came back after the restart");
   }
 
+  await hides(tab);
+
   await tab.locator("reddot-bell button.bell").click();
   await tab.locator("reddot-bell .item.unread").first().waitFor();
   await shot(tab, "bell");
@@ -270,6 +327,7 @@ try {
   console.log("ok  read all");
   await tab.goto("about:blank");
   await exactlyOnce(context);
+  await topics(context);
 } finally {
   await close();
 }

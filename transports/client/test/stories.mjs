@@ -10,6 +10,7 @@ import { host } from "./host.mjs";
 import { serve } from "./mock.mjs";
 import { bell } from "./stories/bell.mjs";
 import { client } from "./stories/client.mjs";
+import { examples } from "./stories/examples.mjs";
 import { network } from "./stories/network.mjs";
 import { tabs } from "./stories/tabs.mjs";
 
@@ -58,7 +59,7 @@ async function tell({ name, run }, b) {
   }
 }
 
-const all = [...client, ...tabs, ...network, ...bell].filter((s) => (args.browser === "chromium" || s.core) && (!args.only || s.name.includes(args.only)));
+const all = [...client, ...tabs, ...network, ...bell, ...examples].filter((s) => (args.browser === "chromium" || s.core) && (!args.only || s.name.includes(args.only)));
 const b = await browser();
 const failed = [];
 try {
