@@ -426,3 +426,83 @@ func BenchmarkWireSend(b *testing.B) {
 		})
 	}
 }
+
+// What a client sends in one flight with the end of its handshake is not lost.
+func TestWireHearsEarlyRecords(t *testing.T) {
+	for _, kind := range []string{"loop tls", "socket tls"} {
+		t.Run(kind, func(t *testing.T) {
+			for range 20 {
+				hearEarly(t, kind)
+			}
+		})
+	}
+}
+
+// joinedConn holds what is written back until two flights are there.
+type joinedConn struct {
+	net.Conn
+	held []byte
+	n    int
+}
+
+// Write implements net.Conn.
+func (c *joinedConn) Write(b []byte) (int, error) {
+	if c.n++; c.n == 1 { // ClientHello
+		return c.Conn.Write(b)
+	}
+	if c.held = append(c.held, b...); c.n == 2 {
+		return len(b), nil
+	}
+	_, err := c.Conn.Write(c.held)
+	c.held = nil
+	return len(b), err
+}
+
+func hearEarly(t *testing.T, kind string) {
+	gate, err := transports.NewGate(transports.Limits{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	probe := &wireProbe{opened: make(chan *transports.Socket, 1)}
+	loop := transports.Loop(nil)
+	if kind == "loop tls" {
+		loop = newLoop(t, kind)
+	}
+	streams := transports.NewStreams(transports.StreamsConfig{Loop: loop}, probe, gate, slog.New(slog.DiscardHandler))
+	plain, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln := secureListener(t, plain)
+	defer func() { _ = ln.Close() }()
+	raw, err := net.Dial("tcp", plain.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := trusting.Clone()
+	config.MaxVersion = tls.VersionTLS13
+	client := tls.Client(&joinedConn{Conn: raw}, config)
+	done := make(chan error, 1)
+	go func() { _, err := client.Write([]byte("open")); done <- err }()
+	server, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(server.(*tls.Conn).Handshake(), <-done); err != nil {
+		t.Fatal(err)
+	}
+	place, err := streams.AdmitFrom(netip.Addr{}, "other", nil, testUser)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := place.Open(server, nil, transports.Opening{Protocol: probe}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-probe.opened:
+	case <-time.After(5 * time.Second):
+		t.Fatal("the first bytes are lost")
+	}
+	_ = raw.Close()
+	until(t, "leave", func() bool { return streams.Open()["other"] == 0 })
+}

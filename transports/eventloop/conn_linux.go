@@ -55,6 +55,7 @@ func (c *conn) begin(s *transports.Start) {
 		c.Shut()
 		return
 	}
+	c.decryptEarly()
 	c.mu.Lock()
 	over := c.fd >= 0 && c.watch() != nil
 	c.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -90,6 +91,23 @@ func (c *conn) decrypt(buf []byte) {
 		}
 	}
 }
+
+// decryptEarly hands over what TLS holds already: a client's first bytes may come
+// with the end of its handshake, and no event tells of them. The loop does not
+// read yet.
+func (c *conn) decryptEarly() {
+	c.mu.Lock()
+	wanted := c.isSecure() && c.flags&muted == 0
+	c.mu.Unlock()
+	if wanted {
+		buf := earlyBuffers.Get().(*[]byte)
+		c.decrypt(*buf)
+		earlyBuffers.Put(buf)
+	}
+}
+
+// earlyBuffers are between two beginnings.
+var earlyBuffers = sync.Pool{New: func() any { b := make([]byte, 16<<10); return &b }}
 
 // carrySecure takes over a connection with TLS that came by transports.Parking.
 func (l *Loop) carrySecure(nc *tls.Conn, s *transports.Start, tcp *net.TCPConn) error {
