@@ -156,9 +156,10 @@ type FetchWaiting struct {
 // keep none. Answers nothing but Err: TooLarge, TooMany.
 type Retain struct{ Message *TopicMessage }
 
-// Retained asks for the messages that topics which match a filter retain.
-// Answers Messages.
-type Retained struct{ Filter string }
+// Retained asks for the messages that topics which match a filter retain, a page
+// of them, in the order of the topics and behind one of those. Answers Messages
+// and More.
+type Retained struct{ Filter, After string }
 
 func (*OpenSession) command()   {}
 func (*ChangeSession) command() {}

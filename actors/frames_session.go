@@ -36,7 +36,7 @@ func (w *WireRequest) encodeSession(c Command) bool {
 		w.Command, w.Topic = WireCommand_COMMAND_RETAIN, c.Message
 	case *Retained:
 		w.Command = WireCommand_COMMAND_RETAINED
-		s.Filter = c.Filter
+		s.Filter, s.After = c.Filter, c.After
 	default:
 		return false
 	}
@@ -98,7 +98,7 @@ func (w *WireRequest) decodeSession(gate func(node, id string) *actor.PID) (Comm
 		if s.Filter == "" {
 			return nil, fmt.Errorf("no filter")
 		}
-		return &Retained{s.Filter}, nil
+		return &Retained{s.Filter, s.After}, nil
 	}
 	return nil, nil
 }

@@ -93,7 +93,7 @@ func commands2() []Command {
 		&CloseSession{Client: "phone", Link: link},
 		&QueueMessage{Message: m, Client: "phone", Filter: "$share/g/a/#", Retained: true},
 		&FetchWaiting{Client: "phone", Seqs: []uint64{4, 5}, Inbox: []bool{true, false}},
-		&Retain{m}, &Retained{"a/+"},
+		&Retain{m}, &Retained{Filter: "a/+"},
 	}
 }
 

@@ -20,11 +20,17 @@ type Limits struct {
 	Waiting        int           // messages that wait while a user is loaded; default 4,096
 	SendRecipients int           // of one send to many; default 1,000
 
-	Sessions        int // of one user, which outlive their connections; default 32
-	SessionMessages int // that wait for one session; default 1,000
-	SessionBytes    int // of those; default 4 MiB
-	Retained        int // messages of one user that topics retain, a quarter more or less; default 1,000
-	RetainedBytes   int // of one such; default 64 KiB
+	Sessions        int           // of one user, which outlive their connections; default 32
+	SessionMessages int           // that wait for one session; default 1,000
+	SessionBytes    int           // of those; default 4 MiB
+	SessionsBytes   int           // of those that wait for all sessions of one user; default 16 MiB
+	Retained        int           // messages of one user that topics retain, a quarter more or less; default 1,000
+	RetainedBytes   int           // of one such; default 64 KiB
+	RetainedOfUser  int           // bytes of those of one user, a quarter more or less; default 4 MiB
+	RetainedOfApp   int           // likewise of one app; default 256 MiB
+	RetainedAge     time.Duration // after which a topic retains a message no longer; default 90 days
+
+	TopicBytes int // of a message that is published to a topic; default 256 KiB
 }
 
 // WithDefaults returns l with defaults in the place of zeros, or an error that
@@ -41,6 +47,8 @@ func (l Limits) WithDefaults() (Limits, error) {
 		{"send_recipients", &l.SendRecipients, 1000},
 		{"sessions", &l.Sessions, 32}, {"session_messages", &l.SessionMessages, 1000}, {"session_bytes", &l.SessionBytes, 4 << 20},
 		{"retained", &l.Retained, 1000}, {"retained_bytes", &l.RetainedBytes, 64 << 10},
+		{"sessions_bytes", &l.SessionsBytes, 16 << 20}, {"retained_of_user", &l.RetainedOfUser, 4 << 20}, {"retained_of_app", &l.RetainedOfApp, 256 << 20},
+		{"topic_bytes", &l.TopicBytes, 256 << 10},
 	}
 	for _, f := range ints {
 		if *f.p < 0 {
@@ -54,7 +62,8 @@ func (l Limits) WithDefaults() (Limits, error) {
 		name string
 		p    *time.Duration
 		def  time.Duration
-	}{{"message_age", &l.MessageAge, 30 * 24 * time.Hour}, {"retain_age", &l.RetainAge, 24 * time.Hour}, {"erase_within", &l.EraseWithin, 24 * time.Hour}} {
+	}{{"message_age", &l.MessageAge, 30 * 24 * time.Hour}, {"retain_age", &l.RetainAge, 24 * time.Hour}, {"erase_within", &l.EraseWithin, 24 * time.Hour},
+		{"retained_age", &l.RetainedAge, 90 * 24 * time.Hour}} {
 		if *f.p < 0 {
 			return l, fmt.Errorf("%s: %v is below zero", f.name, *f.p)
 		}

@@ -922,6 +922,7 @@ type Subscription struct {
 	AsPublished   bool                   `protobuf:"varint,4,opt,name=as_published,json=asPublished,proto3" json:"as_published,omitempty"` // the retain flag stays as it was published
 	Id            uint32                 `protobuf:"varint,5,opt,name=id,proto3" json:"id,omitempty"`                                      // the subscription identifier; 0: none
 	Inbox         bool                   `protobuf:"varint,6,opt,name=inbox,proto3" json:"inbox,omitempty"`                                // it brings the messages of the user's inbox, too
+	Reads         bool                   `protobuf:"varint,7,opt,name=reads,proto3" json:"reads,omitempty"`                                // what its topics retain was not sent to the end
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -994,6 +995,13 @@ func (x *Subscription) GetId() uint32 {
 func (x *Subscription) GetInbox() bool {
 	if x != nil {
 		return x.Inbox
+	}
+	return false
+}
+
+func (x *Subscription) GetReads() bool {
+	if x != nil {
+		return x.Reads
 	}
 	return false
 }
@@ -3227,6 +3235,7 @@ type WireSession struct {
 	Retained      bool                   `protobuf:"varint,14,opt,name=retained,proto3" json:"retained,omitempty"`
 	Seqs          []uint64               `protobuf:"varint,15,rep,packed,name=seqs,proto3" json:"seqs,omitempty"`
 	Inbox         []bool                 `protobuf:"varint,16,rep,packed,name=inbox,proto3" json:"inbox,omitempty"`
+	After         string                 `protobuf:"bytes,17,opt,name=after,proto3" json:"after,omitempty"` // RETAINED: what the topics behind this one retain
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3371,6 +3380,13 @@ func (x *WireSession) GetInbox() []bool {
 		return x.Inbox
 	}
 	return nil
+}
+
+func (x *WireSession) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
 }
 
 // WireAnswer is an Answer.
@@ -5136,14 +5152,15 @@ const file_messages_proto_rawDesc = "" +
 	"\x04once\x18\v \x01(\fR\x04once\"L\n" +
 	"\x04Will\x12.\n" +
 	"\amessage\x18\x01 \x01(\v2\x14.reddot.TopicMessageR\amessage\x12\x14\n" +
-	"\x05delay\x18\x02 \x01(\rR\x05delay\"\x9c\x01\n" +
+	"\x05delay\x18\x02 \x01(\rR\x05delay\"\xb2\x01\n" +
 	"\fSubscription\x12\x16\n" +
 	"\x06filter\x18\x01 \x01(\tR\x06filter\x12\x10\n" +
 	"\x03qos\x18\x02 \x01(\rR\x03qos\x12\x19\n" +
 	"\bno_local\x18\x03 \x01(\bR\anoLocal\x12!\n" +
 	"\fas_published\x18\x04 \x01(\bR\vasPublished\x12\x0e\n" +
 	"\x02id\x18\x05 \x01(\rR\x02id\x12\x14\n" +
-	"\x05inbox\x18\x06 \x01(\bR\x05inbox\"\xb0\x01\n" +
+	"\x05inbox\x18\x06 \x01(\bR\x05inbox\x12\x14\n" +
+	"\x05reads\x18\a \x01(\bR\x05reads\"\xb0\x01\n" +
 	"\bOutgoing\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
@@ -5346,7 +5363,7 @@ const file_messages_proto_rawDesc = "" +
 	"\x04next\x18\x11 \x01(\tR\x04next\x12\x16\n" +
 	"\x06number\x18\x12 \x01(\x04R\x06number\x12-\n" +
 	"\asession\x18\x13 \x01(\v2\x13.reddot.WireSessionR\asession\x12*\n" +
-	"\x05topic\x18\x14 \x01(\v2\x14.reddot.TopicMessageR\x05topic\"\x9c\x03\n" +
+	"\x05topic\x18\x14 \x01(\v2\x14.reddot.TopicMessageR\x05topic\"\xb2\x03\n" +
 	"\vWireSession\x12\x16\n" +
 	"\x06client\x18\x01 \x01(\tR\x06client\x12\x10\n" +
 	"\x03hub\x18\x02 \x01(\tR\x03hub\x12\x12\n" +
@@ -5364,7 +5381,8 @@ const file_messages_proto_rawDesc = "" +
 	"\x06filter\x18\r \x01(\tR\x06filter\x12\x1a\n" +
 	"\bretained\x18\x0e \x01(\bR\bretained\x12\x12\n" +
 	"\x04seqs\x18\x0f \x03(\x04R\x04seqs\x12\x14\n" +
-	"\x05inbox\x18\x10 \x03(\bR\x05inbox\"\xa1\x04\n" +
+	"\x05inbox\x18\x10 \x03(\bR\x05inbox\x12\x14\n" +
+	"\x05after\x18\x11 \x01(\tR\x05after\"\xa1\x04\n" +
 	"\n" +
 	"WireAnswer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +

@@ -16,6 +16,7 @@ type Metrics struct {
 	Failed      prometheus.Counter
 
 	SessionsFull prometheus.Counter
+	Refused      *prometheus.CounterVec // by the limit
 }
 
 // NewMetrics registers the actors' figures with r, which may be nil.
@@ -39,10 +40,19 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		Panics: counter("panics_total", "Actors stopped by a panic."),
 		Failed: counter("failed_total", "Actors ended because a write may have failed."),
 
+		Refused: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "reddot", Subsystem: "actors",
+			Name: "refused_total", Help: "Messages of topics that were refused, by the limit."}, []string{"limit"}),
 		SessionsFull: counter("session_messages_dropped_total", "Messages of topics that found no room with a session that is away."),
 	}
 	if r != nil {
-		r.MustRegister(m.Users, m.Connections, m.Loads, m.Sweeps, m.Dozes, m.Busy, m.Ended, m.Pages, m.Panics, m.Failed, m.SessionsFull)
+		r.MustRegister(m.Users, m.Connections, m.Loads, m.Sweeps, m.Dozes, m.Busy, m.Ended, m.Pages, m.Panics, m.Failed, m.SessionsFull, m.Refused)
 	}
 	return m
+}
+
+// refuse counts what was refused for a limit's sake.
+func (m *Metrics) refuse(limit string) {
+	if m != nil {
+		m.Refused.WithLabelValues(limit).Inc()
+	}
 }

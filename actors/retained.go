@@ -22,8 +22,13 @@ type retained struct {
 	seq     uint64
 	since   uint64 // the seq of the newest snapshot
 	byTopic map[string]*TopicMessage
-	of      map[string]int // how many are a user's
+	topics  []string         // of byTopic, in order
+	of      map[string]holds // what is a user's
+	size    int              // bytes of all
 }
+
+// holds is how much of what is retained is one user's.
+type holds struct{ n, size int }
 
 // retainedLoaded is what the actor tells itself.
 type retainedLoaded struct {
@@ -37,7 +42,7 @@ const retainedSnapshot = 256
 func newRetainer(h *Home) *Retainer { return &Retainer{persistent: persistent{home: h}} }
 
 func newRetained() *retained {
-	return &retained{byTopic: map[string]*TopicMessage{}, of: map[string]int{}}
+	return &retained{byTopic: map[string]*TopicMessage{}, of: map[string]holds{}}
 }
 
 // Receive is the actor's table of contents.
@@ -116,7 +121,7 @@ func (t *Retainer) request(r *Request) {
 	case *Retain:
 		t.retain(r, c.Message)
 	case *Retained:
-		r.Answer.Messages = t.state.matching(c.Filter, t.home.Now())
+		r.Answer.Messages, r.Answer.More = t.state.matching(c, t.home.Now(), &t.home.Limits)
 		t.answer(r)
 	default:
 		r.Answer.Err = Errorf(Internal, "a topic does not know how to do %T", c)
@@ -138,8 +143,9 @@ func (t *Retainer) retain(r *Request, m *TopicMessage) {
 	case len(m.Payload) == 0 && old == nil: // [MQTT-3.3.1-6]: nothing is kept
 	case len(m.Payload) > l.RetainedBytes:
 		r.Answer.Err = Errorf(TooLarge, "a topic retains at most %d bytes", l.RetainedBytes)
-	case len(m.Payload) > 0 && old == nil && s.of[m.User] >= retainedOfPart(l.Retained):
-		r.Answer.Err = Errorf(TooMany, "topics retain at most about %d messages of one user", l.Retained)
+	case len(m.Payload) > 0 && s.refused(m, old, l) != nil:
+		t.home.Metrics.refuse("retained")
+		r.Answer.Err = s.refused(m, old, l)
 	default:
 		e := &RetainedEvent{Seq: s.seq + 1, Message: m}
 		w := &Write{Stream: t.stream, After: s.seq, Events: [][]byte{encodeRetained(e)}}
@@ -161,13 +167,42 @@ func retainedOfPart(limit int) int {
 	return max(1, (limit*5/4+retainedShards-1)/retainedShards)
 }
 
+// refused tells why a message may not be retained in the place of the old one,
+// which may be nil.
+func (s *retained) refused(m, old *TopicMessage, l *Limits) *Error {
+	mine, all := s.of[m.User], s.size
+	if old != nil {
+		all -= old.held()
+		if old.User == m.User {
+			mine.n, mine.size = mine.n-1, mine.size-old.held()
+		}
+	}
+	switch {
+	case mine.n >= retainedOfPart(l.Retained):
+		return Errorf(TooMany, "topics retain at most about %d messages of one user", l.Retained)
+	case mine.size+m.held() > max(retainedOfPart(l.RetainedOfUser), l.RetainedBytes):
+		return Errorf(TooMany, "topics retain at most about %d bytes of one user", l.RetainedOfUser)
+	case all+m.held() > max(retainedOfPart(l.RetainedOfApp), l.RetainedBytes):
+		return Errorf(TooMany, "topics retain at most about %d bytes of one app", l.RetainedOfApp)
+	}
+	return nil
+}
+
+// heldBeside is about what a message takes up beside its bytes.
+const heldBeside = 256
+
+// held returns about how many bytes the message takes up.
+func (m *TopicMessage) held() int {
+	return len(m.Topic) + len(m.Payload) + len(m.Attributes) + heldBeside
+}
+
 // maybeSnapshot writes the state down when it has changed often.
 func (t *Retainer) maybeSnapshot() {
 	s := t.state
 	if s.seq-s.since < max(retainedSnapshot, uint64(len(s.byTopic))) {
 		return
 	}
-	s.expire(t.home.Now())
+	s.expire(t.home.Now(), &t.home.Limits)
 	w := &Write{Stream: t.stream, After: s.seq, Snapshot: s.snapshot(), Delete: []Range{{s.since + 1, s.seq}}, Forget: s.seq}
 	if t.append(w) == nil {
 		s.since = s.seq
@@ -179,47 +214,81 @@ func (s *retained) apply(e *RetainedEvent) {
 	m := e.Message
 	s.seq = e.Seq
 	s.drop(m.Topic)
-	if len(m.Payload) > 0 {
-		s.byTopic[m.Topic] = m
-		s.of[m.User]++
+	if len(m.Payload) == 0 {
+		return
 	}
+	s.byTopic[m.Topic] = m
+	if i, there := slices.BinarySearch(s.topics, m.Topic); !there {
+		s.topics = slices.Insert(s.topics, i, m.Topic)
+	}
+	h := s.of[m.User]
+	s.of[m.User] = holds{h.n + 1, h.size + m.held()}
+	s.size += m.held()
 }
 
 func (s *retained) drop(topic string) {
-	if old := s.byTopic[topic]; old != nil {
-		delete(s.byTopic, topic)
-		if s.of[old.User]--; s.of[old.User] == 0 {
-			delete(s.of, old.User)
-		}
+	old := s.byTopic[topic]
+	if old == nil {
+		return
+	}
+	delete(s.byTopic, topic)
+	if i, there := slices.BinarySearch(s.topics, topic); there {
+		s.topics = slices.Delete(s.topics, i, i+1)
+	}
+	s.size -= old.held()
+	if h := s.of[old.User]; h.n > 1 {
+		s.of[old.User] = holds{h.n - 1, h.size - old.held()}
+	} else {
+		delete(s.of, old.User)
 	}
 }
 
-func (s *retained) expire(now int64) {
+// isOver tells whether a topic retains the message no longer.
+func (m *TopicMessage) isOver(now int64, l *Limits) bool {
+	return m.ExpiresAt != 0 && m.ExpiresAt <= now || m.At != 0 && l.RetainedAge > 0 && now-m.At > l.RetainedAge.Milliseconds()
+}
+
+func (s *retained) expire(now int64, l *Limits) {
 	for topic, m := range s.byTopic {
-		if m.ExpiresAt != 0 && m.ExpiresAt <= now {
+		if m.isOver(now, l) {
 			s.drop(topic)
 		}
 	}
 }
 
-// matching returns the messages of those topics that a filter matches.
-func (s *retained) matching(filter string, now int64) []*TopicMessage {
-	var list []*TopicMessage
-	add := func(m *TopicMessage) {
-		if m != nil && (m.ExpiresAt == 0 || m.ExpiresAt > now) {
+// The bounds of one page of what topics retain; one message may be larger.
+const (
+	retainedPageMessages = 32
+	retainedPageBytes    = 64 << 10
+)
+
+// matching returns a page of the messages that topics retain which a filter
+// matches, in the order of the topics, and whether there are more.
+func (s *retained) matching(c *Retained, now int64, l *Limits) (list []*TopicMessage, more bool) {
+	if !Wild(c.Filter) {
+		if m := s.byTopic[c.Filter]; m != nil && c.Filter > c.After && !m.isOver(now, l) {
 			list = append(list, m)
 		}
+		return list, false
 	}
-	if !Wild(filter) {
-		add(s.byTopic[filter])
-		return list
+	prefix := c.Filter[:strings.IndexAny(c.Filter, "+#")]
+	prefix = strings.TrimSuffix(prefix, "/") // a/# matches a
+	i, at := slices.BinarySearch(s.topics, max(prefix, c.After))
+	if at && s.topics[i] == c.After {
+		i++
 	}
-	for topic, m := range s.byTopic {
-		if MatchTopic(filter, topic) {
-			add(m)
+	size := 0
+	for ; i < len(s.topics) && strings.HasPrefix(s.topics[i], prefix); i++ {
+		m := s.byTopic[s.topics[i]]
+		if m.isOver(now, l) || !MatchTopic(c.Filter, m.Topic) {
+			continue
 		}
+		if size += m.held(); len(list) == retainedPageMessages || len(list) > 0 && size > retainedPageBytes {
+			return list, true
+		}
+		list = append(list, m)
 	}
-	return list
+	return list, false
 }
 
 func (s *retained) replay(raw []byte) error {
@@ -283,28 +352,64 @@ func (t *Topics) retain(m *TopicMessage, done func(*Error)) {
 	t.ask(key, &Retain{m}, func(r *Request) { done(r.Answer.Err) })
 }
 
-// Retained calls done with the messages that the topics retain which a filter
-// without a share matches. No lock may be held; done may be called before
-// Retained returns.
-func (t *Topics) Retained(app, filter string, done func([]*TopicMessage, *Error)) {
+// A RetainedPage is some of what topics retain, in the order of the topics.
+type RetainedPage struct {
+	Messages []*TopicMessage
+	More     bool // there is more behind the last of them
+	Err      *Error
+}
+
+// Retained calls done with a page of the messages that the topics retain which a
+// filter without a share matches: of the topics behind after, "" at first. Who
+// asks for the next when its client has taken one needs memory for a page alone,
+// and is told of each topic as it then is. No lock may be held; done may be
+// called before Retained returns.
+func (t *Topics) Retained(app, filter, after string, done func(RetainedPage)) {
+	c := &Retained{filter, after}
 	if !Wild(filter) {
-		t.ask(RetainedKey(app, filter), &Retained{filter}, func(r *Request) { done(r.Answer.Messages, r.Answer.Err) })
+		t.ask(RetainedKey(app, filter), c, func(r *Request) { done(RetainedPage{r.Answer.Messages, false, r.Answer.Err}) })
 		return
 	}
-	var parts [retainedShards][]*TopicMessage
+	var parts [retainedShards]RetainedPage
 	p := &publishing{}
 	p.left.Store(retainedShards)
 	p.end = func(p *publishing) {
-		list := slices.Concat(parts[:]...)
-		slices.SortFunc(list, func(a, b *TopicMessage) int { return cmp.Compare(a.Topic, b.Topic) })
-		done(list, p.err.Load())
+		page := joined(parts[:])
+		page.Err = p.err.Load()
+		done(page)
 	}
 	for i := range parts {
-		t.ask(retainedKey(app, uint64(i)), &Retained{filter}, func(r *Request) { // #nosec G115 -- few
-			parts[i] = r.Answer.Messages
+		t.ask(retainedKey(app, uint64(i)), c, func(r *Request) { // #nosec G115 -- few
+			parts[i] = RetainedPage{Messages: r.Answer.Messages, More: r.Answer.More}
 			p.done(0, r.Answer.Err)
 		})
 	}
+}
+
+// joined returns one page of those of all parts: no further than each part has
+// told.
+func joined(parts []RetainedPage) RetainedPage {
+	var page RetainedPage
+	last := ""
+	for _, p := range parts {
+		page.Messages = append(page.Messages, p.Messages...)
+		if n := len(p.Messages); p.More && n > 0 {
+			page.More = true
+			if end := p.Messages[n-1].Topic; last == "" || end < last {
+				last = end
+			}
+		}
+	}
+	slices.SortFunc(page.Messages, func(a, b *TopicMessage) int { return cmp.Compare(a.Topic, b.Topic) })
+	size := 0
+	for i, m := range page.Messages {
+		size += m.held()
+		if last != "" && m.Topic > last || i == retainedPageMessages || i > 0 && size > retainedPageBytes {
+			page.Messages, page.More = page.Messages[:i:i], true
+			break
+		}
+	}
+	return page
 }
 
 // ask sends a request, and lets done look at the answer.

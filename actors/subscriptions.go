@@ -33,6 +33,7 @@ type subscription struct {
 	id                          uint32
 	qos                         uint8
 	noLocal, asPublished, inbox bool
+	reads                       bool
 }
 
 type outgoing struct {
@@ -183,7 +184,7 @@ func (s *sessions) change(t *Subscriptions, e *Event, freed []uint64) []uint64 {
 
 // set puts a subscription in the place of the one with its filter, if there is one.
 func (t *Subscriptions) set(n *Subscription) {
-	one := subscription{filter: n.Filter, id: n.Id, qos: uint8(n.Qos), noLocal: n.NoLocal, asPublished: n.AsPublished, inbox: n.Inbox} // #nosec G115 -- 0 to 2
+	one := subscription{filter: n.Filter, id: n.Id, qos: uint8(n.Qos), noLocal: n.NoLocal, asPublished: n.AsPublished, inbox: n.Inbox, reads: n.Reads} // #nosec G115 -- 0 to 2
 	for i := range t.subs {
 		if t.subs[i].filter == n.Filter {
 			t.subs[i] = one
@@ -305,7 +306,7 @@ func (w *awaited) stored() *Waiting {
 }
 
 func (n *subscription) stored() *Subscription {
-	return &Subscription{Filter: n.filter, Qos: uint32(n.qos), NoLocal: n.noLocal, AsPublished: n.asPublished, Id: n.id, Inbox: n.inbox}
+	return &Subscription{Filter: n.filter, Qos: uint32(n.qos), NoLocal: n.noLocal, AsPublished: n.asPublished, Id: n.id, Inbox: n.inbox, Reads: n.reads}
 }
 
 // stored returns the session as snapshots and connections are given it.

@@ -71,11 +71,12 @@ func (b *Inbox) QueueMessage(c *QueueMessage, user string, once Once, t Moment, 
 		return done, 0
 	}
 	e := b.next(Kind_QUEUED, 0, t)
+	full := b.sessions.full(len(c.Message.Payload), l)
 	for _, s := range b.sessions.list {
 		w, ok := s.takes(c, user)
 		switch {
 		case !ok:
-		case !s.hasRoom(len(c.Message.Payload), l):
+		case full || !s.hasRoom(len(c.Message.Payload), l):
 			left++
 		default:
 			e.Queue = append(e.Queue, &Queueing{Client: s.client, Waiting: w.stored()})
@@ -125,6 +126,21 @@ func (t *Subscriptions) hasRoom(size int, l *Limits) bool {
 		size += int(t.waiting[i].size)
 	}
 	return size <= l.SessionBytes
+}
+
+// full tells whether all sessions together have no room for size more bytes.
+func (s *sessions) full(size int, l *Limits) bool {
+	if len(s.list)*l.SessionBytes <= l.SessionsBytes {
+		return false // none can be fuller than it may
+	}
+	for _, t := range s.list {
+		for i := range t.waiting {
+			if w := &t.waiting[i]; !w.inbox {
+				size += int(w.size)
+			}
+		}
+	}
+	return size > l.SessionsBytes
 }
 
 // over tells whether the session's time is over.

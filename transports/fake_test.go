@@ -194,7 +194,7 @@ func (u *fakeUser) answer(r *actors.Request) {
 		u.kept[c.Message.Topic] = c.Message
 	case *actors.Retained:
 		for topic, m := range u.kept {
-			if actors.RetainedKey("default", topic) == r.Key && actors.MatchTopic(c.Filter, topic) {
+			if topic > c.After && actors.RetainedKey("default", topic) == r.Key && actors.MatchTopic(c.Filter, topic) {
 				r.Answer.Messages = append(r.Answer.Messages, m)
 			}
 		}

@@ -23,10 +23,15 @@ type Subscriber struct {
 	socket *Socket
 	form   TopicForm
 
-	mu   sync.Mutex
-	subs []*actors.TopicSubscription
-	left bool
+	mu      sync.Mutex
+	subs    []*actors.TopicSubscription
+	reads   []retainedReading // what their topics retain and is not sent yet
+	reading bool              // a page of it is on its way
+	left    bool
 }
+
+// A retainedReading is what the topics of a filter retain, behind one of them.
+type retainedReading struct{ filter, after string }
 
 // A TopicForm is how a transport writes a topic's message.
 type TopicForm struct {
@@ -90,11 +95,14 @@ func (s *Subscriber) Subscribe(filters []string, answer func()) error {
 	}
 	s.deps.Topics.Announce(func() {
 		answer()
+		s.mu.Lock()
 		for _, f := range filters {
 			if _, _, shared := actors.SplitShare(f); !shared {
-				s.deps.Topics.Retained(key.App(), f, s.retained)
+				s.reads = append(s.reads, retainedReading{filter: f})
 			}
 		}
+		s.mu.Unlock()
+		s.readOn()
 	})
 	return nil
 }
@@ -136,6 +144,7 @@ func (s *Subscriber) Unsubscribe(filters []string) {
 			s.deps.Topics.Unsubscribe(key.App(), s.subs[i], false)
 			s.subs = slices.Delete(s.subs, i, i+1)
 		}
+		s.reads = slices.DeleteFunc(s.reads, func(r retainedReading) bool { return r.filter == FullTopic(f, key.Name()) })
 	}
 	s.deps.Topics.Announce(nil)
 }
@@ -150,7 +159,7 @@ func (s *Subscriber) Leave() {
 	if len(s.subs) > 0 {
 		s.deps.Topics.Announce(nil)
 	}
-	s.subs, s.left = nil, true
+	s.subs, s.reads, s.left = nil, nil, true
 }
 
 // Deliver implements actors.Subscriber.
@@ -163,20 +172,59 @@ func (s *Subscriber) Deliver(p *actors.TopicPush, _ []*actors.TopicSubscription)
 // Is implements actors.Subscriber: these connections are no client of MQTT.
 func (s *Subscriber) Is(string, string) bool { return false }
 
-// retained sends what topics retain to a new subscription.
-func (s *Subscriber) retained(found []*actors.TopicMessage, err *actors.Error) {
-	if err != nil {
-		s.deps.Log.Warn("what topics retain could not be read", "err", err)
+// Drained goes on with what topics retain: the client has taken what it was sent.
+func (s *Subscriber) Drained() { s.readOn() }
+
+// readOn asks for the next page of what topics retain, unless the client has not
+// taken the last one yet.
+func (s *Subscriber) readOn() {
+	s.mu.Lock()
+	if s.reading || len(s.reads) == 0 || s.left {
+		s.mu.Unlock()
+		return
+	}
+	if n, err := s.socket.Send(nil); n > 0 || err != nil {
+		s.mu.Unlock()
+		return
+	}
+	s.reading = true
+	r := s.reads[0]
+	s.mu.Unlock()
+	s.deps.Topics.Retained(s.socket.Key().App(), r.filter, r.after, func(p actors.RetainedPage) { s.retained(r, p) })
+}
+
+// retained sends a page of what topics retain.
+func (s *Subscriber) retained(r retainedReading, p actors.RetainedPage) {
+	if p.Err != nil {
+		s.deps.Log.Warn("what topics retain could not be read", "err", p.Err)
 		s.close(actors.EndFailed) // it subscribes again
 		return
 	}
-	for _, m := range found {
-		s.send(s.form.Append(nil, AppendTopic(nil, m, true)))
+	var frames []byte
+	for _, m := range p.Messages {
+		frames = s.form.Append(frames, AppendTopic(nil, m, true))
+	}
+	if !s.send(frames) {
+		return
+	}
+	s.mu.Lock()
+	s.reading = false
+	if len(s.reads) > 0 && s.reads[0] == r {
+		if n := len(p.Messages); p.More && n > 0 {
+			s.reads[0].after = p.Messages[n-1].Topic
+		} else {
+			s.reads = s.reads[1:]
+		}
+	}
+	more := len(s.reads) > 0
+	s.mu.Unlock()
+	if more {
+		go s.readOn() // not deeper with each page
 	}
 }
 
-// send writes whole frames.
-func (s *Subscriber) send(frames []byte) {
+// send writes whole frames. False says that the connection ends.
+func (s *Subscriber) send(frames []byte) bool {
 	_, err := s.socket.Send(frames)
 	switch {
 	case errors.Is(err, actors.ErrSlow):
@@ -184,6 +232,7 @@ func (s *Subscriber) send(frames []byte) {
 	case err != nil:
 		s.close(actors.EndGone)
 	}
+	return err == nil
 }
 
 // close ends the connection. That tells an actor of it, which may be the one

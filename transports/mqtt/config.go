@@ -18,7 +18,7 @@ type Config struct {
 	ConnectBytes   int           // of a CONNECT; default 64 KiB
 	PacketBytes    int           // of any other packet, announced; default 256 KiB, at most 16 MiB
 
-	ReceiveMaximum int // messages of a client that are not acknowledged, announced; default 64
+	ReceiveMaximum int // messages of a client that are not acknowledged, or with 3.1.1 not released, announced; default 64
 	SendMaximum    int // messages to a client that it has not acknowledged; it may want fewer; default 64
 	AliasesIn      int // topic aliases that a client may set, announced; default 16; negative: none
 	AliasesOut     int // that the server sets; the client may want fewer; default 16; negative: none
@@ -33,8 +33,11 @@ type Config struct {
 	QueueMessages int // that wait for a session that is connected; default 1,000
 	QueueBytes    int // of those; default 4 MiB
 
-	PublishesPerSecond float64 // of a connection; default 1,000; negative: no limit
-	PublishBurst       int     // that may come at once; default 2,000
+	// Packets a second of a connection, its acknowledgements not counted, and how
+	// many may come at once; each filter of a SUBSCRIBE counts as 10. Default
+	// 1,000 and 2,000; negative: no limit.
+	PublishesPerSecond float64
+	PublishBurst       int
 
 	// Anonymous lets clients in without a token: the user is the user name, or
 	// else is made of the client identifier.

@@ -158,8 +158,13 @@ func (s *session) resume(state *actors.SessionState, caller *transports.Principa
 			continue // it may come back with another token
 		}
 		s.activate(one)
+		if n.Reads {
+			t := s.stirred()
+			t.reads = append(t.reads, reading{to: one})
+		}
 	}
 	s.spread(nil)
+	s.later(func() { s.do(s.readOn) })
 	if s.covers(topicCounts) {
 		s.later(func() { s.sendCounts(false) })
 	}
@@ -299,7 +304,7 @@ func (s *session) leave(orderly bool) {
 	if w := s.stirred().will; w != nil && !orderly {
 		s.later(func() { s.server.deps.Topics.PublishWill(w, nil) })
 	}
-	s.stir.will = nil
+	s.stir.will, s.stir.reads = nil, nil
 	shared := s.sharedUnsent()
 	if len(shared) > 0 {
 		s.later(func() {

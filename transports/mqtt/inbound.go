@@ -2,7 +2,6 @@ package mqtt
 
 import (
 	"slices"
-	"time"
 
 	"reddot/actors"
 	"reddot/transports"
@@ -15,7 +14,6 @@ type inbound struct {
 	receipts []*receipt // PUBACKs and PUBRECs that are owed, in the order of their PUBLISHes [MQTT-4.6.0-2] [MQTT-4.6.0-3]
 	ids      []received
 	aliases  map[uint16]string
-	due      int64 // when its messages so far would be due at an even pace, unix nanoseconds
 }
 
 // A receipt is owed for a PUBLISH.
@@ -41,21 +39,6 @@ func (s *session) incoming() *inbound {
 	return s.in
 }
 
-// allow tells whether another message may come now, and counts it if so.
-func (in *inbound) allow(now time.Time, cfg *Config) bool {
-	if cfg.PublishesPerSecond < 0 {
-		return true
-	}
-	interval := int64(float64(time.Second) / cfg.PublishesPerSecond)
-	at := now.UnixNano()
-	due := max(in.due, at)
-	if due-at > int64(cfg.PublishBurst-1)*interval {
-		return false
-	}
-	in.due = due + interval
-	return true
-}
-
 // attributes returns the properties of a PUBLISH or a will that go on to those
 // who get it, as they came [MQTT-3.3.2-4] [MQTT-3.3.2-15] [MQTT-3.3.2-17].
 func attributes(p packet.Properties) []byte {
@@ -71,6 +54,9 @@ func (s *session) handlePublish(frame []byte) error {
 		return err
 	}
 	s.server.metrics.received.Inc()
+	if err := s.keepsPace(1); err != nil {
+		return err
+	}
 	topic, again, err := s.acceptPublish(&p)
 	if err != nil || again {
 		return err
@@ -106,7 +92,7 @@ func (s *session) handlePublish(frame []byte) error {
 // message has come before, and that what it needs is under way.
 func (s *session) acceptPublish(p *packet.Publish) (topic string, again bool, err error) {
 	s.do(func() {
-		in := s.incoming()
+		s.incoming()
 		if s.version == packet.V5 {
 			topic, err = s.resolve(p)
 		} else {
@@ -115,26 +101,27 @@ func (s *session) acceptPublish(p *packet.Publish) (topic string, again bool, er
 		if err != nil {
 			return
 		}
-		if !s.server.access.Load().Dev && !in.allow(time.Now(), &s.server.cfg) {
-			err = refusal(packet.MessageRateTooHigh, "the client publishes too fast")
-			return
-		}
 		if p.QoS == packet.ExactlyOnce {
 			if again = s.repeated(p.ID); again {
 				return
 			}
 		}
-		if p.QoS > 0 && s.version == packet.V5 && s.owed() >= s.server.cfg.ReceiveMaximum { // MQTT 5, 3.3.4
+		if p.QoS > 0 && s.owed() >= s.server.cfg.ReceiveMaximum && (s.version == packet.V5 || p.QoS == packet.ExactlyOnce) { // MQTT 5, 3.3.4
+			s.server.metrics.limited.WithLabelValues("receive_maximum").Inc()
 			err = refusal(packet.ReceiveMaximumExceeded, "more messages are under way than Receive Maximum allows")
 		}
 	})
 	return topic, again, err
 }
 
-// owed returns how many messages of the client are not acknowledged. The caller
-// holds the lock.
+// owed returns how many messages of the client are not acknowledged: in 3.1.1 of
+// those with QoS 2, which stay until the client releases them. The caller holds
+// the lock.
 func (s *session) owed() int {
 	n := len(s.in.ids)
+	if s.version == packet.V311 {
+		return n
+	}
 	for _, r := range s.in.receipts {
 		if r.qos == packet.AtLeastOnce {
 			n++
@@ -343,6 +330,9 @@ func (s *session) sendReceipts() {
 func (s *session) handlePubrel(frame []byte) error {
 	var p packet.Pubrel
 	if err := p.Decode(frame, s.version); err != nil {
+		return err
+	}
+	if err := s.keepsPace(1); err != nil {
 		return err
 	}
 	s.do(func() {

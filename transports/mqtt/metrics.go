@@ -10,6 +10,7 @@ type metrics struct {
 	dropped   *prometheus.CounterVec // by why
 	refused   prometheus.Counter
 	takeovers prometheus.Counter
+	limited   *prometheus.CounterVec // by the limit
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -27,10 +28,11 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		refused:   counter("refused_total", "Messages of clients that were refused, for whatever reason."),
 		takeovers: counter("takeovers_total", "Sessions taken over by another connection."),
 	}
+	m.limited = vec("limited_total", "Connections ended because their client passed a limit, by the limit.", "limit")
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.connects, m.received, m.sent, m.dropped, m.refused, m.takeovers} {
+	for _, c := range []prometheus.Collector{m.connects, m.received, m.sent, m.dropped, m.refused, m.takeovers, m.limited} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}

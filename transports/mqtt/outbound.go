@@ -123,9 +123,14 @@ func (s *session) sendOnce(d delivery) {
 	}
 }
 
-// sendWaiting sends what waits, as far as the client takes it. The caller
-// holds the lock.
+// sendWaiting sends what waits, as far as the client takes it, and then what
+// topics retain. The caller holds the lock.
 func (s *session) sendWaiting() {
+	s.sendQueued()
+	s.readOn()
+}
+
+func (s *session) sendQueued() {
 	o := s.out
 	if o == nil || s.phase != phaseLive || s.slow || s.doomed || !s.sendAgain() {
 		return
@@ -321,9 +326,10 @@ func (s *session) handleAck(frame []byte) error {
 	case *packet.Pubcomp:
 		id = p.ID
 	}
-	wrong := false
+	wrong, unknown := false, false
 	s.do(func() {
 		f := s.flight(uint32(id))
+		unknown = f == nil
 		switch {
 		case f == nil && t == packet.TypePubrec: // [MQTT-4.13.1-1]: it is told that nothing is known of it
 			s.write(&packet.Pubrel{ID: id, Reason: packet.PacketIDNotFound})
@@ -342,6 +348,11 @@ func (s *session) handleAck(frame []byte) error {
 		}
 		s.sendWaiting()
 	})
+	if unknown {
+		if err := s.keepsPace(1); err != nil {
+			return err
+		}
+	}
 	if wrong {
 		return refusal(packet.ProtocolError, fmt.Sprintf("%v does not answer what was sent", t))
 	}

@@ -34,6 +34,7 @@ type session struct {
 	aliases   uint16 // how many aliases the client takes
 	own       [numInboxTopics]ownSubscription
 	limit     uint32     // bytes of a packet that the client takes
+	pace      pace       // of what the client sends
 	key       actors.Key // of the user, the same string for all connections; "": nobody knows yet
 	client    string
 	durable   *durable
@@ -225,6 +226,9 @@ func (s *session) handle(frame []byte, phase phase) error {
 	}
 	switch packet.Type(frame[0] >> 4) {
 	case packet.TypePingreq:
+		if err := s.keepsPace(1); err != nil {
+			return err
+		}
 		if len(frame) == len(pingresp) && frame[0]&0xF == 0 {
 			s.do(s.pong)
 			return nil
@@ -242,8 +246,14 @@ func (s *session) handle(frame []byte, phase phase) error {
 	}
 	switch p := p.(type) {
 	case *packet.Subscribe:
+		if err := s.keepsPace(len(p.Subscriptions) * filterCost); err != nil {
+			return err
+		}
 		return s.handleSubscribe(p)
 	case *packet.Unsubscribe:
+		if err := s.keepsPace(len(p.Filters)); err != nil {
+			return err
+		}
 		return s.handleUnsubscribe(p)
 	case *packet.Disconnect:
 		return s.handleDisconnect(p)
@@ -338,8 +348,5 @@ func (s *session) wrote(n int, err error) {
 
 // sendBytes gives whole packets to the Socket.
 func (s *session) sendBytes(b []byte) (pending int, err error) {
-	if s.framed {
-		b = append(appendFrameHead(make([]byte, 0, len(b)+10), opBinary, len(b)), b...)
-	}
-	return s.socket.Send(b)
+	return s.socket.Send(s.framedBytes(b))
 }

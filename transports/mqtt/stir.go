@@ -9,6 +9,8 @@ type stir struct {
 	early   []actors.Waits // what has come to wait before CONNECT was answered
 	will    *actors.Will   // of a session that ends with its connection
 	again   asking         // the user's actor is asked for the session again
+	reads   []reading      // what topics retain and is not sent yet
+	paging  int            // parts of a page of it that are on their way
 }
 
 // stirred returns the session's stir. The caller holds the lock.
@@ -21,7 +23,7 @@ func (s *session) stirred() *stir {
 
 // rest forgets the stir when it is over. The caller holds the lock.
 func (s *session) rest() {
-	if t := s.stir; t != nil && len(t.partial)+len(t.after)+len(t.early) == 0 && t.will == nil && t.again == (asking{}) {
+	if t := s.stir; t != nil && len(t.partial)+len(t.after)+len(t.early) == 0 && len(t.reads)+t.paging == 0 && t.will == nil && t.again == (asking{}) {
 		s.stir = nil
 	}
 }

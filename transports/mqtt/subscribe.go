@@ -61,6 +61,13 @@ func (s *session) restored(n *actors.Subscription) *subscription {
 	return one
 }
 
+// stored returns the subscription as it is written down. reads says that what its
+// topics retain is still to be sent.
+func (n *subscription) stored(reads bool) *actors.Subscription {
+	return &actors.Subscription{Filter: n.Filter, Qos: uint32(n.QoS), NoLocal: n.NoLocal, AsPublished: n.AsPublished, Id: n.ID,
+		Inbox: n.inbox&(1<<topicMessages) != 0, Reads: reads}
+}
+
 // activate puts a subscription in the place of the one with its filter, and
 // tells whether there was one. The caller holds the lock.
 func (s *session) activate(one *subscription) (existed bool) {
@@ -186,9 +193,8 @@ func (s *session) handleSubscribe(p *packet.Subscribe) error {
 		}
 		s.durable.ahead++
 		s.note(func(c *actors.SessionChange) {
-			for _, n := range list {
-				c.Set = append(c.Set, &actors.Subscription{Filter: n.Filter, Qos: uint32(n.QoS), NoLocal: n.NoLocal, AsPublished: n.AsPublished, Id: n.ID,
-					Inbox: n.inbox&(1<<topicMessages) != 0})
+			for i, n := range list {
+				c.Set = append(c.Set, n.stored(retained[i] && n.readsOn()))
 				c.Unset = slices.DeleteFunc(c.Unset, func(f string) bool { return f == n.Filter })
 			}
 		}, func() {
@@ -217,66 +223,6 @@ func (s *session) mayTake(filter string, room *int) packet.Reason {
 		*room--
 	}
 	return packet.Success
-}
-
-// sendRetained sends what the topics of new subscriptions retain. The caller
-// holds the lock.
-func (s *session) sendRetained(list []*subscription, wanted []bool) {
-	for i, n := range list {
-		if !wanted[i] {
-			continue
-		}
-		if n.inbox&(1<<topicCounts) != 0 {
-			s.later(func() { s.sendCounts(true) })
-		}
-		if n.general {
-			s.later(func() {
-				s.server.deps.Topics.Retained(s.app(), n.Filter, func(found []*actors.TopicMessage, err *actors.Error) { s.retained(n, found, err) })
-			})
-		}
-	}
-}
-
-// retained sends what topics retain to a new subscription.
-func (s *session) retained(n *subscription, found []*actors.TopicMessage, err *actors.Error) {
-	if err != nil {
-		s.server.deps.Log.Warn("what topics retain could not be read", "err", err)
-		s.do(func() { s.end(actors.EndFailed) }) // it subscribes again
-		return
-	}
-	s.do(func() {
-		for _, m := range found {
-			qos := min(n.QoS, uint8(m.Qos)) // #nosec G115 -- 0 to 2
-			if s.phase != phaseLive {
-				return
-			}
-			if qos > 0 && s.durable != nil {
-				s.later(func() { s.queueRetained(n, m) })
-				continue
-			}
-			d := delivery{m: m, qos: qos, retain: true}
-			if n.ID != 0 {
-				d.ids = []uint32{n.ID}
-			}
-			s.deliver(d)
-		}
-	})
-}
-
-// queueRetained lets what a topic retains wait for a session that outlives its
-// connection, as every other message does.
-func (s *session) queueRetained(n *subscription, m *actors.TopicMessage) {
-	r := actors.NewRequest(s.key, &actors.QueueMessage{Message: m, Client: s.client, Filter: n.Filter, Retained: true})
-	r.OnReply(func(r *actors.Request) {
-		err := r.Answer.Err
-		if err == nil || err.Code != actors.Unavailable {
-			r.Release()
-		}
-		if err != nil {
-			s.do(func() { s.end(actors.EndFailed) })
-		}
-	})
-	s.server.deps.Router.Send(r.Key, r)
 }
 
 // handleUnsubscribe ends subscriptions.

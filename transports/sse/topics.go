@@ -15,6 +15,7 @@ type listening struct {
 var (
 	_ transports.Protocol = (*listening)(nil)
 	_ transports.Starter  = (*listening)(nil)
+	_ transports.Patient  = (*listening)(nil)
 	_ transports.Leaver   = (*listening)(nil)
 )
 
@@ -31,6 +32,9 @@ func (l *listening) Started(socket *transports.Socket) {
 		socket.Close(actors.EndFailed) // it was allowed a moment ago: who comes back is told
 	}
 }
+
+// Drained implements transports.Patient.
+func (l *listening) Drained(*transports.Socket) { l.topics.Drained() }
 
 // Left implements transports.Leaver.
 func (l *listening) Left(*transports.Socket) { l.topics.Leave() }

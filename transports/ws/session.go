@@ -36,6 +36,7 @@ type session struct {
 
 var (
 	_ transports.Protocol = (*session)(nil)
+	_ transports.Patient  = (*session)(nil)
 	_ transports.Leaver   = (*session)(nil)
 	_ listener            = (*session)(nil)
 )

@@ -131,6 +131,13 @@ func (s *session) subscriber() *transports.Subscriber {
 	return s.topics.Load()
 }
 
+// Drained implements transports.Patient.
+func (s *session) Drained(*transports.Socket) {
+	if t := s.topics.Load(); t != nil {
+		t.Drained()
+	}
+}
+
 // Left implements transports.Leaver.
 func (s *session) Left(*transports.Socket) {
 	if t := s.topics.Swap(s.kind.sockets.gone); t != nil {

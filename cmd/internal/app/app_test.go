@@ -189,8 +189,9 @@ func next(t *testing.T, events <-chan string, kind string) {
 	}
 }
 
-func TestCountsSurviveARestart(t *testing.T) {
-	cfg := testConfig(t)
+func TestCountsSurviveARestart(t *testing.T) { plainAndTLS(t, countsSurviveARestart) }
+
+func countsSurviveARestart(t *testing.T, cfg Config) {
 	a, _ := start(t, cfg)
 	for range 3 {
 		publish(t, a, "alice", "")
@@ -210,8 +211,10 @@ func TestCountsSurviveARestart(t *testing.T) {
 	}
 }
 
-func TestStopSendsClientsAway(t *testing.T) {
-	a, book := start(t, testConfig(t))
+func TestStopSendsClientsAway(t *testing.T) { plainAndTLS(t, stopSendsClientsAway) }
+
+func stopSendsClientsAway(t *testing.T, cfg Config) {
+	a, book := start(t, cfg)
 	var streams []<-chan string
 	for i := range 5 {
 		s := stream(t, a, fmt.Sprintf("user-%d", i), "")
@@ -264,8 +267,9 @@ func TestOnlyCredentialsAreLetIn(t *testing.T) {
 	}
 }
 
-func TestRevokedKeyLosesItsConnections(t *testing.T) {
-	cfg := testConfig(t)
+func TestRevokedKeyLosesItsConnections(t *testing.T) { plainAndTLS(t, revokedKeyLosesItsConnections) }
+
+func revokedKeyLosesItsConnections(t *testing.T, cfg Config) {
 	cfg.Dev = false
 	log := slog.New(slog.DiscardHandler)
 	_, admin, err := CreateKey(t.Context(), cfg.Data, "", KeyOrder{Name: "admin", Scopes: []string{"admin"}}, log)
@@ -412,8 +416,10 @@ func TestUnusedConnection(t *testing.T) {
 }
 
 // TestConnections asks who is connected, and sends them away.
-func TestConnections(t *testing.T) {
-	a, _ := start(t, testConfig(t))
+func TestConnections(t *testing.T) { plainAndTLS(t, isListed) }
+
+func isListed(t *testing.T, cfg Config) {
+	a, _ := start(t, cfg)
 	events := stream(t, a, "alice", "")
 	next(t, events, "counts")
 	status, body := call(t, http.MethodGet, a.URL()+"/v1/users/alice/connections", "", "")

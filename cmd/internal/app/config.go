@@ -131,6 +131,10 @@ type Limits struct {
 	Batch                 Size    `yaml:"batch"`         // of a batch's body
 	Line                  Size    `yaml:"line"`          // of one line of a batch
 	Frame                 Size    `yaml:"frame"`         // of a message from a WebSocket client
+	Topic                 Size    `yaml:"topic"`         // of a message that is published to a topic
+	Batches               int     `yaml:"batches"`       // under way at a time
+	AppBatches            int     `yaml:"app_batches"`   // likewise of one app
+	BatchRate             Size    `yaml:"batch_rate"`    // that a batch must bring each second while it is waited for
 }
 
 // Inbox are the actors' limits.
@@ -170,6 +174,10 @@ type MQTT struct {
 	Sessions       int      `yaml:"sessions"` // of a user, that outlive their connections
 	Retained       int      `yaml:"retained"` // messages of a user
 	RetainedSize   Size     `yaml:"retained_size"`
+	RetainedOfUser Size     `yaml:"retained_of_user"` // of all of one user
+	RetainedOfApp  Size     `yaml:"retained_of_app"`  // of all of one app
+	RetainedAge    Duration `yaml:"retained_age"`
+	SessionsSize   Size     `yaml:"sessions_size"` // of what waits for all sessions of a user
 
 	Anonymous       bool     `yaml:"anonymous"`
 	AnonymousTopics []string `yaml:"anonymous_topics"`
@@ -256,6 +264,7 @@ func Default() Config {
 			PublishesPerKey: t.PublishesPerKey, PublishBurst: t.PublishBurst,
 			ConnectionsPerAddress: t.ConnectionsPerAddress, Subscriptions: t.Subscriptions,
 			Header: Size(t.MaxHeader), Body: Size(t.MaxBody), Batch: Size(t.MaxBatch), Line: Size(t.MaxLine), Frame: Size(t.MaxFrame),
+			Topic: Size(a.TopicBytes), Batches: 64, AppBatches: 32, BatchRate: 1 << 10,
 		},
 		Inbox: Inbox{
 			Messages: a.Messages, MessageAge: Duration(a.MessageAge), Size: Size(a.InboxBytes),
@@ -269,6 +278,8 @@ func Default() Config {
 			FilterSize: Size(m.FilterBytes), FilterLevels: m.FilterLevels, ClientIDSize: Size(m.ClientIDBytes),
 			QueueMessages: m.QueueMessages, QueueSize: Size(m.QueueBytes), Publishes: m.PublishesPerSecond, PublishBurst: m.PublishBurst,
 			Sessions: a.Sessions, Retained: a.Retained, RetainedSize: Size(a.RetainedBytes),
+			RetainedOfUser: Size(a.RetainedOfUser), RetainedOfApp: Size(a.RetainedOfApp), RetainedAge: Duration(a.RetainedAge),
+			SessionsSize: Size(a.SessionsBytes),
 		},
 		Store: Store{
 			Cache: 4 << 20, MemTable: 16 << 20, QueueSize: 64 << 20, OpenFiles: 1000,

@@ -151,6 +151,14 @@ func (c Config) checkPositive() []error {
 		{"mqtt.sessions", int64(c.MQTT.Sessions), 1},
 		{"mqtt.retained", int64(c.MQTT.Retained), 1},
 		{"mqtt.retained_size", int64(c.MQTT.RetainedSize), 1},
+		{"mqtt.retained_of_user", int64(c.MQTT.RetainedOfUser), 1},
+		{"mqtt.retained_of_app", int64(c.MQTT.RetainedOfApp), 1},
+		{"mqtt.retained_age", int64(c.MQTT.RetainedAge), int64(time.Second)},
+		{"mqtt.sessions_size", int64(c.MQTT.SessionsSize), 1},
+		{"limits.topic", int64(c.Limits.Topic), 1},
+		{"limits.batches", int64(c.Limits.Batches), 1},
+		{"limits.app_batches", int64(c.Limits.AppBatches), 1},
+		{"limits.batch_rate", int64(c.Limits.BatchRate), 1},
 		{"store.cache", int64(c.Store.Cache), 1 << 20},
 		{"store.mem_table", int64(c.Store.MemTable), 1 << 20},
 		{"store.queue_size", int64(c.Store.QueueSize), 1},
@@ -263,6 +271,8 @@ func (c Config) inbox() actors.Limits {
 		Connections: c.Inbox.Connections,
 		Sessions:    c.MQTT.Sessions, SessionMessages: c.MQTT.QueueMessages, SessionBytes: int(c.MQTT.QueueSize),
 		Retained: c.MQTT.Retained, RetainedBytes: int(c.MQTT.RetainedSize),
+		RetainedOfUser: int(c.MQTT.RetainedOfUser), RetainedOfApp: int(c.MQTT.RetainedOfApp), RetainedAge: time.Duration(c.MQTT.RetainedAge),
+		SessionsBytes: int(c.MQTT.SessionsSize), TopicBytes: int(c.Limits.Topic),
 	}
 	if c.Dev {
 		l.Connections = math.MaxInt

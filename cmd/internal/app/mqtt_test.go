@@ -20,7 +20,7 @@ import (
 func mqttClient(t *testing.T, broker string, with ...func(*paho.ClientOptions)) (paho.Client, <-chan string) {
 	t.Helper()
 	got := make(chan string, 1000)
-	o := paho.NewClientOptions().AddBroker(broker).SetAutoReconnect(false).SetConnectTimeout(patience)
+	o := paho.NewClientOptions().AddBroker(broker).SetAutoReconnect(false).SetConnectTimeout(patience).SetTLSConfig(trusting())
 	o.SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { got <- m.Topic() + " " + string(m.Payload()) })
 	for _, fn := range with {
 		fn(o)
@@ -63,11 +63,11 @@ func wantMQTT(t *testing.T, got <-chan string, topic string, parts ...string) {
 
 // TestMQTTIsTheSameInbox: what is read on one transport is read on all, on TCP
 // and on WebSocket, in both versions of MQTT.
-func TestMQTTIsTheSameInbox(t *testing.T) {
-	cfg := testConfig(t)
-	cfg.MQTT.Listen = "127.0.0.1:0"
+func TestMQTTIsTheSameInbox(t *testing.T) { plainAndTLS(t, mqttIsTheSameInbox) }
+
+func mqttIsTheSameInbox(t *testing.T, cfg Config) {
 	a, _ := start(t, cfg)
-	phone, got := mqttClient(t, "tcp://"+a.MQTTAddr().String(), func(o *paho.ClientOptions) { o.SetUsername("alice") })
+	phone, got := mqttClient(t, mqttURL(a), func(o *paho.ClientOptions) { o.SetUsername("alice") })
 	done(t, phone.SubscribeMultiple(map[string]byte{"users/me/messages": 1, "users/me/counts": 2}, nil))
 	wantMQTT(t, got, "users/me/counts", `"unread":0`)
 	page, fromPage := mqttClient(t, "ws"+strings.TrimPrefix(a.URL(), "http")+"/mqtt", func(o *paho.ClientOptions) { o.SetUsername("alice") })

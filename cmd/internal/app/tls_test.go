@@ -45,6 +45,48 @@ func writeCertificate(t *testing.T, files TLS) *x509.CertPool {
 	return pool
 }
 
+// Clients of tests take the certificates that tests make.
+func init() {
+	http.DefaultTransport.(*http.Transport).TLSClientConfig = trusting()
+}
+
+func trusting() *tls.Config { return &tls.Config{InsecureSkipVerify: true} } // #nosec G402 -- a test's own certificate
+
+// secure gives the server a certificate, and MQTT with TLS if it has it without.
+func secure(t *testing.T, cfg *Config) {
+	t.Helper()
+	dir := t.TempDir()
+	cfg.TLS = TLS{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
+	writeCertificate(t, cfg.TLS)
+	if cfg.MQTT.Listen != "" {
+		cfg.MQTT.Listen, cfg.MQTT.ListenTLS = "", cfg.MQTT.Listen
+	}
+}
+
+// plainAndTLS tells a story twice. The configuration may be changed, but for what
+// secure sets.
+func plainAndTLS(t *testing.T, story func(t *testing.T, cfg Config)) {
+	t.Run("plain", func(t *testing.T) {
+		cfg := testConfig(t)
+		cfg.MQTT.Listen = "127.0.0.1:0"
+		story(t, cfg)
+	})
+	t.Run("tls", func(t *testing.T) {
+		cfg := testConfig(t)
+		cfg.MQTT.Listen = "127.0.0.1:0"
+		secure(t, &cfg)
+		story(t, cfg)
+	})
+}
+
+// mqttURL returns the URL of the server's MQTT.
+func mqttURL(a *App) string {
+	if addr := a.MQTTSecureAddr(); addr != nil {
+		return "ssl://" + addr.String()
+	}
+	return "tcp://" + a.MQTTAddr().String()
+}
+
 func TestTLS(t *testing.T) {
 	cfg := testConfig(t)
 	dir := t.TempDir()

@@ -112,13 +112,14 @@ func topicsBySSE(t *testing.T, a *App, token string, topics url.Values) <-chan s
 // who listens by MQTT, SSE or WebSocket, as far as the tokens allow it.
 func TestTopicsOnEveryWayIn(t *testing.T) {
 	for name, noLoop := range map[string]bool{"loop": false, "portable": true} {
-		t.Run(name, func(t *testing.T) { topicsOnEveryWayIn(t, noLoop) })
+		t.Run(name, func(t *testing.T) {
+			plainAndTLS(t, func(t *testing.T, cfg Config) { topicsOnEveryWayIn(t, cfg, noLoop) })
+		})
 	}
 }
 
-func topicsOnEveryWayIn(t *testing.T, noLoop bool) {
-	cfg := testConfig(t)
-	cfg.Dev, cfg.MQTT.Listen, cfg.WebSocket.Compression = false, "127.0.0.1:0", true
+func topicsOnEveryWayIn(t *testing.T, cfg Config, noLoop bool) {
+	cfg.Dev, cfg.WebSocket.Compression = false, true
 	cfg.Token.Secret = transports.NewSecret(secret)
 	issue := func(user string, read, write []string) string {
 		token, err := IssueToken(cfg, TokenOrder{User: user, TTL: time.Hour, Read: read, Write: write})
@@ -133,7 +134,7 @@ func topicsOnEveryWayIn(t *testing.T, noLoop bool) {
 	}
 	a, _ := startWith(t, cfg, forTests{noLoop: noLoop})
 	alice, bob := issue("alice", []string{"home/#"}, []string{"home/#"}), issue("bob", []string{"home/lamp"}, nil)
-	device, atDevice := mqttClient(t, "tcp://"+a.MQTTAddr().String(), func(o *paho.ClientOptions) { o.SetUsername("alice").SetPassword(alice) })
+	device, atDevice := mqttClient(t, mqttURL(a), func(o *paho.ClientOptions) { o.SetUsername("alice").SetPassword(alice) })
 	done(t, device.Subscribe("home/+", 1, nil))
 	done(t, device.Publish("home/door", 1, true, "shut"))
 	wantMQTT(t, atDevice, "home/door", "shut")
