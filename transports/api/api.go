@@ -76,10 +76,10 @@ type API struct {
 	root      *node
 	deadlines *deadlines
 	metrics   *metrics
-	batches   chan struct{} // a place for each batch
-	calls     sync.Pool     // *call
-	lanes     sync.Pool     // *lane
-	keys      sync.Mutex    // held while a key is counted and made
+	batches   places
+	calls     sync.Pool  // *call
+	lanes     sync.Pool  // *lane
+	keys      sync.Mutex // held while a key is counted and made
 
 	// Handler is for fasthttp.Server. The server must have StreamRequestBody
 	// set, and should have DisablePreParseMultipartForm set: the API takes no
@@ -111,7 +111,7 @@ func New(cfg Config, deps Deps) (*API, error) {
 		log:       deps.Log,
 		now:       deps.Now,
 		deadlines: newDeadlines(cfg.Deadline),
-		batches:   make(chan struct{}, cfg.Batches),
+		batches:   places{all: cfg.Batches, each: cfg.AppBatches},
 	}
 	a.calls.New = func() any { return newCall(a) }
 	routes := a.routes()
@@ -186,6 +186,9 @@ func (a *API) answer(c *call) error {
 func (a *API) admit(c *call, access access) error {
 	if access == open {
 		return nil
+	}
+	if access == openPaced {
+		return a.deps.Gate.Request(a.deps.Gate.Address(c.RequestCtx))
 	}
 	var err error
 	if access&getWrites != 0 {

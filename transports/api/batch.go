@@ -29,9 +29,10 @@ type batch struct {
 	who *transports.Principal
 	*lane
 	limits transports.Limits
-	body   io.Reader // nil: there is none, or it is in memory
-	length int       // of the body in bytes; below 0: not known
-	taken  int       // bytes of the body so far
+	body   io.Reader     // nil: there is none, or it is in memory
+	length int           // of the body in bytes; below 0: not known
+	taken  int           // bytes of the body so far
+	waited time.Duration // for those
 	closed bool
 	landed bool // it has come to its end, and nothing is under way
 
@@ -75,10 +76,9 @@ func publishBatch(c *call) error {
 	if n := c.Request.Header.ContentLength(); n > limits.MaxBatch {
 		return large("body of the request", limits.MaxBatch)
 	}
-	select {
-	case a.batches <- struct{}{}:
-	default:
-		return &actors.Error{Code: actors.Busy, Detail: "too many batches are under way", RetryAfter: time.Second}
+	if err := a.batches.take(c.who.App); err != nil {
+		a.metrics.refused.WithLabelValues("batches").Inc()
+		return err
 	}
 	b := &batch{api: a, ctx: c.RequestCtx, who: c.who, limits: limits}
 	var body io.Reader = bytes.NewReader(nil)
@@ -106,18 +106,28 @@ func (r *patientReader) Read(p []byte) (int, error) {
 	if b.flight.ended.Load() {
 		return 0, io.ErrClosedPipe
 	}
-	if err := b.ctx.SetReadDeadline(time.Now().Add(b.api.cfg.BatchIdle)); err != nil {
+	began := time.Now()
+	if err := b.ctx.SetReadDeadline(began.Add(min(b.api.cfg.BatchIdle, b.allowed()-b.waited))); err != nil {
 		return 0, err
 	}
 	n, err := b.body.Read(p)
 	b.taken += n
+	b.waited += time.Since(began)
 	switch {
+	case b.waited >= b.allowed():
+		b.api.metrics.refused.WithLabelValues("batch_rate").Inc()
+		return 0, actors.Errorf(actors.Invalid, "the batch comes too slowly: send at least %d bytes a second, or close it and begin another", b.api.cfg.BatchRate)
 	case b.taken > b.limits.MaxBatch:
 		return 0, large("body of the request", b.limits.MaxBatch)
 	case errors.Is(err, io.EOF) && b.taken < b.length:
 		return n, io.ErrUnexpectedEOF // fasthttp does not say so
 	}
 	return n, err
+}
+
+// allowed is how long may be waited for what has come and the next piece.
+func (b *batch) allowed() time.Duration {
+	return b.api.cfg.BatchIdle + time.Duration(b.taken)*time.Second/time.Duration(b.api.cfg.BatchRate)
 }
 
 // maxDrain is how many bytes are read of what the batch does not take. To
@@ -144,7 +154,7 @@ func (b *batch) Close() error {
 		return nil
 	}
 	b.closed = true
-	<-b.api.batches
+	b.api.batches.leave(b.who.App)
 	if b.landed {
 		b.api.leave(b.lane)
 	}

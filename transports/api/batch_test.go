@@ -82,9 +82,9 @@ func TestBatchRefused(t *testing.T) {
 	if last := results[len(results)-1]; last["status"] != 413.0 {
 		t.Errorf("got %v", last)
 	}
-	s.api.batches <- struct{}{}
+	_ = s.api.batches.take("default")
 	wantProblem(t, s.do("POST", batchPath, s.publisher, ""), 503, actors.Busy, "")
-	<-s.api.batches
+	s.api.batches.leave("default")
 }
 
 // TestBatchStreams has a client that waits for each result before it sends the
@@ -231,7 +231,7 @@ func TestBatchClientGone(t *testing.T) {
 	if err := conn.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(5 * time.Second); len(s.api.batches) > 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Second); s.api.batches.under() > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the batch keeps its place")
 		}
@@ -332,5 +332,75 @@ func TestBatchStandsStill(t *testing.T) {
 	}
 	if results[3000]["code"] != string(actors.TooMany) {
 		t.Errorf("got %v, want that there are too many lines", results[3000])
+	}
+}
+
+// under returns how many batches are under way.
+func (p *places) under() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.taken
+}
+
+// An app that holds all of its places keeps none from another.
+func TestBatchPlaces(t *testing.T) {
+	p := places{all: 4, each: 2}
+	for range 2 {
+		if err := p.take("a"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.take("a"); actors.AsError(err).Code != actors.TooMany {
+		t.Errorf("a third of one app: got %v, want too_many", err)
+	}
+	for range 2 {
+		if err := p.take("b"); err != nil {
+			t.Fatalf("another app: %v", err)
+		}
+	}
+	if err := p.take("c"); actors.AsError(err).Code != actors.Busy {
+		t.Errorf("beyond all: got %v, want busy", err)
+	}
+	p.leave("a")
+	if err := p.take("a"); err != nil {
+		t.Errorf("after one has left: %v", err)
+	}
+	for _, app := range []string{"a", "a", "b", "b"} {
+		p.leave(app)
+	}
+	if p.taken != 0 || len(p.of) != 0 {
+		t.Errorf("left over: %d, %v", p.taken, p.of)
+	}
+}
+
+// Who trickles gives the place back, however steadily the bytes come.
+func TestBatchTrickles(t *testing.T) {
+	s := serve(t, func(c *Config, _ *Deps, _ *transports.Limits) { c.BatchIdle, c.BatchRate = 300*time.Millisecond, 1000 })
+	r, w := io.Pipe()
+	request, err := http.NewRequest("POST", s.url+batchPath, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+s.publisher)
+	done := make(chan answer, 1)
+	go func() { done <- s.send(request) }()
+	trickle := time.NewTicker(20 * time.Millisecond)
+	defer trickle.Stop()
+	for {
+		select {
+		case a := <-done:
+			if !strings.Contains(string(a.body), "comes too slowly") {
+				t.Errorf("got %d %s", a.StatusCode, a.body)
+			}
+			_ = r.Close()
+			for deadline := time.Now().Add(5 * time.Second); s.api.batches.under() > 0; time.Sleep(time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatal("the place is not given back")
+				}
+			}
+			return
+		case <-trickle.C:
+			_, _ = w.Write([]byte(" "))
+		}
 	}
 }

@@ -22,10 +22,12 @@ type Config struct {
 	Keys      int // keys that one app may have, revoked ones too; 0: 1,000
 
 	Batches     int           // batches at a time; 0: 64
+	AppBatches  int           // of one app; 0: half of those
+	BatchRate   int           // bytes a second that a batch must bring at least, while it is waited for; 0: 1 KiB
 	BatchWindow int           // lines of one batch under way; 0: 1,000
 	BatchOutput int           // bytes of results that wait for a client which does not read; 0: 4 MiB
 	BatchLines  int           // lines of one batch; 0: 1,000,000
-	BatchIdle   time.Duration // how long a batch waits for its client to send or to read on; 0: 30 s
+	BatchIdle   time.Duration // how long a batch waits for its client to send or to read on; 0: 10 s
 
 	Origins   transports.Origins // whose pages may call, with cookies; zero: none
 	AnyOrigin bool               // every page may call, without cookies: for dev mode
@@ -43,10 +45,12 @@ func (c *Config) fill() {
 	orInt(&c.Events, 1000)
 	orInt(&c.Keys, 1000)
 	orInt(&c.Batches, 64)
+	orInt(&c.AppBatches, max(1, c.Batches/2))
+	orInt(&c.BatchRate, 1<<10)
 	orInt(&c.BatchWindow, 1000)
 	orInt(&c.BatchOutput, 4<<20)
 	orInt(&c.BatchLines, 1_000_000)
-	orDuration(&c.BatchIdle, 30*time.Second)
+	orDuration(&c.BatchIdle, 10*time.Second)
 	if c.DemoUser == "" {
 		c.DemoUser = "demo"
 	}
@@ -54,7 +58,7 @@ func (c *Config) fill() {
 
 // check refuses what cannot be meant. It is called after fill.
 func (c *Config) check() error {
-	for _, n := range []int{c.MarkIDs, c.ListLimit, c.ListPage, c.Events, c.Keys, c.Batches, c.BatchWindow, c.BatchOutput,
+	for _, n := range []int{c.MarkIDs, c.ListLimit, c.ListPage, c.Events, c.Keys, c.Batches, c.AppBatches, c.BatchRate, c.BatchWindow, c.BatchOutput,
 		c.BatchLines, c.Message.Title, c.Message.Text, c.Message.Data, c.Message.URL, c.Message.Category,
 		c.Message.CollapseKey, c.Message.Depth, c.Message.Users} {
 		if n < 0 {

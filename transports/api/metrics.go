@@ -12,6 +12,7 @@ type metrics struct {
 	inFlight prometheus.Gauge
 	publish  prometheus.Histogram
 	requests map[*route]*[6]prometheus.Counter // by the status's first digit; that of nil: no route
+	refused  *prometheus.CounterVec            // by the limit
 }
 
 // newMetrics registers the metrics; none are seen if reg is nil.
@@ -26,8 +27,10 @@ func newMetrics(reg prometheus.Registerer, routes []*route) (*metrics, error) {
 	}
 	total := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "reddot", Subsystem: "http", Name: "requests_total",
 		Help: "HTTP requests answered, by route and class of status."}, []string{"method", "route", "status"})
+	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "reddot", Subsystem: "http", Name: "limited_total",
+		Help: "Requests refused or cut off because of a limit, by the limit."}, []string{"limit"})
 	if reg != nil {
-		for _, c := range []prometheus.Collector{m.inFlight, m.publish, total} {
+		for _, c := range []prometheus.Collector{m.inFlight, m.publish, total, m.refused} {
 			if err := reg.Register(c); err != nil {
 				return nil, fmt.Errorf("api: register metrics: %w", err)
 			}

@@ -24,7 +24,8 @@ const (
 	getWrites                      // it writes although it is a GET
 	needCaller                     // somebody who is known; the rest is the route's own to check
 
-	open access = 0 // anybody
+	open      access = 0      // anybody, at any time: what operators ask for
+	openPaced access = 1 << 7 // anybody, within the rate of an address
 )
 
 // needs are the bits of access by the action that they stand for.
@@ -74,7 +75,7 @@ func (a *API) routes() []*route {
 
 		{method: "POST", path: "/v1/topics/{topic}", access: needCaller, query: params{"retain"}, handle: a.topics()},
 		{method: "POST", path: "/v1/topics/{topic}/*", access: needCaller, query: params{"retain"}, handle: a.topics()},
-		{method: "GET", path: "/mqtt", query: anyParams, parks: true, handle: plainHandler(v.MQTT)},
+		{method: "GET", path: "/mqtt", access: openPaced, query: anyParams, parks: true, handle: plainHandler(v.MQTT)},
 
 		{method: "GET", path: "/v1/keys", access: needCaller, query: params{"limit", "next", "app"}, handle: listKeys},
 		{method: "POST", path: "/v1/keys", access: needCaller, handle: createKey},
@@ -85,7 +86,7 @@ func (a *API) routes() []*route {
 
 		{method: "GET", path: "/healthz", handle: healthy},
 		{method: "GET", path: "/readyz", handle: ready},
-		{method: "GET", path: "/openapi.yaml", handle: serveDocument},
+		{method: "GET", path: "/openapi.yaml", access: openPaced, handle: serveDocument},
 	}
 	for _, m := range markings {
 		table = append(table, &route{method: "POST", path: user + "/messages/{id}/" + m.name, access: needMark | needUser, handle: m.one})
@@ -100,7 +101,7 @@ func (a *API) routes() []*route {
 		table = append(table, seedRoutes(v)...)
 	}
 	for path, h := range a.deps.Pages {
-		table = append(table, &route{method: "GET", path: path, page: true, query: anyParams, handle: plainHandler(h)})
+		table = append(table, &route{method: "GET", path: path, page: true, access: openPaced, query: anyParams, handle: plainHandler(h)})
 	}
 	return slices.DeleteFunc(table, func(r *route) bool { return r.handle == nil })
 }

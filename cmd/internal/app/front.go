@@ -86,7 +86,8 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 	}
 	auth := transports.NewAuth(transports.AuthConfig{Dev: cfg.Dev, Origins: origins}, a.keys, tokens, gate)
 	f := &front{metrics: prometheus.NewRegistry(), access: mqtt.Access{Auth: auth, Gate: gate, Dev: cfg.Dev}}
-	served, err := api.New(api.Config{Origins: origins, AnyOrigin: cfg.Dev, SeedURLs: cfg.Dev || cfg.SeedURLs}, api.Deps{
+	served, err := api.New(api.Config{Origins: origins, AnyOrigin: cfg.Dev, SeedURLs: cfg.Dev || cfg.SeedURLs,
+		Batches: cfg.Limits.Batches, AppBatches: cfg.Limits.AppBatches, BatchRate: int(cfg.Limits.BatchRate)}, api.Deps{
 		Router: a.node, Lookup: a.store,
 		Auth:    auth,
 		Gate:    gate,
