@@ -45,9 +45,10 @@ func writeCertificate(t *testing.T, files TLS) *x509.CertPool {
 	return pool
 }
 
-// Clients of tests take the certificates that tests make.
-func init() {
+// TestMain lets the tests' clients take the certificates that tests make.
+func TestMain(m *testing.M) {
 	http.DefaultTransport.(*http.Transport).TLSClientConfig = trusting()
+	m.Run()
 }
 
 func trusting() *tls.Config { return &tls.Config{InsecureSkipVerify: true} } // #nosec G402 -- a test's own certificate
