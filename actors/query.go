@@ -11,6 +11,10 @@ import (
 // Queries. What is in memory is answered in the turn; contents are read
 // elsewhere, from copies of what the actor knew, once all that is durable.
 
+// listBytes is about how large a page of a list is at most, however many messages
+// it may have: it waits in memory for whoever asked for it and does not read.
+const listBytes = 256 << 10
+
 // list answers with messages, newest first.
 func (u *User) list(r *Request, c *List) {
 	before, err := parseNext(c.Next)
@@ -39,9 +43,24 @@ func (u *User) list(r *Request, c *List) {
 	}
 	u.fill(r, Ready{Rev: b.rev})
 	u.read(r, func(ctx context.Context, out []byte) ([]byte, error) {
-		out, err := u.home.appendMessages(ctx, append(out, `{"messages":[`...), u.key, found)
-		if err != nil {
-			return nil, err
+		out = append(out, `{"messages":[`...)
+		for i := range found {
+			if i > 0 && len(out) > listBytes {
+				next = formatNext(found[i-1].seq)
+				break
+			}
+			n := len(out)
+			if out[n-1] != '[' {
+				out = append(out, ',')
+			}
+			m := len(out)
+			var err error
+			if out, err = u.home.appendMessages(ctx, out, u.key, found[i:i+1]); err != nil {
+				return nil, err
+			}
+			if len(out) == m { // it was pushed out in the meantime
+				out = out[:n]
+			}
 		}
 		out = append(out, ']')
 		if next != "" {

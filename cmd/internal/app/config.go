@@ -254,7 +254,7 @@ func Default() Config {
 		Data: "data",
 		Log:  Log{Format: "text", Level: "info"},
 		Server: Server{
-			ReadTimeout: Duration(10 * time.Second), WriteTimeout: Duration(70 * time.Second),
+			ReadTimeout: Duration(10 * time.Second), WriteTimeout: Duration(30 * time.Second),
 			IdleTimeout: Duration(2 * time.Minute), Concurrency: 100_000,
 		},
 		Stop: Stop{Drain: Duration(5 * time.Second), Timeout: Duration(30 * time.Second)},
