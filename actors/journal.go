@@ -68,6 +68,11 @@ type Write struct {
 	Disown  []ID    // and no longer
 	Tally   []Tally // what this step adds to the funnels of shared messages
 	Untally []ID    // shared messages whose funnels are no longer needed
+
+	// Upkeep says that nobody asked for new content: time did its work, or a
+	// session's bookkeeping. A store that refuses new writes for want of room
+	// takes it.
+	Upkeep bool
 }
 
 // Last returns the seq of w's last event.

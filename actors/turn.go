@@ -150,7 +150,9 @@ func (u *User) commit(r *Request, d Ready) {
 // store is busy and nothing was done.
 func (u *User) persist(events []*Event) bool {
 	from := u.inbox.Cursor()
-	if u.store(u.encode(&record{}, events)) != nil {
+	w := u.encode(&record{}, events)
+	w.Upkeep = len(events) == 0 || events[0].Kind != Kind_DELIVERED // marks can wait for the next one
+	if u.store(w) != nil {
 		return false
 	}
 	push, _ := u.apply(events, from, nil)

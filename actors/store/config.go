@@ -49,6 +49,11 @@ type Config struct {
 	// MaxOpenFiles bounds the table files that Pebble keeps open. 0: 1,000.
 	MaxOpenFiles int
 
+	// LowDisk is how many bytes are to be free on the disk of an embedded store:
+	// below it, new writes are refused with Unavailable, and reads go on. It goes
+	// on by itself. 0: 1 GiB, or a tenth of a disk that is smaller than 10 GiB;
+	// -1: new writes are taken until the disk is full.
+	LowDisk int64
 	// FS is what the files are on; nil: the operating system's.
 	FS vfs.FS
 	// Failed is told once, in a goroutine of its own, that an embedded store

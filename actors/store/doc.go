@@ -19,6 +19,9 @@
 //     with Unavailable, for what Pebble shows may not be on the disk, and only a
 //     new start tells what is. Config.Failed is told, and the process is to end.
 //     Postgres's writer waits until the database is back (mend.go).
+//   - Below the watermark of its disk Pebble refuses what brings something new,
+//     before anything of it is done; what trims, and what time does by itself, is
+//     taken (pebble_room.go). A disk that is full would end it.
 //   - Actors run their turns within actors.Settle, in the writer's goroutine,
 //     and may call Append there: no lock is held, and Append never waits.
 //   - The writer's goroutine reads nothing from Pebble but what a stream's first

@@ -43,7 +43,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 // register registers all figures, those of the queue of w among them, and more.
 func (m *metrics) register(w interface {
 	Stats() Stats
-	Err() error
+	writable() bool
 }, more ...prometheus.Collector) error {
 	if m.registerer == nil {
 		return nil
@@ -64,10 +64,10 @@ func (m *metrics) register(w interface {
 			Name: "reddot_store_writable",
 			Help: "1 while the store takes writes, 0 while it does not.",
 		}, func() float64 {
-			if w.Err() != nil {
-				return 0
+			if w.writable() {
+				return 1
 			}
-			return 1
+			return 0
 		}),
 	}, more...)
 	for _, c := range all {

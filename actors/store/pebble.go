@@ -64,6 +64,11 @@ func Open(cfg Config, log *slog.Logger, r prometheus.Registerer) (*Pebble, error
 	if err != nil {
 		return nil, fmt.Errorf("open the store in %s: %w", cfg.Dir, err)
 	}
+	if err := p.lookForRoom(); err != nil {
+		log.Warn("new writes are taken until the disk is full: it can't be seen how much of it is free", "err", err)
+	} else {
+		go p.watchRoom()
+	}
 	go p.run()
 	return p, nil
 }
@@ -111,7 +116,7 @@ func (p *Pebble) openDB(fs privateFS) error {
 		return failure // Pebble may hold its locks for good
 	}
 	if err == nil {
-		err = p.metrics.register(p.writer, newPebbleCollector(p))
+		err = p.metrics.register(p.writer, append(p.room.metrics(), newPebbleCollector(p))...)
 	}
 	if err != nil {
 		return errors.Join(err, db.Close())

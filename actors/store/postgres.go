@@ -273,6 +273,9 @@ func (p *Postgres) Err() error {
 	return nil
 }
 
+// writable implements what the metrics ask.
+func (p *Postgres) writable() bool { return p.Err() == nil }
+
 // reached notes whether a connection could be made.
 func (p *Postgres) reached(err error) {
 	if err == nil {

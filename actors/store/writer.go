@@ -31,6 +31,7 @@ type writer struct {
 	mender  mender // nil: the first error is the end
 	metrics *metrics
 	cfg     Config
+	room    room
 	wake    chan struct{} // has room for one
 	halt    chan struct{} // closed when the writer is to end
 	ended   chan struct{} // closed when all is settled that ever will be
@@ -63,7 +64,7 @@ const (
 func newWriter(cfg Config, e engine, m *metrics) *writer {
 	mender, _ := e.(mender)
 	return &writer{
-		engine: e, mender: mender, metrics: m, cfg: cfg,
+		engine: e, mender: mender, metrics: m, cfg: cfg, room: room{refused: newRefused()},
 		queue: queue{maxJobs: cfg.QueueWrites, maxBytes: cfg.QueueBytes},
 		wake:  make(chan struct{}, 1),
 		halt:  make(chan struct{}),
@@ -73,6 +74,9 @@ func newWriter(cfg Config, e engine, m *metrics) *writer {
 
 // Append implements actors.Journal.
 func (w *writer) Append(x *actors.Write) error {
+	if w.room.refuses(x) {
+		return fullError
+	}
 	return w.put(job{write: x, size: writeSize(x)})
 }
 
@@ -117,6 +121,9 @@ func (w *writer) refusal() error {
 	}
 	return w.err
 }
+
+// writable tells whether every write is taken.
+func (w *writer) writable() bool { return w.Err() == nil && !w.room.low.Load() }
 
 func (w *writer) put(j job) error {
 	w.mu.Lock()

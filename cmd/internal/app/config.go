@@ -204,6 +204,7 @@ type Store struct {
 	OpenFiles  int  `yaml:"open_files"`  // of tables
 	BatchSize  Size `yaml:"batch_size"`  // of one commit
 	QueueCount int  `yaml:"queue_count"` // writes that wait for a commit
+	LowDisk    Size `yaml:"low_disk"`    // of the disk that is to be free; 0: 1GiB or a tenth of a smaller disk, -1: none
 }
 
 // Cluster says how a server finds others and lets itself be found. It is part
