@@ -40,6 +40,10 @@ func isWrite(op errorfs.Op) bool {
 	return false
 }
 
+func isCreate(op errorfs.Op) bool {
+	return op.Kind == errorfs.OpCreate || op.Kind == errorfs.OpReuseForWrite || op.Kind == errorfs.OpRename
+}
+
 func on(suffix string, match func(errorfs.Op) bool) func(errorfs.Op) bool {
 	return func(op errorfs.Op) bool { return match(op) && strings.Contains(op.Path, suffix) }
 }
@@ -48,6 +52,7 @@ func TestFaults(t *testing.T) {
 	faults := []fault{
 		{"log sync once", on(".log", isSync), syscall.EIO, true},
 		{"log write once", on(".log", isWrite), syscall.EIO, true},
+		{"another log once", on(".log", isCreate), syscall.ENOSPC, true},
 		{"any sync once", isSync, syscall.EIO, true},
 		{"table write once", on(".sst", isWrite), syscall.EIO, true},
 		{"manifest sync once", on("MANIFEST", isSync), syscall.EIO, true},
@@ -63,7 +68,11 @@ func TestFaults(t *testing.T) {
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
 			for range 5 {
-				testFault(t, r, f, 1+r.Int64N(30))
+				kth := 1 + r.Int64N(30)
+				if f.name == "another log once" {
+					kth = 1 + r.Int64N(3) // there are few
+				}
+				testFault(t, r, f, kth)
 			}
 		})
 	}

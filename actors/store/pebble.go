@@ -101,7 +101,7 @@ func (p *Pebble) openDB(fs privateFS) error {
 	if err := removeCheckpoints(fs, p.cfg.Dir); err != nil {
 		return err
 	}
-	db, err := pebble.Open(p.cfg.Dir, options(p.cfg, fs, p.lock, p))
+	db, err := pebble.Open(p.cfg.Dir, options(p.cfg, logFS{fs, p}, p.lock, p))
 	if err != nil {
 		return openError(err)
 	}
