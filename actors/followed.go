@@ -94,6 +94,16 @@ func (t *Topics) FollowOnly(before map[Key]uint64, found map[Key]bool) {
 	}
 }
 
+// FollowNone forgets what all users' sessions follow: the records may be those
+// of another history by now.
+func (t *Topics) FollowNone() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for k, f := range t.follows {
+		t.setFollowed(k, f, &followed{})
+	}
+}
+
 // follow says by which filters messages may come to wait for a user's
 // sessions, and which shared ones they have. What is older than what the node
 // knows is passed over.

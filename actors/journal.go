@@ -119,6 +119,10 @@ type Stream struct {
 	Key   Key
 	Fence Fence // the right by which the actor writes
 
+	// History is the store's history that the actor was read from, as of before
+	// it was; another one takes none of its writes. 0: whichever there is.
+	History uint64
+
 	durable atomic.Uint64
 	settled atomic.Uint64 // writes
 	failed  atomic.Pointer[error]

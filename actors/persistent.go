@@ -70,6 +70,7 @@ var notOwner = Errorf(Unavailable, "this node does not own the actor's shard; re
 // opened says that the state is loaded, up to seq.
 func (p *persistent) opened(seq uint64) {
 	p.seq, p.stream = seq, NewStream(p.key, p.fence, seq, p.nudge)
+	p.stream.History = p.origin
 }
 
 // wait keeps a message for later.

@@ -90,7 +90,7 @@ func (u *User) graceOver() {
 	u.graces--
 	t := u.home.moment()
 	for s := u.orphan(); s != nil; s = u.orphan() {
-		if d := u.inbox.CloseSession(&CloseSession{Client: s.client, Epoch: s.epoch}, t); !u.persist(d.Events) {
+		if d := u.inbox.CloseSession(&CloseSession{Client: s.client, Epoch: u.inbox.token(s)}, t); !u.persist(d.Events) {
 			u.await() // busy
 			return
 		}
@@ -131,7 +131,7 @@ func (u *User) openSession(r *Request, c *OpenSession, t Moment) {
 		u.links = append(u.links, c.Link)
 	}
 	if s := u.inbox.sessions.find(c.Client); s != nil {
-		r.Answer.Epoch = s.epoch
+		r.Answer.Epoch = u.inbox.token(s)
 	}
 	u.conclude(r, wills)
 }
@@ -142,7 +142,7 @@ func (u *User) openAgain(r *Request, c *OpenSession) {
 	i := slices.IndexFunc(u.links, func(l SessionLink) bool { return l.Client() == c.Client })
 	switch {
 	case c.Epoch == 0 && (s != nil || i >= 0 && !sameLink(u.links[i], c.Link)),
-		c.Epoch != 0 && s != nil && s.epoch != c.Epoch:
+		c.Epoch != 0 && s != nil && u.inbox.token(s) != c.Epoch:
 		u.refuse(r, Errorf(Conflict, "another connection has this session"))
 		return
 	case c.Epoch != 0 && (s == nil || s.closedAt != 0):
@@ -154,7 +154,7 @@ func (u *User) openAgain(r *Request, c *OpenSession) {
 		u.links = append(u.links, c.Link)
 	}
 	if s != nil {
-		r.Answer.Session, r.Answer.Epoch = s.stored(), s.epoch
+		r.Answer.Session, r.Answer.Epoch = s.stored(), u.inbox.token(s)
 	}
 	u.release(&r.effect, r, nil, nil)
 }

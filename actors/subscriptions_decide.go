@@ -38,7 +38,7 @@ func (b *Inbox) OpenSession(c *OpenSession, t Moment, l *Limits) (r Ready, wills
 // CloseSession decides about a session whose connection has ended.
 func (b *Inbox) CloseSession(c *CloseSession, t Moment) Ready {
 	s := b.sessions.find(c.Client)
-	if s == nil || s.closedAt != 0 || c.Epoch != s.epoch {
+	if s == nil || s.closedAt != 0 || c.Epoch != b.token(s) {
 		return Ready{}
 	}
 	e, change := b.sessionEvent(c.Client, t)
@@ -55,7 +55,7 @@ func (b *Inbox) CloseSession(c *CloseSession, t Moment) Ready {
 // ChangeSession decides about what a connection says of its session.
 func (b *Inbox) ChangeSession(c *ChangeSession, t Moment) Ready {
 	s := b.sessions.find(c.Client)
-	if s == nil || s.closedAt != 0 || c.Epoch != s.epoch {
+	if s == nil || s.closedAt != 0 || c.Epoch != b.token(s) {
 		return Ready{Err: Errorf(Conflict, "another connection has this session, or it has ended")}
 	}
 	e, _ := b.sessionEvent(c.Client, t)
@@ -178,3 +178,7 @@ func (s *sessions) filters() []string {
 	}
 	return list
 }
+
+// token returns by what a connection knows the session that it has: its epoch,
+// which is a seq and so means another session in another history of the store.
+func (b *Inbox) token(s *Subscriptions) uint64 { return s.epoch ^ b.origin }

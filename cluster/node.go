@@ -157,6 +157,7 @@ type Node struct {
 	assigned   string                   // what placement was told last; likewise
 	announces  bool                     // it says in its signs how its links are; false: as older programs do
 	leaving    atomic.Bool
+	turned     atomic.Bool  // the store has another history, and this node not yet
 	beaten     atomic.Int64 // when it last beat
 	confirmed  atomic.Int64 // when the store last said that nobody has taken a shard of this node; of clock
 	// The tests' ways in: which addresses can be reached, nil: all; what gossip
@@ -205,6 +206,9 @@ func New(cfg Config, store Store) (*Node, error) {
 	n.home.Records, _ = store.(actors.Records)
 	if h, ok := store.(actors.Historian); ok {
 		n.home.History = h.History
+	}
+	if t, ok := store.(actors.Turner); ok {
+		t.OnTurn(n.giveUp, n.goOn)
 	}
 	n.home.Topics = actors.NewTopics(n.home)
 	if cfg.Cluster != nil {

@@ -285,7 +285,7 @@ func (p *placement) fenced(f actors.Fence) {
 // thawed takes no shard for this node's that it does not take again.
 func (p *placement) thawed() {
 	for i := range p.shards {
-		if shard := uint16(i); p.shards[i].phase == owned { // #nosec G115 -- there are 1,024
+		if shard := uint16(i); p.shards[i].phase == owned || p.shards[i].phase == resting { // #nosec G115 -- there are 1,024
 			p.lose(shard)
 			p.want(shard, time.Time{})
 		}

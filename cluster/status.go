@@ -134,6 +134,9 @@ func (n *Node) Ready() error {
 	if why := n.suspended.Load(); why != nil {
 		return why
 	}
+	if n.turned.Load() {
+		return errTurning
+	}
 	if n.membership == nil {
 		return nil
 	}

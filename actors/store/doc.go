@@ -45,7 +45,11 @@
 //   - A history has an id, which is part of every cursor (actors.Historian). A
 //     restart keeps it; a restore, a promotion and the opening of a copy begin
 //     another one, for what came last may be missing (history.go,
-//     postgres_history.go).
+//     postgres_history.go). Each connection to a database compares it, also while
+//     it is open. On another one Postgres turns: nothing is read or written until
+//     no committer is connected and the node has given up what it has in memory
+//     (actors.Turner). No write of an actor from one history reaches another one,
+//     and a history that was left is never gone back to.
 //   - A backup counts once it was read to its end: what was cut off or altered
 //     leaves nothing (backup.go).
 //   - A migration that was released is never changed; the schema only grows in

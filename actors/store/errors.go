@@ -32,6 +32,12 @@ func astrayError(w *actors.Write) error {
 	return actors.Errorf(actors.Conflict, "the journal of %q does not end with event %d, which the write follows: the store has lost events, or was restored", w.Stream.Key, w.After)
 }
 
+// historyError is what a write is refused with whose actor was read from another
+// history.
+func historyError(w *actors.Write) error {
+	return actors.Errorf(actors.Conflict, "%q was read before the store was restored, or its replica promoted", w.Stream.Key)
+}
+
 // fencedError is what a write is refused with that comes under an old fence.
 func fencedError(s *actors.Stream) error {
 	return actors.Errorf(actors.Fenced, "shard %d of %q has another epoch than %d by now", s.Fence.Shard, s.Key, s.Fence.Epoch)

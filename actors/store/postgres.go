@@ -40,7 +40,7 @@ type Postgres struct {
 	lost   atomic.Pointer[actors.Error] // why no connection could be made; nil: one could
 	closed atomic.Bool
 
-	history   atomic.Pointer[history]
+	turn      turn
 	sessions  atomic.Uint64 // so many were opened
 	weakening sync.Mutex
 	warned    map[string]bool // the weaknesses that were said, by name
@@ -52,7 +52,7 @@ var (
 	_ actors.ShardLookup = (*Postgres)(nil)
 	_ actors.Records     = (*Postgres)(nil)
 	_ actors.Fences      = (*Postgres)(nil)
-	_ actors.Historian   = (*Postgres)(nil)
+	_ actors.Turner      = (*Postgres)(nil)
 )
 
 // OpenPostgres opens the store in the database that cfg.URL names, and brings
@@ -127,7 +127,7 @@ func (p *Postgres) prepare(ctx context.Context, c *pgx.ConnConfig) (err error) {
 	if err != nil {
 		return err
 	}
-	p.history.Store(&h)
+	p.turn.begin(h)
 	if err := sweepSessions(ctx, conn); err != nil {
 		return fmt.Errorf("remove old sessions: %w", err)
 	}
@@ -186,8 +186,10 @@ func (p *Postgres) openPool(ctx context.Context, base *pgx.ConnConfig) error {
 	cfg.MaxConnIdleTime = 5 * time.Minute
 	begin := sqlBegin(p.settings(setting{"lock_timeout", milliseconds(lockPatience)}))
 	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.PgConn().Exec(ctx, begin).ReadAll()
-		return err
+		if _, err := conn.PgConn().Exec(ctx, begin).ReadAll(); err != nil {
+			return err
+		}
+		return p.recognize(ctx, conn)
 	}
 	p.pool, err = pgxpool.NewWithConfig(ctx, cfg)
 	return err

@@ -5,8 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"reddot/actors"
 )
 
 // A history is what tells a database's history from every other one. It changes
@@ -39,8 +45,118 @@ func (h history) number() uint64 {
 	return max(binary.BigEndian.Uint64(sum[:]), 1)
 }
 
+// before tells whether h was left behind by a promotion that led to g.
+func (h history) before(g history) bool { return h.system == g.system && h.timeline < g.timeline }
+
+// A turn is a store's way from one history to the next.
+type turn struct {
+	number atomic.Uint64                // of the history in force
+	going  atomic.Pointer[actors.Error] // why nothing is read or written: another history was found
+
+	mu           sync.Mutex
+	now          history
+	next         *history  // the one that was found
+	left         []history // none of them comes back
+	giveUp, goOn func()
+}
+
+var errTurning = actors.Errorf(actors.Unavailable, "the database was restored, or a replica promoted: this server lets go of what it knew of it; try again")
+
+// OnTurn implements actors.Turner.
+func (p *Postgres) OnTurn(giveUp, goOn func()) {
+	p.turn.mu.Lock()
+	defer p.turn.mu.Unlock()
+	p.turn.giveUp, p.turn.goOn = giveUp, goOn
+}
+
+// begin puts the first history in force.
+func (t *turn) begin(h history) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.now = h
+	t.number.Store(h.number())
+}
+
+// recognize returns an error unless the connection's database has the history
+// in force. One that has not been seen begins the turn to it.
+func (p *Postgres) recognize(ctx context.Context, conn *pgx.Conn) error {
+	h, err := readHistory(ctx, conn)
+	if err != nil {
+		return err
+	}
+	t := &p.turn
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.next != nil && h == *t.next:
+		return errTurning
+	case t.next == nil && h == t.now:
+		return nil
+	case h == t.now, slices.Contains(t.left, h), h.before(t.now), t.next != nil && h.before(*t.next):
+		return fmt.Errorf("this is a database that was left behind (timeline %d; the one in use has %d): two take writes behind one URL; "+
+			"end the one that is not wanted, or, if it is this one that is, start this server again", h.timeline, t.now.timeline)
+	}
+	p.log.Error("the database has another history than before: it was restored, or a replica was promoted, and what came last may be lost; "+
+		"this server lets go of what it has in memory and goes on from the database; all clients fetch their counts again",
+		"before", t.now.String(), "now", h.String())
+	if t.next == nil {
+		t.going.Store(errTurning)
+		p.pg.turns.Inc()
+		p.ending.Go(p.turnOver)
+	}
+	t.next = &h
+	return errTurning
+}
+
+// turnOver leaves the history in force for the one that was found, when no
+// committer can write to the former any more and nobody knows what was in it.
+func (p *Postgres) turnOver() {
+	t := &p.turn
+	p.pool.Reset()
+	for !p.quiet() {
+		time.Sleep(turnPause)
+	}
+	t.mu.Lock()
+	giveUp, goOn := t.giveUp, t.goOn
+	t.mu.Unlock()
+	if giveUp != nil {
+		giveUp()
+	}
+	p.pool.Reset()
+	t.mu.Lock()
+	t.left = append(t.left, t.now)
+	t.now, t.next = *t.next, nil
+	t.number.Store(t.now.number())
+	t.going.Store(nil)
+	t.mu.Unlock()
+	if goOn != nil {
+		goOn()
+	}
+}
+
+const turnPause = 5 * time.Millisecond
+
+// quiet tells whether no committer has a connection.
+func (p *Postgres) quiet() bool {
+	return !slices.ContainsFunc(p.engines, func(c *committer) bool { return c.connected.Load() })
+}
+
+// turning returns why nothing is written or read; nil: the history is the one in
+// force.
+func (p *Postgres) turning() error {
+	if err := p.turn.going.Load(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// String returns the history as it stands in the log.
+func (h history) String() string {
+	return fmt.Sprintf("%016x (system %s, timeline %d)", h.number(), h.system, h.timeline)
+}
+
 // History implements actors.Historian.
-func (p *Postgres) History() uint64 { return p.history.Load().number() }
+func (p *Postgres) History() uint64 { return p.turn.number.Load() }
 
 // Renew begins another history, as the SQL function reddot_renew_history does:
 // all cursors that were given out are answered by a reset, and servers give up

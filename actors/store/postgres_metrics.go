@@ -11,6 +11,7 @@ type pgMetrics struct {
 	conflicts prometheus.Counter
 	repeats   prometheus.Counter
 	outages   prometheus.Counter
+	turns     prometheus.Counter
 	pool      []prometheus.Collector
 }
 
@@ -26,6 +27,7 @@ func newPgMetrics(pool *pgxpool.Pool) *pgMetrics {
 		conflicts: counter("reddot_store_conflicts_total", "Writes refused because of what the database holds already."),
 		repeats:   counter("reddot_store_repeats_total", "Commits repeated because they met another one (deadlock, serialization)."),
 		outages:   counter("reddot_store_outages_total", "Times that a committer lost its database."),
+		turns:     counter("reddot_store_turns_total", "Times that the database had another history: it was restored, or a replica promoted."),
 		pool: []prometheus.Collector{
 			gauge("reddot_store_pool_connections", "Connections for reads.", func(s *pgxpool.Stat) float64 { return float64(s.TotalConns()) }),
 			gauge("reddot_store_pool_used", "Connections for reads that are in use.", func(s *pgxpool.Stat) float64 { return float64(s.AcquiredConns()) }),
@@ -35,5 +37,5 @@ func newPgMetrics(pool *pgxpool.Pool) *pgMetrics {
 }
 
 func (m *pgMetrics) all() []prometheus.Collector {
-	return append([]prometheus.Collector{m.fenced, m.conflicts, m.repeats, m.outages}, m.pool...)
+	return append([]prometheus.Collector{m.fenced, m.conflicts, m.repeats, m.outages, m.turns}, m.pool...)
 }

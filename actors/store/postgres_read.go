@@ -56,7 +56,7 @@ func (p *Postgres) readable() error {
 	if err := p.lost.Load(); err != nil {
 		return err
 	}
-	return nil
+	return p.turning()
 }
 
 // query runs a query once.

@@ -26,6 +26,8 @@ type committer struct {
 	full    bool                     // the database had no room
 	out     bool                     // it does not work, and is to be mended
 
+	connected atomic.Bool // conn may be written to
+
 	unknown atomic.Bool // the last statement may still become durable
 }
 
@@ -71,6 +73,9 @@ func (c *committer) writeStaged() error {
 	if c.conn == nil {
 		return errors.New("there is no connection to the database")
 	}
+	if err := c.p.turning(); err != nil {
+		return err
+	}
 	s := newSheet(c.session)
 	for _, j := range c.staged {
 		if c.refused(j) || s.add(j) {
@@ -90,6 +95,9 @@ func (c *committer) writeStaged() error {
 func (c *committer) refused(j *job) bool {
 	if j.write != nil {
 		j.err = c.failed[j.write.Stream]
+		if h := j.write.Stream.History; j.err == nil && h != 0 && h != c.p.History() {
+			c.refuse(j, historyError(j.write))
+		}
 	}
 	return j.err != nil
 }
@@ -243,7 +251,11 @@ func (c *committer) connect() error {
 		return fmt.Errorf("connect to the database: %w", err)
 	}
 	c.conn, c.looked = conn, time.Now()
+	c.connected.Store(true) // before it is known that the history is in force
 	if c.met, err = c.p.look(ctx, conn, c.p.writerSettings()); err == nil {
+		err = c.p.recognize(ctx, conn)
+	}
+	if err == nil {
 		err = c.openSession(ctx)
 	}
 	if err != nil {
@@ -329,7 +341,13 @@ const lookPause = 2 * pingPause
 // look finds out whether the database still keeps what it acknowledges, and
 // whether the session is still served by the same process.
 func (c *committer) look(ctx context.Context) error {
+	if err := c.p.turning(); err != nil {
+		return err
+	}
 	found, err := c.p.look(ctx, c.conn, nil)
+	if err == nil {
+		err = c.p.recognize(ctx, c.conn)
+	}
 	if err == nil && found.backend != c.met.backend {
 		err = errPooled
 	}
@@ -348,4 +366,5 @@ func (c *committer) hangUp() {
 	defer cancel()
 	_ = c.conn.Close(ctx) // it is of no use any more
 	c.conn = nil
+	c.connected.Store(false)
 }

@@ -1,0 +1,76 @@
+package cluster
+
+import (
+	"context"
+	"time"
+
+	"reddot/actors"
+)
+
+// errTurning is why a node is not ready whose store has another history.
+var errTurning = actors.Errorf(actors.Unavailable, "the store was restored, or its replica promoted: this node lets go of what it had in memory")
+
+// turnTime is how long actors may take to end when the store has turned. Those
+// that take longer can write nothing: the store knows what they were read from.
+const turnTime = 10 * time.Second
+
+// giveUp lets go of all that was read from the store, which has another history
+// by now: the actors, what sessions follow, and the right to the shards.
+func (n *Node) giveUp() {
+	n.turned.Store(true)
+	n.home.Topics.FollowNone()
+	if n.membership != nil {
+		n.place.send(&thawed{})
+	} else {
+		for i := range n.dir.parts {
+			n.dir.parts[i].set(n.cfg.Name, false, nil)
+			n.holding[i].Store(0)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), turnTime)
+	defer cancel()
+	for n.dir.len() > 0 || n.shards() > 0 {
+		n.dir.each(func(_ actors.Key, a *activation) { a.proc.SendUserMessage(a.pid, &actors.Move{}) })
+		if !pause(ctx, 5*time.Millisecond) {
+			n.cfg.Log.Warn("some actors have not ended yet; they can write nothing", "actors", n.dir.len(), "shards", n.shards())
+			return
+		}
+	}
+}
+
+// goOn begins anew with what the store has now. It is ready when it knows that.
+func (n *Node) goOn() {
+	for began := time.Now(); ; {
+		err := n.reopen()
+		if err == nil {
+			break
+		}
+		if n.closed.Load() {
+			return
+		}
+		n.cfg.Log.Error("the node can't go on from the store yet", "err", err, "since", began)
+		select {
+		case <-n.stop:
+			return
+		case <-time.After(takeRetry):
+		}
+	}
+	if n.cfg.Told != nil {
+		n.cfg.Told("history")
+	}
+	n.turned.Store(false)
+	n.cfg.Log.Warn("the node goes on from what the store has now")
+}
+
+// reopen takes the shards, if nobody shares them, and reads what sessions follow.
+func (n *Node) reopen() error {
+	ctx, cancel := context.WithTimeout(context.Background(), takeTime)
+	defer cancel()
+	if n.membership == nil {
+		if err := n.takeAll(ctx); err != nil {
+			return err
+		}
+		n.releaseAll()
+	}
+	return n.follow(ctx)
+}

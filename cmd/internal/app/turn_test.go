@@ -1,0 +1,187 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"reddot/actors/store/pgserver"
+	"reddot/transports"
+)
+
+// A loser is a database that can lose what came last.
+type loser struct {
+	url  string
+	keep func() // what it has now stays
+	lose func() // what came after that is gone
+}
+
+// losers are the ways in which a database comes to have another history.
+var losers = map[string]func(*testing.T, *pgserver.Server) loser{
+	"promotion": func(t *testing.T, db *pgserver.Server) loser {
+		replica, err := db.Replica(t.Context(), pgserver.Config{})
+		must(t, err)
+		t.Cleanup(func() { _ = replica.Close() })
+		w, err := pgserver.NewSwitch(db)
+		must(t, err)
+		t.Cleanup(func() { _ = w.Close() })
+		return loser{w.URL(), func() {
+			must(t, db.CaughtUp(t.Context(), replica))
+			must(t, replica.Detach(t.Context()))
+		}, func() {
+			must(t, replica.Promote(t.Context()))
+			w.To(replica)
+			w.Cut()
+		}}
+	},
+	"restore": func(t *testing.T, db *pgserver.Server) loser {
+		var dump []byte
+		return loser{db.URL(), func() {
+			var err error
+			dump, err = db.Dump(t.Context())
+			must(t, err)
+		}, func() {
+			_, err := db.SQL(t.Context(), "drop schema public cascade; create schema public")
+			must(t, err)
+			must(t, db.Restore(t.Context(), dump))
+		}}
+	},
+	"by hand": func(t *testing.T, db *pgserver.Server) loser {
+		return loser{db.URL(), func() {}, func() {
+			_, err := db.SQL(t.Context(), "delete from reddot_events where seq > 3")
+			must(t, err)
+		}}
+	},
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A database loses what came last under a server that runs, and while none does.
+// The server goes on from what is there, and a client that holds a cursor from
+// what is gone is told to fetch again, also when the database has gone on past
+// it.
+func TestTailLost(t *testing.T) {
+	for name, prepare := range losers {
+		for _, stopped := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, " stopped=", stopped), func(t *testing.T) {
+				t.Parallel()
+				l := prepare(t, StartDatabase(t))
+				cfg := testConfig(t)
+				cfg.Store.URL = transports.NewSecret(l.url)
+				cfg.Store.Timeout = Duration(2 * time.Second)
+				a, book := start(t, cfg)
+				publishTo(t, a, 3)
+				l.keep()
+				seen := publishTo(t, a, 4)
+				events := follow(t, a, seen)
+				if stopped {
+					stop(t, a)
+				}
+				l.lose()
+				if stopped {
+					a, book = start(t, cfg)
+				} else {
+					awaitEvent(t, events, "reset")
+				}
+				awaitUnread(t, a, 3)
+				waitStatus(t, a.URL()+"/readyz", http.StatusOK)
+				publishTo(t, a, 6)
+				_, body := call(t, http.MethodGet, a.URL()+"/v1/users/alice/wait?timeout=1&after="+seen, "", "")
+				if !strings.Contains(body, `"reset"`) {
+					t.Errorf("a cursor of what was lost gets %s", body)
+				}
+				if !stopped && !strings.Contains(book.String(), "another history") {
+					t.Errorf("the log does not say it:\n%s", book)
+				}
+				awaitUnread(t, a, 9)
+				stop(t, a)
+				a, _ = start(t, cfg)
+				awaitUnread(t, a, 9)
+			})
+		}
+	}
+}
+
+// publishTo publishes n messages to alice and returns her cursor then.
+func publishTo(t *testing.T, a *App, n int) string {
+	t.Helper()
+	var answer struct {
+		Counts struct {
+			Cursor string `json:"cursor"`
+		} `json:"counts"`
+	}
+	for range n {
+		status, body := call(t, http.MethodPost, a.URL()+"/v1/users/alice/messages", "", `{"title":"x"}`)
+		if status != http.StatusCreated {
+			t.Fatalf("publish: got %d %s", status, body)
+		}
+		must(t, json.Unmarshal([]byte(body), &answer))
+	}
+	return answer.Counts.Cursor
+}
+
+func awaitUnread(t *testing.T, a *App, want int) {
+	t.Helper()
+	for late := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		status, body := call(t, http.MethodGet, a.URL()+"/v1/users/alice/counts", "", "")
+		if status == http.StatusOK && strings.Contains(body, fmt.Sprintf(`"unread":%d,`, want)) {
+			return
+		}
+		if time.Now().After(late) {
+			t.Fatalf("got %d %s, want unread %d", status, body, want)
+		}
+	}
+}
+
+// follow returns the events that alice's stream brings after a cursor.
+func follow(t *testing.T, a *App, after string) <-chan string {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, a.URL()+"/v1/users/alice/stream?after="+after, nil)
+	must(t, err)
+	answer, err := http.DefaultClient.Do(r)
+	must(t, err)
+	events := make(chan string, 100)
+	go func() {
+		defer close(events)
+		lines := bufio.NewScanner(answer.Body)
+		for lines.Scan() {
+			if kind, ok := strings.CutPrefix(lines.Text(), "event:"); ok {
+				events <- strings.TrimSpace(kind)
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		cancel()
+		_ = answer.Body.Close()
+	})
+	return events
+}
+
+func awaitEvent(t *testing.T, events <-chan string, want string) {
+	t.Helper()
+	late := time.After(patience)
+	for {
+		select {
+		case kind, ok := <-events:
+			if kind == want {
+				return
+			}
+			if !ok {
+				t.Fatalf("the stream ended without %s", want)
+			}
+		case <-late:
+			t.Fatalf("no event %s came", want)
+		}
+	}
+}
