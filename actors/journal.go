@@ -22,7 +22,8 @@ type Journal interface {
 	Append(w *Write) error
 	// Load passes on the newest snapshot, if there is one, and then each
 	// event after it, oldest first. The bytes are valid during the call only.
-	// An error that a callback returns ends Load and is returned.
+	// An error that a callback returns ends Load and is returned. Where events
+	// are missing it returns a Gap; all before it was passed on.
 	Load(ctx context.Context, key Key, snapshot, event func([]byte) error) error
 	// Events calls fn with each stored event with first ≤ seq ≤ last, oldest
 	// first, until fn returns false. The bytes are valid during the call only.

@@ -13,6 +13,7 @@ type Metrics struct {
 	Ended       *prometheus.CounterVec // connections ended, by reason
 	Pages       prometheus.Counter
 	Panics      prometheus.Counter
+	Gaps        prometheus.Counter // journals that had a hole
 	Failed      prometheus.Counter
 
 	SessionsFull prometheus.Counter
@@ -37,6 +38,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		Ended: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "reddot", Subsystem: "actors",
 			Name: "connections_ended_total", Help: "Connections ended, by reason."}, []string{"reason"}),
 		Pages:  counter("replay_pages_total", "Pages of missed events read for connections."),
+		Gaps:   counter("gaps_total", "Actors whose journal had a hole, and who go on from the event before it."),
 		Panics: counter("panics_total", "Actors stopped by a panic."),
 		Failed: counter("failed_total", "Actors ended because a write may have failed."),
 
@@ -45,7 +47,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		SessionsFull: counter("session_messages_dropped_total", "Messages of topics that found no room with a session that is away."),
 	}
 	if r != nil {
-		r.MustRegister(m.Users, m.Connections, m.Loads, m.Sweeps, m.Dozes, m.Busy, m.Ended, m.Pages, m.Panics, m.Failed, m.SessionsFull, m.Refused)
+		r.MustRegister(m.Users, m.Connections, m.Loads, m.Sweeps, m.Dozes, m.Busy, m.Ended, m.Pages, m.Panics, m.Gaps, m.Failed, m.SessionsFull, m.Refused)
 	}
 	return m
 }

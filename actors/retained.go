@@ -32,8 +32,9 @@ type holds struct{ n, size int }
 
 // retainedLoaded is what the actor tells itself.
 type retainedLoaded struct {
-	state *retained
-	err   error
+	state  *retained
+	beyond *beyond // nil: the journal is whole
+	err    error
 }
 
 // retainedSnapshot is how many events a Retainer leaves behind its snapshot.
@@ -83,8 +84,8 @@ func (t *Retainer) start(self *actor.PID) {
 	h, key := t.home, t.key
 	h.Load(func() {
 		s := newRetained()
-		err := h.Journal.Load(context.Background(), key, s.restore, s.replay)
-		h.send(self, &retainedLoaded{s, err})
+		rest, err := h.read(key, func(ctx context.Context) error { return h.Journal.Load(ctx, key, s.restore, s.replay) })
+		h.send(self, &retainedLoaded{s, rest, err})
 	})
 }
 
@@ -95,6 +96,10 @@ func (t *Retainer) loaded(m *retainedLoaded) {
 	}
 	t.state = m.state
 	t.opened(m.state.seq)
+	if !t.mended(m.beyond) {
+		t.refuse(busyStore)
+		return
+	}
 	for len(t.waiting) > 0 && !t.ending {
 		var w any
 		w, t.waiting = pop(t.waiting)

@@ -27,8 +27,9 @@ type Send struct {
 // What the send's actor tells itself.
 type (
 	sendLoaded struct {
-		state *sendout
-		err   error
+		state  *sendout
+		beyond *beyond // nil: the journal is whole
+		err    error
 	}
 	acknowledged struct {
 		step, user int
@@ -101,14 +102,16 @@ func (s *Send) start(self *actor.PID) {
 	h, key := s.home, s.key
 	h.Load(func() {
 		st := &sendout{}
-		err := h.Journal.Load(context.Background(), key, func([]byte) error { return nil }, func(raw []byte) error {
-			e, err := decodeSendEvent(raw)
-			if err == nil {
-				err = st.Apply(e)
-			}
-			return err
+		rest, err := h.read(key, func(ctx context.Context) error {
+			return h.Journal.Load(ctx, key, func([]byte) error { return nil }, func(raw []byte) error {
+				e, err := decodeSendEvent(raw)
+				if err == nil {
+					err = st.Apply(e)
+				}
+				return err
+			})
 		})
-		h.send(self, &sendLoaded{st, err})
+		h.send(self, &sendLoaded{st, rest, err})
 	})
 }
 
@@ -119,6 +122,10 @@ func (s *Send) loaded(m *sendLoaded) {
 	}
 	s.state = m.state
 	s.opened(m.state.seq)
+	if !s.mended(m.beyond) {
+		s.persistent.refuse(busyStore)
+		return
+	}
 	for len(s.waiting) > 0 && !s.ending {
 		var w any
 		w, s.waiting = pop(s.waiting)

@@ -32,8 +32,9 @@ type User struct {
 // What the user's actor tells itself. What gateways tell it is in attach.go.
 type (
 	loaded struct {
-		inbox *Inbox
-		err   error
+		inbox  *Inbox
+		beyond *beyond // nil: the journal is whole
+		err    error
 	}
 	contentLoaded struct { // the content that an edit changes
 		req  *Request
@@ -144,8 +145,8 @@ func (u *User) load() {
 	h.Load(func() {
 		b := NewInbox()
 		b.origin = origin
-		err := b.load(context.Background(), h.Journal, key)
-		h.send(self, &loaded{b, err})
+		rest, err := h.read(key, func(ctx context.Context) error { return b.load(ctx, h.Journal, key) })
+		h.send(self, &loaded{b, rest, err})
 	})
 }
 
@@ -174,6 +175,10 @@ func (u *User) loaded(m *loaded) {
 		u.opened(m.inbox.seq)
 	} else if u.seq != m.inbox.seq {
 		u.unreadable(fmt.Errorf("the journal ends at event %d, and the user knows event %d", m.inbox.seq, u.seq))
+		return
+	}
+	if m.beyond != nil && !u.mend(m.beyond) {
+		u.persistent.refuse(busyStore)
 		return
 	}
 	if d := u.inbox.due(&u.home.Limits); d != never {

@@ -14,10 +14,9 @@ func errNoRecord(kind string) error {
 	return actors.Errorf(actors.NotFound, "there is no such %s", kind)
 }
 
-// holeError is what a journal without the event want is refused with: to go
-// on without it would be a silent loss.
+// holeError is what the end of a journal is without the event want.
 func holeError(key actors.Key, want, got uint64) error {
-	return fmt.Errorf("the journal of %q has a hole: after event %d comes %d; restore a backup", key, want-1, got)
+	return &actors.Gap{Key: key, After: want - 1, Next: got}
 }
 
 // takenError is what a write is refused with whose first event is there already.

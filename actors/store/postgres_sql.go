@@ -39,11 +39,11 @@ const sqlFences = `with session as materialized (
 
 // sqlAstray divides by zero (sqlDivisionByZero) if an actor's first write does
 // not follow what its journal holds: the event or snapshot that it names or,
-// where it names none (first is 0), nothing.
+// where it names none (first is 0), nothing but what lies beyond a hole.
 const sqlAstray = `, astray as materialized (
 	select 1 / (count(*) = 0)::int as none from unnest(?::int[], ?::bytea[], ?::bigint[], ?::bigint[]) as t(place, key, first, last)
 	where (select list from good)[place] and (t.first > 0) <> (
-		exists (select from reddot_events e where e.key = t.key and e.seq between t.first and t.last)
+		exists (select from reddot_events e where e.key = t.key and e.seq between t.first and least(t.last, t.first + 1))
 		or exists (select from reddot_snapshots s where s.key = t.key and s.seq between t.first and t.last)))`
 
 const (

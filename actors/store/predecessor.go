@@ -18,7 +18,7 @@ const onlyWriter = 1
 type shelfmark interface {
 	hasEvent(key actors.Key, seq uint64) (bool, error)
 	hasSnapshot(key actors.Key, seq uint64) (bool, error)
-	hasAny(key actors.Key) (bool, error)
+	begun(key actors.Key) (bool, error) // there is a snapshot, or the first event
 }
 
 // follow returns an error if w does not follow what the journal holds. It looks
@@ -39,7 +39,7 @@ func lookBefore(w *actors.Write, in shelfmark) error {
 	found, err := in.hasEvent(key, w.After)
 	switch {
 	case w.After == 0:
-		found, err = in.hasAny(key)
+		found, err = in.begun(key)
 	case err == nil && !found:
 		found, err = in.hasSnapshot(key, w.After)
 	}
@@ -76,9 +76,9 @@ func (s *shelf) hasSnapshot(key actors.Key, seq uint64) (bool, error) {
 	return found, nil
 }
 
-func (s *shelf) hasAny(key actors.Key) (bool, error) {
+func (s *shelf) begun(key actors.Key) (bool, error) {
 	j := s.journals[key]
-	return j != nil && len(j.events)+len(j.snapshots) > 0, nil
+	return j != nil && (len(j.snapshots) > 0 || len(j.events) > 0 && j.events[0].seq == 1), nil
 }
 
 func (p *Pebble) hasEvent(key actors.Key, seq uint64) (bool, error) {
@@ -97,10 +97,14 @@ func (p *Pebble) has(key []byte) (bool, error) {
 	return err == nil, err
 }
 
-func (p *Pebble) hasAny(key actors.Key) (found bool, err error) {
+func (p *Pebble) begun(key actors.Key) (found bool, err error) {
 	err = p.walk(context.Background(), key, func(it *pebble.Iterator) error {
-		found = it.SeekPrefixGE(appendSnapshot(nil, key, math.MaxUint64))
-		return nil
+		if !it.SeekPrefixGE(appendSnapshot(nil, key, math.MaxUint64)) {
+			return nil
+		}
+		part, seq, err := parseJournal(it.Key())
+		found = part == partSnapshot || seq == 1
+		return err
 	})
 	return found, err
 }

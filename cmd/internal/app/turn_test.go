@@ -185,3 +185,42 @@ func awaitEvent(t *testing.T, events <-chan string, want string) {
 		}
 	}
 }
+
+// A journal with a hole is gone on with from the event before it; what lies
+// beyond is kept aside, and clients fetch again.
+func TestHole(t *testing.T) {
+	for name, hole := range map[string]struct {
+		sql    string
+		unread int
+	}{
+		"in the middle": {"delete from reddot_events where seq in (4, 5)", 3},
+		"at the front":  {"delete from reddot_events where seq < 3", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg, db := onDatabase(t)
+			a, _ := start(t, cfg)
+			seen := publishTo(t, a, 8)
+			stop(t, a)
+			_, err := db.SQL(t.Context(), hole.sql)
+			must(t, err)
+			a, book := start(t, cfg)
+			awaitUnread(t, a, hole.unread)
+			publishTo(t, a, 9)
+			_, body := call(t, http.MethodGet, a.URL()+"/v1/users/alice/wait?timeout=1&after="+seen, "", "")
+			if !strings.Contains(body, `"reset"`) {
+				t.Errorf("a cursor of what was lost gets %s", body)
+			}
+			if !strings.Contains(book.String(), "has a hole") {
+				t.Errorf("the log does not say it:\n%s", book)
+			}
+			stop(t, a)
+			list, err := Gaps(t.Context(), "", db.URL(), a.log)
+			if err != nil || len(list) != 1 || list[0].After != uint64(hole.unread) || list[0].Last != 8 || list[0].Events != int(8+1-list[0].First) {
+				t.Errorf("kept aside: got %+v, %v", list, err)
+			}
+			a, _ = start(t, cfg)
+			awaitUnread(t, a, hole.unread+9)
+		})
+	}
+}
