@@ -72,6 +72,18 @@ func (c *claims) app() string {
 	return c.App
 }
 
+// lives refuses a token that would outlive what a revocation of it can.
+func (c *claims) lives(cfg TokensConfig) error {
+	from, what := cfg.Now(), "now"
+	if c.IssuedAt != nil {
+		from, what = c.IssuedAt.Time, "its iat"
+	}
+	if c.ExpiresAt.Sub(from) > cfg.MaxLifetime+cfg.Leeway {
+		return refuse("the token's exp lies more than %s behind %s; the longest life of a token here (limits.token_lifetime) is that", cfg.MaxLifetime, what)
+	}
+	return nil
+}
+
 // principal returns the caller whom verified claims name.
 func (c *claims) principal(app string, leeway time.Duration) *Principal {
 	p := &Principal{

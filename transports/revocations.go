@@ -26,12 +26,15 @@ type revocation struct {
 }
 
 // Revocations refuse the user tokens that were issued up to a moment, per
-// user, so that a user can be disconnected at once and stays out until he has
-// a fresh token. One record per user remains until Lift. It is safe for
-// concurrent use.
+// user, so that a user can be disconnected at once and stays out until it has
+// a fresh token. It is safe for concurrent use.
 //
-// Tokens say in whole seconds when they were issued, so a token of the very
-// second of the revocation is refused too: out is out.
+// When a token was issued its claim iat says, by the issuer's clock, which may
+// go before ours by the leeway. So a token is fresh if it was issued more than
+// the leeway after the revocation: whoever is out stays out, and a user comes
+// back that much later. A token without iat cannot be told from a revoked one,
+// and is refused for as long as the revocation stands. That is the longest life
+// of a token: what was issued before has then expired.
 type Revocations struct {
 	records actors.Records
 	count   atomic.Int64 // of before: nobody revoked is the common case, and takes no lock
@@ -114,14 +117,44 @@ func (r *Revocations) Lift(ctx context.Context, app, user string) error {
 	return nil
 }
 
-// Refuses tells whether the user's token of that moment is refused. A token
-// that does not say when it was issued is older than any revocation.
-func (r *Revocations) Refuses(app, user string, issued time.Time) bool {
+// Refuses returns why the user's token of that moment is refused at now, nil if it
+// is not. The zero moment is that of a token which does not say.
+func (r *Revocations) Refuses(app, user string, issued, now time.Time, rules TokenRules) *actors.Error {
 	if r == nil || r.count.Load() == 0 {
-		return false
+		return nil
 	}
 	before := r.since(userKey{app, user})
-	return !before.IsZero() && !issued.After(before)
+	if before.IsZero() {
+		return nil
+	}
+	fresh, end := before.Add(rules.Leeway), before.Add(rules.Leeway+rules.MaxLifetime)
+	switch {
+	case !now.Before(end) || issued.After(fresh):
+		return nil
+	case issued.IsZero():
+		return &actors.Error{Code: actors.Unauthorized, RetryAfter: end.Sub(now), Detail: fmt.Sprintf("the user was disconnected, and the token does not say by iat "+
+			"when it was issued, so that it can't be told from those of before; until %s only a token with iat is good", end.UTC().Format(time.RFC3339))}
+	}
+	return &actors.Error{Code: actors.Unauthorized, RetryAfter: max(0, fresh.Sub(now)), Detail: fmt.Sprintf("the user was disconnected, and the tokens of before were revoked; "+
+		"one is good that was issued (iat) after %s", fresh.UTC().Format(time.RFC3339))}
+}
+
+// Sweep forgets the revocations that stand no more at now.
+func (r *Revocations) Sweep(ctx context.Context, now time.Time, rules TokenRules) error {
+	var old []userKey
+	r.mu.RLock()
+	for k, before := range r.before {
+		if !now.Before(before.Add(rules.Leeway + rules.MaxLifetime)) {
+			old = append(old, k)
+		}
+	}
+	r.mu.RUnlock()
+	for _, k := range old {
+		if err := r.Lift(ctx, k.app, k.user); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Reload reads all revocations again, as when another process has written some.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,20 +24,28 @@ func TestRevocations(t *testing.T) {
 	here.OnRevoke(tell("here"))
 	there.OnRevoke(tell("there"))
 	at := time.Unix(1000, 0)
+	rules := TokenRules{Leeway: 30 * time.Second, MaxLifetime: time.Hour}
 	refuses := func(r *Revocations, user string, issued int64, want bool) {
 		t.Helper()
-		if got := r.Refuses("shop", user, time.Unix(issued, 0)); got != want {
-			t.Errorf("token of %s issued at %d: refused %t, want %t", user, issued, got, want)
+		if got := r.Refuses("shop", user, time.Unix(issued, 0), at, rules); (got != nil) != want {
+			t.Errorf("token of %s issued at %d: refused %v, want %t", user, issued, got, want)
 		}
 	}
 	wantCode(t, here.Revoke(ctx, "shop", "alice", at), "", "")
 	wantCode(t, here.Revoke(ctx, "shop", "alice", at.Add(-time.Hour)), "", "") // changes nothing
 	refuses(here, "alice", 999, true)
-	refuses(here, "alice", 1000, true)
-	refuses(here, "alice", 1001, false)
+	refuses(here, "alice", 1030, true) // by an issuer whose clock goes 30 s before ours
+	refuses(here, "alice", 1031, false)
 	refuses(here, "bob", 999, false)
-	if here.Refuses("other", "alice", at) || !here.Refuses("shop", "alice", time.Time{}) {
-		t.Error("another app's user is refused, or a token without a date is not")
+	if here.Refuses("other", "alice", at, at, rules) != nil {
+		t.Error("another app's user is refused")
+	}
+	end := at.Add(rules.Leeway + rules.MaxLifetime)
+	if err := here.Refuses("shop", "alice", time.Time{}, end.Add(-time.Second), rules); err == nil || !strings.Contains(err.Detail, "iat") || err.RetryAfter != time.Second {
+		t.Errorf("a token without a date: %v", err)
+	}
+	if err := here.Refuses("shop", "alice", time.Time{}, end, rules); err != nil {
+		t.Errorf("the block outlives every token that it is for: %v", err)
 	}
 
 	refuses(there, "alice", 999, false)
@@ -59,6 +68,20 @@ func TestRevocations(t *testing.T) {
 	refuses(there, "alice", 999, false)
 }
 
+func TestRevocationsAreSwept(t *testing.T) {
+	ctx := context.Background()
+	records := newMemoryRecords()
+	r := must(LoadRevocations(ctx, records))
+	rules := TokenRules{Leeway: time.Second, MaxLifetime: time.Hour}
+	at := time.Unix(1000, 0)
+	wantCode(t, r.Revoke(ctx, "shop", "alice", at), "", "")
+	wantCode(t, r.Revoke(ctx, "shop", "bob", at.Add(time.Minute)), "", "")
+	wantCode(t, r.Sweep(ctx, at.Add(time.Hour+time.Second), rules), "", "")
+	if left := records.all[revocationKind]; len(left) != 1 || left["shop/bob"] == nil {
+		t.Errorf("left are %v, want bob's alone", left)
+	}
+}
+
 func TestRevocationsRefuse(t *testing.T) {
 	ctx := context.Background()
 	records := newMemoryRecords()
@@ -72,7 +95,7 @@ func TestRevocationsRefuse(t *testing.T) {
 	if err := r.Lift(ctx, "shop", "alice"); !errors.Is(err, records.fail) {
 		t.Errorf("got %v", err)
 	}
-	if r.Refuses("shop", "alice", time.Time{}) {
+	if r.Refuses("shop", "alice", time.Time{}, time.Now(), TokenRules{}.withDefaults()) != nil {
 		t.Error("what is not stored must not count: the caller was told that it failed")
 	}
 	records.all[revocationKind] = map[string][]byte{"x": []byte("{}")}

@@ -43,7 +43,7 @@ func (k *Keys) stands(p *Principal) bool {
 // expired is for its connection to watch.
 func (t *Tokens) stands(p *Principal) bool {
 	v := t.apps[p.App]
-	return v != nil && v.trusts(p.signer) && !t.revoked(p)
+	return v != nil && v.trusts(p.signer) && t.revoked(p) == nil
 }
 
 // trusts tells whether tokens of the signer are still taken.

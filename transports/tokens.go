@@ -21,20 +21,31 @@ import (
 
 // TokensConfig says how user tokens are verified.
 type TokensConfig struct {
-	Apps         map[string]Verification // by app; an app that is not here takes no tokens
-	Leeway       time.Duration           // for clocks that differ; 0: 30 s, negative: none
-	MaxSize      int                     // bytes of a token; 0: 8 KiB
-	CacheSize    int                     // verified tokens kept; 0: 16,384, negative: none
-	RefreshEvery time.Duration           // between fetches of a JWKS; 0: 15 min
-	RefetchAfter time.Duration           // least time between fetches for unknown key ids, and after a failure; 0: 10 s
-	Now          func() time.Time        // nil: time.Now
-	Changed      func()                  // called after an issuer's keys have changed; nil: nobody is told
+	Apps map[string]Verification // by app; an app that is not here takes no tokens
+	TokenRules
+	MaxSize      int              // bytes of a token; 0: 8 KiB
+	CacheSize    int              // verified tokens kept; 0: 16,384, negative: none
+	RefreshEvery time.Duration    // between fetches of a JWKS; 0: 15 min
+	RefetchAfter time.Duration    // least time between fetches for unknown key ids, and after a failure; 0: 10 s
+	Now          func() time.Time // nil: time.Now
+	Changed      func()           // called after an issuer's keys have changed; nil: nobody is told
+}
+
+// TokenRules are the bounds of all tokens.
+type TokenRules struct {
+	Leeway      time.Duration // by which the clocks of issuers may differ from ours; 0: 30 s, negative: none
+	MaxLifetime time.Duration // the longest life of a token, from iat, or else from now, to exp; 0: 720 h
+}
+
+func (r TokenRules) withDefaults() TokenRules {
+	setDefault(&r.Leeway, 30*time.Second)
+	setDefault(&r.MaxLifetime, 720*time.Hour)
+	r.Leeway = max(0, r.Leeway)
+	return r
 }
 
 func (c TokensConfig) withDefaults() TokensConfig {
-	if c.Leeway == 0 {
-		c.Leeway = 30 * time.Second
-	}
+	c.TokenRules = c.TokenRules.withDefaults()
 	if c.MaxSize == 0 {
 		c.MaxSize = 8 << 10
 	}
@@ -53,13 +64,12 @@ func (c TokensConfig) withDefaults() TokensConfig {
 	if c.Changed == nil {
 		c.Changed = func() {}
 	}
-	c.Leeway = max(0, c.Leeway)
 	return c
 }
 
 func (c TokensConfig) check() error {
-	if c.MaxSize < 0 || c.RefreshEvery < 0 || c.RefetchAfter < 0 {
-		return errors.New("MaxSize, RefreshEvery and RefetchAfter cannot be negative")
+	if c.MaxSize < 0 || c.RefreshEvery < 0 || c.RefetchAfter < 0 || c.MaxLifetime < 0 {
+		return errors.New("MaxSize, RefreshEvery, RefetchAfter and MaxLifetime cannot be negative")
 	}
 	return nil
 }
@@ -139,8 +149,8 @@ func (t *Tokens) Verify(ctx context.Context, token []byte) (*Principal, error) {
 			return nil, err
 		}
 	}
-	if t.revoked(p) {
-		return nil, refuse("the user's tokens of that time were revoked; a fresh one is needed")
+	if err := t.revoked(p); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
@@ -152,11 +162,17 @@ func (t *Tokens) Remembers(token []byte) (*Principal, bool) {
 		return nil, false
 	}
 	p, ok := t.recall(sha256.Sum256(token))
-	return p, ok && !t.revoked(p)
+	return p, ok && t.revoked(p) == nil
 }
 
-func (t *Tokens) revoked(p *Principal) bool {
-	return t.revocations.Refuses(p.App, p.User, p.Issued)
+// Rules returns the bounds in force, without zero values.
+func (t *Tokens) Rules() TokenRules { return t.cfg.TokenRules }
+
+func (t *Tokens) revoked(p *Principal) *actors.Error {
+	if t.revocations == nil || t.revocations.count.Load() == 0 {
+		return nil // the common case asks no clock
+	}
+	return t.revocations.Refuses(p.App, p.User, p.Issued, t.cfg.Now(), t.cfg.TokenRules)
 }
 
 func (t *Tokens) recall(sum [sha256.Size]byte) (*Principal, bool) {
@@ -255,6 +271,8 @@ func (t *Tokens) Issue(app, user string, ttl time.Duration, topics Topics) (stri
 		return "", &actors.Error{Code: actors.Conflict, Field: "app", Detail: "the app has no secret to sign with; its tokens come from its own issuer"}
 	case ttl < time.Second:
 		return "", &actors.Error{Code: actors.Invalid, Field: "ttl", Detail: "a token lives for at least a second"}
+	case ttl > t.cfg.MaxLifetime:
+		return "", &actors.Error{Code: actors.Invalid, Field: "ttl", Detail: fmt.Sprintf("a token lives for at most %s (limits.token_lifetime)", t.cfg.MaxLifetime)}
 	}
 	now := t.cfg.Now()
 	c := claims{App: app, RegisteredClaims: jwt.RegisteredClaims{Issuer: v.issuer, Subject: user,

@@ -326,17 +326,45 @@ func TestTokenRevoked(t *testing.T) {
 	}
 	for _, token := range []string{cached, dateless} {
 		_, err := tokens.verify(token)
-		wantCode(t, err, actors.Unauthorized, "revoked")
+		wantCode(t, err, actors.Unauthorized, "disconnected")
 		if _, ok := tokens.Remembers([]byte(token)); ok {
 			t.Error("remembers a revoked token")
 		}
 	}
 	must(tokens.verify(other))
-	sameSecond := must(tokens.Issue("default", "alice", time.Hour, Topics{}))
-	_, err := tokens.verify(sameSecond)
-	wantCode(t, err, actors.Unauthorized, "revoked")
-	tokens.clock.add(time.Second)
-	must(tokens.verify(must(tokens.Issue("default", "alice", time.Hour, Topics{}))))
+	// An issuer whose clock goes ahead may have made it before.
+	ahead := sign(jwt.SigningMethodHS256, []byte(testSecret), nil, with(tokens.clock.now(), map[string]any{"iat": tokens.clock.now().Add(20 * time.Second).Unix()}))
+	_, err := tokens.verify(ahead)
+	e := wantCode(t, err, actors.Unauthorized, "issued (iat) after 2026-03-01T12:00:40Z")
+	if e.RetryAfter != 30*time.Second {
+		t.Errorf("come back in %v, want 30s", e.RetryAfter)
+	}
+	tokens.clock.add(31 * time.Second)
+	fresh := must(tokens.verify(must(tokens.Issue("default", "alice", time.Hour, Topics{}))))
+	if !tokens.stands(fresh) {
+		t.Error("a fresh token does not stand")
+	}
+	tokens.clock.add(721 * time.Hour)
+	must(tokens.verify(sign(jwt.SigningMethodHS256, []byte(testSecret), nil, with(tokens.clock.now(), map[string]any{"iat": nil}))))
+}
+
+func TestTokenLifetime(t *testing.T) {
+	tokens := newTestTokens(t, map[string]Verification{"default": {Secret: NewSecret(testSecret)}})
+	now := tokens.clock.now()
+	for name, c := range map[string]struct {
+		claims map[string]any
+		good   bool
+	}{
+		"a month":            {map[string]any{"iat": now.Unix(), "exp": now.Add(720 * time.Hour).Unix()}, true},
+		"longer":             {map[string]any{"iat": now.Unix(), "exp": now.Add(721 * time.Hour).Unix()}, false},
+		"longer, soon over":  {map[string]any{"iat": now.Add(-9000 * time.Hour).Unix(), "exp": now.Add(time.Hour).Unix()}, false},
+		"longer without iat": {map[string]any{"iat": nil, "exp": now.Add(721 * time.Hour).Unix()}, false},
+	} {
+		_, err := tokens.verify(sign(jwt.SigningMethodHS256, []byte(testSecret), nil, with(now, c.claims)))
+		if (err == nil) != c.good {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 func TestNewTokensRefuses(t *testing.T) {

@@ -144,6 +144,9 @@ func (v *verifier) verify(ctx context.Context, token string, cfg TokensConfig) (
 	if c.app() != v.app {
 		return nil, nil, refuse("the token's claim app can be read in two ways")
 	}
+	if err := c.lives(cfg); err != nil {
+		return nil, nil, err
+	}
 	p := c.principal(v.app, cfg.Leeway)
 	p.signer = v.signedBy(parsed, used)
 	return p, &c, nil

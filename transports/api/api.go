@@ -39,6 +39,7 @@ type Pages map[string]fasthttp.RequestHandler
 // Revoker ends a user's tokens: *transports.Revocations.
 type Revoker interface {
 	Revoke(ctx context.Context, app, user string, at time.Time) error
+	Lift(ctx context.Context, app, user string) error
 }
 
 // Deps are what the API rests on.

@@ -98,6 +98,18 @@ func export(c *call) error {
 	return c.answerJSON(c.userKey(), &actors.Export{})
 }
 
+// reconnect is DELETE /v1/users/{user}/disconnect: tokens of before are good
+// again.
+func reconnect(c *call) error {
+	if r := c.api.deps.Revoker; r != nil {
+		if err := r.Lift(c.api.deadlines.next(), c.who.App, c.user); err != nil {
+			return fmt.Errorf("lift the disconnect: %w", err)
+		}
+	}
+	c.SetStatusCode(fasthttp.StatusNoContent)
+	return nil
+}
+
 // disconnect is POST /v1/users/{user}/disconnect: the user's connections end,
 // and the tokens that he has are good for nothing any more. The tokens go
 // first, or a client could be back before.

@@ -168,6 +168,7 @@ func documentCases(id, key string, operator *string) []documentCase {
 		{"stateAt", "GET", u + "/state?rev=1", "", "", 200, nil, nil},
 		{"export", "GET", u + "/export", "", "", 200, nil, nil},
 		{"disconnect", "POST", u + "/disconnect", "", "", 204, nil, nil},
+		{"reconnect", "DELETE", u + "/disconnect", "", "", 204, nil, nil},
 		{"snooze", "POST", u + "/messages/" + id + "/snooze", `{"until":"` + time.Now().Add(time.Hour).Format(time.RFC3339) + `"}`, j, 200, nil, nil},
 		{"retractMessage", "DELETE", "/v1/messages/" + id, "", "", 200, nil, nil},
 		{"publishTopic", "POST", "/v1/topics/a?retain=true", "x", "text/plain", 200, nil, nil},

@@ -69,6 +69,7 @@ func (a *API) routes() []*route {
 		{method: "GET", path: user + "/messages", access: own, query: params{"state", "category", "limit", "next"}, handle: listMessages},
 		{method: "GET", path: user + "/connections", access: own, handle: listConnections},
 		{method: "POST", path: user + "/disconnect", access: needSupport | needUser, handle: disconnect},
+		{method: "DELETE", path: user + "/disconnect", access: needSupport | needUser, handle: reconnect},
 		{method: "GET", path: user + "/journal", access: needSupport | needUser, query: params{"limit", "next"}, handle: readJournal},
 		{method: "GET", path: user + "/state", access: own, query: params{"rev"}, handle: stateAt},
 		{method: "GET", path: user + "/export", access: needAdmin | needUser, handle: export},

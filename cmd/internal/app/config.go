@@ -118,23 +118,25 @@ type Stop struct {
 // Limits are those of transports.Limits. 0 takes the default, -1 is no limit.
 // Reloaded by SIGHUP, but for the number of connections.
 type Limits struct {
-	RequestsPerAddress    float64 `yaml:"requests_per_address"` // per second
-	RequestBurst          int     `yaml:"request_burst"`
-	FailuresPerAddress    float64 `yaml:"failures_per_address"` // bad credentials, per second
-	FailureBurst          int     `yaml:"failure_burst"`
-	PublishesPerKey       float64 `yaml:"publishes_per_key"` // messages per second
-	PublishBurst          int     `yaml:"publish_burst"`
-	ConnectionsPerAddress int     `yaml:"connections_per_address"`
-	Subscriptions         int     `yaml:"subscriptions"` // to topics, of a WebSocket or an event stream
-	Header                Size    `yaml:"header"`        // of a request's head
-	Body                  Size    `yaml:"body"`          // of a request's body
-	Batch                 Size    `yaml:"batch"`         // of a batch's body
-	Line                  Size    `yaml:"line"`          // of one line of a batch
-	Frame                 Size    `yaml:"frame"`         // of a message from a WebSocket client
-	Topic                 Size    `yaml:"topic"`         // of a message that is published to a topic
-	Batches               int     `yaml:"batches"`       // under way at a time
-	AppBatches            int     `yaml:"app_batches"`   // likewise of one app
-	BatchRate             Size    `yaml:"batch_rate"`    // that a batch must bring each second while it is waited for
+	RequestsPerAddress    float64  `yaml:"requests_per_address"` // per second
+	RequestBurst          int      `yaml:"request_burst"`
+	FailuresPerAddress    float64  `yaml:"failures_per_address"` // bad credentials, per second
+	FailureBurst          int      `yaml:"failure_burst"`
+	PublishesPerKey       float64  `yaml:"publishes_per_key"` // messages per second
+	PublishBurst          int      `yaml:"publish_burst"`
+	TokenLifetime         Duration `yaml:"token_lifetime"` // from iat to exp
+	TokenLeeway           Duration `yaml:"token_leeway"`   // by which issuers' clocks may differ
+	ConnectionsPerAddress int      `yaml:"connections_per_address"`
+	Subscriptions         int      `yaml:"subscriptions"` // to topics, of a WebSocket or an event stream
+	Header                Size     `yaml:"header"`        // of a request's head
+	Body                  Size     `yaml:"body"`          // of a request's body
+	Batch                 Size     `yaml:"batch"`         // of a batch's body
+	Line                  Size     `yaml:"line"`          // of one line of a batch
+	Frame                 Size     `yaml:"frame"`         // of a message from a WebSocket client
+	Topic                 Size     `yaml:"topic"`         // of a message that is published to a topic
+	Batches               int      `yaml:"batches"`       // under way at a time
+	AppBatches            int      `yaml:"app_batches"`   // likewise of one app
+	BatchRate             Size     `yaml:"batch_rate"`    // that a batch must bring each second while it is waited for
 }
 
 // Inbox are the actors' limits.

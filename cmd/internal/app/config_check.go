@@ -238,7 +238,11 @@ func (c Config) tokens() transports.TokensConfig {
 	for _, a := range c.Apps {
 		add(a.Name, a.Token)
 	}
-	return transports.TokensConfig{Apps: apps}
+	leeway := time.Duration(c.Limits.TokenLeeway)
+	if leeway == 0 {
+		leeway = -1 // none, where zero would be the default
+	}
+	return transports.TokensConfig{Apps: apps, TokenRules: transports.TokenRules{Leeway: leeway, MaxLifetime: time.Duration(c.Limits.TokenLifetime)}}
 }
 
 // limits returns what one caller may do.

@@ -22,6 +22,7 @@ type front struct {
 	handler fasthttp.RequestHandler
 	metrics *prometheus.Registry
 	access  mqtt.Access
+	rules   transports.TokenRules
 	end     context.CancelFunc // ends what keeps its tokens' keys fresh
 }
 
@@ -85,7 +86,7 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 		Router: a.node, Hub: a.node, Topics: a.node.Topics(), Streams: a.streams, Gate: gate, Origins: origins, Dev: cfg.Dev, Log: a.log.With("part", "transports"),
 	}
 	auth := transports.NewAuth(transports.AuthConfig{Dev: cfg.Dev, Origins: origins}, a.keys, tokens, gate)
-	f := &front{metrics: prometheus.NewRegistry(), access: mqtt.Access{Auth: auth, Gate: gate, Dev: cfg.Dev}}
+	f := &front{metrics: prometheus.NewRegistry(), rules: tokens.Rules(), access: mqtt.Access{Auth: auth, Gate: gate, Dev: cfg.Dev}}
 	served, err := api.New(api.Config{Origins: origins, AnyOrigin: cfg.Dev, SeedURLs: cfg.Dev || cfg.SeedURLs,
 		Batches: cfg.Limits.Batches, AppBatches: cfg.Limits.AppBatches, BatchRate: int(cfg.Limits.BatchRate)}, api.Deps{
 		Router: a.node, Lookup: a.store,

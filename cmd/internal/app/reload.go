@@ -12,7 +12,7 @@ import (
 var reloadable = []string{
 	"origins", "token", "apps", "log.level", "websocket",
 	"limits.requests_per_address", "limits.request_burst", "limits.failures_per_address", "limits.failure_burst",
-	"limits.publishes_per_key", "limits.publish_burst", "limits.subscriptions",
+	"limits.publishes_per_key", "limits.token_lifetime", "limits.token_leeway", "limits.publish_burst", "limits.subscriptions",
 }
 
 // Reload takes over what can change while the server runs, and says in the log

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"sync"
 	"time"
 
 	"reddot/actors"
@@ -79,33 +80,61 @@ func (a *App) rereadCredentials() bool {
 }
 
 // watchCredentials reads them again when somebody has changed them, where others
-// than this server may: in a database.
+// than this server may: in a database. It also writes down what is to be known of
+// them later.
 func (a *App) watchCredentials() {
-	if a.cfg.Load().Store.URL.IsZero() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	a.endWatch = func() { cancel(); all.Wait() }
+	all.Go(func() { a.keys.Run(ctx, a.log) })
+	all.Go(func() { every(ctx, sweepRevocations, func() { a.sweepRevocations(ctx) }) })
+	if !a.cfg.Load().Store.URL.IsZero() {
+		seen := &seenCredentials{}
+		all.Go(func() { every(ctx, changedEvery, func() { a.rereadChanged(ctx, seen) }) })
+	}
+}
+
+// seenCredentials are those that were read last.
+type seenCredentials struct {
+	change []byte
+	read   time.Time
+}
+
+// rereadChanged reads them again if somebody has changed them, or it is long ago.
+func (a *App) rereadChanged(ctx context.Context, seen *seenCredentials) {
+	now, err := a.store.ReadRecord(ctx, changedKind, credentials)
+	if err != nil && actors.AsError(err).Code != actors.NotFound {
+		return // the database is away
+	}
+	if (!bytes.Equal(now, seen.change) || time.Since(seen.read) > rereadEvery) && a.rereadCredentials() {
+		seen.change, seen.read = bytes.Clone(now), time.Now()
+	}
+}
+
+// sweepRevocations is how often revocations are looked through for those that
+// stand no more.
+const sweepRevocations = time.Hour
+
+func (a *App) sweepRevocations(ctx context.Context) {
+	f := a.front.Load()
+	if f == nil {
 		return
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	a.endWatch = func() { cancel(); <-done }
-	go func() {
-		defer close(done)
-		t := time.NewTicker(changedEvery)
-		defer t.Stop()
-		var known []byte
-		var read time.Time
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-t.C:
-			}
-			now, err := a.store.ReadRecord(ctx, changedKind, credentials)
-			if err != nil && actors.AsError(err).Code != actors.NotFound {
-				continue // the database is away
-			}
-			if (!bytes.Equal(now, known) || time.Since(read) > rereadEvery) && a.rereadCredentials() {
-				known, read = bytes.Clone(now), time.Now()
-			}
+	if err := a.revocations.Sweep(ctx, time.Now(), f.rules); err != nil && ctx.Err() == nil {
+		a.log.Warn("revocations that stand no more could not be removed", "err", err)
+	}
+}
+
+// every calls do from time to time, until ctx ends.
+func every(ctx context.Context, d time.Duration, do func()) {
+	t := time.NewTicker(d)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			do()
 		}
-	}()
+	}
 }
