@@ -16,8 +16,8 @@ const askForCredential = "give a server key or a user token, as in Authorization
 
 // AuthConfig says who is let in.
 type AuthConfig struct {
-	Dev     bool    // every request may everything on DefaultApp, whatever credential it has
-	Origins Origins // whose pages may write, or open a WebSocket, by a cookie; zero: none
+	Dev     bool    // every request may everything on DefaultApp, whatever credential it has, but what a page of another origin asks for
+	Origins Origins // whose pages may write, or open a WebSocket, by a cookie, or in development mode; zero: none
 }
 
 // An Auth tells who calls, from the credentials of a request. It is safe for
@@ -62,6 +62,9 @@ func (a *Auth) Writer(ctx *fasthttp.RequestCtx) (*Principal, error) {
 
 func (a *Auth) caller(ctx *fasthttp.RequestCtx, writes bool) (*Principal, error) {
 	if a.rules.Load().Dev {
+		if err := a.CheckPage(ctx, writes); err != nil {
+			return nil, err
+		}
 		return developer, nil
 	}
 	c, err := ReadCredentials(ctx)
@@ -74,6 +77,28 @@ func (a *Auth) caller(ctx *fasthttp.RequestCtx, writes bool) (*Principal, error)
 		}
 	}
 	return a.Verify(ctx, c.Text, a.gate.Address(ctx))
+}
+
+// CheckPage refuses as Forbidden, in development mode, what a page of somebody
+// else's asks for: there everybody may everything without a credential, and any
+// page that the developer looks at could ask. Outside of it, it refuses nothing.
+func (a *Auth) CheckPage(ctx *fasthttp.RequestCtx, writes bool) error {
+	rules := a.rules.Load()
+	if !rules.Dev {
+		return nil
+	}
+	host, origin := ctx.Request.Header.Host(), ctx.Request.Header.Peek(fasthttp.HeaderOrigin)
+	switch {
+	case len(host) > 0 && !rules.Origins.Serves(host):
+		return actors.Errorf(actors.Forbidden, "in development mode the server answers for this machine's own names (localhost, 127.0.0.1), and not for %.128q; "+
+			"add https://%.128s to the origins if it is yours", host, host)
+	case writes && len(origin) == 0 && string(ctx.Request.Header.Peek("Sec-Fetch-Site")) == "cross-site":
+		// As for an image, whose address may write: browsers send no Origin then.
+		return actors.Errorf(actors.Forbidden, "in development mode pages of this machine may write, and not those of another site")
+	case writes && len(origin) > 0 && !rules.Origins.Allows(origin):
+		return actors.Errorf(actors.Forbidden, "in development mode pages of this machine may write, and not those of %.128q; add it to the origins if it is yours", origin)
+	}
+	return nil
 }
 
 // CheckOrigin refuses as Forbidden a credential from a cookie unless the

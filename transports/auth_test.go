@@ -95,11 +95,36 @@ func TestAuthCaller(t *testing.T) {
 }
 
 func TestAuthDev(t *testing.T) {
-	a := newTestAuth(t, AuthConfig{Dev: true}, Limits{})
-	for _, header := range [][]string{nil, {"Authorization", "Bearer nonsense"}, {"Cookie", "reddot_token=x", "Origin", "https://evil.example"}} {
-		p, err := a.Caller(request(tcp("127.0.0.1"), "POST", "/", header...))
-		if err != nil || p.Kind != Developer || p.App != DefaultApp || p.ID != "dev" || p.Can(ToOperate) != nil {
-			t.Errorf("got %+v, %v", p, err)
+	a := newTestAuth(t, AuthConfig{Dev: true, Origins: must(ParseOrigins([]string{"https://app.example"})).WithLoopback()}, Limits{})
+	ws := []string{"Connection", "Upgrade", "Upgrade", "websocket"}
+	for _, c := range []struct {
+		method string
+		header []string
+		ok     bool
+	}{
+		{"POST", []string{"Host", "localhost"}, true},
+		{"POST", []string{"Host", "127.0.0.1", "Authorization", "Bearer nonsense"}, true},
+		{"POST", []string{"Host", "localhost:7777", "Origin", "http://localhost:5173"}, true},
+		{"POST", []string{"Host", "127.0.0.1:7777", "Origin", "http://127.0.0.2"}, true},
+		{"POST", []string{"Host", "[::1]:7777", "Origin", "http://[::1]:7777"}, true},
+		{"POST", []string{"Host", "shop.localhost", "Origin", "https://shop.localhost"}, true},
+		{"POST", []string{"Host", "localhost", "Origin", "https://app.example"}, true},
+		{"GET", []string{"Host", "app.example"}, true},
+		{"GET", []string{"Host", "localhost", "Origin", "https://evil.example"}, true}, // without CORS
+		{"POST", []string{"Host", "localhost", "Origin", "https://evil.example", "Cookie", "reddot_token=x"}, false},
+		{"POST", []string{"Host", "localhost", "Origin", "null"}, false},
+		{"POST", []string{"Host", "localhost", "Origin", "http://localhost.evil.example"}, false},
+		{"POST", []string{"Host", "localhost", "Sec-Fetch-Site", "cross-site"}, false},
+		{"GET", append([]string{"Host", "localhost", "Origin", "https://evil.example"}, ws...), false},
+		{"GET", []string{"Host", "evil.example"}, false},
+		{"GET", []string{"Host", "127.0.0.1.evil.example:7777"}, false},
+	} {
+		p, err := a.Caller(request(tcp("127.0.0.1"), c.method, "/", c.header...))
+		switch {
+		case !c.ok:
+			wantCode(t, err, actors.Forbidden, "development mode")
+		case err != nil || p.Kind != Developer || p.App != DefaultApp || p.ID != "dev" || p.Can(ToOperate) != nil:
+			t.Errorf("%s %v: got %+v, %v", c.method, c.header, p, err)
 		}
 	}
 	if p, err := a.Verify(t.Context(), nil, netip.Addr{}); err != nil || p != developer {

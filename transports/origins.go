@@ -2,6 +2,7 @@ package transports
 
 import (
 	"fmt"
+	"net/netip"
 	"net/url"
 	"strings"
 )
@@ -11,6 +12,7 @@ import (
 type Origins struct {
 	exact    map[string]struct{}
 	suffixes []originSuffix
+	loopback bool // and whatever page this machine serves
 }
 
 // originSuffix is scheme://*.rest.
@@ -51,7 +53,7 @@ func (o Origins) Allows(origin []byte) bool {
 			return true
 		}
 	}
-	return false
+	return o.loopback && isLoopback(string(origin))
 }
 
 // hostLabels tells whether the text is made of labels of a host name.
@@ -62,4 +64,29 @@ func hostLabels(s string) bool {
 		}
 	}
 	return s != ""
+}
+
+// WithLoopback returns the origins and, beside them, those of all pages that this
+// machine serves, at whichever port: what development mode trusts.
+func (o Origins) WithLoopback() Origins {
+	o.loopback = true
+	return o
+}
+
+// Serves tells whether a Host header names a place from which pages of the
+// origins could come. A page of somebody else's name that was made to point here
+// (DNS rebinding) has that name in its Host.
+func (o Origins) Serves(host []byte) bool {
+	return o.Allows(append([]byte("http://"), host...)) || o.Allows(append([]byte("https://"), host...))
+}
+
+// isLoopback tells whether the origin is of a page that this machine serves.
+func isLoopback(origin string) bool {
+	u, err := url.Parse(origin)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
+		return false
+	}
+	host := strings.ToLower(u.Hostname())
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && addr.IsLoopback()
 }

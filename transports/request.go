@@ -27,7 +27,6 @@ type Deps struct {
 	Streams *Streams
 	Gate    *Gate
 	Origins Origins // whose pages may frame, and be posted to
-	Dev     bool    // pages of any origin may
 	Log     *slog.Logger
 	Now     func() time.Time // nil: time.Now
 }
@@ -41,7 +40,7 @@ func (d *Deps) Clock() time.Time {
 }
 
 // Trusts tells whether pages of the origin may see a user's events.
-func (d *Deps) Trusts(origin []byte) bool { return d.Dev || d.Origins.Allows(origin) }
+func (d *Deps) Trusts(origin []byte) bool { return d.Origins.Allows(origin) }
 
 // ForeignCursor is what becomes of a text which may well be a cursor, but
 // none that this version of the program can read. It is answered by a reset.

@@ -186,6 +186,9 @@ func (a *API) answer(c *call) error {
 // admit finds out who calls and whether the route is for them.
 func (a *API) admit(c *call, access access) error {
 	if access == open {
+		if c.route.parks { // MQTT, whose CONNECT says who calls
+			return a.deps.Auth.CheckPage(c.RequestCtx, true)
+		}
 		return nil
 	}
 	if access == openPaced {

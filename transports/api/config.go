@@ -29,10 +29,9 @@ type Config struct {
 	BatchLines  int           // lines of one batch; 0: 1,000,000
 	BatchIdle   time.Duration // how long a batch waits for its client to send or to read on; 0: 10 s
 
-	Origins   transports.Origins // whose pages may call, with cookies; zero: none
-	AnyOrigin bool               // every page may call, without cookies: for dev mode
-	SeedURLs  bool               // serve the seed's own URLs
-	DemoUser  string             // whom the seed's iframe shows where the URL names nobody; empty: demo
+	Origins  transports.Origins // whose pages may call, with cookies; zero: none
+	SeedURLs bool               // serve the seed's own URLs
+	DemoUser string             // whom the seed's iframe shows where the URL names nobody; empty: demo
 }
 
 // fill puts the defaults in.

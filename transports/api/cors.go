@@ -31,8 +31,6 @@ func (a *API) allowOrigin(c *call) {
 	case a.cfg.Origins.Allows(origin):
 		h.SetBytesV(fasthttp.HeaderAccessControlAllowOrigin, origin)
 		h.Set(fasthttp.HeaderAccessControlAllowCredentials, "true")
-	case a.cfg.AnyOrigin:
-		h.Set(fasthttp.HeaderAccessControlAllowOrigin, "*")
 	default:
 		return
 	}

@@ -76,6 +76,9 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Dev {
+		origins = origins.WithLoopback()
+	}
 	verify := cfg.tokens()
 	verify.Changed = func() { a.recheck("an issuer's keys have changed") }
 	tokens, err := transports.NewTokens(verify, a.revocations, a.log.With("part", "tokens"))
@@ -83,11 +86,11 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 		return nil, err
 	}
 	deps := transports.Deps{
-		Router: a.node, Hub: a.node, Topics: a.node.Topics(), Streams: a.streams, Gate: gate, Origins: origins, Dev: cfg.Dev, Log: a.log.With("part", "transports"),
+		Router: a.node, Hub: a.node, Topics: a.node.Topics(), Streams: a.streams, Gate: gate, Origins: origins, Log: a.log.With("part", "transports"),
 	}
 	auth := transports.NewAuth(transports.AuthConfig{Dev: cfg.Dev, Origins: origins}, a.keys, tokens, gate)
 	f := &front{metrics: prometheus.NewRegistry(), rules: tokens.Rules(), access: mqtt.Access{Auth: auth, Gate: gate, Dev: cfg.Dev}}
-	served, err := api.New(api.Config{Origins: origins, AnyOrigin: cfg.Dev, SeedURLs: cfg.Dev || cfg.SeedURLs,
+	served, err := api.New(api.Config{Origins: origins, SeedURLs: cfg.Dev || cfg.SeedURLs,
 		Batches: cfg.Limits.Batches, AppBatches: cfg.Limits.AppBatches, BatchRate: int(cfg.Limits.BatchRate)}, api.Deps{
 		Router: a.node, Lookup: a.store,
 		Auth:    auth,
