@@ -71,6 +71,9 @@ func (a *Auth) caller(ctx *fasthttp.RequestCtx, writes bool) (*Principal, error)
 	if err != nil {
 		return nil, err
 	}
+	if isKey(c.Text) && (c.Source == FromQuery || c.Source == FromCookie) {
+		return nil, errKeyInURL
+	}
 	if writes {
 		if err := a.CheckOrigin(ctx, c.Source); err != nil {
 			return nil, err
@@ -136,16 +139,24 @@ func (a *Auth) Verify(ctx context.Context, text []byte, from netip.Addr) (*Princ
 	if p, ok := rules.tokens.Remembers(text); ok {
 		return p, nil
 	}
+	if err := rules.tokens.knownBad(text); err != nil {
+		return nil, err
+	}
 	if err := a.gate.Trusts(from); err != nil {
 		return nil, err
 	}
 	p, err := rules.tokens.Verify(ctx, text)
 	var e *actors.Error
 	if errors.As(err, &e) && e.Code == actors.Unauthorized {
+		rules.tokens.noteBad(text, e)
 		a.gate.Failed(from)
 	}
 	return p, err
 }
+
+// errKeyInURL is said to a server key where only a user's token may stand: what
+// is in a URL or a cookie stands in logs and histories.
+var errKeyInURL = &actors.Error{Code: actors.Unauthorized, Detail: "a server key goes into Authorization: Bearer; the query and the cookie are for user tokens"}
 
 // errNoCredential is shared, since anybody can ask for it at any rate.
 var errNoCredential = &actors.Error{Code: actors.Unauthorized, Detail: askForCredential}

@@ -3,9 +3,11 @@ package transports
 import (
 	"context"
 	"net/netip"
+	"strconv"
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
@@ -140,8 +142,8 @@ func TestAuthFailureLimit(t *testing.T) {
 		return err
 	}
 	wantCode(t, verify(a.token, addr1), "", "")
-	for range 3 {
-		wantCode(t, verify("bad", addr1), actors.Unauthorized, "")
+	for i := range 3 { // three others: one that is tried again counts once
+		wantCode(t, verify("bad"+strconv.Itoa(i), addr1), actors.Unauthorized, "")
 	}
 	fresh := must(a.tokens.Issue("default", "bob", time.Hour, Topics{}))
 	if e := wantCode(t, verify("bad", addr1), actors.TooMany, "bad credentials"); e.RetryAfter <= 0 {
@@ -237,5 +239,48 @@ func BenchmarkCaller(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// A client that tries one bad token again and again costs its address one
+// failure, and shuts out nobody who comes from there.
+func TestBadTokenCountsOnce(t *testing.T) {
+	a := newTestAuth(t, AuthConfig{}, Limits{FailuresPerAddress: 0.001, FailureBurst: 3})
+	from := netip.MustParseAddr("192.0.2.1")
+	expired := sign(jwt.SigningMethodHS256, []byte(testSecret), nil, with(a.tokens.clock.now(), map[string]any{"exp": a.tokens.clock.now().Add(-time.Hour).Unix()}))
+	for range 60 {
+		_, err := a.Verify(t.Context(), []byte(expired), from)
+		wantCode(t, err, actors.Unauthorized, "expired")
+	}
+	if _, err := a.Verify(t.Context(), []byte(a.token), from); err != nil {
+		t.Errorf("a good token from the same address: %v", err)
+	}
+}
+
+// What may become a WebSocket is taken for one, however its fields are cut.
+func TestDoubledUpgrade(t *testing.T) {
+	a := newTestAuth(t, AuthConfig{}, Limits{})
+	for _, fields := range [][]string{
+		{"Connection", "Upgrade", "Upgrade", "websocket"},
+		{"Connection", "keep-alive", "Connection", "Upgrade", "Upgrade", "h2c", "Upgrade", "WebSocket"},
+		{"Upgrade", "h2c, websocket"},
+	} {
+		ctx := request(tcp("192.0.2.1"), "GET", "/", "Cookie", "reddot_token="+a.token, "Origin", "https://evil.example")
+		for i := 0; i < len(fields); i += 2 {
+			ctx.Request.Header.Add(fields[i], fields[i+1])
+		}
+		_, err := a.Caller(ctx)
+		wantCode(t, err, actors.Forbidden, "evil")
+	}
+}
+
+func TestKeysStandInNoURL(t *testing.T) {
+	a := newTestAuth(t, AuthConfig{}, Limits{})
+	for _, ctx := range []*fasthttp.RequestCtx{
+		request(tcp("192.0.2.1"), "GET", "/?token="+a.key),
+		request(tcp("192.0.2.1"), "GET", "/", "Cookie", "reddot_token="+a.key),
+	} {
+		_, err := a.Caller(ctx)
+		wantCode(t, err, actors.Unauthorized, "Authorization: Bearer")
 	}
 }

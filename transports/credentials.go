@@ -91,18 +91,16 @@ func protocolToken(list []byte) []byte {
 	return nil
 }
 
-// opensWebSocket tells whether the request asks to become a WebSocket, among
-// whatever else it would upgrade to.
+// opensWebSocket tells whether the request may become a WebSocket, among
+// whatever else it would upgrade to. The handshake reads all fields as one list
+// (RFC 9110 section 5.3), and so does this: what it took for no WebSocket would
+// pass unchecked.
 func opensWebSocket(ctx *fasthttp.RequestCtx) bool {
-	h := &ctx.Request.Header
-	if !h.ConnectionUpgrade() {
-		return false
-	}
-	for list := h.Peek(fasthttp.HeaderUpgrade); len(list) > 0; {
-		var protocol []byte
-		protocol, list, _ = bytes.Cut(list, []byte(","))
-		if bytes.EqualFold(bytes.TrimSpace(protocol), []byte("websocket")) {
-			return true
+	for _, list := range ctx.Request.Header.PeekAll(fasthttp.HeaderUpgrade) {
+		for protocol := range bytes.SplitSeq(list, []byte(",")) {
+			if bytes.EqualFold(bytes.TrimSpace(protocol), []byte("websocket")) {
+				return true
+			}
 		}
 	}
 	return false

@@ -79,6 +79,9 @@ func newJWKS(address string, cfg TokensConfig, log *slog.Logger) (*jwks, error) 
 // make tokens for every user.
 func safeURL(u *url.URL) error {
 	ip := net.ParseIP(u.Hostname())
+	if u.User != nil {
+		return errors.New("a JWKS URL has no user name and no password: what it names is public, and it is shown")
+	}
 	loopback := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 	if u.Scheme == "https" || u.Scheme == "http" && loopback {
 		return nil

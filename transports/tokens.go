@@ -83,7 +83,8 @@ type Tokens struct {
 	peekers     fastjson.ParserPool
 	revocations *Revocations
 	cache       *recent[[sha256.Size]byte, verified] // nil: none
-	epoch       atomic.Uint64                        // rises when an issuer's keys change: what was verified before counts no more
+	bad         *recent[[sha256.Size]byte, refused]
+	epoch       atomic.Uint64 // rises when an issuer's keys change: what was verified before counts no more
 }
 
 // verified is a token in the cache.
@@ -93,6 +94,34 @@ type verified struct {
 	epoch     uint64
 }
 
+// refused is a token that was found bad a moment ago. A client that tries the
+// same one again and again costs its address one failure, and us no signature.
+type refused struct {
+	err   *actors.Error
+	until time.Time
+	epoch uint64
+}
+
+// How many bad tokens are remembered, and for how long: one could become good,
+// as when its time comes or its key is published.
+const (
+	badTokens = 1 << 12
+	badTime   = 10 * time.Second
+)
+
+// knownBad returns why the token is bad, if that was found a moment ago.
+func (t *Tokens) knownBad(token []byte) error {
+	b, ok := t.bad.get(sha256.Sum256(token))
+	if !ok || b.epoch != t.epoch.Load() || !t.cfg.Now().Before(b.until) {
+		return nil
+	}
+	return b.err
+}
+
+func (t *Tokens) noteBad(token []byte, err *actors.Error) {
+	t.bad.put(sha256.Sum256(token), refused{err, t.cfg.Now().Add(badTime), t.epoch.Load()})
+}
+
 // NewTokens returns the verifier of all apps in cfg. It fetches nothing; Run
 // does, or the first token. Nil revocations: none.
 func NewTokens(cfg TokensConfig, revocations *Revocations, log *slog.Logger) (*Tokens, error) {
@@ -100,7 +129,7 @@ func NewTokens(cfg TokensConfig, revocations *Revocations, log *slog.Logger) (*T
 		return nil, fmt.Errorf("tokens: %w", err)
 	}
 	cfg = cfg.withDefaults()
-	t := &Tokens{cfg: cfg, apps: map[string]*verifier{}, revocations: revocations}
+	t := &Tokens{cfg: cfg, apps: map[string]*verifier{}, revocations: revocations, bad: newRecent[[sha256.Size]byte, refused](badTokens)}
 	if cfg.CacheSize > 0 {
 		t.cache = newRecent[[sha256.Size]byte, verified](cfg.CacheSize)
 	}

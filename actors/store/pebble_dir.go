@@ -27,6 +27,9 @@ func lockDir(fs privateFS, dir string) (*pebble.Lock, error) {
 	if err := makeDir(fs, dir); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
+	if err := narrow(fs, dir); err != nil {
+		return nil, err
+	}
 	lock, err := pebble.LockDirectory(dir, fs)
 	if err != nil {
 		return nil, fmt.Errorf("the data directory is in use by %s; stop that process or name another directory: lock: %w",
@@ -55,6 +58,22 @@ func makeDir(fs privateFS, dir string) error {
 		if err := syncDir(fs, fs.PathDir(d)); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// narrow takes a directory away from others than its owner, who made it before
+// there was a server. What cannot be taken away is refused.
+func narrow(fs privateFS, dir string) error {
+	if fs.FS != vfs.Default {
+		return nil // of a test, without permissions
+	}
+	info, err := os.Stat(dir)
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return err
+	}
+	if err := os.Chmod(dir, info.Mode().Perm()&0o700); err != nil {
+		return fmt.Errorf("the data directory can be entered by others (%s), and that can't be changed; make it 0700: %w", info.Mode().Perm(), err)
 	}
 	return nil
 }

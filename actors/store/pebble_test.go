@@ -303,3 +303,21 @@ func TestMetrics(t *testing.T) {
 	}
 	closeStore(t, openPebble(t, Config{Dir: "data", FS: disk}))
 }
+
+// A directory that somebody made before, for all to enter, is narrowed.
+func TestDataDirIsPrivate(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p, err := Open(Config{Dir: dir}, quiet(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("got %v, %v", info.Mode(), err)
+	}
+}

@@ -15,7 +15,7 @@ func newCheck() *cobra.Command {
 		Short: "Check the configuration without starting",
 		Long: `Check the configuration without starting, and print what would be in force:
 file, variables, flags and defaults together, secrets as ***. Every mistake is
-told with its place.
+told with its place; what is allowed and may not be meant is told as advice.
 
 With --reference print a file with every setting, its default and what it is for.`,
 		Example: `  reddot check --config reddot.yaml
@@ -35,6 +35,9 @@ With --reference print a file with every setting, its default and what it is for
 			return err
 		}
 		fmt.Fprint(c.OutOrStdout(), cfg.YAML())
+		for _, advice := range cfg.Advice() {
+			fmt.Fprintln(c.ErrOrStderr(), "advice:", advice)
+		}
 		return nil
 	}
 	return c

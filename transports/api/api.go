@@ -75,6 +75,7 @@ type API struct {
 	log       *slog.Logger
 	now       func() time.Time
 	root      *node
+	watched   *node // of Operations
 	deadlines *deadlines
 	metrics   *metrics
 	batches   places
@@ -86,6 +87,9 @@ type API struct {
 	// set, and should have DisablePreParseMultipartForm set: the API takes no
 	// forms.
 	Handler fasthttp.RequestHandler
+	// Operations answers /metrics, /healthz and /readyz alone, for an address of
+	// their own.
+	Operations fasthttp.RequestHandler
 }
 
 // New returns an API.
@@ -121,20 +125,24 @@ func New(cfg Config, deps Deps) (*API, error) {
 		return nil, err
 	}
 	a.root = root
+	if a.watched, err = compile(a.operations()); err != nil {
+		return nil, err
+	}
 	if a.metrics, err = newMetrics(deps.Registerer, routes); err != nil {
 		return nil, err
 	}
-	a.Handler = a.serve
+	a.Handler = func(ctx *fasthttp.RequestCtx) { a.serve(ctx, a.root) }
+	a.Operations = func(ctx *fasthttp.RequestCtx) { a.serve(ctx, a.watched) }
 	return a, nil
 }
 
-// serve answers one request.
-func (a *API) serve(ctx *fasthttp.RequestCtx) {
+// serve answers one request by the routes of a tree.
+func (a *API) serve(ctx *fasthttp.RequestCtx, root *node) {
 	c := a.calls.Get().(*call)
 	c.RequestCtx = ctx
 	a.metrics.inFlight.Inc()
 	defer a.finish(c)
-	if err := a.answer(c); err != nil {
+	if err := a.answer(c, root); err != nil {
 		c.refuse(err)
 	}
 }
@@ -156,8 +164,8 @@ func (a *API) finish(c *call) {
 }
 
 // answer finds the route, lets the caller in and hands the request over.
-func (a *API) answer(c *call) error {
-	n, err := a.root.find(c)
+func (a *API) answer(c *call, root *node) error {
+	n, err := root.find(c)
 	if err != nil {
 		return err
 	}
@@ -185,13 +193,15 @@ func (a *API) answer(c *call) error {
 
 // admit finds out who calls and whether the route is for them.
 func (a *API) admit(c *call, access access) error {
-	if access == open {
-		if c.route.parks { // MQTT, whose CONNECT says who calls
-			return a.deps.Auth.CheckPage(c.RequestCtx, true)
-		}
+	switch {
+	case access == open:
 		return nil
-	}
-	if access == openPaced {
+	case access == openPaced && c.route.parks: // MQTT, whose CONNECT says who calls
+		if err := a.deps.Auth.CheckPage(c.RequestCtx, true); err != nil {
+			return err
+		}
+		fallthrough
+	case access == openPaced:
 		return a.deps.Gate.Request(a.deps.Gate.Address(c.RequestCtx))
 	}
 	var err error

@@ -461,6 +461,28 @@ func TestOperations(t *testing.T) {
 	wantProblem(t, s.do("GET", "/readyz", "", ""), 503, actors.Unavailable, "")
 }
 
+// /metrics can be for operators alone, or be elsewhere.
+func TestMetricsAreForSome(t *testing.T) {
+	s := serve(t, func(c *Config, _ *Deps, _ *transports.Limits) { c.MetricsKey = true })
+	wantProblem(t, s.do("GET", "/metrics", "", ""), 401, actors.Unauthorized, "")
+	wantProblem(t, s.do("GET", "/metrics", s.admin, ""), 403, actors.Forbidden, "")
+	if a := s.do("GET", "/metrics", s.operator, ""); a.StatusCode != 200 {
+		t.Errorf("got %d %s", a.StatusCode, a.body)
+	}
+	s = serve(t, func(c *Config, _ *Deps, _ *transports.Limits) { c.MetricsApart = true })
+	wantProblem(t, s.do("GET", "/metrics", s.operator, ""), 404, actors.NotFound, "")
+	for path, want := range map[string]int{"/metrics": 200, "/healthz": 200, "/readyz": 200, "/v1/keys": 404, "/openapi.yaml": 404} {
+		ctx := &fasthttp.RequestCtx{}
+		ctx.Init(&fasthttp.Request{}, nil, nil)
+		ctx.Request.SetRequestURI(path)
+		ctx.Request.Header.Set("Authorization", "Bearer "+s.admin)
+		s.api.Operations(ctx)
+		if got := ctx.Response.StatusCode(); got != want {
+			t.Errorf("%s apart: got %d, want %d", path, got, want)
+		}
+	}
+}
+
 // BenchmarkPublish is what a publish costs here, without the socket and with
 // an actor that answers at once.
 func BenchmarkPublish(b *testing.B) {

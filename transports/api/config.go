@@ -29,9 +29,11 @@ type Config struct {
 	BatchLines  int           // lines of one batch; 0: 1,000,000
 	BatchIdle   time.Duration // how long a batch waits for its client to send or to read on; 0: 10 s
 
-	Origins  transports.Origins // whose pages may call, with cookies; zero: none
-	SeedURLs bool               // serve the seed's own URLs
-	DemoUser string             // whom the seed's iframe shows where the URL names nobody; empty: demo
+	Origins      transports.Origins // whose pages may call, with cookies; zero: none
+	SeedURLs     bool               // serve the seed's own URLs
+	MetricsKey   bool               // /metrics is for operators' keys alone
+	MetricsApart bool               // /metrics is of Operations alone
+	DemoUser     string             // whom the seed's iframe shows where the URL names nobody; empty: demo
 }
 
 // fill puts the defaults in.

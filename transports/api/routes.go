@@ -23,9 +23,9 @@ const (
 	needUser                       // the first parameter is a user within the caller's reach
 	getWrites                      // it writes although it is a GET
 	needCaller                     // somebody who is known; the rest is the route's own to check
+	openPaced                      // anybody, within the rate of an address
 
-	open      access = 0      // anybody, at any time: what operators ask for
-	openPaced access = 1 << 7 // anybody, within the rate of an address
+	open access = 0 // anybody, at any time: what operators ask for
 )
 
 // needs are the bits of access by the action that they stand for.
@@ -85,18 +85,18 @@ func (a *API) routes() []*route {
 		{method: "GET", path: "/v1/cluster", access: needOperate, handle: clusterStatus},
 		{method: "POST", path: "/v1/cluster/drain", access: needOperate, handle: drainNode},
 
-		{method: "GET", path: "/healthz", handle: healthy},
-		{method: "GET", path: "/readyz", handle: ready},
 		{method: "GET", path: "/openapi.yaml", access: openPaced, handle: serveDocument},
+	}
+	for _, r := range a.operations() {
+		if r.path != "/metrics" || !a.cfg.MetricsApart {
+			table = append(table, r)
+		}
 	}
 	for _, m := range markings {
 		table = append(table, &route{method: "POST", path: user + "/messages/{id}/" + m.name, access: needMark | needUser, handle: m.one})
 		if m.many != nil {
 			table = append(table, &route{method: "POST", path: user + "/" + m.name, access: needMark | needUser, handle: m.many})
 		}
-	}
-	if a.deps.Gatherer != nil {
-		table = append(table, &route{method: "GET", path: "/metrics", handle: metricsHandler(a.deps.Gatherer)})
 	}
 	if a.cfg.SeedURLs {
 		table = append(table, seedRoutes(v)...)
@@ -105,6 +105,22 @@ func (a *API) routes() []*route {
 		table = append(table, &route{method: "GET", path: path, page: true, access: openPaced, query: anyParams, handle: plainHandler(h)})
 	}
 	return slices.DeleteFunc(table, func(r *route) bool { return r.handle == nil })
+}
+
+// operations are the routes for whoever watches over the server.
+func (a *API) operations() []*route {
+	table := []*route{
+		{method: "GET", path: "/healthz", handle: healthy},
+		{method: "GET", path: "/readyz", handle: ready},
+	}
+	if a.deps.Gatherer != nil {
+		r := &route{method: "GET", path: "/metrics", handle: metricsHandler(a.deps.Gatherer)}
+		if a.cfg.MetricsKey {
+			r.access = needOperate
+		}
+		table = append(table, r)
+	}
+	return table
 }
 
 // view returns the route of a transport; one without a handle if v is nil.

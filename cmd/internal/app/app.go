@@ -12,6 +12,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
 	"reddot/actors/store"
@@ -49,6 +50,8 @@ type App struct {
 	mqtt        *broker
 	control     *control // nil: no embedded store
 	certificate certificate
+	watching    *fasthttp.Server // of Metrics.Listen
+	watched     net.Addr
 	profiles    *profiles
 	forTests    forTests
 }
@@ -88,6 +91,9 @@ func (a *App) steps() []step {
 		{"node", a.startNode, a.stopNode},
 		{"transports", a.openFront, a.closeFront},
 	}
+	if a.cfg.Load().Metrics.Listen != "" {
+		all = append(all, step{"metrics", a.openOperations, a.closeOperations})
+	}
 	if a.cfg.Load().Pprof != "" {
 		all = append(all, step{"profiles", a.openProfiles, a.closeProfiles})
 	}
@@ -102,7 +108,10 @@ func (a *App) Start(ctx context.Context) error {
 	cfg := a.cfg.Load()
 	if cfg.Dev {
 		a.log.Warn("this is a server for development: nobody needs a token, no limit holds for an address, a user or a rate, " +
-			"pages of every origin may call, the seed's URLs are on; it listens on loopback only")
+			"pages of this machine may call, the seed's URLs are on; it listens on loopback only")
+	}
+	for _, advice := range cfg.Advice() {
+		a.log.Warn("advice", "setting", advice)
 	}
 	for _, s := range a.steps() {
 		began := time.Now()

@@ -36,6 +36,8 @@ type Config struct {
 	// Apps are the other apps. Reloaded by SIGHUP.
 	Apps []AppConfig `yaml:"apps"`
 	Log  Log         `yaml:"log"`
+	// Metrics says who sees /metrics.
+	Metrics Metrics `yaml:"metrics"`
 	// Pprof is a loopback address for Go's profiles; empty: none.
 	Pprof  string `yaml:"pprof"`
 	Server Server `yaml:"server"`
@@ -50,6 +52,15 @@ type Config struct {
 	Store Store `yaml:"store"`
 	// Cluster lets servers share the users of one database.
 	Cluster Cluster `yaml:"cluster"`
+}
+
+// Metrics says where /metrics is, and for whom.
+type Metrics struct {
+	// Listen is an address of its own for /metrics, /healthz and /readyz,
+	// without TLS; empty: they are with all else. /metrics is there alone then.
+	Listen string `yaml:"listen"`
+	// Key asks for a server key with the scope operator.
+	Key bool `yaml:"key"`
 }
 
 // TLS names the files of a certificate and its key, in PEM; both or none.

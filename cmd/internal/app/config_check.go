@@ -29,6 +29,9 @@ func (c Config) check() error {
 		add("http", fmt.Errorf("%s is not a loopback address, and dev lets everybody in; use 127.0.0.1, or run without dev", c.HTTP))
 	}
 	errs = append(errs, c.checkMQTT()...)
+	if c.Metrics.Listen != "" {
+		add("metrics.listen", checkAddress(c.Metrics.Listen))
+	}
 	if c.Pprof != "" {
 		add("pprof", checkAddress(c.Pprof))
 		if !loopback(c.Pprof) {

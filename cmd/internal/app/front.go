@@ -19,11 +19,12 @@ import (
 // A front is what answers requests: who is let in, how much, and the ways in.
 // It holds no connection, so that Reload can put another one in its place.
 type front struct {
-	handler fasthttp.RequestHandler
-	metrics *prometheus.Registry
-	access  mqtt.Access
-	rules   transports.TokenRules
-	end     context.CancelFunc // ends what keeps its tokens' keys fresh
+	handler    fasthttp.RequestHandler
+	operations fasthttp.RequestHandler // for an address of their own
+	metrics    *prometheus.Registry
+	access     mqtt.Access
+	rules      transports.TokenRules
+	end        context.CancelFunc // ends what keeps its tokens' keys fresh
 }
 
 // openFront makes the first front, and what outlives each.
@@ -91,7 +92,8 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 	auth := transports.NewAuth(transports.AuthConfig{Dev: cfg.Dev, Origins: origins}, a.keys, tokens, gate)
 	f := &front{metrics: prometheus.NewRegistry(), rules: tokens.Rules(), access: mqtt.Access{Auth: auth, Gate: gate, Dev: cfg.Dev}}
 	served, err := api.New(api.Config{Origins: origins, SeedURLs: cfg.Dev || cfg.SeedURLs,
-		Batches: cfg.Limits.Batches, AppBatches: cfg.Limits.AppBatches, BatchRate: int(cfg.Limits.BatchRate)}, api.Deps{
+		Batches: cfg.Limits.Batches, AppBatches: cfg.Limits.AppBatches, BatchRate: int(cfg.Limits.BatchRate),
+		MetricsKey: cfg.Metrics.Key, MetricsApart: cfg.Metrics.Listen != ""}, api.Deps{
 		Router: a.node, Lookup: a.store,
 		Auth:    auth,
 		Gate:    gate,
@@ -104,7 +106,7 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.handler = served.Handler
+	f.handler, f.operations = served.Handler, served.Operations
 	var ctx context.Context
 	ctx, f.end = context.WithCancel(context.Background())
 	go tokens.Run(ctx)
