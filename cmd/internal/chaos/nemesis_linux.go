@@ -43,6 +43,7 @@ var faults = []fault{
 	{"add and drain", (*nemesis).add},
 	{"restart the database", (*nemesis).database},
 	{"kill with the database", (*nemesis).both},
+	{"disk full", (*nemesis).diskFull},
 }
 
 // rage does faults until late.

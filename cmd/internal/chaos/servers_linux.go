@@ -64,7 +64,7 @@ func newWorld(ctx context.Context, cfg Config, say func(string, ...any)) (*world
 		return nil, err
 	}
 	var err error
-	if w.db, err = pgserver.Start(ctx, pgserver.Config{}); err != nil {
+	if w.db, err = startDatabase(ctx); err != nil {
 		return nil, err
 	}
 	if w.relay, err = newRelay(ctx, socket(w.db), say); err != nil {
