@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -473,7 +474,7 @@ func TestMetricsAreForSome(t *testing.T) {
 	wantProblem(t, s.do("GET", "/metrics", s.operator, ""), 404, actors.NotFound, "")
 	for path, want := range map[string]int{"/metrics": 200, "/healthz": 200, "/readyz": 200, "/v1/keys": 404, "/openapi.yaml": 404} {
 		ctx := &fasthttp.RequestCtx{}
-		ctx.Init(&fasthttp.Request{}, nil, nil)
+		ctx.Init(&fasthttp.Request{}, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, nil)
 		ctx.Request.SetRequestURI(path)
 		ctx.Request.Header.Set("Authorization", "Bearer "+s.admin)
 		s.api.Operations(ctx)
