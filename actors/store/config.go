@@ -26,6 +26,10 @@ type Config struct {
 	// Timeout is how long the database may take over a commit or a read; then
 	// it counts as gone. 0: 10 seconds.
 	Timeout time.Duration
+	// EraseWithin is how soon what is no longer needed is off the disk. Actors
+	// delete it within the first half; the second one is the store's (not
+	// Memory's, which keeps nothing). 0: 24 hours.
+	EraseWithin time.Duration
 	// Dir is the data directory. It is created, for its owner alone, if there
 	// is none. One process at a time uses it.
 	Dir string
@@ -88,6 +92,12 @@ func (c Config) withDefaults() (Config, error) {
 		if *f.value < f.least {
 			return c, errors.New("store: " + f.name + " is too small")
 		}
+	}
+	if c.EraseWithin == 0 {
+		c.EraseWithin = 24 * time.Hour
+	}
+	if c.EraseWithin < time.Second {
+		return c, errors.New("store: EraseWithin is below a second")
 	}
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second

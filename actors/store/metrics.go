@@ -13,6 +13,7 @@ type metrics struct {
 	events        prometheus.Counter
 	bytes         prometheus.Counter
 	refused       prometheus.Counter
+	erased        prometheus.Gauge // of stores that have files
 
 	registerer prometheus.Registerer // nil: nowhere
 	registered []prometheus.Collector
@@ -34,8 +35,12 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help:    "How many writes a commit took.",
 			Buckets: prometheus.ExponentialBuckets(1, 2, 13), // to 4,096
 		}),
-		events:  counter("reddot_store_events_total", "Events made durable."),
-		bytes:   counter("reddot_store_bytes_total", "Bytes of events and snapshots made durable."),
+		events: counter("reddot_store_events_total", "Events made durable."),
+		bytes:  counter("reddot_store_bytes_total", "Bytes of events and snapshots made durable."),
+		erased: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "reddot_store_erased_timestamp_seconds",
+			Help: "When what had been deleted was last taken from the store's files, since 1970.",
+		}),
 		refused: counter("reddot_store_refused_total", "Writes refused because the queue was full."),
 	}
 }

@@ -21,6 +21,9 @@ type Pebble struct {
 	log  *slog.Logger
 	db   *pebble.DB
 	lock *pebble.Lock
+	fs   storeFS
+
+	eraser *eraser
 
 	gate   sync.RWMutex // held for reading while db is read
 	closed bool
@@ -70,6 +73,7 @@ func Open(cfg Config, log *slog.Logger, r prometheus.Registerer) (*Pebble, error
 		go p.watchRoom()
 	}
 	go p.run()
+	p.eraser = startEraser(cfg.EraseWithin, p.eraseRound)
 	return p, nil
 }
 
@@ -82,26 +86,26 @@ func (p *Pebble) tellFailure(cause error) {
 }
 
 func (p *Pebble) open() error {
-	fs := privateFS{p.cfg.FS}
-	lock, err := lockDir(fs, p.cfg.Dir)
+	p.fs = storeFS{privateFS{p.cfg.FS}, new(atomic.Bool)}
+	lock, err := lockDir(p.fs.privateFS, p.cfg.Dir)
 	if err != nil {
 		return err
 	}
 	p.lock = lock
-	if err := p.openDB(fs); err != nil {
+	if err := p.openDB(); err != nil {
 		return errors.Join(err, lock.Close())
 	}
 	return nil
 }
 
-func (p *Pebble) openDB(fs privateFS) error {
-	if err := checkFiles(fs, p.cfg.Dir); err != nil {
+func (p *Pebble) openDB() error {
+	if err := checkFiles(p.fs, p.cfg.Dir); err != nil {
 		return err
 	}
-	if err := removeCheckpoints(fs, p.cfg.Dir); err != nil {
+	if err := removeCheckpoints(p.fs, p.cfg.Dir); err != nil {
 		return err
 	}
-	db, err := pebble.Open(p.cfg.Dir, options(p.cfg, logFS{fs, p}, p.lock, p))
+	db, err := pebble.Open(p.cfg.Dir, options(p.cfg, logFS{p.fs, p}, p.lock, p))
 	if err != nil {
 		return openError(err)
 	}
@@ -110,13 +114,13 @@ func (p *Pebble) openDB(fs privateFS) error {
 		err = p.loadFences()
 	}
 	if err == nil {
-		err = p.loadHistory(fs)
+		err = p.loadHistory(p.fs)
 	}
 	if failure := p.Err(); failure != nil {
 		return failure // Pebble may hold its locks for good
 	}
 	if err == nil {
-		err = p.metrics.register(p.writer, append(p.room.metrics(), newPebbleCollector(p))...)
+		err = p.metrics.register(p.writer, append(p.room.metrics(), p.metrics.erased, newPebbleCollector(p))...)
 	}
 	if err != nil {
 		return errors.Join(err, db.Close())
@@ -183,12 +187,16 @@ func startFormat(db *pebble.DB) error {
 // as they are, and the directory locked until the process ends: Pebble may
 // hold its locks for good, and the next start replays its log.
 func (p *Pebble) Close(ctx context.Context) error {
+	p.eraser.stop()
 	if err := p.stop(ctx); err != nil {
 		return err
 	}
 	p.metrics.unregister()
 	if err := p.Err(); err != nil {
 		return fmt.Errorf("close the store after its writer ended: %w", err)
+	}
+	if err := p.eraser.end(ctx); err != nil {
+		return err
 	}
 	done := make(chan error, 1)
 	go func() { done <- p.closeDB() }()

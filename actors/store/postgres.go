@@ -35,6 +35,7 @@ type Postgres struct {
 	pg      *pgMetrics
 	seed    maphash.Seed // spreads records over the writers
 
+	eraser *eraser
 	ending sync.WaitGroup
 	out    atomic.Int32                 // how many committers do not work
 	lost   atomic.Pointer[actors.Error] // why no connection could be made; nil: one could
@@ -66,6 +67,7 @@ func OpenPostgres(ctx context.Context, cfg Config, log *slog.Logger, r prometheu
 	if err := p.open(ctx); err != nil {
 		return nil, fmt.Errorf("open the store in the database: %w", err)
 	}
+	p.eraser = startEraser(cfg.EraseWithin, p.vacuumRound)
 	return p, nil
 }
 
@@ -219,7 +221,7 @@ func (p *Postgres) openWriters(ctx context.Context) error {
 	}
 	err := p.tryReaders(ctx)
 	if err == nil {
-		err = p.metrics.register(p, p.pg.all()...)
+		err = p.metrics.register(p, append(p.pg.all(), p.metrics.erased)...)
 	}
 	if err != nil {
 		leave()
@@ -312,6 +314,9 @@ func (p *Postgres) Close(ctx context.Context) error {
 		if err := w.stop(ctx); err != nil {
 			return err
 		}
+	}
+	if err := p.eraser.end(ctx); err != nil {
+		return err
 	}
 	p.metrics.unregister()
 	if p.closed.Swap(true) {

@@ -291,7 +291,8 @@ func (c Config) inbox() actors.Limits {
 func (c Config) store() store.Config {
 	return store.Config{
 		URL: c.Store.URL.Reveal(), Committers: c.Store.Committers, Readers: c.Store.Readers, Timeout: time.Duration(c.Store.Timeout),
-		Dir: c.Data, QueueWrites: c.Store.QueueCount, QueueBytes: int(c.Store.QueueSize),
+		EraseWithin: time.Duration(c.Store.EraseWithin),
+		Dir:         c.Data, QueueWrites: c.Store.QueueCount, QueueBytes: int(c.Store.QueueSize),
 		BatchBytes: int(c.Store.BatchSize), MemTableBytes: int(c.Store.MemTable), CacheBytes: int(c.Store.Cache), MaxOpenFiles: c.Store.OpenFiles,
 		LowDisk: int64(c.Store.LowDisk),
 	}
