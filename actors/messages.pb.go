@@ -2591,11 +2591,13 @@ func (x *SendState) GetKeys() []*OnceKey {
 	return nil
 }
 
-// SendStep is one step of a send that all users have.
+// SendStep is one step of a send in a snapshot.
 type SendStep struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kind          SendKind               `protobuf:"varint,1,opt,name=kind,proto3,enum=reddot.SendKind" json:"kind,omitempty"`
 	Failed        uint32                 `protobuf:"varint,2,opt,name=failed,proto3" json:"failed,omitempty"`
+	At            int64                  `protobuf:"varint,3,opt,name=at,proto3" json:"at,omitempty"`            // unix milliseconds
+	Left          []uint32               `protobuf:"varint,4,rep,packed,name=left,proto3" json:"left,omitempty"` // users, by index, that do not have it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2642,6 +2644,20 @@ func (x *SendStep) GetFailed() uint32 {
 		return x.Failed
 	}
 	return 0
+}
+
+func (x *SendStep) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *SendStep) GetLeft() []uint32 {
+	if x != nil {
+		return x.Left
+	}
+	return nil
 }
 
 // Frame is one message from node to node.
@@ -5313,10 +5329,12 @@ const file_messages_proto_rawDesc = "" +
 	"\x02at\x18\x04 \x01(\x03R\x02at\x12\x12\n" +
 	"\x04told\x18\x05 \x01(\x03R\x04told\x12&\n" +
 	"\x05steps\x18\x06 \x03(\v2\x10.reddot.SendStepR\x05steps\x12#\n" +
-	"\x04keys\x18\a \x03(\v2\x0f.reddot.OnceKeyR\x04keys\"H\n" +
+	"\x04keys\x18\a \x03(\v2\x0f.reddot.OnceKeyR\x04keys\"l\n" +
 	"\bSendStep\x12$\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x10.reddot.SendKindR\x04kind\x12\x16\n" +
-	"\x06failed\x18\x02 \x01(\rR\x06failed\"B\n" +
+	"\x06failed\x18\x02 \x01(\rR\x06failed\x12\x0e\n" +
+	"\x02at\x18\x03 \x01(\x03R\x02at\x12\x12\n" +
+	"\x04left\x18\x04 \x03(\rR\x04left\"B\n" +
 	"\x05Frame\x12%\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x11.reddot.FrameTypeR\x04type\x12\x12\n" +
 	"\x04body\x18\x02 \x01(\fR\x04body\".\n" +

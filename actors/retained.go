@@ -15,12 +15,16 @@ import (
 type Retainer struct {
 	persistent
 	state *retained // nil until it is loaded
+	armed int64
 }
 
 // retained is the pure state of a Retainer.
 type retained struct {
 	seq     uint64
 	since   uint64 // the seq of the newest snapshot
+	stale   int64  // when the first payload of an event since then was replaced (unix milliseconds); 0: none was
+	expires int64  // no message expires before it, likewise; 0: none does
+	oldest  int64  // no message is older, likewise; 0: none has a time
 	byTopic map[string]*TopicMessage
 	topics  []string         // of byTopic, in order
 	of      map[string]holds // what is a user's
@@ -68,13 +72,52 @@ func (t *Retainer) Receive(c actor.Context) {
 		t.end()
 	case *actor.Stopping:
 		t.stopping()
-	case *Request:
+	case *Request, *TimeUp:
 		if t.state == nil || t.ending {
 			t.wait(m)
 			return
 		}
-		t.request(m)
+		t.act(m)
 	}
+}
+
+func (t *Retainer) act(m any) {
+	switch m := m.(type) {
+	case *Request:
+		t.request(m)
+	case *TimeUp:
+		t.timeUp(m)
+	}
+}
+
+// timeUp takes from the disk what is retained no more (retention.go).
+func (t *Retainer) timeUp(m *TimeUp) {
+	if t.home.Now() >= t.due() && !t.snapshot() {
+		return // the sweeper comes again
+	}
+	if next := t.due(); t.append(&Write{Stream: t.stream, After: t.state.seq, Wake: Wake{Old: m.At, New: next}}) == nil {
+		t.armed = next
+	}
+}
+
+// due returns when something is to leave the disk; 0: nothing is.
+func (t *Retainer) due() (at int64) {
+	s, l := t.state, &t.home.Limits
+	over := s.oldest
+	if over != 0 && l.RetainedAge > 0 {
+		over += l.RetainedAge.Milliseconds() + 1
+	} else {
+		over = 0
+	}
+	for _, since := range [3]int64{s.stale, s.expires, over} {
+		if since == 0 {
+			continue
+		}
+		if due := l.sweepAt(since, collapseHash(string(t.key))); at == 0 || due < at {
+			at = due
+		}
+	}
+	return at
 }
 
 func (t *Retainer) start(self *actor.PID) {
@@ -103,9 +146,7 @@ func (t *Retainer) loaded(m *retainedLoaded) {
 	for len(t.waiting) > 0 && !t.ending {
 		var w any
 		w, t.waiting = pop(t.waiting)
-		if r, ok := w.(*Request); ok {
-			t.request(r)
-		}
+		t.act(w)
 	}
 }
 
@@ -154,9 +195,16 @@ func (t *Retainer) retain(r *Request, m *TopicMessage) {
 	default:
 		e := &RetainedEvent{Seq: s.seq + 1, Message: m}
 		w := &Write{Stream: t.stream, After: s.seq, Events: [][]byte{encodeRetained(e)}}
+		s.note(m)
+		if due := t.due(); due != 0 && (t.armed == 0 || due < t.armed) {
+			w.Wake = Wake{Old: t.armed, New: due}
+		}
 		if err := t.append(w); err != nil {
 			r.Answer.Err = err
 			break
+		}
+		if w.Wake.New != 0 {
+			t.armed = w.Wake.New
 		}
 		s.apply(e)
 		t.seq = s.seq
@@ -207,10 +255,40 @@ func (t *Retainer) maybeSnapshot() {
 	if s.seq-s.since < max(retainedSnapshot, uint64(len(s.byTopic))) {
 		return
 	}
+	t.snapshot()
+}
+
+// snapshot writes down what is retained in place of all events; false means that
+// the store is too busy.
+func (t *Retainer) snapshot() bool {
+	s := t.state
 	s.expire(t.home.Now(), &t.home.Limits)
-	w := &Write{Stream: t.stream, After: s.seq, Snapshot: s.snapshot(), Delete: []Range{{s.since + 1, s.seq}}, Forget: s.seq}
-	if t.append(w) == nil {
-		s.since = s.seq
+	w := &Write{Stream: t.stream, After: s.seq, Snapshot: s.snapshot(), Forget: s.seq}
+	if s.since < s.seq {
+		w.Delete = []Range{{s.since + 1, s.seq}}
+	}
+	if t.append(w) != nil {
+		return false
+	}
+	s.since, s.stale = s.seq, 0
+	return true
+}
+
+// note takes in when m lets something be retained no more.
+func (s *retained) note(m *TopicMessage) {
+	if s.byTopic[m.Topic] != nil && s.stale == 0 {
+		s.stale = m.At
+	}
+	s.time(m)
+}
+
+// time takes in when m will be over.
+func (s *retained) time(m *TopicMessage) {
+	if m.ExpiresAt != 0 && (s.expires == 0 || m.ExpiresAt < s.expires) {
+		s.expires = m.ExpiresAt
+	}
+	if len(m.Payload) > 0 && m.At != 0 && (s.oldest == 0 || m.At < s.oldest) {
+		s.oldest = m.At
 	}
 }
 
@@ -218,6 +296,7 @@ func (t *Retainer) maybeSnapshot() {
 func (s *retained) apply(e *RetainedEvent) {
 	m := e.Message
 	s.seq = e.Seq
+	s.note(m)
 	s.drop(m.Topic)
 	if len(m.Payload) == 0 {
 		return
@@ -248,15 +327,18 @@ func (s *retained) drop(topic string) {
 	}
 }
 
-// isOver tells whether a topic retains the message no longer.
+// isOver tells whether a message is retained no longer.
 func (m *TopicMessage) isOver(now int64, l *Limits) bool {
 	return m.ExpiresAt != 0 && m.ExpiresAt <= now || m.At != 0 && l.RetainedAge > 0 && now-m.At > l.RetainedAge.Milliseconds()
 }
 
 func (s *retained) expire(now int64, l *Limits) {
+	s.expires, s.oldest = 0, 0
 	for topic, m := range s.byTopic {
 		if m.isOver(now, l) {
 			s.drop(topic)
+		} else {
+			s.time(m)
 		}
 	}
 }

@@ -11,7 +11,8 @@ import (
 // Send is the actor of a message to many users. Its order is durable before it
 // is answered; it then delivers, each user once, until all have it, across
 // restarts. It stays findable, editable and retractable for as long as inboxes
-// keep messages.
+// keep messages; what it said goes before, if it was edited, retracted or has
+// expired (sendstate.go).
 type Send struct {
 	persistent
 	state  *sendout // nil until it is loaded
@@ -103,7 +104,7 @@ func (s *Send) start(self *actor.PID) {
 	h.Load(func() {
 		st := &sendout{}
 		rest, err := h.read(key, func(ctx context.Context) error {
-			return h.Journal.Load(ctx, key, func([]byte) error { return nil }, func(raw []byte) error {
+			return h.Journal.Load(ctx, key, st.restore, func(raw []byte) error {
 				e, err := decodeSendEvent(raw)
 				if err == nil {
 					err = st.Apply(e)
@@ -298,7 +299,7 @@ func (s *Send) progress(step int) {
 func (s *Send) wakeAfter(step int, now int64) int64 {
 	if !s.again {
 		s.pause = 0
-		return s.state.at + s.home.Limits.MessageAge.Milliseconds()
+		return s.state.due(&s.home.Limits)
 	}
 	s.pause = min(max(2*s.pause, sendPause), sendPauseMax)
 	return now + s.pause.Milliseconds()
@@ -312,17 +313,44 @@ func (s *Send) timeUp(m *TimeUp) {
 		s.rearm(m.At, 0)
 	case s.flying > 0:
 		s.rearm(m.At, now+sendPauseMax.Milliseconds())
+	case now >= s.state.forgetAt(&s.home.Limits):
+		s.forget(m.At)
+	case now >= s.state.due(&s.home.Limits) && s.state.void(now):
+		s.compact(m.At, now) // who does not have it need not get it
 	case s.state.step() < len(s.state.steps):
 		s.rearm(m.At, now+sendPauseMax.Milliseconds()) // should this round come to nothing
 		s.next = 0
 		s.deliver()
-	case now >= s.state.at+s.home.Limits.MessageAge.Milliseconds():
-		w := &Write{Stream: s.stream, After: s.seq, Delete: []Range{{1, s.seq}}, Disown: []ID{ID(s.state.message.Id)}, Wake: Wake{Old: m.At}}
-		if s.append(w) == nil {
-			s.end()
-		}
+	case now >= s.state.due(&s.home.Limits):
+		s.compact(m.At, now)
 	default:
-		s.rearm(m.At, s.state.at+s.home.Limits.MessageAge.Milliseconds())
+		s.rearm(m.At, s.state.due(&s.home.Limits))
+	}
+}
+
+// forget lets go of all of it.
+func (s *Send) forget(old int64) {
+	id := ID(s.state.message.Id)
+	w := &Write{
+		Stream: s.stream, After: s.seq, Delete: []Range{{1, s.seq}}, Forget: s.seq + 1,
+		Disown: []ID{id}, Untally: []ID{id}, Wake: Wake{Old: old},
+	}
+	if s.append(w) == nil {
+		s.end()
+	}
+}
+
+// compact writes the state down without what nobody needs any more, in place of
+// the events.
+func (s *Send) compact(old, now int64) {
+	st := s.state
+	st.compact(now)
+	w := &Write{Stream: s.stream, After: s.seq, Snapshot: st.snapshot(), Forget: s.seq, Wake: Wake{Old: old, New: max(st.due(&s.home.Limits), now+1)}}
+	if st.kept < s.seq {
+		w.Delete = []Range{{st.kept + 1, s.seq}}
+	}
+	if s.append(w) == nil {
+		s.armed, st.kept = w.Wake.New, s.seq
 	}
 }
 
@@ -340,18 +368,13 @@ func (s *Send) find(r *Request) {
 		s.refuse(r, notHere)
 		return
 	}
-	m, recipients := st.message, len(st.users)
-	for i := range st.steps {
-		if t := &st.steps[i]; t.kind == SendKind_SEND_EDITED {
-			if p, err := patched(m, t.patch); err == nil {
-				m = p
-			}
-		}
-	}
+	m, recipients := st.current(), len(st.users)
 	state := "delivering"
 	switch {
 	case st.retracted():
 		state = "retracted"
+	case m.Cleared:
+		state = "expired"
 	case st.step() == len(st.steps):
 		state = "delivered"
 	}

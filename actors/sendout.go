@@ -11,16 +11,24 @@ import (
 // retraction. A step begins when all users have the one before.
 type sendout struct {
 	seq     uint64
+	kept    uint64 // the seq of the newest snapshot
 	message *Message
 	users   []string
-	at      int64
+	at      int64 // ordered, unix milliseconds
+	told    int64 // when users last had a step, likewise
 	steps   []sendStep
-	keys    map[[16]byte]uint64 // of the requests that made the steps: their digests
+	keys    map[[16]byte]sendKey // of the requests that made the steps
+}
+
+type sendKey struct {
+	digest uint64
+	at     int64
 }
 
 // sendStep is one thing that all users are told.
 type sendStep struct {
 	kind   SendKind
+	at     int64    // ordered, unix milliseconds
 	once   [16]byte // under this key each user does it once
 	patch  []byte
 	done   []bool // by user
@@ -48,7 +56,7 @@ func (s *sendout) Apply(e *SendEvent) error {
 		if e.Message == nil || len(e.Message.Id) != 16 || s.message != nil {
 			return fmt.Errorf("event %d has no message, or there is one already", e.Seq)
 		}
-		s.message, s.users, s.at = e.Message, e.Users, e.At
+		s.message, s.users, s.at, s.told = e.Message, e.Users, e.At, e.At
 		s.add(e)
 	case SendKind_SEND_EDITED, SendKind_SEND_RETRACTED:
 		if s.message == nil {
@@ -59,6 +67,7 @@ func (s *sendout) Apply(e *SendEvent) error {
 		if int(e.Step) >= len(s.steps) {
 			return fmt.Errorf("event %d is about step %d of %d", e.Seq, e.Step, len(s.steps))
 		}
+		s.told = max(s.told, e.At)
 		t := &s.steps[e.Step]
 		t.failed += int(e.Failed)
 		for _, i := range e.Done {
@@ -74,20 +83,30 @@ func (s *sendout) Apply(e *SendEvent) error {
 	return nil
 }
 
-// add begins a step. Users do it under the message's id with the step's number
-// mixed in.
+// add begins a step.
 func (s *sendout) add(e *SendEvent) {
-	n := len(s.steps)
+	s.steps = append(s.steps, sendStep{
+		kind: e.Kind, at: e.At, once: s.once(len(s.steps)), patch: e.Patch, done: make([]bool, len(s.users)), left: len(s.users),
+	})
+	if len(e.Once) == 16 {
+		s.key([16]byte(e.Once), sendKey{e.Digest, e.At})
+	}
+}
+
+// once returns the key under which users do the step n: the message's id with
+// the number mixed in.
+func (s *sendout) once(n int) [16]byte {
 	once := [16]byte(s.message.Id)
 	once[6] ^= byte(n >> 8)
 	once[7] ^= byte(n)
-	s.steps = append(s.steps, sendStep{kind: e.Kind, once: once, patch: e.Patch, done: make([]bool, len(s.users)), left: len(s.users)})
-	if len(e.Once) == 16 {
-		if s.keys == nil {
-			s.keys = make(map[[16]byte]uint64)
-		}
-		s.keys[[16]byte(e.Once)] = e.Digest
+	return once
+}
+
+func (s *sendout) key(once [16]byte, k sendKey) {
+	if s.keys == nil {
+		s.keys = make(map[[16]byte]sendKey)
 	}
+	s.keys[once] = k
 }
 
 // maxSendSteps bounds how often one send can be edited.
@@ -96,8 +115,8 @@ const maxSendSteps = 1000
 // decide returns the event for a request to the send; nil if it was done
 // before under its key.
 func (s *sendout) decide(e *SendEvent, once Once) (*SendEvent, *Error) {
-	if digest, ok := s.keys[once.Key]; ok && !once.IsZero() {
-		if digest != once.Digest {
+	if k, ok := s.keys[once.Key]; ok && !once.IsZero() {
+		if k.digest != once.Digest {
 			return nil, Errorf(IdempotencyConflict, "this Idempotency-Key was used for another request")
 		}
 		return nil, nil
@@ -105,7 +124,8 @@ func (s *sendout) decide(e *SendEvent, once Once) (*SendEvent, *Error) {
 	switch {
 	case e.Kind == SendKind_SEND_STARTED && s.message != nil:
 		return nil, nil // the id is its key
-	case e.Kind != SendKind_SEND_STARTED && s.message == nil, s.retracted():
+	case e.Kind != SendKind_SEND_STARTED && s.message == nil, s.retracted(),
+		e.Kind == SendKind_SEND_EDITED && s.message.Cleared:
 		return nil, notHere
 	case len(s.steps) >= maxSendSteps:
 		return nil, Errorf(TooMany, "a message can't be edited more than %d times", maxSendSteps)

@@ -123,3 +123,102 @@ func TestIdleJournalsDoNotGrow(t *testing.T) {
 		t.Errorf("%d writes for idle users, who were woken %d times", got-before, loads)
 	}
 }
+
+// TestSendsAreSwept lets what a send said go once nobody needs it, and the
+// send with its funnel once no inbox can hold it.
+func TestSendsAreSwept(t *testing.T) {
+	j := newJournal(t)
+	n, clock := retentionNode(t, j)
+	users := names(30)
+	send := func(title string, change func(*actors.Message)) (actors.Key, *actors.Message) {
+		m := newMessage(title)
+		m.CreatedAt = clock.Now()
+		change(m)
+		key := startSend(t, n, m, users)
+		found(t, n, key, m, `"accepted":30`)
+		return key, m
+	}
+	as := func(c actors.Command, key actors.Key) {
+		t.Helper()
+		r := actors.NewRequest(key, c)
+		r.Once = actors.EdgeOnce(actors.NewID())
+		ask(t, n, r)
+	}
+	plainKey, plain := send("plain", func(*actors.Message) {})
+	retractedKey, retracted := send("secret, retracted", func(*actors.Message) {})
+	as(&actors.Retract{ID: actors.ID(retracted.Id)}, retractedKey)
+	editedKey, edited := send("secret, edited", func(*actors.Message) {})
+	as(&actors.Edit{ID: actors.ID(edited.Id), Patch: []byte(`{"title":"secret, too"}`)}, editedKey)
+	as(&actors.Edit{ID: actors.ID(edited.Id), Patch: []byte(`{"title":"after"}`)}, editedKey)
+	expiredKey, expired := send("secret, expires", func(m *actors.Message) { m.ExpiresAt = clock.Now() + 1000 })
+	if !j.Holds("secret") {
+		t.Fatal("the secrets were never stored: the test shows nothing")
+	}
+	pass(t, n, j, clock, 13*time.Hour)
+	if j.Holds("secret") {
+		t.Error("half of the time has gone by, and a secret is still stored")
+	}
+	for range 2 { // as it was in memory, and as it is read again
+		found(t, n, plainKey, plain, `"title":"plain"`)
+		found(t, n, retractedKey, retracted, `"state":"retracted","recipients":30`)
+		found(t, n, editedKey, edited, `"title":"after"`)
+		found(t, n, expiredKey, expired, `"state":"expired","recipients":30,"funnel":{"accepted":30`)
+		wait(t, "sleep", func() bool { return n.Awake() == 0 })
+	}
+	as(&actors.Edit{ID: actors.ID(edited.Id), Patch: []byte(`{"body":"still editable"}`)}, editedKey)
+	found(t, n, editedKey, edited, `"title":"after","body":"still editable"`)
+	wait(t, "the edit", func() bool {
+		return strings.Contains(string(ask(t, n, cmd("user7", &actors.Export{})).Body), `"title":"after","body":"still editable"`)
+	})
+	pass(t, n, j, clock, 33*24*time.Hour)
+	if owners, funnels, _ := j.Beside(); owners+funnels > 0 {
+		t.Errorf("%d owners and %d funnels are left of sends that nobody has", owners, funnels)
+	}
+	for _, key := range []actors.Key{plainKey, retractedKey, editedKey, expiredKey} {
+		if got := j.Stored(key); got != 0 {
+			t.Errorf("%s has %d events", key, got)
+		}
+	}
+}
+
+// TestRetainedIsSwept lets topics retain something else, nothing, and what
+// expires: what was retained before leaves though nothing more comes.
+func TestRetainedIsSwept(t *testing.T) {
+	j := newJournal(t)
+	n, clock := retentionNode(t, j)
+	retain := func(topic, payload string, expires int64) {
+		t.Helper()
+		m := &actors.TopicMessage{App: actors.DefaultApp, Topic: topic, Payload: []byte(payload), Retain: true, At: clock.Now(), ExpiresAt: expires}
+		ask(t, n, actors.NewRequest(actors.RetainedKey(m.App, topic), &actors.Retain{Message: m}))
+	}
+	for i := range 40 {
+		topic := fmt.Sprint("t/", i)
+		retain(topic, "secret", 0)
+		switch i % 4 {
+		case 0:
+			retain(topic, "", 0)
+		case 1:
+			retain(topic, "kept", 0)
+		case 2:
+			retain(topic, "secret", clock.Now()+1000)
+		case 3:
+			retain(topic, "kept", clock.Now()+(1000*time.Hour).Milliseconds())
+		}
+	}
+	pass(t, n, j, clock, 13*time.Hour)
+	if j.Holds("secret") {
+		t.Error("half of the time has gone by, and what was retained before is still stored")
+	}
+	for i := range 40 {
+		topic := fmt.Sprint("t/", i)
+		a := ask(t, n, actors.NewRequest(actors.RetainedKey(actors.DefaultApp, topic), &actors.Retained{Filter: topic}))
+		if got, want := len(a.Messages), i%2; got != want {
+			t.Errorf("%s retains %d messages, want %d", topic, got, want)
+		}
+	}
+	before := j.Writes()
+	pass(t, n, j, clock, 24*time.Hour)
+	if got := j.Writes(); got != before {
+		t.Errorf("%d writes though nothing is retained anew", got-before)
+	}
+}

@@ -10,7 +10,7 @@ import (
 // of a log, and keeps the caller: while Pebble changes to another log it would
 // panic with its main lock not held, which no recover survives.
 type logFS struct {
-	privateFS
+	storeFS
 	p *Pebble
 }
 
@@ -27,13 +27,13 @@ func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
 
 // Create implements vfs.FS.
 func (f logFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	file, err := f.privateFS.Create(name, category)
+	file, err := f.storeFS.Create(name, category)
 	return f.log(name, file, err)
 }
 
 // ReuseForWrite implements vfs.FS.
 func (f logFS) ReuseForWrite(from, to string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	file, err := f.privateFS.ReuseForWrite(from, to, category)
+	file, err := f.storeFS.ReuseForWrite(from, to, category)
 	return f.log(to, file, err)
 }
 
