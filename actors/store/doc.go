@@ -32,6 +32,8 @@
 //   - Events and snapshots are opaque. They carry their own version; the
 //     store has one format version for its keys and for the values it makes
 //     itself (formatVersion).
+//   - What was deleted leaves the files by time too (pebble_erase.go,
+//     postgres_vacuum.go).
 //   - What is in keys.go, comparer.go and merger.go is on disk. To change it
 //     is a new format version.
 //   - What Postgres commits is one statement in its own transaction: it reaches

@@ -21,8 +21,8 @@ import (
 
 // eraseRounds is how many rounds there are within EraseWithin. Actors delete
 // within its first half; what they delete as a round begins is erased by the
-// one after it.
-const eraseRounds = 8
+// one after it, which ends three eighths later.
+const eraseRounds = 4
 
 // eraseChunk is about how many bytes of the lowest level are rewritten at a
 // time.
