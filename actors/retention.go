@@ -47,6 +47,9 @@ func (b *Inbox) sweepDue(l *Limits) int64 {
 	if at := h.oldest(l); at != 0 {
 		due = min(due, l.spreadOut(at+l.RetainAge.Milliseconds(), b.lineage))
 	}
+	if at := b.sessions.lapse; at != 0 {
+		due = min(due, l.sweepAt(at, b.lineage))
+	}
 	if len(b.keys.order) > 0 {
 		due = min(due, l.sweepAt(b.keys.order[0].at+callerKeyAge, b.lineage))
 	}
@@ -79,6 +82,9 @@ func (b *Inbox) sweepAfter(e *Event, l *Limits) int64 {
 	}
 	if b.history.since == 0 && e.frees() {
 		due = min(due, l.sweepAt(e.At, lineage))
+	}
+	if at := e.Topic.GetExpiresAt(); at != 0 {
+		due = min(due, l.sweepAt(at, lineage))
 	}
 	return due
 }
@@ -167,6 +173,10 @@ func (u *User) tidy(now int64) {
 // sweep takes from the disk what nobody needs any more. If that means to write
 // events again, it reads them first, elsewhere.
 func (u *User) sweep() {
+	if d := u.inbox.Lapse(u.home.moment()); len(d.Events) > 0 && !u.persist(d.Events) {
+		return // busy: the wake-up that is armed comes back to it
+	}
+	u.inbox.sessions.relapse()
 	u.home.Metrics.Sweeps.Inc()
 	stale := slices.Clone(u.inbox.history.stale)
 	if len(stale) == 0 {

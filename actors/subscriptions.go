@@ -51,6 +51,7 @@ type awaited struct {
 	seq           uint64
 	ids           []uint32
 	share         string // the filter of the shared subscription that brings it
+	expires       int64  // unix milliseconds; 0: never, or the inbox says it
 	size          uint32
 	qos           uint8
 	retain, inbox bool
@@ -63,10 +64,11 @@ type incoming struct {
 
 // sessions are the sessions of one user that outlive their connections.
 type sessions struct {
-	list []*Subscriptions // in the order of their clients
-	held map[uint64]int   // by how many sessions an event with a topic's message is needed
-	next int64            // nothing is due before it (unix milliseconds); 0: nothing ever is
-	news []news           // what has come to wait since this was last emptied
+	list  []*Subscriptions // in the order of their clients
+	held  map[uint64]int   // by how many sessions an event with a topic's message is needed
+	next  int64            // nothing is due before it (unix milliseconds); 0: nothing ever is
+	lapse int64            // nothing that waits for a session that is away expires before it, likewise; 0: nothing does
+	news  []news           // what has come to wait since this was last emptied
 }
 
 // news says that a message has come to wait for a session.
@@ -119,7 +121,30 @@ func (s *sessions) applySession(e *Event) (freed, wills []uint64) {
 		}
 	}
 	s.rearm()
+	if c := e.Session; c.Closed {
+		s.lapseOf(s.find(c.Client))
+	}
 	return freed, wills
+}
+
+// lapseOf lets lapse be no later than what waits for a session that is away.
+func (s *sessions) lapseOf(t *Subscriptions) {
+	if t == nil || t.closedAt == 0 {
+		return
+	}
+	for i := range t.waiting {
+		if at := t.waiting[i].expires; at != 0 && (s.lapse == 0 || at < s.lapse) {
+			s.lapse = at
+		}
+	}
+}
+
+// relapse looks for lapse anew, after some messages have expired.
+func (s *sessions) relapse() {
+	s.lapse = 0
+	for _, t := range s.list {
+		s.lapseOf(t)
+	}
 }
 
 // change takes in what happens to a session that is there.
@@ -233,6 +258,8 @@ func (s *sessions) enqueue(t *Subscriptions, w awaited) {
 	t.waiting = append(t.waiting, w)
 	if t.closedAt == 0 {
 		s.news = append(s.news, news{t.client, w})
+	} else if w.expires != 0 && (s.lapse == 0 || w.expires < s.lapse) {
+		s.lapse = w.expires
 	}
 }
 
@@ -298,11 +325,11 @@ func (o *outgoing) stored() *Outgoing {
 }
 
 func waitingOf(p *Waiting, seq uint64) awaited {
-	return awaited{seq: seq, inbox: p.Inbox, qos: uint8(p.Qos), retain: p.Retain, ids: p.Ids, share: p.Share, size: p.Size} // #nosec G115 -- 0 to 2
+	return awaited{seq: seq, inbox: p.Inbox, qos: uint8(p.Qos), retain: p.Retain, ids: p.Ids, share: p.Share, size: p.Size, expires: p.ExpiresAt} // #nosec G115 -- 0 to 2
 }
 
 func (w *awaited) stored() *Waiting {
-	return &Waiting{Seq: w.seq, Inbox: w.inbox, Qos: uint32(w.qos), Retain: w.retain, Ids: w.ids, Share: w.share, Size: w.size}
+	return &Waiting{Seq: w.seq, Inbox: w.inbox, Qos: uint32(w.qos), Retain: w.retain, Ids: w.ids, Share: w.share, Size: w.size, ExpiresAt: w.expires}
 }
 
 func (n *subscription) stored() *Subscription {
@@ -353,5 +380,6 @@ func (s *sessions) restore(p *SessionState) {
 	if i, ok := s.index(t.client); !ok {
 		s.list = slices.Insert(s.list, i, t)
 	}
+	s.lapseOf(t)
 	s.rearm()
 }

@@ -93,7 +93,7 @@ func (b *Inbox) QueueMessage(c *QueueMessage, user string, once Once, t Moment, 
 // takes tells how a session takes a topic's message: with QoS 1 or 2, or not.
 func (t *Subscriptions) takes(c *QueueMessage, user string) (awaited, bool) {
 	m := c.Message
-	w := awaited{size: uint32(len(m.Payload))} // #nosec G115 -- bounded by the size of packets
+	w := awaited{size: uint32(len(m.Payload)), expires: m.ExpiresAt} // #nosec G115 -- bounded by the size of packets
 	for i := range t.subs {
 		n := &t.subs[i]
 		_, filter, shared := SplitShare(n.filter)
@@ -162,6 +162,28 @@ func (b *Inbox) expireSessions(r *Ready, rev uint64, t Moment) {
 		e.Session = &SessionChange{Client: s.client, Ended: true}
 		r.Events = append(r.Events, e)
 	}
+}
+
+// Lapse decides which messages have expired while they waited for sessions that
+// are away. Those of a session that is connected are its connection's.
+func (b *Inbox) Lapse(t Moment) (r Ready) {
+	if b.sessions.lapse == 0 || t.Now < b.sessions.lapse {
+		return r
+	}
+	for _, s := range b.sessions.list {
+		var over []uint64
+		for i := range s.waiting {
+			if w := &s.waiting[i]; s.closedAt != 0 && w.expires != 0 && w.expires <= t.Now {
+				over = append(over, w.seq)
+			}
+		}
+		if len(over) > 0 && !s.handing {
+			e := b.next(Kind_SESSION, len(r.Events), t)
+			e.Session = &SessionChange{Client: s.client, Dropped: over}
+			r.Events = append(r.Events, e)
+		}
+	}
+	return r
 }
 
 // filters returns the general filters by which messages may come to wait for

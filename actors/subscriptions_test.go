@@ -99,7 +99,7 @@ func (x *sessionWalk) step() {
 		if x.rng.IntN(2) == 0 {
 			once = Once{Key: id(fmt.Sprint(x.rng.IntN(1e6)), x.now), Digest: 1}
 		}
-		m := &QueueMessage{Message: &TopicMessage{Topic: fmt.Sprint("t/", x.rng.IntN(3)), Qos: uint32(1 + x.rng.IntN(2)), Payload: []byte("p")}}
+		m := &QueueMessage{Message: &TopicMessage{Topic: fmt.Sprint("t/", x.rng.IntN(3)), Qos: uint32(1 + x.rng.IntN(2)), Payload: []byte("p"), ExpiresAt: x.now + int64(x.rng.IntN(3)*1000)}}
 		r, _ := x.b.QueueMessage(m, "alice", once, x.moment(), &x.limits)
 		x.do(r)
 		if again, _ := x.b.QueueMessage(m, "alice", once, x.moment(), &x.limits); !once.IsZero() && len(r.Events) > 0 && len(again.Events) > 0 {

@@ -122,6 +122,8 @@ func (w *world) checkpoint() Write {
 // sweep does what a sweep does.
 func (w *world) sweep() Write {
 	w.t.Helper()
+	w.do(w.b.Lapse(w.moment()))
+	w.b.sessions.relapse()
 	m := readCleared(context.Background(), w, w.key, slices.Clone(w.b.history.stale))
 	if m.err != nil {
 		w.t.Fatal(m.err)
@@ -298,6 +300,7 @@ func (w *world) view(b *Inbox, withHistory bool) Inbox {
 	v.entries = append([]entry{}, b.entries...)
 	v.keys.order = append([]onceRef{}, v.keys.order...)
 	v.sessions = b.sessions.view()
+	v.sessions.relapse()
 	v.keys.edge = append([]edgeKey{}, v.keys.edge...)
 	if len(v.keys.byCaller) == 0 {
 		v.keys.byCaller = nil
