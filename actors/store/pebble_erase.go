@@ -97,14 +97,10 @@ func (p *Pebble) eraseRound(ctx context.Context) {
 
 // reading runs fn while the store is open and works.
 func (p *Pebble) reading(fn func() error) error {
-	if err := p.Err(); err != nil {
-		return err
-	}
 	if err := p.enter(); err != nil {
 		return err
 	}
-	defer p.gate.RUnlock()
-	return fn()
+	return p.leave(fn())
 }
 
 // eraseChunks lets go of old logs and returns the runs of keys in which tables
