@@ -25,6 +25,19 @@
 //     a message waits for a session wherever it is published; of sessions that
 //     are connected elsewhere a node knows the filters alone (elsewhere.go).
 //
+// Time. What an actor stores are times of the wall clock, since they have to
+// outlive the process and mean something on another node: expiry, send_at,
+// snooze, wills and sessions, ages, wake-ups. So when the wall clock steps
+// forward by an hour, what was due within it is due at once, the session of a
+// client that is away included, and a caller's idempotency keys, the history and
+// what waits to be erased live an hour less; when it steps back, all of that an
+// hour more. Nothing is lost or comes twice by it: order is seq, pos and rev,
+// never a time, and a wake-up that comes too early finds nothing to do and stays
+// armed. NewID goes on from its last id when the clock is behind it. The keys
+// that an edge makes are compared with times of the owner's clock, so the last
+// ones are kept whatever their times say (once.go). Pauses of a process are
+// Home.Delay's, which is monotonic.
+//
 // Start reading at inbox.go, then user.go, gateway.go and conn.go; topic.go is
 // live publish/subscribe, session.go how a user hosts its sessions, exchange.go
 // how it reaches those that are connected to other nodes, handover.go what others

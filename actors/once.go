@@ -11,6 +11,10 @@ const (
 	callerKeyAge = 24 * 60 * 60 * 1000 // milliseconds
 	edgeKeyAge   = 2 * 60 * 1000
 	maxOnceKeys  = 10_000 // of each sort
+
+	// lastEdgeKeys is for how many changes of the user an edge's key is kept
+	// whatever its time: clocks step, and those of two nodes differ.
+	lastEdgeKeys = 64
 )
 
 // onceKeys knows which writes were done, by their keys.
@@ -96,11 +100,33 @@ func (k *onceKeys) addEdge(key ID, rev uint64, now int64) {
 		i--
 	}
 	k.edge = slices.Insert(doubled(k.edge), i, edgeKey{key, rev})
+	if len(k.edge) > maxOnceKeys {
+		k.halve()
+	}
 	old := 0
-	for old < len(k.edge) && (k.edge[old].key.time() < now-edgeKeyAge || len(k.edge)-old > maxOnceKeys) {
+	for old < len(k.edge) && k.edge[old].key.time() < now-edgeKeyAge && k.edge[old].rev+lastEdgeKeys < rev {
 		old++
 	}
 	k.edge = k.edge[old:]
+}
+
+// halve forgets those of the edge's keys that came first. They need not be the
+// lowest ones: after a clock has stepped back, new keys are lower.
+func (k *onceKeys) halve() {
+	revs := make([]uint64, len(k.edge))
+	for i := range k.edge {
+		revs[i] = k.edge[i].rev
+	}
+	slices.Sort(revs)
+	drop := len(revs) / 2
+	middle := revs[drop]
+	k.edge = slices.DeleteFunc(k.edge, func(e edgeKey) bool {
+		if drop > 0 && e.rev <= middle {
+			drop--
+			return true
+		}
+		return false
+	})
 }
 
 // doubled returns s with room for another one, twice as much where there is

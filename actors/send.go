@@ -32,6 +32,11 @@ type (
 		beyond *beyond // nil: the journal is whole
 		err    error
 	}
+	// The pause before another round is over. The wake-up in the store says the
+	// same by wall time, for who takes the send over.
+	sendPaused struct {
+		armed int64
+	}
 	acknowledged struct {
 		step, user int
 		err        *Error
@@ -72,7 +77,7 @@ func (s *Send) Receive(c actor.Context) {
 		s.end()
 	case *actor.Stopping:
 		s.stopping()
-	case *Request, *TimeUp:
+	case *Request, *TimeUp, *sendPaused:
 		if s.state == nil || s.ending {
 			s.wait(m)
 			return
@@ -93,6 +98,10 @@ func (s *Send) act(m any) {
 		s.current = nil
 	case *TimeUp:
 		s.timeUp(m)
+	case *sendPaused:
+		if m.armed == s.armed { // else the wake-up came first
+			s.timeUp(&TimeUp{At: m.armed})
+		}
 	}
 }
 
@@ -287,6 +296,10 @@ func (s *Send) progress(step int) {
 	}
 	s.done, s.failed = nil, 0
 	if over {
+		if s.again {
+			h, self, paused := s.home, s.self, &sendPaused{s.armed}
+			h.Delay(s.pause, func() { h.send(self, paused) })
+		}
 		s.next, s.again = 0, false
 		if s.state.steps[step].left > 0 {
 			s.next = len(s.state.users) // until the wake-up

@@ -31,7 +31,7 @@ type Config struct {
 	Awake    int           // users who keep their inboxes in memory for a while though nothing happens; default 2,000
 	Log      *slog.Logger  // default: nowhere
 	Metrics  prometheus.Registerer
-	Now      func() int64 // unix milliseconds; default: the machine's clock
+	Now      func() int64 // the wall clock, unix milliseconds; default: the machine's
 	// Name names this node as it was started, once: who took a shard. Default:
 	// the host, the process and a random number.
 	Name string

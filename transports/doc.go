@@ -19,6 +19,14 @@
 //   - A node has very many Sockets: what is the same for many is shared, what
 //     most do not need is made when it is needed, and none has a goroutine or a
 //     timer where a Loop carries it.
+//   - How long something takes (keep-alive, rates, patience, pauses, bans) is
+//     measured by the monotonic clock: time.Now, time.Since, the wheel. The wall
+//     clock is Deps.Now, and judges tokens, keys and the times in requests alone.
+//     When it steps forward, connections whose tokens it passes end at once
+//     (Streams.EndExpired); when it steps back, they and what Tokens remember stay
+//     good until it shows their exp again, and a token that was issued after a
+//     revocation is refused until the clock has caught up with that. A JWK Set is
+//     fetched in pauses of monotonic time.
 //   - The package sees neither the cluster nor a store: records come in as
 //     actors.Records, and whoever hears of a change elsewhere calls Reload.
 //

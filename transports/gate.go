@@ -26,7 +26,7 @@ const connectionRetry = 10 * time.Second
 // /64 network, which is what one customer has. An address that is not known
 // (a Unix socket) is not limited. It is safe for concurrent use.
 type Gate struct {
-	now   func() time.Time
+	now   func() time.Time // monotonic
 	rules atomic.Pointer[gateRules]
 	open  *counts
 }
@@ -42,7 +42,8 @@ type gateRules struct {
 // callerKey names a caller among all apps.
 type callerKey struct{ app, id string }
 
-// NewGate returns a Gate for the limits. A nil now is time.Now.
+// NewGate returns a Gate for the limits. now measures rates, so it has to be
+// monotonic; nil: time.Now.
 func NewGate(l Limits, now func() time.Time) (*Gate, error) {
 	if now == nil {
 		now = time.Now

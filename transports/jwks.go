@@ -140,7 +140,7 @@ func (j *jwks) KeyReadAll(ctx context.Context) ([]jwkset.JWK, error) {
 // keys in force.
 func (j *jwks) refetch(ctx context.Context) error {
 	j.mu.Lock()
-	f, fresh := j.running, j.cfg.Now().Sub(j.last) < j.cfg.RefetchAfter
+	f, fresh := j.running, j.cfg.steady().Sub(j.last) < j.cfg.RefetchAfter
 	if f == nil && !fresh {
 		f = j.start()
 	}
@@ -190,7 +190,7 @@ func (j *jwks) known() bool {
 // touched after its handler.
 func (j *jwks) start() *fetch {
 	f := &fetch{done: make(chan struct{})}
-	j.running, j.last = f, j.cfg.Now()
+	j.running, j.last = f, j.cfg.steady()
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), jwksTimeout)
 		defer cancel()

@@ -176,7 +176,7 @@ func TestJWKSDownAtStart(t *testing.T) {
 	c := newClock()
 	key := newES()
 	build := func() *Tokens {
-		return must(NewTokens(TokensConfig{Now: c.now, Apps: map[string]Verification{"default": {JWKS: "http://" + address + "/keys"}}},
+		return must(NewTokens(TokensConfig{Now: c.now, steady: c.now, Apps: map[string]Verification{"default": {JWKS: "http://" + address + "/keys"}}},
 			nil, slog.New(slog.NewTextHandler(&log, nil))))
 	}
 	tokens := testTokens{build(), c, nil}

@@ -28,10 +28,10 @@ type Deps struct {
 	Gate    *Gate
 	Origins Origins // whose pages may frame, and be posted to
 	Log     *slog.Logger
-	Now     func() time.Time // nil: time.Now
+	Now     func() time.Time // the wall clock; nil: time.Now
 }
 
-// Clock returns the time.
+// Clock returns the wall clock's time.
 func (d *Deps) Clock() time.Time {
 	if d.Now == nil {
 		return time.Now()

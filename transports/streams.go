@@ -29,7 +29,7 @@ type StreamsConfig struct {
 	// Stands tells whether a caller is still let in, or else why its
 	// connections end (Auth.Stands). Nil: all are.
 	Stands func(*Principal) (why actors.End, ok bool)
-	// Now is the clock. Nil: time.Now.
+	// Now is the wall clock, by which tokens expire. Nil: time.Now.
 	Now func() time.Time
 }
 
@@ -218,6 +218,21 @@ func (s *Streams) Recheck() int {
 		}
 	}
 	return n
+}
+
+// EndExpired ends the connections whose tokens have expired by the wall clock,
+// and returns how many there were. Their timers see to that, unless the clock
+// steps forward.
+func (s *Streams) EndExpired() int {
+	now := s.cfg.Now()
+	sockets := s.list(func(socket *Socket) bool {
+		caller := socket.Caller()
+		return caller != nil && caller.Expired(now)
+	})
+	for _, socket := range sockets {
+		socket.Close(actors.EndToken)
+	}
+	return len(sockets)
 }
 
 // Drain refuses new connections and ends the present ones, spread evenly over

@@ -27,8 +27,10 @@ type TokensConfig struct {
 	CacheSize    int              // verified tokens kept; 0: 16,384, negative: none
 	RefreshEvery time.Duration    // between fetches of a JWKS; 0: 15 min
 	RefetchAfter time.Duration    // least time between fetches for unknown key ids, and after a failure; 0: 10 s
-	Now          func() time.Time // nil: time.Now
+	Now          func() time.Time // the wall clock, by which tokens expire; nil: time.Now
 	Changed      func()           // called after an issuer's keys have changed; nil: nobody is told
+
+	steady func() time.Time // by which pauses are measured; nil: time.Now
 }
 
 // TokenRules are the bounds of all tokens.
@@ -63,6 +65,9 @@ func (c TokensConfig) withDefaults() TokensConfig {
 	}
 	if c.Changed == nil {
 		c.Changed = func() {}
+	}
+	if c.steady == nil {
+		c.steady = time.Now
 	}
 	return c
 }
@@ -112,14 +117,14 @@ const (
 // knownBad returns why the token is bad, if that was found a moment ago.
 func (t *Tokens) knownBad(token []byte) error {
 	b, ok := t.bad.get(sha256.Sum256(token))
-	if !ok || b.epoch != t.epoch.Load() || !t.cfg.Now().Before(b.until) {
+	if !ok || b.epoch != t.epoch.Load() || !t.cfg.steady().Before(b.until) {
 		return nil
 	}
 	return b.err
 }
 
 func (t *Tokens) noteBad(token []byte, err *actors.Error) {
-	t.bad.put(sha256.Sum256(token), refused{err, t.cfg.Now().Add(badTime), t.epoch.Load()})
+	t.bad.put(sha256.Sum256(token), refused{err, t.cfg.steady().Add(badTime), t.epoch.Load()})
 }
 
 // NewTokens returns the verifier of all apps in cfg. It fetches nothing; Run

@@ -89,7 +89,7 @@ func newTestTokens(tb testing.TB, apps map[string]Verification) testTokens {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tokens, err := NewTokens(TokensConfig{Apps: apps, Now: c.now}, revocations, quiet)
+	tokens, err := NewTokens(TokensConfig{Apps: apps, Now: c.now, steady: c.now}, revocations, quiet)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -294,7 +294,7 @@ func TestTokenCache(t *testing.T) {
 func TestTokenCacheIsBounded(t *testing.T) {
 	c := newClock()
 	tokens, err := NewTokens(TokensConfig{Apps: map[string]Verification{"default": {Secret: NewSecret(testSecret)}},
-		CacheSize: 64, Now: c.now}, nil, quiet)
+		CacheSize: 64, Now: c.now, steady: c.now}, nil, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

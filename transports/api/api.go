@@ -65,7 +65,7 @@ type Deps struct {
 	Log        *slog.Logger          // nil: none
 	Registerer prometheus.Registerer // for the API's own metrics; nil: none
 	Gatherer   prometheus.Gatherer   // what /metrics shows; nil: there is no /metrics
-	Now        func() time.Time      // nil: time.Now
+	Now        func() time.Time      // the wall clock; nil: time.Now
 }
 
 // An API answers HTTP requests. Make one with New.

@@ -276,7 +276,7 @@ func (s *session) begin(c *connection, state *actors.SessionState, epoch uint64)
 	s.window = uint16(min(int(c.receive), cfg.SendMaximum)) // #nosec G115 -- at most 65,535
 	s.aliases = uint16(min(int(c.aliases), cfg.AliasesOut)) // #nosec G115 -- likewise
 	s.limit, s.keepAlive = c.limit, c.keepAlive
-	s.seen.Store(s.second())
+	s.seen.Store(s.server.instant())
 	if epoch != 0 {
 		s.durable = &durable{epoch: epoch, expiry: c.expiry}
 		s.stirred().will = nil // the user's actor has it

@@ -26,10 +26,11 @@ type Deps struct {
 	Streams    *transports.Streams
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no figures
-	Now        func() int64          // unix milliseconds; nil: the machine's clock
+	Now        func() int64          // the wall clock, unix milliseconds; nil: the machine's
 }
 
-// now returns the time in unix milliseconds.
+// now returns the wall clock's time in unix milliseconds, by which messages
+// expire. How long something takes is measured from Server.began.
 func (s *Server) now() int64 {
 	if s.deps.Now == nil {
 		return time.Now().UnixMilli()
@@ -49,6 +50,7 @@ type Server struct {
 	cfg     Config
 	deps    Deps
 	metrics *metrics
+	began   time.Time
 	access  atomic.Pointer[Access]
 	routed  routed
 
@@ -71,7 +73,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mqtt: %w", err)
 	}
-	s := &Server{cfg: cfg, deps: deps, metrics: m, listeners: map[net.Listener]chan struct{}{}, handshakes: map[net.Conn]struct{}{}}
+	s := &Server{cfg: cfg, deps: deps, metrics: m, began: time.Now(), listeners: map[net.Listener]chan struct{}{}, handshakes: map[net.Conn]struct{}{}}
 	s.nobodies.seed = maphash.MakeSeed()
 	return s, nil
 }

@@ -20,7 +20,7 @@ type session struct {
 	server   *Server
 	socket   *transports.Socket
 	farewell atomic.Uint32 // how to end: see the constants
-	seen     atomic.Uint32 // the second in which the client last sent something
+	seen     atomic.Uint32 // the Server.instant in which the client last sent something
 
 	mu        sync.Mutex
 	version   packet.Version
@@ -116,7 +116,7 @@ func (s *session) Receive(socket *transports.Socket, b []byte) (goOn bool) {
 	goOn = true
 	s.do(func() {
 		s.meet(socket)
-		s.seen.Store(s.second())
+		s.seen.Store(s.server.instant())
 		if unread := s.unread(); s.reading || len(unread) > 0 {
 			if len(unread)+len(b) > s.mostUnread() {
 				s.endWith(packet.ReceiveMaximumExceeded)
@@ -278,7 +278,7 @@ func (s *session) Due(socket *transports.Socket) time.Duration {
 				return
 			}
 			most := time.Duration(s.keepAlive) * time.Second * 3 / 2
-			silent := time.Duration(s.second()-s.seen.Load()) * time.Second
+			silent := time.Duration(s.server.instant()-s.seen.Load()) * instant
 			if next = most - silent; next <= 0 {
 				s.endWith(packet.KeepAliveTimeout)
 			}
@@ -287,8 +287,12 @@ func (s *session) Due(socket *transports.Socket) time.Duration {
 	return max(next, 0)
 }
 
-// second returns the time in seconds, which may overflow.
-func (s *session) second() uint32 { return uint32(time.Now().Unix()) } // #nosec G115 -- differences count
+// instant is the unit in which a session notes when its client was heard: fine
+// enough for a keep-alive of a second, and good for 13 years.
+const instant = 100 * time.Millisecond
+
+// instant returns how many of them have gone by since the server began.
+func (s *Server) instant() uint32 { return uint32(time.Since(s.began) / instant) } // #nosec G115 -- differences count
 
 // Drained implements transports.Patient.
 func (s *session) Drained(*transports.Socket) {

@@ -1,6 +1,8 @@
 package sse
 
 import (
+	"time"
+
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
@@ -55,7 +57,7 @@ func (s *Streams) stream(ctx *fasthttp.RequestCtx, caller *transports.Principal,
 		return
 	}
 	who := banKey{user, caller.ID}
-	if returns(ctx) && s.banned.has(who, s.deps.Clock()) {
+	if returns(ctx) && s.banned.has(who, time.Now()) {
 		ctx.SetStatusCode(fasthttp.StatusNoContent)
 		return
 	}
@@ -79,7 +81,7 @@ func (s *Streams) Receive(socket *transports.Socket, _ []byte) bool { return tra
 // AppendFarewell implements transports.Protocol.
 func (s *Streams) AppendFarewell(b []byte, socket *transports.Socket, why actors.End, _ bool) []byte {
 	if why == actors.EndForbidden || why == actors.EndDisconnected {
-		s.banned.add(banKey{socket.Key(), socket.Caller().ID}, s.deps.Clock())
+		s.banned.add(banKey{socket.Key(), socket.Caller().ID}, time.Now())
 	}
 	return appendFarewell(b, why, transports.DrainPause())
 }

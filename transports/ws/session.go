@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unicode/utf8"
 
 	"reddot/actors"
@@ -126,7 +127,7 @@ func mayBeSent(code uint16) bool {
 // the connection goes on.
 func (s *session) keepsPace() (ok, goOn bool) {
 	w := s.kind.sockets
-	if s.pace.allow(w.deps.Clock(), &w.cfg) {
+	if s.pace.allow(time.Since(w.began), &w.cfg) {
 		s.refused = 0
 		return true, true
 	}

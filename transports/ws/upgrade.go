@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"strings"
+	"time"
 
 	"github.com/fasthttp/websocket"
 	"github.com/valyala/fasthttp"
@@ -40,6 +41,7 @@ type Config struct {
 type Sockets struct {
 	cfg      Config
 	deps     transports.Deps
+	began    time.Time // paces are measured from here
 	upgrader websocket.FastHTTPUpgrader
 	parsers  fastjson.ParserPool
 	events   kind
@@ -59,7 +61,7 @@ func New(cfg Config, deps transports.Deps) *Sockets {
 	if cfg.MaxUnanswered == 0 {
 		cfg.MaxUnanswered = 64
 	}
-	w := &Sockets{cfg: cfg, deps: deps, upgrader: websocket.FastHTTPUpgrader{
+	w := &Sockets{cfg: cfg, deps: deps, began: time.Now(), upgrader: websocket.FastHTTPUpgrader{
 		// Whether the origin may is a matter of how the caller is known, and
 		// was decided together with that.
 		CheckOrigin: func(*fasthttp.RequestCtx) bool { return true },

@@ -28,6 +28,7 @@ type App struct {
 	registry *prometheus.Registry
 
 	unaccepted *prometheus.CounterVec
+	clockSteps *prometheus.CounterVec
 
 	cfg         atomic.Pointer[Config] // what is in force
 	reloading   sync.Mutex
@@ -41,7 +42,7 @@ type App struct {
 	node        *cluster.Node
 	loop        *eventloop.Loop // nil where there is none
 	streams     *transports.Streams
-	endTrim     context.CancelFunc
+	endUpkeep   context.CancelFunc // ends Streams.Trim and watchClock
 	endWatch    context.CancelFunc
 	drained     chan struct{} // closed when the server is asked to drain
 	draining    sync.Once
@@ -62,6 +63,7 @@ type forTests struct {
 	noLoop bool          // connections have a goroutine each, as elsewhere than on Linux
 	files  vfs.FS        // what the embedded store is on
 
+	wall     func() time.Time                // the wall clock; nil: the machine's
 	listener func(net.Listener) net.Listener // stands below each listener; nil: nothing does
 }
 
@@ -70,7 +72,8 @@ type forTests struct {
 func New(cfg Config, log *slog.Logger, level *slog.LevelVar) *App {
 	a := &App{log: log, level: level, registry: newRegistry(), failed: make(chan error, 1),
 		drained: make(chan struct{}), endWatch: func() {}, certificate: certificate{files: cfg.TLS}}
-	a.unaccepted = newUnaccepted(a.registry)
+	a.unaccepted, a.clockSteps = newUnaccepted(a.registry), newClockSteps(a.registry)
+	a.forTests.wall = steppedClock()
 	a.cfg.Store(&cfg)
 	return a
 }
@@ -262,7 +265,7 @@ func (a *App) loadCredentials(ctx context.Context) error {
 			a.node.Tell(credentials)
 		}
 	}}
-	if a.keys, err = transports.LoadKeys(ctx, records, nil); err != nil {
+	if a.keys, err = transports.LoadKeys(ctx, records, a.now); err != nil {
 		return err
 	}
 	a.revocations, err = transports.LoadRevocations(ctx, records)
@@ -279,7 +282,7 @@ func (a *App) startNode(ctx context.Context) error {
 		conf.Settings = func() []cluster.Setting { return a.cfg.Load().shared() } // a reload changes some
 	}
 	n, err := cluster.New(cluster.Config{
-		Limits: cfg.inbox(), Idle: a.forTests.idle, Log: a.log.With("part", "node"), Metrics: a.registry, Fenced: a.fenced,
+		Limits: cfg.inbox(), Idle: a.forTests.idle, Now: a.nowMilli, Log: a.log.With("part", "node"), Metrics: a.registry, Fenced: a.fenced,
 		Cluster: conf, Program: Version().Version, Failed: a.fail, Told: a.reloadCredentials,
 		Listen: func(ctx context.Context, addr string) (net.Listener, error) { return a.listenTCP(ctx, "links", addr) },
 	}, a.store)

@@ -81,6 +81,7 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 		origins = origins.WithLoopback()
 	}
 	verify := cfg.tokens()
+	verify.Now = a.now
 	verify.Changed = func() { a.recheck("an issuer's keys have changed") }
 	tokens, err := transports.NewTokens(verify, a.revocations, a.log.With("part", "tokens"))
 	if err != nil {
@@ -88,6 +89,7 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 	}
 	deps := transports.Deps{
 		Router: a.node, Hub: a.node, Topics: a.node.Topics(), Streams: a.streams, Gate: gate, Origins: origins, Log: a.log.With("part", "transports"),
+		Now: a.now,
 	}
 	auth := transports.NewAuth(transports.AuthConfig{Dev: cfg.Dev, Origins: origins}, a.keys, tokens, gate)
 	f := &front{metrics: prometheus.NewRegistry(), rules: tokens.Rules(), access: mqtt.Access{Auth: auth, Gate: gate, Dev: cfg.Dev}}
@@ -101,7 +103,7 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 		Revoker: a.revocations, Connected: a.connected, Ready: a.Ready, Healthy: a.Healthy,
 		Cluster: func(ctx context.Context) any { return a.node.Status(ctx) }, Drain: a.Drain,
 		Topics: a.node.Topics(), Views: a.views(cfg, deps), Pages: pages(cfg.Dev),
-		Log: a.log.With("part", "api"), Registerer: f.metrics, Gatherer: prometheus.Gatherers{a.registry, f.metrics},
+		Now: a.now, Log: a.log.With("part", "api"), Registerer: f.metrics, Gatherer: prometheus.Gatherers{a.registry, f.metrics},
 	})
 	if err != nil {
 		return nil, err

@@ -21,7 +21,7 @@ type broker struct {
 // openMQTT makes the server, which also /mqtt needs.
 func (a *App) openMQTT(cfg *Config) error {
 	s, err := mqtt.New(cfg.mqtt(), mqtt.Deps{
-		Router: a.node, Topics: a.node.Topics(), Streams: a.streams, Log: a.log.With("part", "mqtt"), Registerer: a.registry,
+		Router: a.node, Topics: a.node.Topics(), Streams: a.streams, Log: a.log.With("part", "mqtt"), Registerer: a.registry, Now: a.nowMilli,
 	})
 	if err != nil {
 		return err

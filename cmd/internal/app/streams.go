@@ -14,7 +14,7 @@ import (
 // the system has them.
 func (a *App) openStreams(gate *transports.Gate) error {
 	log := a.log.With("part", "streams")
-	cfg := transports.StreamsConfig{Resume: a.resume, Stands: a.stands}
+	cfg := transports.StreamsConfig{Resume: a.resume, Stands: a.stands, Now: a.now}
 	if !a.forTests.noLoop {
 		loop, err := eventloop.New(eventloop.Config{}, log)
 		switch {
@@ -29,13 +29,14 @@ func (a *App) openStreams(gate *transports.Gate) error {
 		return fmt.Errorf("register metrics: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	a.endTrim = cancel
+	a.endUpkeep = cancel
 	go a.streams.Trim(ctx)
+	go a.watchClock(ctx)
 	return nil
 }
 
 func (a *App) closeStreams() error {
-	a.endTrim()
+	a.endUpkeep()
 	if a.loop == nil {
 		return nil
 	}
