@@ -79,11 +79,20 @@ func isCursorText(text []byte) bool {
 	return true
 }
 
-// LastEventID returns where an event stream is to be resumed: at the
-// Last-Event-ID header, which the browser keeps up to date, or else at
-// ?after=, which stays in the address as it was at first.
+// LastID returns what a client that comes back says it has got last; empty: it
+// says nothing. The Last-Event-ID header, which browsers keep up to date, comes
+// before ?lastEventId=, which EventSource polyfills send that set no header.
+func LastID(ctx *fasthttp.RequestCtx) []byte {
+	if id := bytes.TrimSpace(ctx.Request.Header.Peek("Last-Event-ID")); len(id) > 0 {
+		return id
+	}
+	return bytes.TrimSpace(ctx.QueryArgs().Peek("lastEventId"))
+}
+
+// LastEventID returns where an event stream is to be resumed: at LastID, or
+// else at ?after=, which stays in the address as it was at first.
 func LastEventID(ctx *fasthttp.RequestCtx) (*actors.Cursor, error) {
-	id := bytes.TrimSpace(ctx.Request.Header.Peek("Last-Event-ID"))
+	id := LastID(ctx)
 	if len(id) == 0 {
 		return After(ctx)
 	}

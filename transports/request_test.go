@@ -25,6 +25,11 @@ func TestAfter(t *testing.T) {
 		{name: "foreign", query: "after=a_Version-9", after: &ForeignCursor, resumed: &ForeignCursor},
 		{name: "no cursor", query: "after=a.b", bad: true, badResumed: true},
 		{name: "long", query: "after=" + strings.Repeat("a", 65), bad: true, badResumed: true},
+		{name: "polyfill", query: "lastEventId=" + good.String(), resumed: &good},
+		{name: "polyfill before address", query: "after=a_Version-9&lastEventId=" + good.String(), after: &ForeignCursor, resumed: &good},
+		{name: "header before polyfill", query: "lastEventId=a_Version-9", header: good.String(), resumed: &good},
+		{name: "polyfill without an id", query: "lastEventId=&after=" + good.String(), after: &good, resumed: &good},
+		{name: "polyfill is no cursor", query: "lastEventId=17%20%25", resumed: &ForeignCursor},
 		{name: "header is no cursor", header: "17 %", resumed: &ForeignCursor},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -82,6 +87,7 @@ func TestMessageText(t *testing.T) {
 		`{"message":{"title":"t"}}`:                                  "t",
 		`{"message":{"data":{"a":[1,"\u0001"]}}}`:                    `{"a":[1,"\u0001"]}`,
 		`{"message":{"body":""}}`:                                    "",
+		`{"message":{"title":"t","body":""}}`:                        "t",
 	} {
 		got, ok := MessageText(&actors.PushEvent{Type: "message", JSON: []byte(json)})
 		if !ok || string(got) != want {

@@ -429,7 +429,13 @@ func TestSeed(t *testing.T) {
 	wantProblem(t, s.do("GET", "/socket/publish?message=x", s.alice, ""), 403, actors.Forbidden, "")
 	wantProblem(t, s.do("GET", "/polling/publish/bob?message=x", s.alice, ""), 403, actors.Forbidden, "")
 	wantProblem(t, s.do("GET", "/polling/publish/alice?message=x", s.reader, ""), 403, actors.Forbidden, "")
-	wantProblem(t, s.do("GET", "/polling/publish/alice", s.alice, ""), 400, actors.Invalid, "message")
+	for _, path := range []string{"/polling/publish/alice", "/polling/publish/alice?message="} { // as the article calls it
+		a := s.do("GET", path, s.alice, "")
+		if m := s.router.last().(*actors.Publish).Message; a.StatusCode != 200 || string(a.body) != "success" || !strings.HasPrefix(string(m.Content), `"body":"updated at 2`) {
+			t.Errorf("%s: got %d %s, and published %s", path, a.StatusCode, a.body, m.Content)
+		}
+	}
+	wantProblem(t, s.do("GET", "/socket/publish?userId=alice", s.alice, ""), 400, actors.Invalid, "message")
 	wantProblem(t, s.do("GET", "/polling/publish/alice?message=%ff", s.alice, ""), 400, actors.Invalid, "message")
 	wantProblem(t, s.do("GET", "/polling/publish/alice?message=x", "", "", "Cookie", "reddot_token="+s.alice), 403, actors.Forbidden, "")
 	if a := s.do("GET", "/iframe/message", s.reader, ""); string(a.body) != "udefault/demo" {

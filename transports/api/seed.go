@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"time"
 	"unicode/utf8"
 
 	"github.com/valyala/fasthttp"
@@ -50,9 +51,10 @@ func seedIframe(v transports.Handler) func(*call) error {
 	}
 }
 
-// seedPublish is GET|POST /polling/publish/{id}?message=.
+// seedPublish is GET|POST /polling/publish/{id}?message=. The article calls it
+// without a message, and its program then answers with the time.
 func seedPublish(c *call) error {
-	d, err := c.seedMessage()
+	d, err := c.seedMessage("updated at " + c.api.now().UTC().Format(time.RFC3339))
 	if err != nil {
 		return err
 	}
@@ -66,7 +68,7 @@ func seedPublish(c *call) error {
 // seedSocketPublish is GET|POST /socket/publish?userId=&message=: to one user,
 // or to all who are connected.
 func seedSocketPublish(c *call) error {
-	d, err := c.seedMessage()
+	d, err := c.seedMessage("")
 	if err != nil {
 		return err
 	}
@@ -85,14 +87,18 @@ func seedSocketPublish(c *call) error {
 	return nil
 }
 
-// seedMessage reads the message, from the query or from a form.
-func (c *call) seedMessage() (*draft, error) {
+// seedMessage reads the message, from the query or from a form. Where there is
+// none it is the default; an empty default: one is needed.
+func (c *call) seedMessage(byDefault string) (*draft, error) {
 	if c.IsPost() {
 		if _, err := c.readBody(c.api.deps.Gate.Limits().MaxBody); err != nil {
 			return nil, err
 		}
 	}
 	message := c.seedParam("message")
+	if len(message) == 0 {
+		message = []byte(byDefault)
+	}
 	d := &c.draft
 	*d = draft{lim: d.lim, now: c.api.now().UnixMilli(), has: fieldBody}
 	switch {

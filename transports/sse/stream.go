@@ -86,8 +86,6 @@ func (s *Streams) AppendFarewell(b []byte, socket *transports.Socket, why actors
 	return appendFarewell(b, why, transports.DrainPause())
 }
 
-// returns tells whether a browser connects again by itself: only then it sends
-// a Last-Event-ID. A page that is opened anew has none.
-func returns(ctx *fasthttp.RequestCtx) bool {
-	return len(ctx.Request.Header.Peek("Last-Event-ID")) > 0
-}
+// returns tells whether a browser connects again by itself: only then it says
+// what it has got last. A page that is opened anew has nothing.
+func returns(ctx *fasthttp.RequestCtx) bool { return len(transports.LastID(ctx)) > 0 }
