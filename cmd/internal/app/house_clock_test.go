@@ -12,6 +12,7 @@ import (
 // monotonic, and only what a person, a token or the store means by a time is
 // judged by the wall clock. The files that do stand here, each with its reason.
 var wallClocks = map[string]string{
+	"actors/gap.go":               "the time of a write",
 	"actors/home.go":              "the moment of a decision: expiry, send_at, snooze and the ages of messages and keys are stored times",
 	"actors/retained.go":          "a retained message expires at a stored time",
 	"actors/retention.go":         "what is to leave the disk is due at a stored time",
@@ -19,6 +20,7 @@ var wallClocks = map[string]string{
 	"actors/topic.go":             "the time of a message, and its expiry",
 	"actors/turn.go":              "the moment of a decision; due is a stored time",
 	"cluster/explain.go":          "compares the nodes' wall clocks",
+	"cluster/handshake.go":        "tells the other node what the wall clock shows, to be compared",
 	"cluster/node.go":             "the store's timers are due at stored times",
 	"cmd/internal/app/clock.go":   "the server's wall clock, and the watch for its steps",
 	"transports/api/batch.go":     "times in requests",
@@ -30,6 +32,7 @@ var wallClocks = map[string]string{
 	"transports/api/publish.go":   "times in requests",
 	"transports/api/seed.go":      "the time of a message",
 	"transports/api/topics.go":    "the time of a message",
+	"transports/claims.go":        "the longest life of a token that does not say when it was issued",
 	"transports/gate.go":          "not the wall clock: the one that measures rates, which tests replace",
 	"transports/keys.go":          "when a key was made and revoked, for people",
 	"transports/keyuse.go":        "when a key was used, for people",
@@ -48,6 +51,7 @@ var wallClocks = map[string]string{
 // machineClocks are the files that read the machine's wall clock by time.Now,
 // and not the one that the server is given.
 var machineClocks = map[string]string{
+	"actors/store/backup.go":     "when a backup was made, for people",
 	"actors/store/pebble_dir.go": "for whoever finds the lock file",
 	"cluster/node.go":            "the default of a node without a server",
 	"cmd/internal/app/clock.go":  "the server's wall clock",
