@@ -1,0 +1,219 @@
+package actors
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// retained is the pure state of a Retainer.
+type retained struct {
+	seq     uint64
+	since   uint64 // the seq of the newest snapshot
+	stale   int64  // when the first payload of an event since then was replaced (unix milliseconds); 0: none was
+	expires int64  // no message expires before it, likewise; 0: none does
+	oldest  int64  // no message is older, likewise; 0: none has a time
+	byTopic map[string]*TopicMessage
+	topics  []string         // of byTopic, in order
+	of      map[string]holds // what is a user's
+	size    int              // bytes of all
+}
+
+// holds is how much of what is retained is one user's.
+type holds struct{ n, size int }
+
+func newRetained() *retained {
+	return &retained{byTopic: map[string]*TopicMessage{}, of: map[string]holds{}}
+}
+
+// retainedOfPart is how many messages of one user a part of the topics retains
+// if all parts together are to retain limit. No user's topics are spread quite
+// evenly, so it is a quarter more than their share.
+func retainedOfPart(limit int) int {
+	return max(1, (limit*5/4+retainedShards-1)/retainedShards)
+}
+
+// refused tells why a message may not be retained in the place of the old one,
+// which may be nil.
+func (s *retained) refused(m, old *TopicMessage, l *Limits) *Error {
+	mine, all := s.of[m.User], s.size
+	if old != nil {
+		all -= old.held()
+		if old.User == m.User {
+			mine.n, mine.size = mine.n-1, mine.size-old.held()
+		}
+	}
+	switch {
+	case mine.n >= retainedOfPart(l.Retained):
+		return Errorf(TooMany, "topics retain at most about %d messages of one user", l.Retained)
+	case mine.size+m.held() > max(retainedOfPart(l.RetainedOfUser), l.RetainedBytes):
+		return Errorf(TooMany, "topics retain at most about %d bytes of one user", l.RetainedOfUser)
+	case all+m.held() > max(retainedOfPart(l.RetainedOfApp), l.RetainedBytes):
+		return Errorf(TooMany, "topics retain at most about %d bytes of one app", l.RetainedOfApp)
+	}
+	return nil
+}
+
+// heldBeside is about what a message takes up beside its bytes.
+const heldBeside = 256
+
+// held returns about how many bytes the message takes up.
+func (m *TopicMessage) held() int {
+	return len(m.Topic) + len(m.Payload) + len(m.Attributes) + heldBeside
+}
+
+// note takes in when m lets something be retained no more.
+func (s *retained) note(m *TopicMessage) {
+	if s.byTopic[m.Topic] != nil && s.stale == 0 {
+		s.stale = m.At
+	}
+	s.time(m)
+}
+
+// time takes in when m will be over.
+func (s *retained) time(m *TopicMessage) {
+	if m.ExpiresAt != 0 && (s.expires == 0 || m.ExpiresAt < s.expires) {
+		s.expires = m.ExpiresAt
+	}
+	if len(m.Payload) > 0 && m.At != 0 && (s.oldest == 0 || m.At < s.oldest) {
+		s.oldest = m.At
+	}
+}
+
+// apply takes in an event.
+func (s *retained) apply(e *RetainedEvent) {
+	m := e.Message
+	s.seq = e.Seq
+	s.note(m)
+	s.drop(m.Topic)
+	if len(m.Payload) == 0 {
+		return
+	}
+	s.byTopic[m.Topic] = m
+	if i, there := slices.BinarySearch(s.topics, m.Topic); !there {
+		s.topics = slices.Insert(s.topics, i, m.Topic)
+	}
+	h := s.of[m.User]
+	s.of[m.User] = holds{h.n + 1, h.size + m.held()}
+	s.size += m.held()
+}
+
+func (s *retained) drop(topic string) {
+	old := s.byTopic[topic]
+	if old == nil {
+		return
+	}
+	delete(s.byTopic, topic)
+	if i, there := slices.BinarySearch(s.topics, topic); there {
+		s.topics = slices.Delete(s.topics, i, i+1)
+	}
+	s.size -= old.held()
+	if h := s.of[old.User]; h.n > 1 {
+		s.of[old.User] = holds{h.n - 1, h.size - old.held()}
+	} else {
+		delete(s.of, old.User)
+	}
+}
+
+// isOver tells whether a message is retained no longer.
+func (m *TopicMessage) isOver(now int64, l *Limits) bool {
+	return m.ExpiresAt != 0 && m.ExpiresAt <= now || m.At != 0 && l.RetainedAge > 0 && now-m.At > l.RetainedAge.Milliseconds()
+}
+
+func (s *retained) expire(now int64, l *Limits) {
+	s.expires, s.oldest = 0, 0
+	for topic, m := range s.byTopic {
+		if m.isOver(now, l) {
+			s.drop(topic)
+		} else {
+			s.time(m)
+		}
+	}
+}
+
+// The bounds of one page of what topics retain; one message may be larger.
+const (
+	retainedPageMessages = 32
+	retainedPageBytes    = 64 << 10
+)
+
+// matching returns a page of the messages that topics retain which a filter
+// matches, in the order of the topics, and whether there are more.
+func (s *retained) matching(c *Retained, now int64, l *Limits) (list []*TopicMessage, more bool) {
+	if !Wild(c.Filter) {
+		if m := s.byTopic[c.Filter]; m != nil && c.Filter > c.After && !m.isOver(now, l) {
+			list = append(list, m)
+		}
+		return list, false
+	}
+	prefix := c.Filter[:strings.IndexAny(c.Filter, "+#")]
+	prefix = strings.TrimSuffix(prefix, "/") // a/# matches a
+	i, at := slices.BinarySearch(s.topics, max(prefix, c.After))
+	if at && s.topics[i] == c.After {
+		i++
+	}
+	size := 0
+	for ; i < len(s.topics) && strings.HasPrefix(s.topics[i], prefix); i++ {
+		m := s.byTopic[s.topics[i]]
+		if m.isOver(now, l) || !MatchTopic(c.Filter, m.Topic) {
+			continue
+		}
+		if size += m.held(); len(list) == retainedPageMessages || len(list) > 0 && size > retainedPageBytes {
+			return list, true
+		}
+		list = append(list, m)
+	}
+	return list, false
+}
+
+func (s *retained) replay(raw []byte) error {
+	e := &RetainedEvent{}
+	if len(raw) == 0 || raw[0] != eventVersion {
+		return fmt.Errorf("an event in an encoding that this program does not know")
+	}
+	if err := e.UnmarshalVT(raw[1:]); err != nil {
+		return err
+	}
+	if e.Seq != s.seq+1 || e.Message == nil {
+		return fmt.Errorf("event %d follows event %d, or has no message: the journal is damaged", e.Seq, s.seq)
+	}
+	s.apply(e)
+	return nil
+}
+
+func (s *retained) restore(raw []byte) error {
+	p := &RetainedState{}
+	if len(raw) == 0 || raw[0] != eventVersion {
+		return fmt.Errorf("a snapshot in an encoding that this program does not know")
+	}
+	if err := p.UnmarshalVT(raw[1:]); err != nil {
+		return err
+	}
+	for _, m := range p.Messages {
+		s.apply(&RetainedEvent{Message: m})
+	}
+	s.seq, s.since = p.Seq, p.Seq
+	return nil
+}
+
+func (s *retained) snapshot() []byte {
+	p := &RetainedState{Seq: s.seq}
+	for _, m := range s.byTopic {
+		p.Messages = append(p.Messages, m)
+	}
+	b := make([]byte, 1+p.SizeVT())
+	b[0] = eventVersion
+	if _, err := p.MarshalToSizedBufferVT(b[1:]); err != nil {
+		panic(err) // the space is measured
+	}
+	return b
+}
+
+func encodeRetained(e *RetainedEvent) []byte {
+	b := make([]byte, 1+e.SizeVT())
+	b[0] = eventVersion
+	if _, err := e.MarshalToSizedBufferVT(b[1:]); err != nil {
+		panic(err) // the space is measured
+	}
+	return b
+}
