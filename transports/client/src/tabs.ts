@@ -65,8 +65,8 @@ export interface Host {
  * After such a silence a follower asks whether the leader lives; that long the answer may take, and then another tab takes the
  * lock. Milliseconds. The jitter lets one tab ask for all.
  */
-const SILENCE = 3000;
-const JITTER = 800;
+const SILENCE = 4500;
+const JITTER = 500;
 const PATIENCE = 1500;
 
 /** A tick that comes so late says that this tab slept itself. Milliseconds. */
