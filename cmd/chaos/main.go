@@ -27,7 +27,7 @@ func command() error {
 	var cfg chaos.Config
 	seeds := flag.Int("seeds", 1, "how many `runs`, each with the seed after the last one's")
 	mode := flag.String("mode", string(chaos.Storm), "storm: all faults, and a judge; loss: databases that lose what they had last; pauses: how long users are away; calm: full load without a fault")
-	flag.StringVar(&cfg.Binary, "binary", "bin/reddot", "the server's `program`")
+	flag.StringVar(&cfg.Binary, "binary", "bin/reddot-faults", "the server's `program`, built with -tags faults")
 	flag.Uint64Var(&cfg.Seed, "seed", 0, "0: one of chance")
 	flag.DurationVar(&cfg.For, "for", 0, "how long faults happen (3m), or full load")
 	flag.IntVar(&cfg.Nodes, "servers", 0, "how many there are (4)")

@@ -11,8 +11,8 @@ import (
 
 // clockFile is the variable that names a file with how far the wall clock is
 // off, as a Go duration. The chaos program builds servers with the tag faults,
-// and writes to the file.
-const clockFile = "REDDOT_FAULTS_CLOCK"
+// and writes to the file. It is no setting, and so does not begin with REDDOT_.
+const clockFile = "FAULTS_CLOCK_FILE"
 
 // steppedClock returns the wall clock that faults are injected into; nil: none
 // are. It looks at the file for as long as the process lives.

@@ -35,7 +35,7 @@ func TestShortStorm(t *testing.T) {
 			t.Fatalf("REDDOT_CHAOS_SEED: %v", err)
 		}
 	}
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", cfg.Binary, "reddot/cmd/reddot").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", "faults", "-o", cfg.Binary, "reddot/cmd/reddot").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	var out bytes.Buffer

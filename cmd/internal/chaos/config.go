@@ -10,7 +10,8 @@ import (
 type Config struct {
 	// Mode is what is run. Default: Storm.
 	Mode Mode
-	// Binary is the server's program.
+	// Binary is the server's program, built with the tag faults, so that its
+	// wall clock can step.
 	Binary string
 	// Seed chooses faults, moments and requests.
 	Seed uint64

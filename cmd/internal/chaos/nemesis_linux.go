@@ -39,6 +39,7 @@ var faults = []fault{
 	{"delay and lose", (*nemesis).weather},
 	{"stall links", (*nemesis).stall},
 	{"link port silent", (*nemesis).silent},
+	{"clock step", (*nemesis).clockStep},
 	{"drain", (*nemesis).drain},
 	{"add and drain", (*nemesis).add},
 	{"restart the database", (*nemesis).database},

@@ -136,7 +136,7 @@ func (w *world) startLocked(i int) error {
 	}
 	s.cmd = exec.Command("ip", args...) // #nosec G204 -- the program under test
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
-	s.cmd.Env = append(os.Environ(), "REDDOT_CLUSTER_KEY="+clusterKey, "REDDOT_TOKEN_SECRET="+tokenSecret,
+	s.cmd.Env = append(os.Environ(), "FAULTS_CLOCK_FILE="+w.clockFile(i), "REDDOT_CLUSTER_KEY="+clusterKey, "REDDOT_TOKEN_SECRET="+tokenSecret,
 		fmt.Sprintf("REDDOT_STORE_URL=postgres://reddot@%s:%d/postgres?sslmode=disable", seenIP(database), storePort))
 	if err := s.cmd.Start(); err != nil {
 		s.cmd = nil
