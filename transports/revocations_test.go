@@ -95,7 +95,7 @@ func TestRevocationsRefuse(t *testing.T) {
 	if err := r.Lift(ctx, "shop", "alice"); !errors.Is(err, records.fail) {
 		t.Errorf("got %v", err)
 	}
-	if r.Refuses("shop", "alice", time.Time{}, time.Now(), TokenRules{}.withDefaults()) != nil {
+	if r.Refuses("shop", "alice", time.Time{}, time.Now(), TokenRules{}.WithDefaults()) != nil {
 		t.Error("what is not stored must not count: the caller was told that it failed")
 	}
 	records.all[revocationKind] = map[string][]byte{"x": []byte("{}")}

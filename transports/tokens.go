@@ -39,7 +39,8 @@ type TokenRules struct {
 	MaxLifetime time.Duration // the longest life of a token, from iat, or else from now, to exp; 0: 720 h
 }
 
-func (r TokenRules) withDefaults() TokenRules {
+// WithDefaults returns the rules with numbers in all fields.
+func (r TokenRules) WithDefaults() TokenRules {
 	setDefault(&r.Leeway, 30*time.Second)
 	setDefault(&r.MaxLifetime, 720*time.Hour)
 	r.Leeway = max(0, r.Leeway)
@@ -47,7 +48,7 @@ func (r TokenRules) withDefaults() TokenRules {
 }
 
 func (c TokensConfig) withDefaults() TokensConfig {
-	c.TokenRules = c.TokenRules.withDefaults()
+	c.TokenRules = c.TokenRules.WithDefaults()
 	if c.MaxSize == 0 {
 		c.MaxSize = 8 << 10
 	}

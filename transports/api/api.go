@@ -119,16 +119,17 @@ func New(cfg Config, deps Deps) (*API, error) {
 		batches:   places{all: cfg.Batches, each: cfg.AppBatches},
 	}
 	a.calls.New = func() any { return newCall(a) }
-	routes := a.routes()
+	watched := a.operations()
+	routes := a.routes(watched)
 	root, err := compile(routes)
 	if err != nil {
 		return nil, err
 	}
 	a.root = root
-	if a.watched, err = compile(a.operations()); err != nil {
+	if a.watched, err = compile(watched); err != nil {
 		return nil, err
 	}
-	if a.metrics, err = newMetrics(deps.Registerer, routes); err != nil {
+	if a.metrics, err = newMetrics(deps.Registerer, append(watched, routes...)); err != nil {
 		return nil, err
 	}
 	a.Handler = func(ctx *fasthttp.RequestCtx) { a.serve(ctx, a.root) }

@@ -14,7 +14,7 @@ func testTree(t testing.TB) (*API, *node) {
 	h := func(*fasthttp.RequestCtx) {}
 	a := &API{cfg: Config{SeedURLs: true}, deps: Deps{Pages: Pages{"/": h, "/console": h, "/console/*": h}}}
 	a.cfg.fill()
-	root, err := compile(a.routes())
+	root, err := compile(a.routes(a.operations()))
 	if err != nil {
 		t.Fatal(err)
 	}

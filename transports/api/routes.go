@@ -47,8 +47,8 @@ type route struct {
 	page  bool // a file for browsers
 }
 
-// routes is the table of everything that is served.
-func (a *API) routes() []*route {
+// routes is the table of everything that is served, watched included.
+func (a *API) routes(watched []*route) []*route {
 	const user = "/v1/users/{user}"
 	const own = needRead | needUser
 	v := &a.deps.Views
@@ -87,7 +87,7 @@ func (a *API) routes() []*route {
 
 		{method: "GET", path: "/openapi.yaml", access: openPaced, handle: serveDocument},
 	}
-	for _, r := range a.operations() {
+	for _, r := range watched {
 		if r.path != "/metrics" || !a.cfg.MetricsApart {
 			table = append(table, r)
 		}

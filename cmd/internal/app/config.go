@@ -263,6 +263,7 @@ func Default() Config {
 	if err != nil {
 		panic(err) // likewise
 	}
+	tokens := transports.TokenRules{}.WithDefaults()
 	return Config{
 		HTTP: "127.0.0.1:7777",
 		Data: "data",
@@ -276,6 +277,7 @@ func Default() Config {
 			RequestsPerAddress: t.RequestsPerAddress, RequestBurst: t.RequestBurst,
 			FailuresPerAddress: t.FailuresPerAddress, FailureBurst: t.FailureBurst,
 			PublishesPerKey: t.PublishesPerKey, PublishBurst: t.PublishBurst,
+			TokenLifetime: Duration(tokens.MaxLifetime), TokenLeeway: Duration(tokens.Leeway),
 			ConnectionsPerAddress: t.ConnectionsPerAddress, Subscriptions: t.Subscriptions,
 			Header: Size(t.MaxHeader), Body: Size(t.MaxBody), Batch: Size(t.MaxBatch), Line: Size(t.MaxLine), Frame: Size(t.MaxFrame),
 			Topic: Size(a.TopicBytes), Batches: 64, AppBatches: 32, BatchRate: 1 << 10,
