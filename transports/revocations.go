@@ -150,11 +150,35 @@ func (r *Revocations) Sweep(ctx context.Context, now time.Time, rules TokenRules
 	}
 	r.mu.RUnlock()
 	for _, k := range old {
-		if err := r.Lift(ctx, k.app, k.user); err != nil {
+		// Another server may have disconnected the user anew, and we not know yet.
+		fresh, err := r.stored(ctx, k)
+		if err != nil {
 			return err
+		}
+		if !now.Before(fresh.Add(rules.Leeway + rules.MaxLifetime)) {
+			if err := r.Lift(ctx, k.app, k.user); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// stored returns the moment of the user's revocation as it stands in the records;
+// zero: there is none.
+func (r *Revocations) stored(ctx context.Context, k userKey) (time.Time, error) {
+	value, err := r.records.ReadRecord(ctx, revocationKind, k.record())
+	switch {
+	case err != nil && actors.AsError(err).Code == actors.NotFound:
+		return time.Time{}, nil
+	case err != nil:
+		return time.Time{}, fmt.Errorf("revocation of %s: read: %w", k.record(), err)
+	}
+	var v revocation
+	if err := json.Unmarshal(value, &v); err != nil {
+		return time.Time{}, fmt.Errorf("revocation of %s: decode: %w", k.record(), err)
+	}
+	return v.Before, nil
 }
 
 // Reload reads all revocations again, as when another process has written some.

@@ -76,9 +76,11 @@ func TestRevocationsAreSwept(t *testing.T) {
 	at := time.Unix(1000, 0)
 	wantCode(t, r.Revoke(ctx, "shop", "alice", at), "", "")
 	wantCode(t, r.Revoke(ctx, "shop", "bob", at.Add(time.Minute)), "", "")
+	wantCode(t, r.Revoke(ctx, "shop", "carol", at), "", "")
+	wantCode(t, must(LoadRevocations(ctx, records)).Revoke(ctx, "shop", "carol", at.Add(time.Minute)), "", "") // by another server
 	wantCode(t, r.Sweep(ctx, at.Add(time.Hour+time.Second), rules), "", "")
-	if left := records.all[revocationKind]; len(left) != 1 || left["shop/bob"] == nil {
-		t.Errorf("left are %v, want bob's alone", left)
+	if left := records.all[revocationKind]; len(left) != 2 || left["shop/bob"] == nil || left["shop/carol"] == nil {
+		t.Errorf("left are %v, want bob's and carol's", left)
 	}
 }
 
