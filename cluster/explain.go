@@ -314,9 +314,9 @@ func (n *Node) compareClock(name string, w *actors.WireSign) time.Duration {
 	if _, ok := n.apartSaid.May(); ok {
 		by, where := ahead.Abs().Round(time.Second), "behind"
 		if ahead > 0 {
-			where = "ahead of"
+			where = "ahead"
 		}
-		n.cfg.Log.Error(fmt.Sprintf("the clock of %s is %v %s this server's: set both by NTP; what expires, is sent later or is signed for a while goes wrong by as much", name, by, where))
+		n.cfg.Log.Error("another server's clock differs from this one's: set both by NTP; what expires, is sent later or is signed for a while goes wrong by as much", "node", name, "by", by, "where", where)
 	}
 	return ahead
 }

@@ -62,7 +62,7 @@ func (n *Node) compare(h *actors.WireHello) error {
 		}
 	}
 	if len(others) > 0 {
-		n.cfg.Log.Warn("settings differ between servers: clients find another behaviour on each", "node", h.Node, "settings", strings.Join(others, " "))
+		n.cfg.Log.Warn("settings differ between servers: clients find another behavior on each", "node", h.Node, "settings", strings.Join(others, " "))
 	}
 	if len(harm) == 0 {
 		return nil

@@ -145,6 +145,6 @@ func TestClocksApart(t *testing.T) {
 	w.nodes = append(w.nodes, n)
 	w.settled()
 	wait(t, "both to say so", func() bool {
-		return said.has("the clock of fast is 5m0s ahead of this server's") && log.has("the clock of a is 5m0s behind this server's")
+		return said.has("node=fast by=5m0s where=ahead") && log.has("node=a by=5m0s where=behind")
 	})
 }

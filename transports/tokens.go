@@ -48,7 +48,7 @@ func (r TokenRules) WithDefaults() TokenRules {
 }
 
 func (c TokensConfig) withDefaults() TokensConfig {
-	c.TokenRules = c.TokenRules.WithDefaults()
+	c.TokenRules = c.WithDefaults()
 	if c.MaxSize == 0 {
 		c.MaxSize = 8 << 10
 	}

@@ -207,8 +207,8 @@ func (f storeFS) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory)
 	if !f.fresh.Load() {
 		return f.FS.ReuseForWrite(oldname, newname, c)
 	}
-	if err := f.FS.Remove(oldname); err != nil {
+	if err := f.Remove(oldname); err != nil {
 		return nil, err
 	}
-	return f.FS.Create(newname, c)
+	return f.Create(newname, c)
 }

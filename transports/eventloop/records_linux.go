@@ -2,6 +2,7 @@ package eventloop
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -83,7 +84,7 @@ func (c *conn) decrypt(buf []byte) {
 			c.Receive(buf[:n])
 		}
 		switch {
-		case err == transports.ErrNothingYet:
+		case errors.Is(err, transports.ErrNothingYet):
 			return
 		case err != nil:
 			c.gone()

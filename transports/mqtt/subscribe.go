@@ -21,9 +21,9 @@ type subscription struct {
 }
 
 // all are the subscriptions from the first on.
-func (first *subscription) all() iter.Seq[*subscription] {
+func (n *subscription) all() iter.Seq[*subscription] {
 	return func(yield func(*subscription) bool) {
-		for n := first; n != nil && yield(n); n = n.next {
+		for at := n; at != nil && yield(at); at = at.next {
 		}
 	}
 }
