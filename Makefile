@@ -12,7 +12,7 @@ ARGS ?=
 # FUZZTIME is how long each fuzz target runs.
 FUZZTIME ?= 30s
 # TIMEOUT ends the tests of one package; PARALLEL is how many packages are tested at a time.
-TIMEOUT ?= 10m
+TIMEOUT ?= 25m
 PARALLEL ?= 2
 
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0

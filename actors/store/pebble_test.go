@@ -35,7 +35,12 @@ func wantOpenError(t *testing.T, dir string, words ...string) {
 func fill(t *testing.T, dir string, n int, flush bool) *actor {
 	t.Helper()
 	p := openPebble(t, Config{Dir: dir})
-	a := newActor(actors.UserKey("default", "ann"), 0)
+	key, last := actors.UserKey("default", "ann"), uint64(0)
+	err := p.Load(t.Context(), key, func([]byte) error { return nil }, func([]byte) error { last++; return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newActor(key, last)
 	for range n {
 		a.do(t, p, a.write(strings.Repeat("e", 1000)))
 	}
@@ -262,12 +267,12 @@ func TestCheckpoint(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	r := prometheus.NewPedanticRegistry()
 	disk := vfs.NewMem()
-	for range 2 { // Close unregisters
+	for _, key := range []actors.Key{"ua/a", "ua/b"} { // Close unregisters
 		p, err := Open(Config{Dir: "data", FS: disk}, quiet(), r)
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := newActor("ua/a", 0)
+		a := newActor(key, 0)
 		a.do(t, p, a.write("one", "two"))
 		families, err := r.Gather()
 		if err != nil {

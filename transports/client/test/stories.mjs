@@ -14,8 +14,6 @@ import { examples } from "./stories/examples.mjs";
 import { network } from "./stories/network.mjs";
 import { tabs } from "./stories/tabs.mjs";
 
-/** How many stories run at a time: most of them wait. */
-const LANES = 3;
 
 /** The longest that one may take, in milliseconds. */
 const PATIENCE = 90_000;
@@ -59,26 +57,20 @@ async function tell({ name, run }, b) {
   }
 }
 
-const all = [...client, ...tabs, ...network, ...bell, ...examples].filter((s) => (args.browser === "chromium" || s.core) && (!args.only || s.name.includes(args.only)));
+const all = [...client, ...tabs, ...network, ...bell, ...examples].filter((s) => (args.browser === "chromium" || s.core) && (!args.only || s.name.includes(args.only)) && !s.notIn?.[args.browser]);
 const b = await browser();
 const failed = [];
 try {
-  // What blocks a browser's process must not be beside others.
-  for (const crowd of [all.filter((s) => !s.alone), ...all.filter((s) => s.alone).map((s) => [s])]) {
-    const waiting = [...crowd];
-    const lane = async () => {
-      for (let story; (story = waiting.shift()); ) {
-        const started = Date.now();
-        const fault = await tell(story, b);
-        console.log(`${fault ? "FAILED" : "ok"}  ${args.browser}: ${story.name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
-        if (fault) failed.push(fault);
-      }
-    };
-    await Promise.all(Array.from({ length: LANES }, lane));
+  for (const story of all) {
+    const started = Date.now();
+    const fault = await tell(story, b);
+    console.log(`${fault ? "FAILED" : "ok"}  ${args.browser}: ${story.name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+    if (fault) failed.push(fault);
   }
 } finally {
   await b.close();
 }
 for (const fault of failed) console.log("\n" + fault);
+for (const s of examples) if (s.notIn?.[args.browser]) console.log(`not run in ${args.browser}: ${s.name}: ${s.notIn[args.browser]}`);
 console.log(`${all.length - failed.length} of ${all.length} stories passed in ${args.browser}`);
 process.exitCode = failed.length ? 1 : 0;

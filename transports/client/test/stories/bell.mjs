@@ -147,7 +147,7 @@ async function keys({ server, site, open: to, context }) {
     assert.equal(await focused(), want, key);
   }
   // A message comes while somebody reads with the keyboard.
-  server.user("alice").publish({ title: "four" });
+  server.user("alice").publish({ title: "four", url: "/opened" });
   await until("it is there", () => tab.evaluate(look), (b) => b.rows.length === 4);
   assert.equal(await focused(), "three", "the focus stays");
   await tab.keyboard.press("Escape");
@@ -256,7 +256,7 @@ export const bell = [
   { name: "the bell under a strict policy and Trusted Types", core: true, run: strict },
   { name: "the bell loads, fails, retries, is offline", core: true, run: states },
   { name: "the bell follows its attributes and properties", core: true, run: reactive },
-  { name: "the bell by keyboard and by link", alone: true, run: keys },
+  { name: "the bell by keyboard and by link", run: keys },
   { name: "the bell stays on screen", run: places },
   { name: "the bell is accessible, however it looks", run: accessible },
 ];

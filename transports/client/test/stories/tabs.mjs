@@ -127,5 +127,5 @@ export const tabs = [
   { name: "tabs share one connection, and hand it over", core: true, run: shares },
   { name: "it leads alone when it must", core: true, run: leadsAlone },
   { name: "in a frame without rights", core: true, run: inFrame },
-  { name: "a leader with an open dialog is replaced", alone: true, run: blockedLeader },
+  { name: "a leader with an open dialog is replaced", run: blockedLeader },
 ];
