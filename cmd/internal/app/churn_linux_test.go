@@ -67,7 +67,7 @@ func TestChurn(t *testing.T) {
 	}{
 		{"loop", 1600, false, false},
 		{"portable", 1200, false, true},
-		{"tls", 400, true, false}, // which no loop carries
+		{"tls", 1600, true, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			visits := test.visits
