@@ -51,20 +51,6 @@ export function sleep(ms: number, ...signals: (AbortSignal | undefined)[]): Prom
   });
 }
 
-/** Runs what can be aborted, at most for `ms` milliseconds and until the signal is raised. (AbortSignal.any is too young.) */
-export async function within<T>(ms: number, signal: AbortSignal | undefined, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const cut = new AbortController();
-  const abort = () => cut.abort();
-  const cancel = after(ms, abort);
-  const off = onAbort(signal, abort);
-  try {
-    return await run(cut.signal);
-  } finally {
-    cancel();
-    off();
-  }
-}
-
 /** A timer that barks unless it is petted in time. */
 export function watchdog(ms: number, bark: () => void): { pet(): void; stop(): void } {
   let cancel = after(ms, bark);

@@ -62,7 +62,13 @@ export class Identity implements Account {
   }
 
   async #confirm(): Promise<Counts> {
-    const asked = { ...plain(this), base: this.#users + encodeURIComponent(this.#user) };
+    // An account without its own remedies: what asks who the user is must not be answered by asking.
+    const asked: Account = {
+      base: this.#users + encodeURIComponent(this.#user),
+      credentials: this.credentials,
+      token: (stale) => this.token(stale),
+      accepted: () => this.accepted(),
+    };
     const { headers, body } = await ask(asked, "GET", "/counts");
     const who = headers.get(USER);
     const before = this.name;
@@ -78,9 +84,4 @@ export class Identity implements Account {
     this.base = this.#users + encodeURIComponent(this.#user);
     this.#changed();
   }
-}
-
-/** The account without its own remedies: what asks who the user is must not be answered by asking. */
-function plain(i: Identity): Account {
-  return { base: i.base, credentials: i.credentials, token: (stale) => i.token(stale), accepted: () => i.accepted() };
 }

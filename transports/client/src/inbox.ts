@@ -26,32 +26,37 @@ export interface Changed {
 }
 
 /** What the inbox needs of its client. */
-export interface Keeper extends Account {
+export interface Keeper {
+  /** Resolves once it is known where events begin, if that can be known: no event falls between them and what is asked then. */
+  placed(): Promise<unknown>;
   /** Rises when the inbox becomes another user's: what was asked before is no news then. */
   readonly epoch: number;
   /** Takes in the counts of an answer to what was asked in that epoch. */
-  observe(c: Counts | undefined, epoch: number): void;
+  heed(c: Counts | undefined, epoch: number): void;
 }
 
 /** Inbox reads and changes the user's messages by HTTP. Each change moves the counts at once, here and everywhere. */
 export class Inbox {
-  #account: Keeper;
+  #account: Account;
+  #keeper: Keeper;
 
-  constructor(account: Keeper) {
+  constructor(account: Account, keeper: Keeper) {
     this.#account = account;
+    this.#keeper = keeper;
   }
 
   /** One page, newest first. */
-  list(query: Query = {}): Promise<Page> {
+  async list(query: Query = {}): Promise<Page> {
+    await this.#keeper.placed();
     const set = Object.entries(query).filter(([, v]) => v !== undefined && v !== "");
     return this.#ask("GET", "/messages?" + new URLSearchParams(set.map(([k, v]) => [k, String(v)])));
   }
 
   /** The counts as of now. */
   async counts(): Promise<Counts> {
-    const { epoch } = this.#account;
+    const { epoch } = this.#keeper;
     const counts = await this.#ask<Counts>("GET", "/counts");
-    this.#account.observe(counts, epoch);
+    this.#keeper.heed(counts, epoch);
     return counts;
   }
 
@@ -97,9 +102,9 @@ export class Inbox {
   }
 
   async #change(path: string, body?: object): Promise<Changed> {
-    const { epoch } = this.#account;
+    const { epoch } = this.#keeper;
     const changed = await this.#ask<Changed>("POST", path, body);
-    this.#account.observe(changed.counts, epoch);
+    this.#keeper.heed(changed.counts, epoch);
     return changed;
   }
 

@@ -1,4 +1,4 @@
-import type { Counts, ServerEvent } from "./events.ts";
+import type { Counts, CountsEvent, HelloEvent, ServerEvent } from "./events.ts";
 
 /** How many events are remembered by name, to tell a repeat from a second event of the same change. */
 const REMEMBERED = 512;
@@ -19,8 +19,6 @@ export interface Verdict {
   fresh: boolean;
   /** The new counts, if they differ from those last shown. */
   counts?: Counts | undefined;
-  /** History was lost: whatever was fetched before must be fetched again. */
-  reset?: boolean;
 }
 
 /**
@@ -35,6 +33,8 @@ export class Ledger {
   cursor: string | undefined;
   /** The counts to show. They may run ahead of the cursor: the answer to a request brings them too. */
   counts: Counts | undefined;
+  /** Something was fetched before there was a cursor: the first one is a reset. */
+  early = false;
   #rev: number;
   #floor: number;
   #told = new Set<string>();
@@ -61,9 +61,8 @@ export class Ledger {
       case "topic":
         return { fresh: true };
       case "hello":
-        return this.#hello(e.cursor, e.counts, e.recovered);
       case "counts":
-        return this.#snapshot(e.cursor ?? e.counts.cursor, e.counts);
+        return this.#snapshot(e);
       case "reset":
         return this.#reset(e.cursor ?? e.counts?.cursor, e.counts);
       case "message":
@@ -76,8 +75,13 @@ export class Ledger {
     }
   }
 
+  /** Takes in the counts that the server was asked for first: listeners hear what comes after them. */
+  start(c: Counts): Counts | undefined {
+    return this.cursor ? this.heed(c) : this.#first(c.cursor, c).counts;
+  }
+
   /** Takes counts in that came without an event, such as the answer to a request. Returns them if they are news. */
-  observe(c: Counts | undefined): Counts | undefined {
+  heed(c: Counts | undefined): Counts | undefined {
     const shown = this.counts;
     if (!c || (shown && c.rev < shown.rev)) return undefined;
     this.counts = c;
@@ -89,28 +93,32 @@ export class Ledger {
     this.#told = new Set(told);
     this.cursor = at.cursor;
     this.#rev = this.#floor = at.rev;
-    return this.observe(counts);
+    return this.heed(counts);
   }
 
-  #hello(cursor: string, counts: Counts, recovered?: boolean): Verdict {
-    if (this.cursor === undefined) return { fresh: false, counts: this.begin({ cursor, rev: counts.rev }, counts) };
-    if (recovered === false && cursor !== this.cursor) return this.#reset(cursor, counts);
-    // The cursor stays: what was missed is still to be replayed from it.
-    return { fresh: false, counts: this.observe(counts) };
+  #first(cursor: string | undefined, counts: Counts): Verdict {
+    return { fresh: this.early, counts: this.begin({ cursor, rev: counts.rev }, counts) };
   }
 
-  #snapshot(cursor: string | undefined, counts: Counts): Verdict {
-    if (this.cursor === undefined) return { fresh: false, counts: this.begin({ cursor, rev: counts.rev }, counts) };
-    // The floor stays: these counts may be newer than events of the same replay that are still to come.
-    if (counts.rev >= this.#rev) this.cursor = cursor ?? this.cursor;
-    return { fresh: false, counts: this.observe(counts) };
+  #snapshot(e: HelloEvent | CountsEvent): Verdict {
+    const { counts } = e;
+    const cursor = e.cursor ?? counts.cursor;
+    if (this.cursor === undefined) return this.#first(cursor, counts);
+    if (e.type === "hello") {
+      if (e.recovered === false && cursor !== this.cursor) return this.#reset(cursor, counts);
+      // The cursor stays: what was missed is still to be replayed from it.
+    } else if (counts.rev >= this.#rev) {
+      // The floor stays: these counts may be newer than events of the same replay that are still to come.
+      this.cursor = cursor ?? this.cursor;
+    }
+    return { fresh: false, counts: this.heed(counts) };
   }
 
   #reset(cursor: string | undefined, counts: Counts | undefined): Verdict {
-    if (cursor !== undefined && cursor === this.cursor) return { fresh: false, counts: this.observe(counts) };
+    if (cursor !== undefined && cursor === this.cursor) return { fresh: false, counts: this.heed(counts) };
     // An erased inbox starts again with a low revision, so the old counts must not win.
     this.counts = undefined;
-    return { fresh: true, reset: true, counts: this.begin({ cursor, rev: counts?.rev ?? -1 }, counts) };
+    return { fresh: true, counts: this.begin({ cursor, rev: counts?.rev ?? -1 }, counts) };
   }
 
   #change(e: ServerEvent): Verdict {
@@ -122,7 +130,7 @@ export class Ledger {
     if (this.#told.size > REMEMBERED) this.#told.delete(this.#told.values().next().value!);
     this.cursor = e.cursor ?? this.cursor;
     this.#rev = rev;
-    return { fresh: true, counts: this.observe(e.counts) };
+    return { fresh: true, counts: this.heed(e.counts) };
   }
 }
 

@@ -22,6 +22,7 @@ import { ws } from "./ws.ts";
 const iframe: Transport = async (w) => (await import("./iframe.ts")).iframe(w);
 
 const BUILT_IN = { ws, sse, longpoll, poll, iframe };
+const DEFAULT = ["ws", "sse", "longpoll", "poll"] as const;
 
 /** How often the clock is looked at, in milliseconds. */
 const LOOK = 10_000;
@@ -106,19 +107,12 @@ export class Reddot extends Emitter<Listeners> {
     const { badge = true } = options;
     if (badge) this.#badge = new Badge(badge === true ? {} : badge);
     const client = this;
-    const who = this.#who;
-    this.inbox = new Inbox({
-      get base() {
-        return who.base;
-      },
+    this.inbox = new Inbox(this.#who, {
       get epoch() {
         return client.#epoch;
       },
-      credentials: options.credentials,
-      token: (stale) => who.token(stale),
-      accepted: () => who.accepted(),
-      forbidden: () => who.forbidden(),
-      observe: (c, epoch) => epoch === this.#epoch && this.#life && this.#show(this.#ledger.observe(c)),
+      placed: () => this.#placed(),
+      heed: (c, epoch) => epoch === this.#epoch && this.#life && this.#show(this.#ledger.heed(c)),
     });
     // Listeners that are added right after construction hear everything.
     queueMicrotask(() => this.#closed || this.connect());
@@ -233,12 +227,18 @@ export class Reddot extends Emitter<Listeners> {
     const epoch = this.#epoch;
     try {
       const counts = await this.#who.confirm();
-      if (!signal.aborted && epoch === this.#epoch) this.#show(this.#ledger.observe(counts));
+      if (!signal.aborted && epoch === this.#epoch) this.#show(this.#ledger.start(counts));
     } catch (e) {
       // Whoever does not serve this may serve the rest.
       return (e as ReddotError).status === 404 ? undefined : e;
     }
     return undefined;
+  }
+
+  async #placed(): Promise<void> {
+    await 0; // A list may be asked for right after construction.
+    if (!this.cursor && this.#stay && this.#o.shared !== false) await this.#confirm(this.#stay.signal);
+    this.#ledger.early ||= !this.cursor;
   }
 
   /** Says why there is no connection. Returns when to try again, if at all. */
@@ -335,8 +335,7 @@ export class Reddot extends Emitter<Listeners> {
   }
 
   #transports(): NamedTransport[] {
-    const { transports = ["ws", "sse", "longpoll", "poll"] } = this.#o;
-    return transports.map((t) => (typeof t === "string" ? { name: t, run: BUILT_IN[t] } : t));
+    return (this.#o.transports ?? DEFAULT).map((t) => (typeof t === "string" ? { name: t, run: BUILT_IN[t] } : t));
   }
 
   #snapshot(): Snapshot {
@@ -346,13 +345,13 @@ export class Reddot extends Emitter<Listeners> {
 
   /** Takes over what the leading tab knows. */
   #begin({ at, told, counts, status }: Snapshot): void {
-    const before = this.#ledger.cursor;
+    const { cursor: before, early } = this.#ledger;
     this.#tell(status);
     if (at.cursor === undefined) return;
     this.#ledger = new Ledger();
     this.#show(this.#ledger.begin(at, counts, told));
     // A page that comes back after a rest has missed what the others heard.
-    if (before !== undefined && before !== at.cursor) this.emit("reset");
+    if (before ? before !== at.cursor : early) this.emit("reset");
   }
 
   #take(e: ServerEvent): void {
@@ -376,7 +375,8 @@ export class Reddot extends Emitter<Listeners> {
         // The connection hears for all tabs.
         if (this.#topics.some((t) => matches(t, e.topic))) this.emit("topic", e.topic, e.payload, e);
         return;
-      case "hello": // News only where it says that the cursor was foreign.
+      case "hello": // News only where something was missed.
+      case "counts":
       case "reset":
         return this.emit("reset");
     }

@@ -1,7 +1,6 @@
-import { sleep, within } from "./clock.ts";
+import { after, onAbort, sleep } from "./clock.ts";
 import { ReddotError, signedOut } from "./errors.ts";
 import { parse } from "./events.ts";
-import { retryAfter } from "./transport.ts";
 
 /** What a request needs to know of the client. */
 export interface Account {
@@ -41,17 +40,17 @@ export async function ask(account: Account, method: string, path: string, body?:
     method,
     headers,
     cache: "no-store",
-    ...(account.credentials && { credentials: account.credentials }),
+    credentials: account.credentials ?? "same-origin",
     ...(text && { body: text }),
     // A change survives the navigation that follows it.
-    ...(method !== "GET" && (text?.length ?? 0) < KEPT_ALIVE && { keepalive: true }),
+    keepalive: method !== "GET" && (text?.length ?? 0) < KEPT_ALIVE,
   };
   let refused: string | undefined;
   for (let left = TRIES; ; ) {
     const token = await account.token(refused);
     if (refused !== undefined && (token ?? "") === refused) throw signedOut();
     if (token) headers.Authorization = "Bearer " + token;
-    const answer = await once(account.base + path, init).catch((e: unknown) => {
+    const answer = await once(account.base + path, init, PATIENCE).catch((e: unknown) => {
       if (left <= 1) throw e;
     });
     if (answer && answer.status < 300) {
@@ -67,12 +66,30 @@ export async function ask(account: Account, method: string, path: string, body?:
   }
 }
 
-/** One try, with its body: a proxy may pass on the head and keep the rest. */
-function once(url: string, init: RequestInit): Promise<Answer> {
-  return within(PATIENCE, undefined, async (signal) => {
-    const res = await fetch(url, { ...init, signal });
+/**
+ * One try, with its body: a proxy may pass on the head and keep the rest. It ends with the signal, or after `ms` milliseconds
+ * without the whole of an answer. (AbortSignal.any is too young.)
+ */
+export async function once(url: string | URL, init: RequestInit, ms: number, signal?: AbortSignal): Promise<Answer> {
+  const cut = new AbortController();
+  const abort = () => cut.abort();
+  const cancel = after(ms, abort);
+  const off = onAbort(signal, abort);
+  try {
+    const res = await fetch(url, { ...init, signal: cut.signal });
     return { status: res.status, headers: res.headers, body: await res.text() };
-  });
+  } finally {
+    cancel();
+    off();
+  }
+}
+
+/** Retry-After (RFC 9110, 10.2.3) in milliseconds: seconds, or a date. */
+export function retryAfter(value: string | null, now: number): number | undefined {
+  if (!value) return undefined;
+  const seconds = Number(value);
+  const ms = Number.isNaN(seconds) ? Date.parse(value) - now : seconds * 1000;
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 
 function problem({ status, body }: Answer): ReddotError {

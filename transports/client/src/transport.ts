@@ -1,6 +1,5 @@
-import { within } from "./clock.ts";
 import type { ServerEvent } from "./events.ts";
-import type { Answer } from "./request.ts";
+import { once, retryAfter, type Answer } from "./request.ts";
 
 /** What a transport is given for one connection. */
 export interface Wire {
@@ -64,16 +63,13 @@ export function address(w: Wire, path: string, params: Record<string, string | n
 
 /** A GET, with its body, that ends with the wire's signal, or after `ms` milliseconds without the whole of an answer. */
 export function get(w: Wire, url: URL, ms: number, headers: Record<string, string> = {}): Promise<Answer> {
-  return within(ms, w.signal, async (signal) => {
-    const res = await fetch(url, { ...init(w, headers), signal });
-    return { status: res.status, headers: res.headers, body: await res.text() };
-  });
+  return once(url, init(w, headers), ms, w.signal);
 }
 
 /** What all requests of a transport have in common. */
 export function init(w: Wire, headers: Record<string, string>): RequestInit {
   if (w.token) headers.Authorization = "Bearer " + w.token;
-  return { headers, cache: "no-store", ...(w.credentials && { credentials: w.credentials }) };
+  return { headers, cache: "no-store", credentials: w.credentials ?? "same-origin" };
 }
 
 /** What an HTTP status says about coming back. */
@@ -93,14 +89,6 @@ export function endOf(res: { status: number; headers: Headers }): End {
   }
   const after = retryAfter(res.headers.get("Retry-After"), Date.now());
   return after === undefined ? { next: "retry", reason } : { next: "retry", reason, after };
-}
-
-/** Retry-After (RFC 9110, 10.2.3) in milliseconds: seconds, or a date. */
-export function retryAfter(value: string | null, now: number): number | undefined {
-  if (!value) return undefined;
-  const seconds = Number(value);
-  const ms = Number.isNaN(seconds) ? Date.parse(value) - now : seconds * 1000;
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 
 /** What a WebSocket's close code says about coming back. */

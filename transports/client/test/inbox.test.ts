@@ -32,12 +32,8 @@ function inbox(t: TestContext, ...answers: (Response | Error)[]) {
     if (answer instanceof Error) throw answer;
     return answer.clone();
   });
-  const box = new Inbox({
-    base: "http://test/v1/users/alice",
-    epoch: 0,
-    token: async (s) => (stale.push(s), "t" + stale.length),
-    observe: (c) => shown.push(c),
-  });
+  const account = { base: "http://test/v1/users/alice", token: async (s?: string) => (stale.push(s), "t" + stale.length) };
+  const box = new Inbox(account, { epoch: 0, placed: async () => {}, heed: (c) => shown.push(c) });
   return { box, asked, shown, stale };
 }
 
@@ -90,7 +86,7 @@ test("an old token is replaced once, under the same key", async (t) => {
 
 test("a token that is given again after its refusal is not sent again", async (t) => {
   t.mock.method(globalThis, "fetch", async () => refused(401, "unauthorized"));
-  const box = new Inbox({ base: "http://test/v1/users/alice", epoch: 0, token: async () => undefined, observe: () => {} });
+  const box = new Inbox({ base: "http://test/v1/users/alice", token: async () => undefined }, { epoch: 0, placed: async () => {}, heed: () => {} });
   await assert.rejects(box.read("a"), (e: ReddotError) => e.code === "unauthorized");
 });
 

@@ -61,17 +61,33 @@ test("a snapshot amid a replay hides nothing of it", () => {
 
 test("a reset is told once, by hello or by event, and lower revisions win again", () => {
   const l = new Ledger({ cursor: "old9", rev: 9 });
-  l.observe(counts(9));
+  l.heed(counts(9));
   const hello = l.accept({ type: "hello", cursor: "new1", counts: counts(1), recovered: false });
-  assert.deepEqual(hello, { fresh: true, reset: true, counts: counts(1) });
+  assert.deepEqual(hello, { fresh: true, counts: counts(1) });
   assert.equal(l.accept({ type: "reset", cursor: "new1", counts: counts(1) }).fresh, false);
+  assert.equal(l.accept(message(2)).fresh, true);
+});
+
+test("what was fetched before the first cursor is fetched again", () => {
+  const l = new Ledger();
+  l.early = true;
+  assert.deepEqual(l.accept({ type: "counts", cursor: "c1", counts: counts(1) }), { fresh: true, counts: counts(1) });
+  assert.equal(l.accept({ type: "counts", cursor: "c1", counts: counts(1) }).fresh, false);
+});
+
+test("counts that are asked for first are where events begin", () => {
+  const l = new Ledger();
+  l.start({ ...counts(1), cursor: "c1" });
+  assert.equal(l.cursor, "c1");
+  l.start({ ...counts(3), cursor: "c3" });
+  assert.equal(l.cursor, "c1");
   assert.equal(l.accept(message(2)).fresh, true);
 });
 
 test("the answer to a request shows at once, and its event is still told", () => {
   const l = new Ledger({ cursor: "c1", rev: 1 });
-  assert.deepEqual(l.observe(counts(2, 0)), counts(2, 0));
-  assert.equal(l.observe(counts(1, 1)), undefined);
+  assert.deepEqual(l.heed(counts(2, 0)), counts(2, 0));
+  assert.equal(l.heed(counts(1, 1)), undefined);
   const state: ServerEvent = { type: "state", cursor: "c2", counts: counts(2, 0), ids: ["m1"], state: "read" };
   assert.deepEqual(l.accept(state), { fresh: true, counts: undefined });
 });

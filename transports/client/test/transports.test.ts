@@ -6,7 +6,8 @@ import { Ledger } from "../src/ledger.ts";
 import { longpoll } from "../src/longpoll.ts";
 import { poll } from "../src/poll.ts";
 import { sse } from "../src/sse.ts";
-import { endOfClose, retryAfter, type End, type Transport, type Wire } from "../src/transport.ts";
+import { retryAfter } from "../src/request.ts";
+import { endOfClose, type End, type Transport, type Wire } from "../src/transport.ts";
 import { ws } from "../src/ws.ts";
 import { serve, type Mock } from "./mock.mjs";
 

@@ -110,22 +110,24 @@ async function reactive({ server, open: to }) {
   await tab.evaluate(() => document.querySelector("reddot-bell").close());
   // With a token, and then another user's; a new function each time is no new user.
   server.control.tokens = { a: "alice", b: "bob" };
+  const connections = () => server.control.requests.filter((r) => r.startsWith("WS")).length;
+  const before = connections() + 1;
   await tab.evaluate(() => {
     const bell = document.querySelector("reddot-bell");
     bell.removeAttribute("user");
     bell.token = () => "a";
   });
   await until("the token's user", () => tab.evaluate(look), (b) => b.dot === "1");
-  const before = server.control.requests.filter((r) => r.startsWith("WS")).length;
+  await until("it is connected", connections, (n) => n === before);
   await tab.evaluate(() => {
     for (let i = 0; i < 10; i++) document.querySelector("reddot-bell").token = () => "a";
   });
   await sleep(300);
-  assert.equal(server.control.requests.filter((r) => r.startsWith("WS")).length, before, "the connection stayed");
+  assert.equal(connections(), before, "the connection stayed");
   // Moved within the page, it stays what it is.
   await tab.evaluate(() => document.body.prepend(document.querySelector("reddot-bell")));
   await sleep(200);
-  assert.equal(server.control.requests.filter((r) => r.startsWith("WS")).length, before);
+  assert.equal(connections(), before);
   server.control.tokens = {};
   await tab.evaluate(() => (document.querySelector("reddot-bell").token = undefined));
   await until("nobody is signed in", () => tab.evaluate(look), (b) => b.dot === "");

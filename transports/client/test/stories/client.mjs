@@ -170,6 +170,33 @@ async function loadedTwice({ server, open }) {
   await until("two copies of the file share the title", shown, (s) => s.join() === "(1) page,live,live");
 }
 
+/** What comes between the first list and the first connection is in the list, shared or not. */
+async function between({ server, site, open }) {
+  for (const shared of [true, false]) {
+    const name = "between-" + shared;
+    const user = server.user(name);
+    user.publish({ title: "one" });
+    let late = true;
+    server.control.refuse = (req) => {
+      if (/ws/.test(req.url) && late) user.publish({ title: "two" });
+      if (/ws/.test(req.url)) late = false;
+      return undefined;
+    };
+    const tab = await open(site.page(page("list")));
+    const rows = () => tab.evaluate(() => globalThis.rows);
+    const ask = async ({ url, user, shared }) => {
+      const { MessageList, Reddot } = await import("/reddot.js");
+      const c = new Reddot({ url, user, shared });
+      const list = new MessageList(c, {}, () => (globalThis.rows = list.messages.map((m) => m.title).join()));
+      void list.load();
+    };
+    await tab.evaluate(ask, { url: server.url, user: name, shared });
+    await until("both are in the list", rows, (r) => r === "two,one");
+    const lists = server.control.requests.filter((r) => r.includes(name + "/messages")).length;
+    if (shared) assert.equal(lists, 1, "lists asked for");
+  }
+}
+
 export const client = [
   { name: "two clients, two users and two bells on one page", core: true, run: twoClients },
   { name: "the page's title and icons are its own", core: true, run: titleAndIcons },
@@ -178,5 +205,6 @@ export const client = [
   { name: "a token is renewed before it expires", run: renewed },
   { name: "login by cookie, and a reading that survives the page", core: true, run: requests },
   { name: "connect() after close()", core: true, run: again },
+  { name: "news before the connection is in the list", core: true, run: between },
   { name: "loaded twice", core: true, run: loadedTwice },
 ];
