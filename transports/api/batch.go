@@ -173,6 +173,7 @@ func (b *batch) WriteTo(w io.Writer) (written int64, err error) {
 			_ = b.ctx.SetReadDeadline(time.Unix(1, 0)) // wakes a Read
 		}
 		<-end
+		_ = b.ctx.SetWriteDeadline(time.Now().Add(b.api.cfg.BatchIdle)) // what is left was drained meanwhile
 		b.landed = err == nil && b.flight.idle()
 	}()
 	for reading := end; ; {

@@ -383,14 +383,17 @@ func TestBatchTrickles(t *testing.T) {
 	}
 	request.Header.Set("Authorization", "Bearer "+s.publisher)
 	done := make(chan answer, 1)
-	go func() { done <- s.send(request) }()
+	go func() {
+		defer close(done)
+		done <- s.send(request)
+	}()
 	trickle := time.NewTicker(20 * time.Millisecond)
 	defer trickle.Stop()
 	for {
 		select {
-		case a := <-done:
-			if !strings.Contains(string(a.body), "comes too slowly") {
-				t.Errorf("got %d %s", a.StatusCode, a.body)
+		case a, ok := <-done:
+			if !ok || !strings.Contains(string(a.body), "comes too slowly") {
+				t.Fatalf("got %s", a.body)
 			}
 			_ = r.Close()
 			for deadline := time.Now().Add(5 * time.Second); s.api.batches.under() > 0; time.Sleep(time.Millisecond) {
