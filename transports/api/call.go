@@ -120,7 +120,8 @@ func (c *call) readBody(limit int) ([]byte, error) {
 			}
 			return b, nil
 		case err != nil:
-			return nil, &actors.Error{Code: actors.Invalid, Detail: "the body cannot be read to its end", Cause: err}
+			// Its text is not kept: it may repeat what was sent.
+			return nil, actors.Errorf(actors.Invalid, "the body cannot be read to its end")
 		}
 	}
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"reddot/actors"
 	"reddot/transports"
 )
 
@@ -61,9 +60,11 @@ func (a *App) listen(ctx context.Context) error {
 // and are bounded elsewhere.
 func newServer(cfg *Config, handler fasthttp.RequestHandler, log *slog.Logger) *fasthttp.Server {
 	return &fasthttp.Server{
-		Handler:      handler,
+		Handler:      framed(handler),
 		ErrorHandler: refuse,
 		Logger:       fasthttpLog{log},
+		// Its errors would repeat the head of a broken request, credentials too.
+		SecureErrorLogMessage: true,
 
 		Concurrency:    cfg.Server.Concurrency,
 		ReadBufferSize: int(cfg.Limits.Header),
@@ -164,36 +165,10 @@ func (c *certificate) config(protocol string) *tls.Config {
 	}
 }
 
-// refuse answers what is no request that could be routed.
-func refuse(ctx *fasthttp.RequestCtx, err error) {
-	var timeout net.Error
-	var small *fasthttp.ErrSmallBuffer
-	switch {
-	case errors.As(err, &small):
-		err = actors.Errorf(actors.TooLarge, "the request's head is too large")
-	case errors.As(err, &timeout) && timeout.Timeout():
-		// Clients connect in advance; they take this for the end of a connection
-		// that they have not used (RFC 9110 section 15.5.9).
-		transports.WriteProblemAs(ctx, actors.Errorf(actors.Invalid, "the request did not come in time"), fasthttp.StatusRequestTimeout)
-		return
-	default:
-		err = actors.Errorf(actors.Invalid, "this is no HTTP/1.1 request")
-	}
-	transports.WriteProblem(ctx, err)
-}
-
 // listenError adds to why an address cannot be had what to do.
 func listenError(addr, flag string, err error) error {
 	if isInUse(err) {
 		return fmt.Errorf("%s is in use, perhaps by another reddot; stop it, or choose another address with %s (127.0.0.1:0 takes a free one): %w", addr, flag, err)
 	}
 	return err
-}
-
-// fasthttpLog writes what fasthttp has to say: broken requests, mostly.
-type fasthttpLog struct{ log *slog.Logger }
-
-// Printf implements fasthttp.Logger.
-func (l fasthttpLog) Printf(format string, args ...any) {
-	l.log.Debug("fasthttp", "says", fmt.Sprintf(format, args...))
 }
