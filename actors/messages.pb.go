@@ -1335,6 +1335,7 @@ type SessionChange struct {
 	Dropped       []uint64               `protobuf:"varint,15,rep,packed,name=dropped,proto3" json:"dropped,omitempty"`   // seqs of waiting ones that are not sent
 	Received      []*Incoming            `protobuf:"bytes,16,rep,name=received,proto3" json:"received,omitempty"`
 	Forgotten     []uint32               `protobuf:"varint,17,rep,packed,name=forgotten,proto3" json:"forgotten,omitempty"` // packet identifiers of incoming ones
+	Origin        uint64                 `protobuf:"fixed64,18,opt,name=origin,proto3" json:"origin,omitempty"`             // OPENED: the id of the store's history
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1488,6 +1489,13 @@ func (x *SessionChange) GetForgotten() []uint32 {
 	return nil
 }
 
+func (x *SessionChange) GetOrigin() uint64 {
+	if x != nil {
+		return x.Origin
+	}
+	return 0
+}
+
 // SessionState is a session in a snapshot.
 type SessionState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1502,6 +1510,8 @@ type SessionState struct {
 	Outgoing      []*Outgoing            `protobuf:"bytes,9,rep,name=outgoing,proto3" json:"outgoing,omitempty"`
 	Waiting       []*Waiting             `protobuf:"bytes,10,rep,name=waiting,proto3" json:"waiting,omitempty"`
 	Incoming      []*Incoming            `protobuf:"bytes,11,rep,name=incoming,proto3" json:"incoming,omitempty"`
+	Origin        uint64                 `protobuf:"fixed64,12,opt,name=origin,proto3" json:"origin,omitempty"` // of the event that opened it last
+	Anew          bool                   `protobuf:"varint,13,opt,name=anew,proto3" json:"anew,omitempty"`      // in an answer: what the client knows of it belongs to a history that is lost
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1611,6 +1621,20 @@ func (x *SessionState) GetIncoming() []*Incoming {
 		return x.Incoming
 	}
 	return nil
+}
+
+func (x *SessionState) GetOrigin() uint64 {
+	if x != nil {
+		return x.Origin
+	}
+	return 0
+}
+
+func (x *SessionState) GetAnew() bool {
+	if x != nil {
+		return x.Anew
+	}
+	return false
 }
 
 // RetainedEvent is one fact about the retained messages of a shard of topics.
@@ -5201,7 +5225,7 @@ const file_messages_proto_rawDesc = "" +
 	"\x04once\x18\x02 \x01(\fR\x04once\"M\n" +
 	"\bQueueing\x12\x16\n" +
 	"\x06client\x18\x01 \x01(\tR\x06client\x12)\n" +
-	"\awaiting\x18\x02 \x01(\v2\x0f.reddot.WaitingR\awaiting\"\xe8\x03\n" +
+	"\awaiting\x18\x02 \x01(\v2\x0f.reddot.WaitingR\awaiting\"\x80\x04\n" +
 	"\rSessionChange\x12\x16\n" +
 	"\x06client\x18\x01 \x01(\tR\x06client\x12\x14\n" +
 	"\x05ended\x18\x02 \x01(\bR\x05ended\x12\x16\n" +
@@ -5220,7 +5244,8 @@ const file_messages_proto_rawDesc = "" +
 	"\x04done\x18\x0e \x03(\rR\x04done\x12\x18\n" +
 	"\adropped\x18\x0f \x03(\x04R\adropped\x12,\n" +
 	"\breceived\x18\x10 \x03(\v2\x10.reddot.IncomingR\breceived\x12\x1c\n" +
-	"\tforgotten\x18\x11 \x03(\rR\tforgotten\"\x83\x03\n" +
+	"\tforgotten\x18\x11 \x03(\rR\tforgotten\x12\x16\n" +
+	"\x06origin\x18\x12 \x01(\x06R\x06origin\"\xaf\x03\n" +
 	"\fSessionState\x12\x16\n" +
 	"\x06client\x18\x01 \x01(\tR\x06client\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x12\n" +
@@ -5233,7 +5258,9 @@ const file_messages_proto_rawDesc = "" +
 	"\boutgoing\x18\t \x03(\v2\x10.reddot.OutgoingR\boutgoing\x12)\n" +
 	"\awaiting\x18\n" +
 	" \x03(\v2\x0f.reddot.WaitingR\awaiting\x12,\n" +
-	"\bincoming\x18\v \x03(\v2\x10.reddot.IncomingR\bincoming\"Q\n" +
+	"\bincoming\x18\v \x03(\v2\x10.reddot.IncomingR\bincoming\x12\x16\n" +
+	"\x06origin\x18\f \x01(\x06R\x06origin\x12\x12\n" +
+	"\x04anew\x18\r \x01(\bR\x04anew\"Q\n" +
 	"\rRetainedEvent\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12.\n" +
 	"\amessage\x18\x02 \x01(\v2\x14.reddot.TopicMessageR\amessage\"S\n" +

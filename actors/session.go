@@ -118,11 +118,17 @@ func (u *User) openSession(r *Request, c *OpenSession, t Moment) {
 		u.refuse(r, Errorf(TooMany, "a user has at most %d connections", u.home.Limits.Connections))
 		return
 	}
-	if old := u.inbox.sessions.find(c.Client); old != nil && !c.Clean {
+	old, anew := u.inbox.sessions.find(c.Client), false
+	if old != nil && !c.Clean {
+		anew = old.turned(u.origin)
 		r.Answer.Session = old.stored()
 	}
 	if !u.change(r, d.Events) {
 		return
+	}
+	if anew {
+		r.Answer.Session = u.inbox.sessions.find(c.Client).stored()
+		r.Answer.Session.Anew = true
 	}
 	if i >= 0 {
 		u.links[i].Replaced()
@@ -141,9 +147,11 @@ func (u *User) openAgain(r *Request, c *OpenSession) {
 	s := u.inbox.sessions.find(c.Client)
 	i := slices.IndexFunc(u.links, func(l SessionLink) bool { return l.Client() == c.Client })
 	switch {
-	case c.Epoch == 0 && (s != nil || i >= 0 && !sameLink(u.links[i], c.Link)),
-		c.Epoch != 0 && s != nil && u.inbox.token(s) != c.Epoch:
+	case c.Epoch == 0 && (s != nil || i >= 0 && !sameLink(u.links[i], c.Link)):
 		u.refuse(r, Errorf(Conflict, "another connection has this session"))
+		return
+	case c.Epoch != 0 && s != nil && u.inbox.token(s) != c.Epoch:
+		u.refuse(r, u.inbox.stranger(c.Epoch))
 		return
 	case c.Epoch != 0 && (s == nil || s.closedAt != 0):
 		u.refuse(r, Errorf(NotFound, "the session has ended, or was taken for closed"))

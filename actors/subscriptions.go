@@ -14,6 +14,7 @@ import (
 type Subscriptions struct {
 	client   string
 	epoch    uint64 // the seq of the event that opened it last
+	origin   uint64 // the id of the store's history that it was opened in last; 0: not known
 	expiry   int64  // milliseconds that it outlives its connection
 	closedAt int64  // unix milliseconds; 0: a connection has it
 	will     *Will  // nil: none
@@ -151,6 +152,10 @@ func (s *sessions) relapse() {
 func (s *sessions) change(t *Subscriptions, e *Event, freed []uint64) []uint64 {
 	c := e.Session
 	if c.Opened {
+		if t.turned(c.Origin) {
+			t.recall()
+		}
+		t.origin = c.Origin
 		t.epoch, t.expiry, t.will, t.willAt, t.closedAt = e.Seq, c.Expiry, c.Will, 0, 0
 		t.handed = false
 	}
@@ -205,6 +210,23 @@ func (s *sessions) change(t *Subscriptions, e *Event, freed []uint64) []uint64 {
 	}
 	t.incoming = slices.DeleteFunc(t.incoming, func(n incoming) bool { return slices.Contains(c.Forgotten, uint32(n.id)) })
 	return freed
+}
+
+// turned tells whether a client knows the session of another history of the
+// store than this one. What is under way between them is not what either of them
+// takes it for: a packet identifier stands for another message there.
+func (t *Subscriptions) turned(origin uint64) bool { return t.origin != 0 && t.origin != origin }
+
+// recall forgets the packet identifiers of what is under way. What the client
+// may not have is to be sent as if it never was.
+func (t *Subscriptions) recall() {
+	for i := range t.outgoing {
+		if o := &t.outgoing[i]; !o.released {
+			t.waiting = append(t.waiting, awaited{seq: o.seq, ids: o.ids, share: o.share, qos: o.qos, retain: o.retain, inbox: o.inbox})
+		}
+	}
+	slices.SortStableFunc(t.waiting, func(a, b awaited) int { return cmp.Compare(a.seq, b.seq) })
+	t.outgoing, t.incoming = nil, nil
 }
 
 // set puts a subscription in the place of the one with its filter, if there is one.
@@ -338,7 +360,7 @@ func (n *subscription) stored() *Subscription {
 
 // stored returns the session as snapshots and connections are given it.
 func (t *Subscriptions) stored() *SessionState {
-	s := &SessionState{Client: t.client, Epoch: t.epoch, Open: t.closedAt == 0, Expiry: t.expiry, ClosedAt: t.closedAt, Will: t.will, WillAt: t.willAt}
+	s := &SessionState{Client: t.client, Epoch: t.epoch, Open: t.closedAt == 0, Expiry: t.expiry, ClosedAt: t.closedAt, Will: t.will, WillAt: t.willAt, Origin: t.origin}
 	for i := range t.subs {
 		s.Subscriptions = append(s.Subscriptions, t.subs[i].stored())
 	}
@@ -356,7 +378,7 @@ func (t *Subscriptions) stored() *SessionState {
 
 // restore takes in a session of a snapshot.
 func (s *sessions) restore(p *SessionState) {
-	t := &Subscriptions{client: p.Client, epoch: p.Epoch, expiry: p.Expiry, closedAt: p.ClosedAt, will: p.Will, willAt: p.WillAt}
+	t := &Subscriptions{client: p.Client, epoch: p.Epoch, expiry: p.Expiry, closedAt: p.ClosedAt, will: p.Will, willAt: p.WillAt, origin: p.Origin}
 	for _, n := range p.Subscriptions {
 		t.set(n)
 	}

@@ -27,7 +27,7 @@ func (b *Inbox) OpenSession(c *OpenSession, t Moment, l *Limits) (r Ready, wills
 		if (old == nil) && len(b.sessions.list) >= l.Sessions {
 			return Ready{Err: Errorf(TooMany, "a user has at most %d sessions that outlive their connections", l.Sessions)}, nil
 		}
-		change.Opened, change.Expiry, change.Will = true, c.Expiry, c.Will
+		change.Opened, change.Expiry, change.Will, change.Origin = true, c.Expiry, c.Will, b.origin
 	}
 	if change.Ended || change.Opened {
 		r.Events = []*Event{e}
@@ -56,7 +56,7 @@ func (b *Inbox) CloseSession(c *CloseSession, t Moment) Ready {
 func (b *Inbox) ChangeSession(c *ChangeSession, t Moment) Ready {
 	s := b.sessions.find(c.Client)
 	if s == nil || s.closedAt != 0 || c.Epoch != b.token(s) {
-		return Ready{Err: Errorf(Conflict, "another connection has this session, or it has ended")}
+		return Ready{Err: b.stranger(c.Epoch)}
 	}
 	e, _ := b.sessionEvent(c.Client, t)
 	e.Session = c.Change
@@ -204,3 +204,11 @@ func (s *sessions) filters() []string {
 // token returns by what a connection knows the session that it has: its epoch,
 // which is a seq and so means another session in another history of the store.
 func (b *Inbox) token(s *Subscriptions) uint64 { return s.epoch ^ b.origin }
+
+// stranger says why a connection with this token does not have the session.
+func (b *Inbox) stranger(token uint64) *Error {
+	if token^b.origin > b.seq {
+		return Errorf(NotFound, "the session is one of a history that the store has lost; connect again")
+	}
+	return Errorf(Conflict, "another connection has this session, or it has ended")
+}

@@ -74,10 +74,13 @@ func (x *sessionWalk) step() {
 			change.Willed = true
 			x.do(Ready{Events: []*Event{e}})
 		} else if s != nil {
-			x.do(x.b.CloseSession(&CloseSession{Client: client, Epoch: s.epoch}, x.moment()))
+			x.do(x.b.CloseSession(&CloseSession{Client: client, Epoch: x.b.token(s)}, x.moment()))
 		}
 	case 2:
 		x.now += int64(x.rng.IntN(2000))
+		if x.rng.IntN(10) == 0 { // the store has another history
+			x.b.origin = x.rng.Uint64()
+		}
 		x.do(x.b.Expire(x.moment(), &x.limits))
 	case 3:
 		if x.rng.IntN(10) == 0 {
@@ -107,7 +110,7 @@ func (x *sessionWalk) step() {
 		}
 	default:
 		if s != nil && s.closedAt == 0 {
-			x.do(x.b.ChangeSession(&ChangeSession{Client: client, Epoch: s.epoch, Change: x.change(s)}, x.moment()))
+			x.do(x.b.ChangeSession(&ChangeSession{Client: client, Epoch: x.b.token(s), Change: x.change(s)}, x.moment()))
 		}
 	}
 }
@@ -143,6 +146,47 @@ func (x *sessionWalk) change(s *Subscriptions) *SessionChange {
 		c.Received = []*Incoming{{Id: uint32(1 + x.rng.IntN(5)), Once: key[:]}}
 	}
 	return c
+}
+
+// In another history of the store a session keeps what it subscribes to and all
+// that its client may not have, and no packet identifier.
+func TestSessionOfALostHistory(t *testing.T) {
+	x := newWorld(t, Limits{Sessions: 3, SessionMessages: 5, RetainEvents: 20})
+	x.b.origin = 1 << 40
+	open := func() *Subscriptions {
+		r, _ := x.b.OpenSession(&OpenSession{Client: "c", Expiry: 1000}, x.moment(), &x.limits)
+		x.do(r)
+		return x.b.sessions.find("c")
+	}
+	s := open()
+	change := func(c *SessionChange) { x.do(x.b.ChangeSession(&ChangeSession{Client: "c", Epoch: x.b.token(s), Change: c}, x.moment())) }
+	change(&SessionChange{Set: []*Subscription{{Filter: "t/+", Qos: 2}}})
+	for range 4 {
+		r, _ := x.b.QueueMessage(&QueueMessage{Message: &TopicMessage{Topic: "t/1", Qos: 2, Payload: []byte("p")}}, "alice", Once{}, x.moment(), &x.limits)
+		x.do(r)
+	}
+	first := s.waiting[0].seq
+	key := id("in", x.now)
+	change(&SessionChange{Received: []*Incoming{{Id: 7, Once: key[:]}}, Sent: []*Outgoing{
+		{Id: 2, Seq: first + 1, Qos: 2}, {Id: 1, Seq: first, Qos: 2}, {Id: 3, Seq: first + 2, Qos: 2},
+	}})
+	change(&SessionChange{Released: []uint32{3}})
+	if again := open(); len(again.outgoing) != 3 || len(again.incoming) != 1 {
+		t.Errorf("in the same history: %+v", again)
+	}
+	token := x.b.token(s)
+	x.b.origin = 1 << 41
+	if r := x.b.ChangeSession(&ChangeSession{Client: "c", Epoch: token, Change: &SessionChange{Done: []uint32{1}}}, x.moment()); r.Err == nil || r.Err.Code != NotFound {
+		t.Errorf("a connection of the lost history: got %v", r.Err)
+	}
+	s = open()
+	var seqs []uint64
+	for i := range s.waiting {
+		seqs = append(seqs, s.waiting[i].seq)
+	}
+	if want := []uint64{first, first + 1, first + 3}; !slices.Equal(seqs, want) || len(s.outgoing)+len(s.incoming) > 0 || len(s.subs) != 1 {
+		t.Errorf("waiting: got %v, want %v; %+v", seqs, want, s)
+	}
 }
 
 func TestMatchTopic(t *testing.T) {

@@ -299,7 +299,7 @@ func (w *world) view(b *Inbox, withHistory bool) Inbox {
 	v.categories = append([]category{}, b.categories...)
 	v.entries = append([]entry{}, b.entries...)
 	v.keys.order = append([]onceRef{}, v.keys.order...)
-	v.sessions = b.sessions.view()
+	v.origin, v.sessions = 0, b.sessions.view() // the origin is no part of the state
 	v.sessions.relapse()
 	v.keys.edge = append([]edgeKey{}, v.keys.edge...)
 	if len(v.keys.byCaller) == 0 {

@@ -281,7 +281,7 @@ func (s *session) begin(c *connection, state *actors.SessionState, epoch uint64)
 		s.durable = &durable{epoch: epoch, expiry: c.expiry}
 		s.stirred().will = nil // the user's actor has it
 	}
-	p := &packet.Connack{SessionPresent: state != nil}
+	p := &packet.Connack{SessionPresent: state != nil && !state.Anew}
 	if s.version == packet.V5 {
 		s.announce(&p.Properties, c)
 	}

@@ -1,6 +1,8 @@
 package mqtt
 
 import (
+	"math/rand/v2"
+
 	"reddot/actors"
 	"reddot/transports"
 )
@@ -172,6 +174,11 @@ func (s *session) resume(state *actors.SessionState, caller *transports.Principa
 		in := s.incoming()
 		in.ids = append(in.ids, received{id: uint16(n.Id), once: [16]byte(n.Once), durable: true, // #nosec G115 -- two bytes
 			routed: s.server.routed.has([16]byte(n.Once))})
+	}
+	if state.Anew {
+		// A client that does not heed CONNACK, and keeps what it knew, is unlikely
+		// to take a message for one of those.
+		s.outgoing().last = uint16(rand.Uint32()) // #nosec G115 G404 -- any two bytes
 	}
 	if len(state.Outgoing)+len(state.Waiting) == 0 {
 		return

@@ -103,6 +103,8 @@ func (d *device) connect(server int) error {
 	switch {
 	case ack.Reason != 0:
 		return errors.Join(fmt.Errorf("refused: %v", ack.Reason), d.conn.Close())
+	case d.subscribed() && !ack.SessionPresent && d.world.cfg.Mode == Lost:
+		d.open = nil // so it is told that the history is another one [MQTT-3.2.2-6 of MQTT 5]
 	case d.subscribed() && !ack.SessionPresent:
 		d.trouble("server %d does not know the session", server)
 	case d.subscribed():
@@ -114,7 +116,9 @@ func (d *device) connect(server int) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.view.Since = time.Since(d.began)
+	if d.view.Since == 0 {
+		d.view.Since = time.Since(d.began)
+	}
 	return nil
 }
 
