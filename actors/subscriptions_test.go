@@ -159,7 +159,9 @@ func TestSessionOfALostHistory(t *testing.T) {
 		return x.b.sessions.find("c")
 	}
 	s := open()
-	change := func(c *SessionChange) { x.do(x.b.ChangeSession(&ChangeSession{Client: "c", Epoch: x.b.token(s), Change: c}, x.moment())) }
+	change := func(c *SessionChange) {
+		x.do(x.b.ChangeSession(&ChangeSession{Client: "c", Epoch: x.b.token(s), Change: c}, x.moment()))
+	}
 	change(&SessionChange{Set: []*Subscription{{Filter: "t/+", Qos: 2}}})
 	for range 4 {
 		r, _ := x.b.QueueMessage(&QueueMessage{Message: &TopicMessage{Topic: "t/1", Qos: 2, Payload: []byte("p")}}, "alice", Once{}, x.moment(), &x.limits)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"reddot/actors/store/pgserver"
 	"reddot/transports"
+	"reddot/transports/mqtt/packet"
 )
 
 // A loser is a database that can lose what came last.
@@ -108,6 +110,111 @@ func TestTailLost(t *testing.T) {
 				a, _ = start(t, cfg)
 				awaitUnread(t, a, 9)
 			})
+		}
+	}
+}
+
+// A device that comes back to a database that lost its tail is told that its
+// session is not the one it knows; what it subscribes to stays, and what comes
+// then reaches it.
+func TestDeviceTurns(t *testing.T) {
+	l := losers["promotion"](t, StartDatabase(t))
+	cfg := testConfig(t)
+	cfg.Store.URL, cfg.Store.Timeout, cfg.MQTT.Listen = transports.NewSecret(l.url), Duration(2*time.Second), "127.0.0.1:0"
+	a, _ := start(t, cfg)
+	d := &rawDevice{t: t, a: a}
+	if d.connect() {
+		t.Error("there was a session before the first one")
+	}
+	d.send(&packet.Subscribe{ID: 1, Subscriptions: []packet.Subscription{{Filter: []byte("users/me/messages"), QoS: 2}}})
+	d.await(packet.TypeSuback)
+	l.keep()
+	publishTo(t, a, 1)
+	lost := d.await(packet.TypePublish).(*packet.Publish)
+	d.send(&packet.Pubrec{ID: lost.ID}) // PUBREL is never read: the identifier stays taken
+	d.close()
+	if !d.connect() {
+		t.Error("the session is gone in the same history")
+	}
+	d.close()
+	l.lose()
+	for late := time.Now().Add(patience); d.connect(); d.close() {
+		if time.Now().After(late) {
+			t.Fatal("the device is never told that the history is another one")
+		}
+	}
+	publishTo(t, a, 1)
+	if m := d.await(packet.TypePublish).(*packet.Publish); m.Dup || m.QoS != 2 {
+		t.Errorf("got %+v", m)
+	}
+	d.close()
+	if !d.connect() {
+		t.Error("it is told twice")
+	}
+	d.close()
+}
+
+// A rawDevice speaks MQTT 3.1.1, and leaves out what a test wants it to.
+type rawDevice struct {
+	t    *testing.T
+	a    *App
+	conn net.Conn
+	buf  []byte
+}
+
+// connect connects until it is taken, and tells whether there was a session.
+func (d *rawDevice) connect() bool {
+	d.t.Helper()
+	for late := time.Now().Add(patience); time.Now().Before(late); time.Sleep(10 * time.Millisecond) {
+		var err error
+		d.conn, err = net.Dial("tcp", d.a.MQTTAddr().String())
+		must(d.t, err)
+		d.buf = nil
+		d.send(&packet.Connect{Version: packet.V311, ClientID: []byte("device"), Username: []byte("alice"), KeepAlive: 60})
+		if p, err := d.read(); err == nil {
+			if ack := p.(*packet.Connack); ack.Reason == 0 {
+				return ack.SessionPresent
+			}
+		}
+		d.close()
+	}
+	d.t.Fatal("it can't connect")
+	return false
+}
+
+func (d *rawDevice) send(p packet.Packet) { _, _ = d.conn.Write(p.Append(nil, packet.V311)) }
+
+func (d *rawDevice) close() { _ = d.conn.Close() }
+
+func (d *rawDevice) await(kind packet.Type) packet.Packet {
+	d.t.Helper()
+	for {
+		p, err := d.read()
+		if err != nil {
+			d.t.Fatalf("waiting for %v: %v", kind, err)
+		}
+		if p.Type() == kind {
+			return p
+		}
+	}
+}
+
+func (d *rawDevice) read() (packet.Packet, error) {
+	_ = d.conn.SetReadDeadline(time.Now().Add(patience))
+	for {
+		frame, rest, err := packet.Split(d.buf, packet.MaxSize)
+		if err != nil {
+			return nil, err
+		}
+		if frame != nil {
+			d.buf = rest
+			return packet.Decode(frame, packet.V311)
+		}
+		var b [4096]byte
+		n, err := d.conn.Read(b[:])
+		d.buf = append(d.buf, b[:n]...)
+		if err != nil {
+			return nil, err
 		}
 	}
 }
