@@ -1,10 +1,13 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -32,14 +35,29 @@ func lockDir(fs privateFS, dir string) (*pebble.Lock, error) {
 	}
 	lock, err := pebble.LockDirectory(dir, fs)
 	if err != nil {
-		return nil, fmt.Errorf("the data directory is in use by %s; stop that process or name another directory: lock: %w",
-			readOwner(fs, dir), err)
+		return nil, lockError(fs, dir, err)
 	}
 	if err := writeOwner(fs, dir); err != nil {
 		_ = lock.Close() // err says more
 		return nil, fmt.Errorf("note who holds the data directory: %w", err)
 	}
 	return lock, nil
+}
+
+// ErrInUse is why a data directory can't be opened that another process has.
+var ErrInUse = errors.New("the data directory is in use")
+
+// lockError returns why a directory could not be locked: only one cause of many is
+// that somebody else has it.
+func lockError(f vfs.FS, dir string, err error) error {
+	var file *fs.PathError
+	switch {
+	case errors.As(err, &file):
+		return fmt.Errorf("the lock of the data directory can't be had, whoever uses it: %w", err)
+	case errors.Is(err, syscall.ENOLCK), errors.Is(err, syscall.ENOSYS), errors.Is(err, errors.ErrUnsupported):
+		return fmt.Errorf("the file system of the data directory can't lock files; name a directory on another one: %w", err)
+	}
+	return fmt.Errorf("%w by %s; stop that process or name another directory: lock: %w", ErrInUse, readOwner(f, dir), err)
 }
 
 // makeDir makes dir and its parents and syncs what names them.

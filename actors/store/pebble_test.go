@@ -1,11 +1,14 @@
 package store
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -109,6 +112,32 @@ func TestLock(t *testing.T) {
 	wantOpenError(t, dir, dir, fmt.Sprintf("in use by process %d on host", os.Getpid()), "stop that process")
 	closeStore(t, p)
 	closeStore(t, openPebble(t, Config{Dir: dir}))
+}
+
+// A lock that can't be had for another reason is not said to be somebody's.
+func TestLockTellsTheCause(t *testing.T) {
+	for what, c := range map[string]struct {
+		err  error
+		want string
+		held bool
+	}{
+		"held":                {syscall.EAGAIN, "in use by", true},
+		"held, as others say": {syscall.EACCES, "in use by", true},
+		"no right to it":      {&fs.PathError{Op: "open", Path: "LOCK", Err: syscall.EACCES}, "whoever uses it: open LOCK: permission denied", false},
+		"read only":           {&fs.PathError{Op: "open", Path: "LOCK", Err: syscall.EROFS}, "read-only file system", false},
+		"no locks":            {syscall.ENOLCK, "can't lock files", false},
+	} {
+		if err := lockError(vfs.NewMem(), "data", c.err); !strings.Contains(err.Error(), c.want) || errors.Is(err, ErrInUse) != c.held {
+			t.Errorf("%s: got %v, want %q", what, err, c.want)
+		}
+	}
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "LOCK"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(Config{Dir: dir}, quiet(), nil); err == nil || errors.Is(err, ErrInUse) || strings.Contains(err.Error(), "stop") {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestNewerFormat(t *testing.T) {

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -86,7 +85,7 @@ func conflictError(j *job, err error) error {
 	if sqlState(err) == sqlUniqueViolation {
 		return takenError(j.write, err)
 	}
-	return &actors.Error{Code: actors.Internal, Detail: fmt.Sprintf("the database can't take a write of %q", j.write.Stream.Key), Cause: err}
+	return unfitError(j.write, err)
 }
 
 // unreachable is what a read fails with while the database is gone.

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -71,6 +73,43 @@ func TestPostgresConflict(t *testing.T) {
 	}
 	if p.Err() != nil {
 		t.Errorf("the store counts it as an outage: %v", p.Err())
+	}
+}
+
+// What the database says of a write that it refuses, its Detail most of all, holds
+// keys and values: clients get nothing of either, and the log no value.
+func TestPostgresErrorsShowNoValues(t *testing.T) {
+	p := openPostgres(t, Config{URL: newDatabase(t), Committers: 1})
+	defer closeStore(t, p)
+	const user, body = "somebody", "some5ecret"
+	key := actors.UserKey("default", user)
+	first := newActor(key, 0)
+	first.do(t, p, first.write(body))
+	again := newActor(key, 0)
+	if err := p.Append(again.write(body)); err != nil {
+		t.Fatal(err)
+	}
+	noise := make([]byte, 6000) // more than an index takes, however it is compressed
+	_, _ = rand.Read(noise)
+	for what, err := range map[string]error{
+		"an event that is there": again.await(),
+		"a key that is too long": p.PutRecord(t.Context(), "k", body+string(noise), []byte(body)),
+		"an old fence":           fencedError(first.Stream),
+		"a gap":                  astrayError(first.write(body)),
+		"another history":        historyError(first.write(body)),
+		"a value that is none":   unfitError(first.write(body), errThere),
+	} {
+		if err == nil {
+			t.Errorf("%s: there is no error", what)
+			continue
+		}
+		told, logged := actors.AsError(err).Detail, err.Error()
+		if strings.Contains(told, user) || strings.Contains(told, body) {
+			t.Errorf("%s: a client is told %q", what, told)
+		}
+		if strings.Contains(logged, body) || strings.Contains(logged, hex.EncodeToString([]byte(body))) || strings.Contains(logged, hex.EncodeToString([]byte(user))) {
+			t.Errorf("%s: the log shows %q", what, logged)
+		}
 	}
 }
 

@@ -51,7 +51,7 @@ func lookBefore(w *actors.Write, in shelfmark) error {
 	case err != nil:
 		return fmt.Errorf("look for event %d of %q: %w", w.After, key, err)
 	case taken:
-		return takenError(w, nil)
+		return takenError(w, errThere)
 	case found != (w.After > 0):
 		return astrayError(w)
 	}

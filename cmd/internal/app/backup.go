@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -145,8 +146,8 @@ func (c Config) WriteBackup(ctx context.Context, w io.Writer, log *slog.Logger) 
 	if !c.Store.URL.IsZero() {
 		return nil, errors.New("the data is in a PostgreSQL database: back that up with PostgreSQL's own tools (pg_dump, pg_basebackup, archived WAL)")
 	}
-	if ok, err := store.Exists(c.Data); err != nil || !ok {
-		return nil, errors.Join(err, fmt.Errorf("there is no store in %s; --data names its directory", c.Data))
+	if err := c.mustExist(); err != nil {
+		return nil, err
 	}
 	r, err := c.askBackup(ctx)
 	if err != nil {
@@ -171,11 +172,23 @@ func (c Config) WriteBackup(ctx context.Context, w io.Writer, log *slog.Logger) 
 	return b, err
 }
 
+// mustExist returns why there is no store in the data directory, if there is none.
+func (c Config) mustExist() error {
+	ok, err := store.Exists(c.Data)
+	if err == nil && !ok {
+		return fmt.Errorf("there is no store in %s; --data names its directory", c.Data)
+	}
+	return err
+}
+
 // askBackup asks the server of a data directory for a backup; nil: none runs.
 func (c Config) askBackup(ctx context.Context) (io.ReadCloser, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "unix", filepath.Join(c.Data, controlSocket))
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("ask the server of %s for a backup, as its user: %w", c.Data, err)
+	case err != nil:
 		return nil, nil // the directory's lock says whether somebody is there all the same
 	}
 	if _, err := io.WriteString(conn, backupRequest); err != nil {
@@ -220,8 +233,8 @@ func (c Config) Restore(r io.Reader) (*store.Backup, error) {
 // fetch again.
 func (c Config) Renew(ctx context.Context, log *slog.Logger) (err error) {
 	if c.Store.URL.IsZero() {
-		if ok, err := store.Exists(c.Data); err != nil || !ok {
-			return errors.Join(err, fmt.Errorf("there is no store in %s; --data names its directory", c.Data))
+		if err := c.mustExist(); err != nil {
+			return err
 		}
 		p, err := store.Open(c.store(), log, nil)
 		if err != nil {

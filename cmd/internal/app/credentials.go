@@ -48,8 +48,11 @@ func CreateKey(ctx context.Context, data, url string, o KeyOrder, log *slog.Logg
 		return key, text, err
 	}
 	s, err := openKeeper(ctx, store.Config{Dir: data, URL: url}, log, nil)
-	if err != nil {
+	if errors.Is(err, store.ErrInUse) {
 		return key, text, fmt.Errorf("%w\n(a server that runs is asked with --url and a key of the scope admin instead)", err)
+	}
+	if err != nil {
+		return key, text, err
 	}
 	defer func() { err = errors.Join(err, s.Close(ctx)) }()
 	keys, err := transports.LoadKeys(ctx, toldRecords{s, func() {}}, nil) // servers on the same database hear of it
