@@ -78,8 +78,8 @@ func bearer(value []byte) []byte {
 }
 
 // protocolToken returns the token among the subprotocols that a client offers
-// (RFC 6455 section 11.3.4), or nil. A server never chooses this one: the
-// answer would show the token.
+// (RFC 6455 section 11.3.4), or nil. The server chooses this one only where nothing
+// else is offered, for browsers close a connection that agrees on none.
 func protocolToken(list []byte) []byte {
 	for len(list) > 0 {
 		var offer []byte

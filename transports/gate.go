@@ -29,6 +29,8 @@ type Gate struct {
 	now   func() time.Time // monotonic
 	rules atomic.Pointer[gateRules]
 	open  *counts
+
+	unnamed atomic.Pointer[func(peer netip.Addr)] // of OnUnnamedProxy; nil: nothing is waited for
 }
 
 // gateRules are the limits in force and what is counted under them.
@@ -138,6 +140,7 @@ func (g *Gate) Release(from netip.Addr) {
 func (g *Gate) Address(ctx *fasthttp.RequestCtx) netip.Addr {
 	peer := peerAddress(ctx.RemoteAddr())
 	if !g.proxied(peer) {
+		g.lookForProxy(ctx, peer)
 		return peer
 	}
 	lines := ctx.Request.Header.PeekAll(fasthttp.HeaderXForwardedFor)
@@ -155,6 +158,16 @@ func (g *Gate) Address(ctx *fasthttp.RequestCtx) netip.Addr {
 		}
 	}
 	return peer
+}
+
+// OnUnnamedProxy has f called once, with the first peer that is no trusted proxy
+// and yet forwards requests: if it is one, all its clients count as one address.
+func (g *Gate) OnUnnamedProxy(f func(peer netip.Addr)) { g.unnamed.Store(&f) }
+
+func (g *Gate) lookForProxy(ctx *fasthttp.RequestCtx, peer netip.Addr) {
+	if f := g.unnamed.Load(); f != nil && len(ctx.Request.Header.Peek(fasthttp.HeaderXForwardedFor)) > 0 && g.unnamed.CompareAndSwap(f, nil) {
+		(*f)(peer)
+	}
 }
 
 func (g *Gate) proxied(a netip.Addr) bool {

@@ -268,6 +268,28 @@ func TestGateAddress(t *testing.T) {
 	}
 }
 
+// A proxy that nobody has named is told of once; what a trusted one forwards is
+// none.
+func TestGateUnnamedProxy(t *testing.T) {
+	g, _ := newTestGate(t, Limits{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
+	var told []string
+	g.OnUnnamedProxy(func(peer netip.Addr) { told = append(told, peer.String()) })
+	for _, c := range []struct {
+		peer   string
+		header []string
+	}{
+		{"192.0.2.1", nil},
+		{"10.0.0.1", []string{"X-Forwarded-For", "192.0.2.7"}},
+		{"192.0.2.2", []string{"x-forwarded-for", "192.0.2.7"}},
+		{"192.0.2.3", []string{"X-Forwarded-For", "192.0.2.7"}},
+	} {
+		g.Address(request(tcp(c.peer), "GET", "/", c.header...))
+	}
+	if len(told) != 1 || told[0] != "192.0.2.2" {
+		t.Errorf("got %q", told)
+	}
+}
+
 func FuzzForwarded(f *testing.F) {
 	g, _ := newTestGate(f, Limits{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
 	for _, s := range []string{"1.1.1.1, 10.1.1.1", ",,,", "[::1]:", "fe80::1%eth0", "10.0.0.2,10.0.0.3"} {

@@ -47,6 +47,7 @@ type App struct {
 	drained     chan struct{} // closed when the server is asked to drain
 	draining    sync.Once
 	front       atomic.Pointer[front]
+	proxyTold   sync.Once
 	web         *web
 	mqtt        *broker
 	control     *control // nil: no embedded store

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"net/netip"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
@@ -73,6 +74,9 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !cfg.Dev {
+		gate.OnUnnamedProxy(a.tellProxy)
+	}
 	origins, err := transports.ParseOrigins(cfg.Origins)
 	if err != nil {
 		return nil, err
@@ -126,6 +130,14 @@ func (a *App) views(cfg *Config, deps transports.Deps) api.Views {
 		SeedStream: streams.HandleSeed, SeedWebSocket: sockets.HandleSeed,
 		MQTT: a.mqtt.server.HandleWebSocket,
 	}
+}
+
+// tellProxy says once that somebody may be a proxy whose clients are taken for one.
+func (a *App) tellProxy(peer netip.Addr) {
+	a.proxyTold.Do(func() {
+		a.log.Warn("a request has X-Forwarded-For, and its sender is not among trusted_proxies: if that is a proxy, "+
+			"all its clients count as one address, and the bad credentials of one shut out all; name it there (this is said once)", "peer", peer)
+	})
 }
 
 // serve answers a request by the front of the moment.
