@@ -1510,8 +1510,9 @@ type SessionState struct {
 	Outgoing      []*Outgoing            `protobuf:"bytes,9,rep,name=outgoing,proto3" json:"outgoing,omitempty"`
 	Waiting       []*Waiting             `protobuf:"bytes,10,rep,name=waiting,proto3" json:"waiting,omitempty"`
 	Incoming      []*Incoming            `protobuf:"bytes,11,rep,name=incoming,proto3" json:"incoming,omitempty"`
-	Origin        uint64                 `protobuf:"fixed64,12,opt,name=origin,proto3" json:"origin,omitempty"` // of the event that opened it last
-	Anew          bool                   `protobuf:"varint,13,opt,name=anew,proto3" json:"anew,omitempty"`      // in an answer: what the client knows of it belongs to a history that is lost
+	Origin        uint64                 `protobuf:"fixed64,12,opt,name=origin,proto3" json:"origin,omitempty"`                     // the id of the store's history that its client knows it from
+	OpenedIn      uint64                 `protobuf:"fixed64,14,opt,name=opened_in,json=openedIn,proto3" json:"opened_in,omitempty"` // and of the one that it was opened in last
+	Anew          bool                   `protobuf:"varint,13,opt,name=anew,proto3" json:"anew,omitempty"`                          // in an answer: what the client knows of it belongs to a history that is lost
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1626,6 +1627,13 @@ func (x *SessionState) GetIncoming() []*Incoming {
 func (x *SessionState) GetOrigin() uint64 {
 	if x != nil {
 		return x.Origin
+	}
+	return 0
+}
+
+func (x *SessionState) GetOpenedIn() uint64 {
+	if x != nil {
+		return x.OpenedIn
 	}
 	return 0
 }
@@ -5245,7 +5253,7 @@ const file_messages_proto_rawDesc = "" +
 	"\adropped\x18\x0f \x03(\x04R\adropped\x12,\n" +
 	"\breceived\x18\x10 \x03(\v2\x10.reddot.IncomingR\breceived\x12\x1c\n" +
 	"\tforgotten\x18\x11 \x03(\rR\tforgotten\x12\x16\n" +
-	"\x06origin\x18\x12 \x01(\x06R\x06origin\"\xaf\x03\n" +
+	"\x06origin\x18\x12 \x01(\x06R\x06origin\"\xcc\x03\n" +
 	"\fSessionState\x12\x16\n" +
 	"\x06client\x18\x01 \x01(\tR\x06client\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x12\n" +
@@ -5259,7 +5267,8 @@ const file_messages_proto_rawDesc = "" +
 	"\awaiting\x18\n" +
 	" \x03(\v2\x0f.reddot.WaitingR\awaiting\x12,\n" +
 	"\bincoming\x18\v \x03(\v2\x10.reddot.IncomingR\bincoming\x12\x16\n" +
-	"\x06origin\x18\f \x01(\x06R\x06origin\x12\x12\n" +
+	"\x06origin\x18\f \x01(\x06R\x06origin\x12\x1b\n" +
+	"\topened_in\x18\x0e \x01(\x06R\bopenedIn\x12\x12\n" +
 	"\x04anew\x18\r \x01(\bR\x04anew\"Q\n" +
 	"\rRetainedEvent\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12.\n" +

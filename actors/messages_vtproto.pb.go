@@ -1009,6 +1009,12 @@ func (m *SessionState) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.OpenedIn != 0 {
+		i -= 8
+		binary.LittleEndian.PutUint64(dAtA[i:], uint64(m.OpenedIn))
+		i--
+		dAtA[i] = 0x71
+	}
 	if m.Anew {
 		i--
 		if m.Anew {
@@ -4792,6 +4798,9 @@ func (m *SessionState) SizeVT() (n int) {
 	}
 	if m.Anew {
 		n += 2
+	}
+	if m.OpenedIn != 0 {
+		n += 9
 	}
 	n += len(m.unknownFields)
 	return n
@@ -9151,6 +9160,16 @@ func (m *SessionState) UnmarshalVT(dAtA []byte) error {
 				}
 			}
 			m.Anew = bool(v != 0)
+		case 14:
+			if wireType != 1 {
+				return fmt.Errorf("proto: wrong wireType = %d for field OpenedIn", wireType)
+			}
+			m.OpenedIn = 0
+			if (iNdEx + 8) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.OpenedIn = uint64(binary.LittleEndian.Uint64(dAtA[iNdEx:]))
+			iNdEx += 8
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

@@ -14,7 +14,8 @@ import (
 type Subscriptions struct {
 	client   string
 	epoch    uint64 // the seq of the event that opened it last
-	origin   uint64 // the id of the store's history that it was opened in last; 0: not known
+	origin   uint64 // the id of the store's history that its client knows it from; 0: not known
+	openedIn uint64 // and of the one that it was opened in last
 	expiry   int64  // milliseconds that it outlives its connection
 	closedAt int64  // unix milliseconds; 0: a connection has it
 	will     *Will  // nil: none
@@ -154,8 +155,10 @@ func (s *sessions) change(t *Subscriptions, e *Event, freed []uint64) []uint64 {
 	if c.Opened {
 		if t.turned(c.Origin) {
 			t.recall()
+		} else {
+			t.origin = c.Origin
 		}
-		t.origin = c.Origin
+		t.openedIn = c.Origin
 		t.epoch, t.expiry, t.will, t.willAt, t.closedAt = e.Seq, c.Expiry, c.Will, 0, 0
 		t.handed = false
 	}
@@ -164,6 +167,9 @@ func (s *sessions) change(t *Subscriptions, e *Event, freed []uint64) []uint64 {
 		if c.WillAt == 0 {
 			t.will = nil
 		}
+	}
+	if len(c.Released)+len(c.Done)+len(c.Forgotten) > 0 {
+		t.origin = t.openedIn // the client has answered, so it has read CONNACK
 	}
 	if c.Willed {
 		t.will, t.willAt = nil, 0
@@ -360,7 +366,7 @@ func (n *subscription) stored() *Subscription {
 
 // stored returns the session as snapshots and connections are given it.
 func (t *Subscriptions) stored() *SessionState {
-	s := &SessionState{Client: t.client, Epoch: t.epoch, Open: t.closedAt == 0, Expiry: t.expiry, ClosedAt: t.closedAt, Will: t.will, WillAt: t.willAt, Origin: t.origin}
+	s := &SessionState{Client: t.client, Epoch: t.epoch, Open: t.closedAt == 0, Expiry: t.expiry, ClosedAt: t.closedAt, Will: t.will, WillAt: t.willAt, Origin: t.origin, OpenedIn: t.openedIn}
 	for i := range t.subs {
 		s.Subscriptions = append(s.Subscriptions, t.subs[i].stored())
 	}
@@ -378,7 +384,7 @@ func (t *Subscriptions) stored() *SessionState {
 
 // restore takes in a session of a snapshot.
 func (s *sessions) restore(p *SessionState) {
-	t := &Subscriptions{client: p.Client, epoch: p.Epoch, expiry: p.Expiry, closedAt: p.ClosedAt, will: p.Will, willAt: p.WillAt, origin: p.Origin}
+	t := &Subscriptions{client: p.Client, epoch: p.Epoch, expiry: p.Expiry, closedAt: p.ClosedAt, will: p.Will, willAt: p.WillAt, origin: p.Origin, openedIn: p.OpenedIn}
 	for _, n := range p.Subscriptions {
 		t.set(n)
 	}

@@ -189,6 +189,15 @@ func TestSessionOfALostHistory(t *testing.T) {
 	if want := []uint64{first, first + 1, first + 3}; !slices.Equal(seqs, want) || len(s.outgoing)+len(s.incoming) > 0 || len(s.subs) != 1 {
 		t.Errorf("waiting: got %v, want %v; %+v", seqs, want, s)
 	}
+	// Until the client has answered, it may not have read that it is another one.
+	change(&SessionChange{Sent: []*Outgoing{{Id: 9, Seq: first, Qos: 2}}})
+	if s = open(); len(s.outgoing) != 0 || len(s.waiting) != 3 {
+		t.Errorf("before an answer: %+v", s)
+	}
+	change(&SessionChange{Sent: []*Outgoing{{Id: 9, Seq: first, Qos: 2}}, Released: []uint32{9}})
+	if s = open(); len(s.outgoing) != 1 || len(s.waiting) != 2 {
+		t.Errorf("after an answer: %+v", s)
+	}
 }
 
 func TestMatchTopic(t *testing.T) {

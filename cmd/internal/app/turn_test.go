@@ -144,9 +144,12 @@ func TestDeviceTurns(t *testing.T) {
 		}
 	}
 	publishTo(t, a, 1)
-	if m := d.await(packet.TypePublish).(*packet.Publish); m.Dup || m.QoS != 2 {
+	m := d.await(packet.TypePublish).(*packet.Publish)
+	if m.Dup || m.QoS != 2 {
 		t.Errorf("got %+v", m)
 	}
+	d.send(&packet.Pubrec{ID: m.ID})
+	d.await(packet.TypePubrel)
 	d.close()
 	if !d.connect() {
 		t.Error("it is told twice")
