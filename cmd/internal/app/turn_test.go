@@ -357,3 +357,52 @@ func TestHole(t *testing.T) {
 		})
 	}
 }
+
+// A hole in the journal of a topic's retained messages, or of a message to many,
+// is gone on before as a user's is.
+func TestHoleElsewhere(t *testing.T) {
+	cfg, db := onDatabase(t)
+	a, _ := start(t, cfg)
+	publish := func(path, body string) string {
+		t.Helper()
+		status, answer := call(t, http.MethodPost, a.URL()+path, "", body)
+		if status/100 != 2 {
+			t.Fatalf("%s: got %d %s", path, status, answer)
+		}
+		return answer
+	}
+	var sent struct{ ID string }
+	must(t, json.Unmarshal([]byte(publish("/v1/messages", `{"title":"x","to":{"users":["bob","carol"]}}`)), &sent))
+	for n := range 5 {
+		publish("/v1/topics/rooms/1?retain=true", fmt.Sprint(n))
+	}
+	stop(t, a)
+	_, err := db.SQL(t.Context(), "delete from reddot_events where convert_from(key, 'UTF8') ~ case seq when 1 then '^s' when 2 then '^t' else '^$' end")
+	must(t, err)
+	a, book := start(t, cfg)
+	// Its first event said whose it is: nothing is left before the hole.
+	if status, body := call(t, http.MethodGet, a.URL()+"/v1/messages/"+sent.ID, "", ""); status != http.StatusNotFound {
+		t.Errorf("a message without its journal: got %d %s", status, body)
+	}
+	if status, body := call(t, http.MethodGet, a.URL()+"/v1/users/bob/messages", "", ""); status != http.StatusOK || !strings.Contains(body, sent.ID) {
+		t.Errorf("whom it was delivered to: got %d %s", status, body)
+	}
+	publish("/v1/topics/rooms/1?retain=true", "after")
+	publish("/v1/messages", `{"title":"y","to":{"users":["bob","carol"]}}`)
+	stop(t, a)
+	kinds := map[byte]bool{}
+	list, err := Gaps(t.Context(), "", db.URL(), a.log)
+	must(t, err)
+	for _, g := range list {
+		kinds[g.Actor[0]] = true
+	}
+	if !kinds['s'] || !kinds['t'] {
+		t.Errorf("kept aside: got %+v\n%s", list, book)
+	}
+	a, _ = start(t, cfg)
+	events := make(chan string, 100)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go oneStream(ctx, a.URL()+"/v1/users/alice/stream?topic=rooms/1", "", events)
+	awaitEvent(t, events, "topic")
+}
