@@ -26,20 +26,25 @@ type loser struct {
 // losers are the ways in which a database comes to have another history.
 var losers = map[string]func(*testing.T, *pgserver.Server) loser{
 	"promotion": func(t *testing.T, db *pgserver.Server) loser {
-		replica, err := db.Replica(t.Context(), pgserver.Config{})
-		must(t, err)
-		t.Cleanup(func() { _ = replica.Close() })
-		w, err := pgserver.NewSwitch(db)
-		must(t, err)
-		t.Cleanup(func() { _ = w.Close() })
-		return loser{w.URL(), func() {
-			must(t, db.CaughtUp(t.Context(), replica))
-			must(t, replica.Detach(t.Context()))
-		}, func() {
+		l, w, replica := behindSwitch(t, db)
+		l.lose = func() {
 			must(t, replica.Promote(t.Context()))
 			w.To(replica)
 			w.Cut()
-		}}
+		}
+		return l
+	},
+	// Both take writes, and the server's connections lead to the old one until one
+	// of them breaks.
+	"two primaries": func(t *testing.T, db *pgserver.Server) loser {
+		l, w, replica := behindSwitch(t, db)
+		l.lose = func() {
+			must(t, replica.Promote(t.Context()))
+			w.To(replica)
+			_, err := db.SQL(t.Context(), "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'reddot%' order by backend_start limit 1")
+			must(t, err)
+		}
+		return l
 	},
 	"restore": func(t *testing.T, db *pgserver.Server) loser {
 		var dump []byte
@@ -59,6 +64,22 @@ var losers = map[string]func(*testing.T, *pgserver.Server) loser{
 			must(t, err)
 		}}
 	},
+}
+
+// behindSwitch lets a database be known by a way that can lead to its replica.
+// What is kept is what the replica has.
+func behindSwitch(t *testing.T, db *pgserver.Server) (loser, *pgserver.Switch, *pgserver.Server) {
+	t.Helper()
+	replica, err := db.Replica(t.Context(), pgserver.Config{})
+	must(t, err)
+	t.Cleanup(func() { _ = replica.Close() })
+	w, err := pgserver.NewSwitch(db)
+	must(t, err)
+	t.Cleanup(func() { _ = w.Close() })
+	return loser{url: w.URL(), keep: func() {
+		must(t, db.CaughtUp(t.Context(), replica))
+		must(t, replica.Detach(t.Context()))
+	}}, w, replica
 }
 
 func must(t *testing.T, err error) {
