@@ -7,7 +7,8 @@ import (
 // A Loss is what a database had lost when another one took its place: messages
 // that it held at its end, and the other one not at its beginning.
 type Loss struct {
-	At   time.Duration
+	From time.Duration   // servers may meet the other database from then on
+	At   time.Duration   // and none meets the old one
 	Lost map[string]bool // by id
 }
 
@@ -23,9 +24,9 @@ func CheckLoss(h *UserHistory, losses []Loss) []error {
 	}
 	c.journal()
 	c.inbox()
-	last := losses[len(losses)-1].At
+	last := losses[len(losses)-1]
 	for _, op := range h.Ops {
-		if op.Answered && op.Call > last {
+		if op.Answered && op.Call > last.At {
 			c.answer(op)
 		}
 	}
@@ -45,7 +46,7 @@ func CheckLoss(h *UserHistory, losses []Loss) []error {
 
 // since judges what a client was shown since it was last told that its history
 // is another one, and returns the lineage of then.
-func (c *checker) since(v *View, last time.Duration) uint64 {
+func (c *checker) since(v *View, last Loss) uint64 {
 	for _, t := range v.Trouble {
 		c.wrong("%s: %s", v.Name, t)
 	}
@@ -55,7 +56,7 @@ func (c *checker) since(v *View, last time.Duration) uint64 {
 		if g.Transport == poll { // it has no cursor that could be reset
 			continue
 		}
-		if g.At <= last {
+		if g.At <= last.From {
 			before = g.Lineage
 		}
 		if g.Lineage == lineage {

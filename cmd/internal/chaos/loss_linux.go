@@ -52,6 +52,7 @@ func (n *nemesis) replace(take func(context.Context, *pgserver.Server)) {
 	n.must(r.Detach(ctx))
 	n.rest(300, 2500)
 	n.kept = nil
+	from := time.Since(n.began)
 	take(ctx, r)
 	at := time.Since(n.began)
 	n.must(old.Restart(ctx)) // nobody reaches it any more
@@ -59,7 +60,7 @@ func (n *nemesis) replace(take func(context.Context, *pgserver.Server)) {
 	n.must(err)
 	n.must(old.Close())
 	n.world.db = r
-	l := Loss{At: at, Lost: make(map[string]bool)}
+	l := Loss{From: from, At: at, Lost: make(map[string]bool)}
 	for id := range had {
 		if !n.kept[id] {
 			l.Lost[id] = true

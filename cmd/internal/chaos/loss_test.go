@@ -31,12 +31,12 @@ func afterLoss(seed uint64) (*UserHistory, []Loss) {
 		v.Glimpses = slices.Insert(v.Glimpses, 0,
 			Glimpse{Transport: sse, Type: "counts", Lineage: 3, Tally: Tally{}},
 			Glimpse{Transport: sse, Type: "message", Lineage: 3, Seq: 1, IDs: []string{"gone"}, Tally: Tally{1, 1, 1}},
-			Glimpse{Transport: sse, Type: "reset", Lineage: 7, Seq: 0, At: 2 * at, Tally: Tally{}})
+			Glimpse{Transport: sse, Type: "reset", Lineage: 7, Seq: 0, At: at + at/2, Tally: Tally{}})
 		if first.Type == "counts" {
 			v.Glimpses = slices.Delete(v.Glimpses, 3, 4)
 		}
 	}
-	return h, []Loss{{At: at, Lost: map[string]bool{"gone": true}}}
+	return h, []Loss{{From: at, At: 2 * at, Lost: map[string]bool{"gone": true}}}
 }
 
 // What the database had lost may be missing, if everybody was told, and nothing
@@ -52,7 +52,7 @@ func TestLosses(t *testing.T) {
 			name, want string
 			do         func(h *UserHistory)
 		}{
-			{"the database had it", "was acknowledged", func(*UserHistory) { losses = []Loss{{At: time.Second}} }},
+			{"the database had it", "was acknowledged", func(*UserHistory) { losses = []Loss{{From: time.Second, At: time.Second}} }},
 			{"another one is lost", "was acknowledged", func(h *UserHistory) {
 				i := rng.IntN(len(h.Inbox))
 				h.Inbox = slices.Delete(h.Inbox, i, i+1)
