@@ -36,6 +36,10 @@ type Aside struct {
 	Events [][]byte  `json:"events"` // as they were stored
 }
 
+// KeepAside is how long an Aside is kept: what an operator does not take out of
+// it by then leaves the disk, for it may hold what users have deleted.
+const KeepAside = 30 * 24 * time.Hour
+
 // asideBytes is how much of events one record holds; a larger event has one of
 // its own.
 const asideBytes = 1 << 20

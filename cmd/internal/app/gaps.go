@@ -31,22 +31,43 @@ func Gaps(ctx context.Context, data, url string, log *slog.Logger) (list []GapFo
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close(ctx)) }()
+	err = eachAside(ctx, s, func(_ string, a *actors.Aside) error {
+		list = append(list, GapFound{a.Key, a.After, a.First, a.Last, len(a.Events), a.At})
+		return nil
+	})
+	return list, err
+}
+
+// eachAside calls do with the key of each record and what was kept aside there.
+func eachAside(ctx context.Context, s actors.Records, do func(key string, a *actors.Aside) error) error {
 	const page = 16 // a record has up to a MiB
 	for after := ""; ; {
 		records, err := s.ListRecords(ctx, actors.AsideKind, after, page)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, r := range records {
 			var a actors.Aside
 			if err := json.Unmarshal(r.Value, &a); err != nil {
-				return nil, fmt.Errorf("what was kept aside as %s: %w", r.Key, err)
+				return fmt.Errorf("what was kept aside as %s: %w", r.Key, err)
 			}
-			list = append(list, GapFound{a.Key, a.After, a.First, a.Last, len(a.Events), a.At})
+			if err := do(r.Key, &a); err != nil {
+				return err
+			}
 			after = r.Key
 		}
 		if len(records) < page {
-			return list, nil
+			return nil
 		}
 	}
+}
+
+// sweepAside deletes what was kept aside for as long as it may be.
+func sweepAside(ctx context.Context, s actors.Records, now time.Time) error {
+	return eachAside(ctx, s, func(key string, a *actors.Aside) error {
+		if now.Sub(a.At) < actors.KeepAside {
+			return nil
+		}
+		return s.DeleteRecord(ctx, actors.AsideKind, key)
+	})
 }

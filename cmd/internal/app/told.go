@@ -87,7 +87,7 @@ func (a *App) watchCredentials() {
 	var all sync.WaitGroup
 	a.endWatch = func() { cancel(); all.Wait() }
 	all.Go(func() { a.keys.Run(ctx, a.log) })
-	all.Go(func() { every(ctx, sweepRevocations, func() { a.sweepRevocations(ctx) }) })
+	all.Go(func() { every(ctx, sweepEvery, func() { a.sweepRecords(ctx) }) })
 	if !a.cfg.Load().Store.URL.IsZero() {
 		seen := &seenCredentials{}
 		all.Go(func() { every(ctx, changedEvery, func() { a.rereadChanged(ctx, seen) }) })
@@ -111,17 +111,20 @@ func (a *App) rereadChanged(ctx context.Context, seen *seenCredentials) {
 	}
 }
 
-// sweepRevocations is how often revocations are looked through for those that
-// stand no more.
-const sweepRevocations = time.Hour
+// sweepEvery is how often records are looked through for those that nobody needs
+// any more.
+const sweepEvery = time.Hour
 
-func (a *App) sweepRevocations(ctx context.Context) {
+func (a *App) sweepRecords(ctx context.Context) {
 	f := a.front.Load()
 	if f == nil {
 		return
 	}
 	if err := a.revocations.Sweep(ctx, time.Now(), f.rules); err != nil && ctx.Err() == nil {
 		a.log.Warn("revocations that stand no more could not be removed", "err", err)
+	}
+	if err := sweepAside(ctx, a.store, time.Now()); err != nil && ctx.Err() == nil {
+		a.log.Warn("what was kept aside long ago could not be removed", "err", err)
 	}
 }
 
