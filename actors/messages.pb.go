@@ -4652,7 +4652,8 @@ func (x *WireConnInfo) GetSince() string {
 type WireShard struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Shard         uint32                 `protobuf:"varint,1,opt,name=shard,proto3" json:"shard,omitempty"`
-	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"` // NOT_OWNER: of what was sent
+	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`      // NOT_OWNER: of what was sent
+	Epoch         uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"` // RELEASED: of the fence that is no more
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4699,6 +4700,13 @@ func (x *WireShard) GetKey() string {
 		return x.Key
 	}
 	return ""
+}
+
+func (x *WireShard) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
 }
 
 // WireChanged tells that something in the store has changed that nodes keep a
@@ -5545,10 +5553,11 @@ const file_messages_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\ttransport\x18\x02 \x01(\tR\ttransport\x12\x18\n" +
 	"\aaddress\x18\x03 \x01(\tR\aaddress\x12\x14\n" +
-	"\x05since\x18\x04 \x01(\tR\x05since\"3\n" +
+	"\x05since\x18\x04 \x01(\tR\x05since\"I\n" +
 	"\tWireShard\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\rR\x05shard\x12\x10\n" +
-	"\x03key\x18\x02 \x01(\tR\x03key\"!\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\"!\n" +
 	"\vWireChanged\x12\x12\n" +
 	"\x04what\x18\x01 \x01(\tR\x04what\"?\n" +
 	"\aWireAsk\x12\x0e\n" +

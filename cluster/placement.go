@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/bits"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -35,11 +34,19 @@ type placement struct {
 type spot struct {
 	owner    string // by the table
 	phase    phase
-	since    time.Time // of the phase
-	released []string  // the nodes that said they have let go of it
-	let      bool      // this node had it, and has let go of it
-	from     string    // who had the fence before; empty: nobody who may still answer
+	since    time.Time         // of the phase
+	released map[string]uint64 // the nodes that said they have let go of it, and of which epoch
+	let      bool              // this node had it, and has let go of it
+	from     string            // who had the fence before; empty: nobody who may still answer
+	before   uint64            // the epoch of then
 	fence    actors.Fence
+}
+
+// freed tells whether a node has let go of the shard as it held it last. It may
+// have held it before, too.
+func (s *spot) freed(by string, epoch uint64) bool {
+	e, ok := s.released[by]
+	return ok && e == epoch
 }
 
 type phase uint8
@@ -62,6 +69,7 @@ type (
 	released struct {                    // a node has let go of a shard
 		shard uint16
 		by    string
+		epoch uint64
 	}
 	linked  struct{ node string }  // there is a link to it
 	thawed  struct{}               // this node stood still
@@ -228,7 +236,7 @@ func (p *placement) vacated(shard uint16) {
 func (p *placement) letGo(shard uint16) {
 	s := &p.shards[shard]
 	if q := p.node.peers.get(s.owner); q != nil {
-		if b, err := (&actors.WireShard{Shard: uint32(shard)}).MarshalVT(); err == nil {
+		if b, err := (&actors.WireShard{Shard: uint32(shard), Epoch: s.fence.Epoch}).MarshalVT(); err == nil {
 			q.send(&actors.Frame{Type: actors.FrameType_FRAME_RELEASED, Body: b}) // unsent: it is told with the next link
 		}
 	}
@@ -253,15 +261,16 @@ func (p *placement) suspend(m *suspend) {
 
 func (p *placement) released(m *released) {
 	s := &p.shards[m.shard]
-	if !slices.Contains(s.released, m.by) {
-		s.released = append(s.released, m.by)
+	if s.released == nil {
+		s.released = map[string]uint64{}
 	}
+	s.released[m.by] = max(s.released[m.by], m.epoch)
 	switch s.phase {
 	case wanted:
 		p.look = true
 		p.ask()
 	case resting:
-		if s.from == m.by {
+		if s.from == m.by && s.before == m.epoch {
 			s.from = ""
 			p.rested(m.shard, time.Now())
 		}
@@ -354,14 +363,14 @@ func (p *placement) read(m *epochs) {
 		if s.phase != wanted || now.Before(s.since) {
 			continue
 		}
-		holder := present[i].Owner
-		if holder != "" && holder != n.cfg.Name && p.alive[holder] && !slices.Contains(s.released, holder) && now.Sub(s.since) < handover && n.membership.signs.handsOver(holder) {
+		holder, epoch := present[i].Owner, present[i].Epoch
+		if holder != "" && holder != n.cfg.Name && p.alive[holder] && !s.freed(holder, epoch) && now.Sub(s.since) < handover && n.membership.signs.handsOver(holder) {
 			continue
 		}
-		if s.from = holder; holder == n.cfg.Name || slices.Contains(s.released, holder) {
+		if s.from, s.before = holder, epoch; holder == n.cfg.Name || s.freed(holder, epoch) {
 			s.from = ""
 		}
-		from = append(from, actors.Fence{Shard: uint16(i), Epoch: present[i].Epoch}) // #nosec G115 -- there are 1,024
+		from = append(from, actors.Fence{Shard: uint16(i), Epoch: epoch}) // #nosec G115 -- there are 1,024
 	}
 	if len(from) == 0 {
 		p.reading = false
@@ -394,7 +403,7 @@ func (p *placement) took(m *took) {
 	for _, f := range m.taken {
 		s := &p.shards[f.Shard]
 		if s.phase != wanted {
-			s.let = true // given up meanwhile
+			s.let, s.fence = true, f // given up meanwhile
 			p.letGo(f.Shard)
 			continue
 		}

@@ -86,7 +86,7 @@ func (n *Node) receive(p *peer, s *session, f *actors.Frame) error {
 			return fmt.Errorf("shard %d of %d", w.Shard, actors.Shards)
 		}
 		if f.Type == actors.FrameType_FRAME_RELEASED {
-			n.place.send(&released{shard: uint16(w.Shard), by: p.name}) // #nosec G115 -- checked
+			n.place.send(&released{shard: uint16(w.Shard), by: p.name, epoch: w.Epoch}) // #nosec G115 -- checked
 		} else {
 			n.reattach.later(uint16(w.Shard)) // #nosec G115 -- checked
 		}
