@@ -3,7 +3,6 @@ package actors
 import (
 	"encoding/json"
 	"slices"
-	"time"
 )
 
 // contentMembers are the members of Message.Content, in their order.
@@ -60,9 +59,9 @@ func (m *Message) set(name string, v json.RawMessage) *Error {
 		if m.ExpiresAt = 0; s == "" {
 			return nil
 		}
-		t, err := time.Parse(time.RFC3339, s)
-		if err != nil {
-			return &Error{Code: Invalid, Field: name, Detail: "want a time such as 2030-01-02T15:04:05Z", Cause: err}
+		t, ok := ParseTime(s)
+		if !ok {
+			return &Error{Code: Invalid, Field: name, Detail: "want a time as RFC 3339 has it, such as 2030-01-02T15:04:05Z"}
 		}
 		m.ExpiresAt = t.UnixMilli()
 	default:

@@ -72,7 +72,10 @@ under the same idempotency key, one that is made for this call or that of
 			}
 			draft.Data = json.RawMessage(data)
 		}
-		if key == "" {
+		switch {
+		case key == "" && c.Flags().Changed("idempotency-key"):
+			return usageError{errors.New("--idempotency-key is empty: it would make nothing one; leave it out instead"), c.CommandPath()}
+		case key == "":
 			key = uuid.NewString()
 		}
 		remote, err := r.client()

@@ -189,6 +189,9 @@ func (a *API) answer(c *call, root *node) error {
 	if err := a.admit(c, r.access); err != nil {
 		return err
 	}
+	if err := c.checkWrite(); err != nil {
+		return err
+	}
 	return r.handle(c)
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"log/slog"
@@ -91,6 +92,36 @@ func (c *call) id(i int) (actors.ID, error) {
 	return id, nil
 }
 
+// checkWrite checks what holds for all requests that write: in a coding that is not
+// understood, or under a key that is none, nothing is written.
+func (c *call) checkWrite() error {
+	if c.IsGet() || c.IsHead() {
+		return nil
+	}
+	for _, list := range c.Request.Header.PeekAll(fasthttp.HeaderContentEncoding) {
+		for coding := range bytes.SplitSeq(list, []byte(",")) {
+			if coding = bytes.TrimSpace(coding); len(coding) > 0 && !bytes.EqualFold(coding, []byte("identity")) {
+				return errCoded
+			}
+		}
+	}
+	if _, err := c.onceKey(); err != nil {
+		return err
+	}
+	if c.route.plain {
+		return c.readNothing()
+	}
+	return nil
+}
+
+// readNothing refuses a body of anything but an empty object, which a client's
+// library may send for none: whoever sends more means something by it.
+func (c *call) readNothing() error {
+	err := c.readMark(&actors.Mark{}, 0)
+	c.body = c.body[:0]
+	return err
+}
+
 // readBody returns the whole body, of at most limit bytes. It is good until
 // the call ends. (PostBody would read any amount, and give back the text of an
 // error as if it were the body.)
@@ -162,8 +193,19 @@ type errMethod struct{ allow string }
 
 func (errMethod) Error() string { return "the URL has no such method" }
 
+// errCoded is said to a body in a coding (RFC 9110 section 8.4). To take one apart
+// would cost a client one byte, and the server a thousand.
+var errCoded = &actors.Error{Code: actors.Invalid, Field: fasthttp.HeaderContentEncoding, Detail: "send the body as it is: no content coding is taken"}
+
 // refuse answers with the error.
 func (c *call) refuse(err error) {
+	if errors.Is(err, errCoded) {
+		transports.WriteProblemAs(c.RequestCtx, err, fasthttp.StatusUnsupportedMediaType)
+		c.Response.Header.Set(fasthttp.HeaderAcceptEncoding, "identity") // section 15.5.16
+		c.SetConnectionClose()                                           // the body was not read
+		c.api.allowOrigin(c)
+		return
+	}
 	var m errMethod
 	if errors.As(err, &m) {
 		c.refuseMethod(m)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/valyala/fasthttp"
@@ -177,7 +176,7 @@ func (e *cloudEvent) complete(now int64) error {
 		return wrong("data_base64", "binary data is not enabled; send JSON or text")
 	}
 	if e.time != "" {
-		if _, err := time.Parse(time.RFC3339, e.time); err != nil {
+		if _, ok := actors.ParseTime(e.time); !ok {
 			return wrong("time", "it must be a time as RFC 3339 has it")
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 
 	"reddot/actors"
@@ -100,6 +101,13 @@ func (f *fakeRouter) last() actors.Command {
 		return nil
 	}
 	return f.seen[len(f.seen)-1]
+}
+
+// commands returns all that came.
+func (f *fakeRouter) commands() []actors.Command {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.seen)
 }
 
 func (f *fakeRouter) inbox(key actors.Key) *fakeInbox {

@@ -319,8 +319,8 @@ func (d *draft) time(name string) (int64, error) {
 		return 0, err
 	}
 	d.scratch = t.appendTo(d.scratch[:0])
-	var at time.Time
-	if err := at.UnmarshalText(d.scratch); err != nil {
+	at, ok := actors.ParseTime(d.scratch)
+	if !ok {
 		return 0, wrong(name, "it must be a time as RFC 3339 has it, such as 2026-01-31T09:30:00Z")
 	}
 	ms := at.UnixMilli()

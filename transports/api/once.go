@@ -41,17 +41,16 @@ func (c *call) param(i int) []byte {
 
 // onceKey returns the caller's key; empty if he gave none.
 func (c *call) onceKey() (string, error) {
-	key := c.Request.Header.Peek(onceHeader)
-	if len(key) == 0 {
+	keys := c.Request.Header.PeekAll(onceHeader)
+	switch {
+	case len(keys) == 0:
 		return "", nil
-	}
-	if len(c.Request.Header.PeekAll(onceHeader)) > 1 {
+	case len(keys) > 1:
 		return "", wrong(onceHeader, "the request has more than one")
-	}
-	if len(key) > maxOnce {
+	case len(keys[0]) > maxOnce:
 		return "", wrong(onceHeader, fmt.Sprintf("at most %d bytes are allowed", maxOnce))
 	}
-	return string(key), checkOnce(key, onceHeader)
+	return string(keys[0]), checkOnce(keys[0], onceHeader)
 }
 
 // checkOnce refuses a key with anything but visible ASCII in it: such a key

@@ -152,6 +152,7 @@ func documentCases(id, key string, operator *string) []documentCase {
 		{"publish", "POST", u + "/messages", `{"titel":"t"}`, j, 400, nil, nil},
 		{"publish", "POST", u + "/messages", `{"title":"t"}`, j, 401, &nobody, nil},
 		{"publish", "POST", u + "/messages", `{"title":"` + strings.Repeat("x", 2000) + `"}`, j, 413, nil, nil},
+		{"publish", "POST", u + "/messages", `{}`, j, 415, nil, []string{"Content-Encoding", "gzip"}},
 		{"send", "POST", "/v1/messages", `{"to":{"users":["a","b"]},"body":"x"}`, j, 202, nil, nil},
 		{"send", "POST", "/v1/messages", `{"to":{"topic":"a"},"body":"x"}`, j, 400, nil, nil},
 		{"publishBatch", "POST", "/v1/messages/batch", `{"to":{"user":"a"},"body":"x"}`, "application/x-ndjson", 200, nil, nil},

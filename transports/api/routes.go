@@ -42,6 +42,7 @@ type route struct {
 	query  params
 	handle func(*call) error
 
+	plain bool // it has no body
 	parks bool // it takes the connection or waits: HEAD makes no sense
 	seed  bool // one of the seed's own URLs
 	page  bool // a file for browsers
@@ -58,7 +59,7 @@ func (a *API) routes(watched []*route) []*route {
 		{method: "POST", path: "/v1/messages/batch", access: needPublish, handle: publishBatch},
 		{method: "GET", path: "/v1/messages/{id}", access: needRead, handle: findMessage},
 		{method: "PATCH", path: "/v1/messages/{id}", access: needPublish, handle: editMessage},
-		{method: "DELETE", path: "/v1/messages/{id}", access: needPublish, handle: retractMessage},
+		{method: "DELETE", path: "/v1/messages/{id}", access: needPublish, plain: true, handle: retractMessage},
 		{method: "POST", path: "/v1/events", access: needPublish, handle: publishEvents},
 
 		view(user+"/counts", own, v.Counts, false),
@@ -68,8 +69,8 @@ func (a *API) routes(watched []*route) []*route {
 		view(user+"/ws", own, v.WebSocket, true),
 		{method: "GET", path: user + "/messages", access: own, query: params{"state", "category", "limit", "next"}, handle: listMessages},
 		{method: "GET", path: user + "/connections", access: own, handle: listConnections},
-		{method: "POST", path: user + "/disconnect", access: needSupport | needUser, handle: disconnect},
-		{method: "DELETE", path: user + "/disconnect", access: needSupport | needUser, handle: reconnect},
+		{method: "POST", path: user + "/disconnect", access: needSupport | needUser, plain: true, handle: disconnect},
+		{method: "DELETE", path: user + "/disconnect", access: needSupport | needUser, plain: true, handle: reconnect},
 		{method: "GET", path: user + "/journal", access: needSupport | needUser, query: params{"limit", "next"}, handle: readJournal},
 		{method: "GET", path: user + "/state", access: own, query: params{"rev"}, handle: stateAt},
 		{method: "GET", path: user + "/export", access: needAdmin | needUser, handle: export},
@@ -80,10 +81,10 @@ func (a *API) routes(watched []*route) []*route {
 
 		{method: "GET", path: "/v1/keys", access: needCaller, query: params{"limit", "next", "app"}, handle: listKeys},
 		{method: "POST", path: "/v1/keys", access: needCaller, handle: createKey},
-		{method: "DELETE", path: "/v1/keys/{key}", access: needCaller, query: params{"app", "remove"}, handle: revokeKey},
+		{method: "DELETE", path: "/v1/keys/{key}", access: needCaller, query: params{"app", "remove"}, plain: true, handle: revokeKey},
 
 		{method: "GET", path: "/v1/cluster", access: needOperate, handle: clusterStatus},
-		{method: "POST", path: "/v1/cluster/drain", access: needOperate, handle: drainNode},
+		{method: "POST", path: "/v1/cluster/drain", access: needOperate, plain: true, handle: drainNode},
 
 		{method: "GET", path: "/openapi.yaml", access: openPaced, handle: serveDocument},
 	}

@@ -211,12 +211,11 @@ func parseCategory(v *fastjson.Value) (string, error) {
 func parseTime(field string, v *fastjson.Value) (int64, error) {
 	text, err := v.StringBytes()
 	if err == nil {
-		var t time.Time
-		if t, err = time.Parse(time.RFC3339, string(text)); err == nil && t.UnixMilli() > 0 {
+		if t, ok := actors.ParseTime(text); ok && t.UnixMilli() > 0 {
 			return t.UnixMilli(), nil
 		}
 	}
-	return 0, invalid(field, "a time is written as in 2026-01-31T12:00:00Z")
+	return 0, invalid(field, "it must be a time as RFC 3339 has it, such as 2026-01-31T09:30:00Z")
 }
 
 func invalid(field, detail string) error {
