@@ -87,7 +87,9 @@ type JournalPage struct {
 // NotFound where the journal no longer reaches back so far.
 type StateAt struct{ Rev uint64 }
 
-// Export asks for all that is known of the user. Answers Body: a JSON object.
+// Export asks for all that is known of the user. Answers Body: a JSON object that
+// ends with its messages, newest first, as those of a List; where they are too
+// many for one answer next follows them, by which a List with StateKept goes on.
 type Export struct{}
 
 // StartSend asks a send's actor to deliver a message to many users of an app.

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"slices"
 	"strconv"
 )
 
@@ -43,31 +44,38 @@ func (u *User) list(r *Request, c *List) {
 	}
 	u.fill(r, Ready{Rev: b.rev})
 	u.read(r, func(ctx context.Context, out []byte) ([]byte, error) {
-		out = append(out, `{"messages":[`...)
-		for i := range found {
-			if i > 0 && len(out) > listBytes {
-				next = formatNext(found[i-1].seq)
-				break
-			}
-			n := len(out)
-			if out[n-1] != '[' {
-				out = append(out, ',')
-			}
-			m := len(out)
-			var err error
-			if out, err = u.home.appendMessages(ctx, out, u.key, found[i:i+1]); err != nil {
-				return nil, err
-			}
-			if len(out) == m { // it was pushed out in the meantime
-				out = out[:n]
-			}
-		}
-		out = append(out, ']')
-		if next != "" {
-			out = append(append(append(out, `,"next":"`...), next...), '"')
-		}
-		return append(out, '}'), nil
+		return u.home.appendPage(ctx, append(out, '{'), u.key, found, next)
 	})
+}
+
+// appendPage appends the rest of an object: messages, as far as they fit in one
+// answer, and where to go on.
+func (h *Home) appendPage(ctx context.Context, out []byte, key Key, found []entry, next string) ([]byte, error) {
+	start := len(out)
+	out = append(out, `"messages":[`...)
+	for i := range found {
+		if i > 0 && len(out)-start > listBytes {
+			next = formatNext(found[i-1].seq)
+			break
+		}
+		n := len(out)
+		if out[n-1] != '[' {
+			out = append(out, ',')
+		}
+		m := len(out)
+		var err error
+		if out, err = h.appendMessages(ctx, out, key, found[i:i+1]); err != nil {
+			return nil, err
+		}
+		if len(out) == m { // it was pushed out in the meantime
+			out = out[:n]
+		}
+	}
+	out = append(out, ']')
+	if next != "" {
+		out = append(append(append(out, `,"next":"`...), next...), '"')
+	}
+	return append(out, '}'), nil
 }
 
 // read answers r with a body made outside the actor.
@@ -106,6 +114,9 @@ func (h *Home) appendMessages(ctx context.Context, b []byte, key Key, list []ent
 	return b, nil
 }
 
+// StateKept is the state of a List of all that is in an inbox, for an export.
+const StateKept = "kept"
+
 // stateFilter returns which states a list's filter lets through.
 func stateFilter(name string) (func(State) bool, bool) {
 	is := func(want ...State) (func(State) bool, bool) {
@@ -137,6 +148,8 @@ func stateFilter(name string) (func(State) bool, bool) {
 		return is(State_SNOOZED)
 	case "scheduled":
 		return is(State_SCHEDULED)
+	case StateKept:
+		return func(State) bool { return true }, true
 	}
 	return nil, false
 }
@@ -261,6 +274,12 @@ type eventJSON struct {
 	By      string   `json:"transport,omitempty"`
 }
 
+// What an event, and an id in it, take of a page of the journal, in bytes.
+const (
+	eventSize = 200
+	idText    = 40
+)
+
 // journalPage answers with stored events.
 func (u *User) journalPage(r *Request, c *JournalPage) {
 	key, j, last := u.key, u.home.Journal, u.inbox.seq
@@ -271,8 +290,9 @@ func (u *User) journalPage(r *Request, c *JournalPage) {
 			Next   string      `json:"next,omitempty"`
 		}{Events: []eventJSON{}}
 		var failed error
+		size := 0 // about that of the answer: an event may name very many messages
 		err := j.Events(ctx, key, c.After+1, last, func(seq uint64, raw []byte) bool {
-			if len(out.Events) == c.Limit {
+			if len(out.Events) == c.Limit || size > listBytes {
 				out.Next = strconv.FormatUint(out.Events[len(out.Events)-1].Seq, 10)
 				return false
 			}
@@ -281,6 +301,7 @@ func (u *User) journalPage(r *Request, c *JournalPage) {
 				return false
 			}
 			out.Events = append(out.Events, describe(&e))
+			size += eventSize + (len(e.Ids)+len(e.Dropped))*idText/len(ID{})
 			return true
 		})
 		if err == nil {
@@ -409,15 +430,15 @@ func (s *sessions) append(dst []byte) []byte {
 // export answers with all that is known of the user.
 func (u *User) export(r *Request) {
 	b := u.inbox
-	entries := append([]entry(nil), b.entries...)
+	entries := slices.Clone(b.entries)
+	slices.Reverse(entries)
 	counts := b.appendCounts(nil)
 	u.fill(r, Ready{Rev: b.rev})
 	u.read(r, func(ctx context.Context, out []byte) ([]byte, error) {
 		out = appendString(append(out, `{"app":`...), u.key.App())
 		out = appendString(append(out, `,"user":`...), u.key.Name())
 		out = append(append(out, `,"counts":`...), counts...)
-		out, err := u.home.appendMessages(ctx, append(out, `,"messages":[`...), u.key, entries)
-		return append(out, "]}"...), err
+		return u.home.appendPage(ctx, append(out, ','), u.key, entries, "")
 	})
 }
 

@@ -8,8 +8,8 @@ var ErrSlow = errors.New("the client does not read fast enough")
 // Sink is the write half of a client connection; a transport implements it.
 // Conn calls it with its lock held, so one call comes at a time.
 type Sink interface {
-	// Send takes whole frames: it writes what the socket takes at once,
-	// copies the rest and writes it later, and never blocks. It returns how
+	// Send takes whole frames, which nobody changes any more: it writes what the
+	// socket takes at once, the rest later, and never blocks. It returns how
 	// many bytes are still to be written. An error is final: ErrSlow if the
 	// rest would pass the sink's bound, else why the connection is over.
 	Send(frames []byte) (pending int, err error)

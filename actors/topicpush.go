@@ -68,6 +68,10 @@ func (p *TopicPush) Frame(form TopicForm, encode func(b []byte, m *TopicMessage)
 	return f.frames
 }
 
+// Lasts tells whether frames from Frame may be kept beyond Deliver: large ones
+// are never written to again.
+func Lasts(frames []byte) bool { return cap(frames) > largestFrame }
+
 // Brings tells whether the subscription brings the message to its session
 // directly.
 func (s *TopicSubscription) Brings(m *TopicMessage) bool { return s.takes(m) && !s.isLocal(m) }

@@ -1,11 +1,14 @@
 package transports
 
+import "reddot/actors"
+
 // A Backlog is what waits to be written to one client. A client is slow by the
 // bytes and the time that it leaves waiting, never by their number: small frames
 // share a chunk, and what waits is written together. Its zero value is empty.
 type Backlog struct {
 	chunks [][]byte // the oldest first, of which a part may be written
 	size   int      // bytes in chunks
+	claim  *Claim   // of those; nil: nothing waits, or there is no Budget
 }
 
 // chunkBytes is how large the chunks are that small frames share.
@@ -17,13 +20,40 @@ func (b *Backlog) Size() int { return b.size }
 // Chunks returns what waits, to be written in this order.
 func (b *Backlog) Chunks() [][]byte { return b.chunks }
 
-// IsFull tells whether n more bytes would pass the bound. What is being written
-// does not count: a page of a replay needs no room.
-func (b *Backlog) IsFull(n, most int) bool { return b.size > 0 && b.size-len(b.chunks[0])+n > most }
+// IsFull tells whether n more bytes would pass the bound, or what may wait for
+// the client's address or caller. What is being written does not count for the
+// bound: a page of a replay needs no room.
+func (b *Backlog) IsFull(n, most int) bool {
+	return b.size > 0 && (b.size-len(b.chunks[0])+n > most || b.claim.Fits(n) != nil)
+}
 
-// Add lets a copy of p wait.
+// Grow counts n bytes that are about to be added. It says ErrSlow where that is
+// more than may wait for whose they are.
+func (b *Backlog) Grow(n int, whose Debtor) error {
+	if b.claim == nil {
+		b.claim = whose.Claim()
+	}
+	if b.claim.Grow(n) != nil {
+		if b.size == 0 {
+			b.Drop()
+		}
+		return actors.ErrSlow
+	}
+	b.size += n
+	return nil
+}
+
+// Force is Grow for a few bytes that must go out, as last words.
+func (b *Backlog) Force(n int, whose Debtor) {
+	if b.claim == nil {
+		b.claim = whose.Claim()
+	}
+	b.claim.Force(n)
+	b.size += n
+}
+
+// Add lets a copy of p wait, for which Grow or Force was called.
 func (b *Backlog) Add(p []byte) {
-	b.size += len(p)
 	last := len(b.chunks) - 1
 	switch {
 	case last < 0:
@@ -35,6 +65,16 @@ func (b *Backlog) Add(p []byte) {
 	}
 }
 
+// Share is Add for bytes that nobody changes any more: many connections may wait
+// with the same. Few are copied, so that they share a chunk.
+func (b *Backlog) Share(p []byte) {
+	if len(p) < chunkBytes {
+		b.Add(p)
+		return
+	}
+	b.chunks = append(b.chunks, p[:len(p):len(p)])
+}
+
 // Join is Add for another part of what was added last.
 func (b *Backlog) Join(p []byte) {
 	last := len(b.chunks) - 1
@@ -42,13 +82,13 @@ func (b *Backlog) Join(p []byte) {
 		b.Add(p)
 		return
 	}
-	b.size += len(p)
 	b.chunks[last] = append(b.chunks[last], p...)
 }
 
 // Written forgets the first n bytes.
 func (b *Backlog) Written(n int) {
 	b.size -= n
+	b.claim.Shrink(n)
 	for n > 0 && n >= len(b.chunks[0]) {
 		n -= len(b.chunks[0])
 		b.chunks[0] = nil
@@ -58,6 +98,12 @@ func (b *Backlog) Written(n int) {
 		b.chunks[0] = b.chunks[0][n:]
 	}
 	if b.size == 0 {
-		b.chunks = nil
+		b.Drop()
 	}
+}
+
+// Drop forgets all that waits.
+func (b *Backlog) Drop() {
+	b.claim.Close()
+	*b = Backlog{}
 }

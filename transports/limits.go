@@ -32,6 +32,12 @@ type Limits struct {
 	// from one address to this node. Default 1,000.
 	ConnectionsPerAddress int
 
+	// Bytes that wait in memory until clients read them, streams and answers
+	// alike: from one address and of one user. A server key may have as many as
+	// an address. Default 64 MiB and 16 MiB.
+	WaitingPerAddress int
+	WaitingPerUser    int
+
 	// Addresses and keys whose rates are remembered. The least recently seen
 	// are forgotten, and begin anew with a full burst. Default 65,536; without
 	// a limit 2^20.
@@ -62,6 +68,8 @@ func (l Limits) WithDefaults() Limits {
 	l.PublishesPerKey = rateOr(l.PublishesPerKey, 50_000)
 	l.PublishBurst = numberOr(l.PublishBurst, 100_000)
 	l.ConnectionsPerAddress = numberOr(l.ConnectionsPerAddress, 1_000)
+	l.WaitingPerAddress = numberOr(l.WaitingPerAddress, 64<<20)
+	l.WaitingPerUser = numberOr(l.WaitingPerUser, 16<<20)
 	l.Remembered = min(numberOr(l.Remembered, 1<<16), 1<<20)
 	l.Subscriptions = min(numberOr(l.Subscriptions, 100), 1<<16)
 	l.MaxHeader = numberOr(l.MaxHeader, 8<<10)
@@ -76,7 +84,7 @@ func (l Limits) WithDefaults() Limits {
 // stay, since a parser's bound has nothing to do with trust.
 func (l Limits) Dev() Limits {
 	l.RequestsPerAddress, l.FailuresPerAddress, l.PublishesPerKey = -1, -1, -1
-	l.ConnectionsPerAddress = -1
+	l.ConnectionsPerAddress, l.WaitingPerAddress, l.WaitingPerUser = -1, -1, -1
 	return l
 }
 

@@ -24,6 +24,11 @@ var _ Wire = (*portable)(nil)
 // Send implements actors.Sink.
 func (p *portable) Send(frames []byte) (pending int, err error) { return p.sink.Send(frames) }
 
+// SendShared implements Wire.
+func (p *portable) SendShared(frames []byte) (pending int, err error) {
+	return p.sink.SendShared(frames)
+}
+
 // End implements actors.Sink.
 func (p *portable) End(why actors.End) { p.sink.End(why) }
 

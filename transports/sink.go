@@ -58,6 +58,7 @@ type owner interface {
 	Close(why actors.End)
 	AppendFarewell(b []byte, why actors.End, spoken bool) []byte
 	Keeps(why actors.End) bool
+	Debtor
 }
 
 // A Sink is the write half of a net.Conn. Where the system allows it writes
@@ -92,7 +93,12 @@ func (s *Sink) init(cfg *SinkConfig, conn net.Conn, o owner) {
 
 // Send implements actors.Sink. Unlike it asks for, it may be called by several
 // at a time: a protocol's answers go out between the pushes.
-func (s *Sink) Send(frames []byte) (pending int, err error) {
+func (s *Sink) Send(frames []byte) (pending int, err error) { return s.send(frames, false) }
+
+// SendShared is Send for frames that nobody changes any more.
+func (s *Sink) SendShared(frames []byte) (pending int, err error) { return s.send(frames, true) }
+
+func (s *Sink) send(frames []byte, shared bool) (pending int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -104,7 +110,7 @@ func (s *Sink) Send(frames []byte) (pending int, err error) {
 		return s.waits.Size(), actors.ErrSlow
 	}
 	s.spoken = true
-	if err := s.write(frames); err != nil {
+	if err := s.write(frames, shared); err != nil {
 		return 0, err
 	}
 	return s.waits.Size(), nil
@@ -121,7 +127,7 @@ func (s *Sink) End(why actors.End) {
 		return
 	}
 	s.ended = true
-	if s.broken || s.write(s.owner.AppendFarewell(nil, why, s.spoken)) != nil {
+	if s.broken || s.write(s.owner.AppendFarewell(nil, why, s.spoken), false) != nil {
 		_ = s.conn.Close()
 		return
 	}
@@ -143,8 +149,9 @@ func (s *Sink) Shut() {
 	_ = s.conn.Close()
 }
 
-// write writes or keeps b. The caller holds mu.
-func (s *Sink) write(b []byte) error {
+// write writes or keeps b, itself if it is shared. The caller holds mu.
+func (s *Sink) write(b []byte, shared bool) error {
+	whole := len(b)
 	if !s.flushing && s.try.usable() {
 		n, err := s.try.write(b)
 		if err != nil {
@@ -156,7 +163,21 @@ func (s *Sink) write(b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	s.waits.Add(b)
+	if s.ended {
+		s.waits.Force(len(b), s.owner)
+	} else if err := s.waits.Grow(len(b), s.owner); err != nil {
+		if len(b) < whole { // within a frame: no last words could be read
+			s.broken = true
+			_ = s.conn.Close()
+			return net.ErrClosed
+		}
+		return err
+	}
+	if shared {
+		s.waits.Share(b)
+	} else {
+		s.waits.Add(b)
+	}
 	if !s.flushing {
 		s.flushing = true
 		go s.flush()
@@ -226,11 +247,8 @@ func (s *Sink) writeAll(batch net.Buffers) error {
 	}
 }
 
-// pieceBytes is how much of what waits is written at a time to a connection that
-// is no bare socket: TLS is broken by a write that is cut off.
-const pieceBytes = 16 << 10
-
-// writePieces is writeAll for what is no bare socket.
+// writePieces is writeAll for what is no bare socket: TLS is broken by a write
+// that is cut off.
 func (s *Sink) writePieces(batch net.Buffers) error {
 	last := false
 	for _, b := range batch {
@@ -239,7 +257,7 @@ func (s *Sink) writePieces(batch net.Buffers) error {
 			if last, err = s.setDeadline(last); err != nil {
 				return err
 			}
-			n, err := s.conn.Write(b[:min(len(b), pieceBytes)])
+			n, err := s.conn.Write(b[:min(len(b), PieceBytes)])
 			s.written(n)
 			if b = b[n:]; err != nil {
 				return err
@@ -275,7 +293,7 @@ func (s *Sink) isKept() bool {
 func (s *Sink) fail(err error) {
 	s.mu.Lock()
 	s.broken, s.flushing = true, false
-	s.waits = Backlog{}
+	s.waits.Drop()
 	ended := s.ended
 	s.mu.Unlock()
 	_ = s.conn.Close()

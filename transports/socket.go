@@ -192,10 +192,18 @@ func (s *Socket) Send(frames []byte) (pending int, err error) { return s.wire.Se
 // push sends what comes from the user's actor.
 func (s *Socket) push(frames []byte) (pending int, err error) {
 	if t, ok := s.protocol.(Translator); ok && len(frames) > 0 {
-		frames = t.Translate(frames)
+		return s.wire.Send(t.Translate(frames))
 	}
-	return s.wire.Send(frames)
+	return s.wire.SendShared(frames)
 }
+
+// SendShared is Send for frames that nobody changes any more.
+func (s *Socket) SendShared(frames []byte) (pending int, err error) {
+	return s.wire.SendShared(frames)
+}
+
+// Claim implements Debtor.
+func (s *Socket) Claim() *Claim { return s.streams.cfg.Budget.Claim(s.address(), s.Caller()) }
 
 // Close ends the connection, and tells the user's actor. It may come at any
 // time, and again.

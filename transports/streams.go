@@ -18,6 +18,8 @@ import (
 // StreamsConfig bounds the connections that stay.
 type StreamsConfig struct {
 	Sink SinkConfig
+	// Budget bounds what waits for an address and for a caller. Nil: nothing does.
+	Budget *Budget
 	// Loop carries the connections that it can. Nil: each has a goroutine.
 	Loop Loop
 	// Resume serves the next requests on a connection that has given a late

@@ -164,9 +164,10 @@ func (s *Subscriber) Leave() {
 
 // Deliver implements actors.Subscriber.
 func (s *Subscriber) Deliver(p *actors.TopicPush, _ []*actors.TopicSubscription) {
-	s.send(p.Frame(s.form.Form, func(b []byte, m *actors.TopicMessage) []byte {
+	frames := p.Frame(s.form.Form, func(b []byte, m *actors.TopicMessage) []byte {
 		return s.form.Append(b, AppendTopic(nil, m, false))
-	}))
+	})
+	s.send(frames, actors.Lasts(frames))
 }
 
 // Is implements actors.Subscriber: these connections are no client of MQTT.
@@ -204,7 +205,7 @@ func (s *Subscriber) retained(r retainedReading, p actors.RetainedPage) {
 	for _, m := range p.Messages {
 		frames = s.form.Append(frames, AppendTopic(nil, m, true))
 	}
-	if !s.send(frames) {
+	if !s.send(frames, true) {
 		return
 	}
 	s.mu.Lock()
@@ -223,9 +224,14 @@ func (s *Subscriber) retained(r retainedReading, p actors.RetainedPage) {
 	}
 }
 
-// send writes whole frames. False says that the connection ends.
-func (s *Subscriber) send(frames []byte) bool {
-	_, err := s.socket.Send(frames)
+// send writes whole frames, shared if nobody changes them any more. False says
+// that the connection ends.
+func (s *Subscriber) send(frames []byte, shared bool) bool {
+	send := s.socket.Send
+	if shared {
+		send = s.socket.SendShared
+	}
+	_, err := send(frames)
 	switch {
 	case errors.Is(err, actors.ErrSlow):
 		s.close(actors.EndSlow)

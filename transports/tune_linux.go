@@ -3,6 +3,8 @@ package transports
 import (
 	"fmt"
 	"net"
+	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -38,4 +40,19 @@ func tune(cfg *SinkConfig, conn net.Conn) error {
 		return fmt.Errorf("user timeout: %w", err)
 	}
 	return nil
+}
+
+// ControlListener gives what is accepted by a socket that listens the kernel's send
+// buffer of a stream (SinkConfig.SendBuffer), for net.ListenConfig.Control: an answer
+// that nobody reads would fill megabytes of the kernel's otherwise.
+func ControlListener(_, _ string, c syscall.RawConn) error {
+	var set error
+	size := SinkConfig{}.withDefaults().SendBuffer
+	err := c.Control(func(fd uintptr) {
+		set = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, size) // #nosec G115 -- a descriptor is a small number
+	})
+	if err != nil {
+		return err
+	}
+	return os.NewSyscallError("setsockopt", set)
 }

@@ -5,6 +5,7 @@ package transports
 import (
 	"fmt"
 	"net"
+	"syscall"
 )
 
 // tune sets the kernel's bound for a client that does not read.
@@ -18,3 +19,6 @@ func tune(cfg *SinkConfig, conn net.Conn) error {
 	}
 	return nil
 }
+
+// ControlListener is for net.ListenConfig.Control; here the kernel's defaults hold.
+func ControlListener(string, string, syscall.RawConn) error { return nil }

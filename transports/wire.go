@@ -17,6 +17,9 @@ import (
 // and Keeps, which are meant to be called with one.
 type Wire interface {
 	actors.Sink
+	// SendShared is Send for frames that nobody changes any more: they may wait
+	// themselves, in place of a copy.
+	SendShared(frames []byte) (pending int, err error)
 	// Shut closes the connection at once. It may come twice.
 	Shut()
 	// Timeout says that the time is over that the Wire has set by

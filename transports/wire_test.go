@@ -68,6 +68,12 @@ func everyWire(t *testing.T, test func(t *testing.T, kind string)) {
 // is noticed soon, unless cfg has a size for one.
 func newRig(t testing.TB, cfg transports.SinkConfig, kind string) *rig {
 	t.Helper()
+	return newRigOf(t, cfg, kind, nil)
+}
+
+// newRigOf is newRig for a client whose bytes count into a budget.
+func newRigOf(t testing.TB, cfg transports.SinkConfig, kind string, budget *transports.Budget) *rig {
+	t.Helper()
 	setBuffers := cfg.SendBuffer == 0
 	if setBuffers {
 		cfg.SendBuffer = 16 << 10
@@ -81,7 +87,7 @@ func newRig(t testing.TB, cfg transports.SinkConfig, kind string) *rig {
 	if strings.HasPrefix(kind, "loop") {
 		loop = newLoop(t, kind)
 	}
-	r := &rig{streams: transports.NewStreams(transports.StreamsConfig{Sink: cfg, Loop: loop}, probe, gate, slog.New(slog.DiscardHandler))}
+	r := &rig{streams: transports.NewStreams(transports.StreamsConfig{Sink: cfg, Loop: loop, Budget: budget}, probe, gate, slog.New(slog.DiscardHandler))}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +120,7 @@ func newRig(t testing.TB, cfg transports.SinkConfig, kind string) *rig {
 			t.Fatal(err)
 		}
 	}
-	place, err := r.streams.AdmitFrom(netip.Addr{}, "other", nil, testUser)
+	place, err := r.streams.AdmitFrom(clientAddress, "other", clientCaller, testUser)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,6 +134,12 @@ func newRig(t testing.TB, cfg transports.SinkConfig, kind string) *rig {
 	})
 	return r
 }
+
+// Who the client of a rig is.
+var (
+	clientAddress = netip.MustParseAddr("192.0.2.7")
+	clientCaller  = &transports.Principal{ID: "user:alice", App: "default", Kind: transports.UserToken, User: "alice"}
+)
 
 func (r *rig) isOver() bool { return r.streams.Open()["other"] == 0 }
 

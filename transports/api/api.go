@@ -48,6 +48,7 @@ type Deps struct {
 	Lookup actors.Lookup
 	Auth   *transports.Auth
 	Gate   *transports.Gate
+	Budget *transports.Budget // counts answers that wait for their clients; nil: nothing does
 	Keys   *transports.Keys
 
 	Revoker   Revoker                   // nil: disconnecting ends no tokens
@@ -143,9 +144,33 @@ func (a *API) serve(ctx *fasthttp.RequestCtx, root *node) {
 	c.RequestCtx = ctx
 	a.metrics.inFlight.Inc()
 	defer a.finish(c)
-	if err := a.answer(c, root); err != nil {
+	err := a.answer(c, root)
+	if err == nil {
+		err = a.pace(c)
+	}
+	if err != nil {
 		c.refuse(err)
 	}
+}
+
+// pace lets a large answer wait for its client. What all clients share is not
+// counted; the answer of a write, which has done its work, is counted as it is.
+func (a *API) pace(c *call) error {
+	if c.route == nil || c.route.shared {
+		return transports.Pace(c.RequestCtx, a.cfg.WriteStall, nil)
+	}
+	return transports.Pace(c.RequestCtx, a.cfg.WriteStall, func() (*transports.Claim, error) {
+		claim, n := c.claim(), len(c.Response.Body())
+		if c.route.method != fasthttp.MethodGet {
+			claim.Force(n)
+			return claim, nil
+		}
+		if err := claim.Grow(n); err != nil {
+			claim.Close()
+			return nil, err
+		}
+		return claim, nil
+	})
 }
 
 // finish counts the request and keeps a panic from ending the process: the
@@ -220,6 +245,9 @@ func (a *API) admit(c *call, access access) error {
 		}
 	}
 	if err != nil {
+		return err
+	}
+	if err := a.deps.Budget.Full(a.deps.Gate.Address(c.RequestCtx), c.who); err != nil {
 		return err
 	}
 	return c.enter(access)

@@ -34,6 +34,7 @@ type batch struct {
 	taken  int           // bytes of the body so far
 	waited time.Duration // for those
 	closed bool
+	claim  *transports.Claim
 	landed bool // it has come to its end, and nothing is under way
 
 	broken atomic.Pointer[error] // why reading ended before the body's end
@@ -65,6 +66,7 @@ func (a *API) lane(body io.Reader, size int) *lane {
 // leave lets go of what the batch has brought.
 func (a *API) leave(l *lane) {
 	l.in.Reset(nil)
+	l.flight.may = nil
 	l.draft.forget()
 	a.lanes.Put(l)
 }
@@ -90,6 +92,8 @@ func publishBatch(c *call) error {
 		body = bytes.NewReader(c.PostBody())
 	}
 	b.lane = a.lane(body, min(limits.MaxLine, limits.MaxBatch)+1)
+	b.claim = c.claim()
+	b.flight.may = b.mayWait
 	c.SetContentType("application/x-ndjson")
 	c.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store, no-transform") // results come one by one
 	c.Response.Header.Set("X-Accel-Buffering", "no")
@@ -142,6 +146,15 @@ func (b *batch) drain() {
 	_, _ = io.CopyN(io.Discard, b.body, maxDrain)
 }
 
+// outputStep is by how much the claim of a batch grows.
+const outputStep = 64 << 10
+
+// mayWait tells whether n bytes of results may wait: as many more may be under
+// way to the client. It is called with the flight's lock held.
+func (b *batch) mayWait(n int) bool {
+	return b.claim.Has(2*n) || b.claim.Resize(2*(n+outputStep)) == nil
+}
+
 // SupportsBodyWriteTo tells fasthttp to call WriteTo.
 func (*batch) SupportsBodyWriteTo() bool { return true }
 
@@ -154,6 +167,7 @@ func (b *batch) Close() error {
 		return nil
 	}
 	b.closed = true
+	b.claim.Close()
 	b.api.batches.leave(b.who.App)
 	if b.landed {
 		b.api.leave(b.lane)
@@ -180,11 +194,8 @@ func (b *batch) WriteTo(w io.Writer) (written int64, err error) {
 		out := b.flight.take(b.out)
 		switch {
 		case out != nil:
-			if err := b.ctx.SetWriteDeadline(time.Now().Add(b.api.cfg.BatchIdle)); err != nil {
-				return written, err
-			}
-			n, err := w.Write(out)
-			if written += int64(n); err != nil {
+			n, err := transports.WritePieces(b.ctx, w, out, b.api.cfg.WriteStall)
+			if written += n; err != nil {
 				return written, fmt.Errorf("batch: write the results: %w", err)
 			}
 			b.out = out

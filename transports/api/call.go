@@ -71,6 +71,11 @@ func (c *call) enter(access access) error {
 	return err
 }
 
+// claim returns an empty Claim for what waits for the caller.
+func (c *call) claim() *transports.Claim {
+	return c.api.deps.Budget.Claim(c.api.deps.Gate.Address(c.RequestCtx), c.who)
+}
+
 // userKey returns the key of the path's user.
 func (c *call) userKey() actors.Key { return actors.UserKey(c.who.App, c.user) }
 
@@ -175,7 +180,8 @@ func (c *call) answerJSON(key actors.Key, cmd actors.Command) error {
 	if err != nil {
 		return err
 	}
-	c.reply(fasthttp.StatusOK, r.Answer.Body)
+	c.reply(fasthttp.StatusOK, nil)
+	c.Response.SetBodyRaw(r.Answer.Body) // nobody else has it
 	r.Release()
 	return nil
 }

@@ -21,6 +21,8 @@ type Config struct {
 	Events    int // CloudEvents in one batch; 0: 1,000
 	Keys      int // keys that one app may have, revoked ones too; 0: 1,000
 
+	WriteStall time.Duration // how long a client may take no byte of an answer; 0: 10 s
+
 	Batches     int           // batches at a time; 0: 64
 	AppBatches  int           // of one app; 0: half of those
 	BatchRate   int           // bytes a second that a batch must bring at least, while it is waited for; 0: 1 KiB
@@ -52,6 +54,7 @@ func (c *Config) fill() {
 	orInt(&c.BatchOutput, 4<<20)
 	orInt(&c.BatchLines, 1_000_000)
 	orDuration(&c.BatchIdle, 10*time.Second)
+	orDuration(&c.WriteStall, 10*time.Second)
 	if c.DemoUser == "" {
 		c.DemoUser = "demo"
 	}
@@ -66,7 +69,7 @@ func (c *Config) check() error {
 			return errors.New("api: a limit is negative")
 		}
 	}
-	if c.Deadline < 0 || c.BatchIdle < 0 || c.Message.Late < 0 {
+	if c.Deadline < 0 || c.WriteStall < 0 || c.BatchIdle < 0 || c.Message.Late < 0 {
 		return errors.New("api: a duration is negative")
 	}
 	if _, err := transports.ParseUser(c.DemoUser); err != nil {

@@ -180,7 +180,7 @@ func (f *fakeRouter) do(r *actors.Request, u *fakeInbox) {
 		}
 		a.Body = []byte(`{"rev":` + fmt.Sprint(cmd.Rev) + `}`)
 	case *actors.Export:
-		a.Body = []byte(`{"user":"` + r.Key.Name() + `"}`)
+		a.Body = []byte(`{"user":"` + r.Key.Name() + `","messages":[]}`)
 	case *actors.Disconnect:
 	}
 }

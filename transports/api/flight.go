@@ -19,8 +19,9 @@ import (
 // whoever waits only if theirs is the next result.
 type flight struct {
 	router actors.Router
-	wait   time.Duration // for one answer
-	full   int           // bytes of results at which collecting stops
+	wait   time.Duration  // for one answer
+	full   int            // bytes of results at which collecting stops
+	may    func(int) bool // tells whether so many may wait, above freeOutput; nil: they may
 
 	slots []*slot // a ring; slot i of the ring holds request n with n % len = i
 	tail  atomic.Uint64
@@ -66,7 +67,7 @@ func (s *slot) bind(f *flight) *slot {
 
 // again readies an idle flight for other requests.
 func (f *flight) again() {
-	f.failed = 0
+	f.failed, f.may = 0, nil
 	f.ended.Store(false)
 }
 
@@ -140,11 +141,20 @@ func (f *flight) place(line int) *slot {
 // idle tells whether nothing is under way.
 func (f *flight) idle() bool { return f.head.Load() == f.tail.Load() }
 
+// freeOutput is how many bytes of results may wait in any case.
+const freeOutput = 64 << 10
+
+// isFull tells whether no more results may wait.
+func (f *flight) isFull() bool {
+	n := len(f.out)
+	return n >= f.full || n >= freeOutput && f.may != nil && !f.may(n)
+}
+
 // collect adds the results that are next to the output.
 func (f *flight) collect() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for n := f.head.Load(); n < f.tail.Load() && len(f.out) < f.full; n++ {
+	for n := f.head.Load(); n < f.tail.Load() && !f.isFull(); n++ {
 		s := f.slots[n%uint64(len(f.slots))]
 		if !s.done.Load() {
 			return

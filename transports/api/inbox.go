@@ -93,11 +93,6 @@ func stateAt(c *call) error {
 	return c.answerJSON(c.userKey(), &actors.StateAt{Rev: rev})
 }
 
-// export is GET /v1/users/{user}/export.
-func export(c *call) error {
-	return c.answerJSON(c.userKey(), &actors.Export{})
-}
-
 // reconnect is DELETE /v1/users/{user}/disconnect: tokens of before are good
 // again.
 func reconnect(c *call) error {

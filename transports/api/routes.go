@@ -46,6 +46,8 @@ type route struct {
 	parks bool // it takes the connection or waits: HEAD makes no sense
 	seed  bool // one of the seed's own URLs
 	page  bool // a file for browsers
+
+	shared bool // its answer is one for all clients
 }
 
 // routes is the table of everything that is served, watched included.
@@ -86,7 +88,7 @@ func (a *API) routes(watched []*route) []*route {
 		{method: "GET", path: "/v1/cluster", access: needOperate, handle: clusterStatus},
 		{method: "POST", path: "/v1/cluster/drain", access: needOperate, plain: true, handle: drainNode},
 
-		{method: "GET", path: "/openapi.yaml", access: openPaced, handle: serveDocument},
+		{method: "GET", path: "/openapi.yaml", access: openPaced, handle: serveDocument, shared: true},
 	}
 	for _, r := range watched {
 		if r.path != "/metrics" || !a.cfg.MetricsApart {
@@ -103,7 +105,7 @@ func (a *API) routes(watched []*route) []*route {
 		table = append(table, seedRoutes(v)...)
 	}
 	for path, h := range a.deps.Pages {
-		table = append(table, &route{method: "GET", path: path, page: true, access: openPaced, query: anyParams, handle: plainHandler(h)})
+		table = append(table, &route{method: "GET", path: path, page: true, shared: true, access: openPaced, query: anyParams, handle: plainHandler(h)})
 	}
 	return slices.DeleteFunc(table, func(r *route) bool { return r.handle == nil })
 }

@@ -72,6 +72,7 @@ func TestLate(t *testing.T) {
 	long := time.Now().Add(-time.Hour)
 	busy := func(moved time.Time) *outbox {
 		o := &outbox{moved: moved}
+		o.Force(1, c)
 		o.Add([]byte{1})
 		return o
 	}

@@ -39,7 +39,7 @@ func (c *conn) finalWords(why actors.End) error {
 	}
 	last := c.AppendFarewell(nil, why, c.flags&spoken != 0)
 	if len(last) > 0 {
-		if err := c.write(last); err != nil {
+		if err := c.write(last, false); err != nil {
 			return err
 		}
 	}
@@ -136,6 +136,9 @@ func (c *conn) close() {
 	}
 	_ = unix.Close(int(c.fd))
 	c.loop().carries.Add(-1)
+	if c.out != nil {
+		c.out.Drop()
+	}
 	c.fd, c.out = -1, nil
 	c.flags |= ended
 }

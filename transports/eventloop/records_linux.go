@@ -56,7 +56,7 @@ func (r *records) Write(b []byte) (int, error) {
 	if c.fd < 0 {
 		return 0, net.ErrClosed
 	}
-	if err := c.writeRaw(b); err != nil {
+	if err := c.writeRaw(b, false); err != nil {
 		return 0, err
 	}
 	return len(b), nil

@@ -1,6 +1,7 @@
 package eventloop
 
 import (
+	"errors"
 	"net"
 	"os"
 	"syscall"
@@ -30,8 +31,12 @@ func (o *outbox) waits() bool { return o != nil && o.Size() > 0 }
 // stays tells whether the outbox is needed while nothing waits.
 func (o *outbox) stays() bool { return o.unread != nil || o.tls != nil }
 
-// add lets a copy of b wait, the records of one Send as one.
-func (o *outbox) add(b []byte) {
+// add lets b wait, of which Grow has heard: the records of one Send as one.
+func (o *outbox) add(b []byte, shared bool) {
+	if shared {
+		o.Share(b)
+		return
+	}
 	if o.tls != nil {
 		if o.tls.parts++; o.tls.parts > 1 {
 			o.Join(b)
@@ -51,7 +56,12 @@ func (c *conn) pending() int {
 
 // Send implements actors.Sink. Unlike it asks for, it may be called by several
 // at a time: a protocol's answers go out between the pushes.
-func (c *conn) Send(frames []byte) (pending int, err error) {
+func (c *conn) Send(frames []byte) (pending int, err error) { return c.send(frames, false) }
+
+// SendShared implements transports.Wire.
+func (c *conn) SendShared(frames []byte) (pending int, err error) { return c.send(frames, true) }
+
+func (c *conn) send(frames []byte, shared bool) (pending int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -63,24 +73,28 @@ func (c *conn) Send(frames []byte) (pending int, err error) {
 		return c.pending(), actors.ErrSlow
 	}
 	c.flags |= spoken
-	if err := c.write(frames); err != nil {
+	if err := c.write(frames, shared); err != nil {
+		if errors.Is(err, actors.ErrSlow) {
+			c.close() // perhaps within a frame: no last words could be read
+			err = net.ErrClosed
+		}
 		return 0, err
 	}
 	return c.pending(), nil
 }
 
-// write writes or keeps b. The caller holds mu.
-func (c *conn) write(b []byte) error {
+// write writes or keeps b, itself if it is shared. The caller holds mu.
+func (c *conn) write(b []byte, shared bool) error {
 	if c.isSecure() {
 		c.out.tls.parts = 0
 		_, err := c.out.tls.conn.Write(b)
 		return err
 	}
-	return c.writeRaw(b)
+	return c.writeRaw(b, shared)
 }
 
 // writeRaw is write without TLS.
-func (c *conn) writeRaw(b []byte) error {
+func (c *conn) writeRaw(b []byte, shared bool) error {
 	first := !c.out.waits()
 	if first {
 		n, err := send(c.fd, b)
@@ -95,7 +109,12 @@ func (c *conn) writeRaw(b []byte) error {
 	if c.out == nil {
 		c.out = &outbox{}
 	}
-	c.out.add(b)
+	if c.flags&ended != 0 {
+		c.out.Force(len(b), c)
+	} else if err := c.out.Grow(len(b), c); err != nil {
+		return err
+	}
+	c.out.add(b, shared)
 	if !first {
 		return nil
 	}

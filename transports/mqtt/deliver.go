@@ -71,7 +71,12 @@ func (s *session) sendShared(p *actors.TopicPush) {
 	if s.framed {
 		form += actors.TopicMQTT311Framed - actors.TopicMQTT311
 	}
-	n, err := s.socket.Send(p.Frame(form, s.appendShared))
+	send := s.socket.Send
+	frames := p.Frame(form, s.appendShared)
+	if actors.Lasts(frames) {
+		send = s.socket.SendShared
+	}
+	n, err := send(frames)
 	switch {
 	case errors.Is(err, actors.ErrSlow):
 		s.server.metrics.dropped.WithLabelValues("slow").Add(float64(len(p.Messages)))

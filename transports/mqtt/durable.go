@@ -320,6 +320,7 @@ func (s *session) leave(orderly bool) {
 			}
 		})
 	}
+	s.out.drop()
 	if s.client == "" {
 		return // it was never opened
 	}

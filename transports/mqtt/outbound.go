@@ -6,16 +6,18 @@ import (
 	"slices"
 
 	"reddot/actors"
+	"reddot/transports"
 	"reddot/transports/mqtt/packet"
 )
 
 // outbound is what is under way to a client. It is there once something was
 // sent that the client has to acknowledge, or that waits.
 type outbound struct {
-	flights  []flight   // in the order in which they were sent first
-	queue    []delivery // what waits, the oldest first
-	size     int        // bytes of payload in queue
-	last     uint16     // the packet identifier that was given last
+	flights  []flight          // in the order in which they were sent first
+	queue    []delivery        // what waits, the oldest first
+	size     int               // bytes of payload that are in queue, and of flights that are held
+	claim    *transports.Claim // of size; nil: none is counted
+	last     uint16            // the packet identifier that was given last
 	fetching bool
 	aliases  map[string]uint16 // the topics that have one
 	fresh    string            // the topic that got one with the last packet
@@ -52,6 +54,39 @@ const (
 	flightReleasedAgain                    // likewise
 )
 
+// isHeld tells whether a flight holds its message, which another member of the
+// shared subscription may have to take.
+func (f *flight) isHeld() bool { return f.share != "" && f.seq == 0 && f.m != nil }
+
+// charge lets what is held for the client count for its address and its user.
+// More than those may have ends the connection, as a full queue does. The caller
+// holds the lock.
+func (s *session) charge() {
+	o := s.out
+	if o == nil || o.size == 0 && o.claim == nil || s.doomed {
+		return
+	}
+	if o.claim == nil {
+		o.claim = s.socket.Claim()
+	}
+	if o.claim.Resize(o.size) != nil {
+		s.server.metrics.dropped.WithLabelValues("queue_full").Inc()
+		s.endWith(packet.QuotaExceeded)
+		return
+	}
+	if o.size == 0 {
+		o.drop()
+	}
+}
+
+// drop ends what is counted.
+func (o *outbound) drop() {
+	if o != nil {
+		o.claim.Close()
+		o.claim = nil
+	}
+}
+
 func (s *session) outgoing() *outbound {
 	if s.out == nil {
 		s.out = &outbound{}
@@ -86,6 +121,7 @@ func (s *session) deliver(d delivery) {
 	if d.counts {
 		for i := range o.queue {
 			if q := &o.queue[i]; q.counts { // overtaken
+				o.size += len(d.m.Payload) - len(q.m.Payload)
 				q.m = d.m
 				return
 			}
@@ -99,6 +135,7 @@ func (s *session) deliver(d delivery) {
 	o.queue = append(o.queue, d)
 	o.size += len(d.m.Payload)
 	s.sendWaiting()
+	s.charge()
 }
 
 // sendOnce sends a message with QoS 0, which a client that reads too slowly
@@ -147,8 +184,12 @@ func (s *session) sendQueued() {
 		if !s.wanted(&d) {
 			continue
 		}
+		if d.share != "" && d.seq == 0 {
+			o.size += len(d.m.Payload) // until the client has it
+		}
 		s.launch(d)
 	}
+	s.charge()
 	if len(o.queue) == 0 {
 		o.queue = nil
 	}
@@ -284,6 +325,9 @@ func (s *session) landed(id uint16) {
 		return
 	}
 	seq := o.flights[i].seq
+	if o.flights[i].isHeld() {
+		o.size -= len(o.flights[i].m.Payload)
+	}
 	if o.flights = slices.Delete(o.flights, i, i+1); len(o.flights) == 0 {
 		o.flights = nil
 	}
@@ -296,6 +340,9 @@ func (s *session) landed(id uint16) {
 func (s *session) release(f *flight) {
 	id := f.id
 	if f.seq == 0 || s.durable == nil {
+		if f.isHeld() {
+			s.out.size -= len(f.m.Payload)
+		}
 		f.state, f.m = flightReleased, nil
 		s.write(&packet.Pubrel{ID: id})
 		return

@@ -42,6 +42,7 @@ type App struct {
 	node        *cluster.Node
 	loop        *eventloop.Loop // nil where there is none
 	streams     *transports.Streams
+	budget      *transports.Budget
 	endUpkeep   context.CancelFunc // ends Streams.Trim and watchClock
 	endWatch    context.CancelFunc
 	drained     chan struct{} // closed when the server is asked to drain

@@ -104,7 +104,7 @@ type Log struct {
 // Server bounds how long an HTTP connection may take over a request.
 type Server struct {
 	ReadTimeout  Duration `yaml:"read_timeout"`  // of a whole request
-	WriteTimeout Duration `yaml:"write_timeout"` // of a whole response
+	WriteTimeout Duration `yaml:"write_timeout"` // of what is written at once
 	IdleTimeout  Duration `yaml:"idle_timeout"`  // between requests
 	Concurrency  int      `yaml:"concurrency"`   // requests under way at a time
 }
@@ -138,16 +138,19 @@ type Limits struct {
 	TokenLifetime         Duration `yaml:"token_lifetime"` // from iat to exp
 	TokenLeeway           Duration `yaml:"token_leeway"`   // by which issuers' clocks may differ
 	ConnectionsPerAddress int      `yaml:"connections_per_address"`
-	Subscriptions         int      `yaml:"subscriptions"` // to topics, of a WebSocket or an event stream
-	Header                Size     `yaml:"header"`        // of a request's head
-	Body                  Size     `yaml:"body"`          // of a request's body
-	Batch                 Size     `yaml:"batch"`         // of a batch's body
-	Line                  Size     `yaml:"line"`          // of one line of a batch
-	Frame                 Size     `yaml:"frame"`         // of a message from a WebSocket client
-	Topic                 Size     `yaml:"topic"`         // of a message that is published to a topic
-	Batches               int      `yaml:"batches"`       // under way at a time
-	AppBatches            int      `yaml:"app_batches"`   // likewise of one app
-	BatchRate             Size     `yaml:"batch_rate"`    // that a batch must bring each second while it is waited for
+	WaitingPerAddress     Size     `yaml:"waiting_per_address"` // until clients read it
+	WaitingPerUser        Size     `yaml:"waiting_per_user"`    // likewise
+	WriteStall            Duration `yaml:"write_stall"`         // without a byte that a client takes
+	Subscriptions         int      `yaml:"subscriptions"`       // to topics, of a WebSocket or an event stream
+	Header                Size     `yaml:"header"`              // of a request's head
+	Body                  Size     `yaml:"body"`                // of a request's body
+	Batch                 Size     `yaml:"batch"`               // of a batch's body
+	Line                  Size     `yaml:"line"`                // of one line of a batch
+	Frame                 Size     `yaml:"frame"`               // of a message from a WebSocket client
+	Topic                 Size     `yaml:"topic"`               // of a message that is published to a topic
+	Batches               int      `yaml:"batches"`             // under way at a time
+	AppBatches            int      `yaml:"app_batches"`         // likewise of one app
+	BatchRate             Size     `yaml:"batch_rate"`          // that a batch must bring each second while it is waited for
 }
 
 // Inbox are the actors' limits.
@@ -278,6 +281,7 @@ func Default() Config {
 			FailuresPerAddress: t.FailuresPerAddress, FailureBurst: t.FailureBurst,
 			PublishesPerKey: t.PublishesPerKey, PublishBurst: t.PublishBurst,
 			TokenLifetime: Duration(tokens.MaxLifetime), TokenLeeway: Duration(tokens.Leeway),
+			WaitingPerAddress: Size(t.WaitingPerAddress), WaitingPerUser: Size(t.WaitingPerUser), WriteStall: Duration(10 * time.Second),
 			ConnectionsPerAddress: t.ConnectionsPerAddress, Subscriptions: t.Subscriptions,
 			Header: Size(t.MaxHeader), Body: Size(t.MaxBody), Batch: Size(t.MaxBatch), Line: Size(t.MaxLine), Frame: Size(t.MaxFrame),
 			Topic: Size(a.TopicBytes), Batches: 64, AppBatches: 32, BatchRate: 1 << 10,

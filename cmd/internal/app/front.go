@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"net/netip"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
@@ -98,11 +99,12 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 	auth := transports.NewAuth(transports.AuthConfig{Dev: cfg.Dev, Origins: origins}, a.keys, tokens, gate)
 	f := &front{metrics: prometheus.NewRegistry(), rules: tokens.Rules(), access: mqtt.Access{Auth: auth, Gate: gate, Dev: cfg.Dev}}
 	served, err := api.New(api.Config{Origins: origins, SeedURLs: cfg.Dev || cfg.SeedURLs,
-		Batches: cfg.Limits.Batches, AppBatches: cfg.Limits.AppBatches, BatchRate: int(cfg.Limits.BatchRate),
+		WriteStall: time.Duration(cfg.Limits.WriteStall), Batches: cfg.Limits.Batches, AppBatches: cfg.Limits.AppBatches, BatchRate: int(cfg.Limits.BatchRate),
 		MetricsKey: cfg.Metrics.Key, MetricsApart: cfg.Metrics.Listen != ""}, api.Deps{
 		Router: a.node, Lookup: a.store,
 		Auth:    auth,
 		Gate:    gate,
+		Budget:  a.budget,
 		Keys:    a.keys,
 		Revoker: a.revocations, Connected: a.connected, Ready: a.Ready, Healthy: a.Healthy,
 		Cluster: func(ctx context.Context) any { return a.node.Status(ctx) }, Drain: a.Drain,

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"reddot/actors"
+	"reddot/transports"
 )
 
 // noProbes keeps the system from probing idle connections. Each transport finds
@@ -45,7 +46,7 @@ type patientListener struct {
 
 // listenTCP listens on an address, for what name says.
 func (a *App) listenTCP(ctx context.Context, name, addr string) (net.Listener, error) {
-	lc := net.ListenConfig{KeepAlive: noProbes}
+	lc := net.ListenConfig{KeepAlive: noProbes, Control: transports.ControlListener}
 	ln, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err

@@ -35,3 +35,23 @@ func (c streamsCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(connections, prometheus.GaugeValue, float64(n), transport)
 	}
 }
+
+// budgetCollector tells what waits for clients to read it.
+type budgetCollector struct{ budget *transports.Budget }
+
+var (
+	waitingBytes = prometheus.NewDesc("reddot_waiting_bytes", "Bytes that wait in memory until clients read them.", nil, nil)
+	overBudget   = prometheus.NewDesc("reddot_waiting_refused_total",
+		"Answers and pushes refused because too many bytes wait for the address, or for the user or key.", []string{"limit"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (c budgetCollector) Describe(ch chan<- *prometheus.Desc) { ch <- waitingBytes; ch <- overBudget }
+
+// Collect implements prometheus.Collector.
+func (c budgetCollector) Collect(ch chan<- prometheus.Metric) {
+	s := c.budget.State()
+	ch <- prometheus.MustNewConstMetric(waitingBytes, prometheus.GaugeValue, float64(s.Waiting))
+	ch <- prometheus.MustNewConstMetric(overBudget, prometheus.CounterValue, float64(s.Addresses), "address")
+	ch <- prometheus.MustNewConstMetric(overBudget, prometheus.CounterValue, float64(s.Callers), "caller")
+}

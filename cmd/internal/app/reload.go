@@ -13,6 +13,7 @@ var reloadable = []string{
 	"origins", "token", "apps", "log.level", "websocket",
 	"limits.requests_per_address", "limits.request_burst", "limits.failures_per_address", "limits.failure_burst",
 	"limits.publishes_per_key", "limits.token_lifetime", "limits.token_leeway", "limits.publish_burst", "limits.subscriptions",
+	"limits.waiting_per_address", "limits.waiting_per_user",
 }
 
 // Reload takes over what can change while the server runs, and says in the log
@@ -34,6 +35,9 @@ func (a *App) Reload(fresh Config) error {
 	a.cfg.Store(&next)
 	a.level.Set(level)
 	a.use(f).end()
+	if limits, err := next.limits(); err == nil { // it was checked
+		a.budget.SetLimits(limits)
+	}
 	if err := a.certificate.reload(); err != nil {
 		a.log.Error("the certificate was not reloaded; the old one goes on", "err", err)
 	}

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"reddot/transports"
 	"reddot/transports/eventloop"
@@ -14,7 +17,9 @@ import (
 // the system has them.
 func (a *App) openStreams(gate *transports.Gate) error {
 	log := a.log.With("part", "streams")
-	cfg := transports.StreamsConfig{Resume: a.resume, Stands: a.stands, Now: a.now}
+	a.budget = transports.NewBudget(gate.Limits())
+	cfg := transports.StreamsConfig{Resume: a.resume, Stands: a.stands, Now: a.now, Budget: a.budget,
+		Sink: transports.SinkConfig{Stall: time.Duration(a.cfg.Load().Limits.WriteStall)}}
 	if !a.forTests.noLoop {
 		loop, err := eventloop.New(eventloop.Config{}, log)
 		switch {
@@ -25,8 +30,10 @@ func (a *App) openStreams(gate *transports.Gate) error {
 		}
 	}
 	a.streams = transports.NewStreams(cfg, a.node, gate, log)
-	if err := a.registry.Register(streamsCollector{a.streams}); err != nil {
-		return fmt.Errorf("register metrics: %w", err)
+	for _, c := range []prometheus.Collector{streamsCollector{a.streams}, budgetCollector{a.budget}} {
+		if err := a.registry.Register(c); err != nil {
+			return fmt.Errorf("register metrics: %w", err)
+		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	a.endUpkeep = cancel

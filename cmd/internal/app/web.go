@@ -69,7 +69,7 @@ func newServer(cfg *Config, handler fasthttp.RequestHandler, log *slog.Logger) *
 		Concurrency:    cfg.Server.Concurrency,
 		ReadBufferSize: int(cfg.Limits.Header),
 		ReadTimeout:    time.Duration(cfg.Server.ReadTimeout),
-		WriteTimeout:   time.Duration(cfg.Server.WriteTimeout),
+		WriteTimeout:   time.Duration(min(cfg.Server.WriteTimeout, cfg.Limits.WriteStall)), // of what is not written in pieces
 		IdleTimeout:    time.Duration(cfg.Server.IdleTimeout),
 		// What a handler does not read is not taken in: the API bounds bodies.
 		MaxRequestBodySize: int(cfg.Limits.Body),
