@@ -37,6 +37,7 @@ type Waits struct {
 type (
 	followNoted struct{ done []func() } // the record is written
 	graceOver   struct{}                // connections have had their time to ask for their sessions
+	yieldOver   struct{ epoch uint64 }  // a connection whose session was taken has had its time to say how its client left
 	willed      struct {                // a will was published
 		client string
 		epoch  uint64
@@ -113,15 +114,25 @@ func (u *User) openSession(r *Request, c *OpenSession, t Moment) {
 		u.refuse(r, d.Err)
 		return
 	}
+	old := u.inbox.sessions.find(c.Client)
+	taken := old != nil && old.closedAt == 0 && len(wills) > 0
+	if taken && u.yields() >= u.home.Limits.Sessions {
+		u.refuse(r, Errorf(Busy, "connections of this client that were taken over are still ending"))
+		return
+	}
 	i := slices.IndexFunc(u.links, func(l SessionLink) bool { return l.Client() == c.Client })
 	if i < 0 && len(u.links) >= u.home.Limits.Connections {
 		u.refuse(r, Errorf(TooMany, "a user has at most %d connections", u.home.Limits.Connections))
 		return
 	}
-	old, anew := u.inbox.sessions.find(c.Client), false
+	anew := false
 	if old != nil && !c.Clean {
 		anew = old.turned(u.origin)
 		r.Answer.Session = old.stored()
+	}
+	var token uint64
+	if taken {
+		token = u.inbox.token(old)
 	}
 	if !u.change(r, d.Events) {
 		return
@@ -129,6 +140,10 @@ func (u *User) openSession(r *Request, c *OpenSession, t Moment) {
 	if anew {
 		r.Answer.Session = u.inbox.sessions.find(c.Client).stored()
 		r.Answer.Session.Anew = true
+	}
+	if taken {
+		u.yield(token, wills)
+		wills = nil
 	}
 	if i >= 0 {
 		u.links[i].Replaced()
@@ -280,6 +295,7 @@ func (u *User) changeSession(r *Request, c *ChangeSession, t Moment) {
 func (u *User) closeSession(r *Request, c *CloseSession, t Moment) {
 	u.links = slices.DeleteFunc(u.links, func(l SessionLink) bool { return sameLink(l, c.Link) })
 	u.home.unplug(c.Link) // from when the user was elsewhere
+	u.settle(c.Epoch, c.Orderly)
 	d := u.inbox.CloseSession(c, t)
 	if !u.change(r, d.Events) {
 		return

@@ -99,6 +99,10 @@ func (p *portable) receive(b []byte) error {
 		return fmt.Errorf("more than %d bytes behind the request: %w", maxEarly, errRefused)
 	case p.Answers():
 		p.early = append(p.early, b...)
+	case p.sink.isEnded():
+		if !p.Heed(b) {
+			return errRefused
+		}
 	case !p.Receive(b):
 		return errRefused
 	}

@@ -58,6 +58,7 @@ type owner interface {
 	Close(why actors.End)
 	AppendFarewell(b []byte, why actors.End, spoken bool) []byte
 	Keeps(why actors.End) bool
+	Heeds() bool
 	Debtor
 }
 
@@ -128,7 +129,7 @@ func (s *Sink) End(why actors.End) {
 	}
 	s.ended = true
 	if s.broken || s.write(s.owner.AppendFarewell(nil, why, s.spoken), false) != nil {
-		_ = s.conn.Close()
+		s.giveUp()
 		return
 	}
 	s.keep = s.owner.Keeps(why)
@@ -295,8 +296,8 @@ func (s *Sink) fail(err error) {
 	s.broken, s.flushing = true, false
 	s.waits.Drop()
 	ended := s.ended
+	s.giveUp()
 	s.mu.Unlock()
-	_ = s.conn.Close()
 	if ended {
 		return
 	}
@@ -305,6 +306,23 @@ func (s *Sink) fail(err error) {
 		why = actors.EndSlow
 	}
 	s.owner.Close(why)
+}
+
+// isEnded tells whether End was called.
+func (s *Sink) isEnded() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
+}
+
+// giveUp closes a connection that takes nothing: after Linger, if what its client
+// has sent is to be read first. The caller holds mu.
+func (s *Sink) giveUp() {
+	if s.owner.Heeds() {
+		time.AfterFunc(s.cfg.Linger, func() { _ = s.conn.Close() })
+		return
+	}
+	_ = s.conn.Close()
 }
 
 // finish closes the sending half now and the rest after Linger. The caller

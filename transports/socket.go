@@ -53,6 +53,14 @@ type Patient interface {
 	Drained(s *Socket)
 }
 
+// A Heeder is a Protocol that wants to know what its client sent before it heard
+// of the end: it may have said goodbye.
+type Heeder interface {
+	// Heed takes bytes as Receive does, of a Socket that takes nothing more to
+	// send. False says that what comes after may be thrown away.
+	Heed(s *Socket, b []byte) bool
+}
+
 // A Leaver is a Protocol that is told of the end, however it came.
 type Leaver interface {
 	// Left is called once, as the very last, possibly with locks held: it must
@@ -233,15 +241,36 @@ func reasonOf(state uint32) actors.End { return actors.End(state/stateReason - 1
 // rest is to be thrown away. A Protocol that panics ends this connection and no
 // other.
 func (s *Socket) Receive(b []byte) (goOn bool) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			s.streams.log.Error("a connection panicked and is ended", "reason", reason, "stack", string(debug.Stack()))
-			s.Close(actors.EndFailed)
-			goOn = false
-		}
-	}()
+	defer s.survive(&goOn)
 	s.received = uint16(min(int(s.received)+len(b), 1<<16-1)) // #nosec G115 -- just bounded
 	return s.protocol.Receive(s, b)
+}
+
+// survive ends a connection whose Protocol panics. It is deferred.
+func (s *Socket) survive(goOn *bool) {
+	if reason := recover(); reason != nil {
+		s.streams.log.Error("a connection panicked and is ended", "reason", reason, "stack", string(debug.Stack()))
+		s.Close(actors.EndFailed)
+		*goOn = false
+	}
+}
+
+// Heeds tells whether the Protocol wants what comes after the end (Heeder). The
+// Wire then reads it, as far as it has come, before the descriptor is closed.
+func (s *Socket) Heeds() bool {
+	_, ok := s.protocol.(Heeder)
+	return ok
+}
+
+// Heed hands bytes to a Heeder that have come since End. False says that the
+// rest is to be thrown away.
+func (s *Socket) Heed(b []byte) (goOn bool) {
+	h, ok := s.protocol.(Heeder)
+	if !ok {
+		return false
+	}
+	defer s.survive(&goOn)
+	return h.Heed(s, b)
 }
 
 // Drained tells the user's actor that everything is written.

@@ -71,8 +71,19 @@ func newRig(t testing.TB, cfg transports.SinkConfig, kind string) *rig {
 	return newRigOf(t, cfg, kind, nil)
 }
 
+// newRigAround lets something around the probe be the protocol.
+func newRigAround(t testing.TB, cfg transports.SinkConfig, kind string, protocol func(*wireProbe) transports.Protocol) *rig {
+	t.Helper()
+	return newRigWith(t, cfg, kind, nil, protocol)
+}
+
 // newRigOf is newRig for a client whose bytes count into a budget.
 func newRigOf(t testing.TB, cfg transports.SinkConfig, kind string, budget *transports.Budget) *rig {
+	t.Helper()
+	return newRigWith(t, cfg, kind, budget, func(p *wireProbe) transports.Protocol { return p })
+}
+
+func newRigWith(t testing.TB, cfg transports.SinkConfig, kind string, budget *transports.Budget, protocol func(*wireProbe) transports.Protocol) *rig {
 	t.Helper()
 	setBuffers := cfg.SendBuffer == 0
 	if setBuffers {
@@ -124,7 +135,7 @@ func newRigOf(t testing.TB, cfg transports.SinkConfig, kind string, budget *tran
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := place.Open(server, []byte("open"), transports.Opening{Protocol: probe}); err != nil {
+	if err := place.Open(server, []byte("open"), transports.Opening{Protocol: protocol(probe)}); err != nil {
 		t.Fatal(err)
 	}
 	r.Socket = <-probe.opened

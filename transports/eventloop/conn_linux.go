@@ -32,6 +32,7 @@ const (
 	keep                      // it returns to the HTTP server
 	resting                   // it waits for the next request
 	muted                     // what comes stays unread
+	heard                     // nothing is read but what has come already
 )
 
 var _ transports.Wire = (*conn)(nil)
@@ -121,7 +122,9 @@ func (c *conn) readable(buf []byte) {
 	case errno == unix.EAGAIN || errno == unix.EINTR:
 	case errno != 0 || n == 0:
 		c.gone()
-	case !discard:
+	case discard:
+		c.Heed(buf[:n])
+	default:
 		c.Receive(buf[:n])
 	}
 }

@@ -22,7 +22,7 @@ func (c *conn) End(why actors.End) {
 		c.close() // it would wait for a request that it may not serve
 	case c.flags&ended != 0:
 	case c.finalWords(why) != nil:
-		c.close()
+		c.giveUp()
 	}
 	over := c.fd < 0
 	c.mu.Unlock()
@@ -120,6 +120,36 @@ func (c *conn) attachToGo() (net.Conn, error) {
 	return net.FileConn(f)
 }
 
+// giveUp ends a connection that takes nothing more. Where what its client has sent
+// is to be read first, the loop does that. The caller holds mu, and calls Leave
+// without it if the descriptor is closed then.
+func (c *conn) giveUp() {
+	if c.fd < 0 {
+		return
+	}
+	c.flags = c.flags&^(keep|muted) | ended
+	if c.out != nil {
+		c.out.Drop()
+	}
+	if !c.Heeds() || c.update() != nil {
+		c.close()
+		return
+	}
+	c.Patience(c.Config().Linger)
+}
+
+// hearOut lets the loop read what the client has sent, and no more. False: it was
+// told so before, or it is of no interest. The caller holds mu.
+func (c *conn) hearOut() bool {
+	if c.fd < 0 || c.flags&heard != 0 || !c.Heeds() {
+		return false
+	}
+	c.flags |= heard
+	_ = unix.Shutdown(int(c.fd), unix.SHUT_RD) // an error says that the loop is told already
+	c.giveUp()
+	return c.fd >= 0
+}
+
 // Shut implements transports.Wire.
 func (c *conn) Shut() {
 	c.mu.Lock()
@@ -147,12 +177,15 @@ func (c *conn) close() {
 func (c *conn) Timeout() {
 	c.mu.Lock()
 	why, over := c.late()
-	if over {
+	left := over && !c.hearOut()
+	if left {
 		c.close()
 	}
 	c.mu.Unlock()
 	if over {
 		c.Close(why)
+	}
+	if left {
 		c.Leave()
 	}
 }

@@ -80,7 +80,10 @@ func (c *conn) decrypt(buf []byte) {
 		n, err := c.out.tls.conn.Read(buf)
 		discard := c.flags&ended != 0
 		c.mu.Unlock()
-		if n > 0 && !discard {
+		switch {
+		case n > 0 && discard:
+			c.Heed(buf[:n])
+		case n > 0:
 			c.Receive(buf[:n])
 		}
 		switch {

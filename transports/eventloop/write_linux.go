@@ -151,9 +151,21 @@ func (c *conn) writable() {
 	c.mu.Unlock()
 	switch {
 	case err != nil:
-		c.gone()
+		c.unwritable()
 	case drained:
 		c.Drained()
+	}
+}
+
+// unwritable ends the connection of a client that takes nothing more.
+func (c *conn) unwritable() {
+	c.mu.Lock()
+	c.giveUp()
+	over := c.fd < 0
+	c.mu.Unlock()
+	c.Close(actors.EndGone)
+	if over {
+		c.Leave()
 	}
 }
 

@@ -80,7 +80,7 @@ func (s *session) askedAgain(state *actors.SessionState, err *actors.Error) {
 	s.do(func() {
 		if s.phase != phaseLive {
 			if err == nil { // it may have overtaken what gave the session back
-				s.later(func() { s.giveBack(s.key, s.client, 0, true, nil) })
+				s.later(func() { s.giveBack(s.key, &actors.CloseSession{Client: s.client, Link: s, Orderly: true}) })
 			}
 			return
 		}

@@ -230,8 +230,8 @@ func (s *session) opened(c *connection, caller *transports.Principal, key actors
 		}
 		ack = s.begin(c, state, epoch)
 	})
-	if late { // gone meanwhile
-		s.giveBack(key, c.client, epoch, false, nil)
+	if late { // gone meanwhile, and its will was never to be published
+		s.giveBack(key, &actors.CloseSession{Client: c.client, Epoch: epoch, Link: s, Orderly: true})
 		return
 	}
 	s.socket.Enter(caller, key, format{})
@@ -278,7 +278,7 @@ func (s *session) begin(c *connection, state *actors.SessionState, epoch uint64)
 	s.limit, s.keepAlive = c.limit, c.keepAlive
 	s.seen.Store(s.server.instant())
 	if epoch != 0 {
-		s.durable = &durable{epoch: epoch, expiry: c.expiry}
+		s.durable = &durable{epoch: epoch, expiry: c.expiry, willing: c.will != nil}
 		s.stirred().will = nil // the user's actor has it
 	}
 	p := &packet.Connack{SessionPresent: state != nil && !state.Anew}

@@ -17,6 +17,9 @@
 //     has the message who outlives a crash, SUBACK when the subscription does.
 //   - A session that only listens holds no buffer, no goroutine and no timer.
 //   - A normative rule is cited by its number in the MQTT 5.0 standard.
+//   - A will is decided on when the connection is closed, or DISCONNECT has come:
+//     what a client sent is read to its end, also when another connection has
+//     taken the session meanwhile (parting), and the user's actor waits for that.
 //   - CONNECT is answered in the turn in which the session goes live, so that
 //     nothing overtakes what a client sends behind the answer.
 //   - Each limit, and each thing that a client may not do, has a story in

@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"math/rand/v2"
+	"time"
 
 	"reddot/actors"
 	"reddot/transports"
@@ -16,6 +17,7 @@ type durable struct {
 	change  *actors.SessionChange // what is to be written down; nil: nothing
 	effects []func()              // what may happen then, with the lock held
 	asking  bool                  // something is being written down
+	willing bool                  // the user's actor has a will of its client
 	ahead   int                   // subscriptions being written down, and messages of the client that wait behind them
 	lost    bool                  // another connection has the session
 	told    uint64                // the seq of the last message that has come to wait
@@ -298,8 +300,10 @@ func (s *session) fetched(c *actors.FetchWaiting, list []*actors.TopicMessage, e
 // goneMessage stands for one that is no more there.
 var goneMessage = &actors.TopicMessage{}
 
-// leave ends the session's part in everything. The caller holds the lock.
-func (s *session) leave(orderly bool) {
+// leave ends the session's part in everything but its parting; live says that its
+// client has heard that it is connected, before which there is no will. The caller
+// holds the lock.
+func (s *session) leave(live bool) {
 	for n := range s.subs.all() {
 		if n.general {
 			s.server.deps.Topics.Unsubscribe(s.app(), &n.TopicSubscription, s.durable != nil)
@@ -308,10 +312,12 @@ func (s *session) leave(orderly bool) {
 	if s.subs != nil {
 		s.spread(nil)
 	}
-	if w := s.stirred().will; w != nil && !orderly {
-		s.later(func() { s.server.deps.Topics.PublishWill(w, nil) })
+	t := s.stirred()
+	p := &parting{key: s.key, client: s.client}
+	if live {
+		p.will = t.will
 	}
-	s.stir.will, s.stir.reads = nil, nil
+	t.will, t.reads = nil, nil
 	shared := s.sharedUnsent()
 	if len(shared) > 0 {
 		s.later(func() {
@@ -324,17 +330,17 @@ func (s *session) leave(orderly bool) {
 	if s.client == "" {
 		return // it was never opened
 	}
-	epoch, final := uint64(0), (*int64)(nil)
-	key, client := s.key, s.client
+	p.waits = p.will != nil
 	if d := s.durable; d != nil {
-		epoch, final = d.epoch, d.final
+		p.epoch, p.expiry = d.epoch, d.final
+		p.waits = live && d.willing
 		if last := d.change; last != nil && !d.lost {
 			d.change = nil
-			s.later(func() { s.writeLast(key, &actors.ChangeSession{Client: client, Epoch: epoch, Change: last}) })
+			s.later(func() { s.writeLast(p.key, &actors.ChangeSession{Client: p.client, Epoch: p.epoch, Change: last}) })
 		}
 	}
 	s.subs, s.out, s.in = nil, nil, nil
-	s.later(func() { s.giveBack(key, client, epoch, orderly, final) })
+	t.parting = p
 }
 
 // writeLast writes down what a session that ends has not written down yet: what
@@ -349,12 +355,21 @@ func (s *session) writeLast(key actors.Key, c *actors.ChangeSession) {
 	s.server.deps.Router.Send(key, r)
 }
 
-// giveBack tells the user's actor that the session has no connection any more.
-func (s *session) giveBack(key actors.Key, client string, epoch uint64, orderly bool, expiry *int64) {
-	r := actors.NewRequest(key, &actors.CloseSession{Client: client, Epoch: epoch, Link: s, Orderly: orderly, Expiry: expiry})
+// giveBack tells the user's actor that the session has no connection any more. It
+// tries for as long as the actor waits, after a move or a crash, until it takes
+// the session for one whose client has said no goodbye.
+func (s *session) giveBack(key actors.Key, c *actors.CloseSession) { s.tryGiveBack(key, c, 0) }
+
+func (s *session) tryGiveBack(key actors.Key, c *actors.CloseSession, tries int) {
+	again := *c // the exchange writes into what is sent
+	r := actors.NewRequest(key, &again)
 	r.OnReply(func(r *actors.Request) {
 		err := r.Answer.Err
-		if err != nil {
+		switch {
+		case err == nil:
+		case (err.Code == actors.Unavailable || err.Code == actors.Busy) && tries < againTries && !s.server.isClosed():
+			time.AfterFunc(againPause, func() { s.tryGiveBack(key, c, tries+1) })
+		default:
 			s.server.deps.Log.Warn("a session could not be given back; it is closed when its user wakes up", "user", key.Name(), "err", err)
 		}
 		if err == nil || err.Code != actors.Unavailable {

@@ -31,6 +31,7 @@ func (s *session) refuse(err error) {
 			return
 		}
 		s.endWith(e.Reason)
+		s.later(func() { s.over(goneWithout) }) // what comes behind it is not understood
 	})
 }
 
@@ -50,28 +51,120 @@ func (s *session) end(why actors.End) {
 		if s.socket != nil {
 			s.socket.Close(why)
 		}
-		s.over(false)
+		s.over(goneUnheard)
 	})
 }
 
-// over ends the session's part in everything; orderly says that the client has
-// said goodbye. It may come twice. No lock may be held.
-func (s *session) over(orderly bool) {
+// A parting is what a session that is over still has to settle, which rests on
+// whether its client has said goodbye.
+type parting struct {
+	will   *actors.Will // of a session that ends with its connection
+	waits  bool         // there is a will: what the client has sent is read to the end
+	key    actors.Key
+	client string
+	epoch  uint64
+	expiry *int64 // as in actors.CloseSession
+}
+
+// goodbye is how a client has left.
+type goodbye uint8
+
+const (
+	goneUnheard goodbye = iota // what it has sent is not read to the end
+	goneWithout                // it has said none, or wants its will to be published
+	goneOrderly
+)
+
+// over ends the session's part in everything. It may come twice, and what is left
+// then is whether there was a goodbye. No lock may be held.
+func (s *session) over(how goodbye) {
 	s.do(func() {
-		if s.phase == phaseOver {
-			return
+		if s.phase != phaseOver {
+			was := s.phase
+			s.phase, s.doomed = phaseOver, true
+			if was != phaseNew {
+				s.leave(was == phaseLive)
+			}
 		}
-		was := s.phase
-		s.phase, s.doomed = phaseOver, true
-		s.keep(nil)
-		if was != phaseNew {
-			s.leave(orderly)
+		if p := s.parting(); p != nil && (how != goneUnheard || !p.waits) {
+			s.stir.parting = nil
+			s.later(func() { s.part(p, how == goneOrderly) })
+		}
+		if s.parting() == nil {
+			s.keep(nil)
 		}
 	})
+}
+
+// isOver tells whether the session has ended.
+func (s *session) isOver() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.phase == phaseOver
+}
+
+// parting returns what is left to settle; nil: nothing. The caller holds the lock.
+func (s *session) parting() *parting {
+	if s.stir == nil {
+		return nil
+	}
+	return s.stir.parting
+}
+
+// part settles it. No lock may be held.
+func (s *session) part(p *parting, orderly bool) {
+	if p.will != nil && !orderly {
+		s.server.deps.Topics.PublishWill(p.will, nil)
+	}
+	s.giveBack(p.key, &actors.CloseSession{Client: p.client, Epoch: p.epoch, Link: s, Orderly: orderly, Expiry: p.expiry})
+}
+
+// Heed implements transports.Heeder: a will is not published behind a DISCONNECT
+// that was sent before the client heard of the end [MQTT-3.14.4-3].
+func (s *session) Heed(socket *transports.Socket, b []byte) bool {
+	s.over(goneUnheard)
+	return s.Receive(socket, b)
 }
 
 // Left implements transports.Leaver.
-func (s *session) Left(*transports.Socket) { go s.over(false) }
+func (s *session) Left(*transports.Socket) { go s.left() }
+
+// left ends what has not ended, once what has come is worked on.
+func (s *session) left() {
+	s.do(func() { s.stirred().left = true })
+	s.pump(nil)
+}
+
+// hearGoodbye looks for a DISCONNECT in what a client has sent to a session that
+// is over, and returns what is left.
+func (s *session) hearGoodbye(b []byte) (rest []byte) {
+	for {
+		frame, rest, err := packet.Split(b, s.server.cfg.PacketBytes)
+		switch {
+		case err != nil:
+			s.over(goneWithout)
+			return nil
+		case frame == nil:
+			return b
+		case packet.Type(frame[0]>>4) != packet.TypeDisconnect:
+			b = rest
+			continue
+		}
+		how := goneWithout
+		if p, err := packet.Decode(frame, s.version); err == nil {
+			how = goodbyeOf(p.(*packet.Disconnect))
+		}
+		s.over(how)
+		return nil
+	}
+}
+
+func goodbyeOf(p *packet.Disconnect) goodbye {
+	if p.Reason == packet.DisconnectWithWill {
+		return goneWithout
+	}
+	return goneOrderly
+}
 
 // AppendFarewell implements transports.Protocol. It takes no lock: it may be
 // called with any.
@@ -135,7 +228,7 @@ func (s *session) handleDisconnect(p *packet.Disconnect) error {
 		}
 	}
 	s.farewell.Or(farewellSilent)
-	s.over(p.Reason != packet.DisconnectWithWill) // [MQTT-3.14.4-3]
+	s.over(goodbyeOf(p)) // [MQTT-3.14.4-3]
 	s.socket.Close(actors.EndGone)
 	return nil
 }

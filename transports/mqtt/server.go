@@ -128,6 +128,13 @@ func (s *Server) Close() error {
 	return errors.Join(errs...)
 }
 
+// isClosed tells whether Close was called.
+func (s *Server) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
 // open lets a connection begin, one with TLS once that is agreed on.
 func (s *Server) open(conn net.Conn) error {
 	place, err := s.deps.Streams.AdmitFrom(address(conn), "mqtt", nil, "")

@@ -69,6 +69,7 @@ var (
 	_ transports.Timed      = (*session)(nil)
 	_ transports.Patient    = (*session)(nil)
 	_ transports.Leaver     = (*session)(nil)
+	_ transports.Heeder     = (*session)(nil)
 	_ actors.Subscriber     = (*session)(nil)
 	_ actors.SessionLink    = (*session)(nil)
 )
@@ -120,6 +121,8 @@ func (s *session) Receive(socket *transports.Socket, b []byte) (goOn bool) {
 		if unread := s.unread(); s.reading || len(unread) > 0 {
 			if len(unread)+len(b) > s.mostUnread() {
 				s.endWith(packet.ReceiveMaximumExceeded)
+				s.later(func() { s.over(goneWithout) })
+				b = nil
 				return
 			}
 			s.keep(append(unread, b...))
@@ -129,7 +132,7 @@ func (s *session) Receive(socket *transports.Socket, b []byte) (goOn bool) {
 	s.pump(b)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.phase != phaseOver
+	return s.phase != phaseOver || s.parting() != nil
 }
 
 // meet learns which Socket the session has: with the first bytes, or, if none
@@ -167,7 +170,7 @@ func (s *session) pump(b []byte) {
 		opening := false
 		b, opening = s.work(b)
 		s.mu.Lock()
-		if unread := s.unread(); s.phase != phaseOver && s.phase != phaseOpening && (len(unread) > 0 || opening) {
+		if unread := s.unread(); s.hears() && (len(unread) > 0 || opening) {
 			// More came meanwhile, or CONNECT was answered after work had looked.
 			b = append(append([]byte(nil), b...), unread...)
 			s.keep(nil)
@@ -176,15 +179,28 @@ func (s *session) pump(b []byte) {
 		}
 		s.reading = false
 		switch {
-		case s.phase == phaseOver:
+		case s.phase != phaseOpening && !s.hears():
 			s.keep(nil)
 		case len(b) > 0:
 			s.keep(append(append([]byte(nil), b...), s.unread()...))
 		}
+		over := s.stir != nil && s.stir.left
+		if over {
+			s.stir.left = false
+		}
 		s.rest()
 		s.mu.Unlock()
+		if over {
+			s.over(goneWithout)
+		}
 		return
 	}
+}
+
+// hears tells whether packets of the client are worked on. The caller holds the
+// lock.
+func (s *session) hears() bool {
+	return s.phase != phaseOpening && (s.phase != phaseOver || s.parting() != nil)
 }
 
 // work handles whole packets, and returns what is left. opening says that it
@@ -192,14 +208,16 @@ func (s *session) pump(b []byte) {
 func (s *session) work(b []byte) (rest []byte, opening bool) {
 	for len(b) > 0 {
 		s.mu.Lock()
-		phase, limit := s.phase, s.server.cfg.PacketBytes
+		phase, limit, hears := s.phase, s.server.cfg.PacketBytes, s.hears()
 		s.mu.Unlock()
-		switch phase {
-		case phaseOver:
+		switch {
+		case phase == phaseOver && !hears:
 			return nil, false
-		case phaseOpening:
+		case phase == phaseOver:
+			return s.hearGoodbye(b), false
+		case phase == phaseOpening:
 			return b, true
-		case phaseNew:
+		case phase == phaseNew:
 			limit = s.server.cfg.ConnectBytes
 		}
 		frame, rest, err := packet.Split(b, limit)

@@ -11,6 +11,8 @@ type stir struct {
 	again   asking         // the user's actor is asked for the session again
 	reads   []reading      // what topics retain and is not sent yet
 	paging  int            // parts of a page of it that are on their way
+	parting *parting       // the session is over, and this is left
+	left    bool           // the connection is closed, and what has come not worked on
 }
 
 // stirred returns the session's stir. The caller holds the lock.
@@ -23,7 +25,7 @@ func (s *session) stirred() *stir {
 
 // rest forgets the stir when it is over. The caller holds the lock.
 func (s *session) rest() {
-	if t := s.stir; t != nil && len(t.partial)+len(t.after)+len(t.early) == 0 && len(t.reads)+t.paging == 0 && t.will == nil && t.again == (asking{}) {
+	if t := s.stir; t != nil && len(t.partial)+len(t.after)+len(t.early) == 0 && len(t.reads)+t.paging == 0 && t.will == nil && t.again == (asking{}) && t.parting == nil && !t.left {
 		s.stir = nil
 	}
 }

@@ -33,7 +33,8 @@ import (
 //	= SETTING…        those with which it starts: Field=value of mqtt.Config,
 //	                  limits.Field=value of actors.Limits, gate.Field=value of
 //	                  transports.Limits, anonymous=FILTER,FILTER for anybody
-//	                  without a token instead of dev mode
+//	                  without a token instead of dev mode; grace=DURATION is
+//	                  actors.Home.Grace
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -86,6 +87,14 @@ func set(t *testing.T, w *world, settings []string) {
 		if name == "anonymous" {
 			w.cfg.Anonymous, w.cfg.AnonymousTopics = true, strings.Split(value, ",")
 			w.access = func(g *transports.Gate) mqtt.Access { return mqtt.Access{Gate: g} }
+			continue
+		}
+		if name == "grace" {
+			d, err := time.ParseDuration(value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.grace = d
 			continue
 		}
 		of := reflect.ValueOf(&w.cfg)

@@ -128,10 +128,19 @@ func (w *webSocket) Receive(socket *transports.Socket, b []byte) bool {
 	return true
 }
 
+// Heed implements transports.Heeder.
+func (w *webSocket) Heed(socket *transports.Socket, b []byte) bool {
+	w.over(goneUnheard)
+	return w.Receive(socket, b)
+}
+
 // answer answers a control frame.
 func (w *webSocket) answer(socket *transports.Socket, payload []byte) bool {
 	switch w.frames.opcode {
 	case opPing:
+		if w.isOver() {
+			return true
+		}
 		if _, err := socket.Send(append(appendFrameHead(nil, opPong, len(payload)), payload...)); err != nil {
 			socket.Close(actors.EndSlow) // or gone, which then is known already
 			return false

@@ -35,6 +35,7 @@ type world struct {
 	limits  actors.Limits
 	gate    transports.Limits
 	sink    transports.SinkConfig
+	grace   time.Duration // 0: the node's
 
 	framed bool // clients come by WebSocket
 	secure bool // clients come by TLS
@@ -70,6 +71,9 @@ func (w *world) start() {
 		w.t.Fatal(err)
 	}
 	w.node = actorstest.NewNode(w.t, w.journal, w.clock, w.limits)
+	if w.grace > 0 {
+		w.node.Home.Grace = w.grace
+	}
 	log := slog.New(slog.DiscardHandler)
 	w.streams = transports.NewStreams(transports.StreamsConfig{Sink: w.sink}, w.node, gate, log)
 	w.server, err = mqtt.New(w.cfg, mqtt.Deps{Router: w.node, Topics: w.node.Home.Topics, Streams: w.streams, Log: log, Now: w.clock.Now})

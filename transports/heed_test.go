@@ -1,0 +1,87 @@
+package transports_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"reddot/transports"
+)
+
+// A heeder notes what comes, before the end and after.
+type heeder struct {
+	*wireProbe
+
+	mu    sync.Mutex
+	heard strings.Builder
+}
+
+func (h *heeder) Receive(s *transports.Socket, b []byte) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.heard.Write(b)
+	return h.wireProbe.Receive(s, b)
+}
+
+func (h *heeder) Heed(s *transports.Socket, b []byte) bool { return h.Receive(s, b) }
+
+func (h *heeder) has(text string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return strings.Contains(h.heard.String(), text)
+}
+
+// What a client sends before it has heard of the end is read, also where nothing
+// can be written to it any more.
+func TestWireHeeds(t *testing.T) {
+	everyWire(t, func(t *testing.T, kind string) {
+		var h *heeder
+		open := func() *rig {
+			return newRigAround(t, transports.SinkConfig{Linger: 5 * time.Second}, kind, func(p *wireProbe) transports.Protocol {
+				h = &heeder{wireProbe: p}
+				return h
+			})
+		}
+		r := open()
+		r.Close(0)
+		if _, err := r.client.Write([]byte("goodbye")); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "the goodbye behind the end", func() bool { return h.has("goodbye") })
+		if _, err := r.client.Write([]byte(" and more")); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "the rest of it", func() bool { return h.has("goodbye and more") })
+		for range 20 {
+			r := open()
+			if _, err := r.client.Write([]byte("goodbye")); err != nil {
+				t.Fatal(err)
+			}
+			_ = tcpOf(r.client).SetLinger(0) // a reset
+			_ = tcpOf(r.client).Close()
+			for range 3 {
+				_, _ = r.Send([]byte("x"))
+			}
+			r.Close(0)
+			until(t, "leave", r.isOver)
+			if !h.has("goodbye") {
+				t.Fatal("the goodbye before a reset was not read")
+			}
+		}
+	})
+}
+
+// One that does not close is closed by the server all the same.
+func TestWireHeedsNotForever(t *testing.T) {
+	everyWire(t, func(t *testing.T, kind string) {
+		r := newRigAround(t, transports.SinkConfig{Linger: 20 * time.Millisecond, Grace: 20 * time.Millisecond}, kind, func(p *wireProbe) transports.Protocol {
+			return &heeder{wireProbe: p}
+		})
+		if _, err := r.Send(make([]byte, 4<<20)); err != nil {
+			t.Fatal(err)
+		}
+		r.Close(0)
+		until(t, "leave", r.isOver)
+	})
+}

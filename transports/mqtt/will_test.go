@@ -1,0 +1,69 @@
+package mqtt_test
+
+import (
+	"testing"
+	"time"
+
+	"reddot/actors"
+	"reddot/transports/mqtt"
+	"reddot/transports/mqtt/packet"
+)
+
+// deaf is a connection of a session that does nothing.
+type deaf struct{ id uint64 }
+
+func (deaf) Client() string       { return "c" }
+func (d deaf) ID() uint64         { return d.id }
+func (deaf) Waits([]actors.Waits) {}
+func (deaf) Replaced()            {}
+func (deaf) Lost()                {}
+
+// TestWillOfTaken lets a session be taken over before its user's actor hears how
+// the connection before has ended: what that says then decides about the will.
+func TestWillOfTaken(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		clean   bool
+		orderly bool
+		silent  bool // nothing is heard
+		want    bool
+	}{
+		{name: "goodbye", orderly: true},
+		{name: "goodbye, then Clean Start", clean: true, orderly: true},
+		{name: "no goodbye", want: true},
+		{name: "no goodbye, then Clean Start", clean: true, want: true},
+		{name: "never heard of", silent: true, want: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, mqtt.Config{}, func(w *world) {
+				if w.grace = time.Minute; test.silent {
+					w.grace = 20 * time.Millisecond
+				}
+			})
+			watcher := w.dial()
+			watcher.send(&packet.Connect{Version: packet.V311, CleanStart: true, ClientID: []byte("w")})
+			watcher.read()
+			watcher.send(parse(t, `SUBSCRIBE ID=1 "gone/#":0`))
+			watcher.read()
+			will := &actors.Will{Message: &actors.TopicMessage{App: actors.DefaultApp, Topic: "gone/c", Payload: []byte("w"), At: w.clock.Now(), User: "alice", Client: "c"}}
+			epoch := w.ask("alice", &actors.OpenSession{Client: "c", Expiry: 60_000, Will: will, Link: deaf{1}}).Epoch
+			w.ask("alice", &actors.OpenSession{Client: "c", Expiry: 60_000, Clean: test.clean, Link: deaf{2}})
+			if !test.silent {
+				w.ask("alice", &actors.CloseSession{Client: "c", Epoch: epoch, Orderly: test.orderly, Link: deaf{1}})
+			}
+			if test.want {
+				if got := format(watcher.read()); got != `PUBLISH Topic="gone/c" Payload="w"` {
+					t.Errorf("got %s, want the will", got)
+				}
+			}
+			other := w.dial()
+			other.send(&packet.Connect{Version: packet.V311, CleanStart: true, ClientID: []byte("o")})
+			other.read()
+			other.send(parse(t, `PUBLISH Topic="gone/end"`))
+			if got := format(watcher.read()); got != `PUBLISH Topic="gone/end"` {
+				t.Errorf("got %s, want the end", got)
+			}
+		})
+	}
+}
