@@ -16,15 +16,6 @@ type followed struct {
 	Seq     uint64          `json:"seq,omitempty"` // of the user's event that it is as of
 }
 
-// notes are what an actor knows of the record of what its user's sessions
-// follow.
-type notes struct {
-	followed followed // as the node's topics know it
-	noting   bool     // that is being written down
-	stale    bool     // it has changed while it was written down
-	unnoted  []func() // what waits until it is written down as it is now
-}
-
 type followedShare struct {
 	Client string `json:"client"`
 	Filter string `json:"filter"` // whole
@@ -48,6 +39,16 @@ func (s *sessions) followed() followed {
 
 func (f *followed) equal(g *followed) bool {
 	return f.Any == g.Any && slices.Equal(f.Filters, g.Filters) && slices.Equal(f.Shares, g.Shares)
+}
+
+// followed returns what the node knows of a user's sessions.
+func (t *Topics) followed(user Key) followed {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if f := t.follows[user]; f != nil {
+		return *f
+	}
+	return followed{}
 }
 
 // Follow takes in a record of FollowedKind, when a node starts or another one

@@ -2,7 +2,6 @@ package actors
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 )
 
@@ -35,10 +34,11 @@ type Waits struct {
 
 // What a user's actor is told.
 type (
-	followNoted struct{ done []func() } // the record is written
-	graceOver   struct{}                // connections have had their time to ask for their sessions
-	yieldOver   struct{ epoch uint64 }  // a connection whose session was taken has had its time to say how its client left
-	willed      struct {                // a will was published
+	followNoted struct{ err *Error }   // the record is written, or not
+	noteAgain   struct{}               // it was not, a while ago
+	graceOver   struct{}               // connections have had their time to ask for their sessions
+	yieldOver   struct{ epoch uint64 } // a connection whose session was taken has had its time to say how its client left
+	willed      struct {               // a will was published
 		client string
 		epoch  uint64
 	}
@@ -55,12 +55,7 @@ func (u *User) resumeSessions() {
 		return
 	}
 	u.alive = true
-	f := u.inbox.sessions.followed() // as the node knows it from the record, or soon
-	f.Seq = u.inbox.seq
-	if f.Any {
-		u.notes = &notes{followed: f}
-	}
-	u.home.Topics.follow(u.key, &f)
+	u.follow(nil) // the record may be behind
 	u.await()
 }
 
@@ -154,7 +149,7 @@ func (u *User) openSession(r *Request, c *OpenSession, t Moment) {
 	if s := u.inbox.sessions.find(c.Client); s != nil {
 		r.Answer.Epoch = u.inbox.token(s)
 	}
-	u.conclude(r, wills)
+	u.conclude(r, wills, false)
 }
 
 // openAgain lets the connection that has a session be known again.
@@ -193,85 +188,21 @@ func (u *User) change(r *Request, events []*Event) bool {
 }
 
 // conclude publishes wills and answers, once everything is durable and what
-// the sessions follow is known.
-func (u *User) conclude(r *Request, wills []*Will) {
+// the sessions follow is known. needs says that the request fails if that can't be
+// written down.
+func (u *User) conclude(r *Request, wills []*Will, needs bool) {
 	u.after(r, func() {
 		for _, m := range wills {
 			u.home.Topics.PublishWill(m, nil)
 		}
-		if !u.follow(r.Respond) {
-			r.Respond()
-		}
-	})
-}
-
-// follow lets the node, and a record, know what the sessions follow, if that
-// has changed; then it calls done, and says true.
-func (u *User) follow(done func()) bool {
-	if u.inbox == nil {
-		return false
-	}
-	now := u.inbox.sessions.followed()
-	if u.notes == nil {
-		u.notes = &notes{}
-	}
-	if now.equal(&u.notes.followed) && !u.notes.noting {
-		return false
-	}
-	now.Seq = u.inbox.seq
-	u.home.Topics.follow(u.key, &now)
-	u.notes.followed = now
-	u.note([]func(){done})
-	return true
-}
-
-// note writes the record of what the sessions follow, one time after the other.
-func (u *User) note(done []func()) {
-	if u.home.Records == nil {
-		for _, fn := range done {
-			fn()
-		}
-		return
-	}
-	n := u.notes
-	n.unnoted = append(n.unnoted, done...)
-	if n.noting {
-		n.stale = true
-		return
-	}
-	n.noting, n.stale = true, false
-	done, n.unnoted = n.unnoted, nil
-	h, key, self, now := u.home, string(u.key), u.self, n.followed
-	h.Load(func() {
-		var err error
-		var b []byte
-		if now.Any {
-			if b, err = json.Marshal(now); err == nil {
-				err = h.Records.PutRecord(context.Background(), FollowedKind, key, b)
+		u.follow(func(err *Error) {
+			if err != nil && needs {
+				r.Fail(err)
+				return
 			}
-		} else {
-			err = h.Records.DeleteRecord(context.Background(), FollowedKind, key)
-		}
-		if err != nil {
-			h.Log.Error("what a user's sessions follow can't be written down", "user", key, "err", err)
-		}
-		known := func() { h.send(self, &followNoted{done}) }
-		if h.Topics.elsewhere == nil {
-			known()
-			return
-		}
-		h.Topics.elsewhere.Followed(Key(key), b, known)
+			r.Respond()
+		})
 	})
-}
-
-func (u *User) followNoted(m *followNoted) {
-	u.notes.noting = false
-	for _, fn := range m.done {
-		fn()
-	}
-	if u.notes.stale {
-		u.note(nil)
-	}
 }
 
 // changeSession writes down what happens to a session.
@@ -288,7 +219,7 @@ func (u *User) changeSession(r *Request, c *ChangeSession, t Moment) {
 		u.release(&r.effect, r, nil, nil)
 		return
 	}
-	u.conclude(r, nil)
+	u.conclude(r, nil, true)
 }
 
 // closeSession takes a session back from its connection.
@@ -305,7 +236,7 @@ func (u *User) closeSession(r *Request, c *CloseSession, t Moment) {
 	}
 	u.offer(c.Client)
 	if u.expire(t) { // it may end at once, and its will may be due
-		u.conclude(r, nil)
+		u.conclude(r, nil, false)
 		return
 	}
 	u.refuse(r, busyStore)
@@ -420,7 +351,7 @@ func (u *User) topicMessage(ctx context.Context, seq uint64) (*TopicMessage, err
 // sessionsExpired lets the node know that sessions have come to their end.
 func (u *User) sessionsExpired(events []*Event) {
 	if slices.ContainsFunc(events, func(e *Event) bool { return e.Kind == Kind_SESSION }) {
-		u.after(nil, func() { u.follow(func() {}) })
+		u.after(nil, func() { u.follow(nil) })
 	}
 }
 

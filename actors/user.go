@@ -74,6 +74,8 @@ func (u *User) Receive(c actor.Context) {
 		u.described(m)
 	case *followNoted:
 		u.followNoted(m)
+	case *noteAgain:
+		u.noteAgain()
 	case *willed:
 		if u.inbox != nil && !u.ending {
 			u.willed(m)
@@ -240,7 +242,7 @@ func (u *User) passivate() {
 		u.doze()
 	case u.dozing:
 		u.end()
-	case u.inbox == nil || !u.idle() || u.sweeping || u.notes != nil && u.notes.noting:
+	case u.inbox == nil || !u.idle() || u.sweeping || u.notes.unwritten():
 	case u.seq-u.inbox.history.last().seq > passivateEvents && u.snapshot(nil):
 		// so that it wakes quickly; it stops the next time
 	default:
@@ -287,12 +289,7 @@ func (u *User) stopped() {
 		l.Lost()
 	}
 	u.links = nil
-	if n := u.notes; n != nil {
-		for _, done := range n.unnoted {
-			done() // it is in the journal
-		}
-		n.unnoted = nil
-	}
+	u.notes.stopped()
 	for _, q := range u.queries {
 		q.req.Fail(unknownOutcome)
 	}

@@ -8,17 +8,21 @@ import (
 	"reddot/actors"
 )
 
-// The longest topic or filter over HTTP, SSE and WebSocket, in bytes, and the
-// most levels that it may have. MQTT has settings of its own.
+// The longest topic that is published to, and the longest filter, over HTTP, SSE
+// and WebSocket, in bytes, and the most levels that they may have. MQTT has
+// settings of its own, of which these are the defaults. A topic may be deeper than
+// a filter: each level of a filter costs whoever looks for it.
 const (
-	MaxTopic       = 512
-	MaxTopicLevels = 16
+	MaxTopic        = 1024
+	MaxTopicLevels  = 128
+	MaxFilter       = 512
+	MaxFilterLevels = 16
 )
 
 // CheckTopic returns nil if a message may be published to a topic of this name,
 // or an actors.Error with Invalid.
 func CheckTopic(topic string) error {
-	if err := checkLevels("topic", topic); err != nil {
+	if err := checkLevels("topic", topic, MaxTopic, MaxTopicLevels); err != nil {
 		return err
 	}
 	if strings.ContainsAny(topic, "+#") {
@@ -30,7 +34,7 @@ func CheckTopic(topic string) error {
 // CheckFilter is CheckTopic for what is subscribed to, its share included: a
 // wildcard is a whole level, and # the last.
 func CheckFilter(filter string) error {
-	if err := checkLevels("filter", filter); err != nil {
+	if err := checkLevels("filter", filter, MaxFilter, MaxFilterLevels); err != nil {
 		return err
 	}
 	group, rest, shared := actors.SplitShare(filter)
@@ -52,12 +56,12 @@ func CheckFilter(filter string) error {
 	return nil
 }
 
-func checkLevels(what, name string) error {
+func checkLevels(what, name string, size, levels int) error {
 	switch {
-	case name == "" || len(name) > MaxTopic:
-		return wrongTopic(fmt.Sprintf("a %s has 1 to %d bytes; this one has %d", what, MaxTopic, len(name)))
-	case strings.Count(name, "/") >= MaxTopicLevels:
-		return wrongTopic(fmt.Sprintf("a %s has at most %d levels", what, MaxTopicLevels))
+	case name == "" || len(name) > size:
+		return wrongTopic(fmt.Sprintf("a %s has 1 to %d bytes; this one has %d", what, size, len(name)))
+	case strings.Count(name, "/") >= levels:
+		return wrongTopic(fmt.Sprintf("a %s has at most %d levels", what, levels))
 	case !utf8.ValidString(name) || strings.IndexByte(name, 0) >= 0:
 		return wrongTopic(fmt.Sprintf("a %s is UTF-8 text without NUL", what))
 	}

@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"reddot/transports"
 	"reddot/transports/mqtt/packet"
 )
 
@@ -27,8 +28,10 @@ type Config struct {
 	SessionExpiry time.Duration // how long sessions outlive their connections at most; default 7 days; negative: not at all
 
 	Subscriptions int // of a session; default 100
-	FilterBytes   int // of a filter or a topic; default 512
-	FilterLevels  int // of a filter or a topic; default 16
+	FilterBytes   int // of a filter; default 512
+	FilterLevels  int // of a filter; default 16
+	TopicBytes    int // of a topic that is published to; default 1,024
+	TopicLevels   int // of such a topic; default 128
 	ClientIDBytes int // default 256
 	QueueMessages int // that wait for a session that is connected; default 1,000
 	QueueBytes    int // of those; default 4 MiB
@@ -71,8 +74,10 @@ func (c Config) WithDefaults() (Config, error) {
 		{"receive_maximum", &c.ReceiveMaximum, 64, 65_535},
 		{"send_maximum", &c.SendMaximum, 64, 65_535},
 		{"subscriptions", &c.Subscriptions, 100, 1 << 20},
-		{"filter_size", &c.FilterBytes, 512, packet.MaxString},
-		{"filter_levels", &c.FilterLevels, 16, packet.MaxString},
+		{"filter_size", &c.FilterBytes, transports.MaxFilter, packet.MaxString},
+		{"filter_levels", &c.FilterLevels, transports.MaxFilterLevels, packet.MaxString},
+		{"topic_size", &c.TopicBytes, transports.MaxTopic, packet.MaxString},
+		{"topic_levels", &c.TopicLevels, transports.MaxTopicLevels, packet.MaxString},
 		{"client_id_size", &c.ClientIDBytes, 256, packet.MaxString},
 		{"queue_messages", &c.QueueMessages, 1000, 1 << 20},
 		{"queue_size", &c.QueueBytes, 4 << 20, 1 << 30},

@@ -23,7 +23,7 @@ func TestConfig(t *testing.T) {
 		"keep alive":         got.KeepAlive == 30*time.Minute,
 		"session expiry":     got.SessionExpiry == 7*24*time.Hour,
 		"subscriptions":      got.Subscriptions == 100,
-		"filters":            got.FilterBytes == 512 && got.FilterLevels == 16,
+		"filters":            got.FilterBytes == 512 && got.FilterLevels == 16 && got.TopicBytes == 1024 && got.TopicLevels == 128,
 		"queue":              got.QueueMessages == 1000 && got.QueueBytes == 4<<20,
 		"publishes":          got.PublishesPerSecond == 1000 && got.PublishBurst == 2000,
 		"nobody's without a": !got.Anonymous && got.AnonymousTopics == nil,

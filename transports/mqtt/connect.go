@@ -206,9 +206,9 @@ func (s *session) willOf(c *connection, caller *transports.Principal, user strin
 	return &actors.Will{Message: m, Delay: c.willDelay}, nil
 }
 
-// fits tells whether a filter or a topic is within the limits.
+// fits tells whether a topic that is published to is within the limits.
 func (s *Server) fits(topic string) bool {
-	return len(topic) <= s.cfg.FilterBytes && strings.Count(topic, "/") < s.cfg.FilterLevels
+	return len(topic) <= s.cfg.TopicBytes && strings.Count(topic, "/") < s.cfg.TopicLevels
 }
 
 // opened goes on with the user's answer.

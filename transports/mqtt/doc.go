@@ -15,6 +15,8 @@
 //     (session.do). Locks are taken in the order actors.Conn, session, Wire.
 //   - Acknowledged is what is durable: PUBACK and PUBREC leave when everybody
 //     has the message who outlives a crash, SUBACK when the subscription does.
+//   - What is refused is not acknowledged: MQTT 5 has a reason code for it, and
+//     with 3.1.1 the connection ends.
 //   - A session that only listens holds no buffer, no goroutine and no timer.
 //   - A normative rule is cited by its number in the MQTT 5.0 standard.
 //   - A will is decided on when the connection is closed, or DISCONNECT has come:

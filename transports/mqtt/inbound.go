@@ -70,7 +70,11 @@ func (s *session) handlePublish(frame []byte) error {
 	}
 	if reason != packet.Success {
 		s.server.metrics.refused.Inc()
-		if p.QoS > 0 {
+		switch {
+		case p.QoS == packet.AtMostOnce:
+		case s.version == packet.V311: // [MQTT-3.3.5-2] of 3.1.1: an acknowledgement would say that it was taken
+			return refusal(reason, "a message is refused")
+		default:
 			s.do(func() { s.refusePublish(&p, reason) })
 		}
 		return nil
@@ -173,12 +177,9 @@ func (s *session) judge(topic string) packet.Reason {
 	return packet.Success
 }
 
-// refusePublish answers a message that is not taken. In 3.1.1 there are no words
-// for it but the acknowledgement. The caller holds the lock.
+// refusePublish answers a message that is not taken, which only MQTT 5 has words
+// for. The caller holds the lock.
 func (s *session) refusePublish(p *packet.Publish, reason packet.Reason) {
-	if p.QoS == packet.ExactlyOnce && s.version == packet.V311 {
-		s.in.ids = append(s.in.ids, received{id: p.ID, routed: true})
-	}
 	r := &receipt{id: p.ID, qos: p.QoS, reason: reason, done: true}
 	s.in.receipts = append(s.in.receipts, r)
 	s.sendReceipts()
@@ -250,10 +251,14 @@ func (s *session) published(r *receipt, took int, err *actors.Error) {
 			return
 		}
 		switch {
-		case err != nil && (s.version == packet.V311 || err.Code == actors.Unavailable):
+		case err != nil && err.Code == actors.Unavailable:
 			// It may or may not be stored: the client repeats it when it
 			// comes again.
 			s.end(actors.EndFailed)
+			return
+		case err != nil && s.version == packet.V311: // there are no words for it
+			s.server.metrics.refused.Inc()
+			s.endWith(reasonOfPublish(err.Code))
 			return
 		case err != nil:
 			r.reason = reasonOfPublish(err.Code)
@@ -373,13 +378,12 @@ func (s *session) publishRead(p *packet.Publish) error {
 		if p.QoS == packet.AtMostOnce {
 			return
 		}
-		if err != nil && err.Code == actors.Invalid && s.version == packet.V311 {
-			err = nil // there are no words for it but the acknowledgement
-		}
 		s.published(r, 1, err)
 	}
 	if fault != nil {
-		s.server.metrics.refused.Inc()
+		if p.QoS == packet.AtMostOnce {
+			s.server.metrics.refused.Inc()
+		}
 		done(fault)
 		return nil
 	}

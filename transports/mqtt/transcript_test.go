@@ -1,6 +1,7 @@
 package mqtt_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,6 +30,7 @@ import (
 //	! ended USER CLIENT   wait until there is no such session
 //	! publish USER TITLE  a message for the user's inbox
 //	! pass DURATION       time goes by
+//	! records fail|work  records cannot be written; they can
 //	! crash SETTING…  the server crashes and starts again, with other settings
 //	= SETTING…        those with which it starts: Field=value of mqtt.Config,
 //	                  limits.Field=value of actors.Limits, gate.Field=value of
@@ -212,6 +214,12 @@ func (p *player) act(words []string) {
 			p.fail("%v", err)
 		}
 		p.world.clock.Advance(d)
+	case "records":
+		var err error
+		if words[1] == "fail" {
+			err = errors.New("no records can be written")
+		}
+		p.world.journal.FailRecords(err)
 	case "crash":
 		for name, c := range p.clients {
 			_ = c.conn.Close()

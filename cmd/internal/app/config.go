@@ -182,6 +182,8 @@ type MQTT struct {
 	Subscriptions  int      `yaml:"subscriptions"`
 	FilterSize     Size     `yaml:"filter_size"`
 	FilterLevels   int      `yaml:"filter_levels"`
+	TopicSize      Size     `yaml:"topic_size"`
+	TopicLevels    int      `yaml:"topic_levels"`
 	ClientIDSize   Size     `yaml:"client_id_size"`
 	QueueMessages  int      `yaml:"queue_messages"`
 	QueueSize      Size     `yaml:"queue_size"`
@@ -295,7 +297,7 @@ func Default() Config {
 			ConnectTimeout: Duration(m.ConnectTimeout), ConnectSize: Size(m.ConnectBytes), PacketSize: Size(m.PacketBytes),
 			ReceiveMaximum: m.ReceiveMaximum, SendMaximum: m.SendMaximum, AliasesIn: m.AliasesIn, AliasesOut: m.AliasesOut,
 			KeepAlive: Duration(m.KeepAlive), SessionExpiry: Duration(m.SessionExpiry), Subscriptions: m.Subscriptions,
-			FilterSize: Size(m.FilterBytes), FilterLevels: m.FilterLevels, ClientIDSize: Size(m.ClientIDBytes),
+			FilterSize: Size(m.FilterBytes), FilterLevels: m.FilterLevels, TopicSize: Size(m.TopicBytes), TopicLevels: m.TopicLevels, ClientIDSize: Size(m.ClientIDBytes),
 			QueueMessages: m.QueueMessages, QueueSize: Size(m.QueueBytes), Publishes: m.PublishesPerSecond, PublishBurst: m.PublishBurst,
 			Sessions: a.Sessions, Retained: a.Retained, RetainedSize: Size(a.RetainedBytes),
 			RetainedOfUser: Size(a.RetainedOfUser), RetainedOfApp: Size(a.RetainedOfApp), RetainedAge: Duration(a.RetainedAge),

@@ -101,7 +101,7 @@ func (c Config) mqtt() mqtt.Config {
 		ConnectTimeout: time.Duration(m.ConnectTimeout), ConnectBytes: int(m.ConnectSize), PacketBytes: int(m.PacketSize),
 		ReceiveMaximum: m.ReceiveMaximum, SendMaximum: m.SendMaximum, AliasesIn: m.AliasesIn, AliasesOut: m.AliasesOut,
 		KeepAlive: time.Duration(m.KeepAlive), SessionExpiry: time.Duration(m.SessionExpiry), Subscriptions: m.Subscriptions,
-		FilterBytes: int(m.FilterSize), FilterLevels: m.FilterLevels, ClientIDBytes: int(m.ClientIDSize),
+		FilterBytes: int(m.FilterSize), FilterLevels: m.FilterLevels, TopicBytes: int(m.TopicSize), TopicLevels: m.TopicLevels, ClientIDBytes: int(m.ClientIDSize),
 		QueueMessages: m.QueueMessages, QueueBytes: int(m.QueueSize), PublishesPerSecond: m.Publishes, PublishBurst: m.PublishBurst,
 		Anonymous: m.Anonymous, AnonymousTopics: m.AnonymousTopics, RefusedFilters: m.RefusedFilters,
 		ServerReference: m.ServerReference,

@@ -1,0 +1,144 @@
+package actors
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// notes are what an actor knows of the record of what its user's sessions
+// follow.
+type notes struct {
+	followed followed       // as it is, or is being, written down
+	noting   bool           // that is being written down
+	failed   bool           // it could not be
+	stale    bool           // it has changed while it was written down
+	doing    []func(*Error) // what waits for what is being written down
+	unnoted  []func(*Error) // and for how it is now
+}
+
+// notePause is how long after a failure the record is tried again, if no session
+// asks for it before.
+const notePause = 2 * time.Second
+
+// errUnnoted is what is said of a subscription that nobody would know of after a
+// restart.
+var errUnnoted = Errorf(Unavailable, "what the user's sessions follow can't be written down")
+
+// follow lets a record, and then the nodes, know what the sessions follow, if
+// they do not. done is called when that is so, or with why it is not; nil: nobody
+// waits.
+func (u *User) follow(done func(*Error)) {
+	if u.inbox == nil {
+		answer(done, nil)
+		return
+	}
+	now := u.inbox.sessions.followed()
+	if u.notes == nil {
+		known := u.home.Topics.followed(u.key)
+		if now.equal(&known) {
+			answer(done, nil)
+			return
+		}
+		u.notes = &notes{followed: known}
+	}
+	n := u.notes
+	if now.equal(&n.followed) && !n.noting && !n.failed {
+		answer(done, nil)
+		return
+	}
+	now.Seq = u.inbox.seq
+	n.followed = now
+	if done != nil {
+		n.unnoted = append(n.unnoted, done)
+	}
+	u.note()
+}
+
+func answer(done func(*Error), err *Error) {
+	if done != nil {
+		done(err)
+	}
+}
+
+// note writes the record, one time after the other.
+func (u *User) note() {
+	n := u.notes
+	if n.noting {
+		n.stale = true
+		return
+	}
+	n.noting, n.stale, n.failed = true, false, false
+	n.doing, n.unnoted = n.unnoted, nil
+	h, key, self, now := u.home, u.key, u.self, n.followed
+	h.Load(func() {
+		b, err := h.putFollowed(key, &now)
+		if err != nil {
+			h.Log.Error("what a user's sessions follow can't be written down", "user", key, "err", err)
+			h.send(self, &followNoted{errUnnoted})
+			return
+		}
+		h.Topics.follow(key, &now)
+		known := func() { h.send(self, &followNoted{}) }
+		if h.Topics.elsewhere == nil {
+			known()
+			return
+		}
+		h.Topics.elsewhere.Followed(key, b, known)
+	})
+}
+
+// putFollowed writes the record of what a user's sessions follow, and returns it;
+// empty: there is none any more.
+func (h *Home) putFollowed(key Key, now *followed) ([]byte, error) {
+	if h.Records == nil {
+		return nil, nil
+	}
+	if !now.Any {
+		return nil, h.Records.DeleteRecord(context.Background(), FollowedKind, string(key))
+	}
+	b, err := json.Marshal(now)
+	if err == nil {
+		err = h.Records.PutRecord(context.Background(), FollowedKind, string(key), b)
+	}
+	return b, err
+}
+
+// followNoted goes on when the record is written, or not.
+func (u *User) followNoted(m *followNoted) {
+	n := u.notes
+	doing := n.doing
+	n.noting, n.doing = false, nil
+	for _, done := range doing {
+		done(m.err)
+	}
+	switch {
+	case n.stale:
+		u.note()
+	case m.err != nil:
+		n.failed = true
+		h, self := u.home, u.self
+		h.Delay(notePause, func() { h.send(self, &noteAgain{}) })
+	}
+}
+
+// noteAgain tries once more what has failed.
+func (u *User) noteAgain() {
+	if n := u.notes; n != nil && n.failed {
+		u.note()
+	}
+}
+
+// unwritten tells whether the record is behind.
+func (n *notes) unwritten() bool { return n != nil && (n.noting || n.failed) }
+
+// stopped fails those who wait: the next activation looks after the record.
+func (n *notes) stopped() {
+	if n == nil {
+		return
+	}
+	for _, done := range append(n.doing, n.unnoted...) {
+		done(errUnnoted)
+	}
+	n.doing, n.unnoted = nil, nil
+}
