@@ -25,6 +25,7 @@ type AuthConfig struct {
 type Auth struct {
 	keys  *Keys
 	gate  *Gate
+	audit *Audit // nil: failed logins are told to nobody
 	rules atomic.Pointer[authRules]
 }
 
@@ -47,6 +48,9 @@ func NewAuth(cfg AuthConfig, keys *Keys, tokens *Tokens, gate *Gate) *Auth {
 func (a *Auth) Replace(cfg AuthConfig, tokens *Tokens) {
 	a.rules.Store(&authRules{cfg, tokens})
 }
+
+// Tell lets the audit log know of failed logins. It comes before the first of them.
+func (a *Auth) Tell(audit *Audit) { a.audit = audit }
 
 // Caller returns who makes the request. For a method that writes and for the
 // opening of a WebSocket it also checks the Origin. The error is Unauthorized,
@@ -127,6 +131,31 @@ func (a *Auth) CheckOrigin(ctx *fasthttp.RequestCtx, s Source) error {
 // holds only where a signature must be checked, so that an address which tries
 // bad tokens does not shut out its neighbors with good ones.
 func (a *Auth) Verify(ctx context.Context, text []byte, from netip.Addr) (*Principal, error) {
+	p, err := a.verify(ctx, text, from)
+	if err != nil && len(text) > 0 && a.audit != nil {
+		a.tellFailed(text, from, err)
+	}
+	return p, err
+}
+
+// tellFailed tells of a credential that is bad; not of one that could not be looked
+// at.
+func (a *Auth) tellFailed(text []byte, from netip.Addr, err error) {
+	e := actors.AsError(err)
+	if e.Code != actors.Unauthorized && e.Code != actors.Forbidden {
+		return
+	}
+	entry := AuditEntry{Failed: e.Detail, Target: "token"}
+	if isKey(text) {
+		entry.Target = "key"
+		if key, ok := a.keys.known(text); ok {
+			entry.App, entry.Target = key.App, keyCaller+key.ID
+		}
+	}
+	a.audit.LoginFailed(from, entry)
+}
+
+func (a *Auth) verify(ctx context.Context, text []byte, from netip.Addr) (*Principal, error) {
 	rules := a.rules.Load()
 	switch {
 	case rules.Dev:

@@ -68,6 +68,10 @@ type KeyOrder struct {
 	Addresses []netip.Prefix // at most maxKeyAddresses; none: from anywhere
 	ExpiresAt time.Time      // zero: never
 	By        string         // the ID of the Principal that asks
+
+	// Noting, if there is one, is called with the key before it is stored; if it
+	// fails there is none.
+	Noting func(Key) error
 }
 
 // check returns what is wrong with the order, an Invalid error.
@@ -160,6 +164,11 @@ func (k *Keys) Create(ctx context.Context, o KeyOrder) (Key, Secret, error) {
 		record.ExpiresAt = &at
 	}
 
+	if o.Noting != nil {
+		if err := o.Noting(record.Key); err != nil {
+			return Key{}, Secret{}, err
+		}
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err := k.put(ctx, record); err != nil {
@@ -277,6 +286,26 @@ func (k *Keys) Verify(text []byte, from netip.Addr) (*Principal, error) {
 		e.used.Store(true)
 	}
 	return e.principal, nil
+}
+
+// known returns the key whose whole text this is, though it may have ended.
+func (k *Keys) known(text []byte) (Key, bool) {
+	id, ok := keyID(text)
+	e := (*k.entries.Load())[string(id)]
+	if !ok || e == nil {
+		return Key{}, false
+	}
+	digest := sha256.Sum256(text)
+	return e.key, subtle.ConstantTimeCompare(digest[:], e.digest[:]) == 1
+}
+
+// Find returns the app's key, without when it was last used.
+func (k *Keys) Find(app, id string) (Key, bool) {
+	e := (*k.entries.Load())[id]
+	if e == nil || e.key.App != app {
+		return Key{}, false
+	}
+	return e.key, true
 }
 
 // refuses returns why a key is no good although its secret is right.

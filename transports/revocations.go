@@ -226,6 +226,9 @@ func (r *Revocations) reload(ctx context.Context) (map[userKey]time.Time, []func
 	return fresh, slices.Clone(r.hooks), nil
 }
 
+// Since returns the moment up to which the user's tokens are refused, or zero.
+func (r *Revocations) Since(app, user string) time.Time { return r.since(userKey{app, user}) }
+
 // since returns the moment up to which the user's tokens are refused, or zero.
 func (r *Revocations) since(k userKey) time.Time {
 	r.mu.RLock()

@@ -40,6 +40,7 @@ type Pages map[string]fasthttp.RequestHandler
 type Revoker interface {
 	Revoke(ctx context.Context, app, user string, at time.Time) error
 	Lift(ctx context.Context, app, user string) error
+	Since(app, user string) time.Time // up to when the user's tokens are refused; zero: none is
 }
 
 // Deps are what the API rests on.
@@ -58,6 +59,8 @@ type Deps struct {
 
 	Cluster func(context.Context) any // what is known of the cluster, as JSON; nil: not served
 	Drain   func()                    // asks the node to drain and to end; nil: not served
+
+	Audit *transports.Audit // nil: nothing is written down, and /v1/audit not served
 
 	Topics Topics // nil: there is no /v1/topics
 	Views  Views

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -99,7 +100,7 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 	registry := prometheus.NewRegistry()
 	cfg := Config{Origins: origins, SeedURLs: true, Deadline: time.Second, BatchIdle: 5 * time.Second}
 	limits := transports.Limits{}
-	deps := Deps{Router: s.router, Lookup: s.router, Keys: keys, Revoker: revocations,
+	deps := Deps{Router: s.router, Lookup: s.router, Keys: keys, Revoker: revocations, Audit: transports.NewAudit(transports.AuditConfig{}, records, slog.New(slog.DiscardHandler)),
 		Cluster: func(context.Context) any {
 			return map[string]any{"cluster": "c", "node": "a", "members": []any{map[string]any{
 				"node": "a", "state": "ready", "shards": 1, "epochs": []any{map[string]int{"shard": 1, "epoch": 2}}, "actors": 0, "connections": 0, "held": 0, "links": []any{},

@@ -5,10 +5,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/transports"
 )
 
 // listStates are the values of ?state=.
@@ -97,7 +99,11 @@ func stateAt(c *call) error {
 // again.
 func reconnect(c *call) error {
 	if r := c.api.deps.Revoker; r != nil {
-		if err := r.Lift(c.api.deadlines.next(), c.who.App, c.user); err != nil {
+		e := c.entry(c.who.App, transports.AuditReconnect, "user:"+c.user, revokedSince(r, c.who.App, c.user), nil)
+		err := c.audited(e, func() error {
+			return r.Lift(c.api.deadlines.next(), c.who.App, c.user)
+		})
+		if err != nil {
 			return fmt.Errorf("lift the disconnect: %w", err)
 		}
 	}
@@ -105,20 +111,41 @@ func reconnect(c *call) error {
 	return nil
 }
 
+// revokedBefore is what the audit log has of a user's tokens.
+func revokedBefore(at time.Time) any { return map[string]time.Time{"tokens_revoked_before": at} }
+
+// revokedSince is revokedBefore as it stands; nil: no tokens are revoked.
+func revokedSince(r Revoker, app, user string) any {
+	if r == nil {
+		return nil
+	}
+	if at := r.Since(app, user); !at.IsZero() {
+		return revokedBefore(at.UTC())
+	}
+	return nil
+}
+
 // disconnect is POST /v1/users/{user}/disconnect: the user's connections end,
 // and the tokens that he has are good for nothing any more. The tokens go
 // first, or a client could be back before.
 func disconnect(c *call) error {
-	if r := c.api.deps.Revoker; r != nil {
-		if err := r.Revoke(c.api.deadlines.next(), c.who.App, c.user, c.api.now()); err != nil {
-			return fmt.Errorf("disconnect: %w", err)
+	at := c.api.now().UTC()
+	e := c.entry(c.who.App, transports.AuditDisconnect, "user:"+c.user, revokedSince(c.api.deps.Revoker, c.who.App, c.user), revokedBefore(at))
+	err := c.audited(e, func() error {
+		if r := c.api.deps.Revoker; r != nil {
+			if err := r.Revoke(c.api.deadlines.next(), c.who.App, c.user, at); err != nil {
+				return fmt.Errorf("disconnect: %w", err)
+			}
 		}
-	}
-	r, err := c.ask(c.userKey(), &actors.Disconnect{Why: actors.EndDisconnected}, actors.Once{})
+		r, err := c.ask(c.userKey(), &actors.Disconnect{Why: actors.EndDisconnected}, actors.Once{})
+		if err == nil {
+			r.Release()
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	r.Release()
 	c.SetStatusCode(fasthttp.StatusNoContent)
 	return nil
 }

@@ -38,8 +38,16 @@ func createKey(c *call) error {
 	if err := c.makeRoom(order.App); err != nil {
 		return err
 	}
+	var noted transports.AuditEntry
+	order.Noting = func(key transports.Key) error {
+		noted = c.entry(order.App, transports.AuditKeyCreate, "key:"+key.ID, nil, key)
+		return c.api.deps.Audit.Note(c.api.deadlines.next(), noted)
+	}
 	key, secret, err := c.api.deps.Keys.Create(c.api.deadlines.next(), order)
 	if err != nil {
+		if noted.Action != "" {
+			c.api.deps.Audit.Undone(c.api.deadlines.next(), noted, err)
+		}
 		return err
 	}
 	return c.encode(fasthttp.StatusCreated, newKey{key, secret.Reveal()})
@@ -77,7 +85,7 @@ func (c *call) makeRoom(app string) error {
 		return actors.Errorf(actors.TooMany, "an app has at most %d keys that are good; revoke some", c.api.cfg.Keys)
 	}
 	for len(ended) >= c.api.cfg.Keys {
-		if err := c.api.deps.Keys.Remove(c.api.deadlines.next(), app, ended[0].ID); err != nil {
+		if err := c.removeKey(app, ended[0].ID); err != nil {
 			return err
 		}
 		ended = ended[1:]
@@ -222,16 +230,38 @@ func revokeKey(c *call) error {
 		}
 	}
 	id := string(c.params[0])
-	key, err := c.api.deps.Keys.Revoke(c.api.deadlines.next(), app, id)
+	key, err := c.revoke(app, id)
+	if err == nil && remove {
+		err = c.removeKey(app, id)
+	}
 	if err != nil {
 		return err
 	}
-	if remove {
-		if err := c.api.deps.Keys.Remove(c.api.deadlines.next(), app, id); err != nil {
-			return err
-		}
-	}
 	return c.encode(fasthttp.StatusOK, key)
+}
+
+// revoke revokes a key; a second time changes nothing.
+func (c *call) revoke(app, id string) (key transports.Key, err error) {
+	act := func() error {
+		key, err = c.api.deps.Keys.Revoke(c.api.deadlines.next(), app, id)
+		return err
+	}
+	before, ok := c.api.deps.Keys.Find(app, id)
+	if !ok || before.RevokedAt != nil {
+		return key, act()
+	}
+	after := before
+	now := c.api.now().UTC().Truncate(time.Millisecond)
+	after.RevokedAt = &now
+	return key, c.audited(c.entry(app, transports.AuditKeyRevoke, "key:"+id, before, after), act)
+}
+
+// removeKey forgets a key.
+func (c *call) removeKey(app, id string) error {
+	before, _ := c.api.deps.Keys.Find(app, id)
+	return c.audited(c.entry(app, transports.AuditKeyRemove, "key:"+id, before, nil), func() error {
+		return c.api.deps.Keys.Remove(c.api.deadlines.next(), app, id)
+	})
 }
 
 // encode answers with v as JSON.

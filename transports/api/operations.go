@@ -10,6 +10,7 @@ import (
 	"github.com/valyala/fasthttp/fasthttpadaptor"
 
 	"reddot/actors"
+	"reddot/transports"
 )
 
 // Document is the API's description in OpenAPI 3.1, as /openapi.yaml serves it.
@@ -68,7 +69,13 @@ func drainNode(c *call) error {
 	if f == nil {
 		return actors.Errorf(actors.NotFound, "this server can't be drained by request")
 	}
-	f()
+	err := c.audited(c.entry("", transports.AuditDrain, "", nil, nil), func() error {
+		f()
+		return nil
+	})
+	if err != nil {
+		return err
+	}
 	c.reply(fasthttp.StatusAccepted, []byte(`{"status":"draining"}`))
 	return nil
 }

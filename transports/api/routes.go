@@ -90,6 +90,10 @@ func (a *API) routes(watched []*route) []*route {
 
 		{method: "GET", path: "/openapi.yaml", access: openPaced, handle: serveDocument, shared: true},
 	}
+	if a.deps.Audit != nil {
+		table = append(table, &route{method: "GET", path: "/v1/audit", access: needCaller,
+			query: params{"since", "until", "action", "actor", "app", "limit", "next"}, handle: listAudit})
+	}
 	for _, r := range watched {
 		if r.path != "/metrics" || !a.cfg.MetricsApart {
 			table = append(table, r)

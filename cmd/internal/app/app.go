@@ -38,6 +38,7 @@ type App struct {
 	ending      atomic.Pointer[error] // why the server cannot go on; nil: it can
 	store       keeper
 	keys        *transports.Keys
+	audit       *transports.Audit
 	revocations *transports.Revocations
 	node        *cluster.Node
 	loop        *eventloop.Loop // nil where there is none
@@ -270,6 +271,7 @@ func (a *App) loadCredentials(ctx context.Context) error {
 	if a.keys, err = transports.LoadKeys(ctx, records, a.now); err != nil {
 		return err
 	}
+	a.audit = newAudit(a.cfg.Load(), a.store, a.now, a.log)
 	a.revocations, err = transports.LoadRevocations(ctx, records)
 	return err
 }

@@ -50,6 +50,8 @@ type Config struct {
 	Inbox Inbox `yaml:"inbox"`
 	MQTT  MQTT  `yaml:"mqtt"`
 	Store Store `yaml:"store"`
+	// Audit bounds the audit log.
+	Audit Audit `yaml:"audit"`
 	// Cluster lets servers share the users of one database.
 	Cluster Cluster `yaml:"cluster"`
 }
@@ -225,6 +227,12 @@ type Store struct {
 	LowDisk    Size `yaml:"low_disk"`    // of the disk that is to be free; 0: 1GiB or a tenth of a smaller disk, -1: none
 }
 
+// Audit bounds the audit log, which is in the store.
+type Audit struct {
+	Keep Duration `yaml:"keep"` // how long entries are kept
+	Size Size     `yaml:"size"` // of all entries
+}
+
 // Cluster says how a server finds others and lets itself be found. It is part
 // of a cluster if Join or Bind is set.
 type Cluster struct {
@@ -269,6 +277,7 @@ func Default() Config {
 		panic(err) // likewise
 	}
 	tokens := transports.TokenRules{}.WithDefaults()
+	audit := transports.AuditConfig{}.WithDefaults()
 	return Config{
 		HTTP: "127.0.0.1:7777",
 		Data: "data",
@@ -308,6 +317,7 @@ func Default() Config {
 			BatchSize: 8 << 20, QueueCount: 1 << 16,
 			Committers: 2, Readers: 8, Timeout: Duration(10 * time.Second), EraseWithin: Duration(a.EraseWithin),
 		},
+		Audit:   Audit{Keep: Duration(audit.Keep), Size: Size(audit.Size)},
 		Cluster: Cluster{Name: "reddot"},
 	}
 }

@@ -59,6 +59,12 @@ func (c Config) check() error {
 	errs = append(errs, c.checkApps()...)
 	errs = append(errs, c.checkCluster()...)
 	errs = append(errs, c.checkPositive()...)
+	if time.Duration(c.Audit.Keep) < 24*time.Hour {
+		add("audit.keep", fmt.Errorf("%v is less than a day", c.Audit.Keep))
+	}
+	if c.Audit.Size < 1<<20 {
+		add("audit.size", fmt.Errorf("%v is less than 1MiB", c.Audit.Size))
+	}
 	if c.Stop.Notice+c.Stop.Drain >= c.Stop.Timeout {
 		add("stop.timeout", fmt.Errorf("%v is not above notice and drain together", c.Stop.Timeout))
 	}

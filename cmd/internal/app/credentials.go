@@ -63,6 +63,11 @@ func CreateKey(ctx context.Context, data, url string, o KeyOrder, log *slog.Logg
 	if who := os.Getenv("USER"); who != "" {
 		order.By += ":" + who
 	}
+	cfg := Default()
+	audit := newAudit(&cfg, s, nil, log)
+	order.Noting = func(key transports.Key) error {
+		return audit.Note(ctx, keyMade(order.By, key))
+	}
 	key, text, err = keys.Create(ctx, order)
 	return key, text, plain(err)
 }

@@ -97,6 +97,7 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 		Now: a.now,
 	}
 	auth := transports.NewAuth(transports.AuthConfig{Dev: cfg.Dev, Origins: origins}, a.keys, tokens, gate)
+	auth.Tell(a.audit)
 	f := &front{metrics: prometheus.NewRegistry(), rules: tokens.Rules(), access: mqtt.Access{Auth: auth, Gate: gate, Dev: cfg.Dev}}
 	served, err := api.New(api.Config{Origins: origins, SeedURLs: cfg.Dev || cfg.SeedURLs,
 		WriteStall: time.Duration(cfg.Limits.WriteStall), Batches: cfg.Limits.Batches, AppBatches: cfg.Limits.AppBatches, BatchRate: int(cfg.Limits.BatchRate),
@@ -106,6 +107,7 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 		Gate:    gate,
 		Budget:  a.budget,
 		Keys:    a.keys,
+		Audit:   a.audit,
 		Revoker: a.revocations, Connected: a.connected, Ready: a.Ready, Healthy: a.Healthy,
 		Cluster: func(ctx context.Context) any { return a.node.Status(ctx) }, Drain: a.Drain,
 		Topics: a.node.Topics(), Views: a.views(cfg, deps), Pages: pages(cfg.Dev),

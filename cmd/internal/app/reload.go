@@ -1,10 +1,12 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 )
 
 // reloadable are the settings that Reload takes over; a path stands for all
@@ -32,6 +34,12 @@ func (a *App) Reload(fresh Config) error {
 	if err != nil {
 		return fmt.Errorf("reload: %w", err)
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), noteTime)
+	defer cancel()
+	if err := a.noteReload(ctx, old, &next); err != nil {
+		f.end()
+		return fmt.Errorf("reload: nothing is taken over that can't be written down: %w", err)
+	}
 	a.cfg.Store(&next)
 	a.level.Set(level)
 	a.use(f).end()
@@ -48,6 +56,9 @@ func (a *App) Reload(fresh Config) error {
 	}
 	return nil
 }
+
+// noteTime is how long the audit log may take.
+const noteTime = 10 * time.Second
 
 // merge takes the reloadable settings of fresh over into next. It returns what
 // it took, and what differs and was not taken.

@@ -85,8 +85,13 @@ func (a *App) rereadCredentials() bool {
 func (a *App) watchCredentials() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
-	a.endWatch = func() { cancel(); all.Wait() }
+	a.endWatch = func() {
+		cancel()
+		all.Wait()
+		a.noteLastFailures()
+	}
 	all.Go(func() { a.keys.Run(ctx, a.log) })
+	all.Go(func() { a.audit.Run(ctx) })
 	all.Go(func() { every(ctx, sweepEvery, func() { a.sweepRecords(ctx) }) })
 	if !a.cfg.Load().Store.URL.IsZero() {
 		seen := &seenCredentials{}
