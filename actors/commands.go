@@ -113,7 +113,8 @@ type OpenSession struct {
 	Again bool
 	Epoch uint64
 
-	hub *actor.PID // the exchange that knows the connection, on its way to another node
+	hub  *actor.PID // the exchange that knows the connection, on its way to another node
+	turn uint64     // by which it knows the way
 }
 
 // ChangeSession writes down what a connection's client and the connection do

@@ -18,6 +18,8 @@ type plugged struct {
 	link SessionLink
 	key  Key    // of its user
 	node string // where that lives
+	turn uint64 // of the request by which it knows the session
+	told uint64 // how many tidings have come of it
 }
 
 // What the exchange is told.
@@ -29,6 +31,8 @@ type (
 		link  uint64
 		what  tiding
 		waits []Waits
+		turn  uint64 // of the request that made the way known; 0: an older program's
+		n     uint64 // +1 each in a turn
 	}
 )
 
@@ -73,11 +77,23 @@ func (x *Exchange) Receive(c actor.Context) {
 	}
 }
 
-// tell hands on what a user tells.
+// tell hands on what a user tells. Where something before it was lost, with a
+// link that broke, the session asks again: what it hears then is whole.
 func (x *Exchange) tell(m *tidings) {
 	p, ok := x.links[m.link]
 	if !ok {
 		return // it has ended
+	}
+	if m.turn != 0 {
+		if m.turn != p.turn {
+			return // of a way that was known before this one
+		}
+		if p.told++; m.n != p.told {
+			delete(x.links, m.link)
+			p.link.Lost()
+			return
+		}
+		x.links[m.link] = p
 	}
 	switch m.what {
 	case tidingWaits:
@@ -107,8 +123,8 @@ func (h *Home) Export(r *Request, node string) {
 	switch c := r.Command.(type) {
 	case *OpenSession:
 		if _, far := c.Link.(*farLink); !far {
-			c.hub = h.exchange
-			h.send(h.exchange, &plug{plugged{c.Link, r.Key, node}})
+			c.hub, c.turn = h.exchange, h.turns.Add(1)
+			h.send(h.exchange, &plug{plugged{link: c.Link, key: r.Key, node: node, turn: c.turn}})
 		}
 	case *CloseSession:
 		if _, far := c.Link.(*farLink); !far {
@@ -142,6 +158,8 @@ type farLink struct {
 	hub    *actor.PID // the exchange there
 	id     uint64
 	client string
+	turn   uint64 // of the request that brought it; 0: an older program's
+	told   uint64 // tidings
 }
 
 var _ SessionLink = (*farLink)(nil)
@@ -153,15 +171,19 @@ func (l *farLink) Client() string { return l.client }
 func (l *farLink) ID() uint64 { return l.id }
 
 // Waits implements SessionLink.
-func (l *farLink) Waits(list []Waits) { l.tell(&tidings{link: l.id, what: tidingWaits, waits: list}) }
+func (l *farLink) Waits(list []Waits) { l.tell(&tidings{what: tidingWaits, waits: list}) }
 
 // Replaced implements SessionLink.
-func (l *farLink) Replaced() { l.tell(&tidings{link: l.id, what: tidingReplaced}) }
+func (l *farLink) Replaced() { l.tell(&tidings{what: tidingReplaced}) }
 
 // Lost implements SessionLink.
-func (l *farLink) Lost() { l.tell(&tidings{link: l.id, what: tidingLost}) }
+func (l *farLink) Lost() { l.tell(&tidings{what: tidingLost}) }
 
-func (l *farLink) tell(m *tidings) { l.home.send(l.hub, m) }
+func (l *farLink) tell(m *tidings) {
+	l.told++
+	m.link, m.turn, m.n = l.id, l.turn, l.told
+	l.home.send(l.hub, m)
+}
 
 // sameLink tells whether two are the way to one session.
 func sameLink(a, b SessionLink) bool {

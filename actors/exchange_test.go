@@ -1,43 +1,51 @@
 package actors
 
 import (
+	"slices"
 	"testing"
-
-	"github.com/asynkron/protoactor-go/actor"
 )
 
-type wire struct{ id uint64 }
+// A heardLink notes what a session's connection is told.
+type heardLink struct {
+	seqs []uint64
+	lost int
+}
 
-func (w wire) Client() string { return "phone" }
-func (w wire) ID() uint64     { return w.id }
-func (w wire) Waits([]Waits)  {}
-func (w wire) Replaced()      {}
-func (w wire) Lost()          {}
+func (*heardLink) Client() string { return "c" }
+func (*heardLink) ID() uint64     { return 1 }
+func (*heardLink) Replaced()      {}
+func (l *heardLink) Lost()        { l.lost++ }
+func (l *heardLink) Waits(list []Waits) {
+	for _, w := range list {
+		l.seqs = append(l.seqs, w.Seq)
+	}
+}
 
-// TestExchangeForgets lets the exchange know sessions of users who live
-// elsewhere, and forget those that were refused or have ended, wherever their
-// user lived by then.
-func TestExchangeForgets(t *testing.T) {
-	h := &Home{System: actor.NewActorSystem()}
-	x := &Exchange{home: h, links: map[uint64]plugged{}}
-	h.exchange = h.System.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return x },
-		actor.WithMailbox(func() actor.Mailbox { return &mailbox{host: x} })))
-	open := func(id uint64) *Request {
-		r := NewRequest(UserKey("default", "alice"), &OpenSession{Client: "phone", Link: wire{id}})
-		h.Export(r, "elsewhere")
-		return r
+// When a link between nodes has lost what a user told a session, the session
+// asks again instead of going on behind the hole; what an earlier way brings late
+// is not heard.
+func TestTidingsLost(t *testing.T) {
+	waits := func(turn, n, seq uint64) *tidings {
+		return &tidings{link: 1, what: tidingWaits, turn: turn, n: n, waits: []Waits{{Waiting: &Waiting{Seq: seq}}}}
 	}
-	open(1)
-	h.Unexport(open(2))
-	if _, ok := x.links[1]; !ok || len(x.links) != 1 {
-		t.Fatalf("knows %v, want the session that was not refused", x.links)
-	}
-	h.Export(NewRequest(UserKey("default", "alice"), &CloseSession{Client: "phone", Link: wire{1}}), "elsewhere")
-	open(3)
-	h.unplug(wire{3}) // its user lives here by now
-	h.unplug(&farLink{id: 3})
-	h.unplug(nil)
-	if len(x.links) != 0 {
-		t.Errorf("still knows %v", x.links)
+	for name, c := range map[string]struct {
+		told []*tidings
+		seqs []uint64
+		lost int
+	}{
+		"all come":          {[]*tidings{waits(2, 1, 63), waits(2, 2, 64)}, []uint64{63, 64}, 0},
+		"one is lost":       {[]*tidings{waits(2, 1, 62), waits(2, 3, 64), waits(2, 4, 65)}, []uint64{62}, 1},
+		"the first is lost": {[]*tidings{waits(2, 2, 64)}, nil, 1},
+		"an earlier way":    {[]*tidings{waits(1, 1, 62), waits(2, 1, 63), waits(1, 2, 64)}, []uint64{63}, 0},
+		"an older program":  {[]*tidings{waits(0, 0, 63), waits(0, 0, 64)}, []uint64{63, 64}, 0},
+	} {
+		l := &heardLink{}
+		x := &Exchange{links: map[uint64]plugged{1: {link: l, turn: 2}}}
+		for _, m := range c.told {
+			x.tell(m)
+		}
+		if !slices.Equal(l.seqs, c.seqs) || l.lost != c.lost {
+			t.Errorf("%s: heard %v, asked again %d times; want %v, %d", name, l.seqs, l.lost, c.seqs, c.lost)
+		}
 	}
 }

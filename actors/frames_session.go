@@ -16,6 +16,11 @@ func (w *WireRequest) encodeSession(c Command) bool {
 		w.Command = WireCommand_COMMAND_OPEN_SESSION
 		s.Client, s.Clean, s.Expiry, s.Will, s.Again, s.Epoch = c.Client, c.Clean, c.Expiry, c.Will, c.Again, c.Epoch
 		s.encodeLink(c.Link, c.hub)
+		if s.Turn = c.turn; s.Turn == 0 {
+			if f, ok := c.Link.(*farLink); ok {
+				s.Turn = f.turn
+			}
+		}
 	case *ChangeSession:
 		w.Command = WireCommand_COMMAND_CHANGE_SESSION
 		s.Client, s.Epoch, s.Change = c.Client, c.Epoch, c.Change
@@ -104,7 +109,7 @@ func (w *WireRequest) decodeSession(gate func(node, id string) *actor.PID) (Comm
 }
 
 func (s *WireSession) link(gate func(node, id string) *actor.PID) SessionLink {
-	return &farLink{hub: gate(s.Node, s.Hub), id: s.Link, client: s.Client}
+	return &farLink{hub: gate(s.Node, s.Hub), id: s.Link, client: s.Client, turn: s.Turn}
 }
 
 // Check tells whether the message is one that may be stored.
@@ -172,7 +177,7 @@ func (w *WireAnswer) fillSession(a *Answer) {
 // encodeTidings returns the frame of what a user tells a session's connection,
 // behind the exchange with the id.
 func encodeTidings(m *tidings, id string) (*Frame, error) {
-	w := &WireTidings{Hub: id, Link: m.link, What: uint32(m.what)}
+	w := &WireTidings{Hub: id, Link: m.link, What: uint32(m.what), Turn: m.turn, N: m.n}
 	for _, n := range m.waits {
 		w.Waits = append(w.Waits, &WireWaits{Waiting: n.Waiting, Message: n.Message})
 	}
@@ -187,7 +192,7 @@ func decodeTidings(b []byte) (Crossing, error) {
 	if w.What >= uint32(numTidings) {
 		return Crossing{}, fmt.Errorf("tidings %d, which this program does not know", w.What)
 	}
-	m := &tidings{link: w.Link, what: tiding(w.What)} // #nosec G115 -- checked
+	m := &tidings{link: w.Link, what: tiding(w.What), turn: w.Turn, n: w.N} // #nosec G115 -- checked
 	for _, n := range w.Waits {
 		if n.GetWaiting() == nil {
 			return Crossing{}, fmt.Errorf("a message that waits, of which nothing is said")

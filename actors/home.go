@@ -58,6 +58,7 @@ type Home struct {
 
 	gateways []*Gateway
 	exchange *actor.PID
+	turns    atomic.Uint64 // by which sessions were made known to other nodes
 
 	unread  Seldom       // that an actor can't be read
 	awake   atomic.Int64 // users whose inbox is in memory

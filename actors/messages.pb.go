@@ -3284,6 +3284,7 @@ type WireSession struct {
 	Seqs          []uint64               `protobuf:"varint,15,rep,packed,name=seqs,proto3" json:"seqs,omitempty"`
 	Inbox         []bool                 `protobuf:"varint,16,rep,packed,name=inbox,proto3" json:"inbox,omitempty"`
 	After         string                 `protobuf:"bytes,17,opt,name=after,proto3" json:"after,omitempty"` // RETAINED: what the topics behind this one retain
+	Turn          uint64                 `protobuf:"varint,18,opt,name=turn,proto3" json:"turn,omitempty"`  // OPEN_SESSION: by which the tidings that come of it are known; 0: an older program's
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3435,6 +3436,13 @@ func (x *WireSession) GetAfter() string {
 		return x.After
 	}
 	return ""
+}
+
+func (x *WireSession) GetTurn() uint64 {
+	if x != nil {
+		return x.Turn
+	}
+	return 0
 }
 
 // WireAnswer is an Answer.
@@ -3641,6 +3649,8 @@ type WireTidings struct {
 	Link          uint64                 `protobuf:"fixed64,2,opt,name=link,proto3" json:"link,omitempty"`
 	What          uint32                 `protobuf:"varint,3,opt,name=what,proto3" json:"what,omitempty"` // a Tiding
 	Waits         []*WireWaits           `protobuf:"bytes,4,rep,name=waits,proto3" json:"waits,omitempty"`
+	Turn          uint64                 `protobuf:"varint,5,opt,name=turn,proto3" json:"turn,omitempty"` // of the request that made the way known; 0: an older program's
+	N             uint64                 `protobuf:"varint,6,opt,name=n,proto3" json:"n,omitempty"`       // +1 each in a turn
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3701,6 +3711,20 @@ func (x *WireTidings) GetWaits() []*WireWaits {
 		return x.Waits
 	}
 	return nil
+}
+
+func (x *WireTidings) GetTurn() uint64 {
+	if x != nil {
+		return x.Turn
+	}
+	return 0
+}
+
+func (x *WireTidings) GetN() uint64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
 }
 
 // WireWaits is a message that waits for a session.
@@ -5425,7 +5449,7 @@ const file_messages_proto_rawDesc = "" +
 	"\x04next\x18\x11 \x01(\tR\x04next\x12\x16\n" +
 	"\x06number\x18\x12 \x01(\x04R\x06number\x12-\n" +
 	"\asession\x18\x13 \x01(\v2\x13.reddot.WireSessionR\asession\x12*\n" +
-	"\x05topic\x18\x14 \x01(\v2\x14.reddot.TopicMessageR\x05topic\"\xb2\x03\n" +
+	"\x05topic\x18\x14 \x01(\v2\x14.reddot.TopicMessageR\x05topic\"\xc6\x03\n" +
 	"\vWireSession\x12\x16\n" +
 	"\x06client\x18\x01 \x01(\tR\x06client\x12\x10\n" +
 	"\x03hub\x18\x02 \x01(\tR\x03hub\x12\x12\n" +
@@ -5444,7 +5468,8 @@ const file_messages_proto_rawDesc = "" +
 	"\bretained\x18\x0e \x01(\bR\bretained\x12\x12\n" +
 	"\x04seqs\x18\x0f \x03(\x04R\x04seqs\x12\x14\n" +
 	"\x05inbox\x18\x10 \x03(\bR\x05inbox\x12\x14\n" +
-	"\x05after\x18\x11 \x01(\tR\x05after\"\xa1\x04\n" +
+	"\x05after\x18\x11 \x01(\tR\x05after\x12\x12\n" +
+	"\x04turn\x18\x12 \x01(\x04R\x04turn\"\xa1\x04\n" +
 	"\n" +
 	"WireAnswer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
@@ -5468,12 +5493,14 @@ const file_messages_proto_rawDesc = "" +
 	"\asession\x18\x11 \x01(\v2\x14.reddot.SessionStateR\asession\x12\x14\n" +
 	"\x05epoch\x18\x12 \x01(\x04R\x05epoch\x120\n" +
 	"\bmessages\x18\x13 \x03(\v2\x14.reddot.TopicMessageR\bmessages\x12\f\n" +
-	"\x01n\x18\x14 \x01(\rR\x01n\"p\n" +
+	"\x01n\x18\x14 \x01(\rR\x01n\"\x92\x01\n" +
 	"\vWireTidings\x12\x10\n" +
 	"\x03hub\x18\x01 \x01(\tR\x03hub\x12\x12\n" +
 	"\x04link\x18\x02 \x01(\x06R\x04link\x12\x12\n" +
 	"\x04what\x18\x03 \x01(\rR\x04what\x12'\n" +
-	"\x05waits\x18\x04 \x03(\v2\x11.reddot.WireWaitsR\x05waits\"f\n" +
+	"\x05waits\x18\x04 \x03(\v2\x11.reddot.WireWaitsR\x05waits\x12\x12\n" +
+	"\x04turn\x18\x05 \x01(\x04R\x04turn\x12\f\n" +
+	"\x01n\x18\x06 \x01(\x04R\x01n\"f\n" +
 	"\tWireWaits\x12)\n" +
 	"\awaiting\x18\x01 \x01(\v2\x0f.reddot.WaitingR\awaiting\x12.\n" +
 	"\amessage\x18\x02 \x01(\v2\x14.reddot.TopicMessageR\amessage\"Y\n" +
