@@ -7,6 +7,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports/mqtt/packet"
+	"reddot/transports/websocket"
 )
 
 // Deliver implements actors.Subscriber.
@@ -99,7 +100,7 @@ func (s *session) appendShared(b []byte, m *actors.TopicMessage) []byte {
 		return b
 	}
 	if s.framed {
-		b = appendFrameHead(b, opBinary, size)
+		b = websocket.AppendHead(b, websocket.OpBinary, size)
 	}
 	return p.Append(b, s.version)
 }

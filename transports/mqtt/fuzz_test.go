@@ -9,38 +9,6 @@ import (
 	"reddot/transports/mqtt/packet"
 )
 
-// FuzzFrames holds that the payload of a WebSocket's frames is the same
-// however they are cut.
-func FuzzFrames(f *testing.F) {
-	f.Add([]byte{0x82, 0x81, 1, 2, 3, 4, 'x', 0x89, 0x80, 0, 0, 0, 0}, uint8(1))
-	f.Add([]byte{0x02, 0x80, 1, 2, 3, 4, 0x80, 0xFE, 0, 2, 1, 2, 3, 4, 'a', 'b'}, uint8(3))
-	f.Add([]byte{0x88, 0x82, 0, 0, 0, 0, 3, 0xE8}, uint8(2))
-	f.Fuzz(func(t *testing.T, stream []byte, size uint8) {
-		run := func(size int) (data, control []byte, code uint16) {
-			var r frameReader
-			for b := stream; len(b) > 0 && code == closeNone; {
-				piece := bytes.Clone(b[:min(size, len(b))])
-				b = b[len(piece):]
-				for len(piece) > 0 && code == closeNone {
-					var p []byte
-					p, piece, code = r.next(piece)
-					if r.opcode == opBinary {
-						data = append(data, p...)
-					} else {
-						control = append(control, p...)
-					}
-				}
-			}
-			return data, control, code
-		}
-		data, control, code := run(len(stream) + 1)
-		data2, control2, code2 := run(int(size) + 1)
-		if !bytes.Equal(data, data2) || !bytes.Equal(control, control2) || code != code2 {
-			t.Errorf("whole: %q %q %d; in pieces of %d: %q %q %d", data, control, code, int(size)+1, data2, control2, code2)
-		}
-	})
-}
-
 // FuzzRead holds that what a client publishes to users/{user}/read is
 // understood or refused as invalid.
 func FuzzRead(f *testing.F) {

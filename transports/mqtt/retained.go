@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"reddot/actors"
+	"reddot/transports/websocket"
 )
 
 // What topics retain comes to a new subscription in pages, the next when the
@@ -146,7 +147,7 @@ func (s *session) queueRetained(n *subscription, m *actors.TopicMessage) {
 // framedBytes returns a packet as it stands in the stream.
 func (s *session) framedBytes(b []byte) []byte {
 	if s.framed {
-		b = append(appendFrameHead(make([]byte, 0, len(b)+10), opBinary, len(b)), b...)
+		b = append(websocket.AppendHead(make([]byte, 0, len(b)+10), websocket.OpBinary, len(b)), b...)
 	}
 	return b
 }

@@ -10,6 +10,7 @@ import (
 	"reddot/actors"
 	"reddot/transports"
 	"reddot/transports/mqtt/packet"
+	"reddot/transports/websocket"
 )
 
 // A session is the protocol of one connection: what its client subscribes to,
@@ -324,7 +325,7 @@ func (s *session) Drained(*transports.Socket) {
 // idle do nothing else: it costs no memory.
 var (
 	pingresp       = (&packet.Pingresp{}).Append(nil, packet.V5)
-	pingrespFramed = append(appendFrameHead(nil, opBinary, len(pingresp)), pingresp...)
+	pingrespFramed = append(websocket.AppendHead(nil, websocket.OpBinary, len(pingresp)), pingresp...)
 )
 
 // pong answers a PINGREQ. The caller holds the lock.

@@ -120,6 +120,11 @@ func (c *frameConn) Read(b []byte) (int, error) {
 	return n, nil
 }
 
+// closing returns a client's close frame.
+func closing(code uint16) []byte {
+	return maskedFrame(0x88, binary.BigEndian.AppendUint16(nil, code))
+}
+
 func TestWebSocketRefusals(t *testing.T) {
 	w := newWorld(t, mqtt.Config{}, func(w *world) { w.framed = true })
 	open := func() (net.Conn, *bufio.Reader) {
@@ -138,6 +143,14 @@ func TestWebSocketRefusals(t *testing.T) {
 	if head := upgrade(t, conn, in, "Sec-WebSocket-Protocol: mqtt\r\n"); !strings.Contains(head, "\r\nSec-Websocket-Protocol: mqtt\r\n") {
 		t.Errorf("with it: got %q", head)
 	}
+	conn, in = open()
+	if head := upgrade(t, conn, in, "Sec-WebSocket-Protocol: mqtt\r\nConnection: keep-alive\r\n"); !strings.HasPrefix(head, "HTTP/1.1 101") {
+		t.Errorf("with Connection in two fields: got %q", head)
+	}
+	conn, in = open()
+	if head := upgrade(t, conn, in, "Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"); !strings.HasPrefix(head, "HTTP/1.1 400") {
+		t.Errorf("with two keys: got %q", head)
+	}
 	for _, test := range []struct {
 		name  string
 		frame []byte
@@ -149,7 +162,21 @@ func TestWebSocketRefusals(t *testing.T) {
 		{"continuation of nothing", maskedFrame(0x80, []byte("x")), 1002},
 		{"long ping", maskedFrame(0x89, make([]byte, 126)), 1002},
 		{"ping in parts", maskedFrame(0x09, nil), 1002},
-		{"unknown opcode", maskedFrame(0x83, nil), 1003},
+		{"unknown opcode", maskedFrame(0x83, nil), 1002},
+		{"unknown control opcode", maskedFrame(0x8B, nil), 1002},
+		{"close", maskedFrame(0x88, nil), 1000},
+		{"close with a code", maskedFrame(0x88, []byte{0x0F, 0xA0}), 4000},
+		{"close of 1 byte", maskedFrame(0x88, []byte{3}), 1002},
+		{"close with bad UTF-8", maskedFrame(0x88, []byte{3, 0xE8, 0xFF}), 1007},
+		{"close 999", closing(999), 1002},
+		{"close 1004", closing(1004), 1002},
+		{"close 1005", closing(1005), 1002},
+		{"close 1006", closing(1006), 1002},
+		{"close 1015", closing(1015), 1002},
+		{"close 1016", closing(1016), 1002},
+		{"close 1100", closing(1100), 1002},
+		{"close 2000", closing(2000), 1002},
+		{"close 2999", closing(2999), 1002},
 		{"message within a message", append(maskedFrame(0x02, nil), maskedFrame(0x82, nil)...), 1002},
 	} {
 		t.Run(test.name, func(t *testing.T) {

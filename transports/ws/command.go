@@ -10,6 +10,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/websocket"
 )
 
 // maxIDs is the most messages of one frame.
@@ -236,7 +237,7 @@ func (c *command) mark() *actors.Mark {
 func appendPublished(b, id []byte, took int) []byte {
 	text := appendID([]byte(`{"type":"ok"`), id)
 	text = strconv.AppendInt(append(text, `,"subscribers":`...), int64(took), 10)
-	return appendFrame(b, opText, append(text, '}'))
+	return websocket.AppendFrame(b, websocket.OpText, append(text, '}'))
 }
 
 // appendOK appends the answer to a frame that was carried out. a may be nil.
@@ -257,7 +258,7 @@ func appendOK(b, id []byte, a *actors.Answer) []byte {
 			text = append(text, ']')
 		}
 	}
-	return appendFrame(b, opText, append(text, '}'))
+	return websocket.AppendFrame(b, websocket.OpText, append(text, '}'))
 }
 
 // failure is the answer to a frame that was not carried out.
@@ -276,7 +277,7 @@ func appendError(b, id []byte, e *actors.Error) []byte {
 		rest = []byte(`{"code":"internal"}`) // a struct of strings and a number cannot fail
 	}
 	text = append(append(text, ','), rest[1:]...)
-	return appendFrame(b, opText, text)
+	return websocket.AppendFrame(b, websocket.OpText, text)
 }
 
 func appendID(b, id []byte) []byte {

@@ -9,6 +9,7 @@ import (
 	"github.com/klauspost/compress/flate"
 
 	"reddot/transports"
+	"reddot/transports/websocket"
 )
 
 // Compression (RFC 7692) is without context takeover in both directions: each
@@ -71,15 +72,26 @@ func (d *deflater) deflate(text []byte) ([]byte, error) {
 // appendDeflated appends a text frame, compressed where that makes it smaller.
 func appendDeflated(b, text []byte) []byte {
 	if len(text) < minDeflated {
-		return appendFrame(b, opText, text)
+		return websocket.AppendFrame(b, websocket.OpText, text)
 	}
 	d := deflaters.Get().(*deflater)
 	defer deflaters.Put(d)
 	packed, err := d.deflate(text)
 	if err != nil || len(packed) >= len(text) {
-		return appendFrame(b, opText, text)
+		return websocket.AppendFrame(b, websocket.OpText, text)
 	}
-	return appendFrame(b, deflateBit|opText, packed)
+	return websocket.AppendFrame(b, websocket.DeflateBit|websocket.OpText, packed)
+}
+
+// inflate unpacks a message for a websocket.Parser.
+func inflate(payload []byte, limit int, take func(text []byte) (*transports.Close, bool)) (*transports.Close, bool) {
+	z := inflaters.Get().(*inflater)
+	defer inflaters.Put(z)
+	text, bad := z.inflate(payload, limit)
+	if bad != nil {
+		return bad, false
+	}
+	return take(text)
 }
 
 // An inflater decompresses one message after another.
@@ -109,18 +121,19 @@ func (z *inflater) inflate(payload []byte, limit int) ([]byte, *transports.Close
 		// What is behind a block that is marked as the last may refer to what
 		// is before it (section 7.2.3.4).
 		if err := z.reader.(flate.Resetter).Reset(&z.source, z.out); err != nil {
-			return nil, broken("bad compressed data")
+			return nil, websocket.Broken("bad compressed data")
 		}
 		switch err := z.readBlocks(limit); {
 		case len(z.out) > limit:
-			return nil, tooLarge()
+			c := transports.CloseTooLarge
+			return nil, &c
 		case err != nil:
-			return nil, broken("bad compressed data")
+			return nil, websocket.Broken("bad compressed data")
 		case z.source.Len() == 0:
 			return z.out, nil
 		}
 	}
-	return nil, broken("too many last blocks of compressed data")
+	return nil, websocket.Broken("too many last blocks of compressed data")
 }
 
 // readBlocks appends to out what is compressed up to a block that is marked as

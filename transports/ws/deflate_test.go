@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"reddot/actors"
+
+	"reddot/transports/websocket"
 )
 
 // packed returns the text as another compressor packs it, syncTail left out.
@@ -94,13 +96,13 @@ func TestAppendDeflated(t *testing.T) {
 		{"noise", string(noise), 0},
 	} {
 		b := appendDeflated([]byte("x"), []byte(test.text))[1:]
-		compressed := b[0] == finBit|deflateBit|opText
-		if compressed != (test.atMost > 0) || !compressed && !bytes.Equal(b, appendFrame(nil, opText, []byte(test.text))) {
+		compressed := b[0] == websocket.FinBit|websocket.DeflateBit|websocket.OpText
+		if compressed != (test.atMost > 0) || !compressed && !bytes.Equal(b, websocket.AppendFrame(nil, websocket.OpText, []byte(test.text))) {
 			t.Errorf("%s: got a frame that begins with %x", test.name, b[0])
 			continue
 		}
 		if compressed {
-			head := len(appendHead(nil, opText, len(b)-4))
+			head := len(websocket.AppendHead(nil, websocket.OpText, len(b)-4))
 			if got := unpack(t, b[head:]); string(got) != test.text {
 				t.Errorf("%s: unpacked to %.100q", test.name, got)
 			}
@@ -119,7 +121,7 @@ func TestDeflatedOnce(t *testing.T) {
 	if &first[0] != &second[0] {
 		t.Error("the frame was made twice")
 	}
-	if plain := p.Frame(Format{}); len(plain) < 4*len(first) || plain[0] != finBit|opText {
+	if plain := p.Frame(Format{}); len(plain) < 4*len(first) || plain[0] != websocket.FinBit|websocket.OpText {
 		t.Errorf("those without compression get %d bytes, beginning with %x", len(plain), plain[0])
 	}
 }
@@ -165,16 +167,16 @@ func FuzzInflate(f *testing.F) {
 func TestParserInflates(t *testing.T) {
 	long := strings.Repeat("grüße ", 100)
 	pack := packed(t, []byte(long), 6)
-	stream := masked(finBit|deflateBit|opText, pack)
-	stream = append(stream, masked(finBit|opText, []byte("plain"))...)
-	stream = append(stream, masked(deflateBit|opText, pack[:5])...)
-	stream = append(stream, masked(finBit|opPing, []byte("p"))...)
-	stream = append(stream, masked(opContinuation, pack[5:6])...)
-	stream = append(stream, masked(finBit|opContinuation, pack[6:])...)
-	stream = append(stream, masked(finBit|deflateBit|opText, []byte{0})...)
+	stream := masked(websocket.FinBit|websocket.DeflateBit|websocket.OpText, pack)
+	stream = append(stream, masked(websocket.FinBit|websocket.OpText, []byte("plain"))...)
+	stream = append(stream, masked(websocket.DeflateBit|websocket.OpText, pack[:5])...)
+	stream = append(stream, masked(websocket.FinBit|websocket.OpPing, []byte("p"))...)
+	stream = append(stream, masked(websocket.OpContinuation, pack[5:6])...)
+	stream = append(stream, masked(websocket.FinBit|websocket.OpContinuation, pack[6:])...)
+	stream = append(stream, masked(websocket.FinBit|websocket.DeflateBit|websocket.OpText, []byte{0})...)
 	want := heard{"text " + long, "text plain", "9 p", "text " + long, "text "}
 	for size := 1; size < 200; size++ {
-		got, code, _ := runWith(parser{limit: 1000, inflates: true}, stream, size)
+		got, code, _ := runWith(websocket.Parser{Limit: 1000, Inflate: inflate}, stream, size)
 		if code != 0 || fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Fatalf("in pieces of %d: got %q, code %d", size, got, code)
 		}

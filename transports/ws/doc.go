@@ -8,8 +8,8 @@
 //   - The reader never waits. A command goes to the user's actor as a request
 //     whose answer comes back by itself; answers go out in the order of their
 //     frames, and their number is bounded.
-//   - parser.go knows frames and no meaning, session.go meanings and no frames;
-//     neither knows a socket.
+//   - Package websocket knows frames and no meaning, session.go meanings and no
+//     frames.
 //   - A close says by its code whether to come back.
 //   - Compression, where it is agreed on, adds nothing to a connection: no
 //     message refers to another, what packs and unpacks is pooled, and a push is

@@ -4,6 +4,8 @@ import (
 	"strconv"
 
 	"reddot/actors"
+
+	"reddot/transports/websocket"
 )
 
 // Format is the wire form of WebSocket: one text frame an event.
@@ -20,20 +22,20 @@ func (Format) Form() actors.Form { return actors.FormWebSocket }
 // AppendPush implements actors.Format.
 func (Format) AppendPush(b []byte, p *actors.Push) []byte {
 	for i := range p.Events {
-		b = appendFrame(b, opText, p.Events[i].JSON)
+		b = websocket.AppendFrame(b, websocket.OpText, p.Events[i].JSON)
 	}
 	return b
 }
 
 // AppendBeat implements actors.Format: a ping, which every client answers.
-func (Format) AppendBeat(b []byte) []byte { return appendHead(b, opPing, 0) }
+func (Format) AppendBeat(b []byte) []byte { return websocket.AppendHead(b, websocket.OpPing, 0) }
 
 // AppendHello implements actors.Greeter.
 func (Format) AppendHello(b, counts, cursor []byte, recovered bool) []byte {
 	hello := append(append([]byte(`{"type":"hello","counts":`), counts...), `,"cursor":"`...)
 	hello = append(append(hello, cursor...), `","recovered":`...)
 	hello = append(strconv.AppendBool(hello, recovered), '}')
-	return appendFrame(b, opText, hello)
+	return websocket.AppendFrame(b, websocket.OpText, hello)
 }
 
 // DeflatedFormat is the wire form for clients with which compression was agreed

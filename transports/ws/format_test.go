@@ -7,6 +7,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/websocket"
 )
 
 func TestFormat(t *testing.T) {
@@ -29,7 +30,7 @@ func TestFormat(t *testing.T) {
 	if got := (Format{}).AppendHello(nil, []byte("{}"), []byte("c"), true); string(got[2:]) != want {
 		t.Errorf("hello: got %s", got)
 	}
-	if got := appendClose(nil, transports.CloseDrain); string(got) != "\x88\x13\x03\xf4the server drains" {
+	if got := websocket.AppendClose(nil, transports.CloseDrain); string(got) != "\x88\x13\x03\xf4the server drains" {
 		t.Errorf("close: got %q", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/websocket"
 )
 
 // HandleSeed is a transports.Handler for /webSocket/{userId}: each message's
@@ -25,7 +26,7 @@ func (TextFormat) Form() actors.Form { return actors.FormTextFrame }
 func (TextFormat) AppendPush(b []byte, p *actors.Push) []byte {
 	for i := range p.Events {
 		if text, ok := transports.MessageText(&p.Events[i]); ok {
-			b = appendFrame(b, opText, text)
+			b = websocket.AppendFrame(b, websocket.OpText, text)
 		}
 	}
 	return b

@@ -1,15 +1,14 @@
 package ws
 
 import (
-	"encoding/binary"
 	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/websocket"
 )
 
 // A kind is what all sessions of one path have in common.
@@ -26,7 +25,7 @@ type kind struct {
 type session struct {
 	kind    *kind
 	socket  *transports.Socket                    // from the first Receive
-	parser  *parser                               // nil, unless a message is cut
+	parser  *websocket.Parser                     // nil, unless a message is cut
 	answers *answers                              // nil, until there is one
 	topics  atomic.Pointer[transports.Subscriber] // nil, until a topic is subscribed to
 	pace    pace
@@ -39,23 +38,26 @@ var (
 	_ transports.Protocol = (*session)(nil)
 	_ transports.Patient  = (*session)(nil)
 	_ transports.Leaver   = (*session)(nil)
-	_ listener            = (*session)(nil)
+	_ websocket.Listener  = (*session)(nil)
 )
 
 // idleParsers are between two messages, and so know nothing of any.
-var idleParsers = sync.Pool{New: func() any { return new(parser) }}
+var idleParsers = sync.Pool{New: func() any { return new(websocket.Parser) }}
 
 // Receive implements transports.Protocol.
 func (s *session) Receive(socket *transports.Socket, b []byte) bool {
 	s.socket = socket
 	p := s.parser
 	if p == nil {
-		p = idleParsers.Get().(*parser)
-		p.limit, p.inflates = s.kind.sockets.deps.Gate.Limits().MaxFrame, s.kind.inflates
+		p = idleParsers.Get().(*websocket.Parser)
+		p.Limit, p.Inflate = s.kind.sockets.deps.Gate.Limits().MaxFrame, nil
+		if s.kind.inflates {
+			p.Inflate = inflate
+		}
 	}
-	bad, stopped := p.feed(b, s)
+	bad, stopped := p.Feed(b, s)
 	s.parser = p
-	if p.isIdle() && bad == nil {
+	if p.IsIdle() && bad == nil {
 		s.parser = nil
 		idleParsers.Put(p)
 	}
@@ -68,12 +70,12 @@ func (s *session) Receive(socket *transports.Socket, b []byte) bool {
 // AppendFarewell implements transports.Protocol.
 func (s *session) AppendFarewell(b []byte, _ *transports.Socket, why actors.End, _ bool) []byte {
 	if c := s.closing.Load(); c != nil {
-		return appendClose(b, *c)
+		return websocket.AppendClose(b, *c)
 	}
 	if why == actors.EndDrain && !s.kind.plain {
-		b = appendFrame(b, opText, transports.AppendDrain(nil, transports.DrainPause()))
+		b = websocket.AppendFrame(b, websocket.OpText, transports.AppendDrain(nil, transports.DrainPause()))
 	}
-	return appendClose(b, closeOf(why))
+	return websocket.AppendClose(b, closeOf(why))
 }
 
 // close ends the connection with the close and returns false.
@@ -83,16 +85,16 @@ func (s *session) close(c transports.Close, why actors.End) bool {
 	return false
 }
 
-// control implements listener.
-func (s *session) control(opcode byte, payload []byte) bool {
-	if opcode == opClose {
+// Control implements websocket.Listener.
+func (s *session) Control(opcode byte, payload []byte) bool {
+	if opcode == websocket.OpClose {
 		return s.closed(payload)
 	}
 	if ok, goOn := s.keepsPace(); !ok {
 		return goOn
 	}
-	if opcode == opPing {
-		return s.send(appendFrame(nil, opPong, payload)) == nil
+	if opcode == websocket.OpPing {
+		return s.send(websocket.AppendFrame(nil, websocket.OpPong, payload)) == nil
 	}
 	return true
 }
@@ -100,27 +102,11 @@ func (s *session) control(opcode byte, payload []byte) bool {
 // closed answers the client's close with the same code (RFC 6455 section
 // 5.5.1).
 func (s *session) closed(payload []byte) bool {
-	switch {
-	case len(payload) == 0:
-		return s.close(transports.CloseNormal, actors.EndGone)
-	case len(payload) == 1 || !mayBeSent(binary.BigEndian.Uint16(payload)):
-		return s.close(*broken("no such close code"), actors.EndProtocol)
-	case !utf8.Valid(payload[2:]):
-		return s.close(transports.CloseBadText, actors.EndProtocol)
+	answer, bad := websocket.AnswerClose(payload)
+	if bad != nil {
+		return s.close(*bad, actors.EndProtocol)
 	}
-	return s.close(transports.Close{Code: binary.BigEndian.Uint16(payload)}, actors.EndGone)
-}
-
-// mayBeSent tells whether a close frame may carry the code (section 7.4).
-func mayBeSent(code uint16) bool {
-	switch {
-	case code >= 3000 && code < 5000:
-		return true
-	case code == 1004 || code == 1005 || code == 1006:
-		return false
-	default:
-		return code >= 1000 && code <= 1014
-	}
+	return s.close(answer, actors.EndGone)
 }
 
 // keepsPace tells whether the client may send this frame, and if not, whether
@@ -138,8 +124,8 @@ func (s *session) keepsPace() (ok, goOn bool) {
 	return false, true
 }
 
-// text implements listener: a frame from the client.
-func (s *session) text(message []byte) bool {
+// Message implements websocket.Listener: a frame from the client.
+func (s *session) Message(message []byte) bool {
 	ok, goOn := s.keepsPace()
 	if !goOn || s.kind.plain {
 		return goOn

@@ -9,7 +9,11 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/websocket"
 )
+
+// appendText appends a text frame.
+func appendText(b, text []byte) []byte { return websocket.AppendFrame(b, websocket.OpText, text) }
 
 // maxTopics is the most topics of one frame. How many a connection may have is
 // for transports.Limits.

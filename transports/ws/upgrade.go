@@ -2,16 +2,14 @@ package ws
 
 import (
 	"bytes"
-	"encoding/base64"
-	"strings"
 	"time"
 
-	"github.com/fasthttp/websocket"
 	"github.com/valyala/fasthttp"
 	"github.com/valyala/fastjson"
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/websocket"
 )
 
 // Subprotocol is the name of what is spoken. A client that asks for none is
@@ -42,7 +40,6 @@ type Sockets struct {
 	cfg      Config
 	deps     transports.Deps
 	began    time.Time // paces are measured from here
-	upgrader websocket.FastHTTPUpgrader
 	parsers  fastjson.ParserPool
 	events   kind
 	deflated kind
@@ -61,12 +58,7 @@ func New(cfg Config, deps transports.Deps) *Sockets {
 	if cfg.MaxUnanswered == 0 {
 		cfg.MaxUnanswered = 64
 	}
-	w := &Sockets{cfg: cfg, deps: deps, began: time.Now(), upgrader: websocket.FastHTTPUpgrader{
-		// Whether the origin may is a matter of how the caller is known, and
-		// was decided together with that.
-		CheckOrigin: func(*fasthttp.RequestCtx) bool { return true },
-		Error:       func(*fasthttp.RequestCtx, int, error) {}, // open answers
-	}}
+	w := &Sockets{cfg: cfg, deps: deps, began: time.Now()}
 	w.events = kind{sockets: w, format: Format{}, topics: transports.TopicForm{Form: actors.TopicWebSocket, Append: appendText}}
 	w.deflated = kind{sockets: w, format: DeflatedFormat{}, inflates: true,
 		topics: transports.TopicForm{Form: actors.TopicWebSocketDeflated, Append: appendDeflated}}
@@ -96,9 +88,7 @@ func (w *Sockets) open(ctx *fasthttp.RequestCtx, caller *transports.Principal, u
 	head, deflated, err := w.handshake(ctx, w.cfg.Compression && k == &w.events)
 	if err != nil {
 		place.Leave()
-		ctx.Hijack(nil)
-		transports.WriteProblem(ctx, err)
-		ctx.Response.Header.Set(fasthttp.HeaderSecWebSocketVersion, "13") // section 4.4
+		websocket.Refuse(ctx, err)
 		return
 	}
 	if deflated {
@@ -107,65 +97,19 @@ func (w *Sockets) open(ctx *fasthttp.RequestCtx, caller *transports.Principal, u
 	place.Hijack(ctx, transports.Opening{Head: head, Format: k.format, After: after, Protocol: &session{kind: k}})
 }
 
-// handshake checks the request (RFC 6455 section 4.2) and returns the head of
-// the answer, or why there can be none. Nothing but the handshake is taken from
-// the library: its connection holds buffers, and writes frames of its own.
+// handshake checks the request and returns the head of the answer, or why there
+// can be none.
 func (w *Sockets) handshake(ctx *fasthttp.RequestCtx, mayDeflate bool) (head []byte, deflated bool, err error) {
 	offers, err := parseExtensions(ctx.Request.Header.PeekAll(fasthttp.HeaderSecWebSocketExtensions))
 	if err != nil {
 		return nil, false, err
 	}
-	if err := checkRequest(&ctx.Request.Header, transports.IsHTTP10(ctx)); err != nil {
-		return nil, false, err
-	}
-	joinFields(&ctx.Request.Header, fasthttp.HeaderConnection)
-	joinFields(&ctx.Request.Header, fasthttp.HeaderUpgrade)
-	h := &ctx.Response.Header
-	h.SetNoDefaultContentType(true)
-	if p := subprotocol(ctx.Request.Header.PeekAll(fasthttp.HeaderSecWebSocketProtocol)); p != nil {
-		h.SetBytesV(fasthttp.HeaderSecWebSocketProtocol, p)
-	}
-	if err := w.upgrader.Upgrade(ctx, func(*websocket.Conn) {}); err != nil {
-		return nil, false, noWebSocket(err.Error())
-	}
+	extensions := ""
 	if mayDeflate {
-		if answer := agreeOnDeflate(offers); answer != "" {
-			h.Set(fasthttp.HeaderSecWebSocketExtensions, answer)
-			deflated = true
-		}
+		extensions = agreeOnDeflate(offers)
 	}
-	return bytes.Clone(h.Header()), deflated, nil
-}
-
-// checkRequest checks what the library does not.
-func checkRequest(h *fasthttp.RequestHeader, isHTTP10 bool) error {
-	keys := h.PeekAll(fasthttp.HeaderSecWebSocketKey)
-	for _, key := range keys {
-		if nonce, err := base64.StdEncoding.DecodeString(string(key)); err != nil || len(nonce) != 16 || len(keys) > 1 {
-			return noWebSocket("Sec-WebSocket-Key must stand once, with 16 bytes in base64")
-		}
-	}
-	switch {
-	case h.ContentLength() > 0 || len(h.Peek(fasthttp.HeaderTransferEncoding)) > 0:
-		return noWebSocket("it must have no body") // the first frames would be lost in it
-	case isHTTP10:
-		return noWebSocket("it must be of HTTP/1.1")
-	}
-	return nil
-}
-
-// joinFields makes one field of those which are a list in several (RFC 9110
-// section 5.3): the library looks at the first only.
-func joinFields(h *fasthttp.RequestHeader, name string) {
-	if all := h.PeekAll(name); len(all) > 1 {
-		h.SetBytesV(name, bytes.Join(all, []byte(", ")))
-	}
-}
-
-// noWebSocket is why a request cannot become a WebSocket.
-func noWebSocket(reason string) error {
-	reason = strings.TrimPrefix(strings.TrimPrefix(reason, "websocket: "), "the client is not using the websocket protocol: ")
-	return actors.Errorf(actors.Invalid, "this is the address of a WebSocket, and the request opens none (RFC 6455 section 4.2.1): %s", reason)
+	head, err = websocket.Handshake(ctx, subprotocol(ctx.Request.Header.PeekAll(fasthttp.HeaderSecWebSocketProtocol)), extensions)
+	return head, extensions != "", err
 }
 
 // subprotocol returns which of the offered ones the answer names, or nil for

@@ -1,4 +1,4 @@
-package ws
+package websocket
 
 import (
 	"encoding/binary"
@@ -8,20 +8,27 @@ import (
 	"reddot/transports"
 )
 
-// A listener hears what a parser finds. False ends the parsing.
-type listener interface {
-	// text is a whole message of valid UTF-8.
-	text(message []byte) bool
-	// control is a ping, a pong or a close.
-	control(opcode byte, payload []byte) bool
+// A Listener hears what a Parser finds. False ends the parsing.
+type Listener interface {
+	// Message is a whole message of valid UTF-8, or, of a Parser for Binary, the
+	// next piece of a message, which may be empty.
+	Message(b []byte) bool
+	// Control is a ping, a pong or a close, whole.
+	Control(opcode byte, payload []byte) bool
 }
 
-// A parser finds the messages in the bytes from a client, which come in pieces
+// A Parser finds the messages in the bytes from a client, which come in pieces
 // of any size. It holds bytes only while a message is cut: a whole frame in one
 // piece is unmasked where it lies.
-type parser struct {
-	limit    int  // bytes of a message, also of one that was compressed
-	inflates bool // compression was agreed on
+type Parser struct {
+	Limit int // bytes of a message, also of one that was compressed; of text alone
+	// Inflate unpacks a message and calls take with it, whose answer it returns, or
+	// returns how the connection is to be closed (RFC 7692). nil: no compression
+	// was agreed on.
+	Inflate func(payload []byte, limit int, take func(text []byte) (*transports.Close, bool)) (*transports.Close, bool)
+	// Binary says that messages are binary, without bound, and handed on as they
+	// come. Else they are text.
+	Binary bool
 
 	head    [14]byte // of the frame that is cut
 	headLen int
@@ -39,14 +46,14 @@ type parser struct {
 	ctl      []byte // the payload of a control frame that is cut
 }
 
-// isIdle tells whether the parser is between two messages, and knows nothing of
+// IsIdle tells whether the Parser is between two messages, and knows nothing of
 // any.
-func (p *parser) isIdle() bool { return p.headLen == 0 && !p.inFrame && !p.open }
+func (p *Parser) IsIdle() bool { return p.headLen == 0 && !p.inFrame && !p.open }
 
-// feed parses b, which it changes. It returns nil, or how the connection is to
+// Feed parses b, which it changes. It returns nil, or how the connection is to
 // be closed: because the client broke the protocol, or, if stopped is true,
 // because the listener wanted no more.
-func (p *parser) feed(b []byte, l listener) (bad *transports.Close, stopped bool) {
+func (p *Parser) Feed(b []byte, l Listener) (bad *transports.Close, stopped bool) {
 	for len(b) > 0 {
 		if !p.inFrame {
 			n, done, bad := p.readHead(b)
@@ -70,7 +77,7 @@ func (p *parser) feed(b []byte, l listener) (bad *transports.Close, stopped bool
 
 // readHead collects the head of a frame and checks it. It returns how many
 // bytes of b belong to it and whether it is complete.
-func (p *parser) readHead(b []byte) (n int, done bool, bad *transports.Close) {
+func (p *Parser) readHead(b []byte) (n int, done bool, bad *transports.Close) {
 	for {
 		need := headLen(p.head[:p.headLen])
 		if p.headLen == need {
@@ -111,25 +118,25 @@ func headLen(head []byte) int {
 
 // checkHead checks the first two bytes of a head, before the rest is waited
 // for (RFC 6455 section 5.2).
-func (p *parser) checkHead(first, second byte) *transports.Close {
-	control := first&0x0F >= opClose
+func (p *Parser) checkHead(first, second byte) *transports.Close {
+	control := first&0x0F >= OpClose
 	reserved := first & 0x70
-	if p.inflates && first&0x0F == opText { // of a message's first frame (RFC 7692 section 6)
-		reserved &^= deflateBit
+	if p.Inflate != nil && first&0x0F == OpText { // of a message's first frame (RFC 7692 section 6)
+		reserved &^= DeflateBit
 	}
 	switch {
 	case reserved != 0:
-		return broken("a reserved bit is set that means nothing here")
+		return Broken("a reserved bit is set that means nothing here")
 	case second&0x80 == 0:
-		return broken("a frame from a client must be masked") // section 5.1
-	case control && (first&finBit == 0 || second&0x7F > maxControl):
-		return broken("a control frame is whole and has at most 125 bytes") // section 5.5
+		return Broken("a frame from a client must be masked") // section 5.1
+	case control && (first&FinBit == 0 || second&0x7F > maxControl):
+		return Broken("a control frame is whole and has at most 125 bytes") // section 5.5
 	}
 	return nil
 }
 
 // beginFrame takes a complete head in.
-func (p *parser) beginFrame() *transports.Close {
+func (p *Parser) beginFrame() *transports.Close {
 	h := p.head[:p.headLen]
 	length := uint64(h[1] & 0x7F)
 	switch length {
@@ -139,9 +146,9 @@ func (p *parser) beginFrame() *transports.Close {
 		length = binary.BigEndian.Uint64(h[2:])
 	}
 	if length > math.MaxInt64 {
-		return broken("the length's highest bit is set")
+		return Broken("the length's highest bit is set")
 	}
-	p.fin, p.opcode = h[0]&finBit != 0, h[0]&0x0F
+	p.fin, p.opcode = h[0]&FinBit != 0, h[0]&0x0F
 	copy(p.mask[:], h[len(h)-4:])
 	if bad := p.beginData(length); bad != nil {
 		return bad
@@ -151,26 +158,30 @@ func (p *parser) beginFrame() *transports.Close {
 }
 
 // beginData checks that the frame may follow the ones before.
-func (p *parser) beginData(length uint64) *transports.Close {
+func (p *Parser) beginData(length uint64) *transports.Close {
 	switch p.opcode {
-	case opClose, opPing, opPong:
+	case OpClose, OpPing, OpPong:
 		return nil
-	case opText:
-		if p.open {
-			return broken("a message begins within another")
+	case OpText, OpBinary:
+		switch {
+		case (p.opcode == OpBinary) != p.Binary:
+			c := transports.CloseUnsupported
+			return &c
+		case p.open:
+			return Broken("a message begins within another")
 		}
-		p.open, p.deflated = true, p.head[0]&deflateBit != 0
-	case opContinuation:
+		p.open, p.deflated = true, p.head[0]&DeflateBit != 0
+	case OpContinuation:
 		if !p.open {
-			return broken("a continuation of nothing")
+			return Broken("a continuation of nothing")
 		}
-	case opBinary:
-		c := transports.CloseUnsupported
-		return &c
 	default:
-		return broken("unknown opcode")
+		return Broken("unknown opcode")
 	}
-	most := p.limit
+	if p.Binary {
+		return nil
+	}
+	most := p.Limit
 	if p.deflated {
 		most += most/16 + 64 // what cannot be compressed grows a little
 	}
@@ -181,23 +192,26 @@ func (p *parser) beginData(length uint64) *transports.Close {
 }
 
 // unmask unmasks the next piece of payload in place (section 5.3).
-func (p *parser) unmask(b []byte) {
+func (p *Parser) unmask(b []byte) {
 	for i := range b {
 		b[i] ^= p.mask[(p.at+i)&3]
 	}
 }
 
 // take takes a piece of the frame's payload, the last one or not.
-func (p *parser) take(piece []byte, l listener) (bad *transports.Close, stopped bool) {
+func (p *Parser) take(piece []byte, l Listener) (bad *transports.Close, stopped bool) {
 	p.at += len(piece)
 	p.left -= len(piece)
 	p.inFrame = p.left > 0
 	switch {
-	case p.opcode >= opClose && p.inFrame:
+	case p.opcode >= OpClose && p.inFrame:
 		p.ctl = append(p.ctl, piece...)
 		return nil, false
-	case p.opcode >= opClose:
-		return nil, !l.control(p.opcode, joined(&p.ctl, piece))
+	case p.opcode >= OpClose:
+		return nil, !l.Control(p.opcode, joined(&p.ctl, piece))
+	case p.Binary:
+		p.open = p.inFrame || !p.fin
+		return nil, !l.Message(piece)
 	case p.inFrame || !p.fin:
 		return p.keep(piece), false
 	}
@@ -206,7 +220,7 @@ func (p *parser) take(piece []byte, l listener) (bad *transports.Close, stopped 
 
 // keep keeps a piece of a message until the rest comes. A text that cannot
 // become valid any more is refused at once (RFC 6455 section 8.1).
-func (p *parser) keep(piece []byte) *transports.Close {
+func (p *Parser) keep(piece []byte) *transports.Close {
 	p.message = append(p.message, piece...)
 	if p.deflated {
 		return nil
@@ -236,21 +250,22 @@ func wholeRunes(text []byte) int {
 }
 
 // complete hands over the message of which the last piece has come.
-func (p *parser) complete(piece []byte, l listener) (bad *transports.Close, stopped bool) {
+func (p *Parser) complete(piece []byte, l Listener) (bad *transports.Close, stopped bool) {
 	legible := p.legible
 	p.open, p.legible = false, 0
 	message := joined(&p.message, piece)
 	if p.deflated {
-		z := inflaters.Get().(*inflater)
-		defer inflaters.Put(z)
-		if message, bad = z.inflate(message, p.limit); bad != nil {
-			return bad, false
-		}
+		return p.Inflate(message, p.Limit, func(text []byte) (*transports.Close, bool) { return handOver(text, 0, l) })
 	}
+	return handOver(message, legible, l)
+}
+
+// handOver hands a message over of which so many bytes are known to be legible.
+func handOver(message []byte, legible int, l Listener) (bad *transports.Close, stopped bool) {
 	if !utf8.Valid(message[legible:]) {
 		return badText(), false
 	}
-	return nil, !l.text(message)
+	return nil, !l.Message(message)
 }
 
 // joined returns what was kept and the piece, and keeps nothing.
@@ -263,7 +278,8 @@ func joined(kept *[]byte, piece []byte) []byte {
 	return b
 }
 
-func broken(reason string) *transports.Close {
+// Broken is how a connection is closed whose client breaks the protocol.
+func Broken(reason string) *transports.Close {
 	return &transports.Close{Code: transports.CloseProtocol.Code, Reason: reason}
 }
 
