@@ -355,6 +355,9 @@ func (c *Conn) beat(frame []byte) {
 		if c.pending || c.once || c.state == connAttaching {
 			return 0, false, nil
 		}
+		if a, ok := c.Sink.(Answerer); ok && len(frame) > 0 && !a.Beat() {
+			return EndGone, true, nil
+		}
 		why, over := c.write(frame)
 		return why, over, nil
 	})

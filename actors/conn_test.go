@@ -105,6 +105,35 @@ func TestConnEnds(t *testing.T) {
 	}
 }
 
+// mute is a tape whose client answers no heartbeat.
+type mute struct{ tape }
+
+func (*mute) Beat() bool { return false }
+
+// A client that leaves its heartbeats unanswered is gone; one that has none to
+// answer is not asked.
+func TestConnBeats(t *testing.T) {
+	g, r := newGate(t)
+	dead, quiet := &mute{}, &tape{}
+	for _, s := range []struct {
+		Sink
+		Format
+	}{{dead, dead}, {quiet, quiet}} {
+		c := NewConn(Attachment{Key: "udefault/alice", Sink: s.Sink, Format: s.Format})
+		g.Attach(c)
+		a := r.sent[len(r.sent)-1].(*attach)
+		c.greet(&greeting{conn: a.conn, turn: a.turn})
+		c.beat(nil) // the form has none
+		if s.Sink == Sink(dead) && dead.ended != "" {
+			t.Fatal("a connection without heartbeats was ended")
+		}
+		c.beat([]byte("beat"))
+	}
+	if dead.ended != "gone" || quiet.ended != "" || quiet.got == "" {
+		t.Errorf("ended with %q and %q", dead.ended, quiet.ended)
+	}
+}
+
 // TestGhost tells a user that greets a connection which has left: its attach
 // came in behind its detach.
 func TestGhost(t *testing.T) {

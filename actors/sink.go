@@ -55,6 +55,13 @@ type Client interface {
 	Transport() string
 }
 
+// An Answerer is a Sink whose client answers heartbeats.
+type Answerer interface {
+	// Beat is asked before each heartbeat. False: the client has answered none of
+	// the last ones, and is dead.
+	Beat() bool
+}
+
 // Hub takes connections in. The transports are given one.
 type Hub interface {
 	// Attach attaches a connection (NewConn) to its user. From then on the

@@ -120,6 +120,11 @@ func (u *fakeUser) beat() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for c := range u.conns {
+		if a, ok := c.Sink.(actors.Answerer); ok && !a.Beat() {
+			delete(u.conns, c)
+			c.Close(actors.EndGone)
+			continue
+		}
 		u.send(c, c.Format().AppendBeat(nil))
 	}
 }

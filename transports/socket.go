@@ -99,7 +99,20 @@ const (
 	turnMask    = 0xFF << 8
 	stateReason = 1 << 16
 	reasonMask  = 0xFF << 16
+
+	stateUnanswered = 1 << 24 // heartbeats since something last came
+	unansweredMask  = 0xFF << 24
 )
+
+// maxUnanswered is how many heartbeats, of 15 to 25 s each, a client that has to
+// answer them may leave unanswered: it is dead within 100 s.
+const maxUnanswered = 3
+
+// Answering is a Protocol whose clients answer each heartbeat, as a WebSocket's do
+// (RFC 6455 section 5.5.2).
+type Answering interface {
+	AnswersBeats()
+}
 
 var _ owner = (*Socket)(nil)
 
@@ -242,6 +255,9 @@ func reasonOf(state uint32) actors.End { return actors.End(state/stateReason - 1
 // other.
 func (s *Socket) Receive(b []byte) (goOn bool) {
 	defer s.survive(&goOn)
+	if s.state.Load()&unansweredMask != 0 {
+		s.state.And(^uint32(unansweredMask))
+	}
 	s.received = uint16(min(int(s.received)+len(b), 1<<16-1)) // #nosec G115 -- just bounded
 	return s.protocol.Receive(s, b)
 }
@@ -271,6 +287,18 @@ func (s *Socket) Heed(b []byte) (goOn bool) {
 	}
 	defer s.survive(&goOn)
 	return h.Heed(s, b)
+}
+
+// beat counts a heartbeat. False: the client answers none.
+func (s *Socket) beat() bool {
+	if _, ok := s.protocol.(Answering); !ok {
+		return true
+	}
+	if s.state.Load()&unansweredMask >= maxUnanswered*stateUnanswered {
+		return false
+	}
+	s.state.Add(stateUnanswered)
+	return true
 }
 
 // Drained tells the user's actor that everything is written.
@@ -381,7 +409,16 @@ var (
 	_ actors.Sink   = (*first)(nil)
 	_ actors.Client = (*first)(nil)
 	_ actors.Client = (*lease)(nil)
+
+	_ actors.Answerer = (*first)(nil)
+	_ actors.Answerer = (*lease)(nil)
 )
+
+// Beat implements actors.Answerer.
+func (f *first) Beat() bool { return (*Socket)(f).beat() }
+
+// Beat implements actors.Answerer.
+func (l *lease) Beat() bool { return l.socket.beat() }
 
 // Address implements actors.Client.
 func (f *first) Address() string { return (*Socket)(f).Address() }

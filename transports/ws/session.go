@@ -35,10 +35,11 @@ type session struct {
 }
 
 var (
-	_ transports.Protocol = (*session)(nil)
-	_ transports.Patient  = (*session)(nil)
-	_ transports.Leaver   = (*session)(nil)
-	_ websocket.Listener  = (*session)(nil)
+	_ transports.Protocol  = (*session)(nil)
+	_ transports.Patient   = (*session)(nil)
+	_ transports.Leaver    = (*session)(nil)
+	_ transports.Answering = (*session)(nil)
+	_ websocket.Listener   = (*session)(nil)
 )
 
 // idleParsers are between two messages, and so know nothing of any.
@@ -66,6 +67,9 @@ func (s *session) Receive(socket *transports.Socket, b []byte) bool {
 	}
 	return !stopped
 }
+
+// AnswersBeats implements transports.Answering: each ping has its pong.
+func (s *session) AnswersBeats() {}
 
 // AppendFarewell implements transports.Protocol.
 func (s *session) AppendFarewell(b []byte, _ *transports.Socket, why actors.End, _ bool) []byte {
