@@ -121,15 +121,22 @@ func (g *Gate) Trusts(from netip.Addr) error {
 // Acquire counts a connection from the address. Each one that is not refused
 // needs one Release.
 func (g *Gate) Acquire(from netip.Addr) error {
-	if from.IsValid() && !g.open.acquire(network(from), g.rules.Load().limits.ConnectionsPerAddress) {
+	if g.counts(from) && !g.open.acquire(network(from), g.rules.Load().limits.ConnectionsPerAddress) {
 		return tooMany(connectionRetry, "this address has too many connections")
 	}
 	return nil
 }
 
+// counts tells whether connections of the address are counted: not those of a
+// proxy, whose clients nobody has named.
+func (g *Gate) counts(from netip.Addr) bool { return from.IsValid() && !g.proxied(from) }
+
+// Connections returns how many connections of the address are counted.
+func (g *Gate) Connections(from netip.Addr) int { return g.open.of(network(from)) }
+
 // Release gives back what Acquire counted.
 func (g *Gate) Release(from netip.Addr) {
-	if from.IsValid() {
+	if g.counts(from) {
 		g.open.release(network(from))
 	}
 }
@@ -311,6 +318,14 @@ func (c *counts) acquire(a netip.Addr, limit int) bool {
 	}
 	s.n[a]++
 	return true
+}
+
+// of returns how many connections the address has.
+func (c *counts) of(a netip.Addr) int {
+	s := c.shard(a)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.n[a]
 }
 
 func (c *counts) release(a netip.Addr) {

@@ -48,7 +48,7 @@ type Streams struct {
 
 	mu     sync.Mutex
 	slots  slots
-	places int // which are not given back
+	places atomic.Int64 // which are not given back; changed under mu
 	counts [len(transportNames)]int
 	names  *recent[netip.Addr, string] // of addresses, which many connections share
 	keys   [sharedKeys]actors.Key      // of users, each at its hash's place, for the next connection
@@ -127,7 +127,7 @@ func (s *Streams) AdmitFrom(from netip.Addr, transport string, caller *Principal
 		return nil, &actors.Error{Code: actors.Unavailable, Detail: "this node is going down; connect again, and reach another",
 			RetryAfter: time.Second}
 	}
-	s.places++
+	s.places.Add(1)
 	s.counts[p.transport]++
 	return p, nil
 }
@@ -150,6 +150,9 @@ func (s *Streams) shared(key actors.Key) actors.Key {
 	return *at
 }
 
+// Places returns how many connections there are, and are about to be.
+func (s *Streams) Places() int { return int(s.places.Load()) }
+
 // Keeps tells whether the request's connection can serve another one after a
 // late answer to this. If not, the answer has to say so.
 func (s *Streams) Keeps(ctx *fasthttp.RequestCtx) bool {
@@ -159,10 +162,10 @@ func (s *Streams) Keeps(ctx *fasthttp.RequestCtx) bool {
 
 // free takes a place back. The caller holds mu.
 func (s *Streams) free(transport uint8, from netip.Addr) {
-	s.places--
+	s.places.Add(-1)
 	s.counts[transport]--
 	s.gate.Release(from)
-	if s.drains() && s.places == 0 {
+	if s.drains() && s.places.Load() == 0 {
 		close(s.empty)
 	}
 }
@@ -242,7 +245,7 @@ func (s *Streams) EndExpired() int {
 // or for ctx, whose error it returns.
 func (s *Streams) Drain(ctx context.Context, over time.Duration) error {
 	s.mu.Lock()
-	if !s.draining.Swap(true) && s.places == 0 {
+	if !s.draining.Swap(true) && s.places.Load() == 0 {
 		close(s.empty)
 	}
 	s.mu.Unlock()

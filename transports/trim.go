@@ -27,10 +27,7 @@ func (s *Streams) Trim(ctx context.Context) {
 			return
 		case <-look.C:
 		}
-		s.mu.Lock()
-		n := s.places
-		s.mu.Unlock()
-		if t.look(n) {
+		if t.look(s.Places()) {
 			debug.FreeOSMemory()
 		}
 	}

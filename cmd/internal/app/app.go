@@ -44,6 +44,7 @@ type App struct {
 	loop        *eventloop.Loop // nil where there is none
 	streams     *transports.Streams
 	budget      *transports.Budget
+	door        *transports.Door
 	endUpkeep   context.CancelFunc // ends Streams.Trim and watchClock
 	endWatch    context.CancelFunc
 	drained     chan struct{} // closed when the server is asked to drain
@@ -62,9 +63,10 @@ type App struct {
 
 // forTests is what no configuration sets.
 type forTests struct {
-	idle   time.Duration // until users sleep; zero: as cluster.Config has it
-	noLoop bool          // connections have a goroutine each, as elsewhere than on Linux
-	files  vfs.FS        // what the embedded store is on
+	idle        time.Duration // until users sleep; zero: as cluster.Config has it
+	descriptors int           // that the process may have; zero: as the system says
+	noLoop      bool          // connections have a goroutine each, as elsewhere than on Linux
+	files       vfs.FS        // what the embedded store is on
 
 	wall     func() time.Time                // the wall clock; nil: the machine's
 	listener func(net.Listener) net.Listener // stands below each listener; nil: nothing does
@@ -254,6 +256,7 @@ func openKeeper(ctx context.Context, cfg store.Config, log *slog.Logger, r prome
 
 func (a *App) openStore(ctx context.Context) (err error) {
 	cfg := a.cfg.Load().store()
+	cfg.MaxOpenFiles = storeFiles(cfg.MaxOpenFiles, descriptors())
 	cfg.FS, cfg.Failed = a.forTests.files, func(f *store.Failure) { a.fail(f) }
 	a.store, err = openKeeper(ctx, cfg, a.log.With("part", "store"), a.registry)
 	return err

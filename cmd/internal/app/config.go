@@ -140,6 +140,8 @@ type Limits struct {
 	TokenLifetime         Duration `yaml:"token_lifetime"` // from iat to exp
 	TokenLeeway           Duration `yaml:"token_leeway"`   // by which issuers' clocks may differ
 	ConnectionsPerAddress int      `yaml:"connections_per_address"`
+	SocketsPerAddress     int      `yaml:"sockets_per_address"` // connections, before anybody has said who calls
+	Connections           int      `yaml:"connections"`         // in all; 0: by the process's descriptors
 	WaitingPerAddress     Size     `yaml:"waiting_per_address"` // until clients read it
 	WaitingPerUser        Size     `yaml:"waiting_per_user"`    // likewise
 	WriteStall            Duration `yaml:"write_stall"`         // without a byte that a client takes
@@ -292,6 +294,7 @@ func Default() Config {
 			FailuresPerAddress: t.FailuresPerAddress, FailureBurst: t.FailureBurst,
 			PublishesPerKey: t.PublishesPerKey, PublishBurst: t.PublishBurst,
 			TokenLifetime: Duration(tokens.MaxLifetime), TokenLeeway: Duration(tokens.Leeway),
+			SocketsPerAddress: 2000,
 			WaitingPerAddress: Size(t.WaitingPerAddress), WaitingPerUser: Size(t.WaitingPerUser), WriteStall: Duration(10 * time.Second),
 			ConnectionsPerAddress: t.ConnectionsPerAddress, Subscriptions: t.Subscriptions,
 			Header: Size(t.MaxHeader), Body: Size(t.MaxBody), Batch: Size(t.MaxBatch), Line: Size(t.MaxLine), Frame: Size(t.MaxFrame),

@@ -43,6 +43,9 @@ func (a *App) openFront(context.Context) error {
 	if err := a.openStreams(gate); err != nil {
 		return err
 	}
+	if err := a.openDoor(cfg); err != nil {
+		return err
+	}
 	a.endRevoked()
 	if err := a.openMQTT(cfg); err != nil {
 		return err
@@ -143,6 +146,9 @@ func (a *App) tellProxy(peer netip.Addr) {
 			"all its clients count as one address, and the bad credentials of one shut out all; name it there (this is said once)", "peer", peer)
 	})
 }
+
+// operate is serve for operators' requests alone.
+func (a *App) operate(ctx *fasthttp.RequestCtx) { a.front.Load().operations(ctx) }
 
 // serve answers a request by the front of the moment.
 func (a *App) serve(ctx *fasthttp.RequestCtx) { a.front.Load().handler(ctx) }

@@ -74,7 +74,7 @@ func (a *App) listenOn(ctx context.Context, name, addr string) (net.Listener, er
 	if err != nil {
 		return nil, listenError(addr, "--mqtt", err)
 	}
-	return ln, nil
+	return a.door.Checked(ln), nil
 }
 
 func (a *App) serveMQTT(ln net.Listener) {

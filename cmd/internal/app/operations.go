@@ -3,8 +3,6 @@ package app
 import (
 	"context"
 	"fmt"
-
-	"github.com/valyala/fasthttp"
 )
 
 // openOperations serves /metrics, /healthz and /readyz on an address of their
@@ -16,7 +14,7 @@ func (a *App) openOperations(ctx context.Context) error {
 		return listenError(cfg.Metrics.Listen, "metrics.listen", err)
 	}
 	a.watched = ln.Addr()
-	a.watching = newServer(cfg, func(ctx *fasthttp.RequestCtx) { a.front.Load().operations(ctx) }, a.log.With("part", "metrics"))
+	a.watching = newServer(cfg, a.operate, a.log.With("part", "metrics"))
 	a.log.Info("metrics are served", "url", "http://"+ln.Addr().String()+"/metrics")
 	go func() {
 		if err := a.watching.Serve(ln); err != nil {

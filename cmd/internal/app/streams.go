@@ -52,7 +52,7 @@ func (a *App) closeStreams() error {
 
 // resume serves the next requests on a connection that was away.
 func (a *App) resume(c net.Conn) {
-	if err := a.web.server.ServeConn(c); err != nil {
+	if err := a.web.server.ServeConn(a.door.Again(c)); err != nil {
 		a.log.Debug("a connection that came back has ended", "err", err)
 		_ = c.Close()
 	}

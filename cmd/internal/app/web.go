@@ -30,7 +30,7 @@ type certificate struct {
 
 func (a *App) listen(ctx context.Context) error {
 	cfg := a.cfg.Load()
-	w := &web{server: newServer(cfg, a.serve, a.log.With("part", "http")), done: make(chan struct{})}
+	w := &web{server: newServer(cfg, throughDoor(a.serve, a.operate), a.log.With("part", "http")), done: make(chan struct{})}
 	if err := a.certificate.reload(); err != nil {
 		return err
 	}
@@ -46,6 +46,7 @@ func (a *App) listen(ctx context.Context) error {
 	if cfg.TLS.Cert != "" {
 		accept = tls.NewListener(transports.Parking(accept), a.certificate.config("http/1.1"))
 	}
+	accept = a.door.Listener(accept)
 	a.web = w
 	go func() {
 		defer close(w.done)

@@ -1,0 +1,87 @@
+package app
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/valyala/fasthttp"
+
+	"reddot/actors"
+	"reddot/transports"
+)
+
+// What of the process's descriptors is no client's.
+const (
+	ownDescriptors   = 64 // links, listeners, the log, databases
+	spareDescriptors = 16 // requests of operators, when there are too many connections
+)
+
+// doorRetry is when to come back where there are too many connections.
+const doorRetry = 10 * time.Second
+
+// storeFiles returns how many files the embedded store may have open, of so many
+// descriptors.
+func storeFiles(wanted, descriptors int) int { return max(min(wanted, descriptors/4), 16) }
+
+// mostConnections returns how many connections of clients there may be: as the
+// configuration says, or what the descriptors leave.
+func (c *Config) mostConnections(descriptors int) int {
+	if c.Limits.Connections != 0 {
+		return c.Limits.Connections
+	}
+	return max(descriptors-storeFiles(c.Store.OpenFiles, descriptors)-ownDescriptors-spareDescriptors, 16)
+}
+
+// openDoor makes what counts connections before anybody has said who calls.
+func (a *App) openDoor(cfg *Config) error {
+	proxies, err := cfg.proxies()
+	if err != nil {
+		return err
+	}
+	limit, files := cfg.Limits.SocketsPerAddress, a.forTests.descriptors
+	if cfg.Dev {
+		limit = -1
+	}
+	if files == 0 {
+		files = descriptors()
+	}
+	a.door = transports.NewDoor(transports.DoorConfig{
+		PerAddress: limit, All: cfg.mostConnections(files), Spare: spareDescriptors, Trusted: proxies,
+	}, a.streams)
+	return a.registry.Register(doorCollector{a.door})
+}
+
+// throughDoor answers what comes by a spare place if it is an operator's.
+func throughDoor(all, operations fasthttp.RequestHandler) fasthttp.RequestHandler {
+	return func(ctx *fasthttp.RequestCtx) {
+		if !transports.IsSpare(ctx.Conn()) {
+			all(ctx)
+			return
+		}
+		ctx.SetConnectionClose()
+		operations(ctx)
+		if ctx.Response.StatusCode() == fasthttp.StatusNotFound {
+			transports.WriteProblem(ctx, &actors.Error{Code: actors.Unavailable, Detail: "this server has as many connections as it may have", RetryAfter: doorRetry})
+		}
+	}
+}
+
+// doorCollector tells of connections of which nothing is known yet.
+type doorCollector struct{ door *transports.Door }
+
+var (
+	doorOpen    = prometheus.NewDesc("reddot_door_connections", "Connections that do not stay: requests, and what has sent none yet.", nil, nil)
+	doorRefused = prometheus.NewDesc("reddot_door_refused_total",
+		"Connections closed as soon as they were accepted, because the address had too many, or because there were too many in all.", []string{"limit"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (c doorCollector) Describe(ch chan<- *prometheus.Desc) { ch <- doorOpen; ch <- doorRefused }
+
+// Collect implements prometheus.Collector.
+func (c doorCollector) Collect(ch chan<- prometheus.Metric) {
+	address, all := c.door.Refused()
+	ch <- prometheus.MustNewConstMetric(doorOpen, prometheus.GaugeValue, float64(c.door.Open()))
+	ch <- prometheus.MustNewConstMetric(doorRefused, prometheus.CounterValue, float64(address), "address")
+	ch <- prometheus.MustNewConstMetric(doorRefused, prometheus.CounterValue, float64(all), "all")
+}
