@@ -36,6 +36,7 @@ server of your own: it publishes as fast as it can.`,
 			return nil
 		},
 	}
+	c.AddCommand(newBenchHostile())
 	f := c.Flags()
 	r := addRemote(c)
 	f.Lookup("timeout").Usage = "of a request, and of a connection's start"

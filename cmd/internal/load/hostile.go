@@ -1,0 +1,184 @@
+package load
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// HostileConfig is how a hostile neighbor is told from the others.
+type HostileConfig struct {
+	URL      string        // of the server; http
+	Attacker string        // the token of the user who does the worst, from the address 127.0.0.2
+	Others   []string      // the tokens of those who work, from 127.0.0.3 on
+	Duration time.Duration // of the attack; 0: 5 min
+	PIDs     []int         // of the server, if it runs here: its memory is measured
+	Memory   int64         // bytes by which it may grow; 0: 256 MiB
+	Slower   float64       // by how much the others' p99 may be longer than before; 0: 2
+}
+
+// A HostileReport is what a hostile neighbor did to the others.
+type HostileReport struct {
+	Before  Quantiles        `json:"before"` // how long the others waited
+	Under   Quantiles        `json:"under"`
+	Refused []string         `json:"refused"` // to the others, each kind once
+	Grown   int64            `json:"grown"`   // bytes of memory, at most; 0: not measured
+	Attacks map[string]int64 `json:"attacks"` // how often each was made
+}
+
+// hostileFloor is a p99 that is good in any case: below it the machine's
+// scheduling is measured, not the server.
+const hostileFloor = 20e3 // microseconds
+
+// hostile is a run.
+type hostile struct {
+	cfg     HostileConfig
+	addr    string
+	mu      sync.Mutex
+	attacks map[string]*atomic.Int64
+	refused map[string]bool
+}
+
+// Hostile lets one address and one user with a plain token do their worst all at
+// once, while others work. The error says which promise was broken; the report is
+// there in any case.
+func Hostile(ctx context.Context, cfg HostileConfig) (*HostileReport, error) {
+	u, err := url.Parse(cfg.URL)
+	if err != nil || u.Scheme != "http" || len(cfg.Others) == 0 || cfg.Attacker == "" {
+		return nil, fmt.Errorf("hostile: a server's http URL, the token of an attacker and those of others are needed: %w", cmp.Or(err, errors.ErrUnsupported))
+	}
+	cfg.Duration = cmp.Or(cfg.Duration, 5*time.Minute)
+	cfg.Memory, cfg.Slower = cmp.Or(cfg.Memory, 256<<20), cmp.Or(cfg.Slower, 2)
+	h := &hostile{cfg: cfg, addr: u.Host, attacks: map[string]*atomic.Int64{}, refused: map[string]bool{}}
+	r := &HostileReport{Attacks: map[string]int64{}}
+	if r.Before, err = h.work(ctx, min(cfg.Duration/4, 20*time.Second)); err != nil {
+		return nil, err
+	}
+	before, err := readProcesses(cfg.PIDs)
+	if err != nil {
+		return nil, err
+	}
+	attack, stop := context.WithTimeout(ctx, cfg.Duration)
+	defer stop()
+	var all sync.WaitGroup
+	h.begin(attack, &all)
+	all.Go(func() { r.Grown = h.watch(attack, before.rss) })
+	r.Under, err = h.work(attack, cfg.Duration)
+	stop()
+	all.Wait()
+	for name, n := range h.attacks {
+		r.Attacks[name] = n.Load()
+	}
+	r.Refused = slices.Sorted(maps.Keys(h.refused))
+	return r, errors.Join(err, r.check(&cfg))
+}
+
+// check returns which promise was broken.
+func (r *HostileReport) check(cfg *HostileConfig) error {
+	var errs []error
+	if len(r.Refused) > 0 {
+		errs = append(errs, fmt.Errorf("others were refused: %s", strings.Join(r.Refused, "; ")))
+	}
+	if r.Grown > cfg.Memory {
+		errs = append(errs, fmt.Errorf("the server grew by %d bytes, above %d", r.Grown, cfg.Memory))
+	}
+	if most := max(r.Before.P99*cfg.Slower, hostileFloor); r.Under.P99 > most {
+		errs = append(errs, fmt.Errorf("the others' p99 was %.1f ms, above %.1f ms", r.Under.P99/1e3, most/1e3))
+	}
+	return errors.Join(errs...)
+}
+
+// watch returns by how much the server's memory grew at most.
+func (h *hostile) watch(ctx context.Context, before int64) (most int64) {
+	for len(h.cfg.PIDs) > 0 && pause(ctx, 200*time.Millisecond) {
+		if now, err := readProcesses(h.cfg.PIDs); err == nil {
+			most = max(most, now.rss-before)
+		}
+	}
+	return most
+}
+
+// pause waits, and tells whether to go on.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// work lets the others work for a while, each from its own address.
+func (h *hostile) work(ctx context.Context, d time.Duration) (Quantiles, error) {
+	ctx, stop := context.WithTimeout(ctx, d)
+	defer stop()
+	sum := newLatencies()
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for i, token := range h.cfg.Others {
+		all.Go(func() {
+			own := newLatencies()
+			client := clientFrom(fmt.Sprintf("127.0.0.%d", 3+i%200))
+			defer client.CloseIdleConnections()
+			for n := 0; pause(ctx, 20*time.Millisecond); n++ {
+				path := "/v1/users/me/counts"
+				if n%2 == 1 {
+					path = "/v1/users/me/messages?limit=20"
+				}
+				began := time.Now()
+				if why := ask(ctx, client, h.cfg.URL+path, token); why != "" && ctx.Err() == nil {
+					h.mu.Lock()
+					h.refused[why] = true
+					h.mu.Unlock()
+				}
+				own.record(int64(time.Since(began)))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			sum.add(own)
+		})
+	}
+	all.Wait()
+	q := sum.quantiles()
+	if q.Count == 0 {
+		return q, errors.New("hostile: the others had no time to work")
+	}
+	return q, nil
+}
+
+func clientFrom(address string) *http.Client {
+	d := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: d.DialContext}}
+}
+
+// ask makes a request, and says what is wrong with the answer; "": nothing.
+func ask(ctx context.Context, c *http.Client, url, token string) string {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err.Error()
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	res, err := c.Do(req)
+	if err != nil {
+		return err.Error()
+	}
+	defer func() { _ = res.Body.Close() }()
+	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+		return err.Error()
+	}
+	if res.StatusCode >= http.StatusBadRequest {
+		return res.Status
+	}
+	return ""
+}
