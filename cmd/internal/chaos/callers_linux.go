@@ -221,6 +221,10 @@ func (c *caller) ask(server int, op *Op, path, key, body string) (a answer, repe
 
 // get reads something of a server.
 func (w *world) get(ctx context.Context, i int, path string, out any) error {
+	return w.ask(ctx, w.probe, i, path, out)
+}
+
+func (w *world) ask(ctx context.Context, client *http.Client, i int, path string, out any) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url(i)+path, nil)
 	if err != nil {
 		return err
@@ -230,7 +234,7 @@ func (w *world) get(ctx context.Context, i int, path string, out any) error {
 		key = w.operator
 	}
 	req.Header.Set("Authorization", "Bearer "+key)
-	res, err := w.probe.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		return err
 	}
@@ -249,12 +253,10 @@ func (w *world) get(ctx context.Context, i int, path string, out any) error {
 }
 
 // insist is get by any server, again and again, for a while.
-func (w *world) insist(ctx context.Context, servers []int, path string, out any) (err error) {
-	for late := time.Now().Add(20 * time.Second); time.Now().Before(late); time.Sleep(20 * time.Millisecond) {
-		for _, i := range servers {
-			if err = w.get(ctx, i, path, out); err == nil {
-				return nil
-			}
+func (w *world) insist(ctx context.Context, server int, path string, out any) (err error) {
+	for late := time.Now().Add(30 * time.Second); time.Now().Before(late); time.Sleep(20 * time.Millisecond) {
+		if err = w.ask(ctx, w.reader, server, path, out); err == nil {
+			return nil
 		}
 	}
 	return fmt.Errorf("%s: %w", path, err)

@@ -156,7 +156,7 @@ func (c *crowd) finish(ctx context.Context, w *world) error {
 	last := make([]counts, len(c.users))
 	for u, l := range c.users {
 		for _, i := range servers {
-			if err := w.insist(ctx, []int{i}, "/v1/users/"+l.h.User+"/counts", &last[u]); err != nil {
+			if err := w.insist(ctx, i, "/v1/users/"+l.h.User+"/counts", &last[u]); err != nil {
 				return err
 			}
 			l.h.Finals = append(l.h.Finals, last[u].tally())
@@ -189,7 +189,7 @@ func (c *crowd) finish(ctx context.Context, w *world) error {
 func (c *crowd) truth(ctx context.Context, w *world, l *log) error {
 	base := "/v1/users/" + l.h.User
 	var n counts
-	if err := w.insist(ctx, []int{1}, base+"/counts", &n); err != nil {
+	if err := w.insist(ctx, 1, base+"/counts", &n); err != nil {
 		return err
 	}
 	l.h.Finals = append(l.h.Finals, n.tally())
@@ -198,7 +198,7 @@ func (c *crowd) truth(ctx context.Context, w *world, l *log) error {
 			Messages []Message
 			Next     string
 		}
-		if err := w.insist(ctx, []int{1}, base+"/messages?state=all&limit=200&next="+next, &page); err != nil {
+		if err := w.insist(ctx, 1, base+"/messages?state=all&limit=200&next="+next, &page); err != nil {
 			return err
 		}
 		l.h.Inbox = append(l.h.Inbox, page.Messages...)
@@ -217,7 +217,7 @@ func (c *crowd) truth(ctx context.Context, w *world, l *log) error {
 			}
 			Next string
 		}
-		if err := w.insist(ctx, []int{1}, base+"/journal?limit=200&next="+next, &page); err != nil {
+		if err := w.insist(ctx, 1, base+"/journal?limit=200&next="+next, &page); err != nil {
 			return err
 		}
 		for _, e := range page.Events {

@@ -34,6 +34,7 @@ type world struct {
 	operator string // one for the servers themselves
 	say      func(format string, args ...any)
 	probe    *http.Client
+	reader   *http.Client // for long answers, when the machine is busy
 
 	mu      sync.Mutex
 	servers [mostNodes + 1]*server
@@ -53,7 +54,8 @@ type server struct {
 
 // newWorld makes the network and the database.
 func newWorld(ctx context.Context, cfg Config, say func(string, ...any)) (*world, error) {
-	w := &world{cfg: cfg, say: say, dir: cfg.Keep, probe: &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}}
+	w := &world{cfg: cfg, say: say, dir: cfg.Keep, probe: &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}},
+		reader: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}}
 	if w.dir == "" {
 		w.dir = "/run/chaos"
 	}
