@@ -35,6 +35,11 @@ func (s *session) handleFirst(frame []byte) error {
 	}
 	c := s.connection(p)
 	if access.Dev || s.server.cfg.Anonymous && len(p.Password) == 0 {
+		if access.Dev && c.username != "" { // as HTTP refuses it
+			if _, err := transports.ParseUser(c.username); err != nil {
+				return refusal(packet.BadUsernameOrPassword, actors.AsError(err).Detail)
+			}
+		}
 		return s.admit(c, s.anonymous(access, c))
 	}
 	go func() { // a signature, or the keys to check it by, may take time
