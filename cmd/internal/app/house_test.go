@@ -105,8 +105,9 @@ var layers = map[string][]string{
 	"transports/api":         {"actors", "actors/campaign"},
 	"transports/channels":    {"actors", "actors/campaign"},
 	"transports/console":     {"actors", "actors/campaign"},
-	"transports/mqtt":        {"actors", "transports/mqtt/packet"},
+	"transports/mqtt":        {"actors", "transports/mqtt/packet", "transports/websocket"},
 	"transports/mqtt/packet": {},
+	"transports/ws":          {"actors", "transports/websocket"}, // frames are read in one place, for both
 	"cmd/internal/load":      {"cmd/internal/load/..."},
 	"cmd/internal/chaos":     {"actors", "actors/store/pgserver", "transports", "transports/mqtt", "transports/mqtt/packet"},
 	"cmd/chaos":              {"cmd/internal/chaos"},
