@@ -75,7 +75,7 @@ func (c *chaosClient) connect(ctx context.Context, transport string) error {
 	case "poll":
 		return c.poll(ctx, base)
 	case "longpoll":
-		return c.longPoll(ctx, base, got)
+		return c.longPoll(ctx, base, 25, got)
 	case "sse":
 		return c.stream(ctx, base+"/stream?after="+c.cursor, "data: ", "", got)
 	case "iframe":
@@ -120,9 +120,10 @@ func (c *chaosClient) poll(ctx context.Context, base string) error {
 	return nil
 }
 
-func (c *chaosClient) longPoll(ctx context.Context, base string, got func(chaosEvent)) error {
+// longPoll asks until it has waited that many seconds in vain.
+func (c *chaosClient) longPoll(ctx context.Context, base string, seconds int, got func(chaosEvent)) error {
 	for {
-		body, err := c.get(ctx, base+"/wait?after="+c.cursor)
+		body, err := c.get(ctx, fmt.Sprintf("%s/wait?timeout=%d&after=%s", base, seconds, c.cursor))
 		if err != nil {
 			return err
 		}
@@ -214,6 +215,13 @@ func (c *chaosClient) check(t *testing.T, want chaosCounts, ws []*chaosWriter) {
 	for deadline := time.Now().Add(20 * time.Second); c.counts.Rev < want.Rev && time.Now().Before(deadline); {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		_ = c.connect(ctx, chaosTransports[1+c.rand.IntN(4)])
+		cancel()
+	}
+	// A replay says the counts of now with each event, so they are no proof that it
+	// was read to its end.
+	if c.cursor != "" {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		_ = c.longPoll(ctx, c.url+"/v1/users/"+c.user, 1, c.take)
 		cancel()
 	}
 	for _, err := range c.faults {

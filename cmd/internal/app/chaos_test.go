@@ -91,8 +91,12 @@ func chaos(t *testing.T, s *process, faults int, fault func(*rand.Rand)) {
 	}
 	final := checkUsers(t, s.url, ws)
 	used := make(map[string]int)
+	var checks sync.WaitGroup
 	for _, c := range cs {
-		c.check(t, final[c.user], ws)
+		checks.Go(func() { c.check(t, final[c.user], ws) })
+	}
+	checks.Wait()
+	for _, c := range cs {
 		for transport, n := range c.used {
 			used[transport] += n
 		}
