@@ -44,7 +44,7 @@ type chaosEvent struct {
 
 func newChaosClient(url, user string, r *rand.Rand) *chaosClient {
 	return &chaosClient{url: url, user: user, rand: r, seen: make(map[string]int), used: make(map[string]int),
-		http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+		http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: trusting()}}}
 }
 
 var chaosTransports = []string{"poll", "longpoll", "iframe", "sse", "ws"}
@@ -173,7 +173,7 @@ func (c *chaosClient) stream(ctx context.Context, url, prefix, suffix string, go
 
 func (c *chaosClient) webSocket(ctx context.Context, base string, got func(chaosEvent)) error {
 	ws, _, err := websocket.Dial(ctx, strings.Replace(base, "http", "ws", 1)+"/ws?after="+c.cursor,
-		&websocket.DialOptions{Subprotocols: []string{"reddot.v1"}})
+		&websocket.DialOptions{Subprotocols: []string{"reddot.v1"}, HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: trusting()}}})
 	if err != nil {
 		return err
 	}

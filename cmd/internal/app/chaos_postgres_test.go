@@ -8,14 +8,17 @@ import (
 	"reddot/cmd/internal/app"
 )
 
-// The same on a database that is killed and restarted too: alone, or with the
+// The same by TLS, and on a database that is killed and restarted too: alone, or with the
 // server.
 func TestDatabaseKilledAtRandom(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: the chaos run takes half a minute")
 	}
 	db := app.StartDatabase(t)
-	s := startProcess(t, "--store", db.URL(), "--set", "store.timeout=3s")
+	s := newProcess(t)
+	s.secure(t)
+	s.args = []string{"--store", db.URL(), "--set", "store.timeout=3s"}
+	s.start(t)
 	chaos(t, s, chaosKills, func(r *rand.Rand) {
 		kind := r.IntN(4)
 		if kind == 0 || kind == 1 {

@@ -3,6 +3,7 @@ package app_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +19,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"reddot/cmd/internal/app"
 )
 
 // The chaos run: writers and clients of all five transports go on while the
@@ -163,6 +166,16 @@ func newProcess(t *testing.T, env ...string) *process {
 	return s
 }
 
+// secure lets the server, not yet started, have TLS in place of plain connections.
+func (s *process) secure(t *testing.T) {
+	cert, key := app.CertificateFiles(t)
+	s.env = append(s.env, "REDDOT_TLS_CERT="+cert, "REDDOT_TLS_KEY="+key)
+	s.url = "https://" + s.addr
+}
+
+// trusting is how clients take a test's own certificate.
+func trusting() *tls.Config { return &tls.Config{InsecureSkipVerify: true} } // #nosec G402 -- a test's own certificate
+
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -236,7 +249,7 @@ type chaosWriter struct {
 
 func newChaosWriter(url string, i int, r *rand.Rand) *chaosWriter {
 	return &chaosWriter{url: url, category: fmt.Sprintf("writer-%d", i), rand: r,
-		client: &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 1}}}
+		client: &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 1, TLSClientConfig: trusting()}}}
 }
 
 func (w *chaosWriter) fault(format string, args ...any) {

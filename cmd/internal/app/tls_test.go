@@ -51,14 +51,22 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
+// CertificateFiles makes a certificate for loopback, and returns the files with it
+// and its key.
+func CertificateFiles(t *testing.T) (cert, key string) {
+	t.Helper()
+	dir := t.TempDir()
+	files := TLS{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
+	writeCertificate(t, files)
+	return files.Cert, files.Key
+}
+
 func trusting() *tls.Config { return &tls.Config{InsecureSkipVerify: true} } // #nosec G402 -- a test's own certificate
 
 // secure gives the server a certificate, and MQTT with TLS if it has it without.
 func secure(t *testing.T, cfg *Config) {
 	t.Helper()
-	dir := t.TempDir()
-	cfg.TLS = TLS{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
-	writeCertificate(t, cfg.TLS)
+	cfg.TLS.Cert, cfg.TLS.Key = CertificateFiles(t)
 	if cfg.MQTT.Listen != "" {
 		cfg.MQTT.Listen, cfg.MQTT.ListenTLS = "", cfg.MQTT.Listen
 	}
