@@ -211,10 +211,7 @@ func (p *Postgres) openWriters(ctx context.Context) error {
 		c := &committer{p: p, failed: make(map[*actors.Stream]error)}
 		if err := c.connect(); err != nil {
 			leave()
-			if noRoom(err) || errors.Is(err, context.DeadlineExceeded) {
-				err = p.tooFew(i, err)
-			}
-			return err
+			return p.tooFew(i, err)
 		}
 		p.engines = append(p.engines, c)
 		p.writers = append(p.writers, newWriter(cfg, c, p.metrics))

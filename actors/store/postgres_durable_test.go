@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"reddot/actors/store/pgserver"
 )
@@ -159,6 +161,25 @@ func TestPostgresFewConnections(t *testing.T) {
 		}
 		if (err != nil) != tt.fails || strings.Contains(said, "store.readers") != tt.told {
 			t.Errorf("limit %d: got %v; %s", tt.limit, err, said)
+		}
+	}
+}
+
+// A limit is blamed where the database says so, or may be where it lets wait; any
+// other cause is told as it is.
+func TestTooFewTellsTheCause(t *testing.T) {
+	p := &Postgres{cfg: Config{Committers: 2, Readers: 8}}
+	for _, tt := range []struct {
+		cause  error
+		limits bool
+	}{
+		{&pgconn.PgError{Code: "53300"}, true},
+		{fmt.Errorf("connect: %w", context.DeadlineExceeded), true},
+		{io.ErrUnexpectedEOF, false},
+	} {
+		err := p.tooFew(1, tt.cause)
+		if strings.Contains(err.Error(), "max_connections") != tt.limits || !errors.Is(err, tt.cause) {
+			t.Errorf("%v: got %v", tt.cause, err)
 		}
 	}
 }

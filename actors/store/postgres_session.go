@@ -202,9 +202,17 @@ func (p *Postgres) tryReaders(ctx context.Context) error {
 	return nil
 }
 
-// tooFew is told where the database gives fewer connections than are wanted.
+// tooFew is told where the database gives fewer connections than are wanted. It
+// blames a limit where the database does, and may where it lets wait, as poolers
+// do; any other cause speaks for itself.
 func (p *Postgres) tooFew(given int, cause error) error {
-	return fmt.Errorf("this server wants %d connections (store.committers and store.readers), and got %d; raise max_connections, "+
-		"the CONNECTION LIMIT of the role or the database, or the pool of a pooler, or lower those settings: %w",
-		p.cfg.Committers+p.cfg.Readers, given, cause)
+	const limits = "max_connections, the CONNECTION LIMIT of the role or the database, or the pool of a pooler, or lower those settings"
+	wanted := fmt.Sprintf("this server wants %d connections (store.committers and store.readers), and got %d", p.cfg.Committers+p.cfg.Readers, given)
+	switch {
+	case noRoom(cause):
+		return fmt.Errorf("%s; raise %s: %w", wanted, limits, cause)
+	case errors.Is(cause, context.DeadlineExceeded):
+		return fmt.Errorf("%s in time; if the database is not just busy, raise %s: %w", wanted, limits, cause)
+	}
+	return cause
 }
