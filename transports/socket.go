@@ -144,10 +144,22 @@ func (s *Socket) Received() int { return int(s.received) }
 // It is for the Protocol's Receive.
 func (s *Socket) Attach(f actors.Format, after *actors.Cursor) {
 	old := s.conn.Load()
-	turn := s.state.Add(stateTurn) & turnMask
+	turn := s.nextTurn()
 	s.state.Or(stateAttaching)
 	old.Close(actors.EndReplaced)
 	s.attach(actors.Attachment{Format: f, After: after, Key: old.Key, Since: old.Since()}, &lease{s, turn})
+}
+
+// nextTurn counts an attachment, and returns its number. After 256 they begin
+// anew, and nothing else in state changes.
+func (s *Socket) nextTurn() uint32 {
+	for {
+		old := s.state.Load()
+		turn := (old + stateTurn) & turnMask
+		if s.state.CompareAndSwap(old, old&^turnMask|turn) {
+			return turn
+		}
+	}
 }
 
 // Enter says who the client of a connection is that began without a Format,

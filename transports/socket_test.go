@@ -1,0 +1,17 @@
+package transports
+
+import "testing"
+
+// A client that attaches again and again is not closed for it.
+func TestSocketTurns(t *testing.T) {
+	s := &Socket{}
+	s.state.Store(stateKeeps)
+	last := s.state.Load() & turnMask
+	for n := range 600 {
+		turn := s.nextTurn()
+		if state := s.state.Load(); turn == last || state&turnMask != turn || state&^turnMask != stateKeeps {
+			t.Fatalf("attachment %d: turn %x, state %x", n, turn, state)
+		}
+		last = turn
+	}
+}
