@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -69,6 +70,10 @@ type Audit struct {
 	written atomic.Int64 // bytes since the last sweep
 	full    chan struct{}
 	failed  failures
+
+	ids  sync.Mutex // guards what follows
+	last int64      // the millisecond of the last id
+	nth  uint16     // and which of it that was
 }
 
 // AuditConfig bounds the log. Zero takes the default.
@@ -124,7 +129,7 @@ func (a *Audit) Note(ctx context.Context, e AuditEntry) error {
 		return nil
 	}
 	e.At = a.cfg.Now().UTC().Truncate(time.Millisecond)
-	e.ID = auditID(e.At)
+	e.ID = a.nextID(e.At)
 	value, err := json.Marshal(e)
 	if err == nil && len(value) > maxAuditEntry {
 		e.Before, e.After = nil, json.RawMessage(`"it is too long for the log"`)
@@ -145,10 +150,19 @@ func (a *Audit) Note(ctx context.Context, e AuditEntry) error {
 	return nil
 }
 
-// auditID returns an id of the moment.
-func auditID(at time.Time) string {
+// nextID returns an id of the moment. Those of one millisecond are in the order in
+// which they are asked for, up to 4,096 of a server.
+func (a *Audit) nextID(at time.Time) string {
+	a.ids.Lock()
+	defer a.ids.Unlock()
+	if ms := at.UnixMilli(); ms != a.last {
+		a.last, a.nth = ms, 0
+	} else {
+		a.nth = min(a.nth+1, 1<<12-1)
+	}
 	id := actors.NewID()
 	setAuditTime(&id, at)
+	id[6], id[7] = 7<<4|byte(a.nth>>8), byte(a.nth) // #nosec G115 -- 12 bits (RFC 9562, 6.2, method 1)
 	return id.String()
 }
 
@@ -214,7 +228,9 @@ func (a *Audit) List(ctx context.Context, q AuditQuery) (entries []AuditEntry, n
 // logins those beyond their part.
 func (a *Audit) Sweep(ctx context.Context) error {
 	a.written.Store(0)
-	limit := auditID(a.cfg.Now().Add(-a.cfg.Keep))
+	var oldest actors.ID
+	setAuditTime(&oldest, a.cfg.Now().Add(-a.cfg.Keep))
+	limit := oldest.String()
 	var all, failed int64
 	err := eachRecord(ctx, a.records, auditKind, func(r actors.Record) error {
 		if r.Key < limit {

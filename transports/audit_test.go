@@ -61,6 +61,26 @@ func listed(t *testing.T, a *Audit, q AuditQuery) string {
 	}
 }
 
+// Entries of one millisecond are in the order in which they were written.
+func TestAuditOrder(t *testing.T) {
+	a, _, _ := newTestAudit(t, AuditConfig{})
+	now := a.cfg.Now()
+	last := ""
+	for n := range 5000 {
+		id := a.nextID(now)
+		if n < 4096 && id <= last {
+			t.Fatalf("%d: %s after %s", n, id, last)
+		}
+		last = id
+		if n%500 == 0 {
+			time.Sleep(time.Millisecond) // the clock of ids goes on meanwhile
+		}
+	}
+	if next := a.nextID(now.Add(time.Millisecond)); next <= last {
+		t.Errorf("%s after %s", next, last)
+	}
+}
+
 // Nothing is done without an entry, and what failed is told as such.
 func TestAuditIsWrittenFirst(t *testing.T) {
 	a, r, _ := newTestAudit(t, AuditConfig{})
