@@ -78,9 +78,11 @@ func TestArticle(t *testing.T) {
 		}
 		modern := stream(t, a, "10086", "")
 		next(t, modern, "counts")
+		// Their user knows them: who is connected may still be on its way there.
 		waiting := func() bool {
-			open := a.streams.Open()
-			return open["longpoll"] >= len(watchers) && open["sse"] >= 2 && open["iframe"] >= 1 && open["ws"] >= len(sockets)
+			_, body := call(t, "GET", a.URL()+"/v1/users/10086/connections", "", "")
+			open := func(transport string) int { return strings.Count(body, `"transport":"`+transport+`"`) }
+			return open("longpoll") >= len(watchers) && open("sse") >= 2 && open("iframe") >= 1 && open("ws") >= len(sockets)
 		}
 		eventually(t, "all wait", waiting)
 
