@@ -162,10 +162,10 @@ func (c *Claim) Fits(n int) error {
 		return nil
 	case !c.address.fits(n):
 		c.budget.refused[0].Add(1)
-		return tooMany(waitingRetry, "too many bytes wait for this address to read them")
+		return tooMany(waitingRetry, "too many bytes wait for this address to read them (limits.waiting_per_address); read the answers and streams that are open, or close them")
 	case !c.caller.fits(n):
 		c.budget.refused[1].Add(1)
-		return tooMany(waitingRetry, "too many bytes wait for this caller to read them")
+		return tooMany(waitingRetry, "too many bytes wait for this caller to read them (limits.waiting_per_user, for a key limits.waiting_per_address); read the answers and streams that are open, or close them")
 	}
 	return nil
 }
