@@ -193,10 +193,10 @@ func TestJWKSDownAtStart(t *testing.T) {
 	if n := strings.Count(log.String(), "JWKS fetch failed"); n != 1 {
 		t.Errorf("got %d failures logged, want 1:\n%s", n, log.String())
 	}
-	listener, err = net.Listen("tcp", address)
-	if err != nil {
-		t.Skipf("the port was taken meanwhile: %v", err)
-	}
+	until(t, "the port, if another took it meanwhile", func() bool {
+		listener, err = net.Listen("tcp", address)
+		return err == nil
+	})
 	serveIssuer(t, listener).publishKeys(map[string]crypto.PublicKey{"k": key.Public()})
 	c.add(10 * time.Second)
 	must(tokens.verify(token))

@@ -89,6 +89,7 @@ func TestHouse(t *testing.T) {
 	t.Run("pure files", func(t *testing.T) { housePure(t, files) })
 	t.Run("listeners", func(t *testing.T) { houseListeners(t, files) })
 	t.Run("clocks", func(t *testing.T) { houseClocks(t, files) })
+	t.Run("skips", func(t *testing.T) { houseSkips(t, files) })
 	t.Run("no hidden start or end", func(t *testing.T) { houseNoHidden(t, files) })
 	t.Run("no unfinished marks", func(t *testing.T) { houseFinished(t, files) })
 	t.Run("top level", houseTop)
