@@ -16,7 +16,7 @@ func newBenchHostile() *cobra.Command {
 		Short: "Let one user do the worst, and see what the others notice",
 		Long: `Let one address and one user with a plain token do the worst all at once: answers
 and streams that are not read, connections that say nothing or trickle, floods,
-large frames, retained messages. Others work meanwhile. It fails if anything is
+large frames, retained messages; with --broker by MQTT, too. Others work meanwhile. It fails if anything is
 refused to them, if their p99 is more than --slower times that of before, or if the
 server grows by more than --memory-mib.
 
@@ -28,6 +28,8 @@ here. An inbox of some megabytes makes the attacker worse.`,
 	f := c.Flags()
 	mib := 0
 	f.StringVar(&cfg.URL, "url", "http://127.0.0.1:7777", "the server's `URL`")
+	f.StringVar(&cfg.Broker, "broker", "", "the server's `URL` for MQTT, as mqtt://127.0.0.1:1883; none without it")
+	f.BoolVar(&cfg.Insecure, "insecure", false, "accept any certificate")
 	f.StringVar(&cfg.Attacker, "attacker", "", "the hostile user's `token`")
 	f.StringSliceVar(&cfg.Others, "others", nil, "the other users' `tokens`")
 	f.DurationVar(&cfg.Duration, "duration", 0, "of the attack; 0: 5m")

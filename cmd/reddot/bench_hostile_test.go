@@ -2,10 +2,15 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +23,16 @@ import (
 // no more than a bound. (The command does it for five minutes, and holds the
 // others' waiting to twice that of before.)
 func TestHostileNeighbor(t *testing.T) {
+	t.Run("plain", func(t *testing.T) { testHostileNeighbor(t, false) })
+	t.Run("TLS", func(t *testing.T) { testHostileNeighbor(t, true) })
+}
+
+func testHostileNeighbor(t *testing.T, secure bool) {
 	cfg := app.Default()
+	if secure {
+		cfg.TLS.Cert, cfg.TLS.Key = writeCertificate(t)
+	}
+	cfg.MQTT.Listen = "127.0.0.1:0"
 	cfg.HTTP, cfg.Data, cfg.Stop.Drain = "127.0.0.1:0", t.TempDir(), 0
 	if err := cfg.Token.Secret.UnmarshalText([]byte(strings.Repeat("0123456789abcdef", 2))); err != nil {
 		t.Fatal(err)
@@ -53,7 +67,9 @@ func TestHostileNeighbor(t *testing.T) {
 		t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+key.Reveal())
-	res, err := http.DefaultClient.Do(req)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // the server is the test's own
+	defer client.CloseIdleConnections()
+	res, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +85,7 @@ func TestHostileNeighbor(t *testing.T) {
 		return text
 	}
 	r, err := load.Hostile(t.Context(), load.HostileConfig{
-		URL: a.URL(), Attacker: token("mallory"), Others: []string{token("user0"), token("user1"), token("user2"), token("user3")},
+		URL: a.URL(), Broker: "mqtt://" + a.MQTTAddr().String(), Insecure: secure, Attacker: token("mallory"), Others: []string{token("user0"), token("user1"), token("user2"), token("user3")},
 		Duration: 8 * time.Second, PIDs: []int{os.Getpid()}, Slower: 1000,
 	})
 	if err != nil {
@@ -84,4 +100,24 @@ func TestHostileNeighbor(t *testing.T) {
 		t.Errorf("nothing was measured: %+v", r)
 	}
 	t.Logf("%+v", r)
+}
+
+// writeCertificate writes a certificate and its key into files.
+func writeCertificate(t *testing.T) (cert, key string) {
+	t.Helper()
+	s := httptest.NewTLSServer(nil) // it makes one
+	defer s.Close()
+	made := s.TLS.Certificates[0]
+	der, err := x509.MarshalPKCS8PrivateKey(made.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for name, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: made.Certificate[0]}, key: {Type: "PRIVATE KEY", Bytes: der}} {
+		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cert, key
 }

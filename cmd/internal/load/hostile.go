@@ -3,23 +3,27 @@ package load
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
 // HostileConfig is how a hostile neighbor is told from the others.
 type HostileConfig struct {
-	URL      string        // of the server; http
+	URL      string        // of the server
+	Broker   string        // of the server, for MQTT: mqtt://host:port; "": no attack by MQTT
+	Insecure bool          // accept any certificate of an https server
 	Attacker string        // the token of the user who does the worst, from the address 127.0.0.2
 	Others   []string      // the tokens of those who work, from 127.0.0.3 on
 	Duration time.Duration // of the attack; 0: 5 min
@@ -45,6 +49,9 @@ const hostileFloor = 20e3 // microseconds
 type hostile struct {
 	cfg     HostileConfig
 	addr    string
+	user    string      // the attacker's
+	broker  string      // its address; "": none
+	secure  *tls.Config // nil: plain HTTP
 	mu      sync.Mutex
 	attacks map[string]*atomic.Int64
 	refused map[string]bool
@@ -54,13 +61,10 @@ type hostile struct {
 // once, while others work. The error says which promise was broken; the report is
 // there in any case.
 func Hostile(ctx context.Context, cfg HostileConfig) (*HostileReport, error) {
-	u, err := url.Parse(cfg.URL)
-	if err != nil || u.Scheme != "http" || len(cfg.Others) == 0 || cfg.Attacker == "" {
-		return nil, fmt.Errorf("hostile: a server's http URL, the token of an attacker and those of others are needed: %w", cmp.Or(err, errors.ErrUnsupported))
+	h, err := newHostile(&cfg)
+	if err != nil {
+		return nil, fmt.Errorf("hostile: %w", err)
 	}
-	cfg.Duration = cmp.Or(cfg.Duration, 5*time.Minute)
-	cfg.Memory, cfg.Slower = cmp.Or(cfg.Memory, 256<<20), cmp.Or(cfg.Slower, 2)
-	h := &hostile{cfg: cfg, addr: u.Host, attacks: map[string]*atomic.Int64{}, refused: map[string]bool{}}
 	r := &HostileReport{Attacks: map[string]int64{}}
 	if r.Before, err = h.work(ctx, min(cfg.Duration/4, 20*time.Second)); err != nil {
 		return nil, err
@@ -82,6 +86,38 @@ func Hostile(ctx context.Context, cfg HostileConfig) (*HostileReport, error) {
 	}
 	r.Refused = slices.Sorted(maps.Keys(h.refused))
 	return r, errors.Join(err, r.check(&cfg))
+}
+
+func newHostile(cfg *HostileConfig) (*hostile, error) {
+	if len(cfg.Others) == 0 || cfg.Attacker == "" {
+		return nil, fmt.Errorf("%w: the token of an attacker and those of others are needed", ErrConfig)
+	}
+	t, err := newTarget(cfg.URL)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Duration = cmp.Or(cfg.Duration, 5*time.Minute)
+	cfg.Memory, cfg.Slower = cmp.Or(cfg.Memory, 256<<20), cmp.Or(cfg.Slower, 2)
+	h := &hostile{cfg: *cfg, addr: t.addr, attacks: map[string]*atomic.Int64{}, refused: map[string]bool{}}
+	if t.tls {
+		h.secure = &tls.Config{InsecureSkipVerify: cfg.Insecure} //nolint:gosec // asked for by name
+		if h.secure.ServerName, _, err = net.SplitHostPort(t.addr); err != nil {
+			return nil, err
+		}
+	}
+	var claims jwt.RegisteredClaims
+	if _, _, err := jwt.NewParser().ParseUnverified(cfg.Attacker, &claims); err != nil {
+		return nil, fmt.Errorf("the attacker's token: %w", err)
+	}
+	h.user = claims.Subject
+	if cfg.Broker != "" {
+		b, err := newBroker(cfg.Broker)
+		if err != nil {
+			return nil, err
+		}
+		h.broker = b.addr
+	}
+	return h, nil
 }
 
 // check returns which promise was broken.
@@ -129,7 +165,7 @@ func (h *hostile) work(ctx context.Context, d time.Duration) (Quantiles, error) 
 	for i, token := range h.cfg.Others {
 		all.Go(func() {
 			own := newLatencies()
-			client := clientFrom(fmt.Sprintf("127.0.0.%d", 3+i%200))
+			client := h.client(fmt.Sprintf("127.0.0.%d", 3+i%200))
 			defer client.CloseIdleConnections()
 			for n := 0; pause(ctx, 20*time.Millisecond); n++ {
 				path := "/v1/users/me/counts"
@@ -157,9 +193,10 @@ func (h *hostile) work(ctx context.Context, d time.Duration) (Quantiles, error) 
 	return q, nil
 }
 
-func clientFrom(address string) *http.Client {
+// client returns one whose connections come from an address.
+func (h *hostile) client(address string) *http.Client {
 	d := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
-	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: d.DialContext}}
+	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: d.DialContext, TLSClientConfig: h.secure}}
 }
 
 // ask makes a request, and says what is wrong with the answer; "": nothing.

@@ -67,9 +67,13 @@ func appendMQTTString[T string | []byte](b []byte, s T) []byte {
 	return append(binary.BigEndian.AppendUint16(b, uint16(len(s))), s...)
 }
 
-// appendConnect appends a CONNECT (section 3.1) with a clean session.
-func appendConnect(b []byte, client, user, password string, keepAlive int) []byte {
+// appendConnect appends a CONNECT (section 3.1) with a clean session, or one that
+// lasts.
+func appendConnect(b []byte, client, user, password string, keepAlive int, lasting bool) []byte {
 	flags, size := byte(0x02), 10+2+len(client)
+	if lasting {
+		flags = 0
+	}
 	if user != "" {
 		flags |= 0x80
 		size += 2 + len(user)

@@ -17,8 +17,8 @@ func TestMQTTPackets(t *testing.T) {
 		raw  []byte
 		want string
 	}{
-		{appendConnect(nil, "c", "alice", "secret", 60), "CONNECT MQTT 4 c clean true keep alive 60 alice secret"},
-		{appendConnect(nil, "c", "", "", 1), "CONNECT MQTT 4 c clean true keep alive 1  "},
+		{appendConnect(nil, "c", "alice", "secret", 60, false), "CONNECT MQTT 4 c clean true keep alive 60 alice secret"},
+		{appendConnect(nil, "c", "", "", 1, true), "CONNECT MQTT 4 c clean false keep alive 1  "},
 		{appendSubscribe(nil, 7, []byte("a/b"), 1), "SUBSCRIBE 7 [a/b] [1]"},
 		{appendPublish(nil, []byte("a/b"), []byte("x"), 0, 0), "PUBLISH 0 a/b 0 x"},
 		{appendPublish(nil, []byte("a/b"), []byte(long), 1, 9), "PUBLISH 9 a/b 1 " + long},

@@ -83,7 +83,7 @@ func (m *mqttPublisher) publish(topic, payload []byte) {
 		m.link, m.framer, m.connected = l, mqttFramer{}, false
 		m.next = append(m.next[:0], packet...)
 		name := fmt.Sprintf("%s-publisher-%d-%d", w.b.run, w.id, m.p.nth)
-		l.write(appendConnect(nil, name, name, w.cfg.Token, 0))
+		l.write(appendConnect(nil, name, name, w.cfg.Token, 0, false))
 	case !m.connected:
 		m.next = append(m.next[:0], packet...)
 	default:

@@ -20,7 +20,7 @@ func (c *conn) startMQTT() {
 	c.link = l
 	w := c.w
 	name := string(w.appendName(nil, c.name))
-	w.scratch = appendConnect(w.scratch[:0], fmt.Sprintf("%s-%d", w.b.run, c.nth), name, w.cfg.Token, w.keepAlive())
+	w.scratch = appendConnect(w.scratch[:0], fmt.Sprintf("%s-%d", w.b.run, c.nth), name, w.cfg.Token, w.keepAlive(), false)
 	l.write(w.scratch)
 }
 
