@@ -135,9 +135,10 @@ type process struct {
 	args                   []string
 	cmd                    *exec.Cmd
 	out                    *bytes.Buffer
+	cert                   string // "": no TLS
 }
 
-// startProcess builds the program, and starts it on a new data directory, with
+// startProcess starts the program on a new data directory, with
 // more arguments if there are any.
 func startProcess(t *testing.T, args ...string) *process {
 	t.Helper()
@@ -147,16 +148,11 @@ func startProcess(t *testing.T, args ...string) *process {
 	return s
 }
 
-// newProcess builds the program. env is what its environment has besides ours.
+// newProcess prepares one. env is what its environment has besides ours.
 func newProcess(t *testing.T, env ...string) *process {
 	t.Helper()
-	dir := t.TempDir()
-	s := &process{binary: filepath.Join(dir, "reddot"), dir: filepath.Join(dir, "data"), addr: freeAddr(t), env: append(os.Environ(), env...)}
+	s := &process{binary: app.Binary(t), dir: filepath.Join(t.TempDir(), "data"), addr: freeAddr(t), env: append(os.Environ(), env...)}
 	s.url = "http://" + s.addr
-	build := exec.Command("go", "build", "-o", s.binary, "reddot/cmd/reddot")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
 	t.Cleanup(func() {
 		if s.cmd != nil {
 			_ = s.cmd.Process.Kill()
@@ -168,8 +164,9 @@ func newProcess(t *testing.T, env ...string) *process {
 
 // secure lets the server, not yet started, have TLS in place of plain connections.
 func (s *process) secure(t *testing.T) {
-	cert, key := app.CertificateFiles(t)
-	s.env = append(s.env, "REDDOT_TLS_CERT="+cert, "REDDOT_TLS_KEY="+key)
+	var key string
+	s.cert, key = app.CertificateFiles(t)
+	s.env = append(s.env, "REDDOT_TLS_CERT="+s.cert, "REDDOT_TLS_KEY="+key)
 	s.url = "https://" + s.addr
 }
 

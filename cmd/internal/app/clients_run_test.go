@@ -46,6 +46,9 @@ func runPython(t *testing.T, s *screen, url string) error {
 
 // runClient starts a client that speaks in lines, until the test's end.
 func runClient(t *testing.T, s *screen, cmd *exec.Cmd) error {
+	if s.cert != "" { // for Node and for Python
+		cmd.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+s.cert, "SSL_CERT_FILE="+s.cert)
+	}
 	p, err := runProgram(t, s.name, cmd)
 	if err != nil {
 		return err

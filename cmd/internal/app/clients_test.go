@@ -60,6 +60,7 @@ type screen struct {
 	shown      []string          // bodies
 	counts     chaosCounts
 	opened     int
+	cert       string // of the server, for clients that check it; "": no TLS
 }
 
 // next waits for a line that is the one, and takes in those before it.
@@ -180,9 +181,22 @@ func (c *clientStory) publish(t *testing.T, screens []*screen, bodies ...string)
 }
 
 func TestRealClients(t *testing.T) {
-	c := &clientStory{process: newProcess(t, "REDDOT_WEBSOCKET_COMPRESSION=true"), ids: map[string][]string{}}
+	t.Run("plain", func(t *testing.T) {
+		t.Parallel()
+		testRealClients(t, newProcess(t, "REDDOT_WEBSOCKET_COMPRESSION=true"))
+	})
+	t.Run("TLS", func(t *testing.T) {
+		t.Parallel()
+		p := newProcess(t, "REDDOT_WEBSOCKET_COMPRESSION=true")
+		p.secure(t)
+		testRealClients(t, p)
+	})
+}
+
+func testRealClients(t *testing.T, p *process) {
+	c := &clientStory{process: p, ids: map[string][]string{}}
 	c.start(t)
-	screens := openScreens(t, c.url)
+	screens := openScreens(t, c.process)
 	for _, s := range screens {
 		s.next(t, "counts", func(l said) bool { return l.Event != nil })
 	}
@@ -263,7 +277,7 @@ func readFirst(t *testing.T, c *clientStory, screens []*screen) {
 }
 
 // openScreens starts all clients that there are here.
-func openScreens(t *testing.T, url string) []*screen {
+func openScreens(t *testing.T, p *process) []*screen {
 	t.Helper()
 	var list []*screen
 	for _, k := range []struct {
@@ -278,8 +292,8 @@ func openScreens(t *testing.T, url string) []*screen {
 		{"npm-eventsource", false, false, runNode("sse")},
 		{"python3-websockets", true, true, runPython},
 	} {
-		s := &screen{name: k.name, user: k.name, webSocket: k.webSocket, deflates: k.deflates, lines: make(chan said, 1000)}
-		if err := k.run(t, s, url+"/v1/users/"+s.user); err != nil {
+		s := &screen{name: k.name, user: k.name, webSocket: k.webSocket, deflates: k.deflates, lines: make(chan said, 1000), cert: p.cert}
+		if err := k.run(t, s, p.url+"/v1/users/"+s.user); err != nil {
 			// A subtest, since the others go on; make test gathers the reasons.
 			t.Run(k.name, func(t *testing.T) { t.Skip(err) })
 			continue

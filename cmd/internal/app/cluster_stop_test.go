@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,11 +18,7 @@ import (
 // TestAllStopAtOnce sends SIGTERM to all servers of a cluster at once: each ends
 // in good order, with 0.
 func TestAllStopAtOnce(t *testing.T) {
-	dir := t.TempDir()
-	binary := filepath.Join(dir, "reddot")
-	if out, err := exec.Command("go", "build", "-o", binary, "reddot/cmd/reddot").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	binary := Binary(t)
 	url := newDatabase(t)
 	const servers = 3
 	var cmds []*exec.Cmd

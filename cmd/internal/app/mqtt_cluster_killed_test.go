@@ -42,29 +42,30 @@ func (r *row) len() (n int) {
 }
 
 // startProcesses starts servers on one database, each in a process of its own,
-// and returns them and their addresses for MQTT.
-func startProcesses(t *testing.T, servers int) (all []*process, addrs []string) {
+// and returns them and their addresses for MQTT, plain and by TLS.
+func startProcesses(t *testing.T, servers int) (all []*process, plain, secure []string) {
 	t.Helper()
 	db := app.StartDatabase(t)
 	for range servers {
-		addr := freeAddr(t)
+		plain, secure = append(plain, freeAddr(t)), append(secure, freeAddr(t))
 		var s *process
 		if len(all) == 0 {
-			s = newProcess(t, "REDDOT_MQTT_LISTEN="+addr)
+			s = newProcess(t)
 		} else {
 			first := all[0]
-			s = &process{binary: first.binary, dir: t.TempDir(), addr: freeAddr(t), env: append(slices.Clone(first.env), "REDDOT_MQTT_LISTEN="+addr)}
-			s.url = "http://" + s.addr
+			s = &process{binary: first.binary, dir: t.TempDir(), addr: freeAddr(t), env: slices.Clone(first.env)}
 		}
+		s.secure(t)
+		s.env = append(s.env, "REDDOT_MQTT_LISTEN="+plain[len(all)], "REDDOT_MQTT_LISTEN_TLS="+secure[len(all)])
 		s.args = []string{"--store", db.URL(), "--cluster-bind", "127.0.0.1:0"}
 		s.start(t)
 		t.Cleanup(func() {
 			_ = s.cmd.Process.Kill() // it may be dead already
 			_ = s.cmd.Wait()
 		})
-		all, addrs = append(all, s), append(addrs, addr)
+		all = append(all, s)
 	}
-	return all, addrs
+	return all, plain, secure
 }
 
 // TestMQTTWillsOfKilledServer kills a server under the feet of clients whose
@@ -75,7 +76,7 @@ func TestMQTTWillsOfKilledServer(t *testing.T) {
 		t.Skip("-short: it waits for clients that do not come again")
 	}
 	const clients = 6
-	all, addrs := startProcesses(t, 2)
+	all, addrs, _ := startProcesses(t, 2)
 	watcher, got := pahoClient(t, addrs[1], "watcher")
 	done(t, watcher.Subscribe("gone/+", 1, nil))
 	for i := range clients {
@@ -123,10 +124,14 @@ func TestMQTTKilledInCluster(t *testing.T) {
 		t.Skip("-short: it kills servers for half a minute")
 	}
 	const servers, publishers, subscribers, messages, kills = 3, 3, 4, 120, 6
-	all, addrs := startProcesses(t, servers)
-	at := func(i int, id string) *stubborn {
-		i %= servers
-		return &stubborn{addr: addrs[i], others: slices.Concat(addrs[i+1:], addrs[:i]), id: id}
+	all, plain, secure := startProcesses(t, servers)
+	at := func(i int, id string) *stubborn { // every second one by TLS
+		addrs := plain
+		if i%2 == 1 {
+			addrs = secure
+		}
+		j := i % servers
+		return &stubborn{addr: addrs[j], others: slices.Concat(addrs[j+1:], addrs[:j]), id: id, secure: i%2 == 1}
 	}
 	var rows []*row
 	var subs, pubs sync.WaitGroup

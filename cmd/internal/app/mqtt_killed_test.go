@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -24,6 +25,7 @@ const mqttPatience = 30 * time.Second
 // released.)
 type stubborn struct {
 	addr, id string
+	secure   bool     // by TLS
 	others   []string // addresses that it tries in turn
 	conn     net.Conn
 	buf      []byte
@@ -41,7 +43,7 @@ func (c *stubborn) connect() {
 			}
 		}
 		var err error
-		if c.conn, err = net.Dial("tcp", c.addr); err != nil {
+		if c.conn, err = c.dial(); err != nil {
 			c.conn = nil
 			if len(c.others) > 0 {
 				c.addr, c.others = c.others[0], append(c.others[1:], c.addr)
@@ -57,6 +59,17 @@ func (c *stubborn) connect() {
 			return
 		}
 	}
+}
+
+func (c *stubborn) dial() (net.Conn, error) {
+	if !c.secure {
+		return net.Dial("tcp", c.addr)
+	}
+	conn, err := tls.Dial("tcp", c.addr, trusting())
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
 }
 
 func (c *stubborn) send(p packet.Packet) error {
@@ -130,8 +143,21 @@ func (c *stubborn) receive(got func([]byte) (last bool)) {
 // killed again and again, and others, which outlive their connections, get
 // everything: with QoS 2 exactly once, and in order.
 func TestMQTTKilled(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		t.Run(map[bool]string{false: "plain", true: "TLS"}[secure], func(t *testing.T) {
+			t.Parallel()
+			testMQTTKilled(t, secure)
+		})
+	}
+}
+
+func testMQTTKilled(t *testing.T, secure bool) {
 	addr := freeAddr(t)
-	s := newProcess(t, "REDDOT_MQTT_LISTEN="+addr)
+	s := newProcess(t)
+	if secure {
+		s.secure(t)
+	}
+	s.env = append(s.env, map[bool]string{false: "REDDOT_MQTT_LISTEN=", true: "REDDOT_MQTT_LISTEN_TLS="}[secure]+addr)
 	s.start(t)
 	t.Cleanup(func() { s.kill(t) })
 	const messages, kills = 400, 8
@@ -142,7 +168,7 @@ func TestMQTTKilled(t *testing.T) {
 		defer mu.Unlock()
 		return len(exact)
 	}
-	sub, pub := &stubborn{addr: addr, id: "sub"}, &stubborn{addr: addr, id: "pub"}
+	sub, pub := &stubborn{addr: addr, id: "sub", secure: secure}, &stubborn{addr: addr, id: "pub", secure: secure}
 	sub.connect()
 	sub.insist(&packet.Subscribe{ID: 1, Subscriptions: []packet.Subscription{{Filter: []byte("exact"), QoS: 2}}}, packet.TypeSuback)
 	pub.connect()
@@ -166,7 +192,7 @@ func TestMQTTKilled(t *testing.T) {
 			pub.insist(&packet.Pubrel{ID: id}, packet.TypePubcomp)
 		}
 	})
-	least := atLeast(t, addr)
+	least := atLeast(t, addr, secure)
 	for range kills {
 		before := counted()
 		waitFor(t, "messages between two kills", func() bool { n := counted(); return n > before+messages/(2*kills) || n >= messages })
@@ -184,13 +210,13 @@ func TestMQTTKilled(t *testing.T) {
 
 // atLeast lets a client of another make publish with QoS 1 to a second one. What
 // it returns waits until that has everything.
-func atLeast(t *testing.T, addr string) (wait func()) {
+func atLeast(t *testing.T, addr string, secure bool) (wait func()) {
 	t.Helper()
 	const messages = 300
 	var mu sync.Mutex
 	got := map[string]bool{}
 	connect := func(id string) paho.Client {
-		o := paho.NewClientOptions().AddBroker("tcp://" + addr).SetClientID(id).SetCleanSession(false).SetAutoReconnect(true).
+		o := paho.NewClientOptions().AddBroker(map[bool]string{false: "tcp://", true: "ssl://"}[secure] + addr).SetTLSConfig(trusting()).SetClientID(id).SetCleanSession(false).SetAutoReconnect(true).
 			SetMaxReconnectInterval(50 * time.Millisecond).SetKeepAlive(5 * time.Second).SetConnectRetry(true).SetConnectRetryInterval(20 * time.Millisecond)
 		o.SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) {
 			mu.Lock()

@@ -45,12 +45,6 @@ func writeCertificate(t *testing.T, files TLS) *x509.CertPool {
 	return pool
 }
 
-// TestMain lets the tests' clients take the certificates that tests make.
-func TestMain(m *testing.M) {
-	http.DefaultTransport.(*http.Transport).TLSClientConfig = trusting()
-	m.Run()
-}
-
 // CertificateFiles makes a certificate for loopback, and returns the files with it
 // and its key.
 func CertificateFiles(t *testing.T) (cert, key string) {
