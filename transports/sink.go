@@ -234,18 +234,34 @@ func (s *Sink) writeAll(batch net.Buffers) error {
 		return s.writePieces(batch)
 	}
 	last := false
-	for {
+	for len(batch) > 0 {
 		var err error
 		if last, err = s.setDeadline(last); err != nil {
 			return err
 		}
-		n, err := batch.WriteTo(s.conn)
+		piece := firstPiece(batch)
+		many := len(piece)
+		n, err := piece.WriteTo(s.conn)
 		s.written(int(n))
-		stalled := errors.Is(err, os.ErrDeadlineExceeded)
-		if err == nil || !stalled || n == 0 || last {
+		if stalled := errors.Is(err, os.ErrDeadlineExceeded); err != nil && (!stalled || n == 0 || last) {
 			return err
 		}
+		batch = batch[many-len(piece):] // WriteTo has taken away what it wrote
 	}
+	return nil
+}
+
+// firstPiece returns the first chunk of a batch, and with it those that make no
+// more than PieceBytes together. What was written is known only after a write: it
+// must not count as waiting for long.
+func firstPiece(batch net.Buffers) net.Buffers {
+	size := len(batch[0])
+	for i, b := range batch[1:] {
+		if size += len(b); size > PieceBytes {
+			return batch[:i+1]
+		}
+	}
+	return batch
 }
 
 // writePieces is writeAll for what is no bare socket: TLS is broken by a write

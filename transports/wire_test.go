@@ -308,6 +308,26 @@ func TestWireIsPatient(t *testing.T) {
 	})
 }
 
+// What a prompt client has read does not count as waiting because other chunks
+// were written together with it and are not through.
+func TestWireForgetsWhatIsRead(t *testing.T) {
+	everyWire(t, func(t *testing.T, kind string) {
+		r := newRig(t, transports.SinkConfig{MaxBytes: 180 << 10}, kind)
+		const first, small, large = 128 << 10, 20 << 10, 150 << 10
+		for _, size := range []int{first, small, large} {
+			if _, err := r.Send(make([]byte, size)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := io.ReadFull(r.client, make([]byte, first+small+1)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Send(make([]byte, large)); err != nil {
+			t.Errorf("nothing waits behind what is being written, and yet: %v", err)
+		}
+	})
+}
+
 func TestWireEnds(t *testing.T) {
 	everyWire(t, func(t *testing.T, kind string) {
 		r := newRig(t, transports.SinkConfig{Grace: 15 * time.Second}, kind)
