@@ -26,24 +26,37 @@ type claims struct {
 // "SUB" overwrite "sub", which is a hole where an issuer lets its users choose
 // further claims.
 func (c *claims) UnmarshalJSON(b []byte) error {
+	return unmarshalExactly(b, []member{
+		{"iss", &c.Issuer}, {"sub", &c.Subject}, {"aud", &c.Audience},
+		{"exp", &c.ExpiresAt}, {"nbf", &c.NotBefore}, {"iat", &c.IssuedAt},
+		{"app", &c.App}, {"topics", &c.Topics},
+	})
+}
+
+// UnmarshalJSON takes the lists by their exact names, as claims are.
+func (t *Topics) UnmarshalJSON(b []byte) error {
+	return unmarshalExactly(b, []member{{"read", &t.Read}, {"write", &t.Write}})
+}
+
+// A member is what a value of an object is read into.
+type member struct {
+	name string
+	into any
+}
+
+// unmarshalExactly reads the members of an object by their exact names.
+func unmarshalExactly(b []byte, members []member) error {
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(b, &all); err != nil {
 		return err
 	}
-	for _, claim := range []struct {
-		name string
-		into any
-	}{
-		{"iss", &c.Issuer}, {"sub", &c.Subject}, {"aud", &c.Audience},
-		{"exp", &c.ExpiresAt}, {"nbf", &c.NotBefore}, {"iat", &c.IssuedAt},
-		{"app", &c.App}, {"topics", &c.Topics},
-	} {
-		raw, ok := all[claim.name]
+	for _, m := range members {
+		raw, ok := all[m.name]
 		if !ok {
 			continue
 		}
-		if err := json.Unmarshal(raw, claim.into); err != nil {
-			return fmt.Errorf("claim %s: %w", claim.name, err)
+		if err := json.Unmarshal(raw, m.into); err != nil {
+			return fmt.Errorf("claim %s: %w", m.name, err)
 		}
 	}
 	return nil

@@ -14,6 +14,8 @@
 //     know.
 //   - Verifying a hot key or a hot token takes no lock for writing, reads no
 //     disk and no network, and allocates nothing.
+//   - JSON from outside is read by jsontext and the FieldReader, whichever way it
+//     comes in: no transport takes a command that another refuses.
 //   - Every map or buffer that the outside can fill has a bound.
 //   - A Wire never blocks the goroutine that sends to it, and has one writer.
 //   - A node has very many Sockets: what is the same for many is shared, what

@@ -1,14 +1,9 @@
 package transports
 
 import (
-	"bytes"
-
-	"github.com/valyala/fastjson"
-
 	"reddot/actors"
+	"reddot/transports/jsontext"
 )
-
-var parsers fastjson.ParserPool
 
 // MessageText returns the text of a message event for forms that carry plain
 // text: the body, or else the title, or else the data as JSON, whichever is the
@@ -17,37 +12,56 @@ func MessageText(e *actors.PushEvent) (text []byte, ok bool) {
 	if e.Type != "message" {
 		return nil, false
 	}
-	p := parsers.Get()
-	defer parsers.Put(p)
-	v, err := p.ParseBytes(e.JSON)
-	if err != nil {
+	var s jsontext.Scanner
+	s.Reset(e.JSON, MaxDepth+2)
+	if !find(&s, "message") {
 		return nil, false
 	}
-	m := v.Get("message")
-	empty := false
-	for _, field := range []string{"body", "title"} {
-		if s := m.Get(field); s != nil && s.Type() == fastjson.TypeString {
-			b, _ := s.StringBytes()
-			if len(b) == 0 {
-				empty = true
-				continue
-			}
-			return bytes.ToValidUTF8(bytes.Clone(b), []byte("\uFFFD")), true
+	start, empty := s.At(), false
+	for _, field := range [...]string{"body", "title"} {
+		s.Seek(start)
+		if !find(&s, field) || s.Peek() != '"' {
+			continue
 		}
+		if t, _ := s.Text(); t.Size > 0 {
+			return t.AppendTo(make([]byte, 0, t.Size)), true
+		}
+		empty = true
 	}
-	if data := m.Get("data"); data != nil {
-		return data.MarshalTo(nil), true
+	s.Seek(start)
+	if find(&s, "data") {
+		data, _ := s.Raw()
+		return append([]byte{}, data...), true
 	}
 	return nil, empty
 }
 
+// find goes to the value of the member with the name, in the object that stands
+// next.
+func find(s *jsontext.Scanner, name string) bool {
+	if !s.Open('{') {
+		return false
+	}
+	for first := true; ; first = false {
+		n, more := s.Member(first)
+		switch {
+		case !more:
+			return false
+		case n.Is(name):
+			return true
+		case !s.Skip():
+			return false
+		}
+	}
+}
+
 // Unread returns the number of unread messages in a counts object.
 func Unread(counts []byte) int {
-	p := parsers.Get()
-	defer parsers.Put(p)
-	v, err := p.ParseBytes(counts)
-	if err != nil {
+	var s jsontext.Scanner
+	s.Reset(counts, MaxDepth)
+	if !find(&s, "unread") {
 		return 0
 	}
-	return v.GetInt("unread")
+	n, _ := s.Int()
+	return int(n)
 }

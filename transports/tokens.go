@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
-	"github.com/valyala/fastjson"
 
 	"reddot/actors"
+	"reddot/transports/jsontext"
 )
 
 // TokensConfig says how user tokens are verified.
@@ -86,7 +86,6 @@ func (c TokensConfig) check() error {
 type Tokens struct {
 	cfg         TokensConfig
 	apps        map[string]*verifier
-	peekers     fastjson.ParserPool
 	revocations *Revocations
 	cache       *recent[[sha256.Size]byte, verified] // nil: none
 	bad         *recent[[sha256.Size]byte, refused]
@@ -246,11 +245,9 @@ func (t *Tokens) verify(ctx context.Context, token []byte, sum [sha256.Size]byte
 // verifierOf reads, without any trust, which app should verify the token.
 // Claiming another app gains nothing: that app's own keys must then fit.
 func (t *Tokens) verifierOf(token string) (*verifier, error) {
-	p := t.peekers.Get()
-	alg, app, ok := peek(p, token)
-	t.peekers.Put(p)
-	if !ok {
-		return nil, refuse(malformed)
+	alg, app, err := peek(token)
+	if err != nil {
+		return nil, err
 	}
 	v := t.apps[app]
 	if v == nil {
@@ -264,32 +261,42 @@ func (t *Tokens) verifierOf(token string) (*verifier, error) {
 
 // peek reads the algorithm and the app out of a token that nobody has verified
 // yet. It is for choosing who verifies; that one reads the token again.
-func peek(p *fastjson.Parser, token string) (alg, app string, ok bool) {
+func peek(token string) (alg, app string, err error) {
 	header, rest, _ := strings.Cut(token, ".")
 	payload, signature, ok := strings.Cut(rest, ".")
 	if !ok || strings.Contains(signature, ".") {
-		return "", "", false
+		return "", "", refuse(malformed)
 	}
-	if alg, ok = member(p, header, "alg"); !ok {
-		return "", "", false
+	if alg, err = memberOf(header, "alg"); err != nil {
+		return "", "", err
 	}
-	if app, ok = member(p, payload, "app"); app == "" {
+	if app, err = memberOf(payload, "app"); app == "" {
 		app = DefaultApp
 	}
-	return alg, app, ok
+	return alg, app, err
 }
 
-// member returns the string under the name in a segment of a token, or "".
-func member(p *fastjson.Parser, segment, name string) (value string, ok bool) {
+// memberOf returns the string under the name in a segment of a token, or "". A
+// segment in which a name stands twice is refused (RFC 7515 section 4, RFC 7519
+// section 4): whoever signed it and whoever reads it could mean different things.
+func memberOf(segment, name string) (value string, err error) {
 	text, err := base64.RawURLEncoding.DecodeString(segment)
-	if err != nil {
-		return "", false
+	if err == nil {
+		err = jsontext.Check(text, MaxDepth)
 	}
-	v, err := p.ParseBytes(text)
-	if err != nil {
-		return "", false
+	switch {
+	case errors.Is(err, jsontext.ErrTwice):
+		return "", refuse("the token has a name twice in one object, and so can be read in two ways")
+	case err != nil:
+		return "", refuse(malformed)
 	}
-	return string(v.GetStringBytes(name)), true
+	var s jsontext.Scanner
+	s.Reset(text, MaxDepth)
+	if find(&s, name) && s.Peek() == '"' {
+		t, _ := s.Text()
+		value = t.String()
+	}
+	return value, nil
 }
 
 // Issue makes a token for the user of the app, signed by HS256 with the app's

@@ -244,15 +244,3 @@ func (c *call) refuseMethod(m errMethod) {
 
 // detail returns what the error says to a client.
 func detail(err error) string { return actors.AsError(err).Detail }
-
-// cut shortens a name that is to be repeated in an error.
-func cut(s string) string {
-	if len(s) <= 64 {
-		return s
-	}
-	n := 64
-	for n > 0 && s[n]&0xc0 == 0x80 {
-		n--
-	}
-	return s[:n]
-}

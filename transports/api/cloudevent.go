@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"fmt"
 	"net/url"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/jsontext"
 )
 
 // messageType is the datacontenttype of an event whose data is a whole message
@@ -56,59 +56,58 @@ func (e *cloudEvent) set(name, value string) {
 // parse reads an event in the JSON format.
 func (e *cloudEvent) parse(src []byte, now int64) error {
 	*e = cloudEvent{draft: e.draft}
-	var s scanner
-	s.reset(src, e.draft.lim.Depth+1)
-	if !s.take('{', "no object") {
-		return s.err()
+	var s jsontext.Scanner
+	s.Reset(src, e.draft.lim.Depth+1)
+	if !s.Take('{', "no object") {
+		return s.Err()
 	}
 	seen := map[string]bool{}
 	for first := true; ; first = false {
-		name, more := s.member(first)
+		name, more := s.Member(first)
 		if !more {
 			break
 		}
-		attribute := name.string()
+		attribute := name.String()
 		if seen[attribute] {
-			return wrong(cut(attribute), "the attribute stands twice")
+			return wrong(transports.ShownField(attribute), "the attribute stands twice")
 		}
 		seen[attribute] = true
 		if err := e.member(&s, attribute); err != nil {
 			return err
 		}
 	}
-	if s.bad != "" || !s.end() {
-		return s.err()
+	if s.Bad() || !s.End() {
+		return s.Err()
 	}
 	return e.complete(now)
 }
 
 // member reads one member of the JSON format (section 3).
-func (e *cloudEvent) member(s *scanner, name string) error {
-	if s.peek() == '"' && name != "data" {
-		t, ok := s.text()
+func (e *cloudEvent) member(s *jsontext.Scanner, name string) error {
+	if s.Peek() == '"' && name != "data" {
+		t, ok := s.Text()
 		if !ok {
-			return s.err()
+			return s.Err()
 		}
 		if name == "data_base64" {
 			e.base64 = true
 			return nil
 		}
-		if t.size > maxAttribute {
-			return large(cut(name), maxAttribute)
+		if t.Size > maxAttribute {
+			return large(transports.ShownField(name), maxAttribute)
 		}
-		e.set(name, t.string())
+		e.set(name, t.String())
 		return nil
 	}
-	start := s.pos
-	raw, ok := s.value(nil)
+	raw, ok := s.Raw()
 	switch {
 	case !ok:
-		return s.err()
+		return s.Err()
 	case name == "data":
-		e.data = bytes.TrimSpace(s.src[start:s.pos])
+		e.data = raw
 	case string(raw) == "null": // as if it were absent
 	case raw[0] == '{' || raw[0] == '[' || isAttribute(name):
-		return wrong(cut(name), "this attribute must be a string")
+		return wrong(transports.ShownField(name), "this attribute must be a string")
 	}
 	return nil
 }
@@ -133,15 +132,15 @@ func (e *cloudEvent) readHeaders(h *fasthttp.RequestHeader, body []byte, now int
 			continue
 		}
 		if seen[name] {
-			return wrong("ce-"+cut(name), "the header stands twice")
+			return wrong("ce-"+transports.ShownField(name), "the header stands twice")
 		}
 		seen[name] = true
 		value, err := url.PathUnescape(string(v))
 		if err != nil || !utf8.ValidString(value) {
-			return wrong("ce-"+cut(name), "it is not percent-encoded UTF-8")
+			return wrong("ce-"+transports.ShownField(name), "it is not percent-encoded UTF-8")
 		}
 		if len(value) > maxAttribute {
-			return large("ce-"+cut(name), maxAttribute)
+			return large("ce-"+transports.ShownField(name), maxAttribute)
 		}
 		e.set(name, value)
 	}
@@ -155,7 +154,7 @@ func (e *cloudEvent) readHeaders(h *fasthttp.RequestHeader, body []byte, now int
 			if !utf8.Valid(body) {
 				return wrong("data", "it is no UTF-8")
 			}
-			e.data = appendJSON(nil, string(body))
+			e.data = jsontext.AppendString(nil, string(body))
 		}
 	}
 	return e.complete(now)
@@ -186,7 +185,7 @@ func (e *cloudEvent) complete(now int64) error {
 	if _, err := transports.ParseUser(e.user); err != nil {
 		return wrong("subject", detail(err))
 	}
-	if len(e.kind) > e.draft.lim.Category || !isLabel([]byte(e.kind)) {
+	if len(e.kind) > e.draft.lim.Category || !transports.IsLabel([]byte(e.kind)) {
 		return wrong("type", fmt.Sprintf("it is the message's category: 1 to %d characters of A-Z a-z 0-9 . _ : -", e.draft.lim.Category))
 	}
 	return e.fill(now)

@@ -15,7 +15,6 @@ type Config struct {
 
 	Deadline time.Duration // how long a request waits for its actor; 0: 10 s
 
-	MarkIDs   int // ids in one request that marks; 0: 1,000
 	ListLimit int // the largest limit of a list; 0: 200
 	ListPage  int // the limit of a list where none is given; 0: 50
 	Events    int // CloudEvents in one batch; 0: 1,000
@@ -42,7 +41,6 @@ type Config struct {
 func (c *Config) fill() {
 	c.Message.fill()
 	orDuration(&c.Deadline, 10*time.Second)
-	orInt(&c.MarkIDs, 1000)
 	orInt(&c.ListLimit, 200)
 	orInt(&c.ListPage, 50)
 	orInt(&c.Events, 1000)
@@ -62,7 +60,7 @@ func (c *Config) fill() {
 
 // check refuses what cannot be meant. It is called after fill.
 func (c *Config) check() error {
-	for _, n := range []int{c.MarkIDs, c.ListLimit, c.ListPage, c.Events, c.Keys, c.Batches, c.AppBatches, c.BatchRate, c.BatchWindow, c.BatchOutput,
+	for _, n := range []int{c.ListLimit, c.ListPage, c.Events, c.Keys, c.Batches, c.AppBatches, c.BatchRate, c.BatchWindow, c.BatchOutput,
 		c.BatchLines, c.Message.Title, c.Message.Text, c.Message.Data, c.Message.URL, c.Message.Category,
 		c.Message.CollapseKey, c.Message.Depth, c.Message.Users} {
 		if n < 0 {

@@ -6,6 +6,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/transports/jsontext"
 )
 
 // The media types of CloudEvents (the JSON event format 1.0, sections 3 and 4).
@@ -81,28 +82,23 @@ func (c *call) publishEventBatch(e *cloudEvent, body []byte) error {
 
 // splitArray returns the elements of a JSON array, at most limit of them.
 func splitArray(src []byte, deep, limit int) ([][]byte, error) {
-	var s scanner
-	s.reset(src, deep)
-	if !s.take('[', "no array") {
-		return nil, s.err()
+	var s jsontext.Scanner
+	s.Reset(src, deep)
+	if !s.Take('[', "no array") {
+		return nil, s.Err()
 	}
-	var (
-		items [][]byte
-		buf   []byte
-	)
-	for first := true; s.item(first); first = false {
-		s.space()
-		start := s.pos
-		var ok bool
-		if buf, ok = s.value(buf[:0]); !ok {
-			return nil, s.err()
+	var items [][]byte
+	for first := true; s.Item(first); first = false {
+		item, ok := s.Raw()
+		if !ok {
+			return nil, s.Err()
 		}
-		if items = append(items, src[start:s.pos]); len(items) > limit {
+		if items = append(items, item); len(items) > limit {
 			return nil, actors.Errorf(actors.TooLarge, "at most %d events fit in one batch", limit)
 		}
 	}
-	if s.bad != "" || !s.end() {
-		return nil, s.err()
+	if s.Bad() || !s.End() {
+		return nil, s.Err()
 	}
 	return items, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/jsontext"
 )
 
 // A flight has many requests under way at a time and gives their results in
@@ -272,10 +273,10 @@ func appendFailure(b []byte, err error, line int) []byte {
 	b = append(b, `,"code":"`...)
 	b = append(b, p.Code...)
 	b = append(b, `","detail":`...)
-	b = appendJSON(b, p.Detail)
+	b = jsontext.AppendString(b, p.Detail)
 	if p.Field != "" {
 		b = append(b, `,"field":`...)
-		b = appendJSON(b, p.Field)
+		b = jsontext.AppendString(b, p.Field)
 	}
 	if p.RetryAfter > 0 {
 		b = append(b, `,"retry_after":`...)

@@ -30,7 +30,7 @@ func listMessages(c *call) error {
 	if l.State != "" && !slices.Contains(listStates, l.State) {
 		return wrong("state", "it must be one of "+strings.Join(listStates, ", "))
 	}
-	if l.Category != "" && (len(l.Category) > c.api.cfg.Message.Category || !isLabel([]byte(l.Category))) {
+	if l.Category != "" && (len(l.Category) > c.api.cfg.Message.Category || !transports.IsLabel([]byte(l.Category))) {
 		return wrong("category", "this is no category")
 	}
 	if len(l.Next) > maxNext {

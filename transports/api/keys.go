@@ -95,35 +95,35 @@ func (c *call) makeRoom(app string) error {
 
 // parseKey reads {"name":…,"scopes":[…],"expires_at":…,"addresses":[…],"app":…}.
 func (d *draft) parseKey(body []byte) (order transports.KeyOrder, err error) {
-	d.scan.reset(body, d.lim.Depth)
-	s := &d.scan
-	if !s.take('{', "no object") {
-		return order, s.err()
+	d.in.Reset(body, d.lim.Depth)
+	s := &d.in.Scanner
+	if !s.Take('{', "no object") {
+		return order, s.Err()
 	}
 	seen := map[string]bool{}
 	for first := true; ; first = false {
-		name, more := s.member(first)
+		name, more := s.Member(first)
 		if !more {
 			break
 		}
 		field := shown(name)
 		if seen[field] {
-			return order, wrong(field, "the field stands twice")
+			return order, transports.TwiceField(field)
 		}
 		seen[field] = true
 		switch field {
 		case "name":
-			t, err := d.text("name", 128)
+			t, err := d.in.TextField("name", 128)
 			if err != nil {
 				return order, err
 			}
-			order.Name = t.string()
+			order.Name = t.String()
 		case "app":
-			t, err := d.text("app", transports.MaxApp)
+			t, err := d.in.TextField("app", transports.MaxApp)
 			if err != nil {
 				return order, err
 			}
-			order.App = t.string()
+			order.App = t.String()
 		case "expires_at":
 			at, err := d.time("expires_at")
 			if err != nil {
@@ -151,8 +151,8 @@ func (d *draft) parseKey(body []byte) (order transports.KeyOrder, err error) {
 		}
 	}
 	switch {
-	case s.bad != "" || !s.end():
-		return order, s.err()
+	case s.Bad() || !s.End():
+		return order, s.Err()
 	case order.Scopes == 0:
 		_, err = transports.ParseScopes(nil)
 	}
@@ -161,22 +161,21 @@ func (d *draft) parseKey(body []byte) (order transports.KeyOrder, err error) {
 
 // readWords reads an array of at most so many words.
 func (d *draft) readWords(field string, most int) (words []string, err error) {
-	s := &d.scan
-	if s.peek() != '[' {
-		return nil, d.notA(field, "an array of strings")
+	s := &d.in.Scanner
+	if !s.Open('[') {
+		return nil, d.in.NotA(field, "an array of strings")
 	}
-	s.pos++
-	for first := true; s.item(first); first = false {
-		t, err := d.text(field, 64)
+	for first := true; s.Item(first); first = false {
+		t, err := d.in.TextField(field, 64)
 		if err != nil {
 			return nil, err
 		}
-		if words = append(words, t.string()); len(words) > most {
+		if words = append(words, t.String()); len(words) > most {
 			return nil, wrong(field, fmt.Sprintf("there are at most %d", most))
 		}
 	}
-	if s.bad != "" {
-		return nil, s.err()
+	if s.Bad() {
+		return nil, s.Err()
 	}
 	return words, nil
 }

@@ -1,12 +1,12 @@
 package api
 
 import (
-	"fmt"
 	"strconv"
 
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/transports"
 )
 
 // A marking is what a user does with messages, as a word in a URL.
@@ -49,11 +49,8 @@ func snooze(c *call) error {
 		return err
 	}
 	m := &actors.Mark{To: actors.MarkSnoozed, IDs: []actors.ID{id}}
-	if err := c.readMark(m, markUntil); err != nil {
+	if err := c.readMark(m, transports.MarkUntil); err != nil {
 		return err
-	}
-	if m.Until <= c.draft.now {
-		return wrong("until", "it must be a time to come")
 	}
 	return c.mark(m)
 }
@@ -62,7 +59,7 @@ func snooze(c *call) error {
 func markMany(to actors.Marking) func(*call) error {
 	return func(c *call) error {
 		m := &actors.Mark{To: to}
-		if err := c.readMark(m, markIDs|markUpTo|markAll|markCategory); err != nil {
+		if err := c.readMark(m, transports.MarkMany); err != nil {
 			return err
 		}
 		return c.mark(m)
@@ -103,138 +100,15 @@ func (c *call) mark(m *actors.Mark) error {
 	return nil
 }
 
-// The members of a body that marks.
-const (
-	markIDs = 1 << iota
-	markUpTo
-	markAll
-	markCategory
-	markUntil
-
-	markWhat = markIDs | markUpTo | markAll
-)
-
-// markFields name them, in the order of their bits.
-var markFields = [...]string{"ids", "up_to", "all", "category", "until"}
-
-// readMark reads the body into m. allow says which members may stand in it. An
+// readMark reads the body into m. allow says which fields may stand in it. An
 // empty body is an empty object.
-func (c *call) readMark(m *actors.Mark, allow int) error {
+func (c *call) readMark(m *actors.Mark, allow transports.MarkFields) error {
 	body, err := c.readBody(c.api.deps.Gate.Limits().MaxBody)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case len(body) == 0:
+		return transports.MarkFields(0).Check(allow)
 	}
-	has := 0
-	if len(body) > 0 {
-		if has, err = c.parseMark(m, body, allow); err != nil {
-			return err
-		}
-	}
-	switch {
-	case allow&markUntil != 0 && has&markUntil == 0:
-		return wrong("until", "it is missing: say until when")
-	case allow&markWhat == 0:
-		return nil
-	case has&markWhat == 0:
-		return wrong("ids", "say which messages: give one of ids, up_to, all")
-	case has&markWhat != markIDs && has&markWhat != markUpTo && has&markWhat != markAll:
-		return wrong("ids", "give one of ids, up_to, all, and not two")
-	}
-	return nil
-}
-
-func (c *call) parseMark(m *actors.Mark, body []byte, allow int) (has int, err error) {
-	d := &c.draft
-	d.now = c.api.now().UnixMilli()
-	d.scan.reset(body, d.lim.Depth)
-	s := &d.scan
-	if !s.take('{', "no object") {
-		return 0, s.err()
-	}
-	for first := true; ; first = false {
-		name, more := s.member(first)
-		if !more {
-			break
-		}
-		bit := 0
-		for i, f := range markFields {
-			if name.is(f) {
-				bit = 1 << i
-			}
-		}
-		switch {
-		case bit&allow == 0:
-			return 0, wrong(shown(name), "there is no such field here")
-		case bit&has != 0:
-			return 0, wrong(name.string(), "the field stands twice")
-		}
-		has |= bit
-		if err := c.markMember(m, bit); err != nil {
-			return 0, err
-		}
-	}
-	if s.bad != "" || !s.end() {
-		return 0, s.err()
-	}
-	return has, nil
-}
-
-func (c *call) markMember(m *actors.Mark, bit int) (err error) {
-	d := &c.draft
-	switch bit {
-	case markIDs:
-		m.IDs, err = c.readIDs()
-	case markUpTo:
-		var t text
-		if t, err = d.text("up_to", actors.MaxCursor); err != nil {
-			return err
-		}
-		cursor, err := actors.ParseCursor(t.string())
-		if err != nil {
-			return wrong("up_to", detail(err))
-		}
-		m.UpTo = &cursor
-	case markAll:
-		if d.scan.peek() != 't' || !d.scan.word("true") {
-			return d.notA("all", "true")
-		}
-	case markCategory:
-		if err = d.readCategory(); err == nil {
-			m.Category = d.category
-		}
-	case markUntil:
-		m.Until, err = d.time("until")
-	}
-	return err
-}
-
-// readIDs reads an array of ids.
-func (c *call) readIDs() ([]actors.ID, error) {
-	s := &c.draft.scan
-	if s.peek() != '[' {
-		return nil, c.draft.notA("ids", "an array of message ids")
-	}
-	s.pos++
-	var ids []actors.ID
-	for first := true; s.item(first); first = false {
-		t, err := c.draft.text("ids", 64)
-		if err != nil {
-			return nil, err
-		}
-		id, err := actors.ParseID(t.string())
-		if err != nil {
-			return nil, wrong("ids", "a message's id looks like 01980e2b-6b3c-7c1e-a4b0-0123456789ab")
-		}
-		if len(ids) == c.api.cfg.MarkIDs {
-			return nil, wrong("ids", fmt.Sprintf("at most %d ids fit in one request", c.api.cfg.MarkIDs))
-		}
-		ids = append(ids, id)
-	}
-	switch {
-	case s.bad != "":
-		return nil, s.err()
-	case len(ids) == 0:
-		return nil, wrong("ids", "it is empty")
-	}
-	return ids, nil
+	return c.draft.in.Mark(body, m, allow, c.api.now().UnixMilli())
 }

@@ -2,11 +2,12 @@ package api
 
 import (
 	"bytes"
-	"fmt"
 	"net/url"
 	"time"
 
 	"reddot/actors"
+	"reddot/transports"
+	"reddot/transports/jsontext"
 )
 
 // MessageLimits bound what one message may hold. A zero field is its default.
@@ -28,9 +29,9 @@ func (l *MessageLimits) fill() {
 	orInt(&l.Text, 64<<10)
 	orInt(&l.Data, 64<<10)
 	orInt(&l.URL, 2<<10)
-	orInt(&l.Category, 64)
+	orInt(&l.Category, transports.MaxCategory)
 	orInt(&l.CollapseKey, 128)
-	orInt(&l.Depth, 64)
+	orInt(&l.Depth, transports.MaxDepth)
 	orInt(&l.Users, 1000)
 	orDuration(&l.Late, time.Minute)
 }
@@ -60,11 +61,8 @@ const (
 )
 
 // fieldOf returns the field of the name; 0 if there is none.
-func fieldOf(name text) field {
-	if name.escaped {
-		name = text{raw: []byte(name.string())}
-	}
-	switch string(name.raw) {
+func fieldOf(name jsontext.Text) field {
+	switch string(name.Bytes()) {
 	case "title":
 		return fieldTitle
 	case "body":
@@ -99,9 +97,9 @@ type draft struct {
 	has      field // what stands in it
 	nulls    field // what of that an edit removes
 	patch    bool  // it is an edit
-	title    text
-	body     text
-	link     text
+	title    jsontext.Text
+	body     jsontext.Text
+	link     jsontext.Text
 	data     []byte
 	category string
 	collapse string
@@ -113,7 +111,7 @@ type draft struct {
 
 	lim     *MessageLimits
 	now     int64
-	scan    scanner
+	in      transports.FieldReader
 	buf     []byte // data
 	scratch []byte // a decoded string
 }
@@ -122,13 +120,13 @@ type draft struct {
 // the present in unix milliseconds.
 func (d *draft) parse(src []byte, allow field, now int64) error {
 	*d = draft{lim: d.lim, now: now, patch: d.patch, buf: d.buf[:0], scratch: d.scratch[:0], to: target{users: d.to.users[:0]}}
-	d.scan.reset(src, d.lim.Depth)
-	s := &d.scan
-	if !s.take('{', "no object") {
-		return s.err()
+	d.in.Reset(src, d.lim.Depth)
+	s := &d.in.Scanner
+	if !s.Take('{', "no object") {
+		return s.Err()
 	}
 	for first := true; ; first = false {
-		name, more := s.member(first)
+		name, more := s.Member(first)
 		if !more {
 			break
 		}
@@ -136,8 +134,8 @@ func (d *draft) parse(src []byte, allow field, now int64) error {
 			return err
 		}
 	}
-	if s.bad != "" || !s.end() {
-		return s.err()
+	if s.Bad() || !s.End() {
+		return s.Err()
 	}
 	return nil
 }
@@ -145,23 +143,23 @@ func (d *draft) parse(src []byte, allow field, now int64) error {
 // forget lets go of the source.
 func (d *draft) forget() {
 	clear(d.to.users)
-	d.scan = scanner{}
+	d.in.Forget()
 }
 
 // member reads one member's value.
-func (d *draft) member(name text, allow field) error {
+func (d *draft) member(name jsontext.Text, allow field) error {
 	f := fieldOf(name)
 	switch {
 	case f == 0:
 		return wrong(shown(name), "there is no such field")
 	case f == fieldLater:
-		return wrong(name.string(), "this field is not enabled")
+		return wrong(name.String(), "this field is not enabled")
 	case f&allow == 0 && f == fieldTo:
 		return wrong("to", "it has no place here: the path says whom it is for")
 	case f&allow == 0:
-		return wrong(name.string(), "it has no place here")
+		return wrong(name.String(), "it has no place here")
 	case f&d.has != 0:
-		return wrong(name.string(), "the field stands twice")
+		return transports.TwiceField(name.String())
 	}
 	d.has |= f
 	if d.null() {
@@ -174,15 +172,15 @@ func (d *draft) member(name text, allow field) error {
 func (d *draft) value(f field) (err error) {
 	switch f {
 	case fieldTitle:
-		d.title, err = d.text("title", d.lim.Title)
+		d.title, err = d.in.TextField("title", d.lim.Title)
 	case fieldBody:
-		d.body, err = d.text("body", d.lim.Text)
+		d.body, err = d.in.TextField("body", d.lim.Text)
 	case fieldData:
 		err = d.readData()
 	case fieldURL:
 		err = d.readURL()
 	case fieldCategory:
-		err = d.readCategory()
+		d.category, err = d.in.LabelField("category", d.lim.Category)
 	case fieldPriority:
 		err = d.readPriority()
 	case fieldCollapseKey:
@@ -199,34 +197,10 @@ func (d *draft) value(f field) (err error) {
 	return err
 }
 
-// text reads a string of at most limit bytes.
-func (d *draft) text(name string, limit int) (text, error) {
-	if c := d.scan.peek(); c != '"' {
-		return text{}, d.notA(name, "a string")
-	}
-	t, ok := d.scan.text()
-	if !ok {
-		return text{}, d.scan.err()
-	}
-	if t.size > limit {
-		return text{}, large(name, limit)
-	}
-	return t, nil
-}
-
-// notA says that the field has the wrong type; where no value stands at all,
-// that this is no JSON.
-func (d *draft) notA(name, want string) error {
-	if _, ok := d.scan.value(nil); !ok {
-		return d.scan.err()
-	}
-	return wrong(name, "it must be "+want)
-}
-
 func (d *draft) readData() error {
 	var ok bool
-	if d.buf, ok = d.scan.value(d.buf); !ok {
-		return d.scan.err()
+	if d.buf, ok = d.in.Value(d.buf); !ok {
+		return d.in.Err()
 	}
 	if len(d.buf) > d.lim.Data {
 		return large("data", d.lim.Data)
@@ -241,12 +215,12 @@ func (d *draft) readData() error {
 // A link is followed by a click: no other scheme is harmless there, and two
 // slashes or a backslash at the beginning would lead to another site.
 func (d *draft) readURL() error {
-	t, err := d.text("url", d.lim.URL)
+	t, err := d.in.TextField("url", d.lim.URL)
 	if err != nil {
 		return err
 	}
 	d.link = t
-	d.scratch = t.appendTo(d.scratch[:0])
+	d.scratch = t.AppendTo(d.scratch[:0])
 	for _, c := range d.scratch {
 		if c <= ' ' || c == 0x7f || c == '\\' {
 			return wrong("url", "it holds a character that no URL may hold; percent-encode it")
@@ -264,36 +238,13 @@ func (d *draft) readURL() error {
 	return wrong("url", "it must be http:, https:, or a path on the reader's own site")
 }
 
-func (d *draft) readCategory() error {
-	t, err := d.text("category", d.lim.Category)
-	if err != nil {
-		return err
-	}
-	d.scratch = t.appendTo(d.scratch[:0])
-	if !isLabel(d.scratch) {
-		return wrong("category", fmt.Sprintf("it must be 1 to %d characters of A-Z a-z 0-9 . _ : -", d.lim.Category))
-	}
-	d.category = string(d.scratch)
-	return nil
-}
-
-// isLabel tells whether b is made of what a category may be made of.
-func isLabel(b []byte) bool {
-	for _, c := range b {
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == ':' || c == '-') {
-			return false
-		}
-	}
-	return len(b) > 0
-}
-
 func (d *draft) readPriority() error {
-	t, err := d.text("priority", 64)
+	t, err := d.in.TextField("priority", 64)
 	if err != nil {
 		return err
 	}
-	p, ok := actors.ParsePriority(t.string())
-	if !ok || t.size == 0 {
+	p, ok := actors.ParsePriority(t.String())
+	if !ok || t.Size == 0 {
 		return wrong("priority", "it must be low, normal, high or critical")
 	}
 	d.priority = p
@@ -301,41 +252,29 @@ func (d *draft) readPriority() error {
 }
 
 func (d *draft) readCollapseKey() error {
-	t, err := d.text("collapse_key", d.lim.CollapseKey)
+	t, err := d.in.TextField("collapse_key", d.lim.CollapseKey)
 	if err != nil {
 		return err
 	}
-	if t.size == 0 {
+	if t.Size == 0 {
 		return wrong("collapse_key", "it is empty; leave it out instead")
 	}
-	d.collapse = t.string()
+	d.collapse = t.String()
 	return nil
 }
 
-// time reads a time as unix milliseconds (RFC 3339).
+// time reads a time as unix milliseconds, which is past only as far as clocks
+// differ.
 func (d *draft) time(name string) (int64, error) {
-	t, err := d.text(name, 64)
-	if err != nil {
-		return 0, err
-	}
-	d.scratch = t.appendTo(d.scratch[:0])
-	at, ok := actors.ParseTime(d.scratch)
-	if !ok {
-		return 0, wrong(name, "it must be a time as RFC 3339 has it, such as 2026-01-31T09:30:00Z")
-	}
-	ms := at.UnixMilli()
-	if ms <= d.now-d.lim.Late.Milliseconds() || ms <= 0 {
-		return 0, wrong(name, "it is past")
-	}
-	return ms, nil
+	return d.in.TimeField(name, d.now-d.lim.Late.Milliseconds())
 }
 
 func (d *draft) readOnce() error {
-	t, err := d.text("idempotency_key", maxOnce)
+	t, err := d.in.TextField("idempotency_key", maxOnce)
 	if err != nil {
 		return err
 	}
-	d.scratch = t.appendTo(d.scratch[:0])
+	d.scratch = t.AppendTo(d.scratch[:0])
 	d.once = string(d.scratch)
 	return checkOnce(d.scratch, "idempotency_key")
 }
@@ -366,11 +305,11 @@ func (d *draft) appendContent(b []byte, has field) []byte {
 	}
 	if has&fieldTitle != 0 {
 		next(`"title":`)
-		b = d.title.appendJSON(b)
+		b = d.title.AppendJSON(b)
 	}
 	if has&fieldBody != 0 {
 		next(`"body":`)
-		b = d.body.appendJSON(b)
+		b = d.body.AppendJSON(b)
 	}
 	if has&fieldData != 0 {
 		next(`"data":`)
@@ -378,7 +317,7 @@ func (d *draft) appendContent(b []byte, has field) []byte {
 	}
 	if has&fieldURL != 0 {
 		next(`"url":`)
-		b = d.link.appendJSON(b)
+		b = d.link.AppendJSON(b)
 	}
 	return b
 }
@@ -394,7 +333,7 @@ type publication struct {
 // points into the source.
 func (d *draft) publication(id actors.ID) *publication {
 	p := &publication{id: id}
-	size := len(`"title":,"body":,"data":,"url":`) + len(d.title.raw) + len(d.body.raw) + len(d.data) + len(d.link.raw) + 6
+	size := len(`"title":,"body":,"data":,"url":`) + len(d.title.Raw) + len(d.body.Raw) + len(d.data) + len(d.link.Raw) + 6
 	p.message.Id = p.id[:]
 	p.message.Category = d.category
 	if d.category == "" {
@@ -411,14 +350,10 @@ func (d *draft) publication(id actors.ID) *publication {
 }
 
 // wrong is what is said of a field that breaks a rule.
-func wrong(name, detail string) error {
-	return &actors.Error{Code: actors.Invalid, Field: name, Detail: name + ": " + detail}
-}
+func wrong(name, detail string) error { return transports.WrongField(name, detail) }
 
 // large is what is said of a field that is too long.
-func large(name string, limit int) error {
-	return &actors.Error{Code: actors.TooLarge, Field: name, Detail: fmt.Sprintf("%s: at most %d bytes are allowed", name, limit)}
-}
+func large(name string, limit int) error { return transports.LargeField(name, limit) }
 
 // shown returns a member's name as an error repeats it.
-func shown(name text) string { return cut(name.string()) }
+func shown(name jsontext.Text) string { return transports.ShownField(name.String()) }

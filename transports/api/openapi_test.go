@@ -237,7 +237,7 @@ func TestDocumentNamesTheLimits(t *testing.T) {
 			t.Errorf("openapi.yaml says nowhere %q", want)
 		}
 	}
-	if c.Message.Users != 1000 || c.MarkIDs != 1000 || c.ListLimit != 200 || c.ListPage != 50 || transports.MaxUser != 128 {
+	if c.Message.Users != 1000 || transports.MaxMarkIDs != 1000 || c.ListLimit != 200 || c.ListPage != 50 || transports.MaxUser != 128 {
 		t.Error("a default has changed: change openapi.yaml too")
 	}
 }

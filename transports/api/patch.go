@@ -18,7 +18,7 @@ func (d *draft) parsePatch(src []byte, now int64) error {
 
 // null reads a null where an edit removes the field.
 func (d *draft) null() bool {
-	return d.patch && d.scan.peek() == 'n' && d.scan.word("null")
+	return d.patch && d.in.Word("null")
 }
 
 // appendPatch appends the edit as a JSON object.

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"strconv"
+
 	"reddot/actors"
 )
 
@@ -94,10 +96,11 @@ func (c *call) unescape(seg []byte) ([]byte, error) {
 	for i := 0; i < len(seg); i++ {
 		b := seg[i]
 		if b == '%' {
-			if len(seg)-i < 3 || unhex(seg[i+1]) < 0 || unhex(seg[i+2]) < 0 {
+			n, err := strconv.ParseUint(string(seg[i+1:min(i+3, len(seg))]), 16, 8)
+			if err != nil || len(seg)-i < 3 {
 				return nil, &actors.Error{Code: actors.Invalid, Field: "path", Detail: "the path has a % without two hexadecimal digits after it"}
 			}
-			b = byte(unhex(seg[i+1])<<4 | unhex(seg[i+2]))
+			b = byte(n)
 			i += 2
 		}
 		c.path = append(c.path, b)

@@ -7,6 +7,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/transports/jsontext"
 )
 
 // publish is POST /v1/users/{user}/messages.
@@ -138,7 +139,7 @@ func appendPublished(b []byte, a *actors.Answer) []byte {
 	b = append(b, '"')
 	if a.Reason != "" {
 		b = append(b, `,"reason":`...)
-		b = appendJSON(b, a.Reason)
+		b = jsontext.AppendString(b, a.Reason)
 	}
 	return b
 }

@@ -237,7 +237,7 @@ func (p params) check(ctx *fasthttp.RequestCtx) error {
 		i := slices.Index(p, string(name))
 		switch {
 		case i < 0:
-			return wrong(cut(string(name)), "there is no such query parameter")
+			return wrong(transports.ShownField(string(name)), "there is no such query parameter")
 		case seen&(1<<i) != 0:
 			return wrong(p[i], "the query parameter stands twice")
 		}

@@ -9,6 +9,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/jsontext"
 )
 
 // seedRoutes are the URLs of the program that Reddot grew from. They take
@@ -109,10 +110,10 @@ func (c *call) seedMessage(byDefault string) (*draft, error) {
 	case !utf8.Valid(message):
 		return nil, wrong("message", "it is no UTF-8")
 	}
-	quoted := appendJSON(nil, string(message))
-	d.scan.reset(quoted, d.lim.Depth)
+	quoted := jsontext.AppendString(nil, string(message))
+	d.in.Reset(quoted, d.lim.Depth)
 	var err error
-	d.body, err = d.text("message", d.lim.Text)
+	d.body, err = d.in.TextField("message", d.lim.Text)
 	return d, err
 }
 

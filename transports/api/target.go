@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"reddot/transports"
+	"reddot/transports/jsontext"
 )
 
 // A target says whom a message is for: the value of "to".
@@ -16,13 +17,12 @@ type target struct {
 // readTo reads {"user":…} or {"users":[…]}. The targets beyond one app's named
 // users are known, and not enabled.
 func (d *draft) readTo() error {
-	s := &d.scan
-	if s.peek() != '{' {
-		return d.notA("to", `an object such as {"user":"alice"}`)
+	s := &d.in.Scanner
+	if !s.Open('{') {
+		return d.in.NotA("to", `an object such as {"user":"alice"}`)
 	}
-	s.pos++
 	for first := true; ; first = false {
-		name, more := s.member(first)
+		name, more := s.Member(first)
 		if !more {
 			break
 		}
@@ -34,35 +34,35 @@ func (d *draft) readTo() error {
 		}
 	}
 	switch {
-	case s.bad != "":
-		return s.err()
+	case s.Bad():
+		return s.Err()
 	case d.to.user == "" && !d.to.many:
 		return wrong("to", "it names no target")
 	}
 	return nil
 }
 
-func (d *draft) readTarget(name text) (err error) {
+func (d *draft) readTarget(name jsontext.Text) (err error) {
 	switch {
-	case name.is("user"):
+	case name.Is("user"):
 		d.to.user, err = d.user("to.user")
 		return err
-	case name.is("users"):
+	case name.Is("users"):
 		d.to.many = true
 		return d.readUsers()
-	case name.is("topic") || name.is("segment") || name.is("all"):
-		return wrong("to."+name.string(), "this target is not enabled")
+	case name.Is("topic") || name.Is("segment") || name.Is("all"):
+		return wrong("to."+name.String(), "this target is not enabled")
 	}
 	return wrong("to."+shown(name), "there is no such target")
 }
 
 // user reads a user's name.
 func (d *draft) user(name string) (string, error) {
-	t, err := d.text(name, transports.MaxUser)
+	t, err := d.in.TextField(name, transports.MaxUser)
 	if err != nil {
 		return "", err
 	}
-	user, err := transports.ParseUser(t.string())
+	user, err := transports.ParseUser(t.String())
 	if err != nil {
 		return "", wrong(name, detail(err))
 	}
@@ -71,13 +71,12 @@ func (d *draft) user(name string) (string, error) {
 
 // readUsers reads an array of names. A name that stands twice counts once.
 func (d *draft) readUsers() error {
-	s := &d.scan
-	if s.peek() != '[' {
-		return d.notA("to.users", "an array of user names")
+	s := &d.in.Scanner
+	if !s.Open('[') {
+		return d.in.NotA("to.users", "an array of user names")
 	}
-	s.pos++
 	seen := make(map[string]struct{}, 16)
-	for first := true; s.item(first); first = false {
+	for first := true; s.Item(first); first = false {
 		user, err := d.user("to.users")
 		if err != nil {
 			return err
@@ -92,8 +91,8 @@ func (d *draft) readUsers() error {
 		d.to.users = append(d.to.users, user)
 	}
 	switch {
-	case s.bad != "":
-		return s.err()
+	case s.Bad():
+		return s.Err()
 	case len(seen) == 0:
 		return wrong("to.users", "it is empty")
 	}

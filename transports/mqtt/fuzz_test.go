@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"reddot/actors"
+	"reddot/transports"
 	"reddot/transports/mqtt/packet"
 )
 
@@ -16,11 +17,11 @@ func FuzzRead(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		m, err := parseRead(payload)
+		m, err := parseRead(payload, 0)
 		switch {
-		case err != nil && err.Code != actors.Invalid:
+		case err != nil && err.Code != actors.Invalid && err.Code != actors.TooLarge:
 			t.Errorf("got %v", err)
-		case err == nil && (m.To != actors.MarkRead || len(m.IDs) > maxReadIDs):
+		case err == nil && (m.To != actors.MarkRead || len(m.IDs) > transports.MaxMarkIDs):
 			t.Errorf("got %v", m)
 		}
 	})

@@ -1,8 +1,6 @@
 package mqtt
 
 import (
-	"github.com/valyala/fastjson"
-
 	"reddot/actors"
 	"reddot/transports"
 )
@@ -158,60 +156,13 @@ func (s *session) sendCounts(retained bool) {
 	s.server.deps.Router.Send(s.key, r)
 }
 
-// maxReadIDs is the most messages that one PUBLISH marks as read.
-const maxReadIDs = 1000
-
-// parseRead reads what a client publishes to users/{user}/read: an object with
-// one of ids, up_to and all, and perhaps a category, as POST …/read has it.
-func parseRead(payload []byte) (*actors.Mark, *actors.Error) {
-	bad := func(field, detail string) *actors.Error {
-		return &actors.Error{Code: actors.Invalid, Field: field, Detail: detail}
-	}
-	var p fastjson.Parser
-	v, err := p.ParseBytes(payload)
-	if err != nil || v.Type() != fastjson.TypeObject {
-		return nil, bad("", `the payload is a JSON object, as {"ids":[…]}, {"up_to":"…"} or {"all":true}`)
-	}
+// parseRead reads what a client publishes to users/{user}/read, as POST …/read
+// has it; now is the present in unix milliseconds.
+func parseRead(payload []byte, now int64) (*actors.Mark, *actors.Error) {
+	var r transports.FieldReader
 	m := &actors.Mark{To: actors.MarkRead}
-	targets := 0
-	var fault *actors.Error
-	v.GetObject().Visit(func(key []byte, v *fastjson.Value) {
-		switch string(key) {
-		case "ids":
-			targets++
-			list, err := v.Array()
-			if err != nil || len(list) == 0 || len(list) > maxReadIDs {
-				fault = bad("ids", "ids is a list of 1 to 1000 message ids")
-				return
-			}
-			for _, e := range list {
-				id, err := actors.ParseID(string(e.GetStringBytes()))
-				if err != nil {
-					fault = bad("ids", "this is no message id")
-					return
-				}
-				m.IDs = append(m.IDs, id)
-			}
-		case "up_to":
-			targets++
-			if m.UpTo, err = transports.ParseAfter(v.GetStringBytes()); err != nil || m.UpTo == nil {
-				fault = bad("up_to", "this is no cursor")
-			}
-		case "all":
-			targets++
-			if v.Type() != fastjson.TypeTrue {
-				fault = bad("all", "all is true, or left out")
-			}
-		case "category":
-			if m.Category = string(v.GetStringBytes()); m.Category == "" {
-				fault = bad("category", "a category is a string that is not empty")
-			}
-		default:
-			fault = bad("", "there is a member that nobody knows")
-		}
-	})
-	if fault == nil && targets != 1 {
-		fault = bad("", "give one of ids, up_to and all")
+	if err := r.Mark(payload, m, transports.MarkMany, now); err != nil {
+		return nil, actors.AsError(err)
 	}
-	return m, fault
+	return m, nil
 }

@@ -3,234 +3,250 @@ package ws
 import (
 	"encoding/json"
 	"fmt"
+	"math/bits"
 	"strconv"
 	"time"
 
-	"github.com/valyala/fastjson"
-
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/jsontext"
 	"reddot/transports/websocket"
 )
 
-// maxIDs is the most messages of one frame.
-const maxIDs = 1000
-
-// maxCategory is the longest category, in bytes.
-const maxCategory = 64
-
 // A command is one frame from a client.
 type command struct {
-	kind     string
-	id       []byte // its number as the client wrote it; nil: none
-	ids      []actors.ID
-	upTo     *actors.Cursor
-	all      bool
-	category string
-	until    int64 // unix milliseconds
-	after    *actors.Cursor
-	topics   []string // of subscribe and unsubscribe
-	message  *actors.TopicMessage
-	text     []byte // the whole frame, while it is read
+	kind    string
+	id      []byte         // its number as the client wrote it; nil: none
+	mark    *actors.Mark   // what the user's actor is asked; nil: nothing
+	after   *actors.Cursor // of connect
+	topics  []string       // of subscribe and unsubscribe
+	message *actors.TopicMessage
 }
 
-// fields are what the frames of each type may have besides type and id.
-var fields = map[string][]string{
-	"connect": {"after"},
-	"read":    {"ids", "up_to", "all", "category"},
-	"seen":    {"ids", "up_to", "all", "category"},
-	"archive": {"ids", "up_to", "all", "category"},
-	"unread":  {"ids"},
-	"snooze":  {"ids", "until"},
-	"ack":     {"cursor"},
-	"visible": {"visible"},
+// A field is a member of a frame, as a bit. Those of frames that mark have the
+// bits of transports.MarkFields.
+type field uint32
+
+const (
+	fieldType field = 1 << (iota + 8)
+	fieldID
+	fieldAfter
+	fieldCursor
+	fieldVisible
+	fieldTopic
+	fieldTopics
+	fieldPayload
+	fieldBase64
+	fieldRetain
+
+	fieldIDs     = field(transports.MarkIDs)
+	fieldsMany   = field(transports.MarkMany)
+	fieldsTopics = fieldTopic | fieldTopics
+)
+
+// fieldNames name them, from fieldType on.
+var fieldNames = [...]string{"type", "id", "after", "cursor", "visible", "topic", "topics", "payload", "payload_base64", "retain"}
+
+// fieldOf returns the field of the name; 0 if there is none.
+func fieldOf(name jsontext.Text) field {
+	switch string(name.Bytes()) {
+	case "type":
+		return fieldType
+	case "id":
+		return fieldID
+	case "after":
+		return fieldAfter
+	case "cursor":
+		return fieldCursor
+	case "visible":
+		return fieldVisible
+	case "topic":
+		return fieldTopic
+	case "topics":
+		return fieldTopics
+	case "payload":
+		return fieldPayload
+	case "payload_base64":
+		return fieldBase64
+	case "retain":
+		return fieldRetain
+	}
+	return field(transports.MarkField(name))
+}
+
+// kinds are the types of frames.
+var kinds = map[string]struct {
+	fields field // that one may have besides type and id
+	marks  bool
+	to     actors.Marking
+}{
+	"connect": {fields: fieldAfter},
+	"read":    {fields: fieldsMany, marks: true, to: actors.MarkRead},
+	"seen":    {fields: fieldsMany, marks: true, to: actors.MarkSeen},
+	"archive": {fields: fieldsMany, marks: true, to: actors.MarkArchived},
+	"unread":  {fields: fieldIDs, marks: true, to: actors.MarkUnread},
+	"snooze":  {fields: fieldIDs | field(transports.MarkUntil), marks: true, to: actors.MarkSnoozed},
+	"ack":     {fields: fieldCursor},
+	"visible": {fields: fieldVisible},
 	"ping":    {},
 
-	"subscribe":   {"topic", "topics"},
-	"unsubscribe": {"topic", "topics"},
-	"publish":     {"topic", "payload", "payload_base64", "retain"},
+	"subscribe":   {fields: fieldsTopics},
+	"unsubscribe": {fields: fieldsTopics},
+	"publish":     {fields: fieldTopic | fieldPayload | fieldBase64 | fieldRetain},
 }
 
-// markings are the types that change messages.
-var markings = map[string]actors.Marking{
-	"read": actors.MarkRead, "seen": actors.MarkSeen, "unread": actors.MarkUnread,
-	"archive": actors.MarkArchived, "snooze": actors.MarkSnoozed,
+// A frame is what a client sent, before it is known what it asks for.
+type frame struct {
+	transports.FieldReader
+	has     field
+	at      [32]int // where the value of each field stands
+	strange bool    // there is a field that no frame has
+	unknown string  // its name
+	twice   string  // one that stands twice
 }
 
-// parseCommand reads a frame. The error is an actors.Error with Invalid; the
-// command then has its id, if that could be read.
-func parseCommand(p *fastjson.Parser, text []byte) (command, error) {
-	var c command
-	v, err := p.ParseBytes(text)
-	if err != nil || v.Type() != fastjson.TypeObject {
-		return c, invalid("", "a frame is a JSON object")
+// scan finds the frame's fields. Whatever it is, it is JSON then.
+func (f *frame) scan(text []byte) error {
+	f.Reset(text, transports.MaxDepth)
+	if !f.Open('{') {
+		return invalid("", "a frame is a JSON object")
 	}
-	o := v.GetObject()
-	if c.id, err = parseNumber(o.Get("id")); err != nil {
-		return c, err
-	}
-	if c.kind = string(v.GetStringBytes("type")); c.kind == "" {
-		return c, invalid("type", "a frame has a type")
-	}
-	allowed, ok := fields[c.kind]
-	if !ok {
-		return c, invalid("type", fmt.Sprintf("there is no frame of type %.32q", c.kind))
-	}
-	if c.kind == "publish" {
-		c.message, c.text = &actors.TopicMessage{}, text
-	}
-	o.Visit(func(key []byte, v *fastjson.Value) {
-		name := string(key)
+	for first := true; ; first = false {
+		name, more := f.Member(first)
+		if !more {
+			break
+		}
+		bit := fieldOf(name)
 		switch {
-		case err != nil || name == "type" || name == "id":
-		case !contains(allowed, name):
-			err = invalid("", fmt.Sprintf("a frame of type %s has no field %.32q", c.kind, name))
+		case bit == 0:
+			f.strange, f.unknown = true, transports.ShownField(name.String())
+		case bit&f.has != 0:
+			f.twice = name.String()
 		default:
-			err = c.set(name, v)
+			f.has |= bit
+			f.at[bits.TrailingZeros32(uint32(bit))] = f.At()
 		}
-	})
-	if c.text = nil; err == nil {
-		err = c.check()
-	}
-	return c, err
-}
-
-func contains(list []string, s string) bool {
-	for _, t := range list {
-		if t == s {
-			return true
+		if !f.Skip() {
+			break
 		}
 	}
-	return false
-}
-
-// parseNumber reads a frame's number, which may be missing.
-func parseNumber(v *fastjson.Value) ([]byte, error) {
-	if v == nil {
-		return nil, nil
-	}
-	if n, err := v.Int64(); err == nil {
-		return strconv.AppendInt(nil, n, 10), nil
-	}
-	return nil, invalid("id", "an id is a whole number")
-}
-
-// set reads one field.
-func (c *command) set(name string, v *fastjson.Value) (err error) {
-	switch name {
-	case "ids":
-		c.ids, err = parseIDs(v)
-	case "up_to":
-		c.upTo, err = parseCursor(name, v)
-	case "after":
-		c.after, err = parseCursor(name, v)
-	case "cursor":
-		_, err = parseCursor(name, v)
-	case "all":
-		if c.all, err = v.Bool(); err != nil || !c.all {
-			err = invalid(name, "all is true, or left out")
-		}
-	case "visible":
-		if _, err = v.Bool(); err != nil {
-			err = invalid(name, "visible is true or false")
-		}
-	case "category":
-		c.category, err = parseCategory(v)
-	case "until":
-		c.until, err = parseTime(name, v)
-	case "topic", "topics", "payload", "payload_base64", "retain":
-		err = c.setTopic(name, v)
-	}
-	return err
-}
-
-// check tells whether the fields fit together.
-func (c *command) check() error {
-	if _, ok := markings[c.kind]; !ok {
-		return c.checkTopic()
-	}
-	targets := 0
-	for _, given := range []bool{c.ids != nil, c.upTo != nil, c.all} {
-		if given {
-			targets++
-		}
-	}
-	switch {
-	case targets != 1 && len(fields[c.kind]) > 2:
-		return invalid("", "give one of ids, up_to and all")
-	case targets != 1:
-		return invalid("ids", "give ids")
-	case c.kind == "snooze" && c.until == 0:
-		return invalid("until", "give the time until which to snooze")
+	if f.Bad() || !f.End() {
+		return f.Err()
 	}
 	return nil
 }
 
-func parseIDs(v *fastjson.Value) ([]actors.ID, error) {
-	list, err := v.Array()
-	if err != nil || len(list) == 0 || len(list) > maxIDs {
-		return nil, invalid("ids", fmt.Sprintf("ids is a list of 1 to %d message ids", maxIDs))
+// seek goes to the value of the field, if the frame has it.
+func (f *frame) seek(bit field) bool {
+	if f.has&bit == 0 {
+		return false
 	}
-	ids := make([]actors.ID, len(list))
-	for i, e := range list {
-		text, err := e.StringBytes()
-		if err != nil {
-			return nil, invalid("ids", "an id is a string")
-		}
-		if ids[i], err = actors.ParseID(string(text)); err != nil {
-			return nil, &actors.Error{Code: actors.Invalid, Field: "ids", Detail: fmt.Sprintf("%.64q is no message id", text), Cause: err}
-		}
-	}
-	return ids, nil
+	f.Seek(f.at[bits.TrailingZeros32(uint32(bit))])
+	return true
 }
 
-func parseCursor(field string, v *fastjson.Value) (*actors.Cursor, error) {
-	text, err := v.StringBytes()
-	if err != nil || len(text) == 0 {
-		return nil, invalid(field, "a cursor is a string")
+// parseCommand reads a frame; now is the present in unix milliseconds. The error
+// is an actors.Error; the command then has its id, if that could be read.
+func parseCommand(text []byte, now int64) (c command, err error) {
+	var f frame
+	if err := f.scan(text); err != nil {
+		return c, err
 	}
-	c, err := transports.ParseAfter(text)
+	if f.seek(fieldID) {
+		n, ok := f.Int()
+		if !ok {
+			return c, invalid("id", "an id is a whole number")
+		}
+		c.id = strconv.AppendInt(nil, n, 10)
+	}
+	var name jsontext.Text
+	if f.seek(fieldType) && f.Peek() == '"' {
+		name, _ = f.Text()
+	}
+	if name.Size == 0 {
+		return c, invalid("type", "a frame has a type")
+	}
+	c.kind = name.String()
+	kind, ok := kinds[c.kind]
+	foreign := f.has &^ (kind.fields | fieldType | fieldID)
+	switch {
+	case !ok:
+		return c, invalid("type", fmt.Sprintf("there is no frame of type %.32q", c.kind))
+	case f.twice != "":
+		return c, transports.TwiceField(f.twice)
+	case f.strange:
+		return c, hasNone(c.kind, f.unknown)
+	case foreign != 0:
+		return c, hasNone(c.kind, nameOf(foreign))
+	case kind.marks:
+		c.mark = &actors.Mark{To: kind.to}
+		return c, f.marks(c.mark, transports.MarkFields(kind.fields), now)
+	case kind.fields&(fieldsTopics|fieldPayload) != 0:
+		return c, c.setTopics(&f)
+	}
+	return c, c.set(&f)
+}
+
+// hasNone is said of a field that frames of a type do not have.
+func hasNone(kind, name string) error {
+	return invalid(name, fmt.Sprintf("a frame of type %s has no field %q", kind, name))
+}
+
+// nameOf returns the name of the first of the fields.
+func nameOf(fields field) string {
+	first := fields & -fields
+	if first < fieldType {
+		return transports.MarkFields(first).Name()
+	}
+	return fieldNames[bits.TrailingZeros32(uint32(first/fieldType))]
+}
+
+// marks reads what a frame marks.
+func (f *frame) marks(m *actors.Mark, allow transports.MarkFields, now int64) error {
+	has := transports.MarkFields(f.has & (fieldType - 1))
+	for rest := has; rest != 0; rest &= rest - 1 {
+		bit := rest & -rest
+		f.seek(field(bit))
+		if err := f.MarkField(m, bit, now); err != nil {
+			return err
+		}
+	}
+	return has.Check(allow)
+}
+
+// set reads the fields of the other frames.
+func (c *command) set(f *frame) (err error) {
+	if f.seek(fieldAfter) {
+		c.after, err = f.cursor("after")
+	}
+	if err == nil && f.seek(fieldCursor) {
+		_, err = f.cursor("cursor")
+	}
+	if err == nil && f.seek(fieldVisible) {
+		_, err = f.BoolField("visible")
+	}
+	return err
+}
+
+// cursor reads a cursor of whichever server: one that is not of this one begins
+// the stream anew.
+func (f *frame) cursor(name string) (*actors.Cursor, error) {
+	t, err := f.TextField(name, actors.MaxCursor)
 	if err != nil {
-		return nil, invalid(field, actors.AsError(err).Detail)
+		return nil, err
+	}
+	c, err := transports.ParseAfter(t.Bytes())
+	switch {
+	case err != nil:
+		return nil, transports.WrongField(name, actors.AsError(err).Detail)
+	case c == nil:
+		return nil, transports.WrongField(name, "it is empty; leave it out instead")
 	}
 	return c, nil
 }
 
-func parseCategory(v *fastjson.Value) (string, error) {
-	text, err := v.StringBytes()
-	ok := err == nil && len(text) > 0 && len(text) <= maxCategory
-	for i := 0; ok && i < len(text); i++ {
-		c := text[i]
-		ok = 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == ':' || c == '-'
-	}
-	if !ok {
-		return "", invalid("category", fmt.Sprintf("a category has 1 to %d bytes of A-Z a-z 0-9 . _ : -", maxCategory))
-	}
-	return string(text), nil
-}
-
-func parseTime(field string, v *fastjson.Value) (int64, error) {
-	text, err := v.StringBytes()
-	if err == nil {
-		if t, ok := actors.ParseTime(text); ok && t.UnixMilli() > 0 {
-			return t.UnixMilli(), nil
-		}
-	}
-	return 0, invalid(field, "it must be a time as RFC 3339 has it, such as 2026-01-31T09:30:00Z")
-}
-
 func invalid(field, detail string) error {
 	return &actors.Error{Code: actors.Invalid, Field: field, Detail: detail}
-}
-
-// mark returns what the user's actor is asked, or nil if the frame is none of
-// its business.
-func (c *command) mark() *actors.Mark {
-	to, ok := markings[c.kind]
-	if !ok {
-		return nil
-	}
-	return &actors.Mark{To: to, IDs: c.ids, UpTo: c.upTo, Category: c.category, Until: c.until}
 }
 
 // appendPublished appends the answer to a message for a topic.

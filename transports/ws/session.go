@@ -134,9 +134,7 @@ func (s *session) Message(message []byte) bool {
 	if !goOn || s.kind.plain {
 		return goOn
 	}
-	p := s.kind.sockets.parsers.Get()
-	c, err := parseCommand(p, message)
-	s.kind.sockets.parsers.Put(p)
+	c, err := parseCommand(message, s.kind.sockets.deps.Clock().UnixMilli())
 	if !ok {
 		err = tooFast
 	}
@@ -160,14 +158,13 @@ func (s *session) Message(message []byte) bool {
 		s.publish(place, &c)
 		return true
 	}
-	mark := c.mark()
-	if mark == nil {
+	if c.mark == nil {
 		return s.answer(place, appendOK(nil, c.id, nil))
 	}
 	if err := s.socket.Caller().Can(transports.ToMark); err != nil {
 		return s.answer(place, appendError(nil, c.id, actors.AsError(err)))
 	}
-	s.ask(place, c.id, mark)
+	s.ask(place, c.id, c.mark)
 	return true
 }
 

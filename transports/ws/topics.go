@@ -1,11 +1,9 @@
 package ws
 
 import (
+	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
-
-	"github.com/valyala/fastjson"
 
 	"reddot/actors"
 	"reddot/transports"
@@ -19,94 +17,118 @@ func appendText(b, text []byte) []byte { return websocket.AppendFrame(b, websock
 // for transports.Limits.
 const maxTopics = 1000
 
-// setTopic reads one field of a frame about topics.
-func (c *command) setTopic(name string, v *fastjson.Value) error {
-	switch name {
-	case "topic":
-		text, err := v.StringBytes()
-		switch {
-		case err != nil:
-			return invalid(name, "a topic is a string")
-		case c.message != nil:
-			c.message.Topic = string(text)
-			return transports.CheckTopic(c.message.Topic)
+// setTopics reads the fields of a frame about topics.
+func (c *command) setTopics(f *frame) error {
+	if c.kind == "publish" {
+		return c.setMessage(f)
+	}
+	if f.seek(fieldTopic) {
+		if err := c.addTopic(f, "topic"); err != nil {
+			return err
 		}
-		return c.addTopic(string(text))
-	case "topics":
-		list, err := v.Array()
-		if err != nil || len(list) == 0 || len(list) > maxTopics {
-			return invalid(name, fmt.Sprintf("topics is a list of 1 to %d topics", maxTopics))
+	}
+	if f.seek(fieldTopics) {
+		if err := c.addTopics(f); err != nil {
+			return err
 		}
-		for _, e := range list {
-			text, err := e.StringBytes()
-			if err != nil {
-				return invalid(name, "a topic is a string")
-			}
-			if err := c.addTopic(string(text)); err != nil {
-				return err
-			}
-		}
-	case "payload", "payload_base64":
-		if c.message.Payload != nil {
-			return invalid(name, "give one of payload and payload_base64")
-		}
-		p, err := parsePayload(name, v, c.text)
-		c.message.Payload = p
-		return err
-	case "retain":
-		retain, err := v.Bool()
-		if err != nil {
-			return invalid(name, "retain is true or false")
-		}
-		c.message.Retain = retain
+	}
+	if c.topics == nil {
+		return invalid("topic", "give a topic, or topics")
 	}
 	return nil
 }
 
-func (c *command) addTopic(filter string) error {
+func (c *command) addTopics(f *frame) error {
+	wrong := invalid("topics", fmt.Sprintf("topics is a list of 1 to %d topics", maxTopics))
+	if !f.Open('[') {
+		return wrong
+	}
+	n := 0
+	for ; f.Item(n == 0); n++ {
+		if n == maxTopics {
+			return wrong
+		}
+		if err := c.addTopic(f, "topics"); err != nil {
+			return err
+		}
+	}
+	if n == 0 {
+		return wrong
+	}
+	return nil
+}
+
+func (c *command) addTopic(f *frame, name string) error {
+	t, err := f.TextField(name, len("$share/")+2*transports.MaxTopic)
+	if err != nil {
+		return err
+	}
+	filter := t.String()
 	c.topics = append(c.topics, filter)
 	return transports.CheckFilter(filter)
 }
 
-// parsePayload reads the bytes of a message: those of a string, or the text of
-// an object or an array as it stands in the frame, which the parser in use would
-// write in another way.
-func parsePayload(name string, v *fastjson.Value, frame []byte) ([]byte, error) {
-	text, err := v.StringBytes()
-	switch {
-	case name == "payload" && err == nil:
-		return append([]byte{}, text...), nil
-	case name == "payload" && (v.Type() == fastjson.TypeObject || v.Type() == fastjson.TypeArray):
-		var f struct {
-			Payload json.RawMessage `json:"payload"`
-		}
-		if err := json.Unmarshal(frame, &f); err != nil {
-			return nil, invalid(name, "the payload is no JSON")
-		}
-		return f.Payload, nil
-	case name == "payload":
-		return nil, invalid(name, "a payload is a string, an object or an array")
-	case err != nil:
-		return nil, invalid(name, "payload_base64 is a string")
+// setMessage reads what a frame publishes.
+func (c *command) setMessage(f *frame) error {
+	c.message = &actors.TopicMessage{}
+	if !f.seek(fieldTopic) {
+		return invalid("topic", "give the topic")
 	}
-	b, err := base64.StdEncoding.DecodeString(string(text))
+	t, err := f.TextField("topic", 2*transports.MaxTopic)
 	if err != nil {
-		return nil, invalid(name, "this is no base64 (RFC 4648 section 4)")
+		return err
 	}
-	return b, nil
+	c.message.Topic = t.String()
+	if err := transports.CheckTopic(c.message.Topic); err != nil {
+		return err
+	}
+	if f.seek(fieldRetain) {
+		if c.message.Retain, err = f.BoolField("retain"); err != nil {
+			return err
+		}
+	}
+	switch f.has & (fieldPayload | fieldBase64) {
+	case 0:
+		return invalid("payload", "give the payload; an empty string is one, too")
+	case fieldPayload:
+		c.message.Payload, err = f.payload()
+	case fieldBase64:
+		c.message.Payload, err = f.base64()
+	default:
+		err = invalid("payload_base64", "give one of payload and payload_base64")
+	}
+	return err
 }
 
-// checkTopic tells whether the fields of a frame about topics fit together.
-func (c *command) checkTopic() error {
-	switch {
-	case c.message != nil && c.message.Topic == "":
-		return invalid("topic", "give the topic")
-	case c.message != nil && c.message.Payload == nil:
-		return invalid("payload", "give the payload; an empty string is one, too")
-	case (c.kind == "subscribe" || c.kind == "unsubscribe") && c.topics == nil:
-		return invalid("topic", "give a topic, or topics")
+// payload reads the bytes of a message: those of a string, or the text of an
+// object or an array as it stands in the frame.
+func (f *frame) payload() ([]byte, error) {
+	f.seek(fieldPayload)
+	switch f.Peek() {
+	case '"':
+		t, _ := f.Text()
+		return t.AppendTo(make([]byte, 0, t.Size)), nil
+	case '{', '[':
+		raw, _ := f.Raw()
+		return bytes.Clone(raw), nil
 	}
-	return nil
+	return nil, invalid("payload", "a payload is a string, an object or an array")
+}
+
+// base64 reads the bytes of a message that is no text.
+func (f *frame) base64() ([]byte, error) {
+	f.seek(fieldBase64)
+	if f.Peek() != '"' {
+		return nil, invalid("payload_base64", "payload_base64 is a string")
+	}
+	t, _ := f.Text()
+	text := t.Bytes()
+	b := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	n, err := base64.StdEncoding.Strict().Decode(b, text)
+	if err != nil || bytes.ContainsAny(text, "\r\n") {
+		return nil, invalid("payload_base64", "this is no base64 (RFC 4648 section 4)")
+	}
+	return b[:n], nil
 }
 
 // listen subscribes to topics, or ends that.

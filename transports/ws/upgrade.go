@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
-	"github.com/valyala/fastjson"
 
 	"reddot/actors"
 	"reddot/transports"
@@ -40,7 +39,6 @@ type Sockets struct {
 	cfg      Config
 	deps     transports.Deps
 	began    time.Time // paces are measured from here
-	parsers  fastjson.ParserPool
 	events   kind
 	deflated kind
 	texts    kind

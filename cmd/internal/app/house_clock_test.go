@@ -42,6 +42,7 @@ var wallClocks = map[string]string{
 	"transports/mqtt/outbound.go": "the expiry of a message",
 	"transports/mqtt/server.go":   "hands on the wall clock that it is given",
 	"transports/request.go":       "hands on the wall clock that it is given",
+	"transports/ws/session.go":    "snooze until a time",
 	"transports/socket.go":        "since when a connection is there, for people, and the expiry of its token",
 	"transports/streams.go":       "since when a connection is there, for people, and the expiry of its token",
 	"transports/subscriber.go":    "the time of a message",

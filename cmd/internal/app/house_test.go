@@ -100,15 +100,16 @@ func TestHouse(t *testing.T) {
 var layers = map[string][]string{
 	"actors":            {},
 	"cluster":           {"actors"},
-	"transports":        {"actors"},
+	"transports":        {"actors", "transports/jsontext"}, // JSON is read in one place, for all
 	"transports/client": {},
 	// The platform's state is campaign's; these are its views and its ways out.
-	"transports/api":         {"actors", "actors/campaign"},
+	"transports/api":         {"actors", "actors/campaign", "transports/jsontext"},
 	"transports/channels":    {"actors", "actors/campaign"},
 	"transports/console":     {"actors", "actors/campaign"},
 	"transports/mqtt":        {"actors", "transports/mqtt/packet", "transports/websocket"},
+	"transports/jsontext":    {"actors"},
 	"transports/mqtt/packet": {},
-	"transports/ws":          {"actors", "transports/websocket"}, // frames are read in one place, for both
+	"transports/ws":          {"actors", "transports/jsontext", "transports/websocket"}, // frames are read in one place, for both
 	"cmd/internal/load":      {"cmd/internal/load/..."},
 	"cmd/internal/chaos":     {"actors", "actors/store/pgserver", "transports", "transports/mqtt", "transports/mqtt/packet"},
 	"cmd/chaos":              {"cmd/internal/chaos"},

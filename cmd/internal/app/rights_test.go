@@ -174,6 +174,7 @@ func rightsByMQTT(t *testing.T, addr net.Addr, text string, connects bool, topic
 type packetClient struct {
 	conn net.Conn
 	buf  []byte
+	id   uint16 // of its last message
 }
 
 func dialMQTT(t *testing.T, addr net.Addr, user, password string) *packetClient {
