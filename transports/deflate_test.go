@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // deflated returns what a client sends for a text: what another compressor
@@ -101,6 +102,7 @@ func TestDeflate(t *testing.T) {
 				}
 				w.attached(t, 1)
 				for _, n := range []int{0, 16, 64, 256, 1 << 10, 4 << 10, 8 << 10, 16 << 10, 32 << 10, 60 << 10} {
+					_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 					w.user.publish(strings.Repeat("0123456789abcdef", n/16))
 					event, compressed := readEvent(t, in)
 					if event != string(w.user.events[len(w.user.events)-1].JSON) {
