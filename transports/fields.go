@@ -42,7 +42,7 @@ func (r *FieldReader) TextField(name string, limit int) (jsontext.Text, error) {
 // NotA says that the field has the wrong type; where no value stands at all,
 // that this is no JSON.
 func (r *FieldReader) NotA(name, want string) error {
-	if !r.Skip() {
+	if !r.SkipValue() {
 		return r.Err()
 	}
 	return WrongField(name, "it must be "+want)

@@ -71,7 +71,7 @@ func (r *FieldReader) Mark(src []byte, m *actors.Mark, allow MarkFields, now int
 		return r.Err()
 	}
 	r.Seek(0)
-	if !r.Skip() || !r.End() {
+	if !r.SkipValue() || !r.End() {
 		return r.Err() // before anything that is wrong with a field
 	}
 	r.Seek(0)

@@ -49,7 +49,7 @@ func find(s *jsontext.Scanner, name string) bool {
 			return false
 		case n.Is(name):
 			return true
-		case !s.Skip():
+		case !s.SkipValue():
 			return false
 		}
 	}

@@ -29,7 +29,7 @@ func (s *Scanner) Reset(src []byte, deep int) { *s = Scanner{src: src, deep: dee
 // first and the next one the last.
 func Check(src []byte, deep int) error {
 	s := Scanner{src: src, deep: deep, unique: true}
-	if !s.Skip() || !s.End() {
+	if !s.SkipValue() || !s.End() {
 		return s.Err()
 	}
 	return nil
@@ -179,14 +179,14 @@ func (s *Scanner) Text() (Text, bool) {
 	return Text{}, s.fail("no end of a string")
 }
 
-// Skip reads any value.
-func (s *Scanner) Skip() bool { return s.nested(s.deep) }
+// SkipValue reads any value.
+func (s *Scanner) SkipValue() bool { return s.nested(s.deep) }
 
 // Raw reads any value and returns it as it stands in the source.
 func (s *Scanner) Raw() ([]byte, bool) {
 	s.space()
 	start := s.pos
-	ok := s.Skip()
+	ok := s.SkipValue()
 	return s.src[start:s.pos:s.pos], ok
 }
 
@@ -195,7 +195,7 @@ func (s *Scanner) Raw() ([]byte, bool) {
 func (s *Scanner) Value(b []byte) ([]byte, bool) {
 	s.space()
 	start, blanks := s.pos, s.blanks
-	if !s.Skip() {
+	if !s.SkipValue() {
 		return b, false
 	}
 	raw := s.src[start:s.pos]

@@ -126,7 +126,7 @@ func (f *frame) scan(text []byte) error {
 			f.has |= bit
 			f.at[bits.TrailingZeros32(uint32(bit))] = f.At()
 		}
-		if !f.Skip() {
+		if !f.SkipValue() {
 			break
 		}
 	}
