@@ -35,7 +35,7 @@ build: assets ## build bin/reddot, with the browser client in it
 cluster: build ## build all and start three servers and a database on this machine, for trying a cluster out
 	@exec bin/reddot dev cluster 3 $(ARGS)
 
-chaos: assets ## let four servers go through kills, freezes, cuts and more under load, and judge what was seen; ARGS='--seed 7 --for 3m'
+chaos: assets ## let four servers go through kills, freezes, cuts and more under load, and judge what was seen; ARGS='--seed 7 --for 3m --tls'
 	@CGO_ENABLED=0 $(GO) build -trimpath -tags faults -o bin/reddot-faults ./cmd/reddot
 	@$(GO) build -o bin/chaos ./cmd/chaos
 	@exec bin/chaos $(ARGS)

@@ -35,6 +35,7 @@ func command() error {
 	flag.IntVar(&cfg.Callers, "callers", 0, "how many call at a time (8)")
 	flag.IntVar(&cfg.Clients, "clients", 0, "how many watch (48)")
 	flag.IntVar(&cfg.Rounds, "rounds", 0, "with pauses: how many kills and freezes (20)")
+	flag.BoolVar(&cfg.TLS, "tls", false, "let clients and devices come by TLS")
 	flag.StringVar(&cfg.Keep, "keep", "", "`directory` for the servers' logs")
 	flag.BoolVar(&cfg.Verbose, "verbose", false, "let servers log at debug level")
 	flag.Parse()

@@ -40,7 +40,7 @@ type caller struct {
 
 func newCaller(w *world, number int, users []*log, began time.Time, pause time.Duration) *caller {
 	return &caller{world: w, number: number, rng: rand.New(rand.NewPCG(w.cfg.Seed, uint64(1000+number))), users: users, began: began, pause: pause,
-		client: &http.Client{Timeout: callTime, Transport: &http.Transport{MaxIdleConnsPerHost: 2}}, codes: make(map[string]int)}
+		client: &http.Client{Timeout: callTime, Transport: &http.Transport{MaxIdleConnsPerHost: 2, TLSClientConfig: trusting}}, codes: make(map[string]int)}
 }
 
 // call goes on until stop.
@@ -184,7 +184,7 @@ func (c *caller) ask(server int, op *Op, path, key, body string) (a answer, repe
 	if op.Kind == Counts {
 		method = http.MethodGet
 	}
-	req, err := http.NewRequest(method, url(server)+path, strings.NewReader(body))
+	req, err := http.NewRequest(method, c.world.url(server)+path, strings.NewReader(body))
 	if err != nil {
 		return a, false, err
 	}
@@ -225,7 +225,7 @@ func (w *world) get(ctx context.Context, i int, path string, out any) error {
 }
 
 func (w *world) ask(ctx context.Context, client *http.Client, i int, path string, out any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url(i)+path, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.url(i)+path, nil)
 	if err != nil {
 		return err
 	}

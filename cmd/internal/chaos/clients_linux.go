@@ -48,7 +48,7 @@ func newClient(w *world, number int, user string, began time.Time) *client {
 	d := &net.Dialer{Timeout: time.Second}
 	return &client{world: w, user: user, rng: rand.New(rand.NewPCG(w.cfg.Seed, uint64(5000+number))), began: began,
 		view: &View{Name: fmt.Sprintf("client %d", number)},
-		http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: d.DialContext, ResponseHeaderTimeout: 3 * time.Second}}}
+		http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: trusting, DialContext: d.DialContext, ResponseHeaderTimeout: 3 * time.Second}}}
 }
 
 // roam connects by one transport after another until stop.
@@ -91,7 +91,7 @@ func (c *client) stay(stop <-chan struct{}, server int, transport string, d time
 
 // connect takes events in by one transport until the connection, or ctx, ends.
 func (c *client) connect(ctx context.Context, server int, transport string) error {
-	base := url(server) + "/v1/users/" + c.user
+	base := c.world.url(server) + "/v1/users/" + c.user
 	got := func(e event) { c.take(server, transport, e) }
 	switch transport {
 	case poll:

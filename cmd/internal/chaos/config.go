@@ -23,6 +23,8 @@ type Config struct {
 	Users, Callers, Clients int
 	// Rounds is how many faults of each kind Pauses measures. Default: 20.
 	Rounds int
+	// TLS lets clients and devices reach the servers by TLS alone.
+	TLS bool
 	// Keep is a directory for the servers' logs; empty: they are kept nowhere.
 	Keep string
 	// Verbose lets the servers log at debug level.

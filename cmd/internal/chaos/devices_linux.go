@@ -89,7 +89,7 @@ func (d *device) live(stop <-chan struct{}) {
 // connect opens a connection, and at the first time subscribes.
 func (d *device) connect(server int) error {
 	var err error
-	if d.conn, err = net.DialTimeout("tcp", fmt.Sprintf("%s:%d", nodeIP(server), mqttPort), time.Second); err != nil {
+	if d.conn, err = d.world.dialMQTT(server); err != nil {
 		return err
 	}
 	d.buf = nil

@@ -70,7 +70,7 @@ func pauses(ctx context.Context, w *world) error {
 	var probing sync.WaitGroup
 	probers := make([]*prober, w.cfg.Users)
 	for i := range probers {
-		p := &prober{user: fmt.Sprintf("probe-%d", i), world: w, client: &http.Client{Timeout: probeTime, Transport: &http.Transport{MaxIdleConnsPerHost: 2}}}
+		p := &prober{user: fmt.Sprintf("probe-%d", i), world: w, client: &http.Client{Timeout: probeTime, Transport: &http.Transport{MaxIdleConnsPerHost: 2, TLSClientConfig: trusting}}}
 		probers[i] = p
 		probing.Go(func() { p.probe(began, rand.New(rand.NewPCG(w.cfg.Seed, uint64(i))), stop, &avoid) })
 	}

@@ -54,8 +54,8 @@ type server struct {
 
 // newWorld makes the network and the database.
 func newWorld(ctx context.Context, cfg Config, say func(string, ...any)) (*world, error) {
-	w := &world{cfg: cfg, say: say, dir: cfg.Keep, probe: &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}},
-		reader: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}}
+	w := &world{cfg: cfg, say: say, dir: cfg.Keep, probe: &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: trusting}},
+		reader: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: trusting}}}
 	if w.dir == "" {
 		w.dir = "/run/chaos"
 	}
@@ -70,6 +70,9 @@ func newWorld(ctx context.Context, cfg Config, say func(string, ...any)) (*world
 		return nil, err
 	}
 	if w.relay, err = newRelay(ctx, socket(w.db), say); err != nil {
+		return nil, err
+	}
+	if err = w.writeCertificate(); err != nil {
 		return nil, err
 	}
 	if w.key, err = w.createKey(ctx, "publish,read,admin"); err != nil {
@@ -92,7 +95,13 @@ func (w *world) createKey(ctx context.Context, scopes string) (string, error) {
 }
 
 // url returns where a server takes requests.
-func url(i int) string { return fmt.Sprintf("http://%s:%d", nodeIP(i), httpPort) }
+func (w *world) url(i int) string {
+	scheme := "http"
+	if w.cfg.TLS {
+		scheme = "https"
+	}
+	return fmt.Sprintf("%s://%s:%d", scheme, nodeIP(i), httpPort)
+}
 
 // start starts a server. It need not be ready when start returns.
 func (w *world) start(i int) error {
@@ -120,20 +129,20 @@ func (w *world) startLocked(i int) error {
 		seeds = append(seeds, fmt.Sprintf("%s:%d", seenIP(j), gossipPort))
 	}
 	args := []string{"netns", "exec", netns(i), w.cfg.Binary, "serve",
-		"--http", fmt.Sprintf("%s:%d", nodeIP(i), httpPort), "--mqtt", fmt.Sprintf("%s:%d", nodeIP(i), mqttPort),
+		"--http", fmt.Sprintf("%s:%d", nodeIP(i), httpPort),
 		"--cluster-bind", fmt.Sprintf("%s:%d", nodeIP(i), gossipPort), "--join", strings.Join(seeds, ",")}
 	level := "info"
 	if w.cfg.Verbose {
 		level = "debug"
 	}
-	for _, set := range []string{
+	for _, set := range append(w.edge(i), []string{
 		"log.level=" + level,
 		fmt.Sprintf("cluster.advertise=%s:%d", seenIP(i), gossipPort),
 		fmt.Sprintf("cluster.peers=%s:%d", nodeIP(i), linkPort), fmt.Sprintf("cluster.advertise_peers=%s:%d", seenIP(i), linkPort),
 		"limits.requests_per_address=-1", "limits.connections_per_address=-1", "limits.failures_per_address=-1", "limits.publishes_per_key=-1",
 		"inbox.messages=20000", "inbox.size=64MiB", "inbox.retain_events=50000", "inbox.retain_size=64MiB", "inbox.connections=10000",
 		"origins=http://127.0.0.1", "store.timeout=3s", "stop.drain=1s", "stop.timeout=10s",
-	} {
+	}...) {
 		args = append(args, "--set", set)
 	}
 	s.cmd = exec.Command("ip", args...) // #nosec G204 -- the program under test
