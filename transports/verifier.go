@@ -111,20 +111,21 @@ func (v *verifier) takeKeys(c Verification, cfg TokensConfig, log *slog.Logger) 
 }
 
 func (v *verifier) takePublicKey(c Verification) error {
-	text := []byte(c.PublicKey)
+	text, from := []byte(c.PublicKey), "the public key"
 	if c.PublicKeyFile != "" {
 		var err error
+		from = c.PublicKeyFile
 		if text, err = os.ReadFile(c.PublicKeyFile); err != nil {
 			return fmt.Errorf("read the public key: %w", err)
 		}
 	}
 	key, err := parsePublicKey(text)
 	if err != nil {
-		return fmt.Errorf("public key: %w", err)
+		return fmt.Errorf("%s: %w", from, err)
 	}
 	alg, err := algOf(key)
 	if err != nil {
-		return fmt.Errorf("public key: %w", err)
+		return fmt.Errorf("%s: %w", from, err)
 	}
 	v.public, v.algs = key, append(v.algs, alg)
 	return nil

@@ -50,11 +50,20 @@ func (a *App) Reload(fresh Config) error {
 		a.log.Error("the certificate was not reloaded; the old one goes on", "err", err)
 	}
 	a.recheck("the configuration was reloaded")
-	a.log.Info("configuration reloaded", "changed", or(strings.Join(taken, " "), "nothing"))
+	a.log.Info("configuration reloaded", "changed", or(strings.Join(taken, " "), "nothing"), "files_read_again", strings.Join(next.rereadFiles(), " "))
 	if len(kept) > 0 {
 		a.log.Warn("these settings have changed and need a restart", "settings", strings.Join(kept, " "))
 	}
 	return nil
+}
+
+// rereadFiles returns those whose contents a reload takes over, changed or not.
+func (c *Config) rereadFiles() (files []string) {
+	for _, t := range append([]AppConfig{{Token: c.Token}}, c.Apps...) {
+		files = append(files, t.Token.PublicKeyFile)
+	}
+	files = append(files, c.TLS.Cert, c.TLS.Key)
+	return slices.DeleteFunc(files, func(f string) bool { return f == "" })
 }
 
 // noteTime is how long the audit log may take.
