@@ -153,6 +153,7 @@ func TestTokenVerify(t *testing.T) {
 		{"no sub", hs(map[string]any{"sub": nil}), "sub is no user name"},
 		{"sub me", hs(map[string]any{"sub": "me"}), "sub is no user name"},
 		{"sub with a slash", hs(map[string]any{"sub": "a/b"}), "sub is no user name"},
+		{"a name of those without a credential", hs(map[string]any{"sub": "anonymous:alice"}), "begins with anonymous:"},
 		{"sub in capitals is no sub", hs(map[string]any{"sub": nil, "SUB": "root"}), "sub is no user name"},
 		{"too many topics", hs(map[string]any{"topics": map[string]any{"read": patterns}}), "64 patterns"},
 		{"long topic", hs(map[string]any{"topics": map[string]any{"write": []string{strings.Repeat("a", 513)}}}), "512 bytes"},
