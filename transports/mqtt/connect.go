@@ -199,6 +199,8 @@ func (s *session) willOf(c *connection, caller *transports.Principal, user strin
 		return nil, refusal(packet.TopicNameInvalid, "the will's topic is too long or too deep")
 	case !caller.MayWrite(user, topic):
 		return nil, refusal(packet.NotAuthorized, "the will's topic may not be written by this client")
+	case s.server.overspends(caller): // whoever drops connections publishes by that
+		return nil, refusal(packet.QuotaExceeded, "this client's user or key publishes too much for a will")
 	}
 	now := s.server.now()
 	m := &actors.TopicMessage{App: caller.App, Topic: topic, Payload: c.will.Payload, Qos: uint32(c.will.QoS), Retain: c.will.Retain,

@@ -165,16 +165,23 @@ func (s *session) resolve(p *packet.Publish) (string, error) {
 // judge tells whether the client may publish to the topic, and counts the
 // message against what its caller may publish by all of its connections.
 func (s *session) judge(topic string) packet.Reason {
-	access, caller := s.server.access.Load(), s.socket.Caller()
+	caller := s.socket.Caller()
 	switch {
 	case !s.server.fits(topic):
 		return packet.TopicNameInvalid
 	case !caller.MayWrite(s.user(), topic):
 		return packet.NotAuthorized
-	case !access.Dev && access.Gate.Publish(caller, 1) != nil:
+	case s.server.overspends(caller):
 		return packet.QuotaExceeded
 	}
 	return packet.Success
+}
+
+// overspends counts one more message of the caller, or tells that there is one too
+// many.
+func (s *Server) overspends(caller *transports.Principal) bool {
+	access := s.access.Load()
+	return !access.Dev && access.Gate.Publish(caller, 1) != nil
 }
 
 // refusePublish answers a message that is not taken, which only MQTT 5 has words

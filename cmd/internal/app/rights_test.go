@@ -170,11 +170,12 @@ func rightsByMQTT(t *testing.T, addr net.Addr, text string, connects bool, topic
 	}
 }
 
-// A packetClient is a client of MQTT 5, packet by packet.
+// A packetClient is a client of MQTT, packet by packet.
 type packetClient struct {
-	conn net.Conn
-	buf  []byte
-	id   uint16 // of its last message
+	conn    net.Conn
+	buf     []byte
+	id      uint16 // of its last message
+	version packet.Version
 }
 
 func dialMQTT(t *testing.T, addr net.Addr, user, password string) *packetClient {
@@ -183,14 +184,14 @@ func dialMQTT(t *testing.T, addr net.Addr, user, password string) *packetClient 
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &packetClient{conn: conn}
+	c := &packetClient{conn: conn, version: packet.V5}
 	c.send(t, &packet.Connect{Version: packet.V5, CleanStart: true, KeepAlive: 30, Username: []byte(user), Password: []byte(password)})
 	return c
 }
 
 func (c *packetClient) send(t *testing.T, p packet.Packet) {
 	t.Helper()
-	if _, err := c.conn.Write(p.Append(nil, packet.V5)); err != nil {
+	if _, err := c.conn.Write(p.Append(nil, c.version)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -206,7 +207,7 @@ func (c *packetClient) next(t *testing.T) packet.Packet {
 		}
 		if frame != nil {
 			c.buf = rest
-			p, err := packet.Decode(frame, packet.V5)
+			p, err := packet.Decode(frame, c.version)
 			if err != nil {
 				t.Fatal(err)
 			}

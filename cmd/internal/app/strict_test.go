@@ -150,9 +150,13 @@ func TestEveryFrameIsChecked(t *testing.T) {
 // A frameClient is a client of a WebSocket, frame by frame.
 type frameClient struct{ conn *websocket.Conn }
 
-func dialFrames(t *testing.T, url string) *frameClient {
+func dialFrames(t *testing.T, url string, header ...string) *frameClient {
 	t.Helper()
-	c, _, err := websocket.Dial(t.Context(), strings.Replace(url, "http", "ws", 1), nil)
+	h := http.Header{}
+	for i := 0; i < len(header); i += 2 {
+		h.Set(header[i], header[i+1])
+	}
+	c, _, err := websocket.Dial(t.Context(), strings.Replace(url, "http", "ws", 1), &websocket.DialOptions{HTTPHeader: h})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +221,7 @@ func dialMQTTOver(t *testing.T, base, user string) *packetClient {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &packetClient{conn: websocket.NetConn(context.Background(), ws, websocket.MessageBinary)}
+	c := &packetClient{version: packet.V5, conn: websocket.NetConn(context.Background(), ws, websocket.MessageBinary)}
 	t.Cleanup(func() { _ = c.conn.Close() })
 	c.send(t, &packet.Connect{Version: packet.V5, CleanStart: true, KeepAlive: 30, Username: []byte(user)})
 	return c
