@@ -3,6 +3,7 @@ package app
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
@@ -199,13 +200,13 @@ func (s *clockStory) keepsAlive(step time.Duration) {
 		}
 	}
 	hello := packets.NewControlPacket(packets.Connect).(*packets.ConnectPacket)
-	hello.ProtocolName, hello.ProtocolVersion, hello.CleanSession, hello.Keepalive = "MQTT", 4, true, 1
+	hello.ProtocolName, hello.ProtocolVersion, hello.CleanSession, hello.Keepalive = "MQTT", 4, true, 2
 	hello.ClientIdentifier, hello.UsernameFlag, hello.Username, hello.PasswordFlag, hello.Password = "quiet", true, "alice", true, []byte(s.token)
 	ask(hello)
-	time.Sleep(900 * time.Millisecond)
+	time.Sleep(1700 * time.Millisecond)
 	ask(packets.NewControlPacket(packets.Pingreq))
 	s.wall.step(step)
-	time.Sleep(900 * time.Millisecond) // after 1.5 s the server has looked
+	time.Sleep(1700 * time.Millisecond) // after 3 s the server has looked
 	ask(packets.NewControlPacket(packets.Pingreq))
 }
 
@@ -214,9 +215,23 @@ func (s *clockStory) keepsAlive(step time.Duration) {
 func TestClockSteps(t *testing.T) {
 	s := newClockStory(t)
 	s.allWorks()
+	// A long poll has its own time, whatever the wall clock says meanwhile.
+	wait := s.a.URL() + "/v1/users/bob/wait?timeout=10&after="
+	var first struct{ Cursor string }
+	if _, body := call(t, "GET", wait, s.key, ""); json.Unmarshal([]byte(body), &first) != nil {
+		t.Fatal(body)
+	}
+	began, polled := time.Now(), make(chan time.Duration, 1)
+	go func() {
+		call(t, "GET", wait+first.Cursor, s.key, "")
+		polled <- time.Since(began)
+	}()
 	for _, step := range []time.Duration{30 * time.Second, -30 * time.Second, -time.Hour, time.Hour} {
 		s.keepsAlive(step)
 		s.allWorks()
+	}
+	if took := <-polled; took < 9*time.Second || took > 20*time.Second {
+		t.Errorf("a long poll of 10 s took %v", took)
 	}
 	if n := gathered(t, s.a, "reddot_clock_steps_total"); n != 4 {
 		t.Errorf("%v steps are counted, want 4", n)
@@ -231,9 +246,12 @@ func TestTimersFollowTheWallClock(t *testing.T) {
 	late := s.publish(`,"send_at":` + s.in(40*time.Minute))
 	gone := s.publish(`,"expires_at":` + s.in(50*time.Minute))
 	s.want("the stream", s.events, gone)
-	soon := s.publish(`,"send_at":` + s.in(1500*time.Millisecond))
+	snoozed := s.publish("")
+	s.snooze(snoozed, s.in(45*time.Minute))
+	s.want("the stream", s.events, `"snoozed"`)
+	soon := s.publish(`,"send_at":` + s.in(3*time.Second))
 	s.wall.step(-30 * time.Second)
-	time.Sleep(2 * time.Second)
+	time.Sleep(3500 * time.Millisecond)
 	if list := s.list(""); strings.Contains(list, soon) || strings.Contains(list, late) || !strings.Contains(list, gone) {
 		t.Errorf("after a step back the inbox has %s", list)
 	}
@@ -242,7 +260,10 @@ func TestTimersFollowTheWallClock(t *testing.T) {
 	s.wall.step(time.Hour)
 	s.want("the stream", s.events, `"expired"`)
 	s.want("the stream", s.events, late)
-	if list := s.list(""); strings.Contains(list, gone) || !strings.Contains(list, late) {
+	if list := s.list("?state=snoozed"); strings.Contains(list, snoozed) {
+		t.Errorf("after a step forward these are snoozed: %s", list)
+	}
+	if list := s.list(""); strings.Contains(list, gone) || !strings.Contains(list, late) || !strings.Contains(list, snoozed) {
 		t.Errorf("after a step forward the inbox has %s", list)
 	}
 	s.allWorks()
@@ -276,6 +297,26 @@ func (s *clockStory) list(query string) string {
 		s.Fatalf("list: %d %s", status, body)
 	}
 	return body
+}
+
+// snooze lets the message with the body leave the inbox until a time.
+func (s *clockStory) snooze(body, until string) {
+	s.Helper()
+	var page struct {
+		Messages []struct{ ID, Body string }
+	}
+	if err := json.Unmarshal([]byte(s.list("")), &page); err != nil {
+		s.Fatal(err)
+	}
+	for _, m := range page.Messages {
+		if m.Body == body {
+			if status, answer := call(s.T, "POST", s.a.URL()+"/v1/users/alice/messages/"+m.ID+"/snooze", s.key, `{"until":`+until+`}`); status != http.StatusOK {
+				s.Fatalf("snooze: %d %s", status, answer)
+			}
+			return
+		}
+	}
+	s.Fatalf("%s is not there", body)
 }
 
 // gathered returns the sum of a counter of the server.
