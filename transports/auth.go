@@ -18,6 +18,7 @@ const askForCredential = "give a server key or a user token, as in Authorization
 type AuthConfig struct {
 	Dev     bool    // every request may everything on DefaultApp, whatever credential it has, but what a page of another origin asks for
 	Origins Origins // whose pages may write, or open a WebSocket, by a cookie, or in development mode; zero: none
+	Logins  *Logins // who logs in by a password, where Login is asked; nil: nobody
 }
 
 // An Auth tells who calls, from the credentials of a request. It is safe for

@@ -31,8 +31,10 @@
 //     fetched in pauses of monotonic time.
 //   - The package sees neither the cluster nor a store: records come in as
 //     actors.Records, and whoever hears of a change elsewhere calls Reload.
+//   - Hashing a password is the costliest thing that a stranger can ask for: few
+//     are hashed at a time, few wait, and nothing is hashed twice in a row.
 //
-// Start reading at auth.go, then principal.go, keys.go and tokens.go;
+// Start reading at auth.go, then principal.go, keys.go, tokens.go and logins.go;
 // limits.go and gate.go are about how much, problem.go and closecodes.go about
 // how to say no. place.go, socket.go and wire.go are the connections that
 // stay: streams.go counts them, wheel.go ends them in time, resume.go gives

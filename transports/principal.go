@@ -30,11 +30,12 @@ type Kind uint8
 
 // The kinds of callers. The zero Kind may nothing.
 const (
-	Nobody    Kind = iota
-	ServerKey      // a back end with a server key: every user of its app, as far as its scopes go
-	UserToken      // a user with a token: himself alone
-	Developer      // anybody, in dev mode: everything
-	Anonymous      // a client of MQTT without a credential: a user that no token can name
+	Nobody       Kind = iota
+	ServerKey         // a back end with a server key: every user of its app, as far as its scopes go
+	UserToken         // a user with a token: himself alone
+	Developer         // anybody, in dev mode: everything
+	Anonymous         // a client of MQTT without a credential: a user that no token can name
+	PasswordUser      // a client of MQTT with a password: one user alone, as with a token
 )
 
 // String names the kind in logs.
@@ -48,6 +49,8 @@ func (k Kind) String() string {
 		return "developer"
 	case Anonymous:
 		return "client without a credential"
+	case PasswordUser:
+		return "client with a password"
 	default:
 		return "nobody"
 	}
@@ -70,13 +73,14 @@ type Principal struct {
 	App    string
 	Kind   Kind
 	Scopes Scopes
-	User   string // of a user token
+	User   string // of a user token or a password
 	Topics Topics
 
 	Issued  time.Time // of a user token; zero if the token does not say
 	Expires time.Time // when it ceases to be valid here, leeway included; zero: never
 
-	signer signer // of a user token
+	signer signer    // of a user token or a password
+	login  loginName // of a password
 }
 
 // Reaches returns nil if the user is within the caller's reach, else an

@@ -48,7 +48,9 @@ func (p *Principal) Can(a Action) error {
 }
 
 // IsUser tells whether the caller is one user, and reaches no other.
-func (p *Principal) IsUser() bool { return p.Kind == UserToken || p.Kind == Anonymous }
+func (p *Principal) IsUser() bool {
+	return p.Kind == UserToken || p.Kind == Anonymous || p.Kind == PasswordUser
+}
 
 // MayRead tells whether the caller may subscribe, as the user, to the filter,
 // without its share. By users/me/ there is the inbox alone: what else is there

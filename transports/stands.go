@@ -11,8 +11,8 @@ import (
 )
 
 // A signer is the digest of what a token was verified with: the key, and what
-// its issuer and audience had to be. It tells a key that is still in force from
-// one that was replaced.
+// its issuer and audience had to be; or the line of a password's file. It tells
+// what is still in force from what was replaced.
 type signer [sha256.Size]byte
 
 // Stands tells whether a caller who was let in before is still let in, or else
@@ -25,6 +25,8 @@ func (a *Auth) Stands(p *Principal) (why actors.End, ok bool) {
 		return actors.EndForbidden, a.keys.stands(p)
 	case UserToken:
 		return actors.EndToken, rules.tokens.stands(p)
+	case PasswordUser:
+		return actors.EndToken, rules.Logins != nil && rules.Logins.stands(p) && rules.tokens.revoked(p) == nil
 	case Anonymous:
 		return 0, true // what lets them in needs a restart
 	case Developer:

@@ -63,6 +63,44 @@ func run(t *testing.T, in string, args ...string) (out, info string, code int) {
 	return stdout.String(), stderr.String(), code
 }
 
+func TestPasswd(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "passwords")
+	for _, c := range []struct {
+		in   string
+		args []string
+		says string
+		code int
+	}{
+		{"", []string{"list"}, "name the file", exitUsage},
+		{"", []string{"list", "--file", file}, "no such file", exitFailed},
+		{"open sesame\n", []string{"set", "lamp", "--file", file}, "added lamp, which acts as the user lamp of the app default", exitOK},
+		{"open sesame\r\n", []string{"set", "shop/scale", "--user", "alice", "-f", file}, "added shop/scale, which acts as the user alice of the app shop", exitOK},
+		{"open barley", []string{"set", "shop/scale", "-f", file}, "changed shop/scale, which acts as the user alice", exitOK},
+		{"short\n", []string{"set", "lamp", "-f", file}, "it needs 8 to 1024", exitFailed},
+		{strings.Repeat("x", 1025), []string{"set", "lamp", "-f", file}, "it needs 8 to 1024", exitFailed},
+		{"open sesame", []string{"set", "la/mp/", "-f", file}, "user name", exitFailed},
+		{"", []string{"set", "lamp", "open sesame", "-f", file}, "", exitUsage},
+		{"", []string{"remove", "bulb", "-f", file}, "bulb is not in", exitFailed},
+		{"", []string{"remove", "lamp", "-f", file}, "removed lamp", exitOK},
+	} {
+		_, info, code := run(t, c.in, append([]string{"passwd"}, c.args...)...)
+		if code != c.code || !strings.Contains(info, c.says) || strings.Contains(info, "sesame") && c.in != "" {
+			t.Errorf("%q: exit code %d, %s; want %d, %q", c.args, code, info, c.code, c.says)
+		}
+	}
+	out, _, code := run(t, "", "passwd", "list", "-f", file)
+	if code != exitOK || strings.Join(strings.Fields(out), " ") != "NAME APP USER shop/scale shop alice" {
+		t.Errorf("list: exit code %d, %s", code, out)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil || strings.Contains(string(text), "barley") || !strings.HasPrefix(string(text), "shop/scale:$argon2id$v=19$m=7168,t=5,p=1$") {
+		t.Errorf("got %s, %v", text, err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode() != 0o600 {
+		t.Errorf("got %v, %v", info, err)
+	}
+}
+
 // TestStory is what a newcomer does, with one server and all its signals.
 func TestStory(t *testing.T) {
 	data, file := t.TempDir(), filepath.Join(t.TempDir(), "reddot.yaml")

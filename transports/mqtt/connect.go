@@ -42,8 +42,10 @@ func (s *session) handleFirst(frame []byte) error {
 		}
 		return s.admit(c, s.anonymous(access, c))
 	}
-	go func() { // a signature, or the keys to check it by, may take time
-		caller, err := access.Auth.Verify(context.Background(), c.password, s.socket.From())
+	go func() { // a signature, the keys to check it by, and a password may take time
+		ctx, cancel := context.WithTimeout(context.Background(), s.server.cfg.ConnectTimeout)
+		defer cancel()
+		caller, err := access.Auth.Login(ctx, c.username, c.password, s.socket.From())
 		if err == nil {
 			err = s.admit(c, caller)
 		} else {
@@ -176,12 +178,13 @@ func (s *session) admit(c *connection, caller *transports.Principal) error {
 	return nil
 }
 
-// userOf returns the user of a connection: the user name, or the token's own.
+// userOf returns the user of a connection: the user name, or the token's own, or
+// whom a password stands for.
 func userOf(caller *transports.Principal, username string) (string, error) {
 	switch {
 	case caller.Kind == transports.Developer && caller.User != "":
 		return caller.User, nil
-	case caller.Kind == transports.Anonymous, username == "" && caller.IsUser():
+	case caller.Kind == transports.Anonymous, caller.Kind == transports.PasswordUser, username == "" && caller.IsUser():
 		return caller.User, nil
 	}
 	if err := caller.Can(transports.ToWatch); err != nil {

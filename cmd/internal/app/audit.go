@@ -41,9 +41,12 @@ func keyMade(by string, key transports.Key) transports.AuditEntry {
 
 // noteReload writes down what a new configuration changes, before it is in force:
 // one entry of all for operators, and one for each app that is concerned. Of a
-// secret it says that it has changed.
-func (a *App) noteReload(ctx context.Context, old, next *Config) error {
+// secret it says that it has changed, and of passwords whose.
+func (a *App) noteReload(ctx context.Context, old, next *Config, logins string) error {
 	before, after := map[string]any{}, map[string]any{}
+	if logins != "" {
+		after["passwords"] = logins
+	}
 	were, are := settings(old), settings(next)
 	for i, s := range are {
 		if !reflect.DeepEqual(were[i].value.Interface(), s.value.Interface()) {

@@ -201,6 +201,12 @@ type MQTT struct {
 	RetainedAge    Duration `yaml:"retained_age"`
 	SessionsSize   Size     `yaml:"sessions_size"` // of what waits for all sessions of a user
 
+	// PasswordFile is a file of user names and passwords. What is in it is
+	// reloaded by SIGHUP, and so are these settings.
+	PasswordFile     string   `yaml:"password_file"`
+	PasswordTopics   []string `yaml:"password_topics"`
+	PasswordHashings int      `yaml:"password_hashings"` // at a time; 0: half as many as there are cores
+
 	Anonymous       bool     `yaml:"anonymous"`
 	AnonymousTopics []string `yaml:"anonymous_topics"`
 	RefusedFilters  []string `yaml:"refused_filters"`

@@ -94,6 +94,9 @@ func (c Config) checkMQTT() []error {
 	if len(c.MQTT.AnonymousTopics) > 0 && !c.MQTT.Anonymous {
 		errs = append(errs, errors.New("mqtt.anonymous_topics: they need mqtt.anonymous"))
 	}
+	if _, err := c.logins(); err != nil {
+		errs = append(errs, err)
+	}
 	if _, err := c.mqtt().WithDefaults(); err != nil {
 		errs = append(errs, fmt.Errorf("mqtt.%w", err))
 	}
@@ -164,6 +167,7 @@ func (c Config) checkPositive() []error {
 		{"mqtt.retained_of_app", int64(c.MQTT.RetainedOfApp), 1},
 		{"mqtt.retained_age", int64(c.MQTT.RetainedAge), int64(time.Second)},
 		{"mqtt.sessions_size", int64(c.MQTT.SessionsSize), 1},
+		{"mqtt.password_hashings", int64(c.MQTT.PasswordHashings), 0},
 		{"limits.topic", int64(c.Limits.Topic), 1},
 		{"limits.write_stall", int64(c.Limits.WriteStall), int64(time.Second)},
 		{"limits.batches", int64(c.Limits.Batches), 1},

@@ -25,7 +25,7 @@ var alike = []string{
 // configuration one by one; clients then find another behavior on each.
 var compared = []string{
 	"inbox.connections", "dev", "seed_urls", "origins", "token", "limits.subscriptions",
-	"mqtt.anonymous", "mqtt.anonymous_topics", "mqtt.refused_filters",
+	"mqtt.anonymous", "mqtt.anonymous_topics", "mqtt.refused_filters", "mqtt.password_topics",
 }
 
 // below tells whether a path is one of a list, or below one of it.

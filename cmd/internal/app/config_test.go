@@ -29,7 +29,7 @@ func TestReferenceIsComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	got.Origins, got.TrustedProxies, got.Apps, got.Cluster.Join = nil, nil, nil, nil // empty lists
-	got.MQTT.AnonymousTopics, got.MQTT.RefusedFilters = nil, nil
+	got.MQTT.AnonymousTopics, got.MQTT.RefusedFilters, got.MQTT.PasswordTopics = nil, nil, nil
 	if want := Default(); !reflect.DeepEqual(got, want) {
 		t.Errorf("reference.yaml has other values than the defaults:\ngot  %+v\nwant %+v", got, want)
 	}
@@ -142,6 +142,7 @@ func TestPrintedConfigurationReadsBack(t *testing.T) {
 	}
 	cfg.Token.Secret = transports.NewSecret("***")
 	cfg.TrustedProxies, cfg.Cluster.Join, cfg.MQTT.AnonymousTopics, cfg.MQTT.RefusedFilters = []string{}, []string{}, []string{}, []string{}
+	cfg.MQTT.PasswordTopics = []string{}
 	if !reflect.DeepEqual(got, cfg) {
 		t.Errorf("got %+v, want %+v", got, cfg)
 	}

@@ -26,6 +26,7 @@ type front struct {
 	metrics    *prometheus.Registry
 	access     mqtt.Access
 	rules      transports.TokenRules
+	logins     *transports.Logins // nil: nobody logs in by a password
 	end        context.CancelFunc // ends what keeps its tokens' keys fresh
 }
 
@@ -95,13 +96,17 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 	if err != nil {
 		return nil, err
 	}
+	logins, err := cfg.logins()
+	if err != nil {
+		return nil, err
+	}
 	deps := transports.Deps{
 		Router: a.node, Hub: a.node, Topics: a.node.Topics(), Streams: a.streams, Gate: gate, Origins: origins, Log: a.log.With("part", "transports"),
 		Now: a.now,
 	}
-	auth := transports.NewAuth(transports.AuthConfig{Dev: cfg.Dev, Origins: origins}, a.keys, tokens, gate)
+	auth := transports.NewAuth(transports.AuthConfig{Dev: cfg.Dev, Origins: origins, Logins: logins}, a.keys, tokens, gate)
 	auth.Tell(a.audit)
-	f := &front{metrics: prometheus.NewRegistry(), rules: tokens.Rules(), access: mqtt.Access{Auth: auth, Gate: gate, Dev: cfg.Dev}}
+	f := &front{metrics: prometheus.NewRegistry(), rules: tokens.Rules(), logins: logins, access: mqtt.Access{Auth: auth, Gate: gate, Dev: cfg.Dev}}
 	served, err := api.New(api.Config{Origins: origins, SeedURLs: cfg.Dev || cfg.SeedURLs,
 		WriteStall: time.Duration(cfg.Limits.WriteStall), Batches: cfg.Limits.Batches, AppBatches: cfg.Limits.AppBatches, BatchRate: int(cfg.Limits.BatchRate),
 		MetricsKey: cfg.Metrics.Key, MetricsApart: cfg.Metrics.Listen != ""}, api.Deps{

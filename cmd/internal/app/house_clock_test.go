@@ -62,6 +62,7 @@ var machineClocks = map[string]string{
 	"transports/audit.go":        "the default of a command that makes a key",
 	"transports/gate.go":         "not the wall clock: the default of the one that measures rates",
 	"transports/keys.go":         "the default of a command that makes a key",
+	"transports/logins.go":       "not the wall clock: the default of the one by which bad passwords are remembered",
 	"transports/mqtt/server.go":  "the default of a broker without a server",
 	"transports/problem.go":      "the field Date, which fasthttp writes so in all other answers",
 	"transports/request.go":      "the field Date, and the default of transports without a server",

@@ -33,6 +33,7 @@ type mqttPlace struct {
 	host, port string
 	web        string // the address of HTTP
 	ca         string // the file of the certificate to trust; empty: no TLS
+	password   string // of everybody; empty: none
 }
 
 // address returns the URL of MQTT with a scheme without TLS or one with.
@@ -58,30 +59,28 @@ func (p mqttPlace) tls(t *testing.T) *tls.Config {
 	return &tls.Config{RootCAs: pool}
 }
 
+// realClients are the clients that are not ours.
+var realClients = []struct {
+	name    string
+	v5      bool
+	repeats bool
+	run     func(*testing.T, *device, mqttPlace) error
+}{
+	{"mosquitto_sub", false, false, runMosquitto},
+	{"mqtt.js-tcp", true, false, runMQTTjs(false)},
+	{"mqtt.js-websocket", false, false, runMQTTjs(true)},
+	{"python3-paho", false, false, runPythonPaho},
+	{"python3-paho-v5", true, false, runPythonPaho},
+	{"paho.mqtt.golang", false, true, runPaho},
+	{"paho.golang", true, false, runPahoV5},
+}
+
 // openDevices starts all clients that there are here, and waits until they
 // have subscribed. before is told their names first.
-func openDevices(t *testing.T, web, addr, ca string, before func(name string)) []*device {
+func openDevices(t *testing.T, place mqttPlace, before func(name string)) []*device {
 	t.Helper()
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	place := mqttPlace{host, port, web, ca}
 	var list []*device
-	for _, k := range []struct {
-		name    string
-		v5      bool
-		repeats bool
-		run     func(*testing.T, *device, mqttPlace) error
-	}{
-		{"mosquitto_sub", false, false, runMosquitto},
-		{"mqtt.js-tcp", true, false, runMQTTjs(false)},
-		{"mqtt.js-websocket", false, false, runMQTTjs(true)},
-		{"python3-paho", false, false, runPythonPaho},
-		{"python3-paho-v5", true, false, runPythonPaho},
-		{"paho.mqtt.golang", false, true, runPaho},
-		{"paho.golang", true, false, runPahoV5},
-	} {
+	for _, k := range realClients {
 		d := &device{name: k.name, v5: k.v5, repeats: k.repeats, deaf: strings.HasPrefix(k.name, "python3-paho"), lines: make(chan heard, 1000)}
 		before(d.name)
 		if err := k.run(t, d, place); err != nil {
@@ -101,7 +100,8 @@ func openDevices(t *testing.T, web, addr, ca string, before func(name string)) [
 func (d *device) say(l heard) { d.lines <- l }
 
 // runLines starts a client that speaks in lines.
-func (d *device) runLines(t *testing.T, cmd *exec.Cmd) error {
+func (d *device) runLines(t *testing.T, cmd *exec.Cmd, place mqttPlace) error {
+	cmd.Env = append(os.Environ(), "MQTT_PASSWORD="+place.password)
 	raw, err := runProgram(t, d.name, cmd)
 	if err != nil {
 		return err
@@ -146,7 +146,7 @@ func runMQTTjs(webSocket bool) func(*testing.T, *device, mqttPlace) error {
 		if place.ca != "" {
 			args = append(args, place.ca)
 		}
-		return d.runLines(t, exec.Command("node", args...))
+		return d.runLines(t, exec.Command("node", args...), place)
 	}
 }
 
@@ -163,7 +163,7 @@ func runPythonPaho(t *testing.T, d *device, place mqttPlace) error {
 			if place.ca != "" {
 				args = append(args, place.ca)
 			}
-			return d.runLines(t, exec.Command(python, args...))
+			return d.runLines(t, exec.Command(python, args...), place)
 		}
 	}
 	return errors.New("python3-paho-mqtt is not installed (apt-get install python3-paho-mqtt)")
@@ -180,6 +180,9 @@ func runMosquitto(t *testing.T, d *device, place mqttPlace) error {
 	common := []string{"-h", place.host, "-p", place.port, "-u", d.name}
 	if place.ca != "" {
 		common = append(common, "--cafile", place.ca)
+	}
+	if place.password != "" {
+		common = append(common, "-P", place.password)
 	}
 	raw, err := runProgram(t, d.name, exec.Command("mosquitto_sub", append(slices.Clone(common), "-V", "mqttv311", "-i", d.name, "-c", "-k", "30", "-d", "-q", "2",
 		"-t", "to/"+d.name+"/#", "-t", "users/me/messages", "-F", "%j")...))
@@ -222,7 +225,7 @@ func runMosquitto(t *testing.T, d *device, place mqttPlace) error {
 
 // runPaho starts github.com/eclipse/paho.mqtt.golang.
 func runPaho(t *testing.T, d *device, place mqttPlace) error {
-	o := paho.NewClientOptions().AddBroker(place.address("tcp", "ssl")).SetClientID(d.name).SetUsername(d.name).SetCleanSession(false).
+	o := paho.NewClientOptions().AddBroker(place.address("tcp", "ssl")).SetClientID(d.name).SetUsername(d.name).SetPassword(place.password).SetCleanSession(false).
 		SetAutoReconnect(true).SetConnectRetry(true).SetConnectRetryInterval(50 * time.Millisecond).SetMaxReconnectInterval(50 * time.Millisecond).
 		SetKeepAlive(30 * time.Second).SetTLSConfig(place.tls(t))
 	o.SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) {
@@ -248,7 +251,7 @@ func runPahoV5(t *testing.T, d *device, place mqttPlace) error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cfg := autopaho.ClientConfig{
-		ServerUrls: []*url.URL{at}, TlsCfg: place.tls(t), KeepAlive: 30, SessionExpiryInterval: 600, ConnectUsername: d.name,
+		ServerUrls: []*url.URL{at}, TlsCfg: place.tls(t), KeepAlive: 30, SessionExpiryInterval: 600, ConnectUsername: d.name, ConnectPassword: []byte(place.password),
 		ReconnectBackoff: func(int) time.Duration { return 50 * time.Millisecond },
 	}
 	cfg.ClientID = d.name

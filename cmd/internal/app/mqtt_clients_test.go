@@ -3,13 +3,16 @@ package app_test
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"reddot/cmd/internal/app"
 	"reddot/transports/mqtt/packet"
 )
 
@@ -131,9 +134,13 @@ type mqttStory struct {
 }
 
 // open starts the clients, and waits until they have shown what is retained.
-func (s *mqttStory) open(t *testing.T, web, addr, ca string) {
+func (s *mqttStory) open(t *testing.T, web, addr, ca, password string) {
 	t.Helper()
-	s.devices = openDevices(t, web, addr, ca, func(name string) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.devices = openDevices(t, mqttPlace{host, port, web, ca, password}, func(name string) {
 		s.teller.insist(&packet.Publish{QoS: 1, ID: 2, Retain: true, Topic: []byte("to/" + name + "/kept"), Payload: []byte("kept")}, packet.TypePuback)
 	})
 	for _, d := range s.devices {
@@ -167,8 +174,8 @@ func TestRealMQTTClients(t *testing.T) {
 	s := &mqttStory{steps: startSteps(t)}
 	s.teller = &stubborn{addr: s.addr, id: "teller"}
 	s.teller.connect()
-	listener := s.keeper(t, "from/#", 2)
-	s.open(t, s.url, s.addr, "")
+	listener := s.keeper(t, "from/#", 2, "")
+	s.open(t, s.url, s.addr, "", "")
 	s.tell(mqttBodies()...)
 	s.wantShown(t)
 	publishFrom(t, listener, s.devices)
@@ -243,15 +250,38 @@ func readInbox(t *testing.T, s *mqttStory) {
 }
 
 // TestRealMQTTClientsByTLS has the same clients by TLS, for one message each way.
-func TestRealMQTTClientsByTLS(t *testing.T) {
+func TestRealMQTTClientsByTLS(t *testing.T) { realClientsByTLS(t, "", nil) }
+
+// TestRealMQTTClientsByPassword has them as devices with user names and passwords.
+func TestRealMQTTClientsByPassword(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "passwords")
+	const password = "open sesame, 芝麻"
+	for _, name := range []string{"teller", "sub"} {
+		setPassword(t, file, name, password)
+	}
+	for _, c := range realClients {
+		setPassword(t, file, c.name, password)
+	}
+	realClientsByTLS(t, password, []string{"--dev=false", "--set", "mqtt.password_file=" + file, "--set", "mqtt.password_topics=to/#,from/#"})
+}
+
+func setPassword(t *testing.T, file, name, password string) {
+	t.Helper()
+	if _, _, err := app.SetPassword(file, name, "", []byte(password)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func realClientsByTLS(t *testing.T, password string, args []string) {
 	addr, secure := freeAddr(t), freeAddr(t)
 	files := writeMQTTCertificate(t)
 	s := &mqttStory{steps: &steps{newProcess(t, "REDDOT_MQTT_LISTEN="+addr, "REDDOT_MQTT_LISTEN_TLS="+secure, "REDDOT_TLS_CERT="+files.cert, "REDDOT_TLS_KEY="+files.key), addr}}
+	s.args = args
 	s.launch(t)
-	s.teller = &stubborn{addr: addr, id: "teller"}
+	s.teller = &stubborn{addr: addr, id: "teller", password: password}
 	s.teller.connect() // as soon as the server is there
-	listener := s.keeper(t, "from/#", 2)
-	s.open(t, "https"+strings.TrimPrefix(s.url, "http"), secure, files.cert)
+	listener := s.keeper(t, "from/#", 2, password)
+	s.open(t, "https"+strings.TrimPrefix(s.url, "http"), secure, files.cert, password)
 	s.tell("by TLS", strings.Repeat("long ", 20_000))
 	s.wantShown(t)
 	publishFrom(t, listener, s.devices)

@@ -26,6 +26,7 @@ const mqttPatience = 30 * time.Second
 type stubborn struct {
 	addr, id string
 	secure   bool     // by TLS
+	password string   // empty: none, which is enough in development
 	others   []string // addresses that it tries in turn
 	conn     net.Conn
 	buf      []byte
@@ -52,7 +53,11 @@ func (c *stubborn) connect() {
 			continue
 		}
 		c.buf = nil
-		if c.send(&packet.Connect{Version: packet.V311, ClientID: []byte(c.id), KeepAlive: 600}) != nil {
+		hello := &packet.Connect{Version: packet.V311, ClientID: []byte(c.id), KeepAlive: 600}
+		if c.password != "" {
+			hello.Username, hello.Password = []byte(c.id), []byte(c.password)
+		}
+		if c.send(hello) != nil {
 			continue
 		}
 		if p, err := c.read(); err == nil && p.Type() == packet.TypeConnack {

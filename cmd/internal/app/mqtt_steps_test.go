@@ -110,9 +110,9 @@ func startSteps(t *testing.T) *steps {
 	return s
 }
 
-func (s *steps) keeper(t *testing.T, filter string, qos packet.QoS) *keeper {
+func (s *steps) keeper(t *testing.T, filter string, qos packet.QoS, password string) *keeper {
 	t.Helper()
-	k := &keeper{stubborn: &stubborn{addr: s.addr, id: "sub"}, t: t, got: map[string]int{}}
+	k := &keeper{stubborn: &stubborn{addr: s.addr, id: "sub", password: password}, t: t, got: map[string]int{}}
 	k.connect()
 	k.insist(&packet.Subscribe{ID: 1, Subscriptions: []packet.Subscription{{Filter: []byte(filter), QoS: qos}}}, packet.TypeSuback)
 	return k
@@ -124,7 +124,7 @@ const killRounds = 3
 
 func TestMQTTKilledWhileItReceives(t *testing.T) {
 	s := startSteps(t)
-	sub := s.keeper(t, "in", 2)
+	sub := s.keeper(t, "in", 2, "")
 	pub := &stubborn{addr: s.addr, id: "pub"}
 	pub.connect()
 	send := func(p packet.Packet) {
@@ -195,7 +195,7 @@ func TestMQTTKilledWhileItReceives(t *testing.T) {
 
 func TestMQTTKilledWhileItSends(t *testing.T) {
 	s := startSteps(t)
-	sub := s.keeper(t, "out", 2)
+	sub := s.keeper(t, "out", 2, "")
 	pub := &stubborn{addr: s.addr, id: "pub"}
 	await := func(want packet.Type) packet.Packet {
 		p := sub.next()

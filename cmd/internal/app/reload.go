@@ -16,6 +16,7 @@ var reloadable = []string{
 	"limits.requests_per_address", "limits.request_burst", "limits.failures_per_address", "limits.failure_burst",
 	"limits.publishes_per_key", "limits.token_lifetime", "limits.token_leeway", "limits.publish_burst", "limits.subscriptions",
 	"limits.waiting_per_address", "limits.waiting_per_user",
+	"mqtt.password_file", "mqtt.password_topics", "mqtt.password_hashings",
 }
 
 // Reload takes over what can change while the server runs, and says in the log
@@ -36,7 +37,8 @@ func (a *App) Reload(fresh Config) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), noteTime)
 	defer cancel()
-	if err := a.noteReload(ctx, old, &next); err != nil {
+	logins := loginChanges(a.front.Load().logins, f.logins)
+	if err := a.noteReload(ctx, old, &next, logins); err != nil {
 		f.end()
 		return fmt.Errorf("reload: nothing is taken over that can't be written down: %w", err)
 	}
@@ -51,6 +53,9 @@ func (a *App) Reload(fresh Config) error {
 	}
 	a.recheck("the configuration was reloaded")
 	a.log.Info("configuration reloaded", "changed", or(strings.Join(taken, " "), "nothing"), "files_read_again", strings.Join(next.rereadFiles(), " "))
+	if logins != "" {
+		a.log.Info("the passwords of MQTT were reloaded", "changes", logins)
+	}
 	if len(kept) > 0 {
 		a.log.Warn("these settings have changed and need a restart", "settings", strings.Join(kept, " "))
 	}
@@ -62,7 +67,7 @@ func (c *Config) rereadFiles() (files []string) {
 	for _, t := range append([]AppConfig{{Token: c.Token}}, c.Apps...) {
 		files = append(files, t.Token.PublicKeyFile)
 	}
-	files = append(files, c.TLS.Cert, c.TLS.Key)
+	files = append(files, c.TLS.Cert, c.TLS.Key, c.MQTT.PasswordFile)
 	return slices.DeleteFunc(files, func(f string) bool { return f == "" })
 }
 

@@ -1,6 +1,6 @@
 // A device by mqtt.js, for the tests in cmd/internal/app:
 // node mqtt.mjs URL NAME VERSION [CA], where NAME is client and user, and CA a
-// file with the certificate to trust.
+// file with the certificate to trust. MQTT_PASSWORD is the password, if any.
 //
 // It subscribes to to/NAME/# and to its user's messages, and says on stdout, a
 // line each, what happens: {"subscribed":true}, {"message":{…}},
@@ -15,6 +15,7 @@ const v5 = version === "5";
 const client = mqtt.connect(url, {
   clientId: name,
   username: name,
+  ...(process.env.MQTT_PASSWORD ? { password: process.env.MQTT_PASSWORD } : {}),
   protocolVersion: Number(version),
   clean: false,
   keepalive: 30,

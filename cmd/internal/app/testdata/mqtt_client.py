@@ -1,8 +1,10 @@
 """A device by python3-paho-mqtt: python3 mqtt_client.py HOST PORT NAME VERSION [CA]
 
-It says and takes the same lines as transports/client/test/mqtt.mjs.
+It says and takes the same lines as transports/client/test/mqtt.mjs, and has its
+password from the same place.
 """
 import json
+import os
 import sys
 import threading
 
@@ -43,7 +45,7 @@ if hasattr(mqtt, "CallbackAPIVersion"):  # 2.0
     options["callback_api_version"] = mqtt.CallbackAPIVersion.VERSION1
 client = mqtt.Client(client_id=name, **options)
 client.on_connect, client.on_subscribe, client.on_message = on_connect, on_subscribe, on_message
-client.username_pw_set(name)
+client.username_pw_set(name, os.environ.get("MQTT_PASSWORD") or None)
 client.reconnect_delay_set(1, 1)
 if len(sys.argv) > 5:
     client.tls_set(sys.argv[5])
