@@ -14,6 +14,9 @@ type followed struct {
 	Shares  []followedShare `json:"shares,omitempty"`
 	Any     bool            `json:"any,omitempty"` // there are sessions
 	Seq     uint64          `json:"seq,omitempty"` // of the user's event that it is as of
+
+	Sessions int `json:"sessions,omitempty"`
+	Size     int `json:"size,omitempty"` // bytes that wait for them, give or take heftStep
 }
 
 type followedShare struct {
@@ -26,7 +29,7 @@ type followedShare struct {
 const FollowedKind = "sessions"
 
 func (s *sessions) followed() followed {
-	f := followed{Filters: s.filters(), Any: len(s.list) > 0}
+	f := followed{Filters: s.filters(), Any: len(s.list) > 0, Sessions: len(s.list), Size: s.heft()}
 	for _, t := range s.list {
 		for i := range t.subs {
 			if _, _, shared := SplitShare(t.subs[i].filter); shared {
@@ -37,8 +40,38 @@ func (s *sessions) followed() followed {
 	return f
 }
 
+// heftStep is by how many bytes of what waits for a user's sessions a record may be
+// wrong: written down anew for each message, it would cost as much as that.
+const heftStep = 64 << 10
+
 func (f *followed) equal(g *followed) bool {
-	return f.Any == g.Any && slices.Equal(f.Filters, g.Filters) && slices.Equal(f.Shares, g.Shares)
+	return f.Any == g.Any && f.Sessions == g.Sessions && !f.drifted(g.Size) && slices.Equal(f.Filters, g.Filters) && slices.Equal(f.Shares, g.Shares)
+}
+
+// drifted tells whether a size has to be written down anew.
+func (f *followed) drifted(size int) bool { return max(f.Size-size, size-f.Size) >= heftStep }
+
+// A crowd is how many sessions outlive their connections, and about how many bytes
+// wait for them.
+type crowd struct{ sessions, size int }
+
+// crowdOf returns the sessions of all users of an app, on all nodes.
+func (t *Topics) crowdOf(app string) crowd {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.crowds[app]
+}
+
+// count takes in how many sessions a user has. The caller holds mu.
+func (t *Topics) count(app string, before, now *followed) {
+	c := t.crowds[app]
+	c.sessions += now.Sessions - before.Sessions
+	c.size += now.Size - before.Size
+	if c == (crowd{}) {
+		delete(t.crowds, app)
+	} else {
+		t.crowds[app] = c
+	}
 }
 
 // followed returns what the node knows of a user's sessions.
@@ -62,6 +95,9 @@ func (t *Topics) Follow(r Record) error {
 	if len(r.Value) > 0 {
 		if err := json.Unmarshal(r.Value, &f); err != nil {
 			return fmt.Errorf("what sessions follow: %w", err)
+		}
+		if f.Any && f.Sessions == 0 {
+			f.Sessions = 1 // written by a server that did not count them
 		}
 	}
 	t.follow(key, &f)
@@ -123,6 +159,7 @@ func (t *Topics) follow(user Key, now *followed) {
 // setFollowed is follow with mu held.
 func (t *Topics) setFollowed(user Key, before, now *followed) {
 	app := user.App()
+	t.count(app, before, now)
 	for _, f := range now.Filters {
 		if !slices.Contains(before.Filters, f) {
 			t.alter(app, f, true, func(n *topicNode) {

@@ -24,6 +24,8 @@ type Limits struct {
 	SessionMessages int           // that wait for one session; default 1,000
 	SessionBytes    int           // of those; default 4 MiB
 	SessionsBytes   int           // of those that wait for all sessions of one user; default 16 MiB
+	SessionsOfApp   int           // of all users of one app, about; default 250,000
+	SizeOfApp       int           // bytes of what waits for those, about; default 1 GiB
 	Retained        int           // messages of one user that topics retain, a quarter more or less; default 1,000
 	RetainedBytes   int           // of one such; default 64 KiB
 	RetainedOfUser  int           // bytes of those of one user, a quarter more or less; default 4 MiB
@@ -46,6 +48,7 @@ func (l Limits) WithDefaults() (Limits, error) {
 		{"connections", &l.Connections, 100}, {"outbox", &l.Outbox, 4096}, {"waiting", &l.Waiting, 4096},
 		{"send_recipients", &l.SendRecipients, 1000},
 		{"sessions", &l.Sessions, 32}, {"session_messages", &l.SessionMessages, 1000}, {"session_bytes", &l.SessionBytes, 4 << 20},
+		{"sessions_of_app", &l.SessionsOfApp, 250_000}, {"sessions_size_of_app", &l.SizeOfApp, 1 << 30},
 		{"retained", &l.Retained, 1000}, {"retained_bytes", &l.RetainedBytes, 64 << 10},
 		{"sessions_bytes", &l.SessionsBytes, 16 << 20}, {"retained_of_user", &l.RetainedOfUser, 4 << 20}, {"retained_of_app", &l.RetainedOfApp, 256 << 20},
 		{"topic_bytes", &l.TopicBytes, 256 << 10},

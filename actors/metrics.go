@@ -43,7 +43,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		Failed: counter("failed_total", "Actors ended because a write may have failed."),
 
 		Refused: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "reddot", Subsystem: "actors",
-			Name: "refused_total", Help: "Messages of topics that were refused, by the limit."}, []string{"limit"}),
+			Name: "refused_total", Help: "Messages of topics, and sessions, that were refused, by the limit."}, []string{"limit"}),
 		SessionsFull: counter("session_messages_dropped_total", "Messages of topics that found no room with a session that is away."),
 	}
 	if r != nil {

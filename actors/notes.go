@@ -55,6 +55,20 @@ func (u *User) follow(done func(*Error)) {
 	u.note()
 }
 
+// followSize is follow for a message that has come to wait: most change nothing.
+func (u *User) followSize() {
+	if u.inbox == nil {
+		return
+	}
+	known := u.home.Topics.followed(u.key)
+	if u.notes != nil {
+		known = u.notes.followed
+	}
+	if known.drifted(u.inbox.sessions.heft()) {
+		u.after(nil, func() { u.follow(nil) })
+	}
+}
+
 func answer(done func(*Error), err *Error) {
 	if done != nil {
 		done(err)

@@ -104,8 +104,10 @@ func (u *User) openSession(r *Request, c *OpenSession, t Moment) {
 		u.openAgain(r, c)
 		return
 	}
-	d, wills := u.inbox.OpenSession(c, t, &u.home.Limits)
+	crowded := u.home.Topics.crowdOf(u.key.App()).sessions >= u.home.Limits.SessionsOfApp
+	d, wills := u.inbox.OpenSession(c, t, &u.home.Limits, crowded)
 	if d.Err != nil {
+		u.home.Metrics.refuse("sessions")
 		u.refuse(r, d.Err)
 		return
 	}
@@ -244,7 +246,8 @@ func (u *User) closeSession(r *Request, c *CloseSession, t Moment) {
 
 // queueMessage lets a topic's message wait for sessions.
 func (u *User) queueMessage(r *Request, c *QueueMessage, t Moment) {
-	d, left := u.inbox.QueueMessage(c, u.key.Name(), r.Once, t, &u.home.Limits)
+	crowded := u.home.Topics.crowdOf(u.key.App()).size+len(c.Message.Payload) > u.home.Limits.SizeOfApp
+	d, left := u.inbox.QueueMessage(c, u.key.Name(), r.Once, t, &u.home.Limits, crowded)
 	if left > 0 {
 		u.home.Metrics.SessionsFull.Add(float64(left))
 	}
@@ -252,6 +255,9 @@ func (u *User) queueMessage(r *Request, c *QueueMessage, t Moment) {
 		r.Answer.N = len(e.Queue)
 	}
 	u.commit(r, d)
+	if len(d.Events) > 0 {
+		u.followSize()
+	}
 }
 
 // tellSessions tells the connections of sessions what has come to wait for them.

@@ -12,9 +12,10 @@ func (b *Inbox) sessionEvent(client string, t Moment) (*Event, *SessionChange) {
 }
 
 // OpenSession decides about a connection that takes a session or makes one. A
-// session that ends with its connection leaves no trace here. wills are those
+// session that ends with its connection leaves no trace here. crowded says that
+// the app has no room for another one. wills are those
 // of the connections before, to be published.
-func (b *Inbox) OpenSession(c *OpenSession, t Moment, l *Limits) (r Ready, wills []*Will) {
+func (b *Inbox) OpenSession(c *OpenSession, t Moment, l *Limits, crowded bool) (r Ready, wills []*Will) {
 	old := b.sessions.find(c.Client)
 	e, change := b.sessionEvent(c.Client, t)
 	if old != nil && old.will != nil && (c.Clean || old.willAt == 0 && old.will.Delay == 0) {
@@ -24,8 +25,11 @@ func (b *Inbox) OpenSession(c *OpenSession, t Moment, l *Limits) (r Ready, wills
 	}
 	change.Ended = old != nil && c.Clean
 	if c.Expiry > 0 || old != nil && !c.Clean {
-		if (old == nil) && len(b.sessions.list) >= l.Sessions {
+		switch {
+		case old == nil && len(b.sessions.list) >= l.Sessions:
 			return Ready{Err: Errorf(TooMany, "a user has at most %d sessions that outlive their connections", l.Sessions)}, nil
+		case old == nil && crowded:
+			return Ready{Err: Errorf(TooMany, "an app has at most about %d sessions that outlive their connections", l.SessionsOfApp)}, nil
 		}
 		change.Opened, change.Expiry, change.Will, change.Origin = true, c.Expiry, c.Will, b.origin
 	}
@@ -64,14 +68,14 @@ func (b *Inbox) ChangeSession(c *ChangeSession, t Moment) Ready {
 	return Ready{Events: []*Event{e}}
 }
 
-// QueueMessage decides for which sessions a topic's message waits. left is how
-// many have no room for it.
-func (b *Inbox) QueueMessage(c *QueueMessage, user string, once Once, t Moment, l *Limits) (r Ready, left int) {
+// QueueMessage decides for which sessions a topic's message waits. crowded says
+// that all those of the app have no room for it; left is how many have none.
+func (b *Inbox) QueueMessage(c *QueueMessage, user string, once Once, t Moment, l *Limits, crowded bool) (r Ready, left int) {
 	if done, ok := b.replayed(once, t); ok {
 		return done, 0
 	}
 	e := b.next(Kind_QUEUED, 0, t)
-	full := b.sessions.full(len(c.Message.Payload), l)
+	full := crowded || b.sessions.full(len(c.Message.Payload), l)
 	for _, s := range b.sessions.list {
 		w, ok := s.takes(c, user)
 		switch {
@@ -133,6 +137,12 @@ func (s *sessions) full(size int, l *Limits) bool {
 	if len(s.list)*l.SessionBytes <= l.SessionsBytes {
 		return false // none can be fuller than it may
 	}
+	return size+s.heft() > l.SessionsBytes
+}
+
+// heft returns how many bytes wait for all sessions, besides those of the inbox.
+func (s *sessions) heft() int {
+	size := 0
 	for _, t := range s.list {
 		for i := range t.waiting {
 			if w := &t.waiting[i]; !w.inbox {
@@ -140,7 +150,7 @@ func (s *sessions) full(size int, l *Limits) bool {
 			}
 		}
 	}
-	return size > l.SessionsBytes
+	return size
 }
 
 // over tells whether the session's time is over.

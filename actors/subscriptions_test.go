@@ -42,7 +42,7 @@ func TestSessionsAtRandom(t *testing.T) {
 	x.replayAll(x.rng.IntN(len(x.log)))
 	// When all have ended, nothing is held.
 	for len(x.b.sessions.list) > 0 {
-		r, _ := x.b.OpenSession(&OpenSession{Client: x.b.sessions.list[0].client, Clean: true}, x.moment(), &x.limits)
+		r, _ := x.b.OpenSession(&OpenSession{Client: x.b.sessions.list[0].client, Clean: true}, x.moment(), &x.limits, false)
 		x.do(r)
 	}
 	if len(x.b.sessions.held) > 0 {
@@ -64,7 +64,7 @@ func (x *sessionWalk) step() {
 		if x.rng.IntN(2) == 0 {
 			will = &Will{Message: &TopicMessage{Topic: "gone", Payload: []byte("w")}, Delay: uint32(x.rng.IntN(3))}
 		}
-		r, _ := x.b.OpenSession(&OpenSession{Client: client, Clean: x.rng.IntN(4) == 0, Expiry: int64(x.rng.IntN(3)) * 1000, Will: will}, x.moment(), &x.limits)
+		r, _ := x.b.OpenSession(&OpenSession{Client: client, Clean: x.rng.IntN(4) == 0, Expiry: int64(x.rng.IntN(3)) * 1000, Will: will}, x.moment(), &x.limits, false)
 		if r.Err == nil {
 			x.do(r)
 		}
@@ -103,9 +103,9 @@ func (x *sessionWalk) step() {
 			once = Once{Key: id(fmt.Sprint(x.rng.IntN(1e6)), x.now), Digest: 1}
 		}
 		m := &QueueMessage{Message: &TopicMessage{Topic: fmt.Sprint("t/", x.rng.IntN(3)), Qos: uint32(1 + x.rng.IntN(2)), Payload: []byte("p"), ExpiresAt: x.now + int64(x.rng.IntN(3)*1000)}}
-		r, _ := x.b.QueueMessage(m, "alice", once, x.moment(), &x.limits)
+		r, _ := x.b.QueueMessage(m, "alice", once, x.moment(), &x.limits, false)
 		x.do(r)
-		if again, _ := x.b.QueueMessage(m, "alice", once, x.moment(), &x.limits); !once.IsZero() && len(r.Events) > 0 && len(again.Events) > 0 {
+		if again, _ := x.b.QueueMessage(m, "alice", once, x.moment(), &x.limits, false); !once.IsZero() && len(r.Events) > 0 && len(again.Events) > 0 {
 			x.t.Fatal("a message came twice under its key")
 		}
 	default:
@@ -154,7 +154,7 @@ func TestSessionOfALostHistory(t *testing.T) {
 	x := newWorld(t, Limits{Sessions: 3, SessionMessages: 5, RetainEvents: 20})
 	x.b.origin = 1 << 40
 	open := func() *Subscriptions {
-		r, _ := x.b.OpenSession(&OpenSession{Client: "c", Expiry: 1000}, x.moment(), &x.limits)
+		r, _ := x.b.OpenSession(&OpenSession{Client: "c", Expiry: 1000}, x.moment(), &x.limits, false)
 		x.do(r)
 		return x.b.sessions.find("c")
 	}
@@ -164,7 +164,7 @@ func TestSessionOfALostHistory(t *testing.T) {
 	}
 	change(&SessionChange{Set: []*Subscription{{Filter: "t/+", Qos: 2}}})
 	for range 4 {
-		r, _ := x.b.QueueMessage(&QueueMessage{Message: &TopicMessage{Topic: "t/1", Qos: 2, Payload: []byte("p")}}, "alice", Once{}, x.moment(), &x.limits)
+		r, _ := x.b.QueueMessage(&QueueMessage{Message: &TopicMessage{Topic: "t/1", Qos: 2, Payload: []byte("p")}}, "alice", Once{}, x.moment(), &x.limits, false)
 		x.do(r)
 	}
 	first := s.waiting[0].seq

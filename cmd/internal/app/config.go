@@ -193,13 +193,16 @@ type MQTT struct {
 	QueueSize      Size     `yaml:"queue_size"`
 	Publishes      float64  `yaml:"publishes"` // of a connection, per second
 	PublishBurst   int      `yaml:"publish_burst"`
-	Sessions       int      `yaml:"sessions"` // of a user, that outlive their connections
-	Retained       int      `yaml:"retained"` // messages of a user
+	Sessions       int      `yaml:"sessions"`        // of a user, that outlive their connections
+	SessionsOfApp  int      `yaml:"sessions_of_app"` // of all users of an app
+	Retained       int      `yaml:"retained"`        // messages of a user
 	RetainedSize   Size     `yaml:"retained_size"`
 	RetainedOfUser Size     `yaml:"retained_of_user"` // of all of one user
 	RetainedOfApp  Size     `yaml:"retained_of_app"`  // of all of one app
 	RetainedAge    Duration `yaml:"retained_age"`
 	SessionsSize   Size     `yaml:"sessions_size"` // of what waits for all sessions of a user
+
+	SessionsSizeOfApp Size `yaml:"sessions_size_of_app"` // and for those of all users of an app
 
 	// PasswordFile is a file of user names and passwords. What is in it is
 	// reloaded by SIGHUP, and so are these settings.
@@ -319,7 +322,7 @@ func Default() Config {
 			QueueMessages: m.QueueMessages, QueueSize: Size(m.QueueBytes), Publishes: m.PublishesPerSecond, PublishBurst: m.PublishBurst,
 			Sessions: a.Sessions, Retained: a.Retained, RetainedSize: Size(a.RetainedBytes),
 			RetainedOfUser: Size(a.RetainedOfUser), RetainedOfApp: Size(a.RetainedOfApp), RetainedAge: Duration(a.RetainedAge),
-			SessionsSize: Size(a.SessionsBytes),
+			SessionsSize: Size(a.SessionsBytes), SessionsOfApp: a.SessionsOfApp, SessionsSizeOfApp: Size(a.SizeOfApp),
 		},
 		Store: Store{
 			Cache: 4 << 20, MemTable: 16 << 20, QueueSize: 64 << 20, OpenFiles: 1000,

@@ -168,6 +168,8 @@ func (c Config) checkPositive() []error {
 		{"mqtt.retained_age", int64(c.MQTT.RetainedAge), int64(time.Second)},
 		{"mqtt.sessions_size", int64(c.MQTT.SessionsSize), 1},
 		{"mqtt.password_hashings", int64(c.MQTT.PasswordHashings), 0},
+		{"mqtt.sessions_of_app", int64(c.MQTT.SessionsOfApp), 1},
+		{"mqtt.sessions_size_of_app", int64(c.MQTT.SessionsSizeOfApp), 1},
 		{"limits.topic", int64(c.Limits.Topic), 1},
 		{"limits.write_stall", int64(c.Limits.WriteStall), int64(time.Second)},
 		{"limits.batches", int64(c.Limits.Batches), 1},
@@ -291,6 +293,7 @@ func (c Config) inbox() actors.Limits {
 		Sessions:    c.MQTT.Sessions, SessionMessages: c.MQTT.QueueMessages, SessionBytes: int(c.MQTT.QueueSize),
 		Retained: c.MQTT.Retained, RetainedBytes: int(c.MQTT.RetainedSize),
 		RetainedOfUser: int(c.MQTT.RetainedOfUser), RetainedOfApp: int(c.MQTT.RetainedOfApp), RetainedAge: time.Duration(c.MQTT.RetainedAge),
+		SessionsOfApp: c.MQTT.SessionsOfApp, SizeOfApp: int(c.MQTT.SessionsSizeOfApp),
 		SessionsBytes: int(c.MQTT.SessionsSize), TopicBytes: int(c.Limits.Topic),
 	}
 	if c.Dev {
