@@ -52,6 +52,7 @@ type churn struct {
 	http     *http.Client
 	begun    [5]atomic.Int64 // visits which had an answer, by transport
 	slow     atomic.Int32    // visits that read nothing, of the moment
+	toSlow   atomic.Int64    // bytes that were published to them
 	bodySize int             // of what is published to them
 	idle     int             // goroutines of the transports that are there before anybody comes
 }
@@ -232,6 +233,7 @@ func (c *churn) publishUntil(t *testing.T, done *atomic.Bool) {
 		user, size := churnUser(), 100
 		if c.slow.Load() > 0 && rand.IntN(2) == 0 {
 			user, size = "slow", c.bodySize
+			c.toSlow.Add(int64(size))
 		}
 		c.post(t, "/v1/users/"+user+"/messages", `{"body":"`+strings.Repeat("x", size)+`"}`)
 		time.Sleep(time.Millisecond) // the visitors are to get a turn
@@ -392,12 +394,15 @@ func (v *visitor) talk() {
 	}
 }
 
-// dawdle reads nothing for a while, then what has come.
+// dawdle reads nothing until much is published, then what has come.
 func (v *visitor) dawdle() {
 	if v.transport < 2 { // a poll's answer is all that comes
 		return
 	}
-	time.Sleep(300 * time.Millisecond) // many hundred KiB are published meanwhile
+	enough, late := v.toSlow.Load()+1<<20, time.Now().Add(5*time.Second)
+	for v.toSlow.Load() < enough && time.Now().Before(late) {
+		time.Sleep(5 * time.Millisecond)
+	}
 	_ = v.SetDeadline(time.Now().Add(300 * time.Millisecond))
 	_, _ = io.Copy(io.Discard, v.in)
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -247,16 +248,24 @@ func (d *rawDevice) read() (packet.Packet, error) {
 func publishTo(t *testing.T, a *App, n int) string {
 	t.Helper()
 	var answer struct {
+		Status int `json:"status"`
 		Counts struct {
 			Cursor string `json:"cursor"`
 		} `json:"counts"`
 	}
 	for range n {
-		status, body := call(t, http.MethodPost, a.URL()+"/v1/users/alice/messages", "", `{"title":"x"}`)
-		if status != http.StatusCreated {
-			t.Fatalf("publish: got %d %s", status, body)
-		}
-		must(t, json.Unmarshal([]byte(body), &answer))
+		line := fmt.Sprintf(`{"to":{"user":"alice"},"title":"x","idempotency_key":%q}`, rand.Text())
+		eventually(t, "publish", func() bool { // a busy database may want it repeated
+			status, body := call(t, http.MethodPost, a.URL()+"/v1/messages/batch", "", line)
+			if status != http.StatusOK {
+				t.Fatalf("publish: got %d %s", status, body)
+			}
+			must(t, json.Unmarshal([]byte(body), &answer))
+			if answer.Status != http.StatusCreated && answer.Status != http.StatusServiceUnavailable {
+				t.Fatalf("publish: got %s", body)
+			}
+			return answer.Status == http.StatusCreated
+		})
 	}
 	return answer.Counts.Cursor
 }
