@@ -17,6 +17,9 @@ PARALLEL ?= 2
 
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
+# VCS lets the program say which commit it is of, where git knows that.
+VCS := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
+
 CLIENT := transports/client
 CLIENT_SOURCES := $(shell find $(CLIENT) -type f -not -path '$(CLIENT)/node_modules/*' -not -path '*/dist/*' -not -path '$(CLIENT)/types/*' -not -path '$(CLIENT)/test/*' -not -name '*.go')
 INSTALLED := $(CLIENT)/node_modules/.reddot-installed
@@ -30,7 +33,7 @@ help: ## list the verbs
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 build: assets ## build bin/reddot, with the browser client in it
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/reddot ./cmd/reddot
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(VCS) -ldflags '-s -w' -o bin/reddot ./cmd/reddot
 
 cluster: build ## build all and start three servers and a database on this machine, for trying a cluster out
 	@exec bin/reddot dev cluster 3 $(ARGS)

@@ -3,7 +3,9 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,17 +27,17 @@ type NodeStatus struct {
 	State       string       `json:"state"`             // ready, starting, leaving, cut off, no store, unreachable
 	Why         string       `json:"why,omitempty"`
 	Shards      int          `json:"shards"`
-	Epochs      []ShardEpoch `json:"epochs,omitempty"`
-	Users       int          `json:"actors"`      // awake
-	Connections int          `json:"connections"` // that it holds
-	Held        int64        `json:"held"`        // messages that wait for users on their way
+	Owned       []ShardSet   `json:"owned,omitempty"` // those
+	Users       int          `json:"actors"`          // awake
+	Connections int          `json:"connections"`     // that it holds
+	Held        int64        `json:"held"`            // messages that wait for users on their way
 	Links       []LinkStatus `json:"links"`
 }
 
-// ShardEpoch is a shard that a node owns.
-type ShardEpoch struct {
-	Shard uint16 `json:"shard"`
-	Epoch uint64 `json:"epoch"`
+// A ShardSet is the shards that a node owns by one epoch.
+type ShardSet struct {
+	Epoch  uint64 `json:"epoch"`
+	Shards string `json:"shards"` // as ranges: 0-3,7,9-12
 }
 
 // LinkStatus is a node's link to another.
@@ -67,12 +69,16 @@ func (n *Node) own() NodeStatus {
 	if n.leaving.Load() {
 		s.State = "leaving"
 	}
+	byEpoch := map[uint64][]uint16{}
 	for i := range n.holding {
 		if f, ok := n.holding.of(uint16(i)); ok { // #nosec G115 -- there are 1,024
-			s.Epochs = append(s.Epochs, ShardEpoch{f.Shard, f.Epoch})
+			byEpoch[f.Epoch] = append(byEpoch[f.Epoch], f.Shard)
+			s.Shards++
 		}
 	}
-	s.Shards = len(s.Epochs)
+	for _, epoch := range slices.Sorted(maps.Keys(byEpoch)) {
+		s.Owned = append(s.Owned, ShardSet{epoch, ranges(byEpoch[epoch])})
+	}
 	for _, p := range n.peers.list() {
 		l := LinkStatus{Node: p.name}
 		if session := p.session.Load(); session != nil {
@@ -87,6 +93,25 @@ func (n *Node) own() NodeStatus {
 	}
 	slices.SortFunc(s.Links, func(a, b LinkStatus) int { return strings.Compare(a.Node, b.Node) })
 	return s
+}
+
+// ranges writes shards, which ascend, as 0-3,7,9-12.
+func ranges(shards []uint16) string {
+	var b []byte
+	for i := 0; i < len(shards); i++ {
+		first := i
+		for i+1 < len(shards) && shards[i+1] == shards[i]+1 {
+			i++
+		}
+		if first > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendUint(b, uint64(shards[first]), 10)
+		if i > first {
+			b = strconv.AppendUint(append(b, '-'), uint64(shards[i]), 10)
+		}
+	}
+	return string(b)
 }
 
 var errComingBack = actors.Errorf(actors.Unavailable, "this node had lost its links, and the others go on without it until they have all seen that it is back; try another one")

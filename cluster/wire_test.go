@@ -190,12 +190,31 @@ func TestTell(t *testing.T) {
 	}
 	s := w.nodes[0].Status(t.Context())
 	shards, conns := 0, 0
+	owned := map[int]bool{}
 	for _, m := range s.Members {
 		shards += m.Shards
+		for _, set := range m.Owned {
+			next := 0
+			for text := range strings.SplitSeq(set.Shards, ",") {
+				first, last := -1, -1
+				if n, _ := fmt.Sscanf(text, "%d-%d", &first, &last); n == 1 {
+					last = first
+				}
+				if first < next || last < first {
+					t.Errorf("%q in %s", text, set.Shards)
+				}
+				for next = last + 2; first <= last; first++ { // or else the two are one range
+					owned[first] = true
+				}
+			}
+		}
 		conns += m.Connections
 		if m.State != "ready" || len(m.Links) != 2 || !m.Links[0].Up {
 			t.Errorf("%+v", m)
 		}
+	}
+	if len(owned) != actors.Shards {
+		t.Errorf("the ranges name %d shards", len(owned))
 	}
 	if len(s.Members) != 3 || shards != actors.Shards || conns != 2 {
 		t.Errorf("%d members own %d shards and hold %d connections", len(s.Members), shards, conns)

@@ -15,17 +15,7 @@ func newVersion() *cobra.Command {
 		Args:  exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			v := app.Version()
-			line := "reddot " + v.Version
-			if v.Commit != "" {
-				line += " " + v.Commit
-			}
-			if v.Dirty {
-				line += " with changes"
-			}
-			if v.Time != "" {
-				line += " of " + v.Time
-			}
-			_, err := fmt.Fprintln(c.OutOrStdout(), line+", "+v.Go)
+			_, err := fmt.Fprintf(c.OutOrStdout(), "reddot %s, %s\n", v, v.Go)
 			return err
 		},
 	}

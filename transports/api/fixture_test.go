@@ -103,7 +103,7 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 	deps := Deps{Router: s.router, Lookup: s.router, Keys: keys, Revoker: revocations, Audit: transports.NewAudit(transports.AuditConfig{}, records, slog.New(slog.DiscardHandler)),
 		Cluster: func(context.Context) any {
 			return map[string]any{"cluster": "c", "node": "a", "members": []any{map[string]any{
-				"node": "a", "state": "ready", "shards": 1, "epochs": []any{map[string]int{"shard": 1, "epoch": 2}}, "actors": 0, "connections": 0, "held": 0, "links": []any{},
+				"node": "a", "state": "ready", "shards": 1, "owned": []any{map[string]any{"epoch": 2, "shards": "1"}}, "actors": 0, "connections": 0, "held": 0, "links": []any{},
 			}}}
 		},
 		Drain:     func() {},

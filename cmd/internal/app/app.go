@@ -290,7 +290,7 @@ func (a *App) startNode(ctx context.Context) error {
 	}
 	n, err := cluster.New(cluster.Config{
 		Limits: cfg.inbox(), Idle: a.forTests.idle, Now: a.nowMilli, Log: a.log.With("part", "node"), Metrics: a.registry, Fenced: a.fenced,
-		Cluster: conf, Program: Version().Version, Failed: a.fail, Told: a.reloadCredentials,
+		Cluster: conf, Program: Version().String(), Failed: a.fail, Told: a.reloadCredentials,
 		Listen: func(ctx context.Context, addr string) (net.Listener, error) { return a.listenTCP(ctx, "links", addr) },
 	}, a.store)
 	if err != nil {

@@ -14,6 +14,21 @@ type Build struct {
 	Go      string
 }
 
+// String returns the version, and where it is known the commit and its date.
+func (b Build) String() string {
+	line := b.Version
+	if b.Commit != "" {
+		line += " " + b.Commit
+	}
+	if b.Dirty {
+		line += " with changes"
+	}
+	if b.Time != "" {
+		line += " of " + b.Time
+	}
+	return line
+}
+
 // Version returns what the Go linker wrote into the program.
 func Version() Build {
 	b := Build{Version: "devel", Go: runtime.Version()}

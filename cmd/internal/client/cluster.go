@@ -20,7 +20,7 @@ type ClusterNode struct {
 	State       string `json:"state"`
 	Why         string `json:"why,omitempty"`
 	Shards      int    `json:"shards"`
-	Epochs      []any  `json:"epochs,omitempty"`
+	Owned       []any  `json:"owned,omitempty"`
 	Actors      int    `json:"actors"`
 	Connections int    `json:"connections"`
 	Held        int64  `json:"held"`
