@@ -3,6 +3,7 @@ package app
 import (
 	"runtime"
 	"runtime/debug"
+	"strings"
 )
 
 // A Build says what is running.
@@ -16,11 +17,11 @@ type Build struct {
 
 // String returns the version, and where it is known the commit and its date.
 func (b Build) String() string {
-	line := b.Version
-	if b.Commit != "" {
+	line := b.Version // of a commit without a tag it names that
+	if b.Commit != "" && !strings.Contains(line, b.Commit[:min(12, len(b.Commit))]) {
 		line += " " + b.Commit
 	}
-	if b.Dirty {
+	if b.Dirty && !strings.HasSuffix(line, "+dirty") {
 		line += " with changes"
 	}
 	if b.Time != "" {
