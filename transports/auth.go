@@ -128,9 +128,9 @@ func (a *Auth) CheckOrigin(ctx *fasthttp.RequestCtx, s Source) error {
 }
 
 // Verify returns the caller with the credential, a server key or a user token,
-// as it came from the address. It keeps nothing of text. The limit on failures
-// holds only where a signature must be checked, so that an address which tries
-// bad tokens does not shut out its neighbors with good ones.
+// as it came from the address. It keeps nothing of text. An address that has sent
+// too many bad tokens is told so at the next bad one; a good one comes through
+// (Gate.Doubt), so that nobody shuts out neighbors.
 func (a *Auth) Verify(ctx context.Context, text []byte, from netip.Addr) (*Principal, error) {
 	p, err := a.verify(ctx, text, from)
 	if err != nil && len(text) > 0 && a.audit != nil {
@@ -172,14 +172,18 @@ func (a *Auth) verify(ctx context.Context, text []byte, from netip.Addr) (*Princ
 	if err := rules.tokens.knownBad(text); err != nil {
 		return nil, err
 	}
-	if err := a.gate.Trusts(from); err != nil {
+	doubted, err := a.gate.Doubt(ctx, from)
+	if err != nil {
 		return nil, err
 	}
 	p, err := rules.tokens.Verify(ctx, text)
 	var e *actors.Error
 	if errors.As(err, &e) && e.Code == actors.Unauthorized {
 		rules.tokens.noteBad(text, e)
-		a.gate.Failed(from)
+		a.gate.BadToken(from)
+		if doubted > 0 {
+			return nil, tooMany(doubted, "this address sends too many bad credentials, of which this one is")
+		}
 	}
 	return p, err
 }

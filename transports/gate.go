@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"hash/maphash"
-	"math"
 	"net"
 	"net/netip"
 	"sync"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
-	"golang.org/x/time/rate"
 
 	"reddot/actors"
 )
@@ -37,7 +35,10 @@ type Gate struct {
 type gateRules struct {
 	limits    Limits // with defaults
 	requests  *buckets[netip.Addr]
-	failures  *buckets[netip.Addr]
+	failures  *buckets[netip.Addr] // bad passwords
+	badTokens *buckets[netip.Addr]
+	doubted   *buckets[netip.Addr] // tokens looked at of addresses that have spent theirs
+	allDoubts *buckets[struct{}]   // of all of them
 	publishes *buckets[callerKey]
 }
 
@@ -68,6 +69,9 @@ func (g *Gate) SetLimits(l Limits) error {
 		limits:    l,
 		requests:  newBuckets[netip.Addr](l.RequestsPerAddress, l.RequestBurst, l.Remembered),
 		failures:  newBuckets[netip.Addr](l.FailuresPerAddress, l.FailureBurst, l.Remembered),
+		badTokens: newBuckets[netip.Addr](l.FailuresPerAddress, l.FailureBurst, l.Remembered),
+		doubted:   newBuckets[netip.Addr](l.DoubtedTokens/doubtedShare, doubtedBurst(l.DoubtedTokens/doubtedShare), l.Remembered),
+		allDoubts: newBuckets[struct{}](l.DoubtedTokens, doubtedBurst(l.DoubtedTokens), 1),
 		publishes: newBuckets[callerKey](l.PublishesPerKey, l.PublishBurst, l.Remembered),
 	})
 	return nil
@@ -100,7 +104,7 @@ func (g *Gate) Publish(p *Principal, n int) error {
 	return nil
 }
 
-// Failed counts a bad credential from the address.
+// Failed counts a bad password from the address.
 func (g *Gate) Failed(from netip.Addr) {
 	if from.IsValid() {
 		g.rules.Load().failures.take(network(from), 1, g.now())
@@ -238,55 +242,6 @@ func network(a netip.Addr) netip.Addr {
 
 func tooMany(wait time.Duration, sentence string) error {
 	return &actors.Error{Code: actors.TooMany, Detail: sentence, RetryAfter: wait}
-}
-
-// buckets are token buckets by key, the least recently used forgotten.
-type buckets[K comparable] struct {
-	rate  rate.Limit
-	burst int
-	byKey *recent[K, *rate.Limiter] // nil: no limit
-}
-
-func newBuckets[K comparable](perSecond float64, burst, size int) *buckets[K] {
-	b := &buckets[K]{rate: rate.Limit(perSecond), burst: burst}
-	if !math.IsInf(perSecond, 1) && burst != math.MaxInt {
-		b.byKey = newRecent[K, *rate.Limiter](size)
-	}
-	return b
-}
-
-// take spends n tokens and returns 0, or returns the time to wait for them and
-// spends none.
-func (b *buckets[K]) take(key K, n int, now time.Time) time.Duration {
-	if b.byKey == nil {
-		return 0
-	}
-	r := b.of(key).ReserveN(now, min(n, b.burst))
-	wait := r.DelayFrom(now)
-	if wait > 0 {
-		r.CancelAt(now)
-	}
-	return wait
-}
-
-// wait returns the time until there is a token, without spending it.
-func (b *buckets[K]) wait(key K, now time.Time) time.Duration {
-	if b.byKey == nil {
-		return 0
-	}
-	l, ok := b.byKey.get(key)
-	if !ok {
-		return 0
-	}
-	missing := 1 - l.TokensAt(now)
-	if missing <= 0 {
-		return 0
-	}
-	return time.Duration(missing / float64(b.rate) * float64(time.Second))
-}
-
-func (b *buckets[K]) of(key K) *rate.Limiter {
-	return b.byKey.getOrPut(key, func() *rate.Limiter { return rate.NewLimiter(b.rate, b.burst) })
 }
 
 // counts are the open connections by address. It holds an entry only while

@@ -18,10 +18,15 @@ type Limits struct {
 	RequestsPerAddress float64
 	RequestBurst       int
 
-	// Credentials per second from one address that turn out bad, and how many
-	// may come at once. Default 5 and 50.
+	// Tokens per second from one address that turn out bad, and how many may
+	// come at once; the same for passwords. Beyond it passwords are refused, and
+	// tokens doubted. Default 5 and 50.
 	FailuresPerAddress float64
 	FailureBurst       int
+
+	// Tokens per second of all doubted addresses that are looked at; of one at
+	// most a quarter. Default 1,000.
+	DoubtedTokens float64
 
 	// Messages per second published with one server key, each of a batch
 	// counted, and how many may come at once. Default 50,000 and 100,000.
@@ -65,6 +70,7 @@ func (l Limits) WithDefaults() Limits {
 	l.RequestBurst = numberOr(l.RequestBurst, 400)
 	l.FailuresPerAddress = rateOr(l.FailuresPerAddress, 5)
 	l.FailureBurst = numberOr(l.FailureBurst, 50)
+	l.DoubtedTokens = rateOr(l.DoubtedTokens, 1000)
 	l.PublishesPerKey = rateOr(l.PublishesPerKey, 50_000)
 	l.PublishBurst = numberOr(l.PublishBurst, 100_000)
 	l.ConnectionsPerAddress = numberOr(l.ConnectionsPerAddress, 1_000)
@@ -98,7 +104,7 @@ func (l Limits) Check() error {
 			return fmt.Errorf("limits: %s is below zero, and there must be a limit", size.name)
 		}
 	}
-	for _, r := range []float64{l.RequestsPerAddress, l.FailuresPerAddress, l.PublishesPerKey} {
+	for _, r := range []float64{l.RequestsPerAddress, l.FailuresPerAddress, l.DoubtedTokens, l.PublishesPerKey} {
 		if math.IsNaN(r) {
 			return errors.New("limits: a rate is not a number")
 		}

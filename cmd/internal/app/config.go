@@ -135,6 +135,7 @@ type Limits struct {
 	RequestBurst          int      `yaml:"request_burst"`
 	FailuresPerAddress    float64  `yaml:"failures_per_address"` // bad credentials, per second
 	FailureBurst          int      `yaml:"failure_burst"`
+	DoubtedTokens         float64  `yaml:"doubted_tokens"`    // per second, of all addresses with too many bad ones
 	PublishesPerKey       float64  `yaml:"publishes_per_key"` // messages per second
 	PublishBurst          int      `yaml:"publish_burst"`
 	TokenLifetime         Duration `yaml:"token_lifetime"` // from iat to exp
@@ -300,7 +301,7 @@ func Default() Config {
 		Stop: Stop{Drain: Duration(5 * time.Second), Timeout: Duration(30 * time.Second)},
 		Limits: Limits{
 			RequestsPerAddress: t.RequestsPerAddress, RequestBurst: t.RequestBurst,
-			FailuresPerAddress: t.FailuresPerAddress, FailureBurst: t.FailureBurst,
+			FailuresPerAddress: t.FailuresPerAddress, FailureBurst: t.FailureBurst, DoubtedTokens: t.DoubtedTokens,
 			PublishesPerKey: t.PublishesPerKey, PublishBurst: t.PublishBurst,
 			TokenLifetime: Duration(tokens.MaxLifetime), TokenLeeway: Duration(tokens.Leeway),
 			SocketsPerAddress: 2000,

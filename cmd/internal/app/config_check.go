@@ -269,7 +269,7 @@ func (c Config) limits() (transports.Limits, error) {
 	}
 	l := transports.Limits{
 		RequestsPerAddress: c.Limits.RequestsPerAddress, RequestBurst: c.Limits.RequestBurst,
-		FailuresPerAddress: c.Limits.FailuresPerAddress, FailureBurst: c.Limits.FailureBurst,
+		FailuresPerAddress: c.Limits.FailuresPerAddress, FailureBurst: c.Limits.FailureBurst, DoubtedTokens: c.Limits.DoubtedTokens,
 		PublishesPerKey: c.Limits.PublishesPerKey, PublishBurst: c.Limits.PublishBurst,
 		WaitingPerAddress: int(c.Limits.WaitingPerAddress), WaitingPerUser: int(c.Limits.WaitingPerUser),
 		ConnectionsPerAddress: c.Limits.ConnectionsPerAddress, Subscriptions: c.Limits.Subscriptions,

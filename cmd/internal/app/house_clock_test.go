@@ -35,6 +35,7 @@ var wallClocks = map[string]string{
 	"transports/audit.go":         "the time of an entry, and for how long it is kept",
 	"transports/claims.go":        "the longest life of a token that does not say when it was issued",
 	"transports/gate.go":          "not the wall clock: the one that measures rates, which tests replace",
+	"transports/doubt.go":         "not the wall clock: the gate's",
 	"transports/keys.go":          "when a key was made and revoked, for people",
 	"transports/keyuse.go":        "when a key was used, for people",
 	"transports/mqtt/connect.go":  "the expiry of a will's message",

@@ -13,7 +13,7 @@ import (
 // below it.
 var reloadable = []string{
 	"origins", "token", "apps", "log.level", "websocket",
-	"limits.requests_per_address", "limits.request_burst", "limits.failures_per_address", "limits.failure_burst",
+	"limits.requests_per_address", "limits.request_burst", "limits.failures_per_address", "limits.failure_burst", "limits.doubted_tokens",
 	"limits.publishes_per_key", "limits.token_lifetime", "limits.token_leeway", "limits.publish_burst", "limits.subscriptions",
 	"limits.waiting_per_address", "limits.waiting_per_user",
 	"mqtt.password_file", "mqtt.password_topics", "mqtt.password_hashings",
