@@ -38,6 +38,9 @@ func (p *portable) Shut() { p.sink.Shut() }
 // Timeout implements Wire: the connection's own deadlines do it.
 func (p *portable) Timeout() {}
 
+// SetProbes implements prober.
+func (p *portable) SetProbes() error { return probe(p.sink.conn) }
+
 // openPortable starts a portable.
 func openPortable(conn net.Conn, s *Start) error {
 	p := &portable{early: s.Unread()}

@@ -1,6 +1,7 @@
 package transports
 
 import (
+	"log/slog"
 	"net"
 	"net/netip"
 	"runtime/debug"
@@ -345,6 +346,22 @@ func (s *Socket) Patience(d time.Duration) { s.streams.wheel.set(s, &s.timers.pa
 // Wait lets a Timed protocol be called after d; 0: only the credential's
 // expiry is waited for.
 func (s *Socket) Wait(d time.Duration) { s.watch(d) }
+
+// A prober is a Wire that can have the kernel probe the client.
+type prober interface {
+	SetProbes() error
+}
+
+// Probe has the kernel find out, by TCP keep-alive, that the client is gone
+// without a word, within minutes. It is for a Protocol whose client need not say
+// anything for as long as it lives.
+func (s *Socket) Probe() {
+	if p, ok := s.wire.(prober); ok {
+		if err := p.SetProbes(); err != nil {
+			s.streams.log.Debug("the client can't be probed", slog.Any("cause", err))
+		}
+	}
+}
 
 // watch lets the Socket be ended when its credential expires, or the wait is over.
 func (s *Socket) watch(wait time.Duration) {

@@ -20,5 +20,16 @@ func tune(cfg *SinkConfig, conn net.Conn) error {
 	return nil
 }
 
+// probe has the kernel probe the client by TCP keep-alive, in its own pauses.
+func probe(conn net.Conn) error {
+	if wrapped, ok := conn.(interface{ NetConn() net.Conn }); ok { // tls.Conn
+		conn = wrapped.NetConn()
+	}
+	if p, ok := conn.(interface{ SetKeepAlive(bool) error }); ok {
+		return p.SetKeepAlive(true)
+	}
+	return nil
+}
+
 // ControlListener is for net.ListenConfig.Control; here the kernel's defaults hold.
 func ControlListener(string, string, syscall.RawConn) error { return nil }

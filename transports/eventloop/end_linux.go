@@ -173,6 +173,16 @@ func (c *conn) close() {
 	c.flags |= ended
 }
 
+// SetProbes has the kernel probe the client (transports.Socket.Probe).
+func (c *conn) SetProbes() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.fd < 0 {
+		return nil
+	}
+	return transports.ProbeDescriptor(int(c.fd))
+}
+
 // Timeout implements transports.Wire.
 func (c *conn) Timeout() {
 	c.mu.Lock()

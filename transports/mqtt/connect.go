@@ -258,8 +258,9 @@ func (s *session) opened(c *connection, caller *transports.Principal, key actors
 		}
 		if s.keepAlive > 0 {
 			s.socket.Wait(time.Duration(s.keepAlive) * time.Second * 3 / 2)
-		} else {
+		} else { // of 3.1.1: MQTT 5 is told one
 			s.socket.Wait(0)
+			s.socket.Probe()
 		}
 		s.resume(state, caller)
 		if s.stir != nil && s.stir.again.more {
