@@ -287,6 +287,18 @@ func TestJWKSBadAnswers(t *testing.T) {
 	}
 }
 
+// A key that can be read in two ways verifies nothing; those beside it do.
+func TestJWKSDoubledNames(t *testing.T) {
+	i := newIssuer(t)
+	good, twice := newES(), newES()
+	other := string(must(json.Marshal(jwkOf("twice", twice.Public()))))
+	i.publish(`{"keys":[` + string(must(json.Marshal(jwkOf("good", good.Public())))) + `,{"kid":"elsewhere",` + other[1:] + `]}`)
+	tokens := newTestTokens(t, map[string]Verification{"default": {JWKS: i.url}})
+	must(tokens.verify(tokens.signES(good, "good")))
+	_, err := tokens.verify(tokens.signES(twice, "twice"))
+	wantCode(t, err, actors.Unauthorized, "key id")
+}
+
 func TestJWKSRun(t *testing.T) {
 	i := newIssuer(t)
 	one, two := newES(), newES()

@@ -236,6 +236,17 @@ func TestTokenPrincipal(t *testing.T) {
 	}
 }
 
+// The lists of the claim topics are taken by their exact names: an issuer may let
+// its users choose others.
+func TestTokenTopicsByExactNames(t *testing.T) {
+	tokens := newTestTokens(t, map[string]Verification{"default": {Secret: NewSecret(testSecret)}})
+	p := must(tokens.verify(sign(jwt.SigningMethodHS256, []byte(testSecret), nil, with(tokens.clock.now(), map[string]any{
+		"topics": map[string]any{"read": []string{"a"}, "Read": []string{"#"}, "WRITE": []string{"#"}}}))))
+	if got := fmt.Sprint(p.Topics); got != "{[a] []}" {
+		t.Errorf("got %s", got)
+	}
+}
+
 func utc(p Principal) Principal {
 	p.Issued, p.Expires = p.Issued.UTC(), p.Expires.UTC()
 	p.signer = signer{}

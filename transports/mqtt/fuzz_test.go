@@ -23,6 +23,8 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("got %v", err)
 		case err == nil && (m.To != actors.MarkRead || len(m.IDs) > transports.MaxMarkIDs):
 			t.Errorf("got %v", m)
+		case err == nil && !json.Valid(payload):
+			t.Error("took what is no JSON")
 		}
 	})
 }
