@@ -88,6 +88,7 @@ type connection struct {
 	receive    uint16
 	aliases    uint16
 	limit      uint32
+	terse      bool // it wants no Reason String
 	will       *packet.Will
 	willDelay  uint32
 }
@@ -102,6 +103,7 @@ func (s *session) connection(p *packet.Connect) *connection {
 		c.expiry = s.server.expiryOf(c.wantExpiry)
 		c.receive = uint16(p.Properties.Uint(packet.ReceiveMaximum))    // #nosec G115 -- two bytes on the wire
 		c.aliases = uint16(p.Properties.Uint(packet.TopicAliasMaximum)) // #nosec G115 -- likewise
+		c.terse = p.Properties.Uint(packet.RequestProblemInformation) == 0
 		if p.Properties.Has(packet.MaximumPacketSize) {
 			c.limit = p.Properties.Uint(packet.MaximumPacketSize)
 		}
@@ -286,7 +288,7 @@ func (s *session) begin(c *connection, state *actors.SessionState, epoch uint64)
 	cfg := &s.server.cfg
 	s.window = uint16(min(int(c.receive), cfg.SendMaximum)) // #nosec G115 -- at most 65,535
 	s.aliases = uint16(min(int(c.aliases), cfg.AliasesOut)) // #nosec G115 -- likewise
-	s.limit, s.keepAlive = c.limit, c.keepAlive
+	s.limit, s.keepAlive, s.terse = c.limit, c.keepAlive, c.terse
 	s.seen.Store(s.server.instant())
 	if epoch != 0 {
 		s.durable = &durable{epoch: epoch, expiry: c.expiry, willing: c.will != nil}

@@ -22,6 +22,7 @@ type receipt struct {
 	qos    packet.QoS
 	reason packet.Reason
 	done   bool
+	why    string // what the client can do about a refusal; empty: nothing more is known
 }
 
 // received is a message with QoS 2 that is not released.
@@ -268,7 +269,7 @@ func (s *session) published(r *receipt, took int, err *actors.Error) {
 			s.endWith(reasonOfPublish(err.Code))
 			return
 		case err != nil:
-			r.reason = reasonOfPublish(err.Code)
+			r.reason, r.why = reasonOfPublish(err.Code), err.Detail
 			s.server.metrics.refused.Inc()
 		case took == 0 && s.version == packet.V5 && r.qos == packet.AtLeastOnce:
 			r.reason = packet.NoMatchingSubscribers
@@ -327,10 +328,14 @@ func (s *session) sendReceipts() {
 	for len(in.receipts) > 0 && in.receipts[0].done {
 		r := in.receipts[0]
 		in.receipts = in.receipts[1:]
+		var ps packet.Properties
+		if r.why != "" && s.version == packet.V5 && !s.terse { // [MQTT-3.1.2-29]
+			ps.SetString(packet.ReasonString, r.why)
+		}
 		if r.qos == packet.AtLeastOnce {
-			s.write(&packet.Puback{ID: r.id, Reason: r.reason})
+			s.write(&packet.Puback{ID: r.id, Reason: r.reason, Properties: ps})
 		} else {
-			s.write(&packet.Pubrec{ID: r.id, Reason: r.reason})
+			s.write(&packet.Pubrec{ID: r.id, Reason: r.reason, Properties: ps})
 		}
 	}
 	if len(in.receipts) == 0 {

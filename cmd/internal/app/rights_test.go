@@ -175,6 +175,7 @@ type packetClient struct {
 	conn    net.Conn
 	buf     []byte
 	id      uint16 // of its last message
+	why     string // and what was said of that
 	version packet.Version
 }
 

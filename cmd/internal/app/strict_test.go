@@ -92,7 +92,7 @@ func TestEveryWayReadsTheSameJSON(t *testing.T) {
 	for name, tt := range marksRead {
 		t.Run(name, func(t *testing.T) {
 			status, answer := call(t, "POST", a.URL()+"/v1/users/alice/read", "", tt.body)
-			var problem struct{ Code, Field string }
+			var problem struct{ Code, Field, Detail string }
 			if err := json.Unmarshal([]byte(answer), &problem); err != nil {
 				t.Fatal(err)
 			}
@@ -107,11 +107,11 @@ func TestEveryWayReadsTheSameJSON(t *testing.T) {
 				t.Errorf("WebSocket: got %+v", got)
 			}
 			want := map[actors.Code]packet.Reason{actors.Invalid: packet.PayloadFormatInvalid, actors.TooLarge: packet.QuotaExceeded}[tt.code]
-			if got := conn.publish(t, "users/me/read", tt.body); got != want {
-				t.Errorf("MQTT: got %v, want %v", got, want)
+			if got := conn.publish(t, "users/me/read", tt.body); got != want || conn.why != problem.Detail {
+				t.Errorf("MQTT: got %v %q, want %v %q", got, conn.why, want, problem.Detail)
 			}
-			if got := over.publish(t, "users/alice/read", tt.body); got != want {
-				t.Errorf("MQTT over WebSocket: got %v, want %v", got, want)
+			if got := over.publish(t, "users/alice/read", tt.body); got != want || over.why != problem.Detail {
+				t.Errorf("MQTT over WebSocket: got %v %q, want %v %q", got, over.why, want, problem.Detail)
 			}
 		})
 	}
@@ -236,5 +236,6 @@ func (c *packetClient) publish(t *testing.T, topic, payload string) packet.Reaso
 	if !ok || ack.ID != c.id {
 		t.Fatalf("got %+v", ack)
 	}
+	c.why = string(ack.Properties.Bytes(packet.ReasonString))
 	return ack.Reason
 }
