@@ -3,6 +3,7 @@ package actors
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -51,23 +52,30 @@ func (f *followed) equal(g *followed) bool {
 // drifted tells whether a size has to be written down anew.
 func (f *followed) drifted(size int) bool { return max(f.Size-size, size-f.Size) >= heftStep }
 
-// A crowd is how many sessions outlive their connections, and about how many bytes
-// wait for them.
-type crowd struct{ sessions, size int }
+// A Crowd is how many sessions of an app outlive their connections, and about how
+// many bytes wait for them.
+type Crowd struct{ Sessions, Size int }
 
 // crowdOf returns the sessions of all users of an app, on all nodes.
-func (t *Topics) crowdOf(app string) crowd {
+func (t *Topics) crowdOf(app string) Crowd {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return t.crowds[app]
 }
 
+// Crowds returns them by app.
+func (t *Topics) Crowds() map[string]Crowd {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return maps.Clone(t.crowds)
+}
+
 // count takes in how many sessions a user has. The caller holds mu.
 func (t *Topics) count(app string, before, now *followed) {
 	c := t.crowds[app]
-	c.sessions += now.Sessions - before.Sessions
-	c.size += now.Size - before.Size
-	if c == (crowd{}) {
+	c.Sessions += now.Sessions - before.Sessions
+	c.Size += now.Size - before.Size
+	if c == (Crowd{}) {
 		delete(t.crowds, app)
 	} else {
 		t.crowds[app] = c

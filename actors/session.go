@@ -104,7 +104,7 @@ func (u *User) openSession(r *Request, c *OpenSession, t Moment) {
 		u.openAgain(r, c)
 		return
 	}
-	crowded := u.home.Topics.crowdOf(u.key.App()).sessions >= u.home.Limits.SessionsOfApp
+	crowded := u.home.Topics.crowdOf(u.key.App()).Sessions >= u.home.Limits.SessionsOfApp
 	d, wills := u.inbox.OpenSession(c, t, &u.home.Limits, crowded)
 	if d.Err != nil {
 		u.home.Metrics.refuse("sessions")
@@ -246,7 +246,7 @@ func (u *User) closeSession(r *Request, c *CloseSession, t Moment) {
 
 // queueMessage lets a topic's message wait for sessions.
 func (u *User) queueMessage(r *Request, c *QueueMessage, t Moment) {
-	crowded := u.home.Topics.crowdOf(u.key.App()).size+len(c.Message.Payload) > u.home.Limits.SizeOfApp
+	crowded := u.home.Topics.crowdOf(u.key.App()).Size+len(c.Message.Payload) > u.home.Limits.SizeOfApp
 	d, left := u.inbox.QueueMessage(c, u.key.Name(), r.Once, t, &u.home.Limits, crowded)
 	if left > 0 {
 		u.home.Metrics.SessionsFull.Add(float64(left))

@@ -28,7 +28,7 @@ type Topics struct {
 	mu      sync.RWMutex
 	apps    map[string]*topicNode
 	follows map[Key]*followed // what outlives connections, of all users of all nodes
-	crowds  map[string]crowd  // of those, by app
+	crowds  map[string]Crowd  // of those, by app
 
 	elsewhere Elsewhere // nil: this node is alone
 	held      map[heldKey]int
@@ -40,7 +40,7 @@ type Topics struct {
 
 // NewTopics returns the topics of a node.
 func NewTopics(h *Home) *Topics {
-	t := &Topics{home: h, apps: map[string]*topicNode{}, follows: map[Key]*followed{}, crowds: map[string]crowd{}}
+	t := &Topics{home: h, apps: map[string]*topicNode{}, follows: map[Key]*followed{}, crowds: map[string]Crowd{}}
 	t.fans.room.L = &t.fans.mu
 	return t
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"reddot/actors"
 	"reddot/transports"
 )
 
@@ -33,6 +34,25 @@ func (c streamsCollector) Describe(ch chan<- *prometheus.Desc) { ch <- connectio
 func (c streamsCollector) Collect(ch chan<- prometheus.Metric) {
 	for transport, n := range c.streams.Open() {
 		ch <- prometheus.MustNewConstMetric(connections, prometheus.GaugeValue, float64(n), transport)
+	}
+}
+
+// sessionsCollector tells how many sessions outlive their connections, by app.
+type sessionsCollector struct{ topics *actors.Topics }
+
+var (
+	sessionsOfApp = prometheus.NewDesc("reddot_sessions", "Sessions of all servers that outlive their connections, by app; limited by mqtt.sessions_of_app.", []string{"app"}, nil)
+	sizeOfApp     = prometheus.NewDesc("reddot_sessions_bytes", "About how many bytes wait for those, by app; limited by mqtt.sessions_size_of_app.", []string{"app"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (c sessionsCollector) Describe(ch chan<- *prometheus.Desc) { ch <- sessionsOfApp; ch <- sizeOfApp }
+
+// Collect implements prometheus.Collector.
+func (c sessionsCollector) Collect(ch chan<- prometheus.Metric) {
+	for app, n := range c.topics.Crowds() {
+		ch <- prometheus.MustNewConstMetric(sessionsOfApp, prometheus.GaugeValue, float64(n.Sessions), app)
+		ch <- prometheus.MustNewConstMetric(sizeOfApp, prometheus.GaugeValue, float64(n.Size), app)
 	}
 }
 

@@ -57,6 +57,12 @@ func TestSessionsOfApp(t *testing.T) {
 	if most := (512<<10 + 3*(64<<10)) / size / 3; taken == 0 || taken > most+1 {
 		t.Errorf("%d messages of %d bytes wait for 3 sessions each, want at most %d", taken, size, most+1)
 	}
+	if n := figure(t, a, `reddot_sessions{app="default"}`); n != 3 {
+		t.Errorf("%v sessions are told of", n)
+	}
+	if n := figure(t, a, `reddot_sessions_bytes{app="default"}`); n < 256<<10 || n > 1<<20 {
+		t.Errorf("%v bytes are told of", n)
+	}
 	dropped := figure(t, a, "reddot_actors_session_messages_dropped_total")
 	if dropped < 3 {
 		t.Errorf("%v are said to be left out", dropped)

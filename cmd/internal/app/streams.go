@@ -30,7 +30,7 @@ func (a *App) openStreams(gate *transports.Gate) error {
 		}
 	}
 	a.streams = transports.NewStreams(cfg, a.node, gate, log)
-	for _, c := range []prometheus.Collector{streamsCollector{a.streams}, budgetCollector{a.budget}} {
+	for _, c := range []prometheus.Collector{streamsCollector{a.streams}, budgetCollector{a.budget}, sessionsCollector{a.node.Topics()}} {
 		if err := a.registry.Register(c); err != nil {
 			return fmt.Errorf("register metrics: %w", err)
 		}
