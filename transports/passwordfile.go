@@ -116,7 +116,7 @@ func parseLogin(text string) (*Login, error) {
 		return nil, err
 	}
 	if named && user == "" {
-		return nil, errors.New("there is nothing behind the last :")
+		return nil, errors.New("the last colon has nothing behind it")
 	}
 	if l.hash, err = parsePasswordHash(hash); err != nil {
 		return nil, fmt.Errorf("%s: %w", l, err)
