@@ -101,7 +101,7 @@ func TestPasswordFileRefuses(t *testing.T) {
 		"shöp/a:" + referenceHash:                             "app's name",
 		"/a:" + referenceHash:                                 "app's name",
 		"me:" + referenceHash:                                 "no user name",
-		"lamp:" + referenceHash + ":":                         "behind the last",
+		"lamp:" + referenceHash + ":":                         "nothing behind it",
 		"lamp:" + referenceHash + ":anonymous:x":              "without a credential",
 		"a:" + referenceHash + "\ndefault/a:$7$1$":            "line 2: a: the hash",
 		"a:" + referenceHash + "\ndefault/a:" + referenceHash: "twice",
