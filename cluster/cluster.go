@@ -170,7 +170,7 @@ func (n *Node) listenPeers(ctx context.Context) error {
 		}
 		n.peersAddr = net.JoinHostPort(host, port)
 	}
-	n.listener = ln
+	n.listener = &entry{Listener: ln, patience: strangerTime, refused: n.metrics.Strangers.Inc}
 	n.server = newServer(n.tls, n.serve, func(reason any, stack []byte) {
 		n.cfg.Log.Error("a link panicked and was ended", "reason", reason, "stack", string(stack))
 	})

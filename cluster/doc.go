@@ -35,6 +35,8 @@
 //     by the user's side and made again by the gateway's.
 //   - What waits for a peer, a link or an owner has a bound in messages and in
 //     bytes.
+//   - A connection that has not said hello counts (entry.go): in all and by its
+//     address there are few, and none for long.
 //   - A subscription is acknowledged when every member knows it, and a node that
 //     starts hears of all of them before it takes what is published.
 //   - What crosses nodes is versioned (handshake.go): an older program must not

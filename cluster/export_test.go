@@ -26,6 +26,17 @@ const Lease = lease
 // AdvertiseLinks sets where others reach this node's port for links.
 func (n *Node) AdvertiseLinks(addr string) { n.cfg.Cluster.AdvertisePeers = addr }
 
+// SetStrangerTime sets how long connections may take to say hello.
+func (n *Node) SetStrangerTime(d time.Duration) { n.listener.(*entry).patience = d }
+
+// Strangers returns how many connections have not said hello, and what bounds them.
+func (n *Node) Strangers() (now, ofOne, most int) {
+	e := n.listener.(*entry)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.strangers), maxStrangersOfOne, maxStrangers
+}
+
 // LinksAddr returns where the node takes links.
 func (n *Node) LinksAddr() string { return n.listener.Addr().String() }
 

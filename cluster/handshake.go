@@ -144,6 +144,9 @@ func (n *Node) serve(s stream) error {
 	if err != nil {
 		return err
 	}
+	if in, ok := s.(serverStream); ok {
+		in.introduced()
+	}
 	session := n.begin(p, s, min(h.Most, n.wire.most))
 	<-session.over
 	return session.cause()

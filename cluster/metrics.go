@@ -13,6 +13,7 @@ type metrics struct {
 	Refused   prometheus.Counter
 	Fenced    prometheus.Counter
 	Missed    prometheus.Counter
+	Strangers prometheus.Counter
 }
 
 func newMetrics(n *Node, r prometheus.Registerer) *metrics {
@@ -25,11 +26,12 @@ func newMetrics(n *Node, r prometheus.Registerer) *metrics {
 		Refused:   prometheus.NewCounter(prometheus.CounterOpts(opts("refused_total", "Messages that could not be sent to another node because they are too large or of a kind that does not cross."))),
 		Fenced:    prometheus.NewCounter(prometheus.CounterOpts(opts("fenced_total", "Shards that another node has taken from this one."))),
 		Missed:    prometheus.NewCounter(prometheus.CounterOpts(opts("topics_missed_total", "Messages of topics that did not go to a node with subscribers, because there was no link to it or it took too little."))),
+		Strangers: prometheus.NewCounter(prometheus.CounterOpts(opts("strangers_total", "Connections to the port for links that were ended because they had not said who they are: too late, or too many of them."))),
 	}
 	if r == nil {
 		return m
 	}
-	r.MustRegister(m.Links, m.Forwarded, m.Refused, m.Fenced, m.Missed,
+	r.MustRegister(m.Links, m.Forwarded, m.Refused, m.Fenced, m.Missed, m.Strangers,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("shards", "Shards that this node owns.")), func() float64 { return float64(n.shards()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("members", "Nodes of the cluster, as this one sees it.")), func() float64 { return float64(len(n.peers.list()) + 1) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("held", "Messages that wait for a user that moves between nodes.")), func() float64 { return float64(n.heldCount.Load()) }),

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
+	peerinfo "google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
 	"reddot/actors"
@@ -36,6 +37,7 @@ const (
 	connWindow    = 8 << 20
 	idlePing      = 10 * time.Second
 	pingTimeout   = 5 * time.Second
+	maxIdle       = 10 * time.Second // of a connection whose stream is over
 	dialTimeout   = 2 * time.Second
 	helloTimeout  = 3 * time.Second
 	serviceName   = "reddot.Peers"
@@ -81,7 +83,7 @@ func newServer(conf *tls.Config, serve func(stream) error, panicked func(reason 
 		grpc.Creds(creds), grpc.ForceServerCodec(codec{}), grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
 		grpc.MaxConcurrentStreams(4), grpc.ConnectionTimeout(helloTimeout),
 		grpc.InitialWindowSize(connWindow), grpc.InitialConnWindowSize(connWindow),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: idlePing, Timeout: pingTimeout}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: idlePing, Timeout: pingTimeout, MaxConnectionIdle: maxIdle}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: idlePing / 2, PermitWithoutStream: true}),
 		grpc.StreamInterceptor(func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
 			defer func() {
@@ -111,6 +113,17 @@ func (s serverStream) Recv(b *actors.Batch) error { return s.ss.RecvMsg(b) }
 
 // Close implements stream.
 func (s serverStream) Close() {}
+
+// introduced says that the peer is who it says: its connection is a link.
+func (s serverStream) introduced() {
+	p, ok := peerinfo.FromContext(s.ss.Context())
+	if !ok {
+		return
+	}
+	if a, ok := p.Addr.(strangerAddr); ok {
+		a.stranger.entry.forget(a.stranger)
+	}
+}
 
 // clientStream is the end of a stream that this node has opened.
 type clientStream struct {

@@ -1,0 +1,122 @@
+package cluster
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+// The bounds of the connections that have not said hello yet. Nobody knows whose
+// they are, while each holds a descriptor, and buffers of TLS and HTTP/2.
+const (
+	maxStrangers      = 32               // in all; one more takes the place of the oldest
+	maxStrangersOfOne = 16               // of one address; more are refused
+	strangerTime      = 2 * helloTimeout // from the accept to the hello
+)
+
+// An entry is the listener for links: it takes what other nodes dial, and ends what
+// does not say hello in time. A link that has is counted no more.
+type entry struct {
+	net.Listener
+	patience time.Duration
+	refused  func() // is told of each connection that was ended
+
+	mu        sync.Mutex
+	strangers []*stranger // the oldest first
+}
+
+// Accept implements net.Listener.
+func (e *entry) Accept() (net.Conn, error) {
+	for {
+		c, err := e.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if s := e.take(c); s != nil {
+			return s, nil
+		}
+		_ = c.Close()
+	}
+}
+
+// take counts the connection; nil: it is refused.
+func (e *entry) take(c net.Conn) *stranger {
+	s := &stranger{Conn: c, entry: e, from: hostOf(c.RemoteAddr())}
+	e.mu.Lock()
+	ofOne := 0
+	for _, other := range e.strangers {
+		if other.from == s.from {
+			ofOne++
+		}
+	}
+	if ofOne >= maxStrangersOfOne {
+		e.mu.Unlock()
+		e.refused()
+		return nil
+	}
+	var oldest *stranger
+	if len(e.strangers) >= maxStrangers {
+		oldest = e.strangers[0]
+	}
+	e.strangers = append(e.strangers, s)
+	s.late = time.AfterFunc(e.patience, s.expel)
+	e.mu.Unlock()
+	if oldest != nil {
+		oldest.expel()
+	}
+	return s
+}
+
+// forget counts the connection no more, and tells whether it was counted.
+func (e *entry) forget(s *stranger) bool {
+	s.late.Stop()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	i := slices.Index(e.strangers, s)
+	if i >= 0 {
+		e.strangers = slices.Delete(e.strangers, i, i+1)
+	}
+	return i >= 0
+}
+
+// hostOf returns the address without its port.
+func hostOf(a net.Addr) netip.Addr {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}
+
+// A stranger is a connection that has not said hello, until it has.
+type stranger struct {
+	net.Conn
+	entry *entry
+	from  netip.Addr
+	late  *time.Timer
+}
+
+// strangerAddr is by what a stream, which gRPC tells where it comes from, finds its
+// connection.
+type strangerAddr struct {
+	net.Addr
+	stranger *stranger
+}
+
+// RemoteAddr implements net.Conn.
+func (s *stranger) RemoteAddr() net.Addr { return strangerAddr{s.Conn.RemoteAddr(), s} }
+
+// Close implements net.Conn.
+func (s *stranger) Close() error {
+	s.entry.forget(s)
+	return s.Conn.Close()
+}
+
+// expel ends a connection that has not said hello.
+func (s *stranger) expel() {
+	if s.entry.forget(s) {
+		s.entry.refused()
+		_ = s.Conn.Close()
+	}
+}
