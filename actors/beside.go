@@ -18,8 +18,11 @@ func (b *Inbox) beside(w *Write, e *Event, l *Limits) {
 			w.wakeBy(e.At + l.MessageAge.Milliseconds())
 		}
 	case Kind_SESSION:
-		if c := e.Session; c.Closed {
+		c := e.Session
+		if c.Closed || c.Yields {
 			w.wakeBy(c.WillAt)
+		}
+		if c.Closed {
 			w.wakeBy(e.At + c.Expiry)
 		}
 	case Kind_EDITED:

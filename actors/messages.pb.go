@@ -1336,6 +1336,8 @@ type SessionChange struct {
 	Received      []*Incoming            `protobuf:"bytes,16,rep,name=received,proto3" json:"received,omitempty"`
 	Forgotten     []uint32               `protobuf:"varint,17,rep,packed,name=forgotten,proto3" json:"forgotten,omitempty"` // packet identifiers of incoming ones
 	Origin        uint64                 `protobuf:"fixed64,18,opt,name=origin,proto3" json:"origin,omitempty"`             // OPENED: the id of the store's history
+	Yields        bool                   `protobuf:"varint,19,opt,name=yields,proto3" json:"yields,omitempty"`              // a connection lost it to another; its will waits for its client's goodbye, until will_at
+	Settled       uint64                 `protobuf:"varint,20,opt,name=settled,proto3" json:"settled,omitempty"`            // the epoch of a connection whose waiting will is void, or was published
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1496,6 +1498,81 @@ func (x *SessionChange) GetOrigin() uint64 {
 	return 0
 }
 
+func (x *SessionChange) GetYields() bool {
+	if x != nil {
+		return x.Yields
+	}
+	return false
+}
+
+func (x *SessionChange) GetSettled() uint64 {
+	if x != nil {
+		return x.Settled
+	}
+	return 0
+}
+
+// YieldedWill is a will that waits for its client's goodbye, in a snapshot.
+type YieldedWill struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Epoch         uint64                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Will          *Will                  `protobuf:"bytes,2,opt,name=will,proto3" json:"will,omitempty"`
+	At            int64                  `protobuf:"varint,3,opt,name=at,proto3" json:"at,omitempty"` // when it is due, unix milliseconds
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *YieldedWill) Reset() {
+	*x = YieldedWill{}
+	mi := &file_messages_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *YieldedWill) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*YieldedWill) ProtoMessage() {}
+
+func (x *YieldedWill) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use YieldedWill.ProtoReflect.Descriptor instead.
+func (*YieldedWill) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *YieldedWill) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *YieldedWill) GetWill() *Will {
+	if x != nil {
+		return x.Will
+	}
+	return nil
+}
+
+func (x *YieldedWill) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
 // SessionState is a session in a snapshot.
 type SessionState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1519,7 +1596,7 @@ type SessionState struct {
 
 func (x *SessionState) Reset() {
 	*x = SessionState{}
-	mi := &file_messages_proto_msgTypes[9]
+	mi := &file_messages_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1531,7 +1608,7 @@ func (x *SessionState) String() string {
 func (*SessionState) ProtoMessage() {}
 
 func (x *SessionState) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[9]
+	mi := &file_messages_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1544,7 +1621,7 @@ func (x *SessionState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionState.ProtoReflect.Descriptor instead.
 func (*SessionState) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{9}
+	return file_messages_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SessionState) GetClient() string {
@@ -1656,7 +1733,7 @@ type RetainedEvent struct {
 
 func (x *RetainedEvent) Reset() {
 	*x = RetainedEvent{}
-	mi := &file_messages_proto_msgTypes[10]
+	mi := &file_messages_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1668,7 +1745,7 @@ func (x *RetainedEvent) String() string {
 func (*RetainedEvent) ProtoMessage() {}
 
 func (x *RetainedEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[10]
+	mi := &file_messages_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1681,7 +1758,7 @@ func (x *RetainedEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetainedEvent.ProtoReflect.Descriptor instead.
 func (*RetainedEvent) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{10}
+	return file_messages_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RetainedEvent) GetSeq() uint64 {
@@ -1709,7 +1786,7 @@ type RetainedState struct {
 
 func (x *RetainedState) Reset() {
 	*x = RetainedState{}
-	mi := &file_messages_proto_msgTypes[11]
+	mi := &file_messages_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1721,7 +1798,7 @@ func (x *RetainedState) String() string {
 func (*RetainedState) ProtoMessage() {}
 
 func (x *RetainedState) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[11]
+	mi := &file_messages_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1734,7 +1811,7 @@ func (x *RetainedState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetainedState.ProtoReflect.Descriptor instead.
 func (*RetainedState) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{11}
+	return file_messages_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RetainedState) GetSeq() uint64 {
@@ -1771,7 +1848,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_messages_proto_msgTypes[12]
+	mi := &file_messages_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1783,7 +1860,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[12]
+	mi := &file_messages_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1796,7 +1873,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{12}
+	return file_messages_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Message) GetId() []byte {
@@ -1899,7 +1976,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_messages_proto_msgTypes[13]
+	mi := &file_messages_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1911,7 +1988,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[13]
+	mi := &file_messages_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1924,7 +2001,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{13}
+	return file_messages_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Entry) GetId() []byte {
@@ -2039,7 +2116,7 @@ type OnceKey struct {
 
 func (x *OnceKey) Reset() {
 	*x = OnceKey{}
-	mi := &file_messages_proto_msgTypes[14]
+	mi := &file_messages_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2051,7 +2128,7 @@ func (x *OnceKey) String() string {
 func (*OnceKey) ProtoMessage() {}
 
 func (x *OnceKey) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[14]
+	mi := &file_messages_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2064,7 +2141,7 @@ func (x *OnceKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OnceKey.ProtoReflect.Descriptor instead.
 func (*OnceKey) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{14}
+	return file_messages_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *OnceKey) GetKey() []byte {
@@ -2114,7 +2191,7 @@ type Category struct {
 
 func (x *Category) Reset() {
 	*x = Category{}
-	mi := &file_messages_proto_msgTypes[15]
+	mi := &file_messages_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2126,7 +2203,7 @@ func (x *Category) String() string {
 func (*Category) ProtoMessage() {}
 
 func (x *Category) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[15]
+	mi := &file_messages_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2139,7 +2216,7 @@ func (x *Category) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Category.ProtoReflect.Descriptor instead.
 func (*Category) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{15}
+	return file_messages_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Category) GetName() string {
@@ -2175,7 +2252,7 @@ type Milestone struct {
 
 func (x *Milestone) Reset() {
 	*x = Milestone{}
-	mi := &file_messages_proto_msgTypes[16]
+	mi := &file_messages_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2187,7 +2264,7 @@ func (x *Milestone) String() string {
 func (*Milestone) ProtoMessage() {}
 
 func (x *Milestone) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[16]
+	mi := &file_messages_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2200,7 +2277,7 @@ func (x *Milestone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Milestone.ProtoReflect.Descriptor instead.
 func (*Milestone) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{16}
+	return file_messages_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Milestone) GetSeq() uint64 {
@@ -2245,13 +2322,14 @@ type Snapshot struct {
 	Sessions      []*SessionState        `protobuf:"bytes,16,rep,name=sessions,proto3" json:"sessions,omitempty"`
 	Stale         []uint64               `protobuf:"varint,17,rep,packed,name=stale,proto3" json:"stale,omitempty"`                      // events above floor that hold what nobody needs any more
 	StaleSince    int64                  `protobuf:"varint,18,opt,name=stale_since,json=staleSince,proto3" json:"stale_since,omitempty"` // unix milliseconds, the first of them
+	Yielded       []*YieldedWill         `protobuf:"bytes,19,rep,name=yielded,proto3" json:"yielded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_messages_proto_msgTypes[17]
+	mi := &file_messages_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2263,7 +2341,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[17]
+	mi := &file_messages_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2276,7 +2354,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{17}
+	return file_messages_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Snapshot) GetLineage() uint64 {
@@ -2405,6 +2483,13 @@ func (x *Snapshot) GetStaleSince() int64 {
 	return 0
 }
 
+func (x *Snapshot) GetYielded() []*YieldedWill {
+	if x != nil {
+		return x.Yielded
+	}
+	return nil
+}
+
 // SendEvent is one fact about a send to many users.
 type SendEvent struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2425,7 +2510,7 @@ type SendEvent struct {
 
 func (x *SendEvent) Reset() {
 	*x = SendEvent{}
-	mi := &file_messages_proto_msgTypes[18]
+	mi := &file_messages_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2437,7 +2522,7 @@ func (x *SendEvent) String() string {
 func (*SendEvent) ProtoMessage() {}
 
 func (x *SendEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[18]
+	mi := &file_messages_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2450,7 +2535,7 @@ func (x *SendEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendEvent.ProtoReflect.Descriptor instead.
 func (*SendEvent) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{18}
+	return file_messages_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SendEvent) GetKind() SendKind {
@@ -2546,7 +2631,7 @@ type SendState struct {
 
 func (x *SendState) Reset() {
 	*x = SendState{}
-	mi := &file_messages_proto_msgTypes[19]
+	mi := &file_messages_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2558,7 +2643,7 @@ func (x *SendState) String() string {
 func (*SendState) ProtoMessage() {}
 
 func (x *SendState) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[19]
+	mi := &file_messages_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2571,7 +2656,7 @@ func (x *SendState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendState.ProtoReflect.Descriptor instead.
 func (*SendState) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{19}
+	return file_messages_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SendState) GetSeq() uint64 {
@@ -2636,7 +2721,7 @@ type SendStep struct {
 
 func (x *SendStep) Reset() {
 	*x = SendStep{}
-	mi := &file_messages_proto_msgTypes[20]
+	mi := &file_messages_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2648,7 +2733,7 @@ func (x *SendStep) String() string {
 func (*SendStep) ProtoMessage() {}
 
 func (x *SendStep) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[20]
+	mi := &file_messages_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2661,7 +2746,7 @@ func (x *SendStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendStep.ProtoReflect.Descriptor instead.
 func (*SendStep) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{20}
+	return file_messages_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SendStep) GetKind() SendKind {
@@ -2703,7 +2788,7 @@ type Frame struct {
 
 func (x *Frame) Reset() {
 	*x = Frame{}
-	mi := &file_messages_proto_msgTypes[21]
+	mi := &file_messages_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2715,7 +2800,7 @@ func (x *Frame) String() string {
 func (*Frame) ProtoMessage() {}
 
 func (x *Frame) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[21]
+	mi := &file_messages_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2728,7 +2813,7 @@ func (x *Frame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Frame.ProtoReflect.Descriptor instead.
 func (*Frame) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{21}
+	return file_messages_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Frame) GetType() FrameType {
@@ -2755,7 +2840,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_messages_proto_msgTypes[22]
+	mi := &file_messages_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2767,7 +2852,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[22]
+	mi := &file_messages_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2780,7 +2865,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{22}
+	return file_messages_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Batch) GetFrames() []*Frame {
@@ -2807,7 +2892,7 @@ type WireHello struct {
 
 func (x *WireHello) Reset() {
 	*x = WireHello{}
-	mi := &file_messages_proto_msgTypes[23]
+	mi := &file_messages_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2819,7 +2904,7 @@ func (x *WireHello) String() string {
 func (*WireHello) ProtoMessage() {}
 
 func (x *WireHello) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[23]
+	mi := &file_messages_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2832,7 +2917,7 @@ func (x *WireHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireHello.ProtoReflect.Descriptor instead.
 func (*WireHello) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{23}
+	return file_messages_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WireHello) GetNode() string {
@@ -2903,7 +2988,7 @@ type WireSetting struct {
 
 func (x *WireSetting) Reset() {
 	*x = WireSetting{}
-	mi := &file_messages_proto_msgTypes[24]
+	mi := &file_messages_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2915,7 +3000,7 @@ func (x *WireSetting) String() string {
 func (*WireSetting) ProtoMessage() {}
 
 func (x *WireSetting) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[24]
+	mi := &file_messages_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2928,7 +3013,7 @@ func (x *WireSetting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSetting.ProtoReflect.Descriptor instead.
 func (*WireSetting) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{24}
+	return file_messages_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WireSetting) GetName() string {
@@ -2963,7 +3048,7 @@ type WireBeat struct {
 
 func (x *WireBeat) Reset() {
 	*x = WireBeat{}
-	mi := &file_messages_proto_msgTypes[25]
+	mi := &file_messages_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2975,7 +3060,7 @@ func (x *WireBeat) String() string {
 func (*WireBeat) ProtoMessage() {}
 
 func (x *WireBeat) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[25]
+	mi := &file_messages_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2988,7 +3073,7 @@ func (x *WireBeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireBeat.ProtoReflect.Descriptor instead.
 func (*WireBeat) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{25}
+	return file_messages_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WireBeat) GetLeaving() bool {
@@ -3017,7 +3102,7 @@ type WirePlace struct {
 
 func (x *WirePlace) Reset() {
 	*x = WirePlace{}
-	mi := &file_messages_proto_msgTypes[26]
+	mi := &file_messages_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3029,7 +3114,7 @@ func (x *WirePlace) String() string {
 func (*WirePlace) ProtoMessage() {}
 
 func (x *WirePlace) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[26]
+	mi := &file_messages_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3042,7 +3127,7 @@ func (x *WirePlace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WirePlace.ProtoReflect.Descriptor instead.
 func (*WirePlace) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{26}
+	return file_messages_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *WirePlace) GetLineage() uint64 {
@@ -3096,7 +3181,7 @@ type WireRequest struct {
 
 func (x *WireRequest) Reset() {
 	*x = WireRequest{}
-	mi := &file_messages_proto_msgTypes[27]
+	mi := &file_messages_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3108,7 +3193,7 @@ func (x *WireRequest) String() string {
 func (*WireRequest) ProtoMessage() {}
 
 func (x *WireRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[27]
+	mi := &file_messages_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3121,7 +3206,7 @@ func (x *WireRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireRequest.ProtoReflect.Descriptor instead.
 func (*WireRequest) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{27}
+	return file_messages_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WireRequest) GetId() uint64 {
@@ -3291,7 +3376,7 @@ type WireSession struct {
 
 func (x *WireSession) Reset() {
 	*x = WireSession{}
-	mi := &file_messages_proto_msgTypes[28]
+	mi := &file_messages_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3303,7 +3388,7 @@ func (x *WireSession) String() string {
 func (*WireSession) ProtoMessage() {}
 
 func (x *WireSession) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[28]
+	mi := &file_messages_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3316,7 +3401,7 @@ func (x *WireSession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSession.ProtoReflect.Descriptor instead.
 func (*WireSession) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{28}
+	return file_messages_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WireSession) GetClient() string {
@@ -3474,7 +3559,7 @@ type WireAnswer struct {
 
 func (x *WireAnswer) Reset() {
 	*x = WireAnswer{}
-	mi := &file_messages_proto_msgTypes[29]
+	mi := &file_messages_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3486,7 +3571,7 @@ func (x *WireAnswer) String() string {
 func (*WireAnswer) ProtoMessage() {}
 
 func (x *WireAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[29]
+	mi := &file_messages_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3499,7 +3584,7 @@ func (x *WireAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAnswer.ProtoReflect.Descriptor instead.
 func (*WireAnswer) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{29}
+	return file_messages_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WireAnswer) GetId() uint64 {
@@ -3657,7 +3742,7 @@ type WireTidings struct {
 
 func (x *WireTidings) Reset() {
 	*x = WireTidings{}
-	mi := &file_messages_proto_msgTypes[30]
+	mi := &file_messages_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3669,7 +3754,7 @@ func (x *WireTidings) String() string {
 func (*WireTidings) ProtoMessage() {}
 
 func (x *WireTidings) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[30]
+	mi := &file_messages_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3682,7 +3767,7 @@ func (x *WireTidings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTidings.ProtoReflect.Descriptor instead.
 func (*WireTidings) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{30}
+	return file_messages_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WireTidings) GetHub() string {
@@ -3738,7 +3823,7 @@ type WireWaits struct {
 
 func (x *WireWaits) Reset() {
 	*x = WireWaits{}
-	mi := &file_messages_proto_msgTypes[31]
+	mi := &file_messages_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3750,7 +3835,7 @@ func (x *WireWaits) String() string {
 func (*WireWaits) ProtoMessage() {}
 
 func (x *WireWaits) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[31]
+	mi := &file_messages_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3763,7 +3848,7 @@ func (x *WireWaits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireWaits.ProtoReflect.Descriptor instead.
 func (*WireWaits) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{31}
+	return file_messages_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WireWaits) GetWaiting() *Waiting {
@@ -3793,7 +3878,7 @@ type WireFilters struct {
 
 func (x *WireFilters) Reset() {
 	*x = WireFilters{}
-	mi := &file_messages_proto_msgTypes[32]
+	mi := &file_messages_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3805,7 +3890,7 @@ func (x *WireFilters) String() string {
 func (*WireFilters) ProtoMessage() {}
 
 func (x *WireFilters) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[32]
+	mi := &file_messages_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3818,7 +3903,7 @@ func (x *WireFilters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFilters.ProtoReflect.Descriptor instead.
 func (*WireFilters) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{32}
+	return file_messages_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WireFilters) GetId() uint64 {
@@ -3855,7 +3940,7 @@ type WireFilter struct {
 
 func (x *WireFilter) Reset() {
 	*x = WireFilter{}
-	mi := &file_messages_proto_msgTypes[33]
+	mi := &file_messages_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3867,7 +3952,7 @@ func (x *WireFilter) String() string {
 func (*WireFilter) ProtoMessage() {}
 
 func (x *WireFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[33]
+	mi := &file_messages_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3880,7 +3965,7 @@ func (x *WireFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFilter.ProtoReflect.Descriptor instead.
 func (*WireFilter) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{33}
+	return file_messages_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WireFilter) GetApp() string {
@@ -3917,7 +4002,7 @@ type WireFollowed struct {
 
 func (x *WireFollowed) Reset() {
 	*x = WireFollowed{}
-	mi := &file_messages_proto_msgTypes[34]
+	mi := &file_messages_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3929,7 +4014,7 @@ func (x *WireFollowed) String() string {
 func (*WireFollowed) ProtoMessage() {}
 
 func (x *WireFollowed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[34]
+	mi := &file_messages_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3942,7 +4027,7 @@ func (x *WireFollowed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFollowed.ProtoReflect.Descriptor instead.
 func (*WireFollowed) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{34}
+	return file_messages_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WireFollowed) GetId() uint64 {
@@ -3978,7 +4063,7 @@ type WireTopic struct {
 
 func (x *WireTopic) Reset() {
 	*x = WireTopic{}
-	mi := &file_messages_proto_msgTypes[35]
+	mi := &file_messages_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3990,7 +4075,7 @@ func (x *WireTopic) String() string {
 func (*WireTopic) ProtoMessage() {}
 
 func (x *WireTopic) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[35]
+	mi := &file_messages_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4003,7 +4088,7 @@ func (x *WireTopic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTopic.ProtoReflect.Descriptor instead.
 func (*WireTopic) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{35}
+	return file_messages_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WireTopic) GetId() uint64 {
@@ -4040,7 +4125,7 @@ type WireHeard struct {
 
 func (x *WireHeard) Reset() {
 	*x = WireHeard{}
-	mi := &file_messages_proto_msgTypes[36]
+	mi := &file_messages_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4052,7 +4137,7 @@ func (x *WireHeard) String() string {
 func (*WireHeard) ProtoMessage() {}
 
 func (x *WireHeard) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[36]
+	mi := &file_messages_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4065,7 +4150,7 @@ func (x *WireHeard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireHeard.ProtoReflect.Descriptor instead.
 func (*WireHeard) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{36}
+	return file_messages_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *WireHeard) GetId() uint64 {
@@ -4117,7 +4202,7 @@ type WireConn struct {
 
 func (x *WireConn) Reset() {
 	*x = WireConn{}
-	mi := &file_messages_proto_msgTypes[37]
+	mi := &file_messages_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4129,7 +4214,7 @@ func (x *WireConn) String() string {
 func (*WireConn) ProtoMessage() {}
 
 func (x *WireConn) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[37]
+	mi := &file_messages_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4142,7 +4227,7 @@ func (x *WireConn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConn.ProtoReflect.Descriptor instead.
 func (*WireConn) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{37}
+	return file_messages_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *WireConn) GetKey() string {
@@ -4248,7 +4333,7 @@ type WireGreeting struct {
 
 func (x *WireGreeting) Reset() {
 	*x = WireGreeting{}
-	mi := &file_messages_proto_msgTypes[38]
+	mi := &file_messages_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4260,7 +4345,7 @@ func (x *WireGreeting) String() string {
 func (*WireGreeting) ProtoMessage() {}
 
 func (x *WireGreeting) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[38]
+	mi := &file_messages_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4273,7 +4358,7 @@ func (x *WireGreeting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireGreeting.ProtoReflect.Descriptor instead.
 func (*WireGreeting) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{38}
+	return file_messages_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *WireGreeting) GetKey() string {
@@ -4366,7 +4451,7 @@ type WirePush struct {
 
 func (x *WirePush) Reset() {
 	*x = WirePush{}
-	mi := &file_messages_proto_msgTypes[39]
+	mi := &file_messages_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4378,7 +4463,7 @@ func (x *WirePush) String() string {
 func (*WirePush) ProtoMessage() {}
 
 func (x *WirePush) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[39]
+	mi := &file_messages_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4391,7 +4476,7 @@ func (x *WirePush) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WirePush.ProtoReflect.Descriptor instead.
 func (*WirePush) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{39}
+	return file_messages_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *WirePush) GetKey() string {
@@ -4478,7 +4563,7 @@ type WireEvent struct {
 
 func (x *WireEvent) Reset() {
 	*x = WireEvent{}
-	mi := &file_messages_proto_msgTypes[40]
+	mi := &file_messages_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4490,7 +4575,7 @@ func (x *WireEvent) String() string {
 func (*WireEvent) ProtoMessage() {}
 
 func (x *WireEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[40]
+	mi := &file_messages_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4503,7 +4588,7 @@ func (x *WireEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireEvent.ProtoReflect.Descriptor instead.
 func (*WireEvent) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{40}
+	return file_messages_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *WireEvent) GetType() string {
@@ -4547,7 +4632,7 @@ type WireDescribed struct {
 
 func (x *WireDescribed) Reset() {
 	*x = WireDescribed{}
-	mi := &file_messages_proto_msgTypes[41]
+	mi := &file_messages_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4559,7 +4644,7 @@ func (x *WireDescribed) String() string {
 func (*WireDescribed) ProtoMessage() {}
 
 func (x *WireDescribed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[41]
+	mi := &file_messages_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4572,7 +4657,7 @@ func (x *WireDescribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireDescribed.ProtoReflect.Descriptor instead.
 func (*WireDescribed) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{41}
+	return file_messages_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *WireDescribed) GetUser() string {
@@ -4616,7 +4701,7 @@ type WireConnInfo struct {
 
 func (x *WireConnInfo) Reset() {
 	*x = WireConnInfo{}
-	mi := &file_messages_proto_msgTypes[42]
+	mi := &file_messages_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4628,7 +4713,7 @@ func (x *WireConnInfo) String() string {
 func (*WireConnInfo) ProtoMessage() {}
 
 func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[42]
+	mi := &file_messages_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4641,7 +4726,7 @@ func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConnInfo.ProtoReflect.Descriptor instead.
 func (*WireConnInfo) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{42}
+	return file_messages_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *WireConnInfo) GetId() string {
@@ -4684,7 +4769,7 @@ type WireShard struct {
 
 func (x *WireShard) Reset() {
 	*x = WireShard{}
-	mi := &file_messages_proto_msgTypes[43]
+	mi := &file_messages_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4696,7 +4781,7 @@ func (x *WireShard) String() string {
 func (*WireShard) ProtoMessage() {}
 
 func (x *WireShard) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[43]
+	mi := &file_messages_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4709,7 +4794,7 @@ func (x *WireShard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireShard.ProtoReflect.Descriptor instead.
 func (*WireShard) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{43}
+	return file_messages_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *WireShard) GetShard() uint32 {
@@ -4744,7 +4829,7 @@ type WireChanged struct {
 
 func (x *WireChanged) Reset() {
 	*x = WireChanged{}
-	mi := &file_messages_proto_msgTypes[44]
+	mi := &file_messages_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4756,7 +4841,7 @@ func (x *WireChanged) String() string {
 func (*WireChanged) ProtoMessage() {}
 
 func (x *WireChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[44]
+	mi := &file_messages_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4769,7 +4854,7 @@ func (x *WireChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireChanged.ProtoReflect.Descriptor instead.
 func (*WireChanged) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{44}
+	return file_messages_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *WireChanged) GetWhat() string {
@@ -4791,7 +4876,7 @@ type WireAsk struct {
 
 func (x *WireAsk) Reset() {
 	*x = WireAsk{}
-	mi := &file_messages_proto_msgTypes[45]
+	mi := &file_messages_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4803,7 +4888,7 @@ func (x *WireAsk) String() string {
 func (*WireAsk) ProtoMessage() {}
 
 func (x *WireAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[45]
+	mi := &file_messages_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4816,7 +4901,7 @@ func (x *WireAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAsk.ProtoReflect.Descriptor instead.
 func (*WireAsk) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{45}
+	return file_messages_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *WireAsk) GetId() uint64 {
@@ -4852,7 +4937,7 @@ type WireTold struct {
 
 func (x *WireTold) Reset() {
 	*x = WireTold{}
-	mi := &file_messages_proto_msgTypes[46]
+	mi := &file_messages_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4864,7 +4949,7 @@ func (x *WireTold) String() string {
 func (*WireTold) ProtoMessage() {}
 
 func (x *WireTold) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[46]
+	mi := &file_messages_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4877,7 +4962,7 @@ func (x *WireTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTold.ProtoReflect.Descriptor instead.
 func (*WireTold) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{46}
+	return file_messages_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *WireTold) GetId() uint64 {
@@ -4917,7 +5002,7 @@ type WireMember struct {
 
 func (x *WireMember) Reset() {
 	*x = WireMember{}
-	mi := &file_messages_proto_msgTypes[47]
+	mi := &file_messages_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4929,7 +5014,7 @@ func (x *WireMember) String() string {
 func (*WireMember) ProtoMessage() {}
 
 func (x *WireMember) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[47]
+	mi := &file_messages_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4942,7 +5027,7 @@ func (x *WireMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireMember.ProtoReflect.Descriptor instead.
 func (*WireMember) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{47}
+	return file_messages_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *WireMember) GetPeers() string {
@@ -5015,7 +5100,7 @@ type WireSign struct {
 
 func (x *WireSign) Reset() {
 	*x = WireSign{}
-	mi := &file_messages_proto_msgTypes[48]
+	mi := &file_messages_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5027,7 +5112,7 @@ func (x *WireSign) String() string {
 func (*WireSign) ProtoMessage() {}
 
 func (x *WireSign) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[48]
+	mi := &file_messages_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5040,7 +5125,7 @@ func (x *WireSign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSign.ProtoReflect.Descriptor instead.
 func (*WireSign) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{48}
+	return file_messages_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *WireSign) GetCount() uint64 {
@@ -5139,7 +5224,7 @@ type WireTie struct {
 
 func (x *WireTie) Reset() {
 	*x = WireTie{}
-	mi := &file_messages_proto_msgTypes[49]
+	mi := &file_messages_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5151,7 +5236,7 @@ func (x *WireTie) String() string {
 func (*WireTie) ProtoMessage() {}
 
 func (x *WireTie) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[49]
+	mi := &file_messages_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5164,7 +5249,7 @@ func (x *WireTie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTie.ProtoReflect.Descriptor instead.
 func (*WireTie) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{49}
+	return file_messages_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *WireTie) GetNode() string {
@@ -5265,7 +5350,7 @@ const file_messages_proto_rawDesc = "" +
 	"\x04once\x18\x02 \x01(\fR\x04once\"M\n" +
 	"\bQueueing\x12\x16\n" +
 	"\x06client\x18\x01 \x01(\tR\x06client\x12)\n" +
-	"\awaiting\x18\x02 \x01(\v2\x0f.reddot.WaitingR\awaiting\"\x80\x04\n" +
+	"\awaiting\x18\x02 \x01(\v2\x0f.reddot.WaitingR\awaiting\"\xb2\x04\n" +
 	"\rSessionChange\x12\x16\n" +
 	"\x06client\x18\x01 \x01(\tR\x06client\x12\x14\n" +
 	"\x05ended\x18\x02 \x01(\bR\x05ended\x12\x16\n" +
@@ -5285,7 +5370,13 @@ const file_messages_proto_rawDesc = "" +
 	"\adropped\x18\x0f \x03(\x04R\adropped\x12,\n" +
 	"\breceived\x18\x10 \x03(\v2\x10.reddot.IncomingR\breceived\x12\x1c\n" +
 	"\tforgotten\x18\x11 \x03(\rR\tforgotten\x12\x16\n" +
-	"\x06origin\x18\x12 \x01(\x06R\x06origin\"\xcc\x03\n" +
+	"\x06origin\x18\x12 \x01(\x06R\x06origin\x12\x16\n" +
+	"\x06yields\x18\x13 \x01(\bR\x06yields\x12\x18\n" +
+	"\asettled\x18\x14 \x01(\x04R\asettled\"U\n" +
+	"\vYieldedWill\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12 \n" +
+	"\x04will\x18\x02 \x01(\v2\f.reddot.WillR\x04will\x12\x0e\n" +
+	"\x02at\x18\x03 \x01(\x03R\x02at\"\xcc\x03\n" +
 	"\fSessionState\x12\x16\n" +
 	"\x06client\x18\x01 \x01(\tR\x06client\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x12\n" +
@@ -5353,7 +5444,7 @@ const file_messages_proto_rawDesc = "" +
 	"\tMilestone\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x14\n" +
-	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\x90\x04\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\xbf\x04\n" +
 	"\bSnapshot\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
@@ -5376,7 +5467,8 @@ const file_messages_proto_rawDesc = "" +
 	"\bsessions\x18\x10 \x03(\v2\x14.reddot.SessionStateR\bsessions\x12\x14\n" +
 	"\x05stale\x18\x11 \x03(\x04R\x05stale\x12\x1f\n" +
 	"\vstale_since\x18\x12 \x01(\x03R\n" +
-	"staleSince\"\x96\x02\n" +
+	"staleSince\x12-\n" +
+	"\ayielded\x18\x13 \x03(\v2\x13.reddot.YieldedWillR\ayielded\"\x96\x02\n" +
 	"\tSendEvent\x12$\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x10.reddot.SendKindR\x04kind\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x0e\n" +
@@ -5737,7 +5829,7 @@ func file_messages_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
+var file_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
 var file_messages_proto_goTypes = []any{
 	(Kind)(0),             // 0: reddot.Kind
 	(State)(0),            // 1: reddot.State
@@ -5755,51 +5847,52 @@ var file_messages_proto_goTypes = []any{
 	(*Incoming)(nil),      // 13: reddot.Incoming
 	(*Queueing)(nil),      // 14: reddot.Queueing
 	(*SessionChange)(nil), // 15: reddot.SessionChange
-	(*SessionState)(nil),  // 16: reddot.SessionState
-	(*RetainedEvent)(nil), // 17: reddot.RetainedEvent
-	(*RetainedState)(nil), // 18: reddot.RetainedState
-	(*Message)(nil),       // 19: reddot.Message
-	(*Entry)(nil),         // 20: reddot.Entry
-	(*OnceKey)(nil),       // 21: reddot.OnceKey
-	(*Category)(nil),      // 22: reddot.Category
-	(*Milestone)(nil),     // 23: reddot.Milestone
-	(*Snapshot)(nil),      // 24: reddot.Snapshot
-	(*SendEvent)(nil),     // 25: reddot.SendEvent
-	(*SendState)(nil),     // 26: reddot.SendState
-	(*SendStep)(nil),      // 27: reddot.SendStep
-	(*Frame)(nil),         // 28: reddot.Frame
-	(*Batch)(nil),         // 29: reddot.Batch
-	(*WireHello)(nil),     // 30: reddot.WireHello
-	(*WireSetting)(nil),   // 31: reddot.WireSetting
-	(*WireBeat)(nil),      // 32: reddot.WireBeat
-	(*WirePlace)(nil),     // 33: reddot.WirePlace
-	(*WireRequest)(nil),   // 34: reddot.WireRequest
-	(*WireSession)(nil),   // 35: reddot.WireSession
-	(*WireAnswer)(nil),    // 36: reddot.WireAnswer
-	(*WireTidings)(nil),   // 37: reddot.WireTidings
-	(*WireWaits)(nil),     // 38: reddot.WireWaits
-	(*WireFilters)(nil),   // 39: reddot.WireFilters
-	(*WireFilter)(nil),    // 40: reddot.WireFilter
-	(*WireFollowed)(nil),  // 41: reddot.WireFollowed
-	(*WireTopic)(nil),     // 42: reddot.WireTopic
-	(*WireHeard)(nil),     // 43: reddot.WireHeard
-	(*WireConn)(nil),      // 44: reddot.WireConn
-	(*WireGreeting)(nil),  // 45: reddot.WireGreeting
-	(*WirePush)(nil),      // 46: reddot.WirePush
-	(*WireEvent)(nil),     // 47: reddot.WireEvent
-	(*WireDescribed)(nil), // 48: reddot.WireDescribed
-	(*WireConnInfo)(nil),  // 49: reddot.WireConnInfo
-	(*WireShard)(nil),     // 50: reddot.WireShard
-	(*WireChanged)(nil),   // 51: reddot.WireChanged
-	(*WireAsk)(nil),       // 52: reddot.WireAsk
-	(*WireTold)(nil),      // 53: reddot.WireTold
-	(*WireMember)(nil),    // 54: reddot.WireMember
-	(*WireSign)(nil),      // 55: reddot.WireSign
-	(*WireTie)(nil),       // 56: reddot.WireTie
+	(*YieldedWill)(nil),   // 16: reddot.YieldedWill
+	(*SessionState)(nil),  // 17: reddot.SessionState
+	(*RetainedEvent)(nil), // 18: reddot.RetainedEvent
+	(*RetainedState)(nil), // 19: reddot.RetainedState
+	(*Message)(nil),       // 20: reddot.Message
+	(*Entry)(nil),         // 21: reddot.Entry
+	(*OnceKey)(nil),       // 22: reddot.OnceKey
+	(*Category)(nil),      // 23: reddot.Category
+	(*Milestone)(nil),     // 24: reddot.Milestone
+	(*Snapshot)(nil),      // 25: reddot.Snapshot
+	(*SendEvent)(nil),     // 26: reddot.SendEvent
+	(*SendState)(nil),     // 27: reddot.SendState
+	(*SendStep)(nil),      // 28: reddot.SendStep
+	(*Frame)(nil),         // 29: reddot.Frame
+	(*Batch)(nil),         // 30: reddot.Batch
+	(*WireHello)(nil),     // 31: reddot.WireHello
+	(*WireSetting)(nil),   // 32: reddot.WireSetting
+	(*WireBeat)(nil),      // 33: reddot.WireBeat
+	(*WirePlace)(nil),     // 34: reddot.WirePlace
+	(*WireRequest)(nil),   // 35: reddot.WireRequest
+	(*WireSession)(nil),   // 36: reddot.WireSession
+	(*WireAnswer)(nil),    // 37: reddot.WireAnswer
+	(*WireTidings)(nil),   // 38: reddot.WireTidings
+	(*WireWaits)(nil),     // 39: reddot.WireWaits
+	(*WireFilters)(nil),   // 40: reddot.WireFilters
+	(*WireFilter)(nil),    // 41: reddot.WireFilter
+	(*WireFollowed)(nil),  // 42: reddot.WireFollowed
+	(*WireTopic)(nil),     // 43: reddot.WireTopic
+	(*WireHeard)(nil),     // 44: reddot.WireHeard
+	(*WireConn)(nil),      // 45: reddot.WireConn
+	(*WireGreeting)(nil),  // 46: reddot.WireGreeting
+	(*WirePush)(nil),      // 47: reddot.WirePush
+	(*WireEvent)(nil),     // 48: reddot.WireEvent
+	(*WireDescribed)(nil), // 49: reddot.WireDescribed
+	(*WireConnInfo)(nil),  // 50: reddot.WireConnInfo
+	(*WireShard)(nil),     // 51: reddot.WireShard
+	(*WireChanged)(nil),   // 52: reddot.WireChanged
+	(*WireAsk)(nil),       // 53: reddot.WireAsk
+	(*WireTold)(nil),      // 54: reddot.WireTold
+	(*WireMember)(nil),    // 55: reddot.WireMember
+	(*WireSign)(nil),      // 56: reddot.WireSign
+	(*WireTie)(nil),       // 57: reddot.WireTie
 }
 var file_messages_proto_depIdxs = []int32{
 	0,  // 0: reddot.Event.kind:type_name -> reddot.Kind
-	19, // 1: reddot.Event.message:type_name -> reddot.Message
+	20, // 1: reddot.Event.message:type_name -> reddot.Message
 	1,  // 2: reddot.Event.state:type_name -> reddot.State
 	15, // 3: reddot.Event.session:type_name -> reddot.SessionChange
 	8,  // 4: reddot.Event.topic:type_name -> reddot.TopicMessage
@@ -5810,60 +5903,62 @@ var file_messages_proto_depIdxs = []int32{
 	10, // 9: reddot.SessionChange.set:type_name -> reddot.Subscription
 	11, // 10: reddot.SessionChange.sent:type_name -> reddot.Outgoing
 	13, // 11: reddot.SessionChange.received:type_name -> reddot.Incoming
-	9,  // 12: reddot.SessionState.will:type_name -> reddot.Will
-	10, // 13: reddot.SessionState.subscriptions:type_name -> reddot.Subscription
-	11, // 14: reddot.SessionState.outgoing:type_name -> reddot.Outgoing
-	12, // 15: reddot.SessionState.waiting:type_name -> reddot.Waiting
-	13, // 16: reddot.SessionState.incoming:type_name -> reddot.Incoming
-	8,  // 17: reddot.RetainedEvent.message:type_name -> reddot.TopicMessage
-	8,  // 18: reddot.RetainedState.messages:type_name -> reddot.TopicMessage
-	2,  // 19: reddot.Message.priority:type_name -> reddot.Priority
-	1,  // 20: reddot.Entry.state:type_name -> reddot.State
-	2,  // 21: reddot.Entry.priority:type_name -> reddot.Priority
-	22, // 22: reddot.Snapshot.categories:type_name -> reddot.Category
-	20, // 23: reddot.Snapshot.entries:type_name -> reddot.Entry
-	21, // 24: reddot.Snapshot.keys:type_name -> reddot.OnceKey
-	23, // 25: reddot.Snapshot.marks:type_name -> reddot.Milestone
-	16, // 26: reddot.Snapshot.sessions:type_name -> reddot.SessionState
-	3,  // 27: reddot.SendEvent.kind:type_name -> reddot.SendKind
-	19, // 28: reddot.SendEvent.message:type_name -> reddot.Message
-	19, // 29: reddot.SendState.message:type_name -> reddot.Message
-	27, // 30: reddot.SendState.steps:type_name -> reddot.SendStep
-	21, // 31: reddot.SendState.keys:type_name -> reddot.OnceKey
-	3,  // 32: reddot.SendStep.kind:type_name -> reddot.SendKind
-	4,  // 33: reddot.Frame.type:type_name -> reddot.FrameType
-	28, // 34: reddot.Batch.frames:type_name -> reddot.Frame
-	31, // 35: reddot.WireHello.settings:type_name -> reddot.WireSetting
-	5,  // 36: reddot.WireRequest.command:type_name -> reddot.WireCommand
-	19, // 37: reddot.WireRequest.message:type_name -> reddot.Message
-	33, // 38: reddot.WireRequest.at:type_name -> reddot.WirePlace
-	35, // 39: reddot.WireRequest.session:type_name -> reddot.WireSession
-	8,  // 40: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
-	9,  // 41: reddot.WireSession.will:type_name -> reddot.Will
-	15, // 42: reddot.WireSession.change:type_name -> reddot.SessionChange
-	33, // 43: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
-	16, // 44: reddot.WireAnswer.session:type_name -> reddot.SessionState
-	8,  // 45: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
-	38, // 46: reddot.WireTidings.waits:type_name -> reddot.WireWaits
-	12, // 47: reddot.WireWaits.waiting:type_name -> reddot.Waiting
-	8,  // 48: reddot.WireWaits.message:type_name -> reddot.TopicMessage
-	40, // 49: reddot.WireFilters.list:type_name -> reddot.WireFilter
-	8,  // 50: reddot.WireTopic.message:type_name -> reddot.TopicMessage
-	33, // 51: reddot.WireConn.after:type_name -> reddot.WirePlace
-	33, // 52: reddot.WireGreeting.at:type_name -> reddot.WirePlace
-	33, // 53: reddot.WireGreeting.head:type_name -> reddot.WirePlace
-	33, // 54: reddot.WirePush.from:type_name -> reddot.WirePlace
-	33, // 55: reddot.WirePush.to:type_name -> reddot.WirePlace
-	47, // 56: reddot.WirePush.events:type_name -> reddot.WireEvent
-	33, // 57: reddot.WireEvent.to:type_name -> reddot.WirePlace
-	49, // 58: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
-	56, // 59: reddot.WireSign.ties:type_name -> reddot.WireTie
-	6,  // 60: reddot.WireTie.state:type_name -> reddot.TieState
-	61, // [61:61] is the sub-list for method output_type
-	61, // [61:61] is the sub-list for method input_type
-	61, // [61:61] is the sub-list for extension type_name
-	61, // [61:61] is the sub-list for extension extendee
-	0,  // [0:61] is the sub-list for field type_name
+	9,  // 12: reddot.YieldedWill.will:type_name -> reddot.Will
+	9,  // 13: reddot.SessionState.will:type_name -> reddot.Will
+	10, // 14: reddot.SessionState.subscriptions:type_name -> reddot.Subscription
+	11, // 15: reddot.SessionState.outgoing:type_name -> reddot.Outgoing
+	12, // 16: reddot.SessionState.waiting:type_name -> reddot.Waiting
+	13, // 17: reddot.SessionState.incoming:type_name -> reddot.Incoming
+	8,  // 18: reddot.RetainedEvent.message:type_name -> reddot.TopicMessage
+	8,  // 19: reddot.RetainedState.messages:type_name -> reddot.TopicMessage
+	2,  // 20: reddot.Message.priority:type_name -> reddot.Priority
+	1,  // 21: reddot.Entry.state:type_name -> reddot.State
+	2,  // 22: reddot.Entry.priority:type_name -> reddot.Priority
+	23, // 23: reddot.Snapshot.categories:type_name -> reddot.Category
+	21, // 24: reddot.Snapshot.entries:type_name -> reddot.Entry
+	22, // 25: reddot.Snapshot.keys:type_name -> reddot.OnceKey
+	24, // 26: reddot.Snapshot.marks:type_name -> reddot.Milestone
+	17, // 27: reddot.Snapshot.sessions:type_name -> reddot.SessionState
+	16, // 28: reddot.Snapshot.yielded:type_name -> reddot.YieldedWill
+	3,  // 29: reddot.SendEvent.kind:type_name -> reddot.SendKind
+	20, // 30: reddot.SendEvent.message:type_name -> reddot.Message
+	20, // 31: reddot.SendState.message:type_name -> reddot.Message
+	28, // 32: reddot.SendState.steps:type_name -> reddot.SendStep
+	22, // 33: reddot.SendState.keys:type_name -> reddot.OnceKey
+	3,  // 34: reddot.SendStep.kind:type_name -> reddot.SendKind
+	4,  // 35: reddot.Frame.type:type_name -> reddot.FrameType
+	29, // 36: reddot.Batch.frames:type_name -> reddot.Frame
+	32, // 37: reddot.WireHello.settings:type_name -> reddot.WireSetting
+	5,  // 38: reddot.WireRequest.command:type_name -> reddot.WireCommand
+	20, // 39: reddot.WireRequest.message:type_name -> reddot.Message
+	34, // 40: reddot.WireRequest.at:type_name -> reddot.WirePlace
+	36, // 41: reddot.WireRequest.session:type_name -> reddot.WireSession
+	8,  // 42: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
+	9,  // 43: reddot.WireSession.will:type_name -> reddot.Will
+	15, // 44: reddot.WireSession.change:type_name -> reddot.SessionChange
+	34, // 45: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
+	17, // 46: reddot.WireAnswer.session:type_name -> reddot.SessionState
+	8,  // 47: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
+	39, // 48: reddot.WireTidings.waits:type_name -> reddot.WireWaits
+	12, // 49: reddot.WireWaits.waiting:type_name -> reddot.Waiting
+	8,  // 50: reddot.WireWaits.message:type_name -> reddot.TopicMessage
+	41, // 51: reddot.WireFilters.list:type_name -> reddot.WireFilter
+	8,  // 52: reddot.WireTopic.message:type_name -> reddot.TopicMessage
+	34, // 53: reddot.WireConn.after:type_name -> reddot.WirePlace
+	34, // 54: reddot.WireGreeting.at:type_name -> reddot.WirePlace
+	34, // 55: reddot.WireGreeting.head:type_name -> reddot.WirePlace
+	34, // 56: reddot.WirePush.from:type_name -> reddot.WirePlace
+	34, // 57: reddot.WirePush.to:type_name -> reddot.WirePlace
+	48, // 58: reddot.WirePush.events:type_name -> reddot.WireEvent
+	34, // 59: reddot.WireEvent.to:type_name -> reddot.WirePlace
+	50, // 60: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
+	57, // 61: reddot.WireSign.ties:type_name -> reddot.WireTie
+	6,  // 62: reddot.WireTie.state:type_name -> reddot.TieState
+	63, // [63:63] is the sub-list for method output_type
+	63, // [63:63] is the sub-list for method input_type
+	63, // [63:63] is the sub-list for extension type_name
+	63, // [63:63] is the sub-list for extension extendee
+	0,  // [0:63] is the sub-list for field type_name
 }
 
 func init() { file_messages_proto_init() }
@@ -5877,7 +5972,7 @@ func file_messages_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_proto_rawDesc), len(file_messages_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   50,
+			NumMessages:   51,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -34,11 +34,10 @@ type Waits struct {
 
 // What a user's actor is told.
 type (
-	followNoted struct{ err *Error }   // the record is written, or not
-	noteAgain   struct{}               // it was not, a while ago
-	graceOver   struct{}               // connections have had their time to ask for their sessions
-	yieldOver   struct{ epoch uint64 } // a connection whose session was taken has had its time to say how its client left
-	willed      struct {               // a will was published
+	followNoted struct{ err *Error } // the record is written, or not
+	noteAgain   struct{}             // it was not, a while ago
+	graceOver   struct{}             // connections have had their time to ask for their sessions
+	willed      struct {             // a will was published
 		client string
 		epoch  uint64
 	}
@@ -105,15 +104,14 @@ func (u *User) openSession(r *Request, c *OpenSession, t Moment) {
 		return
 	}
 	crowded := u.home.Topics.crowdOf(u.key.App()).Sessions >= u.home.Limits.SessionsOfApp
-	d, wills := u.inbox.OpenSession(c, t, &u.home.Limits, crowded)
+	d, wills := u.inbox.OpenSession(c, t, &u.home.Limits, crowded, u.home.Grace)
 	if d.Err != nil {
 		u.home.Metrics.refuse("sessions")
 		u.refuse(r, d.Err)
 		return
 	}
 	old := u.inbox.sessions.find(c.Client)
-	taken := old != nil && old.closedAt == 0 && len(wills) > 0
-	if taken && u.yields() >= u.home.Limits.Sessions {
+	if len(d.Events) > 0 && d.Events[0].Session.Yields && u.inbox.sessions.yields() >= u.home.Limits.Sessions {
 		u.refuse(r, Errorf(Busy, "connections of this client that were taken over are still ending"))
 		return
 	}
@@ -127,20 +125,12 @@ func (u *User) openSession(r *Request, c *OpenSession, t Moment) {
 		anew = old.turned(u.origin)
 		r.Answer.Session = old.stored()
 	}
-	var token uint64
-	if taken {
-		token = u.inbox.token(old)
-	}
 	if !u.change(r, d.Events) {
 		return
 	}
 	if anew {
 		r.Answer.Session = u.inbox.sessions.find(c.Client).stored()
 		r.Answer.Session.Anew = true
-	}
-	if taken {
-		u.yield(token, wills)
-		wills = nil
 	}
 	if i >= 0 {
 		u.links[i].Replaced()
@@ -228,7 +218,10 @@ func (u *User) changeSession(r *Request, c *ChangeSession, t Moment) {
 func (u *User) closeSession(r *Request, c *CloseSession, t Moment) {
 	u.links = slices.DeleteFunc(u.links, func(l SessionLink) bool { return sameLink(l, c.Link) })
 	u.home.unplug(c.Link) // from when the user was elsewhere
-	u.settle(c.Epoch, c.Orderly)
+	if !u.settle(c, t) {
+		u.refuse(r, busyStore)
+		return
+	}
 	d := u.inbox.CloseSession(c, t)
 	if !u.change(r, d.Events) {
 		return
@@ -374,10 +367,15 @@ func (u *User) publishWills(t Moment) {
 			h.Topics.PublishWill(w, func(int, *Error) { h.send(self, done) })
 		})
 	}
+	u.publishYielded(t)
 }
 
 // willed notes that a will was published.
 func (u *User) willed(m *willed) {
+	if y := u.inbox.sessions.yieldedAt(m.epoch); y != nil {
+		y.publishing = u.settled(m.client, m.epoch) // busy: it is published again, and noted then
+		return
+	}
 	s := u.inbox.sessions.find(m.client)
 	if s == nil || s.epoch != m.epoch || s.will == nil {
 		return

@@ -30,6 +30,7 @@ func (b *Inbox) snapshot() []byte {
 	for _, t := range b.sessions.list {
 		s.Sessions = append(s.Sessions, t.stored())
 	}
+	s.Yielded = b.sessions.storedYielded()
 	n := s.SizeVT()
 	out := make([]byte, 1+n)
 	out[0] = eventVersion
@@ -68,6 +69,7 @@ func (b *Inbox) restore(raw []byte) error {
 	for _, p := range s.Sessions {
 		b.sessions.restore(p)
 	}
+	b.sessions.restoreYielded(s.Yielded)
 	for _, m := range s.Marks {
 		b.history.stones = append(b.history.stones, milestone{m.Seq, m.Bytes, m.At})
 	}

@@ -66,11 +66,12 @@ type incoming struct {
 
 // sessions are the sessions of one user that outlive their connections.
 type sessions struct {
-	list  []*Subscriptions // in the order of their clients
-	held  map[uint64]int   // by how many sessions an event with a topic's message is needed
-	next  int64            // nothing is due before it (unix milliseconds); 0: nothing ever is
-	lapse int64            // nothing that waits for a session that is away expires before it, likewise; 0: nothing does
-	news  []news           // what has come to wait since this was last emptied
+	list    []*Subscriptions // in the order of their clients
+	held    map[uint64]int   // by how many sessions an event with a topic's message is needed
+	next    int64            // nothing is due before it (unix milliseconds); 0: nothing ever is
+	lapse   int64            // nothing that waits for a session that is away expires before it, likewise; 0: nothing does
+	yielded *yielded         // wills of connections whose sessions were taken; nil: none
+	news    []news           // what has come to wait since this was last emptied
 }
 
 // news says that a message has come to wait for a session.
@@ -95,10 +96,13 @@ func (s *sessions) find(client string) *Subscriptions {
 // more, and which hold a will that is void or was published.
 func (s *sessions) applySession(e *Event) (freed, wills []uint64) {
 	c := e.Session
+	if settled := s.applyYielded(c); settled != 0 {
+		wills = append(wills, settled)
+	}
 	i, ok := s.index(c.Client)
 	if ok && c.Ended {
 		t := s.list[i]
-		if t.will != nil {
+		if t.will != nil && !c.Yields {
 			wills = append(wills, t.epoch)
 		}
 		for _, w := range t.waiting {
@@ -118,7 +122,7 @@ func (s *sessions) applySession(e *Event) (freed, wills []uint64) {
 		t := s.list[i]
 		will, held := t.will, t.epoch
 		freed = s.change(t, e, freed)
-		if will != nil && will != t.will {
+		if will != nil && will != t.will && !c.Yields {
 			wills = append(wills, held)
 		}
 	}
@@ -325,6 +329,11 @@ func (s *sessions) withdraw(seq uint64) {
 // rearm looks for when something is due.
 func (s *sessions) rearm() {
 	s.next = 0
+	for y := s.yielded; y != nil; y = y.next {
+		if s.next == 0 || y.at < s.next {
+			s.next = y.at
+		}
+	}
 	for _, t := range s.list {
 		if at := t.due(); at != 0 && (s.next == 0 || at < s.next) {
 			s.next = at

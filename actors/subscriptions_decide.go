@@ -1,6 +1,9 @@
 package actors
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // What a user decides about its sessions. These methods change nothing.
 
@@ -14,14 +17,19 @@ func (b *Inbox) sessionEvent(client string, t Moment) (*Event, *SessionChange) {
 // OpenSession decides about a connection that takes a session or makes one. A
 // session that ends with its connection leaves no trace here. crowded says that
 // the app has no room for another one. wills are those
-// of the connections before, to be published.
-func (b *Inbox) OpenSession(c *OpenSession, t Moment, l *Limits, crowded bool) (r Ready, wills []*Will) {
+// of the connections before, to be published. One whose connection is there still
+// waits for as long as grace, since its client may say goodbye.
+func (b *Inbox) OpenSession(c *OpenSession, t Moment, l *Limits, crowded bool, grace time.Duration) (r Ready, wills []*Will) {
 	old := b.sessions.find(c.Client)
 	e, change := b.sessionEvent(c.Client, t)
 	if old != nil && old.will != nil && (c.Clean || old.willAt == 0 && old.will.Delay == 0) {
 		// The session ends, or a connection is taken over whose will does not
 		// wait [MQTT-3.1.3-9].
-		wills = append(wills, old.will)
+		if change.Yields = old.closedAt == 0; change.Yields {
+			change.WillAt = t.Now + grace.Milliseconds()
+		} else {
+			wills = append(wills, old.will)
+		}
 	}
 	change.Ended = old != nil && c.Clean
 	if c.Expiry > 0 || old != nil && !c.Clean {

@@ -16,6 +16,11 @@ func (s *sessions) view() sessions {
 	for seq, n := range s.held {
 		v.held[seq] = n
 	}
+	for y := s.yielded; y != nil; y = y.next {
+		c := *y
+		c.publishing, c.next = false, v.yielded
+		v.yielded = &c
+	}
 	for _, t := range s.list {
 		c := *t
 		c.subs, c.outgoing = append([]subscription{}, t.subs...), append([]outgoing{}, t.outgoing...)
@@ -42,8 +47,11 @@ func TestSessionsAtRandom(t *testing.T) {
 	x.replayAll(x.rng.IntN(len(x.log)))
 	// When all have ended, nothing is held.
 	for len(x.b.sessions.list) > 0 {
-		r, _ := x.b.OpenSession(&OpenSession{Client: x.b.sessions.list[0].client, Clean: true}, x.moment(), &x.limits, false)
+		r, _ := x.b.OpenSession(&OpenSession{Client: x.b.sessions.list[0].client, Clean: true}, x.moment(), &x.limits, false, time.Second)
 		x.do(r)
+	}
+	for x.b.sessions.yielded != nil {
+		x.settle("c0", x.b.sessions.yielded.epoch)
 	}
 	if len(x.b.sessions.held) > 0 {
 		t.Errorf("%v is held for nobody", x.b.sessions.held)
@@ -55,6 +63,13 @@ type sessionWalk struct {
 	rng *rand.Rand
 }
 
+// settle lets a will wait no more for its client's goodbye.
+func (x *sessionWalk) settle(client string, epoch uint64) {
+	e, change := x.b.sessionEvent(client, x.moment())
+	change.Settled = epoch
+	x.do(Ready{Events: []*Event{e}})
+}
+
 func (x *sessionWalk) step() {
 	client := fmt.Sprint("c", x.rng.IntN(5))
 	s := x.b.sessions.find(client)
@@ -64,12 +79,14 @@ func (x *sessionWalk) step() {
 		if x.rng.IntN(2) == 0 {
 			will = &Will{Message: &TopicMessage{Topic: "gone", Payload: []byte("w")}, Delay: uint32(x.rng.IntN(3))}
 		}
-		r, _ := x.b.OpenSession(&OpenSession{Client: client, Clean: x.rng.IntN(4) == 0, Expiry: int64(x.rng.IntN(3)) * 1000, Will: will}, x.moment(), &x.limits, false)
+		r, _ := x.b.OpenSession(&OpenSession{Client: client, Clean: x.rng.IntN(4) == 0, Expiry: int64(x.rng.IntN(3)) * 1000, Will: will}, x.moment(), &x.limits, false, time.Second)
 		if r.Err == nil {
 			x.do(r)
 		}
 	case 1:
-		if s != nil && s.willAt != 0 {
+		if y := x.b.sessions.yielded; y != nil && x.rng.IntN(2) == 0 {
+			x.settle(client, y.epoch)
+		} else if s != nil && s.willAt != 0 {
 			e, change := x.b.sessionEvent(client, x.moment())
 			change.Willed = true
 			x.do(Ready{Events: []*Event{e}})
@@ -154,7 +171,7 @@ func TestSessionOfALostHistory(t *testing.T) {
 	x := newWorld(t, Limits{Sessions: 3, SessionMessages: 5, RetainEvents: 20})
 	x.b.origin = 1 << 40
 	open := func() *Subscriptions {
-		r, _ := x.b.OpenSession(&OpenSession{Client: "c", Expiry: 1000}, x.moment(), &x.limits, false)
+		r, _ := x.b.OpenSession(&OpenSession{Client: "c", Expiry: 1000}, x.moment(), &x.limits, false, time.Second)
 		x.do(r)
 		return x.b.sessions.find("c")
 	}

@@ -22,12 +22,11 @@ type User struct {
 
 	entering *attach // whose turn it is
 
-	links   []SessionLink // sessions that have a connection
-	notes   *notes        // nil: no session has ever followed anything
-	yielded *yielded      // wills of connections whose sessions were taken; nil: none
-	graces  int32         // how often it waits for connections to ask for their sessions
-	alive   bool          // what an earlier activation left open is looked after
-	dozing  bool          // the inbox is let go of
+	links  []SessionLink // sessions that have a connection
+	notes  *notes        // nil: no session has ever followed anything
+	graces int32         // how often it waits for connections to ask for their sessions
+	alive  bool          // what an earlier activation left open is looked after
+	dozing bool          // the inbox is let go of
 }
 
 // What the user's actor tells itself. What gateways tell it is in attach.go.
@@ -88,7 +87,7 @@ func (u *User) Receive(c actor.Context) {
 			return
 		}
 		u.edit(m)
-	case *Request, *attach, *detach, *pull, *reached, *TimeUp, *Rouse, *graceOver, *yieldOver, *handedOver:
+	case *Request, *attach, *detach, *pull, *reached, *TimeUp, *Rouse, *graceOver, *handedOver:
 		if u.inbox == nil || u.ending {
 			u.later(m)
 			return
@@ -128,8 +127,6 @@ func (u *User) act(m any) {
 		u.timeUp(m)
 	case *graceOver:
 		u.graceOver()
-	case *yieldOver:
-		u.settle(m.epoch, false)
 	case *handedOver:
 		u.handedOver(m)
 	case *Rouse: // loading was all that it is for
@@ -238,7 +235,7 @@ func (u *User) push(p *Push) {
 // passivate stops an idle user. Its next message wakes it again.
 func (u *User) passivate() {
 	switch {
-	case len(u.gates)+len(u.links) > 0 || u.graces > 0 || u.yielded != nil:
+	case len(u.gates)+len(u.links) > 0 || u.graces > 0:
 		u.doze()
 	case u.dozing:
 		u.end()

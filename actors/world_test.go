@@ -236,6 +236,9 @@ func (w *world) checkContents() {
 			needed[s.epoch] = true
 		}
 	}
+	for y := w.b.sessions.yielded; y != nil; y = y.next {
+		needed[y.epoch] = true
+	}
 	h := &w.b.history
 	for seq, raw := range w.journal {
 		var e Event

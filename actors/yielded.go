@@ -2,47 +2,104 @@ package actors
 
 // A yielded is the will of a connection whose session another one has taken. It
 // is published unless the client has said goodbye there, which may be heard
-// later than the CONNECT that came behind it by another way.
+// later than the CONNECT that came behind it by another way. It is in the journal,
+// and so outlives a crash and a move. That of a session which ends with its
+// connection is with that connection, and dies with its node.
 type yielded struct {
-	epoch uint64 // the session's token of then
-	wills []*Will
+	epoch uint64 // of the session then
+	will  *Will
+	at    int64 // when it is not waited for any longer, unix milliseconds
 	next  *yielded
+
+	publishing bool // it is on its way; not stored
 }
 
-// yields returns how many there are.
-func (u *User) yields() (n int) {
-	for y := u.yielded; y != nil; y = y.next {
+// yields returns how many wills wait so.
+func (s *sessions) yields() (n int) {
+	for y := s.yielded; y != nil; y = y.next {
 		n++
 	}
 	return n
 }
 
-// yield lets wills wait for the end of their connection, which is told by
-// CloseSession; it is not waited for longer than for one that is lost.
-func (u *User) yield(epoch uint64, wills []*Will) {
-	u.yielded = &yielded{epoch, wills, u.yielded}
-	h, self := u.home, u.self
-	h.Delay(h.Grace, func() { h.send(self, &yieldOver{epoch}) })
+// yieldedAt returns the one of an epoch, or nil.
+func (s *sessions) yieldedAt(epoch uint64) *yielded {
+	for y := s.yielded; y != nil; y = y.next {
+		if y.epoch == epoch {
+			return y
+		}
+	}
+	return nil
 }
 
-// settle publishes the wills of a connection that has ended, unless its client
-// has said goodbye.
-func (u *User) settle(epoch uint64, orderly bool) {
-	for at := &u.yielded; *at != nil; at = &(*at).next {
-		y := *at
-		if y.epoch != epoch {
+// applyYielded takes in that a will waits for a goodbye, or does no more. It
+// returns the epoch of a will that nobody needs any more; 0: there is none.
+func (s *sessions) applyYielded(c *SessionChange) (settled uint64) {
+	if t := s.find(c.Client); c.Yields && t != nil && t.will != nil {
+		s.yielded = &yielded{epoch: t.epoch, will: t.will, at: c.WillAt, next: s.yielded}
+	}
+	if c.Settled == 0 {
+		return 0
+	}
+	for at := &s.yielded; *at != nil; at = &(*at).next {
+		if y := *at; y.epoch == c.Settled {
+			*at = y.next
+			return y.epoch
+		}
+	}
+	return 0
+}
+
+// storedYielded returns them as a snapshot has them.
+func (s *sessions) storedYielded() (list []*YieldedWill) {
+	for y := s.yielded; y != nil; y = y.next {
+		list = append(list, &YieldedWill{Epoch: y.epoch, Will: y.will, At: y.at})
+	}
+	return list
+}
+
+// restoreYielded takes in those of a snapshot.
+func (s *sessions) restoreYielded(list []*YieldedWill) {
+	for at := &s.yielded; len(list) > 0; at, list = &(*at).next, list[1:] {
+		*at = &yielded{epoch: list[0].Epoch, will: list[0].Will, at: list[0].At}
+	}
+	s.rearm()
+}
+
+// settle takes in how a connection has ended: the will that waits for that is
+// void if its client has said goodbye, or else is due. False means that the store
+// is busy.
+func (u *User) settle(c *CloseSession, t Moment) bool {
+	y := u.inbox.sessions.yieldedAt(c.Epoch ^ u.inbox.origin)
+	switch {
+	case y == nil || y.publishing:
+	case c.Orderly:
+		return u.settled(c.Client, y.epoch)
+	default:
+		y.at = min(y.at, t.Now)
+		u.inbox.sessions.rearm()
+	}
+	return true
+}
+
+// settled writes down that a will waits no more; false: the store is busy.
+func (u *User) settled(client string, epoch uint64) bool {
+	e, change := u.inbox.sessionEvent(client, u.home.moment())
+	change.Settled = epoch
+	return u.persist([]*Event{e})
+}
+
+// publishYielded publishes the wills that were waited for long enough.
+func (u *User) publishYielded(t Moment) {
+	for y := u.inbox.sessions.yielded; y != nil; y = y.next {
+		if t.Now < y.at || y.publishing {
 			continue
 		}
-		*at = y.next
-		if orderly {
-			return
-		}
-		h := u.home
+		y.publishing = true
+		w, done := y.will, &willed{y.will.Message.GetClient(), y.epoch}
+		h, self := u.home, u.self
 		u.after(nil, func() {
-			for _, w := range y.wills {
-				h.Topics.PublishWill(w, nil)
-			}
+			h.Topics.PublishWill(w, func(int, *Error) { h.send(self, done) })
 		})
-		return
 	}
 }

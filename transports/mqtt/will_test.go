@@ -1,6 +1,8 @@
 package mqtt_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,7 +21,8 @@ func (deaf) Replaced()            {}
 func (deaf) Lost()                {}
 
 // TestWillOfTaken lets a session be taken over before its user's actor hears how
-// the connection before has ended: what that says then decides about the will.
+// the connection before has ended: what that says then decides about the will, also
+// where the server has crashed meanwhile.
 func TestWillOfTaken(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -34,36 +37,50 @@ func TestWillOfTaken(t *testing.T) {
 		{name: "no goodbye, then Clean Start", clean: true, want: true},
 		{name: "never heard of", silent: true, want: true},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, mqtt.Config{}, func(w *world) {
-				if w.grace = time.Minute; test.silent {
-					w.grace = 20 * time.Millisecond
+		for _, crash := range []string{"", ", crash", ", crash behind a snapshot"} {
+			t.Run(test.name+crash, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, mqtt.Config{}, func(w *world) {
+					if w.grace = time.Minute; strings.Contains(crash, "snapshot") {
+						w.limits.RetainEvents = 2
+					}
+				})
+				will := &actors.Will{Message: &actors.TopicMessage{App: actors.DefaultApp, Topic: "gone/c", Payload: []byte("w"), At: w.clock.Now(), User: "alice", Client: "c"}}
+				epoch := w.ask("alice", &actors.OpenSession{Client: "c", Expiry: 600_000, Will: will, Link: deaf{1}}).Epoch
+				w.ask("alice", &actors.OpenSession{Client: "c", Expiry: 600_000, Clean: test.clean, Link: deaf{2}})
+				if crash != "" {
+					for i := range 8 {
+						w.publish("alice", fmt.Sprint("message ", i))
+					}
+					w.crash()
+					w.start()
+				}
+				watcher := w.dial()
+				watcher.send(&packet.Connect{Version: packet.V311, CleanStart: true, ClientID: []byte("w")})
+				watcher.read()
+				watcher.send(parse(t, `SUBSCRIBE ID=1 "gone/#":0`))
+				watcher.read()
+				if test.silent {
+					w.clock.Advance(2 * w.grace)
+					w.publish("alice", "a turn")
+				} else {
+					w.ask("alice", &actors.CloseSession{Client: "c", Epoch: epoch, Orderly: test.orderly, Link: deaf{1}})
+				}
+				if test.want {
+					if got := format(watcher.read()); got != `PUBLISH Topic="gone/c" Payload="w"` {
+						t.Errorf("got %s, want the will", got)
+					}
+				}
+				w.clock.Advance(2 * w.grace)
+				w.publish("alice", "another turn")
+				other := w.dial()
+				other.send(&packet.Connect{Version: packet.V311, CleanStart: true, ClientID: []byte("o")})
+				other.read()
+				other.send(parse(t, `PUBLISH Topic="gone/end"`))
+				if got := format(watcher.read()); got != `PUBLISH Topic="gone/end"` {
+					t.Errorf("got %s, want the end", got)
 				}
 			})
-			watcher := w.dial()
-			watcher.send(&packet.Connect{Version: packet.V311, CleanStart: true, ClientID: []byte("w")})
-			watcher.read()
-			watcher.send(parse(t, `SUBSCRIBE ID=1 "gone/#":0`))
-			watcher.read()
-			will := &actors.Will{Message: &actors.TopicMessage{App: actors.DefaultApp, Topic: "gone/c", Payload: []byte("w"), At: w.clock.Now(), User: "alice", Client: "c"}}
-			epoch := w.ask("alice", &actors.OpenSession{Client: "c", Expiry: 60_000, Will: will, Link: deaf{1}}).Epoch
-			w.ask("alice", &actors.OpenSession{Client: "c", Expiry: 60_000, Clean: test.clean, Link: deaf{2}})
-			if !test.silent {
-				w.ask("alice", &actors.CloseSession{Client: "c", Epoch: epoch, Orderly: test.orderly, Link: deaf{1}})
-			}
-			if test.want {
-				if got := format(watcher.read()); got != `PUBLISH Topic="gone/c" Payload="w"` {
-					t.Errorf("got %s, want the will", got)
-				}
-			}
-			other := w.dial()
-			other.send(&packet.Connect{Version: packet.V311, CleanStart: true, ClientID: []byte("o")})
-			other.read()
-			other.send(parse(t, `PUBLISH Topic="gone/end"`))
-			if got := format(watcher.read()); got != `PUBLISH Topic="gone/end"` {
-				t.Errorf("got %s, want the end", got)
-			}
-		})
+		}
 	}
 }
