@@ -2,7 +2,9 @@ package cluster_test
 
 import (
 	"context"
+	"errors"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -34,8 +36,7 @@ func ended(c net.Conn, within time.Duration) bool {
 	_ = c.SetReadDeadline(time.Now().Add(within))
 	for b := make([]byte, 512); ; {
 		if _, err := c.Read(b); err != nil {
-			timeout, ok := err.(net.Error)
-			return !ok || !timeout.Timeout()
+			return !errors.Is(err, os.ErrDeadlineExceeded)
 		}
 	}
 }
