@@ -107,8 +107,12 @@ func TestSilentPort(t *testing.T) {
 	v.shut.Store(true)
 	shut := time.Now()
 	for {
-		if _, err := try(a, request(name, newMessage("x"))); err == nil {
+		_, err := try(a, request(name, newMessage("x")))
+		if err == nil {
 			break
+		}
+		if time.Since(shut) > time.Minute {
+			t.Fatalf("its users are away: %v; the nodes: %v, %v, %v with %d shards; %+v", err, a.Ready(), b.Ready(), c.Ready(), c.Shards(), a.Status(t.Context()))
 		}
 	}
 	took := time.Since(shut)
