@@ -55,7 +55,7 @@ func TestTopicFaults(t *testing.T) {
 			cfg.URLs, cfg.Transport, cfg.Broker, cfg.Topics, cfg.QoS = nil, MQTT, s.serveMQTT(t), true, 0
 			cfg.Scenario, cfg.Window = "broadcast", 4
 			if fault == "loses" {
-				cfg.Timeout = 50 * time.Millisecond
+				cfg.Timeout = time.Second // of a lost message, and of a connection's start
 			}
 			r := run(t, cfg)
 			if count(r) == 0 {
