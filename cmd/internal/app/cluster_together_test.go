@@ -61,7 +61,7 @@ func TestOtherLimits(t *testing.T) {
 	cfg = *all[0].cfg.Load()
 	cfg.Inbox.Messages = 5
 	b, _ := start(t, cfg)
-	name := all[0].node.Status(t.Context()).Members[0].Node
+	name := all[0].node.Status(t.Context()).Node
 	for late := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		status, body := call(t, "GET", b.URL()+"/readyz", "", "")
 		if status == http.StatusServiceUnavailable && strings.Contains(body, "inbox.messages is 5 here and 13 there") && strings.Contains(body, name) {
