@@ -20,10 +20,10 @@ const (
 // does not say hello in time. A link that has is counted no more.
 type entry struct {
 	net.Listener
-	patience time.Duration
-	refused  func() // is told of each connection that was ended
+	refused func() // is told of each connection that was ended
 
 	mu        sync.Mutex
+	patience  time.Duration
 	strangers []*stranger // the oldest first
 }
 
@@ -71,9 +71,9 @@ func (e *entry) take(c net.Conn) *stranger {
 
 // forget counts the connection no more, and tells whether it was counted.
 func (e *entry) forget(s *stranger) bool {
-	s.late.Stop()
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	s.late.Stop()
 	i := slices.Index(e.strangers, s)
 	if i >= 0 {
 		e.strangers = slices.Delete(e.strangers, i, i+1)

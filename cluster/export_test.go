@@ -27,7 +27,12 @@ const Lease = lease
 func (n *Node) AdvertiseLinks(addr string) { n.cfg.Cluster.AdvertisePeers = addr }
 
 // SetStrangerTime sets how long connections may take to say hello.
-func (n *Node) SetStrangerTime(d time.Duration) { n.listener.(*entry).patience = d }
+func (n *Node) SetStrangerTime(d time.Duration) {
+	e := n.listener.(*entry)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.patience = d
+}
 
 // Strangers returns how many connections have not said hello, and what bounds them.
 func (n *Node) Strangers() (now, ofOne, most int) {
