@@ -27,7 +27,7 @@ type NodeStatus struct {
 	State       string       `json:"state"`             // ready, starting, leaving, cut off, no store, unreachable
 	Why         string       `json:"why,omitempty"`
 	Shards      int          `json:"shards"`
-	Owned       []ShardSet   `json:"owned,omitempty"` // those
+	Owned       []ShardSet   `json:"owned,omitempty"` // which those are
 	Users       int          `json:"actors"`          // awake
 	Connections int          `json:"connections"`     // that it holds
 	Held        int64        `json:"held"`            // messages that wait for users on their way

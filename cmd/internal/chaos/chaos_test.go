@@ -29,13 +29,13 @@ func TestShortStorm(t *testing.T) {
 		t.Skip(err)
 	}
 	cfg := Config{Binary: filepath.Join(t.TempDir(), "reddot"), Seed: uint64(time.Now().UnixNano()), For: 8 * time.Second, Clients: 30}
-	cfg.TLS = cfg.Seed%2 == 1 // both get their turns
 	if text := os.Getenv("REDDOT_CHAOS_SEED"); text != "" {
 		var err error
 		if cfg.Seed, err = strconv.ParseUint(text, 10, 64); err != nil {
 			t.Fatalf("REDDOT_CHAOS_SEED: %v", err)
 		}
 	}
+	cfg.TLS = cfg.Seed%2 == 1 // both get their turns, and a seed always the same
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", "faults", "-o", cfg.Binary, "reddot/cmd/reddot").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}

@@ -50,7 +50,7 @@ type hostile struct {
 	cfg     HostileConfig
 	addr    string
 	user    string      // the attacker's
-	broker  string      // its address; "": none
+	broker  string      // where the server takes MQTT; "": nowhere
 	secure  *tls.Config // nil: plain HTTP
 	mu      sync.Mutex
 	attacks map[string]*atomic.Int64
