@@ -78,6 +78,9 @@ func (u *User) attach(m *attach) {
 }
 
 func (u *User) admit(m *attach) {
+	if !u.home.linked(m.gate) {
+		return // its gateway attaches it again, with the next link
+	}
 	if !u.sure() || !u.expire(u.home.moment()) || !u.room() {
 		u.home.send(m.gate, m.refused(EndFailed))
 		return

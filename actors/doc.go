@@ -21,6 +21,9 @@
 //     (subscriptions.go): its changes are events like all others. One that does
 //     not is its transport's alone. While it is connected, a session survives
 //     its user's actor: it asks the next activation for itself (OpenSession.Again).
+//   - A connection that is gone with its node does not ask. So whoever comes from
+//     behind a link that is broken is refused (Home.Linked), and a user who may have
+//     left a session open is woken until that has worked (Rouse).
 //   - What outlives connections every node knows of every user (followed.go), so
 //     a message waits for a session wherever it is published; of sessions that
 //     are connected elsewhere a node knows the filters alone (elsewhere.go).

@@ -37,6 +37,10 @@ type Home struct {
 	// Fenced is told that the store refused a write under a fence that is no
 	// longer its shard's. It may be told often; nil: nobody is.
 	Fenced func(Fence)
+	// Linked tells whether the link to another node is up, or the node is this
+	// one. After it has said so, a link that breaks is told to every actor
+	// (NodeLost). Nil: there is one node.
+	Linked func(node string) bool
 	// Load runs a job that reads the disk in a goroutine of its own, a
 	// bounded number at a time, and returns at once.
 	Load func(job func())
@@ -138,8 +142,13 @@ func (h *Home) Refuse(m any, err *Error) {
 		h.send(m.gate, m.refused(EndFailed))
 	case *pull:
 		h.send(m.gate, &pageRead{conn: m.conn, turn: m.turn})
+	case *Rouse:
+		h.rouseAgain(m, err)
 	}
 }
+
+// linked tells whether the connections behind pid can still be there.
+func (h *Home) linked(pid *actor.PID) bool { return h.Linked == nil || h.Linked(pid.Address) }
 
 func (h *Home) connPanicked(key Key, reason any, stack []byte) {
 	h.Metrics.Panics.Inc()

@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"slices"
+	"time"
 )
 
 // The sessions of a user, as its actor hosts them: those that outlive their
@@ -43,8 +44,29 @@ type (
 	}
 )
 
-// Rouse wakes a user, so that what a node left open that has crashed is closed.
-type Rouse struct{}
+// Rouse wakes the user of Key, so that what a node left open that has crashed is
+// closed. It comes again where the user can't be woken: no other message may ever
+// come.
+type Rouse struct {
+	Key   Key
+	tried int
+}
+
+// After a Rouse that failed comes another one in a while, and each time in twice
+// that: for four minutes in all.
+const (
+	rousePause = time.Second
+	rouseTries = 8
+)
+
+// rouseAgain sends another Rouse for one that nobody could take.
+func (h *Home) rouseAgain(m *Rouse, err *Error) {
+	if m.tried == rouseTries {
+		h.Log.Error("a user can't be woken; what a crash has left open of its sessions stays so until a message comes", "user", string(m.Key), "err", err)
+		return
+	}
+	h.Delay(rousePause<<m.tried, func() { h.Router.Send(m.Key, &Rouse{m.Key, m.tried + 1}) })
+}
 
 // resumeSessions looks after what an earlier activation has left open. It comes
 // with the first message and not with the state: an actor that is being spawned
@@ -97,7 +119,10 @@ func (u *User) graceOver() {
 // openSession gives a session to a connection.
 func (u *User) openSession(r *Request, c *OpenSession, t Moment) {
 	if far, ok := c.Link.(*farLink); ok {
-		far.home = u.home
+		if far.home = u.home; !u.home.linked(far.hub) {
+			u.refuse(r, Errorf(Unavailable, "the link to the session's node has broken"))
+			return
+		}
 	}
 	if c.Again {
 		u.openAgain(r, c)

@@ -27,6 +27,8 @@ type User struct {
 	graces int32         // how often it waits for connections to ask for their sessions
 	alive  bool          // what an earlier activation left open is looked after
 	dozing bool          // the inbox is let go of
+
+	orderly bool // it ends for being idle, or because another node takes it over and rouses it
 }
 
 // What the user's actor tells itself. What gateways tell it is in attach.go.
@@ -238,18 +240,24 @@ func (u *User) passivate() {
 	case len(u.gates)+len(u.links) > 0 || u.graces > 0:
 		u.doze()
 	case u.dozing:
-		u.end()
+		u.retire()
 	case u.inbox == nil || !u.idle() || u.sweeping || u.notes.unwritten():
 	case u.seq-u.inbox.history.last().seq > passivateEvents && u.snapshot(nil):
 		// so that it wakes quickly; it stops the next time
 	default:
-		u.end()
+		u.retire()
 	}
 }
 
 // move stops the user, whose shard another node takes over.
 func (u *User) move() {
 	u.let()
+	u.retire()
+}
+
+// retire ends an activation that leaves nothing open.
+func (u *User) retire() {
+	u.orderly = true
 	u.end()
 }
 
@@ -284,6 +292,9 @@ func (u *User) stopped() {
 	u.gates = nil
 	for _, l := range u.links {
 		l.Lost()
+	}
+	if u.stream != nil && !u.orderly && u.home.Topics.followed(u.key).Any {
+		u.home.Router.Send(u.key, &Rouse{Key: u.key}) // a connection that is gone does not ask again
 	}
 	u.links = nil
 	u.notes.stopped()

@@ -67,7 +67,7 @@ func (n *Node) rouse(shards *actors.ShardSet) {
 			case <-n.stop:
 				return
 			case <-time.After(rousePace):
-				n.Send(k, &actors.Rouse{})
+				n.Send(k, &actors.Rouse{Key: k})
 			}
 		}
 	})

@@ -199,7 +199,8 @@ func New(cfg Config, store Store) (*Node, error) {
 		Sure:    n.sure,
 		Fenced:  n.fenced,
 		Load:    n.loads.do,
-		Delay:   func(d time.Duration, fn func()) { time.AfterFunc(d, fn) },
+		Linked:  n.linkedTo,
+		Delay:   n.delay,
 		Grace:   grace,
 		Forget:  n.dir.forget,
 	}
@@ -219,6 +220,25 @@ func New(cfg Config, store Store) (*Node, error) {
 	}
 	n.place = address{n.system, n.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return &placement{node: n} }))}
 	return n, nil
+}
+
+// linkedTo implements actors.Home.
+func (n *Node) linkedTo(node string) bool {
+	if node == n.cfg.Name {
+		return true
+	}
+	p := n.peers.get(node)
+	return p != nil && p.session.Load() != nil
+}
+
+// delay implements actors.Home. What is late on a node that has closed meanwhile
+// is not called.
+func (n *Node) delay(d time.Duration, fn func()) {
+	time.AfterFunc(d, func() {
+		if !n.closed.Load() {
+			fn()
+		}
+	})
 }
 
 // resolve returns the peer that a process on another node is behind.

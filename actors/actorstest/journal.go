@@ -24,6 +24,7 @@ type Journal struct {
 	writes   int
 	refuse   error
 	fail     error
+	unread   error
 	panics   string
 	done     chan struct{}
 
@@ -90,6 +91,9 @@ func (j *Journal) Refuse(err error) { j.set(func() { j.refuse = err }) }
 
 // Fail lets the next batch fail with err: nothing of it is stored.
 func (j *Journal) Fail(err error) { j.set(func() { j.fail = err }) }
+
+// Unreadable lets the next Load fail with err.
+func (j *Journal) Unreadable(err error) { j.set(func() { j.unread = err }) }
 
 // Panic lets the next Append for an actor with this name panic.
 func (j *Journal) Panic(name string) { j.set(func() { j.panics = name }) }
@@ -296,6 +300,13 @@ func (j *Journal) Epochs(context.Context) ([]actors.Taken, error) {
 
 // Load implements actors.Journal.
 func (j *Journal) Load(_ context.Context, key actors.Key, snapshot, event func([]byte) error) error {
+	j.mu.Lock()
+	err := j.unread
+	j.unread = nil
+	j.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	raw, at, events := j.state(key)
 	if raw != nil {
 		if err := snapshot(raw); err != nil {

@@ -66,7 +66,7 @@ func NewNode(t testing.TB, j *Journal, c *Clock, l actors.Limits) *Node {
 		if err := n.Home.Topics.Follow(r); err != nil {
 			t.Fatal(err)
 		}
-		n.Send(actors.Key(r.Key), &actors.Rouse{})
+		n.Send(actors.Key(r.Key), &actors.Rouse{Key: actors.Key(r.Key)})
 	}
 	return n
 }

@@ -47,13 +47,13 @@ func startProcesses(t *testing.T, servers int) (all []*process, plain, secure []
 	t.Helper()
 	db := app.StartDatabase(t)
 	for range servers {
-		plain, secure = append(plain, freeAddr(t)), append(secure, freeAddr(t))
+		plain, secure = append(plain, app.FreeAddr(t)), append(secure, app.FreeAddr(t))
 		var s *process
 		if len(all) == 0 {
 			s = newProcess(t)
 		} else {
 			first := all[0]
-			s = &process{binary: first.binary, dir: t.TempDir(), addr: freeAddr(t), env: slices.Clone(first.env)}
+			s = &process{binary: first.binary, dir: t.TempDir(), addr: app.FreeAddr(t), env: slices.Clone(first.env)}
 		}
 		s.secure(t)
 		s.env = append(s.env, "REDDOT_MQTT_LISTEN="+plain[len(all)], "REDDOT_MQTT_LISTEN_TLS="+secure[len(all)])
@@ -93,7 +93,9 @@ func TestMQTTWillsOfKilledServer(t *testing.T) {
 			}
 			seen[m] = true
 		case <-late:
-			t.Fatalf("got only the wills of %v", seen)
+			connected := watcher.IsConnectionOpen()
+			all[1].kill(t)
+			t.Fatalf("got only the wills of %v; the watcher is connected: %t; the server that was left says\n%s", seen, connected, all[1].out)
 		}
 	}
 }
