@@ -30,7 +30,7 @@ func StartPooler(ctx context.Context, s *Server, mode string, connections int) (
 		}
 	}
 	p = &Pooler{}
-	if p.port, err = freePort(); err != nil {
+	if p.port, err = FreePort(); err != nil {
 		return nil, err
 	}
 	if p.dir, err = os.MkdirTemp("", "pgb"); err != nil {

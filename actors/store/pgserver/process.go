@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -65,14 +67,32 @@ func reached(ctx context.Context, port int) error {
 	}
 }
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+// FreePort returns a port of 127.0.0.1 for a server of a test, which may end and
+// take it again. It is below those that systems give away by themselves, so that
+// nobody gets it meanwhile who asks for any.
+func FreePort() (int, error) {
+	var err error
+	for range portTries {
+		port := leastPort + rand.IntN(ports)
+		if _, given := givenPorts.LoadOrStore(port, true); given {
+			continue
+		}
+		var l net.Listener
+		if l, err = net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			return port, l.Close()
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, fmt.Errorf("no port is free: %w", err)
 }
+
+const (
+	leastPort = 10_000
+	ports     = 20_000
+	portTries = 1000
+)
+
+// givenPorts are those that this process has got.
+var givenPorts sync.Map
 
 // tcpURL names the database that is behind a port.
 func tcpURL(port int, parameters []string) string {

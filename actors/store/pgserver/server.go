@@ -82,7 +82,7 @@ func (s *Server) prepare(fill func(*Server) error) (err error) {
 		}
 	}
 	if s.cfg.TCP {
-		if s.port, err = freePort(); err != nil {
+		if s.port, err = FreePort(); err != nil {
 			return err
 		}
 	}

@@ -97,7 +97,9 @@ func audited(t *testing.T, a *App, key, query string) (lines []string) {
 func auditStory(t *testing.T, cfg Config, a, b *App, admin, operator string) {
 	t.Helper()
 	adminID, operatorID := "key:"+admin[3:19], "key:"+operator[3:19]
-	began := time.Now().UTC()
+	// The log's times are milliseconds: the keys were made before this one.
+	began := time.Now().UTC().Truncate(time.Millisecond).Add(time.Millisecond)
+	time.Sleep(time.Until(began))
 	do := func(method, path, key, body string, want int) string {
 		t.Helper()
 		status, answer := call(t, method, a.URL()+path, key, body)

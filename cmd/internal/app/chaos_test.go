@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -151,7 +150,7 @@ func startProcess(t *testing.T, args ...string) *process {
 // newProcess prepares one. env is what its environment has besides ours.
 func newProcess(t *testing.T, env ...string) *process {
 	t.Helper()
-	s := &process{binary: app.Binary(t), dir: filepath.Join(t.TempDir(), "data"), addr: freeAddr(t), env: append(os.Environ(), env...)}
+	s := &process{binary: app.Binary(t), dir: filepath.Join(t.TempDir(), "data"), addr: app.FreeAddr(t), env: append(os.Environ(), env...)}
 	s.url = "http://" + s.addr
 	t.Cleanup(func() {
 		if s.cmd != nil {
@@ -172,16 +171,6 @@ func (s *process) secure(t *testing.T) {
 
 // trusting is how clients take a test's own certificate.
 func trusting() *tls.Config { return &tls.Config{InsecureSkipVerify: true} } // #nosec G402 -- a test's own certificate
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
-}
 
 func (s *process) start(t *testing.T) {
 	t.Helper()

@@ -5,7 +5,6 @@ package app
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -25,12 +24,7 @@ func TestAllStopAtOnce(t *testing.T) {
 	var logs []*bytes.Buffer
 	var urls []string
 	for range servers {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		addr := ln.Addr().String()
-		_ = ln.Close()
+		addr := FreeAddr(t)
 		log := &bytes.Buffer{}
 		cmd := exec.Command(binary, "serve", "--dev", "--http", addr, "--cluster-bind", "127.0.0.1:0", "--set", "stop.drain=0s", "--set", "stop.timeout=20s")
 		cmd.Env = append(os.Environ(), "REDDOT_STORE_URL="+url, "REDDOT_CLUSTER_KEY="+strings.Repeat("ab", 32))

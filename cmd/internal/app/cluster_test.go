@@ -87,18 +87,18 @@ func TestCluster(t *testing.T) {
 		publish(t, all[(i+1)%3], u, "")
 		next(t, streams[i], "message")
 	}
-	status, body := call(t, "GET", all[0].URL()+"/v1/cluster", "", "")
-	var seen cluster.Status
-	if err := json.Unmarshal([]byte(body), &seen); err != nil || status != http.StatusOK || len(seen.Members) != 3 {
-		t.Fatalf("%d %s", status, body)
-	}
-	shards := 0
-	for _, m := range seen.Members {
-		shards += m.Shards
-	}
-	if shards != 1024 {
-		t.Errorf("they own %d shards", shards)
-	}
+	eventually(t, "three members own every shard", func() bool { // some are on their way at first
+		status, body := call(t, "GET", all[0].URL()+"/v1/cluster", "", "")
+		var seen cluster.Status
+		if err := json.Unmarshal([]byte(body), &seen); err != nil || status != http.StatusOK {
+			t.Fatalf("%d %s", status, body)
+		}
+		shards := 0
+		for _, m := range seen.Members {
+			shards += m.Shards
+		}
+		return len(seen.Members) == 3 && shards == 1024
+	})
 	if status, body := call(t, "POST", all[0].URL()+"/v1/cluster/drain", "", ""); status != http.StatusAccepted {
 		t.Fatalf("drain: %d %s", status, body)
 	}

@@ -2,12 +2,16 @@ package app
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
+
+	"reddot/actors/store/pgserver"
 )
 
 // TestMain lets the tests' clients take the certificates that tests make, and
@@ -43,4 +47,15 @@ func Binary(t *testing.T) string {
 		t.Fatal("build:", built.err)
 	}
 	return filepath.Join(built.dir, "reddot")
+}
+
+// FreeAddr returns an address for a server that is a process, and is started on
+// it again.
+func FreeAddr(t *testing.T) string {
+	t.Helper()
+	port, err := pgserver.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }

@@ -273,7 +273,7 @@ func setPassword(t *testing.T, file, name, password string) {
 }
 
 func realClientsByTLS(t *testing.T, password string, args []string) {
-	addr, secure := freeAddr(t), freeAddr(t)
+	addr, secure := app.FreeAddr(t), app.FreeAddr(t)
 	files := writeMQTTCertificate(t)
 	s := &mqttStory{steps: &steps{newProcess(t, "REDDOT_MQTT_LISTEN="+addr, "REDDOT_MQTT_LISTEN_TLS="+secure, "REDDOT_TLS_CERT="+files.cert, "REDDOT_TLS_KEY="+files.key), addr}}
 	s.args = args

@@ -13,6 +13,7 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
+	"reddot/cmd/internal/app"
 	"reddot/transports/mqtt/packet"
 )
 
@@ -157,7 +158,7 @@ func TestMQTTKilled(t *testing.T) {
 }
 
 func testMQTTKilled(t *testing.T, secure bool) {
-	addr := freeAddr(t)
+	addr := app.FreeAddr(t)
 	s := newProcess(t)
 	if secure {
 		s.secure(t)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"reddot/cmd/internal/app"
 	"reddot/transports/mqtt/packet"
 )
 
@@ -104,7 +105,7 @@ func (s *steps) again(t *testing.T) {
 
 func startSteps(t *testing.T) *steps {
 	t.Helper()
-	addr := freeAddr(t)
+	addr := app.FreeAddr(t)
 	s := &steps{newProcess(t, "REDDOT_MQTT_LISTEN="+addr), addr}
 	s.start(t)
 	return s

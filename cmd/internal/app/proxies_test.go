@@ -128,13 +128,7 @@ func startNginx(t *testing.T, upstream, gzip string) string {
 			t.Skip("no nginx here (apt-get install nginx-light)")
 		}
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := ln.Addr().String()
-	_ = ln.Close()
-	dir := t.TempDir()
+	addr, dir := FreeAddr(t), t.TempDir()
 	conf := filepath.Join(dir, "nginx.conf")
 	text := fmt.Sprintf(`daemon off; pid %[1]s/pid; error_log stderr; worker_processes 1;
 events { worker_connections 64; }
