@@ -248,3 +248,12 @@ func (u *User) disconnect(r *Request, c *Disconnect) {
 	}
 	u.answer(r, Ready{Rev: u.inbox.rev})
 }
+
+// ForOne implements ForOne.
+func (*described) ForOne() {}
+
+// Refused implements Refusable.
+func (m *attach) Refused(h *Home, _ *Error) { h.send(m.gate, m.refused(EndFailed)) }
+
+// Refused implements Refusable.
+func (m *pull) Refused(h *Home, _ *Error) { h.send(m.gate, &pageRead{conn: m.conn, turn: m.turn}) }

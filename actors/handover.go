@@ -142,3 +142,6 @@ func (t *Topics) reassign(m *TopicMessage, filter string, not shareMember, anybo
 	t.sendFar(m, a.far, p)
 	p.done(a.deliver(m), nil)
 }
+
+// ForOne implements ForOne.
+func (*handedOver) ForOne() {}

@@ -60,6 +60,9 @@ type Home struct {
 	// them is broken, before it is taken for closed.
 	Grace time.Duration
 
+	// Kinds says which kinds of actors there are. They don't know each other.
+	Kinds Kinds
+
 	gateways []*Gateway
 	exchange *actor.PID
 	turns    atomic.Uint64 // by which sessions were made known to other nodes
@@ -71,16 +74,18 @@ type Home struct {
 	spawned atomic.Uint64         // activations so far
 }
 
+// Kinds are the kinds of persistent actors, by the byte that tells them in a Key:
+// how an actor of each is made.
+type Kinds map[byte]func(*Home) actor.Actor
+
 // Spawn starts the actor of a key; false if there is no such kind of actor. It
 // takes messages only from when its mailbox is resumed, so that whoever makes it
 // under a lock has released that before.
 func (h *Home) Spawn(key Key) (*actor.PID, bool) {
 	h.once.Do(func() {
-		h.props = map[byte]*actor.Props{
-			KindUser: h.kind(func() actor.Actor { return newUser(h) }),
-			KindSend: h.kind(func() actor.Actor { return newSend(h) }),
-
-			KindRetained: h.kind(func() actor.Actor { return newRetainer(h) }),
+		h.props = make(map[byte]*actor.Props, len(h.Kinds))
+		for kind, produce := range h.Kinds {
+			h.props[kind] = h.kind(func() actor.Actor { return produce(h) })
 		}
 	})
 	props := h.props[key.Kind()]
@@ -121,29 +126,26 @@ func (h *Home) panicked(id string, reason any, stack []byte) {
 		"actor", string(keyOf(id)), "reason", reason, "stack", string(stack))
 }
 
+// ForOne is a message that is meant for one activation of an actor alone: what
+// it tells itself, and what a node tells it.
+type ForOne interface{ ForOne() }
+
 // bounce sends what came too late to the next activation of the actor.
 func (h *Home) bounce(key Key, m any) {
 	switch m.(type) {
-	case *committed, *unowned, *loaded, *cleared, *sendLoaded, *retainedLoaded, *followNoted, *graceOver, *handedOver, *willed, *acknowledged, *panicked, *described, *Passivate, *Doze, *Move, *NodeLost, actor.SystemMessage, actor.AutoReceiveMessage:
-		// meant for this activation alone
+	case ForOne, actor.SystemMessage, actor.AutoReceiveMessage:
 	default:
 		h.Router.Send(key, m)
 	}
 }
 
+// Refusable is a message whose sender wants to hear that no actor could take it.
+type Refusable interface{ Refused(h *Home, err *Error) }
+
 // Refuse answers a message that no actor can take.
 func (h *Home) Refuse(m any, err *Error) {
-	switch m := m.(type) {
-	case *Request:
-		m.Fail(err)
-	case *contentLoaded:
-		m.req.Fail(err)
-	case *attach:
-		h.send(m.gate, m.refused(EndFailed))
-	case *pull:
-		h.send(m.gate, &pageRead{conn: m.conn, turn: m.turn})
-	case *Rouse:
-		h.rouseAgain(m, err)
+	if r, ok := m.(Refusable); ok {
+		r.Refused(h, err)
 	}
 }
 

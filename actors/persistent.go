@@ -221,3 +221,24 @@ func (p *persistent) refuse(err *Error) {
 	p.waiting = nil
 	p.end()
 }
+
+// ForOne implements ForOne.
+func (*committed) ForOne() {}
+
+// ForOne implements ForOne.
+func (*panicked) ForOne() {}
+
+// ForOne implements ForOne.
+func (*unowned) ForOne() {}
+
+// ForOne implements ForOne.
+func (*Passivate) ForOne() {}
+
+// ForOne implements ForOne.
+func (*Doze) ForOne() {}
+
+// ForOne implements ForOne.
+func (*Move) ForOne() {}
+
+// ForOne implements ForOne.
+func (*NodeLost) ForOne() {}

@@ -152,6 +152,9 @@ func (r *Request) Fail(err *Error) {
 	r.Respond()
 }
 
+// Refused implements Refusable.
+func (r *Request) Refused(_ *Home, err *Error) { r.Fail(err) }
+
 // Release gives the request's memory back. Only the caller of an answered
 // request may do so, once, and must not touch it or its Answer afterwards.
 func (r *Request) Release() {

@@ -27,7 +27,8 @@ type retainedLoaded struct {
 // retainedSnapshot is how many events a Retainer leaves behind its snapshot.
 const retainedSnapshot = 256
 
-func newRetainer(h *Home) *Retainer { return &Retainer{persistent: persistent{home: h}} }
+// NewRetainer returns a Retainer, for Home.Kinds.
+func NewRetainer(h *Home) actor.Actor { return &Retainer{persistent: persistent{home: h}} }
 
 // Receive is the actor's table of contents.
 func (t *Retainer) Receive(c actor.Context) {
@@ -297,3 +298,6 @@ func (t *Topics) ask(key Key, c Command, done func(*Request)) {
 	})
 	t.home.Router.Send(key, r)
 }
+
+// ForOne implements ForOne.
+func (*retainedLoaded) ForOne() {}

@@ -237,3 +237,6 @@ func (u *User) rearm(old int64) {
 		u.armed = next
 	}
 }
+
+// ForOne implements ForOne.
+func (*cleared) ForOne() {}

@@ -51,7 +51,8 @@ const (
 	sendPauseMax = time.Minute
 )
 
-func newSend(h *Home) *Send { return &Send{persistent: persistent{home: h}} }
+// NewSend returns a Send, for Home.Kinds.
+func NewSend(h *Home) actor.Actor { return &Send{persistent: persistent{home: h}} }
 
 // Receive is the actor's table of contents.
 func (s *Send) Receive(c actor.Context) {
@@ -410,3 +411,9 @@ func (s *Send) find(r *Request) {
 	})
 	s.let()
 }
+
+// ForOne implements ForOne.
+func (*sendLoaded) ForOne() {}
+
+// ForOne implements ForOne.
+func (*acknowledged) ForOne() {}

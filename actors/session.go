@@ -59,8 +59,8 @@ const (
 	rouseTries = 8
 )
 
-// rouseAgain sends another Rouse for one that nobody could take.
-func (h *Home) rouseAgain(m *Rouse, err *Error) {
+// Refused implements Refusable: another Rouse follows.
+func (m *Rouse) Refused(h *Home, err *Error) {
 	if m.tried == rouseTries {
 		h.Log.Error("a user can't be woken; what a crash has left open of its sessions stays so until a message comes", "user", string(m.Key), "err", err)
 		return
@@ -412,3 +412,15 @@ func (u *User) willed(m *willed) {
 		u.expire(u.home.moment()) // the session may end with it
 	}
 }
+
+// ForOne implements ForOne.
+func (*followNoted) ForOne() {}
+
+// ForOne implements ForOne.
+func (*noteAgain) ForOne() {}
+
+// ForOne implements ForOne.
+func (*graceOver) ForOne() {}
+
+// ForOne implements ForOne.
+func (*willed) ForOne() {}

@@ -46,7 +46,8 @@ type (
 	}
 )
 
-func newUser(h *Home) *User { return &User{persistent: persistent{home: h}} }
+// NewUser returns a User, for Home.Kinds.
+func NewUser(h *Home) actor.Actor { return &User{persistent: persistent{home: h}} }
 
 // Receive is the actor's table of contents.
 func (u *User) Receive(c actor.Context) {
@@ -303,3 +304,9 @@ func (u *User) stopped() {
 	}
 	u.queries = nil
 }
+
+// ForOne implements ForOne.
+func (*loaded) ForOne() {}
+
+// Refused implements Refusable.
+func (m *contentLoaded) Refused(_ *Home, err *Error) { m.req.Fail(err) }

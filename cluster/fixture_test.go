@@ -36,7 +36,7 @@ func newNode(t testing.TB, j cluster.Store, with ...func(*cluster.Config)) *clus
 
 // config is that of a node in a test.
 func config(t testing.TB) cluster.Config {
-	return cluster.Config{Gateways: 2, Timers: 10 * time.Millisecond, Log: slog.New(slog.NewTextHandler(&testLog{t: t}, nil))}
+	return cluster.Config{Kinds: actorstest.Kinds, Gateways: 2, Timers: 10 * time.Millisecond, Log: slog.New(slog.NewTextHandler(&testLog{t: t}, nil))}
 }
 
 // stop stops a node; a second time does nothing.

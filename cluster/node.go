@@ -23,6 +23,8 @@ import (
 
 // Config says how a node behaves. The zero value of a field means its default.
 type Config struct {
+	// Kinds are the kinds of actors that the node runs.
+	Kinds    actors.Kinds
 	Limits   actors.Limits
 	Idle     time.Duration // an actor without a message for so long is put to sleep; default 1 minute
 	Timers   time.Duration // how often timers are looked for; default 250 ms
@@ -202,6 +204,7 @@ func New(cfg Config, store Store) (*Node, error) {
 		Linked:  n.linkedTo,
 		Delay:   n.delay,
 		Grace:   grace,
+		Kinds:   cfg.Kinds,
 		Forget:  n.dir.forget,
 	}
 	n.home.Records, _ = store.(actors.Records)

@@ -33,6 +33,13 @@ var (
 	_ actors.Hub    = (*Node)(nil)
 )
 
+// Kinds are all kinds of actors.
+var Kinds = actors.Kinds{
+	actors.KindUser:     actors.NewUser,
+	actors.KindSend:     actors.NewSend,
+	actors.KindRetained: actors.NewRetainer,
+}
+
 // NewNode returns a node on a journal, at the clock's time. Stop ends it.
 func NewNode(t testing.TB, j *Journal, c *Clock, l actors.Limits) *Node {
 	t.Helper()
@@ -48,6 +55,7 @@ func NewNode(t testing.TB, j *Journal, c *Clock, l actors.Limits) *Node {
 		Fence: func(key actors.Key) (actors.Fence, bool) { return actors.Fence{Shard: actors.ShardOf(key)}, true },
 		Delay: func(d time.Duration, fn func()) { time.AfterFunc(d, fn) },
 		Grace: 20 * time.Millisecond,
+		Kinds: Kinds,
 		Load: func(job func()) {
 			n.loads.Add(1)
 			go func() {

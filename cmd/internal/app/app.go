@@ -279,6 +279,13 @@ func (a *App) loadCredentials(ctx context.Context) error {
 	return err
 }
 
+// kinds are all kinds of actors.
+var kinds = actors.Kinds{
+	actors.KindUser:     actors.NewUser,
+	actors.KindSend:     actors.NewSend,
+	actors.KindRetained: actors.NewRetainer,
+}
+
 func (a *App) startNode(ctx context.Context) error {
 	cfg := a.cfg.Load()
 	conf, err := cfg.cluster()
@@ -289,6 +296,7 @@ func (a *App) startNode(ctx context.Context) error {
 		conf.Settings = func() []cluster.Setting { return a.cfg.Load().shared() } // a reload changes some
 	}
 	n, err := cluster.New(cluster.Config{
+		Kinds: kinds,
 		Limits: cfg.inbox(), Idle: a.forTests.idle, Now: a.nowMilli, Log: a.log.With("part", "node"), Metrics: a.registry, Fenced: a.fenced,
 		Cluster: conf, Program: Version().String(), Failed: a.fail, Told: a.reloadCredentials,
 		Listen: func(ctx context.Context, addr string) (net.Listener, error) { return a.listenTCP(ctx, "links", addr) },
