@@ -78,26 +78,26 @@ func (u *User) attach(m *attach) {
 }
 
 func (u *User) admit(m *attach) {
-	if !u.home.linked(m.gate) {
+	if !u.Home.linked(m.gate) {
 		return // its gateway attaches it again, with the next link
 	}
-	if !u.sure() || !u.expire(u.home.moment()) || !u.room() {
-		u.home.send(m.gate, m.refused(EndFailed))
+	if !u.Sure() || !u.expire(u.Home.moment()) || !u.room() {
+		u.Home.Send(m.gate, m.refused(EndFailed))
 		return
 	}
 	if !u.enter(m.gate, m.conn) {
-		u.home.send(m.gate, m.refused(EndTooMany))
+		u.Home.Send(m.gate, m.refused(EndTooMany))
 		return
 	}
 	head := u.inbox.Cursor()
-	g := &greeting{key: u.key, conn: m.conn, turn: m.turn, at: head, head: head, counts: u.inbox.appendCounts(nil)}
+	g := &greeting{key: u.Key, conn: m.conn, turn: m.turn, at: head, head: head, counts: u.inbox.appendCounts(nil)}
 	if m.after != nil {
 		if g.reset = !u.inbox.reaches(*m.after); !g.reset {
 			g.at, g.recovered = *m.after, true
 			g.at.Lineage = head.Lineage
 		}
 	}
-	u.after(nil, func() { u.home.send(m.gate, g) })
+	u.after(nil, func() { u.Home.Send(m.gate, g) })
 }
 
 // reaches tells whether the journal still has all that happened after c.
@@ -121,7 +121,7 @@ func (u *User) enter(pid *actor.PID, conn uint64) bool {
 	for i := range u.gates {
 		n += len(u.gates[i].conns)
 	}
-	if n >= u.home.Limits.Connections {
+	if n >= u.Home.Limits.Connections {
 		return false
 	}
 	if g == nil {
@@ -168,14 +168,14 @@ func (u *User) drop(m *detach) {
 // reached journals that everything up to seq was written to a connection. If
 // the store is busy the next mark says it too.
 func (u *User) reached(seq uint64, transport string) {
-	if d := u.inbox.Delivered(seq, transport, u.home.moment()); len(d.Events) > 0 {
+	if d := u.inbox.Delivered(seq, transport, u.Home.moment()); len(d.Events) > 0 {
 		u.persist(d.Events)
 	}
 }
 
 // connections asks the gateways who is attached; described goes on.
 func (u *User) connections(r *Request) {
-	q := &connQuery{id: u.home.Random(), req: r, conns: []connInfo{}}
+	q := &connQuery{id: u.Home.Random(), req: r, conns: []connInfo{}}
 	if len(u.gates) == 0 {
 		u.connected(q)
 		return
@@ -184,9 +184,9 @@ func (u *User) connections(r *Request) {
 		q.asked = append(q.asked, g.pid)
 	}
 	u.queries = append(u.queries, q)
-	u.current = nil                             // the query answers it
+	u.Current = nil                             // the query answers it
 	for _, pid := range slices.Clone(q.asked) { // they may answer at once
-		u.home.send(pid, &whoIs{key: u.key, user: u.self, query: q.id})
+		u.Home.Send(pid, &whoIs{key: u.Key, user: u.Self, query: q.id})
 	}
 }
 
@@ -244,7 +244,7 @@ func (u *User) connected(q *connQuery) {
 // disconnect ends the user's connections, wherever they are.
 func (u *User) disconnect(r *Request, c *Disconnect) {
 	for _, g := range u.gates {
-		u.home.send(g.pid, &kick{key: u.key, why: c.Why})
+		u.Home.Send(g.pid, &kick{key: u.Key, why: c.Why})
 	}
 	u.answer(r, Ready{Rev: u.inbox.rev})
 }
@@ -253,7 +253,7 @@ func (u *User) disconnect(r *Request, c *Disconnect) {
 func (*described) ForOne() {}
 
 // Refused implements Refusable.
-func (m *attach) Refused(h *Home, _ *Error) { h.send(m.gate, m.refused(EndFailed)) }
+func (m *attach) Refused(h *Home, _ *Error) { h.Send(m.gate, m.refused(EndFailed)) }
 
 // Refused implements Refusable.
-func (m *pull) Refused(h *Home, _ *Error) { h.send(m.gate, &pageRead{conn: m.conn, turn: m.turn}) }
+func (m *pull) Refused(h *Home, _ *Error) { h.Send(m.gate, &pageRead{conn: m.conn, turn: m.turn}) }

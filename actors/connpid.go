@@ -57,12 +57,12 @@ func (h *Home) resolveConn(pid *actor.PID) (actor.Process, bool) {
 
 // SendUserMessage implements actor.Process.
 func (p connProcess) SendUserMessage(_ *actor.PID, m any) {
-	p.gate.home.send(p.gate.pid, &relayed{conn: p.conn, m: m})
+	p.gate.home.Send(p.gate.pid, &relayed{conn: p.conn, m: m})
 }
 
 // SendSystemMessage implements actor.Process.
 func (p connProcess) SendSystemMessage(_ *actor.PID, m any) {
-	p.gate.home.send(p.gate.pid, &relayed{conn: p.conn, m: m, system: true})
+	p.gate.home.Send(p.gate.pid, &relayed{conn: p.conn, m: m, system: true})
 }
 
 // Stop implements actor.Process.

@@ -8,15 +8,15 @@ import (
 // contentMembers are the members of Message.Content, in their order.
 var contentMembers = []string{"title", "body", "data", "url"}
 
-// patched returns a copy of old with the members of a JSON object set; null
+// Patched returns a copy of old with the members of a JSON object set; null
 // removes one. Which members there may be is the edge's business, which has
 // checked their types.
-func patched(old *Message, patch []byte) (*Message, *Error) {
+func Patched(old *Message, patch []byte) (*Message, *Error) {
 	var set map[string]json.RawMessage
 	if err := json.Unmarshal(patch, &set); err != nil {
 		return nil, &Error{Code: Invalid, Detail: "the edit is no JSON object", Cause: err}
 	}
-	m := old.copy()
+	m := old.Copy()
 	for name, v := range set {
 		if slices.Contains(contentMembers, name) {
 			continue
@@ -28,8 +28,8 @@ func patched(old *Message, patch []byte) (*Message, *Error) {
 	return m, m.setContent(set)
 }
 
-// copy returns a message of its own with the same fields.
-func (m *Message) copy() *Message {
+// Copy returns a message of its own with the same fields.
+func (m *Message) Copy() *Message {
 	return &Message{
 		Id: m.Id, Category: m.Category, Priority: m.Priority, Content: m.Content, ExpiresAt: m.ExpiresAt, SendAt: m.SendAt,
 		CollapseKey: m.CollapseKey, CreatedAt: m.CreatedAt, Shared: m.Shared, EditedAt: m.EditedAt,

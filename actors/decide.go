@@ -176,9 +176,9 @@ func (b *Inbox) Edit(old *Message, patch []byte, once Once, t Moment, l *Limits)
 	}
 	i := b.find(ID(old.Id))
 	if i < 0 {
-		return Ready{Err: notHere}
+		return Ready{Err: ErrNotHere}
 	}
-	m, err := patched(old, patch)
+	m, err := Patched(old, patch)
 	if err != nil {
 		return Ready{Err: err}
 	}
@@ -194,7 +194,7 @@ func (b *Inbox) Edit(old *Message, patch []byte, once Once, t Moment, l *Limits)
 	return Ready{ID: ID(m.Id), Events: []*Event{e}}
 }
 
-var notHere = Errorf(NotFound, "there is no such message in this inbox (it may have been retracted, expired or pushed out)")
+var ErrNotHere = Errorf(NotFound, "there is no such message in this inbox (it may have been retracted, expired or pushed out)")
 
 // Retract decides about taking a message back.
 func (b *Inbox) Retract(id ID, once Once, t Moment) Ready {
@@ -203,7 +203,7 @@ func (b *Inbox) Retract(id ID, once Once, t Moment) Ready {
 	}
 	i := b.find(id)
 	if i < 0 {
-		return Ready{Err: notHere}
+		return Ready{Err: ErrNotHere}
 	}
 	e := b.next(Kind_RETRACTED, 0, t)
 	e.Ids = slices.Clone(id[:])

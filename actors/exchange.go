@@ -124,7 +124,7 @@ func (h *Home) Export(r *Request, node string) {
 	case *OpenSession:
 		if _, far := c.Link.(*farLink); !far {
 			c.hub, c.turn = h.exchange, h.turns.Add(1)
-			h.send(h.exchange, &plug{plugged{link: c.Link, key: r.Key, node: node, turn: c.turn}})
+			h.Send(h.exchange, &plug{plugged{link: c.Link, key: r.Key, node: node, turn: c.turn}})
 		}
 	case *CloseSession:
 		if _, far := c.Link.(*farLink); !far {
@@ -145,7 +145,7 @@ func (h *Home) Unexport(r *Request) {
 // unplug lets the exchange forget a session that is connected here.
 func (h *Home) unplug(l SessionLink) {
 	if _, far := l.(*farLink); !far && l != nil && h.exchange != nil {
-		h.send(h.exchange, &unplug{l.ID()})
+		h.Send(h.exchange, &unplug{l.ID()})
 	}
 }
 
@@ -182,7 +182,7 @@ func (l *farLink) Lost() { l.tell(&tidings{what: tidingLost}) }
 func (l *farLink) tell(m *tidings) {
 	l.told++
 	m.link, m.turn, m.n = l.id, l.turn, l.told
-	l.home.send(l.hub, m)
+	l.home.Send(l.hub, m)
 }
 
 // sameLink tells whether two are the way to one session.

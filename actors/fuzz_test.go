@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"bytes"
 	"fmt"
 	"testing"
 	"time"
@@ -70,39 +69,6 @@ func FuzzEvent(f *testing.F) {
 	})
 }
 
-// FuzzSendEvent holds the same of the events of a send.
-func FuzzSendEvent(f *testing.F) {
-	n := id("a", epoch)
-	m := &Message{Id: n[:], Category: "a", Content: []byte(`"title":"x"`)}
-	for _, e := range []*SendEvent{
-		{Kind: SendKind_SEND_STARTED, Message: m, Users: []string{"a", "b"}},
-		{Kind: SendKind_SEND_PROGRESS, Done: []uint32{0, 7}, Failed: 1},
-		{Kind: SendKind_SEND_EDITED, Patch: []byte(`{}`), Once: bytes.Repeat([]byte{1}, 16)},
-		{Kind: SendKind_SEND_RETRACTED},
-	} {
-		f.Add(encodeSendEvent(e))
-	}
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		e, err := decodeSendEvent(raw)
-		if err != nil {
-			return
-		}
-		s := &sendout{}
-		for _, start := range []bool{false, true} {
-			if start {
-				s.Apply(&SendEvent{Kind: SendKind_SEND_STARTED, Seq: 1, Message: m, Users: []string{"a"}})
-			}
-			e.Seq = s.seq + 1
-			if s.Apply(e) != nil {
-				continue
-			}
-			if i := s.step(); i < len(s.steps) {
-				s.command(&s.steps[i])
-			}
-		}
-	})
-}
-
 // FuzzCursor holds that only what Append has made is a cursor.
 func FuzzCursor(f *testing.F) {
 	f.Add(Cursor{}.String())
@@ -138,11 +104,11 @@ func FuzzPatch(f *testing.F) {
 	f.Add([]byte(`{"title":"x","body":null,"category":"a","priority":"high","expires_at":"2030-01-02T15:04:05Z"}`))
 	f.Fuzz(func(t *testing.T, patch []byte) {
 		n := id("a", epoch)
-		m, err := patched(&Message{Id: n[:], Content: []byte(`"title":"t","body":"b"`)}, patch)
+		m, err := Patched(&Message{Id: n[:], Content: []byte(`"title":"t","body":"b"`)}, patch)
 		if err != nil {
 			return
 		}
-		if m, err = patched(m, []byte(`{}`)); err != nil {
+		if m, err = Patched(m, []byte(`{}`)); err != nil {
 			t.Fatalf("the content %s: %v", m.Content, err)
 		}
 	})

@@ -45,12 +45,12 @@ const KeepAside = 30 * 24 * time.Hour
 const asideBytes = 1 << 20
 
 // A beyond is what an actor has to delete when it goes on before a hole.
-type beyond struct{ runs []Range }
+type Beyond struct{ runs []Range }
 
-// read reads an actor's state. If its journal has a hole, what lies beyond is
+// Read reads an actor's state. If its journal has a hole, what lies beyond is
 // kept aside, and the state is the last whole one: the actor is to go on from
 // there (beyond).
-func (h *Home) read(key Key, load func(context.Context) error) (*beyond, error) {
+func (h *Home) Read(key Key, load func(context.Context) error) (*Beyond, error) {
 	ctx := context.Background()
 	err := load(ctx)
 	var g *Gap
@@ -61,7 +61,7 @@ func (h *Home) read(key Key, load func(context.Context) error) (*beyond, error) 
 	if err != nil {
 		return nil, err
 	}
-	b, events := &beyond{}, 0
+	b, events := &Beyond{}, 0
 	for _, a := range list {
 		value, err := json.Marshal(a)
 		if err != nil {
@@ -96,8 +96,8 @@ func (h *Home) beyond(ctx context.Context, g *Gap) (list []Aside, err error) {
 
 // mend deletes what lies beyond a hole, and begins another lineage: clients may
 // know what is gone. False means that the store is busy.
-func (u *User) mend(b *beyond) bool {
-	t := u.home.moment()
+func (u *User) mend(b *Beyond) bool {
+	t := u.Home.moment()
 	e := u.inbox.next(Kind_NOTED, 0, t)
 	e.Lineage = max(t.Random, 1)
 	e.Rev++
@@ -110,8 +110,8 @@ func (u *User) mend(b *beyond) bool {
 	return true
 }
 
-// mended deletes what lies beyond a hole, if there is one; false means that the
+// Mended deletes what lies beyond a hole, if there is one; false means that the
 // store is busy.
-func (p *persistent) mended(b *beyond) bool {
-	return b == nil || p.append(&Write{Stream: p.stream, After: p.seq, Delete: b.runs}) == nil
+func (p *Persistent) Mended(b *Beyond) bool {
+	return b == nil || p.Append(&Write{Stream: p.Stream, After: p.Seq, Delete: b.runs}) == nil
 }

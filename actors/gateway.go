@@ -110,13 +110,13 @@ func (g *Gateway) PID() *actor.PID { return g.pid }
 // Attach implements Hub.
 func (g *Gateway) Attach(c *Conn) {
 	c.enter(g)
-	g.home.send(g.pid, &enter{c})
+	g.home.Send(g.pid, &enter{c})
 }
 
 // left is called by a connection that has ended.
 func (g *Gateway) left(c *Conn, why End) {
 	g.home.Metrics.Ended.WithLabelValues(why.String()).Inc()
-	g.home.send(g.pid, &left{c})
+	g.home.Send(g.pid, &left{c})
 }
 
 // Receive is the actor's table of contents.
@@ -323,5 +323,5 @@ func (g *Gateway) whoIs(m *whoIs) {
 	for _, c := range g.users[m.key] {
 		d.conns = append(d.conns, c.describe())
 	}
-	g.home.send(m.user, d)
+	g.home.Send(m.user, d)
 }

@@ -49,9 +49,9 @@ func (u *User) handOver(s *Subscriptions, ends bool) {
 		return
 	}
 	s.handing, s.handed = true, ends
-	self := shareMember{user: u.key, client: s.client}
+	self := shareMember{user: u.Key, client: s.client}
 	done := &handedOver{client: s.client, epoch: s.epoch}
-	h, pid := u.home, u.self
+	h, pid := u.Home, u.Self
 	h.Load(func() {
 		var mu sync.Mutex
 		left := new(atomic.Int32)
@@ -64,7 +64,7 @@ func (u *User) handOver(s *Subscriptions, ends bool) {
 					mu.Unlock()
 				}
 				if left.Add(-1) == 0 {
-					h.send(pid, done)
+					h.Send(pid, done)
 				}
 			}
 			m, err := u.topicMessage(context.Background(), o.seq)
@@ -96,13 +96,13 @@ func (u *User) handedOver(m *handedOver) {
 		return
 	}
 	if s.handing = false; s.closedAt != 0 && len(m.taken) > 0 {
-		e, change := u.inbox.sessionEvent(m.client, u.home.moment())
+		e, change := u.inbox.sessionEvent(m.client, u.Home.moment())
 		change.Dropped = m.taken
 		if !u.persist([]*Event{e}) {
 			return // busy: they come twice
 		}
 	}
-	u.expire(u.home.moment()) // the session may have waited for it to end
+	u.expire(u.Home.moment()) // the session may have waited for it to end
 }
 
 // endShares offers what waits for those sessions that are about to end, which

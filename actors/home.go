@@ -157,8 +157,8 @@ func (h *Home) connPanicked(key Key, reason any, stack []byte) {
 	h.Log.Error("a connection panicked and was ended", "user", string(key), "reason", reason, "stack", string(stack))
 }
 
-// send sends m to the actor behind pid.
-func (h *Home) send(pid *actor.PID, m any) { h.System.Root.Send(pid, m) }
+// Send sends m to the actor behind pid.
+func (h *Home) Send(pid *actor.PID, m any) { h.System.Root.Send(pid, m) }
 
 // moment returns what a decision may know of the world.
 func (h *Home) moment() Moment { return Moment{Now: h.Now(), Random: h.Random()} }

@@ -319,7 +319,7 @@ func DecodeEvent(b []byte, e *Event) error {
 // decodeInto is DecodeEvent for an event in whose slices, and in whose
 // message, there is memory to be used.
 func decodeInto(b []byte, e *Event) error {
-	if len(b) == 0 || b[0] != eventVersion {
+	if len(b) == 0 || b[0] != EventVersion {
 		return fmt.Errorf("an event in an encoding that this program does not know (its first byte is %.1x)", b)
 	}
 	if err := e.UnmarshalVT(b[1:]); err != nil {
@@ -391,13 +391,13 @@ func (r *eventReader) read(raw []byte) (*Event, error) {
 	return e, decodeInto(raw, e)
 }
 
-// eventVersion stands before each event: how the bytes behind it are encoded.
-const eventVersion = 1
+// EventVersion stands before each event: how the bytes behind it are encoded.
+const EventVersion = 1
 
 // EncodeEvent appends the event's stored form to b.
 func EncodeEvent(b []byte, e *Event) []byte {
 	n := e.SizeVT()
-	b = append(slices.Grow(b, 1+n), eventVersion)
+	b = append(slices.Grow(b, 1+n), EventVersion)
 	b = b[:len(b)+n]
 	// It writes from the end and fails only when the space is too small.
 	if _, err := e.MarshalToSizedBufferVT(b[len(b)-n:]); err != nil {

@@ -118,10 +118,10 @@ func (b *mailbox) next() (m any, sys, ok bool) {
 	w := b.waits
 	switch {
 	case w != nil && len(w.sys) > 0:
-		m, w.sys = pop(w.sys)
+		m, w.sys = Pop(w.sys)
 		return m, true, true
 	case w != nil && len(w.user) > 0 && !b.suspended:
-		m, w.user = pop(w.user)
+		m, w.user = Pop(w.user)
 		return m, false, true
 	case w != nil && len(w.user) == 0:
 		b.waits = nil
@@ -130,7 +130,7 @@ func (b *mailbox) next() (m any, sys, ok bool) {
 	return nil, false, false
 }
 
-func pop(q []any) (any, []any) {
+func Pop(q []any) (any, []any) {
 	m := q[0]
 	q[0] = nil
 	if q = q[1:]; len(q) == 0 {
@@ -152,7 +152,7 @@ func (b *mailbox) turn(m any, sys bool) {
 	}()
 	if !sys {
 		b.invoker.InvokeUserMessage(m)
-		if _, ok := m.(*panicked); ok {
+		if _, ok := m.(*Panicked); ok {
 			b.failed = false // it knows now
 		}
 		return
@@ -183,7 +183,7 @@ func (b *mailbox) fail(reason any) {
 	b.failed = true
 	if !again {
 		w := b.waiting()
-		w.user = append([]any{&panicked{}}, w.user...)
+		w.user = append([]any{&Panicked{}}, w.user...)
 	}
 	b.mu.Unlock()
 	if !again {

@@ -35,7 +35,7 @@ func (u *User) follow(done func(*Error)) {
 	}
 	now := u.inbox.sessions.followed()
 	if u.notes == nil {
-		known := u.home.Topics.followed(u.key)
+		known := u.Home.Topics.followed(u.Key)
 		if now.equal(&known) {
 			answer(done, nil)
 			return
@@ -60,7 +60,7 @@ func (u *User) followSize() {
 	if u.inbox == nil {
 		return
 	}
-	known := u.home.Topics.followed(u.key)
+	known := u.Home.Topics.followed(u.Key)
 	if u.notes != nil {
 		known = u.notes.followed
 	}
@@ -84,16 +84,16 @@ func (u *User) note() {
 	}
 	n.noting, n.stale, n.failed = true, false, false
 	n.doing, n.unnoted = n.unnoted, nil
-	h, key, self, now := u.home, u.key, u.self, n.followed
+	h, key, self, now := u.Home, u.Key, u.Self, n.followed
 	h.Load(func() {
 		b, err := h.putFollowed(key, &now)
 		if err != nil {
 			h.Log.Error("what a user's sessions follow can't be written down", "user", key, "err", err)
-			h.send(self, &followNoted{errUnnoted})
+			h.Send(self, &followNoted{errUnnoted})
 			return
 		}
 		h.Topics.follow(key, &now)
-		known := func() { h.send(self, &followNoted{}) }
+		known := func() { h.Send(self, &followNoted{}) }
 		if h.Topics.elsewhere == nil {
 			known()
 			return
@@ -131,8 +131,8 @@ func (u *User) followNoted(m *followNoted) {
 		u.note()
 	case m.err != nil:
 		n.failed = true
-		h, self := u.home, u.self
-		h.Delay(notePause, func() { h.send(self, &noteAgain{}) })
+		h, self := u.Home, u.Self
+		h.Delay(notePause, func() { h.Send(self, &noteAgain{}) })
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 
 // How long idempotency keys are kept, and how many a user.
 const (
-	callerKeyAge = 24 * 60 * 60 * 1000 // milliseconds
+	CallerKeyAge = 24 * 60 * 60 * 1000 // milliseconds
 	edgeKeyAge   = 2 * 60 * 1000
 	maxOnceKeys  = 10_000 // of each sort
 
@@ -63,7 +63,7 @@ func (k *onceKeys) addCaller(e *Event) {
 		key.id = ID(e.Ids[:16])
 	}
 	// What is too old goes first: it may be this very key.
-	for len(k.order) > 0 && (k.order[0].at < e.At-callerKeyAge || len(k.order) >= maxOnceKeys) {
+	for len(k.order) > 0 && (k.order[0].at < e.At-CallerKeyAge || len(k.order) >= maxOnceKeys) {
 		delete(k.byCaller, k.order[0].key)
 		k.order = k.order[1:]
 	}
@@ -82,7 +82,7 @@ func (k *onceKeys) put(once [16]byte, key onceKey) {
 
 // prune forgets what is too old.
 func (k *onceKeys) prune(now int64) {
-	for len(k.order) > 0 && k.order[0].at < now-callerKeyAge {
+	for len(k.order) > 0 && k.order[0].at < now-CallerKeyAge {
 		delete(k.byCaller, k.order[0].key)
 		k.order = k.order[1:]
 	}
@@ -142,7 +142,7 @@ func doubled[E any](s []E) []E {
 // caller returns what was done under a caller's key.
 func (k *onceKeys) caller(once [16]byte, now int64) (onceKey, bool) {
 	key, ok := k.byCaller[once]
-	return key, ok && key.at >= now-callerKeyAge
+	return key, ok && key.at >= now-CallerKeyAge
 }
 
 // atEdge returns the rev of what was done under a key made at the edge.

@@ -2,8 +2,8 @@ package actors
 
 // An effect is something that may leave an actor once the seq is durable: a
 // push, and an answer or a step of another kind.
-type effect struct {
-	next *effect
+type Effect struct {
+	next *Effect
 	seq  uint64
 	req  *Request // to be answered, here or by run
 	push *Push    // to be pushed
@@ -12,11 +12,11 @@ type effect struct {
 
 // outbox holds effects in the order of their seqs until they are durable.
 type outbox struct {
-	head, tail *effect
+	head, tail *Effect
 	n          int
 }
 
-func (o *outbox) add(e *effect) {
+func (o *outbox) add(e *Effect) {
 	e.next = nil
 	if o.tail == nil {
 		o.head = e
@@ -28,7 +28,7 @@ func (o *outbox) add(e *effect) {
 }
 
 // take returns the first effect if it is durable, else nil.
-func (o *outbox) take(durable uint64) *effect {
+func (o *outbox) take(durable uint64) *Effect {
 	e := o.head
 	if e == nil || e.seq > durable {
 		return nil

@@ -2,34 +2,34 @@ package actors
 
 import "github.com/asynkron/protoactor-go/actor"
 
-// persistent is what persistent actors share: an activation's way from the
+// Persistent is what persistent actors share: an activation's way from the
 // journal, its outbox, and its end.
 //
 // An activation ends in one way, whether it is idle, has panicked or may have
 // failed to write: it decides nothing more, waits until the store has settled
 // all that it was given, leaves the node's directory and stops. Only then can
 // another activation read the journal, so there are never two that write.
-type persistent struct {
-	key     Key
-	home    *Home
-	self    *actor.PID
+type Persistent struct {
+	Key     Key
+	Home    *Home
+	Self    *actor.PID
 	fence   Fence   // held since before the state is read
 	origin  uint64  // the store's history, since before the state is read
-	stream  *Stream // nil until the state is loaded
-	seq     uint64  // of the last event applied
+	Stream  *Stream // nil until the state is loaded
+	Seq     uint64  // of the last event applied
 	out     outbox
 	writes  uint64   // handed to the journal
-	waiting []any    // what came while it was loaded, or ends
-	current *Request // whose turn it is, while it is not in the outbox
-	ending  bool
+	Waiting []any    // what came while it was loaded, or ends
+	Current *Request // whose turn it is, while it is not in the outbox
+	Ending  bool
 	over    bool
 }
 
 // What persistent actors are told.
 type (
-	committed struct{} // look what the store has settled
-	panicked  struct{} // the last turn did not come to its end
-	unowned   struct{} // this node may not write to it
+	Committed struct{} // look what the store has settled
+	Panicked  struct{} // the last turn did not come to its end
+	Unowned   struct{} // this node may not write to it
 )
 
 // TimeUp tells an actor that its wake-up at At (unix milliseconds) has come.
@@ -48,57 +48,57 @@ type Move struct{}
 // NodeLost tells an actor that the link to another node has broken.
 type NodeLost struct{ Node string }
 
-var look = &committed{}
+var look = &Committed{}
 
 // nudge is called by the store when something of the stream was settled.
-func (p *persistent) nudge() { p.home.send(p.self, look) }
+func (p *Persistent) nudge() { p.Home.Send(p.Self, look) }
 
-// activated is the beginning: the actor learns who it is, and takes the
+// Activated is the beginning: the actor learns who it is, and takes the
 // activation's right to write before its state is read. False means that this
 // node has none, and that the activation ends.
-func (p *persistent) activated(self *actor.PID) bool {
-	p.self, p.key, p.origin = self, keyOf(self.Id), p.home.history()
+func (p *Persistent) Activated(self *actor.PID) bool {
+	p.Self, p.Key, p.origin = self, keyOf(self.Id), p.Home.history()
 	var ok bool
-	if p.fence, ok = p.home.Fence(p.key); !ok {
-		p.home.send(self, &unowned{})
+	if p.fence, ok = p.Home.Fence(p.Key); !ok {
+		p.Home.Send(self, &Unowned{})
 	}
 	return ok
 }
 
-var notOwner = Errorf(Unavailable, "this node does not own the actor's shard; repeat the request")
+var ErrNotOwner = Errorf(Unavailable, "this node does not own the actor's shard; repeat the request")
 
-// opened says that the state is loaded, up to seq.
-func (p *persistent) opened(seq uint64) {
-	p.seq, p.stream = seq, NewStream(p.key, p.fence, seq, p.nudge)
-	p.stream.History = p.origin
+// Opened says that the state is loaded, up to seq.
+func (p *Persistent) Opened(seq uint64) {
+	p.Seq, p.Stream = seq, NewStream(p.Key, p.fence, seq, p.nudge)
+	p.Stream.History = p.origin
 }
 
-// wait keeps a message for later.
-func (p *persistent) wait(m any) {
-	if r, ok := m.(*Request); ok && len(p.waiting) >= p.home.Limits.Waiting {
-		p.home.Metrics.Busy.Inc()
+// Wait keeps a message for later.
+func (p *Persistent) Wait(m any) {
+	if r, ok := m.(*Request); ok && len(p.Waiting) >= p.Home.Limits.Waiting {
+		p.Home.Metrics.Busy.Inc()
 		r.Fail(Errorf(Busy, "too many requests wait for this actor to wake up"))
 		return
 	}
-	p.waiting = append(p.waiting, m)
+	p.Waiting = append(p.Waiting, m)
 }
 
-// sure tells whether what the actor has in memory is the newest that there is:
+// Sure tells whether what the actor has in memory is the newest that there is:
 // nobody else can have taken its shard and written since.
-func (p *persistent) sure() bool { return p.home.Sure == nil || p.home.Sure(p.key) }
+func (p *Persistent) Sure() bool { return p.Home.Sure == nil || p.Home.Sure(p.Key) }
 
-// unsure answers what is asked of an actor that is not sure.
-var unsure = Errorf(Unavailable, "this node has not heard from the store for a while, and can't tell whether it still owns the actor's shard; nothing was done, repeat the request")
+// ErrUnsure answers what is asked of an actor that is not sure.
+var ErrUnsure = Errorf(Unavailable, "this node has not heard from the store for a while, and can't tell whether it still owns the actor's shard; nothing was done, repeat the request")
 
-// append hands a write to the journal. After an error nothing was done.
-func (p *persistent) append(w *Write) *Error {
-	if p.ending || p.stream.Err() != nil {
+// Append hands a write to the journal. After an error nothing was done.
+func (p *Persistent) Append(w *Write) *Error {
+	if p.Ending || p.Stream.Err() != nil {
 		return unknownOutcome
 	}
-	if err := p.home.Journal.Append(w); err != nil {
+	if err := p.Home.Journal.Append(w); err != nil {
 		e := AsError(err)
 		if e.Code == Busy {
-			p.home.Metrics.Busy.Inc()
+			p.Home.Metrics.Busy.Inc()
 		}
 		return e
 	}
@@ -106,25 +106,25 @@ func (p *persistent) append(w *Write) *Error {
 	return nil
 }
 
-// leave puts an effect into the outbox, tagged with the last applied seq: a
+// Leave puts an effect into the outbox, tagged with the last applied seq: a
 // push, and an answer to r or else a step that sees to it. The caller flushes.
-func (p *persistent) leave(e *effect, r *Request, push *Push, run func()) {
-	e.seq, e.req, e.push, e.run = p.seq, r, push, run
+func (p *Persistent) Leave(e *Effect, r *Request, push *Push, run func()) {
+	e.seq, e.req, e.push, e.run = p.Seq, r, push, run
 	p.out.add(e)
-	if r == p.current {
-		p.current = nil
+	if r == p.Current {
+		p.Current = nil
 	}
 }
 
-// flush lets go what has become durable: answers, steps, and all pushes that
+// Flush lets go what has become durable: answers, steps, and all pushes that
 // follow each other as one.
-func (p *persistent) flush(send func(*Push)) {
-	if p.stream.Err() != nil {
-		p.end()
+func (p *Persistent) Flush(send func(*Push)) {
+	if p.Stream.Err() != nil {
+		p.End()
 		return
 	}
 	var push *Push
-	for e := p.out.take(p.stream.Durable()); e != nil; e = p.out.take(p.stream.Durable()) {
+	for e := p.out.take(p.Stream.Durable()); e != nil; e = p.out.take(p.Stream.Durable()) {
 		if e.push != nil {
 			push = join(push, e.push)
 		}
@@ -142,56 +142,56 @@ func (p *persistent) flush(send func(*Push)) {
 	if push != nil {
 		send(push)
 	}
-	if p.ending {
-		p.end()
+	if p.Ending {
+		p.End()
 	}
 }
 
 // settled tells whether the store has done with all that it was given.
-func (p *persistent) settled() bool { return p.stream == nil || p.writes == p.stream.settled.Load() }
+func (p *Persistent) settled() bool { return p.Stream == nil || p.writes == p.Stream.settled.Load() }
 
-// idle tells whether nothing is under way.
-func (p *persistent) idle() bool { return p.out.n == 0 && p.settled() && !p.ending }
+// Idle tells whether nothing is under way.
+func (p *Persistent) Idle() bool { return p.out.n == 0 && p.settled() && !p.Ending }
 
-// end ends the activation as soon as the store has settled everything.
-func (p *persistent) end() {
-	p.ending = true
+// End ends the activation as soon as the store has settled everything.
+func (p *Persistent) End() {
+	p.Ending = true
 	if p.over || !p.settled() {
 		return
 	}
 	p.over = true
-	if p.stream != nil {
+	if p.Stream != nil {
 		p.tellFenced()
 	}
-	p.home.Forget(p.key, p.self)
-	p.home.System.Root.Stop(p.self)
+	p.Home.Forget(p.Key, p.Self)
+	p.Home.System.Root.Stop(p.Self)
 }
 
 // tellFenced tells the node if another one has taken the actor's shard.
-func (p *persistent) tellFenced() {
-	if err := p.stream.Err(); err != nil && AsError(err).Code == Fenced && p.home.Fenced != nil {
-		p.home.Fenced(p.fence)
+func (p *Persistent) tellFenced() {
+	if err := p.Stream.Err(); err != nil && AsError(err).Code == Fenced && p.Home.Fenced != nil {
+		p.Home.Fenced(p.fence)
 	}
 }
 
-// fell is told of a panic. The request whose turn it was is answered at the
+// Fell is told of a panic. The request whose turn it was is answered at the
 // end, like all that wait in the outbox: the store may have its write.
-func (p *persistent) fell() {
-	if r := p.current; r != nil {
-		p.leave(&r.effect, r, nil, nil)
-		r.effect.seq = never
+func (p *Persistent) Fell() {
+	if r := p.Current; r != nil {
+		p.Leave(&r.Effect, r, nil, nil)
+		r.Effect.seq = never
 	}
-	p.end()
+	p.End()
 }
 
 var unknownOutcome = Errorf(Unavailable, "the write may or may not have been stored; repeat it under the same key")
 
-// stopping answers whoever still waits, so that nobody waits in vain. If the
+// Stopping answers whoever still waits, so that nobody waits in vain. If the
 // store still works on something, those requests are its: nobody may touch
 // them, and their callers' time runs out.
-func (p *persistent) stopping() {
-	p.ending, p.over = true, true
-	p.home.Forget(p.key, p.self)
+func (p *Persistent) Stopping() {
+	p.Ending, p.over = true, true
+	p.Home.Forget(p.Key, p.Self)
 	if p.settled() {
 		for e := p.out.take(never); e != nil; e = p.out.take(never) {
 			if e.req != nil {
@@ -199,37 +199,37 @@ func (p *persistent) stopping() {
 			}
 		}
 	}
-	for _, m := range p.waiting {
-		p.home.bounce(p.key, m)
+	for _, m := range p.Waiting {
+		p.Home.bounce(p.Key, m)
 	}
-	p.waiting = nil
+	p.Waiting = nil
 }
 
-// unreadable ends an activation whose state could not be read.
-func (p *persistent) unreadable(err error) {
-	if missed, ok := p.home.unread.May(); ok {
-		p.home.Log.Error("an actor can't be read from the journal", "actor", string(p.key), "err", err, "others", missed)
+// Unreadable ends an activation whose state could not be read.
+func (p *Persistent) Unreadable(err error) {
+	if missed, ok := p.Home.unread.May(); ok {
+		p.Home.Log.Error("an actor can't be read from the journal", "actor", string(p.Key), "err", err, "others", missed)
 	}
-	p.refuse(&Error{Code: Unavailable, Detail: "the stored state can't be read", Cause: err})
+	p.Refuse(&Error{Code: Unavailable, Detail: "the stored state can't be read", Cause: err})
 }
 
-// refuse ends an activation that can't work, and answers all that waits.
-func (p *persistent) refuse(err *Error) {
-	for _, m := range p.waiting {
-		p.home.Refuse(m, err)
+// Refuse ends an activation that can't work, and answers all that waits.
+func (p *Persistent) Refuse(err *Error) {
+	for _, m := range p.Waiting {
+		p.Home.Refuse(m, err)
 	}
-	p.waiting = nil
-	p.end()
+	p.Waiting = nil
+	p.End()
 }
 
 // ForOne implements ForOne.
-func (*committed) ForOne() {}
+func (*Committed) ForOne() {}
 
 // ForOne implements ForOne.
-func (*panicked) ForOne() {}
+func (*Panicked) ForOne() {}
 
 // ForOne implements ForOne.
-func (*unowned) ForOne() {}
+func (*Unowned) ForOne() {}
 
 // ForOne implements ForOne.
 func (*Passivate) ForOne() {}

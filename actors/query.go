@@ -44,7 +44,7 @@ func (u *User) list(r *Request, c *List) {
 	}
 	u.fill(r, Ready{Rev: b.rev})
 	u.read(r, func(ctx context.Context, out []byte) ([]byte, error) {
-		return u.home.appendPage(ctx, append(out, '{'), u.key, found, next)
+		return u.Home.appendPage(ctx, append(out, '{'), u.Key, found, next)
 	})
 }
 
@@ -80,7 +80,7 @@ func (h *Home) appendPage(ctx context.Context, out []byte, key Key, found []entr
 
 // read answers r with a body made outside the actor.
 func (u *User) read(r *Request, body func(ctx context.Context, b []byte) ([]byte, error)) {
-	h := u.home
+	h := u.Home
 	u.after(r, func() {
 		h.Load(func() {
 			b, err := body(context.Background(), nil)
@@ -109,7 +109,7 @@ func (h *Home) appendMessages(ctx context.Context, b []byte, key Key, list []ent
 		if len(b) > n {
 			b = append(b, ',')
 		}
-		b = appendMessage(b, m, list[i].state, list[i].until)
+		b = AppendMessage(b, m, list[i].state, list[i].until)
 	}
 	return b, nil
 }
@@ -175,24 +175,24 @@ func (u *User) findMessage(r *Request, c *Find) {
 	b := u.inbox
 	i := b.find(c.ID)
 	if i < 0 {
-		u.refuse(r, notHere)
+		u.refuse(r, ErrNotHere)
 		return
 	}
 	n := b.entries[i]
 	delivered := n.seq <= b.delivered && n.state != State_SCHEDULED
 	u.fill(r, Ready{Rev: b.rev, ID: c.ID})
 	u.read(r, func(ctx context.Context, out []byte) ([]byte, error) {
-		m, err := content(ctx, u.home.Journal, u.key, n.body, nil)
+		m, err := content(ctx, u.Home.Journal, u.Key, n.body, nil)
 		if err != nil {
 			return nil, err
 		}
-		out = appendMessage(out, m, n.state, n.until)
+		out = AppendMessage(out, m, n.state, n.until)
 		out = append(out[:len(out)-1], `,"user":`...)
-		out = appendString(out, u.key.Name())
+		out = appendString(out, u.Key.Name())
 		out = append(out, `,"funnel":`...)
 		var f [NumTallies]int64
 		f[TallyAccepted], f[TallyDelivered], f[TallySeen], f[TallyRead] = 1, one(delivered), one(n.wasSeen), one(n.wasRead)
-		return append(appendFunnel(out, f), '}'), nil
+		return append(AppendFunnel(out, f), '}'), nil
 	})
 }
 
@@ -203,8 +203,8 @@ func one(yes bool) int64 {
 	return 0
 }
 
-// appendFunnel appends a funnel as a JSON object.
-func appendFunnel(b []byte, f [NumTallies]int64) []byte {
+// AppendFunnel appends a funnel as a JSON object.
+func AppendFunnel(b []byte, f [NumTallies]int64) []byte {
 	for i, name := range [NumTallies]string{`{"accepted":`, `,"delivered":`, `,"seen":`, `,"read":`, `,"filtered":`} {
 		b = append(b, name...)
 		b = strconv.AppendInt(b, f[i], 10)
@@ -221,10 +221,10 @@ func (u *User) loadContent(r *Request, id ID, t Moment) {
 	}
 	i := u.inbox.find(id)
 	if i < 0 {
-		u.refuse(r, notHere)
+		u.refuse(r, ErrNotHere)
 		return
 	}
-	h, key, body := u.home, u.key, u.inbox.entries[i].body
+	h, key, body := u.Home, u.Key, u.inbox.entries[i].body
 	u.after(r, func() {
 		h.Load(func() {
 			old, err := content(context.Background(), h.Journal, key, body, nil)
@@ -235,27 +235,27 @@ func (u *User) loadContent(r *Request, id ID, t Moment) {
 
 // edit goes on with an edit whose old content is there.
 func (u *User) edit(m *contentLoaded) {
-	u.current = m.req
-	u.editContent(m, u.home.moment())
-	u.current = nil
+	u.Current = m.req
+	u.editContent(m, u.Home.moment())
+	u.Current = nil
 }
 
 func (u *User) editContent(m *contentLoaded, t Moment) {
 	c := m.req.Command.(*Edit)
 	if !u.expire(t) {
-		u.refuse(m.req, busyStore)
+		u.refuse(m.req, ErrBusyStore)
 		return
 	}
 	i := u.inbox.find(c.ID)
 	switch {
 	case i < 0:
-		u.refuse(m.req, notHere)
+		u.refuse(m.req, ErrNotHere)
 	case u.inbox.entries[i].body != m.body: // another edit came first
 		u.loadContent(m.req, c.ID, t)
 	case m.err != nil:
 		u.refuse(m.req, AsError(m.err))
 	default:
-		u.commit(m.req, u.inbox.Edit(m.old, c.Patch, m.req.Once, t, &u.home.Limits))
+		u.commit(m.req, u.inbox.Edit(m.old, c.Patch, m.req.Once, t, &u.Home.Limits))
 	}
 }
 
@@ -282,7 +282,7 @@ const (
 
 // journalPage answers with stored events.
 func (u *User) journalPage(r *Request, c *JournalPage) {
-	key, j, last := u.key, u.home.Journal, u.inbox.seq
+	key, j, last := u.Key, u.Home.Journal, u.inbox.seq
 	u.fill(r, Ready{Rev: u.inbox.rev})
 	u.read(r, func(ctx context.Context, _ []byte) ([]byte, error) {
 		out := struct {
@@ -316,7 +316,7 @@ func (u *User) journalPage(r *Request, c *JournalPage) {
 
 // stateAt answers with the state as it was at a rev.
 func (u *User) stateAt(r *Request, c *StateAt) {
-	key, j, last := u.key, u.home.Journal, u.inbox.seq
+	key, j, last := u.Key, u.Home.Journal, u.inbox.seq
 	if c.Rev > u.inbox.rev {
 		u.refuse(r, Errorf(NotFound, "the user stands at rev %d", u.inbox.rev))
 		return
@@ -435,10 +435,10 @@ func (u *User) export(r *Request) {
 	counts := b.appendCounts(nil)
 	u.fill(r, Ready{Rev: b.rev})
 	u.read(r, func(ctx context.Context, out []byte) ([]byte, error) {
-		out = appendString(append(out, `{"app":`...), u.key.App())
-		out = appendString(append(out, `,"user":`...), u.key.Name())
+		out = appendString(append(out, `{"app":`...), u.Key.App())
+		out = appendString(append(out, `,"user":`...), u.Key.Name())
 		out = append(append(out, `,"counts":`...), counts...)
-		return u.home.appendPage(ctx, append(out, ','), u.key, entries, "")
+		return u.Home.appendPage(ctx, append(out, ','), u.Key, entries, "")
 	})
 }
 

@@ -32,8 +32,8 @@ type page struct {
 func (u *User) newPage(after Cursor, limit int) *page {
 	b := u.inbox
 	p := &page{
-		key: u.key, from: after, to: b.Cursor(), head: b.Cursor(),
-		counts: b.appendCounts(nil), journal: u.home.Journal, limit: limit,
+		key: u.Key, from: after, to: b.Cursor(), head: b.Cursor(),
+		counts: b.appendCounts(nil), journal: u.Home.Journal, limit: limit,
 	}
 	p.to.Seq = max(after.Seq, min(p.to.Seq, after.Seq+pageSpan))
 	for i := range b.entries {
@@ -182,15 +182,15 @@ func content(ctx context.Context, j Journal, key Key, seq uint64, have *Event) (
 // pull sends a connection its next page.
 func (u *User) pull(m *pull) {
 	if g := u.gate(m.gate); g == nil || !slices.Contains(g.conns, m.conn) {
-		u.home.send(m.gate, &gone{key: u.key}) // an earlier activation's: attach again
+		u.Home.Send(m.gate, &gone{key: u.Key}) // an earlier activation's: attach again
 		return
 	}
-	u.home.Metrics.Pages.Inc()
-	h, counts := u.home, u.inbox.appendCounts(nil)
+	u.Home.Metrics.Pages.Inc()
+	h, counts := u.Home, u.inbox.appendCounts(nil)
 	if !u.inbox.reaches(m.after) {
 		head := u.inbox.Cursor()
-		g := &greeting{key: u.key, conn: m.conn, turn: m.turn, at: head, head: head, counts: counts, reset: true}
-		u.after(nil, func() { h.send(m.gate, g) })
+		g := &greeting{key: u.Key, conn: m.conn, turn: m.turn, at: head, head: head, counts: counts, reset: true}
+		u.after(nil, func() { h.Send(m.gate, g) })
 		return
 	}
 	p := u.newPage(m.after, pageEvents)
@@ -204,7 +204,7 @@ func (u *User) pull(m *pull) {
 			if err != nil {
 				h.Log.Error("missed events can't be read", "user", string(p.key), "err", err)
 			}
-			h.send(m.gate, &pageRead{conn: m.conn, turn: m.turn, push: push})
+			h.Send(m.gate, &pageRead{conn: m.conn, turn: m.turn, push: push})
 		})
 	})
 }
@@ -217,12 +217,12 @@ func (u *User) replay(r *Request, c *Replay) {
 	if !b.reaches(c.After) {
 		r.Answer.Body = plainEvent("reset", b.Cursor(), r.Answer.Counts).JSON
 		r.Answer.Cursor = b.Cursor()
-		u.release(&r.effect, r, nil, nil)
+		u.release(&r.Effect, r, nil, nil)
 		return
 	}
 	p := u.newPage(c.After, max(1, min(c.Limit, pageEvents)))
 	u.after(r, func() {
-		u.home.Load(func() {
+		u.Home.Load(func() {
 			push, err := p.read(context.Background())
 			if err != nil {
 				r.Fail(AsError(err))

@@ -22,7 +22,7 @@ type Request struct {
 	// The actor's own, kept here so that a request costs no more than one
 	// object: what is to be stored, and its place in the outbox.
 	record record
-	effect effect
+	Effect Effect
 }
 
 // A record is a write, and the memory for what most writes point to.

@@ -12,7 +12,7 @@ import (
 // Retainer is the actor of what a shard of an app's topics retains: for each
 // topic the last message that was published to be kept.
 type Retainer struct {
-	persistent
+	Persistent
 	state *retained // nil until it is loaded
 	armed int64
 }
@@ -20,7 +20,7 @@ type Retainer struct {
 // retainedLoaded is what the actor tells itself.
 type retainedLoaded struct {
 	state  *retained
-	beyond *beyond // nil: the journal is whole
+	beyond *Beyond // nil: the journal is whole
 	err    error
 }
 
@@ -28,7 +28,7 @@ type retainedLoaded struct {
 const retainedSnapshot = 256
 
 // NewRetainer returns a Retainer, for Home.Kinds.
-func NewRetainer(h *Home) actor.Actor { return &Retainer{persistent: persistent{home: h}} }
+func NewRetainer(h *Home) actor.Actor { return &Retainer{Persistent: Persistent{Home: h}} }
 
 // Receive is the actor's table of contents.
 func (t *Retainer) Receive(c actor.Context) {
@@ -37,24 +37,24 @@ func (t *Retainer) Receive(c actor.Context) {
 		t.start(c.Self())
 	case *retainedLoaded:
 		t.loaded(m)
-	case *unowned:
-		t.refuse(notOwner)
-	case *panicked:
-		t.fell()
-	case *committed:
+	case *Unowned:
+		t.Refuse(ErrNotOwner)
+	case *Panicked:
+		t.Fell()
+	case *Committed:
 		t.let()
 	case *Passivate:
-		if t.state != nil && t.idle() {
-			t.end()
+		if t.state != nil && t.Idle() {
+			t.End()
 		}
 	case *Move:
 		t.let()
-		t.end()
+		t.End()
 	case *actor.Stopping:
-		t.stopping()
+		t.Stopping()
 	case *Request, *TimeUp:
-		if t.state == nil || t.ending {
-			t.wait(m)
+		if t.state == nil || t.Ending {
+			t.Wait(m)
 			return
 		}
 		t.act(m)
@@ -72,17 +72,17 @@ func (t *Retainer) act(m any) {
 
 // timeUp takes from the disk what is retained no more (retention.go).
 func (t *Retainer) timeUp(m *TimeUp) {
-	if t.home.Now() >= t.due() && !t.snapshot() {
+	if t.Home.Now() >= t.due() && !t.snapshot() {
 		return // the sweeper comes again
 	}
-	if next := t.due(); t.append(&Write{Stream: t.stream, After: t.state.seq, Wake: Wake{Old: m.At, New: next}}) == nil {
+	if next := t.due(); t.Append(&Write{Stream: t.Stream, After: t.state.seq, Wake: Wake{Old: m.At, New: next}}) == nil {
 		t.armed = next
 	}
 }
 
 // due returns when something is to leave the disk; 0: nothing is.
 func (t *Retainer) due() (at int64) {
-	s, l := t.state, &t.home.Limits
+	s, l := t.state, &t.Home.Limits
 	over := s.oldest
 	if over != 0 && l.RetainedAge > 0 {
 		over += l.RetainedAge.Milliseconds() + 1
@@ -93,7 +93,7 @@ func (t *Retainer) due() (at int64) {
 		if since == 0 {
 			continue
 		}
-		if due := l.sweepAt(since, collapseHash(string(t.key))); at == 0 || due < at {
+		if due := l.SweepAt(since, collapseHash(string(t.Key))); at == 0 || due < at {
 			at = due
 		}
 	}
@@ -101,85 +101,85 @@ func (t *Retainer) due() (at int64) {
 }
 
 func (t *Retainer) start(self *actor.PID) {
-	if !t.activated(self) {
+	if !t.Activated(self) {
 		return
 	}
-	h, key := t.home, t.key
+	h, key := t.Home, t.Key
 	h.Load(func() {
 		s := newRetained()
-		rest, err := h.read(key, func(ctx context.Context) error { return h.Journal.Load(ctx, key, s.restore, s.replay) })
-		h.send(self, &retainedLoaded{s, rest, err})
+		rest, err := h.Read(key, func(ctx context.Context) error { return h.Journal.Load(ctx, key, s.restore, s.replay) })
+		h.Send(self, &retainedLoaded{s, rest, err})
 	})
 }
 
 func (t *Retainer) loaded(m *retainedLoaded) {
 	if m.err != nil {
-		t.unreadable(m.err)
+		t.Unreadable(m.err)
 		return
 	}
 	t.state = m.state
-	t.opened(m.state.seq)
-	if !t.mended(m.beyond) {
-		t.refuse(busyStore)
+	t.Opened(m.state.seq)
+	if !t.Mended(m.beyond) {
+		t.Refuse(ErrBusyStore)
 		return
 	}
-	for len(t.waiting) > 0 && !t.ending {
+	for len(t.Waiting) > 0 && !t.Ending {
 		var w any
-		w, t.waiting = pop(t.waiting)
+		w, t.Waiting = Pop(t.Waiting)
 		t.act(w)
 	}
 }
 
 func (t *Retainer) let() {
-	if t.stream != nil {
-		t.flush(func(*Push) {})
+	if t.Stream != nil {
+		t.Flush(func(*Push) {})
 	}
 }
 
 // request is the table of contents of what can be asked.
 func (t *Retainer) request(r *Request) {
-	if !t.sure() {
-		r.Fail(unsure)
+	if !t.Sure() {
+		r.Fail(ErrUnsure)
 		return
 	}
-	t.current = r
+	t.Current = r
 	switch c := r.Command.(type) {
 	case *Retain:
 		t.retain(r, c.Message)
 	case *Retained:
-		r.Answer.Messages, r.Answer.More = t.state.matching(c, t.home.Now(), &t.home.Limits)
+		r.Answer.Messages, r.Answer.More = t.state.matching(c, t.Home.Now(), &t.Home.Limits)
 		t.answer(r)
 	default:
 		r.Answer.Err = Errorf(Internal, "a topic does not know how to do %T", c)
 		t.answer(r)
 	}
-	t.current = nil
+	t.Current = nil
 }
 
 func (t *Retainer) answer(r *Request) {
-	t.leave(&r.effect, r, nil, nil)
+	t.Leave(&r.Effect, r, nil, nil)
 	t.let()
 }
 
 // retain keeps a message, or forgets the one that is kept.
 func (t *Retainer) retain(r *Request, m *TopicMessage) {
-	s, l := t.state, &t.home.Limits
+	s, l := t.state, &t.Home.Limits
 	old := s.byTopic[m.Topic]
 	switch {
 	case len(m.Payload) == 0 && old == nil: // [MQTT-3.3.1-6]: nothing is kept
 	case len(m.Payload) > l.RetainedBytes:
 		r.Answer.Err = Errorf(TooLarge, "a topic retains at most %d bytes", l.RetainedBytes)
 	case len(m.Payload) > 0 && s.refused(m, old, l) != nil:
-		t.home.Metrics.refuse("retained")
+		t.Home.Metrics.refuse("retained")
 		r.Answer.Err = s.refused(m, old, l)
 	default:
 		e := &RetainedEvent{Seq: s.seq + 1, Message: m}
-		w := &Write{Stream: t.stream, After: s.seq, Events: [][]byte{encodeRetained(e)}}
+		w := &Write{Stream: t.Stream, After: s.seq, Events: [][]byte{encodeRetained(e)}}
 		s.note(m)
 		if due := t.due(); due != 0 && (t.armed == 0 || due < t.armed) {
 			w.Wake = Wake{Old: t.armed, New: due}
 		}
-		if err := t.append(w); err != nil {
+		if err := t.Append(w); err != nil {
 			r.Answer.Err = err
 			break
 		}
@@ -187,7 +187,7 @@ func (t *Retainer) retain(r *Request, m *TopicMessage) {
 			t.armed = w.Wake.New
 		}
 		s.apply(e)
-		t.seq = s.seq
+		t.Seq = s.seq
 		t.maybeSnapshot()
 	}
 	t.answer(r)
@@ -206,12 +206,12 @@ func (t *Retainer) maybeSnapshot() {
 // the store is too busy.
 func (t *Retainer) snapshot() bool {
 	s := t.state
-	s.expire(t.home.Now(), &t.home.Limits)
-	w := &Write{Stream: t.stream, After: s.seq, Snapshot: s.snapshot(), Forget: s.seq}
+	s.expire(t.Home.Now(), &t.Home.Limits)
+	w := &Write{Stream: t.Stream, After: s.seq, Snapshot: s.snapshot(), Forget: s.seq}
 	if s.since < s.seq {
 		w.Delete = []Range{{s.since + 1, s.seq}}
 	}
-	if t.append(w) != nil {
+	if t.Append(w) != nil {
 		return false
 	}
 	s.since, s.stale = s.seq, 0

@@ -168,7 +168,7 @@ func (s *retained) matching(c *Retained, now int64, l *Limits) (list []*TopicMes
 
 func (s *retained) replay(raw []byte) error {
 	e := &RetainedEvent{}
-	if len(raw) == 0 || raw[0] != eventVersion {
+	if len(raw) == 0 || raw[0] != EventVersion {
 		return fmt.Errorf("an event in an encoding that this program does not know")
 	}
 	if err := e.UnmarshalVT(raw[1:]); err != nil {
@@ -183,7 +183,7 @@ func (s *retained) replay(raw []byte) error {
 
 func (s *retained) restore(raw []byte) error {
 	p := &RetainedState{}
-	if len(raw) == 0 || raw[0] != eventVersion {
+	if len(raw) == 0 || raw[0] != EventVersion {
 		return fmt.Errorf("a snapshot in an encoding that this program does not know")
 	}
 	if err := p.UnmarshalVT(raw[1:]); err != nil {
@@ -202,7 +202,7 @@ func (s *retained) snapshot() []byte {
 		p.Messages = append(p.Messages, m)
 	}
 	b := make([]byte, 1+p.SizeVT())
-	b[0] = eventVersion
+	b[0] = EventVersion
 	if _, err := p.MarshalToSizedBufferVT(b[1:]); err != nil {
 		panic(err) // the space is measured
 	}
@@ -211,7 +211,7 @@ func (s *retained) snapshot() []byte {
 
 func encodeRetained(e *RetainedEvent) []byte {
 	b := make([]byte, 1+e.SizeVT())
-	b[0] = eventVersion
+	b[0] = EventVersion
 	if _, err := e.MarshalToSizedBufferVT(b[1:]); err != nil {
 		panic(err) // the space is measured
 	}

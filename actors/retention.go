@@ -25,8 +25,8 @@ import (
 // eraseStep returns a quarter of EraseWithin, in milliseconds.
 func (l *Limits) eraseStep() int64 { return max(1, l.EraseWithin.Milliseconds()/4) }
 
-// sweepAt returns when what is superfluous since a moment is to be swept away.
-func (l *Limits) sweepAt(since int64, lineage uint64) int64 {
+// SweepAt returns when what is superfluous since a moment is to be swept away.
+func (l *Limits) SweepAt(since int64, lineage uint64) int64 {
 	step := l.eraseStep()
 	return since + step + int64(lineage%uint64(step)) // #nosec G115 -- below step
 }
@@ -34,7 +34,7 @@ func (l *Limits) sweepAt(since int64, lineage uint64) int64 {
 // spreadOut returns when what is superfluous from a moment on, and has had its
 // quarter before, is to be swept away.
 func (l *Limits) spreadOut(from int64, lineage uint64) int64 {
-	return l.sweepAt(from, lineage) - l.eraseStep()
+	return l.SweepAt(from, lineage) - l.eraseStep()
 }
 
 // sweepDue returns when there is something to be swept away; never: there is
@@ -42,16 +42,16 @@ func (l *Limits) spreadOut(from int64, lineage uint64) int64 {
 func (b *Inbox) sweepDue(l *Limits) int64 {
 	h, due := &b.history, int64(never)
 	if h.since != 0 {
-		due = l.sweepAt(h.since, b.lineage)
+		due = l.SweepAt(h.since, b.lineage)
 	}
 	if at := h.oldest(l); at != 0 {
 		due = min(due, l.spreadOut(at+l.RetainAge.Milliseconds(), b.lineage))
 	}
 	if at := b.sessions.lapse; at != 0 {
-		due = min(due, l.sweepAt(at, b.lineage))
+		due = min(due, l.SweepAt(at, b.lineage))
 	}
 	if len(b.keys.order) > 0 {
-		due = min(due, l.sweepAt(b.keys.order[0].at+callerKeyAge, b.lineage))
+		due = min(due, l.SweepAt(b.keys.order[0].at+CallerKeyAge, b.lineage))
 	}
 	return due
 }
@@ -81,10 +81,10 @@ func (b *Inbox) sweepAfter(e *Event, l *Limits) int64 {
 		due = l.spreadOut(e.At+l.eraseStep()+l.RetainAge.Milliseconds(), lineage)
 	}
 	if b.history.since == 0 && e.frees() {
-		due = min(due, l.sweepAt(e.At, lineage))
+		due = min(due, l.SweepAt(e.At, lineage))
 	}
 	if at := e.Topic.GetExpiresAt(); at != 0 {
-		due = min(due, l.sweepAt(at, lineage))
+		due = min(due, l.SweepAt(at, lineage))
 	}
 	return due
 }
@@ -108,8 +108,8 @@ func (b *Inbox) milestoneDue(now int64, l *Limits) bool {
 	return b.history.first != 0 && now >= b.history.first+l.eraseStep()
 }
 
-// clear takes the content out of e, which nobody needs any more.
-func (e *Event) clear() {
+// Clear takes the content out of e, which nobody needs any more.
+func (e *Event) Clear() {
 	if m := e.Message; m != nil {
 		e.Message = &Message{
 			Id: m.Id, Category: m.Category, Priority: m.Priority, ExpiresAt: m.ExpiresAt, SendAt: m.SendAt,
@@ -141,7 +141,7 @@ func readCleared(ctx context.Context, j Journal, key Key, stale []uint64) *clear
 		err := j.Events(ctx, key, seq, seq, func(_ uint64, raw []byte) bool {
 			e := &Event{}
 			if failed = DecodeEvent(raw, e); failed == nil {
-				e.clear()
+				e.Clear()
 				r.Event = EncodeEvent(nil, e)
 			}
 			return false
@@ -160,7 +160,7 @@ func readCleared(ctx context.Context, j Journal, key Key, stale []uint64) *clear
 
 // tidy does what retention asks for at a time, before anything is decided.
 func (u *User) tidy(now int64) {
-	b, l := u.inbox, &u.home.Limits
+	b, l := u.inbox, &u.Home.Limits
 	switch {
 	case u.sweeping:
 	case now >= b.sweepDue(l):
@@ -173,31 +173,31 @@ func (u *User) tidy(now int64) {
 // sweep takes from the disk what nobody needs any more. If that means to write
 // events again, it reads them first, elsewhere.
 func (u *User) sweep() {
-	if d := u.inbox.Lapse(u.home.moment()); len(d.Events) > 0 && !u.persist(d.Events) {
+	if d := u.inbox.Lapse(u.Home.moment()); len(d.Events) > 0 && !u.persist(d.Events) {
 		return // busy: the wake-up that is armed comes back to it
 	}
 	u.inbox.sessions.relapse()
-	u.home.Metrics.Sweeps.Inc()
+	u.Home.Metrics.Sweeps.Inc()
 	stale := slices.Clone(u.inbox.history.stale)
 	if len(stale) == 0 {
 		u.snapshot(nil)
 		return
 	}
 	u.sweeping = true
-	h, key, self := u.home, u.key, u.self
+	h, key, self := u.Home, u.Key, u.Self
 	u.after(nil, func() {
-		h.Load(func() { h.send(self, readCleared(context.Background(), h.Journal, key, stale)) })
+		h.Load(func() { h.Send(self, readCleared(context.Background(), h.Journal, key, stale)) })
 	})
 }
 
 // cleared goes on with a sweep.
 func (u *User) cleared(m *cleared) {
 	u.sweeping = false
-	if u.inbox == nil || u.ending {
+	if u.inbox == nil || u.Ending {
 		return
 	}
 	if m.err != nil {
-		u.home.Log.Error("what is to leave the disk can't be read", "actor", string(u.key), "err", m.err)
+		u.Home.Log.Error("what is to leave the disk can't be read", "actor", string(u.Key), "err", m.err)
 		return // the wake-up that is armed comes back to it
 	}
 	if u.snapshot(m.events) {
@@ -212,8 +212,8 @@ func (u *User) leaveSwept() {
 	if u.asked || len(u.gates)+len(u.links) > 0 {
 		return
 	}
-	h, self := u.home, u.self
-	u.after(nil, func() { h.send(self, &Passivate{}) })
+	h, self := u.Home, u.Self
+	u.after(nil, func() { h.Send(self, &Passivate{}) })
 }
 
 // sweepRetry is after which part of EraseWithin a sweep that has not come to
@@ -222,7 +222,7 @@ const sweepRetry = 64
 
 // rearm replaces the wake-up that was armed for old, or has come.
 func (u *User) rearm(old int64) {
-	b, l, now := u.inbox, &u.home.Limits, u.home.Now()
+	b, l, now := u.inbox, &u.Home.Limits, u.Home.Now()
 	next := min(b.due(l), max(b.sweepDue(l), now+l.EraseWithin.Milliseconds()/sweepRetry))
 	if next == never {
 		next = 0
@@ -232,8 +232,8 @@ func (u *User) rearm(old int64) {
 	}
 	// The store may hold other wake-ups, from before this activation. What
 	// counts is that none of them is missing.
-	w := &Write{Stream: u.stream, After: b.seq, Wake: Wake{Old: old, New: next}}
-	if u.append(w) == nil {
+	w := &Write{Stream: u.Stream, After: b.seq, Wake: Wake{Old: old, New: next}}
+	if u.Append(w) == nil {
 		u.armed = next
 	}
 }

@@ -98,14 +98,14 @@ func (u *User) await() {
 		return
 	}
 	u.graces++
-	h, self := u.home, u.self
-	h.Delay(h.Grace, func() { h.send(self, &graceOver{}) })
+	h, self := u.Home, u.Self
+	h.Delay(h.Grace, func() { h.Send(self, &graceOver{}) })
 }
 
 // graceOver closes the sessions that no connection has asked for.
 func (u *User) graceOver() {
 	u.graces--
-	t := u.home.moment()
+	t := u.Home.moment()
 	for s := u.orphan(); s != nil; s = u.orphan() {
 		if d := u.inbox.CloseSession(&CloseSession{Client: s.client, Epoch: u.inbox.token(s)}, t); !u.persist(d.Events) {
 			u.await() // busy
@@ -119,7 +119,7 @@ func (u *User) graceOver() {
 // openSession gives a session to a connection.
 func (u *User) openSession(r *Request, c *OpenSession, t Moment) {
 	if far, ok := c.Link.(*farLink); ok {
-		if far.home = u.home; !u.home.linked(far.hub) {
+		if far.home = u.Home; !u.Home.linked(far.hub) {
 			u.refuse(r, Errorf(Unavailable, "the link to the session's node has broken"))
 			return
 		}
@@ -128,21 +128,21 @@ func (u *User) openSession(r *Request, c *OpenSession, t Moment) {
 		u.openAgain(r, c)
 		return
 	}
-	crowded := u.home.Topics.crowdOf(u.key.App()).Sessions >= u.home.Limits.SessionsOfApp
-	d, wills := u.inbox.OpenSession(c, t, &u.home.Limits, crowded, u.home.Grace)
+	crowded := u.Home.Topics.crowdOf(u.Key.App()).Sessions >= u.Home.Limits.SessionsOfApp
+	d, wills := u.inbox.OpenSession(c, t, &u.Home.Limits, crowded, u.Home.Grace)
 	if d.Err != nil {
-		u.home.Metrics.refuse("sessions")
+		u.Home.Metrics.refuse("sessions")
 		u.refuse(r, d.Err)
 		return
 	}
 	old := u.inbox.sessions.find(c.Client)
-	if len(d.Events) > 0 && d.Events[0].Session.Yields && u.inbox.sessions.yields() >= u.home.Limits.Sessions {
+	if len(d.Events) > 0 && d.Events[0].Session.Yields && u.inbox.sessions.yields() >= u.Home.Limits.Sessions {
 		u.refuse(r, Errorf(Busy, "connections of this client that were taken over are still ending"))
 		return
 	}
 	i := slices.IndexFunc(u.links, func(l SessionLink) bool { return l.Client() == c.Client })
-	if i < 0 && len(u.links) >= u.home.Limits.Connections {
-		u.refuse(r, Errorf(TooMany, "a user has at most %d connections", u.home.Limits.Connections))
+	if i < 0 && len(u.links) >= u.Home.Limits.Connections {
+		u.refuse(r, Errorf(TooMany, "a user has at most %d connections", u.Home.Limits.Connections))
 		return
 	}
 	anew := false
@@ -191,14 +191,14 @@ func (u *User) openAgain(r *Request, c *OpenSession) {
 	if s != nil {
 		r.Answer.Session, r.Answer.Epoch = s.stored(), u.inbox.token(s)
 	}
-	u.release(&r.effect, r, nil, nil)
+	u.release(&r.Effect, r, nil, nil)
 }
 
 // change journals and applies events of sessions; false means that r was
 // refused instead.
 func (u *User) change(r *Request, events []*Event) bool {
 	if len(events) > 0 && !u.persist(events) {
-		u.refuse(r, busyStore)
+		u.refuse(r, ErrBusyStore)
 		return false
 	}
 	return true
@@ -210,7 +210,7 @@ func (u *User) change(r *Request, events []*Event) bool {
 func (u *User) conclude(r *Request, wills []*Will, needs bool) {
 	u.after(r, func() {
 		for _, m := range wills {
-			u.home.Topics.PublishWill(m, nil)
+			u.Home.Topics.PublishWill(m, nil)
 		}
 		u.follow(func(err *Error) {
 			if err != nil && needs {
@@ -233,7 +233,7 @@ func (u *User) changeSession(r *Request, c *ChangeSession, t Moment) {
 		return
 	}
 	if len(c.Change.Set) == 0 && len(c.Change.Unset) == 0 {
-		u.release(&r.effect, r, nil, nil)
+		u.release(&r.Effect, r, nil, nil)
 		return
 	}
 	u.conclude(r, nil, true)
@@ -242,9 +242,9 @@ func (u *User) changeSession(r *Request, c *ChangeSession, t Moment) {
 // closeSession takes a session back from its connection.
 func (u *User) closeSession(r *Request, c *CloseSession, t Moment) {
 	u.links = slices.DeleteFunc(u.links, func(l SessionLink) bool { return sameLink(l, c.Link) })
-	u.home.unplug(c.Link) // from when the user was elsewhere
+	u.Home.unplug(c.Link) // from when the user was elsewhere
 	if !u.settle(c, t) {
-		u.refuse(r, busyStore)
+		u.refuse(r, ErrBusyStore)
 		return
 	}
 	d := u.inbox.CloseSession(c, t)
@@ -259,15 +259,15 @@ func (u *User) closeSession(r *Request, c *CloseSession, t Moment) {
 		u.conclude(r, nil, false)
 		return
 	}
-	u.refuse(r, busyStore)
+	u.refuse(r, ErrBusyStore)
 }
 
 // queueMessage lets a topic's message wait for sessions.
 func (u *User) queueMessage(r *Request, c *QueueMessage, t Moment) {
-	crowded := u.home.Topics.crowdOf(u.key.App()).Size+len(c.Message.Payload) > u.home.Limits.SizeOfApp
-	d, left := u.inbox.QueueMessage(c, u.key.Name(), r.Once, t, &u.home.Limits, crowded)
+	crowded := u.Home.Topics.crowdOf(u.Key.App()).Size+len(c.Message.Payload) > u.Home.Limits.SizeOfApp
+	d, left := u.inbox.QueueMessage(c, u.Key.Name(), r.Once, t, &u.Home.Limits, crowded)
 	if left > 0 {
-		u.home.Metrics.SessionsFull.Add(float64(left))
+		u.Home.Metrics.SessionsFull.Add(float64(left))
 	}
 	for _, e := range d.Events {
 		r.Answer.N = len(e.Queue)
@@ -316,8 +316,8 @@ func (u *User) messageOf(n *news, events []*Event) *TopicMessage {
 // attributes are its cursor.
 func (u *User) inboxMessage(m *Message, state State, until int64, seq, pos, lineage uint64) *TopicMessage {
 	return &TopicMessage{
-		App: u.key.App(), Topic: inboxTopics + u.key.Name() + "/messages", Qos: 2, At: m.CreatedAt,
-		Payload: appendMessage(nil, m, state, until), Attributes: Cursor{lineage, seq, pos}.Append(nil),
+		App: u.Key.App(), Topic: inboxTopics + u.Key.Name() + "/messages", Qos: 2, At: m.CreatedAt,
+		Payload: AppendMessage(nil, m, state, until), Attributes: Cursor{lineage, seq, pos}.Append(nil),
 	}
 }
 
@@ -341,7 +341,7 @@ func (u *User) fetchWaiting(r *Request, c *FetchWaiting) {
 			switch n := entries[i]; {
 			case n != nil:
 				var m *Message
-				if m, err = content(ctx, u.home.Journal, u.key, n.body, nil); err == nil {
+				if m, err = content(ctx, u.Home.Journal, u.Key, n.body, nil); err == nil {
 					r.Answer.Messages[i] = u.inboxMessage(m, n.state, n.until, n.seq, pos, lineage)
 				}
 			case !c.Inbox[i]:
@@ -359,7 +359,7 @@ func (u *User) fetchWaiting(r *Request, c *FetchWaiting) {
 func (u *User) topicMessage(ctx context.Context, seq uint64) (*TopicMessage, error) {
 	e := &Event{}
 	failed := error(Errorf(NotFound, "event %d is not in the journal", seq))
-	err := u.home.Journal.Events(ctx, u.key, seq, seq, func(_ uint64, raw []byte) bool {
+	err := u.Home.Journal.Events(ctx, u.Key, seq, seq, func(_ uint64, raw []byte) bool {
 		failed = DecodeEvent(raw, e)
 		return false
 	})
@@ -387,9 +387,9 @@ func (u *User) publishWills(t Moment) {
 		}
 		s.publishing = true
 		w, done := s.will, &willed{s.client, s.epoch}
-		h, self := u.home, u.self
+		h, self := u.Home, u.Self
 		u.after(nil, func() {
-			h.Topics.PublishWill(w, func(int, *Error) { h.send(self, done) })
+			h.Topics.PublishWill(w, func(int, *Error) { h.Send(self, done) })
 		})
 	}
 	u.publishYielded(t)
@@ -406,10 +406,10 @@ func (u *User) willed(m *willed) {
 		return
 	}
 	s.publishing = false
-	e, change := u.inbox.sessionEvent(m.client, u.home.moment())
+	e, change := u.inbox.sessionEvent(m.client, u.Home.moment())
 	change.Willed = true
 	if u.persist([]*Event{e}) {
-		u.expire(u.home.moment()) // the session may end with it
+		u.expire(u.Home.moment()) // the session may end with it
 	}
 }
 

@@ -33,7 +33,7 @@ func (b *Inbox) snapshot() []byte {
 	s.Yielded = b.sessions.storedYielded()
 	n := s.SizeVT()
 	out := make([]byte, 1+n)
-	out[0] = eventVersion
+	out[0] = EventVersion
 	if _, err := s.MarshalToSizedBufferVT(out[1:]); err != nil {
 		panic(err) // the space is measured
 	}
@@ -42,7 +42,7 @@ func (b *Inbox) snapshot() []byte {
 
 // restore takes in a snapshot. The inbox must be new.
 func (b *Inbox) restore(raw []byte) error {
-	if len(raw) == 0 || raw[0] != eventVersion {
+	if len(raw) == 0 || raw[0] != EventVersion {
 		return fmt.Errorf("a snapshot in an encoding that this program does not know (its first byte is %.1x)", raw)
 	}
 	var s Snapshot

@@ -2,31 +2,31 @@ package actors
 
 // request takes in one request. Whatever comes of it, it is answered.
 func (u *User) request(r *Request) {
-	u.current, u.asked = r, true
-	t := u.home.moment()
+	u.Current, u.asked = r, true
+	t := u.Home.moment()
 	switch {
-	case !u.sure():
-		u.current = nil
-		r.Fail(unsure)
+	case !u.Sure():
+		u.Current = nil
+		r.Fail(ErrUnsure)
 	case !u.room(): // and so none for this answer
-		u.current = nil
-		u.home.Metrics.Busy.Inc()
+		u.Current = nil
+		u.Home.Metrics.Busy.Inc()
 		r.Fail(Errorf(Busy, "too many requests of this user wait for the disk"))
-	case u.ending:
-		u.wait(r)
+	case u.Ending:
+		u.Wait(r)
 	case !u.expire(t):
-		u.refuse(r, busyStore)
+		u.refuse(r, ErrBusyStore)
 	default:
 		u.command(r, t)
 	}
-	u.current = nil
+	u.Current = nil
 }
 
-var busyStore = Errorf(Busy, "the store has as much to write as it may; nothing was done")
+var ErrBusyStore = Errorf(Busy, "the store has as much to write as it may; nothing was done")
 
 // command is the table of contents of what a user can be asked.
 func (u *User) command(r *Request, t Moment) {
-	b, l := u.inbox, &u.home.Limits
+	b, l := u.inbox, &u.Home.Limits
 	switch c := r.Command.(type) {
 	case *Publish:
 		u.commit(r, b.Publish(c.Message, r.Once, t, l))
@@ -72,24 +72,24 @@ func (u *User) command(r *Request, t Moment) {
 // room tells whether the outbox can take one more. What is durable already
 // leaves first, so that a long mailbox is not taken for a full outbox.
 func (u *User) room() bool {
-	if u.out.n < u.home.Limits.Outbox {
+	if u.out.n < u.Home.Limits.Outbox {
 		return true
 	}
 	u.let()
-	return u.out.n < u.home.Limits.Outbox
+	return u.out.n < u.Home.Limits.Outbox
 }
 
 // refuse answers with an error, after all that came before it.
 func (u *User) refuse(r *Request, err *Error) {
 	r.Answer.Err = err
-	u.release(&r.effect, r, nil, nil)
+	u.release(&r.Effect, r, nil, nil)
 }
 
 // answer answers with what was decided and the present counts.
 func (u *User) answer(r *Request, d Ready) {
 	r.Answer.Counts = u.inbox.appendCounts(r.Answer.Counts[:0])
 	u.fill(r, d)
-	u.release(&r.effect, r, nil, nil)
+	u.release(&r.Effect, r, nil, nil)
 }
 
 // fill fills the answer; the counts are in it.
@@ -101,9 +101,9 @@ func (u *User) fill(r *Request, d Ready) {
 }
 
 // release puts an effect into the outbox, and lets it go if it may.
-func (u *User) release(e *effect, r *Request, p *Push, run func()) {
-	u.leave(e, r, p, run)
-	if u.out.n == 1 && e.seq <= u.stream.Durable() {
+func (u *User) release(e *Effect, r *Request, p *Push, run func()) {
+	u.Leave(e, r, p, run)
+	if u.out.n == 1 && e.seq <= u.Stream.Durable() {
 		u.let()
 	}
 }
@@ -111,9 +111,9 @@ func (u *User) release(e *effect, r *Request, p *Push, run func()) {
 // after runs step once all that is applied now is durable. If there is a
 // request, step answers it.
 func (u *User) after(r *Request, step func()) {
-	e := &effect{}
+	e := &Effect{}
 	if r != nil {
-		e = &r.effect
+		e = &r.Effect
 	}
 	u.release(e, r, nil, step)
 }
@@ -141,7 +141,7 @@ func (u *User) commit(r *Request, d Ready) {
 	push, r.Answer.Counts = u.apply(d.Events, from, r.Answer.Counts)
 	d.Rev = u.inbox.rev
 	u.fill(r, d)
-	u.release(&r.effect, r, push, nil)
+	u.release(&r.Effect, r, push, nil)
 	u.tellSessions(d.Events)
 	u.maybeSnapshot()
 }
@@ -156,7 +156,7 @@ func (u *User) persist(events []*Event) bool {
 		return false
 	}
 	push, _ := u.apply(events, from, nil)
-	u.release(&effect{}, nil, push, nil)
+	u.release(&Effect{}, nil, push, nil)
 	u.tellSessions(events)
 	u.maybeSnapshot()
 	return true
@@ -165,16 +165,16 @@ func (u *User) persist(events []*Event) bool {
 // encode prepares the write of events.
 func (u *User) encode(r *record, events []*Event) *Write {
 	w := &r.write
-	*w = Write{Stream: u.stream, After: u.inbox.seq, Events: r.events[:0], Own: r.own[:0]}
+	*w = Write{Stream: u.Stream, After: u.inbox.seq, Events: r.events[:0], Own: r.own[:0]}
 	buf := r.buf[:0]
 	for _, e := range events {
 		n := len(buf)
 		buf = EncodeEvent(buf, e)
 		w.Events = append(w.Events, buf[n:len(buf):len(buf)])
-		u.inbox.beside(w, e, &u.home.Limits)
-		w.wakeBy(u.inbox.sweepAfter(e, &u.home.Limits))
+		u.inbox.beside(w, e, &u.Home.Limits)
+		w.wakeBy(u.inbox.sweepAfter(e, &u.Home.Limits))
 	}
-	w.wakeBy(u.inbox.sweepDue(&u.home.Limits))
+	w.wakeBy(u.inbox.sweepDue(&u.Home.Limits))
 	r.buf = buf
 	if d := w.Wake.New; d != 0 && (u.armed == 0 || d < u.armed) {
 		w.Wake.Old = u.armed
@@ -186,7 +186,7 @@ func (u *User) encode(r *record, events []*Event) *Write {
 
 // store hands a write to the journal and keeps account of it.
 func (u *User) store(w *Write) *Error {
-	if err := u.append(w); err != nil {
+	if err := u.Append(w); err != nil {
 		return err
 	}
 	if w.Wake.New != 0 {
@@ -204,14 +204,14 @@ func (u *User) store(w *Write) *Error {
 func (u *User) apply(events []*Event, from Cursor, counts []byte) (*Push, []byte) {
 	var p *Push
 	if len(u.gates) > 0 {
-		p = &Push{Key: u.key, From: from}
+		p = &Push{Key: u.Key, From: from}
 		p.Events = p.one[:0]
 	}
 	for _, e := range events {
 		if err := u.inbox.Apply(e); err != nil {
 			panic(err) // we have just decided it
 		}
-		u.seq = e.Seq
+		u.Seq = e.Seq
 		counts = u.inbox.appendCounts(counts[:0])
 		switch {
 		case p == nil || e.Kind >= Kind_NOTED:
@@ -239,11 +239,11 @@ func (u *User) apply(events []*Event, from Cursor, counts []byte) (*Push, []byte
 // that the store is too busy for it.
 func (u *User) expire(t Moment) bool {
 	u.tidy(t.Now)
-	if t.Now < u.inbox.due(&u.home.Limits) {
+	if t.Now < u.inbox.due(&u.Home.Limits) {
 		return true
 	}
 	u.endShares(t)
-	d := u.inbox.Expire(t, &u.home.Limits)
+	d := u.inbox.Expire(t, &u.Home.Limits)
 	if len(d.Events) > 0 && !u.persist(d.Events) {
 		return false
 	}
@@ -255,8 +255,8 @@ func (u *User) expire(t Moment) bool {
 
 // timeUp does what is due and arms the next wake-up.
 func (u *User) timeUp(m *TimeUp) {
-	t := u.home.moment()
-	swept := t.Now >= u.inbox.sweepDue(&u.home.Limits)
+	t := u.Home.moment()
+	swept := t.Now >= u.inbox.sweepDue(&u.Home.Limits)
 	if !u.expire(t) {
 		return // the sweeper comes again
 	}
@@ -267,7 +267,7 @@ func (u *User) timeUp(m *TimeUp) {
 }
 
 func (u *User) maybeSnapshot() {
-	if u.inbox.snapshotDue(&u.home.Limits) {
+	if u.inbox.snapshotDue(&u.Home.Limits) {
 		u.snapshot(nil)
 	}
 }
@@ -277,9 +277,9 @@ func (u *User) maybeSnapshot() {
 // false, and another time will do.
 func (u *User) snapshot(cleared []Rewrite) bool {
 	before := u.inbox.history
-	w := u.inbox.checkpoint(u.home.Now(), &u.home.Limits, cleared)
-	w.Stream = u.stream
-	if u.append(&w) != nil {
+	w := u.inbox.checkpoint(u.Home.Now(), &u.Home.Limits, cleared)
+	w.Stream = u.Stream
+	if u.Append(&w) != nil {
 		u.inbox.history = before
 		return false
 	}

@@ -11,7 +11,7 @@ import (
 // it from the journal, lets it decide, hands its events to the journal, and
 // keeps every answer and push in the outbox until what it rests on is durable.
 type User struct {
-	persistent
+	Persistent
 	inbox   *Inbox // nil until it is loaded
 	gates   []gate
 	queries []*connQuery // for connections, not answered yet
@@ -35,7 +35,7 @@ type User struct {
 type (
 	loaded struct {
 		inbox  *Inbox
-		beyond *beyond // nil: the journal is whole
+		beyond *Beyond // nil: the journal is whole
 		err    error
 	}
 	contentLoaded struct { // the content that an edit changes
@@ -47,20 +47,20 @@ type (
 )
 
 // NewUser returns a User, for Home.Kinds.
-func NewUser(h *Home) actor.Actor { return &User{persistent: persistent{home: h}} }
+func NewUser(h *Home) actor.Actor { return &User{Persistent: Persistent{Home: h}} }
 
 // Receive is the actor's table of contents.
 func (u *User) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
 	case *actor.Started:
 		u.start(c.Self())
-	case *unowned:
-		u.persistent.refuse(notOwner)
+	case *Unowned:
+		u.Persistent.Refuse(ErrNotOwner)
 	case *loaded:
 		u.loaded(m)
-	case *panicked:
+	case *Panicked:
 		u.panicked()
-	case *committed:
+	case *Committed:
 		u.let()
 	case *Passivate:
 		u.passivate()
@@ -79,19 +79,19 @@ func (u *User) Receive(c actor.Context) {
 	case *noteAgain:
 		u.noteAgain()
 	case *willed:
-		if u.inbox != nil && !u.ending {
+		if u.inbox != nil && !u.Ending {
 			u.willed(m)
 		}
 	case *cleared:
 		u.cleared(m)
 	case *contentLoaded:
-		if u.inbox == nil || u.ending {
+		if u.inbox == nil || u.Ending {
 			u.later(m.req)
 			return
 		}
 		u.edit(m)
 	case *Request, *attach, *detach, *pull, *reached, *TimeUp, *Rouse, *graceOver, *handedOver:
-		if u.inbox == nil || u.ending {
+		if u.inbox == nil || u.Ending {
 			u.later(m)
 			return
 		}
@@ -105,7 +105,7 @@ func (u *User) later(m any) {
 		u.drop(d) // it needs no inbox
 		return
 	}
-	u.wait(m)
+	u.Wait(m)
 	if u.dozing {
 		u.dozing = false
 		u.load()
@@ -138,20 +138,20 @@ func (u *User) act(m any) {
 
 // start reads the user's state, elsewhere: a turn never reads the disk.
 func (u *User) start(self *actor.PID) {
-	u.home.Metrics.Users.Inc()
-	if u.activated(self) {
+	u.Home.Metrics.Users.Inc()
+	if u.Activated(self) {
 		u.load()
 	}
 }
 
 func (u *User) load() {
-	h, key, self, origin := u.home, u.key, u.self, u.origin
+	h, key, self, origin := u.Home, u.Key, u.Self, u.origin
 	h.Metrics.Loads.Inc()
 	h.Load(func() {
 		b := NewInbox()
 		b.origin = origin
-		rest, err := h.read(key, func(ctx context.Context) error { return b.load(ctx, h.Journal, key) })
-		h.send(self, &loaded{b, rest, err})
+		rest, err := h.Read(key, func(ctx context.Context) error { return b.load(ctx, h.Journal, key) })
+		h.Send(self, &loaded{b, rest, err})
 	})
 }
 
@@ -171,28 +171,28 @@ func (b *Inbox) load(ctx context.Context, j Journal, key Key) error {
 // loaded goes on with what has waited.
 func (u *User) loaded(m *loaded) {
 	if m.err != nil {
-		u.unreadable(m.err)
+		u.Unreadable(m.err)
 		return
 	}
 	u.inbox = m.inbox
-	u.home.awake.Add(1)
-	if u.stream == nil {
-		u.opened(m.inbox.seq)
-	} else if u.seq != m.inbox.seq {
-		u.unreadable(fmt.Errorf("the journal ends at event %d, and the user knows event %d", m.inbox.seq, u.seq))
+	u.Home.awake.Add(1)
+	if u.Stream == nil {
+		u.Opened(m.inbox.seq)
+	} else if u.Seq != m.inbox.seq {
+		u.Unreadable(fmt.Errorf("the journal ends at event %d, and the user knows event %d", m.inbox.seq, u.Seq))
 		return
 	}
 	if m.beyond != nil && !u.mend(m.beyond) {
-		u.persistent.refuse(busyStore)
+		u.Persistent.Refuse(ErrBusyStore)
 		return
 	}
-	if d := u.inbox.due(&u.home.Limits); d != never {
+	if d := u.inbox.due(&u.Home.Limits); d != never {
 		u.armed = d // whoever wrote the events has armed a wake-up no later than this
 	}
 	u.inbox.sessions.news = nil
-	for len(u.waiting) > 0 && !u.ending {
+	for len(u.Waiting) > 0 && !u.Ending {
 		var w any
-		w, u.waiting = pop(u.waiting)
+		w, u.Waiting = Pop(u.Waiting)
 		u.act(w)
 	}
 	u.settleDown()
@@ -201,7 +201,7 @@ func (u *User) loaded(m *loaded) {
 // settleDown lets a user doze at once who was woken only to take a connection
 // in, if many others are awake: thousands may come at the same time.
 func (u *User) settleDown() {
-	if u.home.awake.Load() > u.home.Awake && len(u.gates) > 0 && len(u.queries) == 0 && u.idle() {
+	if u.Home.awake.Load() > u.Home.Awake && len(u.gates) > 0 && len(u.queries) == 0 && u.Idle() {
 		u.letGo()
 	}
 }
@@ -209,29 +209,29 @@ func (u *User) settleDown() {
 // letGo forgets the inbox. The journal has it.
 func (u *User) letGo() {
 	u.inbox, u.dozing = nil, true
-	u.home.awake.Add(-1)
-	u.home.Metrics.Dozes.Inc()
+	u.Home.awake.Add(-1)
+	u.Home.Metrics.Dozes.Inc()
 }
 
 // panicked ends the user after a panic.
 func (u *User) panicked() {
 	if m := u.entering; m != nil {
 		u.entering = nil
-		u.home.send(m.gate, m.refused(EndFailed))
+		u.Home.Send(m.gate, m.refused(EndFailed))
 	}
-	u.fell()
+	u.Fell()
 }
 
 // let lets go what has become durable.
 func (u *User) let() {
-	if u.stream != nil {
-		u.flush(u.push)
+	if u.Stream != nil {
+		u.Flush(u.push)
 	}
 }
 
 func (u *User) push(p *Push) {
 	for _, g := range u.gates {
-		u.home.send(g.pid, p)
+		u.Home.Send(g.pid, p)
 	}
 }
 
@@ -242,8 +242,8 @@ func (u *User) passivate() {
 		u.doze()
 	case u.dozing:
 		u.retire()
-	case u.inbox == nil || !u.idle() || u.sweeping || u.notes.unwritten():
-	case u.seq-u.inbox.history.last().seq > passivateEvents && u.snapshot(nil):
+	case u.inbox == nil || !u.Idle() || u.sweeping || u.notes.unwritten():
+	case u.Seq-u.inbox.history.last().seq > passivateEvents && u.snapshot(nil):
 		// so that it wakes quickly; it stops the next time
 	default:
 		u.retire()
@@ -259,15 +259,15 @@ func (u *User) move() {
 // retire ends an activation that leaves nothing open.
 func (u *User) retire() {
 	u.orderly = true
-	u.end()
+	u.End()
 }
 
 // doze lets go of the inbox of a user who has connections, but for whom
 // nothing happens.
 func (u *User) doze() {
 	switch {
-	case u.inbox == nil || u.sweeping || u.graces > 0 || len(u.gates)+len(u.links) == 0 || len(u.queries) > 0 || !u.idle():
-	case u.seq-u.inbox.history.last().seq > passivateEvents && u.snapshot(nil):
+	case u.inbox == nil || u.sweeping || u.graces > 0 || len(u.gates)+len(u.links) == 0 || len(u.queries) > 0 || !u.Idle():
+	case u.Seq-u.inbox.history.last().seq > passivateEvents && u.snapshot(nil):
 		// so that it wakes quickly; it dozes the next time
 	default:
 		u.letGo()
@@ -279,23 +279,23 @@ const passivateEvents = 64
 
 // stopped tells the connections, which attach again to the next activation.
 func (u *User) stopped() {
-	if u.stream != nil && u.stream.Err() != nil {
-		u.home.Metrics.Failed.Inc()
+	if u.Stream != nil && u.Stream.Err() != nil {
+		u.Home.Metrics.Failed.Inc()
 	}
-	u.home.Metrics.Users.Dec()
+	u.Home.Metrics.Users.Dec()
 	if u.inbox != nil {
-		u.home.awake.Add(-1)
+		u.Home.awake.Add(-1)
 	}
-	u.stopping()
+	u.Stopping()
 	for _, g := range u.gates {
-		u.home.send(g.pid, &gone{u.key})
+		u.Home.Send(g.pid, &gone{u.Key})
 	}
 	u.gates = nil
 	for _, l := range u.links {
 		l.Lost()
 	}
-	if u.stream != nil && !u.orderly && u.home.Topics.followed(u.key).Any {
-		u.home.Router.Send(u.key, &Rouse{Key: u.key}) // a connection that is gone does not ask again
+	if u.Stream != nil && !u.orderly && u.Home.Topics.followed(u.Key).Any {
+		u.Home.Router.Send(u.Key, &Rouse{Key: u.Key}) // a connection that is gone does not ask again
 	}
 	u.links = nil
 	u.notes.stopped()

@@ -46,8 +46,8 @@ func (b *Inbox) appendCounts(dst []byte) []byte {
 	return append(dst, `"}`...)
 }
 
-// appendMessage appends a message as a JSON object.
-func appendMessage(b []byte, m *Message, state State, until int64) []byte {
+// AppendMessage appends a message as a JSON object.
+func AppendMessage(b []byte, m *Message, state State, until int64) []byte {
 	b = append(b, `{"id":"`...)
 	b = ID(m.Id).Append(b)
 	b = append(b, `","created_at":`...)
@@ -162,11 +162,11 @@ func pushEvent(e *Event, m *Message, state State, until int64, to Cursor, counts
 	switch e.Kind {
 	case Kind_ACCEPTED, Kind_DUE:
 		p.begin("message", to)
-		p.JSON = appendMessage(append(p.JSON, `,"message":`...), m, state, until)
+		p.JSON = AppendMessage(append(p.JSON, `,"message":`...), m, state, until)
 		p.appendReplaced(e)
 	case Kind_EDITED:
 		p.begin("update", to)
-		p.JSON = appendMessage(append(p.JSON, `,"message":`...), m, state, until)
+		p.JSON = AppendMessage(append(p.JSON, `,"message":`...), m, state, until)
 		p.appendReplaced(e)
 	case Kind_RETRACTED:
 		p.begin("retract", to)

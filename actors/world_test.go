@@ -360,7 +360,7 @@ func (w *world) checkCounts() {
 
 // page reads what a client with a cursor missed, at most limit events.
 func (w *world) page(after Cursor, limit int) (*Push, error) {
-	u := &User{persistent: persistent{key: w.key, home: &Home{Journal: w, Log: slog.New(slog.DiscardHandler)}}, inbox: w.b}
+	u := &User{Persistent: Persistent{Key: w.key, Home: &Home{Journal: w, Log: slog.New(slog.DiscardHandler)}}, inbox: w.b}
 	return u.newPage(after, limit).read(context.Background())
 }
 

@@ -84,7 +84,7 @@ func (u *User) settle(c *CloseSession, t Moment) bool {
 
 // settled writes down that a will waits no more; false: the store is busy.
 func (u *User) settled(client string, epoch uint64) bool {
-	e, change := u.inbox.sessionEvent(client, u.home.moment())
+	e, change := u.inbox.sessionEvent(client, u.Home.moment())
 	change.Settled = epoch
 	return u.persist([]*Event{e})
 }
@@ -97,9 +97,9 @@ func (u *User) publishYielded(t Moment) {
 		}
 		y.publishing = true
 		w, done := y.will, &willed{y.will.Message.GetClient(), y.epoch}
-		h, self := u.home, u.self
+		h, self := u.Home, u.Self
 		u.after(nil, func() {
-			h.Topics.PublishWill(w, func(int, *Error) { h.send(self, done) })
+			h.Topics.PublishWill(w, func(int, *Error) { h.Send(self, done) })
 		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"reddot/actors"
+	"reddot/actors/send"
 )
 
 // Node is the smallest node: it wakes actors, routes to them, holds connections
@@ -36,7 +37,7 @@ var (
 // Kinds are all kinds of actors.
 var Kinds = actors.Kinds{
 	actors.KindUser:     actors.NewUser,
-	actors.KindSend:     actors.NewSend,
+	actors.KindSend:     send.New,
 	actors.KindRetained: actors.NewRetainer,
 }
 

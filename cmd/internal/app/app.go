@@ -15,6 +15,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/actors/send"
 	"reddot/actors/store"
 	"reddot/cluster"
 	"reddot/transports"
@@ -282,7 +283,7 @@ func (a *App) loadCredentials(ctx context.Context) error {
 // kinds are all kinds of actors.
 var kinds = actors.Kinds{
 	actors.KindUser:     actors.NewUser,
-	actors.KindSend:     actors.NewSend,
+	actors.KindSend:     send.New,
 	actors.KindRetained: actors.NewRetainer,
 }
 
@@ -296,7 +297,7 @@ func (a *App) startNode(ctx context.Context) error {
 		conf.Settings = func() []cluster.Setting { return a.cfg.Load().shared() } // a reload changes some
 	}
 	n, err := cluster.New(cluster.Config{
-		Kinds: kinds,
+		Kinds:  kinds,
 		Limits: cfg.inbox(), Idle: a.forTests.idle, Now: a.nowMilli, Log: a.log.With("part", "node"), Metrics: a.registry, Fenced: a.fenced,
 		Cluster: conf, Program: Version().String(), Failed: a.fail, Told: a.reloadCredentials,
 		Listen: func(ctx context.Context, addr string) (net.Listener, error) { return a.listenTCP(ctx, "links", addr) },

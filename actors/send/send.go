@@ -1,7 +1,8 @@
-package actors
+package send
 
 import (
 	"context"
+	"reddot/actors"
 	"strconv"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 // keep messages; what it said goes before, if it was edited, retracted or has
 // expired (sendstate.go).
 type Send struct {
-	persistent
+	actors.Persistent
 	state  *sendout // nil until it is loaded
 	next   int      // the user whose turn comes next in this round
 	flying int
@@ -29,7 +30,7 @@ type Send struct {
 type (
 	sendLoaded struct {
 		state  *sendout
-		beyond *beyond // nil: the journal is whole
+		beyond *actors.Beyond // nil: the journal is whole
 		err    error
 	}
 	// The pause before another round is over. The wake-up in the store says the
@@ -39,7 +40,7 @@ type (
 	}
 	acknowledged struct {
 		step, user int
-		err        *Error
+		err        *actors.Error
 	}
 )
 
@@ -51,36 +52,36 @@ const (
 	sendPauseMax = time.Minute
 )
 
-// NewSend returns a Send, for Home.Kinds.
-func NewSend(h *Home) actor.Actor { return &Send{persistent: persistent{home: h}} }
+// New returns a Send, for Home.Kinds.
+func New(h *actors.Home) actor.Actor { return &Send{Persistent: actors.Persistent{Home: h}} }
 
 // Receive is the actor's table of contents.
 func (s *Send) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
 	case *actor.Started:
 		s.start(c.Self())
-	case *unowned:
-		s.persistent.refuse(notOwner)
+	case *actors.Unowned:
+		s.Persistent.Refuse(actors.ErrNotOwner)
 	case *sendLoaded:
 		s.loaded(m)
-	case *panicked:
-		s.fell()
-	case *committed:
+	case *actors.Panicked:
+		s.Fell()
+	case *actors.Committed:
 		s.let()
 	case *acknowledged:
 		s.acknowledged(m)
-	case *Passivate:
-		if s.state != nil && s.idle() && s.flying == 0 && len(s.done) == 0 {
-			s.end()
+	case *actors.Passivate:
+		if s.state != nil && s.Idle() && s.flying == 0 && len(s.done) == 0 {
+			s.End()
 		}
-	case *Move:
+	case *actors.Move:
 		s.let()
-		s.end()
+		s.End()
 	case *actor.Stopping:
-		s.stopping()
-	case *Request, *TimeUp, *sendPaused:
-		if s.state == nil || s.ending {
-			s.wait(m)
+		s.Stopping()
+	case *actors.Request, *actors.TimeUp, *sendPaused:
+		if s.state == nil || s.Ending {
+			s.Wait(m)
 			return
 		}
 		s.act(m)
@@ -89,31 +90,31 @@ func (s *Send) Receive(c actor.Context) {
 
 func (s *Send) act(m any) {
 	switch m := m.(type) {
-	case *Request:
-		if !s.sure() {
-			m.Fail(unsure)
+	case *actors.Request:
+		if !s.Sure() {
+			m.Fail(actors.ErrUnsure)
 			return
 		}
-		s.current = m
+		s.Current = m
 		s.request(m)
-		s.current = nil
-	case *TimeUp:
+		s.Current = nil
+	case *actors.TimeUp:
 		s.timeUp(m)
 	case *sendPaused:
 		if m.armed == s.armed { // else the wake-up came first
-			s.timeUp(&TimeUp{At: m.armed})
+			s.timeUp(&actors.TimeUp{At: m.armed})
 		}
 	}
 }
 
 func (s *Send) start(self *actor.PID) {
-	if !s.activated(self) {
+	if !s.Activated(self) {
 		return
 	}
-	h, key := s.home, s.key
+	h, key := s.Home, s.Key
 	h.Load(func() {
 		st := &sendout{}
-		rest, err := h.read(key, func(ctx context.Context) error {
+		rest, err := h.Read(key, func(ctx context.Context) error {
 			return h.Journal.Load(ctx, key, st.restore, func(raw []byte) error {
 				e, err := decodeSendEvent(raw)
 				if err == nil {
@@ -122,109 +123,109 @@ func (s *Send) start(self *actor.PID) {
 				return err
 			})
 		})
-		h.send(self, &sendLoaded{st, rest, err})
+		h.Send(self, &sendLoaded{st, rest, err})
 	})
 }
 
 func (s *Send) loaded(m *sendLoaded) {
 	if m.err != nil {
-		s.unreadable(m.err)
+		s.Unreadable(m.err)
 		return
 	}
 	s.state = m.state
-	s.opened(m.state.seq)
-	if !s.mended(m.beyond) {
-		s.persistent.refuse(busyStore)
+	s.Opened(m.state.seq)
+	if !s.Mended(m.beyond) {
+		s.Persistent.Refuse(actors.ErrBusyStore)
 		return
 	}
-	for len(s.waiting) > 0 && !s.ending {
+	for len(s.Waiting) > 0 && !s.Ending {
 		var w any
-		w, s.waiting = pop(s.waiting)
+		w, s.Waiting = actors.Pop(s.Waiting)
 		s.act(w)
 	}
 	s.deliver()
 }
 
 func (s *Send) let() {
-	if s.stream != nil {
-		s.flush(func(*Push) {})
+	if s.Stream != nil {
+		s.Flush(func(*actors.Push) {})
 	}
 }
 
 // request is the table of contents of what a send can be asked.
-func (s *Send) request(r *Request) {
-	at := s.home.Now()
+func (s *Send) request(r *actors.Request) {
+	at := s.Home.Now()
 	switch c := r.Command.(type) {
-	case *StartSend:
-		s.order(r, &SendEvent{Kind: SendKind_SEND_STARTED, At: at, Message: c.Message, Users: c.Users})
-	case *Edit:
+	case *actors.StartSend:
+		s.order(r, &actors.SendEvent{Kind: actors.SendKind_SEND_STARTED, At: at, Message: c.Message, Users: c.Users})
+	case *actors.Edit:
 		s.edit(r, c, at)
-	case *Retract:
-		s.order(r, &SendEvent{Kind: SendKind_SEND_RETRACTED, At: at})
-	case *Find:
+	case *actors.Retract:
+		s.order(r, &actors.SendEvent{Kind: actors.SendKind_SEND_RETRACTED, At: at})
+	case *actors.Find:
 		s.find(r)
 	default:
-		s.refuse(r, Errorf(Internal, "a send does not know how to do %T", c))
+		s.refuse(r, actors.Errorf(actors.Internal, "a send does not know how to do %T", c))
 	}
 }
 
 // edit checks what each user would refuse, before it is promised.
-func (s *Send) edit(r *Request, c *Edit, at int64) {
+func (s *Send) edit(r *actors.Request, c *actors.Edit, at int64) {
 	if s.state.message != nil {
-		m, err := patched(s.state.message, c.Patch)
-		if err == nil && len(m.Content) > s.home.Limits.InboxBytes {
-			err = Errorf(TooLarge, "the message is larger than an inbox may be (%d bytes)", s.home.Limits.InboxBytes)
+		m, err := actors.Patched(s.state.message, c.Patch)
+		if err == nil && len(m.Content) > s.Home.Limits.InboxBytes {
+			err = actors.Errorf(actors.TooLarge, "the message is larger than an inbox may be (%d bytes)", s.Home.Limits.InboxBytes)
 		}
 		if err != nil {
 			s.refuse(r, err)
 			return
 		}
 	}
-	s.order(r, &SendEvent{Kind: SendKind_SEND_EDITED, At: at, Patch: c.Patch})
+	s.order(r, &actors.SendEvent{Kind: actors.SendKind_SEND_EDITED, At: at, Patch: c.Patch})
 }
 
-func (s *Send) refuse(r *Request, err *Error) {
+func (s *Send) refuse(r *actors.Request, err *actors.Error) {
 	r.Answer.Err = err
-	s.leave(&r.effect, r, nil, nil)
+	s.Leave(&r.Effect, r, nil, nil)
 	s.let()
 }
 
 // order takes a step in, answers once it is durable, and carries it out.
-func (s *Send) order(r *Request, e *SendEvent) {
+func (s *Send) order(r *actors.Request, e *actors.SendEvent) {
 	e, err := s.state.decide(e, r.Once)
 	if err != nil {
 		s.refuse(r, err)
 		return
 	}
 	if e != nil {
-		w := &Write{Events: [][]byte{encodeSendEvent(e)}, Wake: Wake{Old: s.armed, New: e.At + sendPause.Milliseconds()}}
-		if e.Kind == SendKind_SEND_STARTED {
-			w.Own = []ID{ID(e.Message.Id)}
+		w := &actors.Write{Events: [][]byte{encodeSendEvent(e)}, Wake: actors.Wake{Old: s.armed, New: e.At + sendPause.Milliseconds()}}
+		if e.Kind == actors.SendKind_SEND_STARTED {
+			w.Own = []actors.ID{actors.ID(e.Message.Id)}
 		}
 		if err := s.journal(w, e); err != nil {
 			s.refuse(r, err)
 			return
 		}
 	}
-	r.Answer.ID, r.Answer.Replayed = ID(s.state.message.Id), e == nil
-	s.leave(&r.effect, r, nil, nil)
-	s.leave(&effect{}, nil, nil, s.deliver)
+	r.Answer.ID, r.Answer.Replayed = actors.ID(s.state.message.Id), e == nil
+	s.Leave(&r.Effect, r, nil, nil)
+	s.Leave(&actors.Effect{}, nil, nil, s.deliver)
 	s.let()
 }
 
 // journal appends the write of one event and applies it.
-func (s *Send) journal(w *Write, e *SendEvent) *Error {
-	w.Stream, w.After = s.stream, s.seq
-	if err := s.append(w); err != nil {
+func (s *Send) journal(w *actors.Write, e *actors.SendEvent) *actors.Error {
+	w.Stream, w.After = s.Stream, s.Seq
+	if err := s.Append(w); err != nil {
 		return err
 	}
-	if w.Wake != (Wake{}) {
+	if w.Wake != (actors.Wake{}) {
 		s.armed = w.Wake.New
 	}
 	if err := s.state.Apply(e); err != nil {
 		panic(err) // we have just decided it
 	}
-	s.seq = e.Seq
+	s.Seq = e.Seq
 	return nil
 }
 
@@ -232,7 +233,7 @@ func (s *Send) journal(w *Write, e *SendEvent) *Error {
 func (s *Send) deliver() {
 	st := s.state
 	n := st.step()
-	for n < len(st.steps) && !s.ending && s.flying < sendWindow && s.next < len(st.users) {
+	for n < len(st.steps) && !s.Ending && s.flying < sendWindow && s.next < len(st.users) {
 		i := s.next
 		s.next++
 		if st.steps[n].done[i] {
@@ -245,15 +246,15 @@ func (s *Send) deliver() {
 
 // ask sends one user the step.
 func (s *Send) ask(step, user int) {
-	h, self, t := s.home, s.self, &s.state.steps[step]
-	r := NewRequest(UserKey(s.key.App(), s.state.users[user]), s.state.command(t))
-	r.Once = Once{Key: t.once, Digest: 1}
-	r.OnReply(func(r *Request) {
+	h, self, t := s.Home, s.Self, &s.state.steps[step]
+	r := actors.NewRequest(actors.UserKey(s.Key.App(), s.state.users[user]), s.state.command(t))
+	r.Once = actors.Once{Key: t.once, Digest: 1}
+	r.OnReply(func(r *actors.Request) {
 		err := r.Answer.Err
-		if err == nil || err.Code != Unavailable {
+		if err == nil || err.Code != actors.Unavailable {
 			r.Release()
 		}
-		h.send(self, &acknowledged{step, user, err})
+		h.Send(self, &acknowledged{step, user, err})
 	})
 	h.Router.Send(r.Key, r)
 }
@@ -262,12 +263,12 @@ func (s *Send) ask(step, user int) {
 func (s *Send) acknowledged(m *acknowledged) {
 	s.flying--
 	switch {
-	case m.err == nil, m.err.Code == NotFound && m.step > 0:
+	case m.err == nil, m.err.Code == actors.NotFound && m.step > 0:
 		s.done = append(s.done, uint32(m.user))
-	case m.err.Temporary(), m.err.Code == Internal:
+	case m.err.Temporary(), m.err.Code == actors.Internal:
 		s.again = true
 	default:
-		s.home.Log.Warn("a user refuses a message that was sent to many", "send", string(s.key), "user", s.state.users[m.user], "err", m.err)
+		s.Home.Log.Warn("a user refuses a message that was sent to many", "send", string(s.Key), "user", s.state.users[m.user], "err", m.err)
 		s.done = append(s.done, uint32(m.user))
 		s.failed++
 	}
@@ -279,18 +280,18 @@ func (s *Send) acknowledged(m *acknowledged) {
 
 // progress journals who has it, and ends the round when nobody is under way.
 func (s *Send) progress(step int) {
-	if s.ending {
+	if s.Ending {
 		return
 	}
-	now := s.home.Now()
-	e := &SendEvent{Kind: SendKind_SEND_PROGRESS, Seq: s.seq + 1, At: now, Step: uint32(step), Done: s.done, Failed: uint32(s.failed)}
-	w := &Write{Events: [][]byte{encodeSendEvent(e)}}
+	now := s.Home.Now()
+	e := &actors.SendEvent{Kind: actors.SendKind_SEND_PROGRESS, Seq: s.Seq + 1, At: now, Step: uint32(step), Done: s.done, Failed: uint32(s.failed)}
+	w := &actors.Write{Events: [][]byte{encodeSendEvent(e)}}
 	if s.failed > 0 {
-		w.Tally = []Tally{{ID(s.state.message.Id), TallyFiltered, int64(s.failed)}}
+		w.Tally = []actors.Tally{{ID: actors.ID(s.state.message.Id), Kind: actors.TallyFiltered, N: int64(s.failed)}}
 	}
 	over := s.flying == 0 && s.next >= len(s.state.users)
 	if over {
-		w.Wake = Wake{Old: s.armed, New: s.wakeAfter(step, now)}
+		w.Wake = actors.Wake{Old: s.armed, New: s.wakeAfter(step, now)}
 	}
 	if s.journal(w, e) != nil {
 		return // busy: the wake-up that is armed comes back to it
@@ -298,8 +299,8 @@ func (s *Send) progress(step int) {
 	s.done, s.failed = nil, 0
 	if over {
 		if s.again {
-			h, self, paused := s.home, s.self, &sendPaused{s.armed}
-			h.Delay(s.pause, func() { h.send(self, paused) })
+			h, self, paused := s.Home, s.Self, &sendPaused{s.armed}
+			h.Delay(s.pause, func() { h.Send(self, paused) })
 		}
 		s.next, s.again = 0, false
 		if s.state.steps[step].left > 0 {
@@ -313,44 +314,44 @@ func (s *Send) progress(step int) {
 func (s *Send) wakeAfter(step int, now int64) int64 {
 	if !s.again {
 		s.pause = 0
-		return s.state.due(&s.home.Limits)
+		return s.state.due(&s.Home.Limits)
 	}
 	s.pause = min(max(2*s.pause, sendPause), sendPauseMax)
 	return now + s.pause.Milliseconds()
 }
 
 // timeUp starts another round, or forgets a send that no inbox holds any more.
-func (s *Send) timeUp(m *TimeUp) {
-	now := s.home.Now()
+func (s *Send) timeUp(m *actors.TimeUp) {
+	now := s.Home.Now()
 	switch {
 	case s.state.message == nil:
 		s.rearm(m.At, 0)
 	case s.flying > 0:
 		s.rearm(m.At, now+sendPauseMax.Milliseconds())
-	case now >= s.state.forgetAt(&s.home.Limits):
+	case now >= s.state.forgetAt(&s.Home.Limits):
 		s.forget(m.At)
-	case now >= s.state.due(&s.home.Limits) && s.state.void(now):
+	case now >= s.state.due(&s.Home.Limits) && s.state.void(now):
 		s.compact(m.At, now) // who does not have it need not get it
 	case s.state.step() < len(s.state.steps):
 		s.rearm(m.At, now+sendPauseMax.Milliseconds()) // should this round come to nothing
 		s.next = 0
 		s.deliver()
-	case now >= s.state.due(&s.home.Limits):
+	case now >= s.state.due(&s.Home.Limits):
 		s.compact(m.At, now)
 	default:
-		s.rearm(m.At, s.state.due(&s.home.Limits))
+		s.rearm(m.At, s.state.due(&s.Home.Limits))
 	}
 }
 
 // forget lets go of all of it.
 func (s *Send) forget(old int64) {
-	id := ID(s.state.message.Id)
-	w := &Write{
-		Stream: s.stream, After: s.seq, Delete: []Range{{1, s.seq}}, Forget: s.seq + 1,
-		Disown: []ID{id}, Untally: []ID{id}, Wake: Wake{Old: old},
+	id := actors.ID(s.state.message.Id)
+	w := &actors.Write{
+		Stream: s.Stream, After: s.Seq, Delete: []actors.Range{{First: 1, Last: s.Seq}}, Forget: s.Seq + 1,
+		Disown: []actors.ID{id}, Untally: []actors.ID{id}, Wake: actors.Wake{Old: old},
 	}
-	if s.append(w) == nil {
-		s.end()
+	if s.Append(w) == nil {
+		s.End()
 	}
 }
 
@@ -359,27 +360,27 @@ func (s *Send) forget(old int64) {
 func (s *Send) compact(old, now int64) {
 	st := s.state
 	st.compact(now)
-	w := &Write{Stream: s.stream, After: s.seq, Snapshot: st.snapshot(), Forget: s.seq, Wake: Wake{Old: old, New: max(st.due(&s.home.Limits), now+1)}}
-	if st.kept < s.seq {
-		w.Delete = []Range{{st.kept + 1, s.seq}}
+	w := &actors.Write{Stream: s.Stream, After: s.Seq, Snapshot: st.snapshot(), Forget: s.Seq, Wake: actors.Wake{Old: old, New: max(st.due(&s.Home.Limits), now+1)}}
+	if st.kept < s.Seq {
+		w.Delete = []actors.Range{{First: st.kept + 1, Last: s.Seq}}
 	}
-	if s.append(w) == nil {
-		s.armed, st.kept = w.Wake.New, s.seq
+	if s.Append(w) == nil {
+		s.armed, st.kept = w.Wake.New, s.Seq
 	}
 }
 
 // rearm replaces the wake-up that has come.
 func (s *Send) rearm(old, at int64) {
-	if s.append(&Write{Stream: s.stream, After: s.seq, Wake: Wake{Old: old, New: at}}) == nil {
+	if s.Append(&actors.Write{Stream: s.Stream, After: s.Seq, Wake: actors.Wake{Old: old, New: at}}) == nil {
 		s.armed = at
 	}
 }
 
 // find answers with the message, its state and its funnel.
-func (s *Send) find(r *Request) {
-	st, h := s.state, s.home
+func (s *Send) find(r *actors.Request) {
+	st, h := s.state, s.Home
 	if st.message == nil {
-		s.refuse(r, notHere)
+		s.refuse(r, actors.ErrNotHere)
 		return
 	}
 	m, recipients := st.current(), len(st.users)
@@ -392,20 +393,20 @@ func (s *Send) find(r *Request) {
 	case st.step() == len(st.steps):
 		state = "delivered"
 	}
-	r.Answer.ID = ID(m.Id)
-	s.leave(&r.effect, r, nil, func() {
+	r.Answer.ID = actors.ID(m.Id)
+	s.Leave(&r.Effect, r, nil, func() {
 		h.Load(func() {
-			f, err := h.Lookup.Tallies(context.Background(), ID(m.Id))
+			f, err := h.Lookup.Tallies(context.Background(), actors.ID(m.Id))
 			if err != nil {
-				r.Fail(AsError(err))
+				r.Fail(actors.AsError(err))
 				return
 			}
-			b := appendMessage(nil, m, State_UNSEEN, 0)
+			b := actors.AppendMessage(nil, m, actors.State_UNSEEN, 0)
 			b = append(b[:len(b)-len(`,"state":"unseen"}`)], `,"state":"`...)
 			b = append(append(b, state...), `","recipients":`...)
 			b = strconv.AppendInt(b, int64(recipients), 10)
 			b = append(b, `,"funnel":`...)
-			r.Answer.Body = append(appendFunnel(b, f), '}')
+			r.Answer.Body = append(actors.AppendFunnel(b, f), '}')
 			r.Respond()
 		})
 	})

@@ -1,8 +1,9 @@
-package actors
+package send
 
 import (
 	"errors"
 	"fmt"
+	"reddot/actors"
 	"slices"
 )
 
@@ -12,7 +13,7 @@ import (
 type sendout struct {
 	seq     uint64
 	kept    uint64 // the seq of the newest snapshot
-	message *Message
+	message *actors.Message
 	users   []string
 	at      int64 // ordered, unix milliseconds
 	told    int64 // when users last had a step, likewise
@@ -27,7 +28,7 @@ type sendKey struct {
 
 // sendStep is one thing that all users are told.
 type sendStep struct {
-	kind   SendKind
+	kind   actors.SendKind
 	at     int64    // ordered, unix milliseconds
 	once   [16]byte // under this key each user does it once
 	patch  []byte
@@ -47,23 +48,23 @@ func (s *sendout) step() int {
 }
 
 // Apply takes in one event, a fresh one or one that the journal replays.
-func (s *sendout) Apply(e *SendEvent) error {
+func (s *sendout) Apply(e *actors.SendEvent) error {
 	if e.Seq != s.seq+1 {
 		return fmt.Errorf("event %d follows event %d: the journal is damaged", e.Seq, s.seq)
 	}
 	switch e.Kind {
-	case SendKind_SEND_STARTED:
+	case actors.SendKind_SEND_STARTED:
 		if e.Message == nil || len(e.Message.Id) != 16 || s.message != nil {
 			return fmt.Errorf("event %d has no message, or there is one already", e.Seq)
 		}
 		s.message, s.users, s.at, s.told = e.Message, e.Users, e.At, e.At
 		s.add(e)
-	case SendKind_SEND_EDITED, SendKind_SEND_RETRACTED:
+	case actors.SendKind_SEND_EDITED, actors.SendKind_SEND_RETRACTED:
 		if s.message == nil {
 			return fmt.Errorf("event %d is about a message that was not sent", e.Seq)
 		}
 		s.add(e)
-	case SendKind_SEND_PROGRESS:
+	case actors.SendKind_SEND_PROGRESS:
 		if int(e.Step) >= len(s.steps) {
 			return fmt.Errorf("event %d is about step %d of %d", e.Seq, e.Step, len(s.steps))
 		}
@@ -84,7 +85,7 @@ func (s *sendout) Apply(e *SendEvent) error {
 }
 
 // add begins a step.
-func (s *sendout) add(e *SendEvent) {
+func (s *sendout) add(e *actors.SendEvent) {
 	s.steps = append(s.steps, sendStep{
 		kind: e.Kind, at: e.At, once: s.once(len(s.steps)), patch: e.Patch, done: make([]bool, len(s.users)), left: len(s.users),
 	})
@@ -114,21 +115,21 @@ const maxSendSteps = 1000
 
 // decide returns the event for a request to the send; nil if it was done
 // before under its key.
-func (s *sendout) decide(e *SendEvent, once Once) (*SendEvent, *Error) {
+func (s *sendout) decide(e *actors.SendEvent, once actors.Once) (*actors.SendEvent, *actors.Error) {
 	if k, ok := s.keys[once.Key]; ok && !once.IsZero() {
 		if k.digest != once.Digest {
-			return nil, Errorf(IdempotencyConflict, "this Idempotency-Key was used for another request")
+			return nil, actors.Errorf(actors.IdempotencyConflict, "this Idempotency-Key was used for another request")
 		}
 		return nil, nil
 	}
 	switch {
-	case e.Kind == SendKind_SEND_STARTED && s.message != nil:
+	case e.Kind == actors.SendKind_SEND_STARTED && s.message != nil:
 		return nil, nil // the id is its key
-	case e.Kind != SendKind_SEND_STARTED && s.message == nil, s.retracted(),
-		e.Kind == SendKind_SEND_EDITED && s.message.Cleared:
-		return nil, notHere
+	case e.Kind != actors.SendKind_SEND_STARTED && s.message == nil, s.retracted(),
+		e.Kind == actors.SendKind_SEND_EDITED && s.message.Cleared:
+		return nil, actors.ErrNotHere
 	case len(s.steps) >= maxSendSteps:
-		return nil, Errorf(TooMany, "a message can't be edited more than %d times", maxSendSteps)
+		return nil, actors.Errorf(actors.TooMany, "a message can't be edited more than %d times", maxSendSteps)
 	}
 	e.Seq = s.seq + 1
 	if !once.IsZero() {
@@ -138,34 +139,34 @@ func (s *sendout) decide(e *SendEvent, once Once) (*SendEvent, *Error) {
 }
 
 func (s *sendout) retracted() bool {
-	return slices.ContainsFunc(s.steps, func(t sendStep) bool { return t.kind == SendKind_SEND_RETRACTED })
+	return slices.ContainsFunc(s.steps, func(t sendStep) bool { return t.kind == actors.SendKind_SEND_RETRACTED })
 }
 
 // command returns what a user is asked in a step.
-func (s *sendout) command(t *sendStep) Command {
+func (s *sendout) command(t *sendStep) actors.Command {
 	switch t.kind {
-	case SendKind_SEND_EDITED:
-		return &Edit{ID: ID(s.message.Id), Patch: t.patch}
-	case SendKind_SEND_RETRACTED:
-		return &Retract{ID: ID(s.message.Id)}
+	case actors.SendKind_SEND_EDITED:
+		return &actors.Edit{ID: actors.ID(s.message.Id), Patch: t.patch}
+	case actors.SendKind_SEND_RETRACTED:
+		return &actors.Retract{ID: actors.ID(s.message.Id)}
 	}
-	m := s.message.copy()
+	m := s.message.Copy()
 	m.Shared = true
-	return &Publish{Message: m}
+	return &actors.Publish{Message: m}
 }
 
 // decodeSendEvent reads an event as encodeSendEvent wrote it.
-func decodeSendEvent(b []byte) (*SendEvent, error) {
-	if len(b) == 0 || b[0] != eventVersion {
+func decodeSendEvent(b []byte) (*actors.SendEvent, error) {
+	if len(b) == 0 || b[0] != actors.EventVersion {
 		return nil, errors.New("an event in an encoding that this program does not know")
 	}
-	e := &SendEvent{}
+	e := &actors.SendEvent{}
 	return e, e.UnmarshalVT(b[1:])
 }
 
-func encodeSendEvent(e *SendEvent) []byte {
+func encodeSendEvent(e *actors.SendEvent) []byte {
 	b := make([]byte, 1+e.SizeVT())
-	b[0] = eventVersion
+	b[0] = actors.EventVersion
 	if _, err := e.MarshalToSizedBufferVT(b[1:]); err != nil {
 		panic(err) // the space is measured
 	}

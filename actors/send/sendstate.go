@@ -1,9 +1,10 @@
-package actors
+package send
 
 import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"reddot/actors"
 )
 
 // What a send keeps, and for how long (retention.go). Of one that is done there
@@ -11,11 +12,11 @@ import (
 // needs any more.
 
 // current returns the message with all edits.
-func (s *sendout) current() *Message {
+func (s *sendout) current() *actors.Message {
 	m := s.message
 	for i := range s.steps {
 		if t := &s.steps[i]; t.patch != nil {
-			if p, err := patched(m, t.patch); err == nil {
+			if p, err := actors.Patched(m, t.patch); err == nil {
 				m = p
 			}
 		}
@@ -42,21 +43,21 @@ func (s *sendout) since() (at int64) {
 	}
 	for i := range s.steps {
 		t := &s.steps[i]
-		if t.patch != nil || t.kind == SendKind_SEND_RETRACTED && !s.message.Cleared {
+		if t.patch != nil || t.kind == actors.SendKind_SEND_RETRACTED && !s.message.Cleared {
 			first(t.at)
 		}
 	}
 	for _, k := range s.keys {
-		first(k.at + callerKeyAge)
+		first(k.at + actors.CallerKeyAge)
 	}
 	return at
 }
 
 // due returns when the send is to look what it can do without.
-func (s *sendout) due(l *Limits) int64 {
+func (s *sendout) due(l *actors.Limits) int64 {
 	at := s.forgetAt(l)
 	if since := s.since(); since != 0 {
-		at = min(at, l.sweepAt(since, s.lineage()))
+		at = min(at, l.SweepAt(since, s.lineage()))
 	}
 	return at
 }
@@ -64,8 +65,8 @@ func (s *sendout) due(l *Limits) int64 {
 // forgetAt returns when no inbox holds the message any more. None does when
 // MessageAge has gone by since the last one got it; what its users' inboxes add
 // to the funnel comes before that.
-func (s *sendout) forgetAt(l *Limits) int64 {
-	return l.sweepAt(max(s.at, s.told, s.message.SendAt)+l.MessageAge.Milliseconds(), s.lineage())
+func (s *sendout) forgetAt(l *actors.Limits) int64 {
+	return l.SweepAt(max(s.at, s.told, s.message.SendAt)+l.MessageAge.Milliseconds(), s.lineage())
 }
 
 // lineage returns a number by which sends are spread.
@@ -76,14 +77,14 @@ func (s *sendout) lineage() uint64 { return binary.BigEndian.Uint64(s.message.Id
 func (s *sendout) compact(now int64) {
 	m, void := s.current(), s.void(now)
 	if void {
-		e := &Event{Message: m}
-		e.clear()
+		e := &actors.Event{Message: m}
+		e.Clear()
 		m = e.Message
 	}
 	s.message = m
 	for i := range s.steps {
 		t := &s.steps[i]
-		if t.patch = nil; !void || t.kind == SendKind_SEND_RETRACTED {
+		if t.patch = nil; !void || t.kind == actors.SendKind_SEND_RETRACTED {
 			continue
 		}
 		for u := range t.done {
@@ -92,7 +93,7 @@ func (s *sendout) compact(now int64) {
 		t.left = 0
 	}
 	for once, k := range s.keys {
-		if k.at < now-callerKeyAge {
+		if k.at < now-actors.CallerKeyAge {
 			delete(s.keys, once)
 		}
 	}
@@ -100,10 +101,10 @@ func (s *sendout) compact(now int64) {
 
 // snapshot returns the send's stored form.
 func (s *sendout) snapshot() []byte {
-	p := &SendState{Seq: s.seq, Message: s.message, Users: s.users, At: s.at, Told: s.told}
+	p := &actors.SendState{Seq: s.seq, Message: s.message, Users: s.users, At: s.at, Told: s.told}
 	for i := range s.steps {
 		t := &s.steps[i]
-		n := &SendStep{Kind: t.kind, At: t.at, Failed: uint32(t.failed)} // #nosec G115 -- as many as users
+		n := &actors.SendStep{Kind: t.kind, At: t.at, Failed: uint32(t.failed)} // #nosec G115 -- as many as users
 		if t.left > 0 {
 			for u, done := range t.done {
 				if !done {
@@ -114,10 +115,10 @@ func (s *sendout) snapshot() []byte {
 		p.Steps = append(p.Steps, n)
 	}
 	for once, k := range s.keys {
-		p.Keys = append(p.Keys, &OnceKey{Key: append([]byte(nil), once[:]...), Digest: k.digest, At: k.at})
+		p.Keys = append(p.Keys, &actors.OnceKey{Key: append([]byte(nil), once[:]...), Digest: k.digest, At: k.at})
 	}
 	b := make([]byte, 1+p.SizeVT())
-	b[0] = eventVersion
+	b[0] = actors.EventVersion
 	if _, err := p.MarshalToSizedBufferVT(b[1:]); err != nil {
 		panic(err) // the space is measured
 	}
@@ -126,10 +127,10 @@ func (s *sendout) snapshot() []byte {
 
 // restore takes in a snapshot. The send must be new.
 func (s *sendout) restore(raw []byte) error {
-	if len(raw) == 0 || raw[0] != eventVersion {
+	if len(raw) == 0 || raw[0] != actors.EventVersion {
 		return errors.New("a snapshot in an encoding that this program does not know")
 	}
-	p := &SendState{}
+	p := &actors.SendState{}
 	if err := p.UnmarshalVT(raw[1:]); err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
