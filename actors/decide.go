@@ -137,7 +137,7 @@ func (e *Event) veil(n *entry, news bool) {
 
 // holder returns the newest message that a collapse key stands for, packed.
 func (b *Inbox) holder(key string) []byte {
-	h := collapseHash(key)
+	h := CollapseHash(key)
 	if h == 0 {
 		return nil
 	}

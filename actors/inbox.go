@@ -137,7 +137,7 @@ func (b *Inbox) applyAccepted(e *Event) {
 	eachID(e.Ids, b.remove)
 	n := entry{
 		id: ID(m.Id), seq: e.Seq, body: e.Seq, at: e.At, expires: m.ExpiresAt,
-		collapse: collapseHash(m.CollapseKey), size: uint32(len(m.Content)),
+		collapse: CollapseHash(m.CollapseKey), size: uint32(len(m.Content)),
 		category: b.category(m.Category), state: e.State, priority: m.Priority, shared: m.Shared,
 	}
 	if e.State == State_SCHEDULED {
@@ -289,9 +289,9 @@ func (b *Inbox) find(id ID) int {
 	return -1
 }
 
-// collapseHash returns a hash of a collapse key that is stable on disk
+// CollapseHash returns a hash of a collapse key that is stable on disk
 // (FNV-1a, 64 bits), and 0 for no key.
-func collapseHash(key string) uint64 {
+func CollapseHash(key string) uint64 {
 	if key == "" {
 		return 0
 	}

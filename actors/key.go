@@ -39,11 +39,11 @@ func ParseKey(s string) (Key, error) {
 	return k, nil
 }
 
-// retainedShards is how many actors keep an app's retained messages.
-const retainedShards = 16
+// RetainedShards is how many actors keep an app's retained messages.
+const RetainedShards = 16
 
 // RetainedKey returns the key of the actor that keeps what a topic retains.
-func RetainedKey(app, topic string) Key { return retainedKey(app, collapseHash(topic)%retainedShards) }
+func RetainedKey(app, topic string) Key { return retainedKey(app, CollapseHash(topic)%RetainedShards) }
 
 func retainedKey(app string, shard uint64) Key {
 	return Key("t" + app + "/" + strconv.FormatUint(shard, 10))

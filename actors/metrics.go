@@ -52,8 +52,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return m
 }
 
-// refuse counts what was refused for a limit's sake.
-func (m *Metrics) refuse(limit string) {
+// Refuse counts what was refused for a limit's sake.
+func (m *Metrics) Refuse(limit string) {
 	if m != nil {
 		m.Refused.WithLabelValues(limit).Inc()
 	}

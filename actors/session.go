@@ -131,7 +131,7 @@ func (u *User) openSession(r *Request, c *OpenSession, t Moment) {
 	crowded := u.Home.Topics.crowdOf(u.Key.App()).Sessions >= u.Home.Limits.SessionsOfApp
 	d, wills := u.inbox.OpenSession(c, t, &u.Home.Limits, crowded, u.Home.Grace)
 	if d.Err != nil {
-		u.Home.Metrics.refuse("sessions")
+		u.Home.Metrics.Refuse("sessions")
 		u.refuse(r, d.Err)
 		return
 	}

@@ -322,7 +322,7 @@ func (t *Topics) publish(m *TopicMessage, done func(took int, err *Error), patie
 		done = func(int, *Error) {}
 	}
 	if most := t.home.Limits.TopicBytes; most > 0 && len(m.Payload) > most {
-		t.home.Metrics.refuse("topic_size")
+		t.home.Metrics.Refuse("topic_size")
 		done(0, Errorf(TooLarge, "a message to a topic has at most %d bytes", most))
 		return
 	}

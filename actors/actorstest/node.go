@@ -11,6 +11,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"reddot/actors"
+	"reddot/actors/retained"
 	"reddot/actors/send"
 )
 
@@ -38,7 +39,7 @@ var (
 var Kinds = actors.Kinds{
 	actors.KindUser:     actors.NewUser,
 	actors.KindSend:     send.New,
-	actors.KindRetained: actors.NewRetainer,
+	actors.KindRetained: retained.New,
 }
 
 // NewNode returns a node on a journal, at the clock's time. Stop ends it.

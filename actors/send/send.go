@@ -13,7 +13,7 @@ import (
 // is answered; it then delivers, each user once, until all have it, across
 // restarts. It stays findable, editable and retractable for as long as inboxes
 // keep messages; what it said goes before, if it was edited, retracted or has
-// expired (sendstate.go).
+// expired (state.go).
 type Send struct {
 	actors.Persistent
 	state  *sendout // nil until it is loaded

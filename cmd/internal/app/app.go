@@ -15,6 +15,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/actors/retained"
 	"reddot/actors/send"
 	"reddot/actors/store"
 	"reddot/cluster"
@@ -284,7 +285,7 @@ func (a *App) loadCredentials(ctx context.Context) error {
 var kinds = actors.Kinds{
 	actors.KindUser:     actors.NewUser,
 	actors.KindSend:     send.New,
-	actors.KindRetained: actors.NewRetainer,
+	actors.KindRetained: retained.New,
 }
 
 func (a *App) startNode(ctx context.Context) error {

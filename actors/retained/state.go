@@ -1,7 +1,8 @@
-package actors
+package retained
 
 import (
 	"fmt"
+	"reddot/actors"
 	"slices"
 	"strings"
 )
@@ -13,7 +14,7 @@ type retained struct {
 	stale   int64  // when the first payload of an event since then was replaced (unix milliseconds); 0: none was
 	expires int64  // no message expires before it, likewise; 0: none does
 	oldest  int64  // no message is older, likewise; 0: none has a time
-	byTopic map[string]*TopicMessage
+	byTopic map[string]*actors.TopicMessage
 	topics  []string         // of byTopic, in order
 	of      map[string]holds // what is a user's
 	size    int              // bytes of all
@@ -23,47 +24,39 @@ type retained struct {
 type holds struct{ n, size int }
 
 func newRetained() *retained {
-	return &retained{byTopic: map[string]*TopicMessage{}, of: map[string]holds{}}
+	return &retained{byTopic: map[string]*actors.TopicMessage{}, of: map[string]holds{}}
 }
 
 // retainedOfPart is how many messages of one user a part of the topics retains
 // if all parts together are to retain limit. No user's topics are spread quite
 // evenly, so it is a quarter more than their share.
 func retainedOfPart(limit int) int {
-	return max(1, (limit*5/4+retainedShards-1)/retainedShards)
+	return max(1, (limit*5/4+actors.RetainedShards-1)/actors.RetainedShards)
 }
 
 // refused tells why a message may not be retained in the place of the old one,
 // which may be nil.
-func (s *retained) refused(m, old *TopicMessage, l *Limits) *Error {
+func (s *retained) refused(m, old *actors.TopicMessage, l *actors.Limits) *actors.Error {
 	mine, all := s.of[m.User], s.size
 	if old != nil {
-		all -= old.held()
+		all -= old.Held()
 		if old.User == m.User {
-			mine.n, mine.size = mine.n-1, mine.size-old.held()
+			mine.n, mine.size = mine.n-1, mine.size-old.Held()
 		}
 	}
 	switch {
 	case mine.n >= retainedOfPart(l.Retained):
-		return Errorf(TooMany, "topics retain at most about %d messages of one user", l.Retained)
-	case mine.size+m.held() > max(retainedOfPart(l.RetainedOfUser), l.RetainedBytes):
-		return Errorf(TooMany, "topics retain at most about %d bytes of one user", l.RetainedOfUser)
-	case all+m.held() > max(retainedOfPart(l.RetainedOfApp), l.RetainedBytes):
-		return Errorf(TooMany, "topics retain at most about %d bytes of one app", l.RetainedOfApp)
+		return actors.Errorf(actors.TooMany, "topics retain at most about %d messages of one user", l.Retained)
+	case mine.size+m.Held() > max(retainedOfPart(l.RetainedOfUser), l.RetainedBytes):
+		return actors.Errorf(actors.TooMany, "topics retain at most about %d bytes of one user", l.RetainedOfUser)
+	case all+m.Held() > max(retainedOfPart(l.RetainedOfApp), l.RetainedBytes):
+		return actors.Errorf(actors.TooMany, "topics retain at most about %d bytes of one app", l.RetainedOfApp)
 	}
 	return nil
 }
 
-// heldBeside is about what a message takes up beside its bytes.
-const heldBeside = 256
-
-// held returns about how many bytes the message takes up.
-func (m *TopicMessage) held() int {
-	return len(m.Topic) + len(m.Payload) + len(m.Attributes) + heldBeside
-}
-
 // note takes in when m lets something be retained no more.
-func (s *retained) note(m *TopicMessage) {
+func (s *retained) note(m *actors.TopicMessage) {
 	if s.byTopic[m.Topic] != nil && s.stale == 0 {
 		s.stale = m.At
 	}
@@ -71,7 +64,7 @@ func (s *retained) note(m *TopicMessage) {
 }
 
 // time takes in when m will be over.
-func (s *retained) time(m *TopicMessage) {
+func (s *retained) time(m *actors.TopicMessage) {
 	if m.ExpiresAt != 0 && (s.expires == 0 || m.ExpiresAt < s.expires) {
 		s.expires = m.ExpiresAt
 	}
@@ -81,7 +74,7 @@ func (s *retained) time(m *TopicMessage) {
 }
 
 // apply takes in an event.
-func (s *retained) apply(e *RetainedEvent) {
+func (s *retained) apply(e *actors.RetainedEvent) {
 	m := e.Message
 	s.seq = e.Seq
 	s.note(m)
@@ -94,8 +87,8 @@ func (s *retained) apply(e *RetainedEvent) {
 		s.topics = slices.Insert(s.topics, i, m.Topic)
 	}
 	h := s.of[m.User]
-	s.of[m.User] = holds{h.n + 1, h.size + m.held()}
-	s.size += m.held()
+	s.of[m.User] = holds{h.n + 1, h.size + m.Held()}
+	s.size += m.Held()
 }
 
 func (s *retained) drop(topic string) {
@@ -107,23 +100,18 @@ func (s *retained) drop(topic string) {
 	if i, there := slices.BinarySearch(s.topics, topic); there {
 		s.topics = slices.Delete(s.topics, i, i+1)
 	}
-	s.size -= old.held()
+	s.size -= old.Held()
 	if h := s.of[old.User]; h.n > 1 {
-		s.of[old.User] = holds{h.n - 1, h.size - old.held()}
+		s.of[old.User] = holds{h.n - 1, h.size - old.Held()}
 	} else {
 		delete(s.of, old.User)
 	}
 }
 
-// isOver tells whether a message is retained no longer.
-func (m *TopicMessage) isOver(now int64, l *Limits) bool {
-	return m.ExpiresAt != 0 && m.ExpiresAt <= now || m.At != 0 && l.RetainedAge > 0 && now-m.At > l.RetainedAge.Milliseconds()
-}
-
-func (s *retained) expire(now int64, l *Limits) {
+func (s *retained) expire(now int64, l *actors.Limits) {
 	s.expires, s.oldest = 0, 0
 	for topic, m := range s.byTopic {
-		if m.isOver(now, l) {
+		if m.IsOver(now, l) {
 			s.drop(topic)
 		} else {
 			s.time(m)
@@ -131,17 +119,11 @@ func (s *retained) expire(now int64, l *Limits) {
 	}
 }
 
-// The bounds of one page of what topics retain; one message may be larger.
-const (
-	retainedPageMessages = 32
-	retainedPageBytes    = 64 << 10
-)
-
 // matching returns a page of the messages that topics retain which a filter
 // matches, in the order of the topics, and whether there are more.
-func (s *retained) matching(c *Retained, now int64, l *Limits) (list []*TopicMessage, more bool) {
-	if !Wild(c.Filter) {
-		if m := s.byTopic[c.Filter]; m != nil && c.Filter > c.After && !m.isOver(now, l) {
+func (s *retained) matching(c *actors.Retained, now int64, l *actors.Limits) (list []*actors.TopicMessage, more bool) {
+	if !actors.Wild(c.Filter) {
+		if m := s.byTopic[c.Filter]; m != nil && c.Filter > c.After && !m.IsOver(now, l) {
 			list = append(list, m)
 		}
 		return list, false
@@ -155,10 +137,10 @@ func (s *retained) matching(c *Retained, now int64, l *Limits) (list []*TopicMes
 	size := 0
 	for ; i < len(s.topics) && strings.HasPrefix(s.topics[i], prefix); i++ {
 		m := s.byTopic[s.topics[i]]
-		if m.isOver(now, l) || !MatchTopic(c.Filter, m.Topic) {
+		if m.IsOver(now, l) || !actors.MatchTopic(c.Filter, m.Topic) {
 			continue
 		}
-		if size += m.held(); len(list) == retainedPageMessages || len(list) > 0 && size > retainedPageBytes {
+		if size += m.Held(); len(list) == actors.RetainedPageMessages || len(list) > 0 && size > actors.RetainedPageBytes {
 			return list, true
 		}
 		list = append(list, m)
@@ -167,8 +149,8 @@ func (s *retained) matching(c *Retained, now int64, l *Limits) (list []*TopicMes
 }
 
 func (s *retained) replay(raw []byte) error {
-	e := &RetainedEvent{}
-	if len(raw) == 0 || raw[0] != EventVersion {
+	e := &actors.RetainedEvent{}
+	if len(raw) == 0 || raw[0] != actors.EventVersion {
 		return fmt.Errorf("an event in an encoding that this program does not know")
 	}
 	if err := e.UnmarshalVT(raw[1:]); err != nil {
@@ -182,36 +164,36 @@ func (s *retained) replay(raw []byte) error {
 }
 
 func (s *retained) restore(raw []byte) error {
-	p := &RetainedState{}
-	if len(raw) == 0 || raw[0] != EventVersion {
+	p := &actors.RetainedState{}
+	if len(raw) == 0 || raw[0] != actors.EventVersion {
 		return fmt.Errorf("a snapshot in an encoding that this program does not know")
 	}
 	if err := p.UnmarshalVT(raw[1:]); err != nil {
 		return err
 	}
 	for _, m := range p.Messages {
-		s.apply(&RetainedEvent{Message: m})
+		s.apply(&actors.RetainedEvent{Message: m})
 	}
 	s.seq, s.since = p.Seq, p.Seq
 	return nil
 }
 
 func (s *retained) snapshot() []byte {
-	p := &RetainedState{Seq: s.seq}
+	p := &actors.RetainedState{Seq: s.seq}
 	for _, m := range s.byTopic {
 		p.Messages = append(p.Messages, m)
 	}
 	b := make([]byte, 1+p.SizeVT())
-	b[0] = EventVersion
+	b[0] = actors.EventVersion
 	if _, err := p.MarshalToSizedBufferVT(b[1:]); err != nil {
 		panic(err) // the space is measured
 	}
 	return b
 }
 
-func encodeRetained(e *RetainedEvent) []byte {
+func encodeRetained(e *actors.RetainedEvent) []byte {
 	b := make([]byte, 1+e.SizeVT())
-	b[0] = EventVersion
+	b[0] = actors.EventVersion
 	if _, err := e.MarshalToSizedBufferVT(b[1:]); err != nil {
 		panic(err) // the space is measured
 	}
