@@ -2,9 +2,10 @@ package retained
 
 import (
 	"context"
-	"reddot/actors"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"reddot/actors"
 )
 
 // Retainer is the actor of what a shard of an app's topics retains: for each

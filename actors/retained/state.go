@@ -2,9 +2,10 @@ package retained
 
 import (
 	"fmt"
-	"reddot/actors"
 	"slices"
 	"strings"
+
+	"reddot/actors"
 )
 
 // retained is the pure state of a Retainer.

@@ -2,12 +2,13 @@ package retained
 
 import (
 	"fmt"
-	"reddot/actors"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"reddot/actors"
 )
 
 func TestRetainedState(t *testing.T) {

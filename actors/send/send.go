@@ -2,11 +2,12 @@ package send
 
 import (
 	"context"
-	"reddot/actors"
 	"strconv"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"reddot/actors"
 )
 
 // Send is the actor of a message to many users. Its order is durable before it

@@ -2,8 +2,9 @@ package send
 
 import (
 	"bytes"
-	"reddot/actors"
 	"testing"
+
+	"reddot/actors"
 )
 
 // FuzzSendEvent holds that whatever is read as an event of a send can be applied.

@@ -3,8 +3,9 @@ package send
 import (
 	"errors"
 	"fmt"
-	"reddot/actors"
 	"slices"
+
+	"reddot/actors"
 )
 
 // sendout is the pure state of a send: a message, its users, and the steps
