@@ -15,60 +15,12 @@ type gate struct {
 	conns []uint64
 }
 
-// What a gateway tells a user.
-type (
-	attach struct {
-		gate  *actor.PID
-		key   Key
-		conn  uint64
-		turn  uint32 // of the connection
-		after *Cursor
-	}
-	detach struct {
-		gate      *actor.PID
-		key       Key
-		conn      uint64
-		upto      uint64 // written to it; 0: nothing that the user does not know
-		transport string
-	}
-	pull struct { // the next page after a cursor
-		gate  *actor.PID
-		key   Key
-		conn  uint64
-		turn  uint32 // of the connection
-		after Cursor
-		again bool // the page was trimmed while it was read
-	}
-	described struct { // the answer to whoIs
-		gate  *actor.PID
-		query uint64
-		conns []connInfo
-	}
-	reached struct { // a connection's high-water mark
-		key       Key
-		upto      uint64
-		transport string
-	}
-)
-
-// whoIs asks a gateway about the user's connections.
-type whoIs struct {
-	key   Key
-	user  *actor.PID
-	query uint64
-}
-
 // connQuery is a request for connections, while gateways answer.
 type connQuery struct {
 	id    uint64
 	req   *Request
 	asked []*actor.PID // the gateways that have not answered yet
 	conns []connInfo
-}
-
-// refused answers an attach with why it may not be.
-func (m *attach) refused(why End) *greeting {
-	return &greeting{conn: m.conn, turn: m.turn, refused: why}
 }
 
 func (u *User) attach(m *attach) {
@@ -98,17 +50,6 @@ func (u *User) admit(m *attach) {
 		}
 	}
 	u.after(nil, func() { u.Home.Send(m.gate, g) })
-}
-
-// reaches tells whether the journal still has all that happened after c.
-func (b *Inbox) reaches(c Cursor) bool {
-	return c.Seq <= b.seq && (c.Seq >= b.history.floor || c.Seq >= b.shown) && !b.foreign(c)
-}
-
-// foreign tells whether c belongs to another lineage of this user. The cursor
-// from before the first event belongs to every one.
-func (b *Inbox) foreign(c Cursor) bool {
-	return c.Lineage != b.line() && (c.Lineage != 0 || c.Seq != 0)
 }
 
 // enter takes a connection in, if it is not known yet. False means that the
@@ -248,12 +189,3 @@ func (u *User) disconnect(r *Request, c *Disconnect) {
 	}
 	u.answer(r, Ready{Rev: u.inbox.rev})
 }
-
-// ForOne implements ForOne.
-func (*described) ForOne() {}
-
-// Refused implements Refusable.
-func (m *attach) Refused(h *Home, _ *Error) { h.Send(m.gate, m.refused(EndFailed)) }
-
-// Refused implements Refusable.
-func (m *pull) Refused(h *Home, _ *Error) { h.Send(m.gate, &pageRead{conn: m.conn, turn: m.turn}) }

@@ -94,22 +94,6 @@ func (h *Home) beyond(ctx context.Context, g *Gap) (list []Aside, err error) {
 	return list, err
 }
 
-// mend deletes what lies beyond a hole, and begins another lineage: clients may
-// know what is gone. False means that the store is busy.
-func (u *User) mend(b *Beyond) bool {
-	t := u.Home.moment()
-	e := u.inbox.next(Kind_NOTED, 0, t)
-	e.Lineage = max(t.Random, 1)
-	e.Rev++
-	w := u.encode(&record{}, []*Event{e})
-	w.Delete = b.runs
-	if u.store(w) != nil {
-		return false
-	}
-	u.apply([]*Event{e}, u.inbox.Cursor(), nil)
-	return true
-}
-
 // Mended deletes what lies beyond a hole, if there is one; false means that the
 // store is busy.
 func (p *Persistent) Mended(b *Beyond) bool {

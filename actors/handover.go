@@ -9,36 +9,11 @@ import (
 // What waits for a session by a shared subscription, and others may take when
 // its connection is gone (MQTT 5, 4.8.2).
 
-// An offer is a message that another session may take.
-type offer struct {
-	seq   uint64
-	share string // by which filter
-}
-
 // handedOver tells a user's actor what others have taken.
 type handedOver struct {
 	client string
 	epoch  uint64
 	taken  []uint64 // seqs
-}
-
-// offered returns what others may take: what was not sent to the client and, if
-// the session ends, what it has not acknowledged. With QoS 2 that is not before
-// the session ends, and never what it may have seen [MQTT-4.8.2-4]
-// [MQTT-4.8.2-5].
-func (t *Subscriptions) offered(ends bool) []offer {
-	var list []offer
-	for i := range t.waiting {
-		if w := &t.waiting[i]; w.share != "" && (w.qos == 1 || ends) {
-			list = append(list, offer{w.seq, w.share})
-		}
-	}
-	for i := range t.outgoing {
-		if o := &t.outgoing[i]; ends && o.share != "" && o.qos == 1 {
-			list = append(list, offer{o.seq, o.share})
-		}
-	}
-	return list
 }
 
 // handOver offers what waits for a session without a connection to those who
@@ -113,34 +88,6 @@ func (u *User) endShares(t Moment) {
 			u.handOver(s, true)
 		}
 	}
-}
-
-// reassign gives a message by a shared subscription to another session than
-// the one that it waits for: to one that is connected or, if anybody may have
-// it, to any. done is called with whether there was one.
-func (t *Topics) reassign(m *TopicMessage, filter string, not shareMember, anybody bool, done func(bool)) {
-	group, rest, _ := SplitShare(filter)
-	a := newAudience()
-	defer a.release()
-	found := false
-	t.change(m.App, rest, false, func(n *topicNode) {
-		for _, g := range n.shares {
-			if g.group == group {
-				found = a.pick(g, m, not, anybody)
-			}
-		}
-	})
-	if !found {
-		done(false)
-		return
-	}
-	p := &publishing{end: func(p *publishing) { done(p.err.Load() == nil && p.took.Load() > 0) }}
-	p.left.Store(int32(1 + len(a.users))) // #nosec G115 -- at most one
-	for _, q := range a.users {
-		t.queue(m, q, p)
-	}
-	t.sendFar(m, a.far, p)
-	p.done(a.deliver(m), nil)
 }
 
 // ForOne implements ForOne.

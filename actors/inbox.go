@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -409,4 +410,28 @@ func EncodeEvent(b []byte, e *Event) []byte {
 // time returns the unix milliseconds in a UUIDv7.
 func (id ID) time() int64 {
 	return int64(binary.BigEndian.Uint64(id[:8]) >> 16)
+}
+
+// reaches tells whether the journal still has all that happened after c.
+func (b *Inbox) reaches(c Cursor) bool {
+	return c.Seq <= b.seq && (c.Seq >= b.history.floor || c.Seq >= b.shown) && !b.foreign(c)
+}
+
+// foreign tells whether c belongs to another lineage of this user. The cursor
+// from before the first event belongs to every one.
+func (b *Inbox) foreign(c Cursor) bool {
+	return c.Lineage != b.line() && (c.Lineage != 0 || c.Seq != 0)
+}
+
+// load brings a new inbox to what the journal says.
+func (b *Inbox) load(ctx context.Context, j Journal, key Key) error {
+	var r eventReader
+	return j.Load(ctx, key, b.restore, func(raw []byte) error {
+		e, err := r.read(raw)
+		if err != nil {
+			return err
+		}
+		b.history.bytes += uint64(len(raw))
+		return b.Apply(e)
+	})
 }

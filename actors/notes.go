@@ -86,7 +86,7 @@ func (u *User) note() {
 	n.doing, n.unnoted = n.unnoted, nil
 	h, key, self, now := u.Home, u.Key, u.Self, n.followed
 	h.Load(func() {
-		b, err := h.putFollowed(key, &now)
+		b, err := putFollowed(h, key, &now)
 		if err != nil {
 			h.Log.Error("what a user's sessions follow can't be written down", "user", key, "err", err)
 			h.Send(self, &followNoted{errUnnoted})
@@ -104,7 +104,7 @@ func (u *User) note() {
 
 // putFollowed writes the record of what a user's sessions follow, and returns it;
 // empty: there is none any more.
-func (h *Home) putFollowed(key Key, now *followed) ([]byte, error) {
+func putFollowed(h *Home, key Key, now *followed) ([]byte, error) {
 	if h.Records == nil {
 		return nil, nil
 	}

@@ -1,6 +1,9 @@
 package actors
 
-import "sync/atomic"
+import (
+	"slices"
+	"sync/atomic"
+)
 
 // A PushEvent is one event as clients see it.
 type PushEvent struct {
@@ -69,4 +72,25 @@ func (p *Push) Frame(f Format) []byte {
 	b := f.AppendPush(nil, p)
 	slot.Store(&b)
 	return b
+}
+
+// appendJSON appends the events, comma-separated.
+func (p *Push) appendJSON(b []byte) []byte {
+	for i := range p.Events {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, p.Events[i].JSON...)
+	}
+	return b
+}
+
+// beyond returns what of p lies beyond a cursor within it.
+func (p *Push) beyond(at Cursor) *Push {
+	i := slices.IndexFunc(p.Events, func(e PushEvent) bool { return e.To.Seq > at.Seq })
+	q := &Push{Key: p.Key, From: at, To: p.To, More: p.More, hole: p.hole}
+	if i >= 0 {
+		q.Events = p.Events[i:]
+	}
+	return q
 }

@@ -44,13 +44,13 @@ func (u *User) list(r *Request, c *List) {
 	}
 	u.fill(r, Ready{Rev: b.rev})
 	u.read(r, func(ctx context.Context, out []byte) ([]byte, error) {
-		return u.Home.appendPage(ctx, append(out, '{'), u.Key, found, next)
+		return appendPage(ctx, u.Home, append(out, '{'), u.Key, found, next)
 	})
 }
 
 // appendPage appends the rest of an object: messages, as far as they fit in one
 // answer, and where to go on.
-func (h *Home) appendPage(ctx context.Context, out []byte, key Key, found []entry, next string) ([]byte, error) {
+func appendPage(ctx context.Context, h *Home, out []byte, key Key, found []entry, next string) ([]byte, error) {
 	start := len(out)
 	out = append(out, `"messages":[`...)
 	for i := range found {
@@ -64,7 +64,7 @@ func (h *Home) appendPage(ctx context.Context, out []byte, key Key, found []entr
 		}
 		m := len(out)
 		var err error
-		if out, err = h.appendMessages(ctx, out, key, found[i:i+1]); err != nil {
+		if out, err = appendMessages(ctx, h, out, key, found[i:i+1]); err != nil {
 			return nil, err
 		}
 		if len(out) == m { // it was pushed out in the meantime
@@ -96,7 +96,7 @@ func (u *User) read(r *Request, body func(ctx context.Context, b []byte) ([]byte
 
 // appendMessages appends the messages' JSON objects, comma-separated. One
 // that was pushed out in the meantime is left out.
-func (h *Home) appendMessages(ctx context.Context, b []byte, key Key, list []entry) ([]byte, error) {
+func appendMessages(ctx context.Context, h *Home, b []byte, key Key, list []entry) ([]byte, error) {
 	n := len(b)
 	for i := range list {
 		m, err := content(ctx, h.Journal, key, list[i].body, nil)
@@ -259,21 +259,6 @@ func (u *User) editContent(m *contentLoaded, t Moment) {
 	}
 }
 
-// eventJSON is a stored event as the operator sees it, without its content.
-type eventJSON struct {
-	Seq     uint64   `json:"seq"`
-	Rev     uint64   `json:"rev"`
-	At      string   `json:"at"`
-	Kind    string   `json:"kind"`
-	ID      string   `json:"id,omitempty"`
-	IDs     []string `json:"ids,omitempty"`
-	State   string   `json:"state,omitempty"`
-	Until   string   `json:"until,omitempty"`
-	Dropped []string `json:"dropped,omitempty"`
-	Upto    uint64   `json:"upto,omitempty"`
-	By      string   `json:"transport,omitempty"`
-}
-
 // What an event, and an id in it, take of a page of the journal, in bytes.
 const (
 	eventSize = 200
@@ -331,102 +316,6 @@ func (u *User) stateAt(r *Request, c *StateAt) {
 	})
 }
 
-// stateAt rebuilds an inbox as of a rev: from the newest snapshot before it.
-func stateAt(ctx context.Context, j Journal, key Key, rev, last uint64) (*Inbox, error) {
-	for upto := last; ; {
-		b := NewInbox()
-		raw, err := j.Snapshot(ctx, key, upto)
-		if err != nil {
-			return nil, err
-		}
-		if raw != nil {
-			if err := b.restore(raw); err != nil {
-				return nil, err
-			}
-			if b.rev > rev {
-				if b.seq == 0 {
-					return nil, Errorf(NotFound, "the journal no longer reaches back to rev %d", rev)
-				}
-				upto = b.seq - 1
-				continue
-			}
-		}
-		return b, b.roll(ctx, j, key, rev, last)
-	}
-}
-
-// roll applies the journal's events up to the last one of a rev.
-func (b *Inbox) roll(ctx context.Context, j Journal, key Key, rev, last uint64) error {
-	var failed error
-	err := j.Events(ctx, key, b.seq+1, last, func(seq uint64, raw []byte) bool {
-		var e Event
-		if failed = DecodeEvent(raw, &e); failed != nil || e.Rev > rev {
-			return false
-		}
-		if seq != b.seq+1 {
-			failed = Errorf(NotFound, "the journal no longer reaches back to rev %d", rev)
-			return false
-		}
-		failed = b.Apply(&e)
-		return failed == nil
-	})
-	if err != nil {
-		return err
-	}
-	if failed == nil && b.rev != rev {
-		failed = Errorf(NotFound, "the journal no longer reaches back to rev %d", rev)
-	}
-	return failed
-}
-
-// appendState appends the inbox's state as a JSON object, without contents.
-func (b *Inbox) appendState(dst []byte) []byte {
-	dst = append(dst, `{"seq":`...)
-	dst = strconv.AppendUint(dst, b.seq, 10)
-	dst = append(dst, `,"counts":`...)
-	dst = b.appendCounts(dst)
-	dst = append(dst, `,"messages":[`...)
-	for i := range b.entries {
-		n := &b.entries[i]
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = n.id.Append(append(dst, `{"id":"`...))
-		dst = appendString(append(dst, `","category":`...), b.categories[n.category].name)
-		dst = AppendTime(append(dst, `,"accepted_at":`...), n.at)
-		dst = append(append(append(dst, `,"state":"`...), n.state.Word()...), '"')
-		dst = appendTimeMember(dst, `,"until":`, n.until)
-		dst = appendTimeMember(dst, `,"expires_at":`, n.expires)
-		dst = append(dst, '}')
-	}
-	return append(b.sessions.append(append(dst, ']')), '}')
-}
-
-// append appends the sessions as a member of a JSON object, if there are any.
-func (s *sessions) append(dst []byte) []byte {
-	for i, t := range s.list {
-		if i == 0 {
-			dst = append(dst, `,"sessions":[{"client":`...)
-		} else {
-			dst = append(dst, `,{"client":`...)
-		}
-		dst = appendString(dst, t.client)
-		dst = strconv.AppendBool(append(dst, `,"connected":`...), t.closedAt == 0)
-		dst = strconv.AppendInt(append(dst, `,"subscriptions":`...), int64(len(t.subs)), 10)
-		dst = strconv.AppendInt(append(dst, `,"waiting":`...), int64(len(t.waiting)), 10)
-		dst = strconv.AppendInt(append(dst, `,"outgoing":`...), int64(len(t.outgoing)), 10)
-		dst = strconv.AppendInt(append(dst, `,"incoming":`...), int64(len(t.incoming)), 10)
-		if t.closedAt != 0 {
-			dst = AppendTime(append(dst, `,"ends_at":`...), t.closedAt+t.expiry)
-		}
-		dst = append(dst, '}')
-	}
-	if len(s.list) > 0 {
-		dst = append(dst, ']')
-	}
-	return dst
-}
-
 // export answers with all that is known of the user.
 func (u *User) export(r *Request) {
 	b := u.inbox
@@ -438,36 +327,6 @@ func (u *User) export(r *Request) {
 		out = appendString(append(out, `{"app":`...), u.Key.App())
 		out = appendString(append(out, `,"user":`...), u.Key.Name())
 		out = append(append(out, `,"counts":`...), counts...)
-		return u.Home.appendPage(ctx, append(out, ','), u.Key, entries, "")
+		return appendPage(ctx, u.Home, append(out, ','), u.Key, entries, "")
 	})
-}
-
-// describe returns e for the operator.
-func describe(e *Event) eventJSON {
-	d := eventJSON{Seq: e.Seq, Rev: e.Rev, At: quoted(e.At), Kind: kindWord(e.Kind), Upto: e.Upto, By: e.Transport}
-	eachID(e.Ids, func(id ID) { d.IDs = append(d.IDs, id.String()) })
-	eachID(e.Dropped, func(id ID) { d.Dropped = append(d.Dropped, id.String()) })
-	if e.Message != nil {
-		d.ID = ID(e.Message.Id).String()
-	}
-	if e.Kind == Kind_MARKED || e.Kind == Kind_ACCEPTED {
-		d.State = e.State.Word()
-	}
-	if e.Until != 0 {
-		d.Until = quoted(e.Until)
-	}
-	return d
-}
-
-func quoted(ms int64) string {
-	b := AppendTime(nil, ms)
-	return string(b[1 : len(b)-1])
-}
-
-func kindWord(k Kind) string {
-	words := [...]string{"none", "accepted", "edited", "retracted", "marked", "due", "expired", "dropped", "noted", "delivered", "session", "queued"}
-	if k < 0 || int(k) >= len(words) {
-		return "unknown"
-	}
-	return words[k]
 }

@@ -6,179 +6,6 @@ import (
 	"slices"
 )
 
-// Replay: what a client missed, in pages from the journal. A page is made
-// outside the actor, from copies of what the actor knew in its turn.
-
-// The bounds of one page.
-const (
-	pageEvents = 100
-	pageBytes  = 256 << 10 // of JSON; one event may be larger
-)
-
-// page is a replay under way.
-type page struct {
-	key      Key
-	from, to Cursor // the span that it may cover; to moves back where it ends sooner
-	head     Cursor // where the user stood
-	counts   []byte
-	entries  []entry // of the messages that became visible or were edited in the span
-	journal  Journal
-	events   []PushEvent
-	bytes    int
-	limit    int
-}
-
-// newPage returns the page after a cursor that the journal reaches back to.
-func (u *User) newPage(after Cursor, limit int) *page {
-	b := u.inbox
-	p := &page{
-		key: u.Key, from: after, to: b.Cursor(), head: b.Cursor(),
-		counts: b.appendCounts(nil), journal: u.Home.Journal, limit: limit,
-	}
-	p.to.Seq = max(after.Seq, min(p.to.Seq, after.Seq+pageSpan))
-	for i := range b.entries {
-		n := &b.entries[i]
-		if within(n.seq, after.Seq, p.to.Seq) || within(n.body, after.Seq, p.to.Seq) {
-			p.entries = append(p.entries, *n)
-		}
-	}
-	return p
-}
-
-// pageSpan is how many events of the journal one page may look at. Not each of
-// them is one that clients see.
-const pageSpan = 2 * pageEvents
-
-func within(seq, after, last uint64) bool { return seq > after && seq <= last }
-
-// errTrimmed says that a page's events went away before they were read.
-var errTrimmed error = Errorf(Unavailable, "the events were trimmed meanwhile; ask again")
-
-// read fills the page from the journal.
-func (p *page) read(ctx context.Context) (*Push, error) {
-	var failed error
-	seq, last := p.from.Seq, p.to.Seq
-	err := p.journal.Events(ctx, p.key, seq+1, last, func(at uint64, raw []byte) bool {
-		if len(p.events) >= p.limit || p.bytes >= pageBytes {
-			last = seq
-			return false
-		}
-		e := &Event{}
-		if failed = DecodeEvent(raw, e); failed == nil && at != seq+1 {
-			failed = errTrimmed
-		}
-		if failed == nil {
-			failed = p.add(ctx, e)
-		}
-		seq, p.to.Pos = at, e.Pos
-		return failed == nil
-	})
-	switch {
-	case err != nil:
-		return nil, err
-	case failed != nil:
-		return nil, failed
-	case seq != last:
-		return nil, errTrimmed
-	}
-	if p.to.Seq = seq; seq >= p.head.Seq {
-		p.to = p.head
-	}
-	return &Push{Key: p.key, From: p.from, To: p.to, Events: p.events, More: seq < p.head.Seq}, nil
-}
-
-// add takes in one event of the journal, if a client is to see it.
-func (p *page) add(ctx context.Context, e *Event) error {
-	var m *Message
-	n := p.carried(e)
-	if n != nil {
-		var err error
-		if m, err = content(ctx, p.journal, p.key, n.body, e); err != nil && AsError(err).Code != NotFound {
-			return err
-		}
-	}
-	if m == nil { // e is about no message, or about one that has left since
-		e, n = e.remains(), &entry{}
-	}
-	to := Cursor{p.head.Lineage, e.Seq, e.Pos}
-	if ev, ok := pushEvent(e, m, n.state, n.until, to, p.counts); ok {
-		p.events = append(p.events, ev)
-		p.bytes += len(ev.JSON)
-	}
-	return nil
-}
-
-// carried returns the message that e brings to those who see it; nil: none,
-// or it has left, or it was edited again.
-func (p *page) carried(e *Event) *entry {
-	switch {
-	case e.State == State_SCHEDULED: // not visible yet
-	case e.Kind == Kind_ACCEPTED, e.Kind == Kind_DUE:
-		return p.entry(func(n *entry) bool { return n.seq == e.Seq })
-	case e.Kind == Kind_EDITED:
-		return p.entry(func(n *entry) bool { return n.body == e.Seq })
-	}
-	return nil
-}
-
-// remains returns what is still to be told of an event without its message:
-// which others had to leave for it.
-func (e *Event) remains() *Event {
-	left := &Event{Kind: Kind_NOTED, Seq: e.Seq, Pos: e.Pos}
-	switch {
-	case e.State == State_SCHEDULED:
-		return e
-	case e.Kind == Kind_ACCEPTED:
-		left.Ids = slices.Concat(e.Ids, e.Dropped)
-	case e.Kind == Kind_DUE:
-		left.Ids = e.Ids[16:]
-	case e.Kind == Kind_EDITED:
-		left.Ids = e.Dropped
-	default:
-		return e
-	}
-	if len(left.Ids) > 0 {
-		left.Kind = Kind_DROPPED
-	}
-	return left
-}
-
-func (p *page) entry(is func(*entry) bool) *entry {
-	for i := range p.entries {
-		if is(&p.entries[i]) {
-			return &p.entries[i]
-		}
-	}
-	return nil
-}
-
-// content returns the message whose content is in the event seq; have is an
-// event at hand, which may be that one.
-func content(ctx context.Context, j Journal, key Key, seq uint64, have *Event) (*Message, error) {
-	gone := error(Errorf(NotFound, "the content in event %d is not in the journal", seq))
-	if have != nil && have.Seq == seq {
-		if have.Message.GetCleared() {
-			return nil, gone
-		}
-		return have.Message, nil
-	}
-	e, failed := &Event{}, gone
-	err := j.Events(ctx, key, seq, seq, func(_ uint64, raw []byte) bool {
-		failed = DecodeEvent(raw, e)
-		return false
-	})
-	if err != nil {
-		return nil, err
-	}
-	if failed == nil && e.Message == nil {
-		failed = Errorf(Internal, "event %d holds no content", seq)
-	}
-	if failed == nil && e.Message.Cleared {
-		failed = gone
-	}
-	return e.Message, failed
-}
-
 // pull sends a connection its next page.
 func (u *User) pull(m *pull) {
 	if g := u.gate(m.gate); g == nil || !slices.Contains(g.conns, m.conn) {
@@ -193,7 +20,7 @@ func (u *User) pull(m *pull) {
 		u.after(nil, func() { h.Send(m.gate, g) })
 		return
 	}
-	p := u.newPage(m.after, pageEvents)
+	p := u.inbox.newPage(u.Key, u.Home.Journal, m.after, pageEvents)
 	u.after(nil, func() {
 		h.Load(func() {
 			push, err := p.read(context.Background())
@@ -220,7 +47,7 @@ func (u *User) replay(r *Request, c *Replay) {
 		u.release(&r.Effect, r, nil, nil)
 		return
 	}
-	p := u.newPage(c.After, max(1, min(c.Limit, pageEvents)))
+	p := u.inbox.newPage(u.Key, u.Home.Journal, c.After, max(1, min(c.Limit, pageEvents)))
 	u.after(r, func() {
 		u.Home.Load(func() {
 			push, err := p.read(context.Background())
@@ -233,25 +60,4 @@ func (u *User) replay(r *Request, c *Replay) {
 			r.Respond()
 		})
 	})
-}
-
-// appendJSON appends the events, comma-separated.
-func (p *Push) appendJSON(b []byte) []byte {
-	for i := range p.Events {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, p.Events[i].JSON...)
-	}
-	return b
-}
-
-// beyond returns what of p lies beyond a cursor within it.
-func (p *Push) beyond(at Cursor) *Push {
-	i := slices.IndexFunc(p.Events, func(e PushEvent) bool { return e.To.Seq > at.Seq })
-	q := &Push{Key: p.Key, From: at, To: p.To, More: p.More, hole: p.hole}
-	if i >= 0 {
-		q.Events = p.Events[i:]
-	}
-	return q
 }

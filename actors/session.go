@@ -3,35 +3,11 @@ package actors
 import (
 	"context"
 	"slices"
-	"time"
 )
 
 // The sessions of a user, as its actor hosts them: those that outlive their
 // connections are part of its Inbox, and of each session that has a connection
 // it knows the way there.
-
-// SessionLink is the way to the connection that has a session. Its methods are
-// called in the user's turn, and must not block.
-type SessionLink interface {
-	// Client returns the session's client.
-	Client() string
-	// ID returns by what the session is known on its node. It never stands for
-	// another one.
-	ID() uint64
-	// Waits says that messages have come to wait for the session.
-	Waits(list []Waits)
-	// Replaced says that another connection has taken the session.
-	Replaced()
-	// Lost says that the user's actor has ended, or that the way there is
-	// broken: the session is to ask for itself again (OpenSession.Again).
-	Lost()
-}
-
-// Waits is a message that waits for a session.
-type Waits struct {
-	*Waiting
-	Message *TopicMessage // nil: to be fetched (FetchWaiting)
-}
 
 // What a user's actor is told.
 type (
@@ -43,30 +19,6 @@ type (
 		epoch  uint64
 	}
 )
-
-// Rouse wakes the user of Key, so that what a node left open that has crashed is
-// closed. It comes again where the user can't be woken: no other message may ever
-// come.
-type Rouse struct {
-	Key   Key
-	tried int
-}
-
-// After a Rouse that failed comes another one in a while, and each time in twice
-// that: for four minutes in all.
-const (
-	rousePause = time.Second
-	rouseTries = 8
-)
-
-// Refused implements Refusable: another Rouse follows.
-func (m *Rouse) Refused(h *Home, err *Error) {
-	if m.tried == rouseTries {
-		h.Log.Error("a user can't be woken; what a crash has left open of its sessions stays so until a message comes", "user", string(m.Key), "err", err)
-		return
-	}
-	h.Delay(rousePause<<m.tried, func() { h.Router.Send(m.Key, &Rouse{m.Key, m.tried + 1}) })
-}
 
 // resumeSessions looks after what an earlier activation has left open. It comes
 // with the first message and not with the state: an actor that is being spawned
@@ -424,3 +376,41 @@ func (*graceOver) ForOne() {}
 
 // ForOne implements ForOne.
 func (*willed) ForOne() {}
+
+// settle takes in how a connection has ended: the will that waits for that is
+// void if its client has said goodbye, or else is due. False means that the store
+// is busy.
+func (u *User) settle(c *CloseSession, t Moment) bool {
+	y := u.inbox.sessions.yieldedAt(c.Epoch ^ u.inbox.origin)
+	switch {
+	case y == nil || y.publishing:
+	case c.Orderly:
+		return u.settled(c.Client, y.epoch)
+	default:
+		y.at = min(y.at, t.Now)
+		u.inbox.sessions.rearm()
+	}
+	return true
+}
+
+// settled writes down that a will waits no more; false: the store is busy.
+func (u *User) settled(client string, epoch uint64) bool {
+	e, change := u.inbox.sessionEvent(client, u.Home.moment())
+	change.Settled = epoch
+	return u.persist([]*Event{e})
+}
+
+// publishYielded publishes the wills that were waited for long enough.
+func (u *User) publishYielded(t Moment) {
+	for y := u.inbox.sessions.yielded; y != nil; y = y.next {
+		if t.Now < y.at || y.publishing {
+			continue
+		}
+		y.publishing = true
+		w, done := y.will, &willed{y.will.Message.GetClient(), y.epoch}
+		h, self := u.Home, u.Self
+		u.after(nil, func() {
+			h.Topics.PublishWill(w, func(int, *Error) { h.Send(self, done) })
+		})
+	}
+}

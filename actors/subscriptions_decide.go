@@ -230,3 +230,28 @@ func (b *Inbox) stranger(token uint64) *Error {
 	}
 	return Errorf(Conflict, "another connection has this session, or it has ended")
 }
+
+// An offer is a message that another session may take.
+type offer struct {
+	seq   uint64
+	share string // by which filter
+}
+
+// offered returns what others may take: what was not sent to the client and, if
+// the session ends, what it has not acknowledged. With QoS 2 that is not before
+// the session ends, and never what it may have seen [MQTT-4.8.2-4]
+// [MQTT-4.8.2-5].
+func (t *Subscriptions) offered(ends bool) []offer {
+	var list []offer
+	for i := range t.waiting {
+		if w := &t.waiting[i]; w.share != "" && (w.qos == 1 || ends) {
+			list = append(list, offer{w.seq, w.share})
+		}
+	}
+	for i := range t.outgoing {
+		if o := &t.outgoing[i]; ends && o.share != "" && o.qos == 1 {
+			list = append(list, offer{o.seq, o.share})
+		}
+	}
+	return list
+}

@@ -428,3 +428,31 @@ func (t *Topics) queue(m *TopicMessage, q queueFor, p *publishing) {
 	})
 	t.home.Router.Send(q.user, r)
 }
+
+// reassign gives a message by a shared subscription to another session than
+// the one that it waits for: to one that is connected or, if anybody may have
+// it, to any. done is called with whether there was one.
+func (t *Topics) reassign(m *TopicMessage, filter string, not shareMember, anybody bool, done func(bool)) {
+	group, rest, _ := SplitShare(filter)
+	a := newAudience()
+	defer a.release()
+	found := false
+	t.change(m.App, rest, false, func(n *topicNode) {
+		for _, g := range n.shares {
+			if g.group == group {
+				found = a.pick(g, m, not, anybody)
+			}
+		}
+	})
+	if !found {
+		done(false)
+		return
+	}
+	p := &publishing{end: func(p *publishing) { done(p.err.Load() == nil && p.took.Load() > 0) }}
+	p.left.Store(int32(1 + len(a.users))) // #nosec G115 -- at most one
+	for _, q := range a.users {
+		t.queue(m, q, p)
+	}
+	t.sendFar(m, a.far, p)
+	p.done(a.deliver(m), nil)
+}

@@ -155,19 +155,6 @@ func (u *User) load() {
 	})
 }
 
-// load brings a new inbox to what the journal says.
-func (b *Inbox) load(ctx context.Context, j Journal, key Key) error {
-	var r eventReader
-	return j.Load(ctx, key, b.restore, func(raw []byte) error {
-		e, err := r.read(raw)
-		if err != nil {
-			return err
-		}
-		b.history.bytes += uint64(len(raw))
-		return b.Apply(e)
-	})
-}
-
 // loaded goes on with what has waited.
 func (u *User) loaded(m *loaded) {
 	if m.err != nil {
@@ -310,3 +297,19 @@ func (*loaded) ForOne() {}
 
 // Refused implements Refusable.
 func (m *contentLoaded) Refused(_ *Home, err *Error) { m.req.Fail(err) }
+
+// mend deletes what lies beyond a hole, and begins another lineage: clients may
+// know what is gone. False means that the store is busy.
+func (u *User) mend(b *Beyond) bool {
+	t := u.Home.moment()
+	e := u.inbox.next(Kind_NOTED, 0, t)
+	e.Lineage = max(t.Random, 1)
+	e.Rev++
+	w := u.encode(&record{}, []*Event{e})
+	w.Delete = b.runs
+	if u.store(w) != nil {
+		return false
+	}
+	u.apply([]*Event{e}, u.inbox.Cursor(), nil)
+	return true
+}

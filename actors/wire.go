@@ -214,3 +214,8 @@ func plainEvent(kind string, to Cursor, counts []byte) PushEvent {
 	p.end(counts)
 	return p
 }
+
+func quoted(ms int64) string {
+	b := AppendTime(nil, ms)
+	return string(b[1 : len(b)-1])
+}

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 	"io"
-	"log/slog"
 	"maps"
 	"reflect"
 	"slices"
@@ -360,8 +359,7 @@ func (w *world) checkCounts() {
 
 // page reads what a client with a cursor missed, at most limit events.
 func (w *world) page(after Cursor, limit int) (*Push, error) {
-	u := &User{Persistent: Persistent{Key: w.key, Home: &Home{Journal: w, Log: slog.New(slog.DiscardHandler)}}, inbox: w.b}
-	return u.newPage(after, limit).read(context.Background())
+	return w.b.newPage(w.key, w, after, limit).read(context.Background())
 }
 
 // world is its own Journal, for reading.

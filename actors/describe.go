@@ -1,0 +1,91 @@
+package actors
+
+import "strconv"
+
+// eventJSON is a stored event as the operator sees it, without its content.
+type eventJSON struct {
+	Seq     uint64   `json:"seq"`
+	Rev     uint64   `json:"rev"`
+	At      string   `json:"at"`
+	Kind    string   `json:"kind"`
+	ID      string   `json:"id,omitempty"`
+	IDs     []string `json:"ids,omitempty"`
+	State   string   `json:"state,omitempty"`
+	Until   string   `json:"until,omitempty"`
+	Dropped []string `json:"dropped,omitempty"`
+	Upto    uint64   `json:"upto,omitempty"`
+	By      string   `json:"transport,omitempty"`
+}
+
+// describe returns e for the operator.
+func describe(e *Event) eventJSON {
+	d := eventJSON{Seq: e.Seq, Rev: e.Rev, At: quoted(e.At), Kind: kindWord(e.Kind), Upto: e.Upto, By: e.Transport}
+	eachID(e.Ids, func(id ID) { d.IDs = append(d.IDs, id.String()) })
+	eachID(e.Dropped, func(id ID) { d.Dropped = append(d.Dropped, id.String()) })
+	if e.Message != nil {
+		d.ID = ID(e.Message.Id).String()
+	}
+	if e.Kind == Kind_MARKED || e.Kind == Kind_ACCEPTED {
+		d.State = e.State.Word()
+	}
+	if e.Until != 0 {
+		d.Until = quoted(e.Until)
+	}
+	return d
+}
+
+func kindWord(k Kind) string {
+	words := [...]string{"none", "accepted", "edited", "retracted", "marked", "due", "expired", "dropped", "noted", "delivered", "session", "queued"}
+	if k < 0 || int(k) >= len(words) {
+		return "unknown"
+	}
+	return words[k]
+}
+
+// appendState appends the inbox's state as a JSON object, without contents.
+func (b *Inbox) appendState(dst []byte) []byte {
+	dst = append(dst, `{"seq":`...)
+	dst = strconv.AppendUint(dst, b.seq, 10)
+	dst = append(dst, `,"counts":`...)
+	dst = b.appendCounts(dst)
+	dst = append(dst, `,"messages":[`...)
+	for i := range b.entries {
+		n := &b.entries[i]
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = n.id.Append(append(dst, `{"id":"`...))
+		dst = appendString(append(dst, `","category":`...), b.categories[n.category].name)
+		dst = AppendTime(append(dst, `,"accepted_at":`...), n.at)
+		dst = append(append(append(dst, `,"state":"`...), n.state.Word()...), '"')
+		dst = appendTimeMember(dst, `,"until":`, n.until)
+		dst = appendTimeMember(dst, `,"expires_at":`, n.expires)
+		dst = append(dst, '}')
+	}
+	return append(b.sessions.append(append(dst, ']')), '}')
+}
+
+// append appends the sessions as a member of a JSON object, if there are any.
+func (s *sessions) append(dst []byte) []byte {
+	for i, t := range s.list {
+		if i == 0 {
+			dst = append(dst, `,"sessions":[{"client":`...)
+		} else {
+			dst = append(dst, `,{"client":`...)
+		}
+		dst = appendString(dst, t.client)
+		dst = strconv.AppendBool(append(dst, `,"connected":`...), t.closedAt == 0)
+		dst = strconv.AppendInt(append(dst, `,"subscriptions":`...), int64(len(t.subs)), 10)
+		dst = strconv.AppendInt(append(dst, `,"waiting":`...), int64(len(t.waiting)), 10)
+		dst = strconv.AppendInt(append(dst, `,"outgoing":`...), int64(len(t.outgoing)), 10)
+		dst = strconv.AppendInt(append(dst, `,"incoming":`...), int64(len(t.incoming)), 10)
+		if t.closedAt != 0 {
+			dst = AppendTime(append(dst, `,"ends_at":`...), t.closedAt+t.expiry)
+		}
+		dst = append(dst, '}')
+	}
+	if len(s.list) > 0 {
+		dst = append(dst, ']')
+	}
+	return dst
+}

@@ -1,0 +1,51 @@
+package actors
+
+import "context"
+
+// stateAt rebuilds an inbox as of a rev: from the newest snapshot before it.
+func stateAt(ctx context.Context, j Journal, key Key, rev, last uint64) (*Inbox, error) {
+	for upto := last; ; {
+		b := NewInbox()
+		raw, err := j.Snapshot(ctx, key, upto)
+		if err != nil {
+			return nil, err
+		}
+		if raw != nil {
+			if err := b.restore(raw); err != nil {
+				return nil, err
+			}
+			if b.rev > rev {
+				if b.seq == 0 {
+					return nil, Errorf(NotFound, "the journal no longer reaches back to rev %d", rev)
+				}
+				upto = b.seq - 1
+				continue
+			}
+		}
+		return b, roll(ctx, b, j, key, rev, last)
+	}
+}
+
+// roll applies the journal's events up to the last one of a rev.
+func roll(ctx context.Context, b *Inbox, j Journal, key Key, rev, last uint64) error {
+	var failed error
+	err := j.Events(ctx, key, b.seq+1, last, func(seq uint64, raw []byte) bool {
+		var e Event
+		if failed = DecodeEvent(raw, &e); failed != nil || e.Rev > rev {
+			return false
+		}
+		if seq != b.seq+1 {
+			failed = Errorf(NotFound, "the journal no longer reaches back to rev %d", rev)
+			return false
+		}
+		failed = b.Apply(&e)
+		return failed == nil
+	})
+	if err != nil {
+		return err
+	}
+	if failed == nil && b.rev != rev {
+		failed = Errorf(NotFound, "the journal no longer reaches back to rev %d", rev)
+	}
+	return failed
+}

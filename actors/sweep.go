@@ -1,0 +1,82 @@
+package actors
+
+import (
+	"context"
+	"slices"
+)
+
+// tidy does what retention asks for at a time, before anything is decided.
+func (u *User) tidy(now int64) {
+	b, l := u.inbox, &u.Home.Limits
+	switch {
+	case u.sweeping:
+	case now >= b.sweepDue(l):
+		u.sweep()
+	case b.milestoneDue(now, l):
+		u.snapshot(nil)
+	}
+}
+
+// sweep takes from the disk what nobody needs any more. If that means to write
+// events again, it reads them first, elsewhere.
+func (u *User) sweep() {
+	if d := u.inbox.Lapse(u.Home.moment()); len(d.Events) > 0 && !u.persist(d.Events) {
+		return // busy: the wake-up that is armed comes back to it
+	}
+	u.inbox.sessions.relapse()
+	u.Home.Metrics.Sweeps.Inc()
+	stale := slices.Clone(u.inbox.history.stale)
+	if len(stale) == 0 {
+		u.snapshot(nil)
+		return
+	}
+	u.sweeping = true
+	h, key, self := u.Home, u.Key, u.Self
+	u.after(nil, func() {
+		h.Load(func() { h.Send(self, readCleared(context.Background(), h.Journal, key, stale)) })
+	})
+}
+
+// cleared goes on with a sweep.
+func (u *User) cleared(m *cleared) {
+	u.sweeping = false
+	if u.inbox == nil || u.Ending {
+		return
+	}
+	if m.err != nil {
+		u.Home.Log.Error("what is to leave the disk can't be read", "actor", string(u.Key), "err", m.err)
+		return // the wake-up that is armed comes back to it
+	}
+	if u.snapshot(m.events) {
+		u.rearm(u.armed)
+		u.leaveSwept()
+	}
+}
+
+// leaveSwept lets a user stop at once that was woken for a sweep alone: many
+// are, one after the other.
+func (u *User) leaveSwept() {
+	if u.asked || len(u.gates)+len(u.links) > 0 {
+		return
+	}
+	h, self := u.Home, u.Self
+	u.after(nil, func() { h.Send(self, &Passivate{}) })
+}
+
+// rearm replaces the wake-up that was armed for old, or has come.
+func (u *User) rearm(old int64) {
+	b, l, now := u.inbox, &u.Home.Limits, u.Home.Now()
+	next := min(b.due(l), max(b.sweepDue(l), now+l.EraseWithin.Milliseconds()/sweepRetry))
+	if next == never {
+		next = 0
+	}
+	if old == next {
+		return
+	}
+	// The store may hold other wake-ups, from before this activation. What
+	// counts is that none of them is missing.
+	w := &Write{Stream: u.Stream, After: b.seq, Wake: Wake{Old: old, New: next}}
+	if u.Append(w) == nil {
+		u.armed = next
+	}
+}
