@@ -4,57 +4,57 @@ import "github.com/asynkron/protoactor-go/actor"
 
 // What a gateway tells a user.
 type (
-	attach struct {
-		gate  *actor.PID
+	Attach struct {
+		Gate  *actor.PID
 		key   Key
-		conn  uint64
-		turn  uint32 // of the connection
-		after *Cursor
+		Conn  uint64
+		Turn  uint32 // of the connection
+		After *Cursor
 	}
-	detach struct {
-		gate      *actor.PID
+	Detach struct {
+		Gate      *actor.PID
 		key       Key
-		conn      uint64
-		upto      uint64 // written to it; 0: nothing that the user does not know
-		transport string
+		Conn      uint64
+		Upto      uint64 // written to it; 0: nothing that the user does not know
+		Transport string
 	}
-	pull struct { // the next page after a cursor
-		gate  *actor.PID
-		key   Key
-		conn  uint64
-		turn  uint32 // of the connection
-		after Cursor
-		again bool // the page was trimmed while it was read
+	Pull struct { // the next page after a cursor
+		Gate  *actor.PID
+		Key   Key
+		Conn  uint64
+		Turn  uint32 // of the connection
+		After Cursor
+		Again bool // the page was trimmed while it was read
 	}
-	described struct { // the answer to whoIs
-		gate  *actor.PID
-		query uint64
-		conns []connInfo
+	Described struct { // the answer to whoIs
+		Gate  *actor.PID
+		Query uint64
+		Conns []ConnInfo
 	}
-	reached struct { // a connection's high-water mark
+	Reached struct { // a connection's high-water mark
 		key       Key
-		upto      uint64
-		transport string
+		Upto      uint64
+		Transport string
 	}
 )
 
-// whoIs asks a gateway about the user's connections.
-type whoIs struct {
-	key   Key
-	user  *actor.PID
-	query uint64
+// WhoIs asks a gateway about the user's connections.
+type WhoIs struct {
+	Key   Key
+	User  *actor.PID
+	Query uint64
 }
 
 // ForOne implements ForOne.
-func (*described) ForOne() {}
+func (*Described) ForOne() {}
 
-// refused answers an attach with why it may not be.
-func (m *attach) refused(why End) *greeting {
-	return &greeting{conn: m.conn, turn: m.turn, refused: why}
+// Refusal answers an attach with why it may not be.
+func (m *Attach) Refusal(why End) *Greeting {
+	return &Greeting{Conn: m.Conn, Turn: m.Turn, refused: why}
 }
 
 // Refused implements Refusable.
-func (m *attach) Refused(h *Home, _ *Error) { h.Send(m.gate, m.refused(EndFailed)) }
+func (m *Attach) Refused(h *Home, _ *Error) { h.Send(m.Gate, m.Refusal(EndFailed)) }
 
 // Refused implements Refusable.
-func (m *pull) Refused(h *Home, _ *Error) { h.Send(m.gate, &pageRead{conn: m.conn, turn: m.turn}) }
+func (m *Pull) Refused(h *Home, _ *Error) { h.Send(m.Gate, &PageRead{Conn: m.Conn, Turn: m.Turn}) }

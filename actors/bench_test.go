@@ -18,13 +18,13 @@ func BenchmarkPublish(b *testing.B) {
 		binary.BigEndian.PutUint64(n[8:], uint64(i))
 		d := inbox.Publish(&Message{Id: n[:], Category: "order", Content: content, CreatedAt: t.Now}, EdgeOnce(n), t, &l)
 		buf = EncodeEvent(buf[:0], d.Events[0])
-		inbox.history.bytes += uint64(len(buf))
+		inbox.History.Bytes += uint64(len(buf))
 		if err := inbox.Apply(d.Events[0]); err != nil {
 			b.Fatal(err)
 		}
-		pushEvent(d.Events[0], d.Events[0].Message, State_UNSEEN, 0, inbox.Cursor(), inbox.appendCounts(nil))
-		if inbox.snapshotDue(&l) {
-			inbox.checkpoint(t.Now, &l, nil)
+		NewPushEvent(d.Events[0], d.Events[0].Message, State_UNSEEN, 0, inbox.Cursor(), inbox.AppendCounts(nil))
+		if inbox.SnapshotDue(&l) {
+			inbox.Checkpoint(t.Now, &l, nil)
 		}
 	}
 }

@@ -88,9 +88,9 @@ func (c *Conn) SendUserMessage(_ *actor.PID, m any) {
 	switch m := m.(type) {
 	case *Push:
 		c.push(m)
-	case *greeting:
+	case *Greeting:
 		c.greet(m)
-	case *pageRead:
+	case *PageRead:
 		c.page(m)
 	}
 }
@@ -108,7 +108,7 @@ func (c *Conn) Stop(*actor.PID) { c.Close(EndGone) }
 // Drained tells the connection that its sink has nothing left to write. The
 // sink calls it without a lock held, each time after a Send that left bytes.
 func (c *Conn) Drained() {
-	c.do(func() (End, bool, *pull) {
+	c.do(func() (End, bool, *Pull) {
 		// It may come late, when another Send has left bytes again.
 		n, err := c.Sink.Send(nil)
 		if err != nil {
@@ -151,7 +151,7 @@ func (c *Conn) leave(why End) {
 }
 
 // do runs step with the lock held, and what it asks for without.
-func (c *Conn) do(step func() (why End, over bool, ask *pull)) {
+func (c *Conn) do(step func() (why End, over bool, ask *Pull)) {
 	why, over, ask := c.locked(step)
 	if over {
 		c.leave(why)
@@ -162,7 +162,7 @@ func (c *Conn) do(step func() (why End, over bool, ask *pull)) {
 
 // locked runs step with the lock held. A sink or a format that panics ends
 // this connection and no other.
-func (c *Conn) locked(step func() (End, bool, *pull)) (why End, over bool, ask *pull) {
+func (c *Conn) locked(step func() (End, bool, *Pull)) (why End, over bool, ask *Pull) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.state == connOver {
@@ -181,32 +181,32 @@ func (c *Conn) locked(step func() (End, bool, *pull)) (why End, over bool, ask *
 }
 
 // greet takes in the user's answer to the attach.
-func (c *Conn) greet(g *greeting) {
-	c.do(func() (End, bool, *pull) {
+func (c *Conn) greet(g *Greeting) {
+	c.do(func() (End, bool, *Pull) {
 		switch {
-		case g.turn != c.turn || c.state == connLive:
+		case g.Turn != c.turn || c.state == connLive:
 			return 0, false, nil
 		case g.refused != EndGone:
 			return g.refused, true, nil
 		}
 		first := !c.met
-		c.at, c.state, c.met = g.at, connLive, true
+		c.at, c.state, c.met = g.At, connLive, true
 		var b []byte
-		cursor := g.at.String()
+		cursor := g.At.String()
 		if hello, ok := c.format.(Greeter); ok && first {
-			b = hello.AppendHello(nil, g.counts, []byte(cursor), g.recovered)
+			b = hello.AppendHello(nil, g.Counts, []byte(cursor), g.Recovered)
 		}
 		switch {
-		case g.reset:
-			b = c.frame(b, plainEvent("reset", g.at, g.counts))
-		case !g.recovered && len(b) == 0:
-			b = c.frame(b, plainEvent("counts", g.at, g.counts))
+		case g.Reset:
+			b = c.frame(b, PlainEvent("reset", g.At, g.Counts))
+		case !g.Recovered && len(b) == 0:
+			b = c.frame(b, PlainEvent("counts", g.At, g.Counts))
 		}
 		if why, over := c.write(b); over {
 			return why, true, nil
 		}
-		c.written, c.news = max(c.written, g.at.Seq), false // what came before was written elsewhere, or not at all
-		c.behind = g.at.Seq < g.head.Seq
+		c.written, c.news = max(c.written, g.At.Seq), false // what came before was written elsewhere, or not at all
+		c.behind = g.At.Seq < g.Head.Seq
 		return c.goOn()
 	})
 }
@@ -217,7 +217,7 @@ func (c *Conn) frame(b []byte, e PushEvent) []byte {
 
 // push takes in what has just happened.
 func (c *Conn) push(p *Push) {
-	c.do(func() (End, bool, *pull) {
+	c.do(func() (End, bool, *Pull) {
 		if c.state != connLive {
 			c.keep(p)
 			return 0, false, nil
@@ -252,7 +252,7 @@ func (c *Conn) deliver(p *Push) (End, bool) {
 	case p.From != c.at && (p.From.Seq > c.at.Seq || p.From.Lineage != c.at.Lineage && c.at.Lineage != 0):
 		c.behind = true
 		return 0, false
-	case p.hole:
+	case p.Hole:
 		c.behind = true
 		return 0, false
 	case p.From.Seq < c.at.Seq:
@@ -263,11 +263,11 @@ func (c *Conn) deliver(p *Push) (End, bool) {
 }
 
 // page takes in what was pulled.
-func (c *Conn) page(m *pageRead) {
-	c.do(func() (End, bool, *pull) {
-		p := m.push
+func (c *Conn) page(m *PageRead) {
+	c.do(func() (End, bool, *Pull) {
+		p := m.Push
 		switch {
-		case m.turn != c.turn || c.state != connPulling:
+		case m.Turn != c.turn || c.state != connPulling:
 			return 0, false, nil
 		case p == nil:
 			return EndFailed, true, nil
@@ -281,7 +281,7 @@ func (c *Conn) page(m *pageRead) {
 }
 
 // goOn delivers what has waited, if no more pages are missing.
-func (c *Conn) goOn() (End, bool, *pull) {
+func (c *Conn) goOn() (End, bool, *Pull) {
 	if c.behind {
 		return 0, false, c.wantsPage()
 	}
@@ -304,16 +304,16 @@ func (c *Conn) goOn() (End, bool, *pull) {
 
 // wantsPage returns what to ask the user if it is time for the next page, for
 // which the connection then waits; nil: it is not.
-func (c *Conn) wantsPage() *pull {
+func (c *Conn) wantsPage() *Pull {
 	if c.state != connLive || !c.behind || c.pending {
 		return nil
 	}
 	c.state = connPulling
 	c.turn++
-	return &pull{gate: c.gate.pid, key: c.Key, conn: c.id, turn: c.turn, after: c.at}
+	return &Pull{Gate: c.gate.pid, Key: c.Key, Conn: c.id, Turn: c.turn, After: c.at}
 }
 
-func (c *Conn) pull(ask *pull) {
+func (c *Conn) pull(ask *Pull) {
 	if ask != nil {
 		c.gate.home.Router.Send(c.Key, ask)
 	}
@@ -351,7 +351,7 @@ func (c *Conn) wrote() {
 // beat writes a heartbeat of its form, unless something else waits to be
 // written.
 func (c *Conn) beat(frame []byte) {
-	c.do(func() (End, bool, *pull) {
+	c.do(func() (End, bool, *Pull) {
 		if c.pending || c.once || c.state == connAttaching {
 			return 0, false, nil
 		}
@@ -418,16 +418,16 @@ func (c *Conn) transport() string {
 	return ""
 }
 
-// connInfo is what an operator is told of a connection.
-type connInfo struct {
+// ConnInfo is what an operator is told of a connection.
+type ConnInfo struct {
 	ID        string `json:"id"`
 	Transport string `json:"transport"`
 	Address   string `json:"address"`
 	Since     string `json:"since"`
 }
 
-func (c *Conn) describe() connInfo {
-	d := connInfo{ID: strconv.FormatUint(c.id, 16), Transport: c.transport(), Since: quoted(c.Since())}
+func (c *Conn) describe() ConnInfo {
+	d := ConnInfo{ID: strconv.FormatUint(c.id, 16), Transport: c.transport(), Since: quoted(c.Since())}
 	if client, ok := c.Sink.(Client); ok {
 		d.Address = client.Address()
 	}

@@ -62,9 +62,9 @@ func TestConnPushes(t *testing.T) {
 	s := &tape{}
 	c := NewConn(Attachment{Key: "udefault/alice", Sink: s, Format: s, After: &Cursor{Lineage: 1, Seq: 3}})
 	g.Attach(c)
-	a := r.sent[0].(*attach)
+	a := r.sent[0].(*Attach)
 	c.push(span(3, 4)) // before the greeting
-	greet := &greeting{conn: a.conn, turn: a.turn, at: *a.after, head: Cursor{Lineage: 1, Seq: 3}, recovered: true}
+	greet := &Greeting{Conn: a.Conn, Turn: a.Turn, At: *a.After, Head: Cursor{Lineage: 1, Seq: 3}, Recovered: true}
 	c.greet(greet)
 	c.greet(greet)
 	for _, p := range []*Push{span(3, 4), span(2, 6), span(5, 7), span(6, 7)} {
@@ -74,13 +74,13 @@ func TestConnPushes(t *testing.T) {
 		t.Fatalf("got %q, want 4 to 7, each once", s.got)
 	}
 	c.push(span(8, 9))
-	ask, ok := r.sent[len(r.sent)-1].(*pull)
-	if !ok || ask.after.Seq != 7 {
+	ask, ok := r.sent[len(r.sent)-1].(*Pull)
+	if !ok || ask.After.Seq != 7 {
 		t.Fatalf("got %+v, want a pull after 7", r.sent[len(r.sent)-1])
 	}
 	c.push(span(9, 10))
-	c.page(&pageRead{conn: ask.conn, turn: ask.turn - 1, push: span(7, 20)}) // void
-	c.page(&pageRead{conn: ask.conn, turn: ask.turn, push: span(7, 9)})
+	c.page(&PageRead{Conn: ask.Conn, Turn: ask.Turn - 1, Push: span(7, 20)}) // void
+	c.page(&PageRead{Conn: ask.Conn, Turn: ask.Turn, Push: span(7, 9)})
 	if s.got != "4 5 6 7 8 9 10 " {
 		t.Fatalf("got %q, want 4 to 10", s.got)
 	}
@@ -97,9 +97,9 @@ func TestConnEnds(t *testing.T) {
 		g, r := newGate(t)
 		c := NewConn(Attachment{Key: "udefault/alice", Sink: s, Format: s})
 		g.Attach(c)
-		a := r.sent[0].(*attach)
-		c.greet(&greeting{conn: a.conn, turn: a.turn})
-		if d, ok := r.sent[len(r.sent)-1].(*detach); s.ended != want || !ok || d.conn != a.conn {
+		a := r.sent[0].(*Attach)
+		c.greet(&Greeting{Conn: a.Conn, Turn: a.Turn})
+		if d, ok := r.sent[len(r.sent)-1].(*Detach); s.ended != want || !ok || d.Conn != a.Conn {
 			t.Errorf("ended with %q, want %q; then %+v, want a detach", s.ended, want, r.sent[len(r.sent)-1])
 		}
 	}
@@ -121,8 +121,8 @@ func TestConnBeats(t *testing.T) {
 	}{{dead, dead}, {quiet, quiet}} {
 		c := NewConn(Attachment{Key: "udefault/alice", Sink: s.Sink, Format: s.Format})
 		g.Attach(c)
-		a := r.sent[len(r.sent)-1].(*attach)
-		c.greet(&greeting{conn: a.conn, turn: a.turn})
+		a := r.sent[len(r.sent)-1].(*Attach)
+		c.greet(&Greeting{Conn: a.Conn, Turn: a.Turn})
 		c.beat(nil) // the form has none
 		if s.Sink == Sink(dead) && dead.ended != "" {
 			t.Fatal("a connection without heartbeats was ended")
@@ -138,11 +138,11 @@ func TestConnBeats(t *testing.T) {
 // came in behind its detach.
 func TestGhost(t *testing.T) {
 	g, r := newGate(t)
-	g.greet(&greeting{key: "udefault/alice", conn: 7})
-	if len(r.sent) != 1 || r.sent[0].(*detach).conn != 7 {
+	g.greet(&Greeting{Key: "udefault/alice", Conn: 7})
+	if len(r.sent) != 1 || r.sent[0].(*Detach).Conn != 7 {
 		t.Fatalf("got %+v, want a detach of 7", r.sent)
 	}
-	g.greet(&greeting{conn: 7, refused: EndTooMany})
+	g.greet(&Greeting{Conn: 7, refused: EndTooMany})
 	if len(r.sent) != 1 {
 		t.Fatalf("got %+v for one that never came in", r.sent)
 	}
@@ -174,11 +174,11 @@ func TestConnIsAnActor(t *testing.T) {
 		t.Errorf("got the address %v before it has come in", pid)
 	}
 	g.Attach(c)
-	a := r.sent[0].(*attach)
+	a := r.sent[0].(*Attach)
 	root, pid := g.home.System.Root, c.PID()
 	w := &watcher{watch: make(chan *actor.PID, 2), ended: make(chan *actor.PID, 2)}
 	watching := root.Spawn(actor.PropsFromProducer(func() actor.Actor { return w }))
-	root.Send(pid, &greeting{conn: a.conn, turn: a.turn})
+	root.Send(pid, &Greeting{Conn: a.Conn, Turn: a.Turn})
 	root.Send(pid, span(0, 1))
 	if s.got == "" {
 		t.Error("a push to the address did not come")

@@ -20,16 +20,16 @@ func TestForeignHistory(t *testing.T) {
 	}
 	seen := w.b.Cursor()
 	w.restart()
-	if !w.b.reaches(seen) || w.b.Cursor() != seen {
+	if !w.b.Reaches(seen) || w.b.Cursor() != seen {
 		t.Errorf("a restart in one history makes %v foreign to %v", seen, w.b.Cursor())
 	}
 	w.origin = 2
 	w.restart()
 	for range 6 {
-		if w.b.reaches(seen) || !w.b.foreign(seen) {
+		if w.b.Reaches(seen) || !w.b.foreign(seen) {
 			t.Errorf("another history at %v takes %v for its own", w.b.Cursor(), seen)
 		}
-		if !w.b.reaches(begin) {
+		if !w.b.Reaches(begin) {
 			t.Errorf("it does not reach back to %v", begin)
 		}
 		if r := w.b.Mark(&Mark{To: MarkRead, UpTo: &seen}, Once{}, w.moment()); r.Err == nil {

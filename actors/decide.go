@@ -21,17 +21,17 @@ type Moment struct {
 	Random uint64
 }
 
-// next returns the i-th event of a decision, with the rev as it is.
-func (b *Inbox) next(kind Kind, i int, t Moment) *Event {
-	e := &Event{Kind: kind, Seq: b.seq + 1 + uint64(i), Pos: b.pos, Rev: b.rev, At: t.Now}
+// Next returns the i-th event of a decision, with the rev as it is.
+func (b *Inbox) Next(kind Kind, i int, t Moment) *Event {
+	e := &Event{Kind: kind, Seq: b.Seq + 1 + uint64(i), Pos: b.Pos, Rev: b.Rev, At: t.Now}
 	if e.Seq == 1 {
 		e.Lineage = max(t.Random, 1)
 	}
 	return e
 }
 
-// replayed returns how a write was answered before, if it was.
-func (b *Inbox) replayed(once Once, t Moment) (Ready, bool) {
+// Replayed returns how a write was answered before, if it was.
+func (b *Inbox) Replayed(once Once, t Moment) (Ready, bool) {
 	switch {
 	case once.IsZero():
 	case once.Edge:
@@ -62,7 +62,7 @@ func (o Once) stamp(e *Event) {
 // repeat changes nothing either.
 func (b *Inbox) noted(r Ready, once Once, t Moment) Ready {
 	if !once.IsZero() && !once.Edge {
-		e := b.next(Kind_NOTED, 0, t)
+		e := b.Next(Kind_NOTED, 0, t)
 		once.stamp(e)
 		r.Events = []*Event{e}
 	}
@@ -72,19 +72,19 @@ func (b *Inbox) noted(r Ready, once Once, t Moment) Ready {
 // Publish decides about a new message.
 func (b *Inbox) Publish(m *Message, once Once, t Moment, l *Limits) Ready {
 	id := ID(m.Id)
-	if r, ok := b.replayed(once, t); ok {
+	if r, ok := b.Replayed(once, t); ok {
 		if once.Edge {
 			r.ID = id
 		}
 		return b.again(r)
 	}
-	if m.Shared && b.find(id) >= 0 {
-		return b.again(Ready{ID: id, Rev: b.rev, Replayed: true})
+	if m.Shared && b.Find(id) >= 0 {
+		return b.again(Ready{ID: id, Rev: b.Rev, Replayed: true})
 	}
 	if len(m.Content) > l.InboxBytes {
 		return Ready{Err: Errorf(TooLarge, "the message is larger than an inbox may be (%d bytes)", l.InboxBytes)}
 	}
-	e := b.next(Kind_ACCEPTED, 0, t)
+	e := b.Next(Kind_ACCEPTED, 0, t)
 	e.Message = m
 	once.stamp(e)
 	r := Ready{ID: id, Events: []*Event{e}, Outcome: Delivered}
@@ -104,7 +104,7 @@ func (b *Inbox) Publish(m *Message, once Once, t Moment, l *Limits) Ready {
 func (b *Inbox) again(r Ready) Ready {
 	if r.Err == nil {
 		r.Outcome = Delivered
-		if i := b.find(r.ID); i >= 0 && b.entries[i].state == State_SCHEDULED {
+		if i := b.Find(r.ID); i >= 0 && b.Entries[i].State == State_SCHEDULED {
 			r.Outcome = Scheduled
 		}
 	}
@@ -115,8 +115,8 @@ func (b *Inbox) again(r Ready) Ready {
 func (b *Inbox) anyVisible(packed []byte) bool {
 	any := false
 	eachID(packed, func(id ID) {
-		i := b.find(id)
-		any = any || i >= 0 && b.entries[i].state != State_SCHEDULED
+		i := b.Find(id)
+		any = any || i >= 0 && b.Entries[i].State != State_SCHEDULED
 	})
 	return any
 }
@@ -124,8 +124,8 @@ func (b *Inbox) anyVisible(packed []byte) bool {
 // veil lets e say whether it concerns a message that the user does not see
 // yet: then it is no news to anybody, unless others had to leave for it. The
 // rev rises with what is news.
-func (e *Event) veil(n *entry, news bool) {
-	if n.state == State_SCHEDULED {
+func (e *Event) veil(n *Item, news bool) {
+	if n.State == State_SCHEDULED {
 		e.State = State_SCHEDULED
 	} else {
 		news = true
@@ -141,9 +141,9 @@ func (b *Inbox) holder(key string) []byte {
 	if h == 0 {
 		return nil
 	}
-	for i := len(b.entries) - 1; i >= 0; i-- {
-		n := &b.entries[i]
-		if n.collapse == h && n.state != State_ARCHIVED && n.state != State_SCHEDULED {
+	for i := len(b.Entries) - 1; i >= 0; i-- {
+		n := &b.Entries[i]
+		if n.collapse == h && n.State != State_ARCHIVED && n.State != State_SCHEDULED {
 			return slices.Clone(n.id[:])
 		}
 	}
@@ -153,13 +153,13 @@ func (b *Inbox) holder(key string) []byte {
 // overflow returns the messages, oldest first, that must leave so that one of
 // size bytes fits in; the packed replaced one gives its place to it.
 func (b *Inbox) overflow(size int, replaced []byte, l *Limits) []byte {
-	n, bytes := len(b.entries)+1, b.content+uint64(size)
+	n, bytes := len(b.Entries)+1, b.content+uint64(size)
 	if len(replaced) > 0 {
-		n, bytes = n-1, bytes-uint64(b.entries[b.find(ID(replaced))].size)
+		n, bytes = n-1, bytes-uint64(b.Entries[b.Find(ID(replaced))].size)
 	}
 	var out []byte
-	for i := 0; i < len(b.entries) && (n > l.Messages || bytes > uint64(l.InboxBytes)); i++ {
-		o := &b.entries[i]
+	for i := 0; i < len(b.Entries) && (n > l.Messages || bytes > uint64(l.InboxBytes)); i++ {
+		o := &b.Entries[i]
 		if len(replaced) > 0 && o.id == ID(replaced) {
 			continue
 		}
@@ -171,10 +171,10 @@ func (b *Inbox) overflow(size int, replaced []byte, l *Limits) []byte {
 
 // Edit decides about a new content of a message. old is the present one.
 func (b *Inbox) Edit(old *Message, patch []byte, once Once, t Moment, l *Limits) Ready {
-	if r, ok := b.replayed(once, t); ok {
+	if r, ok := b.Replayed(once, t); ok {
 		return r
 	}
-	i := b.find(ID(old.Id))
+	i := b.Find(ID(old.Id))
 	if i < 0 {
 		return Ready{Err: ErrNotHere}
 	}
@@ -186,10 +186,10 @@ func (b *Inbox) Edit(old *Message, patch []byte, once Once, t Moment, l *Limits)
 		return Ready{Err: Errorf(TooLarge, "the message is larger than an inbox may be (%d bytes)", l.InboxBytes)}
 	}
 	m.EditedAt = t.Now
-	e := b.next(Kind_EDITED, 0, t)
+	e := b.Next(Kind_EDITED, 0, t)
 	e.Message = m
 	e.Dropped = b.overflow(len(m.Content), m.Id, l)
-	e.veil(&b.entries[i], b.anyVisible(e.Dropped))
+	e.veil(&b.Entries[i], b.anyVisible(e.Dropped))
 	once.stamp(e)
 	return Ready{ID: ID(m.Id), Events: []*Event{e}}
 }
@@ -198,26 +198,26 @@ var ErrNotHere = Errorf(NotFound, "there is no such message in this inbox (it ma
 
 // Retract decides about taking a message back.
 func (b *Inbox) Retract(id ID, once Once, t Moment) Ready {
-	if r, ok := b.replayed(once, t); ok {
+	if r, ok := b.Replayed(once, t); ok {
 		return r
 	}
-	i := b.find(id)
+	i := b.Find(id)
 	if i < 0 {
 		return Ready{Err: ErrNotHere}
 	}
-	e := b.next(Kind_RETRACTED, 0, t)
+	e := b.Next(Kind_RETRACTED, 0, t)
 	e.Ids = slices.Clone(id[:])
-	e.veil(&b.entries[i], false)
+	e.veil(&b.Entries[i], false)
 	once.stamp(e)
 	return Ready{ID: id, Events: []*Event{e}}
 }
 
 // Mark decides about what a user did with messages.
 func (b *Inbox) Mark(m *Mark, once Once, t Moment) Ready {
-	if r, ok := b.replayed(once, t); ok {
+	if r, ok := b.Replayed(once, t); ok {
 		return r
 	}
-	if m.UpTo != nil && b.seq > 0 && b.foreign(*m.UpTo) {
+	if m.UpTo != nil && b.Seq > 0 && b.foreign(*m.UpTo) {
 		return Ready{Err: &Error{Code: Invalid, Field: "up_to", Detail: "the cursor belongs to another history of this user; fetch the counts again"}}
 	}
 	var r Ready
@@ -230,7 +230,7 @@ func (b *Inbox) Mark(m *Mark, once Once, t Moment) Ready {
 	if len(ids) == 0 {
 		return b.noted(r, once, t)
 	}
-	e := b.next(Kind_MARKED, 0, t)
+	e := b.Next(Kind_MARKED, 0, t)
 	e.Rev++
 	e.Ids, e.State = packIDs(ids), m.To.state()
 	if m.To == MarkSnoozed {
@@ -244,11 +244,11 @@ func (b *Inbox) Mark(m *Mark, once Once, t Moment) Ready {
 // pick returns those of m's ids that change, each once, and the unknown ones.
 func (b *Inbox) pick(m *Mark) (ids, unknown []ID) {
 	for _, id := range m.IDs {
-		i := b.find(id)
+		i := b.Find(id)
 		switch {
-		case i < 0 || b.entries[i].state == State_SCHEDULED:
+		case i < 0 || b.Entries[i].State == State_SCHEDULED:
 			unknown = append(unknown, id)
-		case m.To.changes(b.entries[i].state, false) && b.in(&b.entries[i], m.Category) && !slices.Contains(ids, id):
+		case m.To.changes(b.Entries[i].State, false) && b.In(&b.Entries[i], m.Category) && !slices.Contains(ids, id):
 			ids = append(ids, id)
 		}
 	}
@@ -258,19 +258,19 @@ func (b *Inbox) pick(m *Mark) (ids, unknown []ID) {
 // sweep returns all messages that m changes up to its cursor.
 func (b *Inbox) sweep(m *Mark) []ID {
 	var ids []ID
-	for i := range b.entries {
-		n := &b.entries[i]
-		if m.UpTo != nil && n.seq > m.UpTo.Seq {
+	for i := range b.Entries {
+		n := &b.Entries[i]
+		if m.UpTo != nil && n.Seq > m.UpTo.Seq {
 			break
 		}
-		if m.To.changes(n.state, true) && b.in(n, m.Category) {
+		if m.To.changes(n.State, true) && b.In(n, m.Category) {
 			ids = append(ids, n.id)
 		}
 	}
 	return ids
 }
 
-func (b *Inbox) in(n *entry, category string) bool {
+func (b *Inbox) In(n *Item, category string) bool {
 	return category == "" || b.categories[n.category].name == category
 }
 
@@ -299,23 +299,23 @@ func (k Marking) changes(s State, sweep bool) bool {
 
 // Delivered decides about a connection's mark: up to seq all was written.
 func (b *Inbox) Delivered(seq uint64, transport string, t Moment) Ready {
-	if seq = min(seq, b.seq); seq <= b.delivered {
+	if seq = min(seq, b.Seq); seq <= b.DeliveredUpTo {
 		return Ready{}
 	}
-	e := b.next(Kind_DELIVERED, 0, t)
+	e := b.Next(Kind_DELIVERED, 0, t)
 	e.Upto, e.Transport = seq, transport
 	return Ready{Events: []*Event{e}}
 }
 
-// due returns when the inbox next changes by itself, or earlier, where what was
+// Due returns when the inbox next changes by itself, or earlier, where what was
 // to change has gone; never, if it does not. It looks at no message: each
 // request asks.
-func (b *Inbox) due(l *Limits) int64 {
+func (b *Inbox) Due(l *Limits) int64 {
 	next := b.nextDue
-	if s := b.sessions.next; s != 0 {
+	if s := b.Sessions.next; s != 0 {
 		next = min(next, s)
 	}
-	if b.oldest != never {
+	if b.oldest != Never {
 		next = min(next, b.oldest+l.MessageAge.Milliseconds())
 	}
 	return next
@@ -323,31 +323,31 @@ func (b *Inbox) due(l *Limits) int64 {
 
 // Expire decides what the time alone has changed.
 func (b *Inbox) Expire(t Moment, l *Limits) Ready {
-	if t.Now < b.due(l) {
+	if t.Now < b.Due(l) {
 		return Ready{}
 	}
 	aged := t.Now - l.MessageAge.Milliseconds()
 	var expired, dropped, back, hidden []ID
-	var appear []*entry
-	for i := range b.entries {
-		n := &b.entries[i]
+	var appear []*Item
+	for i := range b.Entries {
+		n := &b.Entries[i]
 		switch {
 		case n.expires != 0 && n.expires <= t.Now:
-			if n.state == State_SCHEDULED {
+			if n.State == State_SCHEDULED {
 				hidden = append(hidden, n.id)
 			} else {
 				expired = append(expired, n.id)
 			}
-		case n.at <= aged && n.state != State_SCHEDULED:
+		case n.at <= aged && n.State != State_SCHEDULED:
 			dropped = append(dropped, n.id)
-		case n.state == State_SCHEDULED && n.until <= t.Now:
+		case n.State == State_SCHEDULED && n.Until <= t.Now:
 			appear = append(appear, n)
-		case n.state == State_SNOOZED && n.until <= t.Now:
+		case n.State == State_SNOOZED && n.Until <= t.Now:
 			back = append(back, n.id)
 		}
 	}
 	var r Ready
-	rev := b.rev
+	rev := b.Rev
 	add := func(kind Kind, ids []ID, visible bool) *Event {
 		if len(ids) == 0 {
 			return nil
@@ -355,7 +355,7 @@ func (b *Inbox) Expire(t Moment, l *Limits) Ready {
 		if visible {
 			rev++
 		}
-		e := b.next(kind, len(r.Events), t)
+		e := b.Next(kind, len(r.Events), t)
 		e.Rev, e.Ids = rev, packIDs(ids)
 		r.Events = append(r.Events, e)
 		return e
@@ -366,7 +366,7 @@ func (b *Inbox) Expire(t Moment, l *Limits) Ready {
 	}
 	add(Kind_DROPPED, dropped, true)
 	add(Kind_MARKED, back, true)
-	slices.SortStableFunc(appear, func(x, y *entry) int { return int(min(max(x.until-y.until, -1), 1)) })
+	slices.SortStableFunc(appear, func(x, y *Item) int { return int(min(max(x.Until-y.Until, -1), 1)) })
 	for _, n := range appear {
 		ids := append([]ID{n.id}, b.holders(n, expired, dropped, appear)...)
 		add(Kind_DUE, ids, true)
@@ -377,12 +377,12 @@ func (b *Inbox) Expire(t Moment, l *Limits) Ready {
 
 // holders returns what the scheduled message n takes the place of when it
 // becomes due: the newest visible one of its collapse key that stays.
-func (b *Inbox) holders(n *entry, expired, dropped []ID, appear []*entry) []ID {
+func (b *Inbox) holders(n *Item, expired, dropped []ID, appear []*Item) []ID {
 	if n.collapse == 0 {
 		return nil
 	}
 	// One that appears in the same moment before n is the newest holder.
-	var last *entry
+	var last *Item
 	for _, a := range appear {
 		if a == n {
 			break
@@ -394,9 +394,9 @@ func (b *Inbox) holders(n *entry, expired, dropped []ID, appear []*entry) []ID {
 	if last != nil {
 		return []ID{last.id}
 	}
-	for i := len(b.entries) - 1; i >= 0; i-- {
-		h := &b.entries[i]
-		if h.collapse == n.collapse && h.state != State_ARCHIVED && h.state != State_SCHEDULED &&
+	for i := len(b.Entries) - 1; i >= 0; i-- {
+		h := &b.Entries[i]
+		if h.collapse == n.collapse && h.State != State_ARCHIVED && h.State != State_SCHEDULED &&
 			!slices.Contains(expired, h.id) && !slices.Contains(dropped, h.id) {
 			return []ID{h.id}
 		}
@@ -404,11 +404,11 @@ func (b *Inbox) holders(n *entry, expired, dropped []ID, appear []*entry) []ID {
 	return nil
 }
 
-// rearm looks for the next timer and the oldest message anew, after some have
+// Rearm looks for the next timer and the oldest message anew, after some have
 // ended.
-func (b *Inbox) rearm() {
-	b.nextDue, b.oldest = never, never
-	for i := range b.entries {
-		b.arm(&b.entries[i])
+func (b *Inbox) Rearm() {
+	b.nextDue, b.oldest = Never, Never
+	for i := range b.Entries {
+		b.arm(&b.Entries[i])
 	}
 }

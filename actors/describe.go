@@ -2,8 +2,8 @@ package actors
 
 import "strconv"
 
-// eventJSON is a stored event as the operator sees it, without its content.
-type eventJSON struct {
+// EventJSON is a stored event as the operator sees it, without its content.
+type EventJSON struct {
 	Seq     uint64   `json:"seq"`
 	Rev     uint64   `json:"rev"`
 	At      string   `json:"at"`
@@ -17,9 +17,9 @@ type eventJSON struct {
 	By      string   `json:"transport,omitempty"`
 }
 
-// describe returns e for the operator.
-func describe(e *Event) eventJSON {
-	d := eventJSON{Seq: e.Seq, Rev: e.Rev, At: quoted(e.At), Kind: kindWord(e.Kind), Upto: e.Upto, By: e.Transport}
+// Describe returns e for the operator.
+func Describe(e *Event) EventJSON {
+	d := EventJSON{Seq: e.Seq, Rev: e.Rev, At: quoted(e.At), Kind: kindWord(e.Kind), Upto: e.Upto, By: e.Transport}
 	eachID(e.Ids, func(id ID) { d.IDs = append(d.IDs, id.String()) })
 	eachID(e.Dropped, func(id ID) { d.Dropped = append(d.Dropped, id.String()) })
 	if e.Message != nil {
@@ -42,49 +42,49 @@ func kindWord(k Kind) string {
 	return words[k]
 }
 
-// appendState appends the inbox's state as a JSON object, without contents.
-func (b *Inbox) appendState(dst []byte) []byte {
+// AppendState appends the inbox's state as a JSON object, without contents.
+func (b *Inbox) AppendState(dst []byte) []byte {
 	dst = append(dst, `{"seq":`...)
-	dst = strconv.AppendUint(dst, b.seq, 10)
+	dst = strconv.AppendUint(dst, b.Seq, 10)
 	dst = append(dst, `,"counts":`...)
-	dst = b.appendCounts(dst)
+	dst = b.AppendCounts(dst)
 	dst = append(dst, `,"messages":[`...)
-	for i := range b.entries {
-		n := &b.entries[i]
+	for i := range b.Entries {
+		n := &b.Entries[i]
 		if i > 0 {
 			dst = append(dst, ',')
 		}
 		dst = n.id.Append(append(dst, `{"id":"`...))
-		dst = appendString(append(dst, `","category":`...), b.categories[n.category].name)
+		dst = AppendString(append(dst, `","category":`...), b.categories[n.category].name)
 		dst = AppendTime(append(dst, `,"accepted_at":`...), n.at)
-		dst = append(append(append(dst, `,"state":"`...), n.state.Word()...), '"')
-		dst = appendTimeMember(dst, `,"until":`, n.until)
+		dst = append(append(append(dst, `,"state":"`...), n.State.Word()...), '"')
+		dst = appendTimeMember(dst, `,"until":`, n.Until)
 		dst = appendTimeMember(dst, `,"expires_at":`, n.expires)
 		dst = append(dst, '}')
 	}
-	return append(b.sessions.append(append(dst, ']')), '}')
+	return append(b.Sessions.append(append(dst, ']')), '}')
 }
 
 // append appends the sessions as a member of a JSON object, if there are any.
 func (s *sessions) append(dst []byte) []byte {
-	for i, t := range s.list {
+	for i, t := range s.List {
 		if i == 0 {
 			dst = append(dst, `,"sessions":[{"client":`...)
 		} else {
 			dst = append(dst, `,{"client":`...)
 		}
-		dst = appendString(dst, t.client)
-		dst = strconv.AppendBool(append(dst, `,"connected":`...), t.closedAt == 0)
+		dst = AppendString(dst, t.Client)
+		dst = strconv.AppendBool(append(dst, `,"connected":`...), t.ClosedAt == 0)
 		dst = strconv.AppendInt(append(dst, `,"subscriptions":`...), int64(len(t.subs)), 10)
 		dst = strconv.AppendInt(append(dst, `,"waiting":`...), int64(len(t.waiting)), 10)
 		dst = strconv.AppendInt(append(dst, `,"outgoing":`...), int64(len(t.outgoing)), 10)
 		dst = strconv.AppendInt(append(dst, `,"incoming":`...), int64(len(t.incoming)), 10)
-		if t.closedAt != 0 {
-			dst = AppendTime(append(dst, `,"ends_at":`...), t.closedAt+t.expiry)
+		if t.ClosedAt != 0 {
+			dst = AppendTime(append(dst, `,"ends_at":`...), t.ClosedAt+t.expiry)
 		}
 		dst = append(dst, '}')
 	}
-	if len(s.list) > 0 {
+	if len(s.List) > 0 {
 		dst = append(dst, ']')
 	}
 	return dst

@@ -41,13 +41,13 @@ type farNode struct {
 // Join lets the topics be part of those of all nodes. It is called before they
 // are used.
 func (t *Topics) Join(e Elsewhere) {
-	t.elsewhere = e
+	t.Elsewhere = e
 	t.held, t.changed, t.far = map[heldKey]int{}, map[heldKey]struct{}{}, map[string]map[heldKey]int{}
 }
 
 // hold counts a filter of a session that is connected here. The caller holds mu.
 func (t *Topics) hold(app, filter string, by int) {
-	if t.elsewhere == nil {
+	if t.Elsewhere == nil {
 		return
 	}
 	k := heldKey{app, filter}
@@ -193,7 +193,7 @@ func (t *Topics) PublishHere(m *TopicMessage, share string, done func(took int, 
 func (t *Topics) sendFar(m *TopicMessage, list []sendTo, p *publishing) {
 	for _, f := range list {
 		p.left.Add(1)
-		t.elsewhere.Publish(f.node, m, f.share, func(took int, err *Error) {
+		t.Elsewhere.Publish(f.node, m, f.share, func(took int, err *Error) {
 			if f.share != "" && took == 0 && (err == nil || m.Qos < 2) && m.Qos > 0 {
 				t.instead(m, f, p) // those there have just gone
 				return

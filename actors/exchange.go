@@ -122,14 +122,14 @@ func (x *Exchange) lost(which func(plugged) bool) {
 func (h *Home) Export(r *Request, node string) {
 	switch c := r.Command.(type) {
 	case *OpenSession:
-		if _, far := c.Link.(*farLink); !far {
+		if _, far := c.Link.(*FarLink); !far {
 			c.hub, c.turn = h.exchange, h.turns.Add(1)
 			h.Send(h.exchange, &plug{plugged{link: c.Link, key: r.Key, node: node, turn: c.turn}})
 		}
 	case *CloseSession:
-		if _, far := c.Link.(*farLink); !far {
+		if _, far := c.Link.(*FarLink); !far {
 			c.hub = h.exchange
-			h.unplug(c.Link)
+			h.Unplug(c.Link)
 		}
 	}
 }
@@ -138,13 +138,13 @@ func (h *Home) Export(r *Request, node string) {
 // the session by it.
 func (h *Home) Unexport(r *Request) {
 	if c, ok := r.Command.(*OpenSession); ok {
-		h.unplug(c.Link)
+		h.Unplug(c.Link)
 	}
 }
 
-// unplug lets the exchange forget a session that is connected here.
-func (h *Home) unplug(l SessionLink) {
-	if _, far := l.(*farLink); !far && l != nil && h.exchange != nil {
+// Unplug lets the exchange forget a session that is connected here.
+func (h *Home) Unplug(l SessionLink) {
+	if _, far := l.(*FarLink); !far && l != nil && h.exchange != nil {
 		h.Send(h.exchange, &unplug{l.ID()})
 	}
 }
@@ -153,50 +153,50 @@ func (h *Home) unplug(l SessionLink) {
 func (h *Home) Exchange() *actor.PID { return h.exchange }
 
 // A farLink is the way to the connection of a session on another node.
-type farLink struct {
-	home   *Home      // of the user
-	hub    *actor.PID // the exchange there
+type FarLink struct {
+	Home   *Home      // of the user
+	Hub    *actor.PID // the exchange there
 	id     uint64
 	client string
 	turn   uint64 // of the request that brought it; 0: an older program's
 	told   uint64 // tidings
 }
 
-var _ SessionLink = (*farLink)(nil)
+var _ SessionLink = (*FarLink)(nil)
 
 // Client implements SessionLink.
-func (l *farLink) Client() string { return l.client }
+func (l *FarLink) Client() string { return l.client }
 
 // ID implements SessionLink.
-func (l *farLink) ID() uint64 { return l.id }
+func (l *FarLink) ID() uint64 { return l.id }
 
 // Waits implements SessionLink.
-func (l *farLink) Waits(list []Waits) { l.tell(&tidings{what: tidingWaits, waits: list}) }
+func (l *FarLink) Waits(list []Waits) { l.tell(&tidings{what: tidingWaits, waits: list}) }
 
 // Replaced implements SessionLink.
-func (l *farLink) Replaced() { l.tell(&tidings{what: tidingReplaced}) }
+func (l *FarLink) Replaced() { l.tell(&tidings{what: tidingReplaced}) }
 
 // Lost implements SessionLink.
-func (l *farLink) Lost() { l.tell(&tidings{what: tidingLost}) }
+func (l *FarLink) Lost() { l.tell(&tidings{what: tidingLost}) }
 
-func (l *farLink) tell(m *tidings) {
+func (l *FarLink) tell(m *tidings) {
 	l.told++
 	m.link, m.turn, m.n = l.id, l.turn, l.told
-	l.home.Send(l.hub, m)
+	l.Home.Send(l.Hub, m)
 }
 
-// sameLink tells whether two are the way to one session.
-func sameLink(a, b SessionLink) bool {
+// SameLink tells whether two are the way to one session.
+func SameLink(a, b SessionLink) bool {
 	if a == b {
 		return true
 	}
-	f, ok := a.(*farLink)
-	g, ok2 := b.(*farLink)
-	return ok && ok2 && f.id == g.id && f.hub.Equal(g.hub)
+	f, ok := a.(*FarLink)
+	g, ok2 := b.(*FarLink)
+	return ok && ok2 && f.id == g.id && f.Hub.Equal(g.Hub)
 }
 
-// behind tells whether the session's connection is on the node.
-func behind(l SessionLink, node string) bool {
-	f, ok := l.(*farLink)
-	return ok && f.hub.Address == node
+// Behind tells whether the session's connection is on the node.
+func Behind(l SessionLink, node string) bool {
+	f, ok := l.(*FarLink)
+	return ok && f.Hub.Address == node
 }

@@ -7,10 +7,10 @@ import (
 	"slices"
 )
 
-// followed is by which filters messages may come to wait for a user's
+// Followed is by which filters messages may come to wait for a user's
 // sessions. It stands in a record, so that every node knows it without waking
 // the user.
-type followed struct {
+type Followed struct {
 	Filters []string        `json:"filters,omitempty"`
 	Shares  []followedShare `json:"shares,omitempty"`
 	Any     bool            `json:"any,omitempty"` // there are sessions
@@ -29,12 +29,12 @@ type followedShare struct {
 // keys are those of the users.
 const FollowedKind = "sessions"
 
-func (s *sessions) followed() followed {
-	f := followed{Filters: s.filters(), Any: len(s.list) > 0, Sessions: len(s.list), Size: s.heft()}
-	for _, t := range s.list {
+func (s *sessions) Followed() Followed {
+	f := Followed{Filters: s.filters(), Any: len(s.List) > 0, Sessions: len(s.List), Size: s.Heft()}
+	for _, t := range s.List {
 		for i := range t.subs {
 			if _, _, shared := SplitShare(t.subs[i].filter); shared {
-				f.Shares = append(f.Shares, followedShare{t.client, t.subs[i].filter})
+				f.Shares = append(f.Shares, followedShare{t.Client, t.subs[i].filter})
 			}
 		}
 	}
@@ -45,19 +45,19 @@ func (s *sessions) followed() followed {
 // wrong: written down anew for each message, it would cost as much as that.
 const heftStep = 64 << 10
 
-func (f *followed) equal(g *followed) bool {
-	return f.Any == g.Any && f.Sessions == g.Sessions && !f.drifted(g.Size) && slices.Equal(f.Filters, g.Filters) && slices.Equal(f.Shares, g.Shares)
+func (f *Followed) Equal(g *Followed) bool {
+	return f.Any == g.Any && f.Sessions == g.Sessions && !f.Drifted(g.Size) && slices.Equal(f.Filters, g.Filters) && slices.Equal(f.Shares, g.Shares)
 }
 
-// drifted tells whether a size has to be written down anew.
-func (f *followed) drifted(size int) bool { return max(f.Size-size, size-f.Size) >= heftStep }
+// Drifted tells whether a size has to be written down anew.
+func (f *Followed) Drifted(size int) bool { return max(f.Size-size, size-f.Size) >= heftStep }
 
 // A Crowd is how many sessions of an app outlive their connections, and about how
 // many bytes wait for them.
 type Crowd struct{ Sessions, Size int }
 
-// crowdOf returns the sessions of all users of an app, on all nodes.
-func (t *Topics) crowdOf(app string) Crowd {
+// CrowdOf returns the sessions of all users of an app, on all nodes.
+func (t *Topics) CrowdOf(app string) Crowd {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return t.crowds[app]
@@ -71,7 +71,7 @@ func (t *Topics) Crowds() map[string]Crowd {
 }
 
 // count takes in how many sessions a user has. The caller holds mu.
-func (t *Topics) count(app string, before, now *followed) {
+func (t *Topics) count(app string, before, now *Followed) {
 	c := t.crowds[app]
 	c.Sessions += now.Sessions - before.Sessions
 	c.Size += now.Size - before.Size
@@ -82,14 +82,14 @@ func (t *Topics) count(app string, before, now *followed) {
 	}
 }
 
-// followed returns what the node knows of a user's sessions.
-func (t *Topics) followed(user Key) followed {
+// FollowedBy returns what the node knows of a user's sessions.
+func (t *Topics) FollowedBy(user Key) Followed {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	if f := t.follows[user]; f != nil {
 		return *f
 	}
-	return followed{}
+	return Followed{}
 }
 
 // Follow takes in a record of FollowedKind, when a node starts or another one
@@ -99,7 +99,7 @@ func (t *Topics) Follow(r Record) error {
 	if err != nil {
 		return err
 	}
-	var f followed
+	var f Followed
 	if len(r.Value) > 0 {
 		if err := json.Unmarshal(r.Value, &f); err != nil {
 			return fmt.Errorf("what sessions follow: %w", err)
@@ -108,7 +108,7 @@ func (t *Topics) Follow(r Record) error {
 			f.Sessions = 1 // written by a server that did not count them
 		}
 	}
-	t.follow(key, &f)
+	t.Learn(key, &f)
 	return nil
 }
 
@@ -133,7 +133,7 @@ func (t *Topics) FollowOnly(before map[Key]uint64, found map[Key]bool) {
 		}
 		t.mu.Lock()
 		if f := t.follows[k]; f != nil && f.Seq == seq {
-			t.setFollowed(k, f, &followed{Seq: seq})
+			t.setFollowed(k, f, &Followed{Seq: seq})
 		}
 		t.mu.Unlock()
 	}
@@ -145,19 +145,19 @@ func (t *Topics) FollowNone() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for k, f := range t.follows {
-		t.setFollowed(k, f, &followed{})
+		t.setFollowed(k, f, &Followed{})
 	}
 }
 
-// follow says by which filters messages may come to wait for a user's
+// Learn says by which filters messages may come to wait for a user's
 // sessions, and which shared ones they have. What is older than what the node
 // knows is passed over.
-func (t *Topics) follow(user Key, now *followed) {
+func (t *Topics) Learn(user Key, now *Followed) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	before := t.follows[user]
 	if before == nil {
-		before = &followed{}
+		before = &Followed{}
 	}
 	if now.Seq >= before.Seq || !now.Any {
 		t.setFollowed(user, before, now)
@@ -165,7 +165,7 @@ func (t *Topics) follow(user Key, now *followed) {
 }
 
 // setFollowed is follow with mu held.
-func (t *Topics) setFollowed(user Key, before, now *followed) {
+func (t *Topics) setFollowed(user Key, before, now *Followed) {
 	app := user.App()
 	t.count(app, before, now)
 	for _, f := range now.Filters {
@@ -193,7 +193,7 @@ func (t *Topics) setFollowed(user Key, before, now *followed) {
 		if !slices.Contains(now.Shares, s) {
 			group, filter, _ := SplitShare(s.Filter)
 			t.alter(app, filter, false, func(n *topicNode) {
-				n.leave(group, func(m shareMember) bool { return m.user == user && m.client == s.Client }, "")
+				n.leave(group, func(m ShareMember) bool { return m.User == user && m.Client == s.Client }, "")
 			})
 		}
 	}
@@ -211,8 +211,8 @@ func (t *Topics) join(user Key, s followedShare) {
 	group, filter, _ := SplitShare(s.Filter)
 	t.alter(user.App(), filter, true, func(n *topicNode) {
 		g := n.share(group, s.Filter)
-		if !slices.ContainsFunc(g.all, func(m shareMember) bool { return m.user == user && m.client == s.Client }) {
-			g.all = append(g.all, shareMember{nil, user, s.Client})
+		if !slices.ContainsFunc(g.all, func(m ShareMember) bool { return m.User == user && m.Client == s.Client }) {
+			g.all = append(g.all, ShareMember{nil, user, s.Client})
 		}
 	})
 }

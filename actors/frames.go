@@ -38,39 +38,39 @@ func EncodeFrame(m any, to *actor.PID, self string) (*Frame, error) {
 		id = to.Id
 	}
 	switch m := m.(type) {
-	case *attach:
-		w := connOf(m.gate, self)
-		w.Key, w.Conn, w.Turn, w.After = string(m.key), m.conn, m.turn, placeOf(m.after)
+	case *Attach:
+		w := connOf(m.Gate, self)
+		w.Key, w.Conn, w.Turn, w.After = string(m.key), m.Conn, m.Turn, placeOf(m.After)
 		return frame(FrameType_FRAME_ATTACH, w)
-	case *detach:
-		w := connOf(m.gate, self)
-		w.Key, w.Conn, w.Upto, w.Transport = string(m.key), m.conn, m.upto, m.transport
+	case *Detach:
+		w := connOf(m.Gate, self)
+		w.Key, w.Conn, w.Upto, w.Transport = string(m.key), m.Conn, m.Upto, m.Transport
 		return frame(FrameType_FRAME_DETACH, w)
-	case *pull:
-		w := connOf(m.gate, self)
-		w.Key, w.Conn, w.Turn, w.After, w.Again = string(m.key), m.conn, m.turn, placeOf(&m.after), m.again
+	case *Pull:
+		w := connOf(m.Gate, self)
+		w.Key, w.Conn, w.Turn, w.After, w.Again = string(m.Key), m.Conn, m.Turn, placeOf(&m.After), m.Again
 		return frame(FrameType_FRAME_PULL, w)
-	case *reached:
-		return frame(FrameType_FRAME_REACHED, &WireConn{Key: string(m.key), Upto: m.upto, Transport: m.transport})
-	case *gone:
-		return frame(FrameType_FRAME_GONE, &WireConn{Key: string(m.key), Gate: id})
-	case *kick:
-		return frame(FrameType_FRAME_KICK, &WireConn{Key: string(m.key), Gate: id, Why: uint32(m.why)})
-	case *whoIs:
-		return frame(FrameType_FRAME_WHO_IS, &WireConn{Key: string(m.key), Gate: id, User: m.user.Id, Query: m.query})
-	case *described:
+	case *Reached:
+		return frame(FrameType_FRAME_REACHED, &WireConn{Key: string(m.key), Upto: m.Upto, Transport: m.Transport})
+	case *Gone:
+		return frame(FrameType_FRAME_GONE, &WireConn{Key: string(m.Key), Gate: id})
+	case *Kick:
+		return frame(FrameType_FRAME_KICK, &WireConn{Key: string(m.Key), Gate: id, Why: uint32(m.Why)})
+	case *WhoIs:
+		return frame(FrameType_FRAME_WHO_IS, &WireConn{Key: string(m.Key), Gate: id, User: m.User.Id, Query: m.Query})
+	case *Described:
 		return encodeDescribed(m, id)
-	case *greeting:
+	case *Greeting:
 		return frame(FrameType_FRAME_GREETING, &WireGreeting{
-			Key: string(m.key), Gate: id, Conn: m.conn, Turn: m.turn, At: placeOf(&m.at), Head: placeOf(&m.head), Counts: m.counts,
-			Recovered: m.recovered, Reset_: m.reset, Refused: uint32(m.refused),
+			Key: string(m.Key), Gate: id, Conn: m.Conn, Turn: m.Turn, At: placeOf(&m.At), Head: placeOf(&m.Head), Counts: m.Counts,
+			Recovered: m.Recovered, Reset_: m.Reset, Refused: uint32(m.refused),
 		})
-	case *pageRead:
+	case *PageRead:
 		w := &WirePush{Unreadable: true}
-		if m.push != nil {
-			w = wirePush(m.push)
+		if m.Push != nil {
+			w = wirePush(m.Push)
 		}
-		w.Gate, w.Conn, w.Turn = id, m.conn, m.turn
+		w.Gate, w.Conn, w.Turn = id, m.Conn, m.Turn
 		return frame(FrameType_FRAME_PAGE, w)
 	case *Push:
 		w := wirePush(m)
@@ -91,9 +91,9 @@ func connOf(gate *actor.PID, self string) *WireConn {
 	return w
 }
 
-func encodeDescribed(m *described, id string) (*Frame, error) {
-	w := &WireDescribed{User: id, Query: m.query, Gate: m.gate.Id}
-	for _, c := range m.conns {
+func encodeDescribed(m *Described, id string) (*Frame, error) {
+	w := &WireDescribed{User: id, Query: m.Query, Gate: m.Gate.Id}
+	for _, c := range m.Conns {
 		w.Conns = append(w.Conns, &WireConnInfo{Id: c.ID, Transport: c.Transport, Address: c.Address, Since: c.Since})
 	}
 	return frame(FrameType_FRAME_DESCRIBED, w)
@@ -122,7 +122,7 @@ func (w *WirePlace) cursorOrNil() *Cursor {
 }
 
 func wirePush(p *Push) *WirePush {
-	w := &WirePush{Key: string(p.Key), From: placeOf(&p.From), To: placeOf(&p.To), More: p.More, Hole: p.hole, Events: make([]*WireEvent, len(p.Events))}
+	w := &WirePush{Key: string(p.Key), From: placeOf(&p.From), To: placeOf(&p.To), More: p.More, Hole: p.Hole, Events: make([]*WireEvent, len(p.Events))}
 	for i := range p.Events {
 		e := &p.Events[i]
 		w.Events[i] = &WireEvent{Type: e.Type, To: placeOf(&e.To), Json: e.JSON, Counts: uint32(len(e.Counts))} // #nosec G115 -- a frame is smaller
@@ -149,9 +149,9 @@ func DecodeFrame(f *Frame, gate func(node, id string) *actor.PID) (Crossing, err
 		if err := w.UnmarshalVT(f.Body); err != nil {
 			return Crossing{}, fmt.Errorf("decode %v: %w", t, err)
 		}
-		m := &described{gate: gate("", w.Gate), query: w.Query}
+		m := &Described{Gate: gate("", w.Gate), Query: w.Query}
 		for _, c := range w.Conns {
-			m.conns = append(m.conns, connInfo{c.Id, c.Transport, c.Address, c.Since})
+			m.Conns = append(m.Conns, ConnInfo{c.Id, c.Transport, c.Address, c.Since})
 		}
 		return Crossing{Message: m, PID: w.User}, nil
 	case FrameType_FRAME_GREETING:
@@ -180,20 +180,20 @@ func decodeConn(t FrameType, w *WireConn, gate func(node, id string) *actor.PID)
 	}
 	switch t {
 	case FrameType_FRAME_ATTACH:
-		return Crossing{Key: key, Message: &attach{gate(w.Node, w.Gate), key, w.Conn, w.Turn, w.After.cursorOrNil()}}, nil
+		return Crossing{Key: key, Message: &Attach{gate(w.Node, w.Gate), key, w.Conn, w.Turn, w.After.cursorOrNil()}}, nil
 	case FrameType_FRAME_DETACH:
-		return Crossing{Key: key, Message: &detach{gate(w.Node, w.Gate), key, w.Conn, w.Upto, w.Transport}}, nil
+		return Crossing{Key: key, Message: &Detach{gate(w.Node, w.Gate), key, w.Conn, w.Upto, w.Transport}}, nil
 	case FrameType_FRAME_PULL:
-		return Crossing{Key: key, Message: &pull{gate(w.Node, w.Gate), key, w.Conn, w.Turn, w.After.cursor(), w.Again}}, nil
+		return Crossing{Key: key, Message: &Pull{gate(w.Node, w.Gate), key, w.Conn, w.Turn, w.After.cursor(), w.Again}}, nil
 	case FrameType_FRAME_REACHED:
-		return Crossing{Key: key, Message: &reached{key, w.Upto, w.Transport}}, nil
+		return Crossing{Key: key, Message: &Reached{key, w.Upto, w.Transport}}, nil
 	case FrameType_FRAME_GONE:
-		return Crossing{PID: w.Gate, Message: &gone{key}}, nil
+		return Crossing{PID: w.Gate, Message: &Gone{key}}, nil
 	case FrameType_FRAME_KICK:
 		why, err := parseEnd(w.Why)
-		return Crossing{PID: w.Gate, Message: &kick{key, why}}, err
+		return Crossing{PID: w.Gate, Message: &Kick{key, why}}, err
 	}
-	return Crossing{PID: w.Gate, Message: &whoIs{key: key, user: gate(w.Node, w.User), query: w.Query}}, nil
+	return Crossing{PID: w.Gate, Message: &WhoIs{Key: key, User: gate(w.Node, w.User), Query: w.Query}}, nil
 }
 
 func decodeGreeting(b []byte) (Crossing, error) {
@@ -205,10 +205,10 @@ func decodeGreeting(b []byte) (Crossing, error) {
 	if err != nil {
 		return Crossing{}, err
 	}
-	m := &greeting{conn: w.Conn, turn: w.Turn, at: w.At.cursor(), head: w.Head.cursor(), counts: w.Counts,
-		recovered: w.Recovered, reset: w.Reset_, refused: refused}
+	m := &Greeting{Conn: w.Conn, Turn: w.Turn, At: w.At.cursor(), Head: w.Head.cursor(), Counts: w.Counts,
+		Recovered: w.Recovered, Reset: w.Reset_, refused: refused}
 	if refused == EndGone || w.Key != "" {
-		m.key, err = userKey(w.Key)
+		m.Key, err = userKey(w.Key)
 	}
 	return Crossing{PID: w.Gate, Message: m}, err
 }
@@ -219,20 +219,20 @@ func decodePush(t FrameType, b []byte) (Crossing, error) {
 		return Crossing{}, fmt.Errorf("decode %v: %w", t, err)
 	}
 	if t == FrameType_FRAME_PAGE && w.Unreadable {
-		return Crossing{PID: w.Gate, Message: &pageRead{conn: w.Conn, turn: w.Turn}}, nil
+		return Crossing{PID: w.Gate, Message: &PageRead{Conn: w.Conn, Turn: w.Turn}}, nil
 	}
 	key, err := userKey(w.Key)
 	if err != nil {
 		return Crossing{}, err
 	}
-	p := &Push{Key: key, From: w.From.cursor(), To: w.To.cursor(), More: w.More, hole: w.Hole, Events: make([]PushEvent, len(w.Events))}
+	p := &Push{Key: key, From: w.From.cursor(), To: w.To.cursor(), More: w.More, Hole: w.Hole, Events: make([]PushEvent, len(w.Events))}
 	for i, e := range w.Events {
 		if p.Events[i], err = e.event(); err != nil {
 			return Crossing{}, fmt.Errorf("decode %v: %w", t, err)
 		}
 	}
 	if t == FrameType_FRAME_PAGE {
-		return Crossing{PID: w.Gate, Message: &pageRead{w.Conn, w.Turn, p}}, nil
+		return Crossing{PID: w.Gate, Message: &PageRead{w.Conn, w.Turn, p}}, nil
 	}
 	return Crossing{PID: w.Gate, Message: p}, nil
 }

@@ -17,7 +17,7 @@ func (w *WireRequest) encodeSession(c Command) bool {
 		s.Client, s.Clean, s.Expiry, s.Will, s.Again, s.Epoch = c.Client, c.Clean, c.Expiry, c.Will, c.Again, c.Epoch
 		s.encodeLink(c.Link, c.hub)
 		if s.Turn = c.turn; s.Turn == 0 {
-			if f, ok := c.Link.(*farLink); ok {
+			if f, ok := c.Link.(*FarLink); ok {
 				s.Turn = f.turn
 			}
 		}
@@ -58,8 +58,8 @@ func (s *WireSession) encodeLink(l SessionLink, hub *actor.PID) {
 		s.Hub = hub.Id
 	}
 	s.Link = l.ID()
-	if f, ok := l.(*farLink); ok { // it was sent to us, and we pass it on
-		s.Hub, s.Node = f.hub.Id, f.hub.Address
+	if f, ok := l.(*FarLink); ok { // it was sent to us, and we pass it on
+		s.Hub, s.Node = f.Hub.Id, f.Hub.Address
 	}
 }
 
@@ -109,7 +109,7 @@ func (w *WireRequest) decodeSession(gate func(node, id string) *actor.PID) (Comm
 }
 
 func (s *WireSession) link(gate func(node, id string) *actor.PID) SessionLink {
-	return &farLink{hub: gate(s.Node, s.Hub), id: s.Link, client: s.Client, turn: s.Turn}
+	return &FarLink{Hub: gate(s.Node, s.Hub), id: s.Link, client: s.Client, turn: s.Turn}
 }
 
 // Check tells whether the message is one that may be stored.

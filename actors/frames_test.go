@@ -27,24 +27,24 @@ func crossings() []crossing {
 	gate, own := actor.NewPID("a", "$7"), actor.NewPID("b", "$9")
 	key := UserKey("shop", "alice")
 	at := Cursor{Lineage: 77, Seq: 5, Pos: 1}
-	event := plainEvent("counts", at, []byte(`{"unread":1}`))
+	event := PlainEvent("counts", at, []byte(`{"unread":1}`))
 	push := &Push{Key: key, From: Cursor{Lineage: 77, Seq: 4}, To: at, Events: []PushEvent{event}, More: true}
 	return []crossing{
-		{nil, &attach{gate, key, 1 << 33, 3, &at}},
-		{nil, &attach{gate, key, 1, 3, nil}},
-		{nil, &detach{gate, key, 9, 8, "sse"}},
-		{nil, &pull{gate, key, 9, 4, at, true}},
-		{nil, &reached{key, 12, "ws"}},
-		{own, &gone{key}},
-		{own, &kick{key, EndDisconnected}},
-		{own, &whoIs{key, gate, 99}},
-		{own, &described{gate, 99, []connInfo{{"1", "sse", "10.0.0.1", "2026-01-01T00:00:00.000Z"}}}},
-		{own, &greeting{key: key, conn: 9, turn: 2, at: at, head: at, counts: []byte(`{}`), recovered: true, reset: true}},
-		{own, &greeting{conn: 9, turn: 2, refused: EndTooMany}},
-		{own, &pageRead{9, 2, push}},
-		{own, &pageRead{9, 2, nil}},
+		{nil, &Attach{gate, key, 1 << 33, 3, &at}},
+		{nil, &Attach{gate, key, 1, 3, nil}},
+		{nil, &Detach{gate, key, 9, 8, "sse"}},
+		{nil, &Pull{gate, key, 9, 4, at, true}},
+		{nil, &Reached{key, 12, "ws"}},
+		{own, &Gone{key}},
+		{own, &Kick{key, EndDisconnected}},
+		{own, &WhoIs{key, gate, 99}},
+		{own, &Described{gate, 99, []ConnInfo{{"1", "sse", "10.0.0.1", "2026-01-01T00:00:00.000Z"}}}},
+		{own, &Greeting{Key: key, Conn: 9, Turn: 2, At: at, Head: at, Counts: []byte(`{}`), Recovered: true, Reset: true}},
+		{own, &Greeting{Conn: 9, Turn: 2, refused: EndTooMany}},
+		{own, &PageRead{9, 2, push}},
+		{own, &PageRead{9, 2, nil}},
 		{own, push},
-		{own, &Push{Key: key, From: at, To: at, hole: true, Events: []PushEvent{}}},
+		{own, &Push{Key: key, From: at, To: at, Hole: true, Events: []PushEvent{}}},
 	}
 }
 
@@ -82,7 +82,7 @@ func crossings2() []crossing {
 
 // commands2 likewise.
 func commands2() []Command {
-	link := &farLink{hub: actor.NewPID("a", "$5"), id: 4, client: "phone"}
+	link := &FarLink{Hub: actor.NewPID("a", "$5"), id: 4, client: "phone"}
 	m := &TopicMessage{Topic: "a/b", Payload: []byte("x"), Qos: 1, App: "shop", User: "bob", Attributes: []byte{1}, ExpiresAt: 9, At: 8}
 	expiry := int64(0)
 	return []Command{
@@ -116,11 +116,11 @@ func TestFrames(t *testing.T) {
 		}
 	}
 	// One that a node passes on names whose gateway it is about.
-	f, err := EncodeFrame(&detach{gate: actor.NewPID("c", "$1"), key: UserKey("shop", "alice")}, nil, "a")
+	f, err := EncodeFrame(&Detach{Gate: actor.NewPID("c", "$1"), key: UserKey("shop", "alice")}, nil, "a")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := DecodeFrame(f, byName("a")); err != nil || got.Message.(*detach).gate.Address != "c" {
+	if got, err := DecodeFrame(f, byName("a")); err != nil || got.Message.(*Detach).Gate.Address != "c" {
 		t.Errorf("got %+v, %v, want a gateway of c", got.Message, err)
 	}
 }

@@ -43,7 +43,7 @@ func FuzzEvent(f *testing.F) {
 		if DecodeEvent(raw, &e) != nil {
 			return
 		}
-		e.Seq = b.seq + 1
+		e.Seq = b.Seq + 1
 		if b.Apply(&e) != nil {
 			return
 		}
@@ -59,13 +59,13 @@ func FuzzEvent(f *testing.F) {
 		if e.Kind == Kind_DUE {
 			m = &Message{Id: e.Ids[:16]}
 		}
-		pushEvent(&e, m, b.stateOf(&e), e.Until, b.Cursor(), b.appendCounts(nil))
-		describe(&e)
-		b.appendState(nil)
+		NewPushEvent(&e, m, b.StateOf(&e), e.Until, b.Cursor(), b.AppendCounts(nil))
+		Describe(&e)
+		b.AppendState(nil)
 		l, _ := Limits{}.WithDefaults()
 		b.Expire(Moment{Now: time.Now().UnixMilli()}, &l)
-		b.checkpoint(time.Now().UnixMilli(), &l, nil)
-		b.beside(&Write{}, &e, &l)
+		b.Checkpoint(time.Now().UnixMilli(), &l, nil)
+		b.Beside(&Write{}, &e, &l)
 	})
 }
 

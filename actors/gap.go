@@ -45,7 +45,7 @@ const KeepAside = 30 * 24 * time.Hour
 const asideBytes = 1 << 20
 
 // A beyond is what an actor has to delete when it goes on before a hole.
-type Beyond struct{ runs []Range }
+type Beyond struct{ Runs []Range }
 
 // Read reads an actor's state. If its journal has a hole, what lies beyond is
 // kept aside, and the state is the last whole one: the actor is to go on from
@@ -70,7 +70,7 @@ func (h *Home) Read(key Key, load func(context.Context) error) (*Beyond, error) 
 		if err := h.Records.PutRecord(ctx, AsideKind, fmt.Sprintf("%s/%016x", key, a.First), value); err != nil {
 			return nil, fmt.Errorf("keep aside what lies beyond a hole: %w", err)
 		}
-		b.runs = extend(b.runs, Range{a.First, a.Last})
+		b.Runs = extend(b.Runs, Range{a.First, a.Last})
 		events += len(a.Events)
 	}
 	h.Metrics.Gaps.Inc()
@@ -97,5 +97,5 @@ func (h *Home) beyond(ctx context.Context, g *Gap) (list []Aside, err error) {
 // Mended deletes what lies beyond a hole, if there is one; false means that the
 // store is busy.
 func (p *Persistent) Mended(b *Beyond) bool {
-	return b == nil || p.Append(&Write{Stream: p.Stream, After: p.Seq, Delete: b.runs}) == nil
+	return b == nil || p.Append(&Write{Stream: p.Stream, After: p.Seq, Delete: b.Runs}) == nil
 }

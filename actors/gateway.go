@@ -31,26 +31,26 @@ type Gateway struct {
 type (
 	enter    struct{ conn *Conn }
 	left     struct{ conn *Conn }
-	greeting struct { // the user's answer to attach
-		key       Key
-		conn      uint64
-		turn      uint32
-		at        Cursor // from where the connection goes on
-		head      Cursor // where the user stands
-		counts    []byte
-		recovered bool // at is the connection's own
-		reset     bool // its own was foreign, or too old
+	Greeting struct { // the user's answer to attach
+		Key       Key
+		Conn      uint64
+		Turn      uint32
+		At        Cursor // from where the connection goes on
+		Head      Cursor // where the user stands
+		Counts    []byte
+		Recovered bool // at is the connection's own
+		Reset     bool // its own was foreign, or too old
 		refused   End  // not EndGone: it may not be attached
 	}
-	pageRead struct {
-		conn uint64
-		turn uint32
-		push *Push // nil: it can't be read
+	PageRead struct {
+		Conn uint64
+		Turn uint32
+		Push *Push // nil: it can't be read
 	}
-	gone struct{ key Key } // the user's actor has ended: attach again
-	kick struct {
-		key Key
-		why End
+	Gone struct{ Key Key } // the user's actor has ended: attach again
+	Kick struct {
+		Key Key
+		Why End
 	}
 )
 
@@ -130,21 +130,21 @@ func (g *Gateway) Receive(c actor.Context) {
 		g.enter(m.conn)
 	case *left:
 		g.leave(m.conn)
-	case *greeting:
+	case *Greeting:
 		g.greet(m)
-	case *pageRead:
-		if conn := g.conn(m.conn); conn != nil {
+	case *PageRead:
+		if conn := g.conn(m.Conn); conn != nil {
 			conn.page(m)
 		}
-	case *gone:
-		for _, conn := range g.users[m.key] {
+	case *Gone:
+		for _, conn := range g.users[m.Key] {
 			g.attach(conn)
 		}
 	case *Reattach:
 		g.reattach(m)
-	case *kick:
-		for _, conn := range g.users[m.key] {
-			conn.Close(m.why)
+	case *Kick:
+		for _, conn := range g.users[m.Key] {
+			conn.Close(m.Why)
 		}
 	case *Tick:
 		g.tick()
@@ -152,7 +152,7 @@ func (g *Gateway) Receive(c actor.Context) {
 		g.list(m)
 	case *EndWhere:
 		g.end(m)
-	case *whoIs:
+	case *WhoIs:
 		g.whoIs(m)
 	case *relayed:
 		g.relay(m)
@@ -178,7 +178,7 @@ func (g *Gateway) attach(c *Conn) {
 	if !ok {
 		return
 	}
-	g.home.Router.Send(c.Key, &attach{gate: g.pid, key: c.Key, conn: c.id, turn: turn, after: after})
+	g.home.Router.Send(c.Key, &Attach{Gate: g.pid, key: c.Key, Conn: c.id, Turn: turn, After: after})
 }
 
 // reattach attaches the connections to the users of some shards again.
@@ -194,13 +194,13 @@ func (g *Gateway) reattach(m *Reattach) {
 
 // greet hands a user's answer to its connection. Of one that has left, the
 // user learns again: its attach may have come in behind its detach.
-func (g *Gateway) greet(m *greeting) {
-	conn := g.conn(m.conn)
+func (g *Gateway) greet(m *Greeting) {
+	conn := g.conn(m.Conn)
 	switch {
 	case conn != nil:
 		conn.greet(m)
 	case m.refused == EndGone:
-		g.home.Router.Send(m.key, &detach{gate: g.pid, key: m.key, conn: m.conn})
+		g.home.Router.Send(m.Key, &Detach{Gate: g.pid, key: m.Key, Conn: m.Conn})
 	}
 }
 
@@ -215,7 +215,7 @@ func (g *Gateway) leave(c *Conn) {
 	if !news {
 		upto = 0
 	}
-	g.home.Router.Send(c.Key, &detach{gate: g.pid, key: c.Key, conn: c.id, upto: upto, transport: c.transport()})
+	g.home.Router.Send(c.Key, &Detach{Gate: g.pid, key: c.Key, Conn: c.id, Upto: upto, Transport: c.transport()})
 }
 
 // tick lets a slice of the connections beat, and tells users what was written.
@@ -232,7 +232,7 @@ func (g *Gateway) tick() {
 			continue
 		}
 		if upto, news := c.mark(); news {
-			g.home.Router.Send(c.Key, &reached{key: c.Key, upto: upto, transport: c.transport()})
+			g.home.Router.Send(c.Key, &Reached{key: c.Key, Upto: upto, Transport: c.transport()})
 		}
 	}
 }
@@ -318,10 +318,10 @@ func (g *Gateway) conn(id uint64) *Conn {
 }
 
 // whoIs tells a user about its connections here.
-func (g *Gateway) whoIs(m *whoIs) {
-	d := &described{gate: g.pid, query: m.query}
-	for _, c := range g.users[m.key] {
-		d.conns = append(d.conns, c.describe())
+func (g *Gateway) whoIs(m *WhoIs) {
+	d := &Described{Gate: g.pid, Query: m.Query}
+	for _, c := range g.users[m.Key] {
+		d.Conns = append(d.Conns, c.describe())
 	}
-	g.home.Send(m.user, d)
+	g.home.Send(m.User, d)
 }

@@ -9,10 +9,10 @@ import (
 // and what of it nobody needs any more (retention.go).
 type history struct {
 	floor    uint64 // events at or below it are gone, but for contents still held
-	bytes    uint64 // journaled so far
+	Bytes    uint64 // journaled so far
 	stones   []milestone
 	garbage  []uint64 // events at or below floor whose content was freed since the last snapshot
-	stale    []uint64 // events above floor whose content was freed and is still in them
+	Stale    []uint64 // events above floor whose content was freed and is still in them
 	disowned []ID     // messages that left since the last snapshot
 	wills    bool     // a will that nobody needs any more is in older snapshots
 
@@ -22,7 +22,7 @@ type history struct {
 
 // milestone remembers where the journal stood at a snapshot.
 type milestone struct {
-	seq, bytes uint64
+	Seq, bytes uint64
 	at         int64 // unix milliseconds; no event up to seq is younger
 }
 
@@ -31,7 +31,7 @@ func (h *history) freed(seq uint64) {
 	if seq <= h.floor {
 		h.garbage = append(h.garbage, seq)
 	} else {
-		h.stale = append(doubled(h.stale), seq)
+		h.Stale = append(doubled(h.Stale), seq)
 	}
 }
 
@@ -39,7 +39,7 @@ func (h *history) freed(seq uint64) {
 func (h *history) willed(seq uint64) {
 	h.wills = true
 	if seq > h.floor {
-		h.stale = append(h.stale, seq)
+		h.Stale = append(h.Stale, seq)
 	}
 }
 
@@ -49,59 +49,59 @@ func (h *history) note(at int64) {
 		h.first = at
 	}
 	h.latest = at
-	if h.since == 0 && (h.wills || len(h.garbage)+len(h.stale)+len(h.disowned) > 0) {
+	if h.since == 0 && (h.wills || len(h.garbage)+len(h.Stale)+len(h.disowned) > 0) {
 		h.since = at
 	}
 }
 
-// last returns the newest milestone.
-func (h *history) last() milestone {
+// Last returns the newest milestone.
+func (h *history) Last() milestone {
 	if len(h.stones) == 0 {
 		return milestone{}
 	}
 	return h.stones[len(h.stones)-1]
 }
 
-// snapshotDue tells whether the journal since the last snapshot is long enough
+// SnapshotDue tells whether the journal since the last snapshot is long enough
 // for another: half of what is retained, and no less than the snapshot itself
 // so that snapshots at most double what is written.
-func (b *Inbox) snapshotDue(l *Limits) bool {
-	last := b.history.last()
-	grown := b.history.bytes - last.bytes
-	if b.seq-last.seq < uint64(l.RetainEvents/2) && grown < uint64(l.RetainBytes/2) {
+func (b *Inbox) SnapshotDue(l *Limits) bool {
+	last := b.History.Last()
+	grown := b.History.Bytes - last.bytes
+	if b.Seq-last.Seq < uint64(l.RetainEvents/2) && grown < uint64(l.RetainBytes/2) {
 		return false
 	}
-	return grown >= uint64(len(b.entries)*entrySize+len(b.keys.edge)*24+len(b.keys.order)*64)
+	return grown >= uint64(len(b.Entries)*entrySize+len(b.keys.edge)*24+len(b.keys.order)*64)
 }
 
 // entrySize is about what an entry takes in a snapshot.
 const entrySize = 56
 
-// checkpoint returns the write that keeps the state as it is now and deletes
+// Checkpoint returns the write that keeps the state as it is now and deletes
 // what it makes superfluous. cleared are events in place of stale ones, whose
 // contents are not in them any more; those of seqs that are no longer stale are
 // passed over. It changes nothing but the history, and forgets keys of which no
 // use is made any more.
-func (b *Inbox) checkpoint(now int64, l *Limits, cleared []Rewrite) Write {
-	h := &b.history
+func (b *Inbox) Checkpoint(now int64, l *Limits, cleared []Rewrite) Write {
+	h := &b.History
 	old := h.floor
-	if b.seq > max(h.last().seq, h.floor) {
-		h.stones = append(h.stones, milestone{b.seq, h.bytes, max(h.first+l.eraseStep(), h.latest)})
+	if b.Seq > max(h.Last().Seq, h.floor) {
+		h.stones = append(h.stones, milestone{b.Seq, h.Bytes, max(h.first+l.eraseStep(), h.latest)})
 	}
 	for len(h.stones) > 0 {
 		s := h.stones[0]
-		if b.seq-s.seq < uint64(l.RetainEvents) && h.bytes-s.bytes < uint64(l.RetainBytes) && now-s.at < l.RetainAge.Milliseconds() {
+		if b.Seq-s.Seq < uint64(l.RetainEvents) && h.Bytes-s.bytes < uint64(l.RetainBytes) && now-s.at < l.RetainAge.Milliseconds() {
 			break
 		}
-		h.floor = s.seq
+		h.floor = s.Seq
 		if len(h.stones) == 1 {
 			break // it says where the newest snapshot is
 		}
 		h.stones = h.stones[1:]
 	}
-	w := Write{After: b.seq, Delete: b.deletions(old), Disown: h.disowned, Forget: h.floor}
+	w := Write{After: b.Seq, Delete: b.deletions(old), Disown: h.disowned, Forget: h.floor}
 	if h.wills {
-		w.Forget = b.seq
+		w.Forget = b.Seq
 	}
 	h.garbage, h.disowned, h.wills, h.first, h.latest = nil, nil, false, 0, 0
 	w.Rewrite = h.clear(cleared)
@@ -115,7 +115,7 @@ func (b *Inbox) checkpoint(now int64, l *Limits, cleared []Rewrite) Write {
 // in the order of seqs.
 func (h *history) clear(cleared []Rewrite) (list []Rewrite) {
 	var stale []uint64
-	for _, seq := range h.stale {
+	for _, seq := range h.Stale {
 		i, ok := slices.BinarySearchFunc(cleared, seq, func(r Rewrite, seq uint64) int { return cmp.Compare(r.Seq, seq) })
 		switch {
 		case seq <= h.floor:
@@ -125,7 +125,7 @@ func (h *history) clear(cleared []Rewrite) (list []Rewrite) {
 			list = append(list, cleared[i])
 		}
 	}
-	if h.stale = stale; len(stale) == 0 {
+	if h.Stale = stale; len(stale) == 0 {
 		h.since = 0
 	}
 	return list
@@ -135,7 +135,7 @@ func (h *history) clear(cleared []Rewrite) (list []Rewrite) {
 // floor and the new one that hold no content of a present message, and those
 // below whose message has left.
 func (b *Inbox) deletions(old uint64) []Range {
-	h := &b.history
+	h := &b.History
 	var out []Range
 	slices.Sort(h.garbage)
 	for _, seq := range h.garbage {
@@ -145,12 +145,12 @@ func (b *Inbox) deletions(old uint64) []Range {
 		return out
 	}
 	var held []uint64
-	for i := range b.entries {
-		if s := b.entries[i].body; s > old && s <= h.floor {
+	for i := range b.Entries {
+		if s := b.Entries[i].Body; s > old && s <= h.floor {
 			held = append(held, s)
 		}
 	}
-	for s := range b.sessions.held {
+	for s := range b.Sessions.held {
 		if s > old && s <= h.floor {
 			held = append(held, s)
 		}

@@ -67,11 +67,11 @@ type Home struct {
 	exchange *actor.PID
 	turns    atomic.Uint64 // by which sessions were made known to other nodes
 
-	unread  Seldom       // that an actor can't be read
-	awake   atomic.Int64 // users whose inbox is in memory
-	once    sync.Once
-	props   map[byte]*actor.Props // by kind
-	spawned atomic.Uint64         // activations so far
+	unread   Seldom       // that an actor can't be read
+	InMemory atomic.Int64 // users whose inbox is in memory
+	once     sync.Once
+	props    map[byte]*actor.Props // by kind
+	spawned  atomic.Uint64         // activations so far
 }
 
 // Kinds are the kinds of persistent actors, by the byte that tells them in a Key:
@@ -149,8 +149,8 @@ func (h *Home) Refuse(m any, err *Error) {
 	}
 }
 
-// linked tells whether the connections behind pid can still be there.
-func (h *Home) linked(pid *actor.PID) bool { return h.Linked == nil || h.Linked(pid.Address) }
+// Reaches tells whether the connections behind pid can still be there.
+func (h *Home) Reaches(pid *actor.PID) bool { return h.Linked == nil || h.Linked(pid.Address) }
 
 func (h *Home) connPanicked(key Key, reason any, stack []byte) {
 	h.Metrics.Panics.Inc()
@@ -160,5 +160,5 @@ func (h *Home) connPanicked(key Key, reason any, stack []byte) {
 // Send sends m to the actor behind pid.
 func (h *Home) Send(pid *actor.PID, m any) { h.System.Root.Send(pid, m) }
 
-// moment returns what a decision may know of the world.
-func (h *Home) moment() Moment { return Moment{Now: h.Now(), Random: h.Random()} }
+// Moment returns what a decision may know of the world.
+func (h *Home) Moment() Moment { return Moment{Now: h.Now(), Random: h.Random()} }

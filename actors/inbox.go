@@ -15,19 +15,19 @@ import (
 // the journal replays. There is no other way to change it.
 type Inbox struct {
 	lineage        uint64
-	origin         uint64 // the id of the history that it was read from; not part of the state
-	seq, pos, rev  uint64
+	Origin         uint64 // the id of the history that it was read from; not part of the state
+	Seq, Pos, Rev  uint64
 	shown          uint64 // seq of the last event that changed what the user sees
 	unread, unseen uint32
 	categories     []category
-	entries        []entry // oldest first: their seqs rise
-	content        uint64  // bytes of content held
-	nextDue        int64   // no timer ends before it (unix milliseconds)
-	oldest         int64   // no visible message is older, likewise
-	delivered      uint64  // up to this seq everything was written to a connection
+	Entries        []Item // oldest first: their seqs rise
+	content        uint64 // bytes of content held
+	nextDue        int64  // no timer ends before it (unix milliseconds)
+	oldest         int64  // no visible message is older, likewise
+	DeliveredUpTo  uint64 // up to this seq everything was written to a connection
 	keys           onceKeys
-	history        history
-	sessions       sessions
+	History        history
+	Sessions       sessions
 }
 
 // category is one label of messages and how many of them are unread.
@@ -36,43 +36,43 @@ type category struct {
 	unread, held uint32
 }
 
-// entry is one message in the inbox; its content stays in the journal.
-type entry struct {
+// Item is one message in the inbox; its content stays in the journal.
+type Item struct {
 	id       ID
-	seq      uint64 // of the event that made it visible; while scheduled, that accepted it
-	body     uint64 // of the event that holds its content
+	Seq      uint64 // of the event that made it visible; while scheduled, that accepted it
+	Body     uint64 // of the event that holds its content
 	at       int64  // accepted or become due, unix milliseconds
 	expires  int64  // 0: never
-	until    int64  // snoozed or scheduled until
+	Until    int64  // snoozed or scheduled until
 	collapse uint64 // hash of the collapse key; 0: none
 	size     uint32 // bytes of content
 	category uint16 // index into Inbox.categories
-	state    State
+	State    State
 	priority Priority
 	shared   bool
-	wasSeen  bool // ever
-	wasRead  bool // ever
+	WasSeen  bool // ever
+	WasRead  bool // ever
 }
 
-const never = math.MaxInt64
+const Never = math.MaxInt64
 
 // NewInbox returns the inbox of a user of whom nothing is known.
-func NewInbox() *Inbox { return &Inbox{nextDue: never, oldest: never} }
+func NewInbox() *Inbox { return &Inbox{nextDue: Never, oldest: Never} }
 
 // Cursor returns where the inbox stands.
 //
 // Events that change nothing for the user do not move it: who is up to date
 // before them is so behind them.
-func (b *Inbox) Cursor() Cursor { return Cursor{b.line(), b.shown, b.pos} }
+func (b *Inbox) Cursor() Cursor { return Cursor{b.Line(), b.shown, b.Pos} }
 
-// line returns the lineage of the inbox's cursors: its own, mixed with the id
+// Line returns the lineage of the inbox's cursors: its own, mixed with the id
 // of the store's history. Cursors of a history that was lost are so foreign to
 // every user, without an event for each. 0: there was no event yet.
-func (b *Inbox) line() uint64 {
+func (b *Inbox) Line() uint64 {
 	if b.lineage == 0 {
 		return 0
 	}
-	return max(b.lineage^b.origin, 1)
+	return max(b.lineage^b.Origin, 1)
 }
 
 // counts tells what a message in this state adds to unread and unseen.
@@ -90,8 +90,8 @@ func (s State) counts() (unread, unseen uint32) {
 // a kind that this program does not know, is an error: the journal is damaged
 // or was written by a newer program.
 func (b *Inbox) Apply(e *Event) error {
-	if e.Seq != b.seq+1 {
-		return fmt.Errorf("event %d follows event %d: the journal is damaged", e.Seq, b.seq)
+	if e.Seq != b.Seq+1 {
+		return fmt.Errorf("event %d follows event %d: the journal is damaged", e.Seq, b.Seq)
 	}
 	switch e.Kind {
 	case Kind_ACCEPTED:
@@ -105,30 +105,30 @@ func (b *Inbox) Apply(e *Event) error {
 	case Kind_DUE:
 		b.applyDue(e)
 	case Kind_DELIVERED:
-		b.delivered = max(b.delivered, e.Upto)
+		b.DeliveredUpTo = max(b.DeliveredUpTo, e.Upto)
 	case Kind_NOTED:
 	case Kind_SESSION:
-		freed, wills := b.sessions.applySession(e)
+		freed, wills := b.Sessions.applySession(e)
 		for _, seq := range freed {
-			b.history.freed(seq)
+			b.History.freed(seq)
 		}
 		for _, seq := range wills {
-			b.history.willed(seq)
+			b.History.willed(seq)
 		}
 	case Kind_QUEUED:
-		b.sessions.applyQueued(e)
+		b.Sessions.applyQueued(e)
 	default:
 		return fmt.Errorf("event %d is of kind %d, which this program does not know: it is older than the data", e.Seq, e.Kind)
 	}
 	if e.Lineage != 0 {
 		b.lineage = e.Lineage
 	}
-	if e.Rev != b.rev {
+	if e.Rev != b.Rev {
 		b.shown = e.Seq
 	}
-	b.seq, b.pos, b.rev = e.Seq, e.Pos, e.Rev
+	b.Seq, b.Pos, b.Rev = e.Seq, e.Pos, e.Rev
 	b.keys.apply(e)
-	b.history.note(e.At)
+	b.History.note(e.At)
 	return nil
 }
 
@@ -136,36 +136,36 @@ func (b *Inbox) applyAccepted(e *Event) {
 	m := e.Message
 	eachID(e.Dropped, b.remove)
 	eachID(e.Ids, b.remove)
-	n := entry{
-		id: ID(m.Id), seq: e.Seq, body: e.Seq, at: e.At, expires: m.ExpiresAt,
+	n := Item{
+		id: ID(m.Id), Seq: e.Seq, Body: e.Seq, at: e.At, expires: m.ExpiresAt,
 		collapse: CollapseHash(m.CollapseKey), size: uint32(len(m.Content)),
-		category: b.category(m.Category), state: e.State, priority: m.Priority, shared: m.Shared,
+		category: b.category(m.Category), State: e.State, priority: m.Priority, shared: m.Shared,
 	}
 	if e.State == State_SCHEDULED {
-		n.until = e.Until
+		n.Until = e.Until
 	}
 	b.categories[n.category].held++
 	b.content += uint64(n.size)
 	b.count(&n, 1)
-	b.entries = append(doubled(b.entries), n)
+	b.Entries = append(doubled(b.Entries), n)
 	b.arm(&n)
-	if n.state != State_SCHEDULED {
-		b.sessions.offer(n.seq, n.size)
+	if n.State != State_SCHEDULED {
+		b.Sessions.offer(n.Seq, n.size)
 	}
 }
 
 func (b *Inbox) applyEdited(e *Event) {
 	eachID(e.Dropped, b.remove)
-	i := b.find(ID(e.Message.Id))
+	i := b.Find(ID(e.Message.Id))
 	if i < 0 {
 		return
 	}
-	n, m := &b.entries[i], e.Message
-	b.history.freed(n.body)
+	n, m := &b.Entries[i], e.Message
+	b.History.freed(n.Body)
 	b.count(n, -1)
 	b.content += uint64(len(m.Content)) - uint64(n.size)
 	b.categories[n.category].held--
-	n.body, n.size, n.expires, n.priority = e.Seq, uint32(len(m.Content)), m.ExpiresAt, m.Priority
+	n.Body, n.size, n.expires, n.priority = e.Seq, uint32(len(m.Content)), m.ExpiresAt, m.Priority
 	n.category = b.category(m.Category)
 	b.categories[n.category].held++
 	b.count(n, 1)
@@ -173,15 +173,15 @@ func (b *Inbox) applyEdited(e *Event) {
 }
 
 func (b *Inbox) applyMarked(id ID, e *Event) {
-	i := b.find(id)
+	i := b.Find(id)
 	if i < 0 {
 		return
 	}
-	n := &b.entries[i]
+	n := &b.Entries[i]
 	b.count(n, -1)
-	n.state, n.until = e.State, e.Until
-	n.wasSeen = n.wasSeen || e.State.wasSeen()
-	n.wasRead = n.wasRead || e.State == State_READ
+	n.State, n.Until = e.State, e.Until
+	n.WasSeen = n.WasSeen || e.State.wasSeen()
+	n.WasRead = n.WasRead || e.State == State_READ
 	b.count(n, 1)
 	b.arm(n)
 }
@@ -190,58 +190,58 @@ func (b *Inbox) applyMarked(id ID, e *Event) {
 func (b *Inbox) applyDue(e *Event) {
 	id := ID(e.Ids[:16])
 	eachID(e.Ids[16:], b.remove)
-	i := b.find(id)
+	i := b.Find(id)
 	if i < 0 {
 		return
 	}
-	n := b.entries[i]
-	n.state, n.until, n.seq, n.at = State_UNSEEN, 0, e.Seq, e.At
-	b.entries = append(slices.Delete(b.entries, i, i+1), n)
+	n := b.Entries[i]
+	n.State, n.Until, n.Seq, n.at = State_UNSEEN, 0, e.Seq, e.At
+	b.Entries = append(slices.Delete(b.Entries, i, i+1), n)
 	b.count(&n, 1)
 	b.arm(&n)
-	b.sessions.offer(n.seq, n.size)
+	b.Sessions.offer(n.Seq, n.size)
 }
 
 // remove takes a message out of the inbox and out of the counts.
 func (b *Inbox) remove(id ID) {
-	i := b.find(id)
+	i := b.Find(id)
 	if i < 0 {
 		return
 	}
-	n := b.entries[i]
+	n := b.Entries[i]
 	b.count(&n, -1)
 	b.categories[n.category].held--
 	b.content -= uint64(n.size)
-	b.history.freed(n.body)
-	b.sessions.withdraw(n.seq)
+	b.History.freed(n.Body)
+	b.Sessions.withdraw(n.Seq)
 	if !n.shared { // the send answers for it
-		b.history.disowned = append(b.history.disowned, id)
+		b.History.disowned = append(b.History.disowned, id)
 	}
 	if i == 0 {
-		b.entries = b.entries[1:]
+		b.Entries = b.Entries[1:]
 	} else {
-		b.entries = slices.Delete(b.entries, i, i+1)
+		b.Entries = slices.Delete(b.Entries, i, i+1)
 	}
 }
 
 // count adds n's share to the counts, sign times.
-func (b *Inbox) count(n *entry, sign int32) {
-	unread, unseen := n.state.counts()
+func (b *Inbox) count(n *Item, sign int32) {
+	unread, unseen := n.State.counts()
 	b.unread += unread * uint32(sign)
 	b.unseen += unseen * uint32(sign)
 	b.categories[n.category].unread += unread * uint32(sign)
 }
 
 // arm lets nextDue be no later than n's first timer, and oldest than n.
-func (b *Inbox) arm(n *entry) {
-	if n.state != State_SCHEDULED { // what is scheduled does not age
+func (b *Inbox) arm(n *Item) {
+	if n.State != State_SCHEDULED { // what is scheduled does not age
 		b.oldest = min(b.oldest, n.at)
 	}
 	if n.expires != 0 {
 		b.nextDue = min(b.nextDue, n.expires)
 	}
-	if n.until != 0 {
-		b.nextDue = min(b.nextDue, n.until)
+	if n.Until != 0 {
+		b.nextDue = min(b.nextDue, n.Until)
 	}
 }
 
@@ -265,25 +265,25 @@ func (b *Inbox) category(name string) uint16 {
 	return uint16(len(b.categories) - 1)
 }
 
-// stateOf returns the state of the message that e carries, as it is now.
-func (b *Inbox) stateOf(e *Event) State {
+// StateOf returns the state of the message that e carries, as it is now.
+func (b *Inbox) StateOf(e *Event) State {
 	if e.Message == nil {
 		return 0
 	}
-	if i := b.find(ID(e.Message.Id)); i >= 0 {
-		return b.entries[i].state
+	if i := b.Find(ID(e.Message.Id)); i >= 0 {
+		return b.Entries[i].State
 	}
 	return e.State
 }
 
-// find returns the place of a message; -1: not here. What is asked for is
+// Find returns the place of a message; -1: not here. What is asked for is
 // mostly the oldest, which has to leave, or one of the newest.
-func (b *Inbox) find(id ID) int {
-	if len(b.entries) > 0 && b.entries[0].id == id {
+func (b *Inbox) Find(id ID) int {
+	if len(b.Entries) > 0 && b.Entries[0].id == id {
 		return 0
 	}
-	for i := len(b.entries) - 1; i >= 0; i-- {
-		if b.entries[i].id == id {
+	for i := len(b.Entries) - 1; i >= 0; i-- {
+		if b.Entries[i].id == id {
 			return i
 		}
 	}
@@ -412,26 +412,26 @@ func (id ID) time() int64 {
 	return int64(binary.BigEndian.Uint64(id[:8]) >> 16)
 }
 
-// reaches tells whether the journal still has all that happened after c.
-func (b *Inbox) reaches(c Cursor) bool {
-	return c.Seq <= b.seq && (c.Seq >= b.history.floor || c.Seq >= b.shown) && !b.foreign(c)
+// Reaches tells whether the journal still has all that happened after c.
+func (b *Inbox) Reaches(c Cursor) bool {
+	return c.Seq <= b.Seq && (c.Seq >= b.History.floor || c.Seq >= b.shown) && !b.foreign(c)
 }
 
 // foreign tells whether c belongs to another lineage of this user. The cursor
 // from before the first event belongs to every one.
 func (b *Inbox) foreign(c Cursor) bool {
-	return c.Lineage != b.line() && (c.Lineage != 0 || c.Seq != 0)
+	return c.Lineage != b.Line() && (c.Lineage != 0 || c.Seq != 0)
 }
 
-// load brings a new inbox to what the journal says.
-func (b *Inbox) load(ctx context.Context, j Journal, key Key) error {
+// Load brings a new inbox to what the journal says.
+func (b *Inbox) Load(ctx context.Context, j Journal, key Key) error {
 	var r eventReader
 	return j.Load(ctx, key, b.restore, func(raw []byte) error {
 		e, err := r.read(raw)
 		if err != nil {
 			return err
 		}
-		b.history.bytes += uint64(len(raw))
+		b.History.Bytes += uint64(len(raw))
 		return b.Apply(e)
 	})
 }

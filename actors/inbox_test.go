@@ -165,7 +165,7 @@ func (s *script) message(t *testing.T, d *datadriven.TestData) *Message {
 
 // old is what an edit starts from.
 func (s *script) old(id ID) *Message {
-	if s.b.find(id) < 0 {
+	if s.b.Find(id) < 0 {
 		return &Message{Id: id[:]}
 	}
 	return s.content(id)
@@ -325,7 +325,7 @@ func (s *script) counts() string {
 		By             map[string]int `json:"by_category"`
 		Rev            uint64
 	}
-	raw := s.b.appendCounts(nil)
+	raw := s.b.AppendCounts(nil)
 	if err := json.Unmarshal(raw, &v); err != nil {
 		s.t.Fatalf("%s: %v", raw, err)
 	}
@@ -341,19 +341,19 @@ func (s *script) counts() string {
 func (s *script) state() string {
 	var b strings.Builder
 	b.WriteString(s.counts())
-	for i := range s.b.entries {
-		n := &s.b.entries[i]
-		fmt.Fprintf(&b, "%s %s seq=%d body=%d\n", s.names[n.id], n.state.Word(), n.seq, n.body)
+	for i := range s.b.Entries {
+		n := &s.b.Entries[i]
+		fmt.Fprintf(&b, "%s %s seq=%d body=%d\n", s.names[n.id], n.State.Word(), n.Seq, n.Body)
 	}
 	return b.String()
 }
 
 // replay is what a client with a cursor gets.
 func (s *script) replay(after Cursor) string {
-	if !s.b.reaches(after) {
+	if !s.b.Reaches(after) {
 		return "reset\n"
 	}
-	p, err := s.page(after, pageEvents)
+	p, err := s.page(after, PageEvents)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -381,14 +381,14 @@ func TestStateAt(t *testing.T) {
 		} else {
 			w.do(w.b.Mark(&Mark{To: MarkRead, IDs: []ID{ids[rng.IntN(len(ids))]}}, Once{}, w.moment()))
 		}
-		states[w.b.rev] = string(w.b.appendState(nil))
-		if w.b.snapshotDue(&w.limits) {
+		states[w.b.Rev] = string(w.b.AppendState(nil))
+		if w.b.SnapshotDue(&w.limits) {
 			w.checkpoint()
 		}
 	}
 	reached := 0
-	for rev := uint64(1); rev <= w.b.rev; rev++ {
-		b, err := stateAt(context.Background(), w, w.key, rev, w.b.seq)
+	for rev := uint64(1); rev <= w.b.Rev; rev++ {
+		b, err := InboxAt(context.Background(), w, w.key, rev, w.b.Seq)
 		if err != nil {
 			if AsError(err).Code != NotFound || reached > 0 {
 				t.Fatalf("rev %d: %v", rev, err)
@@ -396,12 +396,12 @@ func TestStateAt(t *testing.T) {
 			continue
 		}
 		reached++
-		if got := string(b.appendState(nil)); got != states[rev] {
+		if got := string(b.AppendState(nil)); got != states[rev] {
 			t.Fatalf("rev %d: got\n%s, want\n%s", rev, got, states[rev])
 		}
 	}
-	if reached < 20 || reached == int(w.b.rev) {
-		t.Fatalf("the journal reaches back %d revs of %d; want at least 20, and some trimmed", reached, w.b.rev)
+	if reached < 20 || reached == int(w.b.Rev) {
+		t.Fatalf("the journal reaches back %d revs of %d; want at least 20, and some trimmed", reached, w.b.Rev)
 	}
 }
 

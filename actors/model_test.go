@@ -177,8 +177,8 @@ func (c *client) take(t *testing.T, p PushEvent) {
 // catchUp pulls pages as a connection does.
 func (c *client) catchUp(w *world, limit int) (reset bool) {
 	w.t.Helper()
-	if !w.b.reaches(c.at) {
-		c.at, c.states, c.counts = w.b.Cursor(), screen(w.b), string(w.b.appendCounts(nil))
+	if !w.b.Reaches(c.at) {
+		c.at, c.states, c.counts = w.b.Cursor(), screen(w.b), string(w.b.AppendCounts(nil))
 		return true
 	}
 	for more := true; more; {
@@ -208,9 +208,9 @@ func (c *client) catchUp(w *world, limit int) (reset bool) {
 // screen is what a client that fetches everything sees.
 func screen(b *Inbox) map[string]string {
 	s := map[string]string{}
-	for i := range b.entries {
-		if n := &b.entries[i]; n.state != State_SCHEDULED {
-			s[n.id.String()] = n.state.Word()
+	for i := range b.Entries {
+		if n := &b.Entries[i]; n.State != State_SCHEDULED {
+			s[n.id.String()] = n.State.Word()
 		}
 	}
 	return s
@@ -269,7 +269,7 @@ func (x *trial) run(steps int) {
 		x.expireBoth()
 		x.step(i)
 		x.compare()
-		if x.b.snapshotDue(&x.limits) || x.rng.IntN(200) == 0 {
+		if x.b.SnapshotDue(&x.limits) || x.rng.IntN(200) == 0 {
 			if x.rng.IntN(2) == 0 {
 				x.sweep()
 			} else {
@@ -295,7 +295,7 @@ func (x *trial) run(steps int) {
 		}
 	}
 	x.t.Logf("%d steps: rev %d, %d of %d events kept, %d messages; %d restarts, %d catch-ups, %d resets",
-		steps, x.b.rev, len(x.journal), len(x.log), len(x.b.entries), x.restarts, x.pages, x.resets)
+		steps, x.b.Rev, len(x.journal), len(x.log), len(x.b.Entries), x.restarts, x.pages, x.resets)
 }
 
 // done carries a decision out and lets the live client know.
@@ -309,7 +309,7 @@ func (x *trial) done(r Ready) Ready {
 }
 
 func (x *trial) expireBoth() {
-	if x.rng.IntN(100) == 0 || x.now >= x.b.due(&x.limits) {
+	if x.rng.IntN(100) == 0 || x.now >= x.b.Due(&x.limits) {
 		x.done(x.b.Expire(x.moment(), &x.limits))
 		if r := x.b.Expire(x.moment(), &x.limits); len(r.Events) > 0 {
 			x.t.Fatalf("a second look at the same time finds %v", r.Events)
@@ -328,7 +328,7 @@ func (x *trial) step(i int) {
 		x.edit(i)
 	default:
 		if x.rng.IntN(3) == 0 {
-			x.done(x.b.Delivered(x.b.seq-min(x.b.seq, uint64(x.rng.IntN(5))), "sse", x.moment()))
+			x.done(x.b.Delivered(x.b.Seq-min(x.b.Seq, uint64(x.rng.IntN(5))), "sse", x.moment()))
 			return
 		}
 		x.retract()
@@ -370,7 +370,7 @@ func (x *trial) publish(i int) {
 	x.m.publish(o)
 	x.ids = append(x.ids, id)
 	again := x.b.Publish(m, once, x.moment(), &x.limits)
-	if len(again.Events) > 0 || !again.Replayed || again.ID != id || again.Rev != x.b.rev || again.Outcome != r.Outcome {
+	if len(again.Events) > 0 || !again.Replayed || again.ID != id || again.Rev != x.b.Rev || again.Outcome != r.Outcome {
 		x.t.Fatalf("the repeat of %+v is answered by %+v", r, again)
 	}
 }
@@ -405,9 +405,9 @@ func (x *trial) mark() {
 	case x.rng.IntN(2) == 0 && len(x.cursors) > 0:
 		c := x.cursors[x.rng.IntN(len(x.cursors))]
 		m.UpTo = &c
-		for i := range x.b.entries {
-			if x.b.entries[i].seq <= c.Seq {
-				concerned = append(concerned, x.m.find(x.b.entries[i].id))
+		for i := range x.b.Entries {
+			if x.b.Entries[i].Seq <= c.Seq {
+				concerned = append(concerned, x.m.find(x.b.Entries[i].id))
 			}
 		}
 	default:
@@ -467,13 +467,13 @@ func (x *trial) retract() {
 // compare holds the inbox against the model, and the live client against it.
 func (x *trial) compare() {
 	x.t.Helper()
-	if len(x.b.entries) != len(x.m.list) {
-		x.t.Fatalf("%d messages, want %d", len(x.b.entries), len(x.m.list))
+	if len(x.b.Entries) != len(x.m.list) {
+		x.t.Fatalf("%d messages, want %d", len(x.b.Entries), len(x.m.list))
 	}
 	unread, unseen := uint32(0), uint32(0)
 	for i, o := range x.m.list {
-		n := &x.b.entries[i]
-		got := modelMessage{n.id, x.b.categories[n.category].name, o.collapse, n.state, n.until, n.expires, n.at, int(n.size), o.title}
+		n := &x.b.Entries[i]
+		got := modelMessage{n.id, x.b.categories[n.category].name, o.collapse, n.State, n.Until, n.expires, n.at, int(n.size), o.title}
 		if !reflect.DeepEqual(&got, o) {
 			x.t.Fatalf("message %d: got %+v, want %+v", i, got, *o)
 		}
@@ -511,7 +511,7 @@ func (x *trial) screened(who string, c *client) {
 		By             map[string]uint32 `json:"by_category"`
 		Rev            uint64
 	}
-	if json.Unmarshal([]byte(c.counts), &got) != nil || json.Unmarshal(x.b.appendCounts(nil), &want) != nil || !reflect.DeepEqual(got, want) {
+	if json.Unmarshal([]byte(c.counts), &got) != nil || json.Unmarshal(x.b.AppendCounts(nil), &want) != nil || !reflect.DeepEqual(got, want) {
 		x.t.Fatalf("%s counts %+v, want %+v", who, got, want)
 	}
 }

@@ -4,7 +4,7 @@ package actors
 // push, and an answer or a step of another kind.
 type Effect struct {
 	next *Effect
-	seq  uint64
+	Seq  uint64
 	req  *Request // to be answered, here or by run
 	push *Push    // to be pushed
 	run  func()   // to be done; it answers req if there is one
@@ -13,7 +13,7 @@ type Effect struct {
 // outbox holds effects in the order of their seqs until they are durable.
 type outbox struct {
 	head, tail *Effect
-	n          int
+	N          int
 }
 
 func (o *outbox) add(e *Effect) {
@@ -24,20 +24,20 @@ func (o *outbox) add(e *Effect) {
 		o.tail.next = e
 	}
 	o.tail = e
-	o.n++
+	o.N++
 }
 
 // take returns the first effect if it is durable, else nil.
 func (o *outbox) take(durable uint64) *Effect {
 	e := o.head
-	if e == nil || e.seq > durable {
+	if e == nil || e.Seq > durable {
 		return nil
 	}
 	if o.head = e.next; o.head == nil {
 		o.tail = nil
 	}
 	e.next = nil
-	o.n--
+	o.N--
 	return e
 }
 
@@ -46,8 +46,8 @@ func join(a, b *Push) *Push {
 	if a == nil {
 		return b
 	}
-	j := &Push{Key: b.Key, From: a.From, To: b.To, hole: a.hole || b.hole}
-	if !j.hole {
+	j := &Push{Key: b.Key, From: a.From, To: b.To, Hole: a.Hole || b.Hole}
+	if !j.Hole {
 		j.Events = append(a.Events[:len(a.Events):len(a.Events)], b.Events...)
 	}
 	return j

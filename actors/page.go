@@ -7,27 +7,27 @@ import "context"
 
 // page is a replay under way.
 type page struct {
-	key      Key
+	Key      Key
 	from, to Cursor // the span that it may cover; to moves back where it ends sooner
 	head     Cursor // where the user stood
 	counts   []byte
-	entries  []entry // of the messages that became visible or were edited in the span
+	entries  []Item // of the messages that became visible or were edited in the span
 	journal  Journal
 	events   []PushEvent
 	bytes    int
 	limit    int
 }
 
-// newPage returns the page after a cursor that the journal reaches back to.
-func (b *Inbox) newPage(key Key, j Journal, after Cursor, limit int) *page {
+// NewPage returns the page after a cursor that the journal reaches back to.
+func (b *Inbox) NewPage(key Key, j Journal, after Cursor, limit int) *page {
 	p := &page{
-		key: key, from: after, to: b.Cursor(), head: b.Cursor(),
-		counts: b.appendCounts(nil), journal: j, limit: limit,
+		Key: key, from: after, to: b.Cursor(), head: b.Cursor(),
+		counts: b.AppendCounts(nil), journal: j, limit: limit,
 	}
 	p.to.Seq = max(after.Seq, min(p.to.Seq, after.Seq+pageSpan))
-	for i := range b.entries {
-		n := &b.entries[i]
-		if within(n.seq, after.Seq, p.to.Seq) || within(n.body, after.Seq, p.to.Seq) {
+	for i := range b.Entries {
+		n := &b.Entries[i]
+		if within(n.Seq, after.Seq, p.to.Seq) || within(n.Body, after.Seq, p.to.Seq) {
 			p.entries = append(p.entries, *n)
 		}
 	}
@@ -36,31 +36,31 @@ func (b *Inbox) newPage(key Key, j Journal, after Cursor, limit int) *page {
 
 // The bounds of one page.
 const (
-	pageEvents = 100
+	PageEvents = 100
 	pageBytes  = 256 << 10 // of JSON; one event may be larger
 )
 
 // pageSpan is how many events of the journal one page may look at. Not each of
 // them is one that clients see.
-const pageSpan = 2 * pageEvents
+const pageSpan = 2 * PageEvents
 
 func within(seq, after, last uint64) bool { return seq > after && seq <= last }
 
-// errTrimmed says that a page's events went away before they were read.
-var errTrimmed error = Errorf(Unavailable, "the events were trimmed meanwhile; ask again")
+// ErrTrimmed says that a page's events went away before they were read.
+var ErrTrimmed error = Errorf(Unavailable, "the events were trimmed meanwhile; ask again")
 
-// read fills the page from the journal.
-func (p *page) read(ctx context.Context) (*Push, error) {
+// Read fills the page from the journal.
+func (p *page) Read(ctx context.Context) (*Push, error) {
 	var failed error
 	seq, last := p.from.Seq, p.to.Seq
-	err := p.journal.Events(ctx, p.key, seq+1, last, func(at uint64, raw []byte) bool {
+	err := p.journal.Events(ctx, p.Key, seq+1, last, func(at uint64, raw []byte) bool {
 		if len(p.events) >= p.limit || p.bytes >= pageBytes {
 			last = seq
 			return false
 		}
 		e := &Event{}
 		if failed = DecodeEvent(raw, e); failed == nil && at != seq+1 {
-			failed = errTrimmed
+			failed = ErrTrimmed
 		}
 		if failed == nil {
 			failed = p.add(ctx, e)
@@ -74,12 +74,12 @@ func (p *page) read(ctx context.Context) (*Push, error) {
 	case failed != nil:
 		return nil, failed
 	case seq != last:
-		return nil, errTrimmed
+		return nil, ErrTrimmed
 	}
 	if p.to.Seq = seq; seq >= p.head.Seq {
 		p.to = p.head
 	}
-	return &Push{Key: p.key, From: p.from, To: p.to, Events: p.events, More: seq < p.head.Seq}, nil
+	return &Push{Key: p.Key, From: p.from, To: p.to, Events: p.events, More: seq < p.head.Seq}, nil
 }
 
 // add takes in one event of the journal, if a client is to see it.
@@ -88,15 +88,15 @@ func (p *page) add(ctx context.Context, e *Event) error {
 	n := p.carried(e)
 	if n != nil {
 		var err error
-		if m, err = content(ctx, p.journal, p.key, n.body, e); err != nil && AsError(err).Code != NotFound {
+		if m, err = Content(ctx, p.journal, p.Key, n.Body, e); err != nil && AsError(err).Code != NotFound {
 			return err
 		}
 	}
 	if m == nil { // e is about no message, or about one that has left since
-		e, n = e.remains(), &entry{}
+		e, n = e.remains(), &Item{}
 	}
 	to := Cursor{p.head.Lineage, e.Seq, e.Pos}
-	if ev, ok := pushEvent(e, m, n.state, n.until, to, p.counts); ok {
+	if ev, ok := NewPushEvent(e, m, n.State, n.Until, to, p.counts); ok {
 		p.events = append(p.events, ev)
 		p.bytes += len(ev.JSON)
 	}
@@ -105,18 +105,18 @@ func (p *page) add(ctx context.Context, e *Event) error {
 
 // carried returns the message that e brings to those who see it; nil: none,
 // or it has left, or it was edited again.
-func (p *page) carried(e *Event) *entry {
+func (p *page) carried(e *Event) *Item {
 	switch {
 	case e.State == State_SCHEDULED: // not visible yet
 	case e.Kind == Kind_ACCEPTED, e.Kind == Kind_DUE:
-		return p.entry(func(n *entry) bool { return n.seq == e.Seq })
+		return p.entry(func(n *Item) bool { return n.Seq == e.Seq })
 	case e.Kind == Kind_EDITED:
-		return p.entry(func(n *entry) bool { return n.body == e.Seq })
+		return p.entry(func(n *Item) bool { return n.Body == e.Seq })
 	}
 	return nil
 }
 
-func (p *page) entry(is func(*entry) bool) *entry {
+func (p *page) entry(is func(*Item) bool) *Item {
 	for i := range p.entries {
 		if is(&p.entries[i]) {
 			return &p.entries[i]
@@ -125,9 +125,9 @@ func (p *page) entry(is func(*entry) bool) *entry {
 	return nil
 }
 
-// content returns the message whose content is in the event seq; have is an
+// Content returns the message whose content is in the event seq; have is an
 // event at hand, which may be that one.
-func content(ctx context.Context, j Journal, key Key, seq uint64, have *Event) (*Message, error) {
+func Content(ctx context.Context, j Journal, key Key, seq uint64, have *Event) (*Message, error) {
 	gone := error(Errorf(NotFound, "the content in event %d is not in the journal", seq))
 	if have != nil && have.Seq == seq {
 		if have.Message.GetCleared() {

@@ -14,10 +14,10 @@ type Persistent struct {
 	Home    *Home
 	Self    *actor.PID
 	fence   Fence   // held since before the state is read
-	origin  uint64  // the store's history, since before the state is read
+	Origin  uint64  // the store's history, since before the state is read
 	Stream  *Stream // nil until the state is loaded
 	Seq     uint64  // of the last event applied
-	out     outbox
+	Out     outbox
 	writes  uint64   // handed to the journal
 	Waiting []any    // what came while it was loaded, or ends
 	Current *Request // whose turn it is, while it is not in the outbox
@@ -57,7 +57,7 @@ func (p *Persistent) nudge() { p.Home.Send(p.Self, look) }
 // activation's right to write before its state is read. False means that this
 // node has none, and that the activation ends.
 func (p *Persistent) Activated(self *actor.PID) bool {
-	p.Self, p.Key, p.origin = self, keyOf(self.Id), p.Home.history()
+	p.Self, p.Key, p.Origin = self, keyOf(self.Id), p.Home.history()
 	var ok bool
 	if p.fence, ok = p.Home.Fence(p.Key); !ok {
 		p.Home.Send(self, &Unowned{})
@@ -70,7 +70,7 @@ var ErrNotOwner = Errorf(Unavailable, "this node does not own the actor's shard;
 // Opened says that the state is loaded, up to seq.
 func (p *Persistent) Opened(seq uint64) {
 	p.Seq, p.Stream = seq, NewStream(p.Key, p.fence, seq, p.nudge)
-	p.Stream.History = p.origin
+	p.Stream.History = p.Origin
 }
 
 // Wait keeps a message for later.
@@ -93,7 +93,7 @@ var ErrUnsure = Errorf(Unavailable, "this node has not heard from the store for 
 // Append hands a write to the journal. After an error nothing was done.
 func (p *Persistent) Append(w *Write) *Error {
 	if p.Ending || p.Stream.Err() != nil {
-		return unknownOutcome
+		return UnknownOutcome
 	}
 	if err := p.Home.Journal.Append(w); err != nil {
 		e := AsError(err)
@@ -109,8 +109,8 @@ func (p *Persistent) Append(w *Write) *Error {
 // Leave puts an effect into the outbox, tagged with the last applied seq: a
 // push, and an answer to r or else a step that sees to it. The caller flushes.
 func (p *Persistent) Leave(e *Effect, r *Request, push *Push, run func()) {
-	e.seq, e.req, e.push, e.run = p.Seq, r, push, run
-	p.out.add(e)
+	e.Seq, e.req, e.push, e.run = p.Seq, r, push, run
+	p.Out.add(e)
 	if r == p.Current {
 		p.Current = nil
 	}
@@ -124,7 +124,7 @@ func (p *Persistent) Flush(send func(*Push)) {
 		return
 	}
 	var push *Push
-	for e := p.out.take(p.Stream.Durable()); e != nil; e = p.out.take(p.Stream.Durable()) {
+	for e := p.Out.take(p.Stream.Durable()); e != nil; e = p.Out.take(p.Stream.Durable()) {
 		if e.push != nil {
 			push = join(push, e.push)
 		}
@@ -151,7 +151,7 @@ func (p *Persistent) Flush(send func(*Push)) {
 func (p *Persistent) settled() bool { return p.Stream == nil || p.writes == p.Stream.settled.Load() }
 
 // Idle tells whether nothing is under way.
-func (p *Persistent) Idle() bool { return p.out.n == 0 && p.settled() && !p.Ending }
+func (p *Persistent) Idle() bool { return p.Out.N == 0 && p.settled() && !p.Ending }
 
 // End ends the activation as soon as the store has settled everything.
 func (p *Persistent) End() {
@@ -179,12 +179,12 @@ func (p *Persistent) tellFenced() {
 func (p *Persistent) Fell() {
 	if r := p.Current; r != nil {
 		p.Leave(&r.Effect, r, nil, nil)
-		r.Effect.seq = never
+		r.Effect.Seq = Never
 	}
 	p.End()
 }
 
-var unknownOutcome = Errorf(Unavailable, "the write may or may not have been stored; repeat it under the same key")
+var UnknownOutcome = Errorf(Unavailable, "the write may or may not have been stored; repeat it under the same key")
 
 // Stopping answers whoever still waits, so that nobody waits in vain. If the
 // store still works on something, those requests are its: nobody may touch
@@ -193,9 +193,9 @@ func (p *Persistent) Stopping() {
 	p.Ending, p.over = true, true
 	p.Home.Forget(p.Key, p.Self)
 	if p.settled() {
-		for e := p.out.take(never); e != nil; e = p.out.take(never) {
+		for e := p.Out.take(Never); e != nil; e = p.Out.take(Never) {
 			if e.req != nil {
-				e.req.Fail(unknownOutcome)
+				e.req.Fail(UnknownOutcome)
 			}
 		}
 	}

@@ -21,8 +21,8 @@ type Push struct {
 	From, To Cursor
 	Events   []PushEvent
 	More     bool         // a page of a replay, and not the last
-	hole     bool         // events are missing: the journal has them
-	one      [1]PushEvent // the memory of Events, which are mostly one
+	Hole     bool         // events are missing: the journal has them
+	One      [1]PushEvent // the memory of Events, which are mostly one
 	forms    [numForms]atomic.Pointer[[]byte]
 }
 
@@ -74,8 +74,8 @@ func (p *Push) Frame(f Format) []byte {
 	return b
 }
 
-// appendJSON appends the events, comma-separated.
-func (p *Push) appendJSON(b []byte) []byte {
+// AppendJSON appends the events, comma-separated.
+func (p *Push) AppendJSON(b []byte) []byte {
 	for i := range p.Events {
 		if i > 0 {
 			b = append(b, ',')
@@ -88,7 +88,7 @@ func (p *Push) appendJSON(b []byte) []byte {
 // beyond returns what of p lies beyond a cursor within it.
 func (p *Push) beyond(at Cursor) *Push {
 	i := slices.IndexFunc(p.Events, func(e PushEvent) bool { return e.To.Seq > at.Seq })
-	q := &Push{Key: p.Key, From: at, To: p.To, More: p.More, hole: p.hole}
+	q := &Push{Key: p.Key, From: at, To: p.To, More: p.More, Hole: p.Hole}
 	if i >= 0 {
 		q.Events = p.Events[i:]
 	}

@@ -21,16 +21,16 @@ type Request struct {
 
 	// The actor's own, kept here so that a request costs no more than one
 	// object: what is to be stored, and its place in the outbox.
-	record record
+	Buffer WriteBuffer
 	Effect Effect
 }
 
 // A record is a write, and the memory for what most writes point to.
-type record struct {
-	write  Write
-	buf    []byte // the encoded events
-	events [1][]byte
-	own    [1]ID
+type WriteBuffer struct {
+	Write  Write
+	Buf    []byte // the encoded events
+	Events [1][]byte
+	Own    [1]ID
 }
 
 // Command is what a request asks for: one of the types in commands.go.
@@ -158,11 +158,11 @@ func (r *Request) Refused(_ *Home, err *Error) { r.Fail(err) }
 // Release gives the request's memory back. Only the caller of an answered
 // request may do so, once, and must not touch it or its Answer afterwards.
 func (r *Request) Release() {
-	counts, buf := r.Answer.Counts[:0], r.record.buf[:0]
+	counts, buf := r.Answer.Counts[:0], r.Buffer.Buf[:0]
 	if cap(buf) > 16<<10 {
 		buf = nil
 	}
 	*r = Request{done: r.done}
-	r.Answer.Counts, r.record.buf = counts, buf
+	r.Answer.Counts, r.Buffer.Buf = counts, buf
 	requests.Put(r)
 }

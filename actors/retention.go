@@ -37,17 +37,17 @@ func (l *Limits) spreadOut(from int64, lineage uint64) int64 {
 	return l.SweepAt(from, lineage) - l.eraseStep()
 }
 
-// sweepDue returns when there is something to be swept away; never: there is
+// SweepDue returns when there is something to be swept away; never: there is
 // nothing.
-func (b *Inbox) sweepDue(l *Limits) int64 {
-	h, due := &b.history, int64(never)
+func (b *Inbox) SweepDue(l *Limits) int64 {
+	h, due := &b.History, int64(Never)
 	if h.since != 0 {
 		due = l.SweepAt(h.since, b.lineage)
 	}
 	if at := h.oldest(l); at != 0 {
 		due = min(due, l.spreadOut(at+l.RetainAge.Milliseconds(), b.lineage))
 	}
-	if at := b.sessions.lapse; at != 0 {
+	if at := b.Sessions.lapse; at != 0 {
 		due = min(due, l.SweepAt(at, b.lineage))
 	}
 	if len(b.keys.order) > 0 {
@@ -60,7 +60,7 @@ func (b *Inbox) sweepDue(l *Limits) int64 {
 // floor, or those since the newest one, have all happened; 0: there are none.
 func (h *history) oldest(l *Limits) int64 {
 	for i := range h.stones {
-		if h.stones[i].seq > h.floor {
+		if h.stones[i].Seq > h.floor {
 			return h.stones[i].at
 		}
 	}
@@ -70,17 +70,17 @@ func (h *history) oldest(l *Limits) int64 {
 	return 0
 }
 
-// sweepAfter returns by when a sweep is due once e is applied, too.
-func (b *Inbox) sweepAfter(e *Event, l *Limits) int64 {
+// SweepAfter returns by when a sweep is due once e is applied, too.
+func (b *Inbox) SweepAfter(e *Event, l *Limits) int64 {
 	lineage := b.lineage
 	if e.Lineage != 0 {
 		lineage = e.Lineage
 	}
-	due := int64(never)
-	if b.history.first == 0 {
+	due := int64(Never)
+	if b.History.first == 0 {
 		due = l.spreadOut(e.At+l.eraseStep()+l.RetainAge.Milliseconds(), lineage)
 	}
-	if b.history.since == 0 && e.frees() {
+	if b.History.since == 0 && e.frees() {
 		due = min(due, l.SweepAt(e.At, lineage))
 	}
 	if at := e.Topic.GetExpiresAt(); at != 0 {
@@ -102,10 +102,10 @@ func (e *Event) frees() bool {
 	return false
 }
 
-// milestoneDue tells whether the events since the newest milestone are to be
+// MilestoneDue tells whether the events since the newest milestone are to be
 // closed off by a snapshot, so that those from now on do not keep them.
-func (b *Inbox) milestoneDue(now int64, l *Limits) bool {
-	return b.history.first != 0 && now >= b.history.first+l.eraseStep()
+func (b *Inbox) MilestoneDue(now int64, l *Limits) bool {
+	return b.History.first != 0 && now >= b.History.first+l.eraseStep()
 }
 
 // Clear takes the content out of e, which nobody needs any more.
@@ -124,9 +124,9 @@ func (e *Event) Clear() {
 	}
 }
 
-// sweepRetry is after which part of EraseWithin a sweep that has not come to
+// SweepRetry is after which part of EraseWithin a sweep that has not come to
 // its end is tried again.
-const sweepRetry = 64
+const SweepRetry = 64
 
 // remains returns what is still to be told of an event without its message:
 // which others had to leave for it.
@@ -150,9 +150,9 @@ func (e *Event) remains() *Event {
 	return left
 }
 
-// readCleared reads stale events and takes their contents out.
-func readCleared(ctx context.Context, j Journal, key Key, stale []uint64) *cleared {
-	m := &cleared{}
+// ReadCleared reads stale events and takes their contents out.
+func ReadCleared(ctx context.Context, j Journal, key Key, stale []uint64) *Cleared {
+	m := &Cleared{}
 	slices.Sort(stale)
 	for _, seq := range slices.Compact(stale) {
 		r := Rewrite{Seq: seq}
@@ -169,20 +169,20 @@ func readCleared(ctx context.Context, j Journal, key Key, stale []uint64) *clear
 			err = failed
 		}
 		if err != nil {
-			m.err = err
+			m.Err = err
 			break
 		}
-		m.events = append(m.events, r)
+		m.Events = append(m.Events, r)
 	}
 	return m
 }
 
-// cleared is what the user tells itself: stale events without their contents,
+// Cleared is what the user tells itself: stale events without their contents,
 // in the order of their seqs. One that is not in the journal has no Event.
-type cleared struct {
-	events []Rewrite
-	err    error
+type Cleared struct {
+	Events []Rewrite
+	Err    error
 }
 
 // ForOne implements ForOne.
-func (*cleared) ForOne() {}
+func (*Cleared) ForOne() {}

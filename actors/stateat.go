@@ -2,8 +2,8 @@ package actors
 
 import "context"
 
-// stateAt rebuilds an inbox as of a rev: from the newest snapshot before it.
-func stateAt(ctx context.Context, j Journal, key Key, rev, last uint64) (*Inbox, error) {
+// InboxAt rebuilds an inbox as of a rev: from the newest snapshot before it.
+func InboxAt(ctx context.Context, j Journal, key Key, rev, last uint64) (*Inbox, error) {
 	for upto := last; ; {
 		b := NewInbox()
 		raw, err := j.Snapshot(ctx, key, upto)
@@ -14,11 +14,11 @@ func stateAt(ctx context.Context, j Journal, key Key, rev, last uint64) (*Inbox,
 			if err := b.restore(raw); err != nil {
 				return nil, err
 			}
-			if b.rev > rev {
-				if b.seq == 0 {
+			if b.Rev > rev {
+				if b.Seq == 0 {
 					return nil, Errorf(NotFound, "the journal no longer reaches back to rev %d", rev)
 				}
-				upto = b.seq - 1
+				upto = b.Seq - 1
 				continue
 			}
 		}
@@ -29,12 +29,12 @@ func stateAt(ctx context.Context, j Journal, key Key, rev, last uint64) (*Inbox,
 // roll applies the journal's events up to the last one of a rev.
 func roll(ctx context.Context, b *Inbox, j Journal, key Key, rev, last uint64) error {
 	var failed error
-	err := j.Events(ctx, key, b.seq+1, last, func(seq uint64, raw []byte) bool {
+	err := j.Events(ctx, key, b.Seq+1, last, func(seq uint64, raw []byte) bool {
 		var e Event
 		if failed = DecodeEvent(raw, &e); failed != nil || e.Rev > rev {
 			return false
 		}
-		if seq != b.seq+1 {
+		if seq != b.Seq+1 {
 			failed = Errorf(NotFound, "the journal no longer reaches back to rev %d", rev)
 			return false
 		}
@@ -44,7 +44,7 @@ func roll(ctx context.Context, b *Inbox, j Journal, key Key, rev, last uint64) e
 	if err != nil {
 		return err
 	}
-	if failed == nil && b.rev != rev {
+	if failed == nil && b.Rev != rev {
 		failed = Errorf(NotFound, "the journal no longer reaches back to rev %d", rev)
 	}
 	return failed

@@ -12,22 +12,22 @@ import (
 //
 // A message is not in it, only the seq of the journal's event that holds it.
 type Subscriptions struct {
-	client   string
-	epoch    uint64 // the seq of the event that opened it last
+	Client   string
+	Epoch    uint64 // the seq of the event that opened it last
 	origin   uint64 // the id of the store's history that its client knows it from; 0: not known
 	openedIn uint64 // and of the one that it was opened in last
 	expiry   int64  // milliseconds that it outlives its connection
-	closedAt int64  // unix milliseconds; 0: a connection has it
-	will     *Will  // nil: none
-	willAt   int64  // when it is to be published; 0: not
+	ClosedAt int64  // unix milliseconds; 0: a connection has it
+	Will     *Will  // nil: none
+	WillAt   int64  // when it is to be published; 0: not
 	subs     []subscription
 	outgoing []outgoing // in the order in which they were sent
 	waiting  []awaited  // in the order of their seqs
 	incoming []incoming
 
-	publishing bool // the will is on its way; not stored
-	handing    bool // what others may take is being offered to them; not stored
-	handed     bool // and was, since the connection has ended; not stored
+	Publishing bool // the will is on its way; not stored
+	Handing    bool // what others may take is being offered to them; not stored
+	Handed     bool // and was, since the connection has ended; not stored
 }
 
 type subscription struct {
@@ -50,13 +50,13 @@ type outgoing struct {
 }
 
 type awaited struct {
-	seq           uint64
+	Seq           uint64
 	ids           []uint32
 	share         string // the filter of the shared subscription that brings it
 	expires       int64  // unix milliseconds; 0: never, or the inbox says it
 	size          uint32
 	qos           uint8
-	retain, inbox bool
+	retain, Inbox bool
 }
 
 type incoming struct {
@@ -66,28 +66,28 @@ type incoming struct {
 
 // sessions are the sessions of one user that outlive their connections.
 type sessions struct {
-	list    []*Subscriptions // in the order of their clients
+	List    []*Subscriptions // in the order of their clients
 	held    map[uint64]int   // by how many sessions an event with a topic's message is needed
 	next    int64            // nothing is due before it (unix milliseconds); 0: nothing ever is
 	lapse   int64            // nothing that waits for a session that is away expires before it, likewise; 0: nothing does
-	yielded *yielded         // wills of connections whose sessions were taken; nil: none
-	news    []news           // what has come to wait since this was last emptied
+	Yielded *yielded         // wills of connections whose sessions were taken; nil: none
+	News    []News           // what has come to wait since this was last emptied
 }
 
-// news says that a message has come to wait for a session.
-type news struct {
-	client string
+// News says that a message has come to wait for a session.
+type News struct {
+	Client string
 	awaited
 }
 
 func (s *sessions) index(client string) (int, bool) {
-	return slices.BinarySearchFunc(s.list, client, func(t *Subscriptions, c string) int { return cmp.Compare(t.client, c) })
+	return slices.BinarySearchFunc(s.List, client, func(t *Subscriptions, c string) int { return cmp.Compare(t.Client, c) })
 }
 
-// find returns the session of a client; nil: there is none.
-func (s *sessions) find(client string) *Subscriptions {
+// Find returns the session of a client; nil: there is none.
+func (s *sessions) Find(client string) *Subscriptions {
 	if i, ok := s.index(client); ok {
-		return s.list[i]
+		return s.List[i]
 	}
 	return nil
 }
@@ -101,41 +101,41 @@ func (s *sessions) applySession(e *Event) (freed, wills []uint64) {
 	}
 	i, ok := s.index(c.Client)
 	if ok && c.Ended {
-		t := s.list[i]
-		if t.will != nil && !c.Yields {
-			wills = append(wills, t.epoch)
+		t := s.List[i]
+		if t.Will != nil && !c.Yields {
+			wills = append(wills, t.Epoch)
 		}
 		for _, w := range t.waiting {
-			freed = s.let(freed, w.seq, w.inbox)
+			freed = s.let(freed, w.Seq, w.Inbox)
 		}
 		for _, o := range t.outgoing {
 			freed = s.let(freed, o.seq, o.inbox || o.released)
 		}
-		s.list = slices.Delete(s.list, i, i+1)
+		s.List = slices.Delete(s.List, i, i+1)
 		ok = false
 	}
 	if !ok && c.Opened {
-		s.list = slices.Insert(s.list, i, &Subscriptions{client: c.Client})
+		s.List = slices.Insert(s.List, i, &Subscriptions{Client: c.Client})
 		ok = true
 	}
 	if ok {
-		t := s.list[i]
-		will, held := t.will, t.epoch
+		t := s.List[i]
+		will, held := t.Will, t.Epoch
 		freed = s.change(t, e, freed)
-		if will != nil && will != t.will && !c.Yields {
+		if will != nil && will != t.Will && !c.Yields {
 			wills = append(wills, held)
 		}
 	}
-	s.rearm()
+	s.Rearm()
 	if c := e.Session; c.Closed {
-		s.lapseOf(s.find(c.Client))
+		s.lapseOf(s.Find(c.Client))
 	}
 	return freed, wills
 }
 
 // lapseOf lets lapse be no later than what waits for a session that is away.
 func (s *sessions) lapseOf(t *Subscriptions) {
-	if t == nil || t.closedAt == 0 {
+	if t == nil || t.ClosedAt == 0 {
 		return
 	}
 	for i := range t.waiting {
@@ -145,10 +145,10 @@ func (s *sessions) lapseOf(t *Subscriptions) {
 	}
 }
 
-// relapse looks for lapse anew, after some messages have expired.
-func (s *sessions) relapse() {
+// Relapse looks for lapse anew, after some messages have expired.
+func (s *sessions) Relapse() {
 	s.lapse = 0
-	for _, t := range s.list {
+	for _, t := range s.List {
 		s.lapseOf(t)
 	}
 }
@@ -157,26 +157,26 @@ func (s *sessions) relapse() {
 func (s *sessions) change(t *Subscriptions, e *Event, freed []uint64) []uint64 {
 	c := e.Session
 	if c.Opened {
-		if t.turned(c.Origin) {
+		if t.Turned(c.Origin) {
 			t.recall()
 		} else {
 			t.origin = c.Origin
 		}
 		t.openedIn = c.Origin
-		t.epoch, t.expiry, t.will, t.willAt, t.closedAt = e.Seq, c.Expiry, c.Will, 0, 0
-		t.handed = false
+		t.Epoch, t.expiry, t.Will, t.WillAt, t.ClosedAt = e.Seq, c.Expiry, c.Will, 0, 0
+		t.Handed = false
 	}
 	if c.Closed {
-		t.expiry, t.closedAt, t.willAt = c.Expiry, e.At, c.WillAt
+		t.expiry, t.ClosedAt, t.WillAt = c.Expiry, e.At, c.WillAt
 		if c.WillAt == 0 {
-			t.will = nil
+			t.Will = nil
 		}
 	}
 	if len(c.Released)+len(c.Done)+len(c.Forgotten) > 0 {
 		t.origin = t.openedIn // the client has answered, so it has read CONNACK
 	}
 	if c.Willed {
-		t.will, t.willAt = nil, 0
+		t.Will, t.WillAt = nil, 0
 	}
 	for _, n := range c.Set {
 		t.set(n)
@@ -185,10 +185,10 @@ func (s *sessions) change(t *Subscriptions, e *Event, freed []uint64) []uint64 {
 	for _, o := range c.Sent {
 		out := outgoingOf(o)
 		t.waiting = slices.DeleteFunc(t.waiting, func(w awaited) bool {
-			if w.seq == o.Seq {
+			if w.Seq == o.Seq {
 				out.ids, out.retain, out.share = w.ids, w.retain, w.share
 			}
-			return w.seq == o.Seq
+			return w.Seq == o.Seq
 		})
 		t.outgoing = append(t.outgoing, out)
 	}
@@ -208,10 +208,10 @@ func (s *sessions) change(t *Subscriptions, e *Event, freed []uint64) []uint64 {
 	}
 	for _, seq := range c.Dropped {
 		t.waiting = slices.DeleteFunc(t.waiting, func(w awaited) bool {
-			if w.seq == seq {
-				freed = s.let(freed, seq, w.inbox)
+			if w.Seq == seq {
+				freed = s.let(freed, seq, w.Inbox)
 			}
-			return w.seq == seq
+			return w.Seq == seq
 		})
 	}
 	for _, n := range c.Received { // an identifier is used again as soon as it is refused
@@ -222,20 +222,20 @@ func (s *sessions) change(t *Subscriptions, e *Event, freed []uint64) []uint64 {
 	return freed
 }
 
-// turned tells whether a client knows the session of another history of the
+// Turned tells whether a client knows the session of another history of the
 // store than this one. What is under way between them is not what either of them
 // takes it for: a packet identifier stands for another message there.
-func (t *Subscriptions) turned(origin uint64) bool { return t.origin != 0 && t.origin != origin }
+func (t *Subscriptions) Turned(origin uint64) bool { return t.origin != 0 && t.origin != origin }
 
 // recall forgets the packet identifiers of what is under way. What the client
 // may not have is to be sent as if it never was.
 func (t *Subscriptions) recall() {
 	for i := range t.outgoing {
 		if o := &t.outgoing[i]; !o.released {
-			t.waiting = append(t.waiting, awaited{seq: o.seq, ids: o.ids, share: o.share, qos: o.qos, retain: o.retain, inbox: o.inbox})
+			t.waiting = append(t.waiting, awaited{Seq: o.seq, ids: o.ids, share: o.share, qos: o.qos, retain: o.retain, Inbox: o.inbox})
 		}
 	}
-	slices.SortStableFunc(t.waiting, func(a, b awaited) int { return cmp.Compare(a.seq, b.seq) })
+	slices.SortStableFunc(t.waiting, func(a, b awaited) int { return cmp.Compare(a.Seq, b.Seq) })
 	t.outgoing, t.incoming = nil, nil
 }
 
@@ -272,7 +272,7 @@ func (s *sessions) let(freed []uint64, seq uint64, inbox bool) []uint64 {
 // applyQueued takes in a topic's message.
 func (s *sessions) applyQueued(e *Event) {
 	for _, q := range e.Queue {
-		if t := s.find(q.Client); t != nil {
+		if t := s.Find(q.Client); t != nil {
 			s.hold(e.Seq)
 			s.enqueue(t, waitingOf(q.Waiting, e.Seq))
 		}
@@ -288,8 +288,8 @@ func (s *sessions) hold(seq uint64) {
 
 func (s *sessions) enqueue(t *Subscriptions, w awaited) {
 	t.waiting = append(t.waiting, w)
-	if t.closedAt == 0 {
-		s.news = append(s.news, news{t.client, w})
+	if t.ClosedAt == 0 {
+		s.News = append(s.News, News{t.Client, w})
 	} else if w.expires != 0 && (s.lapse == 0 || w.expires < s.lapse) {
 		s.lapse = w.expires
 	}
@@ -298,8 +298,8 @@ func (s *sessions) enqueue(t *Subscriptions, w awaited) {
 // offer lets a message that has become visible in the inbox wait for those who
 // are to get it more than at most once.
 func (s *sessions) offer(seq uint64, size uint32) {
-	for _, t := range s.list {
-		w := awaited{seq: seq, inbox: true, size: size}
+	for _, t := range s.List {
+		w := awaited{Seq: seq, Inbox: true, size: size}
 		for i := range t.subs {
 			if n := &t.subs[i]; n.inbox {
 				w.add(n)
@@ -321,20 +321,20 @@ func (w *awaited) add(n *subscription) {
 
 // withdraw takes back what has left the inbox and was not sent yet.
 func (s *sessions) withdraw(seq uint64) {
-	for _, t := range s.list {
-		t.waiting = slices.DeleteFunc(t.waiting, func(w awaited) bool { return w.inbox && w.seq == seq })
+	for _, t := range s.List {
+		t.waiting = slices.DeleteFunc(t.waiting, func(w awaited) bool { return w.Inbox && w.Seq == seq })
 	}
 }
 
-// rearm looks for when something is due.
-func (s *sessions) rearm() {
+// Rearm looks for when something is due.
+func (s *sessions) Rearm() {
 	s.next = 0
-	for y := s.yielded; y != nil; y = y.next {
-		if s.next == 0 || y.at < s.next {
-			s.next = y.at
+	for y := s.Yielded; y != nil; y = y.Next {
+		if s.next == 0 || y.At < s.next {
+			s.next = y.At
 		}
 	}
-	for _, t := range s.list {
+	for _, t := range s.List {
 		if at := t.due(); at != 0 && (s.next == 0 || at < s.next) {
 			s.next = at
 		}
@@ -345,12 +345,12 @@ func (s *sessions) rearm() {
 // to end; 0: not.
 func (t *Subscriptions) due() int64 {
 	switch {
-	case t.closedAt == 0:
+	case t.ClosedAt == 0:
 		return 0
-	case t.willAt != 0:
-		return t.willAt
+	case t.WillAt != 0:
+		return t.WillAt
 	}
-	return t.closedAt + t.expiry
+	return t.ClosedAt + t.expiry
 }
 
 func outgoingOf(p *Outgoing) outgoing {
@@ -362,20 +362,20 @@ func (o *outgoing) stored() *Outgoing {
 }
 
 func waitingOf(p *Waiting, seq uint64) awaited {
-	return awaited{seq: seq, inbox: p.Inbox, qos: uint8(p.Qos), retain: p.Retain, ids: p.Ids, share: p.Share, size: p.Size, expires: p.ExpiresAt} // #nosec G115 -- 0 to 2
+	return awaited{Seq: seq, Inbox: p.Inbox, qos: uint8(p.Qos), retain: p.Retain, ids: p.Ids, share: p.Share, size: p.Size, expires: p.ExpiresAt} // #nosec G115 -- 0 to 2
 }
 
-func (w *awaited) stored() *Waiting {
-	return &Waiting{Seq: w.seq, Inbox: w.inbox, Qos: uint32(w.qos), Retain: w.retain, Ids: w.ids, Share: w.share, Size: w.size, ExpiresAt: w.expires}
+func (w *awaited) Stored() *Waiting {
+	return &Waiting{Seq: w.Seq, Inbox: w.Inbox, Qos: uint32(w.qos), Retain: w.retain, Ids: w.ids, Share: w.share, Size: w.size, ExpiresAt: w.expires}
 }
 
 func (n *subscription) stored() *Subscription {
 	return &Subscription{Filter: n.filter, Qos: uint32(n.qos), NoLocal: n.noLocal, AsPublished: n.asPublished, Id: n.id, Inbox: n.inbox, Reads: n.reads}
 }
 
-// stored returns the session as snapshots and connections are given it.
-func (t *Subscriptions) stored() *SessionState {
-	s := &SessionState{Client: t.client, Epoch: t.epoch, Open: t.closedAt == 0, Expiry: t.expiry, ClosedAt: t.closedAt, Will: t.will, WillAt: t.willAt, Origin: t.origin, OpenedIn: t.openedIn}
+// Stored returns the session as snapshots and connections are given it.
+func (t *Subscriptions) Stored() *SessionState {
+	s := &SessionState{Client: t.Client, Epoch: t.Epoch, Open: t.ClosedAt == 0, Expiry: t.expiry, ClosedAt: t.ClosedAt, Will: t.Will, WillAt: t.WillAt, Origin: t.origin, OpenedIn: t.openedIn}
 	for i := range t.subs {
 		s.Subscriptions = append(s.Subscriptions, t.subs[i].stored())
 	}
@@ -383,7 +383,7 @@ func (t *Subscriptions) stored() *SessionState {
 		s.Outgoing = append(s.Outgoing, t.outgoing[i].stored())
 	}
 	for i := range t.waiting {
-		s.Waiting = append(s.Waiting, t.waiting[i].stored())
+		s.Waiting = append(s.Waiting, t.waiting[i].Stored())
 	}
 	for _, n := range t.incoming {
 		s.Incoming = append(s.Incoming, &Incoming{Id: uint32(n.id), Once: n.once[:]})
@@ -393,7 +393,7 @@ func (t *Subscriptions) stored() *SessionState {
 
 // restore takes in a session of a snapshot.
 func (s *sessions) restore(p *SessionState) {
-	t := &Subscriptions{client: p.Client, epoch: p.Epoch, expiry: p.Expiry, closedAt: p.ClosedAt, will: p.Will, willAt: p.WillAt, origin: p.Origin, openedIn: p.OpenedIn}
+	t := &Subscriptions{Client: p.Client, Epoch: p.Epoch, expiry: p.Expiry, ClosedAt: p.ClosedAt, Will: p.Will, WillAt: p.WillAt, origin: p.Origin, openedIn: p.OpenedIn}
 	for _, n := range p.Subscriptions {
 		t.set(n)
 	}
@@ -414,9 +414,9 @@ func (s *sessions) restore(p *SessionState) {
 			t.incoming = append(t.incoming, incoming{once: [16]byte(n.Once), id: uint16(n.Id)}) // #nosec G115 -- of our own making
 		}
 	}
-	if i, ok := s.index(t.client); !ok {
-		s.list = slices.Insert(s.list, i, t)
+	if i, ok := s.index(t.Client); !ok {
+		s.List = slices.Insert(s.List, i, t)
 	}
 	s.lapseOf(t)
-	s.rearm()
+	s.Rearm()
 }

@@ -7,9 +7,9 @@ import (
 
 // What a user decides about its sessions. These methods change nothing.
 
-// sessionEvent returns an event about a client's session.
-func (b *Inbox) sessionEvent(client string, t Moment) (*Event, *SessionChange) {
-	e := b.next(Kind_SESSION, 0, t)
+// SessionEvent returns an event about a client's session.
+func (b *Inbox) SessionEvent(client string, t Moment) (*Event, *SessionChange) {
+	e := b.Next(Kind_SESSION, 0, t)
 	e.Session = &SessionChange{Client: client}
 	return e, e.Session
 }
@@ -20,26 +20,26 @@ func (b *Inbox) sessionEvent(client string, t Moment) (*Event, *SessionChange) {
 // of the connections before, to be published. One whose connection is there still
 // waits for as long as grace, since its client may say goodbye.
 func (b *Inbox) OpenSession(c *OpenSession, t Moment, l *Limits, crowded bool, grace time.Duration) (r Ready, wills []*Will) {
-	old := b.sessions.find(c.Client)
-	e, change := b.sessionEvent(c.Client, t)
-	if old != nil && old.will != nil && (c.Clean || old.willAt == 0 && old.will.Delay == 0) {
+	old := b.Sessions.Find(c.Client)
+	e, change := b.SessionEvent(c.Client, t)
+	if old != nil && old.Will != nil && (c.Clean || old.WillAt == 0 && old.Will.Delay == 0) {
 		// The session ends, or a connection is taken over whose will does not
 		// wait [MQTT-3.1.3-9].
-		if change.Yields = old.closedAt == 0; change.Yields {
+		if change.Yields = old.ClosedAt == 0; change.Yields {
 			change.WillAt = t.Now + grace.Milliseconds()
 		} else {
-			wills = append(wills, old.will)
+			wills = append(wills, old.Will)
 		}
 	}
 	change.Ended = old != nil && c.Clean
 	if c.Expiry > 0 || old != nil && !c.Clean {
 		switch {
-		case old == nil && len(b.sessions.list) >= l.Sessions:
+		case old == nil && len(b.Sessions.List) >= l.Sessions:
 			return Ready{Err: Errorf(TooMany, "a user has at most %d sessions that outlive their connections", l.Sessions)}, nil
 		case old == nil && crowded:
 			return Ready{Err: Errorf(TooMany, "an app has at most about %d sessions that outlive their connections", l.SessionsOfApp)}, nil
 		}
-		change.Opened, change.Expiry, change.Will, change.Origin = true, c.Expiry, c.Will, b.origin
+		change.Opened, change.Expiry, change.Will, change.Origin = true, c.Expiry, c.Will, b.Origin
 	}
 	if change.Ended || change.Opened {
 		r.Events = []*Event{e}
@@ -49,28 +49,28 @@ func (b *Inbox) OpenSession(c *OpenSession, t Moment, l *Limits, crowded bool, g
 
 // CloseSession decides about a session whose connection has ended.
 func (b *Inbox) CloseSession(c *CloseSession, t Moment) Ready {
-	s := b.sessions.find(c.Client)
-	if s == nil || s.closedAt != 0 || c.Epoch != b.token(s) {
+	s := b.Sessions.Find(c.Client)
+	if s == nil || s.ClosedAt != 0 || c.Epoch != b.Token(s) {
 		return Ready{}
 	}
-	e, change := b.sessionEvent(c.Client, t)
+	e, change := b.SessionEvent(c.Client, t)
 	change.Closed, change.Expiry = true, s.expiry
 	if c.Expiry != nil {
 		change.Expiry = *c.Expiry
 	}
-	if s.will != nil && !c.Orderly {
-		change.WillAt = t.Now + min(int64(s.will.Delay)*1000, change.Expiry)
+	if s.Will != nil && !c.Orderly {
+		change.WillAt = t.Now + min(int64(s.Will.Delay)*1000, change.Expiry)
 	}
 	return Ready{Events: []*Event{e}}
 }
 
 // ChangeSession decides about what a connection says of its session.
 func (b *Inbox) ChangeSession(c *ChangeSession, t Moment) Ready {
-	s := b.sessions.find(c.Client)
-	if s == nil || s.closedAt != 0 || c.Epoch != b.token(s) {
-		return Ready{Err: b.stranger(c.Epoch)}
+	s := b.Sessions.Find(c.Client)
+	if s == nil || s.ClosedAt != 0 || c.Epoch != b.Token(s) {
+		return Ready{Err: b.Stranger(c.Epoch)}
 	}
-	e, _ := b.sessionEvent(c.Client, t)
+	e, _ := b.SessionEvent(c.Client, t)
 	e.Session = c.Change
 	e.Session.Client = c.Client
 	return Ready{Events: []*Event{e}}
@@ -79,19 +79,19 @@ func (b *Inbox) ChangeSession(c *ChangeSession, t Moment) Ready {
 // QueueMessage decides for which sessions a topic's message waits. crowded says
 // that all those of the app have no room for it; left is how many have none.
 func (b *Inbox) QueueMessage(c *QueueMessage, user string, once Once, t Moment, l *Limits, crowded bool) (r Ready, left int) {
-	if done, ok := b.replayed(once, t); ok {
+	if done, ok := b.Replayed(once, t); ok {
 		return done, 0
 	}
-	e := b.next(Kind_QUEUED, 0, t)
-	full := crowded || b.sessions.full(len(c.Message.Payload), l)
-	for _, s := range b.sessions.list {
+	e := b.Next(Kind_QUEUED, 0, t)
+	full := crowded || b.Sessions.full(len(c.Message.Payload), l)
+	for _, s := range b.Sessions.List {
 		w, ok := s.takes(c, user)
 		switch {
 		case !ok:
 		case full || !s.hasRoom(len(c.Message.Payload), l):
 			left++
 		default:
-			e.Queue = append(e.Queue, &Queueing{Client: s.client, Waiting: w.stored()})
+			e.Queue = append(e.Queue, &Queueing{Client: s.Client, Waiting: w.Stored()})
 		}
 	}
 	if len(e.Queue) == 0 {
@@ -110,11 +110,11 @@ func (t *Subscriptions) takes(c *QueueMessage, user string) (awaited, bool) {
 		n := &t.subs[i]
 		_, filter, shared := SplitShare(n.filter)
 		switch {
-		case c.Client != "" && (c.Client != t.client || c.Filter != n.filter):
+		case c.Client != "" && (c.Client != t.Client || c.Filter != n.filter):
 			continue
 		case c.Client == "" && shared:
 			continue
-		case !c.Retained && n.noLocal && m.Client == t.client && m.User == user:
+		case !c.Retained && n.noLocal && m.Client == t.Client && m.User == user:
 			continue
 		case !MatchTopic(filter, m.Topic):
 			continue
@@ -142,18 +142,18 @@ func (t *Subscriptions) hasRoom(size int, l *Limits) bool {
 
 // full tells whether all sessions together have no room for size more bytes.
 func (s *sessions) full(size int, l *Limits) bool {
-	if len(s.list)*l.SessionBytes <= l.SessionsBytes {
+	if len(s.List)*l.SessionBytes <= l.SessionsBytes {
 		return false // none can be fuller than it may
 	}
-	return size+s.heft() > l.SessionsBytes
+	return size+s.Heft() > l.SessionsBytes
 }
 
-// heft returns how many bytes wait for all sessions, besides those of the inbox.
-func (s *sessions) heft() int {
+// Heft returns how many bytes wait for all sessions, besides those of the inbox.
+func (s *sessions) Heft() int {
 	size := 0
-	for _, t := range s.list {
+	for _, t := range s.List {
 		for i := range t.waiting {
-			if w := &t.waiting[i]; !w.inbox {
+			if w := &t.waiting[i]; !w.Inbox {
 				size += int(w.size)
 			}
 		}
@@ -161,23 +161,23 @@ func (s *sessions) heft() int {
 	return size
 }
 
-// over tells whether the session's time is over.
-func (t *Subscriptions) over(now Moment) bool {
-	return t.closedAt != 0 && t.willAt == 0 && now.Now >= t.closedAt+t.expiry
+// Over tells whether the session's time is over.
+func (t *Subscriptions) Over(now Moment) bool {
+	return t.ClosedAt != 0 && t.WillAt == 0 && now.Now >= t.ClosedAt+t.expiry
 }
 
 // expireSessions adds the end of those sessions whose time is over.
 func (b *Inbox) expireSessions(r *Ready, rev uint64, t Moment) {
-	if b.sessions.next == 0 || t.Now < b.sessions.next {
+	if b.Sessions.next == 0 || t.Now < b.Sessions.next {
 		return
 	}
-	for _, s := range b.sessions.list {
-		if !s.over(t) || s.handing {
+	for _, s := range b.Sessions.List {
+		if !s.Over(t) || s.Handing {
 			continue
 		}
-		e := b.next(Kind_SESSION, len(r.Events), t)
+		e := b.Next(Kind_SESSION, len(r.Events), t)
 		e.Rev = rev
-		e.Session = &SessionChange{Client: s.client, Ended: true}
+		e.Session = &SessionChange{Client: s.Client, Ended: true}
 		r.Events = append(r.Events, e)
 	}
 }
@@ -185,19 +185,19 @@ func (b *Inbox) expireSessions(r *Ready, rev uint64, t Moment) {
 // Lapse decides which messages have expired while they waited for sessions that
 // are away. Those of a session that is connected are its connection's.
 func (b *Inbox) Lapse(t Moment) (r Ready) {
-	if b.sessions.lapse == 0 || t.Now < b.sessions.lapse {
+	if b.Sessions.lapse == 0 || t.Now < b.Sessions.lapse {
 		return r
 	}
-	for _, s := range b.sessions.list {
+	for _, s := range b.Sessions.List {
 		var over []uint64
 		for i := range s.waiting {
-			if w := &s.waiting[i]; s.closedAt != 0 && w.expires != 0 && w.expires <= t.Now {
-				over = append(over, w.seq)
+			if w := &s.waiting[i]; s.ClosedAt != 0 && w.expires != 0 && w.expires <= t.Now {
+				over = append(over, w.Seq)
 			}
 		}
-		if len(over) > 0 && !s.handing {
-			e := b.next(Kind_SESSION, len(r.Events), t)
-			e.Session = &SessionChange{Client: s.client, Dropped: over}
+		if len(over) > 0 && !s.Handing {
+			e := b.Next(Kind_SESSION, len(r.Events), t)
+			e.Session = &SessionChange{Client: s.Client, Dropped: over}
 			r.Events = append(r.Events, e)
 		}
 	}
@@ -208,7 +208,7 @@ func (b *Inbox) Lapse(t Moment) (r Ready) {
 // sessions, each once.
 func (s *sessions) filters() []string {
 	var list []string
-	for _, t := range s.list {
+	for _, t := range s.List {
 		for i := range t.subs {
 			n := &t.subs[i]
 			if _, filter, shared := SplitShare(n.filter); n.qos > 0 && !shared && !slices.Contains(list, filter) {
@@ -219,13 +219,13 @@ func (s *sessions) filters() []string {
 	return list
 }
 
-// token returns by what a connection knows the session that it has: its epoch,
+// Token returns by what a connection knows the session that it has: its epoch,
 // which is a seq and so means another session in another history of the store.
-func (b *Inbox) token(s *Subscriptions) uint64 { return s.epoch ^ b.origin }
+func (b *Inbox) Token(s *Subscriptions) uint64 { return s.Epoch ^ b.Origin }
 
-// stranger says why a connection with this token does not have the session.
-func (b *Inbox) stranger(token uint64) *Error {
-	if token^b.origin > b.seq {
+// Stranger says why a connection with this token does not have the session.
+func (b *Inbox) Stranger(token uint64) *Error {
+	if token^b.Origin > b.Seq {
 		return Errorf(NotFound, "the session is one of a history that the store has lost; connect again")
 	}
 	return Errorf(Conflict, "another connection has this session, or it has ended")
@@ -233,19 +233,19 @@ func (b *Inbox) stranger(token uint64) *Error {
 
 // An offer is a message that another session may take.
 type offer struct {
-	seq   uint64
-	share string // by which filter
+	Seq   uint64
+	Share string // by which filter
 }
 
-// offered returns what others may take: what was not sent to the client and, if
+// Offered returns what others may take: what was not sent to the client and, if
 // the session ends, what it has not acknowledged. With QoS 2 that is not before
 // the session ends, and never what it may have seen [MQTT-4.8.2-4]
 // [MQTT-4.8.2-5].
-func (t *Subscriptions) offered(ends bool) []offer {
+func (t *Subscriptions) Offered(ends bool) []offer {
 	var list []offer
 	for i := range t.waiting {
 		if w := &t.waiting[i]; w.share != "" && (w.qos == 1 || ends) {
-			list = append(list, offer{w.seq, w.share})
+			list = append(list, offer{w.Seq, w.share})
 		}
 	}
 	for i := range t.outgoing {

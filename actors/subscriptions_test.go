@@ -14,17 +14,17 @@ func (s *sessions) view() sessions {
 	for seq, n := range s.held {
 		v.held[seq] = n
 	}
-	for y := s.yielded; y != nil; y = y.next {
+	for y := s.Yielded; y != nil; y = y.Next {
 		c := *y
-		c.publishing, c.next = false, v.yielded
-		v.yielded = &c
+		c.Publishing, c.Next = false, v.Yielded
+		v.Yielded = &c
 	}
-	for _, t := range s.list {
+	for _, t := range s.List {
 		c := *t
 		c.subs, c.outgoing = append([]subscription{}, t.subs...), append([]outgoing{}, t.outgoing...)
 		c.waiting, c.incoming = append([]awaited{}, t.waiting...), append([]incoming{}, t.incoming...)
-		c.publishing = false
-		v.list = append(v.list, &c)
+		c.Publishing = false
+		v.List = append(v.List, &c)
 	}
 	return v
 }
@@ -39,20 +39,20 @@ func TestSessionsAtRandom(t *testing.T) {
 	for range 3000 {
 		x.step()
 	}
-	if x.b.seq < 1000 {
-		t.Errorf("%d events: the walk has shown nothing", x.b.seq)
+	if x.b.Seq < 1000 {
+		t.Errorf("%d events: the walk has shown nothing", x.b.Seq)
 	}
 	x.replayAll(x.rng.IntN(len(x.log)))
 	// When all have ended, nothing is held.
-	for len(x.b.sessions.list) > 0 {
-		r, _ := x.b.OpenSession(&OpenSession{Client: x.b.sessions.list[0].client, Clean: true}, x.moment(), &x.limits, false, time.Second)
+	for len(x.b.Sessions.List) > 0 {
+		r, _ := x.b.OpenSession(&OpenSession{Client: x.b.Sessions.List[0].Client, Clean: true}, x.moment(), &x.limits, false, time.Second)
 		x.do(r)
 	}
-	for x.b.sessions.yielded != nil {
-		x.settle("c0", x.b.sessions.yielded.epoch)
+	for x.b.Sessions.Yielded != nil {
+		x.settle("c0", x.b.Sessions.Yielded.Epoch)
 	}
-	if len(x.b.sessions.held) > 0 {
-		t.Errorf("%v is held for nobody", x.b.sessions.held)
+	if len(x.b.Sessions.held) > 0 {
+		t.Errorf("%v is held for nobody", x.b.Sessions.held)
 	}
 }
 
@@ -63,14 +63,14 @@ type sessionWalk struct {
 
 // settle lets a will wait no more for its client's goodbye.
 func (x *sessionWalk) settle(client string, epoch uint64) {
-	e, change := x.b.sessionEvent(client, x.moment())
+	e, change := x.b.SessionEvent(client, x.moment())
 	change.Settled = epoch
 	x.do(Ready{Events: []*Event{e}})
 }
 
 func (x *sessionWalk) step() {
 	client := fmt.Sprint("c", x.rng.IntN(5))
-	s := x.b.sessions.find(client)
+	s := x.b.Sessions.Find(client)
 	switch x.rng.IntN(12) {
 	case 0:
 		var will *Will
@@ -82,19 +82,19 @@ func (x *sessionWalk) step() {
 			x.do(r)
 		}
 	case 1:
-		if y := x.b.sessions.yielded; y != nil && x.rng.IntN(2) == 0 {
-			x.settle(client, y.epoch)
-		} else if s != nil && s.willAt != 0 {
-			e, change := x.b.sessionEvent(client, x.moment())
+		if y := x.b.Sessions.Yielded; y != nil && x.rng.IntN(2) == 0 {
+			x.settle(client, y.Epoch)
+		} else if s != nil && s.WillAt != 0 {
+			e, change := x.b.SessionEvent(client, x.moment())
 			change.Willed = true
 			x.do(Ready{Events: []*Event{e}})
 		} else if s != nil {
-			x.do(x.b.CloseSession(&CloseSession{Client: client, Epoch: x.b.token(s)}, x.moment()))
+			x.do(x.b.CloseSession(&CloseSession{Client: client, Epoch: x.b.Token(s)}, x.moment()))
 		}
 	case 2:
 		x.now += int64(x.rng.IntN(2000))
 		if x.rng.IntN(10) == 0 { // the store has another history
-			x.b.origin = x.rng.Uint64()
+			x.b.Origin = x.rng.Uint64()
 		}
 		x.do(x.b.Expire(x.moment(), &x.limits))
 	case 3:
@@ -106,11 +106,11 @@ func (x *sessionWalk) step() {
 			}
 		}
 	case 4, 5:
-		n := id(fmt.Sprint(x.b.seq), x.now)
+		n := id(fmt.Sprint(x.b.Seq), x.now)
 		x.do(x.b.Publish(&Message{Id: n[:], Category: "a", CreatedAt: x.now, Content: []byte(`"title":"x"`)}, EdgeOnce(n), x.moment(), &x.limits))
 	case 6:
-		if n := len(x.b.entries); n > 0 {
-			x.do(x.b.Retract(x.b.entries[x.rng.IntN(n)].id, Once{}, x.moment()))
+		if n := len(x.b.Entries); n > 0 {
+			x.do(x.b.Retract(x.b.Entries[x.rng.IntN(n)].id, Once{}, x.moment()))
 		}
 	case 7, 8:
 		once := Once{}
@@ -124,8 +124,8 @@ func (x *sessionWalk) step() {
 			x.t.Fatal("a message came twice under its key")
 		}
 	default:
-		if s != nil && s.closedAt == 0 {
-			x.do(x.b.ChangeSession(&ChangeSession{Client: client, Epoch: x.b.token(s), Change: x.change(s)}, x.moment()))
+		if s != nil && s.ClosedAt == 0 {
+			x.do(x.b.ChangeSession(&ChangeSession{Client: client, Epoch: x.b.Token(s), Change: x.change(s)}, x.moment()))
 		}
 	}
 }
@@ -144,7 +144,7 @@ func (x *sessionWalk) change(s *Subscriptions) *SessionChange {
 		w := s.waiting[0]
 		for n := uint32(1); ; n++ {
 			if s.sent(n) < 0 {
-				c.Sent = []*Outgoing{{Id: n, Seq: w.seq, Qos: uint32(w.qos), Inbox: w.inbox}}
+				c.Sent = []*Outgoing{{Id: n, Seq: w.Seq, Qos: uint32(w.qos), Inbox: w.Inbox}}
 				return c
 			}
 		}
@@ -153,11 +153,11 @@ func (x *sessionWalk) change(s *Subscriptions) *SessionChange {
 	case op == 5 && len(s.outgoing) > 0:
 		c.Done = []uint32{uint32(s.outgoing[pick()].id)}
 	case op == 6 && len(s.waiting) > 0 && x.rng.IntN(3) == 0:
-		c.Dropped = []uint64{s.waiting[0].seq}
+		c.Dropped = []uint64{s.waiting[0].Seq}
 	case len(s.incoming) > 2:
 		c.Forgotten = []uint32{uint32(s.incoming[0].id)}
 	default:
-		key := id(fmt.Sprint(x.b.seq), x.now)
+		key := id(fmt.Sprint(x.b.Seq), x.now)
 		c.Received = []*Incoming{{Id: uint32(1 + x.rng.IntN(5)), Once: key[:]}}
 	}
 	return c
@@ -167,22 +167,22 @@ func (x *sessionWalk) change(s *Subscriptions) *SessionChange {
 // that its client may not have, and no packet identifier.
 func TestSessionOfALostHistory(t *testing.T) {
 	x := newWorld(t, Limits{Sessions: 3, SessionMessages: 5, RetainEvents: 20})
-	x.b.origin = 1 << 40
+	x.b.Origin = 1 << 40
 	open := func() *Subscriptions {
 		r, _ := x.b.OpenSession(&OpenSession{Client: "c", Expiry: 1000}, x.moment(), &x.limits, false, time.Second)
 		x.do(r)
-		return x.b.sessions.find("c")
+		return x.b.Sessions.Find("c")
 	}
 	s := open()
 	change := func(c *SessionChange) {
-		x.do(x.b.ChangeSession(&ChangeSession{Client: "c", Epoch: x.b.token(s), Change: c}, x.moment()))
+		x.do(x.b.ChangeSession(&ChangeSession{Client: "c", Epoch: x.b.Token(s), Change: c}, x.moment()))
 	}
 	change(&SessionChange{Set: []*Subscription{{Filter: "t/+", Qos: 2}}})
 	for range 4 {
 		r, _ := x.b.QueueMessage(&QueueMessage{Message: &TopicMessage{Topic: "t/1", Qos: 2, Payload: []byte("p")}}, "alice", Once{}, x.moment(), &x.limits, false)
 		x.do(r)
 	}
-	first := s.waiting[0].seq
+	first := s.waiting[0].Seq
 	key := id("in", x.now)
 	change(&SessionChange{Received: []*Incoming{{Id: 7, Once: key[:]}}, Sent: []*Outgoing{
 		{Id: 2, Seq: first + 1, Qos: 2}, {Id: 1, Seq: first, Qos: 2}, {Id: 3, Seq: first + 2, Qos: 2},
@@ -191,15 +191,15 @@ func TestSessionOfALostHistory(t *testing.T) {
 	if again := open(); len(again.outgoing) != 3 || len(again.incoming) != 1 {
 		t.Errorf("in the same history: %+v", again)
 	}
-	token := x.b.token(s)
-	x.b.origin = 1 << 41
+	token := x.b.Token(s)
+	x.b.Origin = 1 << 41
 	if r := x.b.ChangeSession(&ChangeSession{Client: "c", Epoch: token, Change: &SessionChange{Done: []uint32{1}}}, x.moment()); r.Err == nil || r.Err.Code != NotFound {
 		t.Errorf("a connection of the lost history: got %v", r.Err)
 	}
 	s = open()
 	var seqs []uint64
 	for i := range s.waiting {
-		seqs = append(seqs, s.waiting[i].seq)
+		seqs = append(seqs, s.waiting[i].Seq)
 	}
 	if want := []uint64{first, first + 1, first + 3}; !slices.Equal(seqs, want) || len(s.outgoing)+len(s.incoming) > 0 || len(s.subs) != 1 {
 		t.Errorf("waiting: got %v, want %v; %+v", seqs, want, s)

@@ -27,10 +27,10 @@ type Topics struct {
 	home    *Home
 	mu      sync.RWMutex
 	apps    map[string]*topicNode
-	follows map[Key]*followed // what outlives connections, of all users of all nodes
+	follows map[Key]*Followed // what outlives connections, of all users of all nodes
 	crowds  map[string]Crowd  // of those, by app
 
-	elsewhere Elsewhere // nil: this node is alone
+	Elsewhere Elsewhere // nil: this node is alone
 	held      map[heldKey]int
 	changed   map[heldKey]struct{}
 	far       map[string]map[heldKey]int // by node
@@ -40,7 +40,7 @@ type Topics struct {
 
 // NewTopics returns the topics of a node.
 func NewTopics(h *Home) *Topics {
-	t := &Topics{home: h, apps: map[string]*topicNode{}, follows: map[Key]*followed{}, crowds: map[string]Crowd{}}
+	t := &Topics{home: h, apps: map[string]*topicNode{}, follows: map[Key]*Followed{}, crowds: map[string]Crowd{}}
 	t.fans.room.L = &t.fans.mu
 	return t
 }
@@ -81,11 +81,11 @@ func (t *Topics) Subscribe(app string, s *TopicSubscription, user Key, client st
 		t.hold(app, s.Filter, 1)
 		g := n.share(group, s.Filter)
 		s.Filter = g.filter
-		if i := slices.IndexFunc(g.all, func(m shareMember) bool { return user != "" && m.user == user && m.client == client }); i >= 0 {
+		if i := slices.IndexFunc(g.all, func(m ShareMember) bool { return user != "" && m.User == user && m.Client == client }); i >= 0 {
 			g.all[i].sub = s
 			return
 		}
-		g.all = append(g.all, shareMember{s, user, client})
+		g.all = append(g.all, ShareMember{s, user, client})
 	})
 }
 
@@ -103,7 +103,7 @@ func (t *Topics) Unsubscribe(app string, s *TopicSubscription, stays bool) {
 		}
 		t.hold(app, s.Filter, -1)
 		if !stays {
-			n.leave(group, func(m shareMember) bool { return m.sub == s }, "")
+			n.leave(group, func(m ShareMember) bool { return m.sub == s }, "")
 			return
 		}
 		for _, g := range n.shares {
@@ -120,8 +120,8 @@ func (t *Topics) Unsubscribe(app string, s *TopicSubscription, stays bool) {
 // is called when all know of them that can be reached; nil: nobody waits.
 func (t *Topics) Announce(done func()) {
 	switch {
-	case t.elsewhere != nil:
-		t.elsewhere.Announce(done)
+	case t.Elsewhere != nil:
+		t.Elsewhere.Announce(done)
 	case done != nil:
 		done()
 	}
@@ -207,11 +207,11 @@ func (s *TopicSubscription) isLocal(m *TopicMessage) bool {
 
 // choose gives the message to one of those who share a subscription, in turn:
 // to one that is connected, here or elsewhere, if one is (MQTT 5, 4.8.2).
-func (a *audience) choose(g *topicShare, m *TopicMessage) { a.pick(g, m, shareMember{}, true) }
+func (a *audience) choose(g *topicShare, m *TopicMessage) { a.pick(g, m, ShareMember{}, true) }
 
 // pick is choose without one of them, and, if anybody is false, without those
 // that are away. False: there is nobody.
-func (a *audience) pick(g *topicShare, m *TopicMessage, not shareMember, anybody bool) bool {
+func (a *audience) pick(g *topicShare, m *TopicMessage, not ShareMember, anybody bool) bool {
 	turn := int(atomic.AddUint32(&g.next, 1) - 1)
 	here := 0
 	for i := range g.all {
@@ -241,10 +241,10 @@ func (a *audience) pick(g *topicShare, m *TopicMessage, not shareMember, anybody
 }
 
 // pickAway gives the message to one of those that are away.
-func (a *audience) pickAway(g *topicShare, turn int, not shareMember) bool {
+func (a *audience) pickAway(g *topicShare, turn int, not ShareMember) bool {
 	for i := range g.all {
-		if one := &g.all[(turn+i)%len(g.all)]; one.user != not.user || one.client != not.client {
-			a.users = append(a.users, queueFor{one.user, one.client, g.filter})
+		if one := &g.all[(turn+i)%len(g.all)]; one.User != not.User || one.Client != not.Client {
+			a.users = append(a.users, queueFor{one.User, one.Client, g.filter})
 			return true
 		}
 	}
@@ -277,7 +277,7 @@ func (a *audience) take(g *topicShare, m *TopicMessage, nth int) {
 		if one.sub.takes(m) {
 			a.chosen = append(a.chosen, one.sub)
 		} else {
-			a.users = append(a.users, queueFor{one.user, one.client, one.sub.Filter})
+			a.users = append(a.users, queueFor{one.User, one.Client, one.sub.Filter})
 		}
 		return
 	}
@@ -335,7 +335,7 @@ func (t *Topics) publish(m *TopicMessage, done func(took int, err *Error), patie
 			t.retain(m, func(*Error) {})
 		}
 		for _, f := range a.far {
-			t.elsewhere.Publish(f.node, m, f.share, nil)
+			t.Elsewhere.Publish(f.node, m, f.share, nil)
 		}
 		done(n, nil)
 		return
@@ -429,10 +429,10 @@ func (t *Topics) queue(m *TopicMessage, q queueFor, p *publishing) {
 	t.home.Router.Send(q.user, r)
 }
 
-// reassign gives a message by a shared subscription to another session than
+// Reassign gives a message by a shared subscription to another session than
 // the one that it waits for: to one that is connected or, if anybody may have
 // it, to any. done is called with whether there was one.
-func (t *Topics) reassign(m *TopicMessage, filter string, not shareMember, anybody bool, done func(bool)) {
+func (t *Topics) Reassign(m *TopicMessage, filter string, not ShareMember, anybody bool, done func(bool)) {
 	group, rest, _ := SplitShare(filter)
 	a := newAudience()
 	defer a.release()

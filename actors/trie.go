@@ -32,16 +32,16 @@ func SplitShare(filter string) (group, rest string, shared bool) {
 	return "", filter, false
 }
 
-// inboxTopics begin the topics of users, and privateTopics those that no
+// InboxTopics begin the topics of users, and privateTopics those that no
 // publisher reaches: wildcards at the first level match neither.
 const (
-	inboxTopics   = "users/"
+	InboxTopics   = "users/"
 	privateTopics = "$"
 )
 
 // anyLevel tells whether a wildcard may stand for the topic's first level.
 func anyLevel(topic string) bool {
-	return !strings.HasPrefix(topic, privateTopics) && !strings.HasPrefix(topic, inboxTopics)
+	return !strings.HasPrefix(topic, privateTopics) && !strings.HasPrefix(topic, InboxTopics)
 }
 
 // MatchTopic tells whether a filter without a share matches a topic.
@@ -81,17 +81,17 @@ type topicNode struct {
 type topicShare struct {
 	group  string
 	filter string // whole
-	all    []shareMember
+	all    []ShareMember
 	far    []farNode // where others are connected
 	next   uint32
 }
 
-// shareMember is a session that shares a subscription: one that is connected
+// ShareMember is a session that shares a subscription: one that is connected
 // here, or one that waits at its user.
-type shareMember struct {
+type ShareMember struct {
 	sub    *TopicSubscription // nil: it is not connected
-	user   Key                // of one that outlives its connection
-	client string
+	User   Key                // of one that outlives its connection
+	Client string
 }
 
 func (n *topicNode) empty() bool {
@@ -148,7 +148,7 @@ func (n *topicNode) share(group, filter string) *topicShare {
 }
 
 // leave takes the members that match, or another node, out of a group.
-func (n *topicNode) leave(group string, match func(shareMember) bool, node string) {
+func (n *topicNode) leave(group string, match func(ShareMember) bool, node string) {
 	n.shares = slices.DeleteFunc(n.shares, func(s *topicShare) bool {
 		if s.group == group {
 			if match != nil {

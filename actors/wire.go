@@ -18,8 +18,8 @@ func AppendTime(b []byte, ms int64) []byte {
 	return append(b, '"')
 }
 
-// appendCounts appends the counts as a JSON object.
-func (b *Inbox) appendCounts(dst []byte) []byte {
+// AppendCounts appends the counts as a JSON object.
+func (b *Inbox) AppendCounts(dst []byte) []byte {
 	dst = append(dst, `{"unread":`...)
 	dst = strconv.AppendUint(dst, uint64(b.unread), 10)
 	dst = append(dst, `,"unseen":`...)
@@ -35,12 +35,12 @@ func (b *Inbox) appendCounts(dst []byte) []byte {
 			dst = append(dst, ',')
 		}
 		first = false
-		dst = appendString(dst, c.name)
+		dst = AppendString(dst, c.name)
 		dst = append(dst, ':')
 		dst = strconv.AppendUint(dst, uint64(c.unread), 10)
 	}
 	dst = append(dst, `},"rev":`...)
-	dst = strconv.AppendUint(dst, b.rev, 10)
+	dst = strconv.AppendUint(dst, b.Rev, 10)
 	dst = append(dst, `,"cursor":"`...)
 	dst = b.Cursor().Append(dst)
 	return append(dst, `"}`...)
@@ -53,7 +53,7 @@ func AppendMessage(b []byte, m *Message, state State, until int64) []byte {
 	b = append(b, `","created_at":`...)
 	b = AppendTime(b, m.CreatedAt)
 	b = append(b, `,"category":`...)
-	b = appendString(b, m.Category)
+	b = AppendString(b, m.Category)
 	b = append(b, `,"priority":"`...)
 	b = append(b, m.Priority.Word()...)
 	b = append(b, '"')
@@ -63,7 +63,7 @@ func AppendMessage(b []byte, m *Message, state State, until int64) []byte {
 	}
 	if m.CollapseKey != "" {
 		b = append(b, `,"collapse_key":`...)
-		b = appendString(b, m.CollapseKey)
+		b = AppendString(b, m.CollapseKey)
 	}
 	b = appendTimeMember(b, `,"expires_at":`, m.ExpiresAt)
 	b = appendTimeMember(b, `,"send_at":`, m.SendAt)
@@ -97,8 +97,8 @@ func appendIDs(b, packed []byte) []byte {
 	return append(b, ']')
 }
 
-// appendString appends s as a JSON string. Nearly all need no escape.
-func appendString(b []byte, s string) []byte {
+// AppendString appends s as a JSON string. Nearly all need no escape.
+func AppendString(b []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= 0x7f {
 			q, err := json.Marshal(s)
@@ -145,10 +145,10 @@ func (p *PushEvent) end(counts []byte) {
 	p.JSON = append(b, '}')
 }
 
-// pushEvent returns what clients are told of e, and false if they are told
+// NewPushEvent returns what clients are told of e, and false if they are told
 // nothing. state and until are the message's at present, for those events that
 // carry one; counts are the user's.
-func pushEvent(e *Event, m *Message, state State, until int64, to Cursor, counts []byte) (PushEvent, bool) {
+func NewPushEvent(e *Event, m *Message, state State, until int64, to Cursor, counts []byte) (PushEvent, bool) {
 	var p PushEvent
 	p.JSON = make([]byte, 0, 320+len(counts)+len(m.GetContent()))
 	if e.State == State_SCHEDULED { // of a message that is not visible yet
@@ -207,8 +207,8 @@ func (p *PushEvent) state(to Cursor, ids []byte, word string) {
 	p.JSON = append(append(append(p.JSON, `,"state":"`...), word...), '"')
 }
 
-// plainEvent returns an event that says no more than the counts: counts, reset.
-func plainEvent(kind string, to Cursor, counts []byte) PushEvent {
+// PlainEvent returns an event that says no more than the counts: counts, reset.
+func PlainEvent(kind string, to Cursor, counts []byte) PushEvent {
 	var p PushEvent
 	p.begin(kind, to)
 	p.end(counts)

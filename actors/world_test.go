@@ -58,7 +58,7 @@ func id(name string, at int64) ID {
 func (w *world) do(r Ready) Ready {
 	w.t.Helper()
 	w.told = nil
-	before := w.b.rev
+	before := w.b.Rev
 	for _, e := range r.Events {
 		raw := EncodeEvent(nil, e)
 		var got Event
@@ -67,15 +67,15 @@ func (w *world) do(r Ready) Ready {
 		}
 		w.log = append(w.log, raw)
 		w.journal[e.Seq] = raw
-		w.b.history.bytes += uint64(len(raw))
+		w.b.History.Bytes += uint64(len(raw))
 		if err := w.b.Apply(e); err != nil {
 			w.t.Fatal(err)
 		}
 		w.tell(e, before)
-		before = w.b.rev
+		before = w.b.Rev
 	}
 	if len(r.Events) > 0 {
-		w.b.rearm()
+		w.b.Rearm()
 	}
 	w.check()
 	return r
@@ -88,12 +88,12 @@ func (w *world) tell(e *Event, before uint64) {
 	if e.Kind == Kind_DUE {
 		m = w.content(ID(e.Ids[:16]))
 	}
-	p, ok := pushEvent(e, m, w.b.stateOf(e), 0, w.b.Cursor(), w.b.appendCounts(nil))
+	p, ok := NewPushEvent(e, m, w.b.StateOf(e), 0, w.b.Cursor(), w.b.AppendCounts(nil))
 	if e.State == State_SCHEDULED && len(e.Dropped) > 0 {
-		ok = w.b.rev > before // what was dropped may have been invisible too
+		ok = w.b.Rev > before // what was dropped may have been invisible too
 	}
-	if ok != (w.b.rev == before+1) || !ok && w.b.rev != before {
-		w.t.Fatalf("%v: told is %v, but rev went from %d to %d", e, ok, before, w.b.rev)
+	if ok != (w.b.Rev == before+1) || !ok && w.b.Rev != before {
+		w.t.Fatalf("%v: told is %v, but rev went from %d to %d", e, ok, before, w.b.Rev)
 	}
 	if ok {
 		w.told = append(w.told, p)
@@ -102,11 +102,11 @@ func (w *world) tell(e *Event, before uint64) {
 
 func (w *world) content(id ID) *Message {
 	w.t.Helper()
-	i := w.b.find(id)
+	i := w.b.Find(id)
 	if i < 0 {
 		w.t.Fatalf("no message %s", id)
 	}
-	m, err := content(context.Background(), w, w.key, w.b.entries[i].body, nil)
+	m, err := Content(context.Background(), w, w.key, w.b.Entries[i].Body, nil)
 	if err != nil {
 		w.t.Fatalf("the content of message %s: %v", id, err)
 	}
@@ -122,16 +122,16 @@ func (w *world) checkpoint() Write {
 func (w *world) sweep() Write {
 	w.t.Helper()
 	w.do(w.b.Lapse(w.moment()))
-	w.b.sessions.relapse()
-	m := readCleared(context.Background(), w, w.key, slices.Clone(w.b.history.stale))
-	if m.err != nil {
-		w.t.Fatal(m.err)
+	w.b.Sessions.Relapse()
+	m := ReadCleared(context.Background(), w, w.key, slices.Clone(w.b.History.Stale))
+	if m.Err != nil {
+		w.t.Fatal(m.Err)
 	}
-	wr := w.keep(m.events)
-	if len(w.b.history.stale) > 0 || w.b.history.since != 0 {
-		w.t.Fatalf("stale after a sweep: %v since %d", w.b.history.stale, w.b.history.since)
+	wr := w.keep(m.Events)
+	if len(w.b.History.Stale) > 0 || w.b.History.since != 0 {
+		w.t.Fatalf("stale after a sweep: %v since %d", w.b.History.Stale, w.b.History.since)
 	}
-	if due := w.b.sweepDue(&w.limits); due <= w.now {
+	if due := w.b.SweepDue(&w.limits); due <= w.now {
 		w.t.Fatalf("a sweep at %d is followed by one at %d", w.now, due)
 	}
 	return wr
@@ -139,7 +139,7 @@ func (w *world) sweep() Write {
 
 func (w *world) keep(cleared []Rewrite) Write {
 	w.t.Helper()
-	wr := w.b.checkpoint(w.now, &w.limits, cleared)
+	wr := w.b.Checkpoint(w.now, &w.limits, cleared)
 	for _, r := range wr.Rewrite {
 		if w.journal[r.Seq] == nil {
 			w.t.Fatalf("event %d is written again, and is not there", r.Seq)
@@ -148,8 +148,8 @@ func (w *world) keep(cleared []Rewrite) Write {
 	}
 	last := uint64(0)
 	for _, r := range wr.Delete {
-		if r.First <= last || r.First > r.Last || r.Last > w.b.seq {
-			w.t.Fatalf("deletions %v overlap, are empty or reach beyond event %d", wr.Delete, w.b.seq)
+		if r.First <= last || r.First > r.Last || r.Last > w.b.Seq {
+			w.t.Fatalf("deletions %v overlap, are empty or reach beyond event %d", wr.Delete, w.b.Seq)
 		}
 		last = r.Last
 		for s := r.First; s <= r.Last; s++ {
@@ -174,8 +174,8 @@ func (w *world) keep(cleared []Rewrite) Write {
 func (w *world) restart() {
 	w.t.Helper()
 	b := NewInbox()
-	b.origin = w.origin
-	if err := b.load(context.Background(), w, w.key); err != nil {
+	b.Origin = w.origin
+	if err := b.Load(context.Background(), w, w.key); err != nil {
 		w.t.Fatal(err)
 	}
 	w.b = b
@@ -187,26 +187,26 @@ func (w *world) check() {
 	w.t.Helper()
 	w.checkCounts()
 	b := NewInbox()
-	b.origin = w.origin
-	if err := b.load(context.Background(), w, w.key); err != nil {
+	b.Origin = w.origin
+	if err := b.Load(context.Background(), w, w.key); err != nil {
 		w.t.Fatal(err)
 	}
 	w.same("recovered from the journal", b, true)
-	h := &w.b.history
-	for s := h.floor + 1; s <= w.b.seq; s++ {
+	h := &w.b.History
+	for s := h.floor + 1; s <= w.b.Seq; s++ {
 		if w.journal[s] == nil {
 			w.t.Fatalf("event %d is gone, the floor is %d", s, h.floor)
 		}
 	}
 	w.checkContents()
 	held := map[uint64]bool{}
-	for i := range w.b.entries {
-		held[w.b.entries[i].body] = true
-		if w.journal[w.b.entries[i].body] == nil {
-			w.t.Fatalf("event %d holds the content of a present message and is gone", w.b.entries[i].body)
+	for i := range w.b.Entries {
+		held[w.b.Entries[i].Body] = true
+		if w.journal[w.b.Entries[i].Body] == nil {
+			w.t.Fatalf("event %d holds the content of a present message and is gone", w.b.Entries[i].Body)
 		}
 	}
-	for s := range w.b.sessions.held {
+	for s := range w.b.Sessions.held {
 		held[s] = true
 		if w.journal[s] == nil {
 			w.t.Fatalf("event %d holds a message that waits for a session and is gone", s)
@@ -224,28 +224,28 @@ func (w *world) check() {
 func (w *world) checkContents() {
 	w.t.Helper()
 	needed := map[uint64]bool{}
-	for i := range w.b.entries {
-		needed[w.b.entries[i].body] = true
+	for i := range w.b.Entries {
+		needed[w.b.Entries[i].Body] = true
 	}
-	for s := range w.b.sessions.held {
+	for s := range w.b.Sessions.held {
 		needed[s] = true
 	}
-	for _, s := range w.b.sessions.list {
-		if s.will != nil {
-			needed[s.epoch] = true
+	for _, s := range w.b.Sessions.List {
+		if s.Will != nil {
+			needed[s.Epoch] = true
 		}
 	}
-	for y := w.b.sessions.yielded; y != nil; y = y.next {
-		needed[y.epoch] = true
+	for y := w.b.Sessions.Yielded; y != nil; y = y.Next {
+		needed[y.Epoch] = true
 	}
-	h := &w.b.history
+	h := &w.b.History
 	for seq, raw := range w.journal {
 		var e Event
 		if err := DecodeEvent(raw, &e); err != nil {
 			w.t.Fatal(err)
 		}
 		full := e.Message != nil && !e.Message.Cleared || e.Topic.GetTopic() != "" || e.Session.GetWill() != nil
-		known := slices.Contains(h.stale, seq) || slices.Contains(h.garbage, seq)
+		known := slices.Contains(h.Stale, seq) || slices.Contains(h.garbage, seq)
 		switch {
 		case full && !needed[seq] && !known:
 			w.t.Fatalf("event %d holds a content that nobody needs, and would keep it", seq)
@@ -253,8 +253,8 @@ func (w *world) checkContents() {
 			w.t.Fatalf("the content of event %d is needed, and was taken out or is to be", seq)
 		}
 	}
-	if (len(h.stale)+len(h.garbage)+len(h.disowned) > 0 || h.wills) != (h.since != 0) {
-		w.t.Fatalf("stale %v, garbage %v, %d disowned since %d", h.stale, h.garbage, len(h.disowned), h.since)
+	if (len(h.Stale)+len(h.garbage)+len(h.disowned) > 0 || h.wills) != (h.since != 0) {
+		w.t.Fatalf("stale %v, garbage %v, %d disowned since %d", h.Stale, h.garbage, len(h.disowned), h.since)
 	}
 }
 
@@ -295,27 +295,27 @@ func (w *world) same(what string, got *Inbox, withHistory bool) {
 // too old to be of use are not in it: a checkpoint forgets them.
 func (w *world) view(b *Inbox, withHistory bool) Inbox {
 	v := *b
-	v.rearm()
+	v.Rearm()
 	v.keys.byCaller = maps.Clone(b.keys.byCaller)
 	v.keys.prune(w.now)
 	v.categories = append([]category{}, b.categories...)
-	v.entries = append([]entry{}, b.entries...)
+	v.Entries = append([]Item{}, b.Entries...)
 	v.keys.order = append([]onceRef{}, v.keys.order...)
-	v.origin, v.sessions = 0, b.sessions.view() // the origin is no part of the state
-	v.sessions.relapse()
+	v.Origin, v.Sessions = 0, b.Sessions.view() // the origin is no part of the state
+	v.Sessions.Relapse()
 	v.keys.edge = append([]edgeKey{}, v.keys.edge...)
 	if len(v.keys.byCaller) == 0 {
 		v.keys.byCaller = nil
 	}
 	if !withHistory {
-		v.history = history{}
+		v.History = history{}
 		return v
 	}
-	v.history.stones = append([]milestone{}, b.history.stones...)
-	v.history.disowned = append([]ID{}, b.history.disowned...)
-	v.history.garbage = append([]uint64{}, b.history.garbage...)
-	slices.Sort(v.history.garbage)
-	v.history.stale = append([]uint64{}, b.history.stale...)
+	v.History.stones = append([]milestone{}, b.History.stones...)
+	v.History.disowned = append([]ID{}, b.History.disowned...)
+	v.History.garbage = append([]uint64{}, b.History.garbage...)
+	slices.Sort(v.History.garbage)
+	v.History.Stale = append([]uint64{}, b.History.Stale...)
 	return v
 }
 
@@ -327,14 +327,14 @@ func (w *world) checkCounts() {
 	var bytes uint64
 	held := map[string]uint32{}
 	by := map[string]uint32{}
-	for i := range b.entries {
-		n := &b.entries[i]
-		if i > 0 && n.seq <= b.entries[i-1].seq {
-			w.t.Fatalf("entry %d has seq %d behind %d", i, n.seq, b.entries[i-1].seq)
+	for i := range b.Entries {
+		n := &b.Entries[i]
+		if i > 0 && n.Seq <= b.Entries[i-1].Seq {
+			w.t.Fatalf("entry %d has seq %d behind %d", i, n.Seq, b.Entries[i-1].Seq)
 		}
 		bytes += uint64(n.size)
 		held[b.categories[n.category].name]++
-		switch n.state {
+		switch n.State {
 		case State_UNSEEN:
 			unread, unseen = unread+1, unseen+1
 			by[b.categories[n.category].name]++
@@ -352,14 +352,14 @@ func (w *world) checkCounts() {
 	if b.unread != unread || b.unseen != unseen || sum != unread || b.content != bytes {
 		w.t.Fatalf("got %d unread, %d unseen, %d by category, %d bytes; want %d, %d, %d, %d", b.unread, b.unseen, sum, b.content, unread, unseen, unread, bytes)
 	}
-	if len(b.entries) > w.limits.Messages || b.content > uint64(w.limits.InboxBytes) {
-		w.t.Fatalf("%d messages of %d bytes are over the limit", len(b.entries), b.content)
+	if len(b.Entries) > w.limits.Messages || b.content > uint64(w.limits.InboxBytes) {
+		w.t.Fatalf("%d messages of %d bytes are over the limit", len(b.Entries), b.content)
 	}
 }
 
 // page reads what a client with a cursor missed, at most limit events.
 func (w *world) page(after Cursor, limit int) (*Push, error) {
-	return w.b.newPage(w.key, w, after, limit).read(context.Background())
+	return w.b.NewPage(w.key, w, after, limit).Read(context.Background())
 }
 
 // world is its own Journal, for reading.

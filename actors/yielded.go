@@ -6,26 +6,26 @@ package actors
 // and so outlives a crash and a move. That of a session which ends with its
 // connection is with that connection, and dies with its node.
 type yielded struct {
-	epoch uint64 // of the session then
-	will  *Will
-	at    int64 // when it is not waited for any longer, unix milliseconds
-	next  *yielded
+	Epoch uint64 // of the session then
+	Will  *Will
+	At    int64 // when it is not waited for any longer, unix milliseconds
+	Next  *yielded
 
-	publishing bool // it is on its way; not stored
+	Publishing bool // it is on its way; not stored
 }
 
-// yields returns how many wills wait so.
-func (s *sessions) yields() (n int) {
-	for y := s.yielded; y != nil; y = y.next {
+// Yields returns how many wills wait so.
+func (s *sessions) Yields() (n int) {
+	for y := s.Yielded; y != nil; y = y.Next {
 		n++
 	}
 	return n
 }
 
-// yieldedAt returns the one of an epoch, or nil.
-func (s *sessions) yieldedAt(epoch uint64) *yielded {
-	for y := s.yielded; y != nil; y = y.next {
-		if y.epoch == epoch {
+// YieldedAt returns the one of an epoch, or nil.
+func (s *sessions) YieldedAt(epoch uint64) *yielded {
+	for y := s.Yielded; y != nil; y = y.Next {
+		if y.Epoch == epoch {
 			return y
 		}
 	}
@@ -35,16 +35,16 @@ func (s *sessions) yieldedAt(epoch uint64) *yielded {
 // applyYielded takes in that a will waits for a goodbye, or does no more. It
 // returns the epoch of a will that nobody needs any more; 0: there is none.
 func (s *sessions) applyYielded(c *SessionChange) (settled uint64) {
-	if t := s.find(c.Client); c.Yields && t != nil && t.will != nil {
-		s.yielded = &yielded{epoch: t.epoch, will: t.will, at: c.WillAt, next: s.yielded}
+	if t := s.Find(c.Client); c.Yields && t != nil && t.Will != nil {
+		s.Yielded = &yielded{Epoch: t.Epoch, Will: t.Will, At: c.WillAt, Next: s.Yielded}
 	}
 	if c.Settled == 0 {
 		return 0
 	}
-	for at := &s.yielded; *at != nil; at = &(*at).next {
-		if y := *at; y.epoch == c.Settled {
-			*at = y.next
-			return y.epoch
+	for at := &s.Yielded; *at != nil; at = &(*at).Next {
+		if y := *at; y.Epoch == c.Settled {
+			*at = y.Next
+			return y.Epoch
 		}
 	}
 	return 0
@@ -52,16 +52,16 @@ func (s *sessions) applyYielded(c *SessionChange) (settled uint64) {
 
 // storedYielded returns them as a snapshot has them.
 func (s *sessions) storedYielded() (list []*YieldedWill) {
-	for y := s.yielded; y != nil; y = y.next {
-		list = append(list, &YieldedWill{Epoch: y.epoch, Will: y.will, At: y.at})
+	for y := s.Yielded; y != nil; y = y.Next {
+		list = append(list, &YieldedWill{Epoch: y.Epoch, Will: y.Will, At: y.At})
 	}
 	return list
 }
 
 // restoreYielded takes in those of a snapshot.
 func (s *sessions) restoreYielded(list []*YieldedWill) {
-	for at := &s.yielded; len(list) > 0; at, list = &(*at).next, list[1:] {
-		*at = &yielded{epoch: list[0].Epoch, will: list[0].Will, at: list[0].At}
+	for at := &s.Yielded; len(list) > 0; at, list = &(*at).Next, list[1:] {
+		*at = &yielded{Epoch: list[0].Epoch, Will: list[0].Will, At: list[0].At}
 	}
-	s.rearm()
+	s.Rearm()
 }

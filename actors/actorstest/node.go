@@ -13,6 +13,7 @@ import (
 	"reddot/actors"
 	"reddot/actors/retained"
 	"reddot/actors/send"
+	"reddot/actors/user"
 )
 
 // Node is the smallest node: it wakes actors, routes to them, holds connections
@@ -37,7 +38,7 @@ var (
 
 // Kinds are all kinds of actors.
 var Kinds = actors.Kinds{
-	actors.KindUser:     actors.NewUser,
+	actors.KindUser:     user.New,
 	actors.KindSend:     send.New,
 	actors.KindRetained: retained.New,
 }

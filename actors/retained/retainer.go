@@ -6,6 +6,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"reddot/actors"
+	"reddot/actors/user"
 )
 
 // Retainer is the actor of what a shard of an app's topics retains: for each
@@ -119,7 +120,7 @@ func (t *Retainer) loaded(m *retainedLoaded) {
 	t.state = m.state
 	t.Opened(m.state.seq)
 	if !t.Mended(m.beyond) {
-		t.Refuse(actors.ErrBusyStore)
+		t.Refuse(user.ErrBusyStore)
 		return
 	}
 	for len(t.Waiting) > 0 && !t.Ending {

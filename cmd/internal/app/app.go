@@ -18,6 +18,7 @@ import (
 	"reddot/actors/retained"
 	"reddot/actors/send"
 	"reddot/actors/store"
+	"reddot/actors/user"
 	"reddot/cluster"
 	"reddot/transports"
 	"reddot/transports/eventloop"
@@ -283,7 +284,7 @@ func (a *App) loadCredentials(ctx context.Context) error {
 
 // kinds are all kinds of actors.
 var kinds = actors.Kinds{
-	actors.KindUser:     actors.NewUser,
+	actors.KindUser:     user.New,
 	actors.KindSend:     send.New,
 	actors.KindRetained: retained.New,
 }

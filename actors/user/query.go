@@ -1,4 +1,4 @@
-package actors
+package user
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+
+	"reddot/actors"
 )
 
 // Queries. What is in memory is answered in the turn; contents are read
@@ -17,7 +19,7 @@ import (
 const listBytes = 256 << 10
 
 // list answers with messages, newest first.
-func (u *User) list(r *Request, c *List) {
+func (u *User) list(r *actors.Request, c *actors.List) {
 	before, err := parseNext(c.Next)
 	if err != nil {
 		u.refuse(r, err)
@@ -25,24 +27,24 @@ func (u *User) list(r *Request, c *List) {
 	}
 	match, ok := stateFilter(c.State)
 	if !ok {
-		u.refuse(r, &Error{Code: Invalid, Field: "state", Detail: "want unseen, seen, unread, read, archived, snoozed, scheduled or all"})
+		u.refuse(r, &actors.Error{Code: actors.Invalid, Field: "state", Detail: "want unseen, seen, unread, read, archived, snoozed, scheduled or all"})
 		return
 	}
-	var found []entry
+	var found []actors.Item
 	b := u.inbox
 	next := ""
-	for i := len(b.entries) - 1; i >= 0; i-- {
-		n := &b.entries[i]
-		if n.seq >= before || !match(n.state) || !b.in(n, c.Category) {
+	for i := len(b.Entries) - 1; i >= 0; i-- {
+		n := &b.Entries[i]
+		if n.Seq >= before || !match(n.State) || !b.In(n, c.Category) {
 			continue
 		}
 		if len(found) == c.Limit {
-			next = formatNext(found[len(found)-1].seq)
+			next = formatNext(found[len(found)-1].Seq)
 			break
 		}
 		found = append(found, *n)
 	}
-	u.fill(r, Ready{Rev: b.rev})
+	u.fill(r, actors.Ready{Rev: b.Rev})
 	u.read(r, func(ctx context.Context, out []byte) ([]byte, error) {
 		return appendPage(ctx, u.Home, append(out, '{'), u.Key, found, next)
 	})
@@ -50,12 +52,12 @@ func (u *User) list(r *Request, c *List) {
 
 // appendPage appends the rest of an object: messages, as far as they fit in one
 // answer, and where to go on.
-func appendPage(ctx context.Context, h *Home, out []byte, key Key, found []entry, next string) ([]byte, error) {
+func appendPage(ctx context.Context, h *actors.Home, out []byte, key actors.Key, found []actors.Item, next string) ([]byte, error) {
 	start := len(out)
 	out = append(out, `"messages":[`...)
 	for i := range found {
 		if i > 0 && len(out)-start > listBytes {
-			next = formatNext(found[i-1].seq)
+			next = formatNext(found[i-1].Seq)
 			break
 		}
 		n := len(out)
@@ -79,13 +81,13 @@ func appendPage(ctx context.Context, h *Home, out []byte, key Key, found []entry
 }
 
 // read answers r with a body made outside the actor.
-func (u *User) read(r *Request, body func(ctx context.Context, b []byte) ([]byte, error)) {
+func (u *User) read(r *actors.Request, body func(ctx context.Context, b []byte) ([]byte, error)) {
 	h := u.Home
 	u.after(r, func() {
 		h.Load(func() {
 			b, err := body(context.Background(), nil)
 			if err != nil {
-				r.Fail(AsError(err))
+				r.Fail(actors.AsError(err))
 				return
 			}
 			r.Answer.Body = b
@@ -96,12 +98,12 @@ func (u *User) read(r *Request, body func(ctx context.Context, b []byte) ([]byte
 
 // appendMessages appends the messages' JSON objects, comma-separated. One
 // that was pushed out in the meantime is left out.
-func appendMessages(ctx context.Context, h *Home, b []byte, key Key, list []entry) ([]byte, error) {
+func appendMessages(ctx context.Context, h *actors.Home, b []byte, key actors.Key, list []actors.Item) ([]byte, error) {
 	n := len(b)
 	for i := range list {
-		m, err := content(ctx, h.Journal, key, list[i].body, nil)
+		m, err := actors.Content(ctx, h.Journal, key, list[i].Body, nil)
 		if err != nil {
-			if AsError(err).Code == NotFound {
+			if actors.AsError(err).Code == actors.NotFound {
 				continue
 			}
 			return nil, err
@@ -109,7 +111,7 @@ func appendMessages(ctx context.Context, h *Home, b []byte, key Key, list []entr
 		if len(b) > n {
 			b = append(b, ',')
 		}
-		b = AppendMessage(b, m, list[i].state, list[i].until)
+		b = actors.AppendMessage(b, m, list[i].State, list[i].Until)
 	}
 	return b, nil
 }
@@ -118,9 +120,9 @@ func appendMessages(ctx context.Context, h *Home, b []byte, key Key, list []entr
 const StateKept = "kept"
 
 // stateFilter returns which states a list's filter lets through.
-func stateFilter(name string) (func(State) bool, bool) {
-	is := func(want ...State) (func(State) bool, bool) {
-		return func(s State) bool {
+func stateFilter(name string) (func(actors.State) bool, bool) {
+	is := func(want ...actors.State) (func(actors.State) bool, bool) {
+		return func(s actors.State) bool {
 			for _, w := range want {
 				if s == w {
 					return true
@@ -131,25 +133,25 @@ func stateFilter(name string) (func(State) bool, bool) {
 	}
 	switch name {
 	case "":
-		return is(State_UNSEEN, State_SEEN, State_READ)
+		return is(actors.State_UNSEEN, actors.State_SEEN, actors.State_READ)
 	case "unread":
-		return is(State_UNSEEN, State_SEEN)
+		return is(actors.State_UNSEEN, actors.State_SEEN)
 	case "all":
-		return is(State_UNSEEN, State_SEEN, State_READ, State_ARCHIVED, State_SNOOZED)
+		return is(actors.State_UNSEEN, actors.State_SEEN, actors.State_READ, actors.State_ARCHIVED, actors.State_SNOOZED)
 	case "unseen":
-		return is(State_UNSEEN)
+		return is(actors.State_UNSEEN)
 	case "seen":
-		return is(State_SEEN)
+		return is(actors.State_SEEN)
 	case "read":
-		return is(State_READ)
+		return is(actors.State_READ)
 	case "archived":
-		return is(State_ARCHIVED)
+		return is(actors.State_ARCHIVED)
 	case "snoozed":
-		return is(State_SNOOZED)
+		return is(actors.State_SNOOZED)
 	case "scheduled":
-		return is(State_SCHEDULED)
+		return is(actors.State_SCHEDULED)
 	case StateKept:
-		return func(State) bool { return true }, true
+		return func(actors.State) bool { return true }, true
 	}
 	return nil, false
 }
@@ -159,39 +161,39 @@ func formatNext(seq uint64) string {
 }
 
 // parseNext returns the seq below which a list goes on; none: from the top.
-func parseNext(s string) (uint64, *Error) {
+func parseNext(s string) (uint64, *actors.Error) {
 	if s == "" {
-		return never, nil
+		return actors.Never, nil
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
 	if err != nil || len(raw) != 8 {
-		return 0, &Error{Code: Invalid, Field: "next", Detail: "this is not the next of an answer"}
+		return 0, &actors.Error{Code: actors.Invalid, Field: "next", Detail: "this is not the next of an answer"}
 	}
 	return binary.BigEndian.Uint64(raw), nil
 }
 
 // findMessage answers with one message, its state and its funnel.
-func (u *User) findMessage(r *Request, c *Find) {
+func (u *User) findMessage(r *actors.Request, c *actors.Find) {
 	b := u.inbox
-	i := b.find(c.ID)
+	i := b.Find(c.ID)
 	if i < 0 {
-		u.refuse(r, ErrNotHere)
+		u.refuse(r, actors.ErrNotHere)
 		return
 	}
-	n := b.entries[i]
-	delivered := n.seq <= b.delivered && n.state != State_SCHEDULED
-	u.fill(r, Ready{Rev: b.rev, ID: c.ID})
+	n := b.Entries[i]
+	delivered := n.Seq <= b.DeliveredUpTo && n.State != actors.State_SCHEDULED
+	u.fill(r, actors.Ready{Rev: b.Rev, ID: c.ID})
 	u.read(r, func(ctx context.Context, out []byte) ([]byte, error) {
-		m, err := content(ctx, u.Home.Journal, u.Key, n.body, nil)
+		m, err := actors.Content(ctx, u.Home.Journal, u.Key, n.Body, nil)
 		if err != nil {
 			return nil, err
 		}
-		out = AppendMessage(out, m, n.state, n.until)
+		out = actors.AppendMessage(out, m, n.State, n.Until)
 		out = append(out[:len(out)-1], `,"user":`...)
-		out = appendString(out, u.Key.Name())
+		out = actors.AppendString(out, u.Key.Name())
 		out = append(out, `,"funnel":`...)
-		var f [NumTallies]int64
-		f[TallyAccepted], f[TallyDelivered], f[TallySeen], f[TallyRead] = 1, one(delivered), one(n.wasSeen), one(n.wasRead)
+		var f [actors.NumTallies]int64
+		f[actors.TallyAccepted], f[actors.TallyDelivered], f[actors.TallySeen], f[actors.TallyRead] = 1, one(delivered), one(n.WasSeen), one(n.WasRead)
 		return append(AppendFunnel(out, f), '}'), nil
 	})
 }
@@ -204,8 +206,8 @@ func one(yes bool) int64 {
 }
 
 // AppendFunnel appends a funnel as a JSON object.
-func AppendFunnel(b []byte, f [NumTallies]int64) []byte {
-	for i, name := range [NumTallies]string{`{"accepted":`, `,"delivered":`, `,"seen":`, `,"read":`, `,"filtered":`} {
+func AppendFunnel(b []byte, f [actors.NumTallies]int64) []byte {
+	for i, name := range [actors.NumTallies]string{`{"accepted":`, `,"delivered":`, `,"seen":`, `,"read":`, `,"filtered":`} {
 		b = append(b, name...)
 		b = strconv.AppendInt(b, f[i], 10)
 	}
@@ -214,20 +216,20 @@ func AppendFunnel(b []byte, f [NumTallies]int64) []byte {
 
 // loadContent reads what an edit is about to change; the edit comes back as
 // contentLoaded.
-func (u *User) loadContent(r *Request, id ID, t Moment) {
-	if d, ok := u.inbox.replayed(r.Once, t); ok {
+func (u *User) loadContent(r *actors.Request, id actors.ID, t actors.Moment) {
+	if d, ok := u.inbox.Replayed(r.Once, t); ok {
 		u.commit(r, d)
 		return
 	}
-	i := u.inbox.find(id)
+	i := u.inbox.Find(id)
 	if i < 0 {
-		u.refuse(r, ErrNotHere)
+		u.refuse(r, actors.ErrNotHere)
 		return
 	}
-	h, key, body := u.Home, u.Key, u.inbox.entries[i].body
+	h, key, body := u.Home, u.Key, u.inbox.Entries[i].Body
 	u.after(r, func() {
 		h.Load(func() {
-			old, err := content(context.Background(), h.Journal, key, body, nil)
+			old, err := actors.Content(context.Background(), h.Journal, key, body, nil)
 			h.Router.Send(key, &contentLoaded{r, body, old, err}) // this activation may have ended
 		})
 	})
@@ -236,24 +238,24 @@ func (u *User) loadContent(r *Request, id ID, t Moment) {
 // edit goes on with an edit whose old content is there.
 func (u *User) edit(m *contentLoaded) {
 	u.Current = m.req
-	u.editContent(m, u.Home.moment())
+	u.editContent(m, u.Home.Moment())
 	u.Current = nil
 }
 
-func (u *User) editContent(m *contentLoaded, t Moment) {
-	c := m.req.Command.(*Edit)
+func (u *User) editContent(m *contentLoaded, t actors.Moment) {
+	c := m.req.Command.(*actors.Edit)
 	if !u.expire(t) {
 		u.refuse(m.req, ErrBusyStore)
 		return
 	}
-	i := u.inbox.find(c.ID)
+	i := u.inbox.Find(c.ID)
 	switch {
 	case i < 0:
-		u.refuse(m.req, ErrNotHere)
-	case u.inbox.entries[i].body != m.body: // another edit came first
+		u.refuse(m.req, actors.ErrNotHere)
+	case u.inbox.Entries[i].Body != m.body: // another edit came first
 		u.loadContent(m.req, c.ID, t)
 	case m.err != nil:
-		u.refuse(m.req, AsError(m.err))
+		u.refuse(m.req, actors.AsError(m.err))
 	default:
 		u.commit(m.req, u.inbox.Edit(m.old, c.Patch, m.req.Once, t, &u.Home.Limits))
 	}
@@ -266,14 +268,14 @@ const (
 )
 
 // journalPage answers with stored events.
-func (u *User) journalPage(r *Request, c *JournalPage) {
-	key, j, last := u.Key, u.Home.Journal, u.inbox.seq
-	u.fill(r, Ready{Rev: u.inbox.rev})
+func (u *User) journalPage(r *actors.Request, c *actors.JournalPage) {
+	key, j, last := u.Key, u.Home.Journal, u.inbox.Seq
+	u.fill(r, actors.Ready{Rev: u.inbox.Rev})
 	u.read(r, func(ctx context.Context, _ []byte) ([]byte, error) {
 		out := struct {
-			Events []eventJSON `json:"events"`
-			Next   string      `json:"next,omitempty"`
-		}{Events: []eventJSON{}}
+			Events []actors.EventJSON `json:"events"`
+			Next   string             `json:"next,omitempty"`
+		}{Events: []actors.EventJSON{}}
 		var failed error
 		size := 0 // about that of the answer: an event may name very many messages
 		err := j.Events(ctx, key, c.After+1, last, func(seq uint64, raw []byte) bool {
@@ -281,12 +283,12 @@ func (u *User) journalPage(r *Request, c *JournalPage) {
 				out.Next = strconv.FormatUint(out.Events[len(out.Events)-1].Seq, 10)
 				return false
 			}
-			var e Event
-			if failed = DecodeEvent(raw, &e); failed != nil {
+			var e actors.Event
+			if failed = actors.DecodeEvent(raw, &e); failed != nil {
 				return false
 			}
-			out.Events = append(out.Events, describe(&e))
-			size += eventSize + (len(e.Ids)+len(e.Dropped))*idText/len(ID{})
+			out.Events = append(out.Events, actors.Describe(&e))
+			size += eventSize + (len(e.Ids)+len(e.Dropped))*idText/len(actors.ID{})
 			return true
 		})
 		if err == nil {
@@ -300,32 +302,32 @@ func (u *User) journalPage(r *Request, c *JournalPage) {
 }
 
 // stateAt answers with the state as it was at a rev.
-func (u *User) stateAt(r *Request, c *StateAt) {
-	key, j, last := u.Key, u.Home.Journal, u.inbox.seq
-	if c.Rev > u.inbox.rev {
-		u.refuse(r, Errorf(NotFound, "the user stands at rev %d", u.inbox.rev))
+func (u *User) stateAt(r *actors.Request, c *actors.StateAt) {
+	key, j, last := u.Key, u.Home.Journal, u.inbox.Seq
+	if c.Rev > u.inbox.Rev {
+		u.refuse(r, actors.Errorf(actors.NotFound, "the user stands at rev %d", u.inbox.Rev))
 		return
 	}
-	u.fill(r, Ready{Rev: c.Rev})
+	u.fill(r, actors.Ready{Rev: c.Rev})
 	u.read(r, func(ctx context.Context, _ []byte) ([]byte, error) {
-		b, err := stateAt(ctx, j, key, c.Rev, last)
+		b, err := actors.InboxAt(ctx, j, key, c.Rev, last)
 		if err != nil {
 			return nil, err
 		}
-		return b.appendState(nil), nil
+		return b.AppendState(nil), nil
 	})
 }
 
 // export answers with all that is known of the user.
-func (u *User) export(r *Request) {
+func (u *User) export(r *actors.Request) {
 	b := u.inbox
-	entries := slices.Clone(b.entries)
+	entries := slices.Clone(b.Entries)
 	slices.Reverse(entries)
-	counts := b.appendCounts(nil)
-	u.fill(r, Ready{Rev: b.rev})
+	counts := b.AppendCounts(nil)
+	u.fill(r, actors.Ready{Rev: b.Rev})
 	u.read(r, func(ctx context.Context, out []byte) ([]byte, error) {
-		out = appendString(append(out, `{"app":`...), u.Key.App())
-		out = appendString(append(out, `,"user":`...), u.Key.Name())
+		out = actors.AppendString(append(out, `{"app":`...), u.Key.App())
+		out = actors.AppendString(append(out, `,"user":`...), u.Key.Name())
 		out = append(append(out, `,"counts":`...), counts...)
 		return appendPage(ctx, u.Home, append(out, ','), u.Key, entries, "")
 	})

@@ -1,20 +1,22 @@
-package actors
+package user
 
 import (
 	"context"
 	"encoding/json"
 	"time"
+
+	"reddot/actors"
 )
 
 // notes are what an actor knows of the record of what its user's sessions
 // follow.
 type notes struct {
-	followed followed       // as it is, or is being, written down
-	noting   bool           // that is being written down
-	failed   bool           // it could not be
-	stale    bool           // it has changed while it was written down
-	doing    []func(*Error) // what waits for what is being written down
-	unnoted  []func(*Error) // and for how it is now
+	followed actors.Followed       // as it is, or is being, written down
+	noting   bool                  // that is being written down
+	failed   bool                  // it could not be
+	stale    bool                  // it has changed while it was written down
+	doing    []func(*actors.Error) // what waits for what is being written down
+	unnoted  []func(*actors.Error) // and for how it is now
 }
 
 // notePause is how long after a failure the record is tried again, if no session
@@ -23,31 +25,31 @@ const notePause = 2 * time.Second
 
 // errUnnoted is what is said of a subscription that nobody would know of after a
 // restart.
-var errUnnoted = Errorf(Unavailable, "what the user's sessions follow can't be written down")
+var errUnnoted = actors.Errorf(actors.Unavailable, "what the user's sessions follow can't be written down")
 
 // follow lets a record, and then the nodes, know what the sessions follow, if
 // they do not. done is called when that is so, or with why it is not; nil: nobody
 // waits.
-func (u *User) follow(done func(*Error)) {
+func (u *User) follow(done func(*actors.Error)) {
 	if u.inbox == nil {
 		answer(done, nil)
 		return
 	}
-	now := u.inbox.sessions.followed()
+	now := u.inbox.Sessions.Followed()
 	if u.notes == nil {
-		known := u.Home.Topics.followed(u.Key)
-		if now.equal(&known) {
+		known := u.Home.Topics.FollowedBy(u.Key)
+		if now.Equal(&known) {
 			answer(done, nil)
 			return
 		}
 		u.notes = &notes{followed: known}
 	}
 	n := u.notes
-	if now.equal(&n.followed) && !n.noting && !n.failed {
+	if now.Equal(&n.followed) && !n.noting && !n.failed {
 		answer(done, nil)
 		return
 	}
-	now.Seq = u.inbox.seq
+	now.Seq = u.inbox.Seq
 	n.followed = now
 	if done != nil {
 		n.unnoted = append(n.unnoted, done)
@@ -60,16 +62,16 @@ func (u *User) followSize() {
 	if u.inbox == nil {
 		return
 	}
-	known := u.Home.Topics.followed(u.Key)
+	known := u.Home.Topics.FollowedBy(u.Key)
 	if u.notes != nil {
 		known = u.notes.followed
 	}
-	if known.drifted(u.inbox.sessions.heft()) {
+	if known.Drifted(u.inbox.Sessions.Heft()) {
 		u.after(nil, func() { u.follow(nil) })
 	}
 }
 
-func answer(done func(*Error), err *Error) {
+func answer(done func(*actors.Error), err *actors.Error) {
 	if done != nil {
 		done(err)
 	}
@@ -92,28 +94,28 @@ func (u *User) note() {
 			h.Send(self, &followNoted{errUnnoted})
 			return
 		}
-		h.Topics.follow(key, &now)
+		h.Topics.Learn(key, &now)
 		known := func() { h.Send(self, &followNoted{}) }
-		if h.Topics.elsewhere == nil {
+		if h.Topics.Elsewhere == nil {
 			known()
 			return
 		}
-		h.Topics.elsewhere.Followed(key, b, known)
+		h.Topics.Elsewhere.Followed(key, b, known)
 	})
 }
 
 // putFollowed writes the record of what a user's sessions follow, and returns it;
 // empty: there is none any more.
-func putFollowed(h *Home, key Key, now *followed) ([]byte, error) {
+func putFollowed(h *actors.Home, key actors.Key, now *actors.Followed) ([]byte, error) {
 	if h.Records == nil {
 		return nil, nil
 	}
 	if !now.Any {
-		return nil, h.Records.DeleteRecord(context.Background(), FollowedKind, string(key))
+		return nil, h.Records.DeleteRecord(context.Background(), actors.FollowedKind, string(key))
 	}
 	b, err := json.Marshal(now)
 	if err == nil {
-		err = h.Records.PutRecord(context.Background(), FollowedKind, string(key), b)
+		err = h.Records.PutRecord(context.Background(), actors.FollowedKind, string(key), b)
 	}
 	return b, err
 }

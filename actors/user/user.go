@@ -1,18 +1,20 @@
-package actors
+package user
 
 import (
 	"context"
 	"fmt"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"reddot/actors"
 )
 
 // User is the actor of one user: the shell around the user's Inbox. It wakes
 // it from the journal, lets it decide, hands its events to the journal, and
 // keeps every answer and push in the outbox until what it rests on is durable.
 type User struct {
-	Persistent
-	inbox   *Inbox // nil until it is loaded
+	actors.Persistent
+	inbox   *actors.Inbox // nil until it is loaded
 	gates   []gate
 	queries []*connQuery // for connections, not answered yet
 	armed   int64        // the wake-up in the store (unix milliseconds); 0: none
@@ -20,13 +22,13 @@ type User struct {
 	asked    bool // this activation has had a request
 	sweeping bool // what is to leave the disk is being read
 
-	entering *attach // whose turn it is
+	entering *actors.Attach // whose turn it is
 
-	links  []SessionLink // sessions that have a connection
-	notes  *notes        // nil: no session has ever followed anything
-	graces int32         // how often it waits for connections to ask for their sessions
-	alive  bool          // what an earlier activation left open is looked after
-	dozing bool          // the inbox is let go of
+	links  []actors.SessionLink // sessions that have a connection
+	notes  *notes               // nil: no session has ever followed anything
+	graces int32                // how often it waits for connections to ask for their sessions
+	alive  bool                 // what an earlier activation left open is looked after
+	dozing bool                 // the inbox is let go of
 
 	orderly bool // it ends for being idle, or because another node takes it over and rouses it
 }
@@ -34,45 +36,45 @@ type User struct {
 // What the user's actor tells itself. What gateways tell it is in attach.go.
 type (
 	loaded struct {
-		inbox  *Inbox
-		beyond *Beyond // nil: the journal is whole
+		inbox  *actors.Inbox
+		beyond *actors.Beyond // nil: the journal is whole
 		err    error
 	}
 	contentLoaded struct { // the content that an edit changes
-		req  *Request
+		req  *actors.Request
 		body uint64
-		old  *Message
+		old  *actors.Message
 		err  error
 	}
 )
 
-// NewUser returns a User, for Home.Kinds.
-func NewUser(h *Home) actor.Actor { return &User{Persistent: Persistent{Home: h}} }
+// New returns a User, for Home.Kinds.
+func New(h *actors.Home) actor.Actor { return &User{Persistent: actors.Persistent{Home: h}} }
 
 // Receive is the actor's table of contents.
 func (u *User) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
 	case *actor.Started:
 		u.start(c.Self())
-	case *Unowned:
-		u.Persistent.Refuse(ErrNotOwner)
+	case *actors.Unowned:
+		u.Persistent.Refuse(actors.ErrNotOwner)
 	case *loaded:
 		u.loaded(m)
-	case *Panicked:
+	case *actors.Panicked:
 		u.panicked()
-	case *Committed:
+	case *actors.Committed:
 		u.let()
-	case *Passivate:
+	case *actors.Passivate:
 		u.passivate()
-	case *Doze:
+	case *actors.Doze:
 		u.doze()
-	case *Move:
+	case *actors.Move:
 		u.move()
-	case *NodeLost:
+	case *actors.NodeLost:
 		u.lost(m)
 	case *actor.Stopping:
 		u.stopped()
-	case *described:
+	case *actors.Described:
 		u.described(m)
 	case *followNoted:
 		u.followNoted(m)
@@ -82,7 +84,7 @@ func (u *User) Receive(c actor.Context) {
 		if u.inbox != nil && !u.Ending {
 			u.willed(m)
 		}
-	case *cleared:
+	case *actors.Cleared:
 		u.cleared(m)
 	case *contentLoaded:
 		if u.inbox == nil || u.Ending {
@@ -90,7 +92,7 @@ func (u *User) Receive(c actor.Context) {
 			return
 		}
 		u.edit(m)
-	case *Request, *attach, *detach, *pull, *reached, *TimeUp, *Rouse, *graceOver, *handedOver:
+	case *actors.Request, *actors.Attach, *actors.Detach, *actors.Pull, *actors.Reached, *actors.TimeUp, *actors.Rouse, *graceOver, *handedOver:
 		if u.inbox == nil || u.Ending {
 			u.later(m)
 			return
@@ -101,7 +103,7 @@ func (u *User) Receive(c actor.Context) {
 
 // later keeps a message until the inbox is there; one that dozes wakes up.
 func (u *User) later(m any) {
-	if d, ok := m.(*detach); ok && u.dozing && d.upto == 0 {
+	if d, ok := m.(*actors.Detach); ok && u.dozing && d.Upto == 0 {
 		u.drop(d) // it needs no inbox
 		return
 	}
@@ -116,23 +118,23 @@ func (u *User) later(m any) {
 func (u *User) act(m any) {
 	u.resumeSessions()
 	switch m := m.(type) {
-	case *Request:
+	case *actors.Request:
 		u.request(m)
-	case *attach:
+	case *actors.Attach:
 		u.attach(m)
-	case *detach:
+	case *actors.Detach:
 		u.detach(m)
-	case *pull:
+	case *actors.Pull:
 		u.pull(m)
-	case *reached:
-		u.reached(m.upto, m.transport)
-	case *TimeUp:
+	case *actors.Reached:
+		u.reached(m.Upto, m.Transport)
+	case *actors.TimeUp:
 		u.timeUp(m)
 	case *graceOver:
 		u.graceOver()
 	case *handedOver:
 		u.handedOver(m)
-	case *Rouse: // loading was all that it is for
+	case *actors.Rouse: // loading was all that it is for
 	}
 }
 
@@ -145,12 +147,12 @@ func (u *User) start(self *actor.PID) {
 }
 
 func (u *User) load() {
-	h, key, self, origin := u.Home, u.Key, u.Self, u.origin
+	h, key, self, origin := u.Home, u.Key, u.Self, u.Origin
 	h.Metrics.Loads.Inc()
 	h.Load(func() {
-		b := NewInbox()
-		b.origin = origin
-		rest, err := h.Read(key, func(ctx context.Context) error { return b.load(ctx, h.Journal, key) })
+		b := actors.NewInbox()
+		b.Origin = origin
+		rest, err := h.Read(key, func(ctx context.Context) error { return b.Load(ctx, h.Journal, key) })
 		h.Send(self, &loaded{b, rest, err})
 	})
 }
@@ -162,24 +164,24 @@ func (u *User) loaded(m *loaded) {
 		return
 	}
 	u.inbox = m.inbox
-	u.Home.awake.Add(1)
+	u.Home.InMemory.Add(1)
 	if u.Stream == nil {
-		u.Opened(m.inbox.seq)
-	} else if u.Seq != m.inbox.seq {
-		u.Unreadable(fmt.Errorf("the journal ends at event %d, and the user knows event %d", m.inbox.seq, u.Seq))
+		u.Opened(m.inbox.Seq)
+	} else if u.Seq != m.inbox.Seq {
+		u.Unreadable(fmt.Errorf("the journal ends at event %d, and the user knows event %d", m.inbox.Seq, u.Seq))
 		return
 	}
 	if m.beyond != nil && !u.mend(m.beyond) {
 		u.Persistent.Refuse(ErrBusyStore)
 		return
 	}
-	if d := u.inbox.due(&u.Home.Limits); d != never {
+	if d := u.inbox.Due(&u.Home.Limits); d != actors.Never {
 		u.armed = d // whoever wrote the events has armed a wake-up no later than this
 	}
-	u.inbox.sessions.news = nil
+	u.inbox.Sessions.News = nil
 	for len(u.Waiting) > 0 && !u.Ending {
 		var w any
-		w, u.Waiting = Pop(u.Waiting)
+		w, u.Waiting = actors.Pop(u.Waiting)
 		u.act(w)
 	}
 	u.settleDown()
@@ -188,7 +190,7 @@ func (u *User) loaded(m *loaded) {
 // settleDown lets a user doze at once who was woken only to take a connection
 // in, if many others are awake: thousands may come at the same time.
 func (u *User) settleDown() {
-	if u.Home.awake.Load() > u.Home.Awake && len(u.gates) > 0 && len(u.queries) == 0 && u.Idle() {
+	if u.Home.InMemory.Load() > u.Home.Awake && len(u.gates) > 0 && len(u.queries) == 0 && u.Idle() {
 		u.letGo()
 	}
 }
@@ -196,7 +198,7 @@ func (u *User) settleDown() {
 // letGo forgets the inbox. The journal has it.
 func (u *User) letGo() {
 	u.inbox, u.dozing = nil, true
-	u.Home.awake.Add(-1)
+	u.Home.InMemory.Add(-1)
 	u.Home.Metrics.Dozes.Inc()
 }
 
@@ -204,7 +206,7 @@ func (u *User) letGo() {
 func (u *User) panicked() {
 	if m := u.entering; m != nil {
 		u.entering = nil
-		u.Home.Send(m.gate, m.refused(EndFailed))
+		u.Home.Send(m.Gate, m.Refusal(actors.EndFailed))
 	}
 	u.Fell()
 }
@@ -216,7 +218,7 @@ func (u *User) let() {
 	}
 }
 
-func (u *User) push(p *Push) {
+func (u *User) push(p *actors.Push) {
 	for _, g := range u.gates {
 		u.Home.Send(g.pid, p)
 	}
@@ -230,7 +232,7 @@ func (u *User) passivate() {
 	case u.dozing:
 		u.retire()
 	case u.inbox == nil || !u.Idle() || u.sweeping || u.notes.unwritten():
-	case u.Seq-u.inbox.history.last().seq > passivateEvents && u.snapshot(nil):
+	case u.Seq-u.inbox.History.Last().Seq > passivateEvents && u.snapshot(nil):
 		// so that it wakes quickly; it stops the next time
 	default:
 		u.retire()
@@ -254,7 +256,7 @@ func (u *User) retire() {
 func (u *User) doze() {
 	switch {
 	case u.inbox == nil || u.sweeping || u.graces > 0 || len(u.gates)+len(u.links) == 0 || len(u.queries) > 0 || !u.Idle():
-	case u.Seq-u.inbox.history.last().seq > passivateEvents && u.snapshot(nil):
+	case u.Seq-u.inbox.History.Last().Seq > passivateEvents && u.snapshot(nil):
 		// so that it wakes quickly; it dozes the next time
 	default:
 		u.letGo()
@@ -271,23 +273,23 @@ func (u *User) stopped() {
 	}
 	u.Home.Metrics.Users.Dec()
 	if u.inbox != nil {
-		u.Home.awake.Add(-1)
+		u.Home.InMemory.Add(-1)
 	}
 	u.Stopping()
 	for _, g := range u.gates {
-		u.Home.Send(g.pid, &gone{u.Key})
+		u.Home.Send(g.pid, &actors.Gone{Key: u.Key})
 	}
 	u.gates = nil
 	for _, l := range u.links {
 		l.Lost()
 	}
-	if u.Stream != nil && !u.orderly && u.Home.Topics.followed(u.Key).Any {
-		u.Home.Router.Send(u.Key, &Rouse{Key: u.Key}) // a connection that is gone does not ask again
+	if u.Stream != nil && !u.orderly && u.Home.Topics.FollowedBy(u.Key).Any {
+		u.Home.Router.Send(u.Key, &actors.Rouse{Key: u.Key}) // a connection that is gone does not ask again
 	}
 	u.links = nil
 	u.notes.stopped()
 	for _, q := range u.queries {
-		q.req.Fail(unknownOutcome)
+		q.req.Fail(actors.UnknownOutcome)
 	}
 	u.queries = nil
 }
@@ -296,20 +298,20 @@ func (u *User) stopped() {
 func (*loaded) ForOne() {}
 
 // Refused implements Refusable.
-func (m *contentLoaded) Refused(_ *Home, err *Error) { m.req.Fail(err) }
+func (m *contentLoaded) Refused(_ *actors.Home, err *actors.Error) { m.req.Fail(err) }
 
 // mend deletes what lies beyond a hole, and begins another lineage: clients may
 // know what is gone. False means that the store is busy.
-func (u *User) mend(b *Beyond) bool {
-	t := u.Home.moment()
-	e := u.inbox.next(Kind_NOTED, 0, t)
+func (u *User) mend(b *actors.Beyond) bool {
+	t := u.Home.Moment()
+	e := u.inbox.Next(actors.Kind_NOTED, 0, t)
 	e.Lineage = max(t.Random, 1)
 	e.Rev++
-	w := u.encode(&record{}, []*Event{e})
-	w.Delete = b.runs
+	w := u.encode(&actors.WriteBuffer{}, []*actors.Event{e})
+	w.Delete = b.Runs
 	if u.store(w) != nil {
 		return false
 	}
-	u.apply([]*Event{e}, u.inbox.Cursor(), nil)
+	u.apply([]*actors.Event{e}, u.inbox.Cursor(), nil)
 	return true
 }

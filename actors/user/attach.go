@@ -1,10 +1,12 @@
-package actors
+package user
 
 import (
 	"encoding/json"
 	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"reddot/actors"
 )
 
 // The connections of a user, as its actor sees them.
@@ -18,38 +20,38 @@ type gate struct {
 // connQuery is a request for connections, while gateways answer.
 type connQuery struct {
 	id    uint64
-	req   *Request
+	req   *actors.Request
 	asked []*actor.PID // the gateways that have not answered yet
-	conns []connInfo
+	conns []actors.ConnInfo
 }
 
-func (u *User) attach(m *attach) {
+func (u *User) attach(m *actors.Attach) {
 	u.entering = m
 	u.admit(m)
 	u.entering = nil
 }
 
-func (u *User) admit(m *attach) {
-	if !u.Home.linked(m.gate) {
+func (u *User) admit(m *actors.Attach) {
+	if !u.Home.Reaches(m.Gate) {
 		return // its gateway attaches it again, with the next link
 	}
-	if !u.Sure() || !u.expire(u.Home.moment()) || !u.room() {
-		u.Home.Send(m.gate, m.refused(EndFailed))
+	if !u.Sure() || !u.expire(u.Home.Moment()) || !u.room() {
+		u.Home.Send(m.Gate, m.Refusal(actors.EndFailed))
 		return
 	}
-	if !u.enter(m.gate, m.conn) {
-		u.Home.Send(m.gate, m.refused(EndTooMany))
+	if !u.enter(m.Gate, m.Conn) {
+		u.Home.Send(m.Gate, m.Refusal(actors.EndTooMany))
 		return
 	}
 	head := u.inbox.Cursor()
-	g := &greeting{key: u.Key, conn: m.conn, turn: m.turn, at: head, head: head, counts: u.inbox.appendCounts(nil)}
-	if m.after != nil {
-		if g.reset = !u.inbox.reaches(*m.after); !g.reset {
-			g.at, g.recovered = *m.after, true
-			g.at.Lineage = head.Lineage
+	g := &actors.Greeting{Key: u.Key, Conn: m.Conn, Turn: m.Turn, At: head, Head: head, Counts: u.inbox.AppendCounts(nil)}
+	if m.After != nil {
+		if g.Reset = !u.inbox.Reaches(*m.After); !g.Reset {
+			g.At, g.Recovered = *m.After, true
+			g.At.Lineage = head.Lineage
 		}
 	}
-	u.after(nil, func() { u.Home.Send(m.gate, g) })
+	u.after(nil, func() { u.Home.Send(m.Gate, g) })
 }
 
 // enter takes a connection in, if it is not known yet. False means that the
@@ -83,18 +85,18 @@ func (u *User) gate(pid *actor.PID) *gate {
 	return nil
 }
 
-func (u *User) detach(m *detach) {
+func (u *User) detach(m *actors.Detach) {
 	u.drop(m)
-	u.reached(m.upto, m.transport)
+	u.reached(m.Upto, m.Transport)
 }
 
 // drop forgets a connection.
-func (u *User) drop(m *detach) {
-	g := u.gate(m.gate)
+func (u *User) drop(m *actors.Detach) {
+	g := u.gate(m.Gate)
 	if g == nil {
 		return
 	}
-	if i := slices.Index(g.conns, m.conn); i >= 0 {
+	if i := slices.Index(g.conns, m.Conn); i >= 0 {
 		g.conns = slices.Delete(g.conns, i, i+1)
 	}
 	if len(g.conns) > 0 {
@@ -109,14 +111,14 @@ func (u *User) drop(m *detach) {
 // reached journals that everything up to seq was written to a connection. If
 // the store is busy the next mark says it too.
 func (u *User) reached(seq uint64, transport string) {
-	if d := u.inbox.Delivered(seq, transport, u.Home.moment()); len(d.Events) > 0 {
+	if d := u.inbox.Delivered(seq, transport, u.Home.Moment()); len(d.Events) > 0 {
 		u.persist(d.Events)
 	}
 }
 
 // connections asks the gateways who is attached; described goes on.
-func (u *User) connections(r *Request) {
-	q := &connQuery{id: u.Home.Random(), req: r, conns: []connInfo{}}
+func (u *User) connections(r *actors.Request) {
+	q := &connQuery{id: u.Home.Random(), req: r, conns: []actors.ConnInfo{}}
 	if len(u.gates) == 0 {
 		u.connected(q)
 		return
@@ -127,22 +129,22 @@ func (u *User) connections(r *Request) {
 	u.queries = append(u.queries, q)
 	u.Current = nil                             // the query answers it
 	for _, pid := range slices.Clone(q.asked) { // they may answer at once
-		u.Home.Send(pid, &whoIs{key: u.Key, user: u.Self, query: q.id})
+		u.Home.Send(pid, &actors.WhoIs{Key: u.Key, User: u.Self, Query: q.id})
 	}
 }
 
 // described takes in one gateway's part of an answer.
-func (u *User) described(m *described) {
-	i := slices.IndexFunc(u.queries, func(q *connQuery) bool { return q.id == m.query })
+func (u *User) described(m *actors.Described) {
+	i := slices.IndexFunc(u.queries, func(q *connQuery) bool { return q.id == m.Query })
 	if i < 0 {
 		return
 	}
 	q := u.queries[i]
 	n := len(q.asked)
-	if q.asked = slices.DeleteFunc(q.asked, m.gate.Equal); len(q.asked) == n {
+	if q.asked = slices.DeleteFunc(q.asked, m.Gate.Equal); len(q.asked) == n {
 		return // it has answered before
 	}
-	q.conns = append(q.conns, m.conns...)
+	q.conns = append(q.conns, m.Conns...)
 	if len(q.asked) == 0 {
 		u.queries = slices.Delete(u.queries, i, i+1)
 		u.connected(q)
@@ -152,11 +154,11 @@ func (u *User) described(m *described) {
 // lost forgets the connections behind another node's gateways: the link to it
 // has broken, and what was pushed through it may not have come. They attach
 // again.
-func (u *User) lost(m *NodeLost) {
+func (u *User) lost(m *actors.NodeLost) {
 	gone := func(pid *actor.PID) bool { return pid.Address == m.Node }
 	u.gates = slices.DeleteFunc(u.gates, func(g gate) bool { return gone(g.pid) })
 	if n := len(u.links); n > 0 {
-		u.links = slices.DeleteFunc(u.links, func(l SessionLink) bool { return behind(l, m.Node) })
+		u.links = slices.DeleteFunc(u.links, func(l actors.SessionLink) bool { return actors.Behind(l, m.Node) })
 		if len(u.links) < n {
 			u.await()
 		}
@@ -164,7 +166,7 @@ func (u *User) lost(m *NodeLost) {
 	for _, q := range slices.Clone(u.queries) {
 		for _, pid := range slices.Clone(q.asked) {
 			if gone(pid) {
-				u.described(&described{gate: pid, query: q.id})
+				u.described(&actors.Described{Gate: pid, Query: q.id})
 			}
 		}
 	}
@@ -173,19 +175,19 @@ func (u *User) lost(m *NodeLost) {
 // connected answers who is attached.
 func (u *User) connected(q *connQuery) {
 	body, err := json.Marshal(struct {
-		Connections []connInfo `json:"connections"`
+		Connections []actors.ConnInfo `json:"connections"`
 	}{q.conns})
 	if err != nil {
 		panic(err) // strings marshal
 	}
 	q.req.Answer.Body = body
-	u.answer(q.req, Ready{Rev: u.inbox.rev})
+	u.answer(q.req, actors.Ready{Rev: u.inbox.Rev})
 }
 
 // disconnect ends the user's connections, wherever they are.
-func (u *User) disconnect(r *Request, c *Disconnect) {
+func (u *User) disconnect(r *actors.Request, c *actors.Disconnect) {
 	for _, g := range u.gates {
-		u.Home.Send(g.pid, &kick{key: u.Key, why: c.Why})
+		u.Home.Send(g.pid, &actors.Kick{Key: u.Key, Why: c.Why})
 	}
-	u.answer(r, Ready{Rev: u.inbox.rev})
+	u.answer(r, actors.Ready{Rev: u.inbox.Rev})
 }

@@ -1,9 +1,11 @@
-package actors
+package user
 
 import (
 	"context"
 	"sync"
 	"sync/atomic"
+
+	"reddot/actors"
 )
 
 // What waits for a session by a shared subscription, and others may take when
@@ -18,14 +20,14 @@ type handedOver struct {
 
 // handOver offers what waits for a session without a connection to those who
 // share its subscriptions: to those that are connected or, if it ends, to any.
-func (u *User) handOver(s *Subscriptions, ends bool) {
-	list := s.offered(ends)
-	if s.handing || len(list) == 0 || s.handed {
+func (u *User) handOver(s *actors.Subscriptions, ends bool) {
+	list := s.Offered(ends)
+	if s.Handing || len(list) == 0 || s.Handed {
 		return
 	}
-	s.handing, s.handed = true, ends
-	self := shareMember{user: u.Key, client: s.client}
-	done := &handedOver{client: s.client, epoch: s.epoch}
+	s.Handing, s.Handed = true, ends
+	self := actors.ShareMember{User: u.Key, Client: s.Client}
+	done := &handedOver{client: s.Client, epoch: s.Epoch}
 	h, pid := u.Home, u.Self
 	h.Load(func() {
 		var mu sync.Mutex
@@ -35,28 +37,28 @@ func (u *User) handOver(s *Subscriptions, ends bool) {
 			took := func(ok bool) {
 				if ok {
 					mu.Lock()
-					done.taken = append(done.taken, o.seq)
+					done.taken = append(done.taken, o.Seq)
 					mu.Unlock()
 				}
 				if left.Add(-1) == 0 {
 					h.Send(pid, done)
 				}
 			}
-			m, err := u.topicMessage(context.Background(), o.seq)
+			m, err := u.topicMessage(context.Background(), o.Seq)
 			if err != nil {
 				took(false)
 				continue
 			}
-			h.Topics.reassign(m, o.share, self, ends, took)
+			h.Topics.Reassign(m, o.Share, self, ends, took)
 		}
 	})
 }
 
 // offer offers what waits for a session that has just lost its connection.
 func (u *User) offer(client string) {
-	if s := u.inbox.sessions.find(client); s != nil && s.closedAt != 0 && len(s.offered(false)) > 0 {
+	if s := u.inbox.Sessions.Find(client); s != nil && s.ClosedAt != 0 && len(s.Offered(false)) > 0 {
 		u.after(nil, func() {
-			if s.closedAt != 0 {
+			if s.ClosedAt != 0 {
 				u.handOver(s, false)
 			}
 		})
@@ -66,25 +68,25 @@ func (u *User) offer(client string) {
 // handedOver takes what others have out of what waits for the session. One that
 // has a connection again has been given it too: it stays.
 func (u *User) handedOver(m *handedOver) {
-	s := u.inbox.sessions.find(m.client)
-	if s == nil || s.epoch != m.epoch {
+	s := u.inbox.Sessions.Find(m.client)
+	if s == nil || s.Epoch != m.epoch {
 		return
 	}
-	if s.handing = false; s.closedAt != 0 && len(m.taken) > 0 {
-		e, change := u.inbox.sessionEvent(m.client, u.Home.moment())
+	if s.Handing = false; s.ClosedAt != 0 && len(m.taken) > 0 {
+		e, change := u.inbox.SessionEvent(m.client, u.Home.Moment())
 		change.Dropped = m.taken
-		if !u.persist([]*Event{e}) {
+		if !u.persist([]*actors.Event{e}) {
 			return // busy: they come twice
 		}
 	}
-	u.expire(u.Home.moment()) // the session may have waited for it to end
+	u.expire(u.Home.Moment()) // the session may have waited for it to end
 }
 
 // endShares offers what waits for those sessions that are about to end, which
 // they do not before others have had their chance.
-func (u *User) endShares(t Moment) {
-	for _, s := range u.inbox.sessions.list {
-		if s.over(t) {
+func (u *User) endShares(t actors.Moment) {
+	for _, s := range u.inbox.Sessions.List {
+		if s.Over(t) {
 			u.handOver(s, true)
 		}
 	}

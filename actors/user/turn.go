@@ -1,17 +1,19 @@
-package actors
+package user
+
+import "reddot/actors"
 
 // request takes in one request. Whatever comes of it, it is answered.
-func (u *User) request(r *Request) {
+func (u *User) request(r *actors.Request) {
 	u.Current, u.asked = r, true
-	t := u.Home.moment()
+	t := u.Home.Moment()
 	switch {
 	case !u.Sure():
 		u.Current = nil
-		r.Fail(ErrUnsure)
+		r.Fail(actors.ErrUnsure)
 	case !u.room(): // and so none for this answer
 		u.Current = nil
 		u.Home.Metrics.Busy.Inc()
-		r.Fail(Errorf(Busy, "too many requests of this user wait for the disk"))
+		r.Fail(actors.Errorf(actors.Busy, "too many requests of this user wait for the disk"))
 	case u.Ending:
 		u.Wait(r)
 	case !u.expire(t):
@@ -22,78 +24,78 @@ func (u *User) request(r *Request) {
 	u.Current = nil
 }
 
-var ErrBusyStore = Errorf(Busy, "the store has as much to write as it may; nothing was done")
+var ErrBusyStore = actors.Errorf(actors.Busy, "the store has as much to write as it may; nothing was done")
 
 // command is the table of contents of what a user can be asked.
-func (u *User) command(r *Request, t Moment) {
+func (u *User) command(r *actors.Request, t actors.Moment) {
 	b, l := u.inbox, &u.Home.Limits
 	switch c := r.Command.(type) {
-	case *Publish:
+	case *actors.Publish:
 		u.commit(r, b.Publish(c.Message, r.Once, t, l))
-	case *Edit:
+	case *actors.Edit:
 		u.loadContent(r, c.ID, t)
-	case *Retract:
+	case *actors.Retract:
 		u.commit(r, b.Retract(c.ID, r.Once, t))
-	case *Mark:
+	case *actors.Mark:
 		u.commit(r, b.Mark(c, r.Once, t))
-	case *Counts:
-		u.answer(r, Ready{Rev: b.rev})
-	case *List:
+	case *actors.Counts:
+		u.answer(r, actors.Ready{Rev: b.Rev})
+	case *actors.List:
 		u.list(r, c)
-	case *Find:
+	case *actors.Find:
 		u.findMessage(r, c)
-	case *Replay:
+	case *actors.Replay:
 		u.replay(r, c)
-	case *Connections:
+	case *actors.Connections:
 		u.connections(r)
-	case *Disconnect:
+	case *actors.Disconnect:
 		u.disconnect(r, c)
-	case *JournalPage:
+	case *actors.JournalPage:
 		u.journalPage(r, c)
-	case *StateAt:
+	case *actors.StateAt:
 		u.stateAt(r, c)
-	case *Export:
+	case *actors.Export:
 		u.export(r)
-	case *OpenSession:
+	case *actors.OpenSession:
 		u.openSession(r, c, t)
-	case *ChangeSession:
+	case *actors.ChangeSession:
 		u.changeSession(r, c, t)
-	case *CloseSession:
+	case *actors.CloseSession:
 		u.closeSession(r, c, t)
-	case *QueueMessage:
+	case *actors.QueueMessage:
 		u.queueMessage(r, c, t)
-	case *FetchWaiting:
+	case *actors.FetchWaiting:
 		u.fetchWaiting(r, c)
 	default:
-		u.refuse(r, Errorf(Internal, "a user does not know how to do %T", c))
+		u.refuse(r, actors.Errorf(actors.Internal, "a user does not know how to do %T", c))
 	}
 }
 
 // room tells whether the outbox can take one more. What is durable already
 // leaves first, so that a long mailbox is not taken for a full outbox.
 func (u *User) room() bool {
-	if u.out.n < u.Home.Limits.Outbox {
+	if u.Out.N < u.Home.Limits.Outbox {
 		return true
 	}
 	u.let()
-	return u.out.n < u.Home.Limits.Outbox
+	return u.Out.N < u.Home.Limits.Outbox
 }
 
 // refuse answers with an error, after all that came before it.
-func (u *User) refuse(r *Request, err *Error) {
+func (u *User) refuse(r *actors.Request, err *actors.Error) {
 	r.Answer.Err = err
 	u.release(&r.Effect, r, nil, nil)
 }
 
 // answer answers with what was decided and the present counts.
-func (u *User) answer(r *Request, d Ready) {
-	r.Answer.Counts = u.inbox.appendCounts(r.Answer.Counts[:0])
+func (u *User) answer(r *actors.Request, d actors.Ready) {
+	r.Answer.Counts = u.inbox.AppendCounts(r.Answer.Counts[:0])
 	u.fill(r, d)
 	u.release(&r.Effect, r, nil, nil)
 }
 
 // fill fills the answer; the counts are in it.
-func (u *User) fill(r *Request, d Ready) {
+func (u *User) fill(r *actors.Request, d actors.Ready) {
 	a := &r.Answer
 	a.Err, a.ID, a.Rev, a.Outcome = d.Err, d.ID, d.Rev, d.Outcome
 	a.Replayed, a.Unknown = d.Replayed, d.Unknown
@@ -101,17 +103,17 @@ func (u *User) fill(r *Request, d Ready) {
 }
 
 // release puts an effect into the outbox, and lets it go if it may.
-func (u *User) release(e *Effect, r *Request, p *Push, run func()) {
+func (u *User) release(e *actors.Effect, r *actors.Request, p *actors.Push, run func()) {
 	u.Leave(e, r, p, run)
-	if u.out.n == 1 && e.seq <= u.Stream.Durable() {
+	if u.Out.N == 1 && e.Seq <= u.Stream.Durable() {
 		u.let()
 	}
 }
 
 // after runs step once all that is applied now is durable. If there is a
 // request, step answers it.
-func (u *User) after(r *Request, step func()) {
-	e := &Effect{}
+func (u *User) after(r *actors.Request, step func()) {
+	e := &actors.Effect{}
 	if r != nil {
 		e = &r.Effect
 	}
@@ -119,27 +121,27 @@ func (u *User) after(r *Request, step func()) {
 }
 
 // commit carries out a decision: journal, apply, answer, push.
-func (u *User) commit(r *Request, d Ready) {
+func (u *User) commit(r *actors.Request, d actors.Ready) {
 	switch {
 	case d.Err != nil:
 		u.refuse(r, d.Err)
 		return
 	case len(d.Events) == 0:
 		if !d.Replayed {
-			d.Rev = u.inbox.rev
+			d.Rev = u.inbox.Rev
 		}
 		u.answer(r, d)
 		return
 	}
 	from := u.inbox.Cursor()
-	w := u.encode(&r.record, d.Events)
+	w := u.encode(&r.Buffer, d.Events)
 	if err := u.store(w); err != nil {
 		u.refuse(r, err)
 		return
 	}
-	var push *Push
+	var push *actors.Push
 	push, r.Answer.Counts = u.apply(d.Events, from, r.Answer.Counts)
-	d.Rev = u.inbox.rev
+	d.Rev = u.inbox.Rev
 	u.fill(r, d)
 	u.release(&r.Effect, r, push, nil)
 	u.tellSessions(d.Events)
@@ -148,44 +150,44 @@ func (u *User) commit(r *Request, d Ready) {
 
 // persist carries out a decision that nobody asked for; false means that the
 // store is busy and nothing was done.
-func (u *User) persist(events []*Event) bool {
+func (u *User) persist(events []*actors.Event) bool {
 	from := u.inbox.Cursor()
-	w := u.encode(&record{}, events)
-	w.Upkeep = len(events) == 0 || events[0].Kind != Kind_DELIVERED // marks can wait for the next one
+	w := u.encode(&actors.WriteBuffer{}, events)
+	w.Upkeep = len(events) == 0 || events[0].Kind != actors.Kind_DELIVERED // marks can wait for the next one
 	if u.store(w) != nil {
 		return false
 	}
 	push, _ := u.apply(events, from, nil)
-	u.release(&Effect{}, nil, push, nil)
+	u.release(&actors.Effect{}, nil, push, nil)
 	u.tellSessions(events)
 	u.maybeSnapshot()
 	return true
 }
 
 // encode prepares the write of events.
-func (u *User) encode(r *record, events []*Event) *Write {
-	w := &r.write
-	*w = Write{Stream: u.Stream, After: u.inbox.seq, Events: r.events[:0], Own: r.own[:0]}
-	buf := r.buf[:0]
+func (u *User) encode(r *actors.WriteBuffer, events []*actors.Event) *actors.Write {
+	w := &r.Write
+	*w = actors.Write{Stream: u.Stream, After: u.inbox.Seq, Events: r.Events[:0], Own: r.Own[:0]}
+	buf := r.Buf[:0]
 	for _, e := range events {
 		n := len(buf)
-		buf = EncodeEvent(buf, e)
+		buf = actors.EncodeEvent(buf, e)
 		w.Events = append(w.Events, buf[n:len(buf):len(buf)])
-		u.inbox.beside(w, e, &u.Home.Limits)
-		w.wakeBy(u.inbox.sweepAfter(e, &u.Home.Limits))
+		u.inbox.Beside(w, e, &u.Home.Limits)
+		w.WakeBy(u.inbox.SweepAfter(e, &u.Home.Limits))
 	}
-	w.wakeBy(u.inbox.sweepDue(&u.Home.Limits))
-	r.buf = buf
+	w.WakeBy(u.inbox.SweepDue(&u.Home.Limits))
+	r.Buf = buf
 	if d := w.Wake.New; d != 0 && (u.armed == 0 || d < u.armed) {
 		w.Wake.Old = u.armed
 	} else {
-		w.Wake = Wake{}
+		w.Wake = actors.Wake{}
 	}
 	return w
 }
 
 // store hands a write to the journal and keeps account of it.
-func (u *User) store(w *Write) *Error {
+func (u *User) store(w *actors.Write) *actors.Error {
 	if err := u.Append(w); err != nil {
 		return err
 	}
@@ -193,7 +195,7 @@ func (u *User) store(w *Write) *Error {
 		u.armed = w.Wake.New
 	}
 	for _, e := range w.Events {
-		u.inbox.history.bytes += uint64(len(e))
+		u.inbox.History.Bytes += uint64(len(e))
 	}
 	return nil
 }
@@ -201,24 +203,24 @@ func (u *User) store(w *Write) *Error {
 // apply takes the events in and returns the push that tells of them, nil if
 // there is nothing to tell or nobody to be told, and the counts after them, in
 // the memory of counts.
-func (u *User) apply(events []*Event, from Cursor, counts []byte) (*Push, []byte) {
-	var p *Push
+func (u *User) apply(events []*actors.Event, from actors.Cursor, counts []byte) (*actors.Push, []byte) {
+	var p *actors.Push
 	if len(u.gates) > 0 {
-		p = &Push{Key: u.Key, From: from}
-		p.Events = p.one[:0]
+		p = &actors.Push{Key: u.Key, From: from}
+		p.Events = p.One[:0]
 	}
 	for _, e := range events {
 		if err := u.inbox.Apply(e); err != nil {
 			panic(err) // we have just decided it
 		}
 		u.Seq = e.Seq
-		counts = u.inbox.appendCounts(counts[:0])
+		counts = u.inbox.AppendCounts(counts[:0])
 		switch {
-		case p == nil || e.Kind >= Kind_NOTED:
-		case e.Kind == Kind_DUE:
-			p.hole = true // its content is in the journal
+		case p == nil || e.Kind >= actors.Kind_NOTED:
+		case e.Kind == actors.Kind_DUE:
+			p.Hole = true // its content is in the journal
 		default:
-			if ev, ok := pushEvent(e, e.Message, u.inbox.stateOf(e), 0, u.inbox.Cursor(), counts); ok {
+			if ev, ok := actors.NewPushEvent(e, e.Message, u.inbox.StateOf(e), 0, u.inbox.Cursor(), counts); ok {
 				p.Events = append(p.Events, ev)
 			}
 		}
@@ -226,10 +228,10 @@ func (u *User) apply(events []*Event, from Cursor, counts []byte) (*Push, []byte
 	if p == nil {
 		return nil, counts
 	}
-	if p.To = u.inbox.Cursor(); p.To == from && !p.hole {
+	if p.To = u.inbox.Cursor(); p.To == from && !p.Hole {
 		return nil, counts
 	}
-	if p.hole {
+	if p.Hole {
 		p.Events = nil
 	}
 	return p, counts
@@ -237,9 +239,9 @@ func (u *User) apply(events []*Event, from Cursor, counts []byte) (*Push, []byte
 
 // expire lets the time do its work before anything is decided. False means
 // that the store is too busy for it.
-func (u *User) expire(t Moment) bool {
+func (u *User) expire(t actors.Moment) bool {
 	u.tidy(t.Now)
-	if t.Now < u.inbox.due(&u.Home.Limits) {
+	if t.Now < u.inbox.Due(&u.Home.Limits) {
 		return true
 	}
 	u.endShares(t)
@@ -247,16 +249,16 @@ func (u *User) expire(t Moment) bool {
 	if len(d.Events) > 0 && !u.persist(d.Events) {
 		return false
 	}
-	u.inbox.rearm() // also where the message whose timer it was is gone
+	u.inbox.Rearm() // also where the message whose timer it was is gone
 	u.sessionsExpired(d.Events)
 	u.publishWills(t)
 	return true
 }
 
 // timeUp does what is due and arms the next wake-up.
-func (u *User) timeUp(m *TimeUp) {
-	t := u.Home.moment()
-	swept := t.Now >= u.inbox.sweepDue(&u.Home.Limits)
+func (u *User) timeUp(m *actors.TimeUp) {
+	t := u.Home.Moment()
+	swept := t.Now >= u.inbox.SweepDue(&u.Home.Limits)
 	if !u.expire(t) {
 		return // the sweeper comes again
 	}
@@ -267,7 +269,7 @@ func (u *User) timeUp(m *TimeUp) {
 }
 
 func (u *User) maybeSnapshot() {
-	if u.inbox.snapshotDue(&u.Home.Limits) {
+	if u.inbox.SnapshotDue(&u.Home.Limits) {
 		u.snapshot(nil)
 	}
 }
@@ -275,12 +277,12 @@ func (u *User) maybeSnapshot() {
 // snapshot writes the state down and drops what it makes superfluous, with
 // events that take the place of stale ones. If the store is too busy, it says
 // false, and another time will do.
-func (u *User) snapshot(cleared []Rewrite) bool {
-	before := u.inbox.history
-	w := u.inbox.checkpoint(u.Home.Now(), &u.Home.Limits, cleared)
+func (u *User) snapshot(cleared []actors.Rewrite) bool {
+	before := u.inbox.History
+	w := u.inbox.Checkpoint(u.Home.Now(), &u.Home.Limits, cleared)
 	w.Stream = u.Stream
 	if u.Append(&w) != nil {
-		u.inbox.history = before
+		u.inbox.History = before
 		return false
 	}
 	return true

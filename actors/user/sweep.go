@@ -1,8 +1,10 @@
-package actors
+package user
 
 import (
 	"context"
 	"slices"
+
+	"reddot/actors"
 )
 
 // tidy does what retention asks for at a time, before anything is decided.
@@ -10,9 +12,9 @@ func (u *User) tidy(now int64) {
 	b, l := u.inbox, &u.Home.Limits
 	switch {
 	case u.sweeping:
-	case now >= b.sweepDue(l):
+	case now >= b.SweepDue(l):
 		u.sweep()
-	case b.milestoneDue(now, l):
+	case b.MilestoneDue(now, l):
 		u.snapshot(nil)
 	}
 }
@@ -20,12 +22,12 @@ func (u *User) tidy(now int64) {
 // sweep takes from the disk what nobody needs any more. If that means to write
 // events again, it reads them first, elsewhere.
 func (u *User) sweep() {
-	if d := u.inbox.Lapse(u.Home.moment()); len(d.Events) > 0 && !u.persist(d.Events) {
+	if d := u.inbox.Lapse(u.Home.Moment()); len(d.Events) > 0 && !u.persist(d.Events) {
 		return // busy: the wake-up that is armed comes back to it
 	}
-	u.inbox.sessions.relapse()
+	u.inbox.Sessions.Relapse()
 	u.Home.Metrics.Sweeps.Inc()
-	stale := slices.Clone(u.inbox.history.stale)
+	stale := slices.Clone(u.inbox.History.Stale)
 	if len(stale) == 0 {
 		u.snapshot(nil)
 		return
@@ -33,21 +35,21 @@ func (u *User) sweep() {
 	u.sweeping = true
 	h, key, self := u.Home, u.Key, u.Self
 	u.after(nil, func() {
-		h.Load(func() { h.Send(self, readCleared(context.Background(), h.Journal, key, stale)) })
+		h.Load(func() { h.Send(self, actors.ReadCleared(context.Background(), h.Journal, key, stale)) })
 	})
 }
 
 // cleared goes on with a sweep.
-func (u *User) cleared(m *cleared) {
+func (u *User) cleared(m *actors.Cleared) {
 	u.sweeping = false
 	if u.inbox == nil || u.Ending {
 		return
 	}
-	if m.err != nil {
-		u.Home.Log.Error("what is to leave the disk can't be read", "actor", string(u.Key), "err", m.err)
+	if m.Err != nil {
+		u.Home.Log.Error("what is to leave the disk can't be read", "actor", string(u.Key), "err", m.Err)
 		return // the wake-up that is armed comes back to it
 	}
-	if u.snapshot(m.events) {
+	if u.snapshot(m.Events) {
 		u.rearm(u.armed)
 		u.leaveSwept()
 	}
@@ -60,14 +62,14 @@ func (u *User) leaveSwept() {
 		return
 	}
 	h, self := u.Home, u.Self
-	u.after(nil, func() { h.Send(self, &Passivate{}) })
+	u.after(nil, func() { h.Send(self, &actors.Passivate{}) })
 }
 
 // rearm replaces the wake-up that was armed for old, or has come.
 func (u *User) rearm(old int64) {
 	b, l, now := u.inbox, &u.Home.Limits, u.Home.Now()
-	next := min(b.due(l), max(b.sweepDue(l), now+l.EraseWithin.Milliseconds()/sweepRetry))
-	if next == never {
+	next := min(b.Due(l), max(b.SweepDue(l), now+l.EraseWithin.Milliseconds()/actors.SweepRetry))
+	if next == actors.Never {
 		next = 0
 	}
 	if old == next {
@@ -75,7 +77,7 @@ func (u *User) rearm(old int64) {
 	}
 	// The store may hold other wake-ups, from before this activation. What
 	// counts is that none of them is missing.
-	w := &Write{Stream: u.Stream, After: b.seq, Wake: Wake{Old: old, New: next}}
+	w := &actors.Write{Stream: u.Stream, After: b.Seq, Wake: actors.Wake{Old: old, New: next}}
 	if u.Append(w) == nil {
 		u.armed = next
 	}

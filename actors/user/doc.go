@@ -1,0 +1,11 @@
+// Package user is the actor of one user: the shell around the user's Inbox, which
+// decides. It is awake while something happens, and is made anew from the journal
+// by the next message.
+//
+// Start reading at user.go, then turn.go: a command's way from the request to the
+// answer. attach.go is how connections are taken in, replay.go what they are sent
+// of what they missed, query.go what is read, sweep.go what leaves the disk.
+// session.go is how a user hosts the sessions that outlive their connections,
+// handover.go what others take over of them, notes.go the record of what they
+// follow.
+package user
