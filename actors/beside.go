@@ -39,14 +39,6 @@ func (b *Inbox) Beside(w *Write, e *Event, l *Limits) {
 	}
 }
 
-// WakeBy lets the wake-up be no later than at; 0 and never mean that none is
-// needed.
-func (w *Write) WakeBy(at int64) {
-	if at != 0 && at != Never && (w.Wake.New == 0 || at < w.Wake.New) {
-		w.Wake.New = at
-	}
-}
-
 // tallyMark counts who has seen and who has read a shared message, each once.
 func (b *Inbox) tallyMark(w *Write, id ID, to State) {
 	i := b.Find(id)
@@ -61,6 +53,3 @@ func (b *Inbox) tallyMark(w *Write, id ID, to State) {
 		w.Tally = append(w.Tally, Tally{id, TallyRead, 1})
 	}
 }
-
-// wasSeen tells whether a message in this state has been seen.
-func (s State) wasSeen() bool { return s == State_SEEN || s == State_READ }

@@ -185,3 +185,26 @@ func (*JournalPage) command()   {}
 func (*StateAt) command()       {}
 func (*Export) command()        {}
 func (*StartSend) command()     {}
+
+// changes tells whether the marking means something to a message in state s. A
+// sweep passes over what is snoozed; naming a message takes it out of snooze.
+func (k Marking) changes(s State, sweep bool) bool {
+	switch k {
+	case MarkSeen:
+		return s == State_UNSEEN
+	case MarkRead:
+		return s == State_UNSEEN || s == State_SEEN || s == State_SNOOZED && !sweep
+	case MarkUnread:
+		return s == State_READ || s == State_ARCHIVED && !sweep
+	case MarkArchived:
+		return s == State_UNSEEN || s == State_SEEN || s == State_READ || s == State_SNOOZED && !sweep
+	case MarkSnoozed:
+		return s != State_SCHEDULED && s != State_ARCHIVED
+	}
+	return false
+}
+
+// state returns the state that a marking leads to.
+func (k Marking) state() State {
+	return [...]State{MarkSeen: State_SEEN, MarkRead: State_READ, MarkUnread: State_SEEN, MarkArchived: State_ARCHIVED, MarkSnoozed: State_SNOOZED}[k]
+}

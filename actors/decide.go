@@ -14,13 +14,6 @@ type Ready struct {
 	Unknown  []ID
 }
 
-// Moment is what a decision may know of the world: the time in unix
-// milliseconds, and a random number for a user's lineage.
-type Moment struct {
-	Now    int64
-	Random uint64
-}
-
 // Next returns the i-th event of a decision, with the rev as it is.
 func (b *Inbox) Next(kind Kind, i int, t Moment) *Event {
 	e := &Event{Kind: kind, Seq: b.Seq + 1 + uint64(i), Pos: b.Pos, Rev: b.Rev, At: t.Now}
@@ -48,14 +41,6 @@ func (b *Inbox) Replayed(once Once, t Moment) (Ready, bool) {
 		}
 	}
 	return Ready{}, false
-}
-
-// stamp lets e carry the key under which it was asked for.
-func (o Once) stamp(e *Event) {
-	if o.IsZero() || e.Kind == Kind_ACCEPTED && o.Edge && o.Key == [16]byte(e.Message.Id) {
-		return // the message's own id is the key
-	}
-	e.Once, e.Digest, e.Edge = o.Key[:], o.Digest, o.Edge
 }
 
 // noted keeps the caller's key of a write that changed nothing, so that its
@@ -121,20 +106,6 @@ func (b *Inbox) anyVisible(packed []byte) bool {
 	return any
 }
 
-// veil lets e say whether it concerns a message that the user does not see
-// yet: then it is no news to anybody, unless others had to leave for it. The
-// rev rises with what is news.
-func (e *Event) veil(n *Item, news bool) {
-	if n.State == State_SCHEDULED {
-		e.State = State_SCHEDULED
-	} else {
-		news = true
-	}
-	if news {
-		e.Rev++
-	}
-}
-
 // holder returns the newest message that a collapse key stands for, packed.
 func (b *Inbox) holder(key string) []byte {
 	h := CollapseHash(key)
@@ -189,7 +160,7 @@ func (b *Inbox) Edit(old *Message, patch []byte, once Once, t Moment, l *Limits)
 	e := b.Next(Kind_EDITED, 0, t)
 	e.Message = m
 	e.Dropped = b.overflow(len(m.Content), m.Id, l)
-	e.veil(&b.Entries[i], b.anyVisible(e.Dropped))
+	veil(e, &b.Entries[i], b.anyVisible(e.Dropped))
 	once.stamp(e)
 	return Ready{ID: ID(m.Id), Events: []*Event{e}}
 }
@@ -207,7 +178,7 @@ func (b *Inbox) Retract(id ID, once Once, t Moment) Ready {
 	}
 	e := b.Next(Kind_RETRACTED, 0, t)
 	e.Ids = slices.Clone(id[:])
-	e.veil(&b.Entries[i], false)
+	veil(e, &b.Entries[i], false)
 	once.stamp(e)
 	return Ready{ID: id, Events: []*Event{e}}
 }
@@ -272,29 +243,6 @@ func (b *Inbox) sweep(m *Mark) []ID {
 
 func (b *Inbox) In(n *Item, category string) bool {
 	return category == "" || b.categories[n.category].name == category
-}
-
-// state returns the state that a marking leads to.
-func (k Marking) state() State {
-	return [...]State{MarkSeen: State_SEEN, MarkRead: State_READ, MarkUnread: State_SEEN, MarkArchived: State_ARCHIVED, MarkSnoozed: State_SNOOZED}[k]
-}
-
-// changes tells whether the marking means something to a message in state s. A
-// sweep passes over what is snoozed; naming a message takes it out of snooze.
-func (k Marking) changes(s State, sweep bool) bool {
-	switch k {
-	case MarkSeen:
-		return s == State_UNSEEN
-	case MarkRead:
-		return s == State_UNSEEN || s == State_SEEN || s == State_SNOOZED && !sweep
-	case MarkUnread:
-		return s == State_READ || s == State_ARCHIVED && !sweep
-	case MarkArchived:
-		return s == State_UNSEEN || s == State_SEEN || s == State_READ || s == State_SNOOZED && !sweep
-	case MarkSnoozed:
-		return s != State_SCHEDULED && s != State_ARCHIVED
-	}
-	return false
 }
 
 // Delivered decides about a connection's mark: up to seq all was written.
@@ -410,5 +358,19 @@ func (b *Inbox) Rearm() {
 	b.nextDue, b.oldest = Never, Never
 	for i := range b.Entries {
 		b.arm(&b.Entries[i])
+	}
+}
+
+// veil lets e say whether it concerns a message that the user does not see
+// yet: then it is no news to anybody, unless others had to leave for it. The
+// rev rises with what is news.
+func veil(e *Event, n *Item, news bool) {
+	if n.State == State_SCHEDULED {
+		e.State = State_SCHEDULED
+	} else {
+		news = true
+	}
+	if news {
+		e.Rev++
 	}
 }

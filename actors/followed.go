@@ -29,18 +29,6 @@ type followedShare struct {
 // keys are those of the users.
 const FollowedKind = "sessions"
 
-func (s *sessions) Followed() Followed {
-	f := Followed{Filters: s.filters(), Any: len(s.List) > 0, Sessions: len(s.List), Size: s.Heft()}
-	for _, t := range s.List {
-		for i := range t.subs {
-			if _, _, shared := SplitShare(t.subs[i].filter); shared {
-				f.Shares = append(f.Shares, followedShare{t.Client, t.subs[i].filter})
-			}
-		}
-	}
-	return f
-}
-
 // heftStep is by how many bytes of what waits for a user's sessions a record may be
 // wrong: written down anew for each message, it would cost as much as that.
 const heftStep = 64 << 10

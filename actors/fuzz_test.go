@@ -1,73 +1,8 @@
 package actors
 
 import (
-	"fmt"
 	"testing"
-	"time"
-
-	"google.golang.org/protobuf/proto"
 )
-
-// fuzzSeeds are an inbox's events and a snapshot.
-func fuzzSeeds() (events [][]byte, snapshot []byte) {
-	w := newWorld(&testing.T{}, Limits{Messages: 3})
-	for i := range 5 {
-		n := id(fmt.Sprint(i), w.now)
-		m := &Message{Id: n[:], Category: "a", Content: []byte(`"title":"x"`), CollapseKey: "k"}
-		if i > 2 {
-			m.SendAt = w.now + 1000
-		}
-		w.do(w.b.Publish(m, CallersOnce("c", fmt.Sprint(i)), w.moment(), &w.limits))
-	}
-	w.do(w.b.Mark(&Mark{To: MarkSnoozed, Until: w.now + 10}, Once{}, w.moment()))
-	w.do(w.b.Delivered(3, "sse", w.moment()))
-	w.now += 2000
-	w.do(w.b.Expire(w.moment(), &w.limits))
-	return w.log, w.b.snapshot()
-}
-
-// FuzzEvent holds that no bytes make DecodeEvent or Apply panic, and that what
-// an inbox makes of them it can write down, read again and tell of.
-func FuzzEvent(f *testing.F) {
-	events, snapshot := fuzzSeeds()
-	for _, e := range events {
-		f.Add([]byte(nil), e)
-		f.Add(snapshot, e)
-	}
-	f.Fuzz(func(t *testing.T, snapshot, raw []byte) {
-		b := NewInbox()
-		if len(snapshot) > 0 && b.restore(snapshot) != nil {
-			b = NewInbox()
-		}
-		var e Event
-		if DecodeEvent(raw, &e) != nil {
-			return
-		}
-		e.Seq = b.Seq + 1
-		if b.Apply(&e) != nil {
-			return
-		}
-		again := NewInbox()
-		if err := again.restore(b.snapshot()); err != nil {
-			t.Fatalf("its own snapshot: %v", err)
-		}
-		var back Event
-		if err := DecodeEvent(EncodeEvent(nil, &e), &back); err != nil || !proto.Equal(&back, &e) {
-			t.Fatalf("%v came back as %v: %v", &e, &back, err)
-		}
-		m := e.Message
-		if e.Kind == Kind_DUE {
-			m = &Message{Id: e.Ids[:16]}
-		}
-		NewPushEvent(&e, m, b.StateOf(&e), e.Until, b.Cursor(), b.AppendCounts(nil))
-		Describe(&e)
-		b.AppendState(nil)
-		l, _ := Limits{}.WithDefaults()
-		b.Expire(Moment{Now: time.Now().UnixMilli()}, &l)
-		b.Checkpoint(time.Now().UnixMilli(), &l, nil)
-		b.Beside(&Write{}, &e, &l)
-	})
-}
 
 // FuzzCursor holds that only what Append has made is a cursor.
 func FuzzCursor(f *testing.F) {
@@ -103,7 +38,7 @@ func FuzzID(f *testing.F) {
 func FuzzPatch(f *testing.F) {
 	f.Add([]byte(`{"title":"x","body":null,"category":"a","priority":"high","expires_at":"2030-01-02T15:04:05Z"}`))
 	f.Fuzz(func(t *testing.T, patch []byte) {
-		n := id("a", epoch)
+		n := NewID()
 		m, err := Patched(&Message{Id: n[:], Content: []byte(`"title":"t","body":"b"`)}, patch)
 		if err != nil {
 			return

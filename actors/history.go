@@ -168,12 +168,3 @@ func (b *Inbox) deletions(old uint64) []Range {
 	}
 	return out
 }
-
-// extend appends r to the sorted runs, joined to the last where it touches it.
-func extend(runs []Range, r Range) []Range {
-	if n := len(runs); n > 0 && runs[n-1].Last+1 >= r.First {
-		runs[n-1].Last = max(runs[n-1].Last, r.Last)
-		return runs
-	}
-	return append(runs, r)
-}

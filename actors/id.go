@@ -80,3 +80,8 @@ func eachID(packed []byte, fn func(ID)) {
 		fn(ID(packed[:16]))
 	}
 }
+
+// time returns the unix milliseconds in a UUIDv7.
+func (id ID) time() int64 {
+	return int64(binary.BigEndian.Uint64(id[:8]) >> 16)
+}

@@ -2,10 +2,9 @@ package actors
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
-	"math"
 	"slices"
+	"strconv"
 )
 
 // Inbox is the state of one user: what was received, what was done with it,
@@ -54,8 +53,6 @@ type Item struct {
 	WasRead  bool // ever
 }
 
-const Never = math.MaxInt64
-
 // NewInbox returns the inbox of a user of whom nothing is known.
 func NewInbox() *Inbox { return &Inbox{nextDue: Never, oldest: Never} }
 
@@ -73,17 +70,6 @@ func (b *Inbox) Line() uint64 {
 		return 0
 	}
 	return max(b.lineage^b.Origin, 1)
-}
-
-// counts tells what a message in this state adds to unread and unseen.
-func (s State) counts() (unread, unseen uint32) {
-	switch s {
-	case State_UNSEEN:
-		return 1, 1
-	case State_SEEN:
-		return 1, 0
-	}
-	return 0, 0
 }
 
 // Apply takes in one event. An event that does not follow the last one, or of
@@ -290,89 +276,6 @@ func (b *Inbox) Find(id ID) int {
 	return -1
 }
 
-// CollapseHash returns a hash of a collapse key that is stable on disk
-// (FNV-1a, 64 bits), and 0 for no key.
-func CollapseHash(key string) uint64 {
-	if key == "" {
-		return 0
-	}
-	h := uint64(14695981039346656037)
-	for i := range len(key) {
-		h = (h ^ uint64(key[i])) * 1099511628211
-	}
-	return max(h, 1)
-}
-
-// wholeIDs checks that packed holds whole ids.
-func wholeIDs(packed []byte) error {
-	if len(packed)%16 != 0 {
-		return fmt.Errorf("%d bytes of ids: want a multiple of 16", len(packed))
-	}
-	return nil
-}
-
-// DecodeEvent reads an event as EncodeEvent wrote it.
-func DecodeEvent(b []byte, e *Event) error {
-	e.Reset()
-	return decodeInto(b, e)
-}
-
-// decodeInto is DecodeEvent for an event in whose slices, and in whose
-// message, there is memory to be used.
-func decodeInto(b []byte, e *Event) error {
-	if len(b) == 0 || b[0] != EventVersion {
-		return fmt.Errorf("an event in an encoding that this program does not know (its first byte is %.1x)", b)
-	}
-	if err := e.UnmarshalVT(b[1:]); err != nil {
-		return fmt.Errorf("event: %w", err)
-	}
-	if e.Message != nil && len(e.Message.Id) == 0 {
-		e.Message = nil // it was there to be decoded into
-	}
-	for _, ids := range [][]byte{e.Ids, e.Dropped, e.Once} {
-		if err := wholeIDs(ids); err != nil {
-			return fmt.Errorf("event %d: %w", e.Seq, err)
-		}
-	}
-	if e.State < 0 || e.State > State_SCHEDULED {
-		return fmt.Errorf("event %d has the state %d, which this program does not know", e.Seq, e.State)
-	}
-	switch e.Kind {
-	case Kind_ACCEPTED, Kind_EDITED:
-		if e.Message == nil || len(e.Message.Id) != 16 {
-			return fmt.Errorf("event %d has no message", e.Seq)
-		}
-	case Kind_DUE:
-		if len(e.Ids) == 0 {
-			return fmt.Errorf("event %d has no id", e.Seq)
-		}
-	case Kind_SESSION, Kind_QUEUED:
-		return e.checkSession()
-	}
-	return nil
-}
-
-// checkSession checks what an event says of sessions.
-func (e *Event) checkSession() error {
-	switch {
-	case e.Kind == Kind_SESSION && e.Session == nil:
-		return fmt.Errorf("event %d names no session", e.Seq)
-	case e.Kind == Kind_QUEUED && (e.Topic == nil || len(e.Queue) == 0):
-		return fmt.Errorf("event %d has no message, or it waits for no session", e.Seq)
-	}
-	for _, q := range e.Queue {
-		if q.Waiting == nil {
-			return fmt.Errorf("event %d does not say how its message waits", e.Seq)
-		}
-	}
-	for _, n := range e.GetSession().GetReceived() {
-		if len(n.Once) != 16 {
-			return fmt.Errorf("event %d has a key of %d bytes", e.Seq, len(n.Once))
-		}
-	}
-	return nil
-}
-
 // An eventReader decodes one event after the other in the same memory, for
 // Apply, which keeps nothing of its ids and contents.
 type eventReader struct {
@@ -390,26 +293,6 @@ func (r *eventReader) read(raw []byte) (*Event, error) {
 	e.Reset()
 	e.Once, e.Ids, e.Dropped, e.Message = once, ids, dropped, m
 	return e, decodeInto(raw, e)
-}
-
-// EventVersion stands before each event: how the bytes behind it are encoded.
-const EventVersion = 1
-
-// EncodeEvent appends the event's stored form to b.
-func EncodeEvent(b []byte, e *Event) []byte {
-	n := e.SizeVT()
-	b = append(slices.Grow(b, 1+n), EventVersion)
-	b = b[:len(b)+n]
-	// It writes from the end and fails only when the space is too small.
-	if _, err := e.MarshalToSizedBufferVT(b[len(b)-n:]); err != nil {
-		panic(err)
-	}
-	return b
-}
-
-// time returns the unix milliseconds in a UUIDv7.
-func (id ID) time() int64 {
-	return int64(binary.BigEndian.Uint64(id[:8]) >> 16)
 }
 
 // Reaches tells whether the journal still has all that happened after c.
@@ -434,4 +317,32 @@ func (b *Inbox) Load(ctx context.Context, j Journal, key Key) error {
 		b.History.Bytes += uint64(len(raw))
 		return b.Apply(e)
 	})
+}
+
+// AppendCounts appends the counts as a JSON object.
+func (b *Inbox) AppendCounts(dst []byte) []byte {
+	dst = append(dst, `{"unread":`...)
+	dst = strconv.AppendUint(dst, uint64(b.unread), 10)
+	dst = append(dst, `,"unseen":`...)
+	dst = strconv.AppendUint(dst, uint64(b.unseen), 10)
+	dst = append(dst, `,"by_category":{`...)
+	first := true
+	for i := range b.categories {
+		c := &b.categories[i]
+		if c.unread == 0 {
+			continue
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = AppendString(dst, c.name)
+		dst = append(dst, ':')
+		dst = strconv.AppendUint(dst, uint64(c.unread), 10)
+	}
+	dst = append(dst, `},"rev":`...)
+	dst = strconv.AppendUint(dst, b.Rev, 10)
+	dst = append(dst, `,"cursor":"`...)
+	dst = b.Cursor().Append(dst)
+	return append(dst, `"}`...)
 }

@@ -189,3 +189,20 @@ func Settle(batch []*Write, err error) {
 		s.notify()
 	}
 }
+
+// WakeBy lets the wake-up be no later than at; 0 and never mean that none is
+// needed.
+func (w *Write) WakeBy(at int64) {
+	if at != 0 && at != Never && (w.Wake.New == 0 || at < w.Wake.New) {
+		w.Wake.New = at
+	}
+}
+
+// extend appends r to the sorted runs, joined to the last where it touches it.
+func extend(runs []Range, r Range) []Range {
+	if n := len(runs); n > 0 && runs[n-1].Last+1 >= r.First {
+		runs[n-1].Last = max(runs[n-1].Last, r.Last)
+		return runs
+	}
+	return append(runs, r)
+}

@@ -76,3 +76,16 @@ const Shards = 1024
 // ShardOf returns the shard of an actor. All nodes and versions agree on it:
 // xxHash64 with seed 0 of the key's bytes.
 func ShardOf(k Key) uint16 { return uint16(xxhash.Sum64String(string(k)) % Shards) }
+
+// CollapseHash returns a hash of a collapse key that is stable on disk
+// (FNV-1a, 64 bits), and 0 for no key.
+func CollapseHash(key string) uint64 {
+	if key == "" {
+		return 0
+	}
+	h := uint64(14695981039346656037)
+	for i := range len(key) {
+		h = (h ^ uint64(key[i])) * 1099511628211
+	}
+	return max(h, 1)
+}

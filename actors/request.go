@@ -166,3 +166,11 @@ func (r *Request) Release() {
 	r.Answer.Counts, r.Buffer.Buf = counts, buf
 	requests.Put(r)
 }
+
+// stamp lets e carry the key under which it was asked for.
+func (o Once) stamp(e *Event) {
+	if o.IsZero() || e.Kind == Kind_ACCEPTED && o.Edge && o.Key == [16]byte(e.Message.Id) {
+		return // the message's own id is the key
+	}
+	e.Once, e.Digest, e.Edge = o.Key[:], o.Digest, o.Edge
+}

@@ -22,21 +22,6 @@ import (
 // moment; the rest is the store's, whose files hold what was deleted until they
 // are merged or vacuumed.
 
-// eraseStep returns a quarter of EraseWithin, in milliseconds.
-func (l *Limits) eraseStep() int64 { return max(1, l.EraseWithin.Milliseconds()/4) }
-
-// SweepAt returns when what is superfluous since a moment is to be swept away.
-func (l *Limits) SweepAt(since int64, lineage uint64) int64 {
-	step := l.eraseStep()
-	return since + step + int64(lineage%uint64(step)) // #nosec G115 -- below step
-}
-
-// spreadOut returns when what is superfluous from a moment on, and has had its
-// quarter before, is to be swept away.
-func (l *Limits) spreadOut(from int64, lineage uint64) int64 {
-	return l.SweepAt(from, lineage) - l.eraseStep()
-}
-
 // SweepDue returns when there is something to be swept away; never: there is
 // nothing.
 func (b *Inbox) SweepDue(l *Limits) int64 {
@@ -89,66 +74,15 @@ func (b *Inbox) SweepAfter(e *Event, l *Limits) int64 {
 	return due
 }
 
-// frees tells whether e may let something become superfluous.
-func (e *Event) frees() bool {
-	switch e.Kind {
-	case Kind_ACCEPTED:
-		return len(e.Ids)+len(e.Dropped) > 0
-	case Kind_DUE:
-		return len(e.Ids) > 16
-	case Kind_EDITED, Kind_RETRACTED, Kind_EXPIRED, Kind_DROPPED, Kind_SESSION:
-		return true
-	}
-	return false
-}
-
 // MilestoneDue tells whether the events since the newest milestone are to be
 // closed off by a snapshot, so that those from now on do not keep them.
 func (b *Inbox) MilestoneDue(now int64, l *Limits) bool {
 	return b.History.first != 0 && now >= b.History.first+l.eraseStep()
 }
 
-// Clear takes the content out of e, which nobody needs any more.
-func (e *Event) Clear() {
-	if m := e.Message; m != nil {
-		e.Message = &Message{
-			Id: m.Id, Category: m.Category, Priority: m.Priority, ExpiresAt: m.ExpiresAt, SendAt: m.SendAt,
-			CreatedAt: m.CreatedAt, Shared: m.Shared, EditedAt: m.EditedAt, Cleared: true,
-		}
-	}
-	if e.Topic != nil {
-		e.Topic = &TopicMessage{}
-	}
-	if e.Session != nil {
-		e.Session.Will = nil
-	}
-}
-
 // SweepRetry is after which part of EraseWithin a sweep that has not come to
 // its end is tried again.
 const SweepRetry = 64
-
-// remains returns what is still to be told of an event without its message:
-// which others had to leave for it.
-func (e *Event) remains() *Event {
-	left := &Event{Kind: Kind_NOTED, Seq: e.Seq, Pos: e.Pos}
-	switch {
-	case e.State == State_SCHEDULED:
-		return e
-	case e.Kind == Kind_ACCEPTED:
-		left.Ids = slices.Concat(e.Ids, e.Dropped)
-	case e.Kind == Kind_DUE:
-		left.Ids = e.Ids[16:]
-	case e.Kind == Kind_EDITED:
-		left.Ids = e.Dropped
-	default:
-		return e
-	}
-	if len(left.Ids) > 0 {
-		left.Kind = Kind_DROPPED
-	}
-	return left
-}
 
 // ReadCleared reads stale events and takes their contents out.
 func ReadCleared(ctx context.Context, j Journal, key Key, stale []uint64) *Cleared {

@@ -420,3 +420,15 @@ func (s *sessions) restore(p *SessionState) {
 	s.lapseOf(t)
 	s.Rearm()
 }
+
+func (s *sessions) Followed() Followed {
+	f := Followed{Filters: s.filters(), Any: len(s.List) > 0, Sessions: len(s.List), Size: s.Heft()}
+	for _, t := range s.List {
+		for i := range t.subs {
+			if _, _, shared := SplitShare(t.subs[i].filter); shared {
+				f.Shares = append(f.Shares, followedShare{t.Client, t.subs[i].filter})
+			}
+		}
+	}
+	return f
+}

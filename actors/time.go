@@ -1,6 +1,9 @@
 package actors
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // ParseTime reads a time as RFC 3339 (section 5.6) writes it, no more and no
 // less: Go's own takes a comma before the fraction and an hour of one digit, and
@@ -88,3 +91,12 @@ func parseOffset(text []byte) (time.Duration, bool) {
 func daysIn(year int, month time.Month) int {
 	return time.Date(year, month+1, 0, 0, 0, 0, 0, time.UTC).Day()
 }
+
+// Moment is what a decision may know of the world: the time in unix
+// milliseconds, and a random number for a user's lineage.
+type Moment struct {
+	Now    int64
+	Random uint64
+}
+
+const Never = math.MaxInt64

@@ -2,7 +2,6 @@ package actors
 
 import (
 	"encoding/json"
-	"strconv"
 	"time"
 )
 
@@ -16,34 +15,6 @@ func AppendTime(b []byte, ms int64) []byte {
 	b = append(b, '"')
 	b = time.UnixMilli(ms).UTC().AppendFormat(b, timeLayout)
 	return append(b, '"')
-}
-
-// AppendCounts appends the counts as a JSON object.
-func (b *Inbox) AppendCounts(dst []byte) []byte {
-	dst = append(dst, `{"unread":`...)
-	dst = strconv.AppendUint(dst, uint64(b.unread), 10)
-	dst = append(dst, `,"unseen":`...)
-	dst = strconv.AppendUint(dst, uint64(b.unseen), 10)
-	dst = append(dst, `,"by_category":{`...)
-	first := true
-	for i := range b.categories {
-		c := &b.categories[i]
-		if c.unread == 0 {
-			continue
-		}
-		if !first {
-			dst = append(dst, ',')
-		}
-		first = false
-		dst = AppendString(dst, c.name)
-		dst = append(dst, ':')
-		dst = strconv.AppendUint(dst, uint64(c.unread), 10)
-	}
-	dst = append(dst, `},"rev":`...)
-	dst = strconv.AppendUint(dst, b.Rev, 10)
-	dst = append(dst, `,"cursor":"`...)
-	dst = b.Cursor().Append(dst)
-	return append(dst, `"}`...)
 }
 
 // AppendMessage appends a message as a JSON object.
