@@ -87,6 +87,9 @@ type JournalPage struct {
 // NotFound where the journal no longer reaches back so far.
 type StateAt struct{ Rev uint64 }
 
+// StateKept is the state of a List of all that is in an inbox, for an export.
+const StateKept = "kept"
+
 // Export asks for all that is known of the user. Answers Body: a JSON object that
 // ends with its messages, newest first, as those of a List; where they are too
 // many for one answer next follows them, by which a List with StateKept goes on.
@@ -186,9 +189,9 @@ func (*StateAt) command()       {}
 func (*Export) command()        {}
 func (*StartSend) command()     {}
 
-// changes tells whether the marking means something to a message in state s. A
+// Changes tells whether the marking means something to a message in state s. A
 // sweep passes over what is snoozed; naming a message takes it out of snooze.
-func (k Marking) changes(s State, sweep bool) bool {
+func (k Marking) Changes(s State, sweep bool) bool {
 	switch k {
 	case MarkSeen:
 		return s == State_UNSEEN
@@ -204,7 +207,7 @@ func (k Marking) changes(s State, sweep bool) bool {
 	return false
 }
 
-// state returns the state that a marking leads to.
-func (k Marking) state() State {
+// State returns the state that a marking leads to.
+func (k Marking) State() State {
 	return [...]State{MarkSeen: State_SEEN, MarkRead: State_READ, MarkUnread: State_SEEN, MarkArchived: State_ARCHIVED, MarkSnoozed: State_SNOOZED}[k]
 }

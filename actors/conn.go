@@ -427,7 +427,7 @@ type ConnInfo struct {
 }
 
 func (c *Conn) describe() ConnInfo {
-	d := ConnInfo{ID: strconv.FormatUint(c.id, 16), Transport: c.transport(), Since: quoted(c.Since())}
+	d := ConnInfo{ID: strconv.FormatUint(c.id, 16), Transport: c.transport(), Since: Quoted(c.Since())}
 	if client, ok := c.Sink.(Client); ok {
 		d.Address = client.Address()
 	}

@@ -128,8 +128,8 @@ func (s State) Word() string {
 	return [...]string{"unseen", "seen", "read", "archived", "snoozed", "scheduled"}[min(s, 5)]
 }
 
-// counts tells what a message in this state adds to unread and unseen.
-func (s State) counts() (unread, unseen uint32) {
+// Counts tells what a message in this state adds to unread and unseen.
+func (s State) Counts() (unread, unseen uint32) {
 	switch s {
 	case State_UNSEEN:
 		return 1, 1
@@ -139,5 +139,5 @@ func (s State) counts() (unread, unseen uint32) {
 	return 0, 0
 }
 
-// wasSeen tells whether a message in this state has been seen.
-func (s State) wasSeen() bool { return s == State_SEEN || s == State_READ }
+// WasSeen tells whether a message in this state has been seen.
+func (s State) WasSeen() bool { return s == State_SEEN || s == State_READ }

@@ -79,3 +79,6 @@ func AsError(err error) *Error {
 	}
 	return &Error{Code: Internal, Detail: "something went wrong inside; the server's log says what", Cause: err}
 }
+
+// ErrNotHere answers who asks for a message that the inbox does not have.
+var ErrNotHere = Errorf(NotFound, "there is no such message in this inbox (it may have been retracted, expired or pushed out)")

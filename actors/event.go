@@ -23,12 +23,12 @@ func EncodeEvent(b []byte, e *Event) []byte {
 // DecodeEvent reads an event as EncodeEvent wrote it.
 func DecodeEvent(b []byte, e *Event) error {
 	e.Reset()
-	return decodeInto(b, e)
+	return DecodeInto(b, e)
 }
 
-// decodeInto is DecodeEvent for an event in whose slices, and in whose
+// DecodeInto is DecodeEvent for an event in whose slices, and in whose
 // message, there is memory to be used.
-func decodeInto(b []byte, e *Event) error {
+func DecodeInto(b []byte, e *Event) error {
 	if len(b) == 0 || b[0] != EventVersion {
 		return fmt.Errorf("an event in an encoding that this program does not know (its first byte is %.1x)", b)
 	}
@@ -106,8 +106,8 @@ func (e *Event) Clear() {
 	}
 }
 
-// frees tells whether e may let something become superfluous.
-func (e *Event) frees() bool {
+// Frees tells whether e may let something become superfluous.
+func (e *Event) Frees() bool {
 	switch e.Kind {
 	case Kind_ACCEPTED:
 		return len(e.Ids)+len(e.Dropped) > 0
@@ -119,9 +119,9 @@ func (e *Event) frees() bool {
 	return false
 }
 
-// remains returns what is still to be told of an event without its message:
+// Remains returns what is still to be told of an event without its message:
 // which others had to leave for it.
-func (e *Event) remains() *Event {
+func (e *Event) Remains() *Event {
 	left := &Event{Kind: Kind_NOTED, Seq: e.Seq, Pos: e.Pos}
 	switch {
 	case e.State == State_SCHEDULED:

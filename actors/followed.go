@@ -12,7 +12,7 @@ import (
 // the user.
 type Followed struct {
 	Filters []string        `json:"filters,omitempty"`
-	Shares  []followedShare `json:"shares,omitempty"`
+	Shares  []FollowedShare `json:"shares,omitempty"`
 	Any     bool            `json:"any,omitempty"` // there are sessions
 	Seq     uint64          `json:"seq,omitempty"` // of the user's event that it is as of
 
@@ -20,7 +20,7 @@ type Followed struct {
 	Size     int `json:"size,omitempty"` // bytes that wait for them, give or take heftStep
 }
 
-type followedShare struct {
+type FollowedShare struct {
 	Client string `json:"client"`
 	Filter string `json:"filter"` // whole
 }
@@ -195,7 +195,7 @@ func (t *Topics) setFollowed(user Key, before, now *Followed) {
 
 // join lets a session share a subscription also while it is away. The caller
 // holds mu.
-func (t *Topics) join(user Key, s followedShare) {
+func (t *Topics) join(user Key, s FollowedShare) {
 	group, filter, _ := SplitShare(s.Filter)
 	t.alter(user.App(), filter, true, func(n *topicNode) {
 		g := n.share(group, s.Filter)

@@ -24,7 +24,7 @@ func EncodeRequest(id uint64, r *Request) (*Frame, error) {
 	case *Retract:
 		w.Command, w.Ids = WireCommand_COMMAND_RETRACT, c.ID[:]
 	case *Mark:
-		w.Command, w.To, w.Ids = WireCommand_COMMAND_MARK, uint32(c.To), packIDs(c.IDs)
+		w.Command, w.To, w.Ids = WireCommand_COMMAND_MARK, uint32(c.To), PackIDs(c.IDs)
 		w.At, w.Category, w.Until = placeOf(c.UpTo), c.Category, c.Until
 	case *Counts:
 		w.Command = WireCommand_COMMAND_COUNTS
@@ -103,7 +103,7 @@ func (w *WireRequest) decodeCommand(gate func(node, id string) *actor.PID) (Comm
 			return nil, fmt.Errorf("marking %d", w.To)
 		}
 		m := &Mark{To: Marking(w.To), UpTo: w.At.cursorOrNil(), Category: w.Category, Until: w.Until}
-		eachID(w.Ids, func(id ID) { m.IDs = append(m.IDs, id) })
+		EachID(w.Ids, func(id ID) { m.IDs = append(m.IDs, id) })
 		return m, nil
 	case WireCommand_COMMAND_DISCONNECT:
 		why, err := parseEnd(w.To)
@@ -149,7 +149,7 @@ func (w *WireRequest) decodeQuery() Command {
 // EncodeAnswer returns the frame of the answer to the request id.
 func EncodeAnswer(id uint64, a *Answer) (*Frame, error) {
 	w := &WireAnswer{Id: id, Rev: a.Rev, Outcome: uint32(a.Outcome), Reason: a.Reason, Replayed: a.Replayed,
-		Counts: a.Counts, Unknown: packIDs(a.Unknown), Body: a.Body, More: a.More}
+		Counts: a.Counts, Unknown: PackIDs(a.Unknown), Body: a.Body, More: a.More}
 	if e := a.Err; e != nil {
 		w.Code, w.Detail, w.Field, w.RetryAfter = string(e.Code), e.Detail, e.Field, e.RetryAfter.Milliseconds()
 	}
@@ -198,7 +198,7 @@ func (r *Reply) Fill(a *Answer) {
 	if len(w.Message) == 16 {
 		a.ID = ID(w.Message)
 	}
-	eachID(w.Unknown, func(id ID) { a.Unknown = append(a.Unknown, id) })
+	EachID(w.Unknown, func(id ID) { a.Unknown = append(a.Unknown, id) })
 	w.fillSession(a)
 	if w.Code != "" {
 		a.Err = &Error{Code: Code(w.Code), Detail: w.Detail, Field: w.Field, RetryAfter: time.Duration(w.RetryAfter) * time.Millisecond}

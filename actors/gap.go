@@ -70,7 +70,7 @@ func (h *Home) Read(key Key, load func(context.Context) error) (*Beyond, error) 
 		if err := h.Records.PutRecord(ctx, AsideKind, fmt.Sprintf("%s/%016x", key, a.First), value); err != nil {
 			return nil, fmt.Errorf("keep aside what lies beyond a hole: %w", err)
 		}
-		b.Runs = extend(b.Runs, Range{a.First, a.Last})
+		b.Runs = ExtendRanges(b.Runs, Range{a.First, a.Last})
 		events += len(a.Events)
 	}
 	h.Metrics.Gaps.Inc()

@@ -65,8 +65,8 @@ func (id ID) Append(b []byte) []byte {
 	return b
 }
 
-// packIDs returns the ids one behind the other, as events hold them.
-func packIDs(ids []ID) []byte {
+// PackIDs returns the ids one behind the other, as events hold them.
+func PackIDs(ids []ID) []byte {
 	b := make([]byte, 0, len(ids)*16)
 	for i := range ids {
 		b = append(b, ids[i][:]...)
@@ -74,14 +74,14 @@ func packIDs(ids []ID) []byte {
 	return b
 }
 
-// eachID calls fn with each of packed ids.
-func eachID(packed []byte, fn func(ID)) {
+// EachID calls fn with each of packed ids.
+func EachID(packed []byte, fn func(ID)) {
 	for ; len(packed) >= 16; packed = packed[16:] {
 		fn(ID(packed[:16]))
 	}
 }
 
-// time returns the unix milliseconds in a UUIDv7.
-func (id ID) time() int64 {
+// Millis returns the unix milliseconds in a UUIDv7.
+func (id ID) Millis() int64 {
 	return int64(binary.BigEndian.Uint64(id[:8]) >> 16)
 }

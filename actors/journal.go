@@ -198,8 +198,8 @@ func (w *Write) WakeBy(at int64) {
 	}
 }
 
-// extend appends r to the sorted runs, joined to the last where it touches it.
-func extend(runs []Range, r Range) []Range {
+// ExtendRanges appends r to the sorted runs, joined to the last where it touches it.
+func ExtendRanges(runs []Range, r Range) []Range {
 	if n := len(runs); n > 0 && runs[n-1].Last+1 >= r.First {
 		runs[n-1].Last = max(runs[n-1].Last, r.Last)
 		return runs

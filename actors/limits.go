@@ -79,15 +79,15 @@ func (l Limits) WithDefaults() (Limits, error) {
 
 // SweepAt returns when what is superfluous since a moment is to be swept away.
 func (l *Limits) SweepAt(since int64, lineage uint64) int64 {
-	step := l.eraseStep()
+	step := l.EraseStep()
 	return since + step + int64(lineage%uint64(step)) // #nosec G115 -- below step
 }
 
-// eraseStep returns a quarter of EraseWithin, in milliseconds.
-func (l *Limits) eraseStep() int64 { return max(1, l.EraseWithin.Milliseconds()/4) }
+// EraseStep returns a quarter of EraseWithin, in milliseconds.
+func (l *Limits) EraseStep() int64 { return max(1, l.EraseWithin.Milliseconds()/4) }
 
-// spreadOut returns when what is superfluous from a moment on, and has had its
+// SpreadOut returns when what is superfluous from a moment on, and has had its
 // quarter before, is to be swept away.
-func (l *Limits) spreadOut(from int64, lineage uint64) int64 {
-	return l.SweepAt(from, lineage) - l.eraseStep()
+func (l *Limits) SpreadOut(from int64, lineage uint64) int64 {
+	return l.SweepAt(from, lineage) - l.EraseStep()
 }

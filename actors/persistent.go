@@ -65,6 +65,10 @@ func (p *Persistent) Activated(self *actor.PID) bool {
 	return ok
 }
 
+// ErrBusyStore answers what the store has no room for.
+var ErrBusyStore = Errorf(Busy, "the store has as much to write as it may; nothing was done")
+
+// ErrNotOwner answers what came to a node that may not write to the actor.
 var ErrNotOwner = Errorf(Unavailable, "this node does not own the actor's shard; repeat the request")
 
 // Opened says that the state is loaded, up to seq.

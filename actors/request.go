@@ -36,6 +36,9 @@ type WriteBuffer struct {
 // Command is what a request asks for: one of the types in commands.go.
 type Command interface{ command() }
 
+// CallerKeyAge is how long a caller's idempotency key is kept, in milliseconds.
+const CallerKeyAge = 24 * 60 * 60 * 1000
+
 // Once makes a write happen once however often it is sent. The zero Once is a
 // write that nobody repeats.
 type Once struct {
@@ -167,8 +170,8 @@ func (r *Request) Release() {
 	requests.Put(r)
 }
 
-// stamp lets e carry the key under which it was asked for.
-func (o Once) stamp(e *Event) {
+// Stamp lets e carry the key under which it was asked for.
+func (o Once) Stamp(e *Event) {
 	if o.IsZero() || e.Kind == Kind_ACCEPTED && o.Edge && o.Key == [16]byte(e.Message.Id) {
 		return // the message's own id is the key
 	}

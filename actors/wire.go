@@ -2,6 +2,7 @@ package actors
 
 import (
 	"encoding/json"
+	"strconv"
 	"time"
 )
 
@@ -36,19 +37,19 @@ func AppendMessage(b []byte, m *Message, state State, until int64) []byte {
 		b = append(b, `,"collapse_key":`...)
 		b = AppendString(b, m.CollapseKey)
 	}
-	b = appendTimeMember(b, `,"expires_at":`, m.ExpiresAt)
-	b = appendTimeMember(b, `,"send_at":`, m.SendAt)
-	b = appendTimeMember(b, `,"edited_at":`, m.EditedAt)
+	b = AppendTimeMember(b, `,"expires_at":`, m.ExpiresAt)
+	b = AppendTimeMember(b, `,"send_at":`, m.SendAt)
+	b = AppendTimeMember(b, `,"edited_at":`, m.EditedAt)
 	b = append(b, `,"state":"`...)
 	b = append(b, state.Word()...)
 	b = append(b, '"')
 	if state == State_SNOOZED {
-		b = appendTimeMember(b, `,"snoozed_until":`, until)
+		b = AppendTimeMember(b, `,"snoozed_until":`, until)
 	}
 	return append(b, '}')
 }
 
-func appendTimeMember(b []byte, name string, ms int64) []byte {
+func AppendTimeMember(b []byte, name string, ms int64) []byte {
 	if ms == 0 {
 		return b
 	}
@@ -59,7 +60,7 @@ func appendTimeMember(b []byte, name string, ms int64) []byte {
 func appendIDs(b, packed []byte) []byte {
 	b = append(b, '[')
 	n := len(b)
-	eachID(packed, func(id ID) {
+	EachID(packed, func(id ID) {
 		if len(b) > n {
 			b = append(b, ',')
 		}
@@ -85,7 +86,7 @@ func AppendString(b []byte, s string) []byte {
 }
 
 // AppendIDs appends ids as a JSON array of strings.
-func AppendIDs(b []byte, ids []ID) []byte { return appendIDs(b, packIDs(ids)) }
+func AppendIDs(b []byte, ids []ID) []byte { return appendIDs(b, PackIDs(ids)) }
 
 // event encoders
 
@@ -145,7 +146,7 @@ func NewPushEvent(e *Event, m *Message, state State, until int64, to Cursor, cou
 	case Kind_MARKED:
 		p.state(to, e.Ids, e.State.Word())
 		if e.State == State_SNOOZED {
-			p.JSON = appendTimeMember(p.JSON, `,"snoozed_until":`, e.Until)
+			p.JSON = AppendTimeMember(p.JSON, `,"snoozed_until":`, e.Until)
 		}
 	case Kind_EXPIRED:
 		p.state(to, e.Ids, "expired")
@@ -186,7 +187,16 @@ func PlainEvent(kind string, to Cursor, counts []byte) PushEvent {
 	return p
 }
 
-func quoted(ms int64) string {
+func Quoted(ms int64) string {
 	b := AppendTime(nil, ms)
 	return string(b[1 : len(b)-1])
+}
+
+// AppendFunnel appends a funnel as a JSON object.
+func AppendFunnel(b []byte, f [NumTallies]int64) []byte {
+	for i, name := range [NumTallies]string{`{"accepted":`, `,"delivered":`, `,"seen":`, `,"read":`, `,"filtered":`} {
+		b = append(b, name...)
+		b = strconv.AppendInt(b, f[i], 10)
+	}
+	return append(b, '}')
 }

@@ -43,8 +43,9 @@ var Kinds = actors.Kinds{
 	actors.KindRetained: retained.New,
 }
 
-// NewNode returns a node on a journal, at the clock's time. Stop ends it.
-func NewNode(t testing.TB, j *Journal, c *Clock, l actors.Limits) *Node {
+// NewNode returns a node on a journal, at the clock's time. Stop ends it. with is
+// called before any actor is awake.
+func NewNode(t testing.TB, j *Journal, c *Clock, l actors.Limits, with ...func(*Node)) *Node {
 	t.Helper()
 	limits, err := l.WithDefaults()
 	if err != nil {
@@ -69,6 +70,9 @@ func NewNode(t testing.TB, j *Journal, c *Clock, l actors.Limits) *Node {
 	}
 	n.Home.Topics = actors.NewTopics(n.Home)
 	n.gate = actors.NewGateway(n.Home)
+	for _, fn := range with {
+		fn(n)
+	}
 	list, err := j.ListRecords(context.Background(), actors.FollowedKind, "", 1<<20)
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"reddot/actors"
-	"reddot/actors/user"
 )
 
 // Retainer is the actor of what a shard of an app's topics retains: for each
@@ -120,7 +119,7 @@ func (t *Retainer) loaded(m *retainedLoaded) {
 	t.state = m.state
 	t.Opened(m.state.seq)
 	if !t.Mended(m.beyond) {
-		t.Refuse(user.ErrBusyStore)
+		t.Refuse(actors.ErrBusyStore)
 		return
 	}
 	for len(t.Waiting) > 0 && !t.Ending {

@@ -8,7 +8,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"reddot/actors"
-	"reddot/actors/user"
 )
 
 // Send is the actor of a message to many users. Its order is durable before it
@@ -137,7 +136,7 @@ func (s *Send) loaded(m *sendLoaded) {
 	s.state = m.state
 	s.Opened(m.state.seq)
 	if !s.Mended(m.beyond) {
-		s.Persistent.Refuse(user.ErrBusyStore)
+		s.Persistent.Refuse(actors.ErrBusyStore)
 		return
 	}
 	for len(s.Waiting) > 0 && !s.Ending {
@@ -408,7 +407,7 @@ func (s *Send) find(r *actors.Request) {
 			b = append(append(b, state...), `","recipients":`...)
 			b = strconv.AppendInt(b, int64(recipients), 10)
 			b = append(b, `,"funnel":`...)
-			r.Answer.Body = append(user.AppendFunnel(b, f), '}')
+			r.Answer.Body = append(actors.AppendFunnel(b, f), '}')
 			r.Respond()
 		})
 	})

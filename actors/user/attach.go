@@ -7,6 +7,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"reddot/actors"
+	"reddot/actors/inbox"
 )
 
 // The connections of a user, as its actor sees them.
@@ -181,7 +182,7 @@ func (u *User) connected(q *connQuery) {
 		panic(err) // strings marshal
 	}
 	q.req.Answer.Body = body
-	u.answer(q.req, actors.Ready{Rev: u.inbox.Rev})
+	u.answer(q.req, inbox.Ready{Rev: u.inbox.Rev})
 }
 
 // disconnect ends the user's connections, wherever they are.
@@ -189,5 +190,5 @@ func (u *User) disconnect(r *actors.Request, c *actors.Disconnect) {
 	for _, g := range u.gates {
 		u.Home.Send(g.pid, &actors.Kick{Key: u.Key, Why: c.Why})
 	}
-	u.answer(r, actors.Ready{Rev: u.inbox.Rev})
+	u.answer(r, inbox.Ready{Rev: u.inbox.Rev})
 }

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"reddot/actors"
+	"reddot/actors/inbox"
 )
 
 // What waits for a session by a shared subscription, and others may take when
@@ -20,7 +21,7 @@ type handedOver struct {
 
 // handOver offers what waits for a session without a connection to those who
 // share its subscriptions: to those that are connected or, if it ends, to any.
-func (u *User) handOver(s *actors.Subscriptions, ends bool) {
+func (u *User) handOver(s *inbox.Subscriptions, ends bool) {
 	list := s.Offered(ends)
 	if s.Handing || len(list) == 0 || s.Handed {
 		return

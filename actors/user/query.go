@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"reddot/actors"
+	"reddot/actors/inbox"
 )
 
 // Queries. What is in memory is answered in the turn; contents are read
@@ -30,7 +31,7 @@ func (u *User) list(r *actors.Request, c *actors.List) {
 		u.refuse(r, &actors.Error{Code: actors.Invalid, Field: "state", Detail: "want unseen, seen, unread, read, archived, snoozed, scheduled or all"})
 		return
 	}
-	var found []actors.Item
+	var found []inbox.Item
 	b := u.inbox
 	next := ""
 	for i := len(b.Entries) - 1; i >= 0; i-- {
@@ -44,7 +45,7 @@ func (u *User) list(r *actors.Request, c *actors.List) {
 		}
 		found = append(found, *n)
 	}
-	u.fill(r, actors.Ready{Rev: b.Rev})
+	u.fill(r, inbox.Ready{Rev: b.Rev})
 	u.read(r, func(ctx context.Context, out []byte) ([]byte, error) {
 		return appendPage(ctx, u.Home, append(out, '{'), u.Key, found, next)
 	})
@@ -52,7 +53,7 @@ func (u *User) list(r *actors.Request, c *actors.List) {
 
 // appendPage appends the rest of an object: messages, as far as they fit in one
 // answer, and where to go on.
-func appendPage(ctx context.Context, h *actors.Home, out []byte, key actors.Key, found []actors.Item, next string) ([]byte, error) {
+func appendPage(ctx context.Context, h *actors.Home, out []byte, key actors.Key, found []inbox.Item, next string) ([]byte, error) {
 	start := len(out)
 	out = append(out, `"messages":[`...)
 	for i := range found {
@@ -98,10 +99,10 @@ func (u *User) read(r *actors.Request, body func(ctx context.Context, b []byte) 
 
 // appendMessages appends the messages' JSON objects, comma-separated. One
 // that was pushed out in the meantime is left out.
-func appendMessages(ctx context.Context, h *actors.Home, b []byte, key actors.Key, list []actors.Item) ([]byte, error) {
+func appendMessages(ctx context.Context, h *actors.Home, b []byte, key actors.Key, list []inbox.Item) ([]byte, error) {
 	n := len(b)
 	for i := range list {
-		m, err := actors.Content(ctx, h.Journal, key, list[i].Body, nil)
+		m, err := inbox.Content(ctx, h.Journal, key, list[i].Body, nil)
 		if err != nil {
 			if actors.AsError(err).Code == actors.NotFound {
 				continue
@@ -115,9 +116,6 @@ func appendMessages(ctx context.Context, h *actors.Home, b []byte, key actors.Ke
 	}
 	return b, nil
 }
-
-// StateKept is the state of a List of all that is in an inbox, for an export.
-const StateKept = "kept"
 
 // stateFilter returns which states a list's filter lets through.
 func stateFilter(name string) (func(actors.State) bool, bool) {
@@ -150,7 +148,7 @@ func stateFilter(name string) (func(actors.State) bool, bool) {
 		return is(actors.State_SNOOZED)
 	case "scheduled":
 		return is(actors.State_SCHEDULED)
-	case StateKept:
+	case actors.StateKept:
 		return func(actors.State) bool { return true }, true
 	}
 	return nil, false
@@ -182,9 +180,9 @@ func (u *User) findMessage(r *actors.Request, c *actors.Find) {
 	}
 	n := b.Entries[i]
 	delivered := n.Seq <= b.DeliveredUpTo && n.State != actors.State_SCHEDULED
-	u.fill(r, actors.Ready{Rev: b.Rev, ID: c.ID})
+	u.fill(r, inbox.Ready{Rev: b.Rev, ID: c.ID})
 	u.read(r, func(ctx context.Context, out []byte) ([]byte, error) {
-		m, err := actors.Content(ctx, u.Home.Journal, u.Key, n.Body, nil)
+		m, err := inbox.Content(ctx, u.Home.Journal, u.Key, n.Body, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -194,7 +192,7 @@ func (u *User) findMessage(r *actors.Request, c *actors.Find) {
 		out = append(out, `,"funnel":`...)
 		var f [actors.NumTallies]int64
 		f[actors.TallyAccepted], f[actors.TallyDelivered], f[actors.TallySeen], f[actors.TallyRead] = 1, one(delivered), one(n.WasSeen), one(n.WasRead)
-		return append(AppendFunnel(out, f), '}'), nil
+		return append(actors.AppendFunnel(out, f), '}'), nil
 	})
 }
 
@@ -203,15 +201,6 @@ func one(yes bool) int64 {
 		return 1
 	}
 	return 0
-}
-
-// AppendFunnel appends a funnel as a JSON object.
-func AppendFunnel(b []byte, f [actors.NumTallies]int64) []byte {
-	for i, name := range [actors.NumTallies]string{`{"accepted":`, `,"delivered":`, `,"seen":`, `,"read":`, `,"filtered":`} {
-		b = append(b, name...)
-		b = strconv.AppendInt(b, f[i], 10)
-	}
-	return append(b, '}')
 }
 
 // loadContent reads what an edit is about to change; the edit comes back as
@@ -229,7 +218,7 @@ func (u *User) loadContent(r *actors.Request, id actors.ID, t actors.Moment) {
 	h, key, body := u.Home, u.Key, u.inbox.Entries[i].Body
 	u.after(r, func() {
 		h.Load(func() {
-			old, err := actors.Content(context.Background(), h.Journal, key, body, nil)
+			old, err := inbox.Content(context.Background(), h.Journal, key, body, nil)
 			h.Router.Send(key, &contentLoaded{r, body, old, err}) // this activation may have ended
 		})
 	})
@@ -245,7 +234,7 @@ func (u *User) edit(m *contentLoaded) {
 func (u *User) editContent(m *contentLoaded, t actors.Moment) {
 	c := m.req.Command.(*actors.Edit)
 	if !u.expire(t) {
-		u.refuse(m.req, ErrBusyStore)
+		u.refuse(m.req, actors.ErrBusyStore)
 		return
 	}
 	i := u.inbox.Find(c.ID)
@@ -270,12 +259,12 @@ const (
 // journalPage answers with stored events.
 func (u *User) journalPage(r *actors.Request, c *actors.JournalPage) {
 	key, j, last := u.Key, u.Home.Journal, u.inbox.Seq
-	u.fill(r, actors.Ready{Rev: u.inbox.Rev})
+	u.fill(r, inbox.Ready{Rev: u.inbox.Rev})
 	u.read(r, func(ctx context.Context, _ []byte) ([]byte, error) {
 		out := struct {
-			Events []actors.EventJSON `json:"events"`
-			Next   string             `json:"next,omitempty"`
-		}{Events: []actors.EventJSON{}}
+			Events []inbox.EventJSON `json:"events"`
+			Next   string            `json:"next,omitempty"`
+		}{Events: []inbox.EventJSON{}}
 		var failed error
 		size := 0 // about that of the answer: an event may name very many messages
 		err := j.Events(ctx, key, c.After+1, last, func(seq uint64, raw []byte) bool {
@@ -287,7 +276,7 @@ func (u *User) journalPage(r *actors.Request, c *actors.JournalPage) {
 			if failed = actors.DecodeEvent(raw, &e); failed != nil {
 				return false
 			}
-			out.Events = append(out.Events, actors.Describe(&e))
+			out.Events = append(out.Events, inbox.Describe(&e))
 			size += eventSize + (len(e.Ids)+len(e.Dropped))*idText/len(actors.ID{})
 			return true
 		})
@@ -308,9 +297,9 @@ func (u *User) stateAt(r *actors.Request, c *actors.StateAt) {
 		u.refuse(r, actors.Errorf(actors.NotFound, "the user stands at rev %d", u.inbox.Rev))
 		return
 	}
-	u.fill(r, actors.Ready{Rev: c.Rev})
+	u.fill(r, inbox.Ready{Rev: c.Rev})
 	u.read(r, func(ctx context.Context, _ []byte) ([]byte, error) {
-		b, err := actors.InboxAt(ctx, j, key, c.Rev, last)
+		b, err := inbox.InboxAt(ctx, j, key, c.Rev, last)
 		if err != nil {
 			return nil, err
 		}
@@ -324,7 +313,7 @@ func (u *User) export(r *actors.Request) {
 	entries := slices.Clone(b.Entries)
 	slices.Reverse(entries)
 	counts := b.AppendCounts(nil)
-	u.fill(r, actors.Ready{Rev: b.Rev})
+	u.fill(r, inbox.Ready{Rev: b.Rev})
 	u.read(r, func(ctx context.Context, out []byte) ([]byte, error) {
 		out = actors.AppendString(append(out, `{"app":`...), u.Key.App())
 		out = actors.AppendString(append(out, `,"user":`...), u.Key.Name())

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"reddot/actors"
+	"reddot/actors/inbox"
 )
 
 // pull sends a connection its next page.
@@ -22,11 +23,11 @@ func (u *User) pull(m *actors.Pull) {
 		u.after(nil, func() { h.Send(m.Gate, g) })
 		return
 	}
-	p := u.inbox.NewPage(u.Key, u.Home.Journal, m.After, actors.PageEvents)
+	p := u.inbox.NewPage(u.Key, u.Home.Journal, m.After, inbox.PageEvents)
 	u.after(nil, func() {
 		h.Load(func() {
 			push, err := p.Read(context.Background())
-			if errors.Is(err, actors.ErrTrimmed) && !m.Again {
+			if errors.Is(err, inbox.ErrTrimmed) && !m.Again {
 				h.Router.Send(p.Key, &actors.Pull{Gate: m.Gate, Key: m.Key, Conn: m.Conn, Turn: m.Turn, After: m.After, Again: true})
 				return
 			}
@@ -41,7 +42,7 @@ func (u *User) pull(m *actors.Pull) {
 // replay answers with the next page.
 func (u *User) replay(r *actors.Request, c *actors.Replay) {
 	b := u.inbox
-	u.fill(r, actors.Ready{Rev: b.Rev})
+	u.fill(r, inbox.Ready{Rev: b.Rev})
 	r.Answer.Cursor = c.After
 	if !b.Reaches(c.After) {
 		r.Answer.Body = actors.PlainEvent("reset", b.Cursor(), r.Answer.Counts).JSON
@@ -49,7 +50,7 @@ func (u *User) replay(r *actors.Request, c *actors.Replay) {
 		u.release(&r.Effect, r, nil, nil)
 		return
 	}
-	p := u.inbox.NewPage(u.Key, u.Home.Journal, c.After, max(1, min(c.Limit, actors.PageEvents)))
+	p := u.inbox.NewPage(u.Key, u.Home.Journal, c.After, max(1, min(c.Limit, inbox.PageEvents)))
 	u.after(r, func() {
 		u.Home.Load(func() {
 			push, err := p.Read(context.Background())

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"reddot/actors"
+	"reddot/actors/inbox"
 )
 
 // The sessions of a user, as its actor hosts them: those that outlive their
@@ -36,7 +37,7 @@ func (u *User) resumeSessions() {
 
 // orphan returns a session that is open, without its connection being known; nil:
 // there is none.
-func (u *User) orphan() *actors.Subscriptions {
+func (u *User) orphan() *inbox.Subscriptions {
 	for _, s := range u.inbox.Sessions.List {
 		if s.ClosedAt == 0 && !slices.ContainsFunc(u.links, func(l actors.SessionLink) bool { return l.Client() == s.Client }) {
 			return s
@@ -152,7 +153,7 @@ func (u *User) openAgain(r *actors.Request, c *actors.OpenSession) {
 // refused instead.
 func (u *User) change(r *actors.Request, events []*actors.Event) bool {
 	if len(events) > 0 && !u.persist(events) {
-		u.refuse(r, ErrBusyStore)
+		u.refuse(r, actors.ErrBusyStore)
 		return false
 	}
 	return true
@@ -198,7 +199,7 @@ func (u *User) closeSession(r *actors.Request, c *actors.CloseSession, t actors.
 	u.links = slices.DeleteFunc(u.links, func(l actors.SessionLink) bool { return actors.SameLink(l, c.Link) })
 	u.Home.Unplug(c.Link) // from when the user was elsewhere
 	if !u.settle(c, t) {
-		u.refuse(r, ErrBusyStore)
+		u.refuse(r, actors.ErrBusyStore)
 		return
 	}
 	d := u.inbox.CloseSession(c, t)
@@ -213,7 +214,7 @@ func (u *User) closeSession(r *actors.Request, c *actors.CloseSession, t actors.
 		u.conclude(r, nil, false)
 		return
 	}
-	u.refuse(r, ErrBusyStore)
+	u.refuse(r, actors.ErrBusyStore)
 }
 
 // queueMessage lets a topic's message wait for sessions.
@@ -253,7 +254,7 @@ func (u *User) tellSessions(events []*actors.Event) {
 }
 
 // messageOf returns the message that waits, if it is among the events at hand.
-func (u *User) messageOf(n *actors.News, events []*actors.Event) *actors.TopicMessage {
+func (u *User) messageOf(n *inbox.News, events []*actors.Event) *actors.TopicMessage {
 	for _, e := range events {
 		switch {
 		case e.Seq != n.Seq:
@@ -278,7 +279,7 @@ func (u *User) inboxMessage(m *actors.Message, state actors.State, until int64, 
 // fetchWaiting answers with messages that wait.
 func (u *User) fetchWaiting(r *actors.Request, c *actors.FetchWaiting) {
 	b := u.inbox
-	entries := make([]*actors.Item, len(c.Seqs))
+	entries := make([]*inbox.Item, len(c.Seqs))
 	for i, seq := range c.Seqs {
 		for j := range b.Entries {
 			if n := b.Entries[j]; c.Inbox[i] && n.Seq == seq {
@@ -287,7 +288,7 @@ func (u *User) fetchWaiting(r *actors.Request, c *actors.FetchWaiting) {
 		}
 	}
 	pos, lineage := b.Pos, b.Line()
-	u.fill(r, actors.Ready{Rev: b.Rev})
+	u.fill(r, inbox.Ready{Rev: b.Rev})
 	u.read(r, func(ctx context.Context, _ []byte) ([]byte, error) {
 		r.Answer.Messages = make([]*actors.TopicMessage, len(c.Seqs))
 		for i, seq := range c.Seqs {
@@ -295,7 +296,7 @@ func (u *User) fetchWaiting(r *actors.Request, c *actors.FetchWaiting) {
 			switch n := entries[i]; {
 			case n != nil:
 				var m *actors.Message
-				if m, err = actors.Content(ctx, u.Home.Journal, u.Key, n.Body, nil); err == nil {
+				if m, err = inbox.Content(ctx, u.Home.Journal, u.Key, n.Body, nil); err == nil {
 					r.Answer.Messages[i] = u.inboxMessage(m, n.State, n.Until, n.Seq, pos, lineage)
 				}
 			case !c.Inbox[i]:

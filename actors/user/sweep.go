@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"reddot/actors"
+	"reddot/actors/inbox"
 )
 
 // tidy does what retention asks for at a time, before anything is decided.
@@ -35,12 +36,12 @@ func (u *User) sweep() {
 	u.sweeping = true
 	h, key, self := u.Home, u.Key, u.Self
 	u.after(nil, func() {
-		h.Load(func() { h.Send(self, actors.ReadCleared(context.Background(), h.Journal, key, stale)) })
+		h.Load(func() { h.Send(self, inbox.ReadCleared(context.Background(), h.Journal, key, stale)) })
 	})
 }
 
 // cleared goes on with a sweep.
-func (u *User) cleared(m *actors.Cleared) {
+func (u *User) cleared(m *inbox.Cleared) {
 	u.sweeping = false
 	if u.inbox == nil || u.Ending {
 		return
@@ -68,7 +69,7 @@ func (u *User) leaveSwept() {
 // rearm replaces the wake-up that was armed for old, or has come.
 func (u *User) rearm(old int64) {
 	b, l, now := u.inbox, &u.Home.Limits, u.Home.Now()
-	next := min(b.Due(l), max(b.SweepDue(l), now+l.EraseWithin.Milliseconds()/actors.SweepRetry))
+	next := min(b.Due(l), max(b.SweepDue(l), now+l.EraseWithin.Milliseconds()/inbox.SweepRetry))
 	if next == actors.Never {
 		next = 0
 	}

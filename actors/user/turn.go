@@ -1,6 +1,9 @@
 package user
 
-import "reddot/actors"
+import (
+	"reddot/actors"
+	"reddot/actors/inbox"
+)
 
 // request takes in one request. Whatever comes of it, it is answered.
 func (u *User) request(r *actors.Request) {
@@ -17,14 +20,12 @@ func (u *User) request(r *actors.Request) {
 	case u.Ending:
 		u.Wait(r)
 	case !u.expire(t):
-		u.refuse(r, ErrBusyStore)
+		u.refuse(r, actors.ErrBusyStore)
 	default:
 		u.command(r, t)
 	}
 	u.Current = nil
 }
-
-var ErrBusyStore = actors.Errorf(actors.Busy, "the store has as much to write as it may; nothing was done")
 
 // command is the table of contents of what a user can be asked.
 func (u *User) command(r *actors.Request, t actors.Moment) {
@@ -39,7 +40,7 @@ func (u *User) command(r *actors.Request, t actors.Moment) {
 	case *actors.Mark:
 		u.commit(r, b.Mark(c, r.Once, t))
 	case *actors.Counts:
-		u.answer(r, actors.Ready{Rev: b.Rev})
+		u.answer(r, inbox.Ready{Rev: b.Rev})
 	case *actors.List:
 		u.list(r, c)
 	case *actors.Find:
@@ -88,14 +89,14 @@ func (u *User) refuse(r *actors.Request, err *actors.Error) {
 }
 
 // answer answers with what was decided and the present counts.
-func (u *User) answer(r *actors.Request, d actors.Ready) {
+func (u *User) answer(r *actors.Request, d inbox.Ready) {
 	r.Answer.Counts = u.inbox.AppendCounts(r.Answer.Counts[:0])
 	u.fill(r, d)
 	u.release(&r.Effect, r, nil, nil)
 }
 
 // fill fills the answer; the counts are in it.
-func (u *User) fill(r *actors.Request, d actors.Ready) {
+func (u *User) fill(r *actors.Request, d inbox.Ready) {
 	a := &r.Answer
 	a.Err, a.ID, a.Rev, a.Outcome = d.Err, d.ID, d.Rev, d.Outcome
 	a.Replayed, a.Unknown = d.Replayed, d.Unknown
@@ -121,7 +122,7 @@ func (u *User) after(r *actors.Request, step func()) {
 }
 
 // commit carries out a decision: journal, apply, answer, push.
-func (u *User) commit(r *actors.Request, d actors.Ready) {
+func (u *User) commit(r *actors.Request, d inbox.Ready) {
 	switch {
 	case d.Err != nil:
 		u.refuse(r, d.Err)

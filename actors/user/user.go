@@ -7,6 +7,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"reddot/actors"
+	"reddot/actors/inbox"
 )
 
 // User is the actor of one user: the shell around the user's Inbox. It wakes
@@ -14,7 +15,7 @@ import (
 // keeps every answer and push in the outbox until what it rests on is durable.
 type User struct {
 	actors.Persistent
-	inbox   *actors.Inbox // nil until it is loaded
+	inbox   *inbox.Inbox // nil until it is loaded
 	gates   []gate
 	queries []*connQuery // for connections, not answered yet
 	armed   int64        // the wake-up in the store (unix milliseconds); 0: none
@@ -36,7 +37,7 @@ type User struct {
 // What the user's actor tells itself. What gateways tell it is in attach.go.
 type (
 	loaded struct {
-		inbox  *actors.Inbox
+		inbox  *inbox.Inbox
 		beyond *actors.Beyond // nil: the journal is whole
 		err    error
 	}
@@ -84,7 +85,7 @@ func (u *User) Receive(c actor.Context) {
 		if u.inbox != nil && !u.Ending {
 			u.willed(m)
 		}
-	case *actors.Cleared:
+	case *inbox.Cleared:
 		u.cleared(m)
 	case *contentLoaded:
 		if u.inbox == nil || u.Ending {
@@ -150,7 +151,7 @@ func (u *User) load() {
 	h, key, self, origin := u.Home, u.Key, u.Self, u.Origin
 	h.Metrics.Loads.Inc()
 	h.Load(func() {
-		b := actors.NewInbox()
+		b := inbox.New()
 		b.Origin = origin
 		rest, err := h.Read(key, func(ctx context.Context) error { return b.Load(ctx, h.Journal, key) })
 		h.Send(self, &loaded{b, rest, err})
@@ -172,7 +173,7 @@ func (u *User) loaded(m *loaded) {
 		return
 	}
 	if m.beyond != nil && !u.mend(m.beyond) {
-		u.Persistent.Refuse(ErrBusyStore)
+		u.Persistent.Refuse(actors.ErrBusyStore)
 		return
 	}
 	if d := u.inbox.Due(&u.Home.Limits); d != actors.Never {

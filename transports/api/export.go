@@ -10,7 +10,6 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
-	"reddot/actors/user"
 	"reddot/transports"
 )
 
@@ -89,7 +88,7 @@ func (e *exported) WriteTo(w io.Writer) (written int64, err error) {
 
 // read replaces the page by the one at next.
 func (e *exported) read(next string) error {
-	r := actors.NewRequest(e.key, &actors.List{State: user.StateKept, Limit: math.MaxInt32, Next: next})
+	r := actors.NewRequest(e.key, &actors.List{State: actors.StateKept, Limit: math.MaxInt32, Next: next})
 	if err := e.api.deps.Router.Ask(e.api.deadlines.next(), r); err != nil {
 		return err
 	}

@@ -1,8 +1,10 @@
-package actors
+package inbox
 
 import (
 	"cmp"
 	"slices"
+
+	"reddot/actors"
 )
 
 // history is what an inbox knows of its own journal: how much of it there is,
@@ -11,10 +13,10 @@ type history struct {
 	floor    uint64 // events at or below it are gone, but for contents still held
 	Bytes    uint64 // journaled so far
 	stones   []milestone
-	garbage  []uint64 // events at or below floor whose content was freed since the last snapshot
-	Stale    []uint64 // events above floor whose content was freed and is still in them
-	disowned []ID     // messages that left since the last snapshot
-	wills    bool     // a will that nobody needs any more is in older snapshots
+	garbage  []uint64    // events at or below floor whose content was freed since the last snapshot
+	Stale    []uint64    // events above floor whose content was freed and is still in them
+	disowned []actors.ID // messages that left since the last snapshot
+	wills    bool        // a will that nobody needs any more is in older snapshots
 
 	first, latest int64 // when the events since the newest milestone happened (unix milliseconds); 0: there are none
 	since         int64 // when the first of what is to be erased was freed; 0: there is nothing
@@ -65,7 +67,7 @@ func (h *history) Last() milestone {
 // SnapshotDue tells whether the journal since the last snapshot is long enough
 // for another: half of what is retained, and no less than the snapshot itself
 // so that snapshots at most double what is written.
-func (b *Inbox) SnapshotDue(l *Limits) bool {
+func (b *Inbox) SnapshotDue(l *actors.Limits) bool {
 	last := b.History.Last()
 	grown := b.History.Bytes - last.bytes
 	if b.Seq-last.Seq < uint64(l.RetainEvents/2) && grown < uint64(l.RetainBytes/2) {
@@ -82,11 +84,11 @@ const entrySize = 56
 // contents are not in them any more; those of seqs that are no longer stale are
 // passed over. It changes nothing but the history, and forgets keys of which no
 // use is made any more.
-func (b *Inbox) Checkpoint(now int64, l *Limits, cleared []Rewrite) Write {
+func (b *Inbox) Checkpoint(now int64, l *actors.Limits, cleared []actors.Rewrite) actors.Write {
 	h := &b.History
 	old := h.floor
 	if b.Seq > max(h.Last().Seq, h.floor) {
-		h.stones = append(h.stones, milestone{b.Seq, h.Bytes, max(h.first+l.eraseStep(), h.latest)})
+		h.stones = append(h.stones, milestone{b.Seq, h.Bytes, max(h.first+l.EraseStep(), h.latest)})
 	}
 	for len(h.stones) > 0 {
 		s := h.stones[0]
@@ -99,7 +101,7 @@ func (b *Inbox) Checkpoint(now int64, l *Limits, cleared []Rewrite) Write {
 		}
 		h.stones = h.stones[1:]
 	}
-	w := Write{After: b.Seq, Delete: b.deletions(old), Disown: h.disowned, Forget: h.floor}
+	w := actors.Write{After: b.Seq, Delete: b.deletions(old), Disown: h.disowned, Forget: h.floor}
 	if h.wills {
 		w.Forget = b.Seq
 	}
@@ -113,10 +115,10 @@ func (b *Inbox) Checkpoint(now int64, l *Limits, cleared []Rewrite) Write {
 // clear takes those that the floor has passed, and those that are cleared, from
 // the stale ones, and returns what is to be written in their place. cleared is
 // in the order of seqs.
-func (h *history) clear(cleared []Rewrite) (list []Rewrite) {
+func (h *history) clear(cleared []actors.Rewrite) (list []actors.Rewrite) {
 	var stale []uint64
 	for _, seq := range h.Stale {
-		i, ok := slices.BinarySearchFunc(cleared, seq, func(r Rewrite, seq uint64) int { return cmp.Compare(r.Seq, seq) })
+		i, ok := slices.BinarySearchFunc(cleared, seq, func(r actors.Rewrite, seq uint64) int { return cmp.Compare(r.Seq, seq) })
 		switch {
 		case seq <= h.floor:
 		case !ok:
@@ -134,12 +136,12 @@ func (h *history) clear(cleared []Rewrite) (list []Rewrite) {
 // deletions returns the runs of events that may go now: those between the old
 // floor and the new one that hold no content of a present message, and those
 // below whose message has left.
-func (b *Inbox) deletions(old uint64) []Range {
+func (b *Inbox) deletions(old uint64) []actors.Range {
 	h := &b.History
-	var out []Range
+	var out []actors.Range
 	slices.Sort(h.garbage)
 	for _, seq := range h.garbage {
-		out = extend(out, Range{seq, seq})
+		out = actors.ExtendRanges(out, actors.Range{First: seq, Last: seq})
 	}
 	if h.floor == old {
 		return out
@@ -159,12 +161,12 @@ func (b *Inbox) deletions(old uint64) []Range {
 	next := old + 1
 	for _, s := range held {
 		if s > next {
-			out = extend(out, Range{next, s - 1})
+			out = actors.ExtendRanges(out, actors.Range{First: next, Last: s - 1})
 		}
 		next = s + 1
 	}
 	if next <= h.floor {
-		out = extend(out, Range{next, h.floor})
+		out = actors.ExtendRanges(out, actors.Range{First: next, Last: h.floor})
 	}
 	return out
 }

@@ -1,22 +1,26 @@
-package actors
+package inbox
 
-import "slices"
+import (
+	"slices"
+
+	"reddot/actors"
+)
 
 // Ready is what one decision asks the caller to do, in this order: put Events
 // into the journal, Apply them, and once they are durable, answer and push.
 type Ready struct {
-	Err      *Error // nothing is to be done
-	Events   []*Event
-	ID       ID
+	Err      *actors.Error // nothing is to be done
+	Events   []*actors.Event
+	ID       actors.ID
 	Rev      uint64 // of what was done before, if Replayed
-	Outcome  Outcome
+	Outcome  actors.Outcome
 	Replayed bool
-	Unknown  []ID
+	Unknown  []actors.ID
 }
 
 // Next returns the i-th event of a decision, with the rev as it is.
-func (b *Inbox) Next(kind Kind, i int, t Moment) *Event {
-	e := &Event{Kind: kind, Seq: b.Seq + 1 + uint64(i), Pos: b.Pos, Rev: b.Rev, At: t.Now}
+func (b *Inbox) Next(kind actors.Kind, i int, t actors.Moment) *actors.Event {
+	e := &actors.Event{Kind: kind, Seq: b.Seq + 1 + uint64(i), Pos: b.Pos, Rev: b.Rev, At: t.Now}
 	if e.Seq == 1 {
 		e.Lineage = max(t.Random, 1)
 	}
@@ -24,7 +28,7 @@ func (b *Inbox) Next(kind Kind, i int, t Moment) *Event {
 }
 
 // Replayed returns how a write was answered before, if it was.
-func (b *Inbox) Replayed(once Once, t Moment) (Ready, bool) {
+func (b *Inbox) Replayed(once actors.Once, t actors.Moment) (Ready, bool) {
 	switch {
 	case once.IsZero():
 	case once.Edge:
@@ -34,7 +38,7 @@ func (b *Inbox) Replayed(once Once, t Moment) (Ready, bool) {
 	default:
 		k, ok := b.keys.caller(once.Key, t.Now)
 		if ok && k.digest != once.Digest {
-			return Ready{Err: Errorf(IdempotencyConflict, "this Idempotency-Key was used for another request")}, true
+			return Ready{Err: actors.Errorf(actors.IdempotencyConflict, "this Idempotency-Key was used for another request")}, true
 		}
 		if ok {
 			return Ready{ID: k.id, Rev: k.rev, Replayed: true}, true
@@ -45,18 +49,18 @@ func (b *Inbox) Replayed(once Once, t Moment) (Ready, bool) {
 
 // noted keeps the caller's key of a write that changed nothing, so that its
 // repeat changes nothing either.
-func (b *Inbox) noted(r Ready, once Once, t Moment) Ready {
+func (b *Inbox) noted(r Ready, once actors.Once, t actors.Moment) Ready {
 	if !once.IsZero() && !once.Edge {
-		e := b.Next(Kind_NOTED, 0, t)
-		once.stamp(e)
-		r.Events = []*Event{e}
+		e := b.Next(actors.Kind_NOTED, 0, t)
+		once.Stamp(e)
+		r.Events = []*actors.Event{e}
 	}
 	return r
 }
 
 // Publish decides about a new message.
-func (b *Inbox) Publish(m *Message, once Once, t Moment, l *Limits) Ready {
-	id := ID(m.Id)
+func (b *Inbox) Publish(m *actors.Message, once actors.Once, t actors.Moment, l *actors.Limits) Ready {
+	id := actors.ID(m.Id)
 	if r, ok := b.Replayed(once, t); ok {
 		if once.Edge {
 			r.ID = id
@@ -67,19 +71,19 @@ func (b *Inbox) Publish(m *Message, once Once, t Moment, l *Limits) Ready {
 		return b.again(Ready{ID: id, Rev: b.Rev, Replayed: true})
 	}
 	if len(m.Content) > l.InboxBytes {
-		return Ready{Err: Errorf(TooLarge, "the message is larger than an inbox may be (%d bytes)", l.InboxBytes)}
+		return Ready{Err: actors.Errorf(actors.TooLarge, "the message is larger than an inbox may be (%d bytes)", l.InboxBytes)}
 	}
-	e := b.Next(Kind_ACCEPTED, 0, t)
+	e := b.Next(actors.Kind_ACCEPTED, 0, t)
 	e.Message = m
-	once.stamp(e)
-	r := Ready{ID: id, Events: []*Event{e}, Outcome: Delivered}
+	once.Stamp(e)
+	r := Ready{ID: id, Events: []*actors.Event{e}, Outcome: actors.Delivered}
 	if m.SendAt > t.Now {
-		e.State, e.Until, r.Outcome = State_SCHEDULED, m.SendAt, Scheduled
+		e.State, e.Until, r.Outcome = actors.State_SCHEDULED, m.SendAt, actors.Scheduled
 	} else {
 		e.Ids = b.holder(m.CollapseKey)
 	}
 	e.Dropped = b.overflow(len(m.Content), e.Ids, l)
-	if e.State != State_SCHEDULED || b.anyVisible(e.Dropped) {
+	if e.State != actors.State_SCHEDULED || b.anyVisible(e.Dropped) {
 		e.Rev++
 	}
 	return r
@@ -88,9 +92,9 @@ func (b *Inbox) Publish(m *Message, once Once, t Moment, l *Limits) Ready {
 // again completes the answer to a publish that came before.
 func (b *Inbox) again(r Ready) Ready {
 	if r.Err == nil {
-		r.Outcome = Delivered
-		if i := b.Find(r.ID); i >= 0 && b.Entries[i].State == State_SCHEDULED {
-			r.Outcome = Scheduled
+		r.Outcome = actors.Delivered
+		if i := b.Find(r.ID); i >= 0 && b.Entries[i].State == actors.State_SCHEDULED {
+			r.Outcome = actors.Scheduled
 		}
 	}
 	return r
@@ -99,22 +103,22 @@ func (b *Inbox) again(r Ready) Ready {
 // anyVisible tells whether one of packed ids is a message that the user sees.
 func (b *Inbox) anyVisible(packed []byte) bool {
 	any := false
-	eachID(packed, func(id ID) {
+	actors.EachID(packed, func(id actors.ID) {
 		i := b.Find(id)
-		any = any || i >= 0 && b.Entries[i].State != State_SCHEDULED
+		any = any || i >= 0 && b.Entries[i].State != actors.State_SCHEDULED
 	})
 	return any
 }
 
 // holder returns the newest message that a collapse key stands for, packed.
 func (b *Inbox) holder(key string) []byte {
-	h := CollapseHash(key)
+	h := actors.CollapseHash(key)
 	if h == 0 {
 		return nil
 	}
 	for i := len(b.Entries) - 1; i >= 0; i-- {
 		n := &b.Entries[i]
-		if n.collapse == h && n.State != State_ARCHIVED && n.State != State_SCHEDULED {
+		if n.collapse == h && n.State != actors.State_ARCHIVED && n.State != actors.State_SCHEDULED {
 			return slices.Clone(n.id[:])
 		}
 	}
@@ -123,15 +127,15 @@ func (b *Inbox) holder(key string) []byte {
 
 // overflow returns the messages, oldest first, that must leave so that one of
 // size bytes fits in; the packed replaced one gives its place to it.
-func (b *Inbox) overflow(size int, replaced []byte, l *Limits) []byte {
+func (b *Inbox) overflow(size int, replaced []byte, l *actors.Limits) []byte {
 	n, bytes := len(b.Entries)+1, b.content+uint64(size)
 	if len(replaced) > 0 {
-		n, bytes = n-1, bytes-uint64(b.Entries[b.Find(ID(replaced))].size)
+		n, bytes = n-1, bytes-uint64(b.Entries[b.Find(actors.ID(replaced))].size)
 	}
 	var out []byte
 	for i := 0; i < len(b.Entries) && (n > l.Messages || bytes > uint64(l.InboxBytes)); i++ {
 		o := &b.Entries[i]
-		if len(replaced) > 0 && o.id == ID(replaced) {
+		if len(replaced) > 0 && o.id == actors.ID(replaced) {
 			continue
 		}
 		out = append(out, o.id[:]...)
@@ -141,58 +145,56 @@ func (b *Inbox) overflow(size int, replaced []byte, l *Limits) []byte {
 }
 
 // Edit decides about a new content of a message. old is the present one.
-func (b *Inbox) Edit(old *Message, patch []byte, once Once, t Moment, l *Limits) Ready {
+func (b *Inbox) Edit(old *actors.Message, patch []byte, once actors.Once, t actors.Moment, l *actors.Limits) Ready {
 	if r, ok := b.Replayed(once, t); ok {
 		return r
 	}
-	i := b.Find(ID(old.Id))
+	i := b.Find(actors.ID(old.Id))
 	if i < 0 {
-		return Ready{Err: ErrNotHere}
+		return Ready{Err: actors.ErrNotHere}
 	}
-	m, err := Patched(old, patch)
+	m, err := actors.Patched(old, patch)
 	if err != nil {
 		return Ready{Err: err}
 	}
 	if len(m.Content) > l.InboxBytes {
-		return Ready{Err: Errorf(TooLarge, "the message is larger than an inbox may be (%d bytes)", l.InboxBytes)}
+		return Ready{Err: actors.Errorf(actors.TooLarge, "the message is larger than an inbox may be (%d bytes)", l.InboxBytes)}
 	}
 	m.EditedAt = t.Now
-	e := b.Next(Kind_EDITED, 0, t)
+	e := b.Next(actors.Kind_EDITED, 0, t)
 	e.Message = m
 	e.Dropped = b.overflow(len(m.Content), m.Id, l)
 	veil(e, &b.Entries[i], b.anyVisible(e.Dropped))
-	once.stamp(e)
-	return Ready{ID: ID(m.Id), Events: []*Event{e}}
+	once.Stamp(e)
+	return Ready{ID: actors.ID(m.Id), Events: []*actors.Event{e}}
 }
 
-var ErrNotHere = Errorf(NotFound, "there is no such message in this inbox (it may have been retracted, expired or pushed out)")
-
 // Retract decides about taking a message back.
-func (b *Inbox) Retract(id ID, once Once, t Moment) Ready {
+func (b *Inbox) Retract(id actors.ID, once actors.Once, t actors.Moment) Ready {
 	if r, ok := b.Replayed(once, t); ok {
 		return r
 	}
 	i := b.Find(id)
 	if i < 0 {
-		return Ready{Err: ErrNotHere}
+		return Ready{Err: actors.ErrNotHere}
 	}
-	e := b.Next(Kind_RETRACTED, 0, t)
+	e := b.Next(actors.Kind_RETRACTED, 0, t)
 	e.Ids = slices.Clone(id[:])
 	veil(e, &b.Entries[i], false)
-	once.stamp(e)
-	return Ready{ID: id, Events: []*Event{e}}
+	once.Stamp(e)
+	return Ready{ID: id, Events: []*actors.Event{e}}
 }
 
 // Mark decides about what a user did with messages.
-func (b *Inbox) Mark(m *Mark, once Once, t Moment) Ready {
+func (b *Inbox) Mark(m *actors.Mark, once actors.Once, t actors.Moment) Ready {
 	if r, ok := b.Replayed(once, t); ok {
 		return r
 	}
 	if m.UpTo != nil && b.Seq > 0 && b.foreign(*m.UpTo) {
-		return Ready{Err: &Error{Code: Invalid, Field: "up_to", Detail: "the cursor belongs to another history of this user; fetch the counts again"}}
+		return Ready{Err: &actors.Error{Code: actors.Invalid, Field: "up_to", Detail: "the cursor belongs to another history of this user; fetch the counts again"}}
 	}
 	var r Ready
-	var ids []ID
+	var ids []actors.ID
 	if len(m.IDs) > 0 {
 		ids, r.Unknown = b.pick(m)
 	} else {
@@ -201,25 +203,25 @@ func (b *Inbox) Mark(m *Mark, once Once, t Moment) Ready {
 	if len(ids) == 0 {
 		return b.noted(r, once, t)
 	}
-	e := b.Next(Kind_MARKED, 0, t)
+	e := b.Next(actors.Kind_MARKED, 0, t)
 	e.Rev++
-	e.Ids, e.State = packIDs(ids), m.To.state()
-	if m.To == MarkSnoozed {
+	e.Ids, e.State = actors.PackIDs(ids), m.To.State()
+	if m.To == actors.MarkSnoozed {
 		e.Until = m.Until
 	}
-	once.stamp(e)
-	r.Events = []*Event{e}
+	once.Stamp(e)
+	r.Events = []*actors.Event{e}
 	return r
 }
 
 // pick returns those of m's ids that change, each once, and the unknown ones.
-func (b *Inbox) pick(m *Mark) (ids, unknown []ID) {
+func (b *Inbox) pick(m *actors.Mark) (ids, unknown []actors.ID) {
 	for _, id := range m.IDs {
 		i := b.Find(id)
 		switch {
-		case i < 0 || b.Entries[i].State == State_SCHEDULED:
+		case i < 0 || b.Entries[i].State == actors.State_SCHEDULED:
 			unknown = append(unknown, id)
-		case m.To.changes(b.Entries[i].State, false) && b.In(&b.Entries[i], m.Category) && !slices.Contains(ids, id):
+		case m.To.Changes(b.Entries[i].State, false) && b.In(&b.Entries[i], m.Category) && !slices.Contains(ids, id):
 			ids = append(ids, id)
 		}
 	}
@@ -227,14 +229,14 @@ func (b *Inbox) pick(m *Mark) (ids, unknown []ID) {
 }
 
 // sweep returns all messages that m changes up to its cursor.
-func (b *Inbox) sweep(m *Mark) []ID {
-	var ids []ID
+func (b *Inbox) sweep(m *actors.Mark) []actors.ID {
+	var ids []actors.ID
 	for i := range b.Entries {
 		n := &b.Entries[i]
 		if m.UpTo != nil && n.Seq > m.UpTo.Seq {
 			break
 		}
-		if m.To.changes(n.State, true) && b.In(n, m.Category) {
+		if m.To.Changes(n.State, true) && b.In(n, m.Category) {
 			ids = append(ids, n.id)
 		}
 	}
@@ -246,57 +248,57 @@ func (b *Inbox) In(n *Item, category string) bool {
 }
 
 // Delivered decides about a connection's mark: up to seq all was written.
-func (b *Inbox) Delivered(seq uint64, transport string, t Moment) Ready {
+func (b *Inbox) Delivered(seq uint64, transport string, t actors.Moment) Ready {
 	if seq = min(seq, b.Seq); seq <= b.DeliveredUpTo {
 		return Ready{}
 	}
-	e := b.Next(Kind_DELIVERED, 0, t)
+	e := b.Next(actors.Kind_DELIVERED, 0, t)
 	e.Upto, e.Transport = seq, transport
-	return Ready{Events: []*Event{e}}
+	return Ready{Events: []*actors.Event{e}}
 }
 
 // Due returns when the inbox next changes by itself, or earlier, where what was
 // to change has gone; never, if it does not. It looks at no message: each
 // request asks.
-func (b *Inbox) Due(l *Limits) int64 {
+func (b *Inbox) Due(l *actors.Limits) int64 {
 	next := b.nextDue
 	if s := b.Sessions.next; s != 0 {
 		next = min(next, s)
 	}
-	if b.oldest != Never {
+	if b.oldest != actors.Never {
 		next = min(next, b.oldest+l.MessageAge.Milliseconds())
 	}
 	return next
 }
 
 // Expire decides what the time alone has changed.
-func (b *Inbox) Expire(t Moment, l *Limits) Ready {
+func (b *Inbox) Expire(t actors.Moment, l *actors.Limits) Ready {
 	if t.Now < b.Due(l) {
 		return Ready{}
 	}
 	aged := t.Now - l.MessageAge.Milliseconds()
-	var expired, dropped, back, hidden []ID
+	var expired, dropped, back, hidden []actors.ID
 	var appear []*Item
 	for i := range b.Entries {
 		n := &b.Entries[i]
 		switch {
 		case n.expires != 0 && n.expires <= t.Now:
-			if n.State == State_SCHEDULED {
+			if n.State == actors.State_SCHEDULED {
 				hidden = append(hidden, n.id)
 			} else {
 				expired = append(expired, n.id)
 			}
-		case n.at <= aged && n.State != State_SCHEDULED:
+		case n.at <= aged && n.State != actors.State_SCHEDULED:
 			dropped = append(dropped, n.id)
-		case n.State == State_SCHEDULED && n.Until <= t.Now:
+		case n.State == actors.State_SCHEDULED && n.Until <= t.Now:
 			appear = append(appear, n)
-		case n.State == State_SNOOZED && n.Until <= t.Now:
+		case n.State == actors.State_SNOOZED && n.Until <= t.Now:
 			back = append(back, n.id)
 		}
 	}
 	var r Ready
 	rev := b.Rev
-	add := func(kind Kind, ids []ID, visible bool) *Event {
+	add := func(kind actors.Kind, ids []actors.ID, visible bool) *actors.Event {
 		if len(ids) == 0 {
 			return nil
 		}
@@ -304,20 +306,20 @@ func (b *Inbox) Expire(t Moment, l *Limits) Ready {
 			rev++
 		}
 		e := b.Next(kind, len(r.Events), t)
-		e.Rev, e.Ids = rev, packIDs(ids)
+		e.Rev, e.Ids = rev, actors.PackIDs(ids)
 		r.Events = append(r.Events, e)
 		return e
 	}
-	add(Kind_EXPIRED, expired, true)
-	if e := add(Kind_EXPIRED, hidden, false); e != nil {
-		e.State = State_SCHEDULED
+	add(actors.Kind_EXPIRED, expired, true)
+	if e := add(actors.Kind_EXPIRED, hidden, false); e != nil {
+		e.State = actors.State_SCHEDULED
 	}
-	add(Kind_DROPPED, dropped, true)
-	add(Kind_MARKED, back, true)
+	add(actors.Kind_DROPPED, dropped, true)
+	add(actors.Kind_MARKED, back, true)
 	slices.SortStableFunc(appear, func(x, y *Item) int { return int(min(max(x.Until-y.Until, -1), 1)) })
 	for _, n := range appear {
-		ids := append([]ID{n.id}, b.holders(n, expired, dropped, appear)...)
-		add(Kind_DUE, ids, true)
+		ids := append([]actors.ID{n.id}, b.holders(n, expired, dropped, appear)...)
+		add(actors.Kind_DUE, ids, true)
 	}
 	b.expireSessions(&r, rev, t)
 	return r
@@ -325,7 +327,7 @@ func (b *Inbox) Expire(t Moment, l *Limits) Ready {
 
 // holders returns what the scheduled message n takes the place of when it
 // becomes due: the newest visible one of its collapse key that stays.
-func (b *Inbox) holders(n *Item, expired, dropped []ID, appear []*Item) []ID {
+func (b *Inbox) holders(n *Item, expired, dropped []actors.ID, appear []*Item) []actors.ID {
 	if n.collapse == 0 {
 		return nil
 	}
@@ -340,13 +342,13 @@ func (b *Inbox) holders(n *Item, expired, dropped []ID, appear []*Item) []ID {
 		}
 	}
 	if last != nil {
-		return []ID{last.id}
+		return []actors.ID{last.id}
 	}
 	for i := len(b.Entries) - 1; i >= 0; i-- {
 		h := &b.Entries[i]
-		if h.collapse == n.collapse && h.State != State_ARCHIVED && h.State != State_SCHEDULED &&
+		if h.collapse == n.collapse && h.State != actors.State_ARCHIVED && h.State != actors.State_SCHEDULED &&
 			!slices.Contains(expired, h.id) && !slices.Contains(dropped, h.id) {
-			return []ID{h.id}
+			return []actors.ID{h.id}
 		}
 	}
 	return nil
@@ -355,7 +357,7 @@ func (b *Inbox) holders(n *Item, expired, dropped []ID, appear []*Item) []ID {
 // Rearm looks for the next timer and the oldest message anew, after some have
 // ended.
 func (b *Inbox) Rearm() {
-	b.nextDue, b.oldest = Never, Never
+	b.nextDue, b.oldest = actors.Never, actors.Never
 	for i := range b.Entries {
 		b.arm(&b.Entries[i])
 	}
@@ -364,9 +366,9 @@ func (b *Inbox) Rearm() {
 // veil lets e say whether it concerns a message that the user does not see
 // yet: then it is no news to anybody, unless others had to leave for it. The
 // rev rises with what is news.
-func veil(e *Event, n *Item, news bool) {
-	if n.State == State_SCHEDULED {
-		e.State = State_SCHEDULED
+func veil(e *actors.Event, n *Item, news bool) {
+	if n.State == actors.State_SCHEDULED {
+		e.State = actors.State_SCHEDULED
 	} else {
 		news = true
 	}

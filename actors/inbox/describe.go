@@ -1,6 +1,10 @@
-package actors
+package inbox
 
-import "strconv"
+import (
+	"strconv"
+
+	"reddot/actors"
+)
 
 // EventJSON is a stored event as the operator sees it, without its content.
 type EventJSON struct {
@@ -18,23 +22,23 @@ type EventJSON struct {
 }
 
 // Describe returns e for the operator.
-func Describe(e *Event) EventJSON {
-	d := EventJSON{Seq: e.Seq, Rev: e.Rev, At: quoted(e.At), Kind: kindWord(e.Kind), Upto: e.Upto, By: e.Transport}
-	eachID(e.Ids, func(id ID) { d.IDs = append(d.IDs, id.String()) })
-	eachID(e.Dropped, func(id ID) { d.Dropped = append(d.Dropped, id.String()) })
+func Describe(e *actors.Event) EventJSON {
+	d := EventJSON{Seq: e.Seq, Rev: e.Rev, At: actors.Quoted(e.At), Kind: kindWord(e.Kind), Upto: e.Upto, By: e.Transport}
+	actors.EachID(e.Ids, func(id actors.ID) { d.IDs = append(d.IDs, id.String()) })
+	actors.EachID(e.Dropped, func(id actors.ID) { d.Dropped = append(d.Dropped, id.String()) })
 	if e.Message != nil {
-		d.ID = ID(e.Message.Id).String()
+		d.ID = actors.ID(e.Message.Id).String()
 	}
-	if e.Kind == Kind_MARKED || e.Kind == Kind_ACCEPTED {
+	if e.Kind == actors.Kind_MARKED || e.Kind == actors.Kind_ACCEPTED {
 		d.State = e.State.Word()
 	}
 	if e.Until != 0 {
-		d.Until = quoted(e.Until)
+		d.Until = actors.Quoted(e.Until)
 	}
 	return d
 }
 
-func kindWord(k Kind) string {
+func kindWord(k actors.Kind) string {
 	words := [...]string{"none", "accepted", "edited", "retracted", "marked", "due", "expired", "dropped", "noted", "delivered", "session", "queued"}
 	if k < 0 || int(k) >= len(words) {
 		return "unknown"
@@ -55,11 +59,11 @@ func (b *Inbox) AppendState(dst []byte) []byte {
 			dst = append(dst, ',')
 		}
 		dst = n.id.Append(append(dst, `{"id":"`...))
-		dst = AppendString(append(dst, `","category":`...), b.categories[n.category].name)
-		dst = AppendTime(append(dst, `,"accepted_at":`...), n.at)
+		dst = actors.AppendString(append(dst, `","category":`...), b.categories[n.category].name)
+		dst = actors.AppendTime(append(dst, `,"accepted_at":`...), n.at)
 		dst = append(append(append(dst, `,"state":"`...), n.State.Word()...), '"')
-		dst = appendTimeMember(dst, `,"until":`, n.Until)
-		dst = appendTimeMember(dst, `,"expires_at":`, n.expires)
+		dst = actors.AppendTimeMember(dst, `,"until":`, n.Until)
+		dst = actors.AppendTimeMember(dst, `,"expires_at":`, n.expires)
 		dst = append(dst, '}')
 	}
 	return append(b.Sessions.append(append(dst, ']')), '}')
@@ -73,14 +77,14 @@ func (s *sessions) append(dst []byte) []byte {
 		} else {
 			dst = append(dst, `,{"client":`...)
 		}
-		dst = AppendString(dst, t.Client)
+		dst = actors.AppendString(dst, t.Client)
 		dst = strconv.AppendBool(append(dst, `,"connected":`...), t.ClosedAt == 0)
 		dst = strconv.AppendInt(append(dst, `,"subscriptions":`...), int64(len(t.subs)), 10)
 		dst = strconv.AppendInt(append(dst, `,"waiting":`...), int64(len(t.waiting)), 10)
 		dst = strconv.AppendInt(append(dst, `,"outgoing":`...), int64(len(t.outgoing)), 10)
 		dst = strconv.AppendInt(append(dst, `,"incoming":`...), int64(len(t.incoming)), 10)
 		if t.ClosedAt != 0 {
-			dst = AppendTime(append(dst, `,"ends_at":`...), t.ClosedAt+t.expiry)
+			dst = actors.AppendTime(append(dst, `,"ends_at":`...), t.ClosedAt+t.expiry)
 		}
 		dst = append(dst, '}')
 	}

@@ -1,4 +1,4 @@
-package actors_test
+package user_test
 
 import (
 	"errors"
@@ -52,10 +52,11 @@ func newAway(t *testing.T) *away {
 
 // start starts the user's node on the journal.
 func (a *away) start() {
-	a.node = actorstest.NewNode(a.t, a.j, actorstest.NewClock(), actors.Limits{})
-	a.node.Home.Linked = func(node string) bool { return node != far || !a.cut.Load() }
+	a.node = actorstest.NewNode(a.t, a.j, actorstest.NewClock(), actors.Limits{}, func(n *actorstest.Node) {
+		n.Home.Linked = func(node string) bool { return node != far || !a.cut.Load() }
+		n.Home.Topics.Subscribe(actors.DefaultApp, &actors.TopicSubscription{Filter: "gone", Subscriber: a.wills}, "", "")
+	})
 	a.t.Cleanup(a.node.Stop)
-	a.node.Home.Topics.Subscribe(actors.DefaultApp, &actors.TopicSubscription{Filter: "gone", Subscriber: a.wills}, "", "")
 }
 
 // open asks for the session as the other node does.

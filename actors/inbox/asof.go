@@ -1,11 +1,15 @@
-package actors
+package inbox
 
-import "context"
+import (
+	"context"
+
+	"reddot/actors"
+)
 
 // InboxAt rebuilds an inbox as of a rev: from the newest snapshot before it.
-func InboxAt(ctx context.Context, j Journal, key Key, rev, last uint64) (*Inbox, error) {
+func InboxAt(ctx context.Context, j actors.Journal, key actors.Key, rev, last uint64) (*Inbox, error) {
 	for upto := last; ; {
-		b := NewInbox()
+		b := New()
 		raw, err := j.Snapshot(ctx, key, upto)
 		if err != nil {
 			return nil, err
@@ -16,7 +20,7 @@ func InboxAt(ctx context.Context, j Journal, key Key, rev, last uint64) (*Inbox,
 			}
 			if b.Rev > rev {
 				if b.Seq == 0 {
-					return nil, Errorf(NotFound, "the journal no longer reaches back to rev %d", rev)
+					return nil, actors.Errorf(actors.NotFound, "the journal no longer reaches back to rev %d", rev)
 				}
 				upto = b.Seq - 1
 				continue
@@ -27,15 +31,15 @@ func InboxAt(ctx context.Context, j Journal, key Key, rev, last uint64) (*Inbox,
 }
 
 // roll applies the journal's events up to the last one of a rev.
-func roll(ctx context.Context, b *Inbox, j Journal, key Key, rev, last uint64) error {
+func roll(ctx context.Context, b *Inbox, j actors.Journal, key actors.Key, rev, last uint64) error {
 	var failed error
 	err := j.Events(ctx, key, b.Seq+1, last, func(seq uint64, raw []byte) bool {
-		var e Event
-		if failed = DecodeEvent(raw, &e); failed != nil || e.Rev > rev {
+		var e actors.Event
+		if failed = actors.DecodeEvent(raw, &e); failed != nil || e.Rev > rev {
 			return false
 		}
 		if seq != b.Seq+1 {
-			failed = Errorf(NotFound, "the journal no longer reaches back to rev %d", rev)
+			failed = actors.Errorf(actors.NotFound, "the journal no longer reaches back to rev %d", rev)
 			return false
 		}
 		failed = b.Apply(&e)
@@ -45,7 +49,7 @@ func roll(ctx context.Context, b *Inbox, j Journal, key Key, rev, last uint64) e
 		return err
 	}
 	if failed == nil && b.Rev != rev {
-		failed = Errorf(NotFound, "the journal no longer reaches back to rev %d", rev)
+		failed = actors.Errorf(actors.NotFound, "the journal no longer reaches back to rev %d", rev)
 	}
 	return failed
 }

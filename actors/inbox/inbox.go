@@ -1,10 +1,11 @@
-package actors
+package inbox
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strconv"
+
+	"reddot/actors"
 )
 
 // Inbox is the state of one user: what was received, what was done with it,
@@ -37,7 +38,7 @@ type category struct {
 
 // Item is one message in the inbox; its content stays in the journal.
 type Item struct {
-	id       ID
+	id       actors.ID
 	Seq      uint64 // of the event that made it visible; while scheduled, that accepted it
 	Body     uint64 // of the event that holds its content
 	at       int64  // accepted or become due, unix milliseconds
@@ -46,21 +47,23 @@ type Item struct {
 	collapse uint64 // hash of the collapse key; 0: none
 	size     uint32 // bytes of content
 	category uint16 // index into Inbox.categories
-	State    State
-	priority Priority
+	State    actors.State
+	priority actors.Priority
 	shared   bool
 	WasSeen  bool // ever
 	WasRead  bool // ever
 }
 
-// NewInbox returns the inbox of a user of whom nothing is known.
-func NewInbox() *Inbox { return &Inbox{nextDue: Never, oldest: Never} }
+// New returns the inbox of a user of whom nothing is known.
+func New() *Inbox { return &Inbox{nextDue: actors.Never, oldest: actors.Never} }
 
 // Cursor returns where the inbox stands.
 //
 // Events that change nothing for the user do not move it: who is up to date
 // before them is so behind them.
-func (b *Inbox) Cursor() Cursor { return Cursor{b.Line(), b.shown, b.Pos} }
+func (b *Inbox) Cursor() actors.Cursor {
+	return actors.Cursor{Lineage: b.Line(), Seq: b.shown, Pos: b.Pos}
+}
 
 // Line returns the lineage of the inbox's cursors: its own, mixed with the id
 // of the store's history. Cursors of a history that was lost are so foreign to
@@ -75,25 +78,25 @@ func (b *Inbox) Line() uint64 {
 // Apply takes in one event. An event that does not follow the last one, or of
 // a kind that this program does not know, is an error: the journal is damaged
 // or was written by a newer program.
-func (b *Inbox) Apply(e *Event) error {
+func (b *Inbox) Apply(e *actors.Event) error {
 	if e.Seq != b.Seq+1 {
 		return fmt.Errorf("event %d follows event %d: the journal is damaged", e.Seq, b.Seq)
 	}
 	switch e.Kind {
-	case Kind_ACCEPTED:
+	case actors.Kind_ACCEPTED:
 		b.applyAccepted(e)
-	case Kind_EDITED:
+	case actors.Kind_EDITED:
 		b.applyEdited(e)
-	case Kind_RETRACTED, Kind_EXPIRED, Kind_DROPPED:
-		eachID(e.Ids, b.remove)
-	case Kind_MARKED:
-		eachID(e.Ids, func(id ID) { b.applyMarked(id, e) })
-	case Kind_DUE:
+	case actors.Kind_RETRACTED, actors.Kind_EXPIRED, actors.Kind_DROPPED:
+		actors.EachID(e.Ids, b.remove)
+	case actors.Kind_MARKED:
+		actors.EachID(e.Ids, func(id actors.ID) { b.applyMarked(id, e) })
+	case actors.Kind_DUE:
 		b.applyDue(e)
-	case Kind_DELIVERED:
+	case actors.Kind_DELIVERED:
 		b.DeliveredUpTo = max(b.DeliveredUpTo, e.Upto)
-	case Kind_NOTED:
-	case Kind_SESSION:
+	case actors.Kind_NOTED:
+	case actors.Kind_SESSION:
 		freed, wills := b.Sessions.applySession(e)
 		for _, seq := range freed {
 			b.History.freed(seq)
@@ -101,7 +104,7 @@ func (b *Inbox) Apply(e *Event) error {
 		for _, seq := range wills {
 			b.History.willed(seq)
 		}
-	case Kind_QUEUED:
+	case actors.Kind_QUEUED:
 		b.Sessions.applyQueued(e)
 	default:
 		return fmt.Errorf("event %d is of kind %d, which this program does not know: it is older than the data", e.Seq, e.Kind)
@@ -118,16 +121,16 @@ func (b *Inbox) Apply(e *Event) error {
 	return nil
 }
 
-func (b *Inbox) applyAccepted(e *Event) {
+func (b *Inbox) applyAccepted(e *actors.Event) {
 	m := e.Message
-	eachID(e.Dropped, b.remove)
-	eachID(e.Ids, b.remove)
+	actors.EachID(e.Dropped, b.remove)
+	actors.EachID(e.Ids, b.remove)
 	n := Item{
-		id: ID(m.Id), Seq: e.Seq, Body: e.Seq, at: e.At, expires: m.ExpiresAt,
-		collapse: CollapseHash(m.CollapseKey), size: uint32(len(m.Content)),
+		id: actors.ID(m.Id), Seq: e.Seq, Body: e.Seq, at: e.At, expires: m.ExpiresAt,
+		collapse: actors.CollapseHash(m.CollapseKey), size: uint32(len(m.Content)),
 		category: b.category(m.Category), State: e.State, priority: m.Priority, shared: m.Shared,
 	}
-	if e.State == State_SCHEDULED {
+	if e.State == actors.State_SCHEDULED {
 		n.Until = e.Until
 	}
 	b.categories[n.category].held++
@@ -135,14 +138,14 @@ func (b *Inbox) applyAccepted(e *Event) {
 	b.count(&n, 1)
 	b.Entries = append(doubled(b.Entries), n)
 	b.arm(&n)
-	if n.State != State_SCHEDULED {
+	if n.State != actors.State_SCHEDULED {
 		b.Sessions.offer(n.Seq, n.size)
 	}
 }
 
-func (b *Inbox) applyEdited(e *Event) {
-	eachID(e.Dropped, b.remove)
-	i := b.Find(ID(e.Message.Id))
+func (b *Inbox) applyEdited(e *actors.Event) {
+	actors.EachID(e.Dropped, b.remove)
+	i := b.Find(actors.ID(e.Message.Id))
 	if i < 0 {
 		return
 	}
@@ -158,7 +161,7 @@ func (b *Inbox) applyEdited(e *Event) {
 	b.arm(n)
 }
 
-func (b *Inbox) applyMarked(id ID, e *Event) {
+func (b *Inbox) applyMarked(id actors.ID, e *actors.Event) {
 	i := b.Find(id)
 	if i < 0 {
 		return
@@ -166,22 +169,22 @@ func (b *Inbox) applyMarked(id ID, e *Event) {
 	n := &b.Entries[i]
 	b.count(n, -1)
 	n.State, n.Until = e.State, e.Until
-	n.WasSeen = n.WasSeen || e.State.wasSeen()
-	n.WasRead = n.WasRead || e.State == State_READ
+	n.WasSeen = n.WasSeen || e.State.WasSeen()
+	n.WasRead = n.WasRead || e.State == actors.State_READ
 	b.count(n, 1)
 	b.arm(n)
 }
 
 // applyDue makes a scheduled message visible: it is the newest now.
-func (b *Inbox) applyDue(e *Event) {
-	id := ID(e.Ids[:16])
-	eachID(e.Ids[16:], b.remove)
+func (b *Inbox) applyDue(e *actors.Event) {
+	id := actors.ID(e.Ids[:16])
+	actors.EachID(e.Ids[16:], b.remove)
 	i := b.Find(id)
 	if i < 0 {
 		return
 	}
 	n := b.Entries[i]
-	n.State, n.Until, n.Seq, n.at = State_UNSEEN, 0, e.Seq, e.At
+	n.State, n.Until, n.Seq, n.at = actors.State_UNSEEN, 0, e.Seq, e.At
 	b.Entries = append(slices.Delete(b.Entries, i, i+1), n)
 	b.count(&n, 1)
 	b.arm(&n)
@@ -189,7 +192,7 @@ func (b *Inbox) applyDue(e *Event) {
 }
 
 // remove takes a message out of the inbox and out of the counts.
-func (b *Inbox) remove(id ID) {
+func (b *Inbox) remove(id actors.ID) {
 	i := b.Find(id)
 	if i < 0 {
 		return
@@ -212,7 +215,7 @@ func (b *Inbox) remove(id ID) {
 
 // count adds n's share to the counts, sign times.
 func (b *Inbox) count(n *Item, sign int32) {
-	unread, unseen := n.State.counts()
+	unread, unseen := n.State.Counts()
 	b.unread += unread * uint32(sign)
 	b.unseen += unseen * uint32(sign)
 	b.categories[n.category].unread += unread * uint32(sign)
@@ -220,7 +223,7 @@ func (b *Inbox) count(n *Item, sign int32) {
 
 // arm lets nextDue be no later than n's first timer, and oldest than n.
 func (b *Inbox) arm(n *Item) {
-	if n.State != State_SCHEDULED { // what is scheduled does not age
+	if n.State != actors.State_SCHEDULED { // what is scheduled does not age
 		b.oldest = min(b.oldest, n.at)
 	}
 	if n.expires != 0 {
@@ -252,11 +255,11 @@ func (b *Inbox) category(name string) uint16 {
 }
 
 // StateOf returns the state of the message that e carries, as it is now.
-func (b *Inbox) StateOf(e *Event) State {
+func (b *Inbox) StateOf(e *actors.Event) actors.State {
 	if e.Message == nil {
 		return 0
 	}
-	if i := b.Find(ID(e.Message.Id)); i >= 0 {
+	if i := b.Find(actors.ID(e.Message.Id)); i >= 0 {
 		return b.Entries[i].State
 	}
 	return e.State
@@ -264,7 +267,7 @@ func (b *Inbox) StateOf(e *Event) State {
 
 // Find returns the place of a message; -1: not here. What is asked for is
 // mostly the oldest, which has to leave, or one of the newest.
-func (b *Inbox) Find(id ID) int {
+func (b *Inbox) Find(id actors.ID) int {
 	if len(b.Entries) > 0 && b.Entries[0].id == id {
 		return 0
 	}
@@ -279,12 +282,12 @@ func (b *Inbox) Find(id ID) int {
 // An eventReader decodes one event after the other in the same memory, for
 // Apply, which keeps nothing of its ids and contents.
 type eventReader struct {
-	event   Event
-	message Message
+	event   actors.Event
+	message actors.Message
 }
 
 // read decodes an event, which is good until the next one.
-func (r *eventReader) read(raw []byte) (*Event, error) {
+func (r *eventReader) read(raw []byte) (*actors.Event, error) {
 	e, m := &r.event, &r.message
 	once, ids, dropped := e.Once[:0], e.Ids[:0], e.Dropped[:0]
 	id, content := m.Id[:0], m.Content[:0]
@@ -292,31 +295,18 @@ func (r *eventReader) read(raw []byte) (*Event, error) {
 	m.Id, m.Content = id, content
 	e.Reset()
 	e.Once, e.Ids, e.Dropped, e.Message = once, ids, dropped, m
-	return e, decodeInto(raw, e)
+	return e, actors.DecodeInto(raw, e)
 }
 
 // Reaches tells whether the journal still has all that happened after c.
-func (b *Inbox) Reaches(c Cursor) bool {
+func (b *Inbox) Reaches(c actors.Cursor) bool {
 	return c.Seq <= b.Seq && (c.Seq >= b.History.floor || c.Seq >= b.shown) && !b.foreign(c)
 }
 
 // foreign tells whether c belongs to another lineage of this user. The cursor
 // from before the first event belongs to every one.
-func (b *Inbox) foreign(c Cursor) bool {
+func (b *Inbox) foreign(c actors.Cursor) bool {
 	return c.Lineage != b.Line() && (c.Lineage != 0 || c.Seq != 0)
-}
-
-// Load brings a new inbox to what the journal says.
-func (b *Inbox) Load(ctx context.Context, j Journal, key Key) error {
-	var r eventReader
-	return j.Load(ctx, key, b.restore, func(raw []byte) error {
-		e, err := r.read(raw)
-		if err != nil {
-			return err
-		}
-		b.History.Bytes += uint64(len(raw))
-		return b.Apply(e)
-	})
 }
 
 // AppendCounts appends the counts as a JSON object.
@@ -336,7 +326,7 @@ func (b *Inbox) AppendCounts(dst []byte) []byte {
 			dst = append(dst, ',')
 		}
 		first = false
-		dst = AppendString(dst, c.name)
+		dst = actors.AppendString(dst, c.name)
 		dst = append(dst, ':')
 		dst = strconv.AppendUint(dst, uint64(c.unread), 10)
 	}

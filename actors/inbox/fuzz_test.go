@@ -1,4 +1,4 @@
-package actors
+package inbox
 
 import (
 	"fmt"
@@ -6,20 +6,22 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+
+	"reddot/actors"
 )
 
 // fuzzSeeds are an inbox's events and a snapshot.
 func fuzzSeeds() (events [][]byte, snapshot []byte) {
-	w := newWorld(&testing.T{}, Limits{Messages: 3})
+	w := newWorld(&testing.T{}, actors.Limits{Messages: 3})
 	for i := range 5 {
 		n := id(fmt.Sprint(i), w.now)
-		m := &Message{Id: n[:], Category: "a", Content: []byte(`"title":"x"`), CollapseKey: "k"}
+		m := &actors.Message{Id: n[:], Category: "a", Content: []byte(`"title":"x"`), CollapseKey: "k"}
 		if i > 2 {
 			m.SendAt = w.now + 1000
 		}
-		w.do(w.b.Publish(m, CallersOnce("c", fmt.Sprint(i)), w.moment(), &w.limits))
+		w.do(w.b.Publish(m, actors.CallersOnce("c", fmt.Sprint(i)), w.moment(), &w.limits))
 	}
-	w.do(w.b.Mark(&Mark{To: MarkSnoozed, Until: w.now + 10}, Once{}, w.moment()))
+	w.do(w.b.Mark(&actors.Mark{To: actors.MarkSnoozed, Until: w.now + 10}, actors.Once{}, w.moment()))
 	w.do(w.b.Delivered(3, "sse", w.moment()))
 	w.now += 2000
 	w.do(w.b.Expire(w.moment(), &w.limits))
@@ -35,36 +37,36 @@ func FuzzEvent(f *testing.F) {
 		f.Add(snapshot, e)
 	}
 	f.Fuzz(func(t *testing.T, snapshot, raw []byte) {
-		b := NewInbox()
+		b := New()
 		if len(snapshot) > 0 && b.restore(snapshot) != nil {
-			b = NewInbox()
+			b = New()
 		}
-		var e Event
-		if DecodeEvent(raw, &e) != nil {
+		var e actors.Event
+		if actors.DecodeEvent(raw, &e) != nil {
 			return
 		}
 		e.Seq = b.Seq + 1
 		if b.Apply(&e) != nil {
 			return
 		}
-		again := NewInbox()
+		again := New()
 		if err := again.restore(b.snapshot()); err != nil {
 			t.Fatalf("its own snapshot: %v", err)
 		}
-		var back Event
-		if err := DecodeEvent(EncodeEvent(nil, &e), &back); err != nil || !proto.Equal(&back, &e) {
+		var back actors.Event
+		if err := actors.DecodeEvent(actors.EncodeEvent(nil, &e), &back); err != nil || !proto.Equal(&back, &e) {
 			t.Fatalf("%v came back as %v: %v", &e, &back, err)
 		}
 		m := e.Message
-		if e.Kind == Kind_DUE {
-			m = &Message{Id: e.Ids[:16]}
+		if e.Kind == actors.Kind_DUE {
+			m = &actors.Message{Id: e.Ids[:16]}
 		}
-		NewPushEvent(&e, m, b.StateOf(&e), e.Until, b.Cursor(), b.AppendCounts(nil))
+		actors.NewPushEvent(&e, m, b.StateOf(&e), e.Until, b.Cursor(), b.AppendCounts(nil))
 		Describe(&e)
 		b.AppendState(nil)
-		l, _ := Limits{}.WithDefaults()
-		b.Expire(Moment{Now: time.Now().UnixMilli()}, &l)
+		l, _ := actors.Limits{}.WithDefaults()
+		b.Expire(actors.Moment{Now: time.Now().UnixMilli()}, &l)
 		b.Checkpoint(time.Now().UnixMilli(), &l, nil)
-		b.Beside(&Write{}, &e, &l)
+		b.Beside(&actors.Write{}, &e, &l)
 	})
 }

@@ -1,4 +1,4 @@
-package actors
+package inbox
 
 import (
 	"encoding/json"
@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"reddot/actors"
 )
 
 var (
@@ -21,14 +23,14 @@ var (
 // by looking at all of them.
 type model struct {
 	list   []*modelMessage // in the order in which they became visible, or came in
-	limits Limits
+	limits actors.Limits
 }
 
 type modelMessage struct {
-	id       ID
+	id       actors.ID
 	category string
 	collapse string
-	state    State
+	state    actors.State
 	until    int64
 	expires  int64
 	at       int64
@@ -36,7 +38,7 @@ type modelMessage struct {
 	title    string
 }
 
-func (m *model) find(id ID) *modelMessage {
+func (m *model) find(id actors.ID) *modelMessage {
 	for _, x := range m.list {
 		if x.id == id {
 			return x
@@ -53,7 +55,7 @@ func (m *model) appear(x *modelMessage, holders bool) {
 	if holders && x.collapse != "" {
 		for i := len(m.list) - 1; i >= 0; i-- {
 			o := m.list[i]
-			if o.collapse == x.collapse && o.state != State_ARCHIVED && o.state != State_SCHEDULED {
+			if o.collapse == x.collapse && o.state != actors.State_ARCHIVED && o.state != actors.State_SCHEDULED {
 				m.list = slices.Delete(m.list, i, i+1)
 				break
 			}
@@ -63,7 +65,7 @@ func (m *model) appear(x *modelMessage, holders bool) {
 }
 
 func (m *model) publish(x *modelMessage) {
-	m.appear(x, x.state != State_SCHEDULED)
+	m.appear(x, x.state != actors.State_SCHEDULED)
 	m.squeeze(x)
 }
 
@@ -86,53 +88,53 @@ func (m *model) squeeze(x *modelMessage) {
 func (m *model) expire(now int64) {
 	m.remove(func(o *modelMessage) bool {
 		return o.expires != 0 && o.expires <= now ||
-			o.state != State_SCHEDULED && o.at <= now-m.limits.MessageAge.Milliseconds()
+			o.state != actors.State_SCHEDULED && o.at <= now-m.limits.MessageAge.Milliseconds()
 	})
 	var due []*modelMessage
 	for _, o := range m.list {
 		switch {
-		case o.state == State_SNOOZED && o.until <= now:
-			o.state, o.until = State_UNSEEN, 0
-		case o.state == State_SCHEDULED && o.until <= now:
+		case o.state == actors.State_SNOOZED && o.until <= now:
+			o.state, o.until = actors.State_UNSEEN, 0
+		case o.state == actors.State_SCHEDULED && o.until <= now:
 			due = append(due, o)
 		}
 	}
 	slices.SortStableFunc(due, func(a, b *modelMessage) int { return int(a.until - b.until) })
 	for _, o := range due {
-		o.state, o.until, o.at = State_UNSEEN, 0, now
+		o.state, o.until, o.at = actors.State_UNSEEN, 0, now
 		m.appear(o, true)
 	}
 }
 
 // mark is the table of what each marking does to a message; named tells that
 // it was asked for by its id.
-func (x *modelMessage) mark(to Marking, until int64, named bool) {
+func (x *modelMessage) mark(to actors.Marking, until int64, named bool) {
 	s := x.state
-	if s == State_SCHEDULED || s == State_SNOOZED && !named && to != MarkSnoozed {
+	if s == actors.State_SCHEDULED || s == actors.State_SNOOZED && !named && to != actors.MarkSnoozed {
 		return
 	}
 	switch {
-	case to == MarkSeen && s == State_UNSEEN:
-		x.state = State_SEEN
-	case to == MarkRead && s != State_ARCHIVED:
-		x.state, x.until = State_READ, 0
-	case to == MarkUnread && (s == State_READ || s == State_ARCHIVED && named):
-		x.state = State_SEEN
-	case to == MarkArchived:
-		x.state, x.until = State_ARCHIVED, 0
-	case to == MarkSnoozed && s != State_ARCHIVED:
-		x.state, x.until = State_SNOOZED, until
+	case to == actors.MarkSeen && s == actors.State_UNSEEN:
+		x.state = actors.State_SEEN
+	case to == actors.MarkRead && s != actors.State_ARCHIVED:
+		x.state, x.until = actors.State_READ, 0
+	case to == actors.MarkUnread && (s == actors.State_READ || s == actors.State_ARCHIVED && named):
+		x.state = actors.State_SEEN
+	case to == actors.MarkArchived:
+		x.state, x.until = actors.State_ARCHIVED, 0
+	case to == actors.MarkSnoozed && s != actors.State_ARCHIVED:
+		x.state, x.until = actors.State_SNOOZED, until
 	}
 }
 
 // client is what a screen knows: it learns by events alone.
 type client struct {
-	at     Cursor
+	at     actors.Cursor
 	states map[string]string
 	counts string
 }
 
-func (c *client) take(t *testing.T, p PushEvent) {
+func (c *client) take(t *testing.T, p actors.PushEvent) {
 	t.Helper()
 	var v struct {
 		Type, State string
@@ -209,7 +211,7 @@ func (c *client) catchUp(w *world, limit int) (reset bool) {
 func screen(b *Inbox) map[string]string {
 	s := map[string]string{}
 	for i := range b.Entries {
-		if n := &b.Entries[i]; n.State != State_SCHEDULED {
+		if n := &b.Entries[i]; n.State != actors.State_SCHEDULED {
 			s[n.id.String()] = n.State.Word()
 		}
 	}
@@ -224,8 +226,8 @@ type trial struct {
 	m        *model
 	live     *client
 	late     []*client
-	ids      []ID
-	cursors  []Cursor
+	ids      []actors.ID
+	cursors  []actors.Cursor
 	resets   int
 	pages    int
 	restarts int
@@ -248,7 +250,7 @@ func TestModel(t *testing.T) {
 	for steps > 0 {
 		n := min(steps, 200+rng.IntN(3000))
 		steps -= n
-		w := newWorld(t, Limits{
+		w := newWorld(t, actors.Limits{
 			Messages: 1 + rng.IntN(40), InboxBytes: 200 + rng.IntN(4000), MessageAge: time.Duration(1+rng.IntN(72)) * time.Hour,
 			RetainEvents: 2 + rng.IntN(60), RetainAge: time.Duration(1+rng.IntN(48)) * time.Hour, RetainBytes: 500 + rng.IntN(20_000),
 		})
@@ -338,7 +340,7 @@ func (x *trial) step(i int) {
 func (x *trial) publish(i int) {
 	id := id(fmt.Sprint(i), x.now)
 	o := &modelMessage{id: id, category: string(rune('a' + x.rng.IntN(6))), at: x.now, title: fmt.Sprint(i)}
-	m := &Message{Id: id[:], Category: o.category, CreatedAt: x.now, Shared: x.rng.IntN(5) == 0}
+	m := &actors.Message{Id: id[:], Category: o.category, CreatedAt: x.now, Shared: x.rng.IntN(5) == 0}
 	m.Content = []byte(`"title":"` + o.title + `"`)
 	if x.rng.IntN(4) == 0 {
 		m.Content = append(m.Content, fmt.Sprintf(`,"body":"%0*d"`, x.rng.IntN(300), 0)...)
@@ -350,15 +352,15 @@ func (x *trial) publish(i int) {
 	}
 	if x.rng.IntN(4) == 0 {
 		m.SendAt = x.now + 1 + int64(x.rng.IntN(int(12*time.Hour/time.Millisecond)))
-		o.state, o.until = State_SCHEDULED, m.SendAt
+		o.state, o.until = actors.State_SCHEDULED, m.SendAt
 	}
 	if x.rng.IntN(4) == 0 {
 		m.ExpiresAt = x.now + 1 + int64(x.rng.IntN(int(12*time.Hour/time.Millisecond)))
 		o.expires = m.ExpiresAt
 	}
-	once := EdgeOnce(id)
+	once := actors.EdgeOnce(id)
 	if x.rng.IntN(3) == 0 {
-		once = CallersOnce("c", fmt.Sprint(i))
+		once = actors.CallersOnce("c", fmt.Sprint(i))
 	}
 	r := x.done(x.b.Publish(m, once, x.moment(), &x.limits))
 	if o.size > x.limits.InboxBytes {
@@ -375,7 +377,7 @@ func (x *trial) publish(i int) {
 	}
 }
 
-func (x *trial) someID() ID {
+func (x *trial) someID() actors.ID {
 	if len(x.ids) == 0 || x.rng.IntN(20) == 0 {
 		return id("nobody", x.now)
 	}
@@ -384,8 +386,8 @@ func (x *trial) someID() ID {
 }
 
 func (x *trial) mark() {
-	m := &Mark{To: Marking(1 + x.rng.IntN(5))}
-	if m.To == MarkSnoozed {
+	m := &actors.Mark{To: actors.Marking(1 + x.rng.IntN(5))}
+	if m.To == actors.MarkSnoozed {
 		m.Until = x.now + 1 + int64(x.rng.IntN(int(6*time.Hour/time.Millisecond)))
 	}
 	if x.rng.IntN(3) == 0 {
@@ -413,9 +415,9 @@ func (x *trial) mark() {
 	default:
 		concerned = x.m.list
 	}
-	once := Once{}
+	once := actors.Once{}
 	if x.rng.IntN(4) == 0 {
-		once = CallersOnce("c", fmt.Sprint("mark", x.rng.Uint64()))
+		once = actors.CallersOnce("c", fmt.Sprint("mark", x.rng.Uint64()))
 	}
 	if r := x.done(x.b.Mark(m, once, x.moment())); r.Err != nil {
 		x.t.Fatalf("%+v: %v", m, r.Err)
@@ -444,7 +446,7 @@ func (x *trial) edit(i int) {
 		title += strings.Repeat("x", x.rng.IntN(300))
 		patch = fmt.Sprintf(`{"title":%q,"category":%q,"body":null}`, title, category)
 	}
-	r := x.done(x.b.Edit(x.content(id), []byte(patch), Once{}, x.moment(), &x.limits))
+	r := x.done(x.b.Edit(x.content(id), []byte(patch), actors.Once{}, x.moment(), &x.limits))
 	if (r.Err != nil) != (len(title)+10 > x.limits.InboxBytes) {
 		x.t.Fatalf("an edit to %d bytes: %v", len(title)+10, r.Err)
 	}
@@ -457,7 +459,7 @@ func (x *trial) edit(i int) {
 
 func (x *trial) retract() {
 	id := x.someID()
-	r := x.done(x.b.Retract(id, Once{}, x.moment()))
+	r := x.done(x.b.Retract(id, actors.Once{}, x.moment()))
 	if (r.Err == nil) != (x.m.find(id) != nil) {
 		x.t.Fatalf("retract: %v, but the model has %v", r.Err, x.m.find(id))
 	}
@@ -477,10 +479,10 @@ func (x *trial) compare() {
 		if !reflect.DeepEqual(&got, o) {
 			x.t.Fatalf("message %d: got %+v, want %+v", i, got, *o)
 		}
-		if o.state == State_UNSEEN {
+		if o.state == actors.State_UNSEEN {
 			unseen++
 		}
-		if o.state == State_UNSEEN || o.state == State_SEEN {
+		if o.state == actors.State_UNSEEN || o.state == actors.State_SEEN {
 			unread++
 		}
 	}

@@ -1,8 +1,7 @@
-package actors
+package inbox
 
 import (
-	"context"
-	"slices"
+	"reddot/actors"
 )
 
 // Retention by time. What nobody needs any more is off the disk within
@@ -24,48 +23,48 @@ import (
 
 // SweepDue returns when there is something to be swept away; never: there is
 // nothing.
-func (b *Inbox) SweepDue(l *Limits) int64 {
-	h, due := &b.History, int64(Never)
+func (b *Inbox) SweepDue(l *actors.Limits) int64 {
+	h, due := &b.History, int64(actors.Never)
 	if h.since != 0 {
 		due = l.SweepAt(h.since, b.lineage)
 	}
 	if at := h.oldest(l); at != 0 {
-		due = min(due, l.spreadOut(at+l.RetainAge.Milliseconds(), b.lineage))
+		due = min(due, l.SpreadOut(at+l.RetainAge.Milliseconds(), b.lineage))
 	}
 	if at := b.Sessions.lapse; at != 0 {
 		due = min(due, l.SweepAt(at, b.lineage))
 	}
 	if len(b.keys.order) > 0 {
-		due = min(due, l.SweepAt(b.keys.order[0].at+CallerKeyAge, b.lineage))
+		due = min(due, l.SweepAt(b.keys.order[0].at+actors.CallerKeyAge, b.lineage))
 	}
 	return due
 }
 
 // oldest returns when the events up to the oldest milestone that is above the
 // floor, or those since the newest one, have all happened; 0: there are none.
-func (h *history) oldest(l *Limits) int64 {
+func (h *history) oldest(l *actors.Limits) int64 {
 	for i := range h.stones {
 		if h.stones[i].Seq > h.floor {
 			return h.stones[i].at
 		}
 	}
 	if h.first != 0 {
-		return h.first + l.eraseStep()
+		return h.first + l.EraseStep()
 	}
 	return 0
 }
 
 // SweepAfter returns by when a sweep is due once e is applied, too.
-func (b *Inbox) SweepAfter(e *Event, l *Limits) int64 {
+func (b *Inbox) SweepAfter(e *actors.Event, l *actors.Limits) int64 {
 	lineage := b.lineage
 	if e.Lineage != 0 {
 		lineage = e.Lineage
 	}
-	due := int64(Never)
+	due := int64(actors.Never)
 	if b.History.first == 0 {
-		due = l.spreadOut(e.At+l.eraseStep()+l.RetainAge.Milliseconds(), lineage)
+		due = l.SpreadOut(e.At+l.EraseStep()+l.RetainAge.Milliseconds(), lineage)
 	}
-	if b.History.since == 0 && e.frees() {
+	if b.History.since == 0 && e.Frees() {
 		due = min(due, l.SweepAt(e.At, lineage))
 	}
 	if at := e.Topic.GetExpiresAt(); at != 0 {
@@ -76,47 +75,10 @@ func (b *Inbox) SweepAfter(e *Event, l *Limits) int64 {
 
 // MilestoneDue tells whether the events since the newest milestone are to be
 // closed off by a snapshot, so that those from now on do not keep them.
-func (b *Inbox) MilestoneDue(now int64, l *Limits) bool {
-	return b.History.first != 0 && now >= b.History.first+l.eraseStep()
+func (b *Inbox) MilestoneDue(now int64, l *actors.Limits) bool {
+	return b.History.first != 0 && now >= b.History.first+l.EraseStep()
 }
 
 // SweepRetry is after which part of EraseWithin a sweep that has not come to
 // its end is tried again.
 const SweepRetry = 64
-
-// ReadCleared reads stale events and takes their contents out.
-func ReadCleared(ctx context.Context, j Journal, key Key, stale []uint64) *Cleared {
-	m := &Cleared{}
-	slices.Sort(stale)
-	for _, seq := range slices.Compact(stale) {
-		r := Rewrite{Seq: seq}
-		var failed error
-		err := j.Events(ctx, key, seq, seq, func(_ uint64, raw []byte) bool {
-			e := &Event{}
-			if failed = DecodeEvent(raw, e); failed == nil {
-				e.Clear()
-				r.Event = EncodeEvent(nil, e)
-			}
-			return false
-		})
-		if err == nil {
-			err = failed
-		}
-		if err != nil {
-			m.Err = err
-			break
-		}
-		m.Events = append(m.Events, r)
-	}
-	return m
-}
-
-// Cleared is what the user tells itself: stale events without their contents,
-// in the order of their seqs. One that is not in the journal has no Event.
-type Cleared struct {
-	Events []Rewrite
-	Err    error
-}
-
-// ForOne implements ForOne.
-func (*Cleared) ForOne() {}

@@ -1,14 +1,16 @@
-package actors
+package inbox
 
 import (
 	"encoding/binary"
 	"testing"
 	"time"
+
+	"reddot/actors"
 )
 
 // edgeID returns a UUIDv7 of a time in unix milliseconds, the n-th of it.
-func edgeID(ms int64, n int) ID {
-	var id ID
+func edgeID(ms int64, n int) actors.ID {
+	var id actors.ID
 	binary.BigEndian.PutUint64(id[:8], uint64(ms)<<16|0x7000)
 	binary.BigEndian.PutUint64(id[8:], uint64(n))
 	return id
@@ -37,7 +39,7 @@ func TestEdgeKeysOutliveSteps(t *testing.T) {
 func TestEdgeKeysLeaveInOrder(t *testing.T) {
 	start := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC).UnixMilli()
 	var k onceKeys
-	add := func(ms int64, rev int) ID {
+	add := func(ms int64, rev int) actors.ID {
 		id := edgeID(ms, rev)
 		k.addEdge(id, uint64(rev), ms)
 		return id

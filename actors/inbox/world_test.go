@@ -1,4 +1,4 @@
-package actors
+package inbox
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+
+	"reddot/actors"
 )
 
 // world is an Inbox with what a User and a store would put around it: a clock,
@@ -18,37 +20,37 @@ type world struct {
 	t      testing.TB
 	b      *Inbox
 	now    int64
-	limits Limits
-	key    Key
+	limits actors.Limits
+	key    actors.Key
 
 	log       [][]byte          // all events ever
 	journal   map[uint64][]byte // those not deleted
 	snapshots map[uint64][]byte
 	deleted   map[uint64]bool
-	origin    uint64      // the store's history
-	told      []PushEvent // by the last step, to those who are connected
+	origin    uint64             // the store's history
+	told      []actors.PushEvent // by the last step, to those who are connected
 }
 
 const epoch = int64(1_700_000_000_000)
 
-func newWorld(t testing.TB, l Limits) *world {
+func newWorld(t testing.TB, l actors.Limits) *world {
 	l, err := l.WithDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &world{
-		t: t, b: NewInbox(), now: epoch, limits: l, key: UserKey(DefaultApp, "alice"),
+		t: t, b: New(), now: epoch, limits: l, key: actors.UserKey(actors.DefaultApp, "alice"),
 		journal: map[uint64][]byte{}, snapshots: map[uint64][]byte{}, deleted: map[uint64]bool{},
 	}
 }
 
-func (w *world) moment() Moment { return Moment{Now: w.now, Random: 0x1234} }
+func (w *world) moment() actors.Moment { return actors.Moment{Now: w.now, Random: 0x1234} }
 
 // id returns the id that a name stands for, made at a time.
-func id(name string, at int64) ID {
+func id(name string, at int64) actors.ID {
 	h := fnv.New64a()
 	io.WriteString(h, name)
-	var i ID
+	var i actors.ID
 	binary.BigEndian.PutUint64(i[:8], uint64(at)<<16|0x7000)
 	binary.BigEndian.PutUint64(i[8:], h.Sum64())
 	return i
@@ -60,9 +62,9 @@ func (w *world) do(r Ready) Ready {
 	w.told = nil
 	before := w.b.Rev
 	for _, e := range r.Events {
-		raw := EncodeEvent(nil, e)
-		var got Event
-		if err := DecodeEvent(raw, &got); err != nil {
+		raw := actors.EncodeEvent(nil, e)
+		var got actors.Event
+		if err := actors.DecodeEvent(raw, &got); err != nil {
 			w.t.Fatalf("an event of our own: %v", err)
 		}
 		w.log = append(w.log, raw)
@@ -82,14 +84,14 @@ func (w *world) do(r Ready) Ready {
 }
 
 // tell notes what is pushed because of e, and that rev says the same.
-func (w *world) tell(e *Event, before uint64) {
+func (w *world) tell(e *actors.Event, before uint64) {
 	w.t.Helper()
 	m := e.Message
-	if e.Kind == Kind_DUE {
-		m = w.content(ID(e.Ids[:16]))
+	if e.Kind == actors.Kind_DUE {
+		m = w.content(actors.ID(e.Ids[:16]))
 	}
-	p, ok := NewPushEvent(e, m, w.b.StateOf(e), 0, w.b.Cursor(), w.b.AppendCounts(nil))
-	if e.State == State_SCHEDULED && len(e.Dropped) > 0 {
+	p, ok := actors.NewPushEvent(e, m, w.b.StateOf(e), 0, w.b.Cursor(), w.b.AppendCounts(nil))
+	if e.State == actors.State_SCHEDULED && len(e.Dropped) > 0 {
 		ok = w.b.Rev > before // what was dropped may have been invisible too
 	}
 	if ok != (w.b.Rev == before+1) || !ok && w.b.Rev != before {
@@ -100,7 +102,7 @@ func (w *world) tell(e *Event, before uint64) {
 	}
 }
 
-func (w *world) content(id ID) *Message {
+func (w *world) content(id actors.ID) *actors.Message {
 	w.t.Helper()
 	i := w.b.Find(id)
 	if i < 0 {
@@ -113,13 +115,13 @@ func (w *world) content(id ID) *Message {
 	return m
 }
 
-func (w *world) checkpoint() Write {
+func (w *world) checkpoint() actors.Write {
 	w.t.Helper()
 	return w.keep(nil)
 }
 
 // sweep does what a sweep does.
-func (w *world) sweep() Write {
+func (w *world) sweep() actors.Write {
 	w.t.Helper()
 	w.do(w.b.Lapse(w.moment()))
 	w.b.Sessions.Relapse()
@@ -137,7 +139,7 @@ func (w *world) sweep() Write {
 	return wr
 }
 
-func (w *world) keep(cleared []Rewrite) Write {
+func (w *world) keep(cleared []actors.Rewrite) actors.Write {
 	w.t.Helper()
 	wr := w.b.Checkpoint(w.now, &w.limits, cleared)
 	for _, r := range wr.Rewrite {
@@ -173,7 +175,7 @@ func (w *world) keep(cleared []Rewrite) Write {
 // restart forgets everything but the journal.
 func (w *world) restart() {
 	w.t.Helper()
-	b := NewInbox()
+	b := New()
 	b.Origin = w.origin
 	if err := b.Load(context.Background(), w, w.key); err != nil {
 		w.t.Fatal(err)
@@ -186,7 +188,7 @@ func (w *world) restart() {
 func (w *world) check() {
 	w.t.Helper()
 	w.checkCounts()
-	b := NewInbox()
+	b := New()
 	b.Origin = w.origin
 	if err := b.Load(context.Background(), w, w.key); err != nil {
 		w.t.Fatal(err)
@@ -240,8 +242,8 @@ func (w *world) checkContents() {
 	}
 	h := &w.b.History
 	for seq, raw := range w.journal {
-		var e Event
-		if err := DecodeEvent(raw, &e); err != nil {
+		var e actors.Event
+		if err := actors.DecodeEvent(raw, &e); err != nil {
 			w.t.Fatal(err)
 		}
 		full := e.Message != nil && !e.Message.Cleared || e.Topic.GetTopic() != "" || e.Session.GetWill() != nil
@@ -262,17 +264,17 @@ func (w *world) checkContents() {
 // snapshot at a place among them.
 func (w *world) replayAll(cut int) {
 	w.t.Helper()
-	b := NewInbox()
+	b := New()
 	for i, raw := range w.log {
 		if i == cut {
 			snap := b.snapshot()
-			b = NewInbox()
+			b = New()
 			if err := b.restore(snap); err != nil {
 				w.t.Fatal(err)
 			}
 		}
-		var e Event
-		if err := DecodeEvent(raw, &e); err != nil {
+		var e actors.Event
+		if err := actors.DecodeEvent(raw, &e); err != nil {
 			w.t.Fatal(err)
 		}
 		if err := b.Apply(&e); err != nil {
@@ -312,7 +314,7 @@ func (w *world) view(b *Inbox, withHistory bool) Inbox {
 		return v
 	}
 	v.History.stones = append([]milestone{}, b.History.stones...)
-	v.History.disowned = append([]ID{}, b.History.disowned...)
+	v.History.disowned = append([]actors.ID{}, b.History.disowned...)
 	v.History.garbage = append([]uint64{}, b.History.garbage...)
 	slices.Sort(v.History.garbage)
 	v.History.Stale = append([]uint64{}, b.History.Stale...)
@@ -335,10 +337,10 @@ func (w *world) checkCounts() {
 		bytes += uint64(n.size)
 		held[b.categories[n.category].name]++
 		switch n.State {
-		case State_UNSEEN:
+		case actors.State_UNSEEN:
 			unread, unseen = unread+1, unseen+1
 			by[b.categories[n.category].name]++
-		case State_SEEN:
+		case actors.State_SEEN:
 			unread++
 			by[b.categories[n.category].name]++
 		}
@@ -358,15 +360,15 @@ func (w *world) checkCounts() {
 }
 
 // page reads what a client with a cursor missed, at most limit events.
-func (w *world) page(after Cursor, limit int) (*Push, error) {
+func (w *world) page(after actors.Cursor, limit int) (*actors.Push, error) {
 	return w.b.NewPage(w.key, w, after, limit).Read(context.Background())
 }
 
 // world is its own Journal, for reading.
 
-func (w *world) Append(*Write) error { panic("not here") }
+func (w *world) Append(*actors.Write) error { panic("not here") }
 
-func (w *world) Load(_ context.Context, _ Key, snapshot, event func([]byte) error) error {
+func (w *world) Load(_ context.Context, _ actors.Key, snapshot, event func([]byte) error) error {
 	from := uint64(0)
 	for s := range w.snapshots {
 		from = max(from, s)
@@ -384,7 +386,7 @@ func (w *world) Load(_ context.Context, _ Key, snapshot, event func([]byte) erro
 	return nil
 }
 
-func (w *world) Events(_ context.Context, _ Key, first, last uint64, fn func(uint64, []byte) bool) error {
+func (w *world) Events(_ context.Context, _ actors.Key, first, last uint64, fn func(uint64, []byte) bool) error {
 	for s := first; s <= last; s++ {
 		if raw := w.journal[s]; raw != nil && !fn(s, raw) {
 			break
@@ -393,7 +395,7 @@ func (w *world) Events(_ context.Context, _ Key, first, last uint64, fn func(uin
 	return nil
 }
 
-func (w *world) Snapshot(_ context.Context, _ Key, seq uint64) ([]byte, error) {
+func (w *world) Snapshot(_ context.Context, _ actors.Key, seq uint64) ([]byte, error) {
 	best := uint64(0)
 	for s := range w.snapshots {
 		if s <= seq {

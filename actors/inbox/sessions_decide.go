@@ -1,16 +1,18 @@
-package actors
+package inbox
 
 import (
 	"slices"
 	"time"
+
+	"reddot/actors"
 )
 
 // What a user decides about its sessions. These methods change nothing.
 
 // SessionEvent returns an event about a client's session.
-func (b *Inbox) SessionEvent(client string, t Moment) (*Event, *SessionChange) {
-	e := b.Next(Kind_SESSION, 0, t)
-	e.Session = &SessionChange{Client: client}
+func (b *Inbox) SessionEvent(client string, t actors.Moment) (*actors.Event, *actors.SessionChange) {
+	e := b.Next(actors.Kind_SESSION, 0, t)
+	e.Session = &actors.SessionChange{Client: client}
 	return e, e.Session
 }
 
@@ -19,7 +21,7 @@ func (b *Inbox) SessionEvent(client string, t Moment) (*Event, *SessionChange) {
 // the app has no room for another one. wills are those
 // of the connections before, to be published. One whose connection is there still
 // waits for as long as grace, since its client may say goodbye.
-func (b *Inbox) OpenSession(c *OpenSession, t Moment, l *Limits, crowded bool, grace time.Duration) (r Ready, wills []*Will) {
+func (b *Inbox) OpenSession(c *actors.OpenSession, t actors.Moment, l *actors.Limits, crowded bool, grace time.Duration) (r Ready, wills []*actors.Will) {
 	old := b.Sessions.Find(c.Client)
 	e, change := b.SessionEvent(c.Client, t)
 	if old != nil && old.Will != nil && (c.Clean || old.WillAt == 0 && old.Will.Delay == 0) {
@@ -35,20 +37,20 @@ func (b *Inbox) OpenSession(c *OpenSession, t Moment, l *Limits, crowded bool, g
 	if c.Expiry > 0 || old != nil && !c.Clean {
 		switch {
 		case old == nil && len(b.Sessions.List) >= l.Sessions:
-			return Ready{Err: Errorf(TooMany, "a user has at most %d sessions that outlive their connections", l.Sessions)}, nil
+			return Ready{Err: actors.Errorf(actors.TooMany, "a user has at most %d sessions that outlive their connections", l.Sessions)}, nil
 		case old == nil && crowded:
-			return Ready{Err: Errorf(TooMany, "an app has at most about %d sessions that outlive their connections", l.SessionsOfApp)}, nil
+			return Ready{Err: actors.Errorf(actors.TooMany, "an app has at most about %d sessions that outlive their connections", l.SessionsOfApp)}, nil
 		}
 		change.Opened, change.Expiry, change.Will, change.Origin = true, c.Expiry, c.Will, b.Origin
 	}
 	if change.Ended || change.Opened {
-		r.Events = []*Event{e}
+		r.Events = []*actors.Event{e}
 	}
 	return r, wills
 }
 
 // CloseSession decides about a session whose connection has ended.
-func (b *Inbox) CloseSession(c *CloseSession, t Moment) Ready {
+func (b *Inbox) CloseSession(c *actors.CloseSession, t actors.Moment) Ready {
 	s := b.Sessions.Find(c.Client)
 	if s == nil || s.ClosedAt != 0 || c.Epoch != b.Token(s) {
 		return Ready{}
@@ -61,11 +63,11 @@ func (b *Inbox) CloseSession(c *CloseSession, t Moment) Ready {
 	if s.Will != nil && !c.Orderly {
 		change.WillAt = t.Now + min(int64(s.Will.Delay)*1000, change.Expiry)
 	}
-	return Ready{Events: []*Event{e}}
+	return Ready{Events: []*actors.Event{e}}
 }
 
 // ChangeSession decides about what a connection says of its session.
-func (b *Inbox) ChangeSession(c *ChangeSession, t Moment) Ready {
+func (b *Inbox) ChangeSession(c *actors.ChangeSession, t actors.Moment) Ready {
 	s := b.Sessions.Find(c.Client)
 	if s == nil || s.ClosedAt != 0 || c.Epoch != b.Token(s) {
 		return Ready{Err: b.Stranger(c.Epoch)}
@@ -73,16 +75,16 @@ func (b *Inbox) ChangeSession(c *ChangeSession, t Moment) Ready {
 	e, _ := b.SessionEvent(c.Client, t)
 	e.Session = c.Change
 	e.Session.Client = c.Client
-	return Ready{Events: []*Event{e}}
+	return Ready{Events: []*actors.Event{e}}
 }
 
 // QueueMessage decides for which sessions a topic's message waits. crowded says
 // that all those of the app have no room for it; left is how many have none.
-func (b *Inbox) QueueMessage(c *QueueMessage, user string, once Once, t Moment, l *Limits, crowded bool) (r Ready, left int) {
+func (b *Inbox) QueueMessage(c *actors.QueueMessage, user string, once actors.Once, t actors.Moment, l *actors.Limits, crowded bool) (r Ready, left int) {
 	if done, ok := b.Replayed(once, t); ok {
 		return done, 0
 	}
-	e := b.Next(Kind_QUEUED, 0, t)
+	e := b.Next(actors.Kind_QUEUED, 0, t)
 	full := crowded || b.Sessions.full(len(c.Message.Payload), l)
 	for _, s := range b.Sessions.List {
 		w, ok := s.takes(c, user)
@@ -91,24 +93,24 @@ func (b *Inbox) QueueMessage(c *QueueMessage, user string, once Once, t Moment, 
 		case full || !s.hasRoom(len(c.Message.Payload), l):
 			left++
 		default:
-			e.Queue = append(e.Queue, &Queueing{Client: s.Client, Waiting: w.Stored()})
+			e.Queue = append(e.Queue, &actors.Queueing{Client: s.Client, Waiting: w.Stored()})
 		}
 	}
 	if len(e.Queue) == 0 {
 		return Ready{}, left
 	}
 	e.Topic = c.Message
-	once.stamp(e)
-	return Ready{Events: []*Event{e}}, left
+	once.Stamp(e)
+	return Ready{Events: []*actors.Event{e}}, left
 }
 
 // takes tells how a session takes a topic's message: with QoS 1 or 2, or not.
-func (t *Subscriptions) takes(c *QueueMessage, user string) (awaited, bool) {
+func (t *Subscriptions) takes(c *actors.QueueMessage, user string) (awaited, bool) {
 	m := c.Message
 	w := awaited{size: uint32(len(m.Payload)), expires: m.ExpiresAt} // #nosec G115 -- bounded by the size of packets
 	for i := range t.subs {
 		n := &t.subs[i]
-		_, filter, shared := SplitShare(n.filter)
+		_, filter, shared := actors.SplitShare(n.filter)
 		switch {
 		case c.Client != "" && (c.Client != t.Client || c.Filter != n.filter):
 			continue
@@ -116,7 +118,7 @@ func (t *Subscriptions) takes(c *QueueMessage, user string) (awaited, bool) {
 			continue
 		case !c.Retained && n.noLocal && m.Client == t.Client && m.User == user:
 			continue
-		case !MatchTopic(filter, m.Topic):
+		case !actors.MatchTopic(filter, m.Topic):
 			continue
 		}
 		if shared {
@@ -130,7 +132,7 @@ func (t *Subscriptions) takes(c *QueueMessage, user string) (awaited, bool) {
 }
 
 // hasRoom tells whether one more message of size bytes may wait.
-func (t *Subscriptions) hasRoom(size int, l *Limits) bool {
+func (t *Subscriptions) hasRoom(size int, l *actors.Limits) bool {
 	if len(t.waiting) >= l.SessionMessages {
 		return false
 	}
@@ -141,7 +143,7 @@ func (t *Subscriptions) hasRoom(size int, l *Limits) bool {
 }
 
 // full tells whether all sessions together have no room for size more bytes.
-func (s *sessions) full(size int, l *Limits) bool {
+func (s *sessions) full(size int, l *actors.Limits) bool {
 	if len(s.List)*l.SessionBytes <= l.SessionsBytes {
 		return false // none can be fuller than it may
 	}
@@ -162,12 +164,12 @@ func (s *sessions) Heft() int {
 }
 
 // Over tells whether the session's time is over.
-func (t *Subscriptions) Over(now Moment) bool {
+func (t *Subscriptions) Over(now actors.Moment) bool {
 	return t.ClosedAt != 0 && t.WillAt == 0 && now.Now >= t.ClosedAt+t.expiry
 }
 
 // expireSessions adds the end of those sessions whose time is over.
-func (b *Inbox) expireSessions(r *Ready, rev uint64, t Moment) {
+func (b *Inbox) expireSessions(r *Ready, rev uint64, t actors.Moment) {
 	if b.Sessions.next == 0 || t.Now < b.Sessions.next {
 		return
 	}
@@ -175,16 +177,16 @@ func (b *Inbox) expireSessions(r *Ready, rev uint64, t Moment) {
 		if !s.Over(t) || s.Handing {
 			continue
 		}
-		e := b.Next(Kind_SESSION, len(r.Events), t)
+		e := b.Next(actors.Kind_SESSION, len(r.Events), t)
 		e.Rev = rev
-		e.Session = &SessionChange{Client: s.Client, Ended: true}
+		e.Session = &actors.SessionChange{Client: s.Client, Ended: true}
 		r.Events = append(r.Events, e)
 	}
 }
 
 // Lapse decides which messages have expired while they waited for sessions that
 // are away. Those of a session that is connected are its connection's.
-func (b *Inbox) Lapse(t Moment) (r Ready) {
+func (b *Inbox) Lapse(t actors.Moment) (r Ready) {
 	if b.Sessions.lapse == 0 || t.Now < b.Sessions.lapse {
 		return r
 	}
@@ -196,8 +198,8 @@ func (b *Inbox) Lapse(t Moment) (r Ready) {
 			}
 		}
 		if len(over) > 0 && !s.Handing {
-			e := b.Next(Kind_SESSION, len(r.Events), t)
-			e.Session = &SessionChange{Client: s.Client, Dropped: over}
+			e := b.Next(actors.Kind_SESSION, len(r.Events), t)
+			e.Session = &actors.SessionChange{Client: s.Client, Dropped: over}
 			r.Events = append(r.Events, e)
 		}
 	}
@@ -211,7 +213,7 @@ func (s *sessions) filters() []string {
 	for _, t := range s.List {
 		for i := range t.subs {
 			n := &t.subs[i]
-			if _, filter, shared := SplitShare(n.filter); n.qos > 0 && !shared && !slices.Contains(list, filter) {
+			if _, filter, shared := actors.SplitShare(n.filter); n.qos > 0 && !shared && !slices.Contains(list, filter) {
 				list = append(list, filter)
 			}
 		}
@@ -224,11 +226,11 @@ func (s *sessions) filters() []string {
 func (b *Inbox) Token(s *Subscriptions) uint64 { return s.Epoch ^ b.Origin }
 
 // Stranger says why a connection with this token does not have the session.
-func (b *Inbox) Stranger(token uint64) *Error {
+func (b *Inbox) Stranger(token uint64) *actors.Error {
 	if token^b.Origin > b.Seq {
-		return Errorf(NotFound, "the session is one of a history that the store has lost; connect again")
+		return actors.Errorf(actors.NotFound, "the session is one of a history that the store has lost; connect again")
 	}
-	return Errorf(Conflict, "another connection has this session, or it has ended")
+	return actors.Errorf(actors.Conflict, "another connection has this session, or it has ended")
 }
 
 // An offer is a message that another session may take.

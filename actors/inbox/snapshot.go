@@ -1,20 +1,24 @@
-package actors
+package inbox
 
-import "fmt"
+import (
+	"fmt"
+
+	"reddot/actors"
+)
 
 // snapshot returns the inbox's stored form as of now.
 func (b *Inbox) snapshot() []byte {
-	s := &Snapshot{
+	s := &actors.Snapshot{
 		Lineage: b.lineage, Seq: b.Seq, Pos: b.Pos, Rev: b.Rev, Unread: b.unread, Unseen: b.unseen,
 		Floor: b.History.floor, Stale: b.History.Stale, StaleSince: b.History.since, Delivered: b.DeliveredUpTo, Bytes: b.History.Bytes, Edge: b.keys.packEdge(), Shown: b.shown,
 	}
 	for i := range b.categories {
 		c := &b.categories[i]
-		s.Categories = append(s.Categories, &Category{Name: c.name, Unread: c.unread, Held: c.held})
+		s.Categories = append(s.Categories, &actors.Category{Name: c.name, Unread: c.unread, Held: c.held})
 	}
 	for i := range b.Entries {
 		n := &b.Entries[i]
-		s.Entries = append(s.Entries, &Entry{
+		s.Entries = append(s.Entries, &actors.Entry{
 			Id: n.id[:], Seq: n.Seq, Body: n.Body, Category: uint32(n.category), State: n.State, Priority: n.priority,
 			Shared: n.shared, At: n.at, Size: n.size, ExpiresAt: n.expires, Until: n.Until, Collapse: n.collapse,
 			WasSeen: n.WasSeen, WasRead: n.WasRead,
@@ -22,10 +26,10 @@ func (b *Inbox) snapshot() []byte {
 	}
 	for _, r := range b.keys.order {
 		k := b.keys.byCaller[r.key]
-		s.Keys = append(s.Keys, &OnceKey{Key: r.key[:], Digest: k.digest, Id: k.id[:], Rev: k.rev, At: k.at})
+		s.Keys = append(s.Keys, &actors.OnceKey{Key: r.key[:], Digest: k.digest, Id: k.id[:], Rev: k.rev, At: k.at})
 	}
 	for _, m := range b.History.stones {
-		s.Marks = append(s.Marks, &Milestone{Seq: m.Seq, At: m.at, Bytes: m.bytes})
+		s.Marks = append(s.Marks, &actors.Milestone{Seq: m.Seq, At: m.at, Bytes: m.bytes})
 	}
 	for _, t := range b.Sessions.List {
 		s.Sessions = append(s.Sessions, t.Stored())
@@ -33,7 +37,7 @@ func (b *Inbox) snapshot() []byte {
 	s.Yielded = b.Sessions.storedYielded()
 	n := s.SizeVT()
 	out := make([]byte, 1+n)
-	out[0] = EventVersion
+	out[0] = actors.EventVersion
 	if _, err := s.MarshalToSizedBufferVT(out[1:]); err != nil {
 		panic(err) // the space is measured
 	}
@@ -42,10 +46,10 @@ func (b *Inbox) snapshot() []byte {
 
 // restore takes in a snapshot. The inbox must be new.
 func (b *Inbox) restore(raw []byte) error {
-	if len(raw) == 0 || raw[0] != EventVersion {
+	if len(raw) == 0 || raw[0] != actors.EventVersion {
 		return fmt.Errorf("a snapshot in an encoding that this program does not know (its first byte is %.1x)", raw)
 	}
-	var s Snapshot
+	var s actors.Snapshot
 	if err := s.UnmarshalVT(raw[1:]); err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
@@ -63,7 +67,7 @@ func (b *Inbox) restore(raw []byte) error {
 		if len(k.Key) != 16 || len(k.Id) != 16 {
 			return fmt.Errorf("snapshot of event %d: a key of %d bytes", s.Seq, len(k.Key))
 		}
-		b.keys.put([16]byte(k.Key), onceKey{k.Digest, ID(k.Id), k.Rev, k.At})
+		b.keys.put([16]byte(k.Key), onceKey{k.Digest, actors.ID(k.Id), k.Rev, k.At})
 	}
 	b.keys.unpackEdge(s.Edge)
 	for _, p := range s.Sessions {
@@ -76,14 +80,14 @@ func (b *Inbox) restore(raw []byte) error {
 	return nil
 }
 
-func (b *Inbox) restoreEntries(es []*Entry) error {
+func (b *Inbox) restoreEntries(es []*actors.Entry) error {
 	b.Entries = make([]Item, 0, len(es)+len(es)/8)
 	for _, e := range es {
 		if len(e.Id) != 16 || int(e.Category) >= len(b.categories) {
 			return fmt.Errorf("entry %d is damaged", e.Seq)
 		}
 		b.Entries = append(b.Entries, Item{
-			id: ID(e.Id), Seq: e.Seq, Body: e.Body, at: e.At, expires: e.ExpiresAt, Until: e.Until, collapse: e.Collapse,
+			id: actors.ID(e.Id), Seq: e.Seq, Body: e.Body, at: e.At, expires: e.ExpiresAt, Until: e.Until, collapse: e.Collapse,
 			size: e.Size, category: uint16(e.Category), State: e.State, priority: e.Priority, shared: e.Shared,
 			WasSeen: e.WasSeen, WasRead: e.WasRead,
 		})

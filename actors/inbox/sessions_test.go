@@ -1,4 +1,4 @@
-package actors
+package inbox
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"reddot/actors"
 )
 
 // view returns a copy in which equal states are deeply equal.
@@ -35,7 +37,7 @@ func (s *sessions) view() sessions {
 func TestSessionsAtRandom(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	x := sessionWalk{newWorld(t, Limits{Sessions: 3, SessionMessages: 5, RetainEvents: 20}), rand.New(rand.NewPCG(seed, 0))}
+	x := sessionWalk{newWorld(t, actors.Limits{Sessions: 3, SessionMessages: 5, RetainEvents: 20}), rand.New(rand.NewPCG(seed, 0))}
 	for range 3000 {
 		x.step()
 	}
@@ -45,7 +47,7 @@ func TestSessionsAtRandom(t *testing.T) {
 	x.replayAll(x.rng.IntN(len(x.log)))
 	// When all have ended, nothing is held.
 	for len(x.b.Sessions.List) > 0 {
-		r, _ := x.b.OpenSession(&OpenSession{Client: x.b.Sessions.List[0].Client, Clean: true}, x.moment(), &x.limits, false, time.Second)
+		r, _ := x.b.OpenSession(&actors.OpenSession{Client: x.b.Sessions.List[0].Client, Clean: true}, x.moment(), &x.limits, false, time.Second)
 		x.do(r)
 	}
 	for x.b.Sessions.Yielded != nil {
@@ -65,7 +67,7 @@ type sessionWalk struct {
 func (x *sessionWalk) settle(client string, epoch uint64) {
 	e, change := x.b.SessionEvent(client, x.moment())
 	change.Settled = epoch
-	x.do(Ready{Events: []*Event{e}})
+	x.do(Ready{Events: []*actors.Event{e}})
 }
 
 func (x *sessionWalk) step() {
@@ -73,11 +75,11 @@ func (x *sessionWalk) step() {
 	s := x.b.Sessions.Find(client)
 	switch x.rng.IntN(12) {
 	case 0:
-		var will *Will
+		var will *actors.Will
 		if x.rng.IntN(2) == 0 {
-			will = &Will{Message: &TopicMessage{Topic: "gone", Payload: []byte("w")}, Delay: uint32(x.rng.IntN(3))}
+			will = &actors.Will{Message: &actors.TopicMessage{Topic: "gone", Payload: []byte("w")}, Delay: uint32(x.rng.IntN(3))}
 		}
-		r, _ := x.b.OpenSession(&OpenSession{Client: client, Clean: x.rng.IntN(4) == 0, Expiry: int64(x.rng.IntN(3)) * 1000, Will: will}, x.moment(), &x.limits, false, time.Second)
+		r, _ := x.b.OpenSession(&actors.OpenSession{Client: client, Clean: x.rng.IntN(4) == 0, Expiry: int64(x.rng.IntN(3)) * 1000, Will: will}, x.moment(), &x.limits, false, time.Second)
 		if r.Err == nil {
 			x.do(r)
 		}
@@ -87,9 +89,9 @@ func (x *sessionWalk) step() {
 		} else if s != nil && s.WillAt != 0 {
 			e, change := x.b.SessionEvent(client, x.moment())
 			change.Willed = true
-			x.do(Ready{Events: []*Event{e}})
+			x.do(Ready{Events: []*actors.Event{e}})
 		} else if s != nil {
-			x.do(x.b.CloseSession(&CloseSession{Client: client, Epoch: x.b.Token(s)}, x.moment()))
+			x.do(x.b.CloseSession(&actors.CloseSession{Client: client, Epoch: x.b.Token(s)}, x.moment()))
 		}
 	case 2:
 		x.now += int64(x.rng.IntN(2000))
@@ -107,17 +109,17 @@ func (x *sessionWalk) step() {
 		}
 	case 4, 5:
 		n := id(fmt.Sprint(x.b.Seq), x.now)
-		x.do(x.b.Publish(&Message{Id: n[:], Category: "a", CreatedAt: x.now, Content: []byte(`"title":"x"`)}, EdgeOnce(n), x.moment(), &x.limits))
+		x.do(x.b.Publish(&actors.Message{Id: n[:], Category: "a", CreatedAt: x.now, Content: []byte(`"title":"x"`)}, actors.EdgeOnce(n), x.moment(), &x.limits))
 	case 6:
 		if n := len(x.b.Entries); n > 0 {
-			x.do(x.b.Retract(x.b.Entries[x.rng.IntN(n)].id, Once{}, x.moment()))
+			x.do(x.b.Retract(x.b.Entries[x.rng.IntN(n)].id, actors.Once{}, x.moment()))
 		}
 	case 7, 8:
-		once := Once{}
+		once := actors.Once{}
 		if x.rng.IntN(2) == 0 {
-			once = Once{Key: id(fmt.Sprint(x.rng.IntN(1e6)), x.now), Digest: 1}
+			once = actors.Once{Key: id(fmt.Sprint(x.rng.IntN(1e6)), x.now), Digest: 1}
 		}
-		m := &QueueMessage{Message: &TopicMessage{Topic: fmt.Sprint("t/", x.rng.IntN(3)), Qos: uint32(1 + x.rng.IntN(2)), Payload: []byte("p"), ExpiresAt: x.now + int64(x.rng.IntN(3)*1000)}}
+		m := &actors.QueueMessage{Message: &actors.TopicMessage{Topic: fmt.Sprint("t/", x.rng.IntN(3)), Qos: uint32(1 + x.rng.IntN(2)), Payload: []byte("p"), ExpiresAt: x.now + int64(x.rng.IntN(3)*1000)}}
 		r, _ := x.b.QueueMessage(m, "alice", once, x.moment(), &x.limits, false)
 		x.do(r)
 		if again, _ := x.b.QueueMessage(m, "alice", once, x.moment(), &x.limits, false); !once.IsZero() && len(r.Events) > 0 && len(again.Events) > 0 {
@@ -125,26 +127,26 @@ func (x *sessionWalk) step() {
 		}
 	default:
 		if s != nil && s.ClosedAt == 0 {
-			x.do(x.b.ChangeSession(&ChangeSession{Client: client, Epoch: x.b.Token(s), Change: x.change(s)}, x.moment()))
+			x.do(x.b.ChangeSession(&actors.ChangeSession{Client: client, Epoch: x.b.Token(s), Change: x.change(s)}, x.moment()))
 		}
 	}
 }
 
 // change is what a connection may say of its session.
-func (x *sessionWalk) change(s *Subscriptions) *SessionChange {
-	c := &SessionChange{}
+func (x *sessionWalk) change(s *Subscriptions) *actors.SessionChange {
+	c := &actors.SessionChange{}
 	pick := func() int { return x.rng.IntN(len(s.outgoing)) }
 	switch op := x.rng.IntN(7); {
 	case op == 0:
 		f := []string{"t/+", "t/1", "$share/g/t/2", "users/me/messages"}[x.rng.IntN(4)]
-		c.Set = []*Subscription{{Filter: f, Qos: uint32(x.rng.IntN(3)), Inbox: f[0] == 'u', Id: uint32(x.rng.IntN(2))}}
+		c.Set = []*actors.Subscription{{Filter: f, Qos: uint32(x.rng.IntN(3)), Inbox: f[0] == 'u', Id: uint32(x.rng.IntN(2))}}
 	case op == 1 && len(s.subs) > 0:
 		c.Unset = []string{s.subs[x.rng.IntN(len(s.subs))].filter}
 	case op <= 3 && len(s.waiting) > 0:
 		w := s.waiting[0]
 		for n := uint32(1); ; n++ {
 			if s.sent(n) < 0 {
-				c.Sent = []*Outgoing{{Id: n, Seq: w.Seq, Qos: uint32(w.qos), Inbox: w.Inbox}}
+				c.Sent = []*actors.Outgoing{{Id: n, Seq: w.Seq, Qos: uint32(w.qos), Inbox: w.Inbox}}
 				return c
 			}
 		}
@@ -158,7 +160,7 @@ func (x *sessionWalk) change(s *Subscriptions) *SessionChange {
 		c.Forgotten = []uint32{uint32(s.incoming[0].id)}
 	default:
 		key := id(fmt.Sprint(x.b.Seq), x.now)
-		c.Received = []*Incoming{{Id: uint32(1 + x.rng.IntN(5)), Once: key[:]}}
+		c.Received = []*actors.Incoming{{Id: uint32(1 + x.rng.IntN(5)), Once: key[:]}}
 	}
 	return c
 }
@@ -166,34 +168,34 @@ func (x *sessionWalk) change(s *Subscriptions) *SessionChange {
 // In another history of the store a session keeps what it subscribes to and all
 // that its client may not have, and no packet identifier.
 func TestSessionOfALostHistory(t *testing.T) {
-	x := newWorld(t, Limits{Sessions: 3, SessionMessages: 5, RetainEvents: 20})
+	x := newWorld(t, actors.Limits{Sessions: 3, SessionMessages: 5, RetainEvents: 20})
 	x.b.Origin = 1 << 40
 	open := func() *Subscriptions {
-		r, _ := x.b.OpenSession(&OpenSession{Client: "c", Expiry: 1000}, x.moment(), &x.limits, false, time.Second)
+		r, _ := x.b.OpenSession(&actors.OpenSession{Client: "c", Expiry: 1000}, x.moment(), &x.limits, false, time.Second)
 		x.do(r)
 		return x.b.Sessions.Find("c")
 	}
 	s := open()
-	change := func(c *SessionChange) {
-		x.do(x.b.ChangeSession(&ChangeSession{Client: "c", Epoch: x.b.Token(s), Change: c}, x.moment()))
+	change := func(c *actors.SessionChange) {
+		x.do(x.b.ChangeSession(&actors.ChangeSession{Client: "c", Epoch: x.b.Token(s), Change: c}, x.moment()))
 	}
-	change(&SessionChange{Set: []*Subscription{{Filter: "t/+", Qos: 2}}})
+	change(&actors.SessionChange{Set: []*actors.Subscription{{Filter: "t/+", Qos: 2}}})
 	for range 4 {
-		r, _ := x.b.QueueMessage(&QueueMessage{Message: &TopicMessage{Topic: "t/1", Qos: 2, Payload: []byte("p")}}, "alice", Once{}, x.moment(), &x.limits, false)
+		r, _ := x.b.QueueMessage(&actors.QueueMessage{Message: &actors.TopicMessage{Topic: "t/1", Qos: 2, Payload: []byte("p")}}, "alice", actors.Once{}, x.moment(), &x.limits, false)
 		x.do(r)
 	}
 	first := s.waiting[0].Seq
 	key := id("in", x.now)
-	change(&SessionChange{Received: []*Incoming{{Id: 7, Once: key[:]}}, Sent: []*Outgoing{
+	change(&actors.SessionChange{Received: []*actors.Incoming{{Id: 7, Once: key[:]}}, Sent: []*actors.Outgoing{
 		{Id: 2, Seq: first + 1, Qos: 2}, {Id: 1, Seq: first, Qos: 2}, {Id: 3, Seq: first + 2, Qos: 2},
 	}})
-	change(&SessionChange{Released: []uint32{3}})
+	change(&actors.SessionChange{Released: []uint32{3}})
 	if again := open(); len(again.outgoing) != 3 || len(again.incoming) != 1 {
 		t.Errorf("in the same history: %+v", again)
 	}
 	token := x.b.Token(s)
 	x.b.Origin = 1 << 41
-	if r := x.b.ChangeSession(&ChangeSession{Client: "c", Epoch: token, Change: &SessionChange{Done: []uint32{1}}}, x.moment()); r.Err == nil || r.Err.Code != NotFound {
+	if r := x.b.ChangeSession(&actors.ChangeSession{Client: "c", Epoch: token, Change: &actors.SessionChange{Done: []uint32{1}}}, x.moment()); r.Err == nil || r.Err.Code != actors.NotFound {
 		t.Errorf("a connection of the lost history: got %v", r.Err)
 	}
 	s = open()
@@ -205,11 +207,11 @@ func TestSessionOfALostHistory(t *testing.T) {
 		t.Errorf("waiting: got %v, want %v; %+v", seqs, want, s)
 	}
 	// Until the client has answered, it may not have read that it is another one.
-	change(&SessionChange{Sent: []*Outgoing{{Id: 9, Seq: first, Qos: 2}}})
+	change(&actors.SessionChange{Sent: []*actors.Outgoing{{Id: 9, Seq: first, Qos: 2}}})
 	if s = open(); len(s.outgoing) != 0 || len(s.waiting) != 3 {
 		t.Errorf("before an answer: %+v", s)
 	}
-	change(&SessionChange{Sent: []*Outgoing{{Id: 9, Seq: first, Qos: 2}}, Released: []uint32{9}})
+	change(&actors.SessionChange{Sent: []*actors.Outgoing{{Id: 9, Seq: first, Qos: 2}}, Released: []uint32{9}})
 	if s = open(); len(s.outgoing) != 1 || len(s.waiting) != 2 {
 		t.Errorf("after an answer: %+v", s)
 	}

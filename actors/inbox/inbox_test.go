@@ -1,4 +1,4 @@
-package actors
+package inbox
 
 import (
 	"context"
@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/cockroachdb/datadriven"
+
+	"reddot/actors"
 )
 
 // TestInbox runs the transcripts in testdata. To take in a wanted change:
@@ -21,10 +23,10 @@ import (
 // events, and from a snapshot at a random place and the events after it.
 func TestInbox(t *testing.T) {
 	datadriven.Walk(t, "testdata/inbox", func(t *testing.T, path string) {
-		s := &script{names: map[ID]string{}, ids: map[string]ID{}, cursors: map[string]Cursor{}}
+		s := &script{names: map[actors.ID]string{}, ids: map[string]actors.ID{}, cursors: map[string]actors.Cursor{}}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			if s.world == nil {
-				s.world = newWorld(t, Limits{})
+				s.world = newWorld(t, actors.Limits{})
 			}
 			s.t = t
 			out := s.run(t, d)
@@ -37,9 +39,9 @@ func TestInbox(t *testing.T) {
 // script is a transcript under way: a world, and names for ids and cursors.
 type script struct {
 	*world
-	names   map[ID]string
-	ids     map[string]ID
-	cursors map[string]Cursor
+	names   map[actors.ID]string
+	ids     map[string]actors.ID
+	cursors map[string]actors.Cursor
 }
 
 func (s *script) run(t *testing.T, d *datadriven.TestData) string {
@@ -75,7 +77,7 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 		return s.replay(s.cursors[arg(d, "after")])
 	case "checkpoint":
 		w := s.checkpoint()
-		return fmt.Sprintf("delete %v\nforget snapshots below %d\ndisown %s\n", w.Delete, w.Forget, s.list(packIDs(w.Disown)))
+		return fmt.Sprintf("delete %v\nforget snapshots below %d\ndisown %s\n", w.Delete, w.Forget, s.list(actors.PackIDs(w.Disown)))
 	case "restart":
 		s.restart()
 		return s.state()
@@ -103,8 +105,8 @@ func duration(t *testing.T, v string) int64 {
 	return d.Milliseconds()
 }
 
-func scriptLimits(t *testing.T, d *datadriven.TestData) Limits {
-	var l Limits
+func scriptLimits(t *testing.T, d *datadriven.TestData) actors.Limits {
+	var l actors.Limits
 	d.MaybeScanArgs(t, "messages", &l.Messages)
 	d.MaybeScanArgs(t, "bytes", &l.InboxBytes)
 	d.MaybeScanArgs(t, "retain", &l.RetainEvents)
@@ -119,7 +121,7 @@ func scriptLimits(t *testing.T, d *datadriven.TestData) Limits {
 }
 
 // id returns the id of a name, made now if it is new.
-func (s *script) id(name string) ID {
+func (s *script) id(name string) actors.ID {
 	i, ok := s.ids[name]
 	if !ok {
 		i = id(name, s.now)
@@ -129,22 +131,22 @@ func (s *script) id(name string) ID {
 }
 
 // once is the caller's key if one is given, else the edge's.
-func (s *script) once(t *testing.T, d *datadriven.TestData, name string) Once {
+func (s *script) once(t *testing.T, d *datadriven.TestData, name string) actors.Once {
 	if key := arg(d, "key"); key != "" {
-		return CallersOnce("caller", key, []byte(arg(d, "request")))
+		return actors.CallersOnce("caller", key, []byte(arg(d, "request")))
 	}
 	if name == "" {
 		name = arg(d, "edge")
 	}
 	if name == "" || d.HasArg("keyless") {
-		return Once{}
+		return actors.Once{}
 	}
-	return EdgeOnce(s.id(name))
+	return actors.EdgeOnce(s.id(name))
 }
 
-func (s *script) message(t *testing.T, d *datadriven.TestData) *Message {
+func (s *script) message(t *testing.T, d *datadriven.TestData) *actors.Message {
 	id := s.id(arg(d, "id"))
-	m := &Message{Id: id[:], Category: "default", CollapseKey: arg(d, "collapse"), CreatedAt: s.now, Shared: d.HasArg("shared")}
+	m := &actors.Message{Id: id[:], Category: "default", CollapseKey: arg(d, "collapse"), CreatedAt: s.now, Shared: d.HasArg("shared")}
 	if c := arg(d, "category"); c != "" {
 		m.Category = c
 	}
@@ -164,16 +166,16 @@ func (s *script) message(t *testing.T, d *datadriven.TestData) *Message {
 }
 
 // old is what an edit starts from.
-func (s *script) old(id ID) *Message {
+func (s *script) old(id actors.ID) *actors.Message {
 	if s.b.Find(id) < 0 {
-		return &Message{Id: id[:]}
+		return &actors.Message{Id: id[:]}
 	}
 	return s.content(id)
 }
 
-func (s *script) mark(t *testing.T, d *datadriven.TestData) *Mark {
-	m := &Mark{
-		To:       map[string]Marking{"seen": MarkSeen, "read": MarkRead, "unread": MarkUnread, "archive": MarkArchived, "snooze": MarkSnoozed}[d.Cmd],
+func (s *script) mark(t *testing.T, d *datadriven.TestData) *actors.Mark {
+	m := &actors.Mark{
+		To:       map[string]actors.Marking{"seen": actors.MarkSeen, "read": actors.MarkRead, "unread": actors.MarkUnread, "archive": actors.MarkArchived, "snooze": actors.MarkSnoozed}[d.Cmd],
 		Category: arg(d, "category"),
 	}
 	for _, a := range d.CmdArgs {
@@ -194,7 +196,7 @@ func (s *script) mark(t *testing.T, d *datadriven.TestData) *Mark {
 }
 
 // report says what was decided and what clients are told of it.
-func (s *script) report(from Cursor, r Ready) string {
+func (s *script) report(from actors.Cursor, r Ready) string {
 	var b strings.Builder
 	if r.Err != nil {
 		fmt.Fprintf(&b, "error %s\n", r.Err.Code)
@@ -216,7 +218,7 @@ func (s *script) report(from Cursor, r Ready) string {
 		fmt.Fprintf(&b, "answer replayed rev=%d\n", r.Rev)
 	}
 	if len(r.Unknown) > 0 {
-		fmt.Fprintf(&b, "unknown %s\n", s.list(packIDs(r.Unknown)))
+		fmt.Fprintf(&b, "unknown %s\n", s.list(actors.PackIDs(r.Unknown)))
 	}
 	for _, p := range s.told {
 		fmt.Fprintf(&b, "tell %s\n", s.push(p))
@@ -230,12 +232,12 @@ func (s *script) report(from Cursor, r Ready) string {
 	return b.String()
 }
 
-func (s *script) event(b *strings.Builder, e *Event) {
+func (s *script) event(b *strings.Builder, e *actors.Event) {
 	fmt.Fprintf(b, "append %d %s", e.Seq, e.Kind)
 	if e.Message != nil {
-		fmt.Fprintf(b, " %s", s.names[ID(e.Message.Id)])
+		fmt.Fprintf(b, " %s", s.names[actors.ID(e.Message.Id)])
 	}
-	if e.State != 0 || e.Kind == Kind_MARKED {
+	if e.State != 0 || e.Kind == actors.Kind_MARKED {
 		fmt.Fprintf(b, " %s", e.State.Word())
 	}
 	if e.Until != 0 {
@@ -258,12 +260,12 @@ func (s *script) event(b *strings.Builder, e *Event) {
 
 func (s *script) list(packed []byte) string {
 	var names []string
-	eachID(packed, func(id ID) { names = append(names, s.names[id]) })
+	actors.EachID(packed, func(id actors.ID) { names = append(names, s.names[id]) })
 	return "(" + strings.Join(names, " ") + ")"
 }
 
 // push describes a pushed event by its JSON, which so is checked to be JSON.
-func (s *script) push(p PushEvent) string {
+func (s *script) push(p actors.PushEvent) string {
 	var v struct {
 		Type    string
 		Cursor  string
@@ -284,7 +286,7 @@ func (s *script) push(p PushEvent) string {
 	if err := json.Unmarshal(p.JSON, &v); err != nil {
 		s.t.Fatalf("%s: %v", p.JSON, err)
 	}
-	if c, err := ParseCursor(v.Cursor); err != nil || c != p.To || string(p.ID) != v.Cursor {
+	if c, err := actors.ParseCursor(v.Cursor); err != nil || c != p.To || string(p.ID) != v.Cursor {
 		s.t.Fatalf("%s: cursor %v, want %v: %v", p.JSON, c, p.To, err)
 	}
 	out := v.Type
@@ -312,7 +314,7 @@ func (s *script) push(p PushEvent) string {
 }
 
 func (s *script) name(text string) string {
-	id, err := ParseID(text)
+	id, err := actors.ParseID(text)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -349,7 +351,7 @@ func (s *script) state() string {
 }
 
 // replay is what a client with a cursor gets.
-func (s *script) replay(after Cursor) string {
+func (s *script) replay(after actors.Cursor) string {
 	if !s.b.Reaches(after) {
 		return "reset\n"
 	}
@@ -368,18 +370,18 @@ func (s *script) replay(after Cursor) string {
 // TestStateAt rebuilds an inbox as it was at each rev that the journal still
 // reaches back to.
 func TestStateAt(t *testing.T) {
-	w := newWorld(t, Limits{Messages: 5, RetainEvents: 20})
+	w := newWorld(t, actors.Limits{Messages: 5, RetainEvents: 20})
 	states := map[uint64]string{}
 	rng := rand.New(rand.NewPCG(1, 2))
-	var ids []ID
+	var ids []actors.ID
 	for i := range 200 {
 		w.now += 1000
 		if len(ids) == 0 || rng.IntN(3) > 0 {
 			n := id(fmt.Sprint(i), w.now)
 			ids = append(ids, n)
-			w.do(w.b.Publish(&Message{Id: n[:], Category: "a", Content: []byte(`"title":"x"`)}, EdgeOnce(n), w.moment(), &w.limits))
+			w.do(w.b.Publish(&actors.Message{Id: n[:], Category: "a", Content: []byte(`"title":"x"`)}, actors.EdgeOnce(n), w.moment(), &w.limits))
 		} else {
-			w.do(w.b.Mark(&Mark{To: MarkRead, IDs: []ID{ids[rng.IntN(len(ids))]}}, Once{}, w.moment()))
+			w.do(w.b.Mark(&actors.Mark{To: actors.MarkRead, IDs: []actors.ID{ids[rng.IntN(len(ids))]}}, actors.Once{}, w.moment()))
 		}
 		states[w.b.Rev] = string(w.b.AppendState(nil))
 		if w.b.SnapshotDue(&w.limits) {
@@ -390,7 +392,7 @@ func TestStateAt(t *testing.T) {
 	for rev := uint64(1); rev <= w.b.Rev; rev++ {
 		b, err := InboxAt(context.Background(), w, w.key, rev, w.b.Seq)
 		if err != nil {
-			if AsError(err).Code != NotFound || reached > 0 {
+			if actors.AsError(err).Code != actors.NotFound || reached > 0 {
 				t.Fatalf("rev %d: %v", rev, err)
 			}
 			continue
@@ -408,8 +410,8 @@ func TestStateAt(t *testing.T) {
 // TestIDTime holds that an id tells its time.
 func TestIDTime(t *testing.T) {
 	before := time.Now().UnixMilli()
-	n := NewID()
-	if at := n.time(); at < before || at > time.Now().UnixMilli() {
+	n := actors.NewID()
+	if at := n.Millis(); at < before || at > time.Now().UnixMilli() {
 		t.Fatalf("%s: got time %d, want about %d", n, at, before)
 	}
 	if binary.BigEndian.Uint64(n[:8])>>12&0xf != 7 {

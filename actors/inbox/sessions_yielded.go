@@ -1,4 +1,6 @@
-package actors
+package inbox
+
+import "reddot/actors"
 
 // A yielded is the will of a connection whose session another one has taken. It
 // is published unless the client has said goodbye there, which may be heard
@@ -7,7 +9,7 @@ package actors
 // connection is with that connection, and dies with its node.
 type yielded struct {
 	Epoch uint64 // of the session then
-	Will  *Will
+	Will  *actors.Will
 	At    int64 // when it is not waited for any longer, unix milliseconds
 	Next  *yielded
 
@@ -34,7 +36,7 @@ func (s *sessions) YieldedAt(epoch uint64) *yielded {
 
 // applyYielded takes in that a will waits for a goodbye, or does no more. It
 // returns the epoch of a will that nobody needs any more; 0: there is none.
-func (s *sessions) applyYielded(c *SessionChange) (settled uint64) {
+func (s *sessions) applyYielded(c *actors.SessionChange) (settled uint64) {
 	if t := s.Find(c.Client); c.Yields && t != nil && t.Will != nil {
 		s.Yielded = &yielded{Epoch: t.Epoch, Will: t.Will, At: c.WillAt, Next: s.Yielded}
 	}
@@ -51,15 +53,15 @@ func (s *sessions) applyYielded(c *SessionChange) (settled uint64) {
 }
 
 // storedYielded returns them as a snapshot has them.
-func (s *sessions) storedYielded() (list []*YieldedWill) {
+func (s *sessions) storedYielded() (list []*actors.YieldedWill) {
 	for y := s.Yielded; y != nil; y = y.Next {
-		list = append(list, &YieldedWill{Epoch: y.Epoch, Will: y.Will, At: y.At})
+		list = append(list, &actors.YieldedWill{Epoch: y.Epoch, Will: y.Will, At: y.At})
 	}
 	return list
 }
 
 // restoreYielded takes in those of a snapshot.
-func (s *sessions) restoreYielded(list []*YieldedWill) {
+func (s *sessions) restoreYielded(list []*actors.YieldedWill) {
 	for at := &s.Yielded; len(list) > 0; at, list = &(*at).Next, list[1:] {
 		*at = &yielded{Epoch: list[0].Epoch, Will: list[0].Will, At: list[0].At}
 	}

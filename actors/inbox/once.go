@@ -1,16 +1,17 @@
-package actors
+package inbox
 
 import (
 	"bytes"
 	"encoding/binary"
 	"slices"
+
+	"reddot/actors"
 )
 
 // How long idempotency keys are kept, and how many a user.
 const (
-	CallerKeyAge = 24 * 60 * 60 * 1000 // milliseconds
-	edgeKeyAge   = 2 * 60 * 1000
-	maxOnceKeys  = 10_000 // of each sort
+	edgeKeyAge  = 2 * 60 * 1000 // milliseconds; of those of callers: actors.CallerKeyAge
+	maxOnceKeys = 10_000        // of each sort
 
 	// lastEdgeKeys is for how many changes of the user an edge's key is kept
 	// whatever its time: clocks step, and those of two nodes differ.
@@ -26,7 +27,7 @@ type onceKeys struct {
 
 type onceKey struct {
 	digest uint64
-	id     ID
+	id     actors.ID
 	rev    uint64
 	at     int64
 }
@@ -37,33 +38,33 @@ type onceRef struct {
 }
 
 type edgeKey struct {
-	key ID
+	key actors.ID
 	rev uint64
 }
 
 // apply remembers the key of e and forgets what is too old.
-func (k *onceKeys) apply(e *Event) {
+func (k *onceKeys) apply(e *actors.Event) {
 	switch {
-	case len(e.Once) == 0 && e.Kind == Kind_ACCEPTED:
-		k.addEdge(ID(e.Message.Id), e.Rev, e.At)
+	case len(e.Once) == 0 && e.Kind == actors.Kind_ACCEPTED:
+		k.addEdge(actors.ID(e.Message.Id), e.Rev, e.At)
 	case len(e.Once) == 0:
 	case e.Edge:
-		k.addEdge(ID(e.Once), e.Rev, e.At)
+		k.addEdge(actors.ID(e.Once), e.Rev, e.At)
 	default:
 		k.addCaller(e)
 	}
 }
 
-func (k *onceKeys) addCaller(e *Event) {
+func (k *onceKeys) addCaller(e *actors.Event) {
 	key := onceKey{digest: e.Digest, rev: e.Rev, at: e.At}
 	switch {
-	case e.Kind == Kind_ACCEPTED || e.Kind == Kind_EDITED:
-		key.id = ID(e.Message.Id)
-	case e.Kind == Kind_RETRACTED && len(e.Ids) >= 16:
-		key.id = ID(e.Ids[:16])
+	case e.Kind == actors.Kind_ACCEPTED || e.Kind == actors.Kind_EDITED:
+		key.id = actors.ID(e.Message.Id)
+	case e.Kind == actors.Kind_RETRACTED && len(e.Ids) >= 16:
+		key.id = actors.ID(e.Ids[:16])
 	}
 	// What is too old goes first: it may be this very key.
-	for len(k.order) > 0 && (k.order[0].at < e.At-CallerKeyAge || len(k.order) >= maxOnceKeys) {
+	for len(k.order) > 0 && (k.order[0].at < e.At-actors.CallerKeyAge || len(k.order) >= maxOnceKeys) {
 		delete(k.byCaller, k.order[0].key)
 		k.order = k.order[1:]
 	}
@@ -82,19 +83,19 @@ func (k *onceKeys) put(once [16]byte, key onceKey) {
 
 // prune forgets what is too old.
 func (k *onceKeys) prune(now int64) {
-	for len(k.order) > 0 && k.order[0].at < now-CallerKeyAge {
+	for len(k.order) > 0 && k.order[0].at < now-actors.CallerKeyAge {
 		delete(k.byCaller, k.order[0].key)
 		k.order = k.order[1:]
 	}
 	old := 0
-	for old < len(k.edge) && k.edge[old].key.time() < now-edgeKeyAge {
+	for old < len(k.edge) && k.edge[old].key.Millis() < now-edgeKeyAge {
 		old++
 	}
 	k.edge = k.edge[old:]
 }
 
 // addEdge puts the key in its place, which is at or near the end.
-func (k *onceKeys) addEdge(key ID, rev uint64, now int64) {
+func (k *onceKeys) addEdge(key actors.ID, rev uint64, now int64) {
 	i := len(k.edge)
 	for i > 0 && bytes.Compare(k.edge[i-1].key[:], key[:]) > 0 {
 		i--
@@ -104,7 +105,7 @@ func (k *onceKeys) addEdge(key ID, rev uint64, now int64) {
 		k.halve()
 	}
 	old := 0
-	for old < len(k.edge) && k.edge[old].key.time() < now-edgeKeyAge && k.edge[old].rev+lastEdgeKeys < rev {
+	for old < len(k.edge) && k.edge[old].key.Millis() < now-edgeKeyAge && k.edge[old].rev+lastEdgeKeys < rev {
 		old++
 	}
 	k.edge = k.edge[old:]
@@ -142,16 +143,16 @@ func doubled[E any](s []E) []E {
 // caller returns what was done under a caller's key.
 func (k *onceKeys) caller(once [16]byte, now int64) (onceKey, bool) {
 	key, ok := k.byCaller[once]
-	return key, ok && key.at >= now-CallerKeyAge
+	return key, ok && key.at >= now-actors.CallerKeyAge
 }
 
 // atEdge returns the rev of what was done under a key made at the edge.
-func (k *onceKeys) atEdge(key ID) (rev uint64, ok bool) {
+func (k *onceKeys) atEdge(key actors.ID) (rev uint64, ok bool) {
 	n := len(k.edge)
 	if n == 0 || bytes.Compare(key[:], k.edge[n-1].key[:]) > 0 {
 		return 0, false // newer than all: the usual case
 	}
-	i, ok := slices.BinarySearchFunc(k.edge, key, func(e edgeKey, key ID) int {
+	i, ok := slices.BinarySearchFunc(k.edge, key, func(e edgeKey, key actors.ID) int {
 		return bytes.Compare(e.key[:], key[:])
 	})
 	if !ok {
@@ -173,6 +174,6 @@ func (k *onceKeys) packEdge() []byte {
 // unpackEdge is the inverse of packEdge.
 func (k *onceKeys) unpackEdge(b []byte) {
 	for ; len(b) >= 24; b = b[24:] {
-		k.edge = append(k.edge, edgeKey{ID(b[:16]), binary.BigEndian.Uint64(b[16:])})
+		k.edge = append(k.edge, edgeKey{actors.ID(b[:16]), binary.BigEndian.Uint64(b[16:])})
 	}
 }

@@ -1,8 +1,10 @@
-package actors
+package inbox
 
 import (
 	"cmp"
 	"slices"
+
+	"reddot/actors"
 )
 
 // Subscriptions is the state of one session that outlives its connection: what
@@ -13,13 +15,13 @@ import (
 // A message is not in it, only the seq of the journal's event that holds it.
 type Subscriptions struct {
 	Client   string
-	Epoch    uint64 // the seq of the event that opened it last
-	origin   uint64 // the id of the store's history that its client knows it from; 0: not known
-	openedIn uint64 // and of the one that it was opened in last
-	expiry   int64  // milliseconds that it outlives its connection
-	ClosedAt int64  // unix milliseconds; 0: a connection has it
-	Will     *Will  // nil: none
-	WillAt   int64  // when it is to be published; 0: not
+	Epoch    uint64       // the seq of the event that opened it last
+	origin   uint64       // the id of the store's history that its client knows it from; 0: not known
+	openedIn uint64       // and of the one that it was opened in last
+	expiry   int64        // milliseconds that it outlives its connection
+	ClosedAt int64        // unix milliseconds; 0: a connection has it
+	Will     *actors.Will // nil: none
+	WillAt   int64        // when it is to be published; 0: not
 	subs     []subscription
 	outgoing []outgoing // in the order in which they were sent
 	waiting  []awaited  // in the order of their seqs
@@ -94,7 +96,7 @@ func (s *sessions) Find(client string) *Subscriptions {
 
 // applySession takes in a change. It returns which events nobody needs any
 // more, and which hold a will that is void or was published.
-func (s *sessions) applySession(e *Event) (freed, wills []uint64) {
+func (s *sessions) applySession(e *actors.Event) (freed, wills []uint64) {
 	c := e.Session
 	if settled := s.applyYielded(c); settled != 0 {
 		wills = append(wills, settled)
@@ -154,7 +156,7 @@ func (s *sessions) Relapse() {
 }
 
 // change takes in what happens to a session that is there.
-func (s *sessions) change(t *Subscriptions, e *Event, freed []uint64) []uint64 {
+func (s *sessions) change(t *Subscriptions, e *actors.Event, freed []uint64) []uint64 {
 	c := e.Session
 	if c.Opened {
 		if t.Turned(c.Origin) {
@@ -240,7 +242,7 @@ func (t *Subscriptions) recall() {
 }
 
 // set puts a subscription in the place of the one with its filter, if there is one.
-func (t *Subscriptions) set(n *Subscription) {
+func (t *Subscriptions) set(n *actors.Subscription) {
 	one := subscription{filter: n.Filter, id: n.Id, qos: uint8(n.Qos), noLocal: n.NoLocal, asPublished: n.AsPublished, inbox: n.Inbox, reads: n.Reads} // #nosec G115 -- 0 to 2
 	for i := range t.subs {
 		if t.subs[i].filter == n.Filter {
@@ -270,7 +272,7 @@ func (s *sessions) let(freed []uint64, seq uint64, inbox bool) []uint64 {
 }
 
 // applyQueued takes in a topic's message.
-func (s *sessions) applyQueued(e *Event) {
+func (s *sessions) applyQueued(e *actors.Event) {
 	for _, q := range e.Queue {
 		if t := s.Find(q.Client); t != nil {
 			s.hold(e.Seq)
@@ -353,29 +355,29 @@ func (t *Subscriptions) due() int64 {
 	return t.ClosedAt + t.expiry
 }
 
-func outgoingOf(p *Outgoing) outgoing {
+func outgoingOf(p *actors.Outgoing) outgoing {
 	return outgoing{seq: p.Seq, ids: p.Ids, id: uint16(p.Id), qos: uint8(p.Qos), released: p.Released, inbox: p.Inbox, retain: p.Retain, share: p.Share} // #nosec G115 -- of our own making
 }
 
-func (o *outgoing) stored() *Outgoing {
-	return &Outgoing{Id: uint32(o.id), Seq: o.seq, Qos: uint32(o.qos), Released: o.released, Inbox: o.inbox, Retain: o.retain, Ids: o.ids, Share: o.share}
+func (o *outgoing) stored() *actors.Outgoing {
+	return &actors.Outgoing{Id: uint32(o.id), Seq: o.seq, Qos: uint32(o.qos), Released: o.released, Inbox: o.inbox, Retain: o.retain, Ids: o.ids, Share: o.share}
 }
 
-func waitingOf(p *Waiting, seq uint64) awaited {
+func waitingOf(p *actors.Waiting, seq uint64) awaited {
 	return awaited{Seq: seq, Inbox: p.Inbox, qos: uint8(p.Qos), retain: p.Retain, ids: p.Ids, share: p.Share, size: p.Size, expires: p.ExpiresAt} // #nosec G115 -- 0 to 2
 }
 
-func (w *awaited) Stored() *Waiting {
-	return &Waiting{Seq: w.Seq, Inbox: w.Inbox, Qos: uint32(w.qos), Retain: w.retain, Ids: w.ids, Share: w.share, Size: w.size, ExpiresAt: w.expires}
+func (w *awaited) Stored() *actors.Waiting {
+	return &actors.Waiting{Seq: w.Seq, Inbox: w.Inbox, Qos: uint32(w.qos), Retain: w.retain, Ids: w.ids, Share: w.share, Size: w.size, ExpiresAt: w.expires}
 }
 
-func (n *subscription) stored() *Subscription {
-	return &Subscription{Filter: n.filter, Qos: uint32(n.qos), NoLocal: n.noLocal, AsPublished: n.asPublished, Id: n.id, Inbox: n.inbox, Reads: n.reads}
+func (n *subscription) stored() *actors.Subscription {
+	return &actors.Subscription{Filter: n.filter, Qos: uint32(n.qos), NoLocal: n.noLocal, AsPublished: n.asPublished, Id: n.id, Inbox: n.inbox, Reads: n.reads}
 }
 
 // Stored returns the session as snapshots and connections are given it.
-func (t *Subscriptions) Stored() *SessionState {
-	s := &SessionState{Client: t.Client, Epoch: t.Epoch, Open: t.ClosedAt == 0, Expiry: t.expiry, ClosedAt: t.ClosedAt, Will: t.Will, WillAt: t.WillAt, Origin: t.origin, OpenedIn: t.openedIn}
+func (t *Subscriptions) Stored() *actors.SessionState {
+	s := &actors.SessionState{Client: t.Client, Epoch: t.Epoch, Open: t.ClosedAt == 0, Expiry: t.expiry, ClosedAt: t.ClosedAt, Will: t.Will, WillAt: t.WillAt, Origin: t.origin, OpenedIn: t.openedIn}
 	for i := range t.subs {
 		s.Subscriptions = append(s.Subscriptions, t.subs[i].stored())
 	}
@@ -386,13 +388,13 @@ func (t *Subscriptions) Stored() *SessionState {
 		s.Waiting = append(s.Waiting, t.waiting[i].Stored())
 	}
 	for _, n := range t.incoming {
-		s.Incoming = append(s.Incoming, &Incoming{Id: uint32(n.id), Once: n.once[:]})
+		s.Incoming = append(s.Incoming, &actors.Incoming{Id: uint32(n.id), Once: n.once[:]})
 	}
 	return s
 }
 
 // restore takes in a session of a snapshot.
-func (s *sessions) restore(p *SessionState) {
+func (s *sessions) restore(p *actors.SessionState) {
 	t := &Subscriptions{Client: p.Client, Epoch: p.Epoch, expiry: p.Expiry, ClosedAt: p.ClosedAt, Will: p.Will, WillAt: p.WillAt, origin: p.Origin, openedIn: p.OpenedIn}
 	for _, n := range p.Subscriptions {
 		t.set(n)
@@ -421,12 +423,12 @@ func (s *sessions) restore(p *SessionState) {
 	s.Rearm()
 }
 
-func (s *sessions) Followed() Followed {
-	f := Followed{Filters: s.filters(), Any: len(s.List) > 0, Sessions: len(s.List), Size: s.Heft()}
+func (s *sessions) Followed() actors.Followed {
+	f := actors.Followed{Filters: s.filters(), Any: len(s.List) > 0, Sessions: len(s.List), Size: s.Heft()}
 	for _, t := range s.List {
 		for i := range t.subs {
-			if _, _, shared := SplitShare(t.subs[i].filter); shared {
-				f.Shares = append(f.Shares, followedShare{t.Client, t.subs[i].filter})
+			if _, _, shared := actors.SplitShare(t.subs[i].filter); shared {
+				f.Shares = append(f.Shares, actors.FollowedShare{Client: t.Client, Filter: t.subs[i].filter})
 			}
 		}
 	}

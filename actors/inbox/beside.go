@@ -1,0 +1,57 @@
+package inbox
+
+import "reddot/actors"
+
+// Beside adds to w what the store keeps beside the event: who answers for a
+// message, the wake-up (w.Wake.New, the earliest that is needed) and funnels.
+// The event is not applied yet.
+func (b *Inbox) Beside(w *actors.Write, e *actors.Event, l *actors.Limits) {
+	switch e.Kind {
+	case actors.Kind_ACCEPTED:
+		m := e.Message
+		if !m.Shared {
+			w.Own = append(w.Own, actors.ID(m.Id))
+		} else {
+			w.Tally = append(w.Tally, actors.Tally{ID: actors.ID(m.Id), Kind: actors.TallyAccepted, N: 1})
+		}
+		w.WakeBy(m.ExpiresAt)
+		w.WakeBy(e.Until)
+		if len(b.Entries) == 0 {
+			w.WakeBy(e.At + l.MessageAge.Milliseconds())
+		}
+	case actors.Kind_SESSION:
+		c := e.Session
+		if c.Closed || c.Yields {
+			w.WakeBy(c.WillAt)
+		}
+		if c.Closed {
+			w.WakeBy(e.At + c.Expiry)
+		}
+	case actors.Kind_EDITED:
+		w.WakeBy(e.Message.ExpiresAt)
+	case actors.Kind_MARKED:
+		w.WakeBy(e.Until)
+		actors.EachID(e.Ids, func(id actors.ID) { b.tallyMark(w, id, e.State) })
+	case actors.Kind_DELIVERED:
+		for i := len(b.Entries) - 1; i >= 0 && b.Entries[i].Seq > b.DeliveredUpTo; i-- {
+			if n := &b.Entries[i]; n.shared && n.Seq <= e.Upto && n.State != actors.State_SCHEDULED {
+				w.Tally = append(w.Tally, actors.Tally{ID: n.id, Kind: actors.TallyDelivered, N: 1})
+			}
+		}
+	}
+}
+
+// tallyMark counts who has seen and who has read a shared message, each once.
+func (b *Inbox) tallyMark(w *actors.Write, id actors.ID, to actors.State) {
+	i := b.Find(id)
+	if i < 0 || !b.Entries[i].shared {
+		return
+	}
+	n := &b.Entries[i]
+	if to.WasSeen() && !n.WasSeen {
+		w.Tally = append(w.Tally, actors.Tally{ID: id, Kind: actors.TallySeen, N: 1})
+	}
+	if to == actors.State_READ && !n.WasRead {
+		w.Tally = append(w.Tally, actors.Tally{ID: id, Kind: actors.TallyRead, N: 1})
+	}
+}

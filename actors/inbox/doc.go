@@ -1,0 +1,16 @@
+// Package inbox is what one user has and sees, and what is decided about it:
+// messages, counts, idempotency, history, and the sessions that outlive their
+// connections.
+//
+// Rules that a change must keep:
+//
+//   - Nothing here has a clock, I/O or a random number, except the files that
+//     read a journal which they are given: load.go, page.go and asof.go.
+//   - A decision returns a Ready and changes nothing. Apply is the only way to
+//     change an Inbox, for a fresh event and for one that is replayed.
+//   - What an event does is never judged again when it is replayed.
+//   - What is no longer needed leaves the disk by time (retention.go).
+//
+// Start reading at inbox.go, then decide.go; history.go is what stays in the
+// journal, snapshot.go the state as it is stored, sessions.go the sessions.
+package inbox

@@ -1,0 +1,58 @@
+package inbox
+
+import (
+	"context"
+	"slices"
+
+	"reddot/actors"
+)
+
+// Load brings a new inbox to what the journal says.
+func (b *Inbox) Load(ctx context.Context, j actors.Journal, key actors.Key) error {
+	var r eventReader
+	return j.Load(ctx, key, b.restore, func(raw []byte) error {
+		e, err := r.read(raw)
+		if err != nil {
+			return err
+		}
+		b.History.Bytes += uint64(len(raw))
+		return b.Apply(e)
+	})
+}
+
+// Cleared is what the user tells itself: stale events without their contents,
+// in the order of their seqs. One that is not in the journal has no Event.
+type Cleared struct {
+	Events []actors.Rewrite
+	Err    error
+}
+
+// ReadCleared reads stale events and takes their contents out.
+func ReadCleared(ctx context.Context, j actors.Journal, key actors.Key, stale []uint64) *Cleared {
+	m := &Cleared{}
+	slices.Sort(stale)
+	for _, seq := range slices.Compact(stale) {
+		r := actors.Rewrite{Seq: seq}
+		var failed error
+		err := j.Events(ctx, key, seq, seq, func(_ uint64, raw []byte) bool {
+			e := &actors.Event{}
+			if failed = actors.DecodeEvent(raw, e); failed == nil {
+				e.Clear()
+				r.Event = actors.EncodeEvent(nil, e)
+			}
+			return false
+		})
+		if err == nil {
+			err = failed
+		}
+		if err != nil {
+			m.Err = err
+			break
+		}
+		m.Events = append(m.Events, r)
+	}
+	return m
+}
+
+// ForOne implements ForOne.
+func (*Cleared) ForOne() {}
