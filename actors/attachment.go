@@ -58,3 +58,36 @@ func (m *Attach) Refused(h *Home, _ *Error) { h.Send(m.Gate, m.Refusal(EndFailed
 
 // Refused implements Refusable.
 func (m *Pull) Refused(h *Home, _ *Error) { h.Send(m.Gate, &PageRead{Conn: m.Conn, Turn: m.Turn}) }
+
+// What users tell gateways, besides pushes.
+type (
+	Greeting struct { // the user's answer to attach
+		Key       Key
+		Conn      uint64
+		Turn      uint32
+		At        Cursor // from where the connection goes on
+		Head      Cursor // where the user stands
+		Counts    []byte
+		Recovered bool // at is the connection's own
+		Reset     bool // its own was foreign, or too old
+		refused   End  // not EndGone: it may not be attached
+	}
+	PageRead struct {
+		Conn uint64
+		Turn uint32
+		Push *Push // nil: it can't be read
+	}
+	Gone struct{ Key Key } // the user's actor has ended: attach again
+	Kick struct {
+		Key Key
+		Why End
+	}
+)
+
+// ConnInfo is what an operator is told of a connection.
+type ConnInfo struct {
+	ID        string `json:"id"`
+	Transport string `json:"transport"`
+	Address   string `json:"address"`
+	Since     string `json:"since"`
+}

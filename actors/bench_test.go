@@ -8,7 +8,7 @@ import (
 func BenchmarkMailbox(b *testing.B) {
 	for name, senders := range map[string]int{"one": 0, "many": 64} {
 		b.Run(name, func(b *testing.B) {
-			box := &mailbox{host: &Gateway{}}
+			box := &mailbox{host: &Home{}}
 			box.RegisterHandlers(idleInvoker{}, nil)
 			m := any(&Tick{})
 			b.ReportAllocs()

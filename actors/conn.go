@@ -418,14 +418,6 @@ func (c *Conn) transport() string {
 	return ""
 }
 
-// ConnInfo is what an operator is told of a connection.
-type ConnInfo struct {
-	ID        string `json:"id"`
-	Transport string `json:"transport"`
-	Address   string `json:"address"`
-	Since     string `json:"since"`
-}
-
 func (c *Conn) describe() ConnInfo {
 	d := ConnInfo{ID: strconv.FormatUint(c.id, 16), Transport: c.transport(), Since: Quoted(c.Since())}
 	if client, ok := c.Sink.(Client); ok {

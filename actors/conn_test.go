@@ -44,7 +44,7 @@ func newGate(t *testing.T) (*Gateway, *mail) {
 	quiet := actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) })
 	h := &Home{System: actor.NewActorSystem(quiet), Router: r, Log: slog.New(slog.DiscardHandler), Metrics: NewMetrics(nil)}
 	t.Cleanup(h.System.Shutdown)
-	return NewGateway(h), r
+	return StartGateways(h, 1)[0], r
 }
 
 func span(from, to uint64) *Push {

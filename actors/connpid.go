@@ -41,18 +41,19 @@ type connProcess struct {
 
 var _ actor.Process = connProcess{}
 
-// resolveConn is an actor.AddressResolver.
-func (h *Home) resolveConn(pid *actor.PID) (actor.Process, bool) {
+// resolveConn returns the connection behind an address, as an
+// actor.AddressResolver does.
+func resolveConn(all []*Gateway, pid *actor.PID) (actor.Process, bool) {
 	number, ok := strings.CutPrefix(pid.Address, connAddress)
 	if !ok {
 		return nil, false
 	}
 	n, err := strconv.Atoi(number)
 	id, err2 := strconv.ParseUint(pid.Id, 16, 64)
-	if err != nil || err2 != nil || n < 0 || n >= len(h.gateways) {
+	if err != nil || err2 != nil || n < 0 || n >= len(all) {
 		return nil, false
 	}
-	return connProcess{h.gateways[n], id}, true
+	return connProcess{all[n], id}, true
 }
 
 // SendUserMessage implements actor.Process.

@@ -29,29 +29,8 @@ type Gateway struct {
 
 // What a gateway is told, besides pushes.
 type (
-	enter    struct{ conn *Conn }
-	left     struct{ conn *Conn }
-	Greeting struct { // the user's answer to attach
-		Key       Key
-		Conn      uint64
-		Turn      uint32
-		At        Cursor // from where the connection goes on
-		Head      Cursor // where the user stands
-		Counts    []byte
-		Recovered bool // at is the connection's own
-		Reset     bool // its own was foreign, or too old
-		refused   End  // not EndGone: it may not be attached
-	}
-	PageRead struct {
-		Conn uint64
-		Turn uint32
-		Push *Push // nil: it can't be read
-	}
-	Gone struct{ Key Key } // the user's actor has ended: attach again
-	Kick struct {
-		Key Key
-		Why End
-	}
+	enter struct{ conn *Conn }
+	left  struct{ conn *Conn }
 )
 
 // Tick lets a gateway do what is to be done each second.
@@ -81,27 +60,25 @@ const beatTurns = 25
 // written.
 const markTicks = 30
 
-// NewGateway starts a gateway. All of a node's are started before it is used.
-func NewGateway(h *Home) *Gateway {
-	g := &Gateway{home: h, users: make(map[Key][]*Conn), connAddress: connAddress + strconv.Itoa(len(h.gateways))}
-	if len(h.gateways) == 0 {
-		h.System.ProcessRegistry.RegisterAddressResolver(h.resolveConn)
-		h.exchange = startExchange(h)
+// StartGateways starts a node's gateways, and its exchange.
+func StartGateways(h *Home, n int) []*Gateway {
+	all := make([]*Gateway, n)
+	for i := range all {
+		g := &Gateway{home: h, users: make(map[Key][]*Conn), connAddress: connAddress + strconv.Itoa(i)}
+		g.pid = h.System.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return g }, WithMailbox(g)))
+		all[i] = g
 	}
-	h.gateways = append(h.gateways, g)
-	g.pid = h.System.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return g },
-		actor.WithMailbox(func() actor.Mailbox {
-			return &mailbox{host: g}
-		})))
-	return g
+	h.System.ProcessRegistry.RegisterAddressResolver(func(pid *actor.PID) (actor.Process, bool) { return resolveConn(all, pid) })
+	h.Exchange = startExchange(h)
+	return all
 }
 
-// bounced implements mailboxHost: a gateway does not stop.
-func (g *Gateway) bounced(string, any) {}
+// Bounced implements MailboxHost: a gateway does not stop.
+func (g *Gateway) Bounced(string, any) {}
 
-// panicked implements mailboxHost.
-func (g *Gateway) panicked(_ string, reason any, stack []byte) {
-	g.home.panicked("gateway", reason, stack)
+// Panicked implements MailboxHost.
+func (g *Gateway) Panicked(_ string, reason any, stack []byte) {
+	g.home.Panicked("gateway", reason, stack)
 }
 
 // PID returns the gateway's address.
@@ -324,4 +301,11 @@ func (g *Gateway) whoIs(m *WhoIs) {
 		d.Conns = append(d.Conns, c.describe())
 	}
 	g.home.Send(m.User, d)
+}
+
+// Hub takes connections in. The transports are given one.
+type Hub interface {
+	// Attach attaches a connection (NewConn) to its user. From then on the
+	// sink belongs to it; the first frames may come before Attach returns.
+	Attach(c *Conn)
 }

@@ -63,8 +63,10 @@ type Home struct {
 	// Kinds says which kinds of actors there are. They don't know each other.
 	Kinds Kinds
 
-	gateways []*Gateway
-	exchange *actor.PID
+	// Exchange is the actor that knows which sessions are connected here while
+	// their users live on other nodes. Nil: there is none.
+	Exchange *actor.PID
+
 	turns    atomic.Uint64 // by which sessions were made known to other nodes
 
 	unread   Seldom       // that an actor can't be read
@@ -116,11 +118,11 @@ func keyOf(id string) Key {
 	return Key(key)
 }
 
-// bounced implements mailboxHost.
-func (h *Home) bounced(id string, m any) { h.bounce(keyOf(id), m) }
+// Bounced implements MailboxHost.
+func (h *Home) Bounced(id string, m any) { h.bounce(keyOf(id), m) }
 
-// panicked implements mailboxHost.
-func (h *Home) panicked(id string, reason any, stack []byte) {
+// Panicked implements MailboxHost.
+func (h *Home) Panicked(id string, reason any, stack []byte) {
 	h.Metrics.Panics.Inc()
 	h.Log.Error("actor panicked and was stopped; its next message recovers it from the journal",
 		"actor", string(keyOf(id)), "reason", reason, "stack", string(stack))

@@ -24,19 +24,24 @@ type mailbox struct {
 	failed    bool
 	waits     *waiting // nil: nothing
 	invoker   actor.MessageInvoker
-	host      mailboxHost
+	host      MailboxHost
 }
 
 // waiting are the messages that have come while the actor was busy, the oldest
 // first.
 type waiting struct{ user, sys []any }
 
-// A mailboxHost hears what happens to an activation, by its id.
-type mailboxHost interface {
-	// bounced takes a message that came after the actor had stopped.
-	bounced(id string, m any)
-	// panicked is told why a turn did not come to its end.
-	panicked(id string, reason any, stack []byte)
+// A MailboxHost hears what happens to an activation, by its id.
+type MailboxHost interface {
+	// Bounced takes a message that came after the actor had stopped.
+	Bounced(id string, m any)
+	// Panicked is told why a turn did not come to its end.
+	Panicked(id string, reason any, stack []byte)
+}
+
+// WithMailbox gives an actor that does not stop a mailbox of ours.
+func WithMailbox(h MailboxHost) actor.PropsOption {
+	return actor.WithMailbox(func() actor.Mailbox { return &mailbox{host: h} })
 }
 
 // turnsAtOnce is how many messages one sender works off before it lets other
@@ -142,7 +147,7 @@ func Pop(q []any) (any, []any) {
 // turn lets the actor have one message. Only the runner calls it.
 func (b *mailbox) turn(m any, sys bool) {
 	if b.stopped && !sys {
-		b.host.bounced(b.id(), m)
+		b.host.Bounced(b.id(), m)
 		return
 	}
 	defer func() {
@@ -177,7 +182,7 @@ func (b *mailbox) stop() {
 // fail tells an actor that it has panicked, before anything else; one that
 // panics again is stopped.
 func (b *mailbox) fail(reason any) {
-	b.host.panicked(b.id(), reason, debug.Stack())
+	b.host.Panicked(b.id(), reason, debug.Stack())
 	b.mu.Lock()
 	again := b.failed
 	b.failed = true
@@ -191,7 +196,7 @@ func (b *mailbox) fail(reason any) {
 	}
 	defer func() {
 		if reason := recover(); reason != nil {
-			b.host.panicked(b.id(), reason, debug.Stack())
+			b.host.Panicked(b.id(), reason, debug.Stack())
 		}
 	}()
 	if !b.stopped {

@@ -62,13 +62,6 @@ type Answerer interface {
 	Beat() bool
 }
 
-// Hub takes connections in. The transports are given one.
-type Hub interface {
-	// Attach attaches a connection (NewConn) to its user. From then on the
-	// sink belongs to it; the first frames may come before Attach returns.
-	Attach(c *Conn)
-}
-
 // String returns the reason as a label for logs and figures.
 func (e End) String() string {
 	return [...]string{"gone", "drain", "slow", "too_many", "forbidden", "token", "replaced", "disconnected", "failed", "protocol"}[e]

@@ -218,9 +218,7 @@ func New(cfg Config, store Store) (*Node, error) {
 	if cfg.Cluster != nil {
 		n.home.Topics.Join(n)
 	}
-	for range cfg.Gateways {
-		n.gateways = append(n.gateways, actors.NewGateway(n.home))
-	}
+	n.gateways = actors.StartGateways(n.home, cfg.Gateways)
 	n.place = address{n.system, n.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return &placement{node: n} }))}
 	return n, nil
 }

@@ -71,7 +71,7 @@ func (n *Node) reattachDue() {
 		for _, g := range n.gateways {
 			n.system.Root.Send(g.PID(), &actors.Reattach{Shards: set})
 		}
-		n.system.Root.Send(n.home.Exchange(), &actors.Reattach{Shards: set})
+		n.system.Root.Send(n.home.Exchange, &actors.Reattach{Shards: set})
 	}
 }
 

@@ -27,7 +27,7 @@ func (n *Node) run(p *peer, s *session) {
 	n.cfg.Log.Warn("link down", "node", p.name, "err", s.cause())
 	lost := &actors.NodeLost{Node: p.name}
 	n.dir.each(func(_ actors.Key, a *activation) { a.proc.SendUserMessage(a.pid, lost) })
-	n.system.Root.Send(n.home.Exchange(), lost)
+	n.system.Root.Send(n.home.Exchange, lost)
 	n.home.Topics.HeldBy(p.name, nil, true)
 	s.unheard()
 	for _, r := range s.lost() {

@@ -69,7 +69,7 @@ func NewNode(t testing.TB, j *Journal, c *Clock, l actors.Limits, with ...func(*
 		},
 	}
 	n.Home.Topics = actors.NewTopics(n.Home)
-	n.gate = actors.NewGateway(n.Home)
+	n.gate = actors.StartGateways(n.Home, 1)[0]
 	for _, fn := range with {
 		fn(n)
 	}

@@ -1,0 +1,117 @@
+package actors
+
+import "github.com/asynkron/protoactor-go/actor"
+
+// A FarLink is the way to the connection of a session on another node.
+type FarLink struct {
+	Home   *Home      // of the user
+	Hub    *actor.PID // the exchange there
+	id     uint64
+	client string
+	turn   uint64 // of the request that brought it; 0: an older program's
+	told   uint64 // tidings
+}
+
+var _ SessionLink = (*FarLink)(nil)
+
+// plugged is a session that another node's user knows.
+type plugged struct {
+	link SessionLink
+	key  Key    // of its user
+	node string // where that lives
+	turn uint64 // of the request by which it knows the session
+	told uint64 // how many tidings have come of it
+}
+
+// What an exchange is told.
+type (
+	plug   struct{ plugged }
+	unplug struct{ id uint64 }
+	// tidings is what a user tells a session's connection.
+	tidings struct {
+		link  uint64
+		what  tiding
+		waits []Waits
+		turn  uint64 // of the request that made the way known; 0: an older program's
+		n     uint64 // +1 each in a turn
+	}
+)
+
+// tiding says what a user tells. It is on the wire: append only.
+type tiding uint8
+
+const (
+	tidingWaits    tiding = iota // SessionLink.Waits
+	tidingReplaced               // SessionLink.Replaced
+	tidingLost                   // SessionLink.Lost
+	numTidings
+)
+
+// Client implements SessionLink.
+func (l *FarLink) Client() string { return l.client }
+
+// ID implements SessionLink.
+func (l *FarLink) ID() uint64 { return l.id }
+
+// Waits implements SessionLink.
+func (l *FarLink) Waits(list []Waits) { l.tell(&tidings{what: tidingWaits, waits: list}) }
+
+// Replaced implements SessionLink.
+func (l *FarLink) Replaced() { l.tell(&tidings{what: tidingReplaced}) }
+
+// Lost implements SessionLink.
+func (l *FarLink) Lost() { l.tell(&tidings{what: tidingLost}) }
+
+func (l *FarLink) tell(m *tidings) {
+	l.told++
+	m.link, m.turn, m.n = l.id, l.turn, l.told
+	l.Home.Send(l.Hub, m)
+}
+
+// Export prepares a request that goes to the user of a session on another node:
+// the exchange knows the session as long as the user does.
+func (h *Home) Export(r *Request, node string) {
+	switch c := r.Command.(type) {
+	case *OpenSession:
+		if _, far := c.Link.(*FarLink); !far {
+			c.hub, c.turn = h.Exchange, h.turns.Add(1)
+			h.Send(h.Exchange, &plug{plugged{link: c.Link, key: r.Key, node: node, turn: c.turn}})
+		}
+	case *CloseSession:
+		if _, far := c.Link.(*FarLink); !far {
+			c.hub = h.Exchange
+			h.Unplug(c.Link)
+		}
+	}
+}
+
+// Unexport says that such a request was refused or not sent: no user there knows
+// the session by it.
+func (h *Home) Unexport(r *Request) {
+	if c, ok := r.Command.(*OpenSession); ok {
+		h.Unplug(c.Link)
+	}
+}
+
+// Unplug lets the exchange forget a session that is connected here.
+func (h *Home) Unplug(l SessionLink) {
+	if _, far := l.(*FarLink); !far && l != nil && h.Exchange != nil {
+		h.Send(h.Exchange, &unplug{l.ID()})
+	}
+}
+
+// SameLink tells whether two are the way to one session.
+func SameLink(a, b SessionLink) bool {
+	if a == b {
+		return true
+	}
+	f, ok := a.(*FarLink)
+	g, ok2 := b.(*FarLink)
+	return ok && ok2 && f.id == g.id && f.Hub.Equal(g.Hub)
+}
+
+// Behind tells whether the session's connection is on the node.
+func Behind(l SessionLink, node string) bool {
+	f, ok := l.(*FarLink)
+	return ok && f.Hub.Address == node
+}
