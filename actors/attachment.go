@@ -6,14 +6,14 @@ import "github.com/asynkron/protoactor-go/actor"
 type (
 	Attach struct {
 		Gate  *actor.PID
-		key   Key
+		Key   Key
 		Conn  uint64
 		Turn  uint32 // of the connection
 		After *Cursor
 	}
 	Detach struct {
 		Gate      *actor.PID
-		key       Key
+		Key       Key
 		Conn      uint64
 		Upto      uint64 // written to it; 0: nothing that the user does not know
 		Transport string
@@ -32,7 +32,7 @@ type (
 		Conns []ConnInfo
 	}
 	Reached struct { // a connection's high-water mark
-		key       Key
+		Key       Key
 		Upto      uint64
 		Transport string
 	}
@@ -50,7 +50,7 @@ func (*Described) ForOne() {}
 
 // Refusal answers an attach with why it may not be.
 func (m *Attach) Refusal(why End) *Greeting {
-	return &Greeting{Conn: m.Conn, Turn: m.Turn, refused: why}
+	return &Greeting{Conn: m.Conn, Turn: m.Turn, Refused: why}
 }
 
 // Refused implements Refusable.
@@ -70,7 +70,7 @@ type (
 		Counts    []byte
 		Recovered bool // at is the connection's own
 		Reset     bool // its own was foreign, or too old
-		refused   End  // not EndGone: it may not be attached
+		Refused   End  // not EndGone: it may not be attached
 	}
 	PageRead struct {
 		Conn uint64

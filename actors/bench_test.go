@@ -10,7 +10,7 @@ func BenchmarkMailbox(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			box := &mailbox{host: &Home{}}
 			box.RegisterHandlers(idleInvoker{}, nil)
-			m := any(&Tick{})
+			m := any(&Passivate{})
 			b.ReportAllocs()
 			if senders == 0 {
 				for b.Loop() {

@@ -14,26 +14,26 @@ type FarLink struct {
 
 var _ SessionLink = (*FarLink)(nil)
 
-// plugged is a session that another node's user knows.
-type plugged struct {
-	link SessionLink
-	key  Key    // of its user
-	node string // where that lives
-	turn uint64 // of the request by which it knows the session
-	told uint64 // how many tidings have come of it
+// Plugged is a session that another node's user knows.
+type Plugged struct {
+	Link SessionLink
+	Key  Key    // of its user
+	Node string // where that lives
+	Turn uint64 // of the request by which it knows the session
+	Told uint64 // how many tidings have come of it
 }
 
 // What an exchange is told.
 type (
-	plug   struct{ plugged }
-	unplug struct{ id uint64 }
-	// tidings is what a user tells a session's connection.
-	tidings struct {
-		link  uint64
-		what  tiding
-		waits []Waits
-		turn  uint64 // of the request that made the way known; 0: an older program's
-		n     uint64 // +1 each in a turn
+	Plug   struct{ Plugged }
+	Unplug struct{ ID uint64 }
+	// Tidings is what a user tells a session's connection.
+	Tidings struct {
+		Link  uint64
+		What  tiding
+		Waits []Waits
+		Turn  uint64 // of the request that made the way known; 0: an older program's
+		N     uint64 // +1 each in a turn
 	}
 )
 
@@ -41,9 +41,9 @@ type (
 type tiding uint8
 
 const (
-	tidingWaits    tiding = iota // SessionLink.Waits
-	tidingReplaced               // SessionLink.Replaced
-	tidingLost                   // SessionLink.Lost
+	TidingWaits    tiding = iota // SessionLink.Waits
+	TidingReplaced               // SessionLink.Replaced
+	TidingLost                   // SessionLink.Lost
 	numTidings
 )
 
@@ -54,17 +54,17 @@ func (l *FarLink) Client() string { return l.client }
 func (l *FarLink) ID() uint64 { return l.id }
 
 // Waits implements SessionLink.
-func (l *FarLink) Waits(list []Waits) { l.tell(&tidings{what: tidingWaits, waits: list}) }
+func (l *FarLink) Waits(list []Waits) { l.tell(&Tidings{What: TidingWaits, Waits: list}) }
 
 // Replaced implements SessionLink.
-func (l *FarLink) Replaced() { l.tell(&tidings{what: tidingReplaced}) }
+func (l *FarLink) Replaced() { l.tell(&Tidings{What: TidingReplaced}) }
 
 // Lost implements SessionLink.
-func (l *FarLink) Lost() { l.tell(&tidings{what: tidingLost}) }
+func (l *FarLink) Lost() { l.tell(&Tidings{What: TidingLost}) }
 
-func (l *FarLink) tell(m *tidings) {
+func (l *FarLink) tell(m *Tidings) {
 	l.told++
-	m.link, m.turn, m.n = l.id, l.turn, l.told
+	m.Link, m.Turn, m.N = l.id, l.turn, l.told
 	l.Home.Send(l.Hub, m)
 }
 
@@ -75,7 +75,7 @@ func (h *Home) Export(r *Request, node string) {
 	case *OpenSession:
 		if _, far := c.Link.(*FarLink); !far {
 			c.hub, c.turn = h.Exchange, h.turns.Add(1)
-			h.Send(h.Exchange, &plug{plugged{link: c.Link, key: r.Key, node: node, turn: c.turn}})
+			h.Send(h.Exchange, &Plug{Plugged{Link: c.Link, Key: r.Key, Node: node, Turn: c.turn}})
 		}
 	case *CloseSession:
 		if _, far := c.Link.(*FarLink); !far {
@@ -96,7 +96,7 @@ func (h *Home) Unexport(r *Request) {
 // Unplug lets the exchange forget a session that is connected here.
 func (h *Home) Unplug(l SessionLink) {
 	if _, far := l.(*FarLink); !far && l != nil && h.Exchange != nil {
-		h.Send(h.Exchange, &unplug{l.ID()})
+		h.Send(h.Exchange, &Unplug{l.ID()})
 	}
 }
 

@@ -40,18 +40,18 @@ func EncodeFrame(m any, to *actor.PID, self string) (*Frame, error) {
 	switch m := m.(type) {
 	case *Attach:
 		w := connOf(m.Gate, self)
-		w.Key, w.Conn, w.Turn, w.After = string(m.key), m.Conn, m.Turn, placeOf(m.After)
+		w.Key, w.Conn, w.Turn, w.After = string(m.Key), m.Conn, m.Turn, placeOf(m.After)
 		return frame(FrameType_FRAME_ATTACH, w)
 	case *Detach:
 		w := connOf(m.Gate, self)
-		w.Key, w.Conn, w.Upto, w.Transport = string(m.key), m.Conn, m.Upto, m.Transport
+		w.Key, w.Conn, w.Upto, w.Transport = string(m.Key), m.Conn, m.Upto, m.Transport
 		return frame(FrameType_FRAME_DETACH, w)
 	case *Pull:
 		w := connOf(m.Gate, self)
 		w.Key, w.Conn, w.Turn, w.After, w.Again = string(m.Key), m.Conn, m.Turn, placeOf(&m.After), m.Again
 		return frame(FrameType_FRAME_PULL, w)
 	case *Reached:
-		return frame(FrameType_FRAME_REACHED, &WireConn{Key: string(m.key), Upto: m.Upto, Transport: m.Transport})
+		return frame(FrameType_FRAME_REACHED, &WireConn{Key: string(m.Key), Upto: m.Upto, Transport: m.Transport})
 	case *Gone:
 		return frame(FrameType_FRAME_GONE, &WireConn{Key: string(m.Key), Gate: id})
 	case *Kick:
@@ -63,7 +63,7 @@ func EncodeFrame(m any, to *actor.PID, self string) (*Frame, error) {
 	case *Greeting:
 		return frame(FrameType_FRAME_GREETING, &WireGreeting{
 			Key: string(m.Key), Gate: id, Conn: m.Conn, Turn: m.Turn, At: placeOf(&m.At), Head: placeOf(&m.Head), Counts: m.Counts,
-			Recovered: m.Recovered, Reset_: m.Reset, Refused: uint32(m.refused),
+			Recovered: m.Recovered, Reset_: m.Reset, Refused: uint32(m.Refused),
 		})
 	case *PageRead:
 		w := &WirePush{Unreadable: true}
@@ -76,7 +76,7 @@ func EncodeFrame(m any, to *actor.PID, self string) (*Frame, error) {
 		w := wirePush(m)
 		w.Gate = id
 		return frame(FrameType_FRAME_PUSH, w)
-	case *tidings:
+	case *Tidings:
 		return encodeTidings(m, id)
 	}
 	return nil, fmt.Errorf("%T does not cross nodes", m)
@@ -206,7 +206,7 @@ func decodeGreeting(b []byte) (Crossing, error) {
 		return Crossing{}, err
 	}
 	m := &Greeting{Conn: w.Conn, Turn: w.Turn, At: w.At.cursor(), Head: w.Head.cursor(), Counts: w.Counts,
-		Recovered: w.Recovered, Reset: w.Reset_, refused: refused}
+		Recovered: w.Recovered, Reset: w.Reset_, Refused: refused}
 	if refused == EndGone || w.Key != "" {
 		m.Key, err = userKey(w.Key)
 	}

@@ -176,9 +176,9 @@ func (w *WireAnswer) fillSession(a *Answer) {
 
 // encodeTidings returns the frame of what a user tells a session's connection,
 // behind the exchange with the id.
-func encodeTidings(m *tidings, id string) (*Frame, error) {
-	w := &WireTidings{Hub: id, Link: m.link, What: uint32(m.what), Turn: m.turn, N: m.n}
-	for _, n := range m.waits {
+func encodeTidings(m *Tidings, id string) (*Frame, error) {
+	w := &WireTidings{Hub: id, Link: m.Link, What: uint32(m.What), Turn: m.Turn, N: m.N}
+	for _, n := range m.Waits {
 		w.Waits = append(w.Waits, &WireWaits{Waiting: n.Waiting, Message: n.Message})
 	}
 	return frame(FrameType_FRAME_TIDINGS, w)
@@ -192,7 +192,7 @@ func decodeTidings(b []byte) (Crossing, error) {
 	if w.What >= uint32(numTidings) {
 		return Crossing{}, fmt.Errorf("tidings %d, which this program does not know", w.What)
 	}
-	m := &tidings{link: w.Link, what: tiding(w.What), turn: w.Turn, n: w.N} // #nosec G115 -- checked
+	m := &Tidings{Link: w.Link, What: tiding(w.What), Turn: w.Turn, N: w.N} // #nosec G115 -- checked
 	for _, n := range w.Waits {
 		if n.GetWaiting() == nil {
 			return Crossing{}, fmt.Errorf("a message that waits, of which nothing is said")
@@ -201,7 +201,7 @@ func decodeTidings(b []byte) (Crossing, error) {
 		if one.Message.GetTopic() == "" {
 			one.Message = nil
 		}
-		m.waits = append(m.waits, one)
+		m.Waits = append(m.Waits, one)
 	}
 	return Crossing{PID: w.Hub, Message: m}, nil
 }

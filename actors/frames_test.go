@@ -40,7 +40,7 @@ func crossings() []crossing {
 		{own, &WhoIs{key, gate, 99}},
 		{own, &Described{gate, 99, []ConnInfo{{"1", "sse", "10.0.0.1", "2026-01-01T00:00:00.000Z"}}}},
 		{own, &Greeting{Key: key, Conn: 9, Turn: 2, At: at, Head: at, Counts: []byte(`{}`), Recovered: true, Reset: true}},
-		{own, &Greeting{Conn: 9, Turn: 2, refused: EndTooMany}},
+		{own, &Greeting{Conn: 9, Turn: 2, Refused: EndTooMany}},
 		{own, &PageRead{9, 2, push}},
 		{own, &PageRead{9, 2, nil}},
 		{own, push},
@@ -74,9 +74,9 @@ func crossings2() []crossing {
 	hub := actor.NewPID("a", "$5")
 	m := &TopicMessage{Topic: "a/b", Payload: []byte("x"), Qos: 2, App: "shop", Once: make([]byte, 16)}
 	return []crossing{
-		{hub, &tidings{link: 4, what: tidingWaits, waits: []Waits{{&Waiting{Seq: 7, Qos: 1, Ids: []uint32{3}, Size: 1}, m}, {&Waiting{Seq: 8, Inbox: true, Qos: 2}, nil}}}},
-		{hub, &tidings{link: 4, what: tidingReplaced}},
-		{hub, &tidings{link: 4, what: tidingLost}},
+		{hub, &Tidings{Link: 4, What: TidingWaits, Waits: []Waits{{&Waiting{Seq: 7, Qos: 1, Ids: []uint32{3}, Size: 1}, m}, {&Waiting{Seq: 8, Inbox: true, Qos: 2}, nil}}}},
+		{hub, &Tidings{Link: 4, What: TidingReplaced}},
+		{hub, &Tidings{Link: 4, What: TidingLost}},
 	}
 }
 
@@ -116,7 +116,7 @@ func TestFrames(t *testing.T) {
 		}
 	}
 	// One that a node passes on names whose gateway it is about.
-	f, err := EncodeFrame(&Detach{Gate: actor.NewPID("c", "$1"), key: UserKey("shop", "alice")}, nil, "a")
+	f, err := EncodeFrame(&Detach{Gate: actor.NewPID("c", "$1"), Key: UserKey("shop", "alice")}, nil, "a")
 	if err != nil {
 		t.Fatal(err)
 	}

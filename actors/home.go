@@ -67,7 +67,7 @@ type Home struct {
 	// their users live on other nodes. Nil: there is none.
 	Exchange *actor.PID
 
-	turns    atomic.Uint64 // by which sessions were made known to other nodes
+	turns atomic.Uint64 // by which sessions were made known to other nodes
 
 	unread   Seldom       // that an actor can't be read
 	InMemory atomic.Int64 // users whose inbox is in memory
@@ -154,7 +154,7 @@ func (h *Home) Refuse(m any, err *Error) {
 // Reaches tells whether the connections behind pid can still be there.
 func (h *Home) Reaches(pid *actor.PID) bool { return h.Linked == nil || h.Linked(pid.Address) }
 
-func (h *Home) connPanicked(key Key, reason any, stack []byte) {
+func (h *Home) ConnPanicked(key Key, reason any, stack []byte) {
 	h.Metrics.Panics.Inc()
 	h.Log.Error("a connection panicked and was ended", "user", string(key), "reason", reason, "stack", string(stack))
 }

@@ -23,7 +23,7 @@ type Push struct {
 	More     bool         // a page of a replay, and not the last
 	Hole     bool         // events are missing: the journal has them
 	One      [1]PushEvent // the memory of Events, which are mostly one
-	forms    [numForms]atomic.Pointer[[]byte]
+	forms    [NumForms]atomic.Pointer[[]byte]
 }
 
 // Form names a wire form: transports with the same form share its bytes.
@@ -41,7 +41,7 @@ const (
 	FormTextPoll  // the seed's own: the last body as plain text
 	FormTextPage  // the seed's own: scripts that write into the parent page
 	FormMQTT      // parts, of which each session makes its own packets
-	numForms
+	NumForms
 )
 
 // A Format encodes events for one wire form. It has no state.
@@ -85,8 +85,8 @@ func (p *Push) AppendJSON(b []byte) []byte {
 	return b
 }
 
-// beyond returns what of p lies beyond a cursor within it.
-func (p *Push) beyond(at Cursor) *Push {
+// Beyond returns what of p lies beyond a cursor within it.
+func (p *Push) Beyond(at Cursor) *Push {
 	i := slices.IndexFunc(p.Events, func(e PushEvent) bool { return e.To.Seq > at.Seq })
 	q := &Push{Key: p.Key, From: at, To: p.To, More: p.More, Hole: p.Hole}
 	if i >= 0 {

@@ -6,6 +6,7 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/actorstest"
+	"reddot/actors/gateway"
 	"reddot/cluster"
 )
 
@@ -23,7 +24,7 @@ func BenchmarkUserPublish(b *testing.B) {
 		b.Run(fmt.Sprintf("connections=%d", conns), func(b *testing.B) {
 			n := newNode(b, instant{newJournal(b)}, func(c *cluster.Config) { c.Log = nil })
 			for range conns {
-				n.Attach(actors.NewConn(actors.Attachment{Key: user("alice"), Format: plain{}, Sink: nowhere{}}))
+				n.Attach(gateway.NewConn(actors.Attachment{Key: user("alice"), Format: plain{}, Sink: nowhere{}}))
 			}
 			publish(b, n, "alice", "x")
 			b.ReportAllocs()
@@ -72,7 +73,7 @@ func BenchmarkAcross(b *testing.B) {
 				owner = w.nodes[1]
 			}
 			name := w.userOf(owner, 0)
-			w.nodes[0].Attach(actors.NewConn(actors.Attachment{Key: user(name), Format: plain{}, Sink: nowhere{}}))
+			w.nodes[0].Attach(gateway.NewConn(actors.Attachment{Key: user(name), Format: plain{}, Sink: nowhere{}}))
 			publish(b, w.nodes[0], name, "x")
 			b.ReportAllocs()
 			b.SetParallelism(16)

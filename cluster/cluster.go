@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 
 	"reddot/actors"
+	"reddot/actors/gateway"
 )
 
 // A ClusterConfig says how a node finds others and lets itself be found.
@@ -242,8 +243,8 @@ func (n *Node) suspend(why *actors.Error) {
 	n.place.send(&suspend{why})
 	if first {
 		n.spawn(func() {
-			n.endAll(func() *actors.EndWhere {
-				return &actors.EndWhere{Why: actors.EndFailed, Match: func(*actors.Conn) bool { return true }}
+			n.endAll(func() *gateway.EndWhere {
+				return &gateway.EndWhere{Why: actors.EndFailed, Match: func(*gateway.Conn) bool { return true }}
 			})
 		})
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/memberlist"
 
 	"reddot/actors"
+	"reddot/actors/gateway"
 )
 
 // SureTime is for how long a node answers from memory.
@@ -195,7 +196,7 @@ func (n *Node) Kill() {
 	close(n.stop)
 	n.server.Stop()
 	n.closePeers()
-	n.endAll(func() *actors.EndWhere { return &actors.EndWhere{Why: actors.EndGone, Close: true} })
+	n.endAll(func() *gateway.EndWhere { return &gateway.EndWhere{Why: actors.EndGone, Close: true} })
 	n.dir.each(func(_ actors.Key, a *activation) { n.system.Root.Stop(a.pid) })
 	n.done.Wait()
 	n.system.Shutdown()

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc"
 
 	"reddot/actors"
+	"reddot/actors/gateway"
 )
 
 // Config says how a node behaves. The zero value of a field means its default.
@@ -123,7 +124,7 @@ type Node struct {
 	dir      *directory
 	holding  holding
 	loads    loader
-	gateways []*actors.Gateway
+	gateways []*gateway.Gateway
 	turn     atomic.Uint64 // gateways take connections in turn
 	sweep    atomic.Int64  // the number of the present sweep
 	closed   atomic.Bool
@@ -173,7 +174,7 @@ type Node struct {
 
 var (
 	_ actors.Router = (*Node)(nil)
-	_ actors.Hub    = (*Node)(nil)
+	_ gateway.Hub   = (*Node)(nil)
 )
 
 // New returns a node on the store; Start lets it work.
@@ -218,7 +219,7 @@ func New(cfg Config, store Store) (*Node, error) {
 	if cfg.Cluster != nil {
 		n.home.Topics.Join(n)
 	}
-	n.gateways = actors.StartGateways(n.home, cfg.Gateways)
+	n.gateways = gateway.Start(n.home, cfg.Gateways)
 	n.place = address{n.system, n.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return &placement{node: n} }))}
 	return n, nil
 }
@@ -267,7 +268,7 @@ func (n *Node) Start(ctx context.Context) error {
 	}
 	n.every(time.Second, func() {
 		for _, g := range n.gateways {
-			n.system.Root.Send(g.PID(), &actors.Tick{})
+			n.system.Root.Send(g.PID(), &gateway.Tick{})
 		}
 	})
 	n.every(n.cfg.Timers, n.fireTimers)
@@ -303,7 +304,7 @@ func (n *Node) every(d time.Duration, fn func()) {
 func (n *Node) Awake() int { return n.dir.len() }
 
 // Attach implements actors.Hub.
-func (n *Node) Attach(c *actors.Conn) {
+func (n *Node) Attach(c *gateway.Conn) {
 	n.gateways[n.turn.Add(1)%uint64(len(n.gateways))].Attach(c)
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/actors/gateway"
 )
 
 // reattach lets this node's connections attach again to users whose shard has
@@ -104,8 +105,8 @@ func (n *Node) sendAway() {
 		return
 	}
 	before := n.connections()
-	left := n.endAll(func() *actors.EndWhere {
-		return &actors.EndWhere{Why: actors.EndFailed, Match: func(c *actors.Conn) bool {
+	left := n.endAll(func() *gateway.EndWhere {
+		return &gateway.EndWhere{Why: actors.EndFailed, Match: func(c *gateway.Conn) bool {
 			owner, _ := n.dir.part(c.Key).where()
 			return away[owner]
 		}}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/actors/gateway"
 )
 
 // connectedHere returns which users of an app have a connection on this node.
@@ -18,7 +19,7 @@ func (n *Node) connectedHere(app string) []actors.Key {
 	var wait sync.WaitGroup
 	for _, g := range n.gateways {
 		wait.Add(1)
-		n.system.Root.Send(g.PID(), &actors.Users{App: app, Reply: func(keys []actors.Key) {
+		n.system.Root.Send(g.PID(), &gateway.Users{App: app, Reply: func(keys []actors.Key) {
 			mu.Lock()
 			for _, k := range keys {
 				seen[k] = true
@@ -37,12 +38,12 @@ func (n *Node) connectedHere(app string) []actors.Key {
 
 // connections returns how many connections this node holds.
 func (n *Node) connections() int {
-	none := func(*actors.Conn) bool { return false }
-	return n.endAll(func() *actors.EndWhere { return &actors.EndWhere{Match: none} })
+	none := func(*gateway.Conn) bool { return false }
+	return n.endAll(func() *gateway.EndWhere { return &gateway.EndWhere{Match: none} })
 }
 
 // endAll lets each gateway end connections, and returns how many are left.
-func (n *Node) endAll(which func() *actors.EndWhere) int {
+func (n *Node) endAll(which func() *gateway.EndWhere) int {
 	var left atomic.Int64
 	var wait sync.WaitGroup
 	for _, g := range n.gateways {
@@ -100,7 +101,7 @@ func (n *Node) Stop(ctx context.Context) error {
 	if n.stopping.Swap(true) {
 		return nil
 	}
-	n.endAll(func() *actors.EndWhere { return &actors.EndWhere{Why: actors.EndDrain, Close: true} })
+	n.endAll(func() *gateway.EndWhere { return &gateway.EndWhere{Why: actors.EndDrain, Close: true} })
 	close(n.stop)
 	n.closed.Store(true)
 	defer n.system.Shutdown()

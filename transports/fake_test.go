@@ -18,6 +18,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/actors/gateway"
 	"reddot/transports"
 	"reddot/transports/eventloop"
 	"reddot/transports/iframe"
@@ -32,18 +33,18 @@ import (
 type fakeUser struct {
 	mu     sync.Mutex
 	events []actors.PushEvent
-	conns  map[*actors.Conn]actors.Cursor // and how far each one has come
+	conns  map[*gateway.Conn]actors.Cursor // and how far each one has come
 	unread int
 	hold   []*actors.Request // not answered yet, if holding
 	holds  bool
 	refuse actors.End // not EndGone: attachments are ended with it
-	came   chan *actors.Conn
+	came   chan *gateway.Conn
 	topics *actors.Topics
 	kept   map[string]*actors.TopicMessage // what topics retain
 }
 
 func newFakeUser() *fakeUser {
-	u := &fakeUser{conns: map[*actors.Conn]actors.Cursor{}, came: make(chan *actors.Conn, 1000), kept: map[string]*actors.TopicMessage{}}
+	u := &fakeUser{conns: map[*gateway.Conn]actors.Cursor{}, came: make(chan *gateway.Conn, 1000), kept: map[string]*actors.TopicMessage{}}
 	u.topics = actors.NewTopics(&actors.Home{Router: u, Now: func() int64 { return time.Now().UnixMilli() }})
 	return u
 }
@@ -76,13 +77,13 @@ func (u *fakeUser) happen(kind, members string) {
 	}
 }
 
-func (u *fakeUser) push(c *actors.Conn, p *actors.Push) {
+func (u *fakeUser) push(c *gateway.Conn, p *actors.Push) {
 	if b := p.Frame(c.Format()); len(b) > 0 {
 		u.send(c, b)
 	}
 }
 
-func (u *fakeUser) send(c *actors.Conn, b []byte) {
+func (u *fakeUser) send(c *gateway.Conn, b []byte) {
 	_, err := c.Sink.Send(b)
 	switch {
 	case errors.Is(err, actors.ErrSlow):
@@ -130,7 +131,7 @@ func (u *fakeUser) beat() {
 }
 
 // Attach implements actors.Hub.
-func (u *fakeUser) Attach(c *actors.Conn) {
+func (u *fakeUser) Attach(c *gateway.Conn) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	defer func() { u.came <- c }()
@@ -160,7 +161,7 @@ func (u *fakeUser) Attach(c *actors.Conn) {
 	}
 }
 
-func (u *fakeUser) say(c *actors.Conn, kind string) {
+func (u *fakeUser) say(c *gateway.Conn, kind string) {
 	e := actors.PushEvent{Type: kind, To: u.at(), ID: []byte(u.at().String()), Counts: u.counts()}
 	e.JSON = fmt.Appendf(nil, `{"type":"%s","cursor":"%s","counts":%s}`, kind, u.at(), e.Counts)
 	u.push(c, &actors.Push{Key: testUser, To: e.To, Events: []actors.PushEvent{e}})
@@ -277,7 +278,7 @@ type worldConfig struct {
 	caller *transports.Principal
 	kind   string // of wires: loop, the default, tls (in a loop), or portable
 	rest   time.Duration
-	hub    actors.Hub // nil: the fakeUser
+	hub    gateway.Hub // nil: the fakeUser
 }
 
 // kinds are those of wires. What is seen on one is seen on all.

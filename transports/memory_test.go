@@ -18,7 +18,7 @@ import (
 	"time"
 	"unsafe"
 
-	"reddot/actors"
+	"reddot/actors/gateway"
 	"reddot/transports"
 	"reddot/transports/ws"
 )
@@ -48,7 +48,7 @@ const fixedHeap = 128 << 10
 // silentHub lets connections be.
 type silentHub struct{}
 
-func (silentHub) Attach(*actors.Conn) {}
+func (silentHub) Attach(*gateway.Conn) {}
 
 // TestIdleMemory measures what an idle connection costs. The clients are
 // another process, so that nothing of theirs is counted.
@@ -94,7 +94,7 @@ func measureIdle(t *testing.T, path, kind string) {
 		}
 	}
 	heapNow, rssNow := settle()
-	actor := int64(unsafe.Sizeof(actors.Conn{}))
+	actor := int64(unsafe.Sizeof(gateway.Conn{}))
 	per := (heapNow-heap-fixedHeap)/int64(n) - actor
 	t.Logf("%d connections: heap %d B each beside the actor's %d; RSS %d B each in all; goroutines %d",
 		n, per, actor, (rssNow-rss)/int64(n), runtime.NumGoroutine())

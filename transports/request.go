@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/actors/gateway"
 )
 
 // A Handler serves one path of a user. Whoever routes to it has verified the
@@ -22,7 +23,7 @@ type Handler func(ctx *fasthttp.RequestCtx, caller *Principal, user actors.Key)
 // Deps are what every way in is given.
 type Deps struct {
 	Router  actors.Router
-	Hub     actors.Hub
+	Hub     gateway.Hub
 	Topics  *actors.Topics
 	Streams *Streams
 	Gate    *Gate

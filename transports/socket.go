@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/actors/gateway"
 )
 
 // A Protocol is what the bytes on a Socket mean. It knows nothing of how they
@@ -77,7 +78,7 @@ type Socket struct {
 	streams   *Streams
 	wire      Wire
 	protocol  Protocol
-	conn      atomic.Pointer[actors.Conn]
+	conn      atomic.Pointer[gateway.Conn]
 	caller    atomic.Pointer[Principal]
 	id        uint64
 	timers    timers
@@ -196,7 +197,7 @@ func (s *Socket) settle() {
 
 func (s *Socket) attach(a actors.Attachment, sink actors.Sink) {
 	a.Sink = sink
-	c := actors.NewConn(a)
+	c := gateway.NewConn(a)
 	s.conn.Store(c)
 	s.streams.hub.Attach(c)
 	if reason := s.state.And(^uint32(stateAttaching)) & reasonMask; reason != 0 {

@@ -13,6 +13,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/actors/gateway"
 )
 
 // StreamsConfig bounds the connections that stay.
@@ -40,7 +41,7 @@ type StreamsConfig struct {
 // It is safe for concurrent use.
 type Streams struct {
 	cfg      StreamsConfig
-	hub      actors.Hub
+	hub      gateway.Hub
 	gate     *Gate
 	log      *slog.Logger
 	wheel    wheel
@@ -73,7 +74,7 @@ const sharedAddresses = 1 << 12
 const sharedKeys = 1 << 10
 
 // NewStreams returns the registry of one node's connections.
-func NewStreams(cfg StreamsConfig, hub actors.Hub, gate *Gate, log *slog.Logger) *Streams {
+func NewStreams(cfg StreamsConfig, hub gateway.Hub, gate *Gate, log *slog.Logger) *Streams {
 	cfg.Sink = cfg.Sink.withDefaults()
 	setDefault(&cfg.Rest, 2*time.Minute)
 	if cfg.Stands == nil {

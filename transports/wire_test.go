@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/actors/gateway"
 	"reddot/transports"
 )
 
@@ -39,7 +40,7 @@ func (p *wireProbe) AppendFarewell(b []byte, _ *transports.Socket, why actors.En
 	return fmt.Appendf(b, "bye %d %v", why, spoken)
 }
 
-func (p *wireProbe) Attach(*actors.Conn) {}
+func (p *wireProbe) Attach(*gateway.Conn) {}
 
 // A rig is a Socket and the client's end of its connection.
 type rig struct {

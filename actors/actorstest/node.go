@@ -11,6 +11,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"reddot/actors"
+	"reddot/actors/gateway"
 	"reddot/actors/retained"
 	"reddot/actors/send"
 	"reddot/actors/user"
@@ -23,7 +24,7 @@ type Node struct {
 	Clock *Clock
 
 	journal *Journal
-	gate    *actors.Gateway
+	gate    *gateway.Gateway
 	mu      sync.Mutex
 	awake   map[actors.Key]*actor.PID
 	loads   sync.WaitGroup
@@ -33,7 +34,7 @@ type Node struct {
 
 var (
 	_ actors.Router = (*Node)(nil)
-	_ actors.Hub    = (*Node)(nil)
+	_ gateway.Hub   = (*Node)(nil)
 )
 
 // Kinds are all kinds of actors.
@@ -69,7 +70,7 @@ func NewNode(t testing.TB, j *Journal, c *Clock, l actors.Limits, with ...func(*
 		},
 	}
 	n.Home.Topics = actors.NewTopics(n.Home)
-	n.gate = actors.StartGateways(n.Home, 1)[0]
+	n.gate = gateway.Start(n.Home, 1)[0]
 	for _, fn := range with {
 		fn(n)
 	}
@@ -190,7 +191,7 @@ func (n *Node) Ask(ctx context.Context, r *actors.Request) error {
 }
 
 // Attach implements actors.Hub.
-func (n *Node) Attach(c *actors.Conn) { n.gate.Attach(c) }
+func (n *Node) Attach(c *gateway.Conn) { n.gate.Attach(c) }
 
 // Fire tells each actor whose time has come.
 func (n *Node) Fire() {

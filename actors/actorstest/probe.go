@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/actors/gateway"
 )
 
 // Patience is how long Want and Until wait for what they are told to expect.
@@ -17,7 +18,7 @@ const Patience = 20 * time.Second
 
 // Probe is a connection that records the events that it is sent.
 type Probe struct {
-	conn *actors.Conn
+	conn *gateway.Conn
 
 	mu      sync.Mutex
 	changed chan struct{} // closed at the next change
@@ -56,7 +57,7 @@ func (e Event) String() string {
 
 // Attach attaches a probe to a user of the default app. with changes what it
 // says of itself.
-func Attach(t testing.TB, hub actors.Hub, user string, with ...func(*actors.Attachment)) *Probe {
+func Attach(t testing.TB, hub gateway.Hub, user string, with ...func(*actors.Attachment)) *Probe {
 	t.Helper()
 	p := New(user, with...)
 	t.Cleanup(func() { p.conn.Close(actors.EndGone) })
@@ -73,7 +74,7 @@ func New(user string, with ...func(*actors.Attachment)) *Probe {
 	for _, fn := range with {
 		fn(&a)
 	}
-	p.conn = actors.NewConn(a)
+	p.conn = gateway.NewConn(a)
 	return p
 }
 
@@ -83,7 +84,7 @@ func After(c actors.Cursor) func(*actors.Attachment) {
 }
 
 // Attach attaches the probe.
-func (p *Probe) Attach(hub actors.Hub) { hub.Attach(p.conn) }
+func (p *Probe) Attach(hub gateway.Hub) { hub.Attach(p.conn) }
 
 // Close ends the probe as a client that goes away does.
 func (p *Probe) Close() { p.conn.Close(actors.EndGone) }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/actors/gateway"
 	"reddot/transports"
 )
 
@@ -44,7 +45,7 @@ type house struct {
 	used [2]atomic.Bool // by loop
 }
 
-func (h *house) Attach(*actors.Conn) {}
+func (h *house) Attach(*gateway.Conn) {}
 
 func (h *house) Receive(s *transports.Socket, b []byte) bool {
 	if s.Received() == len(b) { // the first

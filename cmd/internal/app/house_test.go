@@ -105,9 +105,10 @@ var layers = map[string][]string{
 	"actors/user":       {"actors", "actors/inbox"},
 	"actors/send":       {"actors"},
 	"actors/retained":   {"actors"},
-	"actors/actorstest": {"actors", "actors/user", "actors/send", "actors/retained"},
-	"cluster":           {"actors"},
-	"transports":        {"actors", "transports/jsontext"}, // JSON is read in one place, for all
+	"actors/gateway":    {"actors"},
+	"actors/actorstest": {"actors", "actors/gateway", "actors/user", "actors/send", "actors/retained"},
+	"cluster":           {"actors", "actors/gateway"},
+	"transports":        {"actors", "actors/gateway", "transports/jsontext"}, // JSON is read in one place, for all
 	"transports/client": {},
 	// The platform's state is campaign's; these are its views and its ways out.
 	"transports/api":         {"actors", "actors/campaign", "transports/jsontext"},

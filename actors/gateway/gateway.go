@@ -1,10 +1,12 @@
-package actors
+package gateway
 
 import (
 	"slices"
 	"strconv"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"reddot/actors"
 )
 
 // Gateway is the actor that stands between users and their connections on one
@@ -12,16 +14,16 @@ import (
 // again when a user's actor has ended, and lets them beat. There is one per
 // event loop.
 type Gateway struct {
-	home  *Home
+	home  *actors.Home
 	pid   *actor.PID
 	slots []*Conn // by the lower half of their ids; nil: free
 	free  []uint32
 	made  uint64 // how many connections there have been: the upper half
 	open  int
-	users map[Key][]*Conn
+	users map[actors.Key][]*Conn
 	ticks int
-	drain End              // not EndGone: the node goes down and takes no more in
-	beats [numForms][]byte // heartbeats that were sent, by form
+	drain actors.End              // not EndGone: the node goes down and takes no more in
+	beats [actors.NumForms][]byte // heartbeats that were sent, by form
 
 	connAddress string                  // of its connections
 	watchers    map[uint64][]*actor.PID // of connections, by their ids
@@ -40,13 +42,13 @@ type Tick struct{}
 // called in the gateway's turn.
 type Users struct {
 	App   string
-	Reply func([]Key)
+	Reply func([]actors.Key)
 }
 
 // EndWhere ends the connections that Match picks, in the gateway's turn.
 type EndWhere struct {
 	Match func(*Conn) bool // nil: all
-	Why   End
+	Why   actors.End
 	Most  int            // at most so many; 0: all
 	Reply func(left int) // how many connections the gateway still has; may be nil
 	Close bool           // take no new ones in from now on
@@ -60,12 +62,12 @@ const beatTurns = 25
 // written.
 const markTicks = 30
 
-// StartGateways starts a node's gateways, and its exchange.
-func StartGateways(h *Home, n int) []*Gateway {
+// Start starts a node's gateways, and its exchange.
+func Start(h *actors.Home, n int) []*Gateway {
 	all := make([]*Gateway, n)
 	for i := range all {
-		g := &Gateway{home: h, users: make(map[Key][]*Conn), connAddress: connAddress + strconv.Itoa(i)}
-		g.pid = h.System.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return g }, WithMailbox(g)))
+		g := &Gateway{home: h, users: make(map[actors.Key][]*Conn), connAddress: connAddress + strconv.Itoa(i)}
+		g.pid = h.System.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return g }, actors.WithMailbox(g)))
 		all[i] = g
 	}
 	h.System.ProcessRegistry.RegisterAddressResolver(func(pid *actor.PID) (actor.Process, bool) { return resolveConn(all, pid) })
@@ -91,7 +93,7 @@ func (g *Gateway) Attach(c *Conn) {
 }
 
 // left is called by a connection that has ended.
-func (g *Gateway) left(c *Conn, why End) {
+func (g *Gateway) left(c *Conn, why actors.End) {
 	g.home.Metrics.Ended.WithLabelValues(why.String()).Inc()
 	g.home.Send(g.pid, &left{c})
 }
@@ -99,7 +101,7 @@ func (g *Gateway) left(c *Conn, why End) {
 // Receive is the actor's table of contents.
 func (g *Gateway) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
-	case *Push:
+	case *actors.Push:
 		for _, conn := range g.users[m.Key] {
 			conn.push(m)
 		}
@@ -107,19 +109,19 @@ func (g *Gateway) Receive(c actor.Context) {
 		g.enter(m.conn)
 	case *left:
 		g.leave(m.conn)
-	case *Greeting:
+	case *actors.Greeting:
 		g.greet(m)
-	case *PageRead:
+	case *actors.PageRead:
 		if conn := g.conn(m.Conn); conn != nil {
 			conn.page(m)
 		}
-	case *Gone:
+	case *actors.Gone:
 		for _, conn := range g.users[m.Key] {
 			g.attach(conn)
 		}
-	case *Reattach:
+	case *actors.Reattach:
 		g.reattach(m)
-	case *Kick:
+	case *actors.Kick:
 		for _, conn := range g.users[m.Key] {
 			conn.Close(m.Why)
 		}
@@ -129,7 +131,7 @@ func (g *Gateway) Receive(c actor.Context) {
 		g.list(m)
 	case *EndWhere:
 		g.end(m)
-	case *WhoIs:
+	case *actors.WhoIs:
 		g.whoIs(m)
 	case *relayed:
 		g.relay(m)
@@ -142,7 +144,7 @@ func (g *Gateway) enter(c *Conn) {
 	}
 	g.place(c)
 	g.home.Metrics.Connections.Inc()
-	if g.drain != EndGone {
+	if g.drain != actors.EndGone {
 		c.Close(g.drain)
 		return
 	}
@@ -155,13 +157,13 @@ func (g *Gateway) attach(c *Conn) {
 	if !ok {
 		return
 	}
-	g.home.Router.Send(c.Key, &Attach{Gate: g.pid, key: c.Key, Conn: c.id, Turn: turn, After: after})
+	g.home.Router.Send(c.Key, &actors.Attach{Gate: g.pid, Key: c.Key, Conn: c.id, Turn: turn, After: after})
 }
 
 // reattach attaches the connections to the users of some shards again.
-func (g *Gateway) reattach(m *Reattach) {
+func (g *Gateway) reattach(m *actors.Reattach) {
 	for key, mates := range g.users {
-		if m.Shards.Has(ShardOf(key)) {
+		if m.Shards.Has(actors.ShardOf(key)) {
 			for _, c := range mates {
 				g.attach(c)
 			}
@@ -171,13 +173,13 @@ func (g *Gateway) reattach(m *Reattach) {
 
 // greet hands a user's answer to its connection. Of one that has left, the
 // user learns again: its attach may have come in behind its detach.
-func (g *Gateway) greet(m *Greeting) {
+func (g *Gateway) greet(m *actors.Greeting) {
 	conn := g.conn(m.Conn)
 	switch {
 	case conn != nil:
 		conn.greet(m)
-	case m.refused == EndGone:
-		g.home.Router.Send(m.Key, &Detach{Gate: g.pid, key: m.Key, Conn: m.Conn})
+	case m.Refused == actors.EndGone:
+		g.home.Router.Send(m.Key, &actors.Detach{Gate: g.pid, Key: m.Key, Conn: m.Conn})
 	}
 }
 
@@ -192,7 +194,7 @@ func (g *Gateway) leave(c *Conn) {
 	if !news {
 		upto = 0
 	}
-	g.home.Router.Send(c.Key, &Detach{Gate: g.pid, key: c.Key, Conn: c.id, Upto: upto, Transport: c.transport()})
+	g.home.Router.Send(c.Key, &actors.Detach{Gate: g.pid, Key: c.Key, Conn: c.id, Upto: upto, Transport: c.transport()})
 }
 
 // tick lets a slice of the connections beat, and tells users what was written.
@@ -209,13 +211,13 @@ func (g *Gateway) tick() {
 			continue
 		}
 		if upto, news := c.mark(); news {
-			g.home.Router.Send(c.Key, &Reached{key: c.Key, Upto: upto, Transport: c.transport()})
+			g.home.Router.Send(c.Key, &actors.Reached{Key: c.Key, Upto: upto, Transport: c.transport()})
 		}
 	}
 }
 
 // heartbeat returns the form's heartbeat, which all connections share.
-func (g *Gateway) heartbeat(f Format) []byte {
+func (g *Gateway) heartbeat(f actors.Format) []byte {
 	b := &g.beats[f.Form()]
 	if *b == nil {
 		*b = f.AppendBeat([]byte{})
@@ -224,7 +226,7 @@ func (g *Gateway) heartbeat(f Format) []byte {
 }
 
 func (g *Gateway) list(m *Users) {
-	var keys []Key
+	var keys []actors.Key
 	for k := range g.users {
 		if k.App() == m.App {
 			keys = append(keys, k)
@@ -295,8 +297,8 @@ func (g *Gateway) conn(id uint64) *Conn {
 }
 
 // whoIs tells a user about its connections here.
-func (g *Gateway) whoIs(m *WhoIs) {
-	d := &Described{Gate: g.pid, Query: m.Query}
+func (g *Gateway) whoIs(m *actors.WhoIs) {
+	d := &actors.Described{Gate: g.pid, Query: m.Query}
 	for _, c := range g.users[m.Key] {
 		d.Conns = append(d.Conns, c.describe())
 	}

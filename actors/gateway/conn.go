@@ -1,4 +1,4 @@
-package actors
+package gateway
 
 import (
 	"errors"
@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"reddot/actors"
 )
 
 // Conn is the actor of one client connection. It has no mailbox: whoever
@@ -17,9 +19,9 @@ import (
 // where something is missing it pulls pages from the journal, the next one
 // only when the sink has nothing left to write, while live pushes wait.
 type Conn struct {
-	Key    Key
-	Sink   Sink
-	format Format
+	Key    actors.Key
+	Sink   actors.Sink
+	format actors.Format
 	gate   *Gateway
 	id     uint64
 
@@ -27,16 +29,16 @@ type Conn struct {
 	turn    uint32 // counts what the user was asked; answers to earlier turns are void
 	since   uint32 // unix seconds
 	state   connState
-	once    bool     // it ends as soon as there was something to send
-	resumes bool     // it began with a cursor, which at is until the user has greeted it
-	met     bool     // its user has greeted it
-	pending bool     // the sink still has something to write
-	behind  bool     // there are more pages to pull
-	lost    bool     // pushes were not kept while it pulled: pull again
-	news    bool     // written has risen since the user was told
-	at      Cursor   // everything up to here was given to the sink
-	queue   *[]*Push // live pushes that wait for pages
-	written uint64   // everything up to this seq left the sink
+	once    bool            // it ends as soon as there was something to send
+	resumes bool            // it began with a cursor, which at is until the user has greeted it
+	met     bool            // its user has greeted it
+	pending bool            // the sink still has something to write
+	behind  bool            // there are more pages to pull
+	lost    bool            // pushes were not kept while it pulled: pull again
+	news    bool            // written has risen since the user was told
+	at      actors.Cursor   // everything up to here was given to the sink
+	queue   *[]*actors.Push // live pushes that wait for pages
+	written uint64          // everything up to this seq left the sink
 }
 
 type connState uint8
@@ -55,7 +57,7 @@ const waitingPushes = 64
 var _ actor.Process = (*Conn)(nil)
 
 // NewConn returns the actor of a new connection, not yet attached.
-func NewConn(a Attachment) *Conn {
+func NewConn(a actors.Attachment) *Conn {
 	c := &Conn{Key: a.Key, Sink: a.Sink, format: a.Format, once: a.Once, since: uint32(a.Since / 1000)}
 	if a.After != nil {
 		c.at, c.resumes = *a.After, true
@@ -67,7 +69,7 @@ func NewConn(a Attachment) *Conn {
 func (c *Conn) Since() int64 { return int64(c.since) * 1000 }
 
 // Resumes returns the cursor that the connection began with; nil: none.
-func (c *Conn) Resumes() *Cursor {
+func (c *Conn) Resumes() *actors.Cursor {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.resumes {
@@ -78,7 +80,7 @@ func (c *Conn) Resumes() *Cursor {
 }
 
 // Format returns the connection's wire form.
-func (c *Conn) Format() Format { return c.format }
+func (c *Conn) Format() actors.Format { return c.format }
 
 // Once tells whether the connection ends as soon as there was something to send.
 func (c *Conn) Once() bool { return c.once }
@@ -86,11 +88,11 @@ func (c *Conn) Once() bool { return c.once }
 // SendUserMessage implements actor.Process.
 func (c *Conn) SendUserMessage(_ *actor.PID, m any) {
 	switch m := m.(type) {
-	case *Push:
+	case *actors.Push:
 		c.push(m)
-	case *Greeting:
+	case *actors.Greeting:
 		c.greet(m)
-	case *PageRead:
+	case *actors.PageRead:
 		c.page(m)
 	}
 }
@@ -98,21 +100,21 @@ func (c *Conn) SendUserMessage(_ *actor.PID, m any) {
 // SendSystemMessage implements actor.Process.
 func (c *Conn) SendSystemMessage(_ *actor.PID, m any) {
 	if _, ok := m.(*actor.Stop); ok {
-		c.Close(EndGone)
+		c.Close(actors.EndGone)
 	}
 }
 
 // Stop implements actor.Process.
-func (c *Conn) Stop(*actor.PID) { c.Close(EndGone) }
+func (c *Conn) Stop(*actor.PID) { c.Close(actors.EndGone) }
 
 // Drained tells the connection that its sink has nothing left to write. The
 // sink calls it without a lock held, each time after a Send that left bytes.
 func (c *Conn) Drained() {
-	c.do(func() (End, bool, *Pull) {
+	c.do(func() (actors.End, bool, *actors.Pull) {
 		// It may come late, when another Send has left bytes again.
 		n, err := c.Sink.Send(nil)
 		if err != nil {
-			return EndGone, true, nil
+			return actors.EndGone, true, nil
 		}
 		if c.pending = n > 0; !c.pending {
 			c.wrote()
@@ -123,7 +125,7 @@ func (c *Conn) Drained() {
 
 // Close ends the connection: the transport calls it when the client is gone
 // or broke the protocol. It calls Sink.End once, unless that was done.
-func (c *Conn) Close(why End) {
+func (c *Conn) Close(why actors.End) {
 	c.mu.Lock()
 	over := c.state == connOver
 	if !over {
@@ -136,12 +138,12 @@ func (c *Conn) Close(why End) {
 }
 
 // end ends the sink. The caller holds the lock, and calls leave without it.
-func (c *Conn) end(why End) {
+func (c *Conn) end(why actors.End) {
 	c.state, c.queue = connOver, nil
 	c.Sink.End(why)
 }
 
-func (c *Conn) leave(why End) {
+func (c *Conn) leave(why actors.End) {
 	c.mu.Lock()
 	g := c.gate
 	c.mu.Unlock()
@@ -151,7 +153,7 @@ func (c *Conn) leave(why End) {
 }
 
 // do runs step with the lock held, and what it asks for without.
-func (c *Conn) do(step func() (why End, over bool, ask *Pull)) {
+func (c *Conn) do(step func() (why actors.End, over bool, ask *actors.Pull)) {
 	why, over, ask := c.locked(step)
 	if over {
 		c.leave(why)
@@ -162,7 +164,7 @@ func (c *Conn) do(step func() (why End, over bool, ask *Pull)) {
 
 // locked runs step with the lock held. A sink or a format that panics ends
 // this connection and no other.
-func (c *Conn) locked(step func() (End, bool, *Pull)) (why End, over bool, ask *Pull) {
+func (c *Conn) locked(step func() (actors.End, bool, *actors.Pull)) (why actors.End, over bool, ask *actors.Pull) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.state == connOver {
@@ -170,8 +172,8 @@ func (c *Conn) locked(step func() (End, bool, *Pull)) (why End, over bool, ask *
 	}
 	defer func() {
 		if reason := recover(); reason != nil {
-			c.gate.home.connPanicked(c.Key, reason, debug.Stack())
-			why, over, ask = EndFailed, true, nil
+			c.gate.home.ConnPanicked(c.Key, reason, debug.Stack())
+			why, over, ask = actors.EndFailed, true, nil
 		}
 		if over {
 			c.end(why)
@@ -181,26 +183,26 @@ func (c *Conn) locked(step func() (End, bool, *Pull)) (why End, over bool, ask *
 }
 
 // greet takes in the user's answer to the attach.
-func (c *Conn) greet(g *Greeting) {
-	c.do(func() (End, bool, *Pull) {
+func (c *Conn) greet(g *actors.Greeting) {
+	c.do(func() (actors.End, bool, *actors.Pull) {
 		switch {
 		case g.Turn != c.turn || c.state == connLive:
 			return 0, false, nil
-		case g.refused != EndGone:
-			return g.refused, true, nil
+		case g.Refused != actors.EndGone:
+			return g.Refused, true, nil
 		}
 		first := !c.met
 		c.at, c.state, c.met = g.At, connLive, true
 		var b []byte
 		cursor := g.At.String()
-		if hello, ok := c.format.(Greeter); ok && first {
+		if hello, ok := c.format.(actors.Greeter); ok && first {
 			b = hello.AppendHello(nil, g.Counts, []byte(cursor), g.Recovered)
 		}
 		switch {
 		case g.Reset:
-			b = c.frame(b, PlainEvent("reset", g.At, g.Counts))
+			b = c.frame(b, actors.PlainEvent("reset", g.At, g.Counts))
 		case !g.Recovered && len(b) == 0:
-			b = c.frame(b, PlainEvent("counts", g.At, g.Counts))
+			b = c.frame(b, actors.PlainEvent("counts", g.At, g.Counts))
 		}
 		if why, over := c.write(b); over {
 			return why, true, nil
@@ -211,13 +213,13 @@ func (c *Conn) greet(g *Greeting) {
 	})
 }
 
-func (c *Conn) frame(b []byte, e PushEvent) []byte {
-	return c.format.AppendPush(b, &Push{Key: c.Key, To: e.To, Events: []PushEvent{e}})
+func (c *Conn) frame(b []byte, e actors.PushEvent) []byte {
+	return c.format.AppendPush(b, &actors.Push{Key: c.Key, To: e.To, Events: []actors.PushEvent{e}})
 }
 
 // push takes in what has just happened.
-func (c *Conn) push(p *Push) {
-	c.do(func() (End, bool, *Pull) {
+func (c *Conn) push(p *actors.Push) {
+	c.do(func() (actors.End, bool, *actors.Pull) {
 		if c.state != connLive {
 			c.keep(p)
 			return 0, false, nil
@@ -231,9 +233,9 @@ func (c *Conn) push(p *Push) {
 }
 
 // keep lets a push wait for the pages before it.
-func (c *Conn) keep(p *Push) {
+func (c *Conn) keep(p *actors.Push) {
 	if c.queue == nil {
-		c.queue = new([]*Push)
+		c.queue = new([]*actors.Push)
 	}
 	if len(*c.queue) >= waitingPushes {
 		*c.queue, c.lost = nil, true
@@ -245,7 +247,7 @@ func (c *Conn) keep(p *Push) {
 
 // deliver writes what the client does not have yet, or finds that pages are
 // missing before it.
-func (c *Conn) deliver(p *Push) (End, bool) {
+func (c *Conn) deliver(p *actors.Push) (actors.End, bool) {
 	switch {
 	case p.To.Seq <= c.at.Seq && p.To.Lineage == c.at.Lineage:
 		return 0, false
@@ -256,21 +258,21 @@ func (c *Conn) deliver(p *Push) (End, bool) {
 		c.behind = true
 		return 0, false
 	case p.From.Seq < c.at.Seq:
-		p = p.beyond(c.at)
+		p = p.Beyond(c.at)
 	}
 	c.at = p.To
 	return c.write(p.Frame(c.format))
 }
 
 // page takes in what was pulled.
-func (c *Conn) page(m *PageRead) {
-	c.do(func() (End, bool, *Pull) {
+func (c *Conn) page(m *actors.PageRead) {
+	c.do(func() (actors.End, bool, *actors.Pull) {
 		p := m.Push
 		switch {
 		case m.Turn != c.turn || c.state != connPulling:
 			return 0, false, nil
 		case p == nil:
-			return EndFailed, true, nil
+			return actors.EndFailed, true, nil
 		}
 		c.at, c.behind, c.state = p.To, p.More, connLive
 		if why, over := c.write(p.Frame(c.format)); over {
@@ -281,7 +283,7 @@ func (c *Conn) page(m *PageRead) {
 }
 
 // goOn delivers what has waited, if no more pages are missing.
-func (c *Conn) goOn() (End, bool, *Pull) {
+func (c *Conn) goOn() (actors.End, bool, *actors.Pull) {
 	if c.behind {
 		return 0, false, c.wantsPage()
 	}
@@ -304,23 +306,23 @@ func (c *Conn) goOn() (End, bool, *Pull) {
 
 // wantsPage returns what to ask the user if it is time for the next page, for
 // which the connection then waits; nil: it is not.
-func (c *Conn) wantsPage() *Pull {
+func (c *Conn) wantsPage() *actors.Pull {
 	if c.state != connLive || !c.behind || c.pending {
 		return nil
 	}
 	c.state = connPulling
 	c.turn++
-	return &Pull{Gate: c.gate.pid, Key: c.Key, Conn: c.id, Turn: c.turn, After: c.at}
+	return &actors.Pull{Gate: c.gate.pid, Key: c.Key, Conn: c.id, Turn: c.turn, After: c.at}
 }
 
-func (c *Conn) pull(ask *Pull) {
+func (c *Conn) pull(ask *actors.Pull) {
 	if ask != nil {
 		c.gate.home.Router.Send(c.Key, ask)
 	}
 }
 
 // write gives frames to the sink.
-func (c *Conn) write(b []byte) (End, bool) {
+func (c *Conn) write(b []byte) (actors.End, bool) {
 	if len(b) == 0 {
 		if !c.pending {
 			c.wrote()
@@ -329,16 +331,16 @@ func (c *Conn) write(b []byte) (End, bool) {
 	}
 	n, err := c.Sink.Send(b)
 	switch {
-	case errors.Is(err, ErrSlow):
-		return EndSlow, true
+	case errors.Is(err, actors.ErrSlow):
+		return actors.EndSlow, true
 	case err != nil:
-		return EndGone, true
+		return actors.EndGone, true
 	case n > 0:
 		c.pending = true
 	case !c.pending:
 		c.wrote()
 	}
-	return EndGone, c.once
+	return actors.EndGone, c.once
 }
 
 // wrote notes that the sink has nothing left of what it was given.
@@ -351,12 +353,12 @@ func (c *Conn) wrote() {
 // beat writes a heartbeat of its form, unless something else waits to be
 // written.
 func (c *Conn) beat(frame []byte) {
-	c.do(func() (End, bool, *Pull) {
+	c.do(func() (actors.End, bool, *actors.Pull) {
 		if c.pending || c.once || c.state == connAttaching {
 			return 0, false, nil
 		}
-		if a, ok := c.Sink.(Answerer); ok && len(frame) > 0 && !a.Beat() {
-			return EndGone, true, nil
+		if a, ok := c.Sink.(actors.Answerer); ok && len(frame) > 0 && !a.Beat() {
+			return actors.EndGone, true, nil
 		}
 		why, over := c.write(frame)
 		return why, over, nil
@@ -386,7 +388,7 @@ func (c *Conn) name(id uint64) {
 
 // again prepares to attach once more, from where the client stands. It returns
 // false if the connection is over.
-func (c *Conn) again() (after *Cursor, turn uint32, ok bool) {
+func (c *Conn) again() (after *actors.Cursor, turn uint32, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.state == connOver {
@@ -412,15 +414,15 @@ func (c *Conn) mark() (upto uint64, news bool) {
 
 // transport returns the name of the way by which the client came.
 func (c *Conn) transport() string {
-	if client, ok := c.Sink.(Client); ok {
+	if client, ok := c.Sink.(actors.Client); ok {
 		return client.Transport()
 	}
 	return ""
 }
 
-func (c *Conn) describe() ConnInfo {
-	d := ConnInfo{ID: strconv.FormatUint(c.id, 16), Transport: c.transport(), Since: Quoted(c.Since())}
-	if client, ok := c.Sink.(Client); ok {
+func (c *Conn) describe() actors.ConnInfo {
+	d := actors.ConnInfo{ID: strconv.FormatUint(c.id, 16), Transport: c.transport(), Since: actors.Quoted(c.Since())}
+	if client, ok := c.Sink.(actors.Client); ok {
 		d.Address = client.Address()
 	}
 	return d

@@ -1,7 +1,9 @@
-package actors
+package gateway
 
 import (
 	"github.com/asynkron/protoactor-go/actor"
+
+	"reddot/actors"
 )
 
 // Exchange is the actor of a node that knows which sessions are connected here
@@ -9,15 +11,15 @@ import (
 // the sessions ask again for their users when it may be that nothing can be
 // told any more.
 type Exchange struct {
-	home  *Home
-	links map[uint64]plugged
+	home  *actors.Home
+	links map[uint64]actors.Plugged
 }
 
 // startExchange starts the node's exchange.
-func startExchange(h *Home) *actor.PID {
-	x := &Exchange{home: h, links: map[uint64]plugged{}}
+func startExchange(h *actors.Home) *actor.PID {
+	x := &Exchange{home: h, links: map[uint64]actors.Plugged{}}
 	return h.System.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return x },
-		WithMailbox(x)))
+		actors.WithMailbox(x)))
 }
 
 // Bounced implements MailboxHost: the exchange does not stop.
@@ -31,55 +33,55 @@ func (x *Exchange) Panicked(_ string, reason any, stack []byte) {
 // Receive is the actor's table of contents.
 func (x *Exchange) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
-	case *plug:
-		x.links[m.link.ID()] = m.plugged
-	case *unplug:
-		delete(x.links, m.id)
-	case *tidings:
+	case *actors.Plug:
+		x.links[m.Link.ID()] = m.Plugged
+	case *actors.Unplug:
+		delete(x.links, m.ID)
+	case *actors.Tidings:
 		x.tell(m)
-	case *NodeLost:
-		x.lost(func(p plugged) bool { return p.node == m.Node })
-	case *Reattach:
-		x.lost(func(p plugged) bool { return m.Shards.Has(ShardOf(p.key)) })
+	case *actors.NodeLost:
+		x.lost(func(p actors.Plugged) bool { return p.Node == m.Node })
+	case *actors.Reattach:
+		x.lost(func(p actors.Plugged) bool { return m.Shards.Has(actors.ShardOf(p.Key)) })
 	}
 }
 
 // tell hands on what a user tells. Where something before it was lost, with a
 // link that broke, the session asks again: what it hears then is whole.
-func (x *Exchange) tell(m *tidings) {
-	p, ok := x.links[m.link]
+func (x *Exchange) tell(m *actors.Tidings) {
+	p, ok := x.links[m.Link]
 	if !ok {
 		return // it has ended
 	}
-	if m.turn != 0 {
-		if m.turn != p.turn {
+	if m.Turn != 0 {
+		if m.Turn != p.Turn {
 			return // of a way that was known before this one
 		}
-		if p.told++; m.n != p.told {
-			delete(x.links, m.link)
-			p.link.Lost()
+		if p.Told++; m.N != p.Told {
+			delete(x.links, m.Link)
+			p.Link.Lost()
 			return
 		}
-		x.links[m.link] = p
+		x.links[m.Link] = p
 	}
-	switch m.what {
-	case tidingWaits:
-		p.link.Waits(m.waits)
-	case tidingReplaced:
-		delete(x.links, m.link)
-		p.link.Replaced()
-	case tidingLost:
-		delete(x.links, m.link)
-		p.link.Lost()
+	switch m.What {
+	case actors.TidingWaits:
+		p.Link.Waits(m.Waits)
+	case actors.TidingReplaced:
+		delete(x.links, m.Link)
+		p.Link.Replaced()
+	case actors.TidingLost:
+		delete(x.links, m.Link)
+		p.Link.Lost()
 	}
 }
 
 // lost lets sessions ask again for their users.
-func (x *Exchange) lost(which func(plugged) bool) {
+func (x *Exchange) lost(which func(actors.Plugged) bool) {
 	for id, p := range x.links {
 		if which(p) {
 			delete(x.links, id)
-			p.link.Lost()
+			p.Link.Lost()
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package actors
+package gateway
 
 import (
 	"errors"
@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"reddot/actors"
 )
 
 // tape is a sink and a format: it notes the seqs that it is sent.
@@ -18,10 +20,10 @@ type tape struct {
 }
 
 func (s *tape) Send(b []byte) (int, error) { s.got += string(b); return 0, s.err }
-func (s *tape) End(why End)                { s.ended = why.String() }
-func (s *tape) Form() Form                 { return FormText }
+func (s *tape) End(why actors.End)         { s.ended = why.String() }
+func (s *tape) Form() actors.Form          { return actors.FormText }
 func (s *tape) AppendBeat(b []byte) []byte { return b }
-func (s *tape) AppendPush(b []byte, p *Push) []byte {
+func (s *tape) AppendPush(b []byte, p *actors.Push) []byte {
 	if s.panics {
 		panic("a format that panics")
 	}
@@ -33,24 +35,24 @@ func (s *tape) AppendPush(b []byte, p *Push) []byte {
 
 // mail is a Router that notes what is sent.
 type mail struct {
-	Router
+	actors.Router
 	sent []any
 }
 
-func (r *mail) Send(_ Key, m any) { r.sent = append(r.sent, m) }
+func (r *mail) Send(_ actors.Key, m any) { r.sent = append(r.sent, m) }
 
 func newGate(t *testing.T) (*Gateway, *mail) {
 	r := &mail{}
 	quiet := actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) })
-	h := &Home{System: actor.NewActorSystem(quiet), Router: r, Log: slog.New(slog.DiscardHandler), Metrics: NewMetrics(nil)}
+	h := &actors.Home{System: actor.NewActorSystem(quiet), Router: r, Log: slog.New(slog.DiscardHandler), Metrics: actors.NewMetrics(nil)}
 	t.Cleanup(h.System.Shutdown)
-	return StartGateways(h, 1)[0], r
+	return Start(h, 1)[0], r
 }
 
-func span(from, to uint64) *Push {
-	p := &Push{From: Cursor{Lineage: 1, Seq: from}, To: Cursor{Lineage: 1, Seq: to}}
+func span(from, to uint64) *actors.Push {
+	p := &actors.Push{From: actors.Cursor{Lineage: 1, Seq: from}, To: actors.Cursor{Lineage: 1, Seq: to}}
 	for s := from + 1; s <= to; s++ {
-		p.Events = append(p.Events, PushEvent{To: Cursor{Lineage: 1, Seq: s}})
+		p.Events = append(p.Events, actors.PushEvent{To: actors.Cursor{Lineage: 1, Seq: s}})
 	}
 	return p
 }
@@ -60,27 +62,27 @@ func span(from, to uint64) *Push {
 func TestConnPushes(t *testing.T) {
 	g, r := newGate(t)
 	s := &tape{}
-	c := NewConn(Attachment{Key: "udefault/alice", Sink: s, Format: s, After: &Cursor{Lineage: 1, Seq: 3}})
+	c := NewConn(actors.Attachment{Key: "udefault/alice", Sink: s, Format: s, After: &actors.Cursor{Lineage: 1, Seq: 3}})
 	g.Attach(c)
-	a := r.sent[0].(*Attach)
+	a := r.sent[0].(*actors.Attach)
 	c.push(span(3, 4)) // before the greeting
-	greet := &Greeting{Conn: a.Conn, Turn: a.Turn, At: *a.After, Head: Cursor{Lineage: 1, Seq: 3}, Recovered: true}
+	greet := &actors.Greeting{Conn: a.Conn, Turn: a.Turn, At: *a.After, Head: actors.Cursor{Lineage: 1, Seq: 3}, Recovered: true}
 	c.greet(greet)
 	c.greet(greet)
-	for _, p := range []*Push{span(3, 4), span(2, 6), span(5, 7), span(6, 7)} {
+	for _, p := range []*actors.Push{span(3, 4), span(2, 6), span(5, 7), span(6, 7)} {
 		c.push(p)
 	}
 	if s.got != "4 5 6 7 " {
 		t.Fatalf("got %q, want 4 to 7, each once", s.got)
 	}
 	c.push(span(8, 9))
-	ask, ok := r.sent[len(r.sent)-1].(*Pull)
+	ask, ok := r.sent[len(r.sent)-1].(*actors.Pull)
 	if !ok || ask.After.Seq != 7 {
 		t.Fatalf("got %+v, want a pull after 7", r.sent[len(r.sent)-1])
 	}
 	c.push(span(9, 10))
-	c.page(&PageRead{Conn: ask.Conn, Turn: ask.Turn - 1, Push: span(7, 20)}) // void
-	c.page(&PageRead{Conn: ask.Conn, Turn: ask.Turn, Push: span(7, 9)})
+	c.page(&actors.PageRead{Conn: ask.Conn, Turn: ask.Turn - 1, Push: span(7, 20)}) // void
+	c.page(&actors.PageRead{Conn: ask.Conn, Turn: ask.Turn, Push: span(7, 9)})
 	if s.got != "4 5 6 7 8 9 10 " {
 		t.Fatalf("got %q, want 4 to 10", s.got)
 	}
@@ -90,16 +92,16 @@ func TestConnPushes(t *testing.T) {
 // learns of it.
 func TestConnEnds(t *testing.T) {
 	for want, s := range map[string]*tape{
-		"slow":   {err: ErrSlow},
+		"slow":   {err: actors.ErrSlow},
 		"gone":   {err: errors.New("reset by peer")},
 		"failed": {panics: true},
 	} {
 		g, r := newGate(t)
-		c := NewConn(Attachment{Key: "udefault/alice", Sink: s, Format: s})
+		c := NewConn(actors.Attachment{Key: "udefault/alice", Sink: s, Format: s})
 		g.Attach(c)
-		a := r.sent[0].(*Attach)
-		c.greet(&Greeting{Conn: a.Conn, Turn: a.Turn})
-		if d, ok := r.sent[len(r.sent)-1].(*Detach); s.ended != want || !ok || d.Conn != a.Conn {
+		a := r.sent[0].(*actors.Attach)
+		c.greet(&actors.Greeting{Conn: a.Conn, Turn: a.Turn})
+		if d, ok := r.sent[len(r.sent)-1].(*actors.Detach); s.ended != want || !ok || d.Conn != a.Conn {
 			t.Errorf("ended with %q, want %q; then %+v, want a detach", s.ended, want, r.sent[len(r.sent)-1])
 		}
 	}
@@ -116,15 +118,15 @@ func TestConnBeats(t *testing.T) {
 	g, r := newGate(t)
 	dead, quiet := &mute{}, &tape{}
 	for _, s := range []struct {
-		Sink
-		Format
+		actors.Sink
+		actors.Format
 	}{{dead, dead}, {quiet, quiet}} {
-		c := NewConn(Attachment{Key: "udefault/alice", Sink: s.Sink, Format: s.Format})
+		c := NewConn(actors.Attachment{Key: "udefault/alice", Sink: s.Sink, Format: s.Format})
 		g.Attach(c)
-		a := r.sent[len(r.sent)-1].(*Attach)
-		c.greet(&Greeting{Conn: a.Conn, Turn: a.Turn})
+		a := r.sent[len(r.sent)-1].(*actors.Attach)
+		c.greet(&actors.Greeting{Conn: a.Conn, Turn: a.Turn})
 		c.beat(nil) // the form has none
-		if s.Sink == Sink(dead) && dead.ended != "" {
+		if s.Sink == actors.Sink(dead) && dead.ended != "" {
 			t.Fatal("a connection without heartbeats was ended")
 		}
 		c.beat([]byte("beat"))
@@ -138,11 +140,11 @@ func TestConnBeats(t *testing.T) {
 // came in behind its detach.
 func TestGhost(t *testing.T) {
 	g, r := newGate(t)
-	g.greet(&Greeting{Key: "udefault/alice", Conn: 7})
-	if len(r.sent) != 1 || r.sent[0].(*Detach).Conn != 7 {
+	g.greet(&actors.Greeting{Key: "udefault/alice", Conn: 7})
+	if len(r.sent) != 1 || r.sent[0].(*actors.Detach).Conn != 7 {
 		t.Fatalf("got %+v, want a detach of 7", r.sent)
 	}
-	g.greet(&Greeting{Conn: 7, refused: EndTooMany})
+	g.greet(&actors.Greeting{Conn: 7, Refused: actors.EndTooMany})
 	if len(r.sent) != 1 {
 		t.Fatalf("got %+v for one that never came in", r.sent)
 	}
@@ -169,16 +171,16 @@ func (w *watcher) Receive(c actor.Context) {
 func TestConnIsAnActor(t *testing.T) {
 	g, r := newGate(t)
 	s := &tape{}
-	c := NewConn(Attachment{Key: "udefault/alice", Sink: s, Format: s})
+	c := NewConn(actors.Attachment{Key: "udefault/alice", Sink: s, Format: s})
 	if pid := c.PID(); pid != nil {
 		t.Errorf("got the address %v before it has come in", pid)
 	}
 	g.Attach(c)
-	a := r.sent[0].(*Attach)
+	a := r.sent[0].(*actors.Attach)
 	root, pid := g.home.System.Root, c.PID()
 	w := &watcher{watch: make(chan *actor.PID, 2), ended: make(chan *actor.PID, 2)}
 	watching := root.Spawn(actor.PropsFromProducer(func() actor.Actor { return w }))
-	root.Send(pid, &Greeting{Conn: a.Conn, Turn: a.Turn})
+	root.Send(pid, &actors.Greeting{Conn: a.Conn, Turn: a.Turn})
 	root.Send(pid, span(0, 1))
 	if s.got == "" {
 		t.Error("a push to the address did not come")
