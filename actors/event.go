@@ -140,3 +140,44 @@ func (e *Event) Remains() *Event {
 	}
 	return left
 }
+
+// Check tells whether the change is one that may be stored.
+func (c *SessionChange) Check() error {
+	if c == nil {
+		return fmt.Errorf("a session's change that is none")
+	}
+	for _, n := range c.Set {
+		if n.GetFilter() == "" || n.Qos > 2 {
+			return fmt.Errorf("a subscription without a filter, or with QoS %d", n.GetQos())
+		}
+	}
+	for _, n := range c.Received {
+		if len(n.GetOnce()) != 16 {
+			return fmt.Errorf("a message that came, with %d bytes of key", len(n.GetOnce()))
+		}
+	}
+	for _, o := range c.Sent {
+		if o.GetQos() > 2 {
+			return fmt.Errorf("a message that was sent with QoS %d", o.GetQos())
+		}
+	}
+	return nil
+}
+
+// Check tells whether the message is one that may be stored.
+func (m *TopicMessage) Check() error {
+	switch {
+	case m == nil || m.Topic == "" || m.App == "":
+		return fmt.Errorf("a topic's message without a topic or an app")
+	case m.Qos > 2 || len(m.Once) != 0 && len(m.Once) != 16:
+		return fmt.Errorf("a topic's message with QoS %d and %d bytes of key", m.Qos, len(m.Once))
+	}
+	return nil
+}
+
+func (w *Will) Check() error {
+	if w == nil {
+		return nil
+	}
+	return w.Message.Check()
+}

@@ -8,8 +8,14 @@ type FarLink struct {
 	Hub    *actor.PID // the exchange there
 	id     uint64
 	client string
-	turn   uint64 // of the request that brought it; 0: an older program's
+	Turn   uint64 // of the request that brought it; 0: an older program's
 	told   uint64 // tidings
+}
+
+// NewFarLink returns the way to the session that its node's exchange, at hub, knows
+// by an id since the request of this turn.
+func NewFarLink(hub *actor.PID, id uint64, client string, turn uint64) *FarLink {
+	return &FarLink{Hub: hub, id: id, client: client, Turn: turn}
 }
 
 var _ SessionLink = (*FarLink)(nil)
@@ -30,21 +36,21 @@ type (
 	// Tidings is what a user tells a session's connection.
 	Tidings struct {
 		Link  uint64
-		What  tiding
+		What  Tiding
 		Waits []Waits
 		Turn  uint64 // of the request that made the way known; 0: an older program's
 		N     uint64 // +1 each in a turn
 	}
 )
 
-// tiding says what a user tells. It is on the wire: append only.
-type tiding uint8
+// Tiding says what a user tells. It is on the wire: append only.
+type Tiding uint8
 
 const (
-	TidingWaits    tiding = iota // SessionLink.Waits
+	TidingWaits    Tiding = iota // SessionLink.Waits
 	TidingReplaced               // SessionLink.Replaced
 	TidingLost                   // SessionLink.Lost
-	numTidings
+	NumTidings
 )
 
 // Client implements SessionLink.
@@ -64,7 +70,7 @@ func (l *FarLink) Lost() { l.tell(&Tidings{What: TidingLost}) }
 
 func (l *FarLink) tell(m *Tidings) {
 	l.told++
-	m.Link, m.Turn, m.N = l.id, l.turn, l.told
+	m.Link, m.Turn, m.N = l.id, l.Turn, l.told
 	l.Home.Send(l.Hub, m)
 }
 
@@ -74,12 +80,12 @@ func (h *Home) Export(r *Request, node string) {
 	switch c := r.Command.(type) {
 	case *OpenSession:
 		if _, far := c.Link.(*FarLink); !far {
-			c.hub, c.turn = h.Exchange, h.turns.Add(1)
-			h.Send(h.Exchange, &Plug{Plugged{Link: c.Link, Key: r.Key, Node: node, Turn: c.turn}})
+			c.Hub, c.Turn = h.Exchange, h.turns.Add(1)
+			h.Send(h.Exchange, &Plug{Plugged{Link: c.Link, Key: r.Key, Node: node, Turn: c.Turn}})
 		}
 	case *CloseSession:
 		if _, far := c.Link.(*FarLink); !far {
-			c.hub = h.Exchange
+			c.Hub = h.Exchange
 			h.Unplug(c.Link)
 		}
 	}

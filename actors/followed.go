@@ -83,7 +83,7 @@ func (t *Topics) FollowedBy(user Key) Followed {
 // Follow takes in a record of FollowedKind, when a node starts or another one
 // has written it. An empty one says that there is none any more.
 func (t *Topics) Follow(r Record) error {
-	key, err := userKey(r.Key)
+	key, err := ParseUserKey(r.Key)
 	if err != nil {
 		return err
 	}

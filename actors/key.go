@@ -89,3 +89,12 @@ func CollapseHash(key string) uint64 {
 	}
 	return max(h, 1)
 }
+
+// ParseUserKey checks a key that must be a user's.
+func ParseUserKey(s string) (Key, error) {
+	k, err := ParseKey(s)
+	if err == nil && k.Kind() != KindUser {
+		err = fmt.Errorf("key %.60q: want a user's", s)
+	}
+	return k, err
+}

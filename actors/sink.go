@@ -33,7 +33,7 @@ const (
 	EndDisconnected            // the operator ended it; stay away
 	EndFailed                  // our fault; come back
 	EndProtocol                // it broke the protocol
-	numEnds
+	NumEnds
 )
 
 // Attachment is what a transport knows of a new connection.

@@ -92,16 +92,16 @@ func AppendIDs(b []byte, ids []ID) []byte { return appendIDs(b, PackIDs(ids)) }
 
 // What stands before an event's type, and before its cursor.
 const (
-	eventHead   = `{"type":"`
-	eventCursor = `","cursor":"`
+	EventHead   = `{"type":"`
+	EventCursor = `","cursor":"`
 )
 
 // begin starts an event of a type that leaves a client at to.
 func (p *PushEvent) begin(kind string, to Cursor) {
 	p.Type, p.To = kind, to
-	b := append(p.JSON[:0], eventHead...)
+	b := append(p.JSON[:0], EventHead...)
 	b = append(b, kind...)
-	b = append(b, eventCursor...)
+	b = append(b, EventCursor...)
 	n := len(b)
 	b = to.Append(b)
 	p.ID = b[n:len(b):len(b)]

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/cluster/wire"
 )
 
 // What nodes say of themselves and of their links in their signs, and what
@@ -13,14 +14,14 @@ import (
 
 // saying is what this node says.
 type saying struct {
-	ties     []*actors.WireTie
+	ties     []*wire.WireTie
 	joining  bool
 	resuming bool // it is about to own shards again
 	yielded  bool // its last sign, or one of unknown outcome, says that it owns none
 }
 
 // say puts it into a sign. The caller holds mu.
-func (s *signs) say(w *actors.WireSign) {
+func (s *signs) say(w *wire.WireSign) {
 	n := s.node
 	for _, t := range s.said.ties {
 		w.Ties = append(w.Ties, t)
@@ -33,14 +34,14 @@ func (s *signs) say(w *actors.WireSign) {
 }
 
 // wrote is told that a sign is in the store.
-func (s *signs) wrote(w *actors.WireSign) {
+func (s *signs) wrote(w *wire.WireSign) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.said.yielded = w.Yielded
 }
 
 // announce sets what the next signs say.
-func (s *signs) announce(ties []*actors.WireTie, joining bool) {
+func (s *signs) announce(ties []*wire.WireTie, joining bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.said.ties, s.said.joining = ties, joining
@@ -88,7 +89,7 @@ func (s *signs) ownsNothing(name string, after time.Time) bool {
 }
 
 // sign returns the last sign of a node; nil: there is none.
-func (s *signs) sign(name string) *actors.WireSign {
+func (s *signs) sign(name string) *wire.WireSign {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if g := s.nodes[name]; g != nil {
@@ -132,9 +133,9 @@ func (s *signs) witnesses(dead map[string]bool) []*witness {
 		all = append(all, w)
 		for _, t := range g.wire.Ties {
 			switch t.State {
-			case actors.TieState_TIE_HOLDS:
+			case wire.TieState_TIE_HOLDS:
 				w.holds[t.Node], held[t.Node] = true, true
-			case actors.TieState_TIE_LOST:
+			case wire.TieState_TIE_LOST:
 				w.lost[t.Node] = true
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"sync"
 
-	"reddot/actors"
+	"reddot/cluster/wire"
 )
 
 // Questions to nodes, about themselves.
@@ -24,7 +24,7 @@ func (p *peer) ask(ctx context.Context, what, app string) ([]byte, error) {
 	if s == nil {
 		return nil, errLinkDown
 	}
-	told := make(chan *actors.WireTold, 1)
+	told := make(chan *wire.WireTold, 1)
 	s.mu.Lock()
 	s.lastID++
 	id := s.lastID
@@ -35,9 +35,9 @@ func (p *peer) ask(ctx context.Context, what, app string) ([]byte, error) {
 		delete(s.waiting, id)
 		s.mu.Unlock()
 	}()
-	b, err := (&actors.WireAsk{Id: id, What: what, App: app}).MarshalVT()
+	b, err := (&wire.WireAsk{Id: id, What: what, App: app}).MarshalVT()
 	if err == nil {
-		err = s.put(&actors.Frame{Type: actors.FrameType_FRAME_ASK, Body: b})
+		err = s.put(&wire.Frame{Type: wire.FrameType_FRAME_ASK, Body: b})
 	}
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func (p *peer) ask(ctx context.Context, what, app string) ([]byte, error) {
 
 // takeTold hands an answer to whoever waits for it.
 func (s *session) takeTold(body []byte) error {
-	t := &actors.WireTold{}
+	t := &wire.WireTold{}
 	if err := t.UnmarshalVT(body); err != nil {
 		return err
 	}
@@ -76,12 +76,12 @@ func (s *session) takeTold(body []byte) error {
 
 // answerAsk answers a question, elsewhere: it may take a while.
 func (n *Node) answerAsk(s *session, body []byte) error {
-	w := &actors.WireAsk{}
+	w := &wire.WireAsk{}
 	if err := w.UnmarshalVT(body); err != nil {
 		return err
 	}
 	n.loads.do(func() {
-		t := &actors.WireTold{Id: w.Id}
+		t := &wire.WireTold{Id: w.Id}
 		var v any
 		switch w.What {
 		case askStatus:
@@ -100,7 +100,7 @@ func (n *Node) answerAsk(s *session, body []byte) error {
 		}
 		b, err := t.MarshalVT()
 		if err == nil {
-			err = s.put(&actors.Frame{Type: actors.FrameType_FRAME_TOLD, Body: b})
+			err = s.put(&wire.Frame{Type: wire.FrameType_FRAME_TOLD, Body: b})
 		}
 		if ignoreDown(err) != nil {
 			n.cfg.Log.Error("a question was not answered", "of", s.peer, "err", err)
@@ -128,12 +128,12 @@ func (n *Node) askAll(ctx context.Context, what, app string, take func(p *peer, 
 // Tell tells all other nodes that something in the store has changed of which
 // they keep a copy; they are told by Config.Told.
 func (n *Node) Tell(what string) {
-	b, err := (&actors.WireChanged{What: what}).MarshalVT()
+	b, err := (&wire.WireChanged{What: what}).MarshalVT()
 	if err != nil {
 		return
 	}
 	for _, p := range n.peers.list() {
-		p.send(&actors.Frame{Type: actors.FrameType_FRAME_CHANGED, Body: b})
+		p.send(&wire.Frame{Type: wire.FrameType_FRAME_CHANGED, Body: b})
 	}
 }
 

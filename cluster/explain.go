@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/cluster/wire"
 )
 
 // Why nodes are not together: each says of its links that do not speak what it
@@ -28,10 +29,10 @@ func (m *membership) lookAtTies() {
 	}
 	delete(nodes, n.cfg.Name)
 	changed := m.ties.look(time.Duration(n.clock()), nodes)
-	say := make([]*actors.WireTie, 0, len(nodes))
+	say := make([]*wire.WireTie, 0, len(nodes))
 	for name := range nodes {
-		t := &actors.WireTie{Node: name, State: m.ties.state(name)}
-		if t.State != actors.TieState_TIE_HOLDS {
+		t := &wire.WireTie{Node: name, State: m.ties.state(name)}
+		if t.State != wire.TieState_TIE_HOLDS {
 			t.Why = m.whyNot(name).full(maxWhy)
 		} else if m.misses(name) {
 			t.Why = m.noGossip(name).full(maxWhy)
@@ -39,10 +40,10 @@ func (m *membership) lookAtTies() {
 		say = append(say, t)
 		m.listenTo(name, t)
 	}
-	slices.SortFunc(say, func(a, b *actors.WireTie) int { return strings.Compare(a.Node, b.Node) })
+	slices.SortFunc(say, func(a, b *wire.WireTie) int { return strings.Compare(a.Node, b.Node) })
 	m.signs.announce(say, !m.takesPart())
 	for _, name := range changed {
-		if m.ties.state(name) == actors.TieState_TIE_LOST {
+		if m.ties.state(name) == wire.TieState_TIE_LOST {
 			n.cfg.Log.Error("a link is lost", "node", name, "why", m.whyNot(name).full(maxWhy))
 		}
 	}
@@ -53,12 +54,12 @@ func (m *membership) lookAtTies() {
 
 // listenTo logs that the link holds and gossip fails, if this node or the other
 // one finds so: who is taken for dead next is a matter of chance.
-func (m *membership) listenTo(name string, t *actors.WireTie) {
-	if t.State != actors.TieState_TIE_HOLDS {
+func (m *membership) listenTo(name string, t *wire.WireTie) {
+	if t.State != wire.TieState_TIE_HOLDS {
 		return
 	}
 	theirs := tieOf(m.signs.sign(name), m.node.cfg.Name)
-	if theirs.GetState() != actors.TieState_TIE_HOLDS || t.Why == "" && theirs.GetWhy() == "" {
+	if theirs.GetState() != wire.TieState_TIE_HOLDS || t.Why == "" && theirs.GetWhy() == "" {
 		return
 	}
 	if _, ok := m.gossiping.May(); ok {
@@ -149,7 +150,7 @@ func (m *membership) lookSoon() {
 // holds tells whether the link to a node is not lost, and the node has not said
 // that it leaves. The caller holds mu.
 func (m *membership) holds(name string) bool {
-	return !m.farewell[name] && m.ties.state(name) == actors.TieState_TIE_HOLDS
+	return !m.farewell[name] && m.ties.state(name) == wire.TieState_TIE_HOLDS
 }
 
 // A reason is why a link does not speak.
@@ -222,7 +223,7 @@ func (m *membership) apart(owners []string) *actors.Error {
 	for _, name := range owners {
 		w := m.signs.sign(name)
 		theirs := tieOf(w, m.node.cfg.Name)
-		if name == m.node.cfg.Name || m.ties.state(name) == actors.TieState_TIE_HOLDS && theirs.GetState() == actors.TieState_TIE_HOLDS {
+		if name == m.node.cfg.Name || m.ties.state(name) == wire.TieState_TIE_HOLDS && theirs.GetState() == wire.TieState_TIE_HOLDS {
 			continue
 		}
 		missing = append(missing, name)
@@ -248,7 +249,7 @@ func (m *membership) apart(owners []string) *actors.Error {
 }
 
 // tieOf returns what a sign says of the link to a node; nil: nothing.
-func tieOf(w *actors.WireSign, name string) *actors.WireTie {
+func tieOf(w *wire.WireSign, name string) *wire.WireTie {
 	if w != nil {
 		for _, t := range w.Ties {
 			if t.Node == name {
@@ -281,13 +282,13 @@ func (m *membership) wait(d decision) {
 }
 
 // introduce says in a sign who this node is.
-func (n *Node) introduce(w *actors.WireSign) {
+func (n *Node) introduce(w *wire.WireSign) {
 	w.Cluster, w.Key, w.Time, w.Links = n.cfg.Cluster.Name, n.cfg.Cluster.keyPrint(), n.cfg.Now(), n.peersAddr
 }
 
 // foreign tells by what a node that uses the same store can't be of the same
 // cluster; nil: by nothing.
-func (n *Node) foreign(name string, w *actors.WireSign) error {
+func (n *Node) foreign(name string, w *wire.WireSign) error {
 	switch {
 	case w.Cluster != n.cfg.Cluster.Name:
 		return &unlike{fmt.Sprintf("cluster.name is %q here and %q on %s, which uses the same database: give both the same name, or a database of its own to each", n.cfg.Cluster.Name, w.Cluster, name)}
@@ -303,7 +304,7 @@ const clockApart = 5 * time.Second
 
 // compareClock compares a node's clock, as it was when it left its sign just
 // now, with this node's.
-func (n *Node) compareClock(name string, w *actors.WireSign) time.Duration {
+func (n *Node) compareClock(name string, w *wire.WireSign) time.Duration {
 	if w.Time == 0 {
 		return 0
 	}

@@ -13,6 +13,7 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/gateway"
+	"reddot/cluster/wire"
 )
 
 // SureTime is for how long a node answers from memory.
@@ -258,12 +259,12 @@ func (n *Node) AskUnknown(peer string, key actors.Key) error {
 	id := s.lastID
 	s.calls[id] = call{r, 0, time.Now()}
 	s.mu.Unlock()
-	b, err := (&actors.WireRequest{Id: id, Key: string(key), Command: 999}).MarshalVT()
+	b, err := (&wire.WireRequest{Id: id, Key: string(key), Command: 999}).MarshalVT()
 	if err != nil {
 		return err
 	}
 	// A field that no program knows yet is passed over.
-	if err := s.put(&actors.Frame{Type: actors.FrameType_FRAME_REQUEST, Body: append(b, 0xba, 0x3e, 2, 'h', 'i')}); err != nil {
+	if err := s.put(&wire.Frame{Type: wire.FrameType_FRAME_REQUEST, Body: append(b, 0xba, 0x3e, 2, 'h', 'i')}); err != nil {
 		return err
 	}
 	if err := r.Wait(context.Background()); err != nil {
@@ -279,16 +280,16 @@ func (n *Node) FakeLink() func(kind int32, body []byte) error {
 	s := newSession("z", silent{})
 	p.session.Store(s)
 	return func(kind int32, body []byte) error {
-		return n.receive(p, s, &actors.Frame{Type: actors.FrameType(kind), Body: body})
+		return n.receive(p, s, &wire.Frame{Type: wire.FrameType(kind), Body: body})
 	}
 }
 
 // silent is a stream on which nothing happens.
 type silent struct{}
 
-func (silent) Send(*actors.Batch) error { select {} }
-func (silent) Recv(*actors.Batch) error { select {} }
-func (silent) Close()                   {}
+func (silent) Send(*wire.Batch) error { select {} }
+func (silent) Recv(*wire.Batch) error { select {} }
+func (silent) Close()                 {}
 
 // SetLog lets a node that has not started log elsewhere.
 func (n *Node) SetLog(log *slog.Logger) { n.cfg.Log = log }

@@ -7,13 +7,13 @@ import (
 	"strings"
 	"time"
 
-	"reddot/actors"
+	"reddot/cluster/wire"
 )
 
 // The wire versions that this program speaks. Whatever an older program would
 // misunderstand gets a new number, and is sent only over sessions that have
 // agreed on it; least moves up when no program in use speaks the old one any
-// more. Version 1: all frames and commands of messages.proto up to FRAME_TOLD
+// more. Version 1: all frames and commands of wire.proto up to FRAME_TOLD
 // and COMMAND_START_SEND. Version 2: sessions and topics, up to FRAME_HEARD and
 // COMMAND_RETAINED; beats say for how long nothing was heard.
 const (
@@ -23,16 +23,16 @@ const (
 )
 
 // hello returns the frame that opens a session to a peer.
-func (n *Node) hello(to string) (*actors.Batch, error) {
-	w := &actors.WireHello{Node: n.cfg.Name, To: to, Least: n.wire.least, Most: n.wire.most, Cluster: n.cfg.Cluster.Name, Program: n.cfg.Program, Time: n.cfg.Now()}
+func (n *Node) hello(to string) (*wire.Batch, error) {
+	w := &wire.WireHello{Node: n.cfg.Name, To: to, Least: n.wire.least, Most: n.wire.most, Cluster: n.cfg.Cluster.Name, Program: n.cfg.Program, Time: n.cfg.Now()}
 	for _, s := range n.settings() {
-		w.Settings = append(w.Settings, &actors.WireSetting{Name: s.Name, Value: s.Value, Alike: s.Alike})
+		w.Settings = append(w.Settings, &wire.WireSetting{Name: s.Name, Value: s.Value, Alike: s.Alike})
 	}
 	b, err := w.MarshalVT()
 	if err != nil {
 		return nil, fmt.Errorf("encode a hello: %w", err)
 	}
-	return &actors.Batch{Frames: []*actors.Frame{{Type: actors.FrameType_FRAME_HELLO, Body: b}}}, nil
+	return &wire.Batch{Frames: []*wire.Frame{{Type: wire.FrameType_FRAME_HELLO, Body: b}}}, nil
 }
 
 // settings returns those that concern the others.
@@ -45,8 +45,8 @@ func (n *Node) settings() []Setting {
 
 // compare compares this node's settings with another one's, as far as both
 // programs know them. The error names those that must be alike and are not.
-func (n *Node) compare(h *actors.WireHello) error {
-	theirs := make(map[string]*actors.WireSetting, len(h.Settings))
+func (n *Node) compare(h *wire.WireHello) error {
+	theirs := make(map[string]*wire.WireSetting, len(h.Settings))
 	for _, s := range h.Settings {
 		theirs[s.Name] = s
 	}
@@ -74,15 +74,15 @@ func (n *Node) compare(h *actors.WireHello) error {
 
 // readHello reads the first frame of a session and says who sent it, also with
 // an error if it can.
-func (n *Node) readHello(s stream) (*actors.WireHello, error) {
-	var b actors.Batch
+func (n *Node) readHello(s stream) (*wire.WireHello, error) {
+	var b wire.Batch
 	if err := s.Recv(&b); err != nil {
 		return nil, fmt.Errorf("receive a hello: %w", err)
 	}
-	if len(b.Frames) != 1 || b.Frames[0].Type != actors.FrameType_FRAME_HELLO {
+	if len(b.Frames) != 1 || b.Frames[0].Type != wire.FrameType_FRAME_HELLO {
 		return nil, errors.New("the first frame is no hello")
 	}
-	h := &actors.WireHello{}
+	h := &wire.WireHello{}
 	if err := h.UnmarshalVT(b.Frames[0].Body); err != nil {
 		return nil, fmt.Errorf("decode a hello: %w", err)
 	}
@@ -154,7 +154,7 @@ func (n *Node) serve(s stream) error {
 
 // refuse lets a link not come up. The other side gets this node's hello all the
 // same, so that it finds the difference itself.
-func (n *Node) refuse(s stream, h *actors.WireHello, why error) error {
+func (n *Node) refuse(s stream, h *wire.WireHello, why error) error {
 	if missed, ok := n.refusals.May(); ok {
 		n.cfg.Log.Warn("a link was refused", "err", why, "others", missed)
 	}

@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/cluster/wire"
 )
 
 // TestQueueBound ends a link whose peer takes nothing, before much has gathered.
 func TestQueueBound(t *testing.T) {
 	s := newSession("z", silent{})
-	f := &actors.Frame{Type: actors.FrameType_FRAME_PUSH, Body: make([]byte, 1<<20)}
+	f := &wire.Frame{Type: wire.FrameType_FRAME_PUSH, Body: make([]byte, 1<<20)}
 	var err error
 	n := 0
 	for ; err == nil; n++ {
@@ -32,7 +33,7 @@ func TestQueueBound(t *testing.T) {
 	if queued, _ := s.load(); queued != 0 {
 		t.Errorf("%d bytes are kept", queued)
 	}
-	if err := s.put(&actors.Frame{Body: make([]byte, maxFrame+1)}); err == nil || errors.Is(err, errLinkDown) {
+	if err := s.put(&wire.Frame{Body: make([]byte, maxFrame+1)}); err == nil || errors.Is(err, errLinkDown) {
 		t.Errorf("a frame that is too large: %v", err)
 	}
 }

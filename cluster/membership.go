@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/memberlist"
 
 	"reddot/actors"
+	"reddot/cluster/wire"
 )
 
 // membership knows which nodes there are, by gossip. It is protoactor's
@@ -50,7 +51,7 @@ type membership struct {
 // neighbor is a node as gossip has it.
 type neighbor struct {
 	addr string // of gossip
-	meta *actors.WireMember
+	meta *wire.WireMember
 }
 
 var _ pcluster.ClusterProvider = (*membership)(nil)
@@ -84,7 +85,7 @@ func newMembership(n *Node) (*membership, error) {
 // setMeta sets what this node gossips of itself.
 func (m *membership) setMeta(leaving bool) error {
 	n := m.node
-	b, err := (&actors.WireMember{Peers: n.peersAddr, Leaving: leaving, Joining: !m.takesPart(), Announces: n.announces, Cluster: n.cfg.Cluster.Name, Least: n.wire.least, Most: n.wire.most}).MarshalVT()
+	b, err := (&wire.WireMember{Peers: n.peersAddr, Leaving: leaving, Joining: !m.takesPart(), Announces: n.announces, Cluster: n.cfg.Cluster.Name, Least: n.wire.least, Most: n.wire.most}).MarshalVT()
 	if err != nil {
 		return err
 	}
@@ -449,7 +450,7 @@ func (g *gossip) NotifyLeave(o *memberlist.Node) {
 }
 
 func (g *gossip) note(o *memberlist.Node) {
-	nb := neighbor{net.JoinHostPort(o.Addr.String(), strconv.Itoa(int(o.Port))), &actors.WireMember{}}
+	nb := neighbor{net.JoinHostPort(o.Addr.String(), strconv.Itoa(int(o.Port))), &wire.WireMember{}}
 	if err := nb.meta.UnmarshalVT(o.Meta); err != nil {
 		g.node.cfg.Log.Warn("a node's gossip about itself can't be read", "node", o.Name, "err", err)
 	}

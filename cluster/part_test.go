@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"reddot/actors"
+	"reddot/cluster/wire"
 )
 
 // TestJoinAfterADeath lets a node join while the store has the sign of a dead one,
@@ -19,7 +19,7 @@ func TestJoinAfterADeath(t *testing.T) {
 	a := w.nodes[0]
 	dead := []string{"ghost", "shade", "phantom", "wraith"}
 	for _, name := range dead {
-		b, err := (&actors.WireSign{Count: 7}).MarshalVT()
+		b, err := (&wire.WireSign{Count: 7}).MarshalVT()
 		if err == nil {
 			err = w.journal.PutRecord(t.Context(), "node", name, b)
 		}

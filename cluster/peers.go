@@ -13,7 +13,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"reddot/actors"
+	"reddot/cluster/wire"
 )
 
 // A peer is another node, by its name: one life of one process. It is the
@@ -41,7 +41,7 @@ var _ actor.Process = (*peer)(nil)
 // SendUserMessage implements actor.Process. What can't be sent is lost, as all
 // else that was under way when the session ended: both sides begin anew.
 func (p *peer) SendUserMessage(pid *actor.PID, m any) {
-	f, err := actors.EncodeFrame(m, pid, p.node.cfg.Name)
+	f, err := wire.EncodeFrame(m, pid, p.node.cfg.Name)
 	if err != nil {
 		p.node.metrics.Refused.Inc()
 		p.node.cfg.Log.Error("a message can't cross nodes", "to", p.name, "err", err)
@@ -58,7 +58,7 @@ func (p *peer) SendSystemMessage(*actor.PID, any) {}
 func (p *peer) Stop(*actor.PID) {}
 
 // send queues a frame; false: there is no link.
-func (p *peer) send(f *actors.Frame) bool {
+func (p *peer) send(f *wire.Frame) bool {
 	s := p.session.Load()
 	if s == nil {
 		return false

@@ -11,6 +11,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"reddot/actors"
+	"reddot/cluster/wire"
 )
 
 // placement is the actor that decides which shards this node owns. It alone
@@ -236,8 +237,8 @@ func (p *placement) vacated(shard uint16) {
 func (p *placement) letGo(shard uint16) {
 	s := &p.shards[shard]
 	if q := p.node.peers.get(s.owner); q != nil {
-		if b, err := (&actors.WireShard{Shard: uint32(shard), Epoch: s.fence.Epoch}).MarshalVT(); err == nil {
-			q.send(&actors.Frame{Type: actors.FrameType_FRAME_RELEASED, Body: b}) // unsent: it is told with the next link
+		if b, err := (&wire.WireShard{Shard: uint32(shard), Epoch: s.fence.Epoch}).MarshalVT(); err == nil {
+			q.send(&wire.Frame{Type: wire.FrameType_FRAME_RELEASED, Body: b}) // unsent: it is told with the next link
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"reddot/actors"
+	"reddot/cluster/wire"
 )
 
 // run lives through a session: it takes in what the peer sends, and when the
@@ -44,7 +45,7 @@ func (n *Node) listen(p *peer, s *session) (err error) {
 		}
 	}()
 	for {
-		var b actors.Batch
+		var b wire.Batch
 		if err := s.stream.Recv(&b); err != nil {
 			return fmt.Errorf("receive: %w", err)
 		}
@@ -63,10 +64,10 @@ func (n *Node) listen(p *peer, s *session) (err error) {
 
 // receive takes one frame in. An error ends the session: both programs agreed
 // on a version, and one of them does not keep it.
-func (n *Node) receive(p *peer, s *session, f *actors.Frame) error {
+func (n *Node) receive(p *peer, s *session, f *wire.Frame) error {
 	switch f.Type {
-	case actors.FrameType_FRAME_BEAT:
-		w := &actors.WireBeat{}
+	case wire.FrameType_FRAME_BEAT:
+		w := &wire.WireBeat{}
 		if err := w.UnmarshalVT(f.Body); err != nil {
 			return err
 		}
@@ -75,37 +76,37 @@ func (n *Node) receive(p *peer, s *session, f *actors.Frame) error {
 			s.deaf.Store(int64(time.Duration(w.Silent) * time.Millisecond))
 		}
 		return nil
-	case actors.FrameType_FRAME_ANSWER:
+	case wire.FrameType_FRAME_ANSWER:
 		return n.takeAnswer(s, f.Body)
-	case actors.FrameType_FRAME_NOT_OWNER, actors.FrameType_FRAME_RELEASED:
-		w := &actors.WireShard{}
+	case wire.FrameType_FRAME_NOT_OWNER, wire.FrameType_FRAME_RELEASED:
+		w := &wire.WireShard{}
 		if err := w.UnmarshalVT(f.Body); err != nil {
 			return err
 		}
 		if w.Shard >= actors.Shards {
 			return fmt.Errorf("shard %d of %d", w.Shard, actors.Shards)
 		}
-		if f.Type == actors.FrameType_FRAME_RELEASED {
+		if f.Type == wire.FrameType_FRAME_RELEASED {
 			n.place.send(&released{shard: uint16(w.Shard), by: p.name, epoch: w.Epoch}) // #nosec G115 -- checked
 		} else {
 			n.reattach.later(uint16(w.Shard)) // #nosec G115 -- checked
 		}
 		return nil
-	case actors.FrameType_FRAME_CHANGED:
-		w := &actors.WireChanged{}
+	case wire.FrameType_FRAME_CHANGED:
+		w := &wire.WireChanged{}
 		if err := w.UnmarshalVT(f.Body); err != nil {
 			return err
 		}
 		n.told(w.What)
 		return nil
-	case actors.FrameType_FRAME_FILTERS, actors.FrameType_FRAME_FOLLOWED, actors.FrameType_FRAME_TOPIC, actors.FrameType_FRAME_HEARD:
+	case wire.FrameType_FRAME_FILTERS, wire.FrameType_FRAME_FOLLOWED, wire.FrameType_FRAME_TOPIC, wire.FrameType_FRAME_HEARD:
 		return n.receiveTopics(p, s, f)
-	case actors.FrameType_FRAME_ASK:
+	case wire.FrameType_FRAME_ASK:
 		return n.answerAsk(s, f.Body)
-	case actors.FrameType_FRAME_TOLD:
+	case wire.FrameType_FRAME_TOLD:
 		return s.takeTold(f.Body)
 	}
-	c, err := actors.DecodeFrame(f, func(node, id string) *actor.PID { return n.gatePID(p, node, id) })
+	c, err := wire.DecodeFrame(f, func(node, id string) *actor.PID { return n.gatePID(p, node, id) })
 	if err != nil {
 		return err
 	}
@@ -128,14 +129,14 @@ func (n *Node) gatePID(p *peer, node, id string) *actor.PID {
 }
 
 // deliver hands a message to one of this node's actors, if it is still there.
-func (n *Node) deliver(c actors.Crossing) {
+func (n *Node) deliver(c wire.Crossing) {
 	if proc, ok := n.system.ProcessRegistry.GetLocal(c.PID); ok {
 		proc.SendUserMessage(actor.NewPID(n.cfg.Name, c.PID), c.Message)
 	}
 }
 
 // takeCrossing takes in a message to a persistent actor, if this node owns it.
-func (n *Node) takeCrossing(s *session, c actors.Crossing) error {
+func (n *Node) takeCrossing(s *session, c wire.Crossing) error {
 	r, isRequest := c.Message.(*actors.Request)
 	if isRequest {
 		id := c.ID
@@ -151,15 +152,15 @@ func (n *Node) takeCrossing(s *session, c actors.Crossing) error {
 	if isRequest {
 		r.OnReply(nil)
 		r.Release()
-		f, err := actors.EncodeNotOwner(c.ID)
+		f, err := wire.EncodeNotOwner(c.ID)
 		if err == nil {
 			err = s.put(f)
 		}
 		return ignoreDown(err)
 	}
-	b, err := (&actors.WireShard{Shard: uint32(actors.ShardOf(c.Key))}).MarshalVT()
+	b, err := (&wire.WireShard{Shard: uint32(actors.ShardOf(c.Key))}).MarshalVT()
 	if err == nil {
-		err = s.put(&actors.Frame{Type: actors.FrameType_FRAME_NOT_OWNER, Body: b})
+		err = s.put(&wire.Frame{Type: wire.FrameType_FRAME_NOT_OWNER, Body: b})
 	}
 	return ignoreDown(err)
 }
@@ -173,9 +174,9 @@ func ignoreDown(err error) error {
 
 // sendAnswer sends an answer back and gives the request's memory back.
 func (n *Node) sendAnswer(s *session, id uint64, r *actors.Request) {
-	f, err := actors.EncodeAnswer(id, &r.Answer)
+	f, err := wire.EncodeAnswer(id, &r.Answer)
 	if err == nil && len(f.Body) > maxFrame {
-		f, err = actors.EncodeAnswer(id, &actors.Answer{Err: actors.Errorf(actors.TooLarge, "an answer of %d bytes; %d may cross nodes", len(f.Body), maxFrame)})
+		f, err = wire.EncodeAnswer(id, &actors.Answer{Err: actors.Errorf(actors.TooLarge, "an answer of %d bytes; %d may cross nodes", len(f.Body), maxFrame)})
 	}
 	if err == nil {
 		err = s.put(f)
@@ -191,7 +192,7 @@ func (n *Node) sendAnswer(s *session, id uint64, r *actors.Request) {
 
 // takeAnswer hands an answer to the request that waits for it.
 func (n *Node) takeAnswer(s *session, body []byte) error {
-	reply, err := actors.DecodeReply(body)
+	reply, err := wire.DecodeReply(body)
 	if err != nil {
 		return err
 	}
@@ -234,12 +235,12 @@ func (n *Node) beat() {
 
 // beatOnce tells one peer.
 func (n *Node) beatOnce(s *session) {
-	w := &actors.WireBeat{Leaving: n.leaving.Load()}
+	w := &wire.WireBeat{Leaving: n.leaving.Load()}
 	if s.version >= wireSilent {
 		w.Silent = uint32(max(0, s.silent(n).Milliseconds())) // #nosec G115 -- less than the lease
 	}
 	if b, err := w.MarshalVT(); err == nil {
-		_ = s.put(&actors.Frame{Type: actors.FrameType_FRAME_BEAT, Body: b}) // an error has ended the session
+		_ = s.put(&wire.Frame{Type: wire.FrameType_FRAME_BEAT, Body: b}) // an error has ended the session
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 	peerinfo "google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
-	"reddot/actors"
+	"reddot/cluster/wire"
 )
 
 // The wire between nodes: one gRPC stream of batches for each pair of them.
@@ -50,7 +50,7 @@ type codec struct{}
 
 // Marshal implements encoding.Codec.
 func (codec) Marshal(v any) ([]byte, error) {
-	b, ok := v.(*actors.Batch)
+	b, ok := v.(*wire.Batch)
 	if !ok {
 		return nil, fmt.Errorf("%T is no batch", v)
 	}
@@ -59,7 +59,7 @@ func (codec) Marshal(v any) ([]byte, error) {
 
 // Unmarshal implements encoding.Codec.
 func (codec) Unmarshal(data []byte, v any) error {
-	b, ok := v.(*actors.Batch)
+	b, ok := v.(*wire.Batch)
 	if !ok {
 		return fmt.Errorf("%T is no batch", v)
 	}
@@ -106,10 +106,10 @@ func newServer(conf *tls.Config, serve func(stream) error, panicked func(reason 
 type serverStream struct{ ss grpc.ServerStream }
 
 // Send implements stream.
-func (s serverStream) Send(b *actors.Batch) error { return s.ss.SendMsg(b) }
+func (s serverStream) Send(b *wire.Batch) error { return s.ss.SendMsg(b) }
 
 // Recv implements stream.
-func (s serverStream) Recv(b *actors.Batch) error { return s.ss.RecvMsg(b) }
+func (s serverStream) Recv(b *wire.Batch) error { return s.ss.RecvMsg(b) }
 
 // Close implements stream.
 func (s serverStream) Close() {}
@@ -133,10 +133,10 @@ type clientStream struct {
 }
 
 // Send implements stream.
-func (s *clientStream) Send(b *actors.Batch) error { return s.cs.SendMsg(b) }
+func (s *clientStream) Send(b *wire.Batch) error { return s.cs.SendMsg(b) }
 
 // Recv implements stream.
-func (s *clientStream) Recv(b *actors.Batch) error { return s.cs.RecvMsg(b) }
+func (s *clientStream) Recv(b *wire.Batch) error { return s.cs.RecvMsg(b) }
 
 // Close implements stream.
 func (s *clientStream) Close() { s.cancel(); _ = s.conn.Close() }

@@ -9,6 +9,7 @@ import (
 	"reddot/actors"
 	"reddot/actors/actorstest"
 	"reddot/cluster"
+	"reddot/cluster/wire"
 )
 
 // secluded is a store by which nodes do not find each other.
@@ -17,7 +18,7 @@ type secluded struct{ *actorstest.Journal }
 func (s secluded) ListRecords(ctx context.Context, kind, after string, limit int) ([]actors.Record, error) {
 	list, err := s.Journal.ListRecords(ctx, kind, after, limit)
 	for i, r := range list {
-		w := &actors.WireSign{}
+		w := &wire.WireSign{}
 		if kind != "node" || err != nil || w.UnmarshalVT(r.Value) != nil {
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/cluster/wire"
 )
 
 // The bounds of one link.
@@ -40,8 +41,8 @@ const (
 
 // stream is one connection to a peer that carries batches both ways.
 type stream interface {
-	Send(*actors.Batch) error
-	Recv(*actors.Batch) error
+	Send(*wire.Batch) error
+	Recv(*wire.Batch) error
 	Close() // ends Send and Recv
 }
 
@@ -63,15 +64,15 @@ type session struct {
 	deaf    atomic.Int64  // for how long the peer had heard nothing when it last beat
 
 	mu      sync.Mutex
-	queue   []*actors.Frame
+	queue   []*wire.Frame
 	bytes   int
 	wake    chan struct{} // holds one when there is something to send
 	err     error         // why it ended
 	calls   map[uint64]call
 	flying  int // bytes of the calls
 	lastID  uint64
-	waiting map[uint64]chan *actors.WireTold // asks
-	hears   map[uint64]heard                 // of topics; nil: it has ended
+	waiting map[uint64]chan *wire.WireTold // asks
+	hears   map[uint64]heard               // of topics; nil: it has ended
 }
 
 // A call is a request that waits for its answer.
@@ -83,7 +84,7 @@ type call struct {
 
 func newSession(peer string, s stream) *session {
 	return &session{peer: peer, stream: s, over: make(chan struct{}), closed: make(chan struct{}), wake: make(chan struct{}, 1),
-		calls: make(map[uint64]call), waiting: make(map[uint64]chan *actors.WireTold), hears: make(map[uint64]heard)}
+		calls: make(map[uint64]call), waiting: make(map[uint64]chan *wire.WireTold), hears: make(map[uint64]heard)}
 }
 
 var (
@@ -92,7 +93,7 @@ var (
 )
 
 // put queues a frame.
-func (s *session) put(f *actors.Frame) error {
+func (s *session) put(f *wire.Frame) error {
 	if len(f.Body) > maxFrame {
 		return fmt.Errorf("a frame of %d bytes; %d may cross nodes", len(f.Body), maxFrame)
 	}
@@ -102,7 +103,7 @@ func (s *session) put(f *actors.Frame) error {
 }
 
 // enqueue is put with mu held.
-func (s *session) enqueue(f *actors.Frame) error {
+func (s *session) enqueue(f *wire.Frame) error {
 	if s.err != nil {
 		return errLinkDown
 	}
@@ -126,7 +127,7 @@ func (s *session) ask(r *actors.Request, since time.Time) error {
 	s.lastID++
 	id := s.lastID
 	s.mu.Unlock()
-	f, err := actors.EncodeRequest(id, r)
+	f, err := wire.EncodeRequest(id, r)
 	switch {
 	case err != nil:
 		return &actors.Error{Code: actors.Internal, Detail: "this command does not cross nodes", Cause: err}
@@ -232,7 +233,7 @@ func (s *session) write() {
 }
 
 // batch takes what can be sent at once; nil: there is nothing.
-func (s *session) batch() *actors.Batch {
+func (s *session) batch() *wire.Batch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n, size := 0, 0
@@ -243,7 +244,7 @@ func (s *session) batch() *actors.Batch {
 	if n == 0 {
 		return nil
 	}
-	b := &actors.Batch{Frames: s.queue[:n:n]}
+	b := &wire.Batch{Frames: s.queue[:n:n]}
 	if s.queue = s.queue[n:]; len(s.queue) == 0 {
 		s.queue = nil
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/cluster/wire"
 )
 
 // signs are the signs of life that nodes leave in the store. Gossip tells who
@@ -36,7 +37,7 @@ type signs struct {
 
 // A sign is the last one of a node.
 type sign struct {
-	wire    *actors.WireSign
+	wire    *wire.WireSign
 	changed time.Time     // when it was first seen
 	looked  int           // how often the store was read since
 	apart   time.Duration // by how much its clock is ahead of this node's, if that is too much
@@ -104,7 +105,7 @@ func (s *signs) look() {
 func (s *signs) leave(ctx context.Context) error {
 	s.count++
 	s.mu.Lock()
-	w := &actors.WireSign{Count: s.count, Gossip: s.gossip, Leaving: s.leaving.Load()}
+	w := &wire.WireSign{Count: s.count, Gossip: s.gossip, Leaving: s.leaving.Load()}
 	s.say(w)
 	s.mu.Unlock()
 	b, err := w.MarshalVT()
@@ -157,11 +158,11 @@ func (s *signs) take(records []actors.Record, first string) {
 		seen[r.Key] = true
 		old, known := s.nodes[r.Key]
 		if !known {
-			old = &sign{wire: &actors.WireSign{}, changed: now}
+			old = &sign{wire: &wire.WireSign{}, changed: now}
 			s.nodes[r.Key] = old
 		}
 		old.looked++
-		w := &actors.WireSign{}
+		w := &wire.WireSign{}
 		if err := w.UnmarshalVT(r.Value); err == nil && (w.Count != old.wire.Count || !known) {
 			old.wire, old.changed, old.looked = w, now, 0
 			if known && r.Key != s.node.cfg.Name { // else it may be old

@@ -8,6 +8,7 @@ import (
 
 	"reddot/actors"
 	"reddot/cluster"
+	"reddot/cluster/wire"
 )
 
 // TestTakenUnawares lets another node take all shards from one that is told
@@ -60,7 +61,7 @@ func TestRest(t *testing.T) {
 	defer close(over)
 	signing.Go(func() {
 		for count := uint64(1); ; count++ {
-			b, err := (&actors.WireSign{Count: count, Leaving: true}).MarshalVT()
+			b, err := (&wire.WireSign{Count: count, Leaving: true}).MarshalVT()
 			if err == nil {
 				err = w.journal.PutRecord(context.Background(), "node", "ghost", b)
 			}

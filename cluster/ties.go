@@ -3,7 +3,7 @@ package cluster
 import (
 	"time"
 
-	"reddot/actors"
+	"reddot/cluster/wire"
 )
 
 // ties are this node's links to the others as it announces them: slow to
@@ -22,7 +22,7 @@ type tiePace struct {
 
 // A tie is the link to one node.
 type tie struct {
-	state actors.TieState
+	state wire.TieState
 	// since is when the link last spoke, if it holds; when it last did not, if
 	// it is lost; when the node was first seen, if the tie is young.
 	since time.Duration
@@ -56,7 +56,7 @@ func (t *ties) look(now time.Duration, nodes map[string]bool) (changed []string)
 		if o == nil {
 			o = &tie{since: now}
 			t.all[name] = o
-		} else if o.state != actors.TieState_TIE_LOST {
+		} else if o.state != wire.TieState_TIE_LOST {
 			o.since += away
 		}
 		if o.look(now, speaks, t.pace) {
@@ -69,21 +69,21 @@ func (t *ties) look(now time.Duration, nodes map[string]bool) (changed []string)
 func (o *tie) look(now time.Duration, speaks bool, pace tiePace) (changed bool) {
 	was := o.state
 	switch {
-	case o.state == actors.TieState_TIE_LOST && !speaks:
+	case o.state == wire.TieState_TIE_LOST && !speaks:
 		o.since = now
-	case o.state == actors.TieState_TIE_LOST && now-o.since <= pace.holds:
+	case o.state == wire.TieState_TIE_LOST && now-o.since <= pace.holds:
 	case speaks:
-		o.state, o.since = actors.TieState_TIE_HOLDS, now
+		o.state, o.since = wire.TieState_TIE_HOLDS, now
 	case now-o.since > pace.lost:
-		o.state, o.since = actors.TieState_TIE_LOST, now
+		o.state, o.since = wire.TieState_TIE_LOST, now
 	}
 	return o.state != was
 }
 
 // state returns how the link to a node is.
-func (t *ties) state(name string) actors.TieState {
+func (t *ties) state(name string) wire.TieState {
 	if o := t.all[name]; o != nil {
 		return o.state
 	}
-	return actors.TieState_TIE_YOUNG
+	return wire.TieState_TIE_YOUNG
 }

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"reddot/actors"
+	"reddot/cluster/wire"
 )
 
 // TestTies lets a link speak and be silent: it is lost after long silence only,
@@ -13,17 +13,17 @@ import (
 func TestTies(t *testing.T) {
 	set := &ties{pace: tiePace{lostTime, holdsTime}, all: map[string]*tie{}}
 	now := time.Duration(0)
-	look := func(speaks bool, d time.Duration) actors.TieState {
+	look := func(speaks bool, d time.Duration) wire.TieState {
 		for late := now + d; now < late; now += publishEvery {
 			set.look(now, map[string]bool{"b": speaks})
 		}
 		return set.state("b")
 	}
-	const young, holds, lost = actors.TieState_TIE_YOUNG, actors.TieState_TIE_HOLDS, actors.TieState_TIE_LOST
+	const young, holds, lost = wire.TieState_TIE_YOUNG, wire.TieState_TIE_HOLDS, wire.TieState_TIE_LOST
 	for i, step := range []struct {
 		speaks bool
 		d      time.Duration
-		want   actors.TieState
+		want   wire.TieState
 	}{
 		{false, 4 * time.Second, young},
 		{true, publishEvery, holds},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/cluster/wire"
 )
 
 // What nodes tell each other of topics: by which filters they have sessions,
@@ -27,7 +28,7 @@ const filtersAtOnce = 1000
 var _ actors.Elsewhere = (*Node)(nil)
 
 // heard is called with what a peer has answered; nil: the link broke before.
-type heard func(*actors.WireHeard)
+type heard func(*wire.WireHeard)
 
 // expect gives an answer its number.
 func (s *session) expect(fn heard) uint64 {
@@ -64,7 +65,7 @@ func (s *session) unheard() {
 // tellTopics queues a frame for a peer who knows of topics. build makes it with
 // the number of its answer, for which fn waits; fn nil: nobody does. False: it
 // was not sent, and fn is not called.
-func (s *session) tellTopics(t actors.FrameType, fn heard, build func(id uint64) interface{ MarshalVT() ([]byte, error) }) bool {
+func (s *session) tellTopics(t wire.FrameType, fn heard, build func(id uint64) interface{ MarshalVT() ([]byte, error) }) bool {
 	id := uint64(0)
 	if fn != nil {
 		if id = s.expect(fn); id == 0 {
@@ -73,7 +74,7 @@ func (s *session) tellTopics(t actors.FrameType, fn heard, build func(id uint64)
 	}
 	b, err := build(id).MarshalVT()
 	if err == nil {
-		err = s.put(&actors.Frame{Type: t, Body: b})
+		err = s.put(&wire.Frame{Type: t, Body: b})
 	}
 	return err == nil || fn != nil && s.heardOf(id) == nil // the end has told it
 }
@@ -94,7 +95,7 @@ func (p *peer) surely(send func(s *session, fn heard) bool, done func()) {
 			done()
 			return
 		}
-		answered := func(w *actors.WireHeard) {
+		answered := func(w *wire.WireHeard) {
 			if w == nil {
 				p.surely(send, done)
 				return
@@ -169,8 +170,8 @@ func (n *Node) Announce(done func()) {
 	fn := all(len(peers)+1, done)
 	for _, p := range peers { // frames arrive in order: who has this one has those before
 		p.surely(func(s *session, fn heard) bool {
-			return s.tellTopics(actors.FrameType_FRAME_FILTERS, fn, func(id uint64) interface{ MarshalVT() ([]byte, error) } {
-				return &actors.WireFilters{Id: id}
+			return s.tellTopics(wire.FrameType_FRAME_FILTERS, fn, func(id uint64) interface{ MarshalVT() ([]byte, error) } {
+				return &wire.WireFilters{Id: id}
 			})
 		}, fn)
 	}
@@ -180,12 +181,12 @@ func (n *Node) Announce(done func()) {
 // tellFilters tells a peer of filters. The caller holds announcing.mu.
 func (n *Node) tellFilters(s *session, list []actors.HeldFilter, anew bool) {
 	for first := true; first || len(list) > 0; first = false {
-		w := &actors.WireFilters{Anew: anew}
+		w := &wire.WireFilters{Anew: anew}
 		for _, h := range list[:min(len(list), filtersAtOnce)] {
-			w.List = append(w.List, &actors.WireFilter{App: h.App, Filter: h.Filter, N: uint32(max(0, h.N))}) // #nosec G115 -- sessions
+			w.List = append(w.List, &wire.WireFilter{App: h.App, Filter: h.Filter, N: uint32(max(0, h.N))}) // #nosec G115 -- sessions
 		}
 		list, anew = list[len(w.List):], false
-		if !s.tellTopics(actors.FrameType_FRAME_FILTERS, nil, func(uint64) interface{ MarshalVT() ([]byte, error) } { return w }) {
+		if !s.tellTopics(wire.FrameType_FRAME_FILTERS, nil, func(uint64) interface{ MarshalVT() ([]byte, error) } { return w }) {
 			return // the link is down
 		}
 	}
@@ -197,8 +198,8 @@ func (n *Node) Followed(key actors.Key, record []byte, done func()) {
 	fn := all(len(peers)+1, done)
 	for _, p := range peers {
 		p.surely(func(s *session, fn heard) bool {
-			return s.tellTopics(actors.FrameType_FRAME_FOLLOWED, fn, func(id uint64) interface{ MarshalVT() ([]byte, error) } {
-				return &actors.WireFollowed{Id: id, Key: string(key), Record: record}
+			return s.tellTopics(wire.FrameType_FRAME_FOLLOWED, fn, func(id uint64) interface{ MarshalVT() ([]byte, error) } {
+				return &wire.WireFollowed{Id: id, Key: string(key), Record: record}
 			})
 		}, fn)
 	}
@@ -230,7 +231,7 @@ func (n *Node) Publish(node string, m *actors.TopicMessage, share string, done f
 	}
 	var fn heard
 	if m.Qos > 0 {
-		fn = func(w *actors.WireHeard) {
+		fn = func(w *wire.WireHeard) {
 			switch {
 			case w == nil:
 				done(0, actors.Errorf(actors.Unavailable, "the link to a node with subscribers has broken; whether they have the message is not known"))
@@ -241,8 +242,8 @@ func (n *Node) Publish(node string, m *actors.TopicMessage, share string, done f
 			}
 		}
 	}
-	sent := s.tellTopics(actors.FrameType_FRAME_TOPIC, fn, func(id uint64) interface{ MarshalVT() ([]byte, error) } {
-		return &actors.WireTopic{Id: id, Message: m, Share: share}
+	sent := s.tellTopics(wire.FrameType_FRAME_TOPIC, fn, func(id uint64) interface{ MarshalVT() ([]byte, error) } {
+		return &wire.WireTopic{Id: id, Message: m, Share: share}
 	})
 	switch {
 	case !sent:
@@ -254,10 +255,10 @@ func (n *Node) Publish(node string, m *actors.TopicMessage, share string, done f
 }
 
 // receiveTopics takes in a frame about topics.
-func (n *Node) receiveTopics(p *peer, s *session, f *actors.Frame) error {
+func (n *Node) receiveTopics(p *peer, s *session, f *wire.Frame) error {
 	switch f.Type {
-	case actors.FrameType_FRAME_FILTERS:
-		w := &actors.WireFilters{}
+	case wire.FrameType_FRAME_FILTERS:
+		w := &wire.WireFilters{}
 		if err := w.UnmarshalVT(f.Body); err != nil {
 			return err
 		}
@@ -268,18 +269,18 @@ func (n *Node) receiveTopics(p *peer, s *session, f *actors.Frame) error {
 		if n.home.Topics.HeldBy(p.name, list, w.Anew); w.Anew {
 			s.tells.Store(true)
 		}
-		return s.answerHeard(&actors.WireHeard{Id: w.Id})
-	case actors.FrameType_FRAME_FOLLOWED:
-		w := &actors.WireFollowed{}
+		return s.answerHeard(&wire.WireHeard{Id: w.Id})
+	case wire.FrameType_FRAME_FOLLOWED:
+		w := &wire.WireFollowed{}
 		if err := w.UnmarshalVT(f.Body); err != nil {
 			return err
 		}
 		if err := n.home.Topics.Follow(actors.Record{Key: w.Key, Value: w.Record}); err != nil {
 			return err
 		}
-		return s.answerHeard(&actors.WireHeard{Id: w.Id})
-	case actors.FrameType_FRAME_TOPIC:
-		w := &actors.WireTopic{}
+		return s.answerHeard(&wire.WireHeard{Id: w.Id})
+	case wire.FrameType_FRAME_TOPIC:
+		w := &wire.WireTopic{}
 		if err := w.UnmarshalVT(f.Body); err != nil {
 			return err
 		}
@@ -288,7 +289,7 @@ func (n *Node) receiveTopics(p *peer, s *session, f *actors.Frame) error {
 		}
 		id := w.Id
 		n.home.Topics.PublishHere(w.Message, w.Share, func(took int, err *actors.Error) {
-			h := &actors.WireHeard{Id: id, N: uint32(max(0, took))} // #nosec G115 -- sessions
+			h := &wire.WireHeard{Id: id, N: uint32(max(0, took))} // #nosec G115 -- sessions
 			if err != nil {
 				h.Code, h.Detail = string(err.Code), err.Detail
 			}
@@ -296,7 +297,7 @@ func (n *Node) receiveTopics(p *peer, s *session, f *actors.Frame) error {
 		})
 		return nil
 	}
-	w := &actors.WireHeard{}
+	w := &wire.WireHeard{}
 	if err := w.UnmarshalVT(f.Body); err != nil {
 		return err
 	}
@@ -308,13 +309,13 @@ func (n *Node) receiveTopics(p *peer, s *session, f *actors.Frame) error {
 }
 
 // answerHeard answers, if somebody waits for it.
-func (s *session) answerHeard(w *actors.WireHeard) error {
+func (s *session) answerHeard(w *wire.WireHeard) error {
 	if w.Id == 0 {
 		return nil
 	}
 	b, err := w.MarshalVT()
 	if err == nil {
-		err = s.put(&actors.Frame{Type: actors.FrameType_FRAME_HEARD, Body: b})
+		err = s.put(&wire.Frame{Type: wire.FrameType_FRAME_HEARD, Body: b})
 	}
 	return ignoreDown(err)
 }

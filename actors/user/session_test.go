@@ -62,16 +62,8 @@ func (a *away) start() {
 // open asks for the session as the other node does.
 func (a *away) open(c *actors.OpenSession) *actors.Request {
 	a.t.Helper()
-	c.Link = noLink{}
-	f, err := actors.EncodeRequest(1, actors.NewRequest(a.key, c))
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	crossing, err := actors.DecodeFrame(f, func(string, string) *actor.PID { return actor.NewPID(far, "exchange") })
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	r := crossing.Message.(*actors.Request)
+	c.Link = actors.NewFarLink(actor.NewPID(far, "exchange"), 7, "c", 1)
+	r := actors.NewRequest(a.key, c)
 	a.node.Send(a.key, r)
 	if err := r.Wait(a.t.Context()); err != nil {
 		a.t.Fatal(err)
@@ -91,15 +83,6 @@ func (a *away) want() {
 		a.t.Fatal("the will was not published")
 	}
 }
-
-// noLink is a session's connection as its own node sees it.
-type noLink struct{}
-
-func (noLink) Client() string       { return "c" }
-func (noLink) ID() uint64           { return 7 }
-func (noLink) Waits([]actors.Waits) {}
-func (noLink) Replaced()            {}
-func (noLink) Lost()                {}
 
 // TestLinkBreaksBeforeSessionIsThere: a session asks for itself again, and its
 // node is gone before the user's next activation comes to that.

@@ -107,7 +107,8 @@ var layers = map[string][]string{
 	"actors/retained":   {"actors"},
 	"actors/gateway":    {"actors"},
 	"actors/actorstest": {"actors", "actors/gateway", "actors/user", "actors/send", "actors/retained"},
-	"cluster":           {"actors", "actors/gateway"},
+	"cluster":           {"actors", "actors/gateway", "cluster/wire"},
+	"cluster/wire":      {"actors"},
 	"transports":        {"actors", "actors/gateway", "transports/jsontext"}, // JSON is read in one place, for all
 	"transports/client": {},
 	// The platform's state is campaign's; these are its views and its ways out.

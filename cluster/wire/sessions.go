@@ -1,45 +1,47 @@
-package actors
+package wire
 
 import (
 	"fmt"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"reddot/actors"
 )
 
 // What concerns sessions and topics, as frames.
 
 // encodeSession fills in a command about sessions or topics; false: it is none.
-func (w *WireRequest) encodeSession(c Command) bool {
+func (w *WireRequest) encodeSession(c actors.Command) bool {
 	s := &WireSession{}
 	switch c := c.(type) {
-	case *OpenSession:
+	case *actors.OpenSession:
 		w.Command = WireCommand_COMMAND_OPEN_SESSION
 		s.Client, s.Clean, s.Expiry, s.Will, s.Again, s.Epoch = c.Client, c.Clean, c.Expiry, c.Will, c.Again, c.Epoch
-		s.encodeLink(c.Link, c.hub)
-		if s.Turn = c.turn; s.Turn == 0 {
-			if f, ok := c.Link.(*FarLink); ok {
-				s.Turn = f.turn
+		s.encodeLink(c.Link, c.Hub)
+		if s.Turn = c.Turn; s.Turn == 0 {
+			if f, ok := c.Link.(*actors.FarLink); ok {
+				s.Turn = f.Turn
 			}
 		}
-	case *ChangeSession:
+	case *actors.ChangeSession:
 		w.Command = WireCommand_COMMAND_CHANGE_SESSION
 		s.Client, s.Epoch, s.Change = c.Client, c.Epoch, c.Change
-	case *CloseSession:
+	case *actors.CloseSession:
 		w.Command = WireCommand_COMMAND_CLOSE_SESSION
 		s.Client, s.Epoch, s.Orderly = c.Client, c.Epoch, c.Orderly
 		if c.Expiry != nil {
 			s.Expiry, s.Expires = *c.Expiry, true
 		}
-		s.encodeLink(c.Link, c.hub)
-	case *QueueMessage:
+		s.encodeLink(c.Link, c.Hub)
+	case *actors.QueueMessage:
 		w.Command, w.Topic = WireCommand_COMMAND_QUEUE_MESSAGE, c.Message
 		s.Client, s.Filter, s.Retained = c.Client, c.Filter, c.Retained
-	case *FetchWaiting:
+	case *actors.FetchWaiting:
 		w.Command = WireCommand_COMMAND_FETCH_WAITING
 		s.Client, s.Seqs, s.Inbox = c.Client, c.Seqs, c.Inbox
-	case *Retain:
+	case *actors.Retain:
 		w.Command, w.Topic = WireCommand_COMMAND_RETAIN, c.Message
-	case *Retained:
+	case *actors.Retained:
 		w.Command = WireCommand_COMMAND_RETAINED
 		s.Filter, s.After = c.Filter, c.After
 	default:
@@ -50,7 +52,7 @@ func (w *WireRequest) encodeSession(c Command) bool {
 }
 
 // encodeLink names the way to the session's connection.
-func (s *WireSession) encodeLink(l SessionLink, hub *actor.PID) {
+func (s *WireSession) encodeLink(l actors.SessionLink, hub *actor.PID) {
 	if l == nil {
 		return
 	}
@@ -58,13 +60,13 @@ func (s *WireSession) encodeLink(l SessionLink, hub *actor.PID) {
 		s.Hub = hub.Id
 	}
 	s.Link = l.ID()
-	if f, ok := l.(*FarLink); ok { // it was sent to us, and we pass it on
+	if f, ok := l.(*actors.FarLink); ok { // it was sent to us, and we pass it on
 		s.Hub, s.Node = f.Hub.Id, f.Hub.Address
 	}
 }
 
 // decodeSession returns the command; nil: it is none about sessions or topics.
-func (w *WireRequest) decodeSession(gate func(node, id string) *actor.PID) (Command, error) {
+func (w *WireRequest) decodeSession(gate func(node, id string) *actor.PID) (actors.Command, error) {
 	s := w.Session
 	switch w.Command {
 	case WireCommand_COMMAND_QUEUE_MESSAGE, WireCommand_COMMAND_RETAIN:
@@ -78,93 +80,52 @@ func (w *WireRequest) decodeSession(gate func(node, id string) *actor.PID) (Comm
 	}
 	switch w.Command {
 	case WireCommand_COMMAND_OPEN_SESSION:
-		if err := s.Will.check(); err != nil {
+		if err := s.Will.Check(); err != nil {
 			return nil, err
 		}
-		return &OpenSession{Client: s.Client, Clean: s.Clean, Expiry: s.Expiry, Will: s.Will, Again: s.Again, Epoch: s.Epoch, Link: s.link(gate)}, nil
+		return &actors.OpenSession{Client: s.Client, Clean: s.Clean, Expiry: s.Expiry, Will: s.Will, Again: s.Again, Epoch: s.Epoch, Link: s.link(gate)}, nil
 	case WireCommand_COMMAND_CHANGE_SESSION:
-		return &ChangeSession{Client: s.Client, Epoch: s.Epoch, Change: s.Change}, s.Change.check()
+		return &actors.ChangeSession{Client: s.Client, Epoch: s.Epoch, Change: s.Change}, s.Change.Check()
 	case WireCommand_COMMAND_CLOSE_SESSION:
-		c := &CloseSession{Client: s.Client, Epoch: s.Epoch, Orderly: s.Orderly, Link: s.link(gate)}
+		c := &actors.CloseSession{Client: s.Client, Epoch: s.Epoch, Orderly: s.Orderly, Link: s.link(gate)}
 		if s.Expires {
 			c.Expiry = &s.Expiry
 		}
 		return c, nil
 	case WireCommand_COMMAND_QUEUE_MESSAGE:
-		return &QueueMessage{Message: w.Topic, Client: s.Client, Filter: s.Filter, Retained: s.Retained}, nil
+		return &actors.QueueMessage{Message: w.Topic, Client: s.Client, Filter: s.Filter, Retained: s.Retained}, nil
 	case WireCommand_COMMAND_FETCH_WAITING:
 		if len(s.Seqs) != len(s.Inbox) {
 			return nil, fmt.Errorf("%d messages to fetch, and of %d is known what they are", len(s.Seqs), len(s.Inbox))
 		}
-		return &FetchWaiting{Client: s.Client, Seqs: s.Seqs, Inbox: s.Inbox}, nil
+		return &actors.FetchWaiting{Client: s.Client, Seqs: s.Seqs, Inbox: s.Inbox}, nil
 	case WireCommand_COMMAND_RETAIN:
-		return &Retain{w.Topic}, nil
+		return &actors.Retain{Message: w.Topic}, nil
 	case WireCommand_COMMAND_RETAINED:
 		if s.Filter == "" {
 			return nil, fmt.Errorf("no filter")
 		}
-		return &Retained{s.Filter, s.After}, nil
+		return &actors.Retained{Filter: s.Filter, After: s.After}, nil
 	}
 	return nil, nil
 }
 
-func (s *WireSession) link(gate func(node, id string) *actor.PID) SessionLink {
-	return &FarLink{Hub: gate(s.Node, s.Hub), id: s.Link, client: s.Client, turn: s.Turn}
-}
-
-// Check tells whether the message is one that may be stored.
-func (m *TopicMessage) Check() error {
-	switch {
-	case m == nil || m.Topic == "" || m.App == "":
-		return fmt.Errorf("a topic's message without a topic or an app")
-	case m.Qos > 2 || len(m.Once) != 0 && len(m.Once) != 16:
-		return fmt.Errorf("a topic's message with QoS %d and %d bytes of key", m.Qos, len(m.Once))
-	}
-	return nil
-}
-
-func (w *Will) check() error {
-	if w == nil {
-		return nil
-	}
-	return w.Message.Check()
-}
-
-// check tells whether the change is one that may be stored.
-func (c *SessionChange) check() error {
-	if c == nil {
-		return fmt.Errorf("a session's change that is none")
-	}
-	for _, n := range c.Set {
-		if n.GetFilter() == "" || n.Qos > 2 {
-			return fmt.Errorf("a subscription without a filter, or with QoS %d", n.GetQos())
-		}
-	}
-	for _, n := range c.Received {
-		if len(n.GetOnce()) != 16 {
-			return fmt.Errorf("a message that came, with %d bytes of key", len(n.GetOnce()))
-		}
-	}
-	for _, o := range c.Sent {
-		if o.GetQos() > 2 {
-			return fmt.Errorf("a message that was sent with QoS %d", o.GetQos())
-		}
-	}
-	return nil
+func (s *WireSession) link(gate func(node, id string) *actor.PID) actors.SessionLink {
+	return actors.NewFarLink(gate(s.Node, s.Hub), s.Link, s.Client, s.Turn)
 }
 
 // encodeSession fills in what answers tell of sessions and topics.
-func (w *WireAnswer) encodeSession(a *Answer) {
+func (w *WireAnswer) encodeSession(a *actors.Answer) {
 	w.Session, w.Epoch, w.N = a.Session, a.Epoch, uint32(max(0, a.N)) // #nosec G115 -- few
 	for _, m := range a.Messages {
 		if m == nil {
-			m = &TopicMessage{}
+			m = &actors.TopicMessage{}
 		}
 		w.Messages = append(w.Messages, m)
 	}
 }
 
-func (w *WireAnswer) fillSession(a *Answer) {
+func (w *WireAnswer) fillSession(a *actors.Answer) {
 	a.Session, a.Epoch, a.N = w.Session, w.Epoch, int(w.N)
 	for _, m := range w.Messages {
 		if m.GetTopic() == "" {
@@ -176,7 +137,7 @@ func (w *WireAnswer) fillSession(a *Answer) {
 
 // encodeTidings returns the frame of what a user tells a session's connection,
 // behind the exchange with the id.
-func encodeTidings(m *Tidings, id string) (*Frame, error) {
+func encodeTidings(m *actors.Tidings, id string) (*Frame, error) {
 	w := &WireTidings{Hub: id, Link: m.Link, What: uint32(m.What), Turn: m.Turn, N: m.N}
 	for _, n := range m.Waits {
 		w.Waits = append(w.Waits, &WireWaits{Waiting: n.Waiting, Message: n.Message})
@@ -189,15 +150,15 @@ func decodeTidings(b []byte) (Crossing, error) {
 	if err := w.UnmarshalVT(b); err != nil {
 		return Crossing{}, fmt.Errorf("decode tidings: %w", err)
 	}
-	if w.What >= uint32(numTidings) {
+	if w.What >= uint32(actors.NumTidings) {
 		return Crossing{}, fmt.Errorf("tidings %d, which this program does not know", w.What)
 	}
-	m := &Tidings{Link: w.Link, What: tiding(w.What), Turn: w.Turn, N: w.N} // #nosec G115 -- checked
+	m := &actors.Tidings{Link: w.Link, What: actors.Tiding(w.What), Turn: w.Turn, N: w.N} // #nosec G115 -- checked
 	for _, n := range w.Waits {
 		if n.GetWaiting() == nil {
 			return Crossing{}, fmt.Errorf("a message that waits, of which nothing is said")
 		}
-		one := Waits{Waiting: n.Waiting, Message: n.Message}
+		one := actors.Waits{Waiting: n.Waiting, Message: n.Message}
 		if one.Message.GetTopic() == "" {
 			one.Message = nil
 		}

@@ -1,50 +1,52 @@
-package actors
+package wire
 
 import (
 	"fmt"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"reddot/actors"
 )
 
 // Requests and answers as frames.
 
 // EncodeRequest returns the frame of a request. id is what its answer is to
 // name.
-func EncodeRequest(id uint64, r *Request) (*Frame, error) {
+func EncodeRequest(id uint64, r *actors.Request) (*Frame, error) {
 	w := &WireRequest{Id: id, Key: string(r.Key)}
 	if !r.Once.IsZero() {
 		w.Once, w.Digest, w.Edge = r.Once.Key[:], r.Once.Digest, r.Once.Edge
 	}
 	switch c := r.Command.(type) {
-	case *Publish:
+	case *actors.Publish:
 		w.Command, w.Message = WireCommand_COMMAND_PUBLISH, c.Message
-	case *Edit:
+	case *actors.Edit:
 		w.Command, w.Ids, w.Patch = WireCommand_COMMAND_EDIT, c.ID[:], c.Patch
-	case *Retract:
+	case *actors.Retract:
 		w.Command, w.Ids = WireCommand_COMMAND_RETRACT, c.ID[:]
-	case *Mark:
-		w.Command, w.To, w.Ids = WireCommand_COMMAND_MARK, uint32(c.To), PackIDs(c.IDs)
+	case *actors.Mark:
+		w.Command, w.To, w.Ids = WireCommand_COMMAND_MARK, uint32(c.To), actors.PackIDs(c.IDs)
 		w.At, w.Category, w.Until = placeOf(c.UpTo), c.Category, c.Until
-	case *Counts:
+	case *actors.Counts:
 		w.Command = WireCommand_COMMAND_COUNTS
-	case *List:
+	case *actors.List:
 		w.Command, w.State, w.Category, w.Limit, w.Next = WireCommand_COMMAND_LIST, c.State, c.Category, wireLimit(c.Limit), c.Next
-	case *Find:
+	case *actors.Find:
 		w.Command, w.Ids = WireCommand_COMMAND_FIND, c.ID[:]
-	case *Replay:
+	case *actors.Replay:
 		w.Command, w.At, w.Limit = WireCommand_COMMAND_REPLAY, placeOf(&c.After), wireLimit(c.Limit)
-	case *Connections:
+	case *actors.Connections:
 		w.Command = WireCommand_COMMAND_CONNECTIONS
-	case *Disconnect:
+	case *actors.Disconnect:
 		w.Command, w.To = WireCommand_COMMAND_DISCONNECT, uint32(c.Why)
-	case *JournalPage:
+	case *actors.JournalPage:
 		w.Command, w.Number, w.Limit = WireCommand_COMMAND_JOURNAL_PAGE, c.After, wireLimit(c.Limit)
-	case *StateAt:
+	case *actors.StateAt:
 		w.Command, w.Number = WireCommand_COMMAND_STATE_AT, c.Rev
-	case *Export:
+	case *actors.Export:
 		w.Command = WireCommand_COMMAND_EXPORT
-	case *StartSend:
+	case *actors.StartSend:
 		w.Command, w.Message, w.Users = WireCommand_COMMAND_START_SEND, c.Message, c.Users
 	default:
 		if !w.encodeSession(c) {
@@ -64,7 +66,7 @@ func decodeRequest(b []byte, gate func(node, id string) *actor.PID) (Crossing, e
 	if err := w.UnmarshalVT(b); err != nil {
 		return Crossing{}, fmt.Errorf("decode a request: %w", err)
 	}
-	key, err := ParseKey(w.Key)
+	key, err := actors.ParseKey(w.Key)
 	if err != nil {
 		return Crossing{}, err
 	}
@@ -75,39 +77,39 @@ func decodeRequest(b []byte, gate func(node, id string) *actor.PID) (Crossing, e
 	if err != nil {
 		return Crossing{}, fmt.Errorf("decode a request: %w", err)
 	}
-	r := NewRequest(key, c)
+	r := actors.NewRequest(key, c)
 	if len(w.Once) == 16 {
-		r.Once = Once{Key: [16]byte(w.Once), Digest: w.Digest, Edge: w.Edge}
+		r.Once = actors.Once{Key: [16]byte(w.Once), Digest: w.Digest, Edge: w.Edge}
 	}
 	return Crossing{Key: key, Message: r, ID: w.Id}, nil
 }
 
 // decodeCommand returns the command; nil if this program does not know it.
-func (w *WireRequest) decodeCommand(gate func(node, id string) *actor.PID) (Command, error) {
+func (w *WireRequest) decodeCommand(gate func(node, id string) *actor.PID) (actors.Command, error) {
 	switch w.Command {
 	case WireCommand_COMMAND_PUBLISH, WireCommand_COMMAND_START_SEND:
-		if w.Message == nil || len(w.Message.Id) != 16 || w.Message.Category == "" || w.Message.Priority < 0 || w.Message.Priority > Priority_CRITICAL {
+		if w.Message == nil || len(w.Message.Id) != 16 || w.Message.Category == "" || w.Message.Priority < 0 || w.Message.Priority > actors.Priority_CRITICAL {
 			return nil, fmt.Errorf("command %v without a message as it has to be", w.Command)
 		}
 		if w.Command == WireCommand_COMMAND_START_SEND {
-			return &StartSend{Message: w.Message, Users: w.Users}, nil
+			return &actors.StartSend{Message: w.Message, Users: w.Users}, nil
 		}
-		return &Publish{Message: w.Message}, nil
+		return &actors.Publish{Message: w.Message}, nil
 	case WireCommand_COMMAND_EDIT, WireCommand_COMMAND_RETRACT, WireCommand_COMMAND_FIND:
 		if len(w.Ids) != 16 {
 			return nil, fmt.Errorf("command %v with %d bytes of id", w.Command, len(w.Ids))
 		}
-		return w.decodeOne(ID(w.Ids)), nil
+		return w.decodeOne(actors.ID(w.Ids)), nil
 	case WireCommand_COMMAND_MARK:
-		if w.To == 0 || w.To > uint32(MarkSnoozed) {
+		if w.To == 0 || w.To > uint32(actors.MarkSnoozed) {
 			return nil, fmt.Errorf("marking %d", w.To)
 		}
-		m := &Mark{To: Marking(w.To), UpTo: w.At.cursorOrNil(), Category: w.Category, Until: w.Until}
-		EachID(w.Ids, func(id ID) { m.IDs = append(m.IDs, id) })
+		m := &actors.Mark{To: actors.Marking(w.To), UpTo: w.At.cursorOrNil(), Category: w.Category, Until: w.Until}
+		actors.EachID(w.Ids, func(id actors.ID) { m.IDs = append(m.IDs, id) })
 		return m, nil
 	case WireCommand_COMMAND_DISCONNECT:
 		why, err := parseEnd(w.To)
-		return &Disconnect{Why: why}, err
+		return &actors.Disconnect{Why: why}, err
 	}
 	if w.Command >= WireCommand_COMMAND_OPEN_SESSION && w.Command <= WireCommand_COMMAND_RETAINED {
 		return w.decodeSession(gate)
@@ -115,48 +117,48 @@ func (w *WireRequest) decodeCommand(gate func(node, id string) *actor.PID) (Comm
 	return w.decodeQuery(), nil
 }
 
-func (w *WireRequest) decodeOne(id ID) Command {
+func (w *WireRequest) decodeOne(id actors.ID) actors.Command {
 	switch w.Command {
 	case WireCommand_COMMAND_EDIT:
-		return &Edit{ID: id, Patch: w.Patch}
+		return &actors.Edit{ID: id, Patch: w.Patch}
 	case WireCommand_COMMAND_RETRACT:
-		return &Retract{ID: id}
+		return &actors.Retract{ID: id}
 	default:
-		return &Find{ID: id}
+		return &actors.Find{ID: id}
 	}
 }
 
-func (w *WireRequest) decodeQuery() Command {
+func (w *WireRequest) decodeQuery() actors.Command {
 	switch w.Command {
 	case WireCommand_COMMAND_COUNTS:
-		return &Counts{}
+		return &actors.Counts{}
 	case WireCommand_COMMAND_LIST:
-		return &List{State: w.State, Category: w.Category, Limit: int(w.Limit), Next: w.Next}
+		return &actors.List{State: w.State, Category: w.Category, Limit: int(w.Limit), Next: w.Next}
 	case WireCommand_COMMAND_REPLAY:
-		return &Replay{After: w.At.cursor(), Limit: int(w.Limit)}
+		return &actors.Replay{After: w.At.cursor(), Limit: int(w.Limit)}
 	case WireCommand_COMMAND_CONNECTIONS:
-		return &Connections{}
+		return &actors.Connections{}
 	case WireCommand_COMMAND_JOURNAL_PAGE:
-		return &JournalPage{After: w.Number, Limit: int(w.Limit)}
+		return &actors.JournalPage{After: w.Number, Limit: int(w.Limit)}
 	case WireCommand_COMMAND_STATE_AT:
-		return &StateAt{Rev: w.Number}
+		return &actors.StateAt{Rev: w.Number}
 	case WireCommand_COMMAND_EXPORT:
-		return &Export{}
+		return &actors.Export{}
 	}
 	return nil
 }
 
 // EncodeAnswer returns the frame of the answer to the request id.
-func EncodeAnswer(id uint64, a *Answer) (*Frame, error) {
+func EncodeAnswer(id uint64, a *actors.Answer) (*Frame, error) {
 	w := &WireAnswer{Id: id, Rev: a.Rev, Outcome: uint32(a.Outcome), Reason: a.Reason, Replayed: a.Replayed,
-		Counts: a.Counts, Unknown: PackIDs(a.Unknown), Body: a.Body, More: a.More}
+		Counts: a.Counts, Unknown: actors.PackIDs(a.Unknown), Body: a.Body, More: a.More}
 	if e := a.Err; e != nil {
 		w.Code, w.Detail, w.Field, w.RetryAfter = string(e.Code), e.Detail, e.Field, e.RetryAfter.Milliseconds()
 	}
 	if !a.ID.IsZero() {
 		w.Message = a.ID[:]
 	}
-	if a.Cursor != (Cursor{}) {
+	if a.Cursor != (actors.Cursor{}) {
 		w.Cursor = placeOf(&a.Cursor)
 	}
 	w.encodeSession(a)
@@ -183,7 +185,7 @@ func DecodeReply(b []byte) (*Reply, error) {
 	if err := w.UnmarshalVT(b); err != nil {
 		return nil, fmt.Errorf("decode an answer: %w", err)
 	}
-	if len(w.Message) != 0 && len(w.Message) != 16 || len(w.Unknown)%16 != 0 || w.Outcome > uint32(Filtered) {
+	if len(w.Message) != 0 && len(w.Message) != 16 || len(w.Unknown)%16 != 0 || w.Outcome > uint32(actors.Filtered) {
 		return nil, fmt.Errorf("decode an answer: %d bytes of id, %d of unknown ids, outcome %d", len(w.Message), len(w.Unknown), w.Outcome)
 	}
 	r.ID, r.NotOwner = w.Id, w.NotOwner
@@ -191,16 +193,16 @@ func DecodeReply(b []byte) (*Reply, error) {
 }
 
 // Fill sets the answer.
-func (r *Reply) Fill(a *Answer) {
+func (r *Reply) Fill(a *actors.Answer) {
 	w := &r.wire
-	*a = Answer{Rev: w.Rev, Outcome: Outcome(w.Outcome), Reason: w.Reason, Replayed: w.Replayed, // #nosec G115 -- checked
+	*a = actors.Answer{Rev: w.Rev, Outcome: actors.Outcome(w.Outcome), Reason: w.Reason, Replayed: w.Replayed, // #nosec G115 -- checked
 		Cursor: w.Cursor.cursor(), Counts: append(a.Counts[:0], w.Counts...), Body: w.Body, More: w.More}
 	if len(w.Message) == 16 {
-		a.ID = ID(w.Message)
+		a.ID = actors.ID(w.Message)
 	}
-	EachID(w.Unknown, func(id ID) { a.Unknown = append(a.Unknown, id) })
+	actors.EachID(w.Unknown, func(id actors.ID) { a.Unknown = append(a.Unknown, id) })
 	w.fillSession(a)
 	if w.Code != "" {
-		a.Err = &Error{Code: Code(w.Code), Detail: w.Detail, Field: w.Field, RetryAfter: time.Duration(w.RetryAfter) * time.Millisecond}
+		a.Err = &actors.Error{Code: actors.Code(w.Code), Detail: w.Detail, Field: w.Field, RetryAfter: time.Duration(w.RetryAfter) * time.Millisecond}
 	}
 }

@@ -1,4 +1,4 @@
-package actors
+package wire
 
 import (
 	"bytes"
@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"reddot/actors"
 )
 
 // What actors tell each other across nodes, as frames. Which node a frame goes
@@ -15,9 +17,9 @@ import (
 // A Crossing is a message that has come from another node.
 type Crossing struct {
 	Message any
-	Key     Key    // to this persistent actor; empty: not to one
-	PID     string // else to the actor of this node with this id
-	ID      uint64 // of a request: what to answer to
+	Key     actors.Key // to this persistent actor; empty: not to one
+	PID     string     // else to the actor of this node with this id
+	ID      uint64     // of a request: what to answer to
 }
 
 // frame returns a frame with w as its body.
@@ -38,45 +40,45 @@ func EncodeFrame(m any, to *actor.PID, self string) (*Frame, error) {
 		id = to.Id
 	}
 	switch m := m.(type) {
-	case *Attach:
+	case *actors.Attach:
 		w := connOf(m.Gate, self)
 		w.Key, w.Conn, w.Turn, w.After = string(m.Key), m.Conn, m.Turn, placeOf(m.After)
 		return frame(FrameType_FRAME_ATTACH, w)
-	case *Detach:
+	case *actors.Detach:
 		w := connOf(m.Gate, self)
 		w.Key, w.Conn, w.Upto, w.Transport = string(m.Key), m.Conn, m.Upto, m.Transport
 		return frame(FrameType_FRAME_DETACH, w)
-	case *Pull:
+	case *actors.Pull:
 		w := connOf(m.Gate, self)
 		w.Key, w.Conn, w.Turn, w.After, w.Again = string(m.Key), m.Conn, m.Turn, placeOf(&m.After), m.Again
 		return frame(FrameType_FRAME_PULL, w)
-	case *Reached:
+	case *actors.Reached:
 		return frame(FrameType_FRAME_REACHED, &WireConn{Key: string(m.Key), Upto: m.Upto, Transport: m.Transport})
-	case *Gone:
+	case *actors.Gone:
 		return frame(FrameType_FRAME_GONE, &WireConn{Key: string(m.Key), Gate: id})
-	case *Kick:
+	case *actors.Kick:
 		return frame(FrameType_FRAME_KICK, &WireConn{Key: string(m.Key), Gate: id, Why: uint32(m.Why)})
-	case *WhoIs:
+	case *actors.WhoIs:
 		return frame(FrameType_FRAME_WHO_IS, &WireConn{Key: string(m.Key), Gate: id, User: m.User.Id, Query: m.Query})
-	case *Described:
+	case *actors.Described:
 		return encodeDescribed(m, id)
-	case *Greeting:
+	case *actors.Greeting:
 		return frame(FrameType_FRAME_GREETING, &WireGreeting{
 			Key: string(m.Key), Gate: id, Conn: m.Conn, Turn: m.Turn, At: placeOf(&m.At), Head: placeOf(&m.Head), Counts: m.Counts,
 			Recovered: m.Recovered, Reset_: m.Reset, Refused: uint32(m.Refused),
 		})
-	case *PageRead:
+	case *actors.PageRead:
 		w := &WirePush{Unreadable: true}
 		if m.Push != nil {
 			w = wirePush(m.Push)
 		}
 		w.Gate, w.Conn, w.Turn = id, m.Conn, m.Turn
 		return frame(FrameType_FRAME_PAGE, w)
-	case *Push:
+	case *actors.Push:
 		w := wirePush(m)
 		w.Gate = id
 		return frame(FrameType_FRAME_PUSH, w)
-	case *Tidings:
+	case *actors.Tidings:
 		return encodeTidings(m, id)
 	}
 	return nil, fmt.Errorf("%T does not cross nodes", m)
@@ -91,7 +93,7 @@ func connOf(gate *actor.PID, self string) *WireConn {
 	return w
 }
 
-func encodeDescribed(m *Described, id string) (*Frame, error) {
+func encodeDescribed(m *actors.Described, id string) (*Frame, error) {
 	w := &WireDescribed{User: id, Query: m.Query, Gate: m.Gate.Id}
 	for _, c := range m.Conns {
 		w.Conns = append(w.Conns, &WireConnInfo{Id: c.ID, Transport: c.Transport, Address: c.Address, Since: c.Since})
@@ -99,21 +101,21 @@ func encodeDescribed(m *Described, id string) (*Frame, error) {
 	return frame(FrameType_FRAME_DESCRIBED, w)
 }
 
-func placeOf(c *Cursor) *WirePlace {
+func placeOf(c *actors.Cursor) *WirePlace {
 	if c == nil {
 		return nil
 	}
 	return &WirePlace{Lineage: c.Lineage, Seq: c.Seq, Pos: c.Pos}
 }
 
-func (w *WirePlace) cursor() (c Cursor) {
+func (w *WirePlace) cursor() (c actors.Cursor) {
 	if w != nil {
-		c = Cursor{Lineage: w.Lineage, Seq: w.Seq, Pos: w.Pos}
+		c = actors.Cursor{Lineage: w.Lineage, Seq: w.Seq, Pos: w.Pos}
 	}
 	return c
 }
 
-func (w *WirePlace) cursorOrNil() *Cursor {
+func (w *WirePlace) cursorOrNil() *actors.Cursor {
 	if w == nil {
 		return nil
 	}
@@ -121,7 +123,7 @@ func (w *WirePlace) cursorOrNil() *Cursor {
 	return &c
 }
 
-func wirePush(p *Push) *WirePush {
+func wirePush(p *actors.Push) *WirePush {
 	w := &WirePush{Key: string(p.Key), From: placeOf(&p.From), To: placeOf(&p.To), More: p.More, Hole: p.Hole, Events: make([]*WireEvent, len(p.Events))}
 	for i := range p.Events {
 		e := &p.Events[i]
@@ -149,9 +151,9 @@ func DecodeFrame(f *Frame, gate func(node, id string) *actor.PID) (Crossing, err
 		if err := w.UnmarshalVT(f.Body); err != nil {
 			return Crossing{}, fmt.Errorf("decode %v: %w", t, err)
 		}
-		m := &Described{Gate: gate("", w.Gate), Query: w.Query}
+		m := &actors.Described{Gate: gate("", w.Gate), Query: w.Query}
 		for _, c := range w.Conns {
-			m.Conns = append(m.Conns, ConnInfo{c.Id, c.Transport, c.Address, c.Since})
+			m.Conns = append(m.Conns, actors.ConnInfo{ID: c.Id, Transport: c.Transport, Address: c.Address, Since: c.Since})
 		}
 		return Crossing{Message: m, PID: w.User}, nil
 	case FrameType_FRAME_GREETING:
@@ -164,36 +166,27 @@ func DecodeFrame(f *Frame, gate func(node, id string) *actor.PID) (Crossing, err
 	return Crossing{}, fmt.Errorf("a frame of type %d, which this program does not know", f.Type)
 }
 
-// userKey checks a key that must be a user's.
-func userKey(s string) (Key, error) {
-	k, err := ParseKey(s)
-	if err == nil && k.Kind() != KindUser {
-		err = fmt.Errorf("key %.60q: want a user's", s)
-	}
-	return k, err
-}
-
 func decodeConn(t FrameType, w *WireConn, gate func(node, id string) *actor.PID) (Crossing, error) {
-	key, err := userKey(w.Key)
+	key, err := actors.ParseUserKey(w.Key)
 	if err != nil {
 		return Crossing{}, err
 	}
 	switch t {
 	case FrameType_FRAME_ATTACH:
-		return Crossing{Key: key, Message: &Attach{gate(w.Node, w.Gate), key, w.Conn, w.Turn, w.After.cursorOrNil()}}, nil
+		return Crossing{Key: key, Message: &actors.Attach{Gate: gate(w.Node, w.Gate), Key: key, Conn: w.Conn, Turn: w.Turn, After: w.After.cursorOrNil()}}, nil
 	case FrameType_FRAME_DETACH:
-		return Crossing{Key: key, Message: &Detach{gate(w.Node, w.Gate), key, w.Conn, w.Upto, w.Transport}}, nil
+		return Crossing{Key: key, Message: &actors.Detach{Gate: gate(w.Node, w.Gate), Key: key, Conn: w.Conn, Upto: w.Upto, Transport: w.Transport}}, nil
 	case FrameType_FRAME_PULL:
-		return Crossing{Key: key, Message: &Pull{gate(w.Node, w.Gate), key, w.Conn, w.Turn, w.After.cursor(), w.Again}}, nil
+		return Crossing{Key: key, Message: &actors.Pull{Gate: gate(w.Node, w.Gate), Key: key, Conn: w.Conn, Turn: w.Turn, After: w.After.cursor(), Again: w.Again}}, nil
 	case FrameType_FRAME_REACHED:
-		return Crossing{Key: key, Message: &Reached{key, w.Upto, w.Transport}}, nil
+		return Crossing{Key: key, Message: &actors.Reached{Key: key, Upto: w.Upto, Transport: w.Transport}}, nil
 	case FrameType_FRAME_GONE:
-		return Crossing{PID: w.Gate, Message: &Gone{key}}, nil
+		return Crossing{PID: w.Gate, Message: &actors.Gone{Key: key}}, nil
 	case FrameType_FRAME_KICK:
 		why, err := parseEnd(w.Why)
-		return Crossing{PID: w.Gate, Message: &Kick{key, why}}, err
+		return Crossing{PID: w.Gate, Message: &actors.Kick{Key: key, Why: why}}, err
 	}
-	return Crossing{PID: w.Gate, Message: &WhoIs{Key: key, User: gate(w.Node, w.User), Query: w.Query}}, nil
+	return Crossing{PID: w.Gate, Message: &actors.WhoIs{Key: key, User: gate(w.Node, w.User), Query: w.Query}}, nil
 }
 
 func decodeGreeting(b []byte) (Crossing, error) {
@@ -205,10 +198,10 @@ func decodeGreeting(b []byte) (Crossing, error) {
 	if err != nil {
 		return Crossing{}, err
 	}
-	m := &Greeting{Conn: w.Conn, Turn: w.Turn, At: w.At.cursor(), Head: w.Head.cursor(), Counts: w.Counts,
+	m := &actors.Greeting{Conn: w.Conn, Turn: w.Turn, At: w.At.cursor(), Head: w.Head.cursor(), Counts: w.Counts,
 		Recovered: w.Recovered, Reset: w.Reset_, Refused: refused}
-	if refused == EndGone || w.Key != "" {
-		m.Key, err = userKey(w.Key)
+	if refused == actors.EndGone || w.Key != "" {
+		m.Key, err = actors.ParseUserKey(w.Key)
 	}
 	return Crossing{PID: w.Gate, Message: m}, err
 }
@@ -219,29 +212,29 @@ func decodePush(t FrameType, b []byte) (Crossing, error) {
 		return Crossing{}, fmt.Errorf("decode %v: %w", t, err)
 	}
 	if t == FrameType_FRAME_PAGE && w.Unreadable {
-		return Crossing{PID: w.Gate, Message: &PageRead{Conn: w.Conn, Turn: w.Turn}}, nil
+		return Crossing{PID: w.Gate, Message: &actors.PageRead{Conn: w.Conn, Turn: w.Turn}}, nil
 	}
-	key, err := userKey(w.Key)
+	key, err := actors.ParseUserKey(w.Key)
 	if err != nil {
 		return Crossing{}, err
 	}
-	p := &Push{Key: key, From: w.From.cursor(), To: w.To.cursor(), More: w.More, Hole: w.Hole, Events: make([]PushEvent, len(w.Events))}
+	p := &actors.Push{Key: key, From: w.From.cursor(), To: w.To.cursor(), More: w.More, Hole: w.Hole, Events: make([]actors.PushEvent, len(w.Events))}
 	for i, e := range w.Events {
 		if p.Events[i], err = e.event(); err != nil {
 			return Crossing{}, fmt.Errorf("decode %v: %w", t, err)
 		}
 	}
 	if t == FrameType_FRAME_PAGE {
-		return Crossing{PID: w.Gate, Message: &PageRead{w.Conn, w.Turn, p}}, nil
+		return Crossing{PID: w.Gate, Message: &actors.PageRead{Conn: w.Conn, Turn: w.Turn, Push: p}}, nil
 	}
 	return Crossing{PID: w.Gate, Message: p}, nil
 }
 
 // event returns the event, with the texts that lie within its JSON.
-func (w *WireEvent) event() (PushEvent, error) {
-	e := PushEvent{Type: w.Type, To: w.To.cursor(), JSON: w.Json}
-	id := e.To.Append(make([]byte, 0, MaxCursor))
-	from := len(eventHead) + len(e.Type) + len(eventCursor)
+func (w *WireEvent) event() (actors.PushEvent, error) {
+	e := actors.PushEvent{Type: w.Type, To: w.To.cursor(), JSON: w.Json}
+	id := e.To.Append(make([]byte, 0, actors.MaxCursor))
+	from := len(actors.EventHead) + len(e.Type) + len(actors.EventCursor)
 	to := from + len(id)
 	counts := len(e.JSON) - 1 - int(w.Counts)
 	if counts < to || !bytes.Equal(e.JSON[from:to], id) {
@@ -251,9 +244,9 @@ func (w *WireEvent) event() (PushEvent, error) {
 	return e, nil
 }
 
-func parseEnd(n uint32) (End, error) {
-	if n >= uint32(numEnds) {
-		return EndFailed, fmt.Errorf("a connection's end %d, which this program does not know", n)
+func parseEnd(n uint32) (actors.End, error) {
+	if n >= uint32(actors.NumEnds) {
+		return actors.EndFailed, fmt.Errorf("a connection's end %d, which this program does not know", n)
 	}
-	return End(n), nil
+	return actors.End(n), nil
 }

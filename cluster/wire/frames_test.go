@@ -1,4 +1,4 @@
-package actors
+package wire
 
 import (
 	"bytes"
@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"reddot/actors"
 )
 
 var rewriteFrames = flag.Bool("rewrite-frames", false, "write testdata/frames_v1.txt anew; allowed only before a version is in use")
@@ -25,38 +27,38 @@ type crossing struct {
 // crossings are one message of each kind that crosses nodes.
 func crossings() []crossing {
 	gate, own := actor.NewPID("a", "$7"), actor.NewPID("b", "$9")
-	key := UserKey("shop", "alice")
-	at := Cursor{Lineage: 77, Seq: 5, Pos: 1}
-	event := PlainEvent("counts", at, []byte(`{"unread":1}`))
-	push := &Push{Key: key, From: Cursor{Lineage: 77, Seq: 4}, To: at, Events: []PushEvent{event}, More: true}
+	key := actors.UserKey("shop", "alice")
+	at := actors.Cursor{Lineage: 77, Seq: 5, Pos: 1}
+	event := actors.PlainEvent("counts", at, []byte(`{"unread":1}`))
+	push := &actors.Push{Key: key, From: actors.Cursor{Lineage: 77, Seq: 4}, To: at, Events: []actors.PushEvent{event}, More: true}
 	return []crossing{
-		{nil, &Attach{gate, key, 1 << 33, 3, &at}},
-		{nil, &Attach{gate, key, 1, 3, nil}},
-		{nil, &Detach{gate, key, 9, 8, "sse"}},
-		{nil, &Pull{gate, key, 9, 4, at, true}},
-		{nil, &Reached{key, 12, "ws"}},
-		{own, &Gone{key}},
-		{own, &Kick{key, EndDisconnected}},
-		{own, &WhoIs{key, gate, 99}},
-		{own, &Described{gate, 99, []ConnInfo{{"1", "sse", "10.0.0.1", "2026-01-01T00:00:00.000Z"}}}},
-		{own, &Greeting{Key: key, Conn: 9, Turn: 2, At: at, Head: at, Counts: []byte(`{}`), Recovered: true, Reset: true}},
-		{own, &Greeting{Conn: 9, Turn: 2, Refused: EndTooMany}},
-		{own, &PageRead{9, 2, push}},
-		{own, &PageRead{9, 2, nil}},
+		{nil, &actors.Attach{Gate: gate, Key: key, Conn: 1 << 33, Turn: 3, After: &at}},
+		{nil, &actors.Attach{Gate: gate, Key: key, Conn: 1, Turn: 3, After: nil}},
+		{nil, &actors.Detach{Gate: gate, Key: key, Conn: 9, Upto: 8, Transport: "sse"}},
+		{nil, &actors.Pull{Gate: gate, Key: key, Conn: 9, Turn: 4, After: at, Again: true}},
+		{nil, &actors.Reached{Key: key, Upto: 12, Transport: "ws"}},
+		{own, &actors.Gone{Key: key}},
+		{own, &actors.Kick{Key: key, Why: actors.EndDisconnected}},
+		{own, &actors.WhoIs{Key: key, User: gate, Query: 99}},
+		{own, &actors.Described{Gate: gate, Query: 99, Conns: []actors.ConnInfo{{ID: "1", Transport: "sse", Address: "10.0.0.1", Since: "2026-01-01T00:00:00.000Z"}}}},
+		{own, &actors.Greeting{Key: key, Conn: 9, Turn: 2, At: at, Head: at, Counts: []byte(`{}`), Recovered: true, Reset: true}},
+		{own, &actors.Greeting{Conn: 9, Turn: 2, Refused: actors.EndTooMany}},
+		{own, &actors.PageRead{Conn: 9, Turn: 2, Push: push}},
+		{own, &actors.PageRead{Conn: 9, Turn: 2, Push: nil}},
 		{own, push},
-		{own, &Push{Key: key, From: at, To: at, Hole: true, Events: []PushEvent{}}},
+		{own, &actors.Push{Key: key, From: at, To: at, Hole: true, Events: []actors.PushEvent{}}},
 	}
 }
 
 // commands are one request of each kind that crosses nodes.
-func commands() []Command {
-	id, at := ID{1, 2, 3}, Cursor{Lineage: 7, Seq: 8, Pos: 9}
-	m := &Message{Id: id[:], Category: "order", Content: []byte(`"title":"x"`), Priority: Priority_HIGH, CreatedAt: 5}
-	return []Command{
-		&Publish{m}, &StartSend{m, []string{"alice", "bob"}}, &Edit{id, []byte(`{"title":"y"}`)}, &Retract{id}, &Find{id},
-		&Mark{To: MarkRead, IDs: []ID{id, {4}}, Category: "c"}, &Mark{To: MarkSnoozed, UpTo: &at, Until: 12}, &Counts{},
-		&List{"unread", "order", 20, "abc"}, &Replay{at, 100}, &Connections{}, &Disconnect{EndDisconnected}, &JournalPage{3, 4},
-		&StateAt{6}, &Export{},
+func commands() []actors.Command {
+	id, at := actors.ID{1, 2, 3}, actors.Cursor{Lineage: 7, Seq: 8, Pos: 9}
+	m := &actors.Message{Id: id[:], Category: "order", Content: []byte(`"title":"x"`), Priority: actors.Priority_HIGH, CreatedAt: 5}
+	return []actors.Command{
+		&actors.Publish{Message: m}, &actors.StartSend{Message: m, Users: []string{"alice", "bob"}}, &actors.Edit{ID: id, Patch: []byte(`{"title":"y"}`)}, &actors.Retract{ID: id}, &actors.Find{ID: id},
+		&actors.Mark{To: actors.MarkRead, IDs: []actors.ID{id, {4}}, Category: "c"}, &actors.Mark{To: actors.MarkSnoozed, UpTo: &at, Until: 12}, &actors.Counts{},
+		&actors.List{State: "unread", Category: "order", Limit: 20, Next: "abc"}, &actors.Replay{After: at, Limit: 100}, &actors.Connections{}, &actors.Disconnect{Why: actors.EndDisconnected}, &actors.JournalPage{After: 3, Limit: 4},
+		&actors.StateAt{Rev: 6}, &actors.Export{},
 	}
 }
 
@@ -72,28 +74,28 @@ func byName(self string) func(node, id string) *actor.PID {
 // crossings2 are those that wire version 2 has added.
 func crossings2() []crossing {
 	hub := actor.NewPID("a", "$5")
-	m := &TopicMessage{Topic: "a/b", Payload: []byte("x"), Qos: 2, App: "shop", Once: make([]byte, 16)}
+	m := &actors.TopicMessage{Topic: "a/b", Payload: []byte("x"), Qos: 2, App: "shop", Once: make([]byte, 16)}
 	return []crossing{
-		{hub, &Tidings{Link: 4, What: TidingWaits, Waits: []Waits{{&Waiting{Seq: 7, Qos: 1, Ids: []uint32{3}, Size: 1}, m}, {&Waiting{Seq: 8, Inbox: true, Qos: 2}, nil}}}},
-		{hub, &Tidings{Link: 4, What: TidingReplaced}},
-		{hub, &Tidings{Link: 4, What: TidingLost}},
+		{hub, &actors.Tidings{Link: 4, What: actors.TidingWaits, Waits: []actors.Waits{{Waiting: &actors.Waiting{Seq: 7, Qos: 1, Ids: []uint32{3}, Size: 1}, Message: m}, {Waiting: &actors.Waiting{Seq: 8, Inbox: true, Qos: 2}, Message: nil}}}},
+		{hub, &actors.Tidings{Link: 4, What: actors.TidingReplaced}},
+		{hub, &actors.Tidings{Link: 4, What: actors.TidingLost}},
 	}
 }
 
 // commands2 likewise.
-func commands2() []Command {
-	link := &FarLink{Hub: actor.NewPID("a", "$5"), id: 4, client: "phone"}
-	m := &TopicMessage{Topic: "a/b", Payload: []byte("x"), Qos: 1, App: "shop", User: "bob", Attributes: []byte{1}, ExpiresAt: 9, At: 8}
+func commands2() []actors.Command {
+	link := actors.NewFarLink(actor.NewPID("a", "$5"), 4, "phone", 0)
+	m := &actors.TopicMessage{Topic: "a/b", Payload: []byte("x"), Qos: 1, App: "shop", User: "bob", Attributes: []byte{1}, ExpiresAt: 9, At: 8}
 	expiry := int64(0)
-	return []Command{
-		&OpenSession{Client: "phone", Clean: true, Expiry: 5, Will: &Will{Message: m, Delay: 3}, Link: link},
-		&OpenSession{Client: "phone", Link: link, Again: true, Epoch: 6},
-		&ChangeSession{Client: "phone", Epoch: 6, Change: &SessionChange{Set: []*Subscription{{Filter: "a/#", Qos: 1}}, Done: []uint32{4}}},
-		&CloseSession{Client: "phone", Epoch: 6, Link: link, Orderly: true, Expiry: &expiry},
-		&CloseSession{Client: "phone", Link: link},
-		&QueueMessage{Message: m, Client: "phone", Filter: "$share/g/a/#", Retained: true},
-		&FetchWaiting{Client: "phone", Seqs: []uint64{4, 5}, Inbox: []bool{true, false}},
-		&Retain{m}, &Retained{Filter: "a/+"},
+	return []actors.Command{
+		&actors.OpenSession{Client: "phone", Clean: true, Expiry: 5, Will: &actors.Will{Message: m, Delay: 3}, Link: link},
+		&actors.OpenSession{Client: "phone", Link: link, Again: true, Epoch: 6},
+		&actors.ChangeSession{Client: "phone", Epoch: 6, Change: &actors.SessionChange{Set: []*actors.Subscription{{Filter: "a/#", Qos: 1}}, Done: []uint32{4}}},
+		&actors.CloseSession{Client: "phone", Epoch: 6, Link: link, Orderly: true, Expiry: &expiry},
+		&actors.CloseSession{Client: "phone", Link: link},
+		&actors.QueueMessage{Message: m, Client: "phone", Filter: "$share/g/a/#", Retained: true},
+		&actors.FetchWaiting{Client: "phone", Seqs: []uint64{4, 5}, Inbox: []bool{true, false}},
+		&actors.Retain{Message: m}, &actors.Retained{Filter: "a/+"},
 	}
 }
 
@@ -111,16 +113,16 @@ func TestFrames(t *testing.T) {
 		if !same(got.Message, c.m) {
 			t.Errorf("%T: got %+v, want %+v", c.m, got.Message, c.m)
 		}
-		if to := got.PID; c.to != nil && to != c.to.Id || c.to == nil && got.Key != UserKey("shop", "alice") {
+		if to := got.PID; c.to != nil && to != c.to.Id || c.to == nil && got.Key != actors.UserKey("shop", "alice") {
 			t.Errorf("%T: goes to %q, %q", c.m, to, got.Key)
 		}
 	}
 	// One that a node passes on names whose gateway it is about.
-	f, err := EncodeFrame(&Detach{Gate: actor.NewPID("c", "$1"), Key: UserKey("shop", "alice")}, nil, "a")
+	f, err := EncodeFrame(&actors.Detach{Gate: actor.NewPID("c", "$1"), Key: actors.UserKey("shop", "alice")}, nil, "a")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := DecodeFrame(f, byName("a")); err != nil || got.Message.(*Detach).Gate.Address != "c" {
+	if got, err := DecodeFrame(f, byName("a")); err != nil || got.Message.(*actors.Detach).Gate.Address != "c" {
 		t.Errorf("got %+v, %v, want a gateway of c", got.Message, err)
 	}
 }
@@ -163,9 +165,9 @@ func dump(v reflect.Value) string {
 // TestFramesOfRequests does the same with requests, and their answers.
 func TestFramesOfRequests(t *testing.T) {
 	for i, c := range append(commands(), commands2()...) {
-		r := NewRequest(UserKey("shop", "alice"), c)
+		r := actors.NewRequest(actors.UserKey("shop", "alice"), c)
 		if i%2 == 0 {
-			r.Once = CallersOnce("caller", "key", []byte("body"))
+			r.Once = actors.CallersOnce("caller", "key", []byte("body"))
 		}
 		f, err := EncodeRequest(uint64(i), r)
 		if err != nil {
@@ -175,16 +177,16 @@ func TestFramesOfRequests(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%T: %v", c, err)
 		}
-		q := got.Message.(*Request)
+		q := got.Message.(*actors.Request)
 		if got.ID != uint64(i) || q.Key != r.Key || q.Once != r.Once || !same(q.Command, c) {
 			t.Errorf("got %d %+v, want %d %+v", got.ID, q, i, r)
 		}
 	}
-	for _, a := range []Answer{
+	for _, a := range []actors.Answer{
 		{},
-		{ID: ID{1}, Rev: 3, Outcome: Filtered, Reason: "rule", Replayed: true, Cursor: Cursor{1, 2, 3}, Counts: []byte(`{}`), Unknown: []ID{{5}}, Body: []byte("x"), More: true},
-		{Err: &Error{Code: TooMany, Detail: "slowly", Field: "f", RetryAfter: 1500e6}},
-		{Session: &SessionState{Client: "phone", Epoch: 7, Open: true}, Epoch: 7, N: 2, Messages: []*TopicMessage{{Topic: "a"}, nil}},
+		{ID: actors.ID{1}, Rev: 3, Outcome: actors.Filtered, Reason: "rule", Replayed: true, Cursor: actors.Cursor{Lineage: 1, Seq: 2, Pos: 3}, Counts: []byte(`{}`), Unknown: []actors.ID{{5}}, Body: []byte("x"), More: true},
+		{Err: &actors.Error{Code: actors.TooMany, Detail: "slowly", Field: "f", RetryAfter: 1500e6}},
+		{Session: &actors.SessionState{Client: "phone", Epoch: 7, Open: true}, Epoch: 7, N: 2, Messages: []*actors.TopicMessage{{Topic: "a"}, nil}},
 	} {
 		f, err := EncodeAnswer(7, &a)
 		if err != nil {
@@ -194,7 +196,7 @@ func TestFramesOfRequests(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got Answer
+		var got actors.Answer
 		reply.Fill(&got)
 		if reply.ID != 7 || reply.NotOwner || !same(&got, &a) {
 			t.Errorf("got %+v, want %+v", got, a)
@@ -216,7 +218,7 @@ func TestFramesOfVersions(t *testing.T) {
 	t.Run("v2", func(t *testing.T) { framesOfVersion(t, crossings2(), commands2()) })
 }
 
-func framesOfVersion(t *testing.T, crossings []crossing, commands []Command) {
+func framesOfVersion(t *testing.T, crossings []crossing, commands []actors.Command) {
 	var b bytes.Buffer
 	for _, c := range crossings {
 		f, err := EncodeFrame(c.m, c.to, "a")
@@ -226,7 +228,7 @@ func framesOfVersion(t *testing.T, crossings []crossing, commands []Command) {
 		fmt.Fprintf(&b, "%d %s # %T\n", f.Type, hex.EncodeToString(f.Body), c.m)
 	}
 	for i, c := range commands {
-		f, err := EncodeRequest(uint64(i), NewRequest(UserKey("shop", "alice"), c))
+		f, err := EncodeRequest(uint64(i), actors.NewRequest(actors.UserKey("shop", "alice"), c))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -271,7 +273,7 @@ func TestFramesUnknown(t *testing.T) {
 	}
 	body = append(body, 0xba, 0x3e, 2, 'h', 'i') // field 999, bytes
 	c, err := DecodeFrame(&Frame{Type: FrameType_FRAME_REQUEST, Body: body}, nil)
-	if err != nil || c.Message.(*Request).Command != nil || c.ID != 4 {
+	if err != nil || c.Message.(*actors.Request).Command != nil || c.ID != 4 {
 		t.Errorf("got %+v, %v, want a request without a command", c, err)
 	}
 	for name, f := range map[string]*Frame{
@@ -297,7 +299,7 @@ func FuzzFrame(f *testing.F) {
 		f.Add(int32(w.Type), w.Body)
 	}
 	for i, c := range append(commands(), commands2()...) {
-		w, err := EncodeRequest(uint64(i), NewRequest("ua/b", c))
+		w, err := EncodeRequest(uint64(i), actors.NewRequest("ua/b", c))
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -307,7 +309,7 @@ func FuzzFrame(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind int32, body []byte) {
 		if FrameType(kind) == FrameType_FRAME_ANSWER {
 			if r, err := DecodeReply(body); err == nil {
-				r.Fill(&Answer{})
+				r.Fill(&actors.Answer{})
 			}
 			return
 		}
@@ -315,7 +317,7 @@ func FuzzFrame(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if r, ok := c.Message.(*Request); ok {
+		if r, ok := c.Message.(*actors.Request); ok {
 			if r.Command != nil {
 				if _, err := EncodeRequest(c.ID, r); err != nil {
 					t.Fatal(err)
