@@ -1,24 +1,28 @@
-// Package actors is the heart of Reddot: one persistent actor per user, which
-// alone owns the user's inbox, counts and attached connections.
+// Package actors is the kernel of Reddot's actors: what every persistent actor is
+// made of, what actors need of a node, and what they tell each other.
+//
+// The actors themselves are in rooms below: user (one actor a user, which alone
+// owns the user's inbox, counts and attached connections), gateway (connections),
+// send (a message to many users), retained (what topics keep). inbox is what is
+// decided about one user, without clock, I/O or random. A room of actors imports the
+// kernel and what decides, and no other actors; the wiring names all kinds (Kinds).
 //
 // Rules that a change must keep:
 //
 //   - The package imports nothing of ours. What it needs from a store or a
 //     cluster is an interface of its own: Journal, Records, Fences, Router.
-//   - Inbox decides and applies; it has no clock, no I/O and no random.
-//     User is the shell around it.
 //   - Decide, persist, answer, push: nothing leaves an actor before what it
 //     rests on is durable.
 //   - Every write carries its shard's fence (fence.go), which was held before
 //     the state that it rests on was read.
-//   - What nobody needs any more leaves the disk by time (retention.go): an
+//   - What nobody needs any more leaves the disk by time (inbox/retention.go): an
 //     event that frees a content arms the user's wake-up.
 //   - A turn never blocks and never reads the disk.
 //   - The only locks are those of the mailbox, of Conn, and of the tree of
 //     topics, which is held for a look or a change and never while anything is
 //     sent.
 //   - A session that outlives its connection is part of its user's Inbox
-//     (subscriptions.go): its changes are events like all others. One that does
+//     (inbox/sessions.go): its changes are events like all others. One that does
 //     not is its transport's alone. While it is connected, a session survives
 //     its user's actor: it asks the next activation for itself (OpenSession.Again).
 //   - A connection that is gone with its node does not ask. So whoever comes from
@@ -38,11 +42,12 @@
 // never a time, and a wake-up that comes too early finds nothing to do and stays
 // armed. NewID goes on from its last id when the clock is behind it. The keys
 // that an edge makes are compared with times of the owner's clock, so the last
-// ones are kept whatever their times say (once.go). Pauses of a process are
+// ones are kept whatever their times say (inbox/once.go). Pauses of a process are
 // Home.Delay's, which is monotonic.
 //
-// Start reading at inbox.go, then user.go, gateway.go and conn.go; topic.go is
-// live publish/subscribe, session.go how a user hosts its sessions, exchange.go
-// how it reaches those that are connected to other nodes, handover.go what others
-// take over, retained.go what topics keep.
+// Start reading at persistent.go, an activation's life from the journal to its end,
+// and home.go, what it needs of its node. commands.go is what can be asked of actors,
+// request.go how; attachment.go is what users and gateways tell each other,
+// sessionlink.go and farlink.go how a user reaches a session. topic.go is live
+// publish/subscribe, retain.go how it asks for what topics keep.
 package actors
