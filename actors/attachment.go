@@ -4,6 +4,7 @@ import "github.com/asynkron/protoactor-go/actor"
 
 // What a gateway tells a user.
 type (
+	// Attach asks for a connection to be taken in.
 	Attach struct {
 		Gate  *actor.PID
 		Key   Key
@@ -11,6 +12,7 @@ type (
 		Turn  uint32 // of the connection
 		After *Cursor
 	}
+	// Detach says that a connection has ended.
 	Detach struct {
 		Gate      *actor.PID
 		Key       Key
@@ -18,7 +20,8 @@ type (
 		Upto      uint64 // written to it; 0: nothing that the user does not know
 		Transport string
 	}
-	Pull struct { // the next page after a cursor
+	// Pull asks for the next page after a cursor.
+	Pull struct {
 		Gate  *actor.PID
 		Key   Key
 		Conn  uint64
@@ -26,12 +29,14 @@ type (
 		After Cursor
 		Again bool // the page was trimmed while it was read
 	}
-	Described struct { // the answer to whoIs
+	// Described is the answer to WhoIs.
+	Described struct {
 		Gate  *actor.PID
 		Query uint64
 		Conns []ConnInfo
 	}
-	Reached struct { // a connection's high-water mark
+	// Reached is a connection's high-water mark.
+	Reached struct {
 		Key       Key
 		Upto      uint64
 		Transport string
@@ -61,7 +66,8 @@ func (m *Pull) Refused(h *Home, _ *Error) { h.Send(m.Gate, &PageRead{Conn: m.Con
 
 // What users tell gateways, besides pushes.
 type (
-	Greeting struct { // the user's answer to attach
+	// Greeting is the user's answer to Attach.
+	Greeting struct {
 		Key       Key
 		Conn      uint64
 		Turn      uint32
@@ -72,12 +78,15 @@ type (
 		Reset     bool // its own was foreign, or too old
 		Refused   End  // not EndGone: it may not be attached
 	}
+	// PageRead is the answer to Pull.
 	PageRead struct {
 		Conn uint64
 		Turn uint32
 		Push *Push // nil: it can't be read
 	}
-	Gone struct{ Key Key } // the user's actor has ended: attach again
+	// Gone says that the user's actor has ended: attach again.
+	Gone struct{ Key Key }
+	// Kick ends a user's connections.
 	Kick struct {
 		Key Key
 		Why End

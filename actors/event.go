@@ -175,6 +175,7 @@ func (m *TopicMessage) Check() error {
 	return nil
 }
 
+// Check tells whether the will is one that may be stored; nil is.
 func (w *Will) Check() error {
 	if w == nil {
 		return nil

@@ -31,7 +31,9 @@ type Plugged struct {
 
 // What an exchange is told.
 type (
-	Plug   struct{ Plugged }
+	// Plug says that another node's user knows a session.
+	Plug struct{ Plugged }
+	// Unplug says that none does any more.
 	Unplug struct{ ID uint64 }
 	// Tidings is what a user tells a session's connection.
 	Tidings struct {
@@ -46,6 +48,7 @@ type (
 // Tiding says what a user tells. It is on the wire: append only.
 type Tiding uint8
 
+// The tidings.
 const (
 	TidingWaits    Tiding = iota // SessionLink.Waits
 	TidingReplaced               // SessionLink.Replaced

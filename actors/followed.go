@@ -20,6 +20,7 @@ type Followed struct {
 	Size     int `json:"size,omitempty"` // bytes that wait for them, give or take heftStep
 }
 
+// A FollowedShare is a shared subscription of one client.
 type FollowedShare struct {
 	Client string `json:"client"`
 	Filter string `json:"filter"` // whole
@@ -33,6 +34,7 @@ const FollowedKind = "sessions"
 // wrong: written down anew for each message, it would cost as much as that.
 const heftStep = 64 << 10
 
+// Equal tells whether the record need not be written anew.
 func (f *Followed) Equal(g *Followed) bool {
 	return f.Any == g.Any && f.Sessions == g.Sessions && !f.Drifted(g.Size) && slices.Equal(f.Filters, g.Filters) && slices.Equal(f.Shares, g.Shares)
 }

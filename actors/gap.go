@@ -44,7 +44,7 @@ const KeepAside = 30 * 24 * time.Hour
 // its own.
 const asideBytes = 1 << 20
 
-// A beyond is what an actor has to delete when it goes on before a hole.
+// A Beyond is what an actor has to delete when it goes on before a hole.
 type Beyond struct{ Runs []Range }
 
 // Read reads an actor's state. If its journal has a hole, what lies beyond is

@@ -154,6 +154,7 @@ func (h *Home) Refuse(m any, err *Error) {
 // Reaches tells whether the connections behind pid can still be there.
 func (h *Home) Reaches(pid *actor.PID) bool { return h.Linked == nil || h.Linked(pid.Address) }
 
+// ConnPanicked counts and logs the end of a connection that panicked.
 func (h *Home) ConnPanicked(key Key, reason any, stack []byte) {
 	h.Metrics.Panics.Inc()
 	h.Log.Error("a connection panicked and was ended", "user", string(key), "reason", reason, "stack", string(stack))

@@ -135,6 +135,7 @@ func (b *mailbox) next() (m any, sys, ok bool) {
 	return nil, false, false
 }
 
+// Pop takes the oldest out of a queue.
 func Pop(q []any) (any, []any) {
 	m := q[0]
 	q[0] = nil

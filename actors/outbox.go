@@ -1,6 +1,6 @@
 package actors
 
-// An effect is something that may leave an actor once the seq is durable: a
+// An Effect is something that may leave an actor once the seq is durable: a
 // push, and an answer or a step of another kind.
 type Effect struct {
 	next *Effect

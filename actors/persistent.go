@@ -27,9 +27,12 @@ type Persistent struct {
 
 // What persistent actors are told.
 type (
-	Committed struct{} // look what the store has settled
-	Panicked  struct{} // the last turn did not come to its end
-	Unowned   struct{} // this node may not write to it
+	// Committed says that the store has settled something.
+	Committed struct{}
+	// Panicked says that the last turn did not come to its end.
+	Panicked struct{}
+	// Unowned says that this node may not write to the actor.
+	Unowned struct{}
 )
 
 // TimeUp tells an actor that its wake-up at At (unix milliseconds) has come.
@@ -97,7 +100,7 @@ var ErrUnsure = Errorf(Unavailable, "this node has not heard from the store for 
 // Append hands a write to the journal. After an error nothing was done.
 func (p *Persistent) Append(w *Write) *Error {
 	if p.Ending || p.Stream.Err() != nil {
-		return UnknownOutcome
+		return ErrUnknownOutcome
 	}
 	if err := p.Home.Journal.Append(w); err != nil {
 		e := AsError(err)
@@ -188,7 +191,8 @@ func (p *Persistent) Fell() {
 	p.End()
 }
 
-var UnknownOutcome = Errorf(Unavailable, "the write may or may not have been stored; repeat it under the same key")
+// ErrUnknownOutcome answers what an activation was asked that ended meanwhile.
+var ErrUnknownOutcome = Errorf(Unavailable, "the write may or may not have been stored; repeat it under the same key")
 
 // Stopping answers whoever still waits, so that nobody waits in vain. If the
 // store still works on something, those requests are its: nobody may touch
@@ -199,7 +203,7 @@ func (p *Persistent) Stopping() {
 	if p.settled() {
 		for e := p.Out.take(Never); e != nil; e = p.Out.take(Never) {
 			if e.req != nil {
-				e.req.Fail(UnknownOutcome)
+				e.req.Fail(ErrUnknownOutcome)
 			}
 		}
 	}

@@ -25,7 +25,7 @@ type Request struct {
 	Effect Effect
 }
 
-// A record is a write, and the memory for what most writes point to.
+// A WriteBuffer is a write, and the memory for what most writes point to.
 type WriteBuffer struct {
 	Write  Write
 	Buf    []byte // the encoded events

@@ -99,4 +99,5 @@ type Moment struct {
 	Random uint64
 }
 
+// Never is a time that does not come (unix milliseconds).
 const Never = math.MaxInt64

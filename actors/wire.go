@@ -49,6 +49,7 @@ func AppendMessage(b []byte, m *Message, state State, until int64) []byte {
 	return append(b, '}')
 }
 
+// AppendTimeMember appends a member of a JSON object, unless the time is 0.
 func AppendTimeMember(b []byte, name string, ms int64) []byte {
 	if ms == 0 {
 		return b
@@ -187,7 +188,8 @@ func PlainEvent(kind string, to Cursor, counts []byte) PushEvent {
 	return p
 }
 
-func Quoted(ms int64) string {
+// TimeText returns a time as JSON has it, without the quotes.
+func TimeText(ms int64) string {
 	b := AppendTime(nil, ms)
 	return string(b[1 : len(b)-1])
 }

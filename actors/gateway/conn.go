@@ -421,7 +421,7 @@ func (c *Conn) transport() string {
 }
 
 func (c *Conn) describe() actors.ConnInfo {
-	d := actors.ConnInfo{ID: strconv.FormatUint(c.id, 16), Transport: c.transport(), Since: actors.Quoted(c.Since())}
+	d := actors.ConnInfo{ID: strconv.FormatUint(c.id, 16), Transport: c.transport(), Since: actors.TimeText(c.Since())}
 	if client, ok := c.Sink.(actors.Client); ok {
 		d.Address = client.Address()
 	}

@@ -243,6 +243,7 @@ func (b *Inbox) sweep(m *actors.Mark) []actors.ID {
 	return ids
 }
 
+// In tells whether the message is of the category; "" is every one.
 func (b *Inbox) In(n *Item, category string) bool {
 	return category == "" || b.categories[n.category].name == category
 }

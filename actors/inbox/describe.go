@@ -23,7 +23,7 @@ type EventJSON struct {
 
 // Describe returns e for the operator.
 func Describe(e *actors.Event) EventJSON {
-	d := EventJSON{Seq: e.Seq, Rev: e.Rev, At: actors.Quoted(e.At), Kind: kindWord(e.Kind), Upto: e.Upto, By: e.Transport}
+	d := EventJSON{Seq: e.Seq, Rev: e.Rev, At: actors.TimeText(e.At), Kind: kindWord(e.Kind), Upto: e.Upto, By: e.Transport}
 	actors.EachID(e.Ids, func(id actors.ID) { d.IDs = append(d.IDs, id.String()) })
 	actors.EachID(e.Dropped, func(id actors.ID) { d.Dropped = append(d.Dropped, id.String()) })
 	if e.Message != nil {
@@ -33,7 +33,7 @@ func Describe(e *actors.Event) EventJSON {
 		d.State = e.State.Word()
 	}
 	if e.Until != 0 {
-		d.Until = actors.Quoted(e.Until)
+		d.Until = actors.TimeText(e.Until)
 	}
 	return d
 }

@@ -367,6 +367,7 @@ func waitingOf(p *actors.Waiting, seq uint64) awaited {
 	return awaited{Seq: seq, Inbox: p.Inbox, qos: uint8(p.Qos), retain: p.Retain, ids: p.Ids, share: p.Share, size: p.Size, expires: p.ExpiresAt} // #nosec G115 -- 0 to 2
 }
 
+// Stored returns the message as it is stored.
 func (w *awaited) Stored() *actors.Waiting {
 	return &actors.Waiting{Seq: w.Seq, Inbox: w.Inbox, Qos: uint32(w.qos), Retain: w.retain, Ids: w.ids, Share: w.share, Size: w.size, ExpiresAt: w.expires}
 }
@@ -423,6 +424,7 @@ func (s *sessions) restore(p *actors.SessionState) {
 	s.Rearm()
 }
 
+// Followed returns what the sessions follow.
 func (s *sessions) Followed() actors.Followed {
 	f := actors.Followed{Filters: s.filters(), Any: len(s.List) > 0, Sessions: len(s.List), Size: s.Heft()}
 	for _, t := range s.List {

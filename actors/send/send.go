@@ -62,7 +62,7 @@ func (s *Send) Receive(c actor.Context) {
 	case *actor.Started:
 		s.start(c.Self())
 	case *actors.Unowned:
-		s.Persistent.Refuse(actors.ErrNotOwner)
+		s.Refuse(actors.ErrNotOwner)
 	case *sendLoaded:
 		s.loaded(m)
 	case *actors.Panicked:
@@ -136,7 +136,7 @@ func (s *Send) loaded(m *sendLoaded) {
 	s.state = m.state
 	s.Opened(m.state.seq)
 	if !s.Mended(m.beyond) {
-		s.Persistent.Refuse(actors.ErrBusyStore)
+		s.Refuse(actors.ErrBusyStore)
 		return
 	}
 	for len(s.Waiting) > 0 && !s.Ending {

@@ -58,7 +58,7 @@ func (u *User) Receive(c actor.Context) {
 	case *actor.Started:
 		u.start(c.Self())
 	case *actors.Unowned:
-		u.Persistent.Refuse(actors.ErrNotOwner)
+		u.Refuse(actors.ErrNotOwner)
 	case *loaded:
 		u.loaded(m)
 	case *actors.Panicked:
@@ -173,7 +173,7 @@ func (u *User) loaded(m *loaded) {
 		return
 	}
 	if m.beyond != nil && !u.mend(m.beyond) {
-		u.Persistent.Refuse(actors.ErrBusyStore)
+		u.Refuse(actors.ErrBusyStore)
 		return
 	}
 	if d := u.inbox.Due(&u.Home.Limits); d != actors.Never {
@@ -290,7 +290,7 @@ func (u *User) stopped() {
 	u.links = nil
 	u.notes.stopped()
 	for _, q := range u.queries {
-		q.req.Fail(actors.UnknownOutcome)
+		q.req.Fail(actors.ErrUnknownOutcome)
 	}
 	u.queries = nil
 }

@@ -86,6 +86,7 @@ func TestHouse(t *testing.T) {
 	t.Run("package docs", func(t *testing.T) { houseDocs(t, files) })
 	t.Run("names", func(t *testing.T) { houseNames(t, files) })
 	t.Run("file length", func(t *testing.T) { houseLength(t, files) })
+	t.Run("package length", func(t *testing.T) { housePackages(t, files) })
 	t.Run("pure files", func(t *testing.T) { housePure(t, files) })
 	t.Run("listeners", func(t *testing.T) { houseListeners(t, files) })
 	t.Run("clocks", func(t *testing.T) { houseClocks(t, files) })
@@ -209,6 +210,37 @@ func houseLength(t *testing.T, files []*sourceFile) {
 	for _, f := range files {
 		if !f.generated && !f.test && f.lines > 500 {
 			t.Errorf("%s has %d lines; split it at a noun (500 at most)", f.path, f.lines)
+		}
+	}
+}
+
+// packageLines is how many lines a package may have, without tests and what is
+// generated: a room is read as a whole.
+const packageLines = 5000
+
+// large are the rooms that are still to be cut, and what they may not grow past.
+var large = map[string]int{"actors/store": 6300, "cluster": 6050, "cmd/internal/load": 6100, "transports": 9250}
+
+// housePackages: a package past its lines holds more than one room.
+func housePackages(t *testing.T, files []*sourceFile) {
+	lines := map[string]int{}
+	for _, f := range files {
+		if !f.generated && !f.test {
+			lines[f.pkg()] += f.lines
+		}
+	}
+	for pkg, n := range lines {
+		most := packageLines
+		if m, ok := large[pkg]; ok {
+			most = m
+		}
+		if n > most {
+			t.Errorf("%s has %d lines; cut it where there are two rooms (%d at most)", pkg, n, most)
+		}
+	}
+	for pkg := range large {
+		if lines[pkg] <= packageLines {
+			t.Errorf("%s is not large any more; take it off the list", pkg)
 		}
 	}
 }
