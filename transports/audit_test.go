@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/transports/transportstest"
 )
 
 // brokenRecords fail while broken.
@@ -30,7 +31,7 @@ func newTestAudit(t *testing.T, cfg AuditConfig) (*Audit, *brokenRecords, *time.
 	t.Helper()
 	now := time.UnixMilli(1_769_851_800_000)
 	cfg.Now = func() time.Time { return now }
-	r := &brokenRecords{Records: newMemoryRecords()}
+	r := &brokenRecords{Records: transportstest.NewRecords()}
 	return NewAudit(cfg, r, slog.New(slog.DiscardHandler)), r, &now
 }
 

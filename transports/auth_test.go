@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/transports/transportstest"
 )
 
 type testAuth struct {
@@ -23,17 +24,17 @@ type testAuth struct {
 func newTestAuth(tb testing.TB, cfg AuthConfig, l Limits) testAuth {
 	tb.Helper()
 	tokens := newTestTokens(tb, map[string]Verification{"default": {Secret: NewSecret(testSecret)}})
-	keys := must(LoadKeys(context.Background(), newMemoryRecords(), nil))
+	keys := transportstest.Must(LoadKeys(context.Background(), transportstest.NewRecords(), nil))
 	_, key, err := keys.Create(context.Background(), KeyOrder{App: "shop", Scopes: ScopePublish})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	gate := must(NewGate(l, tokens.clock.now))
-	return testAuth{NewAuth(cfg, keys, tokens.Tokens, gate), tokens, key.Reveal(), must(tokens.Issue("default", "alice", time.Hour, Topics{}))}
+	gate := transportstest.Must(NewGate(l, tokens.clock.Now))
+	return testAuth{NewAuth(cfg, keys, tokens.Tokens, gate), tokens, key.Reveal(), transportstest.Must(tokens.Issue("default", "alice", time.Hour, Topics{}))}
 }
 
 func TestAuthCaller(t *testing.T) {
-	a := newTestAuth(t, AuthConfig{Origins: must(ParseOrigins([]string{"https://app.example", "https://*.shop.example"}))}, Limits{})
+	a := newTestAuth(t, AuthConfig{Origins: transportstest.Must(ParseOrigins([]string{"https://app.example", "https://*.shop.example"}))}, Limits{})
 	const good, evil = "https://app.example", "https://evil.example"
 	upgrade := []string{"Connection", "Upgrade", "Upgrade", "websocket"}
 	cookie := []string{"Cookie", "other=1; reddot_token=" + a.token}
@@ -76,8 +77,8 @@ func TestAuthCaller(t *testing.T) {
 		{"bad key", "GET", "/", []string{"Authorization", "Bearer rk_x"}, "", actors.Unauthorized, "no such server key"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p, err := a.Caller(request(tcp("192.0.2.1"), c.method, c.uri, c.header...))
-			wantCode(t, err, c.code, c.says)
+			p, err := a.Caller(transportstest.Request(transportstest.TCP("192.0.2.1"), c.method, c.uri, c.header...))
+			transportstest.WantCode(t, err, c.code, c.says)
 			switch {
 			case c.code != "":
 				if p != nil {
@@ -92,12 +93,12 @@ func TestAuthCaller(t *testing.T) {
 			}
 		})
 	}
-	_, err := a.Writer(request(tcp("192.0.2.1"), "GET", "/", join(cookie, []string{"Origin", evil})...))
-	wantCode(t, err, actors.Forbidden, "evil")
+	_, err := a.Writer(transportstest.Request(transportstest.TCP("192.0.2.1"), "GET", "/", join(cookie, []string{"Origin", evil})...))
+	transportstest.WantCode(t, err, actors.Forbidden, "evil")
 }
 
 func TestAuthDev(t *testing.T) {
-	a := newTestAuth(t, AuthConfig{Dev: true, Origins: must(ParseOrigins([]string{"https://app.example"})).WithLoopback()}, Limits{})
+	a := newTestAuth(t, AuthConfig{Dev: true, Origins: transportstest.Must(ParseOrigins([]string{"https://app.example"})).WithLoopback()}, Limits{})
 	ws := []string{"Connection", "Upgrade", "Upgrade", "websocket"}
 	for _, c := range []struct {
 		method string
@@ -121,10 +122,10 @@ func TestAuthDev(t *testing.T) {
 		{"GET", []string{"Host", "evil.example"}, false},
 		{"GET", []string{"Host", "127.0.0.1.evil.example:7777"}, false},
 	} {
-		p, err := a.Caller(request(tcp("127.0.0.1"), c.method, "/", c.header...))
+		p, err := a.Caller(transportstest.Request(transportstest.TCP("127.0.0.1"), c.method, "/", c.header...))
 		switch {
 		case !c.ok:
-			wantCode(t, err, actors.Forbidden, "development mode")
+			transportstest.WantCode(t, err, actors.Forbidden, "development mode")
 		case err != nil || p.Kind != Developer || p.App != DefaultApp || p.ID != "dev" || p.Can(ToOperate) != nil:
 			t.Errorf("%s %v: got %+v, %v", c.method, c.header, p, err)
 		}
@@ -141,33 +142,33 @@ func TestAuthFailureLimit(t *testing.T) {
 		_, err := a.Verify(t.Context(), []byte(text), from)
 		return err
 	}
-	wantCode(t, verify(a.token, addr1), "", "")
+	transportstest.WantCode(t, verify(a.token, transportstest.Addr1), "", "")
 	for i := range 3 { // three others: one that is tried again counts once
-		wantCode(t, verify("bad"+strconv.Itoa(i), addr1), actors.Unauthorized, "")
+		transportstest.WantCode(t, verify("bad"+strconv.Itoa(i), transportstest.Addr1), actors.Unauthorized, "")
 	}
-	fresh := must(a.tokens.Issue("default", "bob", time.Hour, Topics{}))
-	if e := wantCode(t, verify("bad", addr1), actors.TooMany, "bad credentials"); e.RetryAfter <= 0 {
+	fresh := transportstest.Must(a.tokens.Issue("default", "bob", time.Hour, Topics{}))
+	if e := transportstest.WantCode(t, verify("bad", transportstest.Addr1), actors.TooMany, "bad credentials"); e.RetryAfter <= 0 {
 		t.Error("no retry after")
 	}
-	wantCode(t, verify(fresh, addr1), "", "")
-	wantCode(t, verify(a.token, addr1), "", "")
-	wantCode(t, verify(a.key, addr1), "", "")
-	wantCode(t, verify(fresh, addr2), "", "")
-	wantCode(t, verify("", addr2), actors.Unauthorized, "Bearer")
-	a.tokens.clock.add(time.Second)
-	wantCode(t, verify(must(a.tokens.Issue("default", "carol", time.Hour, Topics{})), addr1), "", "")
+	transportstest.WantCode(t, verify(fresh, transportstest.Addr1), "", "")
+	transportstest.WantCode(t, verify(a.token, transportstest.Addr1), "", "")
+	transportstest.WantCode(t, verify(a.key, transportstest.Addr1), "", "")
+	transportstest.WantCode(t, verify(fresh, transportstest.Addr2), "", "")
+	transportstest.WantCode(t, verify("", transportstest.Addr2), actors.Unauthorized, "Bearer")
+	a.tokens.clock.Add(time.Second)
+	transportstest.WantCode(t, verify(transportstest.Must(a.tokens.Issue("default", "carol", time.Hour, Topics{})), transportstest.Addr1), "", "")
 }
 
 func TestAuthReplace(t *testing.T) {
 	a := newTestAuth(t, AuthConfig{}, Limits{})
-	if _, err := a.Verify(t.Context(), []byte(a.token), addr1); err != nil {
+	if _, err := a.Verify(t.Context(), []byte(a.token), transportstest.Addr1); err != nil {
 		t.Fatal(err)
 	}
 	other := newTestTokens(t, map[string]Verification{"default": {Secret: NewSecret("another " + testSecret)}})
-	a.Replace(AuthConfig{Origins: must(ParseOrigins([]string{"https://new.example"}))}, other.Tokens)
-	_, err := a.Verify(t.Context(), []byte(a.token), addr1)
-	wantCode(t, err, actors.Unauthorized, "signature does not match")
-	wantCode(t, a.CheckOrigin(request(tcp("192.0.2.1"), "POST", "/", "Origin", "https://new.example"), FromCookie), "", "")
+	a.Replace(AuthConfig{Origins: transportstest.Must(ParseOrigins([]string{"https://new.example"}))}, other.Tokens)
+	_, err := a.Verify(t.Context(), []byte(a.token), transportstest.Addr1)
+	transportstest.WantCode(t, err, actors.Unauthorized, "signature does not match")
+	transportstest.WantCode(t, a.CheckOrigin(transportstest.Request(transportstest.TCP("192.0.2.1"), "POST", "/", "Origin", "https://new.example"), FromCookie), "", "")
 }
 
 func TestSource(t *testing.T) {
@@ -179,7 +180,7 @@ func TestSource(t *testing.T) {
 }
 
 func TestOrigins(t *testing.T) {
-	o := must(ParseOrigins([]string{"https://App.example", "http://localhost:3000", "https://*.shop.example", "https://*.port.example:8443"}))
+	o := transportstest.Must(ParseOrigins([]string{"https://App.example", "http://localhost:3000", "https://*.shop.example", "https://*.port.example:8443"}))
 	for origin, want := range map[string]bool{
 		"https://app.example": true, "http://localhost:3000": true, "https://a.shop.example": true, "https://a.b.shop.example": true,
 		"https://a.port.example:8443": true,
@@ -207,7 +208,7 @@ func FuzzCredentials(f *testing.F) {
 	f.Add("", "reddot.v1, bearer.x", "%74oken=y", "reddot_token=z")
 	f.Add("Bearer", ",,bearer.", "token", "reddot_token")
 	f.Fuzz(func(t *testing.T, authorization, protocol, query, cookie string) {
-		ctx := request(tcp("192.0.2.1"), "GET", "/")
+		ctx := transportstest.Request(transportstest.TCP("192.0.2.1"), "GET", "/")
 		ctx.QueryArgs().Parse(query)
 		h := &ctx.Request.Header
 		h.Set("Authorization", authorization)
@@ -228,8 +229,8 @@ func FuzzCredentials(f *testing.F) {
 func BenchmarkCaller(b *testing.B) {
 	a := newTestAuth(b, AuthConfig{}, Limits{})
 	for name, ctx := range map[string]*fasthttp.RequestCtx{
-		"key":   request(tcp("192.0.2.1"), "POST", "/", "Authorization", "Bearer "+a.key),
-		"token": request(tcp("192.0.2.1"), "GET", "/", "Authorization", "Bearer "+a.token),
+		"key":   transportstest.Request(transportstest.TCP("192.0.2.1"), "POST", "/", "Authorization", "Bearer "+a.key),
+		"token": transportstest.Request(transportstest.TCP("192.0.2.1"), "GET", "/", "Authorization", "Bearer "+a.token),
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -247,10 +248,10 @@ func BenchmarkCaller(b *testing.B) {
 func TestBadTokenCountsOnce(t *testing.T) {
 	a := newTestAuth(t, AuthConfig{}, Limits{FailuresPerAddress: 0.001, FailureBurst: 3})
 	from := netip.MustParseAddr("192.0.2.1")
-	expired := sign(jwt.SigningMethodHS256, []byte(testSecret), nil, with(a.tokens.clock.now(), map[string]any{"exp": a.tokens.clock.now().Add(-time.Hour).Unix()}))
+	expired := sign(jwt.SigningMethodHS256, []byte(testSecret), nil, with(a.tokens.clock.Now(), map[string]any{"exp": a.tokens.clock.Now().Add(-time.Hour).Unix()}))
 	for range 60 {
 		_, err := a.Verify(t.Context(), []byte(expired), from)
-		wantCode(t, err, actors.Unauthorized, "expired")
+		transportstest.WantCode(t, err, actors.Unauthorized, "expired")
 	}
 	if _, err := a.Verify(t.Context(), []byte(a.token), from); err != nil {
 		t.Errorf("a good token from the same address: %v", err)
@@ -265,22 +266,22 @@ func TestDoubledUpgrade(t *testing.T) {
 		{"Connection", "keep-alive", "Connection", "Upgrade", "Upgrade", "h2c", "Upgrade", "WebSocket"},
 		{"Upgrade", "h2c, websocket"},
 	} {
-		ctx := request(tcp("192.0.2.1"), "GET", "/", "Cookie", "reddot_token="+a.token, "Origin", "https://evil.example")
+		ctx := transportstest.Request(transportstest.TCP("192.0.2.1"), "GET", "/", "Cookie", "reddot_token="+a.token, "Origin", "https://evil.example")
 		for i := 0; i < len(fields); i += 2 {
 			ctx.Request.Header.Add(fields[i], fields[i+1])
 		}
 		_, err := a.Caller(ctx)
-		wantCode(t, err, actors.Forbidden, "evil")
+		transportstest.WantCode(t, err, actors.Forbidden, "evil")
 	}
 }
 
 func TestKeysStandInNoURL(t *testing.T) {
 	a := newTestAuth(t, AuthConfig{}, Limits{})
 	for _, ctx := range []*fasthttp.RequestCtx{
-		request(tcp("192.0.2.1"), "GET", "/?token="+a.key),
-		request(tcp("192.0.2.1"), "GET", "/", "Cookie", "reddot_token="+a.key),
+		transportstest.Request(transportstest.TCP("192.0.2.1"), "GET", "/?token="+a.key),
+		transportstest.Request(transportstest.TCP("192.0.2.1"), "GET", "/", "Cookie", "reddot_token="+a.key),
 	} {
 		_, err := a.Caller(ctx)
-		wantCode(t, err, actors.Unauthorized, "Authorization: Bearer")
+		transportstest.WantCode(t, err, actors.Unauthorized, "Authorization: Bearer")
 	}
 }

@@ -11,11 +11,12 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"reddot/actors"
+	"reddot/transports/transportstest"
 )
 
 // forged returns a token that has all but a good signature; each n has another.
 func forged(a testAuth, n int) string {
-	return sign(jwt.SigningMethodHS256, []byte(testSecret+"x"), nil, with(a.tokens.clock.now(), map[string]any{"sub": "mallory" + strconv.Itoa(n)}))
+	return sign(jwt.SigningMethodHS256, []byte(testSecret+"x"), nil, with(a.tokens.clock.Now(), map[string]any{"sub": "mallory" + strconv.Itoa(n)}))
 }
 
 // Whoever sends bad tokens shuts out nobody who comes from the same address with
@@ -23,23 +24,23 @@ func forged(a testAuth, n int) string {
 func TestBadTokensShutNobodyOut(t *testing.T) {
 	a := newTestAuth(t, AuthConfig{}, Limits{}) // 5 a second, 50 at once
 	for n := range 60 {
-		_, err := a.Verify(t.Context(), []byte(forged(a, n)), addr1)
+		_, err := a.Verify(t.Context(), []byte(forged(a, n)), transportstest.Addr1)
 		if want := actors.Unauthorized; n < 50 {
-			wantCode(t, err, want, "signature")
-		} else if e := wantCode(t, err, actors.TooMany, "bad credentials"); e.RetryAfter <= 0 {
+			transportstest.WantCode(t, err, want, "signature")
+		} else if e := transportstest.WantCode(t, err, actors.TooMany, "bad credentials"); e.RetryAfter <= 0 {
 			t.Error("no retry after")
 		}
 	}
 	for n := range 60 {
-		token := must(a.tokens.Issue("default", "user"+strconv.Itoa(n), time.Hour, Topics{}))
-		if p, err := a.Verify(t.Context(), []byte(token), addr1); err != nil || p.User != "user"+strconv.Itoa(n) {
+		token := transportstest.Must(a.tokens.Issue("default", "user"+strconv.Itoa(n), time.Hour, Topics{}))
+		if p, err := a.Verify(t.Context(), []byte(token), transportstest.Addr1); err != nil || p.User != "user"+strconv.Itoa(n) {
 			t.Fatalf("good token %d: got %v", n, err)
 		}
 	}
-	if err := a.gate.Trusts(addr1); err != nil {
+	if err := a.gate.Trusts(transportstest.Addr1); err != nil {
 		t.Errorf("passwords are refused for bad tokens: %v", err)
 	}
-	wantCode(t, second(a.Verify(t.Context(), []byte("x"), addr2)), actors.Unauthorized, "")
+	transportstest.WantCode(t, second(a.Verify(t.Context(), []byte("x"), transportstest.Addr2)), actors.Unauthorized, "")
 }
 
 func second(_ *Principal, err error) error { return err }
@@ -53,7 +54,7 @@ func TestDoubtedTokensHaveAPace(t *testing.T) {
 	guess := func(from netip.Addr) (looked bool) {
 		before := forged(a, 1000+int(guesses.Add(1)))
 		_, err := a.Verify(t.Context(), []byte(before), from)
-		wantCode(t, err, actors.TooMany, "bad credentials")
+		transportstest.WantCode(t, err, actors.TooMany, "bad credentials")
 		return a.tokens.knownBad([]byte(before)) != nil
 	}
 	flood := func(from []netip.Addr) int64 {
@@ -75,23 +76,23 @@ func TestDoubtedTokensHaveAPace(t *testing.T) {
 	for i := range 8 {
 		from := netip.AddrFrom4([4]byte{198, 51, 100, byte(i)})
 		addresses = append(addresses, from)
-		wantCode(t, second(a.Verify(t.Context(), []byte(forged(a, i)), from)), actors.Unauthorized, "") // it is doubted from here on
+		transportstest.WantCode(t, second(a.Verify(t.Context(), []byte(forged(a, i)), from)), actors.Unauthorized, "") // it is doubted from here on
 	}
 	// The clock stands: a quarter of a second's worth at once, and half a second's
 	// by those who wait for their turn.
 	if got, most := flood(addresses[:1]), int64(rate/doubtedShare/4+rate/doubtedShare/2); got > most+1 || got < most-1 {
 		t.Errorf("%d of 250 guesses of one address were looked at, want %d", got, most)
 	}
-	token := must(a.tokens.Issue("default", "bob", time.Hour, Topics{}))
+	token := transportstest.Must(a.tokens.Issue("default", "bob", time.Hour, Topics{}))
 	if _, err := a.Verify(t.Context(), []byte(token), addresses[1]); err != nil {
 		t.Errorf("a good token of another doubted address: %v", err)
 	}
 	if got, most := flood(addresses), int64(rate/4+rate/2); got > most {
 		t.Errorf("%d of 2,000 guesses of eight addresses were looked at, want at most %d", got, most)
 	}
-	a.tokens.clock.add(time.Second)
-	fresh := must(a.tokens.Issue("default", "carol", time.Hour, Topics{}))
-	for _, from := range append(addresses, addr2) {
+	a.tokens.clock.Add(time.Second)
+	fresh := transportstest.Must(a.tokens.Issue("default", "carol", time.Hour, Topics{}))
+	for _, from := range append(addresses, transportstest.Addr2) {
 		if _, err := a.Verify(t.Context(), []byte(fresh), from); err != nil {
 			t.Errorf("a good token a second later from %v: %v", from, err)
 		}

@@ -9,84 +9,78 @@ import (
 	"testing"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"reddot/actors"
+	"reddot/transports/transportstest"
 )
 
-func newTestGate(t testing.TB, l Limits) (*Gate, *clock) {
+func newTestGate(t testing.TB, l Limits) (*Gate, *transportstest.Clock) {
 	t.Helper()
-	c := newClock()
-	g, err := NewGate(l, c.now)
+	c := transportstest.NewClock()
+	g, err := NewGate(l, c.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return g, c
 }
 
-var (
-	addr1 = netip.MustParseAddr("192.0.2.1")
-	addr2 = netip.MustParseAddr("192.0.2.2")
-)
-
 func TestGateRequests(t *testing.T) {
 	g, clock := newTestGate(t, Limits{RequestsPerAddress: 2, RequestBurst: 3})
 	for range 3 {
-		wantCode(t, g.Request(addr1), "", "")
+		transportstest.WantCode(t, g.Request(transportstest.Addr1), "", "")
 	}
 	for range 2 { // a refusal spends nothing
-		e := wantCode(t, g.Request(addr1), actors.TooMany, "too many requests")
+		e := transportstest.WantCode(t, g.Request(transportstest.Addr1), actors.TooMany, "too many requests")
 		if e.RetryAfter != 500*time.Millisecond {
 			t.Errorf("got retry after %s, want 0.5 s", e.RetryAfter)
 		}
 	}
-	wantCode(t, g.Request(addr2), "", "")
-	clock.add(500 * time.Millisecond)
-	wantCode(t, g.Request(addr1), "", "")
-	wantCode(t, g.Request(addr1), actors.TooMany, "")
+	transportstest.WantCode(t, g.Request(transportstest.Addr2), "", "")
+	clock.Add(500 * time.Millisecond)
+	transportstest.WantCode(t, g.Request(transportstest.Addr1), "", "")
+	transportstest.WantCode(t, g.Request(transportstest.Addr1), actors.TooMany, "")
 }
 
 func TestGatePublishes(t *testing.T) {
 	g, clock := newTestGate(t, Limits{PublishesPerKey: 10, PublishBurst: 20})
 	key := &Principal{ID: "key:a", App: "shop"}
-	wantCode(t, g.Publish(key, 15), "", "")
-	e := wantCode(t, g.Publish(key, 15), actors.TooMany, "publishes too many")
+	transportstest.WantCode(t, g.Publish(key, 15), "", "")
+	e := transportstest.WantCode(t, g.Publish(key, 15), actors.TooMany, "publishes too many")
 	if e.RetryAfter != time.Second {
 		t.Errorf("got retry after %s, want 1 s", e.RetryAfter)
 	}
-	wantCode(t, g.Publish(&Principal{ID: "key:a", App: "other"}, 20), "", "")
-	wantCode(t, g.Publish(key, 5), "", "")
-	clock.add(2 * time.Second)
-	wantCode(t, g.Publish(key, 1000), "", "") // more than the burst ever holds
-	wantCode(t, g.Publish(key, 1), actors.TooMany, "")
+	transportstest.WantCode(t, g.Publish(&Principal{ID: "key:a", App: "other"}, 20), "", "")
+	transportstest.WantCode(t, g.Publish(key, 5), "", "")
+	clock.Add(2 * time.Second)
+	transportstest.WantCode(t, g.Publish(key, 1000), "", "") // more than the burst ever holds
+	transportstest.WantCode(t, g.Publish(key, 1), actors.TooMany, "")
 }
 
 func TestGateFailures(t *testing.T) {
 	g, clock := newTestGate(t, Limits{FailuresPerAddress: 1, FailureBurst: 2})
 	for range 2 {
-		wantCode(t, g.Trusts(addr1), "", "")
-		g.Failed(addr1)
+		transportstest.WantCode(t, g.Trusts(transportstest.Addr1), "", "")
+		g.Failed(transportstest.Addr1)
 	}
-	e := wantCode(t, g.Trusts(addr1), actors.TooMany, "bad credentials")
+	e := transportstest.WantCode(t, g.Trusts(transportstest.Addr1), actors.TooMany, "bad credentials")
 	if e.RetryAfter != time.Second {
 		t.Errorf("got retry after %s, want 1 s", e.RetryAfter)
 	}
-	wantCode(t, g.Trusts(addr2), "", "")
-	clock.add(time.Second)
-	wantCode(t, g.Trusts(addr1), "", "")
+	transportstest.WantCode(t, g.Trusts(transportstest.Addr2), "", "")
+	clock.Add(time.Second)
+	transportstest.WantCode(t, g.Trusts(transportstest.Addr1), "", "")
 }
 
 func TestGateConnections(t *testing.T) {
 	g, _ := newTestGate(t, Limits{ConnectionsPerAddress: 2})
-	wantCode(t, g.Acquire(addr1), "", "")
-	wantCode(t, g.Acquire(addr1), "", "")
-	if e := wantCode(t, g.Acquire(addr1), actors.TooMany, "too many connections"); e.RetryAfter <= 0 {
+	transportstest.WantCode(t, g.Acquire(transportstest.Addr1), "", "")
+	transportstest.WantCode(t, g.Acquire(transportstest.Addr1), "", "")
+	if e := transportstest.WantCode(t, g.Acquire(transportstest.Addr1), actors.TooMany, "too many connections"); e.RetryAfter <= 0 {
 		t.Error("no retry after")
 	}
-	wantCode(t, g.Acquire(addr2), "", "")
-	g.Release(addr1)
-	wantCode(t, g.Acquire(addr1), "", "")
-	for _, a := range []netip.Addr{addr1, addr1, addr2} {
+	transportstest.WantCode(t, g.Acquire(transportstest.Addr2), "", "")
+	g.Release(transportstest.Addr1)
+	transportstest.WantCode(t, g.Acquire(transportstest.Addr1), "", "")
+	for _, a := range []netip.Addr{transportstest.Addr1, transportstest.Addr1, transportstest.Addr2} {
 		g.Release(a)
 	}
 	for i := range g.open.shards {
@@ -99,22 +93,22 @@ func TestGateConnections(t *testing.T) {
 func TestGateSetLimits(t *testing.T) {
 	g, _ := newTestGate(t, Limits{ConnectionsPerAddress: 3, RequestsPerAddress: 1, RequestBurst: 1})
 	for range 3 {
-		wantCode(t, g.Acquire(addr1), "", "")
+		transportstest.WantCode(t, g.Acquire(transportstest.Addr1), "", "")
 	}
-	wantCode(t, g.Request(addr1), "", "")
+	transportstest.WantCode(t, g.Request(transportstest.Addr1), "", "")
 	if err := g.SetLimits(Limits{MaxBody: -1}); err == nil || g.Limits().ConnectionsPerAddress != 3 {
 		t.Error("bad limits are in force")
 	}
 	if err := g.SetLimits(Limits{ConnectionsPerAddress: 2, RequestsPerAddress: 1, RequestBurst: 2}); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, g.Request(addr1), "", "")
-	wantCode(t, g.Request(addr1), "", "")
-	wantCode(t, g.Request(addr1), actors.TooMany, "")
-	g.Release(addr1)
-	wantCode(t, g.Acquire(addr1), actors.TooMany, "") // two of the three are still open
-	g.Release(addr1)
-	wantCode(t, g.Acquire(addr1), "", "")
+	transportstest.WantCode(t, g.Request(transportstest.Addr1), "", "")
+	transportstest.WantCode(t, g.Request(transportstest.Addr1), "", "")
+	transportstest.WantCode(t, g.Request(transportstest.Addr1), actors.TooMany, "")
+	g.Release(transportstest.Addr1)
+	transportstest.WantCode(t, g.Acquire(transportstest.Addr1), actors.TooMany, "") // two of the three are still open
+	g.Release(transportstest.Addr1)
+	transportstest.WantCode(t, g.Acquire(transportstest.Addr1), "", "")
 }
 
 func TestGateConnectionsTogether(t *testing.T) {
@@ -125,7 +119,7 @@ func TestGateConnectionsTogether(t *testing.T) {
 	for range 50 {
 		all.Go(func() {
 			for range 100 {
-				if g.Acquire(addr1) != nil {
+				if g.Acquire(transportstest.Addr1) != nil {
 					continue
 				}
 				mu.Lock()
@@ -133,7 +127,7 @@ func TestGateConnectionsTogether(t *testing.T) {
 				most = max(most, open)
 				open--
 				mu.Unlock()
-				g.Release(addr1)
+				g.Release(transportstest.Addr1)
 			}
 		})
 	}
@@ -142,19 +136,19 @@ func TestGateConnectionsTogether(t *testing.T) {
 		t.Errorf("%d were open at once", most)
 	}
 	for range 10 {
-		wantCode(t, g.Acquire(addr1), "", "")
+		transportstest.WantCode(t, g.Acquire(transportstest.Addr1), "", "")
 	}
-	wantCode(t, g.Acquire(addr1), actors.TooMany, "")
+	transportstest.WantCode(t, g.Acquire(transportstest.Addr1), actors.TooMany, "")
 }
 
 func TestGateNetworks(t *testing.T) {
 	g, _ := newTestGate(t, Limits{RequestsPerAddress: 1, RequestBurst: 1})
-	wantCode(t, g.Request(netip.MustParseAddr("2001:db8::1")), "", "")
-	wantCode(t, g.Request(netip.MustParseAddr("2001:db8::ffff:1")), actors.TooMany, "")
-	wantCode(t, g.Request(netip.MustParseAddr("2001:db8:0:1::1")), "", "")
+	transportstest.WantCode(t, g.Request(netip.MustParseAddr("2001:db8::1")), "", "")
+	transportstest.WantCode(t, g.Request(netip.MustParseAddr("2001:db8::ffff:1")), actors.TooMany, "")
+	transportstest.WantCode(t, g.Request(netip.MustParseAddr("2001:db8:0:1::1")), "", "")
 	for range 5 {
-		wantCode(t, g.Request(netip.Addr{}), "", "")
-		wantCode(t, g.Acquire(netip.Addr{}), "", "")
+		transportstest.WantCode(t, g.Request(netip.Addr{}), "", "")
+		transportstest.WantCode(t, g.Acquire(netip.Addr{}), "", "")
 	}
 }
 
@@ -162,9 +156,9 @@ func TestGateDev(t *testing.T) {
 	g, _ := newTestGate(t, Limits{RequestsPerAddress: 1, RequestBurst: 1, PublishesPerKey: 1, PublishBurst: 1,
 		FailuresPerAddress: 1, FailureBurst: 1, ConnectionsPerAddress: 1, MaxBody: 100}.Dev())
 	for range 1000 {
-		g.Failed(addr1)
-		for _, err := range []error{g.Request(addr1), g.Publish(developer, 1e6), g.Trusts(addr1), g.Acquire(addr1)} {
-			wantCode(t, err, "", "")
+		g.Failed(transportstest.Addr1)
+		for _, err := range []error{g.Request(transportstest.Addr1), g.Publish(developer, 1e6), g.Trusts(transportstest.Addr1), g.Acquire(transportstest.Addr1)} {
+			transportstest.WantCode(t, err, "", "")
 		}
 	}
 	if g.Limits().MaxBody != 100 {
@@ -175,7 +169,7 @@ func TestGateDev(t *testing.T) {
 func TestGateMemoryIsBounded(t *testing.T) {
 	g, _ := newTestGate(t, Limits{Remembered: 128, RequestsPerAddress: 1, RequestBurst: 2})
 	for i := range 10_000 {
-		wantCode(t, g.Request(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})), "", "")
+		transportstest.WantCode(t, g.Request(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})), "", "")
 		g.Failed(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
 	}
 	if n := g.rules.Load().requests.byKey.len() + g.rules.Load().failures.byKey.len(); n > 256 {
@@ -186,10 +180,10 @@ func TestGateMemoryIsBounded(t *testing.T) {
 // An address that keeps calling is not forgotten, however many others come.
 func TestGateKeepsTheBusy(t *testing.T) {
 	g, _ := newTestGate(t, Limits{Remembered: 1024, RequestsPerAddress: 1, RequestBurst: 1})
-	wantCode(t, g.Request(addr1), "", "")
+	transportstest.WantCode(t, g.Request(transportstest.Addr1), "", "")
 	for i := range 10_000 {
-		wantCode(t, g.Request(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})), "", "")
-		wantCode(t, g.Request(addr1), actors.TooMany, "")
+		transportstest.WantCode(t, g.Request(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})), "", "")
+		transportstest.WantCode(t, g.Request(transportstest.Addr1), actors.TooMany, "")
 	}
 }
 
@@ -216,24 +210,6 @@ func TestLimitsDefaults(t *testing.T) {
 	}
 }
 
-// request makes a request as it would come from the peer.
-func request(peer net.Addr, method, uri string, header ...string) *fasthttp.RequestCtx {
-	var r fasthttp.Request
-	r.Header.SetMethod(method)
-	r.SetRequestURI(uri)
-	r.Header.SetHost("reddot.example")
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Add(header[i], header[i+1])
-	}
-	ctx := &fasthttp.RequestCtx{}
-	ctx.Init(&r, peer, nil)
-	return ctx
-}
-
-func tcp(text string) net.Addr {
-	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(text), 4711))
-}
-
 func TestGateAddress(t *testing.T) {
 	g, _ := newTestGate(t, Limits{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}})
 	const name = "X-Forwarded-For"
@@ -243,25 +219,25 @@ func TestGateAddress(t *testing.T) {
 		header []string
 		want   string
 	}{
-		{"no proxy", tcp("192.0.2.1"), nil, "192.0.2.1"},
-		{"a client's own header", tcp("192.0.2.1"), []string{name, "1.1.1.1"}, "192.0.2.1"},
-		{"proxy", tcp("10.0.0.1"), []string{name, "192.0.2.7"}, "192.0.2.7"},
-		{"proxy, client lies", tcp("10.0.0.1"), []string{name, "1.1.1.1, 192.0.2.7"}, "192.0.2.7"},
-		{"two proxies", tcp("10.0.0.1"), []string{name, "1.1.1.1,192.0.2.7, 10.9.9.9"}, "192.0.2.7"},
-		{"two lines", tcp("10.0.0.1"), []string{name, "1.1.1.1", name, "192.0.2.7"}, "192.0.2.7"},
-		{"two lines, the last a proxy", tcp("10.0.0.1"), []string{name, "1.1.1.1, 192.0.2.7", name, "10.2.2.2"}, "192.0.2.7"},
-		{"port", tcp("10.0.0.1"), []string{name, "192.0.2.7:80"}, "192.0.2.7"},
-		{"IPv6 with a port", tcp("fd00::1"), []string{name, "[2001:db8::7]:80"}, "2001:db8::7"},
-		{"mapped", tcp("::ffff:10.0.0.1"), []string{name, "::ffff:192.0.2.7"}, "192.0.2.7"},
-		{"nonsense", tcp("10.0.0.1"), []string{name, "1.1.1.1, unknown"}, "10.0.0.1"},
-		{"nonsense behind a second proxy", tcp("10.0.0.1"), []string{name, "unknown, 10.3.3.3"}, "10.3.3.3"},
-		{"empty", tcp("10.0.0.1"), []string{name, ""}, "10.0.0.1"},
-		{"only proxies", tcp("10.0.0.1"), []string{name, "10.5.5.5"}, "10.5.5.5"},
-		{"no header", tcp("10.0.0.1"), nil, "10.0.0.1"},
+		{"no proxy", transportstest.TCP("192.0.2.1"), nil, "192.0.2.1"},
+		{"a client's own header", transportstest.TCP("192.0.2.1"), []string{name, "1.1.1.1"}, "192.0.2.1"},
+		{"proxy", transportstest.TCP("10.0.0.1"), []string{name, "192.0.2.7"}, "192.0.2.7"},
+		{"proxy, client lies", transportstest.TCP("10.0.0.1"), []string{name, "1.1.1.1, 192.0.2.7"}, "192.0.2.7"},
+		{"two proxies", transportstest.TCP("10.0.0.1"), []string{name, "1.1.1.1,192.0.2.7, 10.9.9.9"}, "192.0.2.7"},
+		{"two lines", transportstest.TCP("10.0.0.1"), []string{name, "1.1.1.1", name, "192.0.2.7"}, "192.0.2.7"},
+		{"two lines, the last a proxy", transportstest.TCP("10.0.0.1"), []string{name, "1.1.1.1, 192.0.2.7", name, "10.2.2.2"}, "192.0.2.7"},
+		{"port", transportstest.TCP("10.0.0.1"), []string{name, "192.0.2.7:80"}, "192.0.2.7"},
+		{"IPv6 with a port", transportstest.TCP("fd00::1"), []string{name, "[2001:db8::7]:80"}, "2001:db8::7"},
+		{"mapped", transportstest.TCP("::ffff:10.0.0.1"), []string{name, "::ffff:192.0.2.7"}, "192.0.2.7"},
+		{"nonsense", transportstest.TCP("10.0.0.1"), []string{name, "1.1.1.1, unknown"}, "10.0.0.1"},
+		{"nonsense behind a second proxy", transportstest.TCP("10.0.0.1"), []string{name, "unknown, 10.3.3.3"}, "10.3.3.3"},
+		{"empty", transportstest.TCP("10.0.0.1"), []string{name, ""}, "10.0.0.1"},
+		{"only proxies", transportstest.TCP("10.0.0.1"), []string{name, "10.5.5.5"}, "10.5.5.5"},
+		{"no header", transportstest.TCP("10.0.0.1"), nil, "10.0.0.1"},
 		{"Unix socket", &net.UnixAddr{Name: "/run/reddot"}, []string{name, "1.1.1.1"}, "invalid IP"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := g.Address(request(c.peer, "GET", "/", c.header...)).String(); got != c.want {
+			if got := g.Address(transportstest.Request(c.peer, "GET", "/", c.header...)).String(); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
@@ -283,7 +259,7 @@ func TestGateUnnamedProxy(t *testing.T) {
 		{"192.0.2.2", []string{"x-forwarded-for", "192.0.2.7"}},
 		{"192.0.2.3", []string{"X-Forwarded-For", "192.0.2.7"}},
 	} {
-		g.Address(request(tcp(c.peer), "GET", "/", c.header...))
+		g.Address(transportstest.Request(transportstest.TCP(c.peer), "GET", "/", c.header...))
 	}
 	if len(told) != 1 || told[0] != "192.0.2.2" {
 		t.Errorf("got %q", told)
@@ -296,7 +272,7 @@ func FuzzForwarded(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		ctx := request(tcp("10.0.0.1"), "GET", "/")
+		ctx := transportstest.Request(transportstest.TCP("10.0.0.1"), "GET", "/")
 		ctx.Request.Header.Set("X-Forwarded-For", value)
 		if a := g.Address(ctx); !a.IsValid() || a.Zone() != "" || a.Is4In6() {
 			t.Fatalf("%q gives %v", value, a)
@@ -305,12 +281,12 @@ func FuzzForwarded(f *testing.F) {
 }
 
 func BenchmarkGate(b *testing.B) {
-	g := must(NewGate(Limits{RequestsPerAddress: 1e9, RequestBurst: 1e9, PublishesPerKey: 1e9, PublishBurst: 1e9}, nil))
+	g := transportstest.Must(NewGate(Limits{RequestsPerAddress: 1e9, RequestBurst: 1e9, PublishesPerKey: 1e9, PublishBurst: 1e9}, nil))
 	key := &Principal{ID: "key:a", App: "shop"}
 	b.Run("Request", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := g.Request(addr1); err != nil {
+			if err := g.Request(transportstest.Addr1); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -326,10 +302,10 @@ func BenchmarkGate(b *testing.B) {
 	b.Run("Acquire", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := g.Acquire(addr1); err != nil {
+			if err := g.Acquire(transportstest.Addr1); err != nil {
 				b.Fatal(err)
 			}
-			g.Release(addr1)
+			g.Release(transportstest.Addr1)
 		}
 	})
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"reddot/actors"
+	"reddot/transports/transportstest"
 )
 
 // issuer is a real HTTP server that publishes a JWK Set.
@@ -70,11 +71,11 @@ func (i *issuer) publishKeys(keys map[string]crypto.PublicKey) {
 	for id, key := range keys {
 		set.Keys = append(set.Keys, jwkOf(id, key))
 	}
-	i.publish(string(must(json.Marshal(set))))
+	i.publish(string(transportstest.Must(json.Marshal(set))))
 }
 
 func jwkOf(id string, key any) jwkset.JWKMarshal {
-	return must(jwkset.NewJWKFromKey(key, jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: id}})).Marshal()
+	return transportstest.Must(jwkset.NewJWKFromKey(key, jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: id}})).Marshal()
 }
 
 func (t testTokens) signES(key *ecdsa.PrivateKey, kid any) string {
@@ -82,10 +83,12 @@ func (t testTokens) signES(key *ecdsa.PrivateKey, kid any) string {
 	if kid != nil {
 		header["kid"] = kid
 	}
-	return sign(jwt.SigningMethodES256, key, header, with(t.clock.now(), nil))
+	return sign(jwt.SigningMethodES256, key, header, with(t.clock.Now(), nil))
 }
 
-func newES() *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) }
+func newES() *ecdsa.PrivateKey {
+	return transportstest.Must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+}
 
 func TestJWKSRotation(t *testing.T) {
 	i := newIssuer(t)
@@ -97,17 +100,17 @@ func TestJWKSRotation(t *testing.T) {
 	changed := tokens.apps["default"].jwks.changed
 	tokens.apps["default"].jwks.changed = func() { changes++; changed() }
 	first := tokens.signES(one, "one")
-	byOne := must(tokens.verify(first))
-	unnamed := must(tokens.verify(tokens.signES(one, nil))) // without a key id every key is tried
+	byOne := transportstest.Must(tokens.verify(first))
+	unnamed := transportstest.Must(tokens.verify(tokens.signES(one, nil))) // without a key id every key is tried
 	if n := i.fetches.Load(); n != 1 {
 		t.Fatalf("got %d fetches, want 1", n)
 	}
 
 	// A new key is found by the first token that names it.
 	i.publishKeys(map[string]crypto.PublicKey{"one": one.Public(), "two": two.Public()})
-	tokens.clock.add(10 * time.Second)
-	byTwo := must(tokens.verify(tokens.signES(two, "two")))
-	must(tokens.verify(first))
+	tokens.clock.Add(10 * time.Second)
+	byTwo := transportstest.Must(tokens.verify(tokens.signES(two, "two")))
+	transportstest.Must(tokens.verify(first))
 
 	// A key that is withdrawn takes the cached tokens with it.
 	i.publishKeys(map[string]crypto.PublicKey{"two": two.Public()})
@@ -115,7 +118,7 @@ func TestJWKSRotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := tokens.verify(first)
-	wantCode(t, err, actors.Unauthorized, "key id that its app's issuer does not publish")
+	transportstest.WantCode(t, err, actors.Unauthorized, "key id that its app's issuer does not publish")
 	for p, want := range map[*Principal]bool{byOne: false, unnamed: false, byTwo: true} {
 		if got := tokens.stands(p); got != want {
 			t.Errorf("a connection with %x stands: %v, want %v", p.signer[:4], got, want)
@@ -124,25 +127,25 @@ func TestJWKSRotation(t *testing.T) {
 	if changes != 3 {
 		t.Errorf("was told of %d changes, want 3", changes)
 	}
-	must(tokens.verify(tokens.signES(two, "two")))
+	transportstest.Must(tokens.verify(tokens.signES(two, "two")))
 }
 
 func TestJWKSAlgorithms(t *testing.T) {
 	k := testKeys()
 	i := newIssuer(t)
 	shared := []byte(testSecret)
-	oct := must(json.Marshal(map[string]string{"kty": "oct", "kid": "oct", "k": base64.RawURLEncoding.EncodeToString(shared)}))
+	oct := transportstest.Must(json.Marshal(map[string]string{"kty": "oct", "kid": "oct", "k": base64.RawURLEncoding.EncodeToString(shared)}))
 	encryption := jwkOf("enc", k.ecdsa.Public())
 	encryption.USE = "enc"
 	documents := []string{string(oct), `{"kty":"new"}`, `7`, `{"kty":"EC","crv":"P-256","x":"AA","y":"AA","kid":"broken"}`,
-		string(must(json.Marshal(encryption)))}
+		string(transportstest.Must(json.Marshal(encryption)))}
 	for id, key := range map[string]crypto.PublicKey{"rsa": k.rsa.Public(), "weak": k.weak.Public(), "es": k.ecdsa.Public(),
 		"p384": k.p384.Public(), "ed": k.ed.Public()} {
-		documents = append(documents, string(must(json.Marshal(jwkOf(id, key)))))
+		documents = append(documents, string(transportstest.Must(json.Marshal(jwkOf(id, key)))))
 	}
 	i.publish(`{"keys":[` + strings.Join(documents, ",") + `]}`)
 	tokens := newTestTokens(t, map[string]Verification{"default": {JWKS: i.url}})
-	claims := with(tokens.clock.now(), nil)
+	claims := with(tokens.clock.Now(), nil)
 	kid := func(id any) map[string]any { return map[string]any{"kid": id} }
 	for _, c := range []struct{ name, token, says string }{
 		{"RS256", sign(jwt.SigningMethodRS256, k.rsa, kid("rsa"), claims), ""},
@@ -157,9 +160,9 @@ func TestJWKSAlgorithms(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := tokens.verify(c.token)
 			if c.says == "" {
-				wantCode(t, err, "", "")
+				transportstest.WantCode(t, err, "", "")
 			} else {
-				wantCode(t, err, actors.Unauthorized, c.says)
+				transportstest.WantCode(t, err, actors.Unauthorized, c.says)
 			}
 		})
 	}
@@ -173,19 +176,19 @@ func TestJWKSDownAtStart(t *testing.T) {
 	address := listener.Addr().String()
 	_ = listener.Close()
 	var log syncBuffer
-	c := newClock()
+	c := transportstest.NewClock()
 	key := newES()
 	build := func() *Tokens {
-		return must(NewTokens(TokensConfig{Now: c.now, steady: c.now, Apps: map[string]Verification{"default": {JWKS: "http://" + address + "/keys"}}},
+		return transportstest.Must(NewTokens(TokensConfig{Now: c.Now, steady: c.Now, Apps: map[string]Verification{"default": {JWKS: "http://" + address + "/keys"}}},
 			nil, slog.New(slog.NewTextHandler(&log, nil))))
 	}
 	tokens := testTokens{build(), c, nil}
 	token := tokens.signES(key, "k")
 	_, err = tokens.verify(tokens.signES(key, nil))
-	wantCode(t, err, actors.Unavailable, "could not be fetched")
+	transportstest.WantCode(t, err, actors.Unavailable, "could not be fetched")
 	for range 2 { // this does not fetch: that was done just now
 		_, err := tokens.verify(token)
-		e := wantCode(t, err, actors.Unavailable, "could not be fetched")
+		e := transportstest.WantCode(t, err, actors.Unavailable, "could not be fetched")
 		if e.RetryAfter != 10*time.Second {
 			t.Errorf("got retry after %s", e.RetryAfter)
 		}
@@ -198,8 +201,8 @@ func TestJWKSDownAtStart(t *testing.T) {
 		return err == nil
 	})
 	serveIssuer(t, listener).publishKeys(map[string]crypto.PublicKey{"k": key.Public()})
-	c.add(10 * time.Second)
-	must(tokens.verify(token))
+	c.Add(10 * time.Second)
+	transportstest.Must(tokens.verify(token))
 }
 
 // A token without a key id is enough to fetch the keys.
@@ -208,9 +211,9 @@ func TestJWKSWithoutID(t *testing.T) {
 	key := newES()
 	i.publishKeys(map[string]crypto.PublicKey{"": key.Public()})
 	tokens := newTestTokens(t, map[string]Verification{"default": {JWKS: i.url}})
-	must(tokens.verify(tokens.signES(key, nil)))
+	transportstest.Must(tokens.verify(tokens.signES(key, nil)))
 	_, err := tokens.verify(tokens.signES(newES(), nil))
-	wantCode(t, err, actors.Unauthorized, "signature does not match")
+	transportstest.WantCode(t, err, actors.Unauthorized, "signature does not match")
 }
 
 // Whoever comes while a fetch runs waits for it, and is not turned away.
@@ -247,14 +250,14 @@ func TestJWKSUnknownIDsAreRateLimited(t *testing.T) {
 	tokens := newTestTokens(t, map[string]Verification{"default": {JWKS: i.url}})
 	for n := range 50 {
 		_, err := tokens.verify(tokens.signES(key, fmt.Sprint("unknown", n)))
-		wantCode(t, err, actors.Unauthorized, "does not publish")
+		transportstest.WantCode(t, err, actors.Unauthorized, "does not publish")
 	}
 	if n := i.fetches.Load(); n != 1 {
 		t.Errorf("got %d fetches, want 1", n)
 	}
-	tokens.clock.add(10 * time.Second)
+	tokens.clock.Add(10 * time.Second)
 	_, err := tokens.verify(tokens.signES(key, "unknown"))
-	wantCode(t, err, actors.Unauthorized, "does not publish")
+	transportstest.WantCode(t, err, actors.Unauthorized, "does not publish")
 	if n := i.fetches.Load(); n != 2 {
 		t.Errorf("got %d fetches, want 2", n)
 	}
@@ -266,7 +269,7 @@ func TestJWKSBadAnswers(t *testing.T) {
 	key := newES()
 	i.publishKeys(map[string]crypto.PublicKey{"k": key.Public()})
 	tokens := newTestTokens(t, map[string]Verification{"default": {JWKS: i.url}})
-	must(tokens.verify(tokens.signES(key, "k")))
+	transportstest.Must(tokens.verify(tokens.signES(key, "k")))
 	many := strings.TrimSuffix(strings.Repeat(`{"kty":"EC"},`, maxJWKSKeys+1), ",")
 	for name, answer := range map[string]func(http.ResponseWriter){
 		"500":         func(w http.ResponseWriter) { w.WriteHeader(500) },
@@ -282,7 +285,7 @@ func TestJWKSBadAnswers(t *testing.T) {
 			if err := tokens.apps["default"].jwks.refresh(t.Context()); err == nil {
 				t.Error("the answer was taken")
 			}
-			must(tokens.verify(tokens.signES(key, "k")))
+			transportstest.Must(tokens.verify(tokens.signES(key, "k")))
 		})
 	}
 }
@@ -291,19 +294,19 @@ func TestJWKSBadAnswers(t *testing.T) {
 func TestJWKSDoubledNames(t *testing.T) {
 	i := newIssuer(t)
 	good, twice := newES(), newES()
-	other := string(must(json.Marshal(jwkOf("twice", twice.Public()))))
-	i.publish(`{"keys":[` + string(must(json.Marshal(jwkOf("good", good.Public())))) + `,{"kid":"elsewhere",` + other[1:] + `]}`)
+	other := string(transportstest.Must(json.Marshal(jwkOf("twice", twice.Public()))))
+	i.publish(`{"keys":[` + string(transportstest.Must(json.Marshal(jwkOf("good", good.Public())))) + `,{"kid":"elsewhere",` + other[1:] + `]}`)
 	tokens := newTestTokens(t, map[string]Verification{"default": {JWKS: i.url}})
-	must(tokens.verify(tokens.signES(good, "good")))
+	transportstest.Must(tokens.verify(tokens.signES(good, "good")))
 	_, err := tokens.verify(tokens.signES(twice, "twice"))
-	wantCode(t, err, actors.Unauthorized, "key id")
+	transportstest.WantCode(t, err, actors.Unauthorized, "key id")
 }
 
 func TestJWKSRun(t *testing.T) {
 	i := newIssuer(t)
 	one, two := newES(), newES()
 	i.publishKeys(map[string]crypto.PublicKey{"k": one.Public()})
-	tokens := must(NewTokens(TokensConfig{Apps: map[string]Verification{"default": {JWKS: i.url}},
+	tokens := transportstest.Must(NewTokens(TokensConfig{Apps: map[string]Verification{"default": {JWKS: i.url}},
 		RefreshEvery: time.Millisecond, RefetchAfter: time.Millisecond}, nil, quiet))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -327,14 +330,14 @@ func TestJWKSVerifyEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := tokens.Verify(ctx, []byte(tokens.signES(newES(), "k")))
-	wantCode(t, err, actors.Unavailable, "could not be fetched")
+	transportstest.WantCode(t, err, actors.Unavailable, "could not be fetched")
 	close(release)
 }
 
 func FuzzJWKS(f *testing.F) {
-	j := must(newJWKS("https://issuer.example/keys", TokensConfig{}.withDefaults(), quiet))
+	j := transportstest.Must(newJWKS("https://issuer.example/keys", TokensConfig{}.withDefaults(), quiet))
 	public, _, _ := ed25519.GenerateKey(rand.Reader)
-	f.Add([]byte(`{"keys":[` + string(must(json.Marshal(jwkOf("k", public)))) + `]}`))
+	f.Add([]byte(`{"keys":[` + string(transportstest.Must(json.Marshal(jwkOf("k", public)))) + `]}`))
 	f.Add([]byte(`{"keys":[{"kty":"RSA","n":"AQ","e":"AQAB"}]}`))
 	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {

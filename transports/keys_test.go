@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/transports/transportstest"
 )
 
 func TestKeyLife(t *testing.T) {
 	ctx := context.Background()
-	records := newMemoryRecords()
-	clock := newClock()
-	keys := must(LoadKeys(ctx, records, clock.now))
+	records := transportstest.NewRecords()
+	clock := transportstest.NewClock()
+	keys := transportstest.Must(LoadKeys(ctx, records, clock.Now))
 	key, text, err := keys.Create(ctx, KeyOrder{App: "shop", Name: "back end", Scopes: ScopePublish | ScopeRead, By: "key:root"})
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +27,7 @@ func TestKeyLife(t *testing.T) {
 	if !strings.HasPrefix(text.Reveal(), "rk_"+key.ID+"_") || len(text.Reveal()) != keyLen {
 		t.Fatalf("the key's text has the form %d bytes, id %s", len(text.Reveal()), key.ID)
 	}
-	for _, value := range records.all[keyKind] {
+	for _, value := range records.All[keyKind] {
 		if secret := text.Reveal()[keyLen-keySecretLen:]; bytes.Contains(value, []byte(secret)) {
 			t.Error("the secret is stored")
 		}
@@ -43,11 +44,11 @@ func TestKeyLife(t *testing.T) {
 	var revoked []string
 	keys.OnRevoke(func(id string) {
 		_, err := keys.Verify([]byte(text.Reveal()), netip.Addr{})
-		wantCode(t, err, actors.Unauthorized, "revoked at 2026-03-01T12:00:00Z")
+		transportstest.WantCode(t, err, actors.Unauthorized, "revoked at 2026-03-01T12:00:00Z")
 		revoked = append(revoked, id)
 	})
 	_, err = keys.Revoke(ctx, "other", key.ID)
-	wantCode(t, err, actors.NotFound, "")
+	transportstest.WantCode(t, err, actors.NotFound, "")
 	for range 2 {
 		if got, err := keys.Revoke(ctx, "shop", key.ID); err != nil || got.RevokedAt == nil {
 			t.Fatalf("got %+v, %v", got, err)
@@ -57,10 +58,10 @@ func TestKeyLife(t *testing.T) {
 		t.Errorf("told of %v, want the key once", revoked)
 	}
 
-	again := must(LoadKeys(ctx, records, nil))
+	again := transportstest.Must(LoadKeys(ctx, records, nil))
 	_, err = again.Verify([]byte(text.Reveal()), netip.Addr{})
-	wantCode(t, err, actors.Unauthorized, "revoked")
-	if l := again.List(ctx, "shop"); len(l) != 1 || l[0].Name != "back end" || l[0].CreatedBy != "key:root" || !l[0].CreatedAt.Equal(clock.now()) {
+	transportstest.WantCode(t, err, actors.Unauthorized, "revoked")
+	if l := again.List(ctx, "shop"); len(l) != 1 || l[0].Name != "back end" || l[0].CreatedBy != "key:root" || !l[0].CreatedAt.Equal(clock.Now()) {
 		t.Errorf("got %+v", l)
 	}
 	if l := again.List(ctx, "other"); len(l) != 0 {
@@ -70,7 +71,7 @@ func TestKeyLife(t *testing.T) {
 
 func TestKeyVerifyRefuses(t *testing.T) {
 	ctx := context.Background()
-	keys := must(LoadKeys(ctx, newMemoryRecords(), nil))
+	keys := transportstest.Must(LoadKeys(ctx, transportstest.NewRecords(), nil))
 	key, secret, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: ScopePublish, By: "key:root"})
 	if err != nil {
 		t.Fatal(err)
@@ -84,24 +85,24 @@ func TestKeyVerifyRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := keys.Verify([]byte(text), netip.Addr{})
-			wantCode(t, err, actors.Unauthorized, "no such server key")
+			transportstest.WantCode(t, err, actors.Unauthorized, "no such server key")
 		})
 	}
 }
 
 func TestKeyCreateRefuses(t *testing.T) {
 	ctx := context.Background()
-	records := newMemoryRecords()
-	keys := must(LoadKeys(ctx, records, nil))
+	records := transportstest.NewRecords()
+	keys := transportstest.Must(LoadKeys(ctx, records, nil))
 	_, _, err := keys.Create(ctx, KeyOrder{App: "a/b", Scopes: ScopeRead})
-	wantCode(t, err, actors.Invalid, "app")
+	transportstest.WantCode(t, err, actors.Invalid, "app")
 	_, _, err = keys.Create(ctx, KeyOrder{App: "a", Scopes: 0})
-	wantCode(t, err, actors.Invalid, "scope")
+	transportstest.WantCode(t, err, actors.Invalid, "scope")
 	_, _, err = keys.Create(ctx, KeyOrder{App: "a", Name: strings.Repeat("n", 129), Scopes: ScopeRead})
-	wantCode(t, err, actors.Invalid, "128")
-	records.fail = errors.New("disk")
+	transportstest.WantCode(t, err, actors.Invalid, "128")
+	records.Fail = errors.New("disk")
 	_, _, err = keys.Create(ctx, KeyOrder{App: "a", Scopes: ScopeRead})
-	if !errors.Is(err, records.fail) || len(keys.List(ctx, "a")) != 0 {
+	if !errors.Is(err, records.Fail) || len(keys.List(ctx, "a")) != 0 {
 		t.Errorf("got %v and %v; a key that is not stored must not be good", err, keys.List(ctx, "a"))
 	}
 }
@@ -109,8 +110,8 @@ func TestKeyCreateRefuses(t *testing.T) {
 // A second process creates and revokes; the first learns it by Reload.
 func TestKeysReload(t *testing.T) {
 	ctx := context.Background()
-	records := newMemoryRecords()
-	here, there := must(LoadKeys(ctx, records, nil)), must(LoadKeys(ctx, records, nil))
+	records := transportstest.NewRecords()
+	here, there := transportstest.Must(LoadKeys(ctx, records, nil)), transportstest.Must(LoadKeys(ctx, records, nil))
 	var revoked []string
 	here.OnRevoke(func(id string) { revoked = append(revoked, id) })
 	var ids []string
@@ -123,21 +124,21 @@ func TestKeysReload(t *testing.T) {
 		ids, text = append(ids, key.ID), s
 	}
 	_, err := here.Verify([]byte(text.Reveal()), netip.Addr{})
-	wantCode(t, err, actors.Unauthorized, "no such")
+	transportstest.WantCode(t, err, actors.Unauthorized, "no such")
 	if err := here.Reload(ctx); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := here.Verify([]byte(text.Reveal()), netip.Addr{}); err != nil {
 		t.Fatal(err)
 	}
-	must(there.Revoke(ctx, "shop", ids[2]))
+	transportstest.Must(there.Revoke(ctx, "shop", ids[2]))
 	for range 2 {
 		if err := here.Reload(ctx); err != nil {
 			t.Fatal(err)
 		}
 	}
 	_, err = here.Verify([]byte(text.Reveal()), netip.Addr{})
-	wantCode(t, err, actors.Unauthorized, "revoked")
+	transportstest.WantCode(t, err, actors.Unauthorized, "revoked")
 	if fmt.Sprint(revoked) != "["+ids[2]+"]" {
 		t.Errorf("told of %v, want %s once", revoked, ids[2])
 	}
@@ -145,25 +146,25 @@ func TestKeysReload(t *testing.T) {
 
 func TestKeysReloadInPages(t *testing.T) {
 	ctx := context.Background()
-	records := newMemoryRecords()
-	keys := must(LoadKeys(ctx, records, nil))
+	records := transportstest.NewRecords()
+	keys := transportstest.Must(LoadKeys(ctx, records, nil))
 	for range 3 {
 		_, _, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: ScopePublish})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, v := range records.all[keyKind] {
+	for _, v := range records.All[keyKind] {
 		for i := range 1200 {
 			id := fmt.Sprintf("%016d", i)
-			records.all[keyKind][id] = bytes.Replace(v, v[7:7+keyIDLen], []byte(id), 1)
+			records.All[keyKind][id] = bytes.Replace(v, v[7:7+keyIDLen], []byte(id), 1)
 		}
 		break
 	}
-	if n := len(must(LoadKeys(ctx, records, nil)).List(ctx, "shop")); n != 1203 {
+	if n := len(transportstest.Must(LoadKeys(ctx, records, nil)).List(ctx, "shop")); n != 1203 {
 		t.Errorf("got %d keys, want 1203", n)
 	}
-	records.all[keyKind]["zz"] = []byte("{")
+	records.All[keyKind]["zz"] = []byte("{")
 	if err := keys.Reload(ctx); err == nil || !strings.Contains(err.Error(), "key/zz") {
 		t.Errorf("got %v, want the bad record's name", err)
 	}
@@ -174,7 +175,7 @@ func TestKeysReloadInPages(t *testing.T) {
 
 func TestKeysTogether(t *testing.T) {
 	ctx := context.Background()
-	keys := must(LoadKeys(ctx, newMemoryRecords(), nil))
+	keys := transportstest.Must(LoadKeys(ctx, transportstest.NewRecords(), nil))
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
@@ -203,11 +204,11 @@ func TestKeysTogether(t *testing.T) {
 
 func TestKeyIsBounded(t *testing.T) {
 	ctx := context.Background()
-	clock := newClock()
-	records := newMemoryRecords()
-	keys := must(LoadKeys(ctx, records, clock.now))
-	key, text, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: ScopeRead, ExpiresAt: clock.now().Add(time.Hour),
-		Addresses: must(ParseNetworks([]string{"192.0.2.0/24", "2001:db8::1"}))})
+	clock := transportstest.NewClock()
+	records := transportstest.NewRecords()
+	keys := transportstest.Must(LoadKeys(ctx, records, clock.Now))
+	key, text, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: ScopeRead, ExpiresAt: clock.Now().Add(time.Hour),
+		Addresses: transportstest.Must(ParseNetworks([]string{"192.0.2.0/24", "2001:db8::1"}))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,42 +220,42 @@ func TestKeyIsBounded(t *testing.T) {
 		_, err := keys.Verify([]byte(text.Reveal()), a)
 		return err
 	}
-	wantCode(t, verify("192.0.2.77"), "", "")
-	wantCode(t, verify("2001:db8::1"), "", "")
-	wantCode(t, verify("2001:db8::2"), actors.Forbidden, "2001:db8::2")
-	wantCode(t, verify("198.51.100.1"), actors.Forbidden, "may not be used from the address")
-	wantCode(t, verify(""), actors.Forbidden, "")
-	p := must(keys.Verify([]byte(text.Reveal()), netip.MustParseAddr("192.0.2.1")))
-	if !p.Expires.Equal(clock.now().Add(time.Hour)) {
+	transportstest.WantCode(t, verify("192.0.2.77"), "", "")
+	transportstest.WantCode(t, verify("2001:db8::1"), "", "")
+	transportstest.WantCode(t, verify("2001:db8::2"), actors.Forbidden, "2001:db8::2")
+	transportstest.WantCode(t, verify("198.51.100.1"), actors.Forbidden, "may not be used from the address")
+	transportstest.WantCode(t, verify(""), actors.Forbidden, "")
+	p := transportstest.Must(keys.Verify([]byte(text.Reveal()), netip.MustParseAddr("192.0.2.1")))
+	if !p.Expires.Equal(clock.Now().Add(time.Hour)) {
 		t.Errorf("its connections end at %v", p.Expires)
 	}
-	clock.add(time.Hour)
-	wantCode(t, verify("192.0.2.77"), actors.Unauthorized, "expired at")
-	if !must(LoadKeys(ctx, records, clock.now)).List(ctx, "shop")[0].Ended(clock.now()) {
+	clock.Add(time.Hour)
+	transportstest.WantCode(t, verify("192.0.2.77"), actors.Unauthorized, "expired at")
+	if !transportstest.Must(LoadKeys(ctx, records, clock.Now)).List(ctx, "shop")[0].Ended(clock.Now()) {
 		t.Error("the key is good after its end, as it was stored")
 	}
-	wantCode(t, keys.Remove(ctx, "other", key.ID), actors.NotFound, "")
-	wantCode(t, keys.Remove(ctx, "shop", key.ID), "", "")
-	wantCode(t, verify("192.0.2.77"), actors.Unauthorized, "no such")
+	transportstest.WantCode(t, keys.Remove(ctx, "other", key.ID), actors.NotFound, "")
+	transportstest.WantCode(t, keys.Remove(ctx, "shop", key.ID), "", "")
+	transportstest.WantCode(t, verify("192.0.2.77"), actors.Unauthorized, "no such")
 }
 
 // A key that was made where anybody can make one is good nowhere else.
 func TestKeyOfDevelopment(t *testing.T) {
 	ctx := context.Background()
-	keys := must(LoadKeys(ctx, newMemoryRecords(), nil))
+	keys := transportstest.Must(LoadKeys(ctx, transportstest.NewRecords(), nil))
 	_, text, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: ScopeAdmin, By: developer.ID})
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = keys.Verify([]byte(text.Reveal()), netip.Addr{})
-	wantCode(t, err, actors.Unauthorized, "development mode")
+	transportstest.WantCode(t, err, actors.Unauthorized, "development mode")
 }
 
 func TestKeyUses(t *testing.T) {
 	ctx := context.Background()
-	clock := newClock()
-	records := newMemoryRecords()
-	here, there := must(LoadKeys(ctx, records, clock.now)), must(LoadKeys(ctx, records, clock.now))
+	clock := transportstest.NewClock()
+	records := transportstest.NewRecords()
+	here, there := transportstest.Must(LoadKeys(ctx, records, clock.Now)), transportstest.Must(LoadKeys(ctx, records, clock.Now))
 	_, text, err := here.Create(ctx, KeyOrder{App: "shop", Scopes: ScopeRead})
 	if err != nil {
 		t.Fatal(err)
@@ -263,14 +264,14 @@ func TestKeyUses(t *testing.T) {
 		t.Errorf("it was used at %v before it was", at)
 	}
 	for range 3 {
-		must(here.Verify([]byte(text.Reveal()), netip.Addr{}))
+		transportstest.Must(here.Verify([]byte(text.Reveal()), netip.Addr{}))
 	}
-	wantCode(t, here.Reload(ctx), "", "")
-	used := clock.now()
-	wantCode(t, here.NoteUses(ctx), "", "")
-	clock.add(time.Hour)
-	wantCode(t, here.NoteUses(ctx), "", "") // not used since
-	wantCode(t, there.Reload(ctx), "", "")
+	transportstest.WantCode(t, here.Reload(ctx), "", "")
+	used := clock.Now()
+	transportstest.WantCode(t, here.NoteUses(ctx), "", "")
+	clock.Add(time.Hour)
+	transportstest.WantCode(t, here.NoteUses(ctx), "", "") // not used since
+	transportstest.WantCode(t, there.Reload(ctx), "", "")
 	for _, k := range []*Keys{here, there} {
 		if at := k.List(ctx, "shop")[0].LastUsedAt; at == nil || !at.Equal(used) {
 			t.Errorf("it was last used at %v, want %v", at, used)
@@ -280,7 +281,7 @@ func TestKeyUses(t *testing.T) {
 
 func FuzzKey(f *testing.F) {
 	ctx := context.Background()
-	keys := must(LoadKeys(ctx, newMemoryRecords(), nil))
+	keys := transportstest.Must(LoadKeys(ctx, transportstest.NewRecords(), nil))
 	_, secret, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: ScopePublish})
 	if err != nil {
 		f.Fatal(err)
@@ -299,7 +300,7 @@ func FuzzKey(f *testing.F) {
 
 func BenchmarkKeyVerify(b *testing.B) {
 	ctx := context.Background()
-	keys := must(LoadKeys(ctx, newMemoryRecords(), nil))
+	keys := transportstest.Must(LoadKeys(ctx, transportstest.NewRecords(), nil))
 	var secret Secret
 	for range 100 {
 		_, s, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: ScopePublish})

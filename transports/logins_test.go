@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"reddot/actors"
+	"reddot/transports/transportstest"
 )
 
 // testLogins are passwords whose hashings are counted.
@@ -31,8 +32,8 @@ func withLogins(t *testing.T, limits Limits, hold chan struct{}, lines ...string
 // use puts another file in force.
 func (l *testLogins) use(t *testing.T, topics []string, lines ...string) {
 	t.Helper()
-	file := must(ParsePasswordFile([]byte(strings.Join(lines, "\n"))))
-	logins := NewLogins(LoginsConfig{File: file, Topics: topics, Hashings: 2, steady: l.tokens.clock.now, fits: func(h *passwordHash, password []byte) bool {
+	file := transportstest.Must(ParsePasswordFile([]byte(strings.Join(lines, "\n"))))
+	logins := NewLogins(LoginsConfig{File: file, Topics: topics, Hashings: 2, steady: l.tokens.clock.Now, fits: func(h *passwordHash, password []byte) bool {
 		l.hashed.Add(1)
 		if l.hold != nil {
 			<-l.hold
@@ -43,7 +44,7 @@ func (l *testLogins) use(t *testing.T, topics []string, lines ...string) {
 }
 
 func (l *testLogins) login(name, password string) (*Principal, error) {
-	return l.Login(context.Background(), name, []byte(password), addr1)
+	return l.Login(context.Background(), name, []byte(password), transportstest.Addr1)
 }
 
 // wantHashed checks how many hashings there were since the last time.
@@ -78,7 +79,7 @@ func TestLogin(t *testing.T) {
 		{"lamp", strings.Repeat("x", MaxPassword+1)},
 	} {
 		_, err := l.login(c.name, c.password)
-		wantCode(t, err, actors.Unauthorized, "password")
+		transportstest.WantCode(t, err, actors.Unauthorized, "password")
 	}
 	if _, err := l.login("lamp", ""); err == nil || err.Error() != errNoCredential.Error() {
 		t.Errorf("without a password: %v", err)
@@ -98,7 +99,7 @@ func TestLoginHashesOnce(t *testing.T) {
 			t.Errorf("%s: got %v, then %v", c.name, first, second)
 		}
 	}
-	l.tokens.clock.add(badTime)
+	l.tokens.clock.Add(badTime)
 	if _, err := l.login("nobody", "password"); err == nil {
 		t.Error("nobody came in")
 	}
@@ -119,14 +120,14 @@ func TestLoginFailuresAreLimited(t *testing.T) {
 	}
 	for _, guess := range []string{"a", "b"} {
 		_, err := l.login("lamp", guess)
-		wantCode(t, err, actors.Unauthorized, "")
+		transportstest.WantCode(t, err, actors.Unauthorized, "")
 	}
 	l.hashed.Store(0)
 	_, err := l.login("lamp", "c")
-	wantCode(t, err, actors.TooMany, "bad credentials")
+	transportstest.WantCode(t, err, actors.TooMany, "bad credentials")
 	_, err = l.login("bulb", "password")
-	wantCode(t, err, actors.TooMany, "bad credentials")
-	if _, err := l.Verify(context.Background(), []byte("a.b.c"), addr1); actors.AsError(err).Code != actors.Unauthorized {
+	transportstest.WantCode(t, err, actors.TooMany, "bad credentials")
+	if _, err := l.Verify(context.Background(), []byte("a.b.c"), transportstest.Addr1); actors.AsError(err).Code != actors.Unauthorized {
 		t.Errorf("a token after bad passwords: %v", err) // it is counted apart
 	}
 	if _, err := l.login("lamp", "password"); err != nil {
@@ -153,7 +154,7 @@ func TestLoginHashingsAreBounded(t *testing.T) {
 	}
 	const tries = maxHashOfOne + 50
 	for i := range tries {
-		try(addr1, i)
+		try(transportstest.Addr1, i)
 	}
 	until(t, "the address has all that it may", func() bool { return busy.Load() == tries-maxHashOfOne-2 })
 	for i := range maxHashWaiting {
@@ -165,7 +166,7 @@ func TestLoginHashingsAreBounded(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := hash.enter(ctx, addr2); err == nil {
+	if err := hash.enter(ctx, transportstest.Addr2); err == nil {
 		t.Error("who waits no more is let in")
 	}
 	close(hold)
@@ -208,7 +209,7 @@ func TestLoginStands(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := withLogins(t, Limits{}, nil, "lamp:"+referenceHash+":alice")
-			p := must(l.login("lamp", "password"))
+			p := transportstest.Must(l.login("lamp", "password"))
 			if _, ok := l.Stands(p); !ok {
 				t.Fatal("it does not stand at first")
 			}
@@ -219,7 +220,7 @@ func TestLoginStands(t *testing.T) {
 		})
 	}
 	l := withLogins(t, Limits{}, nil, "lamp:"+referenceHash)
-	p := must(l.login("lamp", "password"))
+	p := transportstest.Must(l.login("lamp", "password"))
 	l.Replace(AuthConfig{}, l.tokens.Tokens)
 	if _, ok := l.Stands(p); ok {
 		t.Error("it stands without any file")
@@ -229,7 +230,7 @@ func TestLoginStands(t *testing.T) {
 func TestLoginTopics(t *testing.T) {
 	l := withLogins(t, Limits{}, nil)
 	l.use(t, []string{"home/%u/#"}, "lamp:"+referenceHash+":alice")
-	p := must(l.login("lamp", "password"))
+	p := transportstest.Must(l.login("lamp", "password"))
 	if !p.MayRead("alice", "home/alice/#") || !p.MayWrite("alice", "home/alice/on") || p.MayRead("alice", "home/#") || p.MayWrite("alice", "home/bob/on") {
 		t.Errorf("got %+v", p.Topics)
 	}
@@ -239,15 +240,15 @@ func TestLoginTopics(t *testing.T) {
 func TestLoginOfTheDisconnected(t *testing.T) {
 	l := withLogins(t, Limits{}, nil, "lamp:"+referenceHash+":alice")
 	r := l.tokens.revocations
-	p := must(l.login("lamp", "password"))
-	if err := r.Revoke(context.Background(), "default", "alice", l.tokens.clock.now()); err != nil {
+	p := transportstest.Must(l.login("lamp", "password"))
+	if err := r.Revoke(context.Background(), "default", "alice", l.tokens.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := l.Stands(p); ok {
 		t.Error("it stands")
 	}
 	_, err := l.login("lamp", "password")
-	wantCode(t, err, actors.Unauthorized, "disconnected")
+	transportstest.WantCode(t, err, actors.Unauthorized, "disconnected")
 	if err := r.Lift(context.Background(), "default", "alice"); err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +279,7 @@ func TestFailedLoginsByPassword(t *testing.T) {
 
 func TestLoginDifferences(t *testing.T) {
 	of := func(lines ...string) *Logins {
-		return NewLogins(LoginsConfig{File: must(ParsePasswordFile([]byte(strings.Join(lines, "\n"))))})
+		return NewLogins(LoginsConfig{File: transportstest.Must(ParsePasswordFile([]byte(strings.Join(lines, "\n"))))})
 	}
 	old := of("a:"+referenceHash, "shop/b:"+referenceHash, "c:"+referenceHash)
 	fresh := of("a:"+referenceHash, "shop/b:"+referenceHash+":x", "d:"+referenceHash)
@@ -305,8 +306,8 @@ func TestLooksSigned(t *testing.T) {
 
 // BenchmarkLogin is what a login costs: the first, and a client that comes back.
 func BenchmarkLogin(b *testing.B) {
-	f := must(ParsePasswordFile(nil))
-	if _, err := f.Set(must(NewLogin("lamp", "")), []byte("open sesame")); err != nil {
+	f := transportstest.Must(ParsePasswordFile(nil))
+	if _, err := f.Set(transportstest.Must(NewLogin("lamp", "")), []byte("open sesame")); err != nil {
 		b.Fatal(err)
 	}
 	a := newTestAuth(b, AuthConfig{Logins: NewLogins(LoginsConfig{File: f})}, Limits{})
@@ -320,7 +321,7 @@ func BenchmarkLogin(b *testing.B) {
 	b.Run("again", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := a.Login(context.Background(), "lamp", []byte("open sesame"), addr1); err != nil {
+			if _, err := a.Login(context.Background(), "lamp", []byte("open sesame"), transportstest.Addr1); err != nil {
 				b.Fatal(err)
 			}
 		}

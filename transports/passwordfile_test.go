@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"reddot/transports/transportstest"
 )
 
 // Hashes of others: of Argon2's reference implementation and of mosquitto_passwd 2.0.11.
@@ -68,11 +70,11 @@ func TestPasswordFile(t *testing.T) {
 	if want := "default lamp lamp; shop scale-7 scales; default aa:bb:cc a:b; "; names != want {
 		t.Errorf("got %s, want %s", names, want)
 	}
-	lamp := must(NewLogin("default/lamp", ""))
+	lamp := transportstest.Must(NewLogin("default/lamp", ""))
 	if was, err := f.Set(lamp, []byte("open barley")); !was || err != nil {
 		t.Errorf("change: %v %v", was, err)
 	}
-	if was, err := f.Set(must(NewLogin("shop/lamp", "light")), []byte("open barley")); was || err != nil {
+	if was, err := f.Set(transportstest.Must(NewLogin("shop/lamp", "light")), []byte("open barley")); was || err != nil {
 		t.Errorf("add: %v %v", was, err)
 	}
 	if !f.Remove("shop", "scale-7") || f.Remove("shop", "scale-7") || f.Find("shop", "scale-7") != nil {
@@ -111,9 +113,9 @@ func TestPasswordFileRefuses(t *testing.T) {
 			t.Errorf("%.80q: got %v, want %q in it", text, err, says)
 		}
 	}
-	f := must(ParsePasswordFile(nil))
+	f := transportstest.Must(ParsePasswordFile(nil))
 	for _, password := range []string{"", "short", strings.Repeat("x", MaxPassword+1), "rk_0123456789", "eyJhbGciOiJIUzI1NiJ9.e30.x"} {
-		if _, err := f.Set(must(NewLogin("lamp", "")), []byte(password)); err == nil {
+		if _, err := f.Set(transportstest.Must(NewLogin("lamp", "")), []byte(password)); err == nil {
 			t.Errorf("%.40q is taken", password)
 		}
 	}

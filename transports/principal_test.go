@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/transports/transportstest"
 )
 
 func TestParseUser(t *testing.T) {
@@ -19,13 +20,13 @@ func TestParseUser(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got, err := ParseUser(name)
 			if ok {
-				wantCode(t, err, "", "")
+				transportstest.WantCode(t, err, "", "")
 				if got != name {
 					t.Errorf("got %q", got)
 				}
 				return
 			}
-			if e := wantCode(t, err, actors.Invalid, ""); e.Field != "user" {
+			if e := transportstest.WantCode(t, err, actors.Invalid, ""); e.Field != "user" {
 				t.Errorf("got field %q, want user", e.Field)
 			}
 		})
@@ -57,7 +58,7 @@ func TestParseApp(t *testing.T) {
 	}
 	for _, name := range []string{"", "a/b", "a:b", ".", "..", strings.Repeat("a", 65)} {
 		_, err := ParseApp(name)
-		wantCode(t, err, actors.Invalid, "app")
+		transportstest.WantCode(t, err, actors.Invalid, "app")
 	}
 }
 
@@ -99,7 +100,7 @@ func TestPrincipal(t *testing.T) {
 		{"nobody reaches", nobody.Reaches("bob"), actors.Unauthorized, ""},
 		{"nil", (*Principal)(nil).Can(ToWatch), actors.Unauthorized, ""},
 	} {
-		t.Run(c.name, func(t *testing.T) { wantCode(t, c.err, c.code, c.text) })
+		t.Run(c.name, func(t *testing.T) { transportstest.WantCode(t, c.err, c.code, c.text) })
 	}
 }
 
@@ -120,7 +121,7 @@ func TestResolve(t *testing.T) {
 		{&Principal{}, "bob", "", actors.Unauthorized},
 	} {
 		got, err := c.who.Resolve(c.name)
-		wantCode(t, err, c.code, "")
+		transportstest.WantCode(t, err, c.code, "")
 		if got != c.want {
 			t.Errorf("%s resolves %q to %q, want %q", c.who.Kind, c.name, got, c.want)
 		}
@@ -149,12 +150,12 @@ func TestExpired(t *testing.T) {
 func TestScopesJSON(t *testing.T) {
 	for _, s := range []Scopes{ScopePublish, ScopeRead | ScopeAdmin, ScopeApp, ScopeOperator} {
 		var got Scopes
-		if err := json.Unmarshal(must(json.Marshal(s)), &got); err != nil || got != s {
+		if err := json.Unmarshal(transportstest.Must(json.Marshal(s)), &got); err != nil || got != s {
 			t.Errorf("%v became %v, %v", s, got, err)
 		}
 	}
 	var got Scopes
-	wantCode(t, json.Unmarshal([]byte(`["publish","fly"]`), &got), actors.Invalid, `"fly"`)
-	wantCode(t, json.Unmarshal([]byte(`[]`), &got), actors.Invalid, "at least one")
-	wantCode(t, json.Unmarshal([]byte(`["operator","read"]`), &got), actors.Invalid, "stands alone")
+	transportstest.WantCode(t, json.Unmarshal([]byte(`["publish","fly"]`), &got), actors.Invalid, `"fly"`)
+	transportstest.WantCode(t, json.Unmarshal([]byte(`[]`), &got), actors.Invalid, "at least one")
+	transportstest.WantCode(t, json.Unmarshal([]byte(`["operator","read"]`), &got), actors.Invalid, "stands alone")
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/transports/transportstest"
 )
 
 func TestWriteProblem(t *testing.T) {
@@ -35,7 +36,7 @@ func TestWriteProblem(t *testing.T) {
 			`{"type":"about:blank","title":"Conflict","status":409,"code":"conflict","detail":"no"}`, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ctx := request(tcp("192.0.2.1"), "GET", "/")
+			ctx := transportstest.Request(transportstest.TCP("192.0.2.1"), "GET", "/")
 			ctx.SetBodyString("half an answer")
 			ctx.Response.Header.Set("Access-Control-Allow-Origin", "https://a")
 			WriteProblem(ctx, c.err)
@@ -60,7 +61,7 @@ func TestWriteProblemChallenges(t *testing.T) {
 		refuse("expired"):   `Bearer realm="reddot", error="invalid_token"`,
 		{Code: actors.Busy}: "",
 	} {
-		ctx := request(tcp("192.0.2.1"), "GET", "/")
+		ctx := transportstest.Request(transportstest.TCP("192.0.2.1"), "GET", "/")
 		WriteProblem(ctx, err)
 		if got := string(ctx.Response.Header.Peek("WWW-Authenticate")); got != want {
 			t.Errorf("%v: got %q, want %q", err, got, want)
@@ -127,7 +128,7 @@ func FuzzRedactURI(f *testing.F) {
 // The credential that a request really carries does not show.
 func TestRedactURIOfARequest(t *testing.T) {
 	for _, name := range []string{"token", "%74oken", "tok%65n"} {
-		ctx := request(tcp("192.0.2.1"), "GET", "/ws?"+name+"="+url.QueryEscape("s3cr3t"))
+		ctx := transportstest.Request(transportstest.TCP("192.0.2.1"), "GET", "/ws?"+name+"="+url.QueryEscape("s3cr3t"))
 		c, err := ReadCredentials(ctx)
 		if err != nil || string(c.Text) != "s3cr3t" {
 			t.Fatalf("got %q, %v", c.Text, err)

@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/transports/transportstest"
 )
 
 func TestRevocations(t *testing.T) {
 	ctx := context.Background()
-	records := newMemoryRecords()
-	here, there := must(LoadRevocations(ctx, records)), must(LoadRevocations(ctx, records))
+	records := transportstest.NewRecords()
+	here, there := transportstest.Must(LoadRevocations(ctx, records)), transportstest.Must(LoadRevocations(ctx, records))
 	var told []string
 	tell := func(where string) func(string, string, time.Time) {
 		return func(app, user string, at time.Time) {
@@ -31,8 +32,8 @@ func TestRevocations(t *testing.T) {
 			t.Errorf("token of %s issued at %d: refused %v, want %t", user, issued, got, want)
 		}
 	}
-	wantCode(t, here.Revoke(ctx, "shop", "alice", at), "", "")
-	wantCode(t, here.Revoke(ctx, "shop", "alice", at.Add(-time.Hour)), "", "") // changes nothing
+	transportstest.WantCode(t, here.Revoke(ctx, "shop", "alice", at), "", "")
+	transportstest.WantCode(t, here.Revoke(ctx, "shop", "alice", at.Add(-time.Hour)), "", "") // changes nothing
 	refuses(here, "alice", 999, true)
 	refuses(here, "alice", 1030, true) // by an issuer whose clock goes 30 s before ours
 	refuses(here, "alice", 1031, false)
@@ -59,8 +60,8 @@ func TestRevocations(t *testing.T) {
 		t.Errorf("told %s", got)
 	}
 
-	wantCode(t, here.Lift(ctx, "shop", "alice"), "", "")
-	wantCode(t, here.Lift(ctx, "shop", "alice"), "", "")
+	transportstest.WantCode(t, here.Lift(ctx, "shop", "alice"), "", "")
+	transportstest.WantCode(t, here.Lift(ctx, "shop", "alice"), "", "")
 	refuses(here, "alice", 999, false)
 	if err := there.Reload(ctx); err != nil {
 		t.Fatal(err)
@@ -70,37 +71,37 @@ func TestRevocations(t *testing.T) {
 
 func TestRevocationsAreSwept(t *testing.T) {
 	ctx := context.Background()
-	records := newMemoryRecords()
-	r := must(LoadRevocations(ctx, records))
+	records := transportstest.NewRecords()
+	r := transportstest.Must(LoadRevocations(ctx, records))
 	rules := TokenRules{Leeway: time.Second, MaxLifetime: time.Hour}
 	at := time.Unix(1000, 0)
-	wantCode(t, r.Revoke(ctx, "shop", "alice", at), "", "")
-	wantCode(t, r.Revoke(ctx, "shop", "bob", at.Add(time.Minute)), "", "")
-	wantCode(t, r.Revoke(ctx, "shop", "carol", at), "", "")
-	wantCode(t, must(LoadRevocations(ctx, records)).Revoke(ctx, "shop", "carol", at.Add(time.Minute)), "", "") // by another server
-	wantCode(t, r.Sweep(ctx, at.Add(time.Hour+time.Second), rules), "", "")
-	if left := records.all[revocationKind]; len(left) != 2 || left["shop/bob"] == nil || left["shop/carol"] == nil {
+	transportstest.WantCode(t, r.Revoke(ctx, "shop", "alice", at), "", "")
+	transportstest.WantCode(t, r.Revoke(ctx, "shop", "bob", at.Add(time.Minute)), "", "")
+	transportstest.WantCode(t, r.Revoke(ctx, "shop", "carol", at), "", "")
+	transportstest.WantCode(t, transportstest.Must(LoadRevocations(ctx, records)).Revoke(ctx, "shop", "carol", at.Add(time.Minute)), "", "") // by another server
+	transportstest.WantCode(t, r.Sweep(ctx, at.Add(time.Hour+time.Second), rules), "", "")
+	if left := records.All[revocationKind]; len(left) != 2 || left["shop/bob"] == nil || left["shop/carol"] == nil {
 		t.Errorf("left are %v, want bob's and carol's", left)
 	}
 }
 
 func TestRevocationsRefuse(t *testing.T) {
 	ctx := context.Background()
-	records := newMemoryRecords()
-	r := must(LoadRevocations(ctx, records))
-	wantCode(t, r.Revoke(ctx, "a/b", "alice", time.Now()), actors.Invalid, "")
-	wantCode(t, r.Revoke(ctx, "a", "me", time.Now()), actors.Invalid, "")
-	records.fail = errors.New("disk")
-	if err := r.Revoke(ctx, "shop", "alice", time.Now()); !errors.Is(err, records.fail) {
+	records := transportstest.NewRecords()
+	r := transportstest.Must(LoadRevocations(ctx, records))
+	transportstest.WantCode(t, r.Revoke(ctx, "a/b", "alice", time.Now()), actors.Invalid, "")
+	transportstest.WantCode(t, r.Revoke(ctx, "a", "me", time.Now()), actors.Invalid, "")
+	records.Fail = errors.New("disk")
+	if err := r.Revoke(ctx, "shop", "alice", time.Now()); !errors.Is(err, records.Fail) {
 		t.Errorf("got %v", err)
 	}
-	if err := r.Lift(ctx, "shop", "alice"); !errors.Is(err, records.fail) {
+	if err := r.Lift(ctx, "shop", "alice"); !errors.Is(err, records.Fail) {
 		t.Errorf("got %v", err)
 	}
 	if r.Refuses("shop", "alice", time.Time{}, time.Now(), TokenRules{}.WithDefaults()) != nil {
 		t.Error("what is not stored must not count: the caller was told that it failed")
 	}
-	records.all[revocationKind] = map[string][]byte{"x": []byte("{}")}
+	records.All[revocationKind] = map[string][]byte{"x": []byte("{}")}
 	if err := r.Reload(ctx); err == nil {
 		t.Error("a key without an app is taken")
 	}

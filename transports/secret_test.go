@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"reddot/transports/transportstest"
 )
 
 func TestSecretNeverShows(t *testing.T) {
@@ -27,8 +29,8 @@ func TestSecretNeverShows(t *testing.T) {
 		fmt.Fprintf(&out, verb, []any{s, map[string]Secret{"k": s}})
 	}
 	fmt.Fprint(&out, s, fmt.Errorf("with %w", fmt.Errorf("%v", s)))
-	out.Write(must(json.Marshal(inside)))
-	out.Write(must(yaml.Marshal(struct{ S Secret }{s})))
+	out.Write(transportstest.Must(json.Marshal(inside)))
+	out.Write(transportstest.Must(yaml.Marshal(struct{ S Secret }{s})))
 	for _, h := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
 		slog.New(h).Info("m", "s", s, "inside", inside)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/transports/transportstest"
 )
 
 // The whole way over a real socket: credential, caller, user, refusal.
@@ -43,7 +44,7 @@ func TestServe(t *testing.T) {
 	client := &http.Client{Transport: &http.Transport{}}
 	t.Cleanup(func() { client.CloseIdleConnections(); _ = server.Shutdown(); _ = listener.Close(); <-done })
 
-	bob := must(a.tokens.Issue("default", "bob", time.Hour, Topics{Read: []string{"rooms/#"}}))
+	bob := transportstest.Must(a.tokens.Issue("default", "bob", time.Hour, Topics{Read: []string{"rooms/#"}}))
 	for _, c := range []struct {
 		path, credential string
 		status           int
@@ -59,7 +60,7 @@ func TestServe(t *testing.T) {
 		{"bob", "a.b.c", 401, string(actors.Unauthorized)},
 	} {
 		t.Run(c.path+" "+fmt.Sprint(c.status), func(t *testing.T) {
-			r := must(http.NewRequest(http.MethodGet, "http://"+listener.Addr().String()+"/"+c.path, nil))
+			r := transportstest.Must(http.NewRequest(http.MethodGet, "http://"+listener.Addr().String()+"/"+c.path, nil))
 			if c.credential != "" {
 				r.Header.Set("Authorization", "Bearer "+c.credential)
 			}
@@ -67,7 +68,7 @@ func TestServe(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			body := must(io.ReadAll(w.Body))
+			body := transportstest.Must(io.ReadAll(w.Body))
 			_ = w.Body.Close()
 			if w.StatusCode != c.status {
 				t.Fatalf("got %d %s", w.StatusCode, body)

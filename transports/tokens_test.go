@@ -25,6 +25,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"reddot/actors"
+	"reddot/transports/transportstest"
 )
 
 const testSecret = "0123456789abcdef0123456789abcdef"
@@ -39,16 +40,16 @@ var testKeys = sync.OnceValue(func() (k struct {
 	p384  *ecdsa.PrivateKey
 	ed    ed25519.PrivateKey
 }) {
-	k.rsa = must(rsa.GenerateKey(rand.Reader, 2048))
-	k.weak = must(rsa.GenerateKey(rand.Reader, 1024))
-	k.ecdsa = must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	k.p384 = must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
+	k.rsa = transportstest.Must(rsa.GenerateKey(rand.Reader, 2048))
+	k.weak = transportstest.Must(rsa.GenerateKey(rand.Reader, 1024))
+	k.ecdsa = transportstest.Must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	k.p384 = transportstest.Must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
 	_, k.ed, _ = ed25519.GenerateKey(rand.Reader)
 	return k
 })
 
 func publicPEM(key crypto.Signer) string {
-	der := must(x509.MarshalPKIXPublicKey(key.Public()))
+	der := transportstest.Must(x509.MarshalPKIXPublicKey(key.Public()))
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
 
@@ -64,7 +65,7 @@ func sign(method jwt.SigningMethod, key any, header, claims map[string]any) stri
 	for name, v := range header {
 		token.Header[name] = v
 	}
-	return must(token.SignedString(key))
+	return transportstest.Must(token.SignedString(key))
 }
 
 // with returns the claims of a good token, changed.
@@ -78,18 +79,18 @@ func with(now time.Time, change map[string]any) map[string]any {
 
 type testTokens struct {
 	*Tokens
-	clock       *clock
+	clock       *transportstest.Clock
 	revocations *Revocations
 }
 
 func newTestTokens(tb testing.TB, apps map[string]Verification) testTokens {
 	tb.Helper()
-	c := newClock()
-	revocations, err := LoadRevocations(context.Background(), newMemoryRecords())
+	c := transportstest.NewClock()
+	revocations, err := LoadRevocations(context.Background(), transportstest.NewRecords())
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tokens, err := NewTokens(TokensConfig{Apps: apps, Now: c.now, steady: c.now}, revocations, quiet)
+	tokens, err := NewTokens(TokensConfig{Apps: apps, Now: c.Now, steady: c.Now}, revocations, quiet)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -110,7 +111,7 @@ func TestTokenVerify(t *testing.T) {
 		"both":    {PublicKey: publicPEM(k.ed), Secret: NewSecret(testSecret + "both")},
 		"strict":  {Secret: NewSecret(testSecret), Issuer: "https://issuer", Audience: "reddot"},
 	})
-	now := tokens.clock.now()
+	now := tokens.clock.Now()
 	hs := func(change map[string]any) string {
 		return sign(jwt.SigningMethodHS256, []byte(testSecret), nil, with(now, change))
 	}
@@ -120,7 +121,7 @@ func TestTokenVerify(t *testing.T) {
 	dot := strings.LastIndexByte(good, '.')
 	raw := func(header, payload string) string {
 		signing := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(payload))
-		return signing + "." + base64.RawURLEncoding.EncodeToString(must(jwt.SigningMethodHS256.Sign(signing, []byte(testSecret))))
+		return signing + "." + base64.RawURLEncoding.EncodeToString(transportstest.Must(jwt.SigningMethodHS256.Sign(signing, []byte(testSecret))))
 	}
 	patterns := make([]string, maxTopics+1)
 	for i := range patterns {
@@ -199,13 +200,13 @@ func TestTokenVerify(t *testing.T) {
 			for range 2 { // the second time a good one comes from the cache
 				p, err := tokens.verify(c.token)
 				if c.says == "" {
-					wantCode(t, err, "", "")
+					transportstest.WantCode(t, err, "", "")
 					if p.User != "alice" || p.ID != "user:alice" || p.Kind != UserToken || p.Scopes != ScopeRead {
 						t.Errorf("got %+v", p)
 					}
 					continue
 				}
-				e := wantCode(t, err, actors.Unauthorized, c.says)
+				e := transportstest.WantCode(t, err, actors.Unauthorized, c.says)
 				if p != nil {
 					t.Errorf("got %+v beside the error", p)
 				}
@@ -228,7 +229,7 @@ func TestTokenPrincipal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := tokens.clock.now()
+	now := tokens.clock.Now()
 	want := &Principal{ID: "user:alice", App: "shop", Kind: UserToken, Scopes: ScopeRead, User: "alice",
 		Topics: topics, Issued: now, Expires: now.Add(time.Hour + 30*time.Second)}
 	if got, want := fmt.Sprintf("%+v", utc(*p)), fmt.Sprintf("%+v", utc(*want)); got != want {
@@ -240,7 +241,7 @@ func TestTokenPrincipal(t *testing.T) {
 // its users choose others.
 func TestTokenTopicsByExactNames(t *testing.T) {
 	tokens := newTestTokens(t, map[string]Verification{"default": {Secret: NewSecret(testSecret)}})
-	p := must(tokens.verify(sign(jwt.SigningMethodHS256, []byte(testSecret), nil, with(tokens.clock.now(), map[string]any{
+	p := transportstest.Must(tokens.verify(sign(jwt.SigningMethodHS256, []byte(testSecret), nil, with(tokens.clock.Now(), map[string]any{
 		"topics": map[string]any{"read": []string{"a"}, "Read": []string{"#"}, "WRITE": []string{"#"}}}))))
 	if got := fmt.Sprint(p.Topics); got != "{[a] []}" {
 		t.Errorf("got %s", got)
@@ -276,44 +277,44 @@ func TestTokenIssueRefuses(t *testing.T) {
 		{"default", "alice", time.Hour, many, actors.TooLarge},
 	} {
 		_, err := tokens.Issue(c.app, c.user, c.ttl, c.topics)
-		wantCode(t, err, c.code, "")
+		transportstest.WantCode(t, err, c.code, "")
 	}
 }
 
 func TestTokenCache(t *testing.T) {
 	tokens := newTestTokens(t, map[string]Verification{"default": {Secret: NewSecret(testSecret)}})
-	token := must(tokens.Issue("default", "alice", time.Minute, Topics{}))
+	token := transportstest.Must(tokens.Issue("default", "alice", time.Minute, Topics{}))
 	if _, ok := tokens.Remembers([]byte(token)); ok {
 		t.Error("remembers a token that was never verified")
 	}
-	first := must(tokens.verify(token))
-	if again := must(tokens.verify(token)); again != first {
+	first := transportstest.Must(tokens.verify(token))
+	if again := transportstest.Must(tokens.verify(token)); again != first {
 		t.Error("a hot token was verified twice")
 	}
 	if p, ok := tokens.Remembers([]byte(token)); !ok || p != first {
 		t.Error("the token is not remembered")
 	}
-	tokens.clock.add(time.Minute)
+	tokens.clock.Add(time.Minute)
 	if _, ok := tokens.Remembers([]byte(token)); ok {
 		t.Error("remembers a token at its exp")
 	}
 	if _, err := tokens.verify(token); err != nil {
 		t.Errorf("within the leeway: %v", err)
 	}
-	tokens.clock.add(30 * time.Second)
+	tokens.clock.Add(30 * time.Second)
 	_, err := tokens.verify(token)
-	wantCode(t, err, actors.Unauthorized, "expired at 2026-03-01T12:01:00Z")
+	transportstest.WantCode(t, err, actors.Unauthorized, "expired at 2026-03-01T12:01:00Z")
 }
 
 func TestTokenCacheIsBounded(t *testing.T) {
-	c := newClock()
+	c := transportstest.NewClock()
 	tokens, err := NewTokens(TokensConfig{Apps: map[string]Verification{"default": {Secret: NewSecret(testSecret)}},
-		CacheSize: 64, Now: c.now, steady: c.now}, nil, quiet)
+		CacheSize: 64, Now: c.Now, steady: c.Now}, nil, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range 1000 {
-		token := must(tokens.Issue("default", fmt.Sprint("u", i), time.Hour, Topics{}))
+		token := transportstest.Must(tokens.Issue("default", fmt.Sprint("u", i), time.Hour, Topics{}))
 		if _, err := tokens.Verify(t.Context(), []byte(token)); err != nil {
 			t.Fatal(err)
 		}
@@ -322,49 +323,49 @@ func TestTokenCacheIsBounded(t *testing.T) {
 		t.Errorf("the cache has %d entries, want at most 64", n)
 	}
 	_, err = tokens.Verify(t.Context(), []byte("bad"))
-	wantCode(t, err, actors.Unauthorized, "")
+	transportstest.WantCode(t, err, actors.Unauthorized, "")
 }
 
 func TestTokenRevoked(t *testing.T) {
 	ctx := context.Background()
 	tokens := newTestTokens(t, map[string]Verification{"default": {Secret: NewSecret(testSecret)}})
-	cached := must(tokens.Issue("default", "alice", time.Hour, Topics{}))
-	other := must(tokens.Issue("default", "bob", time.Hour, Topics{}))
-	dateless := sign(jwt.SigningMethodHS256, []byte(testSecret), nil, with(tokens.clock.now(), map[string]any{"iat": nil}))
+	cached := transportstest.Must(tokens.Issue("default", "alice", time.Hour, Topics{}))
+	other := transportstest.Must(tokens.Issue("default", "bob", time.Hour, Topics{}))
+	dateless := sign(jwt.SigningMethodHS256, []byte(testSecret), nil, with(tokens.clock.Now(), map[string]any{"iat": nil}))
 	for _, token := range []string{cached, other, dateless} {
-		must(tokens.verify(token))
+		transportstest.Must(tokens.verify(token))
 	}
-	tokens.clock.add(10 * time.Second)
-	if err := tokens.revocations.Revoke(ctx, "default", "alice", tokens.clock.now()); err != nil {
+	tokens.clock.Add(10 * time.Second)
+	if err := tokens.revocations.Revoke(ctx, "default", "alice", tokens.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 	for _, token := range []string{cached, dateless} {
 		_, err := tokens.verify(token)
-		wantCode(t, err, actors.Unauthorized, "disconnected")
+		transportstest.WantCode(t, err, actors.Unauthorized, "disconnected")
 		if _, ok := tokens.Remembers([]byte(token)); ok {
 			t.Error("remembers a revoked token")
 		}
 	}
-	must(tokens.verify(other))
+	transportstest.Must(tokens.verify(other))
 	// An issuer whose clock goes ahead may have made it before.
-	ahead := sign(jwt.SigningMethodHS256, []byte(testSecret), nil, with(tokens.clock.now(), map[string]any{"iat": tokens.clock.now().Add(20 * time.Second).Unix()}))
+	ahead := sign(jwt.SigningMethodHS256, []byte(testSecret), nil, with(tokens.clock.Now(), map[string]any{"iat": tokens.clock.Now().Add(20 * time.Second).Unix()}))
 	_, err := tokens.verify(ahead)
-	e := wantCode(t, err, actors.Unauthorized, "issued (iat) after 2026-03-01T12:00:40Z")
+	e := transportstest.WantCode(t, err, actors.Unauthorized, "issued (iat) after 2026-03-01T12:00:40Z")
 	if e.RetryAfter != 30*time.Second {
 		t.Errorf("come back in %v, want 30s", e.RetryAfter)
 	}
-	tokens.clock.add(31 * time.Second)
-	fresh := must(tokens.verify(must(tokens.Issue("default", "alice", time.Hour, Topics{}))))
+	tokens.clock.Add(31 * time.Second)
+	fresh := transportstest.Must(tokens.verify(transportstest.Must(tokens.Issue("default", "alice", time.Hour, Topics{}))))
 	if !tokens.stands(fresh) {
 		t.Error("a fresh token does not stand")
 	}
-	tokens.clock.add(721 * time.Hour)
-	must(tokens.verify(sign(jwt.SigningMethodHS256, []byte(testSecret), nil, with(tokens.clock.now(), map[string]any{"iat": nil}))))
+	tokens.clock.Add(721 * time.Hour)
+	transportstest.Must(tokens.verify(sign(jwt.SigningMethodHS256, []byte(testSecret), nil, with(tokens.clock.Now(), map[string]any{"iat": nil}))))
 }
 
 func TestTokenLifetime(t *testing.T) {
 	tokens := newTestTokens(t, map[string]Verification{"default": {Secret: NewSecret(testSecret)}})
-	now := tokens.clock.now()
+	now := tokens.clock.Now()
 	for name, c := range map[string]struct {
 		claims map[string]any
 		good   bool
@@ -383,7 +384,7 @@ func TestTokenLifetime(t *testing.T) {
 
 func TestNewTokensRefuses(t *testing.T) {
 	k := testKeys()
-	private := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: must(x509.MarshalPKCS8PrivateKey(k.ed))}))
+	private := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: transportstest.Must(x509.MarshalPKCS8PrivateKey(k.ed))}))
 	for name, c := range map[string]struct {
 		v    Verification
 		says string
@@ -418,11 +419,11 @@ func TestNewTokensRefuses(t *testing.T) {
 
 func TestPublicKeyForms(t *testing.T) {
 	k := testKeys()
-	template := &x509.Certificate{SerialNumber: must(rand.Int(rand.Reader, k.rsa.N))}
+	template := &x509.Certificate{SerialNumber: transportstest.Must(rand.Int(rand.Reader, k.rsa.N))}
 	forms := map[string]*pem.Block{
 		"PKCS1":       {Type: "RSA PUBLIC KEY", Bytes: x509.MarshalPKCS1PublicKey(&k.rsa.PublicKey)},
-		"certificate": {Type: "CERTIFICATE", Bytes: must(x509.CreateCertificate(rand.Reader, template, template, k.rsa.Public(), k.rsa))},
-		"PKIX":        {Type: "PUBLIC KEY", Bytes: must(x509.MarshalPKIXPublicKey(k.rsa.Public()))},
+		"certificate": {Type: "CERTIFICATE", Bytes: transportstest.Must(x509.CreateCertificate(rand.Reader, template, template, k.rsa.Public(), k.rsa))},
+		"PKIX":        {Type: "PUBLIC KEY", Bytes: transportstest.Must(x509.MarshalPKIXPublicKey(k.rsa.Public()))},
 	}
 	for name, block := range forms {
 		t.Run(name, func(t *testing.T) {
@@ -431,7 +432,7 @@ func TestPublicKeyForms(t *testing.T) {
 				t.Fatal(err)
 			}
 			tokens := newTestTokens(t, map[string]Verification{"default": {PublicKeyFile: file}})
-			must(tokens.verify(sign(jwt.SigningMethodRS256, k.rsa, nil, with(tokens.clock.now(), nil))))
+			transportstest.Must(tokens.verify(sign(jwt.SigningMethodRS256, k.rsa, nil, with(tokens.clock.Now(), nil))))
 		})
 	}
 }
@@ -440,7 +441,7 @@ func TestConfigHidesSecrets(t *testing.T) {
 	cfg := TokensConfig{Apps: map[string]Verification{"default": {Secret: NewSecret(testSecret)}}}
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "%v %+v %#v %s", cfg, cfg, cfg.Apps, cfg.Apps)
-	out.Write(must(json.Marshal(cfg.Apps)))
+	out.Write(transportstest.Must(json.Marshal(cfg.Apps)))
 	if strings.Contains(out.String(), testSecret) {
 		t.Error(out.String())
 	}
@@ -449,8 +450,8 @@ func TestConfigHidesSecrets(t *testing.T) {
 func FuzzToken(f *testing.F) {
 	tokens := newTestTokens(f, map[string]Verification{"default": {Secret: NewSecret(testSecret)},
 		"ed": {PublicKey: publicPEM(testKeys().ed)}})
-	good := must(tokens.Issue("default", "alice", time.Hour, Topics{Read: []string{"a"}}))
-	now := tokens.clock.now()
+	good := transportstest.Must(tokens.Issue("default", "alice", time.Hour, Topics{Read: []string{"a"}}))
+	now := tokens.clock.Now()
 	f.Add(good)
 	f.Add(sign(jwt.SigningMethodEdDSA, testKeys().ed, nil, with(now, map[string]any{"app": "ed"})))
 	f.Add(sign(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, nil, with(now, nil)))
@@ -484,12 +485,12 @@ func FuzzClaims(f *testing.F) {
 	f.Fuzz(func(t *testing.T, payload string) {
 		encode := base64.RawURLEncoding.EncodeToString
 		signing := encode([]byte(`{"alg":"HS256"}`)) + "." + encode([]byte(payload))
-		token := signing + "." + encode(must(jwt.SigningMethodHS256.Sign(signing, []byte(testSecret))))
+		token := signing + "." + encode(transportstest.Must(jwt.SigningMethodHS256.Sign(signing, []byte(testSecret))))
 		p, err := tokens.verify(token)
 		if err != nil {
 			return
 		}
-		if _, err := ParseUser(p.User); err != nil || p.App != DefaultApp || !p.Expires.After(tokens.clock.now()) {
+		if _, err := ParseUser(p.User); err != nil || p.App != DefaultApp || !p.Expires.After(tokens.clock.Now()) {
 			t.Fatalf("%s makes %+v", payload, p)
 		}
 	})
@@ -506,9 +507,9 @@ func BenchmarkTokenVerify(b *testing.B) {
 		tokens testTokens
 		token  string
 	}{
-		{"hot", tokens, must(tokens.Issue("default", "alice", time.Hour, Topics{}))},
-		{"cold/HS256", cold, must(tokens.Issue("default", "alice", time.Hour, Topics{}))},
-		{"cold/RS256", cold, sign(jwt.SigningMethodRS256, k.rsa, nil, with(tokens.clock.now(), map[string]any{"app": "rsa"}))},
+		{"hot", tokens, transportstest.Must(tokens.Issue("default", "alice", time.Hour, Topics{}))},
+		{"cold/HS256", cold, transportstest.Must(tokens.Issue("default", "alice", time.Hour, Topics{}))},
+		{"cold/RS256", cold, sign(jwt.SigningMethodRS256, k.rsa, nil, with(tokens.clock.Now(), map[string]any{"app": "rsa"}))},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			ctx, token := context.Background(), []byte(c.token)
