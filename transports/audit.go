@@ -232,7 +232,7 @@ func (a *Audit) Sweep(ctx context.Context) error {
 	setAuditTime(&oldest, a.cfg.Now().Add(-a.cfg.Keep))
 	limit := oldest.String()
 	var all, failed int64
-	err := eachRecord(ctx, a.records, auditKind, func(r actors.Record) error {
+	err := EachRecord(ctx, a.records, auditKind, func(r actors.Record) error {
 		if r.Key < limit {
 			return a.records.DeleteRecord(ctx, auditKind, r.Key)
 		}
@@ -250,7 +250,7 @@ func (a *Audit) Sweep(ctx context.Context) error {
 	if tooMany <= 0 && tooMuch <= 0 {
 		return nil
 	}
-	err = eachRecord(ctx, a.records, auditKind, func(r actors.Record) error {
+	err = EachRecord(ctx, a.records, auditKind, func(r actors.Record) error {
 		switch {
 		case tooMany > 0 && isFailure(r):
 			tooMany -= sizeOf(r)

@@ -40,7 +40,7 @@ func (a *Audit) LoginFailed(from netip.Addr, e AuditEntry) {
 	f := &a.failed
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	known := f.from[network(from)]
+	known := f.from[NetworkOf(from)]
 	switch {
 	case known != nil:
 		known.count++
@@ -52,7 +52,7 @@ func (a *Audit) LoginFailed(from netip.Addr, e AuditEntry) {
 			e.From = from.String()
 		}
 		e.Failed = cutText(e.Failed)
-		f.from[network(from)] = &failure{e, 1}
+		f.from[NetworkOf(from)] = &failure{e, 1}
 	}
 }
 

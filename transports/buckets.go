@@ -11,13 +11,13 @@ import (
 type buckets[K comparable] struct {
 	rate  rate.Limit
 	burst int
-	byKey *recent[K, *rate.Limiter] // nil: no limit
+	byKey *Recent[K, *rate.Limiter] // nil: no limit
 }
 
 func newBuckets[K comparable](perSecond float64, burst, size int) *buckets[K] {
 	b := &buckets[K]{rate: rate.Limit(perSecond), burst: burst}
 	if !math.IsInf(perSecond, 1) && burst != math.MaxInt {
-		b.byKey = newRecent[K, *rate.Limiter](size)
+		b.byKey = NewRecent[K, *rate.Limiter](size)
 	}
 	return b
 }
@@ -41,7 +41,7 @@ func (b *buckets[K]) wait(key K, now time.Time) time.Duration {
 	if b.byKey == nil {
 		return 0
 	}
-	l, ok := b.byKey.get(key)
+	l, ok := b.byKey.Get(key)
 	if !ok {
 		return 0
 	}

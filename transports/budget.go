@@ -89,7 +89,7 @@ func (b *Budget) Claim(from netip.Addr, who *Principal) *Claim {
 // addressOf returns whom the address stands for, if it is counted. A server key
 // counts by itself alone: others may share its back end's address.
 func addressOf(from netip.Addr, who *Principal) (debtor, bool) {
-	return debtor{address: network(from)}, from.IsValid() && (who == nil || who.IsUser())
+	return debtor{address: NetworkOf(from)}, from.IsValid() && (who == nil || who.IsUser())
 }
 
 func callerOf(who *Principal) (debtor, bool) {
@@ -162,10 +162,10 @@ func (c *Claim) Fits(n int) error {
 		return nil
 	case !c.address.fits(n):
 		c.budget.refused[0].Add(1)
-		return tooMany(waitingRetry, "too many bytes wait for this address to read them (limits.waiting_per_address); read the answers and streams that are open, or close them")
+		return TooManyIn(waitingRetry, "too many bytes wait for this address to read them (limits.waiting_per_address); read the answers and streams that are open, or close them")
 	case !c.caller.fits(n):
 		c.budget.refused[1].Add(1)
-		return tooMany(waitingRetry, "too many bytes wait for this caller to read them (limits.waiting_per_user, for a key limits.waiting_per_address); read the answers and streams that are open, or close them")
+		return TooManyIn(waitingRetry, "too many bytes wait for this caller to read them (limits.waiting_per_user, for a key limits.waiting_per_address); read the answers and streams that are open, or close them")
 	}
 	return nil
 }

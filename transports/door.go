@@ -44,7 +44,7 @@ type Door struct {
 
 // NewDoor returns a Door for connections of which some become those of streams.
 func NewDoor(cfg DoorConfig, streams *Streams) *Door {
-	setDefault(&cfg.SpareTime, 5*time.Second)
+	SetDefault(&cfg.SpareTime, 5*time.Second)
 	if cfg.PerAddress < 1 {
 		cfg.PerAddress = mostConnections
 	} else if cfg.All > 0 {
@@ -122,7 +122,7 @@ func (d *Door) countedAs(c net.Conn) netip.Addr {
 
 // admits tells whether there is room for another connection from the address.
 func (d *Door) admits(from netip.Addr) bool {
-	if from.IsValid() && d.open.of(network(from))+d.streams.gate.Connections(from) >= d.cfg.PerAddress {
+	if from.IsValid() && d.open.of(NetworkOf(from))+d.streams.gate.Connections(from) >= d.cfg.PerAddress {
 		d.refused[0].Add(1)
 		return false
 	}
@@ -138,14 +138,14 @@ func (d *Door) isFull() bool { return int(d.n.Load())+d.streams.Places() >= d.cf
 // enter counts the connection; nil: it is refused.
 func (d *Door) enter(c net.Conn) net.Conn {
 	from := d.countedAs(c)
-	if from.IsValid() && !d.open.acquire(network(from), d.cfg.PerAddress-d.streams.gate.Connections(from)) {
+	if from.IsValid() && !d.open.acquire(NetworkOf(from), d.cfg.PerAddress-d.streams.gate.Connections(from)) {
 		d.refused[0].Add(1)
 		return nil
 	}
 	in := visitor{door: d, from: from}
 	if d.isFull() && !d.squeeze(&in, peerAddress(c.RemoteAddr())) {
 		if from.IsValid() {
-			d.open.release(network(from))
+			d.open.release(NetworkOf(from))
 		}
 		d.refused[1].Add(1)
 		return nil
@@ -160,7 +160,7 @@ func (d *Door) enter(c net.Conn) net.Conn {
 
 // squeeze gives the connection one of the spare places.
 func (d *Door) squeeze(in *visitor, from netip.Addr) bool {
-	if !from.IsValid() || int(d.spares.Add(1)) > d.cfg.Spare || !d.spare.acquire(network(from), max(1, d.cfg.Spare/4)) {
+	if !from.IsValid() || int(d.spares.Add(1)) > d.cfg.Spare || !d.spare.acquire(NetworkOf(from), max(1, d.cfg.Spare/4)) {
 		if from.IsValid() {
 			d.spares.Add(-1)
 		}
@@ -174,7 +174,7 @@ func (d *Door) squeeze(in *visitor, from netip.Addr) bool {
 func (d *Door) Again(c net.Conn) net.Conn {
 	in := visitor{door: d, from: d.countedAs(c)}
 	if in.from.IsValid() {
-		d.open.acquire(network(in.from), mostConnections)
+		d.open.acquire(NetworkOf(in.from), mostConnections)
 	}
 	d.n.Add(1)
 	return in.wrap(c)
@@ -215,10 +215,10 @@ func (v *visitor) leave() {
 	}
 	v.door.n.Add(-1)
 	if v.from.IsValid() {
-		v.door.open.release(network(v.from))
+		v.door.open.release(NetworkOf(v.from))
 	}
 	if v.spare.IsValid() {
-		v.door.spare.release(network(v.spare))
+		v.door.spare.release(NetworkOf(v.spare))
 		v.door.spares.Add(-1)
 	}
 }

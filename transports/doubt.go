@@ -13,7 +13,7 @@ import (
 // tokens of doubted addresses are looked at still, at a pace that costs little
 // whatever they send, and each address has at most a share of it.
 const (
-	doubtedShare = 4                      // an address has at most 1/4 of Limits.DoubtedTokens
+	DoubtedShare = 4                      // an address has at most 1/4 of Limits.DoubtedTokens
 	doubtedWait  = 500 * time.Millisecond // how long one waits for its turn at most
 )
 
@@ -29,7 +29,7 @@ func doubtedBurst(perSecond float64) int {
 // BadToken counts a token from the address that was bad.
 func (g *Gate) BadToken(from netip.Addr) {
 	if from.IsValid() {
-		g.rules.Load().badTokens.take(network(from), 1, g.now())
+		g.rules.Load().badTokens.take(NetworkOf(from), 1, g.now())
 	}
 }
 
@@ -41,23 +41,23 @@ func (g *Gate) Doubt(ctx context.Context, from netip.Addr) (time.Duration, error
 		return 0, nil
 	}
 	rules, now := g.rules.Load(), g.now()
-	doubted := rules.badTokens.wait(network(from), now)
+	doubted := rules.badTokens.wait(NetworkOf(from), now)
 	if doubted == 0 {
 		return 0, nil
 	}
-	own, ok := rules.doubted.reserve(network(from), now, doubtedWait)
+	own, ok := rules.doubted.reserve(NetworkOf(from), now, doubtedWait)
 	if !ok {
-		return doubted, tooMany(own, "this address sends too many bad credentials")
+		return doubted, TooManyIn(own, "this address sends too many bad credentials")
 	}
 	all, ok := rules.allDoubts.reserve(struct{}{}, now, doubtedWait)
 	if !ok {
-		return doubted, tooMany(all, "this address sends too many bad credentials, and others do")
+		return doubted, TooManyIn(all, "this address sends too many bad credentials, and others do")
 	}
 	if wait := max(own, all); wait > 0 {
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return doubted, tooMany(doubted, "this address sends too many bad credentials")
+			return doubted, TooManyIn(doubted, "this address sends too many bad credentials")
 		}
 	}
 	return doubted, nil

@@ -70,7 +70,7 @@ func (g *Gate) SetLimits(l Limits) error {
 		requests:  newBuckets[netip.Addr](l.RequestsPerAddress, l.RequestBurst, l.Remembered),
 		failures:  newBuckets[netip.Addr](l.FailuresPerAddress, l.FailureBurst, l.Remembered),
 		badTokens: newBuckets[netip.Addr](l.FailuresPerAddress, l.FailureBurst, l.Remembered),
-		doubted:   newBuckets[netip.Addr](l.DoubtedTokens/doubtedShare, doubtedBurst(l.DoubtedTokens/doubtedShare), l.Remembered),
+		doubted:   newBuckets[netip.Addr](l.DoubtedTokens/DoubtedShare, doubtedBurst(l.DoubtedTokens/DoubtedShare), l.Remembered),
 		allDoubts: newBuckets[struct{}](l.DoubtedTokens, doubtedBurst(l.DoubtedTokens), 1),
 		publishes: newBuckets[callerKey](l.PublishesPerKey, l.PublishBurst, l.Remembered),
 	})
@@ -85,8 +85,8 @@ func (g *Gate) Request(from netip.Addr) error {
 	if !from.IsValid() {
 		return nil
 	}
-	if wait := g.rules.Load().requests.take(network(from), 1, g.now()); wait > 0 {
-		return tooMany(wait, "this address sends too many requests")
+	if wait := g.rules.Load().requests.take(NetworkOf(from), 1, g.now()); wait > 0 {
+		return TooManyIn(wait, "this address sends too many requests")
 	}
 	return nil
 }
@@ -99,7 +99,7 @@ func (g *Gate) Publish(p *Principal, n int) error {
 		return nil // not even the clock is asked: it is the hot path
 	}
 	if wait := b.take(callerKey{p.App, p.ID}, n, g.now()); wait > 0 {
-		return tooMany(wait, "this key publishes too many messages")
+		return TooManyIn(wait, "this key publishes too many messages")
 	}
 	return nil
 }
@@ -107,7 +107,7 @@ func (g *Gate) Publish(p *Principal, n int) error {
 // Failed counts a bad password from the address.
 func (g *Gate) Failed(from netip.Addr) {
 	if from.IsValid() {
-		g.rules.Load().failures.take(network(from), 1, g.now())
+		g.rules.Load().failures.take(NetworkOf(from), 1, g.now())
 	}
 }
 
@@ -116,8 +116,8 @@ func (g *Gate) Trusts(from netip.Addr) error {
 	if !from.IsValid() {
 		return nil
 	}
-	if wait := g.rules.Load().failures.wait(network(from), g.now()); wait > 0 {
-		return tooMany(wait, "this address sends too many bad credentials")
+	if wait := g.rules.Load().failures.wait(NetworkOf(from), g.now()); wait > 0 {
+		return TooManyIn(wait, "this address sends too many bad credentials")
 	}
 	return nil
 }
@@ -125,8 +125,8 @@ func (g *Gate) Trusts(from netip.Addr) error {
 // Acquire counts a connection from the address. Each one that is not refused
 // needs one Release.
 func (g *Gate) Acquire(from netip.Addr) error {
-	if g.counts(from) && !g.open.acquire(network(from), g.rules.Load().limits.ConnectionsPerAddress) {
-		return tooMany(connectionRetry, "this address has too many connections")
+	if g.counts(from) && !g.open.acquire(NetworkOf(from), g.rules.Load().limits.ConnectionsPerAddress) {
+		return TooManyIn(connectionRetry, "this address has too many connections")
 	}
 	return nil
 }
@@ -136,12 +136,12 @@ func (g *Gate) Acquire(from netip.Addr) error {
 func (g *Gate) counts(from netip.Addr) bool { return from.IsValid() && !g.proxied(from) }
 
 // Connections returns how many connections of the address are counted.
-func (g *Gate) Connections(from netip.Addr) int { return g.open.of(network(from)) }
+func (g *Gate) Connections(from netip.Addr) int { return g.open.of(NetworkOf(from)) }
 
 // Release gives back what Acquire counted.
 func (g *Gate) Release(from netip.Addr) {
 	if g.counts(from) {
-		g.open.release(network(from))
+		g.open.release(NetworkOf(from))
 	}
 }
 
@@ -228,8 +228,8 @@ func peerAddress(a net.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
-// network returns what counts as one address.
-func network(a netip.Addr) netip.Addr {
+// NetworkOf returns what counts as one address.
+func NetworkOf(a netip.Addr) netip.Addr {
 	if !a.Is6() {
 		return a
 	}
@@ -240,7 +240,7 @@ func network(a netip.Addr) netip.Addr {
 	return p.Addr()
 }
 
-func tooMany(wait time.Duration, sentence string) error {
+func TooManyIn(wait time.Duration, sentence string) error {
 	return &actors.Error{Code: actors.TooMany, Detail: sentence, RetryAfter: wait}
 }
 

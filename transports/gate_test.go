@@ -157,7 +157,7 @@ func TestGateDev(t *testing.T) {
 		FailuresPerAddress: 1, FailureBurst: 1, ConnectionsPerAddress: 1, MaxBody: 100}.Dev())
 	for range 1000 {
 		g.Failed(transportstest.Addr1)
-		for _, err := range []error{g.Request(transportstest.Addr1), g.Publish(developer, 1e6), g.Trusts(transportstest.Addr1), g.Acquire(transportstest.Addr1)} {
+		for _, err := range []error{g.Request(transportstest.Addr1), g.Publish(DevCaller, 1e6), g.Trusts(transportstest.Addr1), g.Acquire(transportstest.Addr1)} {
 			transportstest.WantCode(t, err, "", "")
 		}
 	}
@@ -172,7 +172,7 @@ func TestGateMemoryIsBounded(t *testing.T) {
 		transportstest.WantCode(t, g.Request(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})), "", "")
 		g.Failed(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
 	}
-	if n := g.rules.Load().requests.byKey.len() + g.rules.Load().failures.byKey.len(); n > 256 {
+	if n := g.rules.Load().requests.byKey.Len() + g.rules.Load().failures.byKey.Len(); n > 256 {
 		t.Errorf("%d entries are kept, want at most 256", n)
 	}
 }

@@ -59,7 +59,7 @@ func (o Origins) Allows(origin []byte) bool {
 // hostLabels tells whether the text is made of labels of a host name.
 func hostLabels(s string) bool {
 	for i := range len(s) {
-		if !nameByte(s[i]) {
+		if !NameByte(s[i]) {
 			return false
 		}
 	}

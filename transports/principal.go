@@ -1,6 +1,7 @@
 package transports
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -79,8 +80,8 @@ type Principal struct {
 	Issued  time.Time // of a user token; zero if the token does not say
 	Expires time.Time // when it ceases to be valid here, leeway included; zero: never
 
-	signer signer    // of a user token or a password
-	login  loginName // of a password
+	Signer Signer    // of a user token or a password
+	Login  LoginName // of a password
 }
 
 // Reaches returns nil if the user is within the caller's reach, else an
@@ -88,7 +89,7 @@ type Principal struct {
 func (p *Principal) Reaches(user string) error {
 	switch {
 	case p == nil || p.Kind == Nobody:
-		return errNoCredential
+		return ErrNoCredential
 	case p.Kind == ServerKey && p.App == "":
 		return actors.Errorf(actors.Forbidden, "this key belongs to no app, and so reaches no user")
 	case p.IsUser() && p.User != user:
@@ -130,9 +131,9 @@ func (p *Principal) Expired(now time.Time) bool {
 	return !p.Expires.IsZero() && !now.Before(p.Expires)
 }
 
-// developer is the caller of every request in dev mode.
-var developer = &Principal{ID: "dev", App: DefaultApp, Kind: Developer, Scopes: ScopeAll,
-	Topics: topicsOf(ScopeAll)}
+// DevCaller is the caller of every request in dev mode.
+var DevCaller = &Principal{ID: "dev", App: DefaultApp, Kind: Developer, Scopes: ScopeAll,
+	Topics: TopicsOf(ScopeAll)}
 
 // ParseUser returns the name if it is a user's: 1 to 128 bytes of
 // [A-Za-z0-9._:@-], and none of "me", "." and "..", which mean something else
@@ -146,7 +147,7 @@ func ParseUser(name string) (string, error) {
 		return "", &actors.Error{Code: actors.Invalid, Field: "user", Detail: fmt.Sprintf("%q is no user name", name)}
 	}
 	for i := range len(name) {
-		if !nameByte(name[i]) && name[i] != ':' && name[i] != '@' {
+		if !NameByte(name[i]) && name[i] != ':' && name[i] != '@' {
 			return "", &actors.Error{Code: actors.Invalid, Field: "user",
 				Detail: fmt.Sprintf("a user name is made of A-Z a-z 0-9 . _ : @ -; byte %d is %q", i, name[i:i+1])}
 		}
@@ -159,7 +160,7 @@ func ParseUser(name string) (string, error) {
 func ParseApp(name string) (string, error) {
 	ok := name != "" && len(name) <= MaxApp && name != "." && name != ".."
 	for i := 0; ok && i < len(name); i++ {
-		ok = nameByte(name[i])
+		ok = NameByte(name[i])
 	}
 	if !ok {
 		return "", &actors.Error{Code: actors.Invalid, Field: "app",
@@ -168,8 +169,8 @@ func ParseApp(name string) (string, error) {
 	return name, nil
 }
 
-// nameByte tells whether the byte may stand in every name.
-func nameByte(c byte) bool {
+// NameByte tells whether the byte may stand in every name.
+func NameByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-'
 }
 
@@ -250,3 +251,23 @@ func (s *Scopes) UnmarshalJSON(b []byte) error {
 	*s = set
 	return err
 }
+
+// LoginName names a login among all apps.
+type LoginName struct{ App, Name string }
+
+// TopicsOf returns the topics of a server key: all, as far as its scopes go.
+func TopicsOf(s Scopes) Topics {
+	var t Topics
+	if s&ScopeRead != 0 {
+		t.Read = []string{"#"}
+	}
+	if s&ScopePublish != 0 {
+		t.Write = []string{"#"}
+	}
+	return t
+}
+
+// A signer is the digest of what a token was verified with: the key, and what
+// its issuer and audience had to be; or the line of a password's file. It tells
+// what is still in force from what was replaced.
+type Signer [sha256.Size]byte

@@ -109,7 +109,7 @@ func writeProblem(ctx *fasthttp.RequestCtx, err error, p Problem) {
 // 6750 section 3 wants no error code where no credential was given.
 func challenge(err error) string {
 	const scheme = `Bearer realm="reddot"`
-	if errors.Is(err, errNoCredential) {
+	if errors.Is(err, ErrNoCredential) {
 		return scheme
 	}
 	return scheme + `, error="invalid_token"`
@@ -153,33 +153,16 @@ func (p Problem) appendJSON(dst []byte) []byte {
 	return bytes.TrimSuffix(w.Bytes(), []byte("\n"))
 }
 
-// RedactURI returns a request's URI for a log, with "***" for the value of
-// every query parameter that the server would take for a token. Names are
-// decoded as fasthttp does it, so that no other spelling slips through. A
-// fragment, which no browser sends, is left out.
-func RedactURI(uri []byte) string {
-	path, query, ok := bytes.Cut(uri, []byte("?"))
-	if !ok {
-		return string(uri)
-	}
-	query, _, _ = bytes.Cut(query, []byte("#"))
-	out := append(make([]byte, 0, len(uri)), path...)
-	sep := byte('?')
-	for more := true; more; sep = '&' {
-		var param []byte
-		param, query, more = bytes.Cut(query, []byte("&"))
-		out = append(out, sep)
-		if isTokenParam(param) {
-			out = append(out, TokenParam+"="+hidden...)
-		} else {
-			out = append(out, param...)
-		}
-	}
-	return string(out)
+// ErrNoCredential is shared, since anybody can ask for it at any rate.
+var ErrNoCredential = &actors.Error{Code: actors.Unauthorized, Detail: askForCredential}
+
+// askForCredential is said to a request without any.
+const askForCredential = "give a server key or a user token, as in Authorization: Bearer" // #nosec G101 -- a sentence, no credential
+
+// Unauthorizedf returns an Unauthorized error with the sentence.
+func Unauthorizedf(format string, args ...any) *actors.Error {
+	return actors.Errorf(actors.Unauthorized, format, args...)
 }
 
-func isTokenParam(param []byte) bool {
-	var args fasthttp.Args
-	args.ParseBytes(param)
-	return args.Has(TokenParam)
-}
+// ErrNoKey is shared, since anybody can ask for it at any rate.
+var ErrNoKey = &actors.Error{Code: actors.Unauthorized, Detail: "there is no such server key"}

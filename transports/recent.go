@@ -10,7 +10,7 @@ import (
 // one before is forgotten; what is found in the old one moves to the new. So
 // the cost is two maps and no list, and a hot entry is never forgotten. It is
 // safe for concurrent use.
-type recent[K comparable, V any] struct {
+type Recent[K comparable, V any] struct {
 	seed   maphash.Seed
 	shards [16]recentShard[K, V]
 }
@@ -21,9 +21,9 @@ type recentShard[K comparable, V any] struct {
 	young, old map[K]V
 }
 
-// newRecent returns a map of at most size entries, rounded up to 32.
-func newRecent[K comparable, V any](size int) *recent[K, V] {
-	r := &recent[K, V]{seed: maphash.MakeSeed()}
+// NewRecent returns a map of at most size entries, rounded up to 32.
+func NewRecent[K comparable, V any](size int) *Recent[K, V] {
+	r := &Recent[K, V]{seed: maphash.MakeSeed()}
 	for i := range r.shards {
 		r.shards[i].half = max(1, size/(2*len(r.shards)))
 		r.shards[i].young = map[K]V{}
@@ -31,8 +31,8 @@ func newRecent[K comparable, V any](size int) *recent[K, V] {
 	return r
 }
 
-// get returns the entry of the key, if it is still there.
-func (r *recent[K, V]) get(key K) (V, bool) {
+// Get returns the entry of the key, if it is still there.
+func (r *Recent[K, V]) Get(key K) (V, bool) {
 	s := r.shard(key)
 	s.mu.RLock()
 	v, ok := s.young[key]
@@ -45,8 +45,8 @@ func (r *recent[K, V]) get(key K) (V, bool) {
 	return s.revive(key)
 }
 
-// put sets the entry of the key.
-func (r *recent[K, V]) put(key K, v V) {
+// Put sets the entry of the key.
+func (r *Recent[K, V]) Put(key K, v V) {
 	s := r.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,7 +54,7 @@ func (r *recent[K, V]) put(key K, v V) {
 }
 
 // getOrPut returns the entry of the key, made if it is not there.
-func (r *recent[K, V]) getOrPut(key K, make func() V) V {
+func (r *Recent[K, V]) getOrPut(key K, make func() V) V {
 	s := r.shard(key)
 	s.mu.RLock()
 	v, ok := s.young[key]
@@ -72,8 +72,8 @@ func (r *recent[K, V]) getOrPut(key K, make func() V) V {
 	return v
 }
 
-// len returns the number of entries.
-func (r *recent[K, V]) len() int {
+// Len returns the number of entries.
+func (r *Recent[K, V]) Len() int {
 	n := 0
 	for i := range r.shards {
 		s := &r.shards[i]
@@ -84,7 +84,7 @@ func (r *recent[K, V]) len() int {
 	return n
 }
 
-func (r *recent[K, V]) shard(key K) *recentShard[K, V] {
+func (r *Recent[K, V]) shard(key K) *recentShard[K, V] {
 	return &r.shards[maphash.Comparable(r.seed, key)%uint64(len(r.shards))]
 }
 

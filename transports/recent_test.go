@@ -8,17 +8,17 @@ import (
 // Whatever is done, an entry is what was put last, and the bound holds.
 func TestRecent(t *testing.T) {
 	for _, size := range []int{1, 32, 320} {
-		r := newRecent[int, int](size)
+		r := NewRecent[int, int](size)
 		want := map[int]int{}
 		random := rand.New(rand.NewPCG(1, uint64(size)))
 		for i := range 20_000 {
 			key := random.IntN(500)
 			switch random.IntN(3) {
 			case 0:
-				r.put(key, i)
+				r.Put(key, i)
 				want[key] = i
 			case 1:
-				if v, ok := r.get(key); ok && v != want[key] {
+				if v, ok := r.Get(key); ok && v != want[key] {
 					t.Fatalf("key %d: got %d, want %d", key, v, want[key])
 				}
 			default:
@@ -31,7 +31,7 @@ func TestRecent(t *testing.T) {
 					t.Fatalf("key %d: got %d, want %d", key, v, want[key])
 				}
 			}
-			if n := r.len(); n > max(32, size) {
+			if n := r.Len(); n > max(32, size) {
 				t.Fatalf("%d entries at size %d", n, size)
 			}
 		}

@@ -73,7 +73,7 @@ func ParseAfter(text []byte) (*actors.Cursor, error) {
 
 func isCursorText(text []byte) bool {
 	for _, c := range text {
-		if !nameByte(c) && c != '_' || c == '.' {
+		if !NameByte(c) && c != '_' || c == '.' {
 			return false
 		}
 	}

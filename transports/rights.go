@@ -35,7 +35,7 @@ var scopesOf = [numKinds]Scopes{
 func (p *Principal) Can(a Action) error {
 	switch {
 	case p == nil || p.Kind == Nobody:
-		return errNoCredential
+		return ErrNoCredential
 	case p.Kind == Developer, p.IsUser() && (a == ToWatch || a == ToMark):
 		return nil
 	case p.IsUser():

@@ -35,17 +35,17 @@ type SinkConfig struct {
 
 // withDefaults returns the config with the meaning of its zero values filled in.
 func (c SinkConfig) withDefaults() SinkConfig {
-	setDefault(&c.MaxBytes, 256<<10)
-	setDefault(&c.Stall, 10*time.Second)
-	setDefault(&c.Grace, 2*time.Second)
-	setDefault(&c.Linger, time.Second)
-	setDefault(&c.SendBuffer, 64<<10)
-	setDefault(&c.UserTimeout, 30*time.Second)
+	SetDefault(&c.MaxBytes, 256<<10)
+	SetDefault(&c.Stall, 10*time.Second)
+	SetDefault(&c.Grace, 2*time.Second)
+	SetDefault(&c.Linger, time.Second)
+	SetDefault(&c.SendBuffer, 64<<10)
+	SetDefault(&c.UserTimeout, 30*time.Second)
 	return c
 }
 
-// setDefault sets v to the default if it is zero.
-func setDefault[T comparable](v *T, d T) {
+// SetDefault sets v to the default if it is zero.
+func SetDefault[T comparable](v *T, d T) {
 	var zero T
 	if *v == zero {
 		*v = d

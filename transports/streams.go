@@ -51,7 +51,7 @@ type Streams struct {
 	slots  slots
 	places atomic.Int64 // which are not given back; changed under mu
 	counts [len(transportNames)]int
-	names  *recent[netip.Addr, string] // of addresses, which many connections share
+	names  *Recent[netip.Addr, string] // of addresses, which many connections share
 	keys   [sharedKeys]actors.Key      // of users, each at its hash's place, for the next connection
 	seed   maphash.Seed
 	empty  chan struct{} // closed when draining and no place is left
@@ -76,7 +76,7 @@ const sharedKeys = 1 << 10
 // NewStreams returns the registry of one node's connections.
 func NewStreams(cfg StreamsConfig, hub gateway.Hub, gate *Gate, log *slog.Logger) *Streams {
 	cfg.Sink = cfg.Sink.withDefaults()
-	setDefault(&cfg.Rest, 2*time.Minute)
+	SetDefault(&cfg.Rest, 2*time.Minute)
 	if cfg.Stands == nil {
 		cfg.Stands = func(*Principal) (actors.End, bool) { return 0, true }
 	}
@@ -84,7 +84,7 @@ func NewStreams(cfg StreamsConfig, hub gateway.Hub, gate *Gate, log *slog.Logger
 		cfg.Now = time.Now
 	}
 	s := &Streams{cfg: cfg, hub: hub, gate: gate, log: log,
-		names: newRecent[netip.Addr, string](sharedAddresses), empty: make(chan struct{})}
+		names: NewRecent[netip.Addr, string](sharedAddresses), empty: make(chan struct{})}
 	s.seed = maphash.MakeSeed()
 	s.wheel.slots = &s.slots
 	if cfg.Loop != nil {

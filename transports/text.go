@@ -14,13 +14,13 @@ func MessageText(e *actors.PushEvent) (text []byte, ok bool) {
 	}
 	var s jsontext.Scanner
 	s.Reset(e.JSON, MaxDepth+2)
-	if !find(&s, "message") {
+	if !FindText(&s, "message") {
 		return nil, false
 	}
 	start, empty := s.At(), false
 	for _, field := range [...]string{"body", "title"} {
 		s.Seek(start)
-		if !find(&s, field) || s.Peek() != '"' {
+		if !FindText(&s, field) || s.Peek() != '"' {
 			continue
 		}
 		if t, _ := s.Text(); t.Size > 0 {
@@ -29,16 +29,16 @@ func MessageText(e *actors.PushEvent) (text []byte, ok bool) {
 		empty = true
 	}
 	s.Seek(start)
-	if find(&s, "data") {
+	if FindText(&s, "data") {
 		data, _ := s.Raw()
 		return append([]byte{}, data...), true
 	}
 	return nil, empty
 }
 
-// find goes to the value of the member with the name, in the object that stands
+// FindText goes to the value of the member with the name, in the object that stands
 // next.
-func find(s *jsontext.Scanner, name string) bool {
+func FindText(s *jsontext.Scanner, name string) bool {
 	if !s.Open('{') {
 		return false
 	}
@@ -59,7 +59,7 @@ func find(s *jsontext.Scanner, name string) bool {
 func Unread(counts []byte) int {
 	var s jsontext.Scanner
 	s.Reset(counts, MaxDepth)
-	if !find(&s, "unread") {
+	if !FindText(&s, "unread") {
 		return 0
 	}
 	n, _ := s.Int()

@@ -1,6 +1,7 @@
 package transports
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -136,3 +137,53 @@ var InboxTopics = [...]string{"messages", "counts", "events"}
 // UsersTopics begins the topics of users. Wildcards at the first level do not
 // match it.
 const UsersTopics = "users/"
+
+// UnmarshalJSON takes the lists by their exact names, as claims are.
+func (t *Topics) UnmarshalJSON(b []byte) error {
+	return UnmarshalExactly(b, []Member{{"read", &t.Read}, {"write", &t.Write}})
+}
+
+// Check refuses what would cost too much to match at each publish.
+func (t Topics) Check() error {
+	for _, list := range [][]string{t.Read, t.Write} {
+		if len(list) > MaxTopics {
+			return Unauthorizedf("the token's claim topics has more than %d patterns", MaxTopics)
+		}
+		for _, pattern := range list {
+			if pattern == "" || len(pattern) > MaxPattern {
+				return Unauthorizedf("a pattern in the token's claim topics has 1 to %d bytes", MaxPattern)
+			}
+		}
+	}
+	return nil
+}
+
+// A member is what a value of an object is read into.
+type Member struct {
+	Name string
+	Into any
+}
+
+// UnmarshalExactly reads the members of an object by their exact names.
+func UnmarshalExactly(b []byte, members []Member) error {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(b, &all); err != nil {
+		return err
+	}
+	for _, m := range members {
+		raw, ok := all[m.Name]
+		if !ok {
+			continue
+		}
+		if err := json.Unmarshal(raw, m.Into); err != nil {
+			return fmt.Errorf("claim %s: %w", m.Name, err)
+		}
+	}
+	return nil
+}
+
+// The bounds of the claim topics: patterns in each list, and the bytes of one.
+const (
+	MaxTopics  = 64
+	MaxPattern = 512
+)

@@ -13,6 +13,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/auth"
 )
 
 // Views are the handlers of the ways to watch a user. One that is nil is not
@@ -47,10 +48,10 @@ type Revoker interface {
 type Deps struct {
 	Router actors.Router
 	Lookup actors.Lookup
-	Auth   *transports.Auth
+	Auth   *auth.Auth
 	Gate   *transports.Gate
 	Budget *transports.Budget // counts answers that wait for their clients; nil: nothing does
-	Keys   *transports.Keys
+	Keys   *auth.Keys
 
 	Revoker   Revoker                   // nil: disconnecting ends no tokens
 	Connected func(app string) []string // the users who have a connection; needed with SeedURLs

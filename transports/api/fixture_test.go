@@ -21,6 +21,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/auth"
 )
 
 const testSecret = "0123456789abcdef0123456789abcdef"
@@ -60,12 +61,12 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 	}
 	s := &server{t: t, router: newFakeRouter()}
 	records := &memoryRecords{all: map[string]map[string][]byte{}}
-	keys, err := transports.LoadKeys(ctx, records, nil)
+	keys, err := auth.LoadKeys(ctx, records, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for scopes, text := range map[transports.Scopes]*string{transports.ScopePublish: &s.publisher, transports.ScopeRead: &s.reader, transports.ScopeApp: &s.admin, transports.ScopeOperator: &s.operator} {
-		o := transports.KeyOrder{App: "default", Name: "test", Scopes: scopes}
+		o := auth.KeyOrder{App: "default", Name: "test", Scopes: scopes}
 		if scopes == transports.ScopeOperator {
 			o.App = ""
 		}
@@ -75,11 +76,11 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 		}
 		*text = secret.Reveal()
 	}
-	revocations, err := transports.LoadRevocations(ctx, records)
+	revocations, err := auth.LoadRevocations(ctx, records)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokens, err := transports.NewTokens(transports.TokensConfig{Apps: map[string]transports.Verification{
+	tokens, err := auth.NewTokens(auth.TokensConfig{Apps: map[string]auth.Verification{
 		"default": {Secret: transports.NewSecret(testSecret)}}}, revocations, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +121,7 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 		t.Fatal(err)
 	}
 	if deps.Auth == nil {
-		deps.Auth = transports.NewAuth(transports.AuthConfig{Origins: origins}, keys, tokens, deps.Gate)
+		deps.Auth = auth.NewAuth(auth.AuthConfig{Origins: origins}, keys, tokens, deps.Gate)
 	}
 	if s.api, err = New(cfg, deps); err != nil {
 		t.Fatal(err)

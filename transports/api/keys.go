@@ -10,11 +10,12 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/auth"
 )
 
 // A newKey is the answer: the only place where a key's text stands.
 type newKey struct {
-	transports.Key
+	auth.Key
 	Text string `json:"key"`
 }
 
@@ -39,7 +40,7 @@ func createKey(c *call) error {
 		return err
 	}
 	var noted transports.AuditEntry
-	order.Noting = func(key transports.Key) error {
+	order.Noting = func(key auth.Key) error {
 		noted = c.entry(order.App, transports.AuditKeyCreate, "key:"+key.ID, nil, key)
 		return c.api.deps.Audit.Note(c.api.deadlines.next(), noted)
 	}
@@ -73,7 +74,7 @@ func (c *call) keysApp(named string, operators bool) (string, error) {
 // forgotten, where there are too many of them.
 func (c *call) makeRoom(app string) error {
 	good := 0
-	var ended []transports.Key
+	var ended []auth.Key
 	for _, key := range c.api.deps.Keys.List(c.api.deadlines.next(), app) {
 		if key.Ended(c.api.now()) {
 			ended = append(ended, key)
@@ -94,7 +95,7 @@ func (c *call) makeRoom(app string) error {
 }
 
 // parseKey reads {"name":…,"scopes":[…],"expires_at":…,"addresses":[…],"app":…}.
-func (d *draft) parseKey(body []byte) (order transports.KeyOrder, err error) {
+func (d *draft) parseKey(body []byte) (order auth.KeyOrder, err error) {
 	d.in.Reset(body, d.lim.Depth)
 	s := &d.in.Scanner
 	if !s.Take('{', "no object") {
@@ -197,8 +198,8 @@ func listKeys(c *call) error {
 		}
 	}
 	page := struct {
-		Keys []transports.Key `json:"keys"`
-		Next string           `json:"next,omitempty"`
+		Keys []auth.Key `json:"keys"`
+		Next string     `json:"next,omitempty"`
 	}{Keys: keys}
 	if len(keys) > limit {
 		page.Keys, page.Next = keys[:limit], keys[limit-1].ID
@@ -207,7 +208,7 @@ func listKeys(c *call) error {
 }
 
 // keysAfter returns the keys behind the one with the id.
-func keysAfter(keys []transports.Key, id string) ([]transports.Key, error) {
+func keysAfter(keys []auth.Key, id string) ([]auth.Key, error) {
 	for i, k := range keys {
 		if k.ID == id {
 			return keys[i+1:], nil
@@ -240,7 +241,7 @@ func revokeKey(c *call) error {
 }
 
 // revoke revokes a key; a second time changes nothing.
-func (c *call) revoke(app, id string) (key transports.Key, err error) {
+func (c *call) revoke(app, id string) (key auth.Key, err error) {
 	act := func() error {
 		key, err = c.api.deps.Keys.Revoke(c.api.deadlines.next(), app, id)
 		return err

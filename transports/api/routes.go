@@ -8,6 +8,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/transports"
+	"reddot/transports/auth"
 )
 
 // access says who may ask for a route. Bits add up.
@@ -231,7 +232,7 @@ func (p params) check(ctx *fasthttp.RequestCtx) error {
 	}
 	seen := 0
 	for name := range ctx.QueryArgs().All() {
-		if string(name) == transports.TokenParam {
+		if string(name) == auth.TokenParam {
 			continue
 		}
 		i := slices.Index(p, string(name))

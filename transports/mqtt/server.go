@@ -17,6 +17,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/auth"
 )
 
 // Deps are what the Server needs of the node.
@@ -40,7 +41,7 @@ func (s *Server) now() int64 {
 
 // Access is who is let in, which a reload may replace.
 type Access struct {
-	Auth *transports.Auth
+	Auth *auth.Auth
 	Gate *transports.Gate
 	Dev  bool // anybody, as any user
 }

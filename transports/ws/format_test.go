@@ -7,6 +7,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/auth"
 	"reddot/transports/websocket"
 )
 
@@ -87,7 +88,7 @@ func FuzzSubprotocol(f *testing.F) {
 	f.Add([]byte(",,bearer."))
 	f.Fuzz(func(t *testing.T, list []byte) {
 		p := subprotocol([][]byte{list})
-		if bytes.HasPrefix(p, []byte(transports.ProtocolPrefix)) && bytes.Contains(list, []byte(",")) {
+		if bytes.HasPrefix(p, []byte(auth.ProtocolPrefix)) && bytes.Contains(list, []byte(",")) {
 			t.Errorf("%q: names %q", list, p)
 		}
 		if len(p) > 0 && !bytes.Contains(list, p) {

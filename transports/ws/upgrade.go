@@ -8,6 +8,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/auth"
 	"reddot/transports/websocket"
 )
 
@@ -126,7 +127,7 @@ func subprotocol(lists [][]byte) []byte {
 			n++
 		}
 	}
-	if n == 1 && bytes.HasPrefix(only, []byte(transports.ProtocolPrefix)) {
+	if n == 1 && bytes.HasPrefix(only, []byte(auth.ProtocolPrefix)) {
 		return only
 	}
 	return nil

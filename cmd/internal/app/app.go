@@ -21,6 +21,7 @@ import (
 	"reddot/actors/user"
 	"reddot/cluster"
 	"reddot/transports"
+	"reddot/transports/auth"
 	"reddot/transports/eventloop"
 )
 
@@ -40,9 +41,9 @@ type App struct {
 	failed      chan error
 	ending      atomic.Pointer[error] // why the server cannot go on; nil: it can
 	store       keeper
-	keys        *transports.Keys
+	keys        *auth.Keys
 	audit       *transports.Audit
-	revocations *transports.Revocations
+	revocations *auth.Revocations
 	node        *cluster.Node
 	loop        *eventloop.Loop // nil where there is none
 	streams     *transports.Streams
@@ -274,11 +275,11 @@ func (a *App) loadCredentials(ctx context.Context) error {
 			a.node.Tell(credentials)
 		}
 	}}
-	if a.keys, err = transports.LoadKeys(ctx, records, a.now); err != nil {
+	if a.keys, err = auth.LoadKeys(ctx, records, a.now); err != nil {
 		return err
 	}
 	a.audit = newAudit(a.cfg.Load(), a.store, a.now, a.log)
-	a.revocations, err = transports.LoadRevocations(ctx, records)
+	a.revocations, err = auth.LoadRevocations(ctx, records)
 	return err
 }
 

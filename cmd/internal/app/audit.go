@@ -11,6 +11,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/auth"
 )
 
 // bySignal is the actor of what an administrator of the machine asks for.
@@ -31,7 +32,7 @@ func (a *App) noteLastFailures() {
 }
 
 // keyMade is the entry of a key that is made without a server.
-func keyMade(by string, key transports.Key) transports.AuditEntry {
+func keyMade(by string, key auth.Key) transports.AuditEntry {
 	after, err := json.Marshal(key)
 	if err != nil {
 		after = nil // a description of ours cannot fail

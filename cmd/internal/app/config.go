@@ -5,6 +5,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/auth"
 	"reddot/transports/mqtt"
 )
 
@@ -288,7 +289,7 @@ func Default() Config {
 	if err != nil {
 		panic(err) // likewise
 	}
-	tokens := transports.TokenRules{}.WithDefaults()
+	tokens := auth.TokenRules{}.WithDefaults()
 	audit := transports.AuditConfig{}.WithDefaults()
 	return Config{
 		HTTP: "127.0.0.1:7777",

@@ -13,6 +13,7 @@ import (
 	"reddot/actors"
 	"reddot/actors/store"
 	"reddot/transports"
+	"reddot/transports/auth"
 	"reddot/transports/mqtt"
 )
 
@@ -133,7 +134,7 @@ func (c Config) checkApps() []error {
 		}
 		seen[a.Name] = true
 	}
-	if _, err := transports.NewTokens(c.tokens(), nil, slog.New(slog.DiscardHandler)); err != nil {
+	if _, err := auth.NewTokens(c.tokens(), nil, slog.New(slog.DiscardHandler)); err != nil {
 		errs = append(errs, err)
 	}
 	return errs
@@ -240,11 +241,11 @@ func (c Config) proxies() ([]netip.Prefix, error) {
 }
 
 // tokens returns the verifiers' settings.
-func (c Config) tokens() transports.TokensConfig {
-	apps := map[string]transports.Verification{}
+func (c Config) tokens() auth.TokensConfig {
+	apps := map[string]auth.Verification{}
 	add := func(name string, t Token) {
 		if t.isSet() {
-			apps[name] = transports.Verification{
+			apps[name] = auth.Verification{
 				Secret: t.Secret, PublicKey: t.PublicKey, PublicKeyFile: t.PublicKeyFile,
 				JWKS: t.JWKSURL, Issuer: t.Issuer, Audience: t.Audience,
 			}
@@ -258,7 +259,7 @@ func (c Config) tokens() transports.TokensConfig {
 	if leeway == 0 {
 		leeway = -1 // none, where zero would be the default
 	}
-	return transports.TokensConfig{Apps: apps, TokenRules: transports.TokenRules{Leeway: leeway, MaxLifetime: time.Duration(c.Limits.TokenLifetime)}}
+	return auth.TokensConfig{Apps: apps, TokenRules: auth.TokenRules{Leeway: leeway, MaxLifetime: time.Duration(c.Limits.TokenLifetime)}}
 }
 
 // limits returns what one caller may do.

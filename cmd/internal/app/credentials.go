@@ -11,6 +11,7 @@ import (
 	"reddot/actors"
 	"reddot/actors/store"
 	"reddot/transports"
+	"reddot/transports/auth"
 )
 
 // A KeyOrder says which key is to be made.
@@ -23,8 +24,8 @@ type KeyOrder struct {
 }
 
 // parse returns the order as the keys understand it.
-func (o *KeyOrder) parse() (order transports.KeyOrder, err error) {
-	order = transports.KeyOrder{App: o.App, Name: o.Name}
+func (o *KeyOrder) parse() (order auth.KeyOrder, err error) {
+	order = auth.KeyOrder{App: o.App, Name: o.Name}
 	if order.Scopes, err = transports.ParseScopes(o.Scopes); err != nil {
 		return order, plain(err)
 	}
@@ -42,7 +43,7 @@ func (o *KeyOrder) parse() (order transports.KeyOrder, err error) {
 
 // CreateKey makes a server key in a data directory that no server uses, or in
 // the database that a URL names: the first key, with which all others are made.
-func CreateKey(ctx context.Context, data, url string, o KeyOrder, log *slog.Logger) (key transports.Key, text transports.Secret, err error) {
+func CreateKey(ctx context.Context, data, url string, o KeyOrder, log *slog.Logger) (key auth.Key, text transports.Secret, err error) {
 	order, err := o.parse()
 	if err != nil {
 		return key, text, err
@@ -55,7 +56,7 @@ func CreateKey(ctx context.Context, data, url string, o KeyOrder, log *slog.Logg
 		return key, text, err
 	}
 	defer func() { err = errors.Join(err, s.Close(ctx)) }()
-	keys, err := transports.LoadKeys(ctx, toldRecords{s, func() {}}, nil) // servers on the same database hear of it
+	keys, err := auth.LoadKeys(ctx, toldRecords{s, func() {}}, nil) // servers on the same database hear of it
 	if err != nil {
 		return key, text, err
 	}
@@ -65,7 +66,7 @@ func CreateKey(ctx context.Context, data, url string, o KeyOrder, log *slog.Logg
 	}
 	cfg := Default()
 	audit := newAudit(&cfg, s, nil, log)
-	order.Noting = func(key transports.Key) error {
+	order.Noting = func(key auth.Key) error {
 		return audit.Note(ctx, keyMade(order.By, key))
 	}
 	key, text, err = keys.Create(ctx, order)
@@ -87,7 +88,7 @@ func IssueToken(cfg Config, o TokenOrder) (string, error) {
 	if v, ok := cfg.tokens().Apps[o.App]; !ok || v.Secret.IsZero() {
 		return "", fmt.Errorf("the configuration has no secret for the app %s; set token.secret (REDDOT_TOKEN_SECRET), at least 32 bytes, as of: openssl rand -hex 32", o.App)
 	}
-	tokens, err := transports.NewTokens(cfg.tokens(), nil, slog.New(slog.DiscardHandler))
+	tokens, err := auth.NewTokens(cfg.tokens(), nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return "", err
 	}

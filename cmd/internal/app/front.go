@@ -10,6 +10,7 @@ import (
 
 	"reddot/transports"
 	"reddot/transports/api"
+	"reddot/transports/auth"
 	"reddot/transports/iframe"
 	"reddot/transports/longpoll"
 	"reddot/transports/mqtt"
@@ -25,8 +26,8 @@ type front struct {
 	operations fasthttp.RequestHandler // for an address of their own
 	metrics    *prometheus.Registry
 	access     mqtt.Access
-	rules      transports.TokenRules
-	logins     *transports.Logins // nil: nobody logs in by a password
+	rules      auth.TokenRules
+	logins     *auth.Logins       // nil: nobody logs in by a password
 	end        context.CancelFunc // ends what keeps its tokens' keys fresh
 }
 
@@ -92,7 +93,7 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 	verify := cfg.tokens()
 	verify.Now = a.now
 	verify.Changed = func() { a.recheck("an issuer's keys have changed") }
-	tokens, err := transports.NewTokens(verify, a.revocations, a.log.With("part", "tokens"))
+	tokens, err := auth.NewTokens(verify, a.revocations, a.log.With("part", "tokens"))
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +105,7 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 		Router: a.node, Hub: a.node, Topics: a.node.Topics(), Streams: a.streams, Gate: gate, Origins: origins, Log: a.log.With("part", "transports"),
 		Now: a.now,
 	}
-	auth := transports.NewAuth(transports.AuthConfig{Dev: cfg.Dev, Origins: origins, Logins: logins}, a.keys, tokens, gate)
+	auth := auth.NewAuth(auth.AuthConfig{Dev: cfg.Dev, Origins: origins, Logins: logins}, a.keys, tokens, gate)
 	auth.Tell(a.audit)
 	f := &front{metrics: prometheus.NewRegistry(), rules: tokens.Rules(), logins: logins, access: mqtt.Access{Auth: auth, Gate: gate, Dev: cfg.Dev}}
 	served, err := api.New(api.Config{Origins: origins, SeedURLs: cfg.Dev || cfg.SeedURLs,

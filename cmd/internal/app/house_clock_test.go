@@ -33,11 +33,11 @@ var wallClocks = map[string]string{
 	"transports/api/seed.go":      "the time of a message",
 	"transports/api/topics.go":    "the time of a message",
 	"transports/audit.go":         "the time of an entry, and for how long it is kept",
-	"transports/claims.go":        "the longest life of a token that does not say when it was issued",
+	"transports/auth/claims.go":   "the longest life of a token that does not say when it was issued",
 	"transports/gate.go":          "not the wall clock: the one that measures rates, which tests replace",
 	"transports/doubt.go":         "not the wall clock: the gate's",
-	"transports/keys.go":          "when a key was made and revoked, for people",
-	"transports/keyuse.go":        "when a key was used, for people",
+	"transports/auth/keys.go":     "when a key was made and revoked, for people",
+	"transports/auth/keyuse.go":   "when a key was used, for people",
 	"transports/mqtt/connect.go":  "the expiry of a will's message",
 	"transports/mqtt/inbound.go":  "the time of a message, and its expiry",
 	"transports/mqtt/outbound.go": "the expiry of a message",
@@ -47,7 +47,7 @@ var wallClocks = map[string]string{
 	"transports/socket.go":        "since when a connection is there, for people, and the expiry of its token",
 	"transports/streams.go":       "since when a connection is there, for people, and the expiry of its token",
 	"transports/subscriber.go":    "the time of a message",
-	"transports/tokens.go":        "exp, nbf and iat",
+	"transports/auth/tokens.go":   "exp, nbf and iat",
 	"transports/wheel.go":         "not the wall clock: ticks since the wheel began",
 }
 
@@ -62,13 +62,13 @@ var machineClocks = map[string]string{
 	"transports/api/api.go":      "the default of an API without a server",
 	"transports/audit.go":        "the default of a command that makes a key",
 	"transports/gate.go":         "not the wall clock: the default of the one that measures rates",
-	"transports/keys.go":         "the default of a command that makes a key",
-	"transports/logins.go":       "not the wall clock: the default of the one by which bad passwords are remembered",
+	"transports/auth/keys.go":    "the default of a command that makes a key",
+	"transports/auth/logins.go":  "not the wall clock: the default of the one by which bad passwords are remembered",
 	"transports/mqtt/server.go":  "the default of a broker without a server",
 	"transports/problem.go":      "the field Date, which fasthttp writes so in all other answers",
 	"transports/request.go":      "the field Date, and the default of transports without a server",
 	"transports/streams.go":      "the default of transports without a server",
-	"transports/tokens.go":       "the default of a command that makes a token, and of the pause between fetches",
+	"transports/auth/tokens.go":  "the default of a command that makes a token, and of the pause between fetches",
 }
 
 // notServed are programs and doubles beside the server.

@@ -14,6 +14,7 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"reddot/transports"
+	"reddot/transports/auth"
 	"reddot/transports/mqtt/packet"
 )
 
@@ -322,7 +323,7 @@ func TestPasswordFile(t *testing.T) {
 	if logins, err := Passwords(at); err != nil || len(logins) != 1 || logins[0] != (Login{"lamp", "default", "alice"}) {
 		t.Errorf("got %v, %v", logins, err)
 	}
-	err = editPasswords(at, func(*transports.PasswordFile) error {
+	err = editPasswords(at, func(*auth.PasswordFile) error {
 		return os.WriteFile(at, []byte("# changed\n"), 0o600)
 	})
 	if err == nil || !strings.Contains(err.Error(), "meanwhile") {

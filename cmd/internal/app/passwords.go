@@ -10,12 +10,12 @@ import (
 	"path/filepath"
 	"strings"
 
-	"reddot/transports"
+	"reddot/transports/auth"
 	"reddot/transports/mqtt/packet"
 )
 
 // logins returns who may log in by a password; nil: nobody.
-func (c Config) logins() (*transports.Logins, error) {
+func (c Config) logins() (*auth.Logins, error) {
 	for _, pattern := range c.MQTT.PasswordTopics {
 		if !packet.ValidFilter(pattern) {
 			return nil, fmt.Errorf("mqtt.password_topics: %q is no topic filter", pattern)
@@ -38,7 +38,7 @@ func (c Config) logins() (*transports.Logins, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mqtt.password_file: %w", err)
 	}
-	return transports.NewLogins(transports.LoginsConfig{File: f, Topics: c.MQTT.PasswordTopics, Hashings: c.MQTT.PasswordHashings}), nil
+	return auth.NewLogins(auth.LoginsConfig{File: f, Topics: c.MQTT.PasswordTopics, Hashings: c.MQTT.PasswordHashings}), nil
 }
 
 // readPasswords reads no more than a file may have.
@@ -48,11 +48,11 @@ func readPasswords(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	return io.ReadAll(io.LimitReader(f, transports.MaxPasswordFile+1))
+	return io.ReadAll(io.LimitReader(f, auth.MaxPasswordFile+1))
 }
 
-func parsePasswords(name string, text []byte) (*transports.PasswordFile, error) {
-	f, err := transports.ParsePasswordFile(text)
+func parsePasswords(name string, text []byte) (*auth.PasswordFile, error) {
+	f, err := auth.ParsePasswordFile(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -65,20 +65,20 @@ type Login struct {
 	App, User string
 }
 
-func loginOf(l *transports.Login) Login { return Login{l.String(), l.App, l.User} }
+func loginOf(l *auth.Login) Login { return Login{l.String(), l.App, l.User} }
 
 // MaxPassword is the longest password, in bytes.
-const MaxPassword = transports.MaxPassword
+const MaxPassword = auth.MaxPassword
 
 // SetPassword gives a user name a password in a file, which is made if there is
 // none, and tells whether it had one. An empty user is the one of before, or else
 // the name.
 func SetPassword(file, name, user string, password []byte) (login Login, had bool, err error) {
-	l, err := transports.NewLogin(name, user)
+	l, err := auth.NewLogin(name, user)
 	if err != nil {
 		return login, false, err
 	}
-	err = editPasswords(file, func(f *transports.PasswordFile) error {
+	err = editPasswords(file, func(f *auth.PasswordFile) error {
 		if old := f.Find(l.App, l.Name); old != nil && user == "" {
 			l.User = old.User
 		}
@@ -90,11 +90,11 @@ func SetPassword(file, name, user string, password []byte) (login Login, had boo
 
 // RemovePassword removes a user name from a file.
 func RemovePassword(file, name string) error {
-	l, err := transports.NewLogin(name, "")
+	l, err := auth.NewLogin(name, "")
 	if err != nil {
 		return err
 	}
-	return editPasswords(file, func(f *transports.PasswordFile) error {
+	return editPasswords(file, func(f *auth.PasswordFile) error {
 		if !f.Remove(l.App, l.Name) {
 			return fmt.Errorf("%s is not in %s", l, file)
 		}
@@ -121,7 +121,7 @@ func Passwords(file string) ([]Login, error) {
 
 // editPasswords changes a file, or makes it, readable by its owner alone. It is
 // replaced as a whole, so that a server reads the old one or the new.
-func editPasswords(name string, edit func(*transports.PasswordFile) error) error {
+func editPasswords(name string, edit func(*auth.PasswordFile) error) error {
 	if at, err := filepath.EvalSymlinks(name); err == nil {
 		name = at // the link stays
 	}
@@ -192,7 +192,7 @@ func othersUse(name string) bool {
 
 // loginChanges says how the logins of one front differ from those of another;
 // empty: not at all.
-func loginChanges(old, fresh *transports.Logins) string {
+func loginChanges(old, fresh *auth.Logins) string {
 	var parts []string
 	for _, d := range old.Differences(fresh) {
 		if len(parts) == maxLoginsTold {

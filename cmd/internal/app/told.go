@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"reddot/actors"
-	"reddot/transports"
+	"reddot/transports/auth"
 )
 
 // Keys and revocations are kept in the store and, for speed, in each server's
@@ -49,7 +49,7 @@ func (r toldRecords) DeleteRecord(ctx context.Context, kind, key string) error {
 
 // changed tells the others of a change, if there was one.
 func (r toldRecords) changed(ctx context.Context, kind string, err error) error {
-	if err != nil || !transports.IsCredential(kind) {
+	if err != nil || !auth.IsCredential(kind) {
 		return err
 	}
 	r.tell()

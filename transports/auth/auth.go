@@ -1,4 +1,4 @@
-package transports
+package auth
 
 import (
 	"context"
@@ -9,24 +9,22 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/transports"
 )
-
-// askForCredential is said to a request without any.
-const askForCredential = "give a server key or a user token, as in Authorization: Bearer" // #nosec G101 -- a sentence, no credential
 
 // AuthConfig says who is let in.
 type AuthConfig struct {
-	Dev     bool    // every request may everything on DefaultApp, whatever credential it has, but what a page of another origin asks for
-	Origins Origins // whose pages may write, or open a WebSocket, by a cookie, or in development mode; zero: none
-	Logins  *Logins // who logs in by a password, where Login is asked; nil: nobody
+	Dev     bool               // every request may everything on DefaultApp, whatever credential it has, but what a page of another origin asks for
+	Origins transports.Origins // whose pages may write, or open a WebSocket, by a cookie, or in development mode; zero: none
+	Logins  *Logins            // who logs in by a password, where Login is asked; nil: nobody
 }
 
 // An Auth tells who calls, from the credentials of a request. It is safe for
 // concurrent use.
 type Auth struct {
 	keys  *Keys
-	gate  *Gate
-	audit *Audit // nil: failed logins are told to nobody
+	gate  *transports.Gate
+	audit *transports.Audit // nil: failed logins are told to nobody
 	rules atomic.Pointer[authRules]
 }
 
@@ -38,7 +36,7 @@ type authRules struct {
 
 // NewAuth returns the Auth of the keys and tokens. The gate's limits guard the
 // checking of signatures.
-func NewAuth(cfg AuthConfig, keys *Keys, tokens *Tokens, gate *Gate) *Auth {
+func NewAuth(cfg AuthConfig, keys *Keys, tokens *Tokens, gate *transports.Gate) *Auth {
 	a := &Auth{keys: keys, gate: gate}
 	a.Replace(cfg, tokens)
 	return a
@@ -51,26 +49,26 @@ func (a *Auth) Replace(cfg AuthConfig, tokens *Tokens) {
 }
 
 // Tell lets the audit log know of failed logins. It comes before the first of them.
-func (a *Auth) Tell(audit *Audit) { a.audit = audit }
+func (a *Auth) Tell(audit *transports.Audit) { a.audit = audit }
 
 // Caller returns who makes the request. For a method that writes and for the
 // opening of a WebSocket it also checks the Origin. The error is Unauthorized,
 // Forbidden (the Origin), TooMany or Unavailable.
-func (a *Auth) Caller(ctx *fasthttp.RequestCtx) (*Principal, error) {
+func (a *Auth) Caller(ctx *fasthttp.RequestCtx) (*transports.Principal, error) {
 	return a.caller(ctx, !safeMethod(ctx) || opensWebSocket(ctx))
 }
 
 // Writer is Caller for a request that writes although its method is GET.
-func (a *Auth) Writer(ctx *fasthttp.RequestCtx) (*Principal, error) {
+func (a *Auth) Writer(ctx *fasthttp.RequestCtx) (*transports.Principal, error) {
 	return a.caller(ctx, true)
 }
 
-func (a *Auth) caller(ctx *fasthttp.RequestCtx, writes bool) (*Principal, error) {
+func (a *Auth) caller(ctx *fasthttp.RequestCtx, writes bool) (*transports.Principal, error) {
 	if a.rules.Load().Dev {
 		if err := a.CheckPage(ctx, writes); err != nil {
 			return nil, err
 		}
-		return developer, nil
+		return transports.DevCaller, nil
 	}
 	c, err := ReadCredentials(ctx)
 	if err != nil {
@@ -131,7 +129,7 @@ func (a *Auth) CheckOrigin(ctx *fasthttp.RequestCtx, s Source) error {
 // as it came from the address. It keeps nothing of text. An address that has sent
 // too many bad tokens is told so at the next bad one; a good one comes through
 // (Gate.Doubt), so that nobody shuts out neighbors.
-func (a *Auth) Verify(ctx context.Context, text []byte, from netip.Addr) (*Principal, error) {
+func (a *Auth) Verify(ctx context.Context, text []byte, from netip.Addr) (*transports.Principal, error) {
 	p, err := a.verify(ctx, text, from)
 	if err != nil && len(text) > 0 && a.audit != nil {
 		a.tellFailed(text, from, err)
@@ -146,7 +144,7 @@ func (a *Auth) tellFailed(text []byte, from netip.Addr, err error) {
 	if e.Code != actors.Unauthorized && e.Code != actors.Forbidden {
 		return
 	}
-	entry := AuditEntry{Failed: e.Detail, Target: "token"}
+	entry := transports.AuditEntry{Failed: e.Detail, Target: "token"}
 	if isKey(text) {
 		entry.Target = "key"
 		if key, ok := a.keys.known(text); ok {
@@ -156,13 +154,13 @@ func (a *Auth) tellFailed(text []byte, from netip.Addr, err error) {
 	a.audit.LoginFailed(from, entry)
 }
 
-func (a *Auth) verify(ctx context.Context, text []byte, from netip.Addr) (*Principal, error) {
+func (a *Auth) verify(ctx context.Context, text []byte, from netip.Addr) (*transports.Principal, error) {
 	rules := a.rules.Load()
 	switch {
 	case rules.Dev:
-		return developer, nil
+		return transports.DevCaller, nil
 	case len(text) == 0:
-		return nil, errNoCredential
+		return nil, transports.ErrNoCredential
 	case isKey(text):
 		return a.keys.Verify(text, from)
 	}
@@ -182,7 +180,7 @@ func (a *Auth) verify(ctx context.Context, text []byte, from netip.Addr) (*Princ
 		rules.tokens.noteBad(text, e)
 		a.gate.BadToken(from)
 		if doubted > 0 {
-			return nil, tooMany(doubted, "this address sends too many bad credentials, of which this one is")
+			return nil, transports.TooManyIn(doubted, "this address sends too many bad credentials, of which this one is")
 		}
 	}
 	return p, err
@@ -191,9 +189,6 @@ func (a *Auth) verify(ctx context.Context, text []byte, from netip.Addr) (*Princ
 // errKeyInURL is said to a server key where only a user's token may stand: what
 // is in a URL or a cookie stands in logs and histories.
 var errKeyInURL = &actors.Error{Code: actors.Unauthorized, Detail: "a server key goes into Authorization: Bearer; the query and the cookie are for user tokens"}
-
-// errNoCredential is shared, since anybody can ask for it at any rate.
-var errNoCredential = &actors.Error{Code: actors.Unauthorized, Detail: askForCredential}
 
 // safeMethod tells whether the method is one of those that change nothing
 // (RFC 9110 section 9.2.1).

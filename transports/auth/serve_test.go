@@ -1,4 +1,4 @@
-package transports
+package auth
 
 import (
 	"encoding/json"
@@ -12,24 +12,25 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/transports"
 	"reddot/transports/transportstest"
 )
 
 // The whole way over a real socket: credential, caller, user, refusal.
 func TestServe(t *testing.T) {
-	a := newTestAuth(t, AuthConfig{}, Limits{})
-	var seen []*Principal
+	a := newTestAuth(t, AuthConfig{}, transports.Limits{})
+	var seen []*transports.Principal
 	server := &fasthttp.Server{Handler: func(ctx *fasthttp.RequestCtx) {
 		p, err := a.Caller(ctx)
 		if err == nil {
-			err = p.Can(ToWatch)
+			err = p.Can(transports.ToWatch)
 		}
 		var user string
 		if err == nil {
 			user, err = p.Resolve(string(ctx.Path()[1:]))
 		}
 		if err != nil {
-			WriteProblem(ctx, err)
+			transports.WriteProblem(ctx, err)
 			return
 		}
 		seen = append(seen, p)
@@ -44,7 +45,7 @@ func TestServe(t *testing.T) {
 	client := &http.Client{Transport: &http.Transport{}}
 	t.Cleanup(func() { client.CloseIdleConnections(); _ = server.Shutdown(); _ = listener.Close(); <-done })
 
-	bob := transportstest.Must(a.tokens.Issue("default", "bob", time.Hour, Topics{Read: []string{"rooms/#"}}))
+	bob := transportstest.Must(a.tokens.Issue("default", "bob", time.Hour, transports.Topics{Read: []string{"rooms/#"}}))
 	for _, c := range []struct {
 		path, credential string
 		status           int
@@ -79,11 +80,11 @@ func TestServe(t *testing.T) {
 				}
 				return
 			}
-			var p Problem
+			var p transports.Problem
 			if err := json.Unmarshal(body, &p); err != nil || string(p.Code) != c.body || p.Status != c.status || p.Detail == "" {
 				t.Errorf("got %s, %v", body, err)
 			}
-			if (w.Header.Get("WWW-Authenticate") != "") != (c.status == 401) || w.Header.Get("Content-Type") != ProblemType {
+			if (w.Header.Get("WWW-Authenticate") != "") != (c.status == 401) || w.Header.Get("Content-Type") != transports.ProblemType {
 				t.Errorf("got %v", w.Header)
 			}
 		})

@@ -1,4 +1,4 @@
-package transports
+package auth
 
 import (
 	"bytes"
@@ -25,6 +25,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"reddot/actors"
+	"reddot/transports"
 	"reddot/transports/transportstest"
 )
 
@@ -97,19 +98,19 @@ func newTestTokens(tb testing.TB, apps map[string]Verification) testTokens {
 	return testTokens{tokens, c, revocations}
 }
 
-func (t testTokens) verify(token string) (*Principal, error) {
+func (t testTokens) verify(token string) (*transports.Principal, error) {
 	return t.Verify(context.Background(), []byte(token))
 }
 
 func TestTokenVerify(t *testing.T) {
 	k := testKeys()
 	tokens := newTestTokens(t, map[string]Verification{
-		"default": {Secret: NewSecret(testSecret)},
+		"default": {Secret: transports.NewSecret(testSecret)},
 		"rsa":     {PublicKey: publicPEM(k.rsa)},
 		"es":      {PublicKey: publicPEM(k.ecdsa)},
 		"ed":      {PublicKey: publicPEM(k.ed)},
-		"both":    {PublicKey: publicPEM(k.ed), Secret: NewSecret(testSecret + "both")},
-		"strict":  {Secret: NewSecret(testSecret), Issuer: "https://issuer", Audience: "reddot"},
+		"both":    {PublicKey: publicPEM(k.ed), Secret: transports.NewSecret(testSecret + "both")},
+		"strict":  {Secret: transports.NewSecret(testSecret), Issuer: "https://issuer", Audience: "reddot"},
 	})
 	now := tokens.clock.Now()
 	hs := func(change map[string]any) string {
@@ -123,7 +124,7 @@ func TestTokenVerify(t *testing.T) {
 		signing := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(payload))
 		return signing + "." + base64.RawURLEncoding.EncodeToString(transportstest.Must(jwt.SigningMethodHS256.Sign(signing, []byte(testSecret))))
 	}
-	patterns := make([]string, maxTopics+1)
+	patterns := make([]string, transports.MaxTopics+1)
 	for i := range patterns {
 		patterns[i] = "a"
 	}
@@ -201,7 +202,7 @@ func TestTokenVerify(t *testing.T) {
 				p, err := tokens.verify(c.token)
 				if c.says == "" {
 					transportstest.WantCode(t, err, "", "")
-					if p.User != "alice" || p.ID != "user:alice" || p.Kind != UserToken || p.Scopes != ScopeRead {
+					if p.User != "alice" || p.ID != "user:alice" || p.Kind != transports.UserToken || p.Scopes != transports.ScopeRead {
 						t.Errorf("got %+v", p)
 					}
 					continue
@@ -219,8 +220,8 @@ func TestTokenVerify(t *testing.T) {
 }
 
 func TestTokenPrincipal(t *testing.T) {
-	tokens := newTestTokens(t, map[string]Verification{"shop": {Secret: NewSecret(testSecret), Issuer: "i", Audience: "a"}})
-	topics := Topics{Read: []string{"rooms/+/chat"}, Write: []string{"rooms/1/#"}}
+	tokens := newTestTokens(t, map[string]Verification{"shop": {Secret: transports.NewSecret(testSecret), Issuer: "i", Audience: "a"}})
+	topics := transports.Topics{Read: []string{"rooms/+/chat"}, Write: []string{"rooms/1/#"}}
 	token, err := tokens.Issue("shop", "alice", time.Hour, topics)
 	if err != nil {
 		t.Fatal(err)
@@ -230,7 +231,7 @@ func TestTokenPrincipal(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := tokens.clock.Now()
-	want := &Principal{ID: "user:alice", App: "shop", Kind: UserToken, Scopes: ScopeRead, User: "alice",
+	want := &transports.Principal{ID: "user:alice", App: "shop", Kind: transports.UserToken, Scopes: transports.ScopeRead, User: "alice",
 		Topics: topics, Issued: now, Expires: now.Add(time.Hour + 30*time.Second)}
 	if got, want := fmt.Sprintf("%+v", utc(*p)), fmt.Sprintf("%+v", utc(*want)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -240,7 +241,7 @@ func TestTokenPrincipal(t *testing.T) {
 // The lists of the claim topics are taken by their exact names: an issuer may let
 // its users choose others.
 func TestTokenTopicsByExactNames(t *testing.T) {
-	tokens := newTestTokens(t, map[string]Verification{"default": {Secret: NewSecret(testSecret)}})
+	tokens := newTestTokens(t, map[string]Verification{"default": {Secret: transports.NewSecret(testSecret)}})
 	p := transportstest.Must(tokens.verify(sign(jwt.SigningMethodHS256, []byte(testSecret), nil, with(tokens.clock.Now(), map[string]any{
 		"topics": map[string]any{"read": []string{"a"}, "Read": []string{"#"}, "WRITE": []string{"#"}}}))))
 	if got := fmt.Sprint(p.Topics); got != "{[a] []}" {
@@ -248,32 +249,32 @@ func TestTokenTopicsByExactNames(t *testing.T) {
 	}
 }
 
-func utc(p Principal) Principal {
+func utc(p transports.Principal) transports.Principal {
 	p.Issued, p.Expires = p.Issued.UTC(), p.Expires.UTC()
-	p.signer = signer{}
+	p.Signer = transports.Signer{}
 	return p
 }
 
 func TestTokenIssueRefuses(t *testing.T) {
 	tokens := newTestTokens(t, map[string]Verification{
-		"default": {Secret: NewSecret(testSecret)},
+		"default": {Secret: transports.NewSecret(testSecret)},
 		"ed":      {PublicKey: publicPEM(testKeys().ed)},
 	})
-	many := Topics{Read: make([]string, maxTopics)}
+	many := transports.Topics{Read: make([]string, transports.MaxTopics)}
 	for i := range many.Read {
-		many.Read[i] = strings.Repeat("a", maxPattern)
+		many.Read[i] = strings.Repeat("a", transports.MaxPattern)
 	}
 	for _, c := range []struct {
 		app, user string
 		ttl       time.Duration
-		topics    Topics
+		topics    transports.Topics
 		code      actors.Code
 	}{
-		{"default", "me", time.Hour, Topics{}, actors.Invalid},
-		{"nope", "alice", time.Hour, Topics{}, actors.NotFound},
-		{"ed", "alice", time.Hour, Topics{}, actors.Conflict},
-		{"default", "alice", 0, Topics{}, actors.Invalid},
-		{"default", "alice", time.Hour, Topics{Read: []string{""}}, actors.Invalid},
+		{"default", "me", time.Hour, transports.Topics{}, actors.Invalid},
+		{"nope", "alice", time.Hour, transports.Topics{}, actors.NotFound},
+		{"ed", "alice", time.Hour, transports.Topics{}, actors.Conflict},
+		{"default", "alice", 0, transports.Topics{}, actors.Invalid},
+		{"default", "alice", time.Hour, transports.Topics{Read: []string{""}}, actors.Invalid},
 		{"default", "alice", time.Hour, many, actors.TooLarge},
 	} {
 		_, err := tokens.Issue(c.app, c.user, c.ttl, c.topics)
@@ -282,8 +283,8 @@ func TestTokenIssueRefuses(t *testing.T) {
 }
 
 func TestTokenCache(t *testing.T) {
-	tokens := newTestTokens(t, map[string]Verification{"default": {Secret: NewSecret(testSecret)}})
-	token := transportstest.Must(tokens.Issue("default", "alice", time.Minute, Topics{}))
+	tokens := newTestTokens(t, map[string]Verification{"default": {Secret: transports.NewSecret(testSecret)}})
+	token := transportstest.Must(tokens.Issue("default", "alice", time.Minute, transports.Topics{}))
 	if _, ok := tokens.Remembers([]byte(token)); ok {
 		t.Error("remembers a token that was never verified")
 	}
@@ -308,18 +309,18 @@ func TestTokenCache(t *testing.T) {
 
 func TestTokenCacheIsBounded(t *testing.T) {
 	c := transportstest.NewClock()
-	tokens, err := NewTokens(TokensConfig{Apps: map[string]Verification{"default": {Secret: NewSecret(testSecret)}},
+	tokens, err := NewTokens(TokensConfig{Apps: map[string]Verification{"default": {Secret: transports.NewSecret(testSecret)}},
 		CacheSize: 64, Now: c.Now, steady: c.Now}, nil, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range 1000 {
-		token := transportstest.Must(tokens.Issue("default", fmt.Sprint("u", i), time.Hour, Topics{}))
+		token := transportstest.Must(tokens.Issue("default", fmt.Sprint("u", i), time.Hour, transports.Topics{}))
 		if _, err := tokens.Verify(t.Context(), []byte(token)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := tokens.cache.len(); n > 64 {
+	if n := tokens.cache.Len(); n > 64 {
 		t.Errorf("the cache has %d entries, want at most 64", n)
 	}
 	_, err = tokens.Verify(t.Context(), []byte("bad"))
@@ -328,9 +329,9 @@ func TestTokenCacheIsBounded(t *testing.T) {
 
 func TestTokenRevoked(t *testing.T) {
 	ctx := context.Background()
-	tokens := newTestTokens(t, map[string]Verification{"default": {Secret: NewSecret(testSecret)}})
-	cached := transportstest.Must(tokens.Issue("default", "alice", time.Hour, Topics{}))
-	other := transportstest.Must(tokens.Issue("default", "bob", time.Hour, Topics{}))
+	tokens := newTestTokens(t, map[string]Verification{"default": {Secret: transports.NewSecret(testSecret)}})
+	cached := transportstest.Must(tokens.Issue("default", "alice", time.Hour, transports.Topics{}))
+	other := transportstest.Must(tokens.Issue("default", "bob", time.Hour, transports.Topics{}))
 	dateless := sign(jwt.SigningMethodHS256, []byte(testSecret), nil, with(tokens.clock.Now(), map[string]any{"iat": nil}))
 	for _, token := range []string{cached, other, dateless} {
 		transportstest.Must(tokens.verify(token))
@@ -355,7 +356,7 @@ func TestTokenRevoked(t *testing.T) {
 		t.Errorf("come back in %v, want 30s", e.RetryAfter)
 	}
 	tokens.clock.Add(31 * time.Second)
-	fresh := transportstest.Must(tokens.verify(transportstest.Must(tokens.Issue("default", "alice", time.Hour, Topics{}))))
+	fresh := transportstest.Must(tokens.verify(transportstest.Must(tokens.Issue("default", "alice", time.Hour, transports.Topics{}))))
 	if !tokens.stands(fresh) {
 		t.Error("a fresh token does not stand")
 	}
@@ -364,7 +365,7 @@ func TestTokenRevoked(t *testing.T) {
 }
 
 func TestTokenLifetime(t *testing.T) {
-	tokens := newTestTokens(t, map[string]Verification{"default": {Secret: NewSecret(testSecret)}})
+	tokens := newTestTokens(t, map[string]Verification{"default": {Secret: transports.NewSecret(testSecret)}})
 	now := tokens.clock.Now()
 	for name, c := range map[string]struct {
 		claims map[string]any
@@ -390,7 +391,7 @@ func TestNewTokensRefuses(t *testing.T) {
 		says string
 	}{
 		"nothing":       {Verification{}, "give a secret"},
-		"short secret":  {Verification{Secret: NewSecret("short-secret")}, "has 12 bytes"},
+		"short secret":  {Verification{Secret: transports.NewSecret("short-secret")}, "has 12 bytes"},
 		"two sources":   {Verification{PublicKey: publicPEM(k.ed), JWKS: "https://a/b"}, "give one of"},
 		"weak RSA":      {Verification{PublicKey: publicPEM(k.weak)}, "1024 bits"},
 		"P-384":         {Verification{PublicKey: publicPEM(k.p384)}, "P-256"},
@@ -438,7 +439,7 @@ func TestPublicKeyForms(t *testing.T) {
 }
 
 func TestConfigHidesSecrets(t *testing.T) {
-	cfg := TokensConfig{Apps: map[string]Verification{"default": {Secret: NewSecret(testSecret)}}}
+	cfg := TokensConfig{Apps: map[string]Verification{"default": {Secret: transports.NewSecret(testSecret)}}}
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "%v %+v %#v %s", cfg, cfg, cfg.Apps, cfg.Apps)
 	out.Write(transportstest.Must(json.Marshal(cfg.Apps)))
@@ -448,9 +449,9 @@ func TestConfigHidesSecrets(t *testing.T) {
 }
 
 func FuzzToken(f *testing.F) {
-	tokens := newTestTokens(f, map[string]Verification{"default": {Secret: NewSecret(testSecret)},
+	tokens := newTestTokens(f, map[string]Verification{"default": {Secret: transports.NewSecret(testSecret)},
 		"ed": {PublicKey: publicPEM(testKeys().ed)}})
-	good := transportstest.Must(tokens.Issue("default", "alice", time.Hour, Topics{Read: []string{"a"}}))
+	good := transportstest.Must(tokens.Issue("default", "alice", time.Hour, transports.Topics{Read: []string{"a"}}))
 	now := tokens.clock.Now()
 	f.Add(good)
 	f.Add(sign(jwt.SigningMethodEdDSA, testKeys().ed, nil, with(now, map[string]any{"app": "ed"})))
@@ -477,7 +478,7 @@ func FuzzToken(f *testing.F) {
 
 // FuzzClaims signs whatever claims, so that the fuzzer gets past the signature.
 func FuzzClaims(f *testing.F) {
-	tokens := newTestTokens(f, map[string]Verification{"default": {Secret: NewSecret(testSecret)}})
+	tokens := newTestTokens(f, map[string]Verification{"default": {Secret: transports.NewSecret(testSecret)}})
 	f.Add(`{"sub":"alice","exp":1900000000}`)
 	f.Add(`{"sub":"alice","exp":1e400,"iat":-1,"nbf":0.5,"topics":{"read":["a"]}}`)
 	f.Add(`{"sub":"alice","exp":9223372036854775807,"aud":[]}`)
@@ -490,7 +491,7 @@ func FuzzClaims(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := ParseUser(p.User); err != nil || p.App != DefaultApp || !p.Expires.After(tokens.clock.Now()) {
+		if _, err := transports.ParseUser(p.User); err != nil || p.App != transports.DefaultApp || !p.Expires.After(tokens.clock.Now()) {
 			t.Fatalf("%s makes %+v", payload, p)
 		}
 	})
@@ -498,7 +499,7 @@ func FuzzClaims(f *testing.F) {
 
 func BenchmarkTokenVerify(b *testing.B) {
 	k := testKeys()
-	apps := map[string]Verification{"default": {Secret: NewSecret(testSecret)}, "rsa": {PublicKey: publicPEM(k.rsa)}}
+	apps := map[string]Verification{"default": {Secret: transports.NewSecret(testSecret)}, "rsa": {PublicKey: publicPEM(k.rsa)}}
 	tokens := newTestTokens(b, apps)
 	cold := newTestTokens(b, apps)
 	cold.cache = nil
@@ -507,8 +508,8 @@ func BenchmarkTokenVerify(b *testing.B) {
 		tokens testTokens
 		token  string
 	}{
-		{"hot", tokens, transportstest.Must(tokens.Issue("default", "alice", time.Hour, Topics{}))},
-		{"cold/HS256", cold, transportstest.Must(tokens.Issue("default", "alice", time.Hour, Topics{}))},
+		{"hot", tokens, transportstest.Must(tokens.Issue("default", "alice", time.Hour, transports.Topics{}))},
+		{"cold/HS256", cold, transportstest.Must(tokens.Issue("default", "alice", time.Hour, transports.Topics{}))},
 		{"cold/RS256", cold, sign(jwt.SigningMethodRS256, k.rsa, nil, with(tokens.clock.Now(), map[string]any{"app": "rsa"}))},
 	} {
 		b.Run(c.name, func(b *testing.B) {

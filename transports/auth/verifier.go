@@ -1,4 +1,4 @@
-package transports
+package auth
 
 import (
 	"context"
@@ -18,6 +18,8 @@ import (
 
 	"github.com/MicahParks/jwkset"
 	"github.com/golang-jwt/jwt/v5"
+
+	"reddot/transports"
 )
 
 // The algorithms of RFC 7518 section 3.1 and RFC 8037 that a token may be
@@ -39,12 +41,12 @@ const (
 // stand beside either of the others; it alone can also issue. A public key and
 // a JWKS URL exclude each other.
 type Verification struct {
-	Secret        Secret // at least 32 bytes, for HS256; none: no HS256
-	PublicKey     string // PEM: RSA of 2048 bits or more, ECDSA P-256, or Ed25519; empty: none
-	PublicKeyFile string // the same in a file; empty: none
-	JWKS          string // an https URL, or http on loopback; empty: none
-	Issuer        string // what iss must be; empty: any
-	Audience      string // what aud must contain; empty: any
+	Secret        transports.Secret // at least 32 bytes, for HS256; none: no HS256
+	PublicKey     string            // PEM: RSA of 2048 bits or more, ECDSA P-256, or Ed25519; empty: none
+	PublicKeyFile string            // the same in a file; empty: none
+	JWKS          string            // an https URL, or http on loopback; empty: none
+	Issuer        string            // what iss must be; empty: any
+	Audience      string            // what aud must contain; empty: any
 }
 
 // A verifier verifies the tokens of one app.
@@ -132,7 +134,7 @@ func (v *verifier) takePublicKey(c Verification) error {
 }
 
 // verify returns the caller whom the token names.
-func (v *verifier) verify(ctx context.Context, token string, cfg TokensConfig) (*Principal, *claims, error) {
+func (v *verifier) verify(ctx context.Context, token string, cfg TokensConfig) (*transports.Principal, *claims, error) {
 	var c claims
 	var used any
 	parsed, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (key any, err error) {
@@ -143,13 +145,13 @@ func (v *verifier) verify(ctx context.Context, token string, cfg TokensConfig) (
 		return nil, nil, v.refusal(err, &c)
 	}
 	if c.app() != v.app {
-		return nil, nil, refuse("the token's claim app can be read in two ways")
+		return nil, nil, transports.Unauthorizedf("the token's claim app can be read in two ways")
 	}
 	if err := c.lives(cfg); err != nil {
 		return nil, nil, err
 	}
 	p := c.principal(v.app, cfg.Leeway)
-	p.signer = v.signedBy(parsed, used)
+	p.Signer = v.signedBy(parsed, used)
 	return p, &c, nil
 }
 
@@ -159,7 +161,7 @@ func (v *verifier) verify(ctx context.Context, token string, cfg TokensConfig) (
 func (v *verifier) key(ctx context.Context, token *jwt.Token) (any, error) {
 	if _, ok := token.Header["crit"]; ok {
 		// RFC 7515 section 4.1.11: an extension that is not understood.
-		return nil, refuse("the token's header has crit, and no such extension is understood here")
+		return nil, transports.Unauthorizedf("the token's header has crit, and no such extension is understood here")
 	}
 	switch {
 	case token.Method.Alg() == algHMAC:
@@ -183,28 +185,28 @@ const malformed = "the token is no well-formed JWT"
 // the claims is said only of tokens whose signature is good: the parser checks
 // times after it.
 func (v *verifier) refusal(err error, c *claims) error {
-	e := refuse("the token cannot be verified")
+	e := transports.Unauthorizedf("the token cannot be verified")
 	switch {
 	case errors.As(err, &e):
 		return e
 	case errors.Is(err, jwkset.ErrKeyNotFound):
-		e = refuse("the token names a key id that its app's issuer does not publish")
+		e = transports.Unauthorizedf("the token names a key id that its app's issuer does not publish")
 	case errors.Is(err, jwt.ErrTokenMalformed):
-		e = refuse(malformed)
+		e = transports.Unauthorizedf(malformed)
 	case errors.Is(err, jwt.ErrTokenExpired):
-		e = refuse("the token expired at %s", rfc3339(c.ExpiresAt))
+		e = transports.Unauthorizedf("the token expired at %s", rfc3339(c.ExpiresAt))
 	case errors.Is(err, jwt.ErrTokenNotValidYet):
-		e = refuse("the token is not valid before %s", rfc3339(c.NotBefore))
+		e = transports.Unauthorizedf("the token is not valid before %s", rfc3339(c.NotBefore))
 	case errors.Is(err, jwt.ErrTokenUsedBeforeIssued):
-		e = refuse("the token says that it was issued at %s, which is in the future here", rfc3339(c.IssuedAt))
+		e = transports.Unauthorizedf("the token says that it was issued at %s, which is in the future here", rfc3339(c.IssuedAt))
 	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
-		e = refuse("the token lacks a claim: %s", v.missing(c))
+		e = transports.Unauthorizedf("the token lacks a claim: %s", v.missing(c))
 	case errors.Is(err, jwt.ErrTokenInvalidIssuer):
-		e = refuse("the token's iss is not the one that its app accepts")
+		e = transports.Unauthorizedf("the token's iss is not the one that its app accepts")
 	case errors.Is(err, jwt.ErrTokenInvalidAudience):
-		e = refuse("the token's aud does not name this service")
+		e = transports.Unauthorizedf("the token's aud does not name this service")
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
-		e = refuse("the token's signature does not match")
+		e = transports.Unauthorizedf("the token's signature does not match")
 	}
 	e.Cause = err
 	return e

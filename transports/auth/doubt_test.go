@@ -1,4 +1,4 @@
-package transports
+package auth
 
 import (
 	"net/netip"
@@ -11,6 +11,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"reddot/actors"
+	"reddot/transports"
 	"reddot/transports/transportstest"
 )
 
@@ -22,7 +23,7 @@ func forged(a testAuth, n int) string {
 // Whoever sends bad tokens shuts out nobody who comes from the same address with
 // a good one that the server has not seen, nor a good password.
 func TestBadTokensShutNobodyOut(t *testing.T) {
-	a := newTestAuth(t, AuthConfig{}, Limits{}) // 5 a second, 50 at once
+	a := newTestAuth(t, AuthConfig{}, transports.Limits{}) // 5 a second, 50 at once
 	for n := range 60 {
 		_, err := a.Verify(t.Context(), []byte(forged(a, n)), transportstest.Addr1)
 		if want := actors.Unauthorized; n < 50 {
@@ -32,7 +33,7 @@ func TestBadTokensShutNobodyOut(t *testing.T) {
 		}
 	}
 	for n := range 60 {
-		token := transportstest.Must(a.tokens.Issue("default", "user"+strconv.Itoa(n), time.Hour, Topics{}))
+		token := transportstest.Must(a.tokens.Issue("default", "user"+strconv.Itoa(n), time.Hour, transports.Topics{}))
 		if p, err := a.Verify(t.Context(), []byte(token), transportstest.Addr1); err != nil || p.User != "user"+strconv.Itoa(n) {
 			t.Fatalf("good token %d: got %v", n, err)
 		}
@@ -43,13 +44,13 @@ func TestBadTokensShutNobodyOut(t *testing.T) {
 	transportstest.WantCode(t, second(a.Verify(t.Context(), []byte("x"), transportstest.Addr2)), actors.Unauthorized, "")
 }
 
-func second(_ *Principal, err error) error { return err }
+func second(_ *transports.Principal, err error) error { return err }
 
 // However many addresses guess, however fast, their tokens are looked at by the
 // pace that Limits say, and one of them leaves the others most of it.
 func TestDoubtedTokensHaveAPace(t *testing.T) {
 	const rate = 200
-	a := newTestAuth(t, AuthConfig{}, Limits{FailuresPerAddress: 0.001, FailureBurst: 1, DoubtedTokens: rate})
+	a := newTestAuth(t, AuthConfig{}, transports.Limits{FailuresPerAddress: 0.001, FailureBurst: 1, DoubtedTokens: rate})
 	var guesses atomic.Int64
 	guess := func(from netip.Addr) (looked bool) {
 		before := forged(a, 1000+int(guesses.Add(1)))
@@ -80,10 +81,10 @@ func TestDoubtedTokensHaveAPace(t *testing.T) {
 	}
 	// The clock stands: a quarter of a second's worth at once, and half a second's
 	// by those who wait for their turn.
-	if got, most := flood(addresses[:1]), int64(rate/doubtedShare/4+rate/doubtedShare/2); got > most+1 || got < most-1 {
+	if got, most := flood(addresses[:1]), int64(rate/transports.DoubtedShare/4+rate/transports.DoubtedShare/2); got > most+1 || got < most-1 {
 		t.Errorf("%d of 250 guesses of one address were looked at, want %d", got, most)
 	}
-	token := transportstest.Must(a.tokens.Issue("default", "bob", time.Hour, Topics{}))
+	token := transportstest.Must(a.tokens.Issue("default", "bob", time.Hour, transports.Topics{}))
 	if _, err := a.Verify(t.Context(), []byte(token), addresses[1]); err != nil {
 		t.Errorf("a good token of another doubted address: %v", err)
 	}
@@ -91,7 +92,7 @@ func TestDoubtedTokensHaveAPace(t *testing.T) {
 		t.Errorf("%d of 2,000 guesses of eight addresses were looked at, want at most %d", got, most)
 	}
 	a.tokens.clock.Add(time.Second)
-	fresh := transportstest.Must(a.tokens.Issue("default", "carol", time.Hour, Topics{}))
+	fresh := transportstest.Must(a.tokens.Issue("default", "carol", time.Hour, transports.Topics{}))
 	for _, from := range append(addresses, transportstest.Addr2) {
 		if _, err := a.Verify(t.Context(), []byte(fresh), from); err != nil {
 			t.Errorf("a good token a second later from %v: %v", from, err)

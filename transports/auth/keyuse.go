@@ -1,4 +1,4 @@
-package transports
+package auth
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/transports"
 )
 
 // keyUseKind is the kind of the records that say when a key was last used, by
@@ -66,7 +67,7 @@ func (k *Keys) NoteUses(ctx context.Context) error {
 // was used since it was last noted was used now.
 func (k *Keys) uses(ctx context.Context) map[string]time.Time {
 	used := map[string]time.Time{}
-	_ = eachRecord(ctx, k.records, keyUseKind, func(r actors.Record) error { // it is no reason to list no keys
+	_ = transports.EachRecord(ctx, k.records, keyUseKind, func(r actors.Record) error { // it is no reason to list no keys
 		var u keyUse
 		if json.Unmarshal(r.Value, &u) == nil {
 			used[r.Key] = u.At

@@ -1,15 +1,19 @@
-package transports
+package auth
 
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"reddot/actors"
+	"reddot/transports"
 	"reddot/transports/transportstest"
 )
 
@@ -22,7 +26,7 @@ type testLogins struct {
 
 // withLogins gives an Auth the logins of a file in which each has the password of
 // referenceHash.
-func withLogins(t *testing.T, limits Limits, hold chan struct{}, lines ...string) testLogins {
+func withLogins(t *testing.T, limits transports.Limits, hold chan struct{}, lines ...string) testLogins {
 	t.Helper()
 	l := testLogins{testAuth: newTestAuth(t, AuthConfig{}, limits), hashed: new(atomic.Int64), hold: hold}
 	l.use(t, nil, lines...)
@@ -43,7 +47,7 @@ func (l *testLogins) use(t *testing.T, topics []string, lines ...string) {
 	l.Replace(AuthConfig{Logins: logins}, l.tokens.Tokens)
 }
 
-func (l *testLogins) login(name, password string) (*Principal, error) {
+func (l *testLogins) login(name, password string) (*transports.Principal, error) {
 	return l.Login(context.Background(), name, []byte(password), transportstest.Addr1)
 }
 
@@ -56,7 +60,7 @@ func (l *testLogins) wantHashed(t *testing.T, what string, want int64) {
 }
 
 func TestLogin(t *testing.T) {
-	l := withLogins(t, Limits{}, nil, "lamp:"+referenceHash+":alice", "shop/lamp:"+referenceHash)
+	l := withLogins(t, transports.Limits{}, nil, "lamp:"+referenceHash+":alice", "shop/lamp:"+referenceHash)
 	for _, c := range []struct{ name, password, who string }{
 		{"lamp", "password", "default/alice"},
 		{"default/lamp", "password", "default/alice"},
@@ -71,7 +75,7 @@ func TestLogin(t *testing.T) {
 		}
 	}
 	p, _ := l.login("lamp", "password")
-	if !p.IsUser() || p.Can(ToMark) != nil || p.Can(ToPublish) == nil || p.Reaches("bob") == nil || !p.MayWrite("alice", "users/alice/lamp") || p.MayRead("alice", "home/#") {
+	if !p.IsUser() || p.Can(transports.ToMark) != nil || p.Can(transports.ToPublish) == nil || p.Reaches("bob") == nil || !p.MayWrite("alice", "users/alice/lamp") || p.MayRead("alice", "home/#") {
 		t.Errorf("it may otherwise than a user: %+v", p)
 	}
 	for _, c := range []struct{ name, password string }{
@@ -81,7 +85,7 @@ func TestLogin(t *testing.T) {
 		_, err := l.login(c.name, c.password)
 		transportstest.WantCode(t, err, actors.Unauthorized, "password")
 	}
-	if _, err := l.login("lamp", ""); err == nil || err.Error() != errNoCredential.Error() {
+	if _, err := l.login("lamp", ""); err == nil || err.Error() != transports.ErrNoCredential.Error() {
 		t.Errorf("without a password: %v", err)
 	}
 }
@@ -89,7 +93,7 @@ func TestLogin(t *testing.T) {
 // What a stranger tries costs one hashing, whether or not there is such a name,
 // and none when it is tried again.
 func TestLoginHashesOnce(t *testing.T) {
-	l := withLogins(t, Limits{}, nil, "lamp:"+referenceHash)
+	l := withLogins(t, transports.Limits{}, nil, "lamp:"+referenceHash)
 	for _, c := range []struct{ name, password string }{{"lamp", "password"}, {"lamp", "wrong"}, {"nobody", "password"}, {"no/body", "wrong"}} {
 		_, first := l.login(c.name, c.password)
 		l.wantHashed(t, c.name+", first", 1)
@@ -104,7 +108,7 @@ func TestLoginHashesOnce(t *testing.T) {
 		t.Error("nobody came in")
 	}
 	l.wantHashed(t, "a bad one is not remembered for long", 1)
-	empty := withLogins(t, Limits{}, nil)
+	empty := withLogins(t, transports.Limits{}, nil)
 	if _, err := empty.login("lamp", "password"); err == nil {
 		t.Error("somebody came in")
 	}
@@ -114,7 +118,7 @@ func TestLoginHashesOnce(t *testing.T) {
 // Bad passwords are counted as bad tokens are, and apart from them; known good ones
 // still come in.
 func TestLoginFailuresAreLimited(t *testing.T) {
-	l := withLogins(t, Limits{FailuresPerAddress: 1, FailureBurst: 2}, nil, "lamp:"+referenceHash, "bulb:"+referenceHash)
+	l := withLogins(t, transports.Limits{FailuresPerAddress: 1, FailureBurst: 2}, nil, "lamp:"+referenceHash, "bulb:"+referenceHash)
 	if _, err := l.login("lamp", "password"); err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +143,7 @@ func TestLoginFailuresAreLimited(t *testing.T) {
 // However many come at once, few are hashed at a time, and few wait.
 func TestLoginHashingsAreBounded(t *testing.T) {
 	hold := make(chan struct{})
-	l := withLogins(t, Limits{FailuresPerAddress: -1}, hold, "lamp:"+referenceHash)
+	l := withLogins(t, transports.Limits{FailuresPerAddress: -1}, hold, "lamp:"+referenceHash)
 	rules := l.rules.Load()
 	hash := &rules.Logins.hash
 	var all sync.WaitGroup
@@ -178,7 +182,7 @@ func TestLoginHashingsAreBounded(t *testing.T) {
 
 // Many that come in by one password at once are hashed once, each behind another.
 func TestLoginTogether(t *testing.T) {
-	l := withLogins(t, Limits{}, nil, "lamp:"+referenceHash)
+	l := withLogins(t, transports.Limits{}, nil, "lamp:"+referenceHash)
 	var all sync.WaitGroup
 	for range 50 {
 		all.Go(func() {
@@ -208,7 +212,7 @@ func TestLoginStands(t *testing.T) {
 		"with other topics": {[]string{"home/%u/#"}, []string{"lamp:" + referenceHash + ":alice"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := withLogins(t, Limits{}, nil, "lamp:"+referenceHash+":alice")
+			l := withLogins(t, transports.Limits{}, nil, "lamp:"+referenceHash+":alice")
 			p := transportstest.Must(l.login("lamp", "password"))
 			if _, ok := l.Stands(p); !ok {
 				t.Fatal("it does not stand at first")
@@ -219,7 +223,7 @@ func TestLoginStands(t *testing.T) {
 			}
 		})
 	}
-	l := withLogins(t, Limits{}, nil, "lamp:"+referenceHash)
+	l := withLogins(t, transports.Limits{}, nil, "lamp:"+referenceHash)
 	p := transportstest.Must(l.login("lamp", "password"))
 	l.Replace(AuthConfig{}, l.tokens.Tokens)
 	if _, ok := l.Stands(p); ok {
@@ -228,7 +232,7 @@ func TestLoginStands(t *testing.T) {
 }
 
 func TestLoginTopics(t *testing.T) {
-	l := withLogins(t, Limits{}, nil)
+	l := withLogins(t, transports.Limits{}, nil)
 	l.use(t, []string{"home/%u/#"}, "lamp:"+referenceHash+":alice")
 	p := transportstest.Must(l.login("lamp", "password"))
 	if !p.MayRead("alice", "home/alice/#") || !p.MayWrite("alice", "home/alice/on") || p.MayRead("alice", "home/#") || p.MayWrite("alice", "home/bob/on") {
@@ -238,7 +242,7 @@ func TestLoginTopics(t *testing.T) {
 
 // Whoever is disconnected stays out, with the right password too.
 func TestLoginOfTheDisconnected(t *testing.T) {
-	l := withLogins(t, Limits{}, nil, "lamp:"+referenceHash+":alice")
+	l := withLogins(t, transports.Limits{}, nil, "lamp:"+referenceHash+":alice")
 	r := l.tokens.revocations
 	p := transportstest.Must(l.login("lamp", "password"))
 	if err := r.Revoke(context.Background(), "default", "alice", l.tokens.clock.Now()); err != nil {
@@ -259,8 +263,8 @@ func TestLoginOfTheDisconnected(t *testing.T) {
 
 // The audit log names a login that there is, and never what a stranger wrote.
 func TestFailedLoginsByPassword(t *testing.T) {
-	l := withLogins(t, Limits{}, nil, "shop/lamp:"+referenceHash)
-	audit, _, _ := newTestAudit(t, AuditConfig{})
+	l := withLogins(t, transports.Limits{}, nil, "shop/lamp:"+referenceHash)
+	audit := transports.NewAudit(transports.AuditConfig{Now: time.Now}, transportstest.NewRecords(), slog.New(slog.DiscardHandler))
 	l.Tell(audit)
 	for i, name := range []string{"shop/lamp", "my secret"} {
 		from := netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})
@@ -271,8 +275,12 @@ func TestFailedLoginsByPassword(t *testing.T) {
 	if err := audit.NoteFailures(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	got := listed(t, audit, AuditQuery{All: true})
-	if !strings.Contains(got, "login:shop/lamp") || !strings.Contains(got, "login.failed password") || strings.Contains(got, "secret") || strings.Contains(got, "wrong one") {
+	list, _, err := audit.List(t.Context(), transports.AuditQuery{All: true, Limit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprintf("%+v", list)
+	if !strings.Contains(got, "login:shop/lamp") || !strings.Contains(got, "login.failed") || !strings.Contains(got, "Target:password") || strings.Contains(got, "secret") || strings.Contains(got, "wrong one") {
 		t.Errorf("got %s", got)
 	}
 }
@@ -310,10 +318,10 @@ func BenchmarkLogin(b *testing.B) {
 	if _, err := f.Set(transportstest.Must(NewLogin("lamp", "")), []byte("open sesame")); err != nil {
 		b.Fatal(err)
 	}
-	a := newTestAuth(b, AuthConfig{Logins: NewLogins(LoginsConfig{File: f})}, Limits{})
+	a := newTestAuth(b, AuthConfig{Logins: NewLogins(LoginsConfig{File: f})}, transports.Limits{})
 	b.Run("first", func(b *testing.B) {
 		b.ReportAllocs()
-		h := f.Find(DefaultApp, "lamp").hash
+		h := f.Find(transports.DefaultApp, "lamp").hash
 		for b.Loop() {
 			h.fits([]byte("open sesame"))
 		}

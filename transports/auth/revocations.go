@@ -1,4 +1,4 @@
-package transports
+package auth
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/transports"
 )
 
 // revocationKind is the kind of the records that hold revocations.
@@ -66,10 +67,10 @@ func (r *Revocations) OnRevoke(f func(app, user string, at time.Time)) {
 // Revoke refuses the user's tokens issued up to at. An earlier moment than one
 // that already stands changes nothing.
 func (r *Revocations) Revoke(ctx context.Context, app, user string, at time.Time) error {
-	if _, err := ParseApp(app); err != nil {
+	if _, err := transports.ParseApp(app); err != nil {
 		return err
 	}
-	if _, err := ParseUser(user); err != nil {
+	if _, err := transports.ParseUser(user); err != nil {
 		return err
 	}
 	hooks, err := r.revoke(ctx, userKey{app, user}, at)
@@ -200,7 +201,7 @@ func (r *Revocations) reload(ctx context.Context) (map[userKey]time.Time, []func
 	r.writes.Lock()
 	defer r.writes.Unlock()
 	before, fresh := map[userKey]time.Time{}, map[userKey]time.Time{}
-	err := eachRecord(ctx, r.records, revocationKind, func(record actors.Record) error {
+	err := transports.EachRecord(ctx, r.records, revocationKind, func(record actors.Record) error {
 		app, user, ok := strings.Cut(record.Key, "/")
 		var v revocation
 		if err := json.Unmarshal(record.Value, &v); err != nil {

@@ -1,4 +1,4 @@
-package transports
+package auth
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"reddot/actors"
+	"reddot/transports"
 )
 
 // MaxPasswordFile is the longest file of passwords, in bytes; minus its comments
@@ -29,7 +30,7 @@ type Login struct {
 
 // String returns what a client sends as user name.
 func (l *Login) String() string {
-	if l.App == DefaultApp {
+	if l.App == transports.DefaultApp {
 		return l.Name
 	}
 	return l.App + "/" + l.Name
@@ -52,7 +53,7 @@ func (l *Login) line() string {
 // too. Empty lines and those that begin with # mean nothing, and are kept.
 type PasswordFile struct {
 	lines  []passwordLine
-	byName map[loginName]int // the place in lines
+	byName map[transports.LoginName]int // the place in lines
 }
 
 // passwordLine is a comment, or a login.
@@ -61,12 +62,9 @@ type passwordLine struct {
 	login *Login // nil: a comment
 }
 
-// loginName names a login among all apps.
-type loginName struct{ app, name string }
-
 // ParsePasswordFile reads a file. The error names the line.
 func ParsePasswordFile(text []byte) (*PasswordFile, error) {
-	f := &PasswordFile{byName: map[loginName]int{}}
+	f := &PasswordFile{byName: map[transports.LoginName]int{}}
 	if len(text) > MaxPasswordFile {
 		return nil, fmt.Errorf("it has %d bytes; at most %d are read", len(text), MaxPasswordFile)
 	}
@@ -89,7 +87,7 @@ func (f *PasswordFile) add(text string) error {
 	if err != nil {
 		return err
 	}
-	if _, twice := f.byName[loginName{l.App, l.Name}]; twice {
+	if _, twice := f.byName[transports.LoginName{App: l.App, Name: l.Name}]; twice {
 		return fmt.Errorf("%s is there twice", l)
 	}
 	return f.put(l)
@@ -99,7 +97,7 @@ func (f *PasswordFile) put(l *Login) error {
 	if len(f.byName) >= maxLogins {
 		return fmt.Errorf("there are more than %d passwords", maxLogins)
 	}
-	f.byName[loginName{l.App, l.Name}] = len(f.lines)
+	f.byName[transports.LoginName{App: l.App, Name: l.Name}] = len(f.lines)
 	f.lines = append(f.lines, passwordLine{login: l})
 	return nil
 }
@@ -128,22 +126,22 @@ func parseLogin(text string) (*Login, error) {
 // name may begin with an app and a slash. An empty user is the name itself. The
 // error is a plain sentence.
 func NewLogin(name, user string) (*Login, error) {
-	l := &Login{App: DefaultApp, Name: name, User: user}
+	l := &Login{App: transports.DefaultApp, Name: name, User: user}
 	if app, rest, ok := strings.Cut(name, "/"); ok {
 		l.App, l.Name = app, rest
 	}
 	if user == "" {
 		l.User = l.Name
 	}
-	if _, err := ParseApp(l.App); err != nil {
+	if _, err := transports.ParseApp(l.App); err != nil {
 		return nil, fmt.Errorf("%.64q: %s", name, actors.AsError(err).Detail)
 	}
 	for _, name := range []string{l.Name, l.User} {
-		if _, err := ParseUser(name); err != nil {
+		if _, err := transports.ParseUser(name); err != nil {
 			return nil, fmt.Errorf("%.128q: %s", name, actors.AsError(err).Detail)
 		}
 	}
-	if strings.HasPrefix(l.User, AnonymousUsers) {
+	if strings.HasPrefix(l.User, transports.AnonymousUsers) {
 		return nil, fmt.Errorf("%q: so begin the users of clients without a credential", l.User)
 	}
 	return l, nil
@@ -159,7 +157,7 @@ func (f *PasswordFile) Set(l *Login, password []byte) (was bool, err error) {
 	}
 	next := *l
 	next.hash = newPasswordHash(password)
-	at, was := f.byName[loginName{l.App, l.Name}]
+	at, was := f.byName[transports.LoginName{App: l.App, Name: l.Name}]
 	if !was {
 		return false, f.put(&next)
 	}
@@ -169,7 +167,7 @@ func (f *PasswordFile) Set(l *Login, password []byte) (was bool, err error) {
 
 // Find returns the login of that name, or nil.
 func (f *PasswordFile) Find(app, name string) *Login {
-	if at, ok := f.byName[loginName{app, name}]; ok {
+	if at, ok := f.byName[transports.LoginName{App: app, Name: name}]; ok {
 		return f.lines[at].login
 	}
 	return nil
@@ -177,11 +175,11 @@ func (f *PasswordFile) Find(app, name string) *Login {
 
 // Remove removes the login of that name, and tells whether there was one.
 func (f *PasswordFile) Remove(app, name string) bool {
-	at, ok := f.byName[loginName{app, name}]
+	at, ok := f.byName[transports.LoginName{App: app, Name: name}]
 	if !ok {
 		return false
 	}
-	delete(f.byName, loginName{app, name})
+	delete(f.byName, transports.LoginName{App: app, Name: name})
 	f.lines = append(f.lines[:at], f.lines[at+1:]...)
 	for k, i := range f.byName {
 		if i > at {

@@ -1,4 +1,4 @@
-package transports
+package auth
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/transports"
 )
 
 // How many logins wait for their passwords to be hashed, in all and of one
@@ -38,11 +39,11 @@ type LoginsConfig struct {
 // Logins verify passwords. What succeeded is remembered by a keyed digest, so
 // that whoever comes back costs no hashing. It is safe for concurrent use.
 type Logins struct {
-	byName map[loginName]*known
+	byName map[transports.LoginName]*known
 	all    []*known // for names that are not known
 	key    [sha256.Size]byte
-	good   *recent[loginDigest, *Principal]
-	bad    *recent[loginDigest, time.Time] // until when
+	good   *transports.Recent[loginDigest, *transports.Principal]
+	bad    *transports.Recent[loginDigest, time.Time] // until when
 	hash   hashings
 	steady func() time.Time
 	fits   func(*passwordHash, []byte) bool
@@ -51,7 +52,7 @@ type Logins struct {
 // known is a login of the file.
 type known struct {
 	*Login
-	principal *Principal
+	principal *transports.Principal
 }
 
 // loginDigest is that of a name and a password.
@@ -59,7 +60,7 @@ type loginDigest [sha256.Size]byte
 
 // NewLogins returns the verifier of the file's passwords.
 func NewLogins(cfg LoginsConfig) *Logins {
-	l := &Logins{byName: map[loginName]*known{}, good: newRecent[loginDigest, *Principal](maxLoginsCached), bad: newRecent[loginDigest, time.Time](badTokens),
+	l := &Logins{byName: map[transports.LoginName]*known{}, good: transports.NewRecent[loginDigest, *transports.Principal](maxLoginsCached), bad: transports.NewRecent[loginDigest, time.Time](badTokens),
 		steady: cfg.steady, fits: cfg.fits}
 	if l.steady == nil {
 		l.steady = time.Now
@@ -75,7 +76,7 @@ func NewLogins(cfg LoginsConfig) *Logins {
 	if cfg.File != nil {
 		for _, login := range cfg.File.Logins() {
 			k := &known{login, login.principal(cfg.Topics)}
-			l.byName[loginName{login.App, login.Name}] = k
+			l.byName[transports.LoginName{App: login.App, Name: login.Name}] = k
 			l.all = append(l.all, k)
 		}
 	}
@@ -89,34 +90,34 @@ func NewLogins(cfg LoginsConfig) *Logins {
 func (l *Logins) Len() int { return len(l.byName) }
 
 // principal returns the caller whom the login stands for.
-func (l *Login) principal(patterns []string) *Principal {
+func (l *Login) principal(patterns []string) *transports.Principal {
 	topics := make([]string, len(patterns))
 	for i, p := range patterns {
 		topics[i] = strings.ReplaceAll(p, "%u", l.User)
 	}
-	return &Principal{ID: "user:" + l.User, App: l.App, Kind: PasswordUser, Scopes: ScopeRead, User: l.User,
-		Topics: Topics{Read: topics, Write: topics}, login: loginName{l.App, l.Name}, signer: l.signer(patterns)}
+	return &transports.Principal{ID: "user:" + l.User, App: l.App, Kind: transports.PasswordUser, Scopes: transports.ScopeRead, User: l.User,
+		Topics: transports.Topics{Read: topics, Write: topics}, Login: transports.LoginName{App: l.App, Name: l.Name}, Signer: l.signer(patterns)}
 }
 
 // signer returns what stands while the login does as it is.
-func (l *Login) signer(patterns []string) signer {
+func (l *Login) signer(patterns []string) transports.Signer {
 	return sha256.Sum256([]byte("password\x00" + l.line() + "\x00" + strings.Join(patterns, "\x00")))
 }
 
 // stands tells whether the login by which a caller came is still in the file, with
 // the same password, user and topics.
-func (l *Logins) stands(p *Principal) bool {
-	k := l.byName[p.login]
-	return k != nil && k.principal.signer == p.signer
+func (l *Logins) stands(p *transports.Principal) bool {
+	k := l.byName[p.Login]
+	return k != nil && k.principal.Signer == p.Signer
 }
 
 // find returns the login that a client's user name means, or nil.
 func (l *Logins) find(name string) *known {
 	app, rest, ok := strings.Cut(name, "/")
 	if !ok {
-		app, rest = DefaultApp, name
+		app, rest = transports.DefaultApp, name
 	}
-	return l.byName[loginName{app, rest}]
+	return l.byName[transports.LoginName{App: app, Name: rest}]
 }
 
 // digest names a pair of user name and password in the caches. It is keyed, and
@@ -132,17 +133,17 @@ func (l *Logins) digest(name string, password []byte) loginDigest {
 // verify returns the caller with this name and password. A name that is not known
 // costs the hashing of one that is, always the same one, so that time does not
 // tell them apart.
-func (l *Logins) verify(name string, password []byte, d loginDigest) (*Principal, error) {
+func (l *Logins) verify(name string, password []byte, d loginDigest) (*transports.Principal, error) {
 	k := l.find(name)
 	tried := k
 	if k == nil {
 		tried = l.all[binary.BigEndian.Uint64(l.digestOf(name))%uint64(len(l.all))]
 	}
 	if fits := l.fits(&tried.hash, password); !fits || k == nil {
-		l.bad.put(d, l.steady().Add(badTime))
+		l.bad.Put(d, l.steady().Add(badTime))
 		return nil, errBadPassword
 	}
-	l.good.put(d, k.principal)
+	l.good.Put(d, k.principal)
 	return k.principal, nil
 }
 
@@ -153,7 +154,7 @@ func (l *Logins) digestOf(name string) []byte {
 
 // knownBad tells whether the pair was found bad a moment ago.
 func (l *Logins) knownBad(d loginDigest) bool {
-	until, ok := l.bad.get(d)
+	until, ok := l.bad.Get(d)
 	return ok && l.steady().Before(until)
 }
 
@@ -164,14 +165,14 @@ var errBadPassword = &actors.Error{Code: actors.Unauthorized, Detail: "the user 
 // sends them from the address: the password may be a server key or a user token
 // (Verify), else it is one of the Logins. It keeps nothing of password. It may
 // wait for its turn until ctx ends.
-func (a *Auth) Login(ctx context.Context, name string, password []byte, from netip.Addr) (*Principal, error) {
+func (a *Auth) Login(ctx context.Context, name string, password []byte, from netip.Addr) (*transports.Principal, error) {
 	rules := a.rules.Load()
 	if rules.Logins == nil || rules.Dev || len(password) == 0 || isKey(password) || looksSigned(password) {
 		return a.Verify(ctx, password, from)
 	}
 	p, err := a.login(ctx, rules, name, password, from)
 	if err != nil && a.audit != nil && actors.AsError(err).Code == actors.Unauthorized {
-		e := AuditEntry{Failed: actors.AsError(err).Detail, Target: "password"}
+		e := transports.AuditEntry{Failed: actors.AsError(err).Detail, Target: "password"}
 		if k := rules.Logins.find(name); k != nil { // what else a stranger writes there may be a password
 			e.App, e.Target = k.App, "login:"+k.String()
 		}
@@ -181,13 +182,13 @@ func (a *Auth) Login(ctx context.Context, name string, password []byte, from net
 }
 
 // login is Login by the Logins, what is cheap first.
-func (a *Auth) login(ctx context.Context, rules *authRules, name string, password []byte, from netip.Addr) (*Principal, error) {
+func (a *Auth) login(ctx context.Context, rules *authRules, name string, password []byte, from netip.Addr) (*transports.Principal, error) {
 	l := rules.Logins
 	if len(password) > MaxPassword {
-		return nil, refuse("the password has more than %d bytes", MaxPassword)
+		return nil, transports.Unauthorizedf("the password has more than %d bytes", MaxPassword)
 	}
 	d := l.digest(name, password)
-	if p, ok := l.good.get(d); ok {
+	if p, ok := l.good.Get(d); ok {
 		return rules.tokens.unblocked(p)
 	}
 	if l.knownBad(d) {
@@ -201,7 +202,7 @@ func (a *Auth) login(ctx context.Context, rules *authRules, name string, passwor
 	}
 	defer l.hash.leave()
 	// Meanwhile the same client may have come in, or others of the address failed.
-	if p, ok := l.good.get(d); ok {
+	if p, ok := l.good.Get(d); ok {
 		return rules.tokens.unblocked(p)
 	}
 	if err := a.gate.Trusts(from); err != nil {
@@ -217,7 +218,7 @@ func (a *Auth) login(ctx context.Context, rules *authRules, name string, passwor
 
 // unblocked refuses a caller with a password while its user is disconnected: a
 // password does not say when it was issued, so that none is fresh.
-func (t *Tokens) unblocked(p *Principal) (*Principal, error) {
+func (t *Tokens) unblocked(p *transports.Principal) (*transports.Principal, error) {
 	if e := t.revoked(p); e != nil {
 		return nil, &actors.Error{Code: actors.Unauthorized, RetryAfter: e.RetryAfter,
 			Detail: "the user was disconnected, and logs in by no password until that is lifted (DELETE /v1/users/{user}/disconnect) or ends"}
@@ -251,7 +252,7 @@ func (h *hashings) enter(ctx context.Context, from netip.Addr) error {
 		return nil
 	default:
 	}
-	from = network(from)
+	from = transports.NetworkOf(from)
 	if !h.queue(from) {
 		return errManyLogins
 	}
@@ -296,7 +297,7 @@ func (l *Logins) Differences(fresh *Logins) []string {
 		switch old := l.names()[name]; {
 		case old == nil:
 			list = append(list, "added "+k.String())
-		case old.principal.signer != k.principal.signer:
+		case old.principal.Signer != k.principal.Signer:
 			list = append(list, "changed "+k.String())
 		}
 	}
@@ -309,7 +310,7 @@ func (l *Logins) Differences(fresh *Logins) []string {
 	return list
 }
 
-func (l *Logins) names() map[loginName]*known {
+func (l *Logins) names() map[transports.LoginName]*known {
 	if l == nil {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package transports
+package auth
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/transports"
 )
 
 // keyKind is the kind of the records that hold server keys.
@@ -43,16 +44,16 @@ var keyText = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding
 
 // A Key describes a server key, without its secret.
 type Key struct {
-	ID         string         `json:"id"`
-	App        string         `json:"app,omitempty"`  // empty: the key of an operator
-	Name       string         `json:"name,omitempty"` // what the owner calls it
-	Scopes     Scopes         `json:"scopes"`
-	Addresses  []netip.Prefix `json:"addresses,omitempty"` // where it may come from; empty: anywhere
-	CreatedAt  time.Time      `json:"created_at"`
-	CreatedBy  string         `json:"created_by,omitempty"` // a Principal's ID
-	ExpiresAt  *time.Time     `json:"expires_at,omitempty"`
-	RevokedAt  *time.Time     `json:"revoked_at,omitempty"`
-	LastUsedAt *time.Time     `json:"last_used_at,omitempty"` // to about a minute; not of the stored record
+	ID         string            `json:"id"`
+	App        string            `json:"app,omitempty"`  // empty: the key of an operator
+	Name       string            `json:"name,omitempty"` // what the owner calls it
+	Scopes     transports.Scopes `json:"scopes"`
+	Addresses  []netip.Prefix    `json:"addresses,omitempty"` // where it may come from; empty: anywhere
+	CreatedAt  time.Time         `json:"created_at"`
+	CreatedBy  string            `json:"created_by,omitempty"` // a Principal's ID
+	ExpiresAt  *time.Time        `json:"expires_at,omitempty"`
+	RevokedAt  *time.Time        `json:"revoked_at,omitempty"`
+	LastUsedAt *time.Time        `json:"last_used_at,omitempty"` // to about a minute; not of the stored record
 }
 
 // Ended tells whether the key is good no more.
@@ -64,7 +65,7 @@ func (k *Key) Ended(now time.Time) bool {
 type KeyOrder struct {
 	App       string // empty for an operator's, and only there
 	Name      string
-	Scopes    Scopes
+	Scopes    transports.Scopes
 	Addresses []netip.Prefix // at most maxKeyAddresses; none: from anywhere
 	ExpiresAt time.Time      // zero: never
 	By        string         // the ID of the Principal that asks
@@ -76,15 +77,15 @@ type KeyOrder struct {
 
 // check returns what is wrong with the order, an Invalid error.
 func (o *KeyOrder) check(now time.Time) error {
-	scopes, err := ParseScopes(o.Scopes.Names())
+	scopes, err := transports.ParseScopes(o.Scopes.Names())
 	if err != nil {
 		return err
 	}
-	if scopes == ScopeOperator {
+	if scopes == transports.ScopeOperator {
 		if o.App != "" {
 			return &actors.Error{Code: actors.Invalid, Field: "app", Detail: "a key with the scope operator belongs to no app"}
 		}
-	} else if _, err := ParseApp(o.App); err != nil {
+	} else if _, err := transports.ParseApp(o.App); err != nil {
 		return err
 	}
 	switch {
@@ -112,7 +113,7 @@ type keyRecord struct {
 type keyEntry struct {
 	key       Key
 	digest    [sha256.Size]byte
-	principal *Principal
+	principal *transports.Principal
 	used      *atomic.Bool // since it was last noted (keyuse.go)
 }
 
@@ -150,10 +151,10 @@ func (k *Keys) OnRevoke(f func(keyID string)) {
 }
 
 // Create makes a key and returns its text, which cannot be had again.
-func (k *Keys) Create(ctx context.Context, o KeyOrder) (Key, Secret, error) {
+func (k *Keys) Create(ctx context.Context, o KeyOrder) (Key, transports.Secret, error) {
 	now := k.now().UTC().Truncate(time.Millisecond)
 	if err := o.check(now); err != nil {
-		return Key{}, Secret{}, err
+		return Key{}, transports.Secret{}, err
 	}
 	id, text := newKeyText()
 	digest := sha256.Sum256([]byte(text))
@@ -166,15 +167,15 @@ func (k *Keys) Create(ctx context.Context, o KeyOrder) (Key, Secret, error) {
 
 	if o.Noting != nil {
 		if err := o.Noting(record.Key); err != nil {
-			return Key{}, Secret{}, err
+			return Key{}, transports.Secret{}, err
 		}
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err := k.put(ctx, record); err != nil {
-		return Key{}, Secret{}, err
+		return Key{}, transports.Secret{}, err
 	}
-	return record.Key, NewSecret(text), nil
+	return record.Key, transports.NewSecret(text), nil
 }
 
 // Revoke ends a key of the app: from its return on, this process refuses it.
@@ -266,18 +267,18 @@ func (k *Keys) List(ctx context.Context, app string) []Key {
 // Verify returns the caller with this key, who calls from the address; the zero
 // address is not known. It keeps nothing of text. An unknown id and a wrong
 // secret give the same sentence.
-func (k *Keys) Verify(text []byte, from netip.Addr) (*Principal, error) {
+func (k *Keys) Verify(text []byte, from netip.Addr) (*transports.Principal, error) {
 	id, ok := keyID(text)
 	if !ok {
-		return nil, errNoKey
+		return nil, transports.ErrNoKey
 	}
 	e := (*k.entries.Load())[string(id)]
 	if e == nil {
-		return nil, errNoKey
+		return nil, transports.ErrNoKey
 	}
 	digest := sha256.Sum256(text)
 	if subtle.ConstantTimeCompare(digest[:], e.digest[:]) != 1 {
-		return nil, errNoKey
+		return nil, transports.ErrNoKey
 	}
 	if err := e.refuses(from, k.now); err != nil {
 		return nil, err
@@ -312,19 +313,16 @@ func (k *Keys) Find(app, id string) (Key, bool) {
 func (e *keyEntry) refuses(from netip.Addr, now func() time.Time) error {
 	switch key := &e.key; {
 	case key.RevokedAt != nil:
-		return refuse("the server key %s was revoked at %s", key.ID, key.RevokedAt.Format(time.RFC3339))
+		return transports.Unauthorizedf("the server key %s was revoked at %s", key.ID, key.RevokedAt.Format(time.RFC3339))
 	case key.ExpiresAt != nil && key.Ended(now()):
-		return refuse("the server key %s expired at %s", key.ID, key.ExpiresAt.Format(time.RFC3339))
-	case key.CreatedBy == developer.ID:
-		return refuse("the server key %s was made in development mode, where anybody can; make another one", key.ID)
+		return transports.Unauthorizedf("the server key %s expired at %s", key.ID, key.ExpiresAt.Format(time.RFC3339))
+	case key.CreatedBy == transports.DevCaller.ID:
+		return transports.Unauthorizedf("the server key %s was made in development mode, where anybody can; make another one", key.ID)
 	case len(key.Addresses) > 0 && !slices.ContainsFunc(key.Addresses, func(p netip.Prefix) bool { return p.Contains(from) }):
 		return actors.Errorf(actors.Forbidden, "the server key %s may not be used from the address %s", key.ID, from)
 	}
 	return nil
 }
-
-// errNoKey is shared, since anybody can ask for it at any rate.
-var errNoKey = &actors.Error{Code: actors.Unauthorized, Detail: "there is no such server key"}
 
 // Reload reads all keys again, as when another process has written some.
 func (k *Keys) Reload(ctx context.Context) error {
@@ -345,7 +343,7 @@ func (k *Keys) reload(ctx context.Context) (revoked []string, hooks []func(strin
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	entries := map[string]*keyEntry{}
-	err = eachRecord(ctx, k.records, keyKind, func(r actors.Record) error {
+	err = transports.EachRecord(ctx, k.records, keyKind, func(r actors.Record) error {
 		var record keyRecord
 		if err := json.Unmarshal(r.Value, &record); err != nil {
 			return fmt.Errorf("decode: %w", err)
@@ -399,23 +397,11 @@ func newKeyEntry(r keyRecord) (*keyEntry, error) {
 	if len(r.Digest) != sha256.Size {
 		return nil, fmt.Errorf("key %s: the digest has %d bytes, want %d", r.ID, len(r.Digest), sha256.Size)
 	}
-	p := &Principal{ID: keyCaller + r.ID, App: r.App, Kind: ServerKey, Scopes: r.Scopes, Topics: topicsOf(r.Scopes)}
+	p := &transports.Principal{ID: keyCaller + r.ID, App: r.App, Kind: transports.ServerKey, Scopes: r.Scopes, Topics: transports.TopicsOf(r.Scopes)}
 	if r.ExpiresAt != nil {
 		p.Expires = *r.ExpiresAt
 	}
 	return &keyEntry{key: r.Key, digest: [sha256.Size]byte(r.Digest), principal: p, used: &atomic.Bool{}}, nil
-}
-
-// topicsOf returns the topics of a server key: all, as far as its scopes go.
-func topicsOf(s Scopes) Topics {
-	var t Topics
-	if s&ScopeRead != 0 {
-		t.Read = []string{"#"}
-	}
-	if s&ScopePublish != 0 {
-		t.Write = []string{"#"}
-	}
-	return t
 }
 
 // newKeyText makes a new key of random bits. crypto/rand cannot fail.
@@ -438,25 +424,4 @@ func keyID(text []byte) ([]byte, bool) {
 		return nil, false
 	}
 	return text[len(keyPrefix) : len(keyPrefix)+keyIDLen], true
-}
-
-// eachRecord calls f with every record of the kind, read in pages.
-func eachRecord(ctx context.Context, records actors.Records, kind string, f func(actors.Record) error) error {
-	const page = 500
-	after := ""
-	for {
-		list, err := records.ListRecords(ctx, kind, after, page)
-		if err != nil {
-			return err
-		}
-		for _, r := range list {
-			if err := f(r); err != nil {
-				return fmt.Errorf("record %s/%s: %w", kind, r.Key, err)
-			}
-			after = r.Key
-		}
-		if len(list) < page {
-			return nil
-		}
-	}
 }

@@ -1,4 +1,4 @@
-package transports
+package auth
 
 import (
 	"context"
@@ -19,6 +19,7 @@ import (
 	"github.com/MicahParks/keyfunc/v3"
 
 	"reddot/actors"
+	"reddot/transports"
 	"reddot/transports/jsontext"
 )
 
@@ -293,7 +294,7 @@ func (j *jwks) decode(body []byte) ([]jwkset.JWK, error) {
 // verificationKey reads a JWK as a public key for signatures. Its private
 // part, if somebody published it, is not read; a symmetric one is refused.
 func verificationKey(raw json.RawMessage) (jwkset.JWK, error) {
-	if err := jsontext.Check(raw, MaxDepth); err != nil {
+	if err := jsontext.Check(raw, transports.MaxDepth); err != nil {
 		return jwkset.JWK{}, err // RFC 7517 section 4: a name that stands twice
 	}
 	var m jwkset.JWKMarshal

@@ -1,4 +1,4 @@
-package transports
+package auth
 
 import (
 	"bytes"
@@ -24,6 +24,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"reddot/actors"
+	"reddot/transports"
 	"reddot/transports/transportstest"
 )
 
@@ -119,9 +120,9 @@ func TestJWKSRotation(t *testing.T) {
 	}
 	_, err := tokens.verify(first)
 	transportstest.WantCode(t, err, actors.Unauthorized, "key id that its app's issuer does not publish")
-	for p, want := range map[*Principal]bool{byOne: false, unnamed: false, byTwo: true} {
+	for p, want := range map[*transports.Principal]bool{byOne: false, unnamed: false, byTwo: true} {
 		if got := tokens.stands(p); got != want {
-			t.Errorf("a connection with %x stands: %v, want %v", p.signer[:4], got, want)
+			t.Errorf("a connection with %x stands: %v, want %v", p.Signer[:4], got, want)
 		}
 	}
 	if changes != 3 {

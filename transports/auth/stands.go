@@ -1,4 +1,4 @@
-package transports
+package auth
 
 import (
 	"crypto"
@@ -8,48 +8,44 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"reddot/actors"
+	"reddot/transports"
 )
-
-// A signer is the digest of what a token was verified with: the key, and what
-// its issuer and audience had to be; or the line of a password's file. It tells
-// what is still in force from what was replaced.
-type signer [sha256.Size]byte
 
 // Stands tells whether a caller who was let in before is still let in, or else
 // why its connections end. What is verified, then registered, is asked once more
 // after it is registered, so that a revocation in between is found.
-func (a *Auth) Stands(p *Principal) (why actors.End, ok bool) {
+func (a *Auth) Stands(p *transports.Principal) (why actors.End, ok bool) {
 	rules := a.rules.Load()
 	switch p.Kind {
-	case ServerKey:
+	case transports.ServerKey:
 		return actors.EndForbidden, a.keys.stands(p)
-	case UserToken:
+	case transports.UserToken:
 		return actors.EndToken, rules.tokens.stands(p)
-	case PasswordUser:
+	case transports.PasswordUser:
 		return actors.EndToken, rules.Logins != nil && rules.Logins.stands(p) && rules.tokens.revoked(p) == nil
-	case Anonymous:
+	case transports.Anonymous:
 		return 0, true // what lets them in needs a restart
-	case Developer:
+	case transports.Developer:
 		return actors.EndForbidden, rules.Dev
 	}
 	return actors.EndForbidden, false
 }
 
 // stands tells whether the key of a caller is still good.
-func (k *Keys) stands(p *Principal) bool {
+func (k *Keys) stands(p *transports.Principal) bool {
 	e := (*k.entries.Load())[p.ID[len(keyCaller):]]
 	return e != nil && e.key.RevokedAt == nil
 }
 
 // stands tells whether the token of a caller is still good; that it has not
 // expired is for its connection to watch.
-func (t *Tokens) stands(p *Principal) bool {
+func (t *Tokens) stands(p *transports.Principal) bool {
 	v := t.apps[p.App]
-	return v != nil && v.trusts(p.signer) && t.revoked(p) == nil
+	return v != nil && v.trusts(p.Signer) && t.revoked(p) == nil
 }
 
 // trusts tells whether tokens of the signer are still taken.
-func (v *verifier) trusts(s signer) bool {
+func (v *verifier) trusts(s transports.Signer) bool {
 	switch {
 	case v.secret != nil && s == v.signerOf(v.secret):
 		return true
@@ -60,26 +56,26 @@ func (v *verifier) trusts(s signer) bool {
 }
 
 // signerOf returns the signer that a secret or a public key is.
-func (v *verifier) signerOf(key any) signer {
+func (v *verifier) signerOf(key any) transports.Signer {
 	h := sha256.New()
 	for _, s := range []string{v.issuer, v.audience} {
 		_, _ = h.Write(append([]byte(s), 0)) // it never fails
 	}
 	if secret, ok := key.([]byte); ok {
 		_, _ = h.Write(secret)
-		return signer(h.Sum(nil))
+		return transports.Signer(h.Sum(nil))
 	}
 	der, err := x509.MarshalPKIXPublicKey(key)
 	if err != nil {
-		return signer{} // no key that verified a token
+		return transports.Signer{} // no key that verified a token
 	}
 	_, _ = h.Write(der)
-	return signer(h.Sum(nil))
+	return transports.Signer(h.Sum(nil))
 }
 
 // signedBy returns the signer of a token that used verified. A token that names
 // no key was tried with all of the issuer's.
-func (v *verifier) signedBy(token *jwt.Token, used any) signer {
+func (v *verifier) signedBy(token *jwt.Token, used any) transports.Signer {
 	set, ok := used.(jwt.VerificationKeySet)
 	if !ok {
 		return v.signerOf(used)
@@ -90,7 +86,7 @@ func (v *verifier) signedBy(token *jwt.Token, used any) signer {
 			return v.signerOf(key)
 		}
 	}
-	return signer{}
+	return transports.Signer{}
 }
 
 // signatureLen returns the length of the last part of a compact JWS.
@@ -104,7 +100,7 @@ func signatureLen(raw string) int {
 
 // publishes tells whether the issuer still publishes the key of a signer, as far
 // as is known: until it was asked, nobody is sent away.
-func (j *jwks) publishes(s signer, of func(any) signer) bool {
+func (j *jwks) publishes(s transports.Signer, of func(any) transports.Signer) bool {
 	j.mu.Lock()
 	keys := j.public
 	j.mu.Unlock()

@@ -1,4 +1,4 @@
-package transports
+package auth
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/transports"
 	"reddot/transports/transportstest"
 )
 
@@ -20,7 +21,7 @@ func TestKeyLife(t *testing.T) {
 	records := transportstest.NewRecords()
 	clock := transportstest.NewClock()
 	keys := transportstest.Must(LoadKeys(ctx, records, clock.Now))
-	key, text, err := keys.Create(ctx, KeyOrder{App: "shop", Name: "back end", Scopes: ScopePublish | ScopeRead, By: "key:root"})
+	key, text, err := keys.Create(ctx, KeyOrder{App: "shop", Name: "back end", Scopes: transports.ScopePublish | transports.ScopeRead, By: "key:root"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +34,7 @@ func TestKeyLife(t *testing.T) {
 		}
 	}
 	p, err := keys.Verify([]byte(text.Reveal()), netip.Addr{})
-	if err != nil || p.App != "shop" || p.ID != "key:"+key.ID || p.Kind != ServerKey || p.Scopes != ScopePublish|ScopeRead {
+	if err != nil || p.App != "shop" || p.ID != "key:"+key.ID || p.Kind != transports.ServerKey || p.Scopes != transports.ScopePublish|transports.ScopeRead {
 		t.Fatalf("got %+v, %v", p, err)
 	}
 
@@ -72,7 +73,7 @@ func TestKeyLife(t *testing.T) {
 func TestKeyVerifyRefuses(t *testing.T) {
 	ctx := context.Background()
 	keys := transportstest.Must(LoadKeys(ctx, transportstest.NewRecords(), nil))
-	key, secret, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: ScopePublish, By: "key:root"})
+	key, secret, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: transports.ScopePublish, By: "key:root"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,14 +95,14 @@ func TestKeyCreateRefuses(t *testing.T) {
 	ctx := context.Background()
 	records := transportstest.NewRecords()
 	keys := transportstest.Must(LoadKeys(ctx, records, nil))
-	_, _, err := keys.Create(ctx, KeyOrder{App: "a/b", Scopes: ScopeRead})
+	_, _, err := keys.Create(ctx, KeyOrder{App: "a/b", Scopes: transports.ScopeRead})
 	transportstest.WantCode(t, err, actors.Invalid, "app")
 	_, _, err = keys.Create(ctx, KeyOrder{App: "a", Scopes: 0})
 	transportstest.WantCode(t, err, actors.Invalid, "scope")
-	_, _, err = keys.Create(ctx, KeyOrder{App: "a", Name: strings.Repeat("n", 129), Scopes: ScopeRead})
+	_, _, err = keys.Create(ctx, KeyOrder{App: "a", Name: strings.Repeat("n", 129), Scopes: transports.ScopeRead})
 	transportstest.WantCode(t, err, actors.Invalid, "128")
 	records.Fail = errors.New("disk")
-	_, _, err = keys.Create(ctx, KeyOrder{App: "a", Scopes: ScopeRead})
+	_, _, err = keys.Create(ctx, KeyOrder{App: "a", Scopes: transports.ScopeRead})
 	if !errors.Is(err, records.Fail) || len(keys.List(ctx, "a")) != 0 {
 		t.Errorf("got %v and %v; a key that is not stored must not be good", err, keys.List(ctx, "a"))
 	}
@@ -115,9 +116,9 @@ func TestKeysReload(t *testing.T) {
 	var revoked []string
 	here.OnRevoke(func(id string) { revoked = append(revoked, id) })
 	var ids []string
-	var text Secret
+	var text transports.Secret
 	for range 3 {
-		key, s, err := there.Create(ctx, KeyOrder{App: "shop", Scopes: ScopePublish})
+		key, s, err := there.Create(ctx, KeyOrder{App: "shop", Scopes: transports.ScopePublish})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,7 +150,7 @@ func TestKeysReloadInPages(t *testing.T) {
 	records := transportstest.NewRecords()
 	keys := transportstest.Must(LoadKeys(ctx, records, nil))
 	for range 3 {
-		_, _, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: ScopePublish})
+		_, _, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: transports.ScopePublish})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -180,7 +181,7 @@ func TestKeysTogether(t *testing.T) {
 	for range 4 {
 		all.Go(func() {
 			for range 25 {
-				key, text, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: ScopePublish})
+				key, text, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: transports.ScopePublish})
 				if err != nil {
 					t.Error(err)
 				}
@@ -207,8 +208,8 @@ func TestKeyIsBounded(t *testing.T) {
 	clock := transportstest.NewClock()
 	records := transportstest.NewRecords()
 	keys := transportstest.Must(LoadKeys(ctx, records, clock.Now))
-	key, text, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: ScopeRead, ExpiresAt: clock.Now().Add(time.Hour),
-		Addresses: transportstest.Must(ParseNetworks([]string{"192.0.2.0/24", "2001:db8::1"}))})
+	key, text, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: transports.ScopeRead, ExpiresAt: clock.Now().Add(time.Hour),
+		Addresses: transportstest.Must(transports.ParseNetworks([]string{"192.0.2.0/24", "2001:db8::1"}))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +244,7 @@ func TestKeyIsBounded(t *testing.T) {
 func TestKeyOfDevelopment(t *testing.T) {
 	ctx := context.Background()
 	keys := transportstest.Must(LoadKeys(ctx, transportstest.NewRecords(), nil))
-	_, text, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: ScopeAdmin, By: developer.ID})
+	_, text, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: transports.ScopeAdmin, By: transports.DevCaller.ID})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +257,7 @@ func TestKeyUses(t *testing.T) {
 	clock := transportstest.NewClock()
 	records := transportstest.NewRecords()
 	here, there := transportstest.Must(LoadKeys(ctx, records, clock.Now)), transportstest.Must(LoadKeys(ctx, records, clock.Now))
-	_, text, err := here.Create(ctx, KeyOrder{App: "shop", Scopes: ScopeRead})
+	_, text, err := here.Create(ctx, KeyOrder{App: "shop", Scopes: transports.ScopeRead})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +283,7 @@ func TestKeyUses(t *testing.T) {
 func FuzzKey(f *testing.F) {
 	ctx := context.Background()
 	keys := transportstest.Must(LoadKeys(ctx, transportstest.NewRecords(), nil))
-	_, secret, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: ScopePublish})
+	_, secret, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: transports.ScopePublish})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -301,9 +302,9 @@ func FuzzKey(f *testing.F) {
 func BenchmarkKeyVerify(b *testing.B) {
 	ctx := context.Background()
 	keys := transportstest.Must(LoadKeys(ctx, transportstest.NewRecords(), nil))
-	var secret Secret
+	var secret transports.Secret
 	for range 100 {
-		_, s, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: ScopePublish})
+		_, s, err := keys.Create(ctx, KeyOrder{App: "shop", Scopes: transports.ScopePublish})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package transports
+package auth
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"reddot/actors"
+	"reddot/transports"
 	"reddot/transports/jsontext"
 )
 
@@ -41,8 +42,8 @@ type TokenRules struct {
 
 // WithDefaults returns the rules with numbers in all fields.
 func (r TokenRules) WithDefaults() TokenRules {
-	setDefault(&r.Leeway, 30*time.Second)
-	setDefault(&r.MaxLifetime, 720*time.Hour)
+	transports.SetDefault(&r.Leeway, 30*time.Second)
+	transports.SetDefault(&r.MaxLifetime, 720*time.Hour)
 	r.Leeway = max(0, r.Leeway)
 	return r
 }
@@ -87,14 +88,14 @@ type Tokens struct {
 	cfg         TokensConfig
 	apps        map[string]*verifier
 	revocations *Revocations
-	cache       *recent[[sha256.Size]byte, verified] // nil: none
-	bad         *recent[[sha256.Size]byte, refused]
+	cache       *transports.Recent[[sha256.Size]byte, verified] // nil: none
+	bad         *transports.Recent[[sha256.Size]byte, refused]
 	epoch       atomic.Uint64 // rises when an issuer's keys change: what was verified before counts no more
 }
 
 // verified is a token in the cache.
 type verified struct {
-	principal *Principal
+	principal *transports.Principal
 	expires   time.Time // exp itself; the leeway is not spent on the cache
 	epoch     uint64
 }
@@ -116,7 +117,7 @@ const (
 
 // knownBad returns why the token is bad, if that was found a moment ago.
 func (t *Tokens) knownBad(token []byte) error {
-	b, ok := t.bad.get(sha256.Sum256(token))
+	b, ok := t.bad.Get(sha256.Sum256(token))
 	if !ok || b.epoch != t.epoch.Load() || !t.cfg.steady().Before(b.until) {
 		return nil
 	}
@@ -124,7 +125,7 @@ func (t *Tokens) knownBad(token []byte) error {
 }
 
 func (t *Tokens) noteBad(token []byte, err *actors.Error) {
-	t.bad.put(sha256.Sum256(token), refused{err, t.cfg.steady().Add(badTime), t.epoch.Load()})
+	t.bad.Put(sha256.Sum256(token), refused{err, t.cfg.steady().Add(badTime), t.epoch.Load()})
 }
 
 // NewTokens returns the verifier of all apps in cfg. It fetches nothing; Run
@@ -134,12 +135,12 @@ func NewTokens(cfg TokensConfig, revocations *Revocations, log *slog.Logger) (*T
 		return nil, fmt.Errorf("tokens: %w", err)
 	}
 	cfg = cfg.withDefaults()
-	t := &Tokens{cfg: cfg, apps: map[string]*verifier{}, revocations: revocations, bad: newRecent[[sha256.Size]byte, refused](badTokens)}
+	t := &Tokens{cfg: cfg, apps: map[string]*verifier{}, revocations: revocations, bad: transports.NewRecent[[sha256.Size]byte, refused](badTokens)}
 	if cfg.CacheSize > 0 {
-		t.cache = newRecent[[sha256.Size]byte, verified](cfg.CacheSize)
+		t.cache = transports.NewRecent[[sha256.Size]byte, verified](cfg.CacheSize)
 	}
 	for app, v := range cfg.Apps {
-		if _, err := ParseApp(app); err != nil {
+		if _, err := transports.ParseApp(app); err != nil {
 			return nil, fmt.Errorf("tokens: %w", err)
 		}
 		verifier, err := newVerifier(app, v, cfg, log)
@@ -171,9 +172,9 @@ func (t *Tokens) Run(ctx context.Context) {
 // Verify returns the caller with this token. It keeps nothing of the token.
 // The error is Unauthorized and says what is wrong, or Unavailable if the keys
 // to verify it cannot be had. It may wait for a fetch of keys, until ctx ends.
-func (t *Tokens) Verify(ctx context.Context, token []byte) (*Principal, error) {
+func (t *Tokens) Verify(ctx context.Context, token []byte) (*transports.Principal, error) {
 	if len(token) > t.cfg.MaxSize {
-		return nil, refuse("the token has %d bytes; at most %d are taken", len(token), t.cfg.MaxSize)
+		return nil, transports.Unauthorizedf("the token has %d bytes; at most %d are taken", len(token), t.cfg.MaxSize)
 	}
 	sum := sha256.Sum256(token)
 	p, ok := t.recall(sum)
@@ -191,7 +192,7 @@ func (t *Tokens) Verify(ctx context.Context, token []byte) (*Principal, error) {
 
 // Remembers returns the caller if the token is known as good. It is cheap,
 // where Verify may have to check a signature.
-func (t *Tokens) Remembers(token []byte) (*Principal, bool) {
+func (t *Tokens) Remembers(token []byte) (*transports.Principal, bool) {
 	if len(token) > t.cfg.MaxSize {
 		return nil, false
 	}
@@ -202,28 +203,28 @@ func (t *Tokens) Remembers(token []byte) (*Principal, bool) {
 // Rules returns the bounds in force, without zero values.
 func (t *Tokens) Rules() TokenRules { return t.cfg.TokenRules }
 
-func (t *Tokens) revoked(p *Principal) *actors.Error {
+func (t *Tokens) revoked(p *transports.Principal) *actors.Error {
 	if t.revocations == nil || t.revocations.count.Load() == 0 {
 		return nil // the common case asks no clock
 	}
 	return t.revocations.Refuses(p.App, p.User, p.Issued, t.cfg.Now(), t.cfg.TokenRules)
 }
 
-func (t *Tokens) recall(sum [sha256.Size]byte) (*Principal, bool) {
+func (t *Tokens) recall(sum [sha256.Size]byte) (*transports.Principal, bool) {
 	if t.cache == nil {
 		return nil, false
 	}
-	v, ok := t.cache.get(sum)
+	v, ok := t.cache.Get(sum)
 	if !ok || v.epoch != t.epoch.Load() || !t.cfg.Now().Before(v.expires) {
 		return nil, false
 	}
 	return v.principal, true
 }
 
-func (t *Tokens) verify(ctx context.Context, token []byte, sum [sha256.Size]byte) (*Principal, error) {
+func (t *Tokens) verify(ctx context.Context, token []byte, sum [sha256.Size]byte) (*transports.Principal, error) {
 	for _, c := range token {
 		if !tokenByte(c) {
-			return nil, refuse(malformed)
+			return nil, transports.Unauthorizedf(malformed)
 		}
 	}
 	epoch := t.epoch.Load()
@@ -237,7 +238,7 @@ func (t *Tokens) verify(ctx context.Context, token []byte, sum [sha256.Size]byte
 		return nil, err
 	}
 	if t.cache != nil {
-		t.cache.put(sum, verified{principal: p, expires: c.ExpiresAt.Time, epoch: epoch})
+		t.cache.Put(sum, verified{principal: p, expires: c.ExpiresAt.Time, epoch: epoch})
 	}
 	return p, nil
 }
@@ -251,10 +252,10 @@ func (t *Tokens) verifierOf(token string) (*verifier, error) {
 	}
 	v := t.apps[app]
 	if v == nil {
-		return nil, refuse("the app that the token names takes no user tokens here")
+		return nil, transports.Unauthorizedf("the app that the token names takes no user tokens here")
 	}
 	if !v.allows(alg) {
-		return nil, refuse("the token's algorithm %.16q is not allowed for its app; %s is", alg, orList(v.algs))
+		return nil, transports.Unauthorizedf("the token's algorithm %.16q is not allowed for its app; %s is", alg, orList(v.algs))
 	}
 	return v, nil
 }
@@ -265,13 +266,13 @@ func peek(token string) (alg, app string, err error) {
 	header, rest, _ := strings.Cut(token, ".")
 	payload, signature, ok := strings.Cut(rest, ".")
 	if !ok || strings.Contains(signature, ".") {
-		return "", "", refuse(malformed)
+		return "", "", transports.Unauthorizedf(malformed)
 	}
 	if alg, err = memberOf(header, "alg"); err != nil {
 		return "", "", err
 	}
 	if app, err = memberOf(payload, "app"); app == "" {
-		app = DefaultApp
+		app = transports.DefaultApp
 	}
 	return alg, app, err
 }
@@ -282,17 +283,17 @@ func peek(token string) (alg, app string, err error) {
 func memberOf(segment, name string) (value string, err error) {
 	text, err := base64.RawURLEncoding.DecodeString(segment)
 	if err == nil {
-		err = jsontext.Check(text, MaxDepth)
+		err = jsontext.Check(text, transports.MaxDepth)
 	}
 	switch {
 	case errors.Is(err, jsontext.ErrTwice):
-		return "", refuse("the token has a name twice in one object, and so can be read in two ways")
+		return "", transports.Unauthorizedf("the token has a name twice in one object, and so can be read in two ways")
 	case err != nil:
-		return "", refuse(malformed)
+		return "", transports.Unauthorizedf(malformed)
 	}
 	var s jsontext.Scanner
-	s.Reset(text, MaxDepth)
-	if find(&s, name) && s.Peek() == '"' {
+	s.Reset(text, transports.MaxDepth)
+	if transports.FindText(&s, name) && s.Peek() == '"' {
 		t, _ := s.Text()
 		value = t.String()
 	}
@@ -301,8 +302,8 @@ func memberOf(segment, name string) (value string, err error) {
 
 // Issue makes a token for the user of the app, signed by HS256 with the app's
 // secret. Zero topics: none.
-func (t *Tokens) Issue(app, user string, ttl time.Duration, topics Topics) (string, error) {
-	if _, err := ParseUser(user); err != nil {
+func (t *Tokens) Issue(app, user string, ttl time.Duration, topics transports.Topics) (string, error) {
+	if _, err := transports.ParseUser(user); err != nil {
 		return "", err
 	}
 	v := t.apps[app]
@@ -323,7 +324,7 @@ func (t *Tokens) Issue(app, user string, ttl time.Duration, topics Topics) (stri
 		c.Audience = jwt.ClaimStrings{v.audience}
 	}
 	if len(topics.Read)+len(topics.Write) > 0 {
-		if err := topics.check(); err != nil {
+		if err := topics.Check(); err != nil {
 			return "", &actors.Error{Code: actors.Invalid, Field: "topics", Detail: actors.AsError(err).Detail}
 		}
 		c.Topics = &topics
@@ -339,14 +340,9 @@ func (t *Tokens) Issue(app, user string, ttl time.Duration, topics Topics) (stri
 	return token, nil
 }
 
-// refuse returns an Unauthorized error with the sentence.
-func refuse(format string, args ...any) *actors.Error {
-	return actors.Errorf(actors.Unauthorized, format, args...)
-}
-
 // tokenByte tells whether the byte may stand in a compact JWS (RFC 7515
 // section 3.1). Base64 decoding would let line breaks pass.
-func tokenByte(c byte) bool { return nameByte(c) }
+func tokenByte(c byte) bool { return transports.NameByte(c) }
 
 // orList writes "a, b or c".
 func orList(words []string) string {

@@ -1,4 +1,4 @@
-package transports
+package auth
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/transports"
 	"reddot/transports/transportstest"
 )
 
@@ -21,20 +22,20 @@ type testAuth struct {
 	token  string // of alice, of app default
 }
 
-func newTestAuth(tb testing.TB, cfg AuthConfig, l Limits) testAuth {
+func newTestAuth(tb testing.TB, cfg AuthConfig, l transports.Limits) testAuth {
 	tb.Helper()
-	tokens := newTestTokens(tb, map[string]Verification{"default": {Secret: NewSecret(testSecret)}})
+	tokens := newTestTokens(tb, map[string]Verification{"default": {Secret: transports.NewSecret(testSecret)}})
 	keys := transportstest.Must(LoadKeys(context.Background(), transportstest.NewRecords(), nil))
-	_, key, err := keys.Create(context.Background(), KeyOrder{App: "shop", Scopes: ScopePublish})
+	_, key, err := keys.Create(context.Background(), KeyOrder{App: "shop", Scopes: transports.ScopePublish})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	gate := transportstest.Must(NewGate(l, tokens.clock.Now))
-	return testAuth{NewAuth(cfg, keys, tokens.Tokens, gate), tokens, key.Reveal(), transportstest.Must(tokens.Issue("default", "alice", time.Hour, Topics{}))}
+	gate := transportstest.Must(transports.NewGate(l, tokens.clock.Now))
+	return testAuth{NewAuth(cfg, keys, tokens.Tokens, gate), tokens, key.Reveal(), transportstest.Must(tokens.Issue("default", "alice", time.Hour, transports.Topics{}))}
 }
 
 func TestAuthCaller(t *testing.T) {
-	a := newTestAuth(t, AuthConfig{Origins: transportstest.Must(ParseOrigins([]string{"https://app.example", "https://*.shop.example"}))}, Limits{})
+	a := newTestAuth(t, AuthConfig{Origins: transportstest.Must(transports.ParseOrigins([]string{"https://app.example", "https://*.shop.example"}))}, transports.Limits{})
 	const good, evil = "https://app.example", "https://evil.example"
 	upgrade := []string{"Connection", "Upgrade", "Upgrade", "websocket"}
 	cookie := []string{"Cookie", "other=1; reddot_token=" + a.token}
@@ -85,7 +86,7 @@ func TestAuthCaller(t *testing.T) {
 					t.Errorf("got %+v", p)
 				}
 			case c.who == "shop/key":
-				if p.Kind != ServerKey || p.App != "shop" {
+				if p.Kind != transports.ServerKey || p.App != "shop" {
 					t.Errorf("got %+v", p)
 				}
 			case p.ID != c.who:
@@ -98,7 +99,7 @@ func TestAuthCaller(t *testing.T) {
 }
 
 func TestAuthDev(t *testing.T) {
-	a := newTestAuth(t, AuthConfig{Dev: true, Origins: transportstest.Must(ParseOrigins([]string{"https://app.example"})).WithLoopback()}, Limits{})
+	a := newTestAuth(t, AuthConfig{Dev: true, Origins: transportstest.Must(transports.ParseOrigins([]string{"https://app.example"})).WithLoopback()}, transports.Limits{})
 	ws := []string{"Connection", "Upgrade", "Upgrade", "websocket"}
 	for _, c := range []struct {
 		method string
@@ -126,18 +127,18 @@ func TestAuthDev(t *testing.T) {
 		switch {
 		case !c.ok:
 			transportstest.WantCode(t, err, actors.Forbidden, "development mode")
-		case err != nil || p.Kind != Developer || p.App != DefaultApp || p.ID != "dev" || p.Can(ToOperate) != nil:
+		case err != nil || p.Kind != transports.Developer || p.App != transports.DefaultApp || p.ID != "dev" || p.Can(transports.ToOperate) != nil:
 			t.Errorf("%s %v: got %+v, %v", c.method, c.header, p, err)
 		}
 	}
-	if p, err := a.Verify(t.Context(), nil, netip.Addr{}); err != nil || p != developer {
+	if p, err := a.Verify(t.Context(), nil, netip.Addr{}); err != nil || p != transports.DevCaller {
 		t.Errorf("got %+v, %v", p, err)
 	}
 }
 
 // Bad tokens from an address do not shut out good ones, nor keys.
 func TestAuthFailureLimit(t *testing.T) {
-	a := newTestAuth(t, AuthConfig{}, Limits{FailuresPerAddress: 1, FailureBurst: 3})
+	a := newTestAuth(t, AuthConfig{}, transports.Limits{FailuresPerAddress: 1, FailureBurst: 3})
 	verify := func(text string, from netip.Addr) error {
 		_, err := a.Verify(t.Context(), []byte(text), from)
 		return err
@@ -146,7 +147,7 @@ func TestAuthFailureLimit(t *testing.T) {
 	for i := range 3 { // three others: one that is tried again counts once
 		transportstest.WantCode(t, verify("bad"+strconv.Itoa(i), transportstest.Addr1), actors.Unauthorized, "")
 	}
-	fresh := transportstest.Must(a.tokens.Issue("default", "bob", time.Hour, Topics{}))
+	fresh := transportstest.Must(a.tokens.Issue("default", "bob", time.Hour, transports.Topics{}))
 	if e := transportstest.WantCode(t, verify("bad", transportstest.Addr1), actors.TooMany, "bad credentials"); e.RetryAfter <= 0 {
 		t.Error("no retry after")
 	}
@@ -156,16 +157,16 @@ func TestAuthFailureLimit(t *testing.T) {
 	transportstest.WantCode(t, verify(fresh, transportstest.Addr2), "", "")
 	transportstest.WantCode(t, verify("", transportstest.Addr2), actors.Unauthorized, "Bearer")
 	a.tokens.clock.Add(time.Second)
-	transportstest.WantCode(t, verify(transportstest.Must(a.tokens.Issue("default", "carol", time.Hour, Topics{})), transportstest.Addr1), "", "")
+	transportstest.WantCode(t, verify(transportstest.Must(a.tokens.Issue("default", "carol", time.Hour, transports.Topics{})), transportstest.Addr1), "", "")
 }
 
 func TestAuthReplace(t *testing.T) {
-	a := newTestAuth(t, AuthConfig{}, Limits{})
+	a := newTestAuth(t, AuthConfig{}, transports.Limits{})
 	if _, err := a.Verify(t.Context(), []byte(a.token), transportstest.Addr1); err != nil {
 		t.Fatal(err)
 	}
-	other := newTestTokens(t, map[string]Verification{"default": {Secret: NewSecret("another " + testSecret)}})
-	a.Replace(AuthConfig{Origins: transportstest.Must(ParseOrigins([]string{"https://new.example"}))}, other.Tokens)
+	other := newTestTokens(t, map[string]Verification{"default": {Secret: transports.NewSecret("another " + testSecret)}})
+	a.Replace(AuthConfig{Origins: transportstest.Must(transports.ParseOrigins([]string{"https://new.example"}))}, other.Tokens)
 	_, err := a.Verify(t.Context(), []byte(a.token), transportstest.Addr1)
 	transportstest.WantCode(t, err, actors.Unauthorized, "signature does not match")
 	transportstest.WantCode(t, a.CheckOrigin(transportstest.Request(transportstest.TCP("192.0.2.1"), "POST", "/", "Origin", "https://new.example"), FromCookie), "", "")
@@ -180,7 +181,7 @@ func TestSource(t *testing.T) {
 }
 
 func TestOrigins(t *testing.T) {
-	o := transportstest.Must(ParseOrigins([]string{"https://App.example", "http://localhost:3000", "https://*.shop.example", "https://*.port.example:8443"}))
+	o := transportstest.Must(transports.ParseOrigins([]string{"https://App.example", "http://localhost:3000", "https://*.shop.example", "https://*.port.example:8443"}))
 	for origin, want := range map[string]bool{
 		"https://app.example": true, "http://localhost:3000": true, "https://a.shop.example": true, "https://a.b.shop.example": true,
 		"https://a.port.example:8443": true,
@@ -192,18 +193,18 @@ func TestOrigins(t *testing.T) {
 			t.Errorf("%s: got %t, want %t", origin, got, want)
 		}
 	}
-	if (Origins{}).Allows([]byte("https://app.example")) {
+	if (transports.Origins{}).Allows([]byte("https://app.example")) {
 		t.Error("the zero Origins allow one")
 	}
 	for _, bad := range []string{"*", "null", "", "app.example", "https://", "https://a/", "https://a/b", "https://a?b", "https://u@a", "https://*", "https://a.*.b", "https://*a.b", "https://*."} {
-		if _, err := ParseOrigins([]string{bad}); err == nil {
+		if _, err := transports.ParseOrigins([]string{bad}); err == nil {
 			t.Errorf("%q is taken", bad)
 		}
 	}
 }
 
 func FuzzCredentials(f *testing.F) {
-	a := newTestAuth(f, AuthConfig{}, Limits{FailuresPerAddress: -1})
+	a := newTestAuth(f, AuthConfig{}, transports.Limits{FailuresPerAddress: -1})
 	f.Add("Bearer "+a.token, "", "", "")
 	f.Add("", "reddot.v1, bearer.x", "%74oken=y", "reddot_token=z")
 	f.Add("Bearer", ",,bearer.", "token", "reddot_token")
@@ -227,7 +228,7 @@ func FuzzCredentials(f *testing.F) {
 }
 
 func BenchmarkCaller(b *testing.B) {
-	a := newTestAuth(b, AuthConfig{}, Limits{})
+	a := newTestAuth(b, AuthConfig{}, transports.Limits{})
 	for name, ctx := range map[string]*fasthttp.RequestCtx{
 		"key":   transportstest.Request(transportstest.TCP("192.0.2.1"), "POST", "/", "Authorization", "Bearer "+a.key),
 		"token": transportstest.Request(transportstest.TCP("192.0.2.1"), "GET", "/", "Authorization", "Bearer "+a.token),
@@ -246,7 +247,7 @@ func BenchmarkCaller(b *testing.B) {
 // A client that tries one bad token again and again costs its address one
 // failure, and shuts out nobody who comes from there.
 func TestBadTokenCountsOnce(t *testing.T) {
-	a := newTestAuth(t, AuthConfig{}, Limits{FailuresPerAddress: 0.001, FailureBurst: 3})
+	a := newTestAuth(t, AuthConfig{}, transports.Limits{FailuresPerAddress: 0.001, FailureBurst: 3})
 	from := netip.MustParseAddr("192.0.2.1")
 	expired := sign(jwt.SigningMethodHS256, []byte(testSecret), nil, with(a.tokens.clock.Now(), map[string]any{"exp": a.tokens.clock.Now().Add(-time.Hour).Unix()}))
 	for range 60 {
@@ -260,7 +261,7 @@ func TestBadTokenCountsOnce(t *testing.T) {
 
 // What may become a WebSocket is taken for one, however its fields are cut.
 func TestDoubledUpgrade(t *testing.T) {
-	a := newTestAuth(t, AuthConfig{}, Limits{})
+	a := newTestAuth(t, AuthConfig{}, transports.Limits{})
 	for _, fields := range [][]string{
 		{"Connection", "Upgrade", "Upgrade", "websocket"},
 		{"Connection", "keep-alive", "Connection", "Upgrade", "Upgrade", "h2c", "Upgrade", "WebSocket"},
@@ -276,7 +277,7 @@ func TestDoubledUpgrade(t *testing.T) {
 }
 
 func TestKeysStandInNoURL(t *testing.T) {
-	a := newTestAuth(t, AuthConfig{}, Limits{})
+	a := newTestAuth(t, AuthConfig{}, transports.Limits{})
 	for _, ctx := range []*fasthttp.RequestCtx{
 		transportstest.Request(transportstest.TCP("192.0.2.1"), "GET", "/?token="+a.key),
 		transportstest.Request(transportstest.TCP("192.0.2.1"), "GET", "/", "Cookie", "reddot_token="+a.key),

@@ -1,4 +1,4 @@
-package transports
+package auth
 
 import (
 	"crypto/pbkdf2"

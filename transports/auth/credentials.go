@@ -1,9 +1,11 @@
-package transports
+package auth
 
 import (
 	"bytes"
 
 	"github.com/valyala/fasthttp"
+
+	"reddot/transports"
 )
 
 // The names under which a credential travels where a browser cannot set the
@@ -45,7 +47,7 @@ type Credentials struct {
 func ReadCredentials(ctx *fasthttp.RequestCtx) (Credentials, error) {
 	h := &ctx.Request.Header
 	if all := h.PeekAll(fasthttp.HeaderAuthorization); len(all) > 1 {
-		return Credentials{}, refuse("the request has more than one Authorization header")
+		return Credentials{}, transports.Unauthorizedf("the request has more than one Authorization header")
 	} else if len(all) == 1 {
 		if text := bearer(all[0]); len(text) > 0 {
 			return Credentials{FromHeader, text}, nil
@@ -64,7 +66,7 @@ func ReadCredentials(ctx *fasthttp.RequestCtx) (Credentials, error) {
 	if text := h.Cookie(TokenCookie); len(text) > 0 {
 		return Credentials{FromCookie, text}, nil
 	}
-	return Credentials{}, errNoCredential
+	return Credentials{}, transports.ErrNoCredential
 }
 
 // bearer returns the token of "Bearer <token>" (RFC 6750 section 2.1), or nil.
