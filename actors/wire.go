@@ -86,9 +86,6 @@ func AppendString(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// AppendIDs appends ids as a JSON array of strings.
-func AppendIDs(b []byte, ids []ID) []byte { return appendIDs(b, PackIDs(ids)) }
-
 // event encoders
 
 // What stands before an event's type, and before its cursor.

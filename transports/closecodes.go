@@ -25,48 +25,15 @@ var (
 	CloseProtocol     = Close{1002, "protocol error"}
 	CloseUnsupported  = Close{1003, "text frames only"}
 	CloseBadText      = Close{1007, "not valid UTF-8 or JSON"}
-	ClosePolicy       = Close{1008, "not allowed by the protocol"}
 	CloseTooLarge     = Close{1009, "message too large"}
 	CloseInternal     = Close{1011, "internal error"}
 	CloseDrain        = Close{1012, "the server drains"}
-	CloseBusy         = Close{1013, "busy, try again later"}
 	CloseUnauthorized = Close{4001, "the token is bad or has expired"}
 	CloseTooSlow      = Close{4008, "too slow: more is pending than may be"}
 	CloseTooMany      = Close{4029, "too many"}
 	CloseForbidden    = Close{4103, "forbidden"}
 	CloseReplaced     = Close{4109, "replaced by another connection"}
 )
-
-// closeOf maps every code of an actors.Error.
-var closeOf = map[actors.Code]Close{
-	actors.Invalid:             ClosePolicy,
-	actors.Unauthorized:        CloseUnauthorized,
-	actors.Forbidden:           CloseForbidden,
-	actors.NotFound:            ClosePolicy,
-	actors.Conflict:            ClosePolicy,
-	actors.IdempotencyConflict: ClosePolicy,
-	actors.TooLarge:            CloseTooLarge,
-	actors.TooMany:             CloseTooMany,
-	actors.Busy:                CloseBusy,
-	actors.Unavailable:         CloseBusy,
-	actors.Internal:            CloseInternal,
-}
-
-// CloseOf returns the close that tells the error, its detail as the reason.
-func CloseOf(err error) Close {
-	e := actors.AsError(err)
-	if e == nil {
-		return CloseNormal
-	}
-	c, ok := closeOf[e.Code]
-	if !ok {
-		return CloseInternal
-	}
-	if e.Detail != "" {
-		c.Reason = e.Detail
-	}
-	return c
-}
 
 // closeOfEnd maps every reason for which the core ends a connection.
 var closeOfEnd = map[actors.End]Close{
@@ -79,7 +46,7 @@ var closeOfEnd = map[actors.End]Close{
 	actors.EndReplaced:     CloseReplaced,
 	actors.EndDisconnected: {CloseForbidden.Code, "disconnected by the operator"},
 	actors.EndFailed:       CloseInternal,
-	actors.EndProtocol:     ClosePolicy,
+	actors.EndProtocol:     CloseProtocol,
 }
 
 // CloseOfEnd returns the close that tells why the core ends the connection.

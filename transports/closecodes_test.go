@@ -2,7 +2,6 @@ package transports
 
 import (
 	"encoding/binary"
-	"errors"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -14,32 +13,11 @@ import (
 var allCodes = []actors.Code{actors.Invalid, actors.Unauthorized, actors.Forbidden, actors.NotFound, actors.Conflict,
 	actors.IdempotencyConflict, actors.TooLarge, actors.TooMany, actors.Busy, actors.Unavailable, actors.Internal}
 
-func TestCloseOf(t *testing.T) {
-	for _, code := range allCodes {
-		c := CloseOf(actors.Errorf(code, "why"))
-		if c.Reason != "why" || c.Code == 0 {
-			t.Errorf("%s closes with %+v", code, c)
-		}
-		if code.Temporary() && !c.ComeBack() {
-			t.Errorf("%s may pass later, but %d says not to come back", code, c.Code)
-		}
-	}
-	if c := CloseOf(errors.New("disk on fire")); c.Code != 1011 || strings.Contains(c.Reason, "disk") {
-		t.Errorf("an inner error shows: %+v", c)
-	}
-	if c := CloseOf(nil); c != CloseNormal {
-		t.Errorf("got %+v", c)
-	}
-	if c := CloseOf(actors.Errorf("new", "x")); c != CloseInternal {
-		t.Errorf("got %+v", c)
-	}
-}
-
 func TestCloseComeBack(t *testing.T) {
 	for c, want := range map[Close]bool{
-		CloseDrain: true, CloseUnauthorized: true, CloseTooSlow: true, CloseTooMany: true, CloseBusy: true, CloseInternal: true,
+		CloseDrain: true, CloseUnauthorized: true, CloseTooSlow: true, CloseTooMany: true, CloseInternal: true,
 		CloseForbidden: false, CloseReplaced: false, CloseNormal: false, CloseBadText: false, CloseTooLarge: false,
-		CloseProtocol: false, CloseUnsupported: false, ClosePolicy: false,
+		CloseProtocol: false, CloseUnsupported: false,
 	} {
 		if c.ComeBack() != want {
 			t.Errorf("%d: got %t", c.Code, c.ComeBack())

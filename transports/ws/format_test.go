@@ -66,20 +66,6 @@ func TestSubprotocol(t *testing.T) {
 	}
 }
 
-func TestEveryEndHasAClose(t *testing.T) {
-	for why := actors.EndGone; why <= actors.EndProtocol; why++ {
-		if _, ok := closes[why]; !ok {
-			t.Errorf("%v has no close", why)
-		}
-	}
-	stay := map[actors.End]bool{actors.EndForbidden: true, actors.EndDisconnected: true, actors.EndReplaced: true, actors.EndGone: true, actors.EndProtocol: true}
-	for why, c := range closes {
-		if c.ComeBack() == stay[why] {
-			t.Errorf("%v: close %d says to come back: %v", why, c.Code, c.ComeBack())
-		}
-	}
-}
-
 // FuzzSubprotocol checks that a token is named only where nothing else is asked
 // for.
 func FuzzSubprotocol(f *testing.F) {

@@ -79,7 +79,7 @@ func (s *session) AppendFarewell(b []byte, _ *transports.Socket, why actors.End,
 	if why == actors.EndDrain && !s.kind.plain {
 		b = websocket.AppendFrame(b, websocket.OpText, transports.AppendDrain(nil, transports.DrainPause()))
 	}
-	return websocket.AppendClose(b, closeOf(why))
+	return websocket.AppendClose(b, transports.CloseOfEnd(why))
 }
 
 // close ends the connection with the close and returns false.
@@ -232,25 +232,4 @@ func (s *session) sent(err error) error {
 		s.socket.Close(actors.EndGone)
 	}
 	return err
-}
-
-// closeOf returns the close that tells an End.
-func closeOf(why actors.End) transports.Close {
-	if c, ok := closes[why]; ok {
-		return c
-	}
-	return transports.CloseInternal
-}
-
-var closes = map[actors.End]transports.Close{
-	actors.EndGone:         transports.CloseNormal,
-	actors.EndDrain:        transports.CloseDrain,
-	actors.EndSlow:         transports.CloseTooSlow,
-	actors.EndTooMany:      transports.CloseTooMany,
-	actors.EndForbidden:    transports.CloseForbidden,
-	actors.EndToken:        transports.CloseUnauthorized,
-	actors.EndReplaced:     transports.CloseReplaced,
-	actors.EndDisconnected: {Code: transports.CloseForbidden.Code, Reason: "disconnected by the operator"},
-	actors.EndFailed:       transports.CloseInternal,
-	actors.EndProtocol:     transports.CloseProtocol,
 }
