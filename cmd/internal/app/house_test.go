@@ -219,7 +219,7 @@ func houseLength(t *testing.T, files []*sourceFile) {
 const packageLines = 5000
 
 // large are the rooms that are still to be cut, and what they may not grow past.
-var large = map[string]int{"actors/store": 6300, "cluster": 6050, "cmd/internal/load": 6100, "transports": 6350}
+var large = map[string]int{"actors/store": 5950, "cluster": 6050, "cmd/internal/load": 6100, "transports": 6350}
 
 // housePackages: a package past its lines holds more than one room.
 func housePackages(t *testing.T, files []*sourceFile) {
