@@ -311,3 +311,24 @@ func (a *Audit) Run(ctx context.Context) {
 		}
 	}
 }
+
+// EachRecord calls f with every record of the kind, read in pages.
+func EachRecord(ctx context.Context, records actors.Records, kind string, f func(actors.Record) error) error {
+	const page = 500
+	after := ""
+	for {
+		list, err := records.ListRecords(ctx, kind, after, page)
+		if err != nil {
+			return err
+		}
+		for _, r := range list {
+			if err := f(r); err != nil {
+				return fmt.Errorf("record %s/%s: %w", kind, r.Key, err)
+			}
+			after = r.Key
+		}
+		if len(list) < page {
+			return nil
+		}
+	}
+}

@@ -328,11 +328,11 @@ func newWorld(t testing.TB, cfg worldConfig) *world {
 	w.streams = transports.NewStreams(transports.StreamsConfig{Sink: cfg.sink, Loop: newLoop(t, cfg.kind), Rest: cfg.rest, Stands: w.stands,
 		Resume: func(c net.Conn) { _ = w.server.ServeConn(c) }}, hub, gate, log)
 	deps := transports.Deps{Router: w.user, Hub: hub, Topics: w.user.topics, Streams: w.streams, Gate: gate, Origins: origins, Log: log}
-	polls, waits, pages, streams, sockets := poll.New(deps), longpoll.New(cfg.wait, deps), iframe.New(deps), sse.New(deps), ws.New(cfg.ws, deps)
+	polls, waits, pages, events, sockets := poll.New(deps), longpoll.New(cfg.wait, deps), iframe.New(deps), sse.New(deps), ws.New(cfg.ws, deps)
 	routes := map[string]transports.Handler{
-		"/counts": polls.Handle, "/wait": waits.Handle, "/iframe": pages.Handle, "/stream": streams.Handle, "/ws": sockets.Handle,
+		"/counts": polls.Handle, "/wait": waits.Handle, "/iframe": pages.Handle, "/stream": events.Handle, "/ws": sockets.Handle,
 		"/seed/counts": polls.HandleSeed, "/seed/wait": waits.HandleSeed, "/seed/iframe": pages.HandleSeed,
-		"/seed/stream": streams.HandleSeed, "/seed/ws": sockets.HandleSeed,
+		"/seed/stream": events.HandleSeed, "/seed/ws": sockets.HandleSeed,
 	}
 	w.serve(t, cfg, func(ctx *fasthttp.RequestCtx) {
 		if origin := ctx.Request.Header.Peek("Origin"); origins.Allows(origin) {

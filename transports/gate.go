@@ -240,6 +240,7 @@ func NetworkOf(a netip.Addr) netip.Addr {
 	return p.Addr()
 }
 
+// TooManyIn answers who came too often, and may come again after wait.
 func TooManyIn(wait time.Duration, sentence string) error {
 	return &actors.Error{Code: actors.TooMany, Detail: sentence, RetryAfter: wait}
 }

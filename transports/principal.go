@@ -267,7 +267,7 @@ func TopicsOf(s Scopes) Topics {
 	return t
 }
 
-// A signer is the digest of what a token was verified with: the key, and what
+// A Signer is the digest of what a token was verified with: the key, and what
 // its issuer and audience had to be; or the line of a password's file. It tells
 // what is still in force from what was replaced.
 type Signer [sha256.Size]byte

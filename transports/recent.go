@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// A recent is a map with a bound that keeps what was used lately. It fills one
+// A Recent is a map with a bound that keeps what was used lately. It fills one
 // generation; when that holds half the bound, it becomes the old one and the
 // one before is forgotten; what is found in the old one moves to the new. So
 // the cost is two maps and no list, and a hot entry is never forgotten. It is

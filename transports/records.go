@@ -1,12 +1,8 @@
 package transports
 
 import (
-	"context"
 	"crypto/tls"
-	"fmt"
 	"net"
-
-	"reddot/actors"
 )
 
 // ErrNothingYet says that a connection which does not wait has nothing to read.
@@ -48,24 +44,3 @@ func Move(conn *tls.Conn, r Records) { conn.NetConn().(*parkable).move(nil, r) }
 
 // Return lets a TCP connection move the records again.
 func Return(conn *tls.Conn, tcp *net.TCPConn) { conn.NetConn().(*parkable).move(tcp, nil) }
-
-// EachRecord calls f with every record of the kind, read in pages.
-func EachRecord(ctx context.Context, records actors.Records, kind string, f func(actors.Record) error) error {
-	const page = 500
-	after := ""
-	for {
-		list, err := records.ListRecords(ctx, kind, after, page)
-		if err != nil {
-			return err
-		}
-		for _, r := range list {
-			if err := f(r); err != nil {
-				return fmt.Errorf("record %s/%s: %w", kind, r.Key, err)
-			}
-			after = r.Key
-		}
-		if len(list) < page {
-			return nil
-		}
-	}
-}

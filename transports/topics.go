@@ -158,7 +158,7 @@ func (t Topics) Check() error {
 	return nil
 }
 
-// A member is what a value of an object is read into.
+// A Member is what a value of an object is read into.
 type Member struct {
 	Name string
 	Into any

@@ -518,7 +518,7 @@ func hearEarly(t *testing.T, kind string) {
 	if kind == "loop tls" {
 		loop = newLoop(t, kind)
 	}
-	streams := transports.NewStreams(transports.StreamsConfig{Loop: loop}, probe, gate, slog.New(slog.DiscardHandler))
+	all := transports.NewStreams(transports.StreamsConfig{Loop: loop}, probe, gate, slog.New(slog.DiscardHandler))
 	plain, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -541,7 +541,7 @@ func hearEarly(t *testing.T, kind string) {
 	if err := errors.Join(server.(*tls.Conn).Handshake(), <-done); err != nil {
 		t.Fatal(err)
 	}
-	place, err := streams.AdmitFrom(netip.Addr{}, "other", nil, testUser)
+	place, err := all.AdmitFrom(netip.Addr{}, "other", nil, testUser)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -554,5 +554,5 @@ func hearEarly(t *testing.T, kind string) {
 		t.Fatal("the first bytes are lost")
 	}
 	_ = raw.Close()
-	until(t, "leave", func() bool { return streams.Open()["other"] == 0 })
+	until(t, "leave", func() bool { return all.Open()["other"] == 0 })
 }
