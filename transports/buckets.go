@@ -67,5 +67,5 @@ func (b *buckets[K]) reserve(key K, now time.Time, longest time.Duration) (wait 
 }
 
 func (b *buckets[K]) of(key K) *rate.Limiter {
-	return b.byKey.getOrPut(key, func() *rate.Limiter { return rate.NewLimiter(b.rate, b.burst) })
+	return b.byKey.GetOrPut(key, func() *rate.Limiter { return rate.NewLimiter(b.rate, b.burst) })
 }

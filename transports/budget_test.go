@@ -10,6 +10,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 func caller(user string) *transports.Principal {
@@ -94,7 +95,7 @@ func TestUnreadFramesCount(t *testing.T) {
 		var rigs []*rig
 		over := 0
 		for range 6 {
-			r := newRigOf(t, transports.SinkConfig{}, kind, budget)
+			r := newRigOf(t, streams.SinkConfig{}, kind, budget)
 			rigs = append(rigs, r)
 			if _, err := r.SendShared(big); err != nil {
 				over++
@@ -127,7 +128,7 @@ func TestLargeFramesAreShared(t *testing.T) {
 			runtime.GC()
 			before := inUse()
 			for range readers {
-				r := newRigOf(t, transports.SinkConfig{}, kind, nil)
+				r := newRigOf(t, streams.SinkConfig{}, kind, nil)
 				if n, err := r.SendShared(big); err != nil || n < frame/2 {
 					t.Fatalf("%d bytes wait, %v", n, err)
 				}

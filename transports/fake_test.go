@@ -25,6 +25,7 @@ import (
 	"reddot/transports/longpoll"
 	"reddot/transports/poll"
 	"reddot/transports/sse"
+	"reddot/transports/streams"
 	"reddot/transports/ws"
 )
 
@@ -251,7 +252,7 @@ var testUser = actors.UserKey("default", "alice")
 // A world is a server with the five ways in, in front of a fakeUser.
 type world struct {
 	user    *fakeUser
-	streams *transports.Streams
+	streams *streams.Streams
 	gate    *transports.Gate
 	caller  *transports.Principal
 	addr    string
@@ -270,7 +271,7 @@ func (w *world) stands(p *transports.Principal) (actors.End, bool) {
 
 // worldConfig is what a test changes.
 type worldConfig struct {
-	sink   transports.SinkConfig
+	sink   streams.SinkConfig
 	limits transports.Limits
 	wait   longpoll.Config
 	ws     ws.Config
@@ -285,7 +286,7 @@ type worldConfig struct {
 var kinds = []string{"loop", "tls", "portable"}
 
 // newLoop returns an event loop, or nil where there is none.
-func newLoop(t testing.TB, kind string) transports.Loop {
+func newLoop(t testing.TB, kind string) streams.Loop {
 	t.Helper()
 	if kind == "portable" {
 		return nil
@@ -325,11 +326,11 @@ func newWorld(t testing.TB, cfg worldConfig) *world {
 	if hub == nil {
 		hub = w.user
 	}
-	w.streams = transports.NewStreams(transports.StreamsConfig{Sink: cfg.sink, Loop: newLoop(t, cfg.kind), Rest: cfg.rest, Stands: w.stands,
+	w.streams = streams.NewStreams(streams.StreamsConfig{Sink: cfg.sink, Loop: newLoop(t, cfg.kind), Rest: cfg.rest, Stands: w.stands,
 		Resume: func(c net.Conn) { _ = w.server.ServeConn(c) }}, hub, gate, log)
-	deps := transports.Deps{Router: w.user, Hub: hub, Topics: w.user.topics, Streams: w.streams, Gate: gate, Origins: origins, Log: log}
+	deps := streams.Deps{Router: w.user, Hub: hub, Topics: w.user.topics, Streams: w.streams, Gate: gate, Origins: origins, Log: log}
 	polls, waits, pages, events, sockets := poll.New(deps), longpoll.New(cfg.wait, deps), iframe.New(deps), sse.New(deps), ws.New(cfg.ws, deps)
-	routes := map[string]transports.Handler{
+	routes := map[string]streams.Handler{
 		"/counts": polls.Handle, "/wait": waits.Handle, "/iframe": pages.Handle, "/stream": events.Handle, "/ws": sockets.Handle,
 		"/seed/counts": polls.HandleSeed, "/seed/wait": waits.HandleSeed, "/seed/iframe": pages.HandleSeed,
 		"/seed/stream": events.HandleSeed, "/seed/ws": sockets.HandleSeed,

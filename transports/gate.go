@@ -26,7 +26,7 @@ const connectionRetry = 10 * time.Second
 type Gate struct {
 	now   func() time.Time // monotonic
 	rules atomic.Pointer[gateRules]
-	open  *counts
+	open  *Counts
 
 	unnamed atomic.Pointer[func(peer netip.Addr)] // of OnUnnamedProxy; nil: nothing is waited for
 }
@@ -51,7 +51,7 @@ func NewGate(l Limits, now func() time.Time) (*Gate, error) {
 	if now == nil {
 		now = time.Now
 	}
-	g := &Gate{now: now, open: newCounts()}
+	g := &Gate{now: now, open: NewCounts()}
 	if err := g.SetLimits(l); err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func (g *Gate) Trusts(from netip.Addr) error {
 // Acquire counts a connection from the address. Each one that is not refused
 // needs one Release.
 func (g *Gate) Acquire(from netip.Addr) error {
-	if g.counts(from) && !g.open.acquire(NetworkOf(from), g.rules.Load().limits.ConnectionsPerAddress) {
+	if g.counts(from) && !g.open.Acquire(NetworkOf(from), g.rules.Load().limits.ConnectionsPerAddress) {
 		return TooManyIn(connectionRetry, "this address has too many connections")
 	}
 	return nil
@@ -136,12 +136,12 @@ func (g *Gate) Acquire(from netip.Addr) error {
 func (g *Gate) counts(from netip.Addr) bool { return from.IsValid() && !g.proxied(from) }
 
 // Connections returns how many connections of the address are counted.
-func (g *Gate) Connections(from netip.Addr) int { return g.open.of(NetworkOf(from)) }
+func (g *Gate) Connections(from netip.Addr) int { return g.open.Of(NetworkOf(from)) }
 
 // Release gives back what Acquire counted.
 func (g *Gate) Release(from netip.Addr) {
 	if g.counts(from) {
-		g.open.release(NetworkOf(from))
+		g.open.Release(NetworkOf(from))
 	}
 }
 
@@ -149,7 +149,7 @@ func (g *Gate) Release(from netip.Addr) {
 // trusted proxy, the last address in X-Forwarded-For that is none. What stands
 // before it was written by the client, and could be anything.
 func (g *Gate) Address(ctx *fasthttp.RequestCtx) netip.Addr {
-	peer := peerAddress(ctx.RemoteAddr())
+	peer := PeerAddress(ctx.RemoteAddr())
 	if !g.proxied(peer) {
 		g.lookForProxy(ctx, peer)
 		return peer
@@ -220,8 +220,8 @@ func ParseNetworks(words []string) ([]netip.Prefix, error) {
 	return list, nil
 }
 
-// peerAddress returns the address of a TCP peer, or the zero Addr.
-func peerAddress(a net.Addr) netip.Addr {
+// PeerAddress returns the address of a TCP peer, or the zero Addr.
+func PeerAddress(a net.Addr) netip.Addr {
 	if tcp, ok := a.(*net.TCPAddr); ok {
 		return tcp.AddrPort().Addr().Unmap().WithZone("")
 	}
@@ -245,9 +245,9 @@ func TooManyIn(wait time.Duration, sentence string) error {
 	return &actors.Error{Code: actors.TooMany, Detail: sentence, RetryAfter: wait}
 }
 
-// counts are the open connections by address. It holds an entry only while
+// Counts are the open connections by address. It holds an entry only while
 // the address has one, so the connections themselves are its bound.
-type counts struct {
+type Counts struct {
 	seed   maphash.Seed
 	shards [16]countShard
 }
@@ -257,15 +257,17 @@ type countShard struct {
 	n  map[netip.Addr]int
 }
 
-func newCounts() *counts {
-	c := &counts{seed: maphash.MakeSeed()}
+// NewCounts returns counts of no connections.
+func NewCounts() *Counts {
+	c := &Counts{seed: maphash.MakeSeed()}
 	for i := range c.shards {
 		c.shards[i].n = map[netip.Addr]int{}
 	}
 	return c
 }
 
-func (c *counts) acquire(a netip.Addr, limit int) bool {
+// Acquire counts a connection, unless its address has as many as are allowed.
+func (c *Counts) Acquire(a netip.Addr, limit int) bool {
 	s := c.shard(a)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -276,15 +278,16 @@ func (c *counts) acquire(a netip.Addr, limit int) bool {
 	return true
 }
 
-// of returns how many connections the address has.
-func (c *counts) of(a netip.Addr) int {
+// Of returns how many connections the address has.
+func (c *Counts) Of(a netip.Addr) int {
 	s := c.shard(a)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.n[a]
 }
 
-func (c *counts) release(a netip.Addr) {
+// Release says that a connection has ended.
+func (c *Counts) Release(a netip.Addr) {
 	s := c.shard(a)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -293,6 +296,6 @@ func (c *counts) release(a netip.Addr) {
 	}
 }
 
-func (c *counts) shard(a netip.Addr) *countShard {
+func (c *Counts) shard(a netip.Addr) *countShard {
 	return &c.shards[maphash.Comparable(c.seed, a)%uint64(len(c.shards))]
 }

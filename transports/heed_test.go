@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // A heeder notes what comes, before the end and after.
@@ -17,14 +17,14 @@ type heeder struct {
 	heard strings.Builder
 }
 
-func (h *heeder) Receive(s *transports.Socket, b []byte) bool {
+func (h *heeder) Receive(s *streams.Socket, b []byte) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.heard.Write(b)
 	return h.wireProbe.Receive(s, b)
 }
 
-func (h *heeder) Heed(s *transports.Socket, b []byte) bool { return h.Receive(s, b) }
+func (h *heeder) Heed(s *streams.Socket, b []byte) bool { return h.Receive(s, b) }
 
 func (h *heeder) has(text string) bool {
 	h.mu.Lock()
@@ -38,7 +38,7 @@ func TestWireHeeds(t *testing.T) {
 	everyWire(t, func(t *testing.T, kind string) {
 		var h *heeder
 		open := func() *rig {
-			return newRigAround(t, transports.SinkConfig{Linger: 5 * time.Second}, kind, func(p *wireProbe) transports.Protocol {
+			return newRigAround(t, streams.SinkConfig{Linger: 5 * time.Second}, kind, func(p *wireProbe) streams.Protocol {
 				h = &heeder{wireProbe: p}
 				return h
 			})
@@ -75,7 +75,7 @@ func TestWireHeeds(t *testing.T) {
 // One that does not close is closed by the server all the same.
 func TestWireHeedsNotForever(t *testing.T) {
 	everyWire(t, func(t *testing.T, kind string) {
-		r := newRigAround(t, transports.SinkConfig{Linger: 20 * time.Millisecond, Grace: 20 * time.Millisecond}, kind, func(p *wireProbe) transports.Protocol {
+		r := newRigAround(t, streams.SinkConfig{Linger: 20 * time.Millisecond, Grace: 20 * time.Millisecond}, kind, func(p *wireProbe) streams.Protocol {
 			return &heeder{wireProbe: p}
 		})
 		if _, err := r.Send(make([]byte, 4<<20)); err != nil {

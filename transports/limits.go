@@ -136,3 +136,11 @@ func rateOr(r, def float64) float64 {
 		return r
 	}
 }
+
+// SetDefault sets v to the default if it is zero.
+func SetDefault[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}

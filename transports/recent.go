@@ -53,8 +53,8 @@ func (r *Recent[K, V]) Put(key K, v V) {
 	s.set(key, v)
 }
 
-// getOrPut returns the entry of the key, made if it is not there.
-func (r *Recent[K, V]) getOrPut(key K, make func() V) V {
+// GetOrPut returns the entry of the key, made if it is not there.
+func (r *Recent[K, V]) GetOrPut(key K, make func() V) V {
 	s := r.shard(key)
 	s.mu.RLock()
 	v, ok := s.young[key]

@@ -23,7 +23,7 @@ func TestRecent(t *testing.T) {
 				}
 			default:
 				made := false
-				v := r.getOrPut(key, func() int { made = true; return i })
+				v := r.GetOrPut(key, func() int { made = true; return i })
 				if made {
 					want[key] = i
 				}

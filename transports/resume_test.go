@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // waitRequest asks for the next event after the cursor.
@@ -181,7 +181,7 @@ func TestResumeTLS(t *testing.T) {
 // A flood behind a request that waits is bounded: by the system, or by us.
 func TestFloodBehindAWait(t *testing.T) {
 	everyKind(t, func(t *testing.T, kind string) {
-		w := newWorld(t, worldConfig{kind: kind, sink: transports.SinkConfig{Linger: 50 * time.Millisecond}})
+		w := newWorld(t, worldConfig{kind: kind, sink: streams.SinkConfig{Linger: 50 * time.Millisecond}})
 		c := w.dial(t)
 		if _, err := io.WriteString(c, waitRequest(0)); err != nil {
 			t.Fatal(err)

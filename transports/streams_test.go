@@ -15,6 +15,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/streams"
 	"reddot/transports/ws"
 )
 
@@ -108,7 +109,7 @@ func TestWaiterGone(t *testing.T) {
 // A client that does not read is closed; the others have everything, in order.
 func TestSlowReaderHarmsNobody(t *testing.T) {
 	everyKind(t, func(t *testing.T, kind string) {
-		w := newWorld(t, worldConfig{kind: kind, sink: transports.SinkConfig{MaxBytes: 64 << 10, SendBuffer: 8 << 10, Grace: 50 * time.Millisecond}})
+		w := newWorld(t, worldConfig{kind: kind, sink: streams.SinkConfig{MaxBytes: 64 << 10, SendBuffer: 8 << 10, Grace: 50 * time.Millisecond}})
 		slow, _ := w.open(t, "/stream")
 		_ = tcpOf(slow).SetReadBuffer(4 << 10)
 		slowWS, _ := w.openWS(t)
@@ -191,7 +192,7 @@ func TestDrain(t *testing.T) {
 // A connection that never ends does not hold up the drain beyond its time.
 func TestDrainGivesUp(t *testing.T) {
 	everyKind(t, func(t *testing.T, kind string) {
-		w := newWorld(t, worldConfig{kind: kind, sink: transports.SinkConfig{Linger: 300 * time.Millisecond}})
+		w := newWorld(t, worldConfig{kind: kind, sink: streams.SinkConfig{Linger: 300 * time.Millisecond}})
 		w.openWS(t)
 		w.attached(t, 1)
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Millisecond)

@@ -16,6 +16,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // subscribed returns a WebSocket that is subscribed to the filter.
@@ -42,7 +43,7 @@ func (w *world) hear(topic, payload string) int {
 // others have every message, in order.
 func TestSlowSubscriberHarmsNobody(t *testing.T) {
 	everyKind(t, func(t *testing.T, kind string) {
-		w := newWorld(t, worldConfig{kind: kind, sink: transports.SinkConfig{MaxBytes: 64 << 10, SendBuffer: 8 << 10, Grace: 50 * time.Millisecond}})
+		w := newWorld(t, worldConfig{kind: kind, sink: streams.SinkConfig{MaxBytes: 64 << 10, SendBuffer: 8 << 10, Grace: 50 * time.Millisecond}})
 		slow, _ := w.open(t, "/stream?topic=news/a")
 		_ = tcpOf(slow).SetReadBuffer(4 << 10)
 		slowWS, slowIn := w.subscribed(t, "news/a")
@@ -201,7 +202,7 @@ func FuzzTopicEvent(f *testing.F) {
 		if !utf8.ValidString(topic) {
 			return // nobody can publish to it
 		}
-		event := transports.AppendTopic(nil, &actors.TopicMessage{Topic: topic, Payload: payload}, len(payload) > 3)
+		event := streams.AppendTopic(nil, &actors.TopicMessage{Topic: topic, Payload: payload}, len(payload) > 3)
 		var e struct {
 			Type, Topic string
 			Payload     json.RawMessage

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"reddot/actors"
-	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 func testCertificate(t testing.TB) tls.Certificate {
@@ -39,7 +39,7 @@ var trusting = &tls.Config{InsecureSkipVerify: true} // #nosec G402 -- its own c
 
 // secureListener speaks TLS as the server does.
 func secureListener(t testing.TB, ln net.Listener) net.Listener {
-	return tls.NewListener(transports.Parking(ln), &tls.Config{Certificates: []tls.Certificate{testCertificate(t)}, MinVersion: tls.VersionTLS12})
+	return tls.NewListener(streams.Parking(ln), &tls.Config{Certificates: []tls.Certificate{testCertificate(t)}, MinVersion: tls.VersionTLS12})
 }
 
 // tcpOf returns what a client's connection runs on.
@@ -53,7 +53,7 @@ func tcpOf(c net.Conn) *net.TCPConn {
 // Over TLS the same is seen, though its sockets cannot be written to directly;
 // whether its idle connections park makes no difference.
 func TestTLS(t *testing.T) {
-	t.Run("parking", func(t *testing.T) { testTLS(t, transports.Parking) })
+	t.Run("parking", func(t *testing.T) { testTLS(t, streams.Parking) })
 	t.Run("blocking", func(t *testing.T) { testTLS(t, func(ln net.Listener) net.Listener { return ln }) })
 }
 

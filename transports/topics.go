@@ -27,7 +27,7 @@ func CheckTopic(topic string) error {
 		return err
 	}
 	if strings.ContainsAny(topic, "+#") {
-		return wrongTopic("a topic has no + and no #, which are for filters")
+		return WrongTopic("a topic has no + and no #, which are for filters")
 	}
 	return nil
 }
@@ -41,17 +41,17 @@ func CheckFilter(filter string) error {
 	group, rest, shared := actors.SplitShare(filter)
 	switch {
 	case shared && (group == "" || rest == "" || strings.ContainsAny(group, "+#")), !shared && strings.HasPrefix(filter, "$share/"):
-		return wrongTopic("a shared subscription is $share/{group}/{filter}")
+		return WrongTopic("a shared subscription is $share/{group}/{filter}")
 	case rest == "":
-		return wrongTopic("the filter is empty")
+		return WrongTopic("the filter is empty")
 	}
 	for level, more := "", true; more; {
 		level, rest, more = strings.Cut(rest, "/")
 		switch {
 		case level == "#" && more:
-			return wrongTopic("# is the last level of a filter")
+			return WrongTopic("# is the last level of a filter")
 		case len(level) > 1 && strings.ContainsAny(level, "+#"):
-			return wrongTopic("+ and # are whole levels of a filter")
+			return WrongTopic("+ and # are whole levels of a filter")
 		}
 	}
 	return nil
@@ -60,16 +60,17 @@ func CheckFilter(filter string) error {
 func checkLevels(what, name string, size, levels int) error {
 	switch {
 	case name == "" || len(name) > size:
-		return wrongTopic(fmt.Sprintf("a %s has 1 to %d bytes; this one has %d", what, size, len(name)))
+		return WrongTopic(fmt.Sprintf("a %s has 1 to %d bytes; this one has %d", what, size, len(name)))
 	case strings.Count(name, "/") >= levels:
-		return wrongTopic(fmt.Sprintf("a %s has at most %d levels", what, levels))
+		return WrongTopic(fmt.Sprintf("a %s has at most %d levels", what, levels))
 	case !utf8.ValidString(name) || strings.IndexByte(name, 0) >= 0:
-		return wrongTopic(fmt.Sprintf("a %s is UTF-8 text without NUL", what))
+		return WrongTopic(fmt.Sprintf("a %s is UTF-8 text without NUL", what))
 	}
 	return nil
 }
 
-func wrongTopic(detail string) error {
+// WrongTopic answers for a topic or a filter that is none.
+func WrongTopic(detail string) error {
 	return &actors.Error{Code: actors.Invalid, Field: "topic", Detail: detail}
 }
 

@@ -18,15 +18,16 @@ import (
 	"reddot/actors"
 	"reddot/actors/gateway"
 	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // wireProbe is a protocol that hands out its Socket, and a Hub that remembers
 // nothing.
 type wireProbe struct {
-	opened chan *transports.Socket
+	opened chan *streams.Socket
 }
 
-func (p *wireProbe) Receive(s *transports.Socket, b []byte) bool {
+func (p *wireProbe) Receive(s *streams.Socket, b []byte) bool {
 	if string(b) == "open" {
 		p.opened <- s
 	}
@@ -36,7 +37,7 @@ func (p *wireProbe) Receive(s *transports.Socket, b []byte) bool {
 	return true
 }
 
-func (p *wireProbe) AppendFarewell(b []byte, _ *transports.Socket, why actors.End, spoken bool) []byte {
+func (p *wireProbe) AppendFarewell(b []byte, _ *streams.Socket, why actors.End, spoken bool) []byte {
 	return fmt.Appendf(b, "bye %d %v", why, spoken)
 }
 
@@ -44,8 +45,8 @@ func (p *wireProbe) Attach(*gateway.Conn) {}
 
 // A rig is a Socket and the client's end of its connection.
 type rig struct {
-	*transports.Socket
-	streams *transports.Streams
+	*streams.Socket
+	streams *streams.Streams
 	client  net.Conn
 }
 
@@ -73,24 +74,24 @@ func eachWire(t *testing.T, kinds []string, test func(t *testing.T, kind string)
 
 // newRig makes the kernel's buffers small, so that a client which does not read
 // is noticed soon, unless cfg has a size for one.
-func newRig(t testing.TB, cfg transports.SinkConfig, kind string) *rig {
+func newRig(t testing.TB, cfg streams.SinkConfig, kind string) *rig {
 	t.Helper()
 	return newRigOf(t, cfg, kind, nil)
 }
 
 // newRigAround lets something around the probe be the protocol.
-func newRigAround(t testing.TB, cfg transports.SinkConfig, kind string, protocol func(*wireProbe) transports.Protocol) *rig {
+func newRigAround(t testing.TB, cfg streams.SinkConfig, kind string, protocol func(*wireProbe) streams.Protocol) *rig {
 	t.Helper()
 	return newRigWith(t, cfg, kind, nil, protocol)
 }
 
 // newRigOf is newRig for a client whose bytes count into a budget.
-func newRigOf(t testing.TB, cfg transports.SinkConfig, kind string, budget *transports.Budget) *rig {
+func newRigOf(t testing.TB, cfg streams.SinkConfig, kind string, budget *transports.Budget) *rig {
 	t.Helper()
-	return newRigWith(t, cfg, kind, budget, func(p *wireProbe) transports.Protocol { return p })
+	return newRigWith(t, cfg, kind, budget, func(p *wireProbe) streams.Protocol { return p })
 }
 
-func newRigWith(t testing.TB, cfg transports.SinkConfig, kind string, budget *transports.Budget, protocol func(*wireProbe) transports.Protocol) *rig {
+func newRigWith(t testing.TB, cfg streams.SinkConfig, kind string, budget *transports.Budget, protocol func(*wireProbe) streams.Protocol) *rig {
 	t.Helper()
 	setBuffers := cfg.SendBuffer == 0
 	if setBuffers {
@@ -100,12 +101,12 @@ func newRigWith(t testing.TB, cfg transports.SinkConfig, kind string, budget *tr
 	if err != nil {
 		t.Fatal(err)
 	}
-	probe := &wireProbe{opened: make(chan *transports.Socket, 1)}
-	loop := transports.Loop(nil)
+	probe := &wireProbe{opened: make(chan *streams.Socket, 1)}
+	loop := streams.Loop(nil)
 	if strings.HasPrefix(kind, "loop") {
 		loop = newLoop(t, kind)
 	}
-	r := &rig{streams: transports.NewStreams(transports.StreamsConfig{Sink: cfg, Loop: loop, Budget: budget}, probe, gate, slog.New(slog.DiscardHandler))}
+	r := &rig{streams: streams.NewStreams(streams.StreamsConfig{Sink: cfg, Loop: loop, Budget: budget}, probe, gate, slog.New(slog.DiscardHandler))}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +143,7 @@ func newRigWith(t testing.TB, cfg transports.SinkConfig, kind string, budget *tr
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := place.Open(server, []byte("open"), transports.Opening{Protocol: protocol(probe)}); err != nil {
+	if err := place.Open(server, []byte("open"), streams.Opening{Protocol: protocol(probe)}); err != nil {
 		t.Fatal(err)
 	}
 	r.Socket = <-probe.opened
@@ -164,7 +165,7 @@ func (r *rig) isOver() bool { return r.streams.Open()["other"] == 0 }
 func TestWireWritesAtOnce(t *testing.T) {
 	for _, kind := range []string{"loop", "loop tls", "socket"} {
 		t.Run(kind, func(t *testing.T) {
-			r := newRig(t, transports.SinkConfig{}, kind)
+			r := newRig(t, streams.SinkConfig{}, kind)
 			if n, err := r.Send([]byte("hello")); n != 0 || err != nil {
 				t.Fatalf("got %d, %v; want nothing pending", n, err)
 			}
@@ -178,7 +179,7 @@ func TestWireWritesAtOnce(t *testing.T) {
 
 func TestWireKeepsAndDrains(t *testing.T) {
 	everyWire(t, func(t *testing.T, kind string) {
-		r := newRig(t, transports.SinkConfig{}, kind)
+		r := newRig(t, streams.SinkConfig{}, kind)
 		page := bytes.Repeat([]byte("0123456789abcdef"), 1<<16) // 1 MiB: whatever its size, taken whole
 		if n, err := r.Send(page); n == 0 || err != nil {
 			t.Fatalf("got %d, %v; want something pending", n, err)
@@ -208,13 +209,13 @@ func TestWireKeepsAndDrains(t *testing.T) {
 
 func TestWireIsBounded(t *testing.T) {
 	for name, test := range map[string]struct {
-		cfg   transports.SinkConfig
+		cfg   streams.SinkConfig
 		frame int
 		most  int
 	}{
-		"bytes":         {transports.SinkConfig{MaxBytes: 10_000}, 1000, 10},
-		"default bytes": {transports.SinkConfig{}, 64 << 10, 4},
-		"small frames":  {transports.SinkConfig{MaxBytes: 100_000}, 10, 3000},
+		"bytes":         {streams.SinkConfig{MaxBytes: 10_000}, 1000, 10},
+		"default bytes": {streams.SinkConfig{}, 64 << 10, 4},
+		"small frames":  {streams.SinkConfig{MaxBytes: 100_000}, 10, 3000},
 	} {
 		t.Run(name, func(t *testing.T) {
 			everyWire(t, func(t *testing.T, kind string) {
@@ -249,7 +250,7 @@ func TestWireIsBounded(t *testing.T) {
 
 func TestWireStalls(t *testing.T) {
 	everyWire(t, func(t *testing.T, kind string) {
-		r := newRig(t, transports.SinkConfig{Stall: 50 * time.Millisecond}, kind)
+		r := newRig(t, streams.SinkConfig{Stall: 50 * time.Millisecond}, kind)
 		if _, err := r.Send(make([]byte, 4<<20)); err != nil {
 			t.Fatal(err)
 		}
@@ -265,7 +266,7 @@ func TestWireStalls(t *testing.T) {
 // the reader's processor is elsewhere.
 func TestWireTakesBursts(t *testing.T) {
 	everyWire(t, func(t *testing.T, kind string) {
-		r := newRig(t, transports.SinkConfig{}, kind)
+		r := newRig(t, streams.SinkConfig{}, kind)
 		const frames, size = 2000, 40
 		for i := range frames {
 			if _, err := r.Send(bytes.Repeat([]byte{byte(i)}, size)); err != nil {
@@ -287,7 +288,7 @@ func TestWireTakesBursts(t *testing.T) {
 // A client that is slow but reads is not stalled.
 func TestWireIsPatient(t *testing.T) {
 	everyWire(t, func(t *testing.T, kind string) {
-		r := newRig(t, transports.SinkConfig{Stall: time.Second}, kind)
+		r := newRig(t, streams.SinkConfig{Stall: time.Second}, kind)
 		const size = 512 << 10
 		if _, err := r.Send(make([]byte, size)); err != nil {
 			t.Fatal(err)
@@ -313,7 +314,7 @@ func TestWireIsPatient(t *testing.T) {
 // were written together with it and are not through.
 func TestWireForgetsWhatIsRead(t *testing.T) {
 	everyWire(t, func(t *testing.T, kind string) {
-		r := newRig(t, transports.SinkConfig{MaxBytes: 180 << 10}, kind)
+		r := newRig(t, streams.SinkConfig{MaxBytes: 180 << 10}, kind)
 		const first, small, large = 128 << 10, 20 << 10, 150 << 10
 		for _, size := range []int{first, small, large} {
 			if _, err := r.Send(make([]byte, size)); err != nil {
@@ -331,7 +332,7 @@ func TestWireForgetsWhatIsRead(t *testing.T) {
 
 func TestWireEnds(t *testing.T) {
 	everyWire(t, func(t *testing.T, kind string) {
-		r := newRig(t, transports.SinkConfig{Grace: 15 * time.Second}, kind)
+		r := newRig(t, streams.SinkConfig{Grace: 15 * time.Second}, kind)
 		page := bytes.Repeat([]byte("p"), 1<<20)
 		if _, err := r.Send(page); err != nil {
 			t.Fatal(err)
@@ -351,7 +352,7 @@ func TestWireEnds(t *testing.T) {
 // What the client still sends does not take the last words from it.
 func TestWireEndsWhileTheClientTalks(t *testing.T) {
 	everyWire(t, func(t *testing.T, kind string) {
-		r := newRig(t, transports.SinkConfig{Linger: 5 * time.Second}, kind)
+		r := newRig(t, streams.SinkConfig{Linger: 5 * time.Second}, kind)
 		r.Close(actors.EndDrain)
 		for range 20 {
 			if _, err := r.client.Write(make([]byte, 10_000)); err != nil {
@@ -368,13 +369,13 @@ func TestWireEndsWhileTheClientTalks(t *testing.T) {
 // after the linger.
 func TestWireEndsWithoutTheClient(t *testing.T) {
 	everyWire(t, func(t *testing.T, kind string) {
-		r := newRig(t, transports.SinkConfig{Grace: 50 * time.Millisecond}, kind)
+		r := newRig(t, streams.SinkConfig{Grace: 50 * time.Millisecond}, kind)
 		if _, err := r.Send(make([]byte, 4<<20)); err != nil {
 			t.Fatal(err)
 		}
 		r.Close(actors.EndSlow)
 		until(t, "the grace is over", r.isOver)
-		r = newRig(t, transports.SinkConfig{Linger: 50 * time.Millisecond}, kind)
+		r = newRig(t, streams.SinkConfig{Linger: 50 * time.Millisecond}, kind)
 		r.Close(actors.EndSlow)
 		until(t, "the linger is over", r.isOver)
 	})
@@ -384,7 +385,7 @@ func TestWireEndsWithoutTheClient(t *testing.T) {
 // socket that is full nearly all the time.
 func TestWireDoesNotMix(t *testing.T) {
 	everyWire(t, func(t *testing.T, kind string) {
-		r := newRig(t, transports.SinkConfig{MaxBytes: 1 << 30, SendBuffer: 32 << 10}, kind)
+		r := newRig(t, streams.SinkConfig{MaxBytes: 1 << 30, SendBuffer: 32 << 10}, kind)
 		const senders, frames, size = 8, 1600, 777
 		var wg sync.WaitGroup
 		for i := range senders {
@@ -422,7 +423,7 @@ func TestWireDoesNotMix(t *testing.T) {
 
 func TestWireClientGone(t *testing.T) {
 	everyWire(t, func(t *testing.T, kind string) {
-		r := newRig(t, transports.SinkConfig{}, kind)
+		r := newRig(t, streams.SinkConfig{}, kind)
 		_ = tcpOf(r.client).SetLinger(0)
 		_ = tcpOf(r.client).Close()
 		until(t, "an error", func() bool { _, err := r.Send(make([]byte, 1000)); return err != nil })
@@ -435,7 +436,7 @@ func TestWireClientGone(t *testing.T) {
 // nothing is written.
 func TestWireHalfClosed(t *testing.T) {
 	everyWire(t, func(t *testing.T, kind string) {
-		r := newRig(t, transports.SinkConfig{}, kind)
+		r := newRig(t, streams.SinkConfig{}, kind)
 		if err := r.client.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
 			t.Fatal(err)
 		}
@@ -446,7 +447,7 @@ func TestWireHalfClosed(t *testing.T) {
 // A protocol that panics takes nobody with it.
 func TestWirePanics(t *testing.T) {
 	everyWire(t, func(t *testing.T, kind string) {
-		r := newRig(t, transports.SinkConfig{}, kind)
+		r := newRig(t, streams.SinkConfig{}, kind)
 		if _, err := r.client.Write([]byte("panic")); err != nil {
 			t.Fatal(err)
 		}
@@ -460,7 +461,7 @@ func TestWirePanics(t *testing.T) {
 func BenchmarkWireSend(b *testing.B) {
 	for _, kind := range wires {
 		b.Run(kind, func(b *testing.B) {
-			r := newRig(b, transports.SinkConfig{SendBuffer: 64 << 10}, kind)
+			r := newRig(b, streams.SinkConfig{SendBuffer: 64 << 10}, kind)
 			go func() { _, _ = io.Copy(io.Discard, r.client) }()
 			frame := make([]byte, 120)
 			b.ReportAllocs()
@@ -513,12 +514,12 @@ func hearEarly(t *testing.T, kind string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	probe := &wireProbe{opened: make(chan *transports.Socket, 1)}
-	loop := transports.Loop(nil)
+	probe := &wireProbe{opened: make(chan *streams.Socket, 1)}
+	loop := streams.Loop(nil)
 	if kind == "loop tls" {
 		loop = newLoop(t, kind)
 	}
-	all := transports.NewStreams(transports.StreamsConfig{Loop: loop}, probe, gate, slog.New(slog.DiscardHandler))
+	all := streams.NewStreams(streams.StreamsConfig{Loop: loop}, probe, gate, slog.New(slog.DiscardHandler))
 	plain, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -545,7 +546,7 @@ func hearEarly(t *testing.T, kind string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := place.Open(server, nil, transports.Opening{Protocol: probe}); err != nil {
+	if err := place.Open(server, nil, streams.Opening{Protocol: probe}); err != nil {
 		t.Fatal(err)
 	}
 	select {

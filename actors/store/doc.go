@@ -1,11 +1,12 @@
-// Package store keeps what the actors must not lose: in Pebble, an embedded store
-// in one data directory, or in a PostgreSQL database that several nodes share.
+// Package store keeps what the actors must not lose: in memory, in Pebble, an
+// embedded store in one data directory, or in a PostgreSQL database that
+// several nodes share.
 //
-// Pebble and Postgres implement actors.Journal, actors.Lookup, actors.Records and
-// actors.Fences. Both write by group commit: Append queues, and a writer's
-// goroutine commits all that queued while its last commit was under way, then
-// settles it. Postgres has several writers, each with the writes of some shards.
-// The tests compare both with a third, which is a model and keeps all in memory.
+// Memory, Pebble and Postgres implement actors.Journal, actors.Lookup,
+// actors.Records and actors.Fences. All write by group commit: Append queues,
+// and a writer's goroutine commits all that queued while its last commit was
+// under way, then settles it. Postgres has several writers, each with the
+// writes of some shards.
 //
 // Rules that a change must keep:
 //
@@ -73,9 +74,10 @@
 //     for the sync of the commit under way (leaveDurable).
 //   - Epochs answers what was committed (fences.go).
 //
-// Each asks again at its end whether the writer has failed meanwhile. PostgreSQL
-// shows what is committed; there, Load alone waits until what became of the last
-// commit is known, for a read of before it would be believed.
+// Each asks again at its end whether the writer has failed meanwhile. Memory
+// shows a batch when nothing can go wrong with it any more, PostgreSQL what is
+// committed; there, Load alone waits until what became of the last commit is
+// known, for a read of before it would be believed.
 //
 // After a sync that failed the system may show what is not on the disk. A new
 // start replays the log and writes it into new tables, which it syncs, before

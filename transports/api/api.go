@@ -14,15 +14,16 @@ import (
 	"reddot/actors"
 	"reddot/transports"
 	"reddot/transports/auth"
+	"reddot/transports/streams"
 )
 
 // Views are the handlers of the ways to watch a user. One that is nil is not
 // served. CORS headers stand in the response when they are called.
 type Views struct {
-	Counts, Wait, Stream, Iframe, WebSocket transports.Handler
+	Counts, Wait, Stream, Iframe, WebSocket streams.Handler
 
 	// The seed's own.
-	SeedCount, SeedWatch, SeedIframe, SeedStream, SeedWebSocket transports.Handler
+	SeedCount, SeedWatch, SeedIframe, SeedStream, SeedWebSocket streams.Handler
 
 	MQTT fasthttp.RequestHandler // over WebSocket; CONNECT says who calls
 }

@@ -10,6 +10,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // A call is one request on its way through the API. It is used again: nothing
@@ -81,7 +82,7 @@ func (c *call) userKey() actors.Key { return actors.UserKey(c.who.App, c.user) }
 
 // view hands the call over to a transport. Where that answered with an error,
 // the CORS headers are gone.
-func (c *call) view(v transports.Handler) {
+func (c *call) view(v streams.Handler) {
 	v(c.RequestCtx, c.who, c.userKey())
 	if !c.Hijacked() {
 		c.api.allowOrigin(c)

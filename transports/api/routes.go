@@ -9,6 +9,7 @@ import (
 
 	"reddot/transports"
 	"reddot/transports/auth"
+	"reddot/transports/streams"
 )
 
 // access says who may ask for a route. Bits add up.
@@ -132,7 +133,7 @@ func (a *API) operations() []*route {
 }
 
 // view returns the route of a transport; one without a handle if v is nil.
-func view(path string, access access, v transports.Handler, parks bool) *route {
+func view(path string, access access, v streams.Handler, parks bool) *route {
 	r := &route{method: "GET", path: path, access: access, query: anyParams, parks: parks}
 	if v != nil {
 		r.handle = func(c *call) error {

@@ -10,6 +10,7 @@ import (
 	"reddot/actors"
 	"reddot/transports"
 	"reddot/transports/jsontext"
+	"reddot/transports/streams"
 )
 
 // seedRoutes are the URLs of the program that Reddot grew from. They take
@@ -38,7 +39,7 @@ func seedRoutes(v *Views) []*route {
 }
 
 // seedIframe resolves ?userId= before it calls the view.
-func seedIframe(v transports.Handler) func(*call) error {
+func seedIframe(v streams.Handler) func(*call) error {
 	return func(c *call) (err error) {
 		name := string(c.QueryArgs().Peek("userId"))
 		if name == "" {

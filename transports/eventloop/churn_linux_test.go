@@ -18,6 +18,7 @@ import (
 	"reddot/actors"
 	"reddot/actors/gateway"
 	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // frameSize is that of the frames in these tests: the Socket's id, over and
@@ -35,19 +36,19 @@ func frameOf(id uint64) []byte {
 // A house is a server whose connections are all in a Loop. Clients send a byte
 // to begin; then each Socket is sent frames with its own id by whoever likes.
 type house struct {
-	streams *transports.Streams
+	streams *streams.Streams
 	loop    *Loop
 	ln      net.Listener
 
 	mu   sync.Mutex
-	live []*transports.Socket // also some that are gone
+	live []*streams.Socket // also some that are gone
 	seen []uint64
 	used [2]atomic.Bool // by loop
 }
 
 func (h *house) Attach(*gateway.Conn) {}
 
-func (h *house) Receive(s *transports.Socket, b []byte) bool {
+func (h *house) Receive(s *streams.Socket, b []byte) bool {
 	if s.Received() == len(b) { // the first
 		if c, ok := h.loop.find(s.ID()).(*conn); ok {
 			h.used[c.place].Store(true)
@@ -68,11 +69,11 @@ func (h *house) Receive(s *transports.Socket, b []byte) bool {
 	return true
 }
 
-func (h *house) AppendFarewell(b []byte, s *transports.Socket, _ actors.End, _ bool) []byte {
+func (h *house) AppendFarewell(b []byte, s *streams.Socket, _ actors.End, _ bool) []byte {
 	return append(b, frameOf(s.ID())...)
 }
 
-func newHouse(t testing.TB, cfg transports.SinkConfig) *house {
+func newHouse(t testing.TB, cfg streams.SinkConfig) *house {
 	t.Helper()
 	gate, err := transports.NewGate(transports.Limits{}, nil)
 	if err != nil {
@@ -83,7 +84,7 @@ func newHouse(t testing.TB, cfg transports.SinkConfig) *house {
 		t.Fatal(err)
 	}
 	h.loop.together = 4
-	h.streams = transports.NewStreams(transports.StreamsConfig{Sink: cfg, Loop: h.loop}, h, gate, slog.New(slog.DiscardHandler))
+	h.streams = streams.NewStreams(streams.StreamsConfig{Sink: cfg, Loop: h.loop}, h, gate, slog.New(slog.DiscardHandler))
 	if h.ln, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
@@ -102,14 +103,14 @@ func (h *house) accept(t testing.TB) {
 			t.Error(err)
 			return
 		}
-		if err := place.Open(c, nil, transports.Opening{Protocol: h}); err != nil {
+		if err := place.Open(c, nil, streams.Opening{Protocol: h}); err != nil {
 			_ = c.Close() // its client was quick to go
 			place.Leave()
 		}
 	}
 }
 
-func (h *house) any() *transports.Socket {
+func (h *house) any() *streams.Socket {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.live) == 0 {
@@ -218,7 +219,7 @@ func TestChurn(t *testing.T) {
 		visits = 400
 	}
 	fds, goroutines := descriptors(t), runtime.NumGoroutine()
-	h := newHouse(t, transports.SinkConfig{MaxBytes: 16 << 10, SendBuffer: 4 << 10,
+	h := newHouse(t, streams.SinkConfig{MaxBytes: 16 << 10, SendBuffer: 4 << 10,
 		Stall: 200 * time.Millisecond, Grace: 100 * time.Millisecond, Linger: 100 * time.Millisecond})
 	before := heap()
 	var done atomic.Bool

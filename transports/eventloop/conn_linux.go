@@ -7,12 +7,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"reddot/actors"
-	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // A conn is a Socket with its Wire, in one object: there are very many.
 type conn struct {
-	transports.Socket
+	streams.Socket
 
 	mu    sync.Mutex
 	out   *outbox // nil: nothing waits
@@ -35,13 +35,13 @@ const (
 	heard                     // nothing is read but what has come already
 )
 
-var _ transports.Wire = (*conn)(nil)
+var _ streams.Wire = (*conn)(nil)
 
 // loop returns the loop that reads for the connection.
 func (c *conn) loop() *loop { return c.Loop().(*Loop).loops[c.place] }
 
 // begin starts the connection.
-func (c *conn) begin(s *transports.Start) {
+func (c *conn) begin(s *streams.Start) {
 	if unread := s.Unread(); len(unread) > 0 {
 		if c.out == nil {
 			c.out = &outbox{}

@@ -10,13 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"reddot/actors"
-	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // An event for a connection that is gone is not taken for one of its successor
 // in the same slot, with the same descriptor.
 func TestStaleEvent(t *testing.T) {
-	h := newHouse(t, transports.SinkConfig{})
+	h := newHouse(t, streams.SinkConfig{})
 	defer func() { _ = h.ln.Close(); _ = h.loop.Close() }()
 	open := func() (net.Conn, *conn) {
 		t.Helper()
@@ -60,7 +60,7 @@ func TestStaleEvent(t *testing.T) {
 
 // Why a connection ends that takes nothing, or does not go.
 func TestLate(t *testing.T) {
-	h := newHouse(t, transports.SinkConfig{})
+	h := newHouse(t, streams.SinkConfig{})
 	defer func() { _ = h.ln.Close(); _ = h.loop.Close() }()
 	client, err := net.Dial("tcp", h.ln.Addr().String())
 	if err != nil {

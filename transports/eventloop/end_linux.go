@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"reddot/actors"
-	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // End implements actors.Sink: what waits goes first, then the last words, then
@@ -97,7 +97,7 @@ func (c *conn) resume() {
 		return
 	}
 	if tcp, ok := nc.(*net.TCPConn); ok && secure != nil {
-		transports.Return(secure.conn, tcp)
+		streams.Return(secure.conn, tcp)
 		nc = secure.conn
 	}
 	c.Resume(nc, unread)
@@ -180,7 +180,7 @@ func (c *conn) SetProbes() error {
 	if c.fd < 0 {
 		return nil
 	}
-	return transports.ProbeDescriptor(int(c.fd))
+	return streams.ProbeDescriptor(int(c.fd))
 }
 
 // Timeout implements transports.Wire.

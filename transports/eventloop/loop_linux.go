@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // readBufferSize is what one read takes at most; it is one buffer a loop.
@@ -42,12 +42,12 @@ const maxLoops = 256
 type Loop struct {
 	loops []*loop
 	next  atomic.Uint32
-	find  func(id uint64) transports.Wire
+	find  func(id uint64) streams.Wire
 
 	together int32 // see the constant
 }
 
-var _ transports.Loop = (*Loop)(nil)
+var _ streams.Loop = (*Loop)(nil)
 
 // New returns a Loop which Close must end. It begins with Serve.
 func New(cfg Config, log *slog.Logger) (*Loop, error) {
@@ -68,7 +68,7 @@ func New(cfg Config, log *slog.Logger) (*Loop, error) {
 }
 
 // Serve implements transports.Loop.
-func (l *Loop) Serve(find func(id uint64) transports.Wire) {
+func (l *Loop) Serve(find func(id uint64) streams.Wire) {
 	l.find = find
 	for _, one := range l.loops {
 		go one.run()
@@ -87,9 +87,9 @@ func (l *Loop) Close() error {
 
 // Carry implements transports.Loop. A connection with TLS is carried if it came
 // by transports.Parking.
-func (l *Loop) Carry(nc net.Conn, s *transports.Start) error {
+func (l *Loop) Carry(nc net.Conn, s *streams.Start) error {
 	if secure, ok := nc.(*tls.Conn); ok {
-		if tcp := transports.Under(secure); tcp != nil {
+		if tcp := streams.Under(secure); tcp != nil {
 			return l.carrySecure(secure, s, tcp)
 		}
 	}

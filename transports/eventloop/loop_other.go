@@ -8,13 +8,13 @@ import (
 	"log/slog"
 	"net"
 
-	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // A Loop is for systems with epoll. This is none.
 type Loop struct{}
 
-var _ transports.Loop = (*Loop)(nil)
+var _ streams.Loop = (*Loop)(nil)
 
 // New returns an error that is errors.ErrUnsupported.
 func New(Config, *slog.Logger) (*Loop, error) {
@@ -22,10 +22,10 @@ func New(Config, *slog.Logger) (*Loop, error) {
 }
 
 // Serve implements transports.Loop.
-func (*Loop) Serve(func(id uint64) transports.Wire) {}
+func (*Loop) Serve(func(id uint64) streams.Wire) {}
 
 // Carry implements transports.Loop.
-func (*Loop) Carry(net.Conn, *transports.Start) error { return errors.ErrUnsupported }
+func (*Loop) Carry(net.Conn, *streams.Start) error { return errors.ErrUnsupported }
 
 // Close ends the loops.
 func (*Loop) Close() error { return nil }

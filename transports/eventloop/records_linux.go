@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // readsAtOnce is how many system calls one event may use to read the records of
@@ -28,7 +28,7 @@ type secured struct {
 // does whoever calls package tls.
 type records conn
 
-var _ transports.Records = (*records)(nil)
+var _ streams.Records = (*records)(nil)
 
 // Read implements transports.Records.
 func (r *records) Read(b []byte) (int, error) {
@@ -36,12 +36,12 @@ func (r *records) Read(b []byte) (int, error) {
 		return 0, net.ErrClosed
 	}
 	if r.out.tls.reads--; r.out.tls.reads < 0 {
-		return 0, transports.ErrNothingYet
+		return 0, streams.ErrNothingYet
 	}
 	n, errno := receive(r.fd, b)
 	switch {
 	case errno == unix.EAGAIN || errno == unix.EINTR:
-		return 0, transports.ErrNothingYet
+		return 0, streams.ErrNothingYet
 	case errno != 0:
 		return 0, os.NewSyscallError("recvfrom", errno)
 	case n == 0 && len(b) > 0:
@@ -87,7 +87,7 @@ func (c *conn) decrypt(buf []byte) {
 			c.Receive(buf[:n])
 		}
 		switch {
-		case errors.Is(err, transports.ErrNothingYet):
+		case errors.Is(err, streams.ErrNothingYet):
 			return
 		case err != nil:
 			c.gone()
@@ -114,13 +114,13 @@ func (c *conn) decryptEarly() {
 var earlyBuffers = sync.Pool{New: func() any { b := make([]byte, 16<<10); return &b }}
 
 // carrySecure takes over a connection with TLS that came by transports.Parking.
-func (l *Loop) carrySecure(nc *tls.Conn, s *transports.Start, tcp *net.TCPConn) error {
+func (l *Loop) carrySecure(nc *tls.Conn, s *streams.Start, tcp *net.TCPConn) error {
 	fd, err := detach(tcp)
 	if err != nil {
 		return err
 	}
 	c := &conn{place: l.choose(), fd: fd, out: &outbox{tls: &secured{conn: nc}}}
-	transports.Move(nc, (*records)(c))
+	streams.Move(nc, (*records)(c))
 	c.begin(s)
 	return nil
 }

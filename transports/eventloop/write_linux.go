@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"reddot/actors"
-	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // maxWritev is how many chunks leave in one system call.
@@ -20,7 +20,7 @@ const maxWritev = 64
 // An outbox is what waits to be written. It is there only while something
 // does, or must be kept for other reasons.
 type outbox struct {
-	transports.Backlog
+	streams.Backlog
 	moved  time.Time
 	unread []byte   // read from the client, and not for the protocol
 	tls    *secured // nil: what is written is plain

@@ -8,6 +8,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // padding is what old browsers collect before they begin to run a page, in
@@ -18,10 +19,10 @@ const padding = 2 << 10
 const maxOrigin = 300
 
 // Pages serves GET …/iframe.
-type Pages struct{ deps transports.Deps }
+type Pages struct{ deps streams.Deps }
 
 // New returns the handlers of endless pages.
-func New(deps transports.Deps) *Pages { return &Pages{deps} }
+func New(deps streams.Deps) *Pages { return &Pages{deps} }
 
 // Handle is a transports.Handler: it answers with a page that posts the user's
 // events to the window around it, for as long as that is open.
@@ -84,16 +85,16 @@ type protocol struct {
 	drains bool // it tells when the node goes down
 }
 
-var _ transports.Protocol = protocol{}
+var _ streams.Protocol = protocol{}
 
 // Receive implements transports.Protocol: what the client sends means nothing.
-func (protocol) Receive(s *transports.Socket, _ []byte) bool { return transports.Listen(s) }
+func (protocol) Receive(s *streams.Socket, _ []byte) bool { return streams.Listen(s) }
 
 // AppendFarewell implements transports.Protocol.
-func (p protocol) AppendFarewell(b []byte, _ *transports.Socket, why actors.End, _ bool) []byte {
+func (p protocol) AppendFarewell(b []byte, _ *streams.Socket, why actors.End, _ bool) []byte {
 	if p.drains && why == actors.EndDrain {
 		b = Format{}.AppendPush(b, &actors.Push{Events: []actors.PushEvent{
-			{Type: "drain", JSON: transports.AppendDrain(nil, transports.DrainPause())}}})
+			{Type: "drain", JSON: streams.AppendDrain(nil, streams.DrainPause())}}})
 	}
 	return append(b, "0\r\n\r\n"...)
 }
@@ -113,7 +114,7 @@ func (p *Pages) page(ctx *fasthttp.RequestCtx, caller *transports.Principal, use
 		transports.WriteProblem(ctx, err)
 		return
 	}
-	o := transports.Opening{Format: pg.format, After: after, Protocol: pg.protocol}
+	o := streams.Opening{Format: pg.format, After: after, Protocol: pg.protocol}
 	opening := pg.opening()
 	head := fields(pg.ancestors)
 	if transports.IsHTTP10(ctx) {

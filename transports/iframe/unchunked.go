@@ -5,14 +5,14 @@ import (
 	"strconv"
 
 	"reddot/actors"
-	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // unchunked is the protocol of a client that speaks HTTP/1.0, as some proxies
 // do: the shared frames are chunks, of which it must get the contents.
 type unchunked struct{ protocol }
 
-var _ transports.Translator = unchunked{}
+var _ streams.Translator = unchunked{}
 
 // Translate implements transports.Translator.
 func (unchunked) Translate(frames []byte) []byte {
@@ -20,7 +20,7 @@ func (unchunked) Translate(frames []byte) []byte {
 }
 
 // AppendFarewell implements transports.Protocol.
-func (u unchunked) AppendFarewell(b []byte, s *transports.Socket, why actors.End, spoken bool) []byte {
+func (u unchunked) AppendFarewell(b []byte, s *streams.Socket, why actors.End, spoken bool) []byte {
 	return appendUnchunked(b, u.protocol.AppendFarewell(nil, s, why, spoken))
 }
 

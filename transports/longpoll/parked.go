@@ -6,6 +6,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // parked is the protocol of a request that waits: its first frames are the body
@@ -16,13 +17,13 @@ type parked struct {
 }
 
 var (
-	_ transports.Protocol   = (*parked)(nil)
-	_ transports.Translator = (*parked)(nil)
+	_ streams.Protocol   = (*parked)(nil)
+	_ streams.Translator = (*parked)(nil)
 )
 
 // Receive implements transports.Protocol. What comes behind the request is for
 // the HTTP server.
-func (*parked) Receive(*transports.Socket, []byte) bool { return true }
+func (*parked) Receive(*streams.Socket, []byte) bool { return true }
 
 // Translate implements transports.Translator.
 func (p *parked) Translate(body []byte) []byte {
@@ -32,7 +33,7 @@ func (p *parked) Translate(body []byte) []byte {
 }
 
 // AppendFarewell implements transports.Protocol.
-func (p *parked) AppendFarewell(b []byte, _ *transports.Socket, why actors.End, spoken bool) []byte {
+func (p *parked) AppendFarewell(b []byte, _ *streams.Socket, why actors.End, spoken bool) []byte {
 	switch {
 	case spoken:
 		return b

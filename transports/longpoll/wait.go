@@ -8,6 +8,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // Config bounds the waiting.
@@ -39,11 +40,11 @@ const maxEvents = 100
 // Waits serves GET …/wait.
 type Waits struct {
 	cfg  Config
-	deps transports.Deps
+	deps streams.Deps
 }
 
 // New returns the handlers of long polls.
-func New(cfg Config, deps transports.Deps) *Waits { return &Waits{cfg.withDefaults(), deps} }
+func New(cfg Config, deps streams.Deps) *Waits { return &Waits{cfg.withDefaults(), deps} }
 
 // Handle is a transports.Handler: it answers as soon as there is news after
 // ?after=, or 304 after ?timeout= seconds. Without a cursor it answers at once
@@ -113,7 +114,7 @@ func (w *Waits) park(ctx *fasthttp.RequestCtx, caller *transports.Principal, use
 		fields = append(fields, "Connection: close\r\n"...)
 	}
 	after := p.after // all that is kept of p
-	place.Hijack(ctx, transports.Opening{
+	place.Hijack(ctx, streams.Opening{
 		Protocol: &parked{media: p.media, fields: fields},
 		Format:   p.format, After: &after,
 		Answer: true, Timeout: p.timeout, Keep: keep,

@@ -4,8 +4,8 @@ import (
 	"errors"
 
 	"reddot/actors"
-	"reddot/transports"
 	"reddot/transports/mqtt/packet"
+	"reddot/transports/streams"
 )
 
 // refusal is why a connection is ended.
@@ -121,13 +121,13 @@ func (s *session) part(p *parting, orderly bool) {
 
 // Heed implements transports.Heeder: a will is not published behind a DISCONNECT
 // that was sent before the client heard of the end [MQTT-3.14.4-3].
-func (s *session) Heed(socket *transports.Socket, b []byte) bool {
+func (s *session) Heed(socket *streams.Socket, b []byte) bool {
 	s.over(goneUnheard)
 	return s.Receive(socket, b)
 }
 
 // Left implements transports.Leaver.
-func (s *session) Left(*transports.Socket) { go s.left() }
+func (s *session) Left(*streams.Socket) { go s.left() }
 
 // left ends what has not ended, once what has come is worked on.
 func (s *session) left() {
@@ -168,7 +168,7 @@ func goodbyeOf(p *packet.Disconnect) goodbye {
 
 // AppendFarewell implements transports.Protocol. It takes no lock: it may be
 // called with any.
-func (s *session) AppendFarewell(b []byte, _ *transports.Socket, why actors.End, _ bool) []byte {
+func (s *session) AppendFarewell(b []byte, _ *streams.Socket, why actors.End, _ bool) []byte {
 	f := s.farewell.Load()
 	if f&farewellSpeaks == 0 || f&farewellSilent != 0 {
 		return b

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"reddot/transports"
 	"reddot/transports/mqtt"
 	"reddot/transports/mqtt/packet"
+	"reddot/transports/streams"
 )
 
 // connect connects a client and takes the answer.
@@ -158,7 +158,7 @@ func TestHostile(t *testing.T) {
 func beHostile(t *testing.T, way string) {
 	w := newWorld(t, mqtt.Config{ConnectTimeout: time.Second, ConnectBytes: 1000, PacketBytes: 2000, PublishesPerSecond: 1e6, PublishBurst: 1e6, QueueMessages: 50},
 		by(way), func(w *world) {
-			w.sink = transports.SinkConfig{Stall: time.Second, MaxBytes: 64 << 10, SendBuffer: 8 << 10}
+			w.sink = streams.SinkConfig{Stall: time.Second, MaxBytes: 64 << 10, SendBuffer: 8 << 10}
 		})
 	good := w.dial()
 	good.connect("good")
@@ -301,7 +301,7 @@ func TestNeverReads(t *testing.T) {
 func neverRead(t *testing.T, way string) {
 	w := newWorld(t, mqtt.Config{QueueMessages: 100, PublishesPerSecond: -1}, by(way),
 		func(w *world) {
-			w.sink = transports.SinkConfig{Stall: 500 * time.Millisecond, MaxBytes: 64 << 10, SendBuffer: 8 << 10}
+			w.sink = streams.SinkConfig{Stall: 500 * time.Millisecond, MaxBytes: 64 << 10, SendBuffer: 8 << 10}
 		})
 	lazy := w.dial()
 	if err := lazy.raw.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {

@@ -18,13 +18,14 @@ import (
 	"reddot/actors"
 	"reddot/transports"
 	"reddot/transports/auth"
+	"reddot/transports/streams"
 )
 
 // Deps are what the Server needs of the node.
 type Deps struct {
 	Router     actors.Router
 	Topics     *actors.Topics
-	Streams    *transports.Streams
+	Streams    *streams.Streams
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no figures
 	Now        func() int64          // the wall clock, unix milliseconds; nil: the machine's
@@ -158,7 +159,7 @@ func (s *Server) open(conn net.Conn) error {
 }
 
 // handshake agrees on TLS, in the time that a client has for its CONNECT.
-func (s *Server) handshake(conn *tls.Conn, place *transports.Place) {
+func (s *Server) handshake(conn *tls.Conn, place *streams.Place) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ConnectTimeout)
 	err := conn.HandshakeContext(ctx)
@@ -178,8 +179,8 @@ func (s *Server) handshake(conn *tls.Conn, place *transports.Place) {
 }
 
 // begin makes the connection a Socket, of whose client nothing is known yet.
-func (s *Server) begin(conn net.Conn, place *transports.Place, timeout time.Duration) error {
-	err := place.Open(conn, nil, transports.Opening{Protocol: &session{server: s}, Timeout: timeout})
+func (s *Server) begin(conn net.Conn, place *streams.Place, timeout time.Duration) error {
+	err := place.Open(conn, nil, streams.Opening{Protocol: &session{server: s}, Timeout: timeout})
 	if err != nil {
 		place.Leave()
 	}

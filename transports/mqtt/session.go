@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"reddot/actors"
-	"reddot/transports"
 	"reddot/transports/mqtt/packet"
+	"reddot/transports/streams"
 	"reddot/transports/websocket"
 )
 
@@ -19,7 +19,7 @@ import (
 // it takes 128 bytes, and no more (TestSessionSize).
 type session struct {
 	server   *Server
-	socket   *transports.Socket
+	socket   *streams.Socket
 	farewell atomic.Uint32 // how to end: see the constants
 	seen     atomic.Uint32 // the Server.instant in which the client last sent something
 
@@ -66,14 +66,14 @@ const (
 )
 
 var (
-	_ transports.Protocol   = (*session)(nil)
-	_ transports.Translator = (*session)(nil)
-	_ transports.Timed      = (*session)(nil)
-	_ transports.Patient    = (*session)(nil)
-	_ transports.Leaver     = (*session)(nil)
-	_ transports.Heeder     = (*session)(nil)
-	_ actors.Subscriber     = (*session)(nil)
-	_ actors.SessionLink    = (*session)(nil)
+	_ streams.Protocol   = (*session)(nil)
+	_ streams.Translator = (*session)(nil)
+	_ streams.Timed      = (*session)(nil)
+	_ streams.Patient    = (*session)(nil)
+	_ streams.Leaver     = (*session)(nil)
+	_ streams.Heeder     = (*session)(nil)
+	_ actors.Subscriber  = (*session)(nil)
+	_ actors.SessionLink = (*session)(nil)
 )
 
 // do runs fn with the lock held, and afterwards what fn has put off.
@@ -115,7 +115,7 @@ func (s *session) later(fn func()) {
 }
 
 // Receive implements transports.Protocol.
-func (s *session) Receive(socket *transports.Socket, b []byte) (goOn bool) {
+func (s *session) Receive(socket *streams.Socket, b []byte) (goOn bool) {
 	goOn = true
 	s.do(func() {
 		s.meet(socket)
@@ -139,7 +139,7 @@ func (s *session) Receive(socket *transports.Socket, b []byte) (goOn bool) {
 
 // meet learns which Socket the session has: with the first bytes, or, if none
 // come, when the time for them is over. The caller holds the lock.
-func (s *session) meet(socket *transports.Socket) {
+func (s *session) meet(socket *streams.Socket) {
 	if s.socket == nil {
 		s.socket = socket
 	}
@@ -286,7 +286,7 @@ func (s *session) handle(frame []byte, phase phase) error {
 
 // Due implements transports.Timed: the time for CONNECT is over, or it is time
 // to look whether the client is alive [MQTT-3.1.2-22].
-func (s *session) Due(socket *transports.Socket) time.Duration {
+func (s *session) Due(socket *streams.Socket) time.Duration {
 	var next time.Duration
 	s.do(func() {
 		s.meet(socket)
@@ -315,7 +315,7 @@ const instant = 100 * time.Millisecond
 func (s *Server) instant() uint32 { return uint32(time.Since(s.began) / instant) } // #nosec G115 -- differences count
 
 // Drained implements transports.Patient.
-func (s *session) Drained(*transports.Socket) {
+func (s *session) Drained(*streams.Socket) {
 	s.do(func() {
 		s.slow = false
 		s.sendWaiting()

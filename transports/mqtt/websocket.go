@@ -8,6 +8,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/streams"
 	"reddot/transports/websocket"
 )
 
@@ -39,7 +40,7 @@ func (s *Server) HandleWebSocket(ctx *fasthttp.RequestCtx) {
 	}
 	w := &webSocket{}
 	w.server, w.framed = s, true
-	place.Hijack(ctx, transports.Opening{Head: head, Protocol: w, Timeout: s.cfg.ConnectTimeout})
+	place.Hijack(ctx, streams.Opening{Head: head, Protocol: w, Timeout: s.cfg.ConnectTimeout})
 }
 
 // offers tells whether a client offers the subprotocol.
@@ -67,7 +68,7 @@ var _ websocket.Listener = (*webSocket)(nil)
 var idleParsers = sync.Pool{New: func() any { return &websocket.Parser{Binary: true} }}
 
 // Receive implements transports.Protocol.
-func (w *webSocket) Receive(socket *transports.Socket, b []byte) bool {
+func (w *webSocket) Receive(socket *streams.Socket, b []byte) bool {
 	w.mu.Lock()
 	w.meet(socket)
 	w.mu.Unlock()
@@ -120,13 +121,13 @@ func (w *webSocket) Control(opcode byte, payload []byte) bool {
 }
 
 // Heed implements transports.Heeder.
-func (w *webSocket) Heed(socket *transports.Socket, b []byte) bool {
+func (w *webSocket) Heed(socket *streams.Socket, b []byte) bool {
 	w.over(goneUnheard)
 	return w.Receive(socket, b)
 }
 
 // AppendFarewell implements transports.Protocol.
-func (w *webSocket) AppendFarewell(b []byte, socket *transports.Socket, why actors.End, spoken bool) []byte {
+func (w *webSocket) AppendFarewell(b []byte, socket *streams.Socket, why actors.End, spoken bool) []byte {
 	if last := w.session.AppendFarewell(nil, socket, why, spoken); len(last) > 0 {
 		b = websocket.AppendFrame(b, websocket.OpBinary, last)
 	}

@@ -23,6 +23,7 @@ import (
 	"reddot/transports"
 	"reddot/transports/mqtt"
 	"reddot/transports/mqtt/packet"
+	"reddot/transports/streams"
 )
 
 // A world is an MQTT server on a node, a journal and a clock, which outlive it.
@@ -34,14 +35,14 @@ type world struct {
 	clock   *actorstest.Clock
 	limits  actors.Limits
 	gate    transports.Limits
-	sink    transports.SinkConfig
+	sink    streams.SinkConfig
 	grace   time.Duration // 0: the node's
 
 	framed bool // clients come by WebSocket
 	secure bool // clients come by TLS
 
 	node    *actorstest.Node
-	streams *transports.Streams
+	streams *streams.Streams
 	server  *mqtt.Server
 	web     *fasthttp.Server
 	addr    string
@@ -75,7 +76,7 @@ func (w *world) start() {
 		w.node.Home.Grace = w.grace
 	}
 	log := slog.New(slog.DiscardHandler)
-	w.streams = transports.NewStreams(transports.StreamsConfig{Sink: w.sink}, w.node, gate, log)
+	w.streams = streams.NewStreams(streams.StreamsConfig{Sink: w.sink}, w.node, gate, log)
 	w.server, err = mqtt.New(w.cfg, mqtt.Deps{Router: w.node, Topics: w.node.Home.Topics, Streams: w.streams, Log: log, Now: w.clock.Now})
 	if err != nil {
 		w.t.Fatal(err)
@@ -87,7 +88,7 @@ func (w *world) start() {
 	}
 	w.addr, w.served = ln.Addr().String(), make(chan error, 1)
 	if w.secure {
-		ln = tls.NewListener(transports.Parking(ln), certificate(w.t))
+		ln = tls.NewListener(streams.Parking(ln), certificate(w.t))
 	}
 	if !w.framed {
 		go func() { w.served <- w.server.Serve(ln) }()

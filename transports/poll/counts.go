@@ -8,16 +8,17 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // answerTime is how long the user's actor may take.
 const answerTime = 5 * time.Second
 
 // Polls serves GET …/counts.
-type Polls struct{ deps transports.Deps }
+type Polls struct{ deps streams.Deps }
 
 // New returns the handlers of short polls.
-func New(deps transports.Deps) *Polls { return &Polls{deps} }
+func New(deps streams.Deps) *Polls { return &Polls{deps} }
 
 // Handle is a transports.Handler: it answers with the user's counts, or 304 if
 // the client has them.

@@ -7,7 +7,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
-	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // router answers every question in the same way.
@@ -43,7 +43,7 @@ func TestCounts(t *testing.T) {
 		"busy":      {actors.Answer{Err: actors.Errorf(actors.Busy, "full")}, "", 503, "", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := New(transports.Deps{Router: &router{test.answer}})
+			p := New(streams.Deps{Router: &router{test.answer}})
 			var ctx fasthttp.RequestCtx
 			if test.noneMatch != "" {
 				ctx.Request.Header.Set("If-None-Match", test.noneMatch)

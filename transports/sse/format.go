@@ -6,7 +6,7 @@ import (
 	"strconv"
 
 	"reddot/actors"
-	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // Format is the wire form of SSE.
@@ -70,5 +70,5 @@ func appendFarewell(b []byte, why actors.End, retryMs int) []byte {
 	}
 	b = strconv.AppendInt(append(b, "retry: "...), int64(retryMs), 10)
 	b = append(b, "\nevent: drain\n"...)
-	return append(appendData(b, transports.AppendDrain(nil, retryMs)), '\n')
+	return append(appendData(b, streams.AppendDrain(nil, retryMs)), '\n')
 }

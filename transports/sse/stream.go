@@ -7,6 +7,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // fields of a stream's head. X-Accel-Buffering tells nginx to pass events on
@@ -24,14 +25,14 @@ const opening = "retry: 3000\n\n"
 
 // Streams serves GET …/stream, and is the protocol of all its connections.
 type Streams struct {
-	deps   transports.Deps
+	deps   streams.Deps
 	banned banned
 }
 
-var _ transports.Protocol = (*Streams)(nil)
+var _ streams.Protocol = (*Streams)(nil)
 
 // New returns the handlers of event streams.
-func New(deps transports.Deps) *Streams { return &Streams{deps: deps} }
+func New(deps streams.Deps) *Streams { return &Streams{deps: deps} }
 
 // Handle is a transports.Handler: it answers with the user's events for as
 // long as the client listens.
@@ -44,14 +45,14 @@ func (s *Streams) Handle(ctx *fasthttp.RequestCtx, caller *transports.Principal,
 		s.stream(ctx, caller, user, Format{}, s)
 		return
 	}
-	if _, err := transports.CheckFilters(&s.deps, caller, user.Name(), filters); err != nil {
+	if _, err := streams.CheckFilters(&s.deps, caller, user.Name(), filters); err != nil {
 		transports.WriteProblem(ctx, err)
 		return
 	}
-	s.stream(ctx, caller, user, Format{}, &listening{Streams: s, filters: filters, topics: transports.NewSubscriber(&s.deps, nil, topicForm)})
+	s.stream(ctx, caller, user, Format{}, &listening{Streams: s, filters: filters, topics: streams.NewSubscriber(&s.deps, nil, topicForm)})
 }
 
-func (s *Streams) stream(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key, f actors.Format, p transports.Protocol) {
+func (s *Streams) stream(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key, f actors.Format, p streams.Protocol) {
 	if ctx.IsHead() {
 		transports.AnswerHead(ctx, fields)
 		return
@@ -72,18 +73,18 @@ func (s *Streams) stream(ctx *fasthttp.RequestCtx, caller *transports.Principal,
 		return
 	}
 	head := append(transports.AppendHead(nil, ctx, fields), opening...)
-	place.Hijack(ctx, transports.Opening{Head: head, Format: f, After: after, Protocol: p})
+	place.Hijack(ctx, streams.Opening{Head: head, Format: f, After: after, Protocol: p})
 }
 
 // Receive implements transports.Protocol: what the client sends means nothing.
-func (s *Streams) Receive(socket *transports.Socket, _ []byte) bool { return transports.Listen(socket) }
+func (s *Streams) Receive(socket *streams.Socket, _ []byte) bool { return streams.Listen(socket) }
 
 // AppendFarewell implements transports.Protocol.
-func (s *Streams) AppendFarewell(b []byte, socket *transports.Socket, why actors.End, _ bool) []byte {
+func (s *Streams) AppendFarewell(b []byte, socket *streams.Socket, why actors.End, _ bool) []byte {
 	if why == actors.EndForbidden || why == actors.EndDisconnected {
 		s.banned.add(banKey{socket.Key(), socket.Caller().ID}, time.Now())
 	}
-	return appendFarewell(b, why, transports.DrainPause())
+	return appendFarewell(b, why, streams.DrainPause())
 }
 
 // returns tells whether a browser connects again by itself: only then it says

@@ -2,31 +2,31 @@ package sse
 
 import (
 	"reddot/actors"
-	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // listening is the protocol of a stream that also listens to topics.
 type listening struct {
 	*Streams
 	filters []string
-	topics  *transports.Subscriber
+	topics  *streams.Subscriber
 }
 
 var (
-	_ transports.Protocol = (*listening)(nil)
-	_ transports.Starter  = (*listening)(nil)
-	_ transports.Patient  = (*listening)(nil)
-	_ transports.Leaver   = (*listening)(nil)
+	_ streams.Protocol = (*listening)(nil)
+	_ streams.Starter  = (*listening)(nil)
+	_ streams.Patient  = (*listening)(nil)
+	_ streams.Leaver   = (*listening)(nil)
 )
 
 // topicForm is how a topic's message is written. It has no id, so that the
 // browser's is still the inbox's.
-var topicForm = transports.TopicForm{Form: actors.TopicSSE, Append: func(b, event []byte) []byte {
+var topicForm = streams.TopicForm{Form: actors.TopicSSE, Append: func(b, event []byte) []byte {
 	return append(appendData(append(b, "event: topic\n"...), event), '\n')
 }}
 
 // Started implements transports.Starter.
-func (l *listening) Started(socket *transports.Socket) {
+func (l *listening) Started(socket *streams.Socket) {
 	l.topics.Meet(socket)
 	if err := l.topics.Subscribe(l.filters, func() {}); err != nil {
 		socket.Close(actors.EndFailed) // it was allowed a moment ago: who comes back is told
@@ -34,7 +34,7 @@ func (l *listening) Started(socket *transports.Socket) {
 }
 
 // Drained implements transports.Patient.
-func (l *listening) Drained(*transports.Socket) { l.topics.Drained() }
+func (l *listening) Drained(*streams.Socket) { l.topics.Drained() }
 
 // Left implements transports.Leaver.
-func (l *listening) Left(*transports.Socket) { l.topics.Leave() }
+func (l *listening) Left(*streams.Socket) { l.topics.Leave() }

@@ -8,6 +8,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/streams"
 	"reddot/transports/websocket"
 )
 
@@ -15,7 +16,7 @@ import (
 type kind struct {
 	sockets  *Sockets
 	format   actors.Format
-	topics   transports.TopicForm
+	topics   streams.TopicForm
 	plain    bool // the client has nothing to say
 	inflates bool // compression was agreed on
 }
@@ -24,10 +25,10 @@ type kind struct {
 // what it takes to hear them is made when they say something.
 type session struct {
 	kind    *kind
-	socket  *transports.Socket                    // from the first Receive
-	parser  *websocket.Parser                     // nil, unless a message is cut
-	answers *answers                              // nil, until there is one
-	topics  atomic.Pointer[transports.Subscriber] // nil, until a topic is subscribed to
+	socket  *streams.Socket                    // from the first Receive
+	parser  *websocket.Parser                  // nil, unless a message is cut
+	answers *answers                           // nil, until there is one
+	topics  atomic.Pointer[streams.Subscriber] // nil, until a topic is subscribed to
 	pace    pace
 	closing atomic.Pointer[transports.Close] // how to close, where that is known better than by an End
 	refused uint32                           // frames above the pace, one after the other
@@ -35,18 +36,18 @@ type session struct {
 }
 
 var (
-	_ transports.Protocol  = (*session)(nil)
-	_ transports.Patient   = (*session)(nil)
-	_ transports.Leaver    = (*session)(nil)
-	_ transports.Answering = (*session)(nil)
-	_ websocket.Listener   = (*session)(nil)
+	_ streams.Protocol   = (*session)(nil)
+	_ streams.Patient    = (*session)(nil)
+	_ streams.Leaver     = (*session)(nil)
+	_ streams.Answering  = (*session)(nil)
+	_ websocket.Listener = (*session)(nil)
 )
 
 // idleParsers are between two messages, and so know nothing of any.
 var idleParsers = sync.Pool{New: func() any { return new(websocket.Parser) }}
 
 // Receive implements transports.Protocol.
-func (s *session) Receive(socket *transports.Socket, b []byte) bool {
+func (s *session) Receive(socket *streams.Socket, b []byte) bool {
 	s.socket = socket
 	p := s.parser
 	if p == nil {
@@ -72,12 +73,12 @@ func (s *session) Receive(socket *transports.Socket, b []byte) bool {
 func (s *session) AnswersBeats() {}
 
 // AppendFarewell implements transports.Protocol.
-func (s *session) AppendFarewell(b []byte, _ *transports.Socket, why actors.End, _ bool) []byte {
+func (s *session) AppendFarewell(b []byte, _ *streams.Socket, why actors.End, _ bool) []byte {
 	if c := s.closing.Load(); c != nil {
 		return websocket.AppendClose(b, *c)
 	}
 	if why == actors.EndDrain && !s.kind.plain {
-		b = websocket.AppendFrame(b, websocket.OpText, transports.AppendDrain(nil, transports.DrainPause()))
+		b = websocket.AppendFrame(b, websocket.OpText, streams.AppendDrain(nil, streams.DrainPause()))
 	}
 	return websocket.AppendClose(b, transports.CloseOfEnd(why))
 }

@@ -7,6 +7,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/streams"
 	"reddot/transports/websocket"
 )
 
@@ -149,23 +150,23 @@ func (s *session) listen(place *slot, c *command) bool {
 }
 
 // subscriber returns what hears of topics, which it makes if there is none.
-func (s *session) subscriber() *transports.Subscriber {
+func (s *session) subscriber() *streams.Subscriber {
 	if t := s.topics.Load(); t != nil {
 		return t
 	}
-	s.topics.CompareAndSwap(nil, transports.NewSubscriber(&s.kind.sockets.deps, s.socket, s.kind.topics))
+	s.topics.CompareAndSwap(nil, streams.NewSubscriber(&s.kind.sockets.deps, s.socket, s.kind.topics))
 	return s.topics.Load()
 }
 
 // Drained implements transports.Patient.
-func (s *session) Drained(*transports.Socket) {
+func (s *session) Drained(*streams.Socket) {
 	if t := s.topics.Load(); t != nil {
 		t.Drained()
 	}
 }
 
 // Left implements transports.Leaver.
-func (s *session) Left(*transports.Socket) {
+func (s *session) Left(*streams.Socket) {
 	if t := s.topics.Swap(s.kind.sockets.gone); t != nil {
 		t.Leave()
 	}
@@ -175,7 +176,7 @@ func (s *session) Left(*transports.Socket) {
 // whichever goroutine has it.
 func (s *session) publish(place *slot, c *command) {
 	id := c.id
-	transports.Publish(&s.kind.sockets.deps, s.socket.Caller(), s.socket.Key(), c.message, func(took int, err *actors.Error) {
+	streams.Publish(&s.kind.sockets.deps, s.socket.Caller(), s.socket.Key(), c.message, func(took int, err *actors.Error) {
 		frame := appendPublished(nil, id, took)
 		if err != nil {
 			frame = appendError(nil, id, err)

@@ -9,6 +9,7 @@ import (
 	"reddot/actors"
 	"reddot/transports"
 	"reddot/transports/auth"
+	"reddot/transports/streams"
 	"reddot/transports/websocket"
 )
 
@@ -38,16 +39,16 @@ type Config struct {
 // Sockets serves GET …/ws.
 type Sockets struct {
 	cfg      Config
-	deps     transports.Deps
+	deps     streams.Deps
 	began    time.Time // paces are measured from here
 	events   kind
 	deflated kind
 	texts    kind
-	gone     *transports.Subscriber // of whoever has left
+	gone     *streams.Subscriber // of whoever has left
 }
 
 // New returns the handlers of WebSockets.
-func New(cfg Config, deps transports.Deps) *Sockets {
+func New(cfg Config, deps streams.Deps) *Sockets {
 	if cfg.FramesPerSecond == 0 {
 		cfg.FramesPerSecond = 20
 	}
@@ -58,11 +59,11 @@ func New(cfg Config, deps transports.Deps) *Sockets {
 		cfg.MaxUnanswered = 64
 	}
 	w := &Sockets{cfg: cfg, deps: deps, began: time.Now()}
-	w.events = kind{sockets: w, format: Format{}, topics: transports.TopicForm{Form: actors.TopicWebSocket, Append: appendText}}
+	w.events = kind{sockets: w, format: Format{}, topics: streams.TopicForm{Form: actors.TopicWebSocket, Append: appendText}}
 	w.deflated = kind{sockets: w, format: DeflatedFormat{}, inflates: true,
-		topics: transports.TopicForm{Form: actors.TopicWebSocketDeflated, Append: appendDeflated}}
+		topics: streams.TopicForm{Form: actors.TopicWebSocketDeflated, Append: appendDeflated}}
 	w.texts = kind{sockets: w, format: TextFormat{}, plain: true}
-	w.gone = transports.NewSubscriber(&w.deps, nil, w.events.topics)
+	w.gone = streams.NewSubscriber(&w.deps, nil, w.events.topics)
 	w.gone.Leave()
 	return w
 }
@@ -93,7 +94,7 @@ func (w *Sockets) open(ctx *fasthttp.RequestCtx, caller *transports.Principal, u
 	if deflated {
 		k = &w.deflated
 	}
-	place.Hijack(ctx, transports.Opening{Head: head, Format: k.format, After: after, Protocol: &session{kind: k}})
+	place.Hijack(ctx, streams.Opening{Head: head, Format: k.format, After: after, Protocol: &session{kind: k}})
 }
 
 // handshake checks the request and returns the head of the answer, or why there

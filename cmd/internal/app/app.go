@@ -23,6 +23,7 @@ import (
 	"reddot/transports"
 	"reddot/transports/auth"
 	"reddot/transports/eventloop"
+	"reddot/transports/streams"
 )
 
 // An App is one server: the store, the node and the ways in.
@@ -46,9 +47,9 @@ type App struct {
 	revocations *auth.Revocations
 	node        *cluster.Node
 	loop        *eventloop.Loop // nil where there is none
-	streams     *transports.Streams
+	streams     *streams.Streams
 	budget      *transports.Budget
-	door        *transports.Door
+	door        *streams.Door
 	endUpkeep   context.CancelFunc // ends Streams.Trim and watchClock
 	endWatch    context.CancelFunc
 	drained     chan struct{} // closed when the server is asked to drain

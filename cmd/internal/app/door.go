@@ -8,6 +8,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // What of the process's descriptors is no client's.
@@ -45,7 +46,7 @@ func (a *App) openDoor(cfg *Config) error {
 	if files == 0 {
 		files = descriptors()
 	}
-	a.door = transports.NewDoor(transports.DoorConfig{
+	a.door = streams.NewDoor(streams.DoorConfig{
 		PerAddress: limit, All: cfg.mostConnections(files), Spare: spareDescriptors, Trusted: proxies,
 	}, a.streams)
 	return a.registry.Register(doorCollector{a.door})
@@ -54,7 +55,7 @@ func (a *App) openDoor(cfg *Config) error {
 // throughDoor answers what comes by a spare place if it is an operator's.
 func throughDoor(all, operations fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
-		if !transports.IsSpare(ctx.Conn()) {
+		if !streams.IsSpare(ctx.Conn()) {
 			all(ctx)
 			return
 		}
@@ -67,7 +68,7 @@ func throughDoor(all, operations fasthttp.RequestHandler) fasthttp.RequestHandle
 }
 
 // doorCollector tells of connections of which nothing is known yet.
-type doorCollector struct{ door *transports.Door }
+type doorCollector struct{ door *streams.Door }
 
 var (
 	doorOpen    = prometheus.NewDesc("reddot_door_connections", "Connections that do not stay: requests, and what has sent none yet.", nil, nil)

@@ -16,6 +16,7 @@ import (
 	"reddot/transports/mqtt"
 	"reddot/transports/poll"
 	"reddot/transports/sse"
+	"reddot/transports/streams"
 	"reddot/transports/ws"
 )
 
@@ -101,7 +102,7 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 	if err != nil {
 		return nil, err
 	}
-	deps := transports.Deps{
+	deps := streams.Deps{
 		Router: a.node, Hub: a.node, Topics: a.node.Topics(), Streams: a.streams, Gate: gate, Origins: origins, Log: a.log.With("part", "transports"),
 		Now: a.now,
 	}
@@ -133,7 +134,7 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 }
 
 // views are the transports by which a user is watched.
-func (a *App) views(cfg *Config, deps transports.Deps) api.Views {
+func (a *App) views(cfg *Config, deps streams.Deps) api.Views {
 	polls, waits := poll.New(deps), longpoll.New(longpoll.Config{}, deps)
 	pages, streams := iframe.New(deps), sse.New(deps)
 	sockets := ws.New(ws.Config{Compression: cfg.WebSocket.Compression}, deps)

@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"reddot/actors"
-	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // noProbes keeps the system from probing idle connections. Each transport finds
@@ -47,7 +47,7 @@ type patientListener struct {
 
 // listenTCP listens on an address, for what name says.
 func (a *App) listenTCP(ctx context.Context, name, addr string) (net.Listener, error) {
-	lc := net.ListenConfig{KeepAlive: noProbes, Control: transports.ControlListener}
+	lc := net.ListenConfig{KeepAlive: noProbes, Control: streams.ControlListener}
 	ln, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err

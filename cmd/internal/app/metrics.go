@@ -6,6 +6,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // newRegistry returns a registry with the figures of the process.
@@ -23,7 +24,7 @@ func newRegistry() *prometheus.Registry {
 }
 
 // streamsCollector tells how many connections stay, by transport.
-type streamsCollector struct{ streams *transports.Streams }
+type streamsCollector struct{ streams *streams.Streams }
 
 var connections = prometheus.NewDesc("reddot_connections", "Connections that stay, by transport.", []string{"transport"}, nil)
 

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"net"
 
-	"reddot/transports"
 	"reddot/transports/mqtt"
+	"reddot/transports/streams"
 )
 
 // broker is the MQTT server and what it listens on.
@@ -65,7 +65,7 @@ func (a *App) listenMQTT(ctx context.Context) error {
 	if err := a.certificate.reload(); err != nil {
 		return errors.Join(err, a.mqtt.secure.Close(), a.mqtt.server.Close())
 	}
-	a.serveMQTT(tls.NewListener(transports.Parking(a.mqtt.secure), a.certificate.config("mqtt")))
+	a.serveMQTT(tls.NewListener(streams.Parking(a.mqtt.secure), a.certificate.config("mqtt")))
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"reddot/transports"
 	"reddot/transports/eventloop"
+	"reddot/transports/streams"
 )
 
 // openStreams makes what holds the connections that stay: in event loops where
@@ -18,8 +19,8 @@ import (
 func (a *App) openStreams(gate *transports.Gate) error {
 	log := a.log.With("part", "streams")
 	a.budget = transports.NewBudget(gate.Limits())
-	cfg := transports.StreamsConfig{Resume: a.resume, Stands: a.stands, Now: a.now, Budget: a.budget,
-		Sink: transports.SinkConfig{Stall: time.Duration(a.cfg.Load().Limits.WriteStall)}}
+	cfg := streams.StreamsConfig{Resume: a.resume, Stands: a.stands, Now: a.now, Budget: a.budget,
+		Sink: streams.SinkConfig{Stall: time.Duration(a.cfg.Load().Limits.WriteStall)}}
 	if !a.forTests.noLoop {
 		loop, err := eventloop.New(eventloop.Config{}, log)
 		switch {
@@ -29,7 +30,7 @@ func (a *App) openStreams(gate *transports.Gate) error {
 			return err
 		}
 	}
-	a.streams = transports.NewStreams(cfg, a.node, gate, log)
+	a.streams = streams.NewStreams(cfg, a.node, gate, log)
 	for _, c := range []prometheus.Collector{streamsCollector{a.streams}, budgetCollector{a.budget}, sessionsCollector{a.node.Topics()}} {
 		if err := a.registry.Register(c); err != nil {
 			return fmt.Errorf("register metrics: %w", err)

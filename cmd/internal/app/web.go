@@ -12,7 +12,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // web is the HTTP server and what it listens on.
@@ -44,7 +44,7 @@ func (a *App) listen(ctx context.Context) error {
 	w.listener = ln
 	accept := ln
 	if cfg.TLS.Cert != "" {
-		accept = tls.NewListener(transports.Parking(accept), a.certificate.config("http/1.1"))
+		accept = tls.NewListener(streams.Parking(accept), a.certificate.config("http/1.1"))
 	}
 	accept = a.door.Listener(accept)
 	a.web = w

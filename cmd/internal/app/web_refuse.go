@@ -11,12 +11,13 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/streams"
 )
 
 // framed is the handler for requests whose end is where everybody sees it.
 func framed(handler fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
-		if err := transports.CheckFraming(ctx); err != nil {
+		if err := streams.CheckFraming(ctx); err != nil {
 			ctx.SetConnectionClose()
 			refuse(ctx, err)
 			return
@@ -38,8 +39,8 @@ func fault(err error) (*actors.Error, int) {
 	var timeout net.Error
 	var small *fasthttp.ErrSmallBuffer
 	switch {
-	case errors.Is(err, fasthttp.ErrUnsupportedTransferEncoding), errors.Is(err, transports.ErrCoding):
-		return transports.ErrCoding, fasthttp.StatusNotImplemented
+	case errors.Is(err, fasthttp.ErrUnsupportedTransferEncoding), errors.Is(err, streams.ErrCoding):
+		return streams.ErrCoding, fasthttp.StatusNotImplemented
 	case errors.As(err, &own):
 		return own, transports.Status(own.Code)
 	case errors.Is(err, fasthttp.ErrDuplicateContentLength):

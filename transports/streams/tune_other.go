@@ -1,6 +1,6 @@
 //go:build !linux
 
-package transports
+package streams
 
 import (
 	"fmt"

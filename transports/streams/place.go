@@ -1,4 +1,4 @@
-package transports
+package streams
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/transports"
 )
 
 // handover is how long fasthttp may take to hand over a connection whose
@@ -22,7 +23,7 @@ type Place struct {
 	streams   *Streams
 	transport uint8 // index into transportNames
 	from      netip.Addr
-	caller    *Principal
+	caller    *transports.Principal
 	key       actors.Key
 	since     int64 // unix milliseconds
 	over      bool  // guarded by streams.mu

@@ -1,4 +1,4 @@
-package transports
+package streams
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/transports"
 )
 
 // SinkConfig bounds what a Sink keeps for a client that reads slowly.
@@ -35,21 +36,13 @@ type SinkConfig struct {
 
 // withDefaults returns the config with the meaning of its zero values filled in.
 func (c SinkConfig) withDefaults() SinkConfig {
-	SetDefault(&c.MaxBytes, 256<<10)
-	SetDefault(&c.Stall, 10*time.Second)
-	SetDefault(&c.Grace, 2*time.Second)
-	SetDefault(&c.Linger, time.Second)
-	SetDefault(&c.SendBuffer, 64<<10)
-	SetDefault(&c.UserTimeout, 30*time.Second)
+	transports.SetDefault(&c.MaxBytes, 256<<10)
+	transports.SetDefault(&c.Stall, 10*time.Second)
+	transports.SetDefault(&c.Grace, 2*time.Second)
+	transports.SetDefault(&c.Linger, time.Second)
+	transports.SetDefault(&c.SendBuffer, 64<<10)
+	transports.SetDefault(&c.UserTimeout, 30*time.Second)
 	return c
-}
-
-// SetDefault sets v to the default if it is zero.
-func SetDefault[T comparable](v *T, d T) {
-	var zero T
-	if *v == zero {
-		*v = d
-	}
 }
 
 // owner is who hears from a Sink; a Socket is one.
@@ -59,7 +52,7 @@ type owner interface {
 	AppendFarewell(b []byte, why actors.End, spoken bool) []byte
 	Keeps(why actors.End) bool
 	Heeds() bool
-	Debtor
+	transports.Debtor
 }
 
 // A Sink is the write half of a net.Conn. Where the system allows it writes
@@ -257,7 +250,7 @@ func (s *Sink) writeAll(batch net.Buffers) error {
 func firstPiece(batch net.Buffers) net.Buffers {
 	size := len(batch[0])
 	for i, b := range batch[1:] {
-		if size += len(b); size > PieceBytes {
+		if size += len(b); size > transports.PieceBytes {
 			return batch[:i+1]
 		}
 	}
@@ -274,7 +267,7 @@ func (s *Sink) writePieces(batch net.Buffers) error {
 			if last, err = s.setDeadline(last); err != nil {
 				return err
 			}
-			n, err := s.conn.Write(b[:min(len(b), PieceBytes)])
+			n, err := s.conn.Write(b[:min(len(b), transports.PieceBytes)])
 			s.written(n)
 			if b = b[n:]; err != nil {
 				return err

@@ -1,4 +1,4 @@
-package transports
+package streams
 
 import (
 	"log/slog"
@@ -10,6 +10,7 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/gateway"
+	"reddot/transports"
 )
 
 // A Protocol is what the bytes on a Socket mean. It knows nothing of how they
@@ -79,7 +80,7 @@ type Socket struct {
 	wire      Wire
 	protocol  Protocol
 	conn      atomic.Pointer[gateway.Conn]
-	caller    atomic.Pointer[Principal]
+	caller    atomic.Pointer[transports.Principal]
 	id        uint64
 	timers    timers
 	from      [16]byte // zero: not known
@@ -136,7 +137,7 @@ func (s *Socket) Loop() Loop { return s.streams.cfg.Loop }
 func (s *Socket) Config() *SinkConfig { return &s.streams.cfg.Sink }
 
 // Caller returns who is at the other end.
-func (s *Socket) Caller() *Principal { return s.caller.Load() }
+func (s *Socket) Caller() *transports.Principal { return s.caller.Load() }
 
 // Received returns how many bytes have come from the client, up to 64 KiB. It
 // is for the Protocol's Receive.
@@ -166,7 +167,7 @@ func (s *Socket) nextTurn() uint32 {
 
 // Enter says who the client of a connection is that began without a Format,
 // and attaches it. It is for the Protocol, once; no lock may be held.
-func (s *Socket) Enter(caller *Principal, key actors.Key, f actors.Format) {
+func (s *Socket) Enter(caller *transports.Principal, key actors.Key, f actors.Format) {
 	s.caller.Store(caller)
 	s.state.Or(stateAttaching)
 	s.recheck()
@@ -238,7 +239,9 @@ func (s *Socket) SendShared(frames []byte) (pending int, err error) {
 }
 
 // Claim implements Debtor.
-func (s *Socket) Claim() *Claim { return s.streams.cfg.Budget.Claim(s.address(), s.Caller()) }
+func (s *Socket) Claim() *transports.Claim {
+	return s.streams.cfg.Budget.Claim(s.address(), s.Caller())
+}
 
 // Close ends the connection, and tells the user's actor. It may come at any
 // time, and again.

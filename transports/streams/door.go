@@ -1,4 +1,4 @@
-package transports
+package streams
 
 import (
 	"crypto/tls"
@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"time"
+
+	"reddot/transports"
 )
 
 // DoorConfig bounds the connections of which nothing is known yet.
@@ -35,8 +37,8 @@ const mostConnections = math.MaxInt32
 type Door struct {
 	cfg     DoorConfig
 	streams *Streams
-	open    *counts
-	spare   *counts
+	open    *transports.Counts
+	spare   *transports.Counts
 	n       atomic.Int64
 	spares  atomic.Int64
 	refused [2]atomic.Uint64
@@ -44,7 +46,7 @@ type Door struct {
 
 // NewDoor returns a Door for connections of which some become those of streams.
 func NewDoor(cfg DoorConfig, streams *Streams) *Door {
-	SetDefault(&cfg.SpareTime, 5*time.Second)
+	transports.SetDefault(&cfg.SpareTime, 5*time.Second)
 	if cfg.PerAddress < 1 {
 		cfg.PerAddress = mostConnections
 	} else if cfg.All > 0 {
@@ -53,7 +55,7 @@ func NewDoor(cfg DoorConfig, streams *Streams) *Door {
 	if cfg.All < 1 {
 		cfg.All = mostConnections
 	}
-	return &Door{cfg: cfg, streams: streams, open: newCounts(), spare: newCounts()}
+	return &Door{cfg: cfg, streams: streams, open: transports.NewCounts(), spare: transports.NewCounts()}
 }
 
 // Refused returns how many connections were refused for an address's sake, and
@@ -111,7 +113,7 @@ func (l *checkedListener) Accept() (net.Conn, error) {
 // countedAs returns the address by which a connection counts; the zero Addr: it
 // does not.
 func (d *Door) countedAs(c net.Conn) netip.Addr {
-	a := peerAddress(c.RemoteAddr())
+	a := transports.PeerAddress(c.RemoteAddr())
 	for _, p := range d.cfg.Trusted {
 		if p.Contains(a) {
 			return netip.Addr{}
@@ -122,7 +124,7 @@ func (d *Door) countedAs(c net.Conn) netip.Addr {
 
 // admits tells whether there is room for another connection from the address.
 func (d *Door) admits(from netip.Addr) bool {
-	if from.IsValid() && d.open.of(NetworkOf(from))+d.streams.gate.Connections(from) >= d.cfg.PerAddress {
+	if from.IsValid() && d.open.Of(transports.NetworkOf(from))+d.streams.gate.Connections(from) >= d.cfg.PerAddress {
 		d.refused[0].Add(1)
 		return false
 	}
@@ -138,14 +140,14 @@ func (d *Door) isFull() bool { return int(d.n.Load())+d.streams.Places() >= d.cf
 // enter counts the connection; nil: it is refused.
 func (d *Door) enter(c net.Conn) net.Conn {
 	from := d.countedAs(c)
-	if from.IsValid() && !d.open.acquire(NetworkOf(from), d.cfg.PerAddress-d.streams.gate.Connections(from)) {
+	if from.IsValid() && !d.open.Acquire(transports.NetworkOf(from), d.cfg.PerAddress-d.streams.gate.Connections(from)) {
 		d.refused[0].Add(1)
 		return nil
 	}
 	in := visitor{door: d, from: from}
-	if d.isFull() && !d.squeeze(&in, peerAddress(c.RemoteAddr())) {
+	if d.isFull() && !d.squeeze(&in, transports.PeerAddress(c.RemoteAddr())) {
 		if from.IsValid() {
-			d.open.release(NetworkOf(from))
+			d.open.Release(transports.NetworkOf(from))
 		}
 		d.refused[1].Add(1)
 		return nil
@@ -160,7 +162,7 @@ func (d *Door) enter(c net.Conn) net.Conn {
 
 // squeeze gives the connection one of the spare places.
 func (d *Door) squeeze(in *visitor, from netip.Addr) bool {
-	if !from.IsValid() || int(d.spares.Add(1)) > d.cfg.Spare || !d.spare.acquire(NetworkOf(from), max(1, d.cfg.Spare/4)) {
+	if !from.IsValid() || int(d.spares.Add(1)) > d.cfg.Spare || !d.spare.Acquire(transports.NetworkOf(from), max(1, d.cfg.Spare/4)) {
 		if from.IsValid() {
 			d.spares.Add(-1)
 		}
@@ -174,7 +176,7 @@ func (d *Door) squeeze(in *visitor, from netip.Addr) bool {
 func (d *Door) Again(c net.Conn) net.Conn {
 	in := visitor{door: d, from: d.countedAs(c)}
 	if in.from.IsValid() {
-		d.open.acquire(NetworkOf(in.from), mostConnections)
+		d.open.Acquire(transports.NetworkOf(in.from), mostConnections)
 	}
 	d.n.Add(1)
 	return in.wrap(c)
@@ -215,10 +217,10 @@ func (v *visitor) leave() {
 	}
 	v.door.n.Add(-1)
 	if v.from.IsValid() {
-		v.door.open.release(NetworkOf(v.from))
+		v.door.open.Release(transports.NetworkOf(v.from))
 	}
 	if v.spare.IsValid() {
-		v.door.spare.release(NetworkOf(v.spare))
+		v.door.spare.Release(transports.NetworkOf(v.spare))
 		v.door.spares.Add(-1)
 	}
 }

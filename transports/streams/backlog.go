@@ -1,14 +1,17 @@
-package transports
+package streams
 
-import "reddot/actors"
+import (
+	"reddot/actors"
+	"reddot/transports"
+)
 
 // A Backlog is what waits to be written to one client. A client is slow by the
 // bytes and the time that it leaves waiting, never by their number: small frames
 // share a chunk, and what waits is written together. Its zero value is empty.
 type Backlog struct {
-	chunks [][]byte // the oldest first, of which a part may be written
-	size   int      // bytes in chunks
-	claim  *Claim   // of those; nil: nothing waits, or there is no Budget
+	chunks [][]byte          // the oldest first, of which a part may be written
+	size   int               // bytes in chunks
+	claim  *transports.Claim // of those; nil: nothing waits, or there is no Budget
 }
 
 // chunkBytes is how large the chunks are that small frames share.
@@ -29,7 +32,7 @@ func (b *Backlog) IsFull(n, most int) bool {
 
 // Grow counts n bytes that are about to be added. It says ErrSlow where that is
 // more than may wait for whose they are.
-func (b *Backlog) Grow(n int, whose Debtor) error {
+func (b *Backlog) Grow(n int, whose transports.Debtor) error {
 	if b.claim == nil {
 		b.claim = whose.Claim()
 	}
@@ -44,7 +47,7 @@ func (b *Backlog) Grow(n int, whose Debtor) error {
 }
 
 // Force is Grow for a few bytes that must go out, as last words.
-func (b *Backlog) Force(n int, whose Debtor) {
+func (b *Backlog) Force(n int, whose transports.Debtor) {
 	if b.claim == nil {
 		b.claim = whose.Claim()
 	}

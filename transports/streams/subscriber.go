@@ -1,4 +1,4 @@
-package transports
+package streams
 
 import (
 	"encoding/base64"
@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"reddot/actors"
+	"reddot/transports"
 )
 
 // A Subscriber is what a WebSocket or an event stream hears of topics: each
@@ -56,19 +57,19 @@ func (s *Subscriber) Meet(socket *Socket) {
 
 // CheckFilters returns the filters as everybody knows them, or why the caller
 // may not subscribe to them as the user; the error is an actors.Error.
-func CheckFilters(deps *Deps, caller *Principal, user string, filters []string) ([]string, error) {
+func CheckFilters(deps *Deps, caller *transports.Principal, user string, filters []string) ([]string, error) {
 	if most := deps.Gate.Limits().Subscriptions; len(filters) > most {
 		return nil, tooManyTopics(most)
 	}
 	full := make([]string, len(filters))
 	for i, f := range filters {
-		if err := CheckFilter(f); err != nil {
+		if err := transports.CheckFilter(f); err != nil {
 			return nil, err
 		}
-		full[i] = FullTopic(f, user)
+		full[i] = transports.FullTopic(f, user)
 		_, rest, shared := actors.SplitShare(full[i])
-		if own, _, ok := OwnTopic(rest, user); ok && !shared && slices.Contains(InboxTopics[:], own) {
-			return nil, wrongTopic(fmt.Sprintf("the events of the inbox come by themselves; users/{user}/%s is for MQTT", own))
+		if own, _, ok := transports.OwnTopic(rest, user); ok && !shared && slices.Contains(transports.InboxTopics[:], own) {
+			return nil, transports.WrongTopic(fmt.Sprintf("the events of the inbox come by themselves; users/{user}/%s is for MQTT", own))
 		}
 		if !caller.MayRead(user, rest) {
 			return nil, &actors.Error{Code: actors.Forbidden, Field: "topic", Detail: fmt.Sprintf("this %s may not subscribe to that topic", caller.Kind)}
@@ -140,11 +141,11 @@ func (s *Subscriber) Unsubscribe(filters []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range filters {
-		if i := s.index(FullTopic(f, key.Name())); i >= 0 {
+		if i := s.index(transports.FullTopic(f, key.Name())); i >= 0 {
 			s.deps.Topics.Unsubscribe(key.App(), s.subs[i], false)
 			s.subs = slices.Delete(s.subs, i, i+1)
 		}
-		s.reads = slices.DeleteFunc(s.reads, func(r retainedReading) bool { return r.filter == FullTopic(f, key.Name()) })
+		s.reads = slices.DeleteFunc(s.reads, func(r retainedReading) bool { return r.filter == transports.FullTopic(f, key.Name()) })
 	}
 	s.deps.Topics.Announce(nil)
 }
@@ -248,13 +249,13 @@ func (s *Subscriber) close(why actors.End) { go s.socket.Close(why) }
 // Publish gives a message to whoever is subscribed, as POST /v1/topics/{topic}
 // does. done is called once with how many sessions it concerns when all have it
 // who outlive a crash, or with why it may be that not all have it.
-func Publish(deps *Deps, caller *Principal, user actors.Key, m *actors.TopicMessage, done func(took int, err *actors.Error)) {
+func Publish(deps *Deps, caller *transports.Principal, user actors.Key, m *actors.TopicMessage, done func(took int, err *actors.Error)) {
 	fail := func(err error) { done(0, actors.AsError(err)) }
-	if err := CheckTopic(m.Topic); err != nil {
+	if err := transports.CheckTopic(m.Topic); err != nil {
 		fail(err)
 		return
 	}
-	m.App, m.User, m.Topic = user.App(), user.Name(), FullTopic(m.Topic, user.Name())
+	m.App, m.User, m.Topic = user.App(), user.Name(), transports.FullTopic(m.Topic, user.Name())
 	if !caller.MayWrite(m.User, m.Topic) {
 		fail(&actors.Error{Code: actors.Forbidden, Field: "topic", Detail: fmt.Sprintf("this %s may not publish to that topic", caller.Kind)})
 		return

@@ -1,4 +1,4 @@
-package transports
+package streams
 
 import (
 	"log/slog"
@@ -8,13 +8,14 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/gateway"
+	"reddot/transports"
 )
 
 // A Handler serves one path of a user. Whoever routes to it has verified the
 // caller, resolved the path's user to the key, checked that the caller may, and
 // set on the response what every answer carries (CORS): a handler that writes
 // its own head takes the Access-Control and Vary fields over.
-type Handler func(ctx *fasthttp.RequestCtx, caller *Principal, user actors.Key)
+type Handler func(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key)
 
 // Deps are what every way in is given.
 type Deps struct {
@@ -22,8 +23,8 @@ type Deps struct {
 	Hub     gateway.Hub
 	Topics  *actors.Topics
 	Streams *Streams
-	Gate    *Gate
-	Origins Origins // whose pages may frame, and be posted to
+	Gate    *transports.Gate
+	Origins transports.Origins // whose pages may frame, and be posted to
 	Log     *slog.Logger
 	Now     func() time.Time // the wall clock; nil: time.Now
 }

@@ -1,4 +1,4 @@
-package transports
+package streams
 
 import (
 	"context"
@@ -14,13 +14,14 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/gateway"
+	"reddot/transports"
 )
 
 // StreamsConfig bounds the connections that stay.
 type StreamsConfig struct {
 	Sink SinkConfig
 	// Budget bounds what waits for an address and for a caller. Nil: nothing does.
-	Budget *Budget
+	Budget *transports.Budget
 	// Loop carries the connections that it can. Nil: each has a goroutine.
 	Loop Loop
 	// Resume serves the next requests on a connection that has given a late
@@ -31,7 +32,7 @@ type StreamsConfig struct {
 	Rest time.Duration
 	// Stands tells whether a caller is still let in, or else why its
 	// connections end (Auth.Stands). Nil: all are.
-	Stands func(*Principal) (why actors.End, ok bool)
+	Stands func(*transports.Principal) (why actors.End, ok bool)
 	// Now is the wall clock, by which tokens expire. Nil: time.Now.
 	Now func() time.Time
 }
@@ -42,7 +43,7 @@ type StreamsConfig struct {
 type Streams struct {
 	cfg      StreamsConfig
 	hub      gateway.Hub
-	gate     *Gate
+	gate     *transports.Gate
 	log      *slog.Logger
 	wheel    wheel
 	draining atomic.Bool
@@ -51,8 +52,8 @@ type Streams struct {
 	slots  slots
 	places atomic.Int64 // which are not given back; changed under mu
 	counts [len(transportNames)]int
-	names  *Recent[netip.Addr, string] // of addresses, which many connections share
-	keys   [sharedKeys]actors.Key      // of users, each at its hash's place, for the next connection
+	names  *transports.Recent[netip.Addr, string] // of addresses, which many connections share
+	keys   [sharedKeys]actors.Key                 // of users, each at its hash's place, for the next connection
 	seed   maphash.Seed
 	empty  chan struct{} // closed when draining and no place is left
 }
@@ -74,17 +75,17 @@ const sharedAddresses = 1 << 12
 const sharedKeys = 1 << 10
 
 // NewStreams returns the registry of one node's connections.
-func NewStreams(cfg StreamsConfig, hub gateway.Hub, gate *Gate, log *slog.Logger) *Streams {
+func NewStreams(cfg StreamsConfig, hub gateway.Hub, gate *transports.Gate, log *slog.Logger) *Streams {
 	cfg.Sink = cfg.Sink.withDefaults()
-	SetDefault(&cfg.Rest, 2*time.Minute)
+	transports.SetDefault(&cfg.Rest, 2*time.Minute)
 	if cfg.Stands == nil {
-		cfg.Stands = func(*Principal) (actors.End, bool) { return 0, true }
+		cfg.Stands = func(*transports.Principal) (actors.End, bool) { return 0, true }
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
 	s := &Streams{cfg: cfg, hub: hub, gate: gate, log: log,
-		names: NewRecent[netip.Addr, string](sharedAddresses), empty: make(chan struct{})}
+		names: transports.NewRecent[netip.Addr, string](sharedAddresses), empty: make(chan struct{})}
 	s.seed = maphash.MakeSeed()
 	s.wheel.slots = &s.slots
 	if cfg.Loop != nil {
@@ -104,13 +105,13 @@ func (s *Streams) find(id uint64) Wire {
 // Admit gives the caller a place for a connection to the user of key. It is
 // refused with TooMany above the address's limit, and with Unavailable while
 // the node drains.
-func (s *Streams) Admit(ctx *fasthttp.RequestCtx, transport string, caller *Principal, key actors.Key) (*Place, error) {
+func (s *Streams) Admit(ctx *fasthttp.RequestCtx, transport string, caller *transports.Principal, key actors.Key) (*Place, error) {
 	return s.AdmitFrom(s.gate.Address(ctx), transport, caller, key)
 }
 
 // AdmitFrom is Admit for a connection without a request. The zero address is
 // not limited.
-func (s *Streams) AdmitFrom(from netip.Addr, transport string, caller *Principal, key actors.Key) (*Place, error) {
+func (s *Streams) AdmitFrom(from netip.Addr, transport string, caller *transports.Principal, key actors.Key) (*Place, error) {
 	if err := s.gate.Acquire(from); err != nil {
 		return nil, err
 	}
@@ -158,7 +159,7 @@ func (s *Streams) Places() int { return int(s.places.Load()) }
 // late answer to this. If not, the answer has to say so.
 func (s *Streams) Keeps(ctx *fasthttp.RequestCtx) bool {
 	// What was not read of a body would be taken for the next request.
-	return s.cfg.Resume != nil && !IsHTTP10(ctx) && !ctx.Request.Header.ConnectionClose() && !ctx.Request.IsBodyStream()
+	return s.cfg.Resume != nil && !transports.IsHTTP10(ctx) && !ctx.Request.Header.ConnectionClose() && !ctx.Request.IsBodyStream()
 }
 
 // free takes a place back. The caller holds mu.
@@ -196,7 +197,7 @@ func (s *Streams) address(a netip.Addr) string {
 	if !a.IsValid() {
 		return ""
 	}
-	return s.names.getOrPut(a, a.String)
+	return s.names.GetOrPut(a, a.String)
 }
 
 func (s *Streams) drains() bool { return s.draining.Load() }

@@ -12,7 +12,7 @@ import (
 	"reddot/actors"
 )
 
-// Memory is the model of a store: it forgets everything at exit. It settles as Pebble
+// Memory is a store that forgets everything at exit. It settles as Pebble
 // does: from one goroutine, batch by batch.
 type Memory struct {
 	*writer
