@@ -14,7 +14,7 @@ type Limits struct {
 	RetainEvents   int           // in the journal, for those who resume; default 1,000
 	RetainAge      time.Duration // default 24 hours
 	RetainBytes    int           // default 4 MiB
-	EraseWithin    time.Duration // what nobody needs any more is off the disk by then (retention.go); default 24 hours
+	EraseWithin    time.Duration // what nobody needs any more is off the disk by then (inbox/retention.go); default 24 hours
 	Connections    int           // of one user; default 100
 	Outbox         int           // requests of one user that wait for the disk; default 4,096
 	Waiting        int           // messages that wait while a user is loaded; default 4,096

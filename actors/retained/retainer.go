@@ -69,7 +69,7 @@ func (t *Retainer) act(m any) {
 	}
 }
 
-// timeUp takes from the disk what is retained no more (retention.go).
+// timeUp takes from the disk what is retained no more (actors/inbox/retention.go).
 func (t *Retainer) timeUp(m *actors.TimeUp) {
 	if t.Home.Now() >= t.due() && !t.snapshot() {
 		return // the sweeper comes again

@@ -8,7 +8,7 @@ import (
 	"reddot/actors"
 )
 
-// What a send keeps, and for how long (retention.go). Of one that is done there
+// What a send keeps, and for how long (actors/inbox/retention.go). Of one that is done there
 // is a snapshot in the place of its events as soon as they hold what nobody
 // needs any more.
 

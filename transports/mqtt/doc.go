@@ -30,7 +30,7 @@
 //
 // Other people's tests run against the server by `make mosquitto`; .ci/mosquitto
 // names each that may fail, and why. Other people's clients live through a story
-// in cmd/internal/app (mqtt_clients_test.go, mqtt_steps_test.go).
+// in cmd/internal/app/mqtt_clients_test.go and cmd/internal/app/mqtt_steps_test.go.
 //
 // Start reading at server.go and session.go; connect.go begins a session,
 // inbound.go is what its client publishes, outbound.go what it is sent,

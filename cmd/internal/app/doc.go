@@ -11,6 +11,6 @@
 //   - What Start opened Stop closes, in reverse, also when Start fails half-way.
 //   - Secrets print as ***.
 //
-// Start reading at app.go, then config.go and routes.go. house_test.go holds
+// Start reading at app.go, then config.go and web.go. house_test.go holds
 // the rules of the whole repository.
 package app
