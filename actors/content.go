@@ -33,6 +33,15 @@ func (m *Message) Copy() *Message {
 	return &Message{
 		Id: m.Id, Category: m.Category, Priority: m.Priority, Content: m.Content, ExpiresAt: m.ExpiresAt, SendAt: m.SendAt,
 		CollapseKey: m.CollapseKey, CreatedAt: m.CreatedAt, Shared: m.Shared, EditedAt: m.EditedAt,
+		Cleared: m.Cleared,
+	}
+}
+
+// Copy returns a message of its own with the same fields.
+func (m *TopicMessage) Copy() *TopicMessage {
+	return &TopicMessage{
+		Topic: m.Topic, Payload: m.Payload, Qos: m.Qos, Retain: m.Retain, Attributes: m.Attributes, ExpiresAt: m.ExpiresAt,
+		At: m.At, App: m.App, User: m.User, Client: m.Client, Once: m.Once,
 	}
 }
 

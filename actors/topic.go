@@ -404,8 +404,8 @@ func (t *Topics) Republish(m *TopicMessage, filter string) {
 func (t *Topics) PublishWill(w *Will, done func(took int, err *Error)) {
 	m, now := w.Message, t.home.Now()
 	if m.ExpiresAt < 0 || m.At != now {
-		m = &TopicMessage{Topic: m.Topic, Payload: m.Payload, Qos: m.Qos, Retain: m.Retain, Attributes: m.Attributes, ExpiresAt: m.ExpiresAt,
-			At: now, App: m.App, User: m.User, Client: m.Client, Once: m.Once}
+		m = m.Copy()
+		m.At = now
 	}
 	if m.ExpiresAt < 0 {
 		m.ExpiresAt = now - m.ExpiresAt*1000
