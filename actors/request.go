@@ -158,9 +158,14 @@ func (r *Request) Fail(err *Error) {
 // Refused implements Refusable.
 func (r *Request) Refused(_ *Home, err *Error) { r.Fail(err) }
 
-// Release gives the request's memory back. Only the caller of an answered
-// request may do so, once, and must not touch it or its Answer afterwards.
+// Release gives the request's memory back. Only the caller of an answered request
+// may do so, once, and must not touch it or its Answer afterwards. One that was
+// answered Unavailable is left to the garbage collector: its outcome is unknown, and
+// whoever did not come to answer it may hold it still.
 func (r *Request) Release() {
+	if err := r.Answer.Err; err != nil && err.Code == Unavailable {
+		return
+	}
 	counts, buf := r.Answer.Counts[:0], r.Buffer.Buf[:0]
 	if cap(buf) > 16<<10 {
 		buf = nil

@@ -83,9 +83,7 @@ func (t *Topics) ask(key Key, c Command, done func(*Request)) {
 	r := NewRequest(key, c)
 	r.OnReply(func(r *Request) {
 		done(r)
-		if err := r.Answer.Err; err == nil || err.Code != Unavailable {
-			r.Release()
-		}
+		r.Release()
 	})
 	t.home.Router.Send(key, r)
 }

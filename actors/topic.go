@@ -421,9 +421,7 @@ func (t *Topics) queue(m *TopicMessage, q queueFor, p *publishing) {
 	}
 	r.OnReply(func(r *Request) {
 		err, n := r.Answer.Err, r.Answer.N
-		if err == nil || err.Code != Unavailable {
-			r.Release()
-		}
+		r.Release()
 		p.done(n, err)
 	})
 	t.home.Router.Send(q.user, r)

@@ -185,9 +185,7 @@ func (n *Node) sendAnswer(s *session, id uint64, r *actors.Request) {
 		n.metrics.Refused.Inc()
 		n.cfg.Log.Error("an answer can't cross nodes", "to", s.peer, "err", err)
 	}
-	if e := r.Answer.Err; e == nil || e.Code != actors.Unavailable {
-		r.Release()
-	}
+	r.Release()
 }
 
 // takeAnswer hands an answer to the request that waits for it.

@@ -252,9 +252,7 @@ func (s *Send) ask(step, user int) {
 	r.Once = actors.Once{Key: t.once, Digest: 1}
 	r.OnReply(func(r *actors.Request) {
 		err := r.Answer.Err
-		if err == nil || err.Code != actors.Unavailable {
-			r.Release()
-		}
+		r.Release()
 		h.Send(self, &acknowledged{step, user, err})
 	})
 	h.Router.Send(r.Key, r)

@@ -67,9 +67,7 @@ func (s *session) requestAgain() {
 	r := actors.NewRequest(s.key, c)
 	r.OnReply(func(r *actors.Request) {
 		state, err := r.Answer.Session, r.Answer.Err
-		if err == nil || err.Code != actors.Unavailable {
-			r.Release()
-		}
+		r.Release()
 		s.askedAgain(state, err)
 	})
 	s.server.deps.Router.Send(s.key, r)

@@ -226,9 +226,7 @@ func (s *Server) fits(topic string) bool {
 // opened goes on with the user's answer.
 func (s *session) opened(c *connection, caller *transports.Principal, key actors.Key, r *actors.Request) {
 	if err := r.Answer.Err; err != nil {
-		if err.Code != actors.Unavailable {
-			r.Release()
-		}
+		r.Release()
 		s.refuse(refusal(connectReason(err.Code), err.Detail))
 		return
 	}

@@ -102,9 +102,7 @@ func (s *session) writeDown() {
 	r := actors.NewRequest(s.key, c)
 	r.OnReply(func(r *actors.Request) {
 		err := r.Answer.Err
-		if err == nil || err.Code != actors.Unavailable {
-			r.Release()
-		}
+		r.Release()
 		s.written(err, effects)
 	})
 	s.server.deps.Router.Send(s.key, r)
@@ -266,9 +264,7 @@ func (s *session) fetch() {
 		r := actors.NewRequest(s.key, c)
 		r.OnReply(func(r *actors.Request) {
 			err, list := r.Answer.Err, r.Answer.Messages
-			if err == nil || err.Code != actors.Unavailable {
-				r.Release()
-			}
+			r.Release()
 			s.fetched(c, list, err)
 		})
 		s.server.deps.Router.Send(s.key, r)
@@ -348,9 +344,7 @@ func (s *session) leave(live bool) {
 func (s *session) writeLast(key actors.Key, c *actors.ChangeSession) {
 	r := actors.NewRequest(key, c)
 	r.OnReply(func(r *actors.Request) {
-		if err := r.Answer.Err; err == nil || err.Code != actors.Unavailable {
-			r.Release()
-		}
+		r.Release()
 	})
 	s.server.deps.Router.Send(key, r)
 }
@@ -372,9 +366,7 @@ func (s *session) tryGiveBack(key actors.Key, c *actors.CloseSession, tries int)
 		default:
 			s.server.deps.Log.Warn("a session could not be given back; it is closed when its user wakes up", "user", key.Name(), "err", err)
 		}
-		if err == nil || err.Code != actors.Unavailable {
-			r.Release()
-		}
+		r.Release()
 	})
 	s.server.deps.Router.Send(key, r)
 }

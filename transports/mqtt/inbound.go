@@ -403,9 +403,7 @@ func (s *session) publishRead(p *packet.Publish) error {
 	req.Once = actors.EdgeOnce(actors.NewID())
 	req.OnReply(func(req *actors.Request) {
 		err := req.Answer.Err
-		if err == nil || err.Code != actors.Unavailable {
-			req.Release()
-		}
+		req.Release()
 		done(err)
 	})
 	s.server.deps.Router.Send(req.Key, req)

@@ -131,9 +131,7 @@ func (s *session) queueRetained(n *subscription, m *actors.TopicMessage) {
 	r := actors.NewRequest(s.key, &actors.QueueMessage{Message: m, Client: s.client, Filter: n.Filter, Retained: true})
 	r.OnReply(func(r *actors.Request) {
 		err := r.Answer.Err
-		if err == nil || err.Code != actors.Unavailable {
-			r.Release()
-		}
+		r.Release()
 		s.do(func() {
 			if err != nil {
 				s.end(actors.EndFailed)
