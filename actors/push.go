@@ -23,26 +23,30 @@ type Push struct {
 	More     bool         // a page of a replay, and not the last
 	Hole     bool         // events are missing: the journal has them
 	One      [1]PushEvent // the memory of Events, which are mostly one
-	forms    [NumForms]atomic.Pointer[[]byte]
+	forms    [MaxForms]atomic.Pointer[[]byte]
 }
 
-// Form names a wire form: transports with the same form share its bytes.
+// Form names a wire form: connections with the same form share its bytes. None is
+// known here: each belongs to the transport that has made it.
 type Form uint8
 
-// The wire forms.
-const (
-	FormSSE Form = iota
-	FormWebSocket
-	FormWebSocketDeflated // the same, compressed
-	FormIframe
-	FormLongPoll
-	FormText      // the seed's own: bodies as plain text over SSE
-	FormTextFrame // the seed's own: bodies as plain text in WebSocket frames
-	FormTextPoll  // the seed's own: the last body as plain text
-	FormTextPage  // the seed's own: scripts that write into the parent page
-	FormMQTT      // parts, of which each session makes its own packets
-	NumForms
-)
+// MaxForms is how many wire forms a program may have.
+const MaxForms = 12
+
+var forms atomic.Uint32
+
+// NewForm returns a form that is nobody else's, for a variable of a package. It
+// panics past MaxForms.
+func NewForm() Form { return Form(numbered(&forms, MaxForms)) }
+
+// numbered returns the next number below most.
+func numbered(n *atomic.Uint32, most uint32) uint8 {
+	next := n.Add(1) - 1
+	if next >= most {
+		panic("this program has more wire forms than it has room for; raise actors.MaxForms or MaxTopicForms")
+	}
+	return uint8(next) // #nosec G115 -- it is small
+}
 
 // A Format encodes events for one wire form. It has no state.
 type Format interface {

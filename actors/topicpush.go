@@ -1,6 +1,9 @@
 package actors
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // A TopicPush are messages of one topic, the oldest first, on their way to who
 // is connected here. They get it one after the other; it keeps what was encoded
@@ -8,27 +11,24 @@ import "sync"
 type TopicPush struct {
 	Messages []*TopicMessage
 	one      [1]*TopicMessage // the memory of Messages, which are mostly one
-	forms    [numTopicForms]struct {
+	forms    [MaxTopicForms]struct {
 		frames []byte
 		there  bool
 	}
 }
 
 // TopicForm names a wire form of topics' messages: sessions with the same form
-// share its bytes.
+// share its bytes. Each belongs to the transport that has made it.
 type TopicForm uint8
 
-// The wire forms.
-const (
-	TopicSSE TopicForm = iota
-	TopicWebSocket
-	TopicWebSocketDeflated // the same, compressed
-	TopicMQTT311           // with QoS 0
-	TopicMQTT5             // likewise
-	TopicMQTT311Framed     // within WebSocket
-	TopicMQTT5Framed       // likewise
-	numTopicForms
-)
+// MaxTopicForms is how many wire forms of topics' messages a program may have.
+const MaxTopicForms = 8
+
+var topicForms atomic.Uint32
+
+// NewTopicForm returns a form that is nobody else's, for a variable of a package. It
+// panics past MaxTopicForms.
+func NewTopicForm() TopicForm { return TopicForm(numbered(&topicForms, MaxTopicForms)) }
 
 // topicPushes are between two deliveries.
 var topicPushes = sync.Pool{New: func() any { return new(TopicPush) }}

@@ -41,7 +41,10 @@ func BenchmarkUserPublish(b *testing.B) {
 
 type plain struct{}
 
-func (plain) Form() actors.Form { return actors.FormTextPage }
+// plainForm is the wire form.
+var plainForm = actors.NewForm()
+
+func (plain) Form() actors.Form { return plainForm }
 
 func (plain) AppendPush(b []byte, p *actors.Push) []byte {
 	for i := range p.Events {

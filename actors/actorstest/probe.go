@@ -277,8 +277,11 @@ func parse(line []byte) Event {
 // a probe must not stand beside one of those.
 type format struct{}
 
+// form is the wire form of probes.
+var form = actors.NewForm()
+
 // Form implements actors.Format.
-func (format) Form() actors.Form { return actors.FormTextPage }
+func (format) Form() actors.Form { return form }
 
 // AppendPush implements actors.Format.
 func (format) AppendPush(b []byte, p *actors.Push) []byte {

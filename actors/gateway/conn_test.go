@@ -11,6 +11,8 @@ import (
 	"reddot/actors"
 )
 
+var tapeForm = actors.NewForm()
+
 // tape is a sink and a format: it notes the seqs that it is sent.
 type tape struct {
 	got    string
@@ -21,7 +23,7 @@ type tape struct {
 
 func (s *tape) Send(b []byte) (int, error) { s.got += string(b); return 0, s.err }
 func (s *tape) End(why actors.End)         { s.ended = why.String() }
-func (s *tape) Form() actors.Form          { return actors.FormText }
+func (s *tape) Form() actors.Form          { return tapeForm }
 func (s *tape) AppendBeat(b []byte) []byte { return b }
 func (s *tape) AppendPush(b []byte, p *actors.Push) []byte {
 	if s.panics {

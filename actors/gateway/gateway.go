@@ -23,7 +23,7 @@ type Gateway struct {
 	users map[actors.Key][]*Conn
 	ticks int
 	drain actors.End              // not EndGone: the node goes down and takes no more in
-	beats [actors.NumForms][]byte // heartbeats that were sent, by form
+	beats [actors.MaxForms][]byte // heartbeats that were sent, by form
 
 	connAddress string                  // of its connections
 	watchers    map[uint64][]*actor.PID // of connections, by their ids

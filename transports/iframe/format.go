@@ -14,8 +14,11 @@ type Format struct{}
 
 var _ actors.Format = Format{}
 
+// form is the wire form.
+var form = actors.NewForm()
+
 // Form implements actors.Format.
-func (Format) Form() actors.Form { return actors.FormIframe }
+func (Format) Form() actors.Form { return form }
 
 // AppendPush implements actors.Format. The variable o is set by the head.
 func (Format) AppendPush(b []byte, p *actors.Push) []byte {

@@ -29,8 +29,11 @@ type TextFormat struct{}
 
 var _ actors.Format = TextFormat{}
 
+// textForm is the seed's own: scripts that write into the parent page.
+var textForm = actors.NewForm()
+
 // Form implements actors.Format.
-func (TextFormat) Form() actors.Form { return actors.FormTextPage }
+func (TextFormat) Form() actors.Form { return textForm }
 
 // AppendPush implements actors.Format: the last event's counts say it all.
 func (TextFormat) AppendPush(b []byte, p *actors.Push) []byte {

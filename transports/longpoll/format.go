@@ -7,8 +7,11 @@ type Format struct{}
 
 var _ actors.Format = Format{}
 
+// form is the wire form.
+var form = actors.NewForm()
+
 // Form implements actors.Format.
-func (Format) Form() actors.Form { return actors.FormLongPoll }
+func (Format) Form() actors.Form { return form }
 
 // AppendPush implements actors.Format.
 func (Format) AppendPush(b []byte, p *actors.Push) []byte {

@@ -27,8 +27,11 @@ type TextFormat struct{}
 
 var _ actors.Format = TextFormat{}
 
+// textForm is the seed's own: the last body as plain text.
+var textForm = actors.NewForm()
+
 // Form implements actors.Format.
-func (TextFormat) Form() actors.Form { return actors.FormTextPoll }
+func (TextFormat) Form() actors.Form { return textForm }
 
 // AppendPush implements actors.Format.
 func (TextFormat) AppendPush(b []byte, p *actors.Push) []byte {

@@ -62,18 +62,30 @@ func (s *session) isPlain(p *actors.TopicPush, subs []*actors.TopicSubscription)
 	})
 }
 
+// topicForms are the wire forms of messages with QoS 0, by version.
+type topicForms struct{ v311, v5 actors.TopicForm }
+
+func (f *topicForms) of(v packet.Version) actors.TopicForm {
+	if v == packet.V5 {
+		return f.v5
+	}
+	return f.v311
+}
+
+var (
+	plainForms  = topicForms{actors.NewTopicForm(), actors.NewTopicForm()}
+	framedForms = topicForms{actors.NewTopicForm(), actors.NewTopicForm()} // within WebSocket
+)
+
 // sendShared sends messages as they look to all, in one write. The caller holds
 // the lock.
 func (s *session) sendShared(p *actors.TopicPush) {
-	form := actors.TopicMQTT311
-	if s.version == packet.V5 {
-		form = actors.TopicMQTT5
-	}
+	form := &plainForms
 	if s.framed {
-		form += actors.TopicMQTT311Framed - actors.TopicMQTT311
+		form = &framedForms
 	}
 	send := s.socket.Send
-	frames := p.Frame(form, s.appendShared)
+	frames := p.Frame(form.of(s.version), s.appendShared)
 	if actors.Lasts(frames) {
 		send = s.socket.SendShared
 	}

@@ -13,8 +13,11 @@ type format struct{}
 
 var _ actors.Format = format{}
 
+// form is parts, of which each session makes its own packets.
+var form = actors.NewForm()
+
 // Form implements actors.Format.
-func (format) Form() actors.Form { return actors.FormMQTT }
+func (format) Form() actors.Form { return form }
 
 // AppendBeat implements actors.Format: in MQTT the client keeps alive.
 func (format) AppendBeat(b []byte) []byte { return b }

@@ -20,8 +20,11 @@ type TextFormat struct{}
 
 var _ actors.Format = TextFormat{}
 
+// textForm is the seed's own: bodies as plain text.
+var textForm = actors.NewForm()
+
 // Form implements actors.Format.
-func (TextFormat) Form() actors.Form { return actors.FormText }
+func (TextFormat) Form() actors.Form { return textForm }
 
 // AppendPush implements actors.Format. The event has no type, so that it
 // reaches onmessage.

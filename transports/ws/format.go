@@ -16,8 +16,11 @@ var (
 	_ actors.Greeter = Format{}
 )
 
+// form is the wire form.
+var form = actors.NewForm()
+
 // Form implements actors.Format.
-func (Format) Form() actors.Form { return actors.FormWebSocket }
+func (Format) Form() actors.Form { return form }
 
 // AppendPush implements actors.Format.
 func (Format) AppendPush(b []byte, p *actors.Push) []byte {
@@ -48,8 +51,11 @@ var (
 	_ actors.Greeter = DeflatedFormat{}
 )
 
+// deflatedForm is the same, compressed.
+var deflatedForm = actors.NewForm()
+
 // Form implements actors.Format.
-func (DeflatedFormat) Form() actors.Form { return actors.FormWebSocketDeflated }
+func (DeflatedFormat) Form() actors.Form { return deflatedForm }
 
 // AppendPush implements actors.Format.
 func (DeflatedFormat) AppendPush(b []byte, p *actors.Push) []byte {

@@ -19,8 +19,11 @@ type TextFormat struct{}
 
 var _ actors.Format = TextFormat{}
 
+// textForm is the seed's own: bodies as plain text.
+var textForm = actors.NewForm()
+
 // Form implements actors.Format.
-func (TextFormat) Form() actors.Form { return actors.FormTextFrame }
+func (TextFormat) Form() actors.Form { return textForm }
 
 // AppendPush implements actors.Format.
 func (TextFormat) AppendPush(b []byte, p *actors.Push) []byte {

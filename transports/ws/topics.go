@@ -11,6 +11,12 @@ import (
 	"reddot/transports/websocket"
 )
 
+// The wire forms of topics' messages.
+var (
+	topicForm         = actors.NewTopicForm()
+	deflatedTopicForm = actors.NewTopicForm()
+)
+
 // appendText appends a text frame.
 func appendText(b, text []byte) []byte { return websocket.AppendFrame(b, websocket.OpText, text) }
 

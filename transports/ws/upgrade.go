@@ -59,9 +59,9 @@ func New(cfg Config, deps streams.Deps) *Sockets {
 		cfg.MaxUnanswered = 64
 	}
 	w := &Sockets{cfg: cfg, deps: deps, began: time.Now()}
-	w.events = kind{sockets: w, format: Format{}, topics: streams.TopicForm{Form: actors.TopicWebSocket, Append: appendText}}
+	w.events = kind{sockets: w, format: Format{}, topics: streams.TopicForm{Form: topicForm, Append: appendText}}
 	w.deflated = kind{sockets: w, format: DeflatedFormat{}, inflates: true,
-		topics: streams.TopicForm{Form: actors.TopicWebSocketDeflated, Append: appendDeflated}}
+		topics: streams.TopicForm{Form: deflatedTopicForm, Append: appendDeflated}}
 	w.texts = kind{sockets: w, format: TextFormat{}, plain: true}
 	w.gone = streams.NewSubscriber(&w.deps, nil, w.events.topics)
 	w.gone.Leave()
