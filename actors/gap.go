@@ -93,9 +93,3 @@ func (h *Home) beyond(ctx context.Context, g *Gap) (list []Aside, err error) {
 	})
 	return list, err
 }
-
-// Mended deletes what lies beyond a hole, if there is one; false means that the
-// store is busy.
-func (p *Persistent) Mended(b *Beyond) bool {
-	return b == nil || p.Append(&Write{Stream: p.Stream, After: p.Seq, Delete: b.Runs}) == nil
-}

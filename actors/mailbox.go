@@ -123,10 +123,10 @@ func (b *mailbox) next() (m any, sys, ok bool) {
 	w := b.waits
 	switch {
 	case w != nil && len(w.sys) > 0:
-		m, w.sys = Pop(w.sys)
+		m, w.sys = pop(w.sys)
 		return m, true, true
 	case w != nil && len(w.user) > 0 && !b.suspended:
-		m, w.user = Pop(w.user)
+		m, w.user = pop(w.user)
 		return m, false, true
 	case w != nil && len(w.user) == 0:
 		b.waits = nil
@@ -135,8 +135,8 @@ func (b *mailbox) next() (m any, sys, ok bool) {
 	return nil, false, false
 }
 
-// Pop takes the oldest out of a queue.
-func Pop(q []any) (any, []any) {
+// pop takes the oldest out of a queue.
+func pop(q []any) (any, []any) {
 	m := q[0]
 	q[0] = nil
 	if q = q[1:]; len(q) == 0 {

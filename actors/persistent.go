@@ -80,6 +80,27 @@ func (p *Persistent) Opened(seq uint64) {
 	p.Stream.History = p.Origin
 }
 
+// Begin says that the state is loaded, up to seq, and deletes what lies beyond a
+// hole in the journal, if there is one. False means that the store is too busy for
+// that, and that the activation ends.
+func (p *Persistent) Begin(seq uint64, b *Beyond) bool {
+	p.Opened(seq)
+	if b != nil && p.Append(&Write{Stream: p.Stream, After: p.Seq, Delete: b.Runs}) != nil {
+		p.Refuse(ErrBusyStore)
+		return false
+	}
+	return true
+}
+
+// CatchUp works off what has waited.
+func (p *Persistent) CatchUp(act func(any)) {
+	for len(p.Waiting) > 0 && !p.Ending {
+		var m any
+		m, p.Waiting = pop(p.Waiting)
+		act(m)
+	}
+}
+
 // Wait keeps a message for later.
 func (p *Persistent) Wait(m any) {
 	if r, ok := m.(*Request); ok && len(p.Waiting) >= p.Home.Limits.Waiting {

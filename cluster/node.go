@@ -303,7 +303,7 @@ func (n *Node) every(d time.Duration, fn func()) {
 // Awake returns how many actors are awake.
 func (n *Node) Awake() int { return n.dir.len() }
 
-// Attach implements actors.Hub.
+// Attach implements gateway.Hub.
 func (n *Node) Attach(c *gateway.Conn) {
 	n.gateways[n.turn.Add(1)%uint64(len(n.gateways))].Attach(c)
 }

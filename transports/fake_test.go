@@ -131,7 +131,7 @@ func (u *fakeUser) beat() {
 	}
 }
 
-// Attach implements actors.Hub.
+// Attach implements gateway.Hub.
 func (u *fakeUser) Attach(c *gateway.Conn) {
 	u.mu.Lock()
 	defer u.mu.Unlock()

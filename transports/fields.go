@@ -14,8 +14,8 @@ const MaxDepth = 64
 const MaxCategory = 64
 
 // A FieldReader reads the fields of an object that comes from outside, by
-// whichever transport, and says by name what is wrong with one. Its errors are
-// actors.Errors.
+// whichever transport, and says by name what is wrong with one. Its errors are each
+// an actors.Error.
 type FieldReader struct {
 	jsontext.Scanner
 	scratch []byte // a decoded string

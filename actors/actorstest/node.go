@@ -190,7 +190,7 @@ func (n *Node) Ask(ctx context.Context, r *actors.Request) error {
 	return nil
 }
 
-// Attach implements actors.Hub.
+// Attach implements gateway.Hub.
 func (n *Node) Attach(c *gateway.Conn) { n.gate.Attach(c) }
 
 // Fire tells each actor whose time has come.

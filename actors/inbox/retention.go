@@ -15,7 +15,7 @@ import (
 // armed already will do. The sweep takes a snapshot, deletes events, and writes
 // others again without their contents. It changes nothing that anybody sees.
 //
-// The time is spent in quarters (eraseStep): in the first one more may come
+// The time is spent in quarters (Limits.EraseStep): in the first one more may come
 // together; sweeps are spread over the second one, by lineage, so that those
 // who all got a message at the same moment are not all woken at the same
 // moment; the rest is the store's, whose files hold what was deleted until they

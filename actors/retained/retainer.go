@@ -117,15 +117,8 @@ func (t *Retainer) loaded(m *retainedLoaded) {
 		return
 	}
 	t.state = m.state
-	t.Opened(m.state.seq)
-	if !t.Mended(m.beyond) {
-		t.Refuse(actors.ErrBusyStore)
-		return
-	}
-	for len(t.Waiting) > 0 && !t.Ending {
-		var w any
-		w, t.Waiting = actors.Pop(t.Waiting)
-		t.act(w)
+	if t.Begin(m.state.seq, m.beyond) {
+		t.CatchUp(t.act)
 	}
 }
 

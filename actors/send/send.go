@@ -134,17 +134,10 @@ func (s *Send) loaded(m *sendLoaded) {
 		return
 	}
 	s.state = m.state
-	s.Opened(m.state.seq)
-	if !s.Mended(m.beyond) {
-		s.Refuse(actors.ErrBusyStore)
-		return
+	if s.Begin(m.state.seq, m.beyond) {
+		s.CatchUp(s.act)
+		s.deliver()
 	}
-	for len(s.Waiting) > 0 && !s.Ending {
-		var w any
-		w, s.Waiting = actors.Pop(s.Waiting)
-		s.act(w)
-	}
-	s.deliver()
 }
 
 func (s *Send) let() {

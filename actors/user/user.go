@@ -180,11 +180,7 @@ func (u *User) loaded(m *loaded) {
 		u.armed = d // whoever wrote the events has armed a wake-up no later than this
 	}
 	u.inbox.Sessions.News = nil
-	for len(u.Waiting) > 0 && !u.Ending {
-		var w any
-		w, u.Waiting = actors.Pop(u.Waiting)
-		u.act(w)
-	}
+	u.CatchUp(u.act)
 	u.settleDown()
 }
 

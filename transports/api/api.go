@@ -38,7 +38,7 @@ type Topics interface {
 // path that ends in "/*" stands for all paths below.
 type Pages map[string]fasthttp.RequestHandler
 
-// Revoker ends a user's tokens: *transports.Revocations.
+// Revoker ends a user's tokens: *auth.Revocations.
 type Revoker interface {
 	Revoke(ctx context.Context, app, user string, at time.Time) error
 	Lift(ctx context.Context, app, user string) error

@@ -1,5 +1,5 @@
 // Package eventloop carries the connections that stay in a few epoll loops
-// instead of a goroutine each. It implements transports.Loop; on systems
+// instead of a goroutine each. It implements streams.Loop; on systems
 // without epoll New says so, and package transports does with what it has.
 //
 // A connection is one object, about 150 bytes, and a descriptor that is not
@@ -20,12 +20,12 @@
 //   - An event names a Socket by its id, never by its descriptor: an event for
 //     a connection that is gone finds nothing.
 //   - What a Socket is told (Receive, Drained, Close, Leave) is told without
-//     the connection's lock. Locks are taken in the order actors.Conn,
+//     the connection's lock. Locks are taken in the order gateway.Conn,
 //     connection, then Streams or its wheel.
 //   - A loop's read buffer belongs to one Receive at a time, and nothing may
 //     keep a part of it.
 //   - What a client has sent is read before the descriptor is closed, where the
-//     Protocol heeds it (transports.Heeder), whatever becomes of the writing.
+//     Protocol heeds it (streams.Heeder), whatever becomes of the writing.
 //   - Nothing that a loop calls may block.
 //   - Events are level-triggered. One read an event is then enough: what is
 //     left over is reported again, behind the others' events, so that nobody

@@ -150,7 +150,7 @@ func (c *conn) hearOut() bool {
 	return c.fd >= 0
 }
 
-// Shut implements transports.Wire.
+// Shut implements streams.Wire.
 func (c *conn) Shut() {
 	c.mu.Lock()
 	c.close()
@@ -173,7 +173,7 @@ func (c *conn) close() {
 	c.flags |= ended
 }
 
-// SetProbes has the kernel probe the client (transports.Socket.Probe).
+// SetProbes has the kernel probe the client (streams.Socket.Probe).
 func (c *conn) SetProbes() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -183,7 +183,7 @@ func (c *conn) SetProbes() error {
 	return streams.ProbeDescriptor(int(c.fd))
 }
 
-// Timeout implements transports.Wire.
+// Timeout implements streams.Wire.
 func (c *conn) Timeout() {
 	c.mu.Lock()
 	why, over := c.late()

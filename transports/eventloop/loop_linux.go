@@ -67,7 +67,7 @@ func New(cfg Config, log *slog.Logger) (*Loop, error) {
 	return l, nil
 }
 
-// Serve implements transports.Loop.
+// Serve implements streams.Loop.
 func (l *Loop) Serve(find func(id uint64) streams.Wire) {
 	l.find = find
 	for _, one := range l.loops {
@@ -85,8 +85,8 @@ func (l *Loop) Close() error {
 	return errors.Join(errs...)
 }
 
-// Carry implements transports.Loop. A connection with TLS is carried if it came
-// by transports.Parking.
+// Carry implements streams.Loop. A connection with TLS is carried if it came
+// by streams.Parking.
 func (l *Loop) Carry(nc net.Conn, s *streams.Start) error {
 	if secure, ok := nc.(*tls.Conn); ok {
 		if tcp := streams.Under(secure); tcp != nil {

@@ -21,10 +21,10 @@ func New(Config, *slog.Logger) (*Loop, error) {
 	return nil, fmt.Errorf("event loop: %w", errors.ErrUnsupported)
 }
 
-// Serve implements transports.Loop.
+// Serve implements streams.Loop.
 func (*Loop) Serve(func(id uint64) streams.Wire) {}
 
-// Carry implements transports.Loop.
+// Carry implements streams.Loop.
 func (*Loop) Carry(net.Conn, *streams.Start) error { return errors.ErrUnsupported }
 
 // Close ends the loops.

@@ -30,7 +30,7 @@ type records conn
 
 var _ streams.Records = (*records)(nil)
 
-// Read implements transports.Records.
+// Read implements streams.Records.
 func (r *records) Read(b []byte) (int, error) {
 	if r.fd < 0 {
 		return 0, net.ErrClosed
@@ -50,7 +50,7 @@ func (r *records) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// Write implements transports.Records.
+// Write implements streams.Records.
 func (r *records) Write(b []byte) (int, error) {
 	c := (*conn)(r)
 	if c.fd < 0 {
@@ -113,7 +113,7 @@ func (c *conn) decryptEarly() {
 // earlyBuffers are between two beginnings.
 var earlyBuffers = sync.Pool{New: func() any { b := make([]byte, 16<<10); return &b }}
 
-// carrySecure takes over a connection with TLS that came by transports.Parking.
+// carrySecure takes over a connection with TLS that came by streams.Parking.
 func (l *Loop) carrySecure(nc *tls.Conn, s *streams.Start, tcp *net.TCPConn) error {
 	fd, err := detach(tcp)
 	if err != nil {

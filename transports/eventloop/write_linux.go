@@ -58,7 +58,7 @@ func (c *conn) pending() int {
 // at a time: a protocol's answers go out between the pushes.
 func (c *conn) Send(frames []byte) (pending int, err error) { return c.send(frames, false) }
 
-// SendShared implements transports.Wire.
+// SendShared implements streams.Wire.
 func (c *conn) SendShared(frames []byte) (pending int, err error) { return c.send(frames, true) }
 
 func (c *conn) send(frames []byte, shared bool) (pending int, err error) {

@@ -24,7 +24,7 @@ type Pages struct{ deps streams.Deps }
 // New returns the handlers of endless pages.
 func New(deps streams.Deps) *Pages { return &Pages{deps} }
 
-// Handle is a transports.Handler: it answers with a page that posts the user's
+// Handle is a streams.Handler: it answers with a page that posts the user's
 // events to the window around it, for as long as that is open.
 func (p *Pages) Handle(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key) {
 	origin, err := p.origin(ctx)
@@ -87,10 +87,10 @@ type protocol struct {
 
 var _ streams.Protocol = protocol{}
 
-// Receive implements transports.Protocol: what the client sends means nothing.
+// Receive implements streams.Protocol: what the client sends means nothing.
 func (protocol) Receive(s *streams.Socket, _ []byte) bool { return streams.Listen(s) }
 
-// AppendFarewell implements transports.Protocol.
+// AppendFarewell implements streams.Protocol.
 func (p protocol) AppendFarewell(b []byte, _ *streams.Socket, why actors.End, _ bool) []byte {
 	if p.drains && why == actors.EndDrain {
 		b = Format{}.AppendPush(b, &actors.Push{Events: []actors.PushEvent{

@@ -13,7 +13,7 @@ import (
 const seedHead = `<script>function r(){parent.document.getElementById("clock").innerHTML=new Date().toLocaleString()}` +
 	`r();setInterval(r,1000)</script>` + "\n"
 
-// HandleSeed is a transports.Handler for GET /iframe/message: it writes the time
+// HandleSeed is a streams.Handler for GET /iframe/message: it writes the time
 // into the element clock and the unread messages into the element count of the
 // page around, which must be of the same origin.
 func (p *Pages) HandleSeed(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key) {

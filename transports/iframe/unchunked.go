@@ -14,12 +14,12 @@ type unchunked struct{ protocol }
 
 var _ streams.Translator = unchunked{}
 
-// Translate implements transports.Translator.
+// Translate implements streams.Translator.
 func (unchunked) Translate(frames []byte) []byte {
 	return appendUnchunked(make([]byte, 0, len(frames)), frames)
 }
 
-// AppendFarewell implements transports.Protocol.
+// AppendFarewell implements streams.Protocol.
 func (u unchunked) AppendFarewell(b []byte, s *streams.Socket, why actors.End, spoken bool) []byte {
 	return appendUnchunked(b, u.protocol.AppendFarewell(nil, s, why, spoken))
 }

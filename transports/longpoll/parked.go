@@ -21,18 +21,18 @@ var (
 	_ streams.Translator = (*parked)(nil)
 )
 
-// Receive implements transports.Protocol. What comes behind the request is for
+// Receive implements streams.Protocol. What comes behind the request is for
 // the HTTP server.
 func (*parked) Receive(*streams.Socket, []byte) bool { return true }
 
-// Translate implements transports.Translator.
+// Translate implements streams.Translator.
 func (p *parked) Translate(body []byte) []byte {
 	b := make([]byte, 0, 256+len(p.fields)+len(body))
 	b = transports.AppendStatus(b, http.StatusOK, p.media, len(body))
 	return append(append(append(b, p.fields...), "\r\n"...), body...)
 }
 
-// AppendFarewell implements transports.Protocol.
+// AppendFarewell implements streams.Protocol.
 func (p *parked) AppendFarewell(b []byte, _ *streams.Socket, why actors.End, spoken bool) []byte {
 	switch {
 	case spoken:

@@ -7,7 +7,7 @@ import (
 	"reddot/transports"
 )
 
-// HandleSeed is a transports.Handler for GET /polling/watch/{id}: it waits for
+// HandleSeed is a streams.Handler for GET /polling/watch/{id}: it waits for
 // the next message and answers with its text, or 304 when the time is over.
 func (w *Waits) HandleSeed(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key) {
 	var after actors.Cursor

@@ -46,7 +46,7 @@ type Waits struct {
 // New returns the handlers of long polls.
 func New(cfg Config, deps streams.Deps) *Waits { return &Waits{cfg.withDefaults(), deps} }
 
-// Handle is a transports.Handler: it answers as soon as there is news after
+// Handle is a streams.Handler: it answers as soon as there is news after
 // ?after=, or 304 after ?timeout= seconds. Without a cursor it answers at once
 // with where the user stands.
 func (w *Waits) Handle(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key) {

@@ -2,7 +2,7 @@
 // TCP, TLS and WebSocket.
 //
 // A session that ends with its connection lives here alone. One that outlives
-// it is its user's (actors.Subscriptions): what changes in it is written down
+// it is its user's (inbox.Subscriptions): what changes in it is written down
 // there before anything leaves that rests on it, and a new connection is given
 // it from there.
 //
@@ -12,7 +12,7 @@
 //     goes on when the answer comes, in whichever goroutine brings it.
 //   - A session's lock is held while it writes, and never while it sends to an
 //     actor, publishes or ends its Socket: those are put off until it is free
-//     (session.do). Locks are taken in the order actors.Conn, session, Wire.
+//     (session.do). Locks are taken in the order gateway.Conn, session, Wire.
 //   - Acknowledged is what is durable: PUBACK and PUBREC leave when everybody
 //     has the message who outlives a crash, SUBACK when the subscription does.
 //   - What is refused is not acknowledged: MQTT 5 has a reason code for it, and

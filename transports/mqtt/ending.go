@@ -119,14 +119,14 @@ func (s *session) part(p *parting, orderly bool) {
 	s.giveBack(p.key, &actors.CloseSession{Client: p.client, Epoch: p.epoch, Link: s, Orderly: orderly, Expiry: p.expiry})
 }
 
-// Heed implements transports.Heeder: a will is not published behind a DISCONNECT
+// Heed implements streams.Heeder: a will is not published behind a DISCONNECT
 // that was sent before the client heard of the end [MQTT-3.14.4-3].
 func (s *session) Heed(socket *streams.Socket, b []byte) bool {
 	s.over(goneUnheard)
 	return s.Receive(socket, b)
 }
 
-// Left implements transports.Leaver.
+// Left implements streams.Leaver.
 func (s *session) Left(*streams.Socket) { go s.left() }
 
 // left ends what has not ended, once what has come is worked on.
@@ -166,7 +166,7 @@ func goodbyeOf(p *packet.Disconnect) goodbye {
 	return goneOrderly
 }
 
-// AppendFarewell implements transports.Protocol. It takes no lock: it may be
+// AppendFarewell implements streams.Protocol. It takes no lock: it may be
 // called with any.
 func (s *session) AppendFarewell(b []byte, _ *streams.Socket, why actors.End, _ bool) []byte {
 	f := s.farewell.Load()

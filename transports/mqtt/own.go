@@ -54,7 +54,7 @@ func (o ownSubscription) there() bool { return o&ownThere != 0 }
 func (o ownSubscription) me() bool    { return o&ownMe != 0 }
 func (o ownSubscription) qos() uint8  { return uint8(o & ownQoS) }
 
-// Translate implements transports.Translator: an event of the user becomes what
+// Translate implements streams.Translator: an event of the user becomes what
 // the session subscribes to. It is called with the Conn's lock held.
 func (s *session) Translate(frames []byte) []byte {
 	s.beside(func() {

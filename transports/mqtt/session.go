@@ -114,7 +114,7 @@ func (s *session) later(fn func()) {
 	t.after = append(t.after, fn)
 }
 
-// Receive implements transports.Protocol.
+// Receive implements streams.Protocol.
 func (s *session) Receive(socket *streams.Socket, b []byte) (goOn bool) {
 	goOn = true
 	s.do(func() {
@@ -284,7 +284,7 @@ func (s *session) handle(frame []byte, phase phase) error {
 	}
 }
 
-// Due implements transports.Timed: the time for CONNECT is over, or it is time
+// Due implements streams.Timed: the time for CONNECT is over, or it is time
 // to look whether the client is alive [MQTT-3.1.2-22].
 func (s *session) Due(socket *streams.Socket) time.Duration {
 	var next time.Duration
@@ -314,7 +314,7 @@ const instant = 100 * time.Millisecond
 // instant returns how many of them have gone by since the server began.
 func (s *Server) instant() uint32 { return uint32(time.Since(s.began) / instant) } // #nosec G115 -- differences count
 
-// Drained implements transports.Patient.
+// Drained implements streams.Patient.
 func (s *session) Drained(*streams.Socket) {
 	s.do(func() {
 		s.slow = false

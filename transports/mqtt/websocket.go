@@ -67,7 +67,7 @@ var _ websocket.Listener = (*webSocket)(nil)
 // idleParsers are between two messages, and so know nothing of any.
 var idleParsers = sync.Pool{New: func() any { return &websocket.Parser{Binary: true} }}
 
-// Receive implements transports.Protocol.
+// Receive implements streams.Protocol.
 func (w *webSocket) Receive(socket *streams.Socket, b []byte) bool {
 	w.mu.Lock()
 	w.meet(socket)
@@ -120,13 +120,13 @@ func (w *webSocket) Control(opcode byte, payload []byte) bool {
 	return true
 }
 
-// Heed implements transports.Heeder.
+// Heed implements streams.Heeder.
 func (w *webSocket) Heed(socket *streams.Socket, b []byte) bool {
 	w.over(goneUnheard)
 	return w.Receive(socket, b)
 }
 
-// AppendFarewell implements transports.Protocol.
+// AppendFarewell implements streams.Protocol.
 func (w *webSocket) AppendFarewell(b []byte, socket *streams.Socket, why actors.End, spoken bool) []byte {
 	if last := w.session.AppendFarewell(nil, socket, why, spoken); len(last) > 0 {
 		b = websocket.AppendFrame(b, websocket.OpBinary, last)

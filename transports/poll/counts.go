@@ -20,7 +20,7 @@ type Polls struct{ deps streams.Deps }
 // New returns the handlers of short polls.
 func New(deps streams.Deps) *Polls { return &Polls{deps} }
 
-// Handle is a transports.Handler: it answers with the user's counts, or 304 if
+// Handle is a streams.Handler: it answers with the user's counts, or 304 if
 // the client has them.
 func (p *Polls) Handle(ctx *fasthttp.RequestCtx, _ *transports.Principal, user actors.Key) {
 	p.ask(ctx, user, func(a *actors.Answer) {

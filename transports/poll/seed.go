@@ -9,7 +9,7 @@ import (
 	"reddot/transports"
 )
 
-// HandleSeed is a transports.Handler for GET /message/count/{id}: the unread
+// HandleSeed is a streams.Handler for GET /message/count/{id}: the unread
 // messages as {"code":200,"data":N}.
 func (p *Polls) HandleSeed(ctx *fasthttp.RequestCtx, _ *transports.Principal, user actors.Key) {
 	p.ask(ctx, user, func(a *actors.Answer) {

@@ -9,7 +9,7 @@ import (
 	"reddot/transports"
 )
 
-// HandleSeed is a transports.Handler for GET /sse/sub/{userId}: each message's
+// HandleSeed is a streams.Handler for GET /sse/sub/{userId}: each message's
 // text as it is.
 func (s *Streams) HandleSeed(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key) {
 	s.stream(ctx, caller, user, TextFormat{}, s)

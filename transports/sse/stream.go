@@ -34,7 +34,7 @@ var _ streams.Protocol = (*Streams)(nil)
 // New returns the handlers of event streams.
 func New(deps streams.Deps) *Streams { return &Streams{deps: deps} }
 
-// Handle is a transports.Handler: it answers with the user's events for as
+// Handle is a streams.Handler: it answers with the user's events for as
 // long as the client listens.
 func (s *Streams) Handle(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key) {
 	var filters []string
@@ -76,10 +76,10 @@ func (s *Streams) stream(ctx *fasthttp.RequestCtx, caller *transports.Principal,
 	place.Hijack(ctx, streams.Opening{Head: head, Format: f, After: after, Protocol: p})
 }
 
-// Receive implements transports.Protocol: what the client sends means nothing.
+// Receive implements streams.Protocol: what the client sends means nothing.
 func (s *Streams) Receive(socket *streams.Socket, _ []byte) bool { return streams.Listen(socket) }
 
-// AppendFarewell implements transports.Protocol.
+// AppendFarewell implements streams.Protocol.
 func (s *Streams) AppendFarewell(b []byte, socket *streams.Socket, why actors.End, _ bool) []byte {
 	if why == actors.EndForbidden || why == actors.EndDisconnected {
 		s.banned.add(banKey{socket.Key(), socket.Caller().ID}, time.Now())

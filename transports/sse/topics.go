@@ -25,7 +25,7 @@ var topicForm = streams.TopicForm{Form: actors.NewTopicForm(), Append: func(b, e
 	return append(appendData(append(b, "event: topic\n"...), event), '\n')
 }}
 
-// Started implements transports.Starter.
+// Started implements streams.Starter.
 func (l *listening) Started(socket *streams.Socket) {
 	l.topics.Meet(socket)
 	if err := l.topics.Subscribe(l.filters, func() {}); err != nil {
@@ -33,8 +33,8 @@ func (l *listening) Started(socket *streams.Socket) {
 	}
 }
 
-// Drained implements transports.Patient.
+// Drained implements streams.Patient.
 func (l *listening) Drained(*streams.Socket) { l.topics.Drained() }
 
-// Left implements transports.Leaver.
+// Left implements streams.Leaver.
 func (l *listening) Left(*streams.Socket) { l.topics.Leave() }

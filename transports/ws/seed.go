@@ -8,7 +8,7 @@ import (
 	"reddot/transports/websocket"
 )
 
-// HandleSeed is a transports.Handler for /webSocket/{userId}: each message's
+// HandleSeed is a streams.Handler for /webSocket/{userId}: each message's
 // text in a text frame. What the client sends is not listened to.
 func (w *Sockets) HandleSeed(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key) {
 	w.open(ctx, caller, user, &w.texts)

@@ -46,7 +46,7 @@ var (
 // idleParsers are between two messages, and so know nothing of any.
 var idleParsers = sync.Pool{New: func() any { return new(websocket.Parser) }}
 
-// Receive implements transports.Protocol.
+// Receive implements streams.Protocol.
 func (s *session) Receive(socket *streams.Socket, b []byte) bool {
 	s.socket = socket
 	p := s.parser
@@ -69,10 +69,10 @@ func (s *session) Receive(socket *streams.Socket, b []byte) bool {
 	return !stopped
 }
 
-// AnswersBeats implements transports.Answering: each ping has its pong.
+// AnswersBeats implements streams.Answering: each ping has its pong.
 func (s *session) AnswersBeats() {}
 
-// AppendFarewell implements transports.Protocol.
+// AppendFarewell implements streams.Protocol.
 func (s *session) AppendFarewell(b []byte, _ *streams.Socket, why actors.End, _ bool) []byte {
 	if c := s.closing.Load(); c != nil {
 		return websocket.AppendClose(b, *c)

@@ -164,14 +164,14 @@ func (s *session) subscriber() *streams.Subscriber {
 	return s.topics.Load()
 }
 
-// Drained implements transports.Patient.
+// Drained implements streams.Patient.
 func (s *session) Drained(*streams.Socket) {
 	if t := s.topics.Load(); t != nil {
 		t.Drained()
 	}
 }
 
-// Left implements transports.Leaver.
+// Left implements streams.Leaver.
 func (s *session) Left(*streams.Socket) {
 	if t := s.topics.Swap(s.kind.sockets.gone); t != nil {
 		t.Leave()

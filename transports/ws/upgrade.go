@@ -68,7 +68,7 @@ func New(cfg Config, deps streams.Deps) *Sockets {
 	return w
 }
 
-// Handle is a transports.Handler: it makes the request a WebSocket.
+// Handle is a streams.Handler: it makes the request a WebSocket.
 func (w *Sockets) Handle(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key) {
 	w.open(ctx, caller, user, &w.events)
 }

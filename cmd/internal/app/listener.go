@@ -19,7 +19,7 @@ import (
 // out by itself who is dead, and many probes at once do harm: those of thousands
 // of connections that came together overflow the loopback's queue, and where
 // TCP_USER_TIMEOUT is set one that is lost ends its connection. Clients that need
-// say nothing have probes of their own (transports.Socket.Probe).
+// say nothing have probes of their own (streams.Socket.Probe).
 const noProbes = -1
 
 // The pauses of a patientListener. Where the system lacks something, it takes
