@@ -25,6 +25,15 @@ const WireMost = wireMost
 // Lease is after how much silence a link is given up.
 const Lease = lease
 
+// LinkLook is a time in which a node looks at its links.
+const LinkLook = 2 * publishEvery
+
+// Speaks tells whether the link to another node speaks, both ways.
+func (n *Node) Speaks(name string) bool {
+	p := n.peers.get(name)
+	return p != nil && p.speaks() && p.bothWays()
+}
+
 // AdvertiseLinks sets where others reach this node's port for links.
 func (n *Node) AdvertiseLinks(addr string) { n.cfg.Cluster.AdvertisePeers = addr }
 
