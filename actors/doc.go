@@ -3,7 +3,8 @@
 //
 // The actors themselves are in rooms below: user (one actor a user, which alone
 // owns the user's inbox, counts and attached connections), gateway (connections),
-// send (a message to many users), retained (what topics keep). inbox is what is
+// topic (live publish/subscribe), send (a message to many users), retained (what
+// topics keep). inbox is what is
 // decided about one user, without clock, I/O or random. A room of actors imports the
 // kernel and what decides, and no other actors; the wiring names all kinds (Kinds).
 //
@@ -19,7 +20,7 @@
 //     event that frees a content arms the user's wake-up.
 //   - A turn never blocks and never reads the disk.
 //   - The only locks are those of the mailbox, of Conn, and of the tree of
-//     topics, which is held for a look or a change and never while anything is
+//     topics (topic/broker.go), which is held for a look or a change and never while anything is
 //     sent.
 //   - A session that outlives its connection is part of its user's Inbox
 //     (inbox/sessions.go): its changes are events like all others. One that does
@@ -28,9 +29,9 @@
 //   - A connection that is gone with its node does not ask. So whoever comes from
 //     behind a link that is broken is refused (Home.Linked), and a user who may have
 //     left a session open is woken until that has worked (Rouse).
-//   - What outlives connections every node knows of every user (followed.go), so
+//   - What outlives connections every node knows of every user (Interest), so
 //     a message waits for a session wherever it is published; of sessions that
-//     are connected elsewhere a node knows the filters alone (elsewhere.go).
+//     are connected elsewhere a node knows the filters alone (topic/nodes.go).
 //
 // Time. What an actor stores are times of the wall clock, since they have to
 // outlive the process and mean something on another node: expiry, send_at,
@@ -48,6 +49,6 @@
 // Start reading at persistent.go, an activation's life from the journal to its end,
 // and home.go, what it needs of its node. commands.go is what can be asked of actors,
 // request.go how; attachment.go is what users and gateways tell each other,
-// sessionlink.go and farlink.go how a user reaches a session. topic.go is live
-// publish/subscribe, retain.go how it asks for what topics keep.
+// sessionlink.go and farlink.go how a user reaches a session. topics.go is what users
+// need of live publish/subscribe, filter.go which filters match a topic.
 package actors

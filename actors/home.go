@@ -18,7 +18,7 @@ type Home struct {
 	Lookup  Lookup
 	Records Records // nil: what sessions follow is not found again after a restart
 	Router  Router
-	Topics  *Topics
+	Topics  Topics
 	Limits  Limits // with its defaults
 	Log     *slog.Logger
 	Metrics *Metrics

@@ -43,9 +43,13 @@ func ParseKey(s string) (Key, error) {
 const RetainedShards = 16
 
 // RetainedKey returns the key of the actor that keeps what a topic retains.
-func RetainedKey(app, topic string) Key { return retainedKey(app, CollapseHash(topic)%RetainedShards) }
+func RetainedKey(app, topic string) Key {
+	return RetainedShardKey(app, CollapseHash(topic)%RetainedShards)
+}
 
-func retainedKey(app string, shard uint64) Key {
+// RetainedShardKey returns the key of one of the RetainedShards actors that keep an
+// app's retained messages.
+func RetainedShardKey(app string, shard uint64) Key {
 	return Key("t" + app + "/" + strconv.FormatUint(shard, 10))
 }
 

@@ -37,13 +37,13 @@ var forms atomic.Uint32
 
 // NewForm returns a form that is nobody else's, for a variable of a package. It
 // panics past MaxForms.
-func NewForm() Form { return Form(numbered(&forms, MaxForms)) }
+func NewForm() Form { return Form(NextForm(&forms, MaxForms)) }
 
-// numbered returns the next number below most.
-func numbered(n *atomic.Uint32, most uint32) uint8 {
+// NextForm returns the next number of a wire form. It panics past most.
+func NextForm(n *atomic.Uint32, most uint32) uint8 {
 	next := n.Add(1) - 1
 	if next >= most {
-		panic("this program has more wire forms than it has room for; raise actors.MaxForms or MaxTopicForms")
+		panic("this program has more wire forms than it has room for; raise MaxForms")
 	}
 	return uint8(next) // #nosec G115 -- it is small
 }

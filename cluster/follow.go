@@ -27,14 +27,14 @@ func (n *Node) follow(ctx context.Context) error {
 
 // refollow reads the records, and forgets those users who have none any more.
 func (n *Node) refollow(ctx context.Context) error {
-	topics, before, found := n.home.Topics, n.home.Topics.Follows(), map[actors.Key]bool{}
+	topics, before, found := n.topics, n.topics.Interests(), map[actors.Key]bool{}
 	for after := ""; ; {
-		list, err := n.home.Records.ListRecords(ctx, actors.FollowedKind, after, followPage)
+		list, err := n.home.Records.ListRecords(ctx, actors.InterestKind, after, followPage)
 		if err != nil {
 			return fmt.Errorf("what sessions follow: %w", err)
 		}
 		for _, r := range list {
-			if err := topics.Follow(r); err != nil {
+			if err := topics.LoadInterest(r); err != nil {
 				return fmt.Errorf("what the sessions of %s follow: %w", r.Key, err)
 			}
 			found[actors.Key(r.Key)] = true
@@ -44,7 +44,7 @@ func (n *Node) refollow(ctx context.Context) error {
 		}
 		after = list[len(list)-1].Key
 	}
-	topics.FollowOnly(before, found)
+	topics.KeepInterests(before, found)
 	return nil
 }
 
@@ -57,7 +57,7 @@ const rousePace = time.Millisecond / 2
 // rouse wakes the users of some shards whose sessions outlive their
 // connections, so that what a crash has left open is closed.
 func (n *Node) rouse(shards *actors.ShardSet) {
-	keys := n.home.Topics.Followers(shards)
+	keys := n.topics.Users(shards)
 	if len(keys) == 0 {
 		return
 	}

@@ -20,6 +20,7 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/gateway"
+	"reddot/actors/topic"
 )
 
 // Config says how a node behaves. The zero value of a field means its default.
@@ -121,6 +122,7 @@ type Node struct {
 	store    Store
 	system   *actor.ActorSystem
 	home     *actors.Home
+	topics   *topic.Broker
 	dir      *directory
 	holding  holding
 	loads    loader
@@ -215,9 +217,10 @@ func New(cfg Config, store Store) (*Node, error) {
 	if t, ok := store.(actors.Turner); ok {
 		t.OnTurn(n.giveUp, n.goOn)
 	}
-	n.home.Topics = actors.NewTopics(n.home)
+	n.topics = topic.New(n.home)
+	n.home.Topics = n.topics
 	if cfg.Cluster != nil {
-		n.home.Topics.Join(n)
+		n.topics.Join(n)
 	}
 	n.gateways = gateway.Start(n.home, cfg.Gateways)
 	n.place = address{n.system, n.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return &placement{node: n} }))}
@@ -280,7 +283,7 @@ func (n *Node) Start(ctx context.Context) error {
 const grace = 10 * time.Second
 
 // Topics returns the node's live publish/subscribe.
-func (n *Node) Topics() *actors.Topics { return n.home.Topics }
+func (n *Node) Topics() *topic.Broker { return n.topics }
 
 // every calls fn in its own goroutine each time d has gone by, until Stop.
 func (n *Node) every(d time.Duration, fn func()) {

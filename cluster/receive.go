@@ -29,7 +29,7 @@ func (n *Node) run(p *peer, s *session) {
 	lost := &actors.NodeLost{Node: p.name}
 	n.dir.each(func(_ actors.Key, a *activation) { a.proc.SendUserMessage(a.pid, lost) })
 	n.system.Root.Send(n.home.Exchange, lost)
-	n.home.Topics.HeldBy(p.name, nil, true)
+	n.topics.SetOther(p.name, nil, true)
 	s.unheard()
 	for _, r := range s.lost() {
 		r.Fail(actors.Errorf(actors.Unavailable, "the link to the node that owns this user has broken; the outcome is unknown, repeat under the same key"))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/actors/topic"
 	"reddot/cluster/wire"
 )
 
@@ -25,7 +26,7 @@ type announcing struct{ mu sync.Mutex }
 // filtersAtOnce is how many filters one frame names.
 const filtersAtOnce = 1000
 
-var _ actors.Elsewhere = (*Node)(nil)
+var _ topic.Nodes = (*Node)(nil)
 
 // heard is called with what a peer has answered; nil: the link broke before.
 type heard func(*wire.WireHeard)
@@ -152,11 +153,11 @@ func all(n int, done func()) func() {
 	}
 }
 
-// Announce implements actors.Elsewhere.
+// Announce implements topic.Nodes.
 func (n *Node) Announce(done func()) {
 	peers := n.peers.list()
 	n.announcing.mu.Lock()
-	if changed := n.home.Topics.Announced(); len(changed) > 0 {
+	if changed := n.topics.Changed(); len(changed) > 0 {
 		for _, p := range peers { // the next link tells them all
 			if s := p.session.Load(); s != nil && s.version >= topicsVersion {
 				n.tellFilters(s, changed, false)
@@ -179,7 +180,7 @@ func (n *Node) Announce(done func()) {
 }
 
 // tellFilters tells a peer of filters. The caller holds announcing.mu.
-func (n *Node) tellFilters(s *session, list []actors.HeldFilter, anew bool) {
+func (n *Node) tellFilters(s *session, list []topic.FilterCount, anew bool) {
 	for first := true; first || len(list) > 0; first = false {
 		w := &wire.WireFilters{Anew: anew}
 		for _, h := range list[:min(len(list), filtersAtOnce)] {
@@ -192,8 +193,8 @@ func (n *Node) tellFilters(s *session, list []actors.HeldFilter, anew bool) {
 	}
 }
 
-// Followed implements actors.Elsewhere.
-func (n *Node) Followed(key actors.Key, record []byte, done func()) {
+// Followed implements topic.Nodes.
+func (n *Node) Interest(key actors.Key, record []byte, done func()) {
 	peers := n.peers.list()
 	fn := all(len(peers)+1, done)
 	for _, p := range peers {
@@ -210,7 +211,7 @@ func (n *Node) Followed(key actors.Key, record []byte, done func()) {
 // topics is refused for it.
 const topicsBytes = maxQueue / 4
 
-// Publish implements actors.Elsewhere.
+// Publish implements topic.Nodes.
 func (n *Node) Publish(node string, m *actors.TopicMessage, share string, done func(int, *actors.Error)) {
 	if done == nil {
 		done = func(int, *actors.Error) {}
@@ -262,11 +263,11 @@ func (n *Node) receiveTopics(p *peer, s *session, f *wire.Frame) error {
 		if err := w.UnmarshalVT(f.Body); err != nil {
 			return err
 		}
-		list := make([]actors.HeldFilter, 0, len(w.List))
+		list := make([]topic.FilterCount, 0, len(w.List))
 		for _, h := range w.List {
-			list = append(list, actors.HeldFilter{App: h.GetApp(), Filter: h.GetFilter(), N: int(h.GetN())})
+			list = append(list, topic.FilterCount{App: h.GetApp(), Filter: h.GetFilter(), N: int(h.GetN())})
 		}
-		if n.home.Topics.HeldBy(p.name, list, w.Anew); w.Anew {
+		if n.topics.SetOther(p.name, list, w.Anew); w.Anew {
 			s.tells.Store(true)
 		}
 		return s.answerHeard(&wire.WireHeard{Id: w.Id})
@@ -275,7 +276,7 @@ func (n *Node) receiveTopics(p *peer, s *session, f *wire.Frame) error {
 		if err := w.UnmarshalVT(f.Body); err != nil {
 			return err
 		}
-		if err := n.home.Topics.Follow(actors.Record{Key: w.Key, Value: w.Record}); err != nil {
+		if err := n.topics.LoadInterest(actors.Record{Key: w.Key, Value: w.Record}); err != nil {
 			return err
 		}
 		return s.answerHeard(&wire.WireHeard{Id: w.Id})
@@ -288,7 +289,7 @@ func (n *Node) receiveTopics(p *peer, s *session, f *wire.Frame) error {
 			return err
 		}
 		id := w.Id
-		n.home.Topics.PublishHere(w.Message, w.Share, func(took int, err *actors.Error) {
+		n.topics.PublishHere(w.Message, w.Share, func(took int, err *actors.Error) {
 			h := &wire.WireHeard{Id: id, N: uint32(max(0, took))} // #nosec G115 -- sessions
 			if err != nil {
 				h.Code, h.Detail = string(err.Code), err.Detail
@@ -334,7 +335,7 @@ func (n *Node) linkTopics(p *peer) {
 		return
 	}
 	n.announcing.mu.Lock()
-	n.tellFilters(s, n.home.Topics.Held(), true)
+	n.tellFilters(s, n.topics.Filters(), true)
 	s.told.Store(true)
 	n.announcing.mu.Unlock()
 	p.passNews()

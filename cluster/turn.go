@@ -18,7 +18,7 @@ const turnTime = 10 * time.Second
 // by now: the actors, what sessions follow, and the right to the shards.
 func (n *Node) giveUp() {
 	n.turned.Store(true)
-	n.home.Topics.FollowNone()
+	n.topics.ForgetInterests()
 	if n.membership != nil {
 		n.place.send(&thawed{})
 	} else {

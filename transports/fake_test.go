@@ -19,6 +19,7 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/gateway"
+	"reddot/actors/topic"
 	"reddot/transports"
 	"reddot/transports/eventloop"
 	"reddot/transports/iframe"
@@ -40,13 +41,13 @@ type fakeUser struct {
 	holds  bool
 	refuse actors.End // not EndGone: attachments are ended with it
 	came   chan *gateway.Conn
-	topics *actors.Topics
+	topics *topic.Broker
 	kept   map[string]*actors.TopicMessage // what topics retain
 }
 
 func newFakeUser() *fakeUser {
 	u := &fakeUser{conns: map[*gateway.Conn]actors.Cursor{}, came: make(chan *gateway.Conn, 1000), kept: map[string]*actors.TopicMessage{}}
-	u.topics = actors.NewTopics(&actors.Home{Router: u, Now: func() int64 { return time.Now().UnixMilli() }})
+	u.topics = topic.New(&actors.Home{Router: u, Now: func() int64 { return time.Now().UnixMilli() }})
 	return u
 }
 

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"reddot/actors"
+	"reddot/actors/topic"
 	"reddot/transports"
 	"reddot/transports/streams"
 )
@@ -252,8 +253,8 @@ func FuzzFilter(f *testing.F) {
 			}
 		}
 		p.MayRead("alice", rest)
-		topics := actors.NewTopics(&actors.Home{})
-		s := &actors.TopicSubscription{Filter: full}
+		topics := topic.New(&actors.Home{})
+		s := &topic.Subscription{Filter: full}
 		topics.Subscribe("default", s, "", "")
 		topics.Unsubscribe("default", s, false)
 		if topic := strings.NewReplacer("+", "x", "#", "x").Replace(rest); transports.CheckTopic(topic) == nil && topic[0] != '$' &&

@@ -14,19 +14,21 @@ import (
 	"reddot/actors/gateway"
 	"reddot/actors/retained"
 	"reddot/actors/send"
+	"reddot/actors/topic"
 	"reddot/actors/user"
 )
 
 // Node is the smallest node: it wakes actors, routes to them, holds connections
 // in one gateway, and tells actors their time when it is told to (Fire).
 type Node struct {
-	Home  *actors.Home
-	Clock *Clock
+	Home   *actors.Home
+	Topics *topic.Broker
+	Clock  *Clock
 
 	journal *Journal
 	gate    *gateway.Gateway
 	mu      sync.Mutex
-	awake   map[actors.Key]*actor.PID
+	awake   map[actors.Key]activation
 	loads   sync.WaitGroup
 	gateMu  sync.Mutex // guards closed; never held while anything is sent
 	closed  bool
@@ -52,7 +54,7 @@ func NewNode(t testing.TB, j *Journal, c *Clock, l actors.Limits, with ...func(*
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &Node{Clock: c, journal: j, awake: map[actors.Key]*actor.PID{}}
+	n := &Node{Clock: c, journal: j, awake: map[actors.Key]activation{}}
 	n.Home = &actors.Home{
 		System:  actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) })),
 		Journal: &nodeJournal{j, n}, Lookup: j, Records: &nodeJournal{j, n}, Router: n, Limits: limits, Log: slog.New(slog.DiscardHandler), Metrics: actors.NewMetrics(nil),
@@ -69,22 +71,31 @@ func NewNode(t testing.TB, j *Journal, c *Clock, l actors.Limits, with ...func(*
 			}()
 		},
 	}
-	n.Home.Topics = actors.NewTopics(n.Home)
+	n.Topics = topic.New(n.Home)
+	n.Home.Topics = n.Topics
 	n.gate = gateway.Start(n.Home, 1)[0]
 	for _, fn := range with {
 		fn(n)
 	}
-	list, err := j.ListRecords(context.Background(), actors.FollowedKind, "", 1<<20)
+	list, err := j.ListRecords(context.Background(), actors.InterestKind, "", 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range list {
-		if err := n.Home.Topics.Follow(r); err != nil {
+		if err := n.Topics.LoadInterest(r); err != nil {
 			t.Fatal(err)
 		}
 		n.Send(actors.Key(r.Key), &actors.Rouse{Key: actors.Key(r.Key)})
 	}
 	return n
+}
+
+// An activation is an actor that is awake. As a node does, it is sent to by its
+// process: one that has just ended passes on what comes, and protoactor's registry
+// would not find it.
+type activation struct {
+	pid     *actor.PID
+	process actor.Process
 }
 
 // Stop ends the node as a crash does: nothing is decided any more. It returns
@@ -150,7 +161,7 @@ func (n *Node) stopped() bool {
 func (n *Node) forget(key actors.Key, pid *actor.PID) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if one := n.awake[key]; one != nil && one.Equal(pid) { // it may come twice
+	if one, ok := n.awake[key]; ok && one.pid.Equal(pid) { // it may come twice
 		delete(n.awake, key)
 	}
 }
@@ -158,24 +169,23 @@ func (n *Node) forget(key actors.Key, pid *actor.PID) {
 // Send implements actors.Router.
 func (n *Node) Send(key actors.Key, m any) {
 	n.mu.Lock()
-	pid, fresh := n.awake[key], false
-	if pid == nil && !n.stopped() {
-		if one, ok := n.Home.Spawn(key); ok {
-			pid, fresh = one, true
-			n.awake[key] = pid
+	a, there := n.awake[key]
+	fresh := false
+	if !there && !n.stopped() {
+		if a.pid, fresh = n.Home.Spawn(key); fresh {
+			a.process, _ = n.Home.System.ProcessRegistry.Get(a.pid)
+			n.awake[key] = a
 		}
 	}
 	n.mu.Unlock()
 	if fresh {
-		if p, ok := n.Home.System.ProcessRegistry.Get(pid); ok {
-			p.SendSystemMessage(pid, &actor.ResumeMailbox{})
-		}
+		a.process.SendSystemMessage(a.pid, &actor.ResumeMailbox{})
 	}
-	if pid == nil || n.stopped() {
+	if a.pid == nil || n.stopped() {
 		n.Home.Refuse(m, errStopped)
 		return
 	}
-	n.Home.System.Root.Send(pid, m)
+	a.process.SendUserMessage(a.pid, m)
 }
 
 // Ask implements actors.Router.

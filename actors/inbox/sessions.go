@@ -425,12 +425,12 @@ func (s *sessions) restore(p *actors.SessionState) {
 }
 
 // Followed returns what the sessions follow.
-func (s *sessions) Followed() actors.Followed {
-	f := actors.Followed{Filters: s.filters(), Any: len(s.List) > 0, Sessions: len(s.List), Size: s.Heft()}
+func (s *sessions) Interest() actors.Interest {
+	f := actors.Interest{Filters: s.filters(), Any: len(s.List) > 0, Sessions: len(s.List), Size: s.Size()}
 	for _, t := range s.List {
 		for i := range t.subs {
 			if _, _, shared := actors.SplitShare(t.subs[i].filter); shared {
-				f.Shares = append(f.Shares, actors.FollowedShare{Client: t.Client, Filter: t.subs[i].filter})
+				f.Shares = append(f.Shares, actors.SharedInterest{Client: t.Client, Filter: t.subs[i].filter})
 			}
 		}
 	}

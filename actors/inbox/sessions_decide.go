@@ -147,11 +147,11 @@ func (s *sessions) full(size int, l *actors.Limits) bool {
 	if len(s.List)*l.SessionBytes <= l.SessionsBytes {
 		return false // none can be fuller than it may
 	}
-	return size+s.Heft() > l.SessionsBytes
+	return size+s.Size() > l.SessionsBytes
 }
 
 // Heft returns how many bytes wait for all sessions, besides those of the inbox.
-func (s *sessions) Heft() int {
+func (s *sessions) Size() int {
 	size := 0
 	for _, t := range s.List {
 		for i := range t.waiting {

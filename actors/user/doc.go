@@ -6,6 +6,6 @@
 // answer. attach.go is how connections are taken in, replay.go what they are sent
 // of what they missed, query.go what is read, sweep.go what leaves the disk.
 // session.go is how a user hosts the sessions that outlive their connections,
-// handover.go what others take over of them, notes.go the record of what they
-// follow.
+// handover.go what others take over of them, interest.go the record of what they
+// are subscribed to.
 package user

@@ -14,10 +14,10 @@ import (
 
 // What a user's actor is told.
 type (
-	followNoted struct{ err *actors.Error } // the record is written, or not
-	noteAgain   struct{}                    // it was not, a while ago
-	graceOver   struct{}                    // connections have had their time to ask for their sessions
-	willed      struct {                    // a will was published
+	interestWritten struct{ err *actors.Error } // the record is written, or not
+	writeAgain      struct{}                    // it was not, a while ago
+	graceOver       struct{}                    // connections have had their time to ask for their sessions
+	willed          struct {                    // a will was published
 		client string
 		epoch  uint64
 	}
@@ -31,7 +31,7 @@ func (u *User) resumeSessions() {
 		return
 	}
 	u.alive = true
-	u.follow(nil) // the record may be behind
+	u.noteInterest(nil) // the record may be behind
 	u.await()
 }
 
@@ -83,7 +83,7 @@ func (u *User) openSession(r *actors.Request, c *actors.OpenSession, t actors.Mo
 		u.openAgain(r, c)
 		return
 	}
-	crowded := u.Home.Topics.CrowdOf(u.Key.App()).Sessions >= u.Home.Limits.SessionsOfApp
+	crowded := u.Home.Topics.SessionsOf(u.Key.App()).Sessions >= u.Home.Limits.SessionsOfApp
 	d, wills := u.inbox.OpenSession(c, t, &u.Home.Limits, crowded, u.Home.Grace)
 	if d.Err != nil {
 		u.Home.Metrics.Refuse("sessions")
@@ -167,7 +167,7 @@ func (u *User) conclude(r *actors.Request, wills []*actors.Will, needs bool) {
 		for _, m := range wills {
 			u.Home.Topics.PublishWill(m, nil)
 		}
-		u.follow(func(err *actors.Error) {
+		u.noteInterest(func(err *actors.Error) {
 			if err != nil && needs {
 				r.Fail(err)
 				return
@@ -219,7 +219,7 @@ func (u *User) closeSession(r *actors.Request, c *actors.CloseSession, t actors.
 
 // queueMessage lets a topic's message wait for sessions.
 func (u *User) queueMessage(r *actors.Request, c *actors.QueueMessage, t actors.Moment) {
-	crowded := u.Home.Topics.CrowdOf(u.Key.App()).Size+len(c.Message.Payload) > u.Home.Limits.SizeOfApp
+	crowded := u.Home.Topics.SessionsOf(u.Key.App()).Size+len(c.Message.Payload) > u.Home.Limits.SizeOfApp
 	d, left := u.inbox.QueueMessage(c, u.Key.Name(), r.Once, t, &u.Home.Limits, crowded)
 	if left > 0 {
 		u.Home.Metrics.SessionsFull.Add(float64(left))
@@ -229,7 +229,7 @@ func (u *User) queueMessage(r *actors.Request, c *actors.QueueMessage, t actors.
 	}
 	u.commit(r, d)
 	if len(d.Events) > 0 {
-		u.followSize()
+		u.noteSize()
 	}
 }
 
@@ -330,7 +330,7 @@ func (u *User) topicMessage(ctx context.Context, seq uint64) (*actors.TopicMessa
 // sessionsExpired lets the node know that sessions have come to their end.
 func (u *User) sessionsExpired(events []*actors.Event) {
 	if slices.ContainsFunc(events, func(e *actors.Event) bool { return e.Kind == actors.Kind_SESSION }) {
-		u.after(nil, func() { u.follow(nil) })
+		u.after(nil, func() { u.noteInterest(nil) })
 	}
 }
 
@@ -369,10 +369,10 @@ func (u *User) willed(m *willed) {
 }
 
 // ForOne implements ForOne.
-func (*followNoted) ForOne() {}
+func (*interestWritten) ForOne() {}
 
 // ForOne implements ForOne.
-func (*noteAgain) ForOne() {}
+func (*writeAgain) ForOne() {}
 
 // ForOne implements ForOne.
 func (*graceOver) ForOne() {}

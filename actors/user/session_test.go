@@ -24,22 +24,11 @@ type away struct {
 	key   actors.Key
 	cut   atomic.Bool // the link to that node is
 	epoch uint64
-	wills *wills
+	wills chan string
 }
-
-// wills hears of wills.
-type wills struct{ ch chan string }
-
-func (w *wills) Deliver(p *actors.TopicPush, _ []*actors.TopicSubscription) {
-	for _, m := range p.Messages {
-		w.ch <- string(m.Payload)
-	}
-}
-
-func (*wills) Is(string, string) bool { return false }
 
 func newAway(t *testing.T) *away {
-	a := &away{t: t, j: actorstest.NewJournal(), key: actors.UserKey(actors.DefaultApp, "alice"), wills: &wills{make(chan string, 10)}}
+	a := &away{t: t, j: actorstest.NewJournal(), key: actors.UserKey(actors.DefaultApp, "alice"), wills: make(chan string, 10)}
 	t.Cleanup(a.j.Close)
 	a.start()
 	r := a.open(&actors.OpenSession{Client: "c", Expiry: 1 << 40, Will: &actors.Will{Message: &actors.TopicMessage{App: actors.DefaultApp, Topic: "gone", Payload: []byte("will")}}})
@@ -54,7 +43,7 @@ func newAway(t *testing.T) *away {
 func (a *away) start() {
 	a.node = actorstest.NewNode(a.t, a.j, actorstest.NewClock(), actors.Limits{}, func(n *actorstest.Node) {
 		n.Home.Linked = func(node string) bool { return node != far || !a.cut.Load() }
-		n.Home.Topics.Subscribe(actors.DefaultApp, &actors.TopicSubscription{Filter: "gone", Subscriber: a.wills}, "", "")
+		n.Subscribe("gone", func(m *actors.TopicMessage) { a.wills <- string(m.Payload) })
 	})
 	a.t.Cleanup(a.node.Stop)
 }
@@ -75,7 +64,7 @@ func (a *away) open(c *actors.OpenSession) *actors.Request {
 func (a *away) want() {
 	a.t.Helper()
 	select {
-	case got := <-a.wills.ch:
+	case got := <-a.wills:
 		if got != "will" {
 			a.t.Errorf("got %q", got)
 		}

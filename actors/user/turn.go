@@ -78,7 +78,7 @@ func (u *User) room() bool {
 	if u.Out.N < u.Home.Limits.Outbox {
 		return true
 	}
-	u.let()
+	u.committed()
 	return u.Out.N < u.Home.Limits.Outbox
 }
 
@@ -107,7 +107,7 @@ func (u *User) fill(r *actors.Request, d inbox.Ready) {
 func (u *User) release(e *actors.Effect, r *actors.Request, p *actors.Push, run func()) {
 	u.Leave(e, r, p, run)
 	if u.Out.N == 1 && e.Seq <= u.Stream.Durable() {
-		u.let()
+		u.committed()
 	}
 }
 

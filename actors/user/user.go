@@ -25,11 +25,11 @@ type User struct {
 
 	entering *actors.Attach // whose turn it is
 
-	links  []actors.SessionLink // sessions that have a connection
-	notes  *notes               // nil: no session has ever followed anything
-	graces int32                // how often it waits for connections to ask for their sessions
-	alive  bool                 // what an earlier activation left open is looked after
-	dozing bool                 // the inbox is let go of
+	links    []actors.SessionLink // sessions that have a connection
+	interest *interest            // nil: no session has ever followed anything
+	graces   int32                // how often it waits for connections to ask for their sessions
+	alive    bool                 // what an earlier activation left open is looked after
+	dozing   bool                 // the inbox is let go of
 
 	orderly bool // it ends for being idle, or because another node takes it over and rouses it
 }
@@ -64,7 +64,7 @@ func (u *User) Receive(c actor.Context) {
 	case *actors.Panicked:
 		u.panicked()
 	case *actors.Committed:
-		u.let()
+		u.committed()
 	case *actors.Passivate:
 		u.passivate()
 	case *actors.Doze:
@@ -77,10 +77,10 @@ func (u *User) Receive(c actor.Context) {
 		u.stopped()
 	case *actors.Described:
 		u.described(m)
-	case *followNoted:
-		u.followNoted(m)
-	case *noteAgain:
-		u.noteAgain()
+	case *interestWritten:
+		u.interestWritten(m)
+	case *writeAgain:
+		u.writeInterestAgain()
 	case *willed:
 		if u.inbox != nil && !u.Ending {
 			u.willed(m)
@@ -208,8 +208,8 @@ func (u *User) panicked() {
 	u.Fell()
 }
 
-// let lets go what has become durable.
-func (u *User) let() {
+// committed lets out what has become durable.
+func (u *User) committed() {
 	if u.Stream != nil {
 		u.Flush(u.push)
 	}
@@ -228,7 +228,7 @@ func (u *User) passivate() {
 		u.doze()
 	case u.dozing:
 		u.retire()
-	case u.inbox == nil || !u.Idle() || u.sweeping || u.notes.unwritten():
+	case u.inbox == nil || !u.Idle() || u.sweeping || u.interest.unwritten():
 	case u.Seq-u.inbox.History.Last().Seq > passivateEvents && u.snapshot(nil):
 		// so that it wakes quickly; it stops the next time
 	default:
@@ -238,7 +238,7 @@ func (u *User) passivate() {
 
 // move stops the user, whose shard another node takes over.
 func (u *User) move() {
-	u.let()
+	u.committed()
 	u.retire()
 }
 
@@ -280,11 +280,11 @@ func (u *User) stopped() {
 	for _, l := range u.links {
 		l.Lost()
 	}
-	if u.Stream != nil && !u.orderly && u.Home.Topics.FollowedBy(u.Key).Any {
+	if u.Stream != nil && !u.orderly && u.Home.Topics.InterestOf(u.Key).Any {
 		u.Home.Router.Send(u.Key, &actors.Rouse{Key: u.Key}) // a connection that is gone does not ask again
 	}
 	u.links = nil
-	u.notes.stopped()
+	u.interest.stopped()
 	for _, q := range u.queries {
 		q.req.Fail(actors.ErrUnknownOutcome)
 	}

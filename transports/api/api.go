@@ -29,7 +29,7 @@ type Views struct {
 }
 
 // Topics are where messages are published for whoever is subscribed:
-// *actors.Topics.
+// *topic.Broker.
 type Topics interface {
 	Publish(m *actors.TopicMessage, done func(took int, err *actors.Error))
 }

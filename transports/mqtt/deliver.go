@@ -6,12 +6,13 @@ import (
 	"strings"
 
 	"reddot/actors"
+	"reddot/actors/topic"
 	"reddot/transports/mqtt/packet"
 	"reddot/transports/websocket"
 )
 
-// Deliver implements actors.Subscriber.
-func (s *session) Deliver(p *actors.TopicPush, subs []*actors.TopicSubscription) {
+// Deliver implements topic.Subscriber.
+func (s *session) Deliver(p *topic.Push, subs []*topic.Subscription) {
 	s.do(func() {
 		switch {
 		case s.phase != phaseLive:
@@ -29,7 +30,7 @@ func (s *session) Deliver(p *actors.TopicPush, subs []*actors.TopicSubscription)
 
 // deliveryOf returns a message as some subscriptions bring it; false: they do
 // not.
-func deliveryOf(m *actors.TopicMessage, subs []*actors.TopicSubscription) (d delivery, ok bool) {
+func deliveryOf(m *actors.TopicMessage, subs []*topic.Subscription) (d delivery, ok bool) {
 	d.m = m
 	for _, n := range subs {
 		if !n.Brings(m) {
@@ -52,7 +53,7 @@ func deliveryOf(m *actors.TopicMessage, subs []*actors.TopicSubscription) (d del
 // isPlain tells whether the messages look the same to this client as to very
 // many others: at most once, with nothing in them that is its own. The caller
 // holds the lock.
-func (s *session) isPlain(p *actors.TopicPush, subs []*actors.TopicSubscription) bool {
+func (s *session) isPlain(p *topic.Push, subs []*topic.Subscription) bool {
 	n := subs[0]
 	if len(subs) > 1 || n.ID != 0 || n.NoLocal || s.limit != 0 || s.aliases != 0 && s.version == packet.V5 {
 		return false
@@ -63,9 +64,9 @@ func (s *session) isPlain(p *actors.TopicPush, subs []*actors.TopicSubscription)
 }
 
 // topicForms are the wire forms of messages with QoS 0, by version.
-type topicForms struct{ v311, v5 actors.TopicForm }
+type topicForms struct{ v311, v5 topic.Form }
 
-func (f *topicForms) of(v packet.Version) actors.TopicForm {
+func (f *topicForms) of(v packet.Version) topic.Form {
 	if v == packet.V5 {
 		return f.v5
 	}
@@ -73,20 +74,20 @@ func (f *topicForms) of(v packet.Version) actors.TopicForm {
 }
 
 var (
-	plainForms  = topicForms{actors.NewTopicForm(), actors.NewTopicForm()}
-	framedForms = topicForms{actors.NewTopicForm(), actors.NewTopicForm()} // within WebSocket
+	plainForms  = topicForms{topic.NewForm(), topic.NewForm()}
+	framedForms = topicForms{topic.NewForm(), topic.NewForm()} // within WebSocket
 )
 
 // sendShared sends messages as they look to all, in one write. The caller holds
 // the lock.
-func (s *session) sendShared(p *actors.TopicPush) {
+func (s *session) sendShared(p *topic.Push) {
 	form := &plainForms
 	if s.framed {
 		form = &framedForms
 	}
 	send := s.socket.Send
 	frames := p.Frame(form.of(s.version), s.appendShared)
-	if actors.Lasts(frames) {
+	if topic.Lasts(frames) {
 		send = s.socket.SendShared
 	}
 	n, err := send(frames)

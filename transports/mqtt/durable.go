@@ -302,7 +302,7 @@ var goneMessage = &actors.TopicMessage{}
 func (s *session) leave(live bool) {
 	for n := range s.subs.all() {
 		if n.general {
-			s.server.deps.Topics.Unsubscribe(s.app(), &n.TopicSubscription, s.durable != nil)
+			s.server.deps.Topics.Unsubscribe(s.app(), &n.Subscription, s.durable != nil)
 		}
 	}
 	if s.subs != nil {

@@ -108,7 +108,7 @@ func (o *outbound) fill(seq uint64, m *actors.TopicMessage) {
 	}
 }
 
-// Is implements actors.Subscriber.
+// Is implements topic.Subscriber.
 func (s *session) Is(user, client string) bool { return s.client == client && s.user() == user }
 
 // deliver sends a message, or lets it wait. The caller holds the lock.

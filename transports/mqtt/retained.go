@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"reddot/actors"
+	"reddot/actors/topic"
 	"reddot/transports/websocket"
 )
 
@@ -54,12 +55,12 @@ func (s *session) readOn() {
 	t.paging = 1
 	r := t.reads[0]
 	s.later(func() {
-		s.server.deps.Topics.Retained(s.app(), r.to.Filter, r.after, func(p actors.RetainedPage) { s.retained(r, p) })
+		s.server.deps.Topics.Retained(s.app(), r.to.Filter, r.after, func(p topic.RetainedPage) { s.retained(r, p) })
 	})
 }
 
 // retained sends a page.
-func (s *session) retained(r reading, p actors.RetainedPage) {
+func (s *session) retained(r reading, p topic.RetainedPage) {
 	if p.Err != nil {
 		s.server.deps.Log.Warn("what topics retain could not be read", "err", p.Err)
 		s.do(func() { s.end(actors.EndFailed) }) // it subscribes again

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"reddot/actors"
+	"reddot/actors/topic"
 	"reddot/transports"
 	"reddot/transports/auth"
 	"reddot/transports/streams"
@@ -24,7 +25,7 @@ import (
 // Deps are what the Server needs of the node.
 type Deps struct {
 	Router     actors.Router
-	Topics     *actors.Topics
+	Topics     *topic.Broker
 	Streams    *streams.Streams
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no figures

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/actors/topic"
 	"reddot/transports/mqtt/packet"
 	"reddot/transports/streams"
 	"reddot/transports/websocket"
@@ -72,7 +73,7 @@ var (
 	_ streams.Patient    = (*session)(nil)
 	_ streams.Leaver     = (*session)(nil)
 	_ streams.Heeder     = (*session)(nil)
-	_ actors.Subscriber  = (*session)(nil)
+	_ topic.Subscriber   = (*session)(nil)
 	_ actors.SessionLink = (*session)(nil)
 )
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"reddot/actors"
+	"reddot/actors/topic"
 	"reddot/transports"
 	"reddot/transports/mqtt/packet"
 )
@@ -13,7 +14,7 @@ import (
 // A subscription is one filter of a session, but for those to the topics of the
 // inbox by their own names (ownSubscription).
 type subscription struct {
-	actors.TopicSubscription
+	topic.Subscription
 	inbox   uint8 // which topics of the inbox it matches, as bits
 	me      bool  // it calls the user me
 	general bool  // it stands in the tree of topics
@@ -50,7 +51,7 @@ func exactly(filter, user string) (topic int, me, ok bool) {
 
 // restored returns a subscription as it was written down.
 func (s *session) restored(n *actors.Subscription) *subscription {
-	one := &subscription{TopicSubscription: actors.TopicSubscription{Filter: n.Filter, ID: n.Id, QoS: uint8(n.Qos), // #nosec G115 -- 0 to 2
+	one := &subscription{Subscription: topic.Subscription{Filter: n.Filter, ID: n.Id, QoS: uint8(n.Qos), // #nosec G115 -- 0 to 2
 		NoLocal: n.NoLocal, AsPublished: n.AsPublished, Durable: s.durable != nil, Subscriber: s}}
 	_, filter, shared := actors.SplitShare(n.Filter)
 	if !shared {
@@ -82,7 +83,7 @@ func (s *session) activate(one *subscription) (existed bool) {
 		if s.durable != nil {
 			user = s.key
 		}
-		s.server.deps.Topics.Subscribe(s.app(), &one.TopicSubscription, user, s.client)
+		s.server.deps.Topics.Subscribe(s.app(), &one.Subscription, user, s.client)
 	}
 	return existed
 }
@@ -100,7 +101,7 @@ func (s *session) drop(filter string, replaced bool) bool {
 		return false
 	}
 	if n.general {
-		s.server.deps.Topics.Unsubscribe(s.app(), &n.TopicSubscription, replaced && s.durable != nil)
+		s.server.deps.Topics.Unsubscribe(s.app(), &n.Subscription, replaced && s.durable != nil)
 	}
 	*at = n.next
 	return true

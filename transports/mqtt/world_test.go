@@ -77,7 +77,7 @@ func (w *world) start() {
 	}
 	log := slog.New(slog.DiscardHandler)
 	w.streams = streams.NewStreams(streams.StreamsConfig{Sink: w.sink}, w.node, gate, log)
-	w.server, err = mqtt.New(w.cfg, mqtt.Deps{Router: w.node, Topics: w.node.Home.Topics, Streams: w.streams, Log: log, Now: w.clock.Now})
+	w.server, err = mqtt.New(w.cfg, mqtt.Deps{Router: w.node, Topics: w.node.Topics, Streams: w.streams, Log: log, Now: w.clock.Now})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package sse
 
 import (
 	"reddot/actors"
+	"reddot/actors/topic"
 	"reddot/transports/streams"
 )
 
@@ -21,7 +22,7 @@ var (
 
 // topicForm is how a topic's message is written. It has no id, so that the
 // browser's is still the inbox's.
-var topicForm = streams.TopicForm{Form: actors.NewTopicForm(), Append: func(b, event []byte) []byte {
+var topicForm = streams.TopicForm{Form: topic.NewForm(), Append: func(b, event []byte) []byte {
 	return append(appendData(append(b, "event: topic\n"...), event), '\n')
 }}
 

@@ -8,6 +8,7 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/gateway"
+	"reddot/actors/topic"
 	"reddot/transports"
 )
 
@@ -21,7 +22,7 @@ type Handler func(ctx *fasthttp.RequestCtx, caller *transports.Principal, user a
 type Deps struct {
 	Router  actors.Router
 	Hub     gateway.Hub
-	Topics  *actors.Topics
+	Topics  *topic.Broker
 	Streams *Streams
 	Gate    *transports.Gate
 	Origins transports.Origins // whose pages may frame, and be posted to

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"reddot/actors"
+	"reddot/actors/topic"
 	"reddot/transports"
 )
 
@@ -25,7 +26,7 @@ type Subscriber struct {
 	form   TopicForm
 
 	mu      sync.Mutex
-	subs    []*actors.TopicSubscription
+	subs    []*topic.Subscription
 	reads   []retainedReading // what their topics retain and is not sent yet
 	reading bool              // a page of it is on its way
 	left    bool
@@ -36,11 +37,11 @@ type retainedReading struct{ filter, after string }
 
 // A TopicForm is how a transport writes a topic's message.
 type TopicForm struct {
-	Form   actors.TopicForm
+	Form   topic.Form
 	Append func(b, event []byte) []byte // the event's JSON as a frame
 }
 
-var _ actors.Subscriber = (*Subscriber)(nil)
+var _ topic.Subscriber = (*Subscriber)(nil)
 
 // NewSubscriber returns the Subscriber of a Socket, which has to call Leave when
 // it has ended. The Socket may come later, by Meet.
@@ -124,7 +125,7 @@ func (s *Subscriber) add(key actors.Key, filters []string) error {
 		return tooManyTopics(most)
 	}
 	for _, f := range fresh {
-		sub := &actors.TopicSubscription{Filter: f, Subscriber: s}
+		sub := &topic.Subscription{Filter: f, Subscriber: s}
 		s.subs = append(s.subs, sub)
 		s.deps.Topics.Subscribe(key.App(), sub, "", "")
 	}
@@ -132,7 +133,7 @@ func (s *Subscriber) add(key actors.Key, filters []string) error {
 }
 
 func (s *Subscriber) index(filter string) int {
-	return slices.IndexFunc(s.subs, func(n *actors.TopicSubscription) bool { return n.Filter == filter })
+	return slices.IndexFunc(s.subs, func(n *topic.Subscription) bool { return n.Filter == filter })
 }
 
 // Unsubscribe ends subscriptions. That there is none to a filter is no error.
@@ -163,15 +164,15 @@ func (s *Subscriber) Leave() {
 	s.subs, s.reads, s.left = nil, nil, true
 }
 
-// Deliver implements actors.Subscriber.
-func (s *Subscriber) Deliver(p *actors.TopicPush, _ []*actors.TopicSubscription) {
+// Deliver implements topic.Subscriber.
+func (s *Subscriber) Deliver(p *topic.Push, _ []*topic.Subscription) {
 	frames := p.Frame(s.form.Form, func(b []byte, m *actors.TopicMessage) []byte {
 		return s.form.Append(b, AppendTopic(nil, m, false))
 	})
-	s.send(frames, actors.Lasts(frames))
+	s.send(frames, topic.Lasts(frames))
 }
 
-// Is implements actors.Subscriber: these connections are no client of MQTT.
+// Is implements topic.Subscriber: these connections are no client of MQTT.
 func (s *Subscriber) Is(string, string) bool { return false }
 
 // Drained goes on with what topics retain: the client has taken what it was sent.
@@ -192,11 +193,11 @@ func (s *Subscriber) readOn() {
 	s.reading = true
 	r := s.reads[0]
 	s.mu.Unlock()
-	s.deps.Topics.Retained(s.socket.Key().App(), r.filter, r.after, func(p actors.RetainedPage) { s.retained(r, p) })
+	s.deps.Topics.Retained(s.socket.Key().App(), r.filter, r.after, func(p topic.RetainedPage) { s.retained(r, p) })
 }
 
 // retained sends a page of what topics retain.
-func (s *Subscriber) retained(r retainedReading, p actors.RetainedPage) {
+func (s *Subscriber) retained(r retainedReading, p topic.RetainedPage) {
 	if p.Err != nil {
 		s.deps.Log.Warn("what topics retain could not be read", "err", p.Err)
 		s.close(actors.EndFailed) // it subscribes again

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"reddot/actors"
+	"reddot/actors/topic"
 	"reddot/transports"
 	"reddot/transports/streams"
 	"reddot/transports/websocket"
@@ -13,8 +14,8 @@ import (
 
 // The wire forms of topics' messages.
 var (
-	topicForm         = actors.NewTopicForm()
-	deflatedTopicForm = actors.NewTopicForm()
+	topicForm         = topic.NewForm()
+	deflatedTopicForm = topic.NewForm()
 )
 
 // appendText appends a text frame.

@@ -17,7 +17,7 @@ var wallClocks = map[string]string{
 	"actors/retained/retainer.go":      "a retained message expires at a stored time",
 	"actors/user/sweep.go":             "what is to leave the disk is due at a stored time",
 	"actors/send/send.go":              "wake-ups and ages of sends are stored times; the pause between rounds is Home.Delay's",
-	"actors/topic.go":                  "the time of a message, and its expiry",
+	"actors/topic/publish.go":          "the time of a message, and its expiry",
 	"actors/user/turn.go":              "the moment of a decision; due is a stored time",
 	"cluster/explain.go":               "compares the nodes' wall clocks",
 	"cluster/handshake.go":             "tells the other node what the wall clock shows, to be compared",

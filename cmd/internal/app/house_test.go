@@ -109,22 +109,23 @@ var layers = map[string][]string{
 	"actors/send":       {"actors"},
 	"actors/retained":   {"actors"},
 	"actors/gateway":    {"actors"},
-	"actors/actorstest": {"actors", "actors/gateway", "actors/user", "actors/send", "actors/retained"},
-	"cluster":           {"actors", "actors/gateway", "cluster/wire"},
+	"actors/topic":      {"actors"},
+	"actors/actorstest": {"actors", "actors/gateway", "actors/topic", "actors/user", "actors/send", "actors/retained"},
+	"cluster":           {"actors", "actors/gateway", "actors/topic", "cluster/wire"},
 	"cluster/wire":      {"actors"},
-	"transports":        {"actors", "actors/gateway", "transports/jsontext", "transports/streams"}, // JSON is read in one place, for all
+	"transports":        {"actors", "actors/gateway", "actors/topic", "transports/jsontext", "transports/streams"}, // JSON is read in one place, for all
 	"transports/client": {},
 
 	"transports/auth":    {"actors", "transports/jsontext"},
-	"transports/streams": {"actors", "actors/gateway", "transports/jsontext"},
+	"transports/streams": {"actors", "actors/gateway", "actors/topic", "transports/jsontext"},
 	// The platform's state is campaign's; these are its views and its ways out.
-	"transports/api":         {"actors", "actors/campaign", "transports/auth", "transports/jsontext", "transports/streams"},
+	"transports/api":         {"actors", "actors/campaign", "actors/topic", "transports/auth", "transports/jsontext", "transports/streams"},
 	"transports/channels":    {"actors", "actors/campaign"},
 	"transports/console":     {"actors", "actors/campaign"},
-	"transports/mqtt":        {"actors", "transports/auth", "transports/mqtt/packet", "transports/streams", "transports/websocket"},
+	"transports/mqtt":        {"actors", "actors/topic", "transports/auth", "transports/mqtt/packet", "transports/streams", "transports/websocket"},
 	"transports/jsontext":    {"actors"},
 	"transports/mqtt/packet": {},
-	"transports/ws":          {"actors", "transports/auth", "transports/jsontext", "transports/streams", "transports/websocket"}, // frames are read in one place, for both
+	"transports/ws":          {"actors", "actors/topic", "transports/auth", "transports/jsontext", "transports/streams", "transports/websocket"}, // frames are read in one place, for both
 	"cmd/internal/load":      {"cmd/internal/load/..."},
 	"cmd/internal/chaos":     {"actors", "actors/store/pgserver", "transports", "transports/mqtt", "transports/mqtt/packet"},
 	"cmd/chaos":              {"cmd/internal/chaos"},

@@ -4,7 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"reddot/actors"
+	"reddot/actors/topic"
 	"reddot/transports"
 	"reddot/transports/streams"
 )
@@ -39,7 +39,7 @@ func (c streamsCollector) Collect(ch chan<- prometheus.Metric) {
 }
 
 // sessionsCollector tells how many sessions outlive their connections, by app.
-type sessionsCollector struct{ topics *actors.Topics }
+type sessionsCollector struct{ topics *topic.Broker }
 
 var (
 	sessionsOfApp = prometheus.NewDesc("reddot_sessions", "Sessions of all servers that outlive their connections, by app; limited by mqtt.sessions_of_app.", []string{"app"}, nil)
@@ -51,7 +51,7 @@ func (c sessionsCollector) Describe(ch chan<- *prometheus.Desc) { ch <- sessions
 
 // Collect implements prometheus.Collector.
 func (c sessionsCollector) Collect(ch chan<- prometheus.Metric) {
-	for app, n := range c.topics.Crowds() {
+	for app, n := range c.topics.Sessions() {
 		ch <- prometheus.MustNewConstMetric(sessionsOfApp, prometheus.GaugeValue, float64(n.Sessions), app)
 		ch <- prometheus.MustNewConstMetric(sizeOfApp, prometheus.GaugeValue, float64(n.Size), app)
 	}

@@ -1,10 +1,12 @@
-package actors
+package topic
 
 import (
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"reddot/actors"
 )
 
 // Very many sessions that are connected here and subscribe to the same topic
@@ -22,7 +24,7 @@ const (
 	// another with QoS 0 then waits for it, as it would to write to all by
 	// itself; one with QoS 1 has its publisher wait for the acknowledgement. A
 	// will is taken all the same: an actor's turn must not wait.
-	mostGathered = 1024
+	maxWaiting = 1024
 	// A round that has taken long is followed by a pause of a part of that, so
 	// that those who waited for its end can publish what goes out by the next.
 	roundPause    = 32 // its part
@@ -32,30 +34,30 @@ const (
 )
 
 // fanKey names a topic.
-type fanKey struct{ app, topic string }
+type topicKey struct{ app, topic string }
 
-// fanouts are the topics that have a round under way, or more to come.
-type fanouts struct {
+// rounds are the topics that have a round under way, or more to come.
+type rounds struct {
 	mu     sync.Mutex
 	room   sync.Cond // signaled when messages have left
-	by     map[fanKey]*fanout
+	by     map[topicKey]*topicRounds
 	active atomic.Int32 // how many there are
 }
 
-type fanout struct{ waiting []gathered }
+type topicRounds struct{ waiting []waiting }
 
-// gathered is a message that waits for a round.
-type gathered struct {
-	m    *TopicMessage
+// waiting is a message that waits for a round.
+type waiting struct {
+	m    *actors.TopicMessage
 	done func() // it has gone out; may be nil
 }
 
 // handOut gives a message to those who are connected here, and returns how many
 // they are. done is called when it has gone out to all, perhaps before handOut
 // returns; it may be nil. patient tells whether the caller may wait.
-func (t *Topics) handOut(a *audience, m *TopicMessage, done func(), patient bool) int {
-	key := fanKey{m.App, m.Topic}
-	if len(a.live) < manySessions && !t.fans.has(key) {
+func (t *Broker) handOut(a *audience, m *actors.TopicMessage, done func(), patient bool) int {
+	key := topicKey{m.App, m.Topic}
+	if len(a.live) < manySessions && !t.rounds.has(key) {
 		n := a.deliver(m)
 		if done != nil {
 			done()
@@ -63,18 +65,18 @@ func (t *Topics) handOut(a *audience, m *TopicMessage, done func(), patient bool
 		return n
 	}
 	n := a.sessions() + len(a.chosen)
-	p := newTopicPush(m)
+	p := newPush(m)
 	for i := range a.chosen {
 		a.chosen[i].Subscriber.Deliver(p, a.chosen[i:i+1])
 	}
 	p.release()
-	if t.fans.add(key, gathered{m, done}, patient) {
-		go t.rounds(key)
+	if t.rounds.add(key, waiting{m, done}, patient) {
+		go t.runRounds(key)
 	}
 	return n
 }
 
-func (f *fanouts) has(key fanKey) bool {
+func (f *rounds) has(key topicKey) bool {
 	if f.active.Load() == 0 {
 		return false
 	}
@@ -84,17 +86,17 @@ func (f *fanouts) has(key fanKey) bool {
 }
 
 // add lets a message wait for a round, and the caller for room. It tells whether rounds have to begin.
-func (f *fanouts) add(key fanKey, g gathered, patient bool) (first bool) {
+func (f *rounds) add(key topicKey, g waiting, patient bool) (first bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for patient && f.by[key] != nil && len(f.by[key].waiting) >= mostGathered {
+	for patient && f.by[key] != nil && len(f.by[key].waiting) >= maxWaiting {
 		f.room.Wait()
 	}
 	one := f.by[key]
 	if one == nil {
-		one, first = &fanout{}, true
+		one, first = &topicRounds{}, true
 		if f.by == nil {
-			f.by = map[fanKey]*fanout{}
+			f.by = map[topicKey]*topicRounds{}
 		}
 		f.by[key] = one
 		f.active.Add(1)
@@ -104,7 +106,7 @@ func (f *fanouts) add(key fanKey, g gathered, patient bool) (first bool) {
 }
 
 // take returns what the next round takes; nothing: the rounds are over.
-func (f *fanouts) take(key fanKey) []gathered {
+func (f *rounds) take(key topicKey) []waiting {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	one := f.by[key]
@@ -128,9 +130,9 @@ func (f *fanouts) take(key fanKey) []gathered {
 }
 
 // rounds goes on until nothing waits any more.
-func (t *Topics) rounds(key fanKey) {
+func (t *Broker) runRounds(key topicKey) {
 	for {
-		list := t.fans.take(key)
+		list := t.rounds.take(key)
 		if list == nil {
 			return
 		}
@@ -146,10 +148,10 @@ func (t *Topics) rounds(key fanKey) {
 }
 
 // round gives messages to all who are subscribed now.
-func (t *Topics) round(key fanKey, list []gathered) {
-	p := newTopicPush(nil)
+func (t *Broker) round(key topicKey, list []waiting) {
+	p := newPush(nil)
 	defer p.release()
-	p.Messages = make([]*TopicMessage, len(list))
+	p.Messages = make([]*actors.TopicMessage, len(list))
 	for i, g := range list {
 		p.Messages[i] = g.m
 	}
@@ -157,14 +159,14 @@ func (t *Topics) round(key fanKey, list []gathered) {
 	defer a.release()
 	t.mu.RLock()
 	if root := t.apps[key.app]; root != nil {
-		a.nodes.match(root, key.topic, anyLevel(key.topic))
+		a.nodes.match(root, key.topic, actors.AnyLevel(key.topic))
 		for _, n := range a.nodes {
 			a.live = append(a.live, n.subs...)
 		}
 	}
 	t.mu.RUnlock()
 	n := 0
-	a.each(func(subs []*TopicSubscription) {
+	a.each(func(subs []*Subscription) {
 		subs[0].Subscriber.Deliver(p, subs)
 		if n++; n%politeness == 0 {
 			runtime.Gosched()
@@ -174,13 +176,13 @@ func (t *Topics) round(key fanKey, list []gathered) {
 
 // deliver gives the message to those who are connected, to each once. It
 // returns how many they are.
-func (a *audience) deliver(m *TopicMessage) int {
+func (a *audience) deliver(m *actors.TopicMessage) int {
 	a.live = append(a.live, a.chosen...)
 	if len(a.live) == 0 {
 		return 0
 	}
-	n, p := 0, newTopicPush(m)
-	a.each(func(subs []*TopicSubscription) {
+	n, p := 0, newPush(m)
+	a.each(func(subs []*Subscription) {
 		n++
 		subs[0].Subscriber.Deliver(p, subs)
 	})
@@ -193,7 +195,7 @@ const few = 32
 
 // each calls fn for each session, with those of its subscriptions that match. It
 // brings the live into another order.
-func (a *audience) each(fn func([]*TopicSubscription)) {
+func (a *audience) each(fn func([]*Subscription)) {
 	live := a.live
 	switch {
 	case len(a.nodes) == 1 && len(a.chosen) == 0: // a session has a filter once
@@ -220,7 +222,7 @@ func (a *audience) each(fn func([]*TopicSubscription)) {
 }
 
 // sorted returns the live, those of a session behind each other.
-func (a *audience) sorted() []*TopicSubscription {
+func (a *audience) sorted() []*Subscription {
 	next := make(map[Subscriber]int, len(a.live))
 	for _, s := range a.live {
 		next[s.Subscriber]++
@@ -232,7 +234,7 @@ func (a *audience) sorted() []*TopicSubscription {
 			at += n
 		}
 	}
-	list := make([]*TopicSubscription, len(a.live))
+	list := make([]*Subscription, len(a.live))
 	for _, s := range a.live {
 		i := -next[s.Subscriber] - 1
 		list[i] = s

@@ -1,4 +1,4 @@
-package actors
+package topic
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"reddot/actors"
 )
 
 // hearer is a session that keeps what it hears.
@@ -17,7 +19,7 @@ type hearer struct {
 	before func()
 }
 
-func (h *hearer) Deliver(p *TopicPush, subs []*TopicSubscription) {
+func (h *hearer) Deliver(p *Push, subs []*Subscription) {
 	if h.before != nil {
 		h.before()
 	}
@@ -26,7 +28,7 @@ func (h *hearer) Deliver(p *TopicPush, subs []*TopicSubscription) {
 	h.calls++
 	h.subs = len(subs)
 	for _, m := range p.Messages {
-		if slices.ContainsFunc(subs, func(s *TopicSubscription) bool { return s.Brings(m) }) {
+		if slices.ContainsFunc(subs, func(s *Subscription) bool { return s.Brings(m) }) {
 			h.heard = append(h.heard, string(m.Payload))
 		}
 	}
@@ -40,12 +42,12 @@ func (h *hearer) texts() []string {
 	return slices.Clone(h.heard)
 }
 
-func hearers(t *Topics, n int, filters ...string) []*hearer {
+func hearers(t *Broker, n int, filters ...string) []*hearer {
 	list := make([]*hearer, n)
 	for i := range list {
 		list[i] = &hearer{}
 		for _, f := range filters {
-			t.Subscribe("app", &TopicSubscription{Filter: f, Subscriber: list[i]}, "", "")
+			t.Subscribe("app", &Subscription{Filter: f, Subscriber: list[i]}, "", "")
 		}
 	}
 	return list
@@ -60,14 +62,14 @@ func soon(t *testing.T, what string, is func() bool) {
 	}
 }
 
-func say(topic, text string, qos uint32) *TopicMessage {
-	return &TopicMessage{App: "app", Topic: topic, Payload: []byte(text), Qos: qos}
+func say(topic, text string, qos uint32) *actors.TopicMessage {
+	return &actors.TopicMessage{App: "app", Topic: topic, Payload: []byte(text), Qos: qos}
 }
 
 // TestRounds: very many hear a topic's messages in their order, each once, and
 // what gathers during a round comes by one call.
 func TestRounds(t *testing.T) {
-	topics := NewTopics(&Home{})
+	topics := New(&actors.Home{})
 	all := hearers(topics, 2*manySessions, "a/b")
 	held, entered := make(chan struct{}), make(chan struct{})
 	var once sync.Once
@@ -77,7 +79,7 @@ func TestRounds(t *testing.T) {
 	for n := range 50 {
 		text := fmt.Sprint(n)
 		want = append(want, text)
-		topics.Publish(say("a/b", text, uint32(n%2)), func(took int, err *Error) {
+		topics.Publish(say("a/b", text, uint32(n%2)), func(took int, err *actors.Error) {
 			if err != nil || took != len(all) {
 				t.Errorf("got %d, %v; want %d", took, err, len(all))
 			}
@@ -105,13 +107,13 @@ func TestRounds(t *testing.T) {
 			t.Fatalf("session %d: %d calls for one message and 49 that had gathered", i, h.calls)
 		}
 	}
-	soon(t, "the rounds are over", func() bool { return topics.fans.active.Load() == 0 })
+	soon(t, "the rounds are over", func() bool { return topics.rounds.active.Load() == 0 })
 }
 
 // TestFewAfterMany: who publishes while rounds go on does not overtake, also
 // when only few are left.
 func TestFewAfterMany(t *testing.T) {
-	topics := NewTopics(&Home{})
+	topics := New(&actors.Home{})
 	all := hearers(topics, manySessions, "a")
 	held, entered := make(chan struct{}), make(chan struct{})
 	var once sync.Once
@@ -119,7 +121,7 @@ func TestFewAfterMany(t *testing.T) {
 	topics.Publish(say("a", "one", 0), nil)
 	<-entered
 	late := &hearer{}
-	sub := &TopicSubscription{Filter: "a", Subscriber: late}
+	sub := &Subscription{Filter: "a", Subscriber: late}
 	topics.mu.Lock()
 	topics.apps["app"].below["a"].subs = topics.apps["app"].below["a"].subs[:1]
 	topics.mu.Unlock()
@@ -139,15 +141,15 @@ func TestFewAfterMany(t *testing.T) {
 // one has it.
 func TestOverlap(t *testing.T) {
 	for _, n := range []int{3, few, few + 1, manySessions} {
-		topics := NewTopics(&Home{})
+		topics := New(&actors.Home{})
 		all := hearers(topics, n, "a/+", "a/b", "#")
 		shared := hearers(topics, 2, "$share/g/a/b")
 		own := &hearer{}
-		topics.Subscribe("app", &TopicSubscription{Filter: "a/b", NoLocal: true, Subscriber: own}, "", "")
+		topics.Subscribe("app", &Subscription{Filter: "a/b", NoLocal: true, Subscriber: own}, "", "")
 		m := say("a/b", "x", 1)
 		m.User = "own"
 		done := make(chan int, 1)
-		topics.Publish(m, func(took int, _ *Error) { done <- took })
+		topics.Publish(m, func(took int, _ *actors.Error) { done <- took })
 		if took := <-done; took != n+2 {
 			t.Errorf("%d: took %d", n, took)
 		}
@@ -164,14 +166,14 @@ func TestOverlap(t *testing.T) {
 
 // TestGathersNoMore: who publishes faster than rounds go waits, but for a will.
 func TestGathersNoMore(t *testing.T) {
-	topics := NewTopics(&Home{Now: func() int64 { return 1 }})
+	topics := New(&actors.Home{Now: func() int64 { return 1 }})
 	all := hearers(topics, manySessions, "a")
 	held, entered := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	all[0].before = func() { once.Do(func() { close(entered); <-held }) }
-	published := make(chan int, 2*mostGathered)
+	published := make(chan int, 2*maxWaiting)
 	go func() {
-		for n := range 2 * mostGathered {
+		for n := range 2 * maxWaiting {
 			topics.Publish(say("a", fmt.Sprint(n), 0), nil)
 			published <- n
 		}
@@ -179,27 +181,27 @@ func TestGathersNoMore(t *testing.T) {
 	}()
 	<-entered
 	soon(t, "as many wait as may", func() bool {
-		topics.fans.mu.Lock()
-		defer topics.fans.mu.Unlock()
-		return len(topics.fans.by[fanKey{"app", "a"}].waiting) == mostGathered
+		topics.rounds.mu.Lock()
+		defer topics.rounds.mu.Unlock()
+		return len(topics.rounds.by[topicKey{"app", "a"}].waiting) == maxWaiting
 	})
-	if n := len(published); n > mostGathered+roundMessages {
+	if n := len(published); n > maxWaiting+roundMessages {
 		t.Errorf("%d are published", n)
 	}
-	topics.PublishWill(&Will{Message: say("a", "will", 0)}, nil) // it would stand still here
+	topics.PublishWill(&actors.Will{Message: say("a", "will", 0)}, nil) // it would stand still here
 	close(held)
 	for range published {
 	}
-	soon(t, "all is heard", func() bool { return len(all[0].texts()) == 2*mostGathered+1 })
+	soon(t, "all is heard", func() bool { return len(all[0].texts()) == 2*maxWaiting+1 })
 }
 
 func BenchmarkRound(b *testing.B) {
-	topics := NewTopics(&Home{})
+	topics := New(&actors.Home{})
 	hearers(topics, 10_000, "a")
 	b.ReportAllocs()
 	for b.Loop() {
 		done := make(chan struct{})
-		topics.Publish(say("a", "x", 1), func(int, *Error) { close(done) })
+		topics.Publish(say("a", "x", 1), func(int, *actors.Error) { close(done) })
 		<-done
 	}
 }
