@@ -6,33 +6,47 @@ import (
 )
 
 // Limits bound what one user may take up. The zero value of a field means its
-// default.
+// default. What has a yaml tag is a setting.
 type Limits struct {
-	Messages       int           // in an inbox; default 1,000
-	MessageAge     time.Duration // default 30 days
-	InboxBytes     int           // of content in an inbox; default 4 MiB
-	RetainEvents   int           // in the journal, for those who resume; default 1,000
-	RetainAge      time.Duration // default 24 hours
-	RetainBytes    int           // default 4 MiB
+	InboxLimits
+	SessionLimits
+	RetainedLimits
 	EraseWithin    time.Duration // what nobody needs any more is off the disk by then (inbox/retention.go); default 24 hours
-	Connections    int           // of one user; default 100
 	Outbox         int           // requests of one user that wait for the disk; default 4,096
 	Waiting        int           // messages that wait while a user is loaded; default 4,096
 	SendRecipients int           // of one send to many; default 1,000
+	TopicBytes     int           // of a message that is published to a topic; default 256 KiB
+}
 
-	Sessions        int           // of one user, which outlive their connections; default 32
-	SessionMessages int           // that wait for one session; default 1,000
-	SessionBytes    int           // of those; default 4 MiB
-	SessionsBytes   int           // of those that wait for all sessions of one user; default 16 MiB
-	SessionsOfApp   int           // of all users of one app, about; default 250,000
-	SizeOfApp       int           // bytes of what waits for those, about; default 1 GiB
-	Retained        int           // messages of one user that topics retain, a quarter more or less; default 1,000
-	RetainedBytes   int           // of one such; default 64 KiB
-	RetainedOfUser  int           // bytes of those of one user, a quarter more or less; default 4 MiB
-	RetainedOfApp   int           // likewise of one app; default 256 MiB
-	RetainedAge     time.Duration // after which a topic retains a message no longer; default 90 days
+// InboxLimits bound an inbox, and what is kept for those who watch it.
+type InboxLimits struct {
+	Messages     int           `yaml:"messages" min:"1"`                 // in an inbox; default 1,000
+	MessageAge   time.Duration `yaml:"message_age" min:"1ns"`            // default 30 days
+	InboxBytes   int           `yaml:"size" unit:"bytes" min:"1"`        // of content in an inbox; default 4 MiB
+	RetainEvents int           `yaml:"retain_events" min:"1"`            // in the journal, for those who resume; default 1,000
+	RetainAge    time.Duration `yaml:"retain_age" min:"1ns"`             // default 24 hours
+	RetainBytes  int           `yaml:"retain_size" unit:"bytes" min:"1"` // default 4 MiB
+	Connections  int           `yaml:"connections" min:"1"`              // of one user; default 100
+}
 
-	TopicBytes int // of a message that is published to a topic; default 256 KiB
+// SessionLimits bound the MQTT sessions that outlive their connections.
+type SessionLimits struct {
+	Sessions        int `yaml:"sessions" min:"1"` // of one user; default 32
+	SessionMessages int // that wait for one session; default 1,000
+	SessionBytes    int // of those; default 4 MiB
+	SessionsBytes   int `yaml:"sessions_size" unit:"bytes" min:"1"`        // of those that wait for all sessions of one user; default 16 MiB
+	SessionsOfApp   int `yaml:"sessions_of_app" min:"1"`                   // of all users of one app, about; default 250,000
+	SizeOfApp       int `yaml:"sessions_size_of_app" unit:"bytes" min:"1"` // bytes of what waits for those, about; default 1 GiB
+}
+
+// RetainedLimits bound the messages of one user that topics retain. They are kept in
+// parts, so that numbers and sizes hold to a quarter more or less.
+type RetainedLimits struct {
+	Retained       int           `yaml:"retained" min:"1"`                      // default 1,000
+	RetainedBytes  int           `yaml:"retained_size" unit:"bytes" min:"1"`    // of one such; default 64 KiB
+	RetainedOfUser int           `yaml:"retained_of_user" unit:"bytes" min:"1"` // bytes of those of one user; default 4 MiB
+	RetainedOfApp  int           `yaml:"retained_of_app" unit:"bytes" min:"1"`  // likewise of one app; default 256 MiB
+	RetainedAge    time.Duration `yaml:"retained_age" min:"1s"`                 // after which a topic retains a message no longer; default 90 days
 }
 
 // WithDefaults returns l with defaults in the place of zeros, or an error that

@@ -46,7 +46,7 @@ func (w *world) start(with ...func(*cluster.Node)) *cluster.Node {
 	cfg := config(w.t)
 	cfg.Name, cfg.Program = name, "test"
 	// A watcher that was away for a while must still find all.
-	cfg.Limits = actors.Limits{Messages: 1 << 20, RetainEvents: 1 << 20, RetainBytes: 1 << 30, InboxBytes: 1 << 30}
+	cfg.Limits = actors.Limits{InboxLimits: actors.InboxLimits{Messages: 1 << 20, RetainEvents: 1 << 20, RetainBytes: 1 << 30, InboxBytes: 1 << 30}}
 	if _, bench := w.t.(*testing.B); bench {
 		cfg.Log, cfg.Limits = nil, actors.Limits{}
 	}

@@ -78,8 +78,8 @@ type Audit struct {
 
 // AuditConfig bounds the log. Zero takes the default.
 type AuditConfig struct {
-	Keep time.Duration    // how long entries are kept; 90 days
-	Size int64            // of all entries of all servers, in bytes; the oldest go first; 64 MiB
+	Keep time.Duration    `yaml:"keep"`              // how long entries are kept; 90 days
+	Size int64            `yaml:"size" unit:"bytes"` // of all entries of all servers, in bytes; the oldest go first; 64 MiB
 	Now  func() time.Time // the wall clock; nil: time.Now
 }
 
@@ -91,15 +91,16 @@ func (c AuditConfig) WithDefaults() AuditConfig {
 	if c.Size == 0 {
 		c.Size = 64 << 20
 	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
 	return c
 }
 
 // NewAudit returns the log that is kept in the records.
 func NewAudit(cfg AuditConfig, records actors.Records, log *slog.Logger) *Audit {
-	return &Audit{records: records, cfg: cfg.WithDefaults(), log: log, full: make(chan struct{}, 1), failed: newFailures()}
+	cfg = cfg.WithDefaults()
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Audit{records: records, cfg: cfg, log: log, full: make(chan struct{}, 1), failed: newFailures()}
 }
 
 // Do writes the entry, and then does what it says: there is no deed without an

@@ -15,33 +15,33 @@ type Limits struct {
 	// Requests per second from one address that come with a user's token or
 	// none, and how many may come at once. Server keys have limits of their
 	// own: a back end is one address. Default 100 and 400.
-	RequestsPerAddress float64
-	RequestBurst       int
+	RequestsPerAddress float64 `yaml:"requests_per_address"`
+	RequestBurst       int     `yaml:"request_burst"`
 
 	// Tokens per second from one address that turn out bad, and how many may
 	// come at once; the same for passwords. Beyond it passwords are refused, and
 	// tokens doubted. Default 5 and 50.
-	FailuresPerAddress float64
-	FailureBurst       int
+	FailuresPerAddress float64 `yaml:"failures_per_address"`
+	FailureBurst       int     `yaml:"failure_burst"`
 
 	// Tokens per second of all doubted addresses that are looked at; of one at
 	// most a quarter. Default 1,000.
-	DoubtedTokens float64
+	DoubtedTokens float64 `yaml:"doubted_tokens"`
 
 	// Messages per second published with one server key, each of a batch
 	// counted, and how many may come at once. Default 50,000 and 100,000.
-	PublishesPerKey float64
-	PublishBurst    int
+	PublishesPerKey float64 `yaml:"publishes_per_key"`
+	PublishBurst    int     `yaml:"publish_burst"`
 
 	// Connections that stay (SSE, WebSocket, iframe, parked long polls, MQTT),
 	// from one address to this node. Default 1,000.
-	ConnectionsPerAddress int
+	ConnectionsPerAddress int `yaml:"connections_per_address"`
 
 	// Bytes that wait in memory until clients read them, streams and answers
 	// alike: from one address and of one user. A server key may have as many as
 	// an address. Default 64 MiB and 16 MiB.
-	WaitingPerAddress int
-	WaitingPerUser    int
+	WaitingPerAddress int `yaml:"waiting_per_address" unit:"bytes"`
+	WaitingPerUser    int `yaml:"waiting_per_user" unit:"bytes"`
 
 	// Addresses and keys whose rates are remembered. The least recently seen
 	// are forgotten, and begin anew with a full burst. Default 65,536; without
@@ -50,13 +50,13 @@ type Limits struct {
 
 	// Topics that one WebSocket or event stream may subscribe to. Default 100;
 	// without a limit 2^16.
-	Subscriptions int
+	Subscriptions int `yaml:"subscriptions"`
 
-	MaxHeader int // bytes of a request's head; default 8 KiB
-	MaxBody   int // bytes of a request's body; default 1 MiB
-	MaxBatch  int // bytes of a streamed batch; default 64 MiB; negative: no limit
-	MaxLine   int // bytes of one line of a batch; default 256 KiB
-	MaxFrame  int // bytes of a message from a WebSocket client; default 64 KiB
+	MaxHeader int `yaml:"header" unit:"bytes"` // bytes of a request's head; default 8 KiB
+	MaxBody   int `yaml:"body" unit:"bytes"`   // bytes of a request's body; default 1 MiB
+	MaxBatch  int `yaml:"batch" unit:"bytes"`  // bytes of a streamed batch; default 64 MiB; negative: no limit
+	MaxLine   int `yaml:"line" unit:"bytes"`   // bytes of one line of a batch; default 256 KiB
+	MaxFrame  int `yaml:"frame" unit:"bytes"`  // bytes of a message from a WebSocket client; default 64 KiB
 
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
 	// None: the peer of the TCP connection is the client.

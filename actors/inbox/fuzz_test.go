@@ -12,7 +12,7 @@ import (
 
 // fuzzSeeds are an inbox's events and a snapshot.
 func fuzzSeeds() (events [][]byte, snapshot []byte) {
-	w := newWorld(&testing.T{}, actors.Limits{Messages: 3})
+	w := newWorld(&testing.T{}, actors.Limits{InboxLimits: actors.InboxLimits{Messages: 3}})
 	for i := range 5 {
 		n := id(fmt.Sprint(i), w.now)
 		m := &actors.Message{Id: n[:], Category: "a", Content: []byte(`"title":"x"`), CollapseKey: "k"}

@@ -370,7 +370,7 @@ func (s *script) replay(after actors.Cursor) string {
 // TestStateAt rebuilds an inbox as it was at each rev that the journal still
 // reaches back to.
 func TestStateAt(t *testing.T) {
-	w := newWorld(t, actors.Limits{Messages: 5, RetainEvents: 20})
+	w := newWorld(t, actors.Limits{InboxLimits: actors.InboxLimits{Messages: 5, RetainEvents: 20}})
 	states := map[uint64]string{}
 	rng := rand.New(rand.NewPCG(1, 2))
 	var ids []actors.ID

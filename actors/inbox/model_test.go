@@ -250,10 +250,10 @@ func TestModel(t *testing.T) {
 	for steps > 0 {
 		n := min(steps, 200+rng.IntN(3000))
 		steps -= n
-		w := newWorld(t, actors.Limits{
+		w := newWorld(t, actors.Limits{InboxLimits: actors.InboxLimits{
 			Messages: 1 + rng.IntN(40), InboxBytes: 200 + rng.IntN(4000), MessageAge: time.Duration(1+rng.IntN(72)) * time.Hour,
 			RetainEvents: 2 + rng.IntN(60), RetainAge: time.Duration(1+rng.IntN(48)) * time.Hour, RetainBytes: 500 + rng.IntN(20_000),
-		})
+		}})
 		x := &trial{world: w, t: t, rng: rng, m: &model{limits: w.limits}, live: &client{states: map[string]string{}}}
 		for range 3 {
 			x.late = append(x.late, &client{states: map[string]string{}})

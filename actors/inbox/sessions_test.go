@@ -37,7 +37,7 @@ func (s *sessions) view() sessions {
 func TestSessionsAtRandom(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	x := sessionWalk{newWorld(t, actors.Limits{Sessions: 3, SessionMessages: 5, RetainEvents: 20}), rand.New(rand.NewPCG(seed, 0))}
+	x := sessionWalk{newWorld(t, actors.Limits{InboxLimits: actors.InboxLimits{RetainEvents: 20}, SessionLimits: actors.SessionLimits{Sessions: 3, SessionMessages: 5}}), rand.New(rand.NewPCG(seed, 0))}
 	for range 3000 {
 		x.step()
 	}
@@ -168,7 +168,7 @@ func (x *sessionWalk) change(s *Subscriptions) *actors.SessionChange {
 // In another history of the store a session keeps what it subscribes to and all
 // that its client may not have, and no packet identifier.
 func TestSessionOfALostHistory(t *testing.T) {
-	x := newWorld(t, actors.Limits{Sessions: 3, SessionMessages: 5, RetainEvents: 20})
+	x := newWorld(t, actors.Limits{InboxLimits: actors.InboxLimits{RetainEvents: 20}, SessionLimits: actors.SessionLimits{Sessions: 3, SessionMessages: 5}})
 	x.b.Origin = 1 << 40
 	open := func() *Subscriptions {
 		r, _ := x.b.OpenSession(&actors.OpenSession{Client: "c", Expiry: 1000}, x.moment(), &x.limits, false, time.Second)

@@ -92,7 +92,7 @@ func TestRetainedPages(t *testing.T) {
 			t.Errorf("a page has %d bytes", size)
 		}
 	}
-	l := actors.Limits{Retained: 1 << 20, RetainedBytes: 3000, RetainedOfUser: s.size * actors.RetainedShards, RetainedOfApp: s.size * actors.RetainedShards}
+	l := actors.Limits{RetainedLimits: actors.RetainedLimits{Retained: 1 << 20, RetainedBytes: 3000, RetainedOfUser: s.size * actors.RetainedShards, RetainedOfApp: s.size * actors.RetainedShards}}
 	m := &actors.TopicMessage{Topic: "new", Payload: make([]byte, s.size/4), User: "alice"}
 	if err := s.refused(m, nil, &l); err == nil || err.Code != actors.TooMany || !strings.Contains(err.Detail, "bytes of one user") {
 		t.Errorf("beyond the user's bytes: got %v", err)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"reddot/cmd/internal/app"
+	"reddot/cmd/internal/config"
 )
 
 func newBackup() *cobra.Command {
@@ -33,12 +34,12 @@ is written. A database is backed up with its own tools instead; README says how.
 		if err != nil {
 			return err
 		}
-		log, _ := app.NewLog(app.Log{Format: "text", Level: "error"}, c.ErrOrStderr())
+		log, _ := app.NewLog(config.Log{Format: "text", Level: "error"}, c.ErrOrStderr())
 		w, end, err := newFile(args[0], c.OutOrStdout())
 		if err != nil {
 			return err
 		}
-		b, err := cfg.WriteBackup(c.Context(), w, log)
+		b, err := app.WriteBackup(c.Context(), cfg, w, log)
 		if err := end(err); err != nil {
 			return err
 		}
@@ -103,8 +104,8 @@ restore by pg_restore or psql are noticed without it.`,
 			return err
 		}
 		if len(args) == 0 {
-			log, _ := app.NewLog(app.Log{Format: "text", Level: "error"}, c.ErrOrStderr())
-			if err := cfg.Renew(c.Context(), log); err != nil {
+			log, _ := app.NewLog(config.Log{Format: "text", Level: "error"}, c.ErrOrStderr())
+			if err := app.Renew(c.Context(), cfg, log); err != nil {
 				return err
 			}
 			fmt.Fprintln(c.ErrOrStderr(), "the store has a history of its own now: clients that know more than it holds are told to fetch again")
@@ -119,7 +120,7 @@ restore by pg_restore or psql are noticed without it.`,
 			defer f.Close()
 			r = f
 		}
-		b, err := cfg.Restore(r)
+		b, err := app.Restore(cfg, r)
 		if err != nil {
 			return err
 		}

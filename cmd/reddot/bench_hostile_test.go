@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"reddot/cmd/internal/app"
+	"reddot/cmd/internal/config"
 	"reddot/cmd/internal/load"
 )
 
@@ -28,7 +29,7 @@ func TestHostileNeighbor(t *testing.T) {
 }
 
 func testHostileNeighbor(t *testing.T, secure bool) {
-	cfg := app.Default()
+	cfg := config.Default()
 	if secure {
 		cfg.TLS.Cert, cfg.TLS.Key = writeCertificate(t)
 	}

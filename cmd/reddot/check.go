@@ -3,9 +3,9 @@ package main
 import (
 	"fmt"
 
-	"github.com/spf13/cobra"
+	"reddot/cmd/internal/config"
 
-	"reddot/cmd/internal/app"
+	"github.com/spf13/cobra"
 )
 
 func newCheck() *cobra.Command {
@@ -27,7 +27,7 @@ With --reference print a file with every setting, its default and what it is for
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "print nothing if all is well")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if reference {
-			fmt.Fprint(c.OutOrStdout(), app.Reference)
+			fmt.Fprint(c.OutOrStdout(), config.Reference)
 			return nil
 		}
 		cfg, err := s.load()

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"reddot/cmd/internal/app"
+	"reddot/cmd/internal/config"
 )
 
 func newServe() *cobra.Command {
@@ -46,7 +47,7 @@ against it. The data stays in --data, there too.`,
 }
 
 // serve runs a server until it is told to stop, or fails.
-func serve(cfg app.Config, s *settings, log *slog.Logger, level *slog.LevelVar, out io.Writer) error {
+func serve(cfg config.Config, s *settings, log *slog.Logger, level *slog.LevelVar, out io.Writer) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
@@ -86,7 +87,7 @@ func serve(cfg app.Config, s *settings, log *slog.Logger, level *slog.LevelVar, 
 const startTimeout = 10 * time.Minute
 
 // stop stops the server in good order, unless a second signal comes.
-func stop(a *app.App, cfg app.Config, log *slog.Logger, signals <-chan os.Signal) error {
+func stop(a *app.App, cfg config.Config, log *slog.Logger, signals <-chan os.Signal) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(cfg.Stop.Timeout))
 	defer cancel()
 	done := make(chan error, 1)

@@ -5,10 +5,10 @@ import (
 	"os"
 	"strings"
 
+	"reddot/cmd/internal/config"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-
-	"reddot/cmd/internal/app"
 )
 
 // settings are the flags by which a command reads the server's configuration.
@@ -39,7 +39,7 @@ func (s *settings) text(path, name, def, usage string) {
 
 // store adds the flags that name the store.
 func (s *settings) store() {
-	s.text("data", "", app.Default().Data, "`directory` for all that must survive")
+	s.text("data", "", config.Default().Data, "`directory` for all that must survive")
 	s.text("store.url", "store", "", "`URL` of a PostgreSQL database in place of the embedded store, as postgres://user@host/name; with a password rather as REDDOT_STORE_URL")
 }
 
@@ -55,7 +55,7 @@ func addStoreSettings(c *cobra.Command) *settings {
 // others can be had by --set.
 func addSettings(c *cobra.Command) *settings {
 	s := newSettings(c)
-	def := app.Default()
+	def := config.Default()
 	s.paths["dev"] = "dev"
 	c.Flags().Bool("dev", false, "for development: no tokens, no rate limits, the seed's URLs, loopback only")
 	s.paths["seed-urls"] = "seed_urls"
@@ -75,30 +75,30 @@ func addSettings(c *cobra.Command) *settings {
 }
 
 // sources returns where the configuration comes from, as of this command line.
-func (s *settings) sources() (app.Sources, error) {
-	src := app.Sources{File: s.file, Env: os.Environ()}
+func (s *settings) sources() (config.Sources, error) {
+	src := config.Sources{File: s.file, Env: os.Environ()}
 	for _, text := range s.set {
 		path, value, ok := strings.Cut(text, "=")
 		if !ok {
 			return src, usageError{error: fmt.Errorf("--set %s: write setting=value", text)}
 		}
-		src.Flags = append(src.Flags, app.Flag{Path: path, Text: value})
+		src.Flags = append(src.Flags, config.Flag{Path: path, Text: value})
 	}
 	s.flags.Visit(func(f *pflag.Flag) {
 		if path, ok := s.paths[f.Name]; ok {
-			src.Flags = append(src.Flags, app.Flag{Path: path, Text: f.Value.String()})
+			src.Flags = append(src.Flags, config.Flag{Path: path, Text: f.Value.String()})
 		}
 	})
 	return src, nil
 }
 
 // load reads and checks the configuration.
-func (s *settings) load() (app.Config, error) {
+func (s *settings) load() (config.Config, error) {
 	src, err := s.sources()
 	if err != nil {
-		return app.Config{}, err
+		return config.Config{}, err
 	}
-	cfg, err := app.Load(src)
+	cfg, err := config.Load(src)
 	if err != nil {
 		return cfg, usageError{error: fmt.Errorf("the configuration is wrong:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))}
 	}

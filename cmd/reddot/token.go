@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"reddot/cmd/internal/app"
+	"reddot/cmd/internal/config"
 )
 
 func newToken() *cobra.Command {
@@ -39,7 +40,7 @@ this user's inbox until it expires.`,
 	c.Flags().StringSliceVar(&order.Read, "read-topics", nil, "patterns of live topics to read")
 	c.Flags().StringSliceVar(&order.Write, "write-topics", nil, "patterns of live topics to write")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		d, err := app.ParseDuration(ttl)
+		d, err := config.ParseDuration(ttl)
 		if err != nil {
 			return usageError{fmt.Errorf("--ttl: %w", err), c.CommandPath()}
 		}

@@ -22,9 +22,9 @@ type Config struct {
 
 	WriteStall time.Duration // how long a client may take no byte of an answer; 0: 10 s
 
-	Batches     int           // batches at a time; 0: 64
-	AppBatches  int           // of one app; 0: half of those
-	BatchRate   int           // bytes a second that a batch must bring at least, while it is waited for; 0: 1 KiB
+	Batches     int           `yaml:"batches" min:"1"`                 // batches at a time; 0: 64
+	AppBatches  int           `yaml:"app_batches" min:"1"`             // of one app; 0: half of those
+	BatchRate   int           `yaml:"batch_rate" unit:"bytes" min:"1"` // bytes a second that a batch must bring at least, while it is waited for; 0: 1 KiB
 	BatchWindow int           // lines of one batch under way; 0: 1,000
 	BatchOutput int           // bytes of results that wait for a client which does not read; 0: 4 MiB
 	BatchLines  int           // lines of one batch; 0: 1,000,000
@@ -35,6 +35,12 @@ type Config struct {
 	MetricsKey   bool               // /metrics is for operators' keys alone
 	MetricsApart bool               // /metrics is of Operations alone
 	DemoUser     string             // whom the seed's iframe shows where the URL names nobody; empty: demo
+}
+
+// WithDefaults returns the configuration with defaults in the place of zeros.
+func (c Config) WithDefaults() Config {
+	c.fill()
+	return c
 }
 
 // fill puts the defaults in.

@@ -29,8 +29,8 @@ const (
 // LoginsConfig says who may log in by a password.
 type LoginsConfig struct {
 	File     *PasswordFile // nil: nobody
-	Topics   []string      // patterns of the topics that they may read and write; %u stands for the user
-	Hashings int           // passwords that are hashed at a time, each by a core and in 7 MiB; 0: half as many as there are cores
+	Topics   []string      `yaml:"password_topics"`           // patterns of the topics that they may read and write; %u stands for the user
+	Hashings int           `yaml:"password_hashings" min:"0"` // passwords that are hashed at a time, each by a core and in 7 MiB; 0: half as many as there are cores
 
 	steady func() time.Time                            // by which a bad password is remembered; nil: time.Now
 	fits   func(h *passwordHash, password []byte) bool // nil: passwordHash.fits

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"strings"
 
 	"reddot/actors"
@@ -60,6 +62,17 @@ type PasswordFile struct {
 type passwordLine struct {
 	text  string
 	login *Login // nil: a comment
+}
+
+// ReadPasswordFile returns the text of a file, of which it reads no more than one may
+// have.
+func ReadPasswordFile(name string) ([]byte, error) {
+	f, err := os.Open(name) // #nosec G304 -- whoever runs the server names it
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	return io.ReadAll(io.LimitReader(f, MaxPasswordFile+1))
 }
 
 // ParsePasswordFile reads a file. The error names the line.

@@ -36,8 +36,8 @@ type TokensConfig struct {
 
 // TokenRules are the bounds of all tokens.
 type TokenRules struct {
-	Leeway      time.Duration // by which the clocks of issuers may differ from ours; 0: 30 s, negative: none
-	MaxLifetime time.Duration // the longest life of a token, from iat, or else from now, to exp; 0: 720 h
+	Leeway      time.Duration `yaml:"token_leeway"`   // by which the clocks of issuers may differ from ours; 0: 30 s, negative: none
+	MaxLifetime time.Duration `yaml:"token_lifetime"` // the longest life of a token, from iat, or else from now, to exp; 0: 720 h
 }
 
 // WithDefaults returns the rules with numbers in all fields.

@@ -41,12 +41,17 @@ const (
 // stand beside either of the others; it alone can also issue. A public key and
 // a JWKS URL exclude each other.
 type Verification struct {
-	Secret        transports.Secret // at least 32 bytes, for HS256; none: no HS256
-	PublicKey     string            // PEM: RSA of 2048 bits or more, ECDSA P-256, or Ed25519; empty: none
-	PublicKeyFile string            // the same in a file; empty: none
-	JWKS          string            // an https URL, or http on loopback; empty: none
-	Issuer        string            // what iss must be; empty: any
-	Audience      string            // what aud must contain; empty: any
+	Secret        transports.Secret `yaml:"secret"`          // at least 32 bytes, for HS256; none: no HS256
+	PublicKey     string            `yaml:"public_key"`      // PEM: RSA of 2048 bits or more, ECDSA P-256, or Ed25519; empty: none
+	PublicKeyFile string            `yaml:"public_key_file"` // the same in a file; empty: none
+	JWKS          string            `yaml:"jwks_url"`        // an https URL, or http on loopback; empty: none
+	Issuer        string            `yaml:"issuer"`          // what iss must be; empty: any
+	Audience      string            `yaml:"audience"`        // what aud must contain; empty: any
+}
+
+// IsSet tells whether any token can be verified.
+func (v Verification) IsSet() bool {
+	return !v.Secret.IsZero() || v.PublicKey != "" || v.PublicKeyFile != "" || v.JWKS != ""
 }
 
 // A verifier verifies the tokens of one app.

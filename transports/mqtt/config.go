@@ -15,44 +15,44 @@ import (
 // Config bounds what clients may do. The zero value of a field means its
 // default.
 type Config struct {
-	ConnectTimeout time.Duration // from the connection to CONNECT, handshakes included; default 10 s
-	ConnectBytes   int           // of a CONNECT; default 64 KiB
-	PacketBytes    int           // of any other packet, announced; default 256 KiB, at most 16 MiB
+	ConnectTimeout time.Duration `yaml:"connect_timeout"`           // from the connection to CONNECT, handshakes included; default 10 s
+	ConnectBytes   int           `yaml:"connect_size" unit:"bytes"` // of a CONNECT; default 64 KiB
+	PacketBytes    int           `yaml:"packet_size" unit:"bytes"`  // of any other packet, announced; default 256 KiB, at most 16 MiB
 
-	ReceiveMaximum int // messages of a client that are not acknowledged, or with 3.1.1 not released, announced; default 64
-	SendMaximum    int // messages to a client that it has not acknowledged; it may want fewer; default 64
-	AliasesIn      int // topic aliases that a client may set, announced; default 16; negative: none
-	AliasesOut     int // that the server sets; the client may want fewer; default 16; negative: none
+	ReceiveMaximum int `yaml:"receive_maximum"` // messages of a client that are not acknowledged, or with 3.1.1 not released, announced; default 64
+	SendMaximum    int `yaml:"send_maximum"`    // messages to a client that it has not acknowledged; it may want fewer; default 64
+	AliasesIn      int `yaml:"aliases_in"`      // topic aliases that a client may set, announced; default 16; negative: none
+	AliasesOut     int `yaml:"aliases_out"`     // that the server sets; the client may want fewer; default 16; negative: none
 
-	KeepAlive     time.Duration // the longest; clients of MQTT 5 that want a longer one or none are told it; default 30 min
-	SessionExpiry time.Duration // how long sessions outlive their connections at most; default 7 days; negative: not at all
+	KeepAlive     time.Duration `yaml:"keep_alive"`     // the longest; clients of MQTT 5 that want a longer one or none are told it; default 30 min
+	SessionExpiry time.Duration `yaml:"session_expiry"` // how long sessions outlive their connections at most; default 7 days; negative: not at all
 
-	Subscriptions int // of a session; default 100
-	FilterBytes   int // of a filter; default 512
-	FilterLevels  int // of a filter; default 16
-	TopicBytes    int // of a topic that is published to; default 1,024
-	TopicLevels   int // of such a topic; default 128
-	ClientIDBytes int // default 256
-	QueueMessages int // that wait for a session that is connected; default 1,000
-	QueueBytes    int // of those; default 4 MiB
+	Subscriptions int `yaml:"subscriptions"`               // of a session; default 100
+	FilterBytes   int `yaml:"filter_size" unit:"bytes"`    // of a filter; default 512
+	FilterLevels  int `yaml:"filter_levels"`               // of a filter; default 16
+	TopicBytes    int `yaml:"topic_size" unit:"bytes"`     // of a topic that is published to; default 1,024
+	TopicLevels   int `yaml:"topic_levels"`                // of such a topic; default 128
+	ClientIDBytes int `yaml:"client_id_size" unit:"bytes"` // default 256
+	QueueMessages int `yaml:"queue_messages"`              // that wait for a session that is connected; default 1,000
+	QueueBytes    int `yaml:"queue_size" unit:"bytes"`     // of those; default 4 MiB
 
 	// Packets a second of a connection, its acknowledgements not counted, and how
 	// many may come at once; each filter of a SUBSCRIBE counts as 10. Default
 	// 1,000 and 2,000; negative: no limit.
-	PublishesPerSecond float64
-	PublishBurst       int
+	PublishesPerSecond float64 `yaml:"publishes"`
+	PublishBurst       int     `yaml:"publish_burst"`
 
 	// Anonymous lets clients in without a token: the user is the user name, or
 	// else is made of the client identifier.
-	Anonymous bool
+	Anonymous bool `yaml:"anonymous"`
 	// AnonymousTopics are the patterns of the topics that those may read and
 	// write.
-	AnonymousTopics []string
+	AnonymousTopics []string `yaml:"anonymous_topics"`
 	// RefusedFilters are filters to which nobody may subscribe.
-	RefusedFilters []string
+	RefusedFilters []string `yaml:"refused_filters"`
 	// ServerReference is where clients of MQTT 5 are told to go when this server
 	// goes down (MQTT 5, 4.11), as host:port; several with blanks. Empty: nowhere.
-	ServerReference string
+	ServerReference string `yaml:"server_reference"`
 }
 
 // maxReference is how long a ServerReference may be.

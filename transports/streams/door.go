@@ -15,9 +15,9 @@ import (
 type DoorConfig struct {
 	// PerAddress is how many connections one address may have, those that stay
 	// included; below 1: no limit. Never more than half of All.
-	PerAddress int
+	PerAddress int `yaml:"sockets_per_address"`
 	// All is how many connections there may be; below 1: no limit.
-	All int
+	All int `yaml:"connections"`
 	// Spare is how many more are let in for operators' requests alone, a quarter
 	// of them from one address.
 	Spare int

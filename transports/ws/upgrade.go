@@ -33,7 +33,7 @@ type Config struct {
 	// that any of them gets, not one per client. Whoever can make a user's
 	// messages and watch the connection's bytes may learn from their lengths
 	// what else is in an event; a third reason to have it off by default.
-	Compression bool
+	Compression bool `yaml:"compression"`
 }
 
 // Sockets serves GET …/ws.

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"reddot/cmd/internal/config"
+
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
@@ -81,7 +83,7 @@ func TestStoreFails(t *testing.T) {
 
 // startUnstopped starts a server whose store is to fail, so that it can't be
 // stopped in good order.
-func startUnstopped(t *testing.T, cfg Config, f forTests) (*App, *logbook) {
+func startUnstopped(t *testing.T, cfg config.Config, f forTests) (*App, *logbook) {
 	t.Helper()
 	book := &logbook{}
 	log, level := NewLog(cfg.Log, book)

@@ -20,6 +20,7 @@ import (
 	"reddot/actors/store"
 	"reddot/actors/user"
 	"reddot/cluster"
+	"reddot/cmd/internal/config"
 	"reddot/transports"
 	"reddot/transports/auth"
 	"reddot/transports/eventloop"
@@ -35,7 +36,7 @@ type App struct {
 	unaccepted *prometheus.CounterVec
 	clockSteps *prometheus.CounterVec
 
-	cfg         atomic.Pointer[Config] // what is in force
+	cfg         atomic.Pointer[config.Config] // what is in force
 	reloading   sync.Mutex
 	started     []step
 	ready       atomic.Bool
@@ -78,8 +79,8 @@ type forTests struct {
 }
 
 // New returns a server that is not yet started. The configuration comes from
-// Load; level is what the log's handler obeys, so that Reload can change it.
-func New(cfg Config, log *slog.Logger, level *slog.LevelVar) *App {
+// config.Load; level is what the log's handler obeys, so that Reload can change it.
+func New(cfg config.Config, log *slog.Logger, level *slog.LevelVar) *App {
 	a := &App{log: log, level: level, registry: newRegistry(), failed: make(chan error, 1),
 		drained: make(chan struct{}), endWatch: func() {}, certificate: certificate{files: cfg.TLS}}
 	a.unaccepted, a.clockSteps = newUnaccepted(a.registry), newClockSteps(a.registry)
@@ -260,7 +261,7 @@ func openKeeper(ctx context.Context, cfg store.Config, log *slog.Logger, r prome
 }
 
 func (a *App) openStore(ctx context.Context) (err error) {
-	cfg := a.cfg.Load().store()
+	cfg := a.cfg.Load().Keeper()
 	cfg.MaxOpenFiles = storeFiles(cfg.MaxOpenFiles, descriptors())
 	cfg.FS, cfg.Failed = a.forTests.files, func(f *store.Failure) { a.fail(f) }
 	a.store, err = openKeeper(ctx, cfg, a.log.With("part", "store"), a.registry)
@@ -293,16 +294,16 @@ var kinds = actors.Kinds{
 
 func (a *App) startNode(ctx context.Context) error {
 	cfg := a.cfg.Load()
-	conf, err := cfg.cluster()
+	conf, err := cfg.Node()
 	if err != nil {
 		return err
 	}
 	if conf != nil {
-		conf.Settings = func() []cluster.Setting { return a.cfg.Load().shared() } // a reload changes some
+		conf.Settings = func() []cluster.Setting { return a.cfg.Load().Shared() } // a reload changes some
 	}
 	n, err := cluster.New(cluster.Config{
 		Kinds:  kinds,
-		Limits: cfg.inbox(), Idle: a.forTests.idle, Now: a.nowMilli, Log: a.log.With("part", "node"), Metrics: a.registry, Fenced: a.fenced,
+		Limits: cfg.Actors(), Idle: a.forTests.idle, Now: a.nowMilli, Log: a.log.With("part", "node"), Metrics: a.registry, Fenced: a.fenced,
 		Cluster: conf, Program: Version().String(), Failed: a.fail, Told: a.reloadCredentials,
 		Listen: func(ctx context.Context, addr string) (net.Listener, error) { return a.listenTCP(ctx, "links", addr) },
 	}, a.store)

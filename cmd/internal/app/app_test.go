@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"reddot/cmd/internal/config"
 	"reddot/transports"
 )
 
@@ -39,24 +40,26 @@ func (l *logbook) String() string {
 	return l.b.String()
 }
 
+const secret = "0123456789abcdef0123456789abcdef"
+
 // testConfig returns the defaults on a free port with data of its own.
-func testConfig(t *testing.T) Config {
+func testConfig(t *testing.T) config.Config {
 	t.Helper()
-	cfg := Default()
+	cfg := config.Default()
 	cfg.HTTP, cfg.Data, cfg.Dev = "127.0.0.1:0", t.TempDir(), true
 	cfg.Stop.Drain = 0
 	return cfg
 }
 
 // start starts a server that is stopped at the test's end at the latest.
-func start(t *testing.T, cfg Config) (*App, *logbook) {
+func start(t *testing.T, cfg config.Config) (*App, *logbook) {
 	t.Helper()
 	return startWith(t, cfg, forTests{})
 }
 
-func startWith(t *testing.T, cfg Config, f forTests) (*App, *logbook) {
+func startWith(t *testing.T, cfg config.Config, f forTests) (*App, *logbook) {
 	t.Helper()
-	if err := cfg.check(); err != nil {
+	if err := cfg.Check(); err != nil {
 		t.Fatal(err)
 	}
 	book := &logbook{}
@@ -191,7 +194,7 @@ func next(t *testing.T, events <-chan string, kind string) {
 
 func TestCountsSurviveARestart(t *testing.T) { plainAndTLS(t, countsSurviveARestart) }
 
-func countsSurviveARestart(t *testing.T, cfg Config) {
+func countsSurviveARestart(t *testing.T, cfg config.Config) {
 	a, _ := start(t, cfg)
 	for range 3 {
 		publish(t, a, "alice", "")
@@ -213,7 +216,7 @@ func countsSurviveARestart(t *testing.T, cfg Config) {
 
 func TestStopSendsClientsAway(t *testing.T) { plainAndTLS(t, stopSendsClientsAway) }
 
-func stopSendsClientsAway(t *testing.T, cfg Config) {
+func stopSendsClientsAway(t *testing.T, cfg config.Config) {
 	a, book := start(t, cfg)
 	var streams []<-chan string
 	for i := range 5 {
@@ -269,7 +272,7 @@ func TestOnlyCredentialsAreLetIn(t *testing.T) {
 
 func TestRevokedKeyLosesItsConnections(t *testing.T) { plainAndTLS(t, revokedKeyLosesItsConnections) }
 
-func revokedKeyLosesItsConnections(t *testing.T, cfg Config) {
+func revokedKeyLosesItsConnections(t *testing.T, cfg config.Config) {
 	cfg.Dev = false
 	log := slog.New(slog.DiscardHandler)
 	_, admin, err := CreateKey(t.Context(), cfg.Data, "", KeyOrder{Name: "admin", Scopes: []string{"admin"}}, log)
@@ -386,7 +389,7 @@ func TestLargeHeadIsRefused(t *testing.T) {
 	}
 	// No byte more than the server reads: it would cost the client the answer.
 	head := "GET /healthz?"
-	if _, err := io.WriteString(c, head+strings.Repeat("x", int(cfg.Limits.Header)-len(head))); err != nil {
+	if _, err := io.WriteString(c, head+strings.Repeat("x", int(cfg.Limits.MaxHeader)-len(head))); err != nil {
 		t.Fatal(err)
 	}
 	answer, err := io.ReadAll(c)
@@ -399,7 +402,7 @@ func TestLargeHeadIsRefused(t *testing.T) {
 // for that.
 func TestUnusedConnection(t *testing.T) {
 	cfg := testConfig(t)
-	cfg.Server.ReadTimeout = Duration(50 * time.Millisecond)
+	cfg.Server.ReadTimeout = 50 * time.Millisecond
 	a, _ := start(t, cfg)
 	c, err := net.Dial("tcp", a.Addr().String())
 	if err != nil {
@@ -418,7 +421,7 @@ func TestUnusedConnection(t *testing.T) {
 // TestConnections asks who is connected, and sends them away.
 func TestConnections(t *testing.T) { plainAndTLS(t, isListed) }
 
-func isListed(t *testing.T, cfg Config) {
+func isListed(t *testing.T, cfg config.Config) {
 	a, _ := start(t, cfg)
 	events := stream(t, a, "alice", "")
 	next(t, events, "counts")

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"reddot/cmd/internal/config"
+
 	"github.com/coder/websocket"
 )
 
@@ -14,7 +16,7 @@ import (
 // prints them: one publish without a message answers success and wakes all who
 // wait for user 10086, however they wait.
 func TestArticle(t *testing.T) {
-	plainAndTLS(t, func(t *testing.T, cfg Config) {
+	plainAndTLS(t, func(t *testing.T, cfg config.Config) {
 		a, _ := start(t, cfg)
 		heard := make(chan string, 10) // who has heard, and what
 		listen := func(who, path string) {

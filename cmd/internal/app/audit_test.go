@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"reddot/cmd/internal/config"
 	"reddot/transports"
+	"reddot/transports/auth"
 )
 
 // auditKeys makes two keys in a data directory, or in a database.
@@ -94,7 +96,7 @@ func audited(t *testing.T, a *App, key, query string) (lines []string) {
 }
 
 // auditStory does through a what is to be read through b.
-func auditStory(t *testing.T, cfg Config, a, b *App, admin, operator string) {
+func auditStory(t *testing.T, cfg config.Config, a, b *App, admin, operator string) {
 	t.Helper()
 	adminID, operatorID := "key:"+admin[3:19], "key:"+operator[3:19]
 	// The log's times are milliseconds: the keys were made before this one.
@@ -124,7 +126,7 @@ func auditStory(t *testing.T, cfg Config, a, b *App, admin, operator string) {
 	do("POST", "/v1/keys", operator, `{"scopes":["read"],"app":"shop"}`, 201)
 	fresh := cfg
 	fresh.Token.Secret, fresh.Log.Level = transports.NewSecret(strings.Repeat("x", 32)), "warn"
-	fresh.Apps = []AppConfig{{Name: "shop", Token: Token{Secret: transports.NewSecret(strings.Repeat("xy", 16))}}}
+	fresh.Apps = []config.App{{Name: "shop", Token: auth.Verification{Secret: transports.NewSecret(strings.Repeat("xy", 16))}}}
 	if err := a.Reload(fresh); err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"reddot/actors/store"
+	"reddot/cmd/internal/config"
 )
 
 // A server with an embedded store takes requests for backups at a socket in its
@@ -142,19 +143,19 @@ func (p patient) Write(b []byte) (int, error) {
 // WriteBackup writes a backup of the embedded store to w: through the server if one runs
 // there, or else of the directory itself. What it returns was checked as it was
 // written.
-func (c Config) WriteBackup(ctx context.Context, w io.Writer, log *slog.Logger) (*store.Backup, error) {
+func WriteBackup(ctx context.Context, c config.Config, w io.Writer, log *slog.Logger) (*store.Backup, error) {
 	if !c.Store.URL.IsZero() {
 		return nil, errors.New("the data is in a PostgreSQL database: back that up with PostgreSQL's own tools (pg_dump, pg_basebackup, archived WAL)")
 	}
-	if err := c.mustExist(); err != nil {
+	if err := mustExist(c.Data); err != nil {
 		return nil, err
 	}
-	r, err := c.askBackup(ctx)
+	r, err := askBackup(ctx, c.Data)
 	if err != nil {
 		return nil, err
 	}
 	if r == nil {
-		if r, err = c.openBackup(log); err != nil {
+		if r, err = openBackup(c, log); err != nil {
 			return nil, err
 		}
 	}
@@ -173,42 +174,42 @@ func (c Config) WriteBackup(ctx context.Context, w io.Writer, log *slog.Logger) 
 }
 
 // mustExist returns why there is no store in the data directory, if there is none.
-func (c Config) mustExist() error {
-	ok, err := store.Exists(c.Data)
+func mustExist(data string) error {
+	ok, err := store.Exists(data)
 	if err == nil && !ok {
-		return fmt.Errorf("there is no store in %s; --data names its directory", c.Data)
+		return fmt.Errorf("there is no store in %s; --data names its directory", data)
 	}
 	return err
 }
 
 // askBackup asks the server of a data directory for a backup; nil: none runs.
-func (c Config) askBackup(ctx context.Context) (io.ReadCloser, error) {
+func askBackup(ctx context.Context, data string) (io.ReadCloser, error) {
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, "unix", filepath.Join(c.Data, controlSocket))
+	conn, err := d.DialContext(ctx, "unix", filepath.Join(data, controlSocket))
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("ask the server of %s for a backup, as its user: %w", c.Data, err)
+		return nil, fmt.Errorf("ask the server of %s for a backup, as its user: %w", data, err)
 	case err != nil:
 		return nil, nil // the directory's lock says whether somebody is there all the same
 	}
 	if _, err := io.WriteString(conn, backupRequest); err != nil {
-		return nil, errors.Join(fmt.Errorf("ask the server of %s for a backup: %w", c.Data, err), conn.Close())
+		return nil, errors.Join(fmt.Errorf("ask the server of %s for a backup: %w", data, err), conn.Close())
 	}
 	answer := make([]byte, 0, 256)
 	for one := make([]byte, 1); len(answer) < cap(answer) && !strings.HasSuffix(string(answer), "\n"); answer = append(answer, one...) {
 		if _, err := io.ReadFull(conn, one); err != nil {
-			return nil, errors.Join(fmt.Errorf("ask the server of %s for a backup: %w", c.Data, err), conn.Close())
+			return nil, errors.Join(fmt.Errorf("ask the server of %s for a backup: %w", data, err), conn.Close())
 		}
 	}
 	if string(answer) != backupFollows {
-		return nil, errors.Join(fmt.Errorf("the server of %s says: %s", c.Data, strings.TrimSpace(string(answer))), conn.Close())
+		return nil, errors.Join(fmt.Errorf("the server of %s says: %s", data, strings.TrimSpace(string(answer))), conn.Close())
 	}
 	return conn, nil
 }
 
 // openBackup backs up a directory that no server uses.
-func (c Config) openBackup(log *slog.Logger) (io.ReadCloser, error) {
-	p, err := store.Open(c.store(), log, nil)
+func openBackup(c config.Config, log *slog.Logger) (io.ReadCloser, error) {
+	p, err := store.Open(c.Keeper(), log, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +222,7 @@ func (c Config) openBackup(log *slog.Logger) (io.ReadCloser, error) {
 }
 
 // Restore makes the data directory of a backup.
-func (c Config) Restore(r io.Reader) (*store.Backup, error) {
+func Restore(c config.Config, r io.Reader) (*store.Backup, error) {
 	if !c.Store.URL.IsZero() {
 		return nil, errors.New("a database is named (store.url): a backup of an embedded store goes into a data directory")
 	}
@@ -231,18 +232,18 @@ func (c Config) Restore(r io.Reader) (*store.Backup, error) {
 // Renew begins another history in the store that c names, after it was put back
 // by other means than Restore: clients that know more than it holds are told to
 // fetch again.
-func (c Config) Renew(ctx context.Context, log *slog.Logger) (err error) {
+func Renew(ctx context.Context, c config.Config, log *slog.Logger) (err error) {
 	if c.Store.URL.IsZero() {
-		if err := c.mustExist(); err != nil {
+		if err := mustExist(c.Data); err != nil {
 			return err
 		}
-		p, err := store.Open(c.store(), log, nil)
+		p, err := store.Open(c.Keeper(), log, nil)
 		if err != nil {
 			return err
 		}
 		return errors.Join(p.Renew(), p.Close(ctx))
 	}
-	cfg := c.store()
+	cfg := c.Keeper()
 	cfg.Committers, cfg.Readers = 1, 1
 	p, err := store.OpenPostgres(ctx, cfg, log, nil)
 	if err != nil {

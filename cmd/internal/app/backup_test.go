@@ -90,7 +90,7 @@ func TestRestoreBackup(t *testing.T) {
 	}
 	see()
 	var file bytes.Buffer
-	b, err := cfg.WriteBackup(t.Context(), &file, log)
+	b, err := WriteBackup(t.Context(), cfg, &file, log)
 	if err != nil || b.Bytes() == 0 {
 		t.Fatalf("got %v, %v", b, err)
 	}
@@ -103,7 +103,7 @@ func TestRestoreBackup(t *testing.T) {
 	see()
 	stop(t, a)
 	cfg.Data = filepath.Join(t.TempDir(), "restored")
-	if _, err := cfg.Restore(bytes.NewReader(file.Bytes())); err != nil {
+	if _, err := Restore(cfg, bytes.NewReader(file.Bytes())); err != nil {
 		t.Fatal(err)
 	}
 	a, _ = start(t, cfg)
@@ -124,7 +124,7 @@ func TestRestoreBackup(t *testing.T) {
 	}
 	cursor := cursorOf(t, a, "alice", key)
 	stop(t, a)
-	if err := cfg.Renew(t.Context(), log); err != nil { // as after files were put back by hand
+	if err := Renew(t.Context(), cfg, log); err != nil { // as after files were put back by hand
 		t.Fatal(err)
 	}
 	a, _ = start(t, cfg)
@@ -135,24 +135,24 @@ func TestRestoreBackup(t *testing.T) {
 func TestBackupRefused(t *testing.T) {
 	cfg := testConfig(t)
 	log := slog.New(slog.DiscardHandler)
-	if _, err := cfg.WriteBackup(t.Context(), &bytes.Buffer{}, log); err == nil || !strings.Contains(err.Error(), "no store in") {
+	if _, err := WriteBackup(t.Context(), cfg, &bytes.Buffer{}, log); err == nil || !strings.Contains(err.Error(), "no store in") {
 		t.Errorf("an empty directory: got %v", err)
 	}
-	if err := cfg.Renew(t.Context(), log); err == nil || !strings.Contains(err.Error(), "no store in") {
+	if err := Renew(t.Context(), cfg, log); err == nil || !strings.Contains(err.Error(), "no store in") {
 		t.Errorf("an empty directory: got %v", err)
 	}
 	onDB, _ := onDatabase(t)
-	if _, err := onDB.WriteBackup(t.Context(), &bytes.Buffer{}, log); err == nil || !strings.Contains(err.Error(), "pg_dump") {
+	if _, err := WriteBackup(t.Context(), onDB, &bytes.Buffer{}, log); err == nil || !strings.Contains(err.Error(), "pg_dump") {
 		t.Errorf("a database: got %v", err)
 	}
-	if err := onDB.Renew(t.Context(), log); err != nil {
+	if err := Renew(t.Context(), onDB, log); err != nil {
 		t.Errorf("a database: %v", err)
 	}
 	a, _ := start(t, cfg)
-	if _, err := cfg.Restore(strings.NewReader("")); err == nil || !strings.Contains(err.Error(), "not empty") {
+	if _, err := Restore(cfg, strings.NewReader("")); err == nil || !strings.Contains(err.Error(), "not empty") {
 		t.Errorf("over a server: got %v", err)
 	}
-	if err := cfg.Renew(t.Context(), log); err == nil || !strings.Contains(err.Error(), "in use") {
+	if err := Renew(t.Context(), cfg, log); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("under a server: got %v", err)
 	}
 	stop(t, a)
@@ -189,7 +189,7 @@ func TestRestoreDump(t *testing.T) {
 				if _, err := db.SQL(t.Context(), "delete from reddot_events where seq > 5"); err != nil {
 					t.Fatal(err)
 				}
-				if err := cfg.Renew(t.Context(), slog.New(slog.DiscardHandler)); err != nil {
+				if err := Renew(t.Context(), cfg, slog.New(slog.DiscardHandler)); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -19,6 +19,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"reddot/cmd/internal/config"
 )
 
 // Churn: clients of all five transports come and go in every way there is, by
@@ -114,7 +116,7 @@ func newChurn(t *testing.T, secure, noLoop bool) *churn {
 	var pool *x509.CertPool
 	if secure {
 		dir := t.TempDir()
-		cfg.TLS = TLS{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
+		cfg.TLS = config.TLS{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
 		pool = writeCertificate(t, cfg.TLS)
 		c.tls = &tls.Config{RootCAs: pool, ServerName: "127.0.0.1"}
 	}

@@ -17,6 +17,7 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
+	"reddot/cmd/internal/config"
 	"reddot/transports"
 )
 
@@ -66,7 +67,7 @@ func newClockStory(t *testing.T) *clockStory {
 	return s
 }
 
-func issueFor(t *testing.T, cfg Config, user string, ttl time.Duration) string {
+func issueFor(t *testing.T, cfg config.Config, user string, ttl time.Duration) string {
 	t.Helper()
 	token, err := IssueToken(cfg, TokenOrder{User: user, TTL: ttl, Read: []string{"#"}, Write: []string{"#"}})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"reddot/actors/store/pgserver"
 	"reddot/cluster"
+	"reddot/cmd/internal/config"
 	"reddot/transports"
 )
 
@@ -37,12 +38,12 @@ func newDatabase(t *testing.T) string {
 
 // startCluster starts servers on one database, and waits until they are ready
 // and know each other.
-func startCluster(t *testing.T, cfg Config, servers int) []*App {
+func startCluster(t *testing.T, cfg config.Config, servers int) []*App {
 	t.Helper()
 	return startClusterWith(t, cfg, servers, forTests{})
 }
 
-func startClusterWith(t *testing.T, cfg Config, servers int, f forTests) []*App {
+func startClusterWith(t *testing.T, cfg config.Config, servers int, f forTests) []*App {
 	t.Helper()
 	cfg.Store.URL = transports.NewSecret(newDatabase(t))
 	cfg.Cluster.Bind, cfg.Cluster.Peers = "127.0.0.1:0", "127.0.0.1:0" // they find each other by the database

@@ -10,6 +10,7 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/store"
+	"reddot/cmd/internal/config"
 	"reddot/transports"
 	"reddot/transports/auth"
 )
@@ -64,7 +65,7 @@ func CreateKey(ctx context.Context, data, url string, o KeyOrder, log *slog.Logg
 	if who := os.Getenv("USER"); who != "" {
 		order.By += ":" + who
 	}
-	cfg := Default()
+	cfg := config.Default()
 	audit := newAudit(&cfg, s, nil, log)
 	order.Noting = func(key auth.Key) error {
 		return audit.Note(ctx, keyMade(order.By, key))
@@ -81,14 +82,14 @@ type TokenOrder struct {
 }
 
 // IssueToken signs a user's token with the secret of the configuration.
-func IssueToken(cfg Config, o TokenOrder) (string, error) {
+func IssueToken(cfg config.Config, o TokenOrder) (string, error) {
 	if o.App == "" {
 		o.App = transports.DefaultApp
 	}
-	if v, ok := cfg.tokens().Apps[o.App]; !ok || v.Secret.IsZero() {
+	if v, ok := cfg.Tokens().Apps[o.App]; !ok || v.Secret.IsZero() {
 		return "", fmt.Errorf("the configuration has no secret for the app %s; set token.secret (REDDOT_TOKEN_SECRET), at least 32 bytes, as of: openssl rand -hex 32", o.App)
 	}
-	tokens, err := auth.NewTokens(cfg.tokens(), nil, slog.New(slog.DiscardHandler))
+	tokens, err := auth.NewTokens(cfg.Tokens(), nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return "", err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/cmd/internal/config"
 	"reddot/transports"
 	"reddot/transports/streams"
 )
@@ -26,29 +27,28 @@ func storeFiles(wanted, descriptors int) int { return max(min(wanted, descriptor
 
 // mostConnections returns how many connections of clients there may be: as the
 // configuration says, or what the descriptors leave.
-func (c *Config) mostConnections(descriptors int) int {
-	if c.Limits.Connections != 0 {
-		return c.Limits.Connections
+func mostConnections(c *config.Config, descriptors int) int {
+	if c.Limits.Door.All != 0 {
+		return c.Limits.Door.All
 	}
 	return max(descriptors-storeFiles(c.Store.OpenFiles, descriptors)-ownDescriptors-spareDescriptors, 16)
 }
 
 // openDoor makes what counts connections before anybody has said who calls.
-func (a *App) openDoor(cfg *Config) error {
-	proxies, err := cfg.proxies()
+func (a *App) openDoor(cfg *config.Config) error {
+	proxies, err := cfg.Proxies()
 	if err != nil {
 		return err
 	}
-	limit, files := cfg.Limits.SocketsPerAddress, a.forTests.descriptors
+	conf, files := cfg.Limits.Door, a.forTests.descriptors
 	if cfg.Dev {
-		limit = -1
+		conf.PerAddress = -1
 	}
 	if files == 0 {
 		files = descriptors()
 	}
-	a.door = streams.NewDoor(streams.DoorConfig{
-		PerAddress: limit, All: cfg.mostConnections(files), Spare: spareDescriptors, Trusted: proxies,
-	}, a.streams)
+	conf.All, conf.Spare, conf.Trusted = mostConnections(cfg, files), spareDescriptors, proxies
+	a.door = streams.NewDoor(conf, a.streams)
 	return a.registry.Register(doorCollector{a.door})
 }
 

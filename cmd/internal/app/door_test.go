@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"reddot/cmd/internal/config"
 )
 
 // from returns a client that calls from another loopback address.
@@ -54,7 +56,7 @@ func health(t *testing.T, a *App, c *http.Client, path string) int {
 func TestIdleConnectionsLeaveRoom(t *testing.T) {
 	cfg, key := guarded(t, testConfig(t))
 	cfg.MQTT.Listen = "127.0.0.1:0"
-	cfg.Server.ReadTimeout = Duration(time.Minute)
+	cfg.Server.ReadTimeout = time.Minute
 	a, _ := startWith(t, cfg, forTests{descriptors: 150}) // 150 - 37 - 64 - 16: 33 connections
 	if got := idle(t, a.Addr(), "127.0.0.2", 40); got != 16 {
 		t.Errorf("%d idle connections of one address are open, want half of 33", got)
@@ -98,7 +100,7 @@ func TestIdleConnectionsLeaveRoom(t *testing.T) {
 // What is closed, or stays, is not counted any more; a proxy is not counted.
 func TestDoorCounts(t *testing.T) { plainAndTLS(t, doorCounts) }
 
-func doorCounts(t *testing.T, cfg Config) {
+func doorCounts(t *testing.T, cfg config.Config) {
 	cfg, key := guarded(t, cfg)
 	cfg.TrustedProxies = []string{"127.0.0.9/32"}
 	a, _ := startWith(t, cfg, forTests{descriptors: 150})

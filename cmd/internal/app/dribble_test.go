@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"reddot/cmd/internal/config"
 	"reddot/transports/mqtt/packet"
 )
 
@@ -36,8 +37,8 @@ type dribble struct {
 // are served meanwhile.
 func TestDribbles(t *testing.T) { plainAndTLS(t, dribbles) }
 
-func dribbles(t *testing.T, cfg Config) {
-	cfg.Server.ReadTimeout, cfg.Server.IdleTimeout, cfg.MQTT.ConnectTimeout = Duration(stingy), Duration(stingy), Duration(stingy)
+func dribbles(t *testing.T, cfg config.Config) {
+	cfg.Server.ReadTimeout, cfg.Server.IdleTimeout, cfg.MQTT.ConnectTimeout = stingy, stingy, stingy
 	cfg.Metrics.Listen = "127.0.0.1:0"
 	a, _ := start(t, cfg)
 	secured, mqttAddr := cfg.TLS.Cert != "", a.MQTTAddr()

@@ -3,11 +3,11 @@ package app
 import (
 	"context"
 	"net/netip"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
 
+	"reddot/cmd/internal/config"
 	"reddot/transports"
 	"reddot/transports/api"
 	"reddot/transports/auth"
@@ -35,7 +35,7 @@ type front struct {
 // openFront makes the first front, and what outlives each.
 func (a *App) openFront(context.Context) error {
 	cfg := a.cfg.Load()
-	limits, err := cfg.limits()
+	limits, err := cfg.Gate()
 	if err != nil {
 		return err
 	}
@@ -72,8 +72,8 @@ func (a *App) closeFront(context.Context) error {
 	return a.closeStreams()
 }
 
-func (a *App) newFront(cfg *Config) (*front, error) {
-	limits, err := cfg.limits()
+func (a *App) newFront(cfg *config.Config) (*front, error) {
+	limits, err := cfg.Gate()
 	if err != nil {
 		return nil, err
 	}
@@ -91,14 +91,14 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 	if cfg.Dev {
 		origins = origins.WithLoopback()
 	}
-	verify := cfg.tokens()
+	verify := cfg.Tokens()
 	verify.Now = a.now
 	verify.Changed = func() { a.recheck("an issuer's keys have changed") }
 	tokens, err := auth.NewTokens(verify, a.revocations, a.log.With("part", "tokens"))
 	if err != nil {
 		return nil, err
 	}
-	logins, err := cfg.logins()
+	logins, err := cfg.LoadLogins()
 	if err != nil {
 		return nil, err
 	}
@@ -109,9 +109,9 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 	auth := auth.NewAuth(auth.AuthConfig{Dev: cfg.Dev, Origins: origins, Logins: logins}, a.keys, tokens, gate)
 	auth.Tell(a.audit)
 	f := &front{metrics: prometheus.NewRegistry(), rules: tokens.Rules(), logins: logins, access: mqtt.Access{Auth: auth, Gate: gate, Dev: cfg.Dev}}
-	served, err := api.New(api.Config{Origins: origins, SeedURLs: cfg.Dev || cfg.SeedURLs,
-		WriteStall: time.Duration(cfg.Limits.WriteStall), Batches: cfg.Limits.Batches, AppBatches: cfg.Limits.AppBatches, BatchRate: int(cfg.Limits.BatchRate),
-		MetricsKey: cfg.Metrics.Key, MetricsApart: cfg.Metrics.Listen != ""}, api.Deps{
+	conf := cfg.API()
+	conf.Origins = origins
+	served, err := api.New(conf, api.Deps{
 		Router: a.node, Lookup: a.store,
 		Auth:    auth,
 		Gate:    gate,
@@ -134,10 +134,10 @@ func (a *App) newFront(cfg *Config) (*front, error) {
 }
 
 // views are the transports by which a user is watched.
-func (a *App) views(cfg *Config, deps streams.Deps) api.Views {
+func (a *App) views(cfg *config.Config, deps streams.Deps) api.Views {
 	polls, waits := poll.New(deps), longpoll.New(longpoll.Config{}, deps)
 	pages, streams := iframe.New(deps), sse.New(deps)
-	sockets := ws.New(ws.Config{Compression: cfg.WebSocket.Compression}, deps)
+	sockets := ws.New(cfg.WebSocket, deps)
 	return api.Views{
 		Counts: polls.Handle, Wait: waits.Handle, Stream: streams.Handle, Iframe: pages.Handle, WebSocket: sockets.Handle,
 		SeedCount: polls.HandleSeed, SeedWatch: waits.HandleSeed, SeedIframe: pages.HandleSeed,

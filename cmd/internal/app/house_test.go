@@ -129,8 +129,9 @@ var layers = map[string][]string{
 	"cmd/internal/load":      {"cmd/internal/load/..."},
 	"cmd/internal/chaos":     {"actors", "actors/store/pgserver", "transports", "transports/mqtt", "transports/mqtt/packet"},
 	"cmd/chaos":              {"cmd/internal/chaos"},
-	"cmd/internal/app":       {"actors", "actors/...", "cluster", "transports", "transports/..."},
-	"cmd/reddot":             {"cmd/internal/app", "cmd/internal/client", "cmd/internal/load", "cmd/internal/load/floor"},
+	"cmd/internal/app":       {"actors", "actors/...", "cluster", "cmd/internal/config", "transports", "transports/..."},
+	"cmd/internal/config":    {"actors", "actors/store", "cluster", "transports", "transports/..."},
+	"cmd/reddot":             {"cmd/internal/app", "cmd/internal/config", "cmd/internal/client", "cmd/internal/load", "cmd/internal/load/floor"},
 }
 
 // testLayers is what tests may import besides: doubles that tests share.

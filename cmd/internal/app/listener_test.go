@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"reddot/cmd/internal/config"
+
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -113,7 +115,7 @@ func TestServersOutliveFailedAccepts(t *testing.T) {
 	t.Run("TLS", func(t *testing.T) {
 		cfg := testConfig(t)
 		dir := t.TempDir()
-		cfg.TLS = TLS{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
+		cfg.TLS = config.TLS{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
 		pool := writeCertificate(t, cfg.TLS)
 		cfg.MQTT.ListenTLS, cfg.Pprof = "127.0.0.1:0", "127.0.0.1:0"
 		a, _ := startWith(t, cfg, failsAlways)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 
+	"reddot/cmd/internal/config"
 	"reddot/transports/mqtt"
 	"reddot/transports/streams"
 )
@@ -19,8 +20,8 @@ type broker struct {
 }
 
 // openMQTT makes the server, which also /mqtt needs.
-func (a *App) openMQTT(cfg *Config) error {
-	s, err := mqtt.New(cfg.mqtt(), mqtt.Deps{
+func (a *App) openMQTT(cfg *config.Config) error {
+	s, err := mqtt.New(cfg.MQTT.Config, mqtt.Deps{
 		Router: a.node, Topics: a.node.Topics(), Streams: a.streams, Log: a.log.With("part", "mqtt"), Registerer: a.registry, Now: a.nowMilli,
 	})
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"reddot/cmd/internal/config"
 	"reddot/transports/mqtt/packet"
 )
 
@@ -26,7 +27,7 @@ import (
 func TestNobodyIsThereForEver(t *testing.T) {
 	for name, noLoop := range map[string]bool{"event loop": false, "goroutines": true} {
 		t.Run(name, func(t *testing.T) {
-			plainAndTLS(t, func(t *testing.T, cfg Config) {
+			plainAndTLS(t, func(t *testing.T, cfg config.Config) {
 				a, _ := startWith(t, cfg, forTests{noLoop: noLoop})
 				for _, keepAlive := range []uint16{0, 30} {
 					t.Run(fmt.Sprint("keep alive ", keepAlive), func(t *testing.T) { isProbed(t, a, cfg, keepAlive) })
@@ -36,7 +37,7 @@ func TestNobodyIsThereForEver(t *testing.T) {
 	}
 }
 
-func isProbed(t *testing.T, a *App, cfg Config, keepAlive uint16) {
+func isProbed(t *testing.T, a *App, cfg config.Config, keepAlive uint16) {
 	t.Helper()
 	for way, conn := range map[string]net.Conn{"MQTT": dialTCP(t, a, cfg), "WebSocket": dialWebSocket(t, a)} {
 		hello := &packet.Connect{Version: packet.V311, CleanStart: true, ClientID: []byte(way), KeepAlive: keepAlive}
@@ -59,7 +60,7 @@ func isProbed(t *testing.T, a *App, cfg Config, keepAlive uint16) {
 	}
 }
 
-func dialTCP(t *testing.T, a *App, cfg Config) net.Conn {
+func dialTCP(t *testing.T, a *App, cfg config.Config) net.Conn {
 	t.Helper()
 	var conn net.Conn
 	var err error

@@ -13,6 +13,7 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
+	"reddot/cmd/internal/config"
 	"reddot/transports"
 	"reddot/transports/auth"
 	"reddot/transports/mqtt/packet"
@@ -20,7 +21,7 @@ import (
 
 // passwordConfig returns a configuration with these logins, NAME or NAME:USER,
 // each with its own name as password, twice.
-func passwordConfig(t *testing.T, cfg Config, logins ...string) Config {
+func passwordConfig(t *testing.T, cfg config.Config, logins ...string) config.Config {
 	t.Helper()
 	cfg.Dev = false
 	cfg.MQTT.PasswordFile = filepath.Join(t.TempDir(), "passwords")
@@ -33,7 +34,7 @@ func passwordConfig(t *testing.T, cfg Config, logins ...string) Config {
 
 func passwordOf(name string) string { return name + name }
 
-func setPassword(t *testing.T, cfg Config, name, user, password string) {
+func setPassword(t *testing.T, cfg config.Config, name, user, password string) {
 	t.Helper()
 	if _, _, err := SetPassword(cfg.MQTT.PasswordFile, name, user, []byte(password)); err != nil {
 		t.Fatal(err)
@@ -49,9 +50,9 @@ func TestMosquittoByPassword(t *testing.T) {
 			t.Skip("mosquitto's clients are not installed (apt-get install mosquitto-clients)")
 		}
 	}
-	plainAndTLS(t, func(t *testing.T, cfg Config) {
+	plainAndTLS(t, func(t *testing.T, cfg config.Config) {
 		cfg = passwordConfig(t, cfg, "kitchen-lamp:alice", "bed-lamp:alice", "shop/kitchen-lamp:alice", "mallory")
-		cfg.MQTT.PasswordTopics = []string{"home/%u/#"}
+		cfg.MQTT.Logins.Topics = []string{"home/%u/#"}
 		cfg.Token.Secret = transports.NewSecret(secret)
 		a, _ := start(t, cfg)
 		for _, version := range []string{"mqttv311", "mqttv5"} {
@@ -62,7 +63,7 @@ func TestMosquittoByPassword(t *testing.T) {
 }
 
 // mosquitto returns one of mosquitto's commands that logs in.
-func mosquitto(t *testing.T, a *App, cfg Config, name, version, user, password string, args ...string) *exec.Cmd {
+func mosquitto(t *testing.T, a *App, cfg config.Config, name, version, user, password string, args ...string) *exec.Cmd {
 	t.Helper()
 	addr := a.MQTTAddr()
 	if addr == nil {
@@ -73,7 +74,7 @@ func mosquitto(t *testing.T, a *App, cfg Config, name, version, user, password s
 	return exec.Command(name, append([]string{"-h", "127.0.0.1", "-p", port, "-V", version, "-u", user, "-P", password}, args...)...)
 }
 
-func mosquittoByPassword(t *testing.T, a *App, cfg Config, version string) {
+func mosquittoByPassword(t *testing.T, a *App, cfg config.Config, version string) {
 	t.Helper()
 	topics := []string{"users/alice/lamp", "home/alice/lamp"}
 	for _, topic := range topics {
@@ -102,14 +103,14 @@ func mosquittoByPassword(t *testing.T, a *App, cfg Config, version string) {
 	}
 }
 
-func publishByMosquitto(t *testing.T, a *App, cfg Config, version, name, topic, message string) {
+func publishByMosquitto(t *testing.T, a *App, cfg config.Config, version, name, topic, message string) {
 	t.Helper()
 	if out, err := mosquitto(t, a, cfg, "mosquitto_pub", version, name, passwordOf(name), "-q", "1", "-r", "-t", topic, "-m", message).CombinedOutput(); err != nil {
 		t.Errorf("%s: %v %s", name, err, out)
 	}
 }
 
-func webSocketByPassword(t *testing.T, a *App, cfg Config) {
+func webSocketByPassword(t *testing.T, a *App, cfg config.Config) {
 	t.Helper()
 	connect := func(name, password string) (paho.Client, error) {
 		o := paho.NewClientOptions().AddBroker(strings.Replace(a.URL(), "http", "ws", 1) + "/mqtt").SetClientID("ws-" + name).SetUsername(name).SetPassword(password).
@@ -275,11 +276,11 @@ func TestPasswordsChangeWhileTheyConnect(t *testing.T) {
 // TestPasswordFile: it is made for its owner alone, keeps its owner and group, and
 // check warns of one that others can read.
 func TestPasswordFile(t *testing.T) {
-	cfg := Default()
-	cfg.HTTP, cfg.TLS = ":1", TLS{"c", "k"}
+	cfg := config.Default()
+	cfg.HTTP, cfg.TLS = ":1", config.TLS{Cert: "c", Key: "k"}
 	dir := t.TempDir()
 	cfg.MQTT.PasswordFile = filepath.Join(dir, "link")
-	if _, err := cfg.logins(); err == nil || !strings.Contains(err.Error(), "mqtt.password_file") || !strings.Contains(err.Error(), "reddot passwd set") {
+	if _, err := cfg.LoadLogins(); err == nil || !strings.Contains(err.Error(), "mqtt.password_file") || !strings.Contains(err.Error(), "reddot passwd set") {
 		t.Errorf("without a file: %v", err)
 	}
 	at := filepath.Join(dir, "passwords")

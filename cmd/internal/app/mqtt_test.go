@@ -12,6 +12,7 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
+	"reddot/cmd/internal/config"
 	"reddot/transports"
 )
 
@@ -65,7 +66,7 @@ func wantMQTT(t *testing.T, got <-chan string, topic string, parts ...string) {
 // and on WebSocket, in both versions of MQTT.
 func TestMQTTIsTheSameInbox(t *testing.T) { plainAndTLS(t, mqttIsTheSameInbox) }
 
-func mqttIsTheSameInbox(t *testing.T, cfg Config) {
+func mqttIsTheSameInbox(t *testing.T, cfg config.Config) {
 	a, _ := start(t, cfg)
 	phone, got := mqttClient(t, mqttURL(a), func(o *paho.ClientOptions) { o.SetUsername("alice") })
 	done(t, phone.SubscribeMultiple(map[string]byte{"users/me/messages": 1, "users/me/counts": 2}, nil))

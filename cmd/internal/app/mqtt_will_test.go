@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"reddot/cmd/internal/config"
+
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/eclipse/paho.mqtt.golang/packets"
 )
@@ -57,7 +59,7 @@ func wantNoWill(t *testing.T, watcher paho.Client, got <-chan string) {
 // TestNoWillBehindGoodbye has clients that come again by another connection, of
 // which the server may read the CONNECT before it reads the DISCONNECT.
 func TestNoWillBehindGoodbye(t *testing.T) {
-	plainAndTLS(t, func(t *testing.T, cfg Config) {
+	plainAndTLS(t, func(t *testing.T, cfg config.Config) {
 		a, _ := start(t, cfg)
 		watcher, got := mqttClient(t, mqttURL(a), func(o *paho.ClientOptions) { o.SetUsername("watcher") })
 		done(t, watcher.Subscribe("gone/+", 1, nil))

@@ -4,52 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"reddot/transports/auth"
-	"reddot/transports/mqtt/packet"
 )
-
-// logins returns who may log in by a password; nil: nobody.
-func (c Config) logins() (*auth.Logins, error) {
-	for _, pattern := range c.MQTT.PasswordTopics {
-		if !packet.ValidFilter(pattern) {
-			return nil, fmt.Errorf("mqtt.password_topics: %q is no topic filter", pattern)
-		}
-	}
-	if c.MQTT.PasswordFile == "" {
-		if len(c.MQTT.PasswordTopics) > 0 {
-			return nil, errors.New("mqtt.password_topics: they need mqtt.password_file")
-		}
-		return nil, nil
-	}
-	text, err := readPasswords(c.MQTT.PasswordFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w; \"reddot passwd set\" makes it", err)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("mqtt.password_file: %w", err)
-	}
-	f, err := parsePasswords(c.MQTT.PasswordFile, text)
-	if err != nil {
-		return nil, fmt.Errorf("mqtt.password_file: %w", err)
-	}
-	return auth.NewLogins(auth.LoginsConfig{File: f, Topics: c.MQTT.PasswordTopics, Hashings: c.MQTT.PasswordHashings}), nil
-}
-
-// readPasswords reads no more than a file may have.
-func readPasswords(name string) ([]byte, error) {
-	f, err := os.Open(name) // #nosec G304 -- whoever runs the server names it
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	return io.ReadAll(io.LimitReader(f, auth.MaxPasswordFile+1))
-}
 
 func parsePasswords(name string, text []byte) (*auth.PasswordFile, error) {
 	f, err := auth.ParsePasswordFile(text)
@@ -104,7 +65,7 @@ func RemovePassword(file, name string) error {
 
 // Passwords returns the user names in a file.
 func Passwords(file string) ([]Login, error) {
-	text, err := readPasswords(file)
+	text, err := auth.ReadPasswordFile(file)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +86,7 @@ func editPasswords(name string, edit func(*auth.PasswordFile) error) error {
 	if at, err := filepath.EvalSymlinks(name); err == nil {
 		name = at // the link stays
 	}
-	old, err := readPasswords(name)
+	old, err := auth.ReadPasswordFile(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -137,7 +98,7 @@ func editPasswords(name string, edit func(*auth.PasswordFile) error) error {
 		return err
 	}
 	return replaceFile(name, f.Text(), func() error {
-		now, err := readPasswords(name)
+		now, err := auth.ReadPasswordFile(name)
 		switch {
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			return err
@@ -181,13 +142,6 @@ func syncDir(dir string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
-}
-
-// othersUse tells whether others than a file's owner and group may read or write
-// it, or its group write it.
-func othersUse(name string) bool {
-	info, err := os.Stat(name)
-	return err == nil && info.Mode().Perm()&0o026 != 0
 }
 
 // loginChanges says how the logins of one front differ from those of another;

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"reddot/actors/store/pgserver"
+	"reddot/cmd/internal/config"
 	"reddot/transports"
 )
 
@@ -36,12 +37,12 @@ func StartDatabase(t *testing.T) *pgserver.Server {
 }
 
 // onDatabase returns a configuration on a private PostgreSQL.
-func onDatabase(t *testing.T) (Config, *pgserver.Server) {
+func onDatabase(t *testing.T) (config.Config, *pgserver.Server) {
 	t.Helper()
 	db := StartDatabase(t)
 	cfg := testConfig(t)
 	cfg.Store.URL = transports.NewSecret(db.URL())
-	cfg.Store.Timeout = Duration(2 * time.Second)
+	cfg.Store.Timeout = 2 * time.Second
 	return cfg, db
 }
 
@@ -93,7 +94,7 @@ func TestDatabaseGone(t *testing.T) {
 // it acknowledges.
 func TestDatabaseStalls(t *testing.T) {
 	cfg, db := onDatabase(t)
-	cfg.Store.Timeout = Duration(time.Minute)
+	cfg.Store.Timeout = time.Minute
 	a, _ := start(t, cfg)
 	publish := a.URL() + "/v1/users/alice/messages"
 	conn, err := pgx.Connect(t.Context(), db.URL())
@@ -184,7 +185,7 @@ func TestDatabaseURL(t *testing.T) {
 		t.Error("the configuration shows the password")
 	}
 	cfg.Store.URL = transports.NewSecret("postgres://reddot:hunter2@127.0.0.1:port/x")
-	if err := cfg.check(); err == nil || !strings.Contains(err.Error(), "store.url") || strings.Contains(err.Error(), "hunter2") {
+	if err := cfg.Check(); err == nil || !strings.Contains(err.Error(), "store.url") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v", err)
 	}
 }

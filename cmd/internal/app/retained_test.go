@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"reddot/cmd/internal/config"
+
 	"github.com/coder/websocket"
 	paho "github.com/eclipse/paho.mqtt.golang"
 )
@@ -19,7 +21,7 @@ import (
 // in, to a reader that is slow as well, and far beyond what may wait for one.
 func TestManyRetained(t *testing.T) { plainAndTLS(t, manyRetained) }
 
-func manyRetained(t *testing.T, cfg Config) {
+func manyRetained(t *testing.T, cfg config.Config) {
 	const topics, size = 1200, 4 << 10
 	cfg.MQTT.Retained, cfg.MQTT.RetainedOfUser = 4*topics, 64<<20
 	a, _ := start(t, cfg)

@@ -11,16 +11,18 @@ import (
 	"testing"
 	"time"
 
+	"reddot/cmd/internal/config"
+
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/jackc/pgx/v5"
 )
 
 // retentionConfig lets a message age within seconds, and leave the disk soon
 // after.
-func retentionConfig(cfg Config) Config {
+func retentionConfig(cfg config.Config) config.Config {
 	cfg.MQTT.Listen = "127.0.0.1:0"
-	cfg.Inbox.MessageAge, cfg.Inbox.RetainAge = Duration(3*time.Second), Duration(time.Second)
-	cfg.Store.EraseWithin = Duration(4 * time.Second)
+	cfg.Inbox.MessageAge, cfg.Inbox.RetainAge = 3*time.Second, time.Second
+	cfg.Store.EraseWithin = 4 * time.Second
 	return cfg
 }
 

@@ -16,7 +16,7 @@ import (
 // connections, up to what the app may have: how many, and what waits for them.
 func TestSessionsOfApp(t *testing.T) {
 	cfg := testConfig(t)
-	cfg.MQTT.Listen, cfg.MQTT.SessionsOfApp, cfg.MQTT.SessionsSizeOfApp = "127.0.0.1:0", 3, 512<<10
+	cfg.MQTT.Listen, cfg.MQTT.SessionsOfApp, cfg.MQTT.SizeOfApp = "127.0.0.1:0", 3, 512<<10
 	a, _ := start(t, cfg)
 	for n := range 3 {
 		if got := openSession(t, a, packet.V5, n, 3600, "jobs"); got != "" {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -20,7 +19,7 @@ func (a *App) openStreams(gate *transports.Gate) error {
 	log := a.log.With("part", "streams")
 	a.budget = transports.NewBudget(gate.Limits())
 	cfg := streams.StreamsConfig{Resume: a.resume, Stands: a.stands, Now: a.now, Budget: a.budget,
-		Sink: streams.SinkConfig{Stall: time.Duration(a.cfg.Load().Limits.WriteStall)}}
+		Sink: streams.SinkConfig{Stall: a.cfg.Load().Limits.WriteStall}}
 	if !a.forTests.noLoop {
 		loop, err := eventloop.New(eventloop.Config{}, log)
 		switch {

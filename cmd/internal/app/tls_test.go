@@ -16,10 +16,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"reddot/cmd/internal/config"
 )
 
 // writeCertificate makes a certificate for loopback and returns its pool.
-func writeCertificate(t *testing.T, files TLS) *x509.CertPool {
+func writeCertificate(t *testing.T, files config.TLS) *x509.CertPool {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -50,7 +52,7 @@ func writeCertificate(t *testing.T, files TLS) *x509.CertPool {
 func CertificateFiles(t *testing.T) (cert, key string) {
 	t.Helper()
 	dir := t.TempDir()
-	files := TLS{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
+	files := config.TLS{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
 	writeCertificate(t, files)
 	return files.Cert, files.Key
 }
@@ -58,7 +60,7 @@ func CertificateFiles(t *testing.T) (cert, key string) {
 func trusting() *tls.Config { return &tls.Config{InsecureSkipVerify: true} } // #nosec G402 -- a test's own certificate
 
 // secure gives the server a certificate, and MQTT with TLS if it has it without.
-func secure(t *testing.T, cfg *Config) {
+func secure(t *testing.T, cfg *config.Config) {
 	t.Helper()
 	cfg.TLS.Cert, cfg.TLS.Key = CertificateFiles(t)
 	if cfg.MQTT.Listen != "" {
@@ -68,7 +70,7 @@ func secure(t *testing.T, cfg *Config) {
 
 // plainAndTLS tells a story twice. The configuration may be changed, but for what
 // secure sets.
-func plainAndTLS(t *testing.T, story func(t *testing.T, cfg Config)) {
+func plainAndTLS(t *testing.T, story func(t *testing.T, cfg config.Config)) {
 	t.Run("plain", func(t *testing.T) {
 		cfg := testConfig(t)
 		cfg.MQTT.Listen = "127.0.0.1:0"
@@ -93,7 +95,7 @@ func mqttURL(a *App) string {
 func TestTLS(t *testing.T) {
 	cfg := testConfig(t)
 	dir := t.TempDir()
-	cfg.TLS = TLS{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
+	cfg.TLS = config.TLS{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
 	pool := writeCertificate(t, cfg.TLS)
 	a, _ := start(t, cfg)
 	get := func(pool *x509.CertPool, path string) (*http.Response, error) {

@@ -15,6 +15,7 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/r3labs/sse/v2"
 
+	"reddot/cmd/internal/config"
 	"reddot/transports"
 )
 
@@ -113,12 +114,12 @@ func topicsBySSE(t *testing.T, a *App, token string, topics url.Values) <-chan s
 func TestTopicsOnEveryWayIn(t *testing.T) {
 	for name, noLoop := range map[string]bool{"loop": false, "portable": true} {
 		t.Run(name, func(t *testing.T) {
-			plainAndTLS(t, func(t *testing.T, cfg Config) { topicsOnEveryWayIn(t, cfg, noLoop) })
+			plainAndTLS(t, func(t *testing.T, cfg config.Config) { topicsOnEveryWayIn(t, cfg, noLoop) })
 		})
 	}
 }
 
-func topicsOnEveryWayIn(t *testing.T, cfg Config, noLoop bool) {
+func topicsOnEveryWayIn(t *testing.T, cfg config.Config, noLoop bool) {
 	cfg.Dev, cfg.WebSocket.Compression = false, true
 	cfg.Token.Secret = transports.NewSecret(secret)
 	issue := func(user string, read, write []string) string {

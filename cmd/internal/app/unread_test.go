@@ -11,12 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"reddot/cmd/internal/config"
 	"reddot/transports"
 )
 
 // guarded returns the configuration of a server that lets in who has a token or
 // the key, which may all.
-func guarded(t *testing.T, cfg Config) (Config, string) {
+func guarded(t *testing.T, cfg config.Config) (config.Config, string) {
 	t.Helper()
 	cfg.Dev, cfg.Token.Secret = false, transports.NewSecret(secret)
 	_, key, err := CreateKey(t.Context(), cfg.Data, "", KeyOrder{Name: "back end", Scopes: []string{"admin", "publish", "read"}}, slog.New(slog.DiscardHandler))
@@ -64,10 +65,10 @@ func askAndWait(t *testing.T, a *App, path, token string) {
 // are told so, and other users are not.
 func TestUnreadAnswers(t *testing.T) { plainAndTLS(t, unreadAnswers) }
 
-func unreadAnswers(t *testing.T, cfg Config) {
+func unreadAnswers(t *testing.T, cfg config.Config) {
 	const most, clients = 2 << 20, 20
 	cfg, key := guarded(t, cfg)
-	cfg.Limits.WaitingPerUser, cfg.Limits.WriteStall = most, Duration(5*time.Second)
+	cfg.Limits.WaitingPerUser, cfg.Limits.WriteStall = most, 5*time.Second
 	a, _ := start(t, cfg)
 	alice, bob := issueFor(t, cfg, "alice", time.Hour), issueFor(t, cfg, "bob", time.Hour)
 	fillInbox(t, a, key, "alice")

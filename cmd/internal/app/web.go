@@ -12,6 +12,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"reddot/cmd/internal/config"
 	"reddot/transports/streams"
 )
 
@@ -24,7 +25,7 @@ type web struct {
 
 // certificate is what TLS shows, on every address.
 type certificate struct {
-	files   TLS // empty: there is none
+	files   config.TLS // empty: there is none
 	present atomic.Pointer[tls.Certificate]
 }
 
@@ -59,7 +60,7 @@ func (a *App) listen(ctx context.Context) error {
 
 // newServer returns the HTTP server. Connections that stay leave it by Hijack
 // and are bounded elsewhere.
-func newServer(cfg *Config, handler fasthttp.RequestHandler, log *slog.Logger) *fasthttp.Server {
+func newServer(cfg *config.Config, handler fasthttp.RequestHandler, log *slog.Logger) *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler:      framed(handler),
 		ErrorHandler: refuse,
@@ -68,12 +69,12 @@ func newServer(cfg *Config, handler fasthttp.RequestHandler, log *slog.Logger) *
 		SecureErrorLogMessage: true,
 
 		Concurrency:    cfg.Server.Concurrency,
-		ReadBufferSize: int(cfg.Limits.Header),
-		ReadTimeout:    time.Duration(cfg.Server.ReadTimeout),
-		WriteTimeout:   time.Duration(min(cfg.Server.WriteTimeout, cfg.Limits.WriteStall)), // of what is not written in pieces
-		IdleTimeout:    time.Duration(cfg.Server.IdleTimeout),
+		ReadBufferSize: cfg.Limits.MaxHeader,
+		ReadTimeout:    cfg.Server.ReadTimeout,
+		WriteTimeout:   min(cfg.Server.WriteTimeout, cfg.Limits.WriteStall), // of what is not written in pieces
+		IdleTimeout:    cfg.Server.IdleTimeout,
 		// What a handler does not read is not taken in: the API bounds bodies.
-		MaxRequestBodySize: int(cfg.Limits.Body),
+		MaxRequestBodySize: cfg.Limits.MaxBody,
 		StreamRequestBody:  true,
 
 		// Goroutines that have nothing to do go soon, so that their stacks are
@@ -96,7 +97,7 @@ func (a *App) stopListening(ctx context.Context) error {
 	if stop.Notice > 0 {
 		a.log.Info("not ready any more; giving load balancers time to notice", "notice", stop.Notice)
 		select {
-		case <-time.After(time.Duration(stop.Notice)):
+		case <-time.After(stop.Notice):
 		case <-ctx.Done():
 		}
 	}
@@ -106,7 +107,7 @@ func (a *App) stopListening(ctx context.Context) error {
 		a.log.Warn("not all users were handed over; other servers take them when this one has ended", "err", err)
 	}
 	drained := make(chan error, 1)
-	go func() { drained <- a.streams.Drain(ctx, min(time.Duration(stop.Drain), a.spread())) }()
+	go func() { drained <- a.streams.Drain(ctx, min(stop.Drain, a.spread())) }()
 	select {
 	case <-a.web.done:
 	case <-ctx.Done():

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"reddot/cmd/internal/config"
 )
 
 // sendRaw sends the text as it stands and returns all answers, up to the
@@ -38,7 +40,7 @@ func sendRaw(t *testing.T, a *App, text string) string {
 // TestBodiesEndWhereAllSeeIt: a request whose end a proxy could see elsewhere is
 // refused, and what stands behind it on the connection is not read.
 func TestBodiesEndWhereAllSeeIt(t *testing.T) {
-	plainAndTLS(t, func(t *testing.T, cfg Config) {
+	plainAndTLS(t, func(t *testing.T, cfg config.Config) {
 		a, _ := start(t, cfg)
 		const hidden = "POST /v1/users/alice/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 14\r\n\r\n{\"body\":\"two\"}"
 		for name, c := range map[string]struct {

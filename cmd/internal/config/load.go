@@ -1,10 +1,9 @@
-package app
+package config
 
 import (
 	"errors"
 	"fmt"
 	"os"
-	"reflect"
 	"slices"
 	"strings"
 )
@@ -50,7 +49,7 @@ func Load(src Sources) (Config, error) {
 	if err := errors.Join(errs...); err != nil {
 		return cfg, err
 	}
-	return cfg, cfg.check()
+	return cfg, cfg.Check()
 }
 
 func loadEnv(cfg *Config, env []string) error {
@@ -73,7 +72,7 @@ func loadEnv(cfg *Config, env []string) error {
 			errs = append(errs, fmt.Errorf("environment: there is no setting %s%s", name, didYouMean(name, names)))
 			continue
 		}
-		if err := setValue(s.value, text); err != nil {
+		if err := s.set(text); err != nil {
 			errs = append(errs, fmt.Errorf("environment: %s: %w", name, err))
 		}
 	}
@@ -93,74 +92,9 @@ func loadFlags(cfg *Config, flags []Flag) error {
 			errs = append(errs, fmt.Errorf("flag: there is no setting %s", f.Path))
 			continue
 		}
-		if err := setValue(all[i].value, f.Text); err != nil {
+		if err := all[i].set(f.Text); err != nil {
 			errs = append(errs, fmt.Errorf("flag --%s: %w", strings.NewReplacer(".", "-", "_", "-").Replace(f.Path), err))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// A setting is one leaf of a Config.
-type setting struct {
-	path  string
-	value reflect.Value
-}
-
-// settings returns the leaves of cfg that can be written in one line.
-func settings(cfg *Config) []setting {
-	var out []setting
-	var walk func(prefix string, v reflect.Value)
-	walk = func(prefix string, v reflect.Value) {
-		for i := range v.NumField() {
-			path := prefix + v.Type().Field(i).Tag.Get("yaml")
-			switch f := v.Field(i); {
-			case isSection(f):
-				walk(path+".", f)
-			case f.Type() != reflect.TypeFor[[]AppConfig]():
-				out = append(out, setting{path, f})
-			}
-		}
-	}
-	walk("", reflect.ValueOf(cfg).Elem())
-	return out
-}
-
-// isSection tells whether the field holds further settings.
-func isSection(v reflect.Value) bool {
-	return v.Kind() == reflect.Struct && v.NumField() > 0 && v.Type().Field(0).Tag.Get("yaml") != ""
-}
-
-// didYouMean returns a hint at the name that is nearest to what was written,
-// if one is near.
-func didYouMean(got string, names []string) string {
-	best, at := "", max(2, len(got)/3)+1
-	for _, n := range names {
-		if d := distance(strings.ToLower(got), strings.ToLower(n)); d < at {
-			best, at = n, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %s?", best)
-}
-
-// distance is Levenshtein's: how many bytes to change, add or remove.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := before
-			if a[i] != b[j] {
-				cost = 1 + min(before, row[j], row[j+1])
-			}
-			before, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }

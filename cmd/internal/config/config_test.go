@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"os"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"reddot/transports"
+	"reddot/transports/auth"
 )
 
 const secret = "0123456789abcdef0123456789abcdef"
@@ -29,15 +30,42 @@ func TestReferenceIsComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	got.Origins, got.TrustedProxies, got.Apps, got.Cluster.Join = nil, nil, nil, nil // empty lists
-	got.MQTT.AnonymousTopics, got.MQTT.RefusedFilters, got.MQTT.PasswordTopics = nil, nil, nil
+	got.MQTT.AnonymousTopics, got.MQTT.RefusedFilters, got.MQTT.Logins.Topics = nil, nil, nil
 	if want := Default(); !reflect.DeepEqual(got, want) {
 		t.Errorf("reference.yaml has other values than the defaults:\ngot  %+v\nwant %+v", got, want)
 	}
 	cfg := Default()
-	for _, s := range settings(&cfg) {
-		name := s.path[strings.LastIndexByte(s.path, '.')+1:]
-		if !strings.Contains(Reference, name+": ") {
+	for _, s := range leaves(reflect.ValueOf(&cfg).Elem()) {
+		if referenceOrder()[s.path] == 0 {
 			t.Errorf("reference.yaml does not have %s", s.path)
+		}
+		if text, ok := s.tags.Lookup("min"); ok {
+			if err := s.set(text); err != nil {
+				t.Errorf("the least of %s: %v", s.path, err)
+			}
+		}
+	}
+}
+
+// TestEachSettingIsOne: no two parts have a setting of one path, and each is of a kind
+// that can be read and printed.
+func TestEachSettingIsOne(t *testing.T) {
+	cfg := Default()
+	seen := map[string]bool{}
+	for _, s := range leaves(reflect.ValueOf(&cfg).Elem()) {
+		if seen[s.path] {
+			t.Errorf("%s is in two structs", s.path)
+		}
+		seen[s.path] = true
+		if s.value.Kind() == reflect.Slice {
+			continue
+		}
+		before := s.text()
+		if err := s.set(before); err != nil || s.text() != before {
+			t.Errorf("%s: %q does not read back: %q, %v", s.path, before, s.text(), err)
+		}
+		if s.inBytes() && s.value.Kind() != reflect.Int && s.value.Kind() != reflect.Int64 {
+			t.Errorf("%s has bytes, and is a %s", s.path, s.value.Kind())
 		}
 	}
 }
@@ -120,7 +148,7 @@ func TestApps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := cfg.tokens().Apps
+	got := cfg.Tokens().Apps
 	if len(got) != 1 || got["shop"].Secret.Reveal() != secret {
 		t.Errorf("got %v", got)
 	}
@@ -129,7 +157,7 @@ func TestApps(t *testing.T) {
 func TestPrintedConfigurationReadsBack(t *testing.T) {
 	cfg := Default()
 	cfg.Token.Secret = transports.NewSecret(secret)
-	cfg.Apps = []AppConfig{{Name: "shop", Token: Token{JWKSURL: "https://id.example/keys"}}}
+	cfg.Apps = []App{{Name: "shop", Token: auth.Verification{JWKS: "https://id.example/keys"}}}
 	cfg.Origins = []string{"https://a.example"}
 	cfg.Data = "true" // a text that YAML would take for something else
 	text := cfg.YAML()
@@ -142,7 +170,7 @@ func TestPrintedConfigurationReadsBack(t *testing.T) {
 	}
 	cfg.Token.Secret = transports.NewSecret("***")
 	cfg.TrustedProxies, cfg.Cluster.Join, cfg.MQTT.AnonymousTopics, cfg.MQTT.RefusedFilters = []string{}, []string{}, []string{}, []string{}
-	cfg.MQTT.PasswordTopics = []string{}
+	cfg.MQTT.Logins.Topics = []string{}
 	if !reflect.DeepEqual(got, cfg) {
 		t.Errorf("got %+v, want %+v", got, cfg)
 	}
@@ -153,8 +181,8 @@ func TestDurations(t *testing.T) {
 		"30s": 30 * time.Second, "30d": 720 * time.Hour, "1d12h": 36 * time.Hour, "1m10s": 70 * time.Second, "0s": 0, "2m": 2 * time.Minute, "1h": time.Hour,
 	} {
 		d, err := ParseDuration(text)
-		if err != nil || time.Duration(d) != want || d.String() != text {
-			t.Errorf("%s: got %v (%s), %v", text, time.Duration(d), d, err)
+		if err != nil || d != want || formatDuration(d) != text {
+			t.Errorf("%s: got %v (%s), %v", text, d, formatDuration(d), err)
 		}
 	}
 	for _, text := range []string{"", "5", "d", "-1d", "1d-5h", "65536d", "1dd", "1w"} {
@@ -166,13 +194,13 @@ func TestDurations(t *testing.T) {
 
 func TestSizes(t *testing.T) {
 	for text, want := range map[string]int64{"512": 512, "64KiB": 64 << 10, "4MiB": 4 << 20, "2GiB": 2 << 30, "-1": -1} {
-		s, err := ParseSize(text)
-		if err != nil || int64(s) != want || s.String() != text {
-			t.Errorf("%s: got %d (%s), %v", text, s, s, err)
+		s, err := parseSize(text)
+		if err != nil || s != want || formatSize(s) != text {
+			t.Errorf("%s: got %d (%s), %v", text, s, formatSize(s), err)
 		}
 	}
 	for _, text := range []string{"", "x", "KiB", "-2", "-1KiB", "9999999999GiB", "1.5MiB"} {
-		if s, err := ParseSize(text); err == nil {
+		if s, err := parseSize(text); err == nil {
 			t.Errorf("%q: got %v", text, s)
 		}
 	}

@@ -1,6 +1,11 @@
-package app
+package config
 
-import "fmt"
+import (
+	"fmt"
+	"os"
+
+	"reddot/transports/auth"
+)
 
 // Advice returns what the configuration allows and its owner may not mean, a
 // sentence each. It is no error: there are places where each is right.
@@ -19,7 +24,7 @@ func (c Config) Advice() []string {
 	advise(c.MQTT.Listen != "" && !loopback(c.MQTT.Listen), "mqtt.listen: %s is reached from elsewhere without TLS, so that tokens and passwords can be read on the way; mqtt.listen_tls has it", c.MQTT.Listen)
 	advise(!open && len(c.TrustedProxies) == 0, "trusted_proxies: a proxy in front of %s is not among them, so that all its clients count as one address; name it, as 127.0.0.1/32", c.HTTP)
 	for path, t := range c.verifications() {
-		advise(t.JWKSURL != "" && t.Issuer == "" && t.Audience == "", "%s.jwks_url: without issuer and audience every token that this issuer signs, for whichever service, is good here", path)
+		advise(t.JWKS != "" && t.Issuer == "" && t.Audience == "", "%s.jwks_url: without issuer and audience every token that this issuer signs, for whichever service, is good here", path)
 	}
 	advise(c.Cluster.isSet() && c.Cluster.Key.IsZero() && c.Cluster.TLS.CA == "" && !loopback(c.Cluster.Bind), "cluster.key: there is none, so that whoever reaches %s can join and read what the servers say; make one by: openssl rand -base64 32", c.Cluster.Bind)
 	advise(c.MQTT.PasswordFile != "" && othersUse(c.MQTT.PasswordFile), "mqtt.password_file: others than its owner and group can read %s, or its group write it; chmod 600 (or 640)", c.MQTT.PasswordFile)
@@ -28,10 +33,17 @@ func (c Config) Advice() []string {
 }
 
 // verifications returns how tokens are verified, by the settings' path.
-func (c Config) verifications() map[string]Token {
-	all := map[string]Token{"token": c.Token}
+func (c Config) verifications() map[string]auth.Verification {
+	all := map[string]auth.Verification{"token": c.Token}
 	for _, a := range c.Apps {
 		all["apps."+a.Name+".token"] = a.Token
 	}
 	return all
+}
+
+// othersUse tells whether others than a file's owner and group may read or write
+// it, or its group write it.
+func othersUse(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().Perm()&0o026 != 0
 }

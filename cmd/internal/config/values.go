@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"fmt"
@@ -11,18 +11,16 @@ import (
 	"reddot/transports"
 )
 
-// A Duration is written as Go writes one, and may begin with days: 30d, 1d12h.
-type Duration time.Duration
-
-// ParseDuration reads a duration.
-func ParseDuration(s string) (Duration, error) {
+// ParseDuration reads a duration as Go writes one, which may begin with days: 30d,
+// 1d12h.
+func ParseDuration(s string) (time.Duration, error) {
 	days, rest, ok := strings.Cut(s, "d")
 	if !ok {
 		d, err := time.ParseDuration(s)
 		if err != nil {
 			return 0, fmt.Errorf("%q is no duration; write 500ms, 30s, 5m, 24h or 30d", s)
 		}
-		return Duration(d), nil
+		return d, nil
 	}
 	n, err := strconv.ParseUint(days, 10, 16)
 	if err != nil {
@@ -36,13 +34,13 @@ func ParseDuration(s string) (Duration, error) {
 		}
 		d += more
 	}
-	return Duration(d), nil
+	return d, nil
 }
 
-// String returns the duration without parts that are zero.
-func (d Duration) String() string {
+// formatDuration writes a duration as ParseDuration reads it, without parts that are
+// zero.
+func formatDuration(t time.Duration) string {
 	const day = 24 * time.Hour
-	t := time.Duration(d)
 	if t >= day && t%time.Hour == 0 {
 		s := strconv.Itoa(int(t/day)) + "d"
 		if t %= day; t > 0 {
@@ -60,10 +58,7 @@ func (d Duration) String() string {
 	return s
 }
 
-// A Size is a number of bytes, written with a unit: 4MiB, 64KiB, 100kB, 512.
-type Size int64
-
-// sizeUnits are in the order in which String tries them.
+// sizeUnits are in the order in which formatSize tries them.
 var sizeUnits = []struct {
 	name  string
 	bytes int64
@@ -71,8 +66,9 @@ var sizeUnits = []struct {
 	{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}, {"B", 1},
 }
 
-// ParseSize reads a size. -1 is one too: no limit.
-func ParseSize(s string) (Size, error) {
+// parseSize reads a number of bytes, written with a unit: 4MiB, 64KiB, 100kB, 512. -1
+// is one too: no limit.
+func parseSize(s string) (int64, error) {
 	number, unit := s, int64(1)
 	for _, u := range sizeUnits {
 		if n, ok := strings.CutSuffix(s, u.name); ok {
@@ -84,32 +80,29 @@ func ParseSize(s string) (Size, error) {
 	if err != nil || n > math.MaxInt64/unit || n < -1 || n == -1 && unit != 1 {
 		return 0, fmt.Errorf("%q is no size; write 512, 64KiB, 4MiB or 100kB", s)
 	}
-	return Size(n * unit), nil
+	return n * unit, nil
 }
 
-// String returns the size in the largest binary unit that divides it.
-func (s Size) String() string {
+// formatSize writes a size in the largest binary unit that divides it.
+func formatSize(n int64) string {
 	for _, u := range sizeUnits[:3] {
-		if s > 0 && int64(s)%u.bytes == 0 {
-			return strconv.FormatInt(int64(s)/u.bytes, 10) + u.name
+		if n > 0 && n%u.bytes == 0 {
+			return strconv.FormatInt(n/u.bytes, 10) + u.name
 		}
 	}
-	return strconv.FormatInt(int64(s), 10)
+	return strconv.FormatInt(n, 10)
 }
 
-// setValue gives v, a leaf of Config, the value that text writes.
-func setValue(v reflect.Value, text string) error {
+// set gives the setting the value that text writes.
+func (s setting) set(text string) error {
+	v := s.value
 	switch p := v.Addr().Interface().(type) {
 	case *transports.Secret:
 		*p = transports.NewSecret(text)
 		return nil
-	case *Duration:
+	case *time.Duration:
 		d, err := ParseDuration(text)
 		*p = d
-		return err
-	case *Size:
-		s, err := ParseSize(text)
-		*p = s
 		return err
 	case *[]string:
 		*p = splitList(text)
@@ -124,12 +117,12 @@ func setValue(v reflect.Value, text string) error {
 			return fmt.Errorf("%q is neither true nor false", text)
 		}
 		v.SetBool(b)
-	case reflect.Int:
-		n, err := strconv.Atoi(strings.ReplaceAll(text, "_", ""))
+	case reflect.Int, reflect.Int64:
+		n, err := s.parseInt(text)
 		if err != nil {
-			return fmt.Errorf("%q is no whole number", text)
+			return err
 		}
-		v.SetInt(int64(n))
+		v.SetInt(n)
 	case reflect.Float64:
 		f, err := strconv.ParseFloat(text, 64)
 		if err != nil || math.IsNaN(f) {
@@ -140,6 +133,22 @@ func setValue(v reflect.Value, text string) error {
 		return fmt.Errorf("it cannot be written in one line; use the file")
 	}
 	return nil
+}
+
+// parseInt reads a number, or a size.
+func (s setting) parseInt(text string) (int64, error) {
+	if s.inBytes() {
+		n, err := parseSize(text)
+		if err == nil && s.value.OverflowInt(n) {
+			err = fmt.Errorf("%q is more than this machine can count", text)
+		}
+		return n, err
+	}
+	n, err := strconv.Atoi(strings.ReplaceAll(text, "_", ""))
+	if err != nil {
+		return 0, fmt.Errorf("%q is no whole number", text)
+	}
+	return int64(n), nil
 }
 
 // splitList reads a list with commas between its elements.
@@ -153,16 +162,37 @@ func splitList(text string) []string {
 	return list
 }
 
-// valueText writes a leaf as setValue reads it; a secret as ***.
-func valueText(v reflect.Value) string {
-	if s, ok := v.Interface().(transports.Secret); ok && s.IsZero() {
-		return ""
+// text writes the value as set reads it; a secret as ***.
+func (s setting) text() string {
+	switch v := s.value.Interface().(type) {
+	case transports.Secret:
+		if v.IsZero() {
+			return ""
+		}
+		return v.String()
+	case time.Duration:
+		return formatDuration(v)
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
 	}
-	if s, ok := v.Interface().(fmt.Stringer); ok {
-		return s.String()
+	if s.inBytes() {
+		return formatSize(s.value.Int())
 	}
-	if v.Kind() == reflect.Float64 {
-		return strconv.FormatFloat(v.Float(), 'f', -1, 64)
+	return fmt.Sprint(s.value.Interface())
+}
+
+// checkLeast returns an error if the value is below the least that is taken.
+func (s setting) checkLeast() error {
+	text, ok := s.tags.Lookup("min")
+	if !ok {
+		return nil
 	}
-	return fmt.Sprint(v.Interface())
+	least := setting{value: reflect.New(s.value.Type()).Elem(), tags: s.tags}
+	if err := least.set(text); err != nil {
+		return fmt.Errorf("its field's tag min: %w", err)
+	}
+	if n := s.value.Int(); n < least.value.Int() {
+		return fmt.Errorf("it is %d, and must be at least %d", n, least.value.Int())
+	}
+	return nil
 }

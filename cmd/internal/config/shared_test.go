@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"slices"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"reddot/transports"
+	"reddot/transports/auth"
 )
 
 // TestShared compares two configurations as servers of a cluster do.
@@ -15,8 +16,8 @@ func TestShared(t *testing.T) {
 		a.Cluster.Key = transports.NewSecret("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
 		b.Cluster.Key = a.Cluster.Key
 		change(&b)
-		theirs := b.shared()
-		for i, s := range a.shared() {
+		theirs := b.Shared()
+		for i, s := range a.Shared() {
 			if strings.Contains(theirs[i].Value, "a secret") {
 				t.Errorf("%s is told as it is", s.Name)
 			}
@@ -43,7 +44,7 @@ func TestShared(t *testing.T) {
 		{func(c *Config) { c.Origins = []string{"https://a.example"} }, "", "origins"},
 		{func(c *Config) { c.Token.Secret = transports.NewSecret("a secret of at least 32 bytes, as it must be") }, "", "token.secret"},
 		{func(c *Config) {
-			c.Apps = []AppConfig{{Name: "shop", Token: Token{Secret: transports.NewSecret("a secret of at least 32 bytes, as it must be")}}}
+			c.Apps = []App{{Name: "shop", Token: auth.Verification{Secret: transports.NewSecret("a secret of at least 32 bytes, as it must be")}}}
 		}, "", "apps"},
 	} {
 		alike, others := differ(c.change)

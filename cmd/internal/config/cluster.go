@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"encoding/base64"
@@ -82,8 +82,8 @@ func (c Config) clusterKey() ([]byte, error) {
 	return nil, errors.New("want 32 bytes in base64 or hexadecimal, as of: openssl rand -base64 32")
 }
 
-// cluster returns the node's settings; nil: it is alone.
-func (c Config) cluster() (*cluster.ClusterConfig, error) {
+// Node returns the settings of a node in a cluster; nil: it is alone.
+func (c *Config) Node() (*cluster.ClusterConfig, error) {
 	if !c.Cluster.isSet() {
 		return nil, nil
 	}

@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"crypto/hmac"
@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 
 	"reddot/cluster"
@@ -28,14 +27,9 @@ var compared = []string{
 	"mqtt.anonymous", "mqtt.anonymous_topics", "mqtt.refused_filters", "mqtt.password_topics",
 }
 
-// below tells whether a path is one of a list, or below one of it.
-func below(path string, list []string) bool {
-	return slices.ContainsFunc(list, func(p string) bool { return path == p || strings.HasPrefix(path, p+".") })
-}
-
-// shared returns the settings that servers of a cluster compare. What may hold
+// Shared returns the settings that servers of a cluster compare. What may hold
 // secrets is told by a digest that is of no use without the cluster's key.
-func (c *Config) shared() []cluster.Setting {
+func (c *Config) Shared() []cluster.Setting {
 	digest := func(text string) string {
 		h := hmac.New(sha256.New, []byte("settings "+c.Cluster.Key.Reveal()))
 		h.Write([]byte(text))
@@ -47,7 +41,7 @@ func (c *Config) shared() []cluster.Setting {
 		if !differs && !below(s.path, alike) {
 			continue
 		}
-		value := revealed(s.value)
+		value := revealed(s)
 		if strings.HasPrefix(s.path, "token.") {
 			value = digest(value)
 		}
@@ -56,18 +50,17 @@ func (c *Config) shared() []cluster.Setting {
 	var apps strings.Builder
 	for _, a := range c.Apps {
 		fmt.Fprintf(&apps, "%s\n", a.Name)
-		v := reflect.ValueOf(a.Token)
-		for i := range v.NumField() {
-			fmt.Fprintf(&apps, " %s\n", revealed(v.Field(i)))
+		for _, s := range leaves(reflect.ValueOf(&a.Token).Elem()) {
+			fmt.Fprintf(&apps, " %s\n", revealed(s))
 		}
 	}
 	return append(list, cluster.Setting{Name: "apps", Value: digest(apps.String())})
 }
 
 // revealed returns the text of a setting, secrets too.
-func revealed(v reflect.Value) string {
-	if s, ok := v.Interface().(transports.Secret); ok {
-		return s.Reveal()
+func revealed(s setting) string {
+	if secret, ok := s.value.Interface().(transports.Secret); ok {
+		return secret.Reveal()
 	}
-	return fmt.Sprint(v.Interface())
+	return s.text()
 }
