@@ -6,11 +6,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"reddot/cmd/internal/load"
+	"reddot/cmd/internal/load/hostile"
 )
 
 func newBenchHostile() *cobra.Command {
-	var cfg load.HostileConfig
+	var cfg hostile.Config
 	c := &cobra.Command{
 		Use:   "hostile",
 		Short: "Let one user do the worst, and see what the others notice",
@@ -38,7 +38,7 @@ here. An inbox of some megabytes makes the attacker worse.`,
 	f.Float64Var(&cfg.Slower, "slower", 0, "by how much the others' p99 may be longer than before; 0: 2")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cfg.Memory = int64(mib) << 20
-		r, err := load.Hostile(c.Context(), cfg)
+		r, err := hostile.Run(c.Context(), cfg)
 		if r != nil {
 			text, jsonErr := json.MarshalIndent(r, "", "  ")
 			if jsonErr != nil {

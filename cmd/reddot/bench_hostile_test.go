@@ -17,7 +17,7 @@ import (
 
 	"reddot/cmd/internal/app"
 	"reddot/cmd/internal/config"
-	"reddot/cmd/internal/load"
+	"reddot/cmd/internal/load/hostile"
 )
 
 // One address and one user at their worst cost the others nothing, and the server
@@ -85,7 +85,7 @@ func testHostileNeighbor(t *testing.T, secure bool) {
 		}
 		return text
 	}
-	r, err := load.Hostile(t.Context(), load.HostileConfig{
+	r, err := hostile.Run(t.Context(), hostile.Config{
 		URL: a.URL(), Broker: "mqtt://" + a.MQTTAddr().String(), Insecure: secure, Attacker: token("mallory"), Others: []string{token("user0"), token("user1"), token("user2"), token("user3")},
 		Duration: 8 * time.Second, PIDs: []int{os.Getpid()}, Slower: 1000,
 	})

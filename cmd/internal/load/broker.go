@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/url"
 	"slices"
 	"time"
+
+	"reddot/cmd/internal/load/mqtt"
+	"reddot/cmd/internal/load/report"
 )
 
 // speaksHTTP tells whether the server's HTTP API is needed.
@@ -25,12 +27,12 @@ func (c *Config) ordered() bool {
 // checkMQTT tells what makes no sense about MQTT and topics.
 func (c *Config) checkMQTT(s scenario) (field, msg string) {
 	if c.Transport == MQTT || c.PublishBy == "mqtt" {
-		if _, err := newBroker(c.Broker); err != nil {
+		if _, err := mqtt.Address(c.Broker); err != nil {
 			return "Broker", err.Error()
 		}
 	}
 	if c.Rival != "" {
-		if _, err := newBroker(c.Rival); err != nil {
+		if _, err := mqtt.Address(c.Rival); err != nil {
 			return "Rival", err.Error()
 		}
 	}
@@ -57,28 +59,12 @@ func (c *Config) checkMQTT(s scenario) (field, msg string) {
 	return "", ""
 }
 
-// newBroker takes the URL of a broker apart.
-func newBroker(raw string) (target, error) {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return target{}, err
-	}
-	if u.Scheme != "mqtt" || u.Hostname() == "" {
-		return target{}, fmt.Errorf("%q is no mqtt:// URL", raw)
-	}
-	t := target{host: u.Host, addr: u.Host}
-	if u.Port() == "" {
-		t.addr += ":1883"
-	}
-	return t, nil
-}
-
 // runRival measures the other broker once.
-func runRival(ctx context.Context, cfg Config, progress io.Writer) (Result, error) {
+func runRival(ctx context.Context, cfg Config, progress io.Writer) (report.Result, error) {
 	cfg.Broker, cfg.PIDs = cfg.Rival, cfg.RivalPIDs
 	b, err := newBench(cfg, "rival", progress)
 	if err != nil {
-		return Result{}, err
+		return report.Result{}, err
 	}
 	return b.measure(ctx)
 }

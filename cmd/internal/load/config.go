@@ -4,9 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"net/url"
 	"slices"
 	"time"
+
+	"reddot/cmd/internal/load/http1"
 )
 
 // A Transport is the way in which connections receive.
@@ -36,9 +37,6 @@ const (
 var (
 	// ErrConfig says that a Config makes no sense.
 	ErrConfig = errors.New("load: bad configuration")
-	// ErrFaults says that something was lost, doubled, out of order, wrongly
-	// counted or refused.
-	ErrFaults = errors.New("load: the server is at fault")
 	// ErrStalled says that a phase did not come to its end in time.
 	ErrStalled = errors.New("load: no progress")
 )
@@ -215,7 +213,7 @@ func (c *Config) check() error {
 		return bad("URLs", "none given")
 	}
 	for _, u := range c.URLs {
-		if _, err := newTarget(u); err != nil {
+		if _, err := http1.ParseTarget(u); err != nil {
 			return bad("URLs", "%v", err)
 		}
 	}
@@ -290,30 +288,4 @@ func (c *Config) check() error {
 		return bad("Connections", "%d descriptors needed, this process may hold %d", need, descriptors())
 	}
 	return nil
-}
-
-// A target is a server taken apart.
-type target struct {
-	addr string // host:port to dial
-	host string // the Host field
-	path string // before /v1, without a slash at the end
-	tls  bool
-}
-
-func newTarget(raw string) (target, error) {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return target{}, err
-	}
-	if (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
-		return target{}, fmt.Errorf("%q is no http or https URL", raw)
-	}
-	t := target{host: u.Host, addr: u.Host, tls: u.Scheme == "https"}
-	if u.Port() == "" {
-		t.addr += map[bool]string{false: ":80", true: ":443"}[t.tls]
-	}
-	if p := u.EscapedPath(); p != "/" {
-		t.path = p
-	}
-	return t, nil
 }

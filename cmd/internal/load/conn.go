@@ -6,6 +6,12 @@ import (
 	"io"
 	"net/netip"
 	"strconv"
+
+	"reddot/cmd/internal/load/event"
+	"reddot/cmd/internal/load/frames"
+	"reddot/cmd/internal/load/http1"
+	"reddot/cmd/internal/load/mqtt"
+	"reddot/cmd/internal/load/poller"
 )
 
 // A conn is one of a user's connections, by any transport. It comes back with
@@ -15,13 +21,13 @@ type conn struct {
 	u      *user
 	name   int // of the user, as in worker.name
 	from   netip.Addr
-	to     *target
-	link   link
-	http   httpReader
-	framer framer
-	mqtt   mqttFramer
-	nth    int     // of the run's connections
-	caller *caller // of the polling transports
+	to     *http1.Target
+	link   poller.Link
+	http   http1.Reader
+	framer frames.Framer
+	mqtt   mqtt.Framer
+	nth    int           // of the run's connections
+	caller *http1.Caller // of the polling transports
 	cursor []byte
 	order  order
 	known  bool  // order.rev is known: the first event has come, once
@@ -35,38 +41,38 @@ type conn struct {
 // start opens the connection; worker.live or worker.dropped follows.
 func (c *conn) start() {
 	c.live, c.gone = false, false
-	c.http = httpReader{}
+	c.http = http1.Reader{}
 	switch c.w.cfg.Transport {
 	case Poll, LongPoll:
 		if c.caller == nil {
-			c.caller = &caller{w: c.w, owner: c, to: c.to, from: c.from}
+			c.caller = http1.NewCaller(c.w.dial(c.from, c.to), c)
 		}
 		c.poll()
 		return
 	case SSE:
-		c.framer = &sseFramer{}
+		c.framer = &frames.SSE{}
 	case Iframe:
-		c.framer = &iframeFramer{}
+		c.framer = &frames.Iframe{}
 	case WS:
-		c.framer = &wsFramer{}
+		c.framer = &frames.WS{}
 	case MQTT:
 		c.startMQTT()
 		return
 	}
-	l, err := c.w.p.open(c.from, c.to.addr, c)
+	l, err := c.w.p.Open(c.from, c.to.Addr, c)
 	if err != nil {
 		c.drop(err)
 		return
 	}
 	c.link = l
-	l.write(c.request())
+	l.Write(c.request())
 }
 
 // request returns the request that opens a stream.
 func (c *conn) request() []byte {
 	w := c.w
 	b := append(w.scratch[:0], "GET "...)
-	b = append(b, c.to.path...)
+	b = append(b, c.to.Path...)
 	b = append(w.appendUser(b, c.name), map[Transport]string{SSE: "/stream", Iframe: "/iframe", WS: "/ws"}[w.cfg.Transport]...)
 	sep := byte('?')
 	if w.b.topic != "" && w.cfg.Transport == SSE {
@@ -92,7 +98,7 @@ func (c *conn) request() []byte {
 func (c *conn) poll() {
 	w := c.w
 	b := append(w.scratch[:0], "GET "...)
-	b = w.appendUser(append(b, c.to.path...), c.name)
+	b = w.appendUser(append(b, c.to.Path...), c.name)
 	if w.cfg.Transport == Poll {
 		b = w.appendHead(append(b, "/counts HTTP/1.1\r\n"...), c.to)
 		if len(c.cursor) > 0 {
@@ -107,26 +113,26 @@ func (c *conn) poll() {
 		b = w.appendHead(append(b, " HTTP/1.1\r\n"...), c.to)
 	}
 	w.scratch = append(b, "\r\n"...)
-	c.caller.call(w.scratch)
+	c.caller.Call(w.scratch)
 }
 
-func (c *conn) received(b []byte) {
+func (c *conn) Received(b []byte) {
 	if c.w.cfg.Transport == MQTT {
 		c.receivedMQTT(b)
 		return
 	}
 	for {
-		p, data, rest, err := c.http.next(b)
+		p, data, rest, err := c.http.Next(b)
 		b = rest
 		switch {
 		case err != nil:
 			c.drop(err)
 			return
-		case p == partNone:
+		case p == http1.More:
 			return
-		case p == partHead:
-			if want := map[bool]int{false: 200, true: 101}[c.w.cfg.Transport == WS]; c.http.status != want {
-				c.drop(fmt.Errorf("status %d", c.http.status))
+		case p == http1.Head:
+			if want := map[bool]int{false: 200, true: 101}[c.w.cfg.Transport == WS]; c.http.Status != want {
+				c.drop(fmt.Errorf("status %d", c.http.Status))
 				return
 			}
 			c.w.tally.connects++
@@ -134,12 +140,12 @@ func (c *conn) received(b []byte) {
 			if len(c.cursor) > 0 { // there may be nothing to replay
 				c.alive()
 			}
-		case p == partBody:
-			if err := c.framer.feed(data, c); err != nil {
+		case p == http1.Body:
+			if err := c.framer.Feed(data, c); err != nil {
 				c.drop(err)
 				return
 			}
-		case p == partEnd:
+		case p == http1.End:
 			c.drop(io.EOF)
 			return
 		}
@@ -149,7 +155,7 @@ func (c *conn) received(b []byte) {
 	}
 }
 
-func (c *conn) closed(err error) {
+func (c *conn) Closed(err error) {
 	c.link = nil
 	c.drop(err)
 }
@@ -163,12 +169,11 @@ func (c *conn) drop(err error) {
 // hangUp ends the connection from this side.
 func (c *conn) hangUp() {
 	if c.link != nil {
-		c.link.shut()
+		c.link.Shut()
 		c.link = nil
 	}
 	if c.caller != nil {
-		c.caller.hangUp()
-		c.caller.since = 0
+		c.caller.HangUp()
 	}
 	c.framer = nil
 	c.gone = true
@@ -186,38 +191,38 @@ func (c *conn) leave() {
 	c.live, c.away = false, true
 }
 
-func (c *conn) frame(data []byte) {
-	if err := parseEvent(data, &c.w.event); err != nil {
+func (c *conn) Frame(data []byte) {
+	if err := event.Parse(data, &c.w.event); err != nil {
 		c.w.tally.fail("event unreadable", 1)
 		return
 	}
 	c.take(&c.w.event)
 }
 
-func (c *conn) beat() { c.w.tally.beats++ }
+func (c *conn) Beat() { c.w.tally.beats++ }
 
-func (c *conn) pong(data []byte) {
+func (c *conn) Ping(data []byte) {
 	c.w.tally.beats++
 	if c.link != nil {
-		c.link.write(appendClientFrame(nil, 10, data))
+		c.link.Write(frames.AppendClient(nil, 10, data))
 	}
 }
 
-// answered takes a poll's answer, and asks again.
-func (c *conn) answered(status int, body []byte) {
+// Answered takes a poll's answer, and asks again.
+func (c *conn) Answered(status int, body []byte) {
 	w := c.w
 	more := false
 	switch {
 	case status == 304:
 		w.tally.beats++
 	case status == 200 && w.cfg.Transport == Poll:
-		var a answer
-		if err := parseAnswer(body, &a); err != nil || !a.counts.known {
-			c.drop(errEvent)
+		var a event.Answer
+		if err := event.ParseAnswer(body, &a); err != nil || !a.Counts.Known {
+			c.drop(event.ErrEvent)
 			return
 		}
-		c.cursor = append(c.cursor[:0], a.cursor...)
-		c.polled(a.counts)
+		c.cursor = append(c.cursor[:0], a.Cursor...)
+		c.polled(a.Counts)
 	case status == 200:
 		if err := c.news(body); err != nil {
 			c.drop(err)
@@ -239,46 +244,13 @@ func (c *conn) answered(status int, body []byte) {
 	}
 }
 
-func (c *conn) failed(err error) { c.drop(err) }
+func (c *conn) Failed(err error) { c.drop(err) }
 
-// news takes a long poll's answer apart.
+// news takes a long poll's answer.
 func (c *conn) news(body []byte) error {
-	s := scanner{b: body}
-	if !s.open() {
-		return errEvent
-	}
-	var cursor []byte
-	var now counts
-	for {
-		k, ok := s.key()
-		if !ok {
-			break
-		}
-		switch string(k) {
-		case "events":
-			if !s.take('[') {
-				s.skip()
-				continue
-			}
-			for !s.bad && !s.take(']') {
-				c.w.event = event{}
-				c.w.event.read(&s)
-				if s.bad {
-					return errEvent
-				}
-				c.take(&c.w.event)
-				s.take(',')
-			}
-		case "counts":
-			now, _ = readCounts(&s)
-		case "cursor":
-			cursor = s.text()
-		default:
-			s.skip()
-		}
-	}
-	if s.bad {
-		return errEvent
+	now, cursor, err := event.ParseNews(body, &c.w.event, c.take)
+	if err != nil {
+		return err
 	}
 	if !c.known {
 		c.first(now)
@@ -298,36 +270,36 @@ func (c *conn) alive() {
 }
 
 // take judges one event.
-func (c *conn) take(e *event) {
-	if len(e.cursor) > 0 {
-		c.cursor = append(c.cursor[:0], e.cursor...)
+func (c *conn) take(e *event.Event) {
+	if len(e.Cursor) > 0 {
+		c.cursor = append(c.cursor[:0], e.Cursor...)
 	}
-	switch string(e.kind) {
+	switch string(e.Kind) {
 	case "message":
 		c.message(e)
 	case "topic":
-		c.topic(e.body)
+		c.topic(e.Body)
 	case "error":
 		c.w.tally.fail("frame refused", 1)
 		return
 	case "reset":
 		c.w.tally.resets++
-		c.order = order{rev: e.counts.rev}
+		c.order = order{rev: e.Counts.Rev}
 		c.known = true
 	case "drain":
 		c.w.tally.fail("drain", 1)
 	case "hello", "counts":
 		if !c.known {
-			c.first(e.counts)
-		} else if c.w.b.topic == "" && !c.w.b.stateless && e.counts.known && e.counts.rev <= c.order.rev+1 && !c.u.possible(e.counts, c.w.limit) {
-			c.w.fault(&c.w.tally.wrong, c, "event %s %+v, base %+v", e.kind, e.counts, c.u.base)
+			c.first(e.Counts)
+		} else if c.w.b.topic == "" && !c.w.b.stateless && e.Counts.Known && e.Counts.Rev <= c.order.rev+1 && !c.u.possible(e.Counts, c.w.limit) {
+			c.w.fault(&c.w.tally.wrong, c, "event %s %+v, base %+v", e.Kind, e.Counts, c.u.base)
 		}
 	default:
-		if e.counts.known && c.known {
+		if e.Counts.Known && c.known {
 			c.order.step(c.place(e, nil))
 		}
 	}
-	if c.w.b.topic != "" && c.w.cfg.Transport == WS && string(e.kind) == "hello" {
+	if c.w.b.topic != "" && c.w.cfg.Transport == WS && string(e.Kind) == "hello" {
 		return // it is subscribed when that is answered
 	}
 	c.alive()
@@ -338,9 +310,9 @@ func (c *conn) take(e *event) {
 }
 
 // first takes the counts with which a connection begins.
-func (c *conn) first(now counts) {
+func (c *conn) first(now event.Counts) {
 	c.known = true
-	c.order.rev = now.rev
+	c.order.rev = now.Rev
 	if c.w.b.topic != "" {
 		c.order.rev = 0 // a topic's messages are counted from 1
 	} else if !c.w.b.stateless && !c.u.possible(now, c.w.limit) {
@@ -349,10 +321,10 @@ func (c *conn) first(now counts) {
 }
 
 // message judges an inbox message.
-func (c *conn) message(e *event) {
+func (c *conn) message(e *event.Event) {
 	w := c.w
 	now := w.now()
-	s, ours := parseStamp(e.body, w.b.run)
+	s, ours := parseStamp(e.Body, w.b.run)
 	if w.b.stateless {
 		if ours {
 			w.delivered(s, now)
@@ -364,7 +336,7 @@ func (c *conn) message(e *event) {
 		}
 		return
 	}
-	if !c.known || !e.counts.known {
+	if !c.known || !e.Counts.Known {
 		w.fault(&w.tally.wrong, c, "a message without counts, or before them")
 		return
 	}
@@ -376,8 +348,8 @@ func (c *conn) message(e *event) {
 		}
 		if p = c.u.at(s.n); p == nil {
 			w.fault(&w.tally.doubled, c, "message %d, which all had", s.n)
-			if !e.replayed() {
-				c.order.step(e.counts.rev)
+			if !e.Replayed() {
+				c.order.step(e.Counts.Rev)
 			}
 			return
 		}
@@ -404,8 +376,8 @@ func (c *conn) message(e *event) {
 	case v == late:
 		w.fault(&w.tally.disordered, c, "rev %d after %d", rev, had)
 	}
-	if e.counts.rev < rev || !c.u.possible(e.counts, w.limit) || (p != nil && !p.agree(rev, e.counts)) {
-		w.fault(&w.tally.wrong, c, "message %d, rev %d: %+v, base %+v", s.n, rev, e.counts, c.u.base)
+	if e.Counts.Rev < rev || !c.u.possible(e.Counts, w.limit) || (p != nil && !p.agree(rev, e.Counts)) {
+		w.fault(&w.tally.wrong, c, "message %d, rev %d: %+v, base %+v", s.n, rev, e.Counts, c.u.base)
 	}
 	if !ours {
 		return
@@ -425,10 +397,10 @@ func (c *conn) message(e *event) {
 
 // place returns the rev of an event. A replayed one does not tell it: then it
 // is the message's, if its answer has come, and else what must come next.
-func (c *conn) place(e *event, p *pending) int64 {
+func (c *conn) place(e *event.Event, p *pending) int64 {
 	switch {
-	case !e.replayed():
-		return e.counts.rev
+	case !e.Replayed():
+		return e.Counts.Rev
 	case p != nil && p.rev != 0:
 		return p.rev
 	}
@@ -436,7 +408,7 @@ func (c *conn) place(e *event, p *pending) int64 {
 }
 
 // polled judges counts alone: what they include has been delivered.
-func (c *conn) polled(now counts) {
+func (c *conn) polled(now event.Counts) {
 	w := c.w
 	if !c.known {
 		c.first(now)
@@ -445,8 +417,8 @@ func (c *conn) polled(now counts) {
 	if w.b.stateless {
 		return
 	}
-	if now.rev < c.order.rev {
-		w.fault(&w.tally.disordered, c, "counts went back from rev %d to %d", c.order.rev, now.rev)
+	if now.Rev < c.order.rev {
+		w.fault(&w.tally.disordered, c, "counts went back from rev %d to %d", c.order.rev, now.Rev)
 		return
 	}
 	if !c.u.possible(now, w.limit) {
@@ -455,21 +427,21 @@ func (c *conn) polled(now counts) {
 	at := w.now()
 	for i := c.u.head; i < len(c.u.sent); i++ {
 		p := &c.u.sent[i]
-		if p.rev > c.order.rev && p.rev <= now.rev {
+		if p.rev > c.order.rev && p.rev <= now.Rev {
 			w.delivered(stamp{sent: p.sent}, at)
 			p.delivered++
 		}
 	}
 	c.u.settle()
-	c.order.rev = now.rev
+	c.order.rev = now.Rev
 }
 
 // reason gives an error a short name for the table.
 func reason(err error) string {
-	var ce *closeError
+	var ce *frames.CloseError
 	switch {
 	case errors.As(err, &ce):
-		return "close " + strconv.Itoa(ce.code)
+		return "close " + strconv.Itoa(ce.Code)
 	case errors.Is(err, io.EOF):
 		return "closed by the server"
 	default:

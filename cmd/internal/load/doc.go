@@ -6,9 +6,14 @@
 // model of the user: what was lost, doubled, out of order or wrongly counted
 // is told beside the rates, and makes the run a failure.
 //
+// Its rooms: poller/ holds the connections, http1/, frames/, mqtt/ and event/ read
+// and write what goes over them, report/ is what was found, floor/ is the bare write
+// loop for comparison, hostile/ is a neighbor at its worst.
+//
 // Rules that a change must keep:
 //
-//   - Nothing of ours is imported: what the server believes is no evidence.
+//   - Nothing of the server's code is imported: what the server believes is no
+//     evidence.
 //   - A worker is one goroutine that owns its users, connections, publishers
 //     and figures; so there are no locks. Workers meet at a barrier and share
 //     atomics only.

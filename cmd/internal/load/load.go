@@ -3,16 +3,22 @@ package load
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"reddot/cmd/internal/load/http1"
+	"reddot/cmd/internal/load/mqtt"
+	"reddot/cmd/internal/load/report"
 )
 
 // A scenario is a script, and what it can't do.
@@ -47,41 +53,47 @@ func Scenarios() []string {
 // Run measures as the Config says: it writes a table or JSON lines to out, and
 // once a second where it is to progress. The error says that a run could not be
 // carried out; what is wrong with the server stands in the Report (Report.Err).
-func Run(ctx context.Context, cfg Config, out, progress io.Writer) (Report, error) {
+func Run(ctx context.Context, cfg Config, out, progress io.Writer) (report.Report, error) {
 	cfg.URLs, cfg.Sources = slices.Clone(cfg.URLs), slices.Clone(cfg.Sources)
 	cfg.fill()
 	if err := cfg.check(); err != nil {
-		return Report{}, err
+		return report.Report{}, err
 	}
-	report := Report{Config: cfg}
+	var all report.Report
 	for n := range cfg.Runs {
-		if cfg.Floor {
-			r, err := runFloor(ctx, cfg, progress)
+		take := func(r report.Result, of string, err error) error {
 			if err != nil {
-				return report, fmt.Errorf("run %d: floor: %w", n+1, err)
+				return fmt.Errorf("run %d: %s%w", n+1, of, err)
 			}
 			r.Run = n + 1
-			report.add(r, out)
+			all.Results = append(all.Results, r)
+			if cfg.JSON {
+				return json.NewEncoder(out).Encode(r)
+			}
+			r.Write(out)
+			return nil
+		}
+		if cfg.Floor {
+			r, err := runFloor(ctx, cfg, progress)
+			if err = take(r, "floor: ", err); err != nil {
+				return all, err
+			}
 		}
 		if cfg.Rival != "" {
 			r, err := runRival(ctx, cfg, progress)
-			if err != nil {
-				return report, fmt.Errorf("run %d: rival: %w", n+1, err)
+			if err = take(r, "rival: ", err); err != nil {
+				return all, err
 			}
-			r.Run = n + 1
-			report.add(r, out)
 		}
 		r, err := runOnce(ctx, cfg, progress)
-		if err != nil {
-			return report, fmt.Errorf("run %d: %w", n+1, err)
+		if err = take(r, "", err); err != nil {
+			return all, err
 		}
-		r.Run = n + 1
-		report.add(r, out)
 	}
-	if !cfg.JSON && len(report.Results) > 1 {
-		report.writeSummary(out)
+	if !cfg.JSON && len(all.Results) > 1 {
+		all.WriteSummary(out)
 	}
-	return report, nil
+	return all, nil
 }
 
 // A bench is one measured run.
@@ -95,8 +107,8 @@ type bench struct {
 	stateless  bool   // the floor keeps no counts
 	perUser    int64  // revs that a broadcast adds to each user
 	start      time.Time
-	targets    []target
-	broker     target // of MQTT
+	targets    []http1.Target
+	broker     string // the address of MQTT
 	sources    []netip.Addr
 	secure     *tls.Config
 	window     window
@@ -106,11 +118,11 @@ type bench struct {
 
 	mu       sync.Mutex // guards what follows, and progress
 	progress io.Writer
-	before   reading // before the connections
-	with     reading // with them
-	first    reading // when measuring began
-	last     reading
-	own      [2]reading // of this process, likewise
+	before   report.Reading // before the connections
+	with     report.Reading // with them
+	first    report.Reading // when measuring began
+	last     report.Reading
+	own      [2]report.Reading // of this process, likewise
 	failure  error
 	took     int64              // nanoseconds measured
 	more     map[string]float64 // figures of the scenario
@@ -151,26 +163,26 @@ func newBench(cfg Config, system string, progress io.Writer) (*bench, error) {
 		urls = nil
 	}
 	for _, raw := range urls {
-		t, err := newTarget(raw)
+		t, err := http1.ParseTarget(raw)
 		if err != nil {
 			return nil, err
 		}
-		if t.tls {
+		if t.TLS {
 			b.secure = &tls.Config{InsecureSkipVerify: cfg.Insecure} //nolint:gosec // asked for by name
-		} else if err := t.resolve(); err != nil {
+		} else if t.Addr, err = resolve(t.Addr); err != nil {
 			return nil, err
 		}
 		b.targets = append(b.targets, t)
 	}
-	if b.secure != nil && slices.ContainsFunc(b.targets, func(t target) bool { return !t.tls }) {
+	if b.secure != nil && slices.ContainsFunc(b.targets, func(t http1.Target) bool { return !t.TLS }) {
 		return nil, fmt.Errorf("%w: URLs: http and https at once", ErrConfig)
 	}
 	if cfg.Transport == MQTT || cfg.PublishBy == "mqtt" {
 		var err error
-		if b.broker, err = newBroker(cfg.Broker); err != nil {
+		if b.broker, err = mqtt.Address(cfg.Broker); err != nil {
 			return nil, err
 		}
-		if err := b.broker.resolve(); err != nil {
+		if b.broker, err = resolve(b.broker); err != nil {
 			return nil, err
 		}
 	}
@@ -184,20 +196,19 @@ func newBench(cfg Config, system string, progress io.Writer) (*bench, error) {
 	return b, nil
 }
 
-// resolve turns the target's host name into an address, and sees that somebody
+// resolve turns the host name in an address into a number, and sees that somebody
 // listens there.
-func (t *target) resolve() error {
-	conn, err := net.DialTimeout("tcp", t.addr, 5*time.Second)
+func resolve(addr string) (string, error) {
+	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
 	if err != nil {
-		return fmt.Errorf("connect to %s: %w", t.addr, err)
+		return "", fmt.Errorf("connect to %s: %w", addr, err)
 	}
 	defer conn.Close()
-	t.addr = conn.RemoteAddr().String()
-	return nil
+	return conn.RemoteAddr().String(), nil
 }
 
 // target returns the server of the nth connection; nil where none needs HTTP.
-func (b *bench) target(n int) *target {
+func (b *bench) target(n int) *http1.Target {
 	if len(b.targets) == 0 {
 		return nil
 	}
@@ -219,16 +230,16 @@ func (b *bench) limit() int64 {
 }
 
 // runOnce measures the server once.
-func runOnce(ctx context.Context, cfg Config, progress io.Writer) (Result, error) {
+func runOnce(ctx context.Context, cfg Config, progress io.Writer) (report.Result, error) {
 	b, err := newBench(cfg, "server", progress)
 	if err != nil {
-		return Result{}, err
+		return report.Result{}, err
 	}
 	return b.measure(ctx)
 }
 
 // measure runs the script on every worker and gathers what they saw.
-func (b *bench) measure(ctx context.Context) (Result, error) {
+func (b *bench) measure(ctx context.Context) (report.Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	b.read(&b.before)
@@ -236,9 +247,9 @@ func (b *bench) measure(ctx context.Context) (Result, error) {
 	for i := range workers {
 		w, err := newWorker(b, i)
 		if err != nil {
-			return Result{}, err
+			return report.Result{}, err
 		}
-		defer func() { _ = w.p.close() }()
+		defer func() { _ = w.p.Close() }()
 		workers[i] = w
 	}
 	shown := make(chan struct{})
@@ -266,7 +277,7 @@ func (b *bench) measure(ctx context.Context) (Result, error) {
 	})
 	for _, err := range errs {
 		if err != nil {
-			return Result{}, err
+			return report.Result{}, err
 		}
 	}
 	return b.result(workers), nil
@@ -311,11 +322,11 @@ func (b *bench) say(line string) {
 }
 
 // read takes a reading of the servers' processes, if they are known.
-func (b *bench) read(r *reading) {
+func (b *bench) read(r *report.Reading) {
 	if len(b.cfg.PIDs) == 0 {
 		return
 	}
-	v, err := readProcesses(b.cfg.PIDs)
+	v, err := report.ReadProcesses(b.cfg.PIDs)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err != nil && b.failure == nil {
@@ -355,12 +366,12 @@ func (b *bench) add(name string, v float64) {
 
 func (b *bench) measureStart() {
 	b.read(&b.first)
-	b.own[0], _ = readProcess(ownPID())
+	b.own[0], _ = report.ReadProcess(os.Getpid())
 }
 
 func (b *bench) measureEnd() {
 	b.read(&b.last)
-	b.own[1], _ = readProcess(ownPID())
+	b.own[1], _ = report.ReadProcess(os.Getpid())
 }
 
 // A meeting is where workers wait for each other. One that has left is not

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"reddot/cmd/internal/load/floor"
+	"reddot/cmd/internal/load/report"
 )
 
 // TestMain plays the floor when it is started as one.
@@ -32,19 +35,19 @@ func short(url string) Config {
 	}
 }
 
-func run(t *testing.T, cfg Config) Result {
+func run(t *testing.T, cfg Config) report.Result {
 	t.Helper()
 	var out, progress bytes.Buffer
-	report, err := Run(t.Context(), cfg, &out, &progress)
+	all, err := Run(t.Context(), cfg, &out, &progress)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, progress.String())
 	}
 	t.Logf("%s%s", progress.String(), out.String())
-	return report.Results[len(report.Results)-1]
+	return all.Results[len(all.Results)-1]
 }
 
 // sound fails the test if the run saw a fault or did nothing.
-func sound(t *testing.T, r Result) {
+func sound(t *testing.T, r report.Result) {
 	t.Helper()
 	if n := r.Faults(); n > 0 || len(r.Errors) > 0 || r.Accepted == 0 || r.Accepted != r.Sent {
 		t.Errorf("got %d faults, errors %v, %d of %d accepted; want none, none, all", n, r.Errors, r.Accepted, r.Sent)
@@ -105,13 +108,13 @@ func TestUsersWithHistory(t *testing.T) {
 func TestFindsFaults(t *testing.T) {
 	for _, x := range []struct {
 		fault string
-		count func(Result) uint64
+		count func(report.Result) uint64
 	}{
-		{"loses", func(r Result) uint64 { return r.Lost }},
-		{"forgets", func(r Result) uint64 { return r.Lost }},
-		{"doubles", func(r Result) uint64 { return r.Doubled }},
-		{"wrong count", func(r Result) uint64 { return r.Wrong }},
-		{"swaps", func(r Result) uint64 { return r.Wrong }},
+		{"loses", func(r report.Result) uint64 { return r.Lost }},
+		{"forgets", func(r report.Result) uint64 { return r.Lost }},
+		{"doubles", func(r report.Result) uint64 { return r.Doubled }},
+		{"wrong count", func(r report.Result) uint64 { return r.Wrong }},
+		{"swaps", func(r report.Result) uint64 { return r.Wrong }},
 	} {
 		transports := []Transport{SSE, WS, MQTT}
 		if x.fault != "loses" && x.fault != "doubles" && x.fault != "swaps" {
@@ -127,9 +130,9 @@ func TestFindsFaults(t *testing.T) {
 				if x.count(r) == 0 {
 					t.Errorf("got %d lost, %d doubled, %d out of order, %d wrong; want %s", r.Lost, r.Doubled, r.Disordered, r.Wrong, x.fault)
 				}
-				report := Report{Results: []Result{r}}
-				if !errors.Is(report.Err(), ErrFaults) {
-					t.Errorf("got %v, want ErrFaults", report.Err())
+				all := report.Report{Results: []report.Result{r}}
+				if !errors.Is(all.Err(), report.ErrFaults) {
+					t.Errorf("got %v, want ErrFaults", all.Err())
 				}
 			})
 		}
@@ -190,8 +193,8 @@ func TestRefusals(t *testing.T) {
 	if r.Errors["status 503 busy"] == 0 || r.Accepted != 0 || r.Faults() != 0 {
 		t.Errorf("got %v, %d accepted, %d faults; want busy, none, none", r.Errors, r.Accepted, r.Faults())
 	}
-	report := Report{Results: []Result{r}}
-	if !errors.Is(report.Err(), ErrFaults) {
+	all := report.Report{Results: []report.Result{r}}
+	if !errors.Is(all.Err(), report.ErrFaults) {
 		t.Error("got no error where nothing was accepted")
 	}
 }
@@ -220,7 +223,7 @@ func TestIdle(t *testing.T) {
 }
 
 func TestFloor(t *testing.T) {
-	if _, err := newEpoll(); errors.Is(err, errors.ErrUnsupported) {
+	if err := floor.Serve(t.Context(), io.Discard, strings.NewReader("")); errors.Is(err, errors.ErrUnsupported) {
 		t.Skip(err)
 	}
 	for name, change := range map[string]func(*Config){
@@ -235,15 +238,15 @@ func TestFloor(t *testing.T) {
 			cfg.Floor, cfg.FloorCommand, cfg.Runs = true, []string{os.Args[0], "serve-floor"}, 2
 			change(&cfg)
 			var out bytes.Buffer
-			report, err := Run(t.Context(), cfg, &out, io.Discard)
+			all, err := Run(t.Context(), cfg, &out, io.Discard)
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Log(out.String())
-			if len(report.Results) != 4 || report.Results[0].System != "floor" || report.Results[3].System != "server" {
-				t.Fatalf("got %d results, want floor and server in turn, twice", len(report.Results))
+			if len(all.Results) != 4 || all.Results[0].System != "floor" || all.Results[3].System != "server" {
+				t.Fatalf("got %d results, want floor and server in turn, twice", len(all.Results))
 			}
-			for _, r := range report.Results {
+			for _, r := range all.Results {
 				if name != "idle" {
 					sound(t, r)
 				}
@@ -269,7 +272,7 @@ func TestJSON(t *testing.T) {
 	if len(lines) != 2 {
 		t.Fatalf("got %d lines, want 2", len(lines))
 	}
-	var r Result
+	var r report.Result
 	if err := json.Unmarshal([]byte(lines[1]), &r); err != nil || r.Run != 2 || r.Answer.P99 == 0 {
 		t.Errorf("got %+v, %v", r, err)
 	}

@@ -3,6 +3,8 @@ package load
 import (
 	"context"
 	"fmt"
+
+	"reddot/cmd/internal/load/event"
 )
 
 // mixed does what a product does: of a hundred requests 70 publish to one
@@ -77,7 +79,7 @@ func (w *worker) comeBack(c *conn) {
 }
 
 // sameCounts judges counts that were read while nothing else was under way.
-func (w *worker) sameCounts(u *user, c counts) {
+func (w *worker) sameCounts(u *user, c event.Counts) {
 	if !u.vague && u.last != c {
 		w.fault(&w.tally.wrong, nil, "counts %+v, must be %+v", c, u.last)
 	}
@@ -90,7 +92,7 @@ func (p *publisher) readAll(user int) {
 	p.op = opRead
 	p.refs = append(p.refs[:0], ref{user: user})
 	p.line = append(p.line[:0], `{"all":true}`...)
-	b := append(append(w.scratch[:0], "POST "...), p.to.path...)
+	b := append(append(w.scratch[:0], "POST "...), p.to.Path...)
 	p.post(append(w.appendUser(b, w.name(user)), "/read"...), "application/json", p.line)
 }
 
@@ -99,10 +101,10 @@ func (p *publisher) list(user int) {
 	w := p.w
 	p.op = opList
 	p.refs = append(p.refs[:0], ref{user: user})
-	b := append(append(w.scratch[:0], "GET "...), p.to.path...)
+	b := append(append(w.scratch[:0], "GET "...), p.to.Path...)
 	b = append(w.appendUser(b, w.name(user)), "/messages?limit=20 HTTP/1.1\r\n"...)
 	w.scratch = append(w.appendHead(b, p.to), "\r\n"...)
-	p.call(w.scratch)
+	p.caller.Call(w.scratch)
 }
 
 // judgeRead takes the answer to readAll: nothing is unread, and there is one
@@ -113,21 +115,21 @@ func (w *worker) judgeRead(r ref, status int, body []byte) error {
 		u.vague = u.vague || status >= 500
 		return fmt.Errorf("read: status %d %s", status, problemCode(body))
 	}
-	var a answer
-	if err := parseAnswer(body, &a); err != nil || !a.counts.known {
+	var a event.Answer
+	if err := event.ParseAnswer(body, &a); err != nil || !a.Counts.Known {
 		u.vague = true
 		return fmt.Errorf("read: unreadable answer")
 	}
-	want := counts{rev: u.last.rev, known: true}
-	if u.last.unread > 0 || u.last.unseen > 0 {
-		want.rev++
+	want := event.Counts{Rev: u.last.Rev, Known: true}
+	if u.last.Unread > 0 || u.last.Unseen > 0 {
+		want.Rev++
 		u.changes++
 	}
-	if a.counts != want && !u.vague {
+	if a.Counts != want && !u.vague {
 		w.fault(&w.tally.wrong, nil, "read: %s, must be %+v", body, want)
 	}
-	u.last = a.counts
-	u.rebase(a.counts)
+	u.last = a.Counts
+	u.rebase(a.Counts)
 	return nil
 }
 

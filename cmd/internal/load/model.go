@@ -1,31 +1,33 @@
 package load
 
+import "reddot/cmd/internal/load/event"
+
 // A user is the model of one user: what the server has said of it, and what
 // must therefore be true.
 type user struct {
-	base    counts // when the run began
-	final   counts // when it ended
+	base    event.Counts // when the run began
+	final   event.Counts // when it ended
 	sent    []pending
-	head    int      // sent[:head] are settled
-	first   uint64   // the number of sent[0]
-	taken   int64    // messages that the server has accepted
-	unsure  int64    // messages of which it is not known
-	foreign int64    // events that are not of this run
-	conns   int32    // its connections
-	last    counts   // by the last answer, where requests go one at a time
-	marks   []counts // counts that were set, not added to; ascending
-	changes int64    // revs that are no messages
-	busy    bool     // a request is under way, where they go one at a time
-	reading bool     // all is being marked as read
-	vague   bool     // the fate of a change is not known, so its counts aren't
+	head    int            // sent[:head] are settled
+	first   uint64         // the number of sent[0]
+	taken   int64          // messages that the server has accepted
+	unsure  int64          // messages of which it is not known
+	foreign int64          // events that are not of this run
+	conns   int32          // its connections
+	last    event.Counts   // by the last answer, where requests go one at a time
+	marks   []event.Counts // counts that were set, not added to; ascending
+	changes int64          // revs that are no messages
+	busy    bool           // a request is under way, where they go one at a time
+	reading bool           // all is being marked as read
+	vague   bool           // the fate of a change is not known, so its counts aren't
 }
 
 // A pending message is one that was sent and is not yet both answered and
 // delivered to every connection.
 type pending struct {
 	sent      int64
-	rev       int64  // 0: not known yet
-	counts    counts // as of rev, by whichever came first: the answer or an event
+	rev       int64        // 0: not known yet
+	counts    event.Counts // as of rev, by whichever came first: the answer or an event
 	delivered int32
 	by        *publisher // hears when it has reached all; nil: does not wait for that
 	answered  bool
@@ -68,30 +70,30 @@ func (u *user) settle() {
 // possible tells whether counts are what they must be, each change since the
 // base or the last mark being one new message. Beyond the inbox's limit
 // messages fall out, and nothing is known.
-func (u *user) possible(c counts, limit int64) bool {
-	if c.rev < u.base.rev {
+func (u *user) possible(c event.Counts, limit int64) bool {
+	if c.Rev < u.base.Rev {
 		return false
 	}
-	if u.reading && c.rev > u.last.rev {
+	if u.reading && c.Rev > u.last.Rev {
 		return true // its answer will tell
 	}
-	if c.rev > limit || u.vague {
-		return c.unread >= 0 && c.unseen >= 0
+	if c.Rev > limit || u.vague {
+		return c.Unread >= 0 && c.Unseen >= 0
 	}
 	from := u.base
 	for i := len(u.marks) - 1; i >= 0; i-- {
-		if u.marks[i].rev <= c.rev {
+		if u.marks[i].Rev <= c.Rev {
 			from = u.marks[i]
 			break
 		}
 	}
-	d := c.rev - from.rev
-	return c.unread == from.unread+d && c.unseen == from.unseen+d
+	d := c.Rev - from.Rev
+	return c.Unread == from.Unread+d && c.Unseen == from.Unseen+d
 }
 
 // rebase takes counts from which later ones follow.
-func (u *user) rebase(c counts) {
-	if n := len(u.marks); n > 0 && u.marks[n-1].rev == c.rev {
+func (u *user) rebase(c event.Counts) {
+	if n := len(u.marks); n > 0 && u.marks[n-1].Rev == c.Rev {
 		return
 	}
 	u.marks = append(u.marks, c)
@@ -99,17 +101,17 @@ func (u *user) rebase(c counts) {
 
 // agree compares what is known of a message with another word on it: its rev,
 // and the counts with it if they are of that rev.
-func (p *pending) agree(rev int64, c counts) bool {
+func (p *pending) agree(rev int64, c event.Counts) bool {
 	if p.rev == 0 {
 		p.rev = rev
 	}
 	if p.rev != rev {
 		return false
 	}
-	if !c.known || c.rev != rev {
+	if !c.Known || c.Rev != rev {
 		return true
 	}
-	if !p.counts.known {
+	if !p.counts.Known {
 		p.counts = c
 		return true
 	}
@@ -193,4 +195,15 @@ func (t *tally) fail(what string, n uint64) {
 		t.errors = make(map[string]uint64)
 	}
 	t.errors[what] += n
+}
+
+// worst returns the most frequent error.
+func (t *tally) worst() string {
+	var what string
+	for k, n := range t.errors {
+		if n > t.errors[what] || (n == t.errors[what] && k < what) {
+			what = k
+		}
+	}
+	return what
 }

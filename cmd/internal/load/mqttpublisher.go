@@ -1,6 +1,12 @@
 package load
 
-import "fmt"
+import (
+	"fmt"
+
+	"reddot/cmd/internal/load/http1"
+	"reddot/cmd/internal/load/mqtt"
+	"reddot/cmd/internal/load/poller"
+)
 
 // toTopic publishes to a topic: by HTTP, or by MQTT.
 func (p *publisher) toTopic(name int, s stamp) {
@@ -12,7 +18,7 @@ func (p *publisher) toTopic(name int, s stamp) {
 		p.broker.publish(w.to, p.line)
 		return
 	}
-	b := append(append(w.scratch[:0], "POST "...), p.to.path...)
+	b := append(append(w.scratch[:0], "POST "...), p.to.Path...)
 	p.post(w.appendTopic(append(b, "/v1/topics/"...), name), "text/plain", p.line)
 }
 
@@ -21,7 +27,7 @@ func (w *worker) taken(r ref, now int64) {
 	w.tally.accepted++
 	if w.cfg.QoS > 0 || w.cfg.PublishBy == "http" {
 		if w.measuring(r.sent) {
-			w.answers.record(now - r.sent)
+			w.answers.Record(now - r.sent)
 		}
 	}
 	if u := &w.users[r.user]; w.b.each {
@@ -47,19 +53,19 @@ func (p *publisher) reached() {
 // expire ends what was sent before the time.
 func (p *publisher) expire(before int64) {
 	if p.broker == nil {
-		p.caller.expire(before)
+		p.caller.Expire(before)
 		return
 	}
 	if m := p.broker; m.since != 0 && m.since < before {
-		m.end(errTimeout)
+		m.end(http1.ErrTimeout)
 	}
 }
 
 // An mqttPublisher publishes by MQTT, one message at a time.
 type mqttPublisher struct {
 	p         *publisher
-	link      link
-	framer    mqttFramer
+	link      poller.Link
+	framer    mqtt.Framer
 	connected bool
 	next      []byte // waits for CONNACK
 	id        uint16
@@ -71,19 +77,19 @@ func (m *mqttPublisher) publish(topic, payload []byte) {
 	w := m.p.w
 	m.since = max(1, w.now())
 	m.id = max(1, m.id+1)
-	packet := appendPublish(w.scratch[:0], topic, payload, w.cfg.QoS, m.id)
+	packet := mqtt.AppendPublish(w.scratch[:0], topic, payload, w.cfg.QoS, m.id)
 	w.scratch = packet
 	switch {
 	case m.link == nil:
-		l, err := w.p.open(m.p.from, w.b.broker.addr, m)
+		l, err := w.p.Open(m.p.from, w.b.broker, m)
 		if err != nil {
 			m.end(err)
 			return
 		}
-		m.link, m.framer, m.connected = l, mqttFramer{}, false
+		m.link, m.framer, m.connected = l, mqtt.Framer{}, false
 		m.next = append(m.next[:0], packet...)
 		name := fmt.Sprintf("%s-publisher-%d-%d", w.b.run, w.id, m.p.nth)
-		l.write(appendConnect(nil, name, name, w.cfg.Token, 0, false))
+		l.Write(mqtt.AppendConnect(nil, name, name, w.cfg.Token, 0, false))
 	case !m.connected:
 		m.next = append(m.next[:0], packet...)
 	default:
@@ -94,7 +100,7 @@ func (m *mqttPublisher) publish(topic, payload []byte) {
 // send writes a message. One with QoS 0 counts as accepted, and is done as soon
 // as it has reached all, or at once where others see to that.
 func (m *mqttPublisher) send(packet []byte) {
-	m.link.write(packet)
+	m.link.Write(packet)
 	w := m.p.w
 	if w.cfg.QoS > 0 || m.since == 0 {
 		return
@@ -123,8 +129,8 @@ func (m *mqttPublisher) done() {
 	m.p.w.ready(m.p)
 }
 
-func (m *mqttPublisher) received(b []byte) {
-	err := m.framer.feed(b, func(first byte, body []byte) error {
+func (m *mqttPublisher) Received(b []byte) {
+	err := m.framer.Feed(b, func(first byte, body []byte) error {
 		if m.link == nil {
 			return nil
 		}
@@ -138,15 +144,15 @@ func (m *mqttPublisher) received(b []byte) {
 func (m *mqttPublisher) packet(first byte, body []byte) error {
 	w := m.p.w
 	switch first >> 4 {
-	case mqttConnack:
-		if err := parseConnack(body); err != nil {
+	case mqtt.Connack:
+		if err := mqtt.ParseConnack(body); err != nil {
 			return err
 		}
 		m.connected = true
 		m.send(m.next)
-	case mqttPuback:
+	case mqtt.Puback:
 		if len(body) < 2 || uint16(body[0])<<8|uint16(body[1]) != m.id || m.since == 0 {
-			return fmt.Errorf("%w: a PUBACK of nothing", errMQTT)
+			return fmt.Errorf("%w: a PUBACK of nothing", mqtt.ErrProtocol)
 		}
 		if m.p.op == opBroadcast {
 			w.b.broadcasts.Add(1)
@@ -154,12 +160,12 @@ func (m *mqttPublisher) packet(first byte, body []byte) error {
 		w.taken(m.p.refs[0], w.now())
 		m.done()
 	default:
-		return fmt.Errorf("%w: a packet of type %d", errMQTT, first>>4)
+		return fmt.Errorf("%w: a packet of type %d", mqtt.ErrProtocol, first>>4)
 	}
 	return nil
 }
 
-func (m *mqttPublisher) closed(err error) {
+func (m *mqttPublisher) Closed(err error) {
 	m.link = nil
 	m.end(err)
 }
@@ -167,7 +173,7 @@ func (m *mqttPublisher) closed(err error) {
 // end hangs up, and tells of a failure if a message is under way.
 func (m *mqttPublisher) end(err error) {
 	if m.link != nil {
-		m.link.shut()
+		m.link.Shut()
 		m.link = nil
 	}
 	if m.since == 0 {
@@ -179,5 +185,5 @@ func (m *mqttPublisher) end(err error) {
 			late.by = nil
 		}
 	}
-	m.p.failed(err)
+	m.p.Failed(err)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"reddot/cmd/internal/load/event"
 )
 
 // The phases that scripts are made of. Each ends with an error, or when all of
@@ -38,14 +40,14 @@ func (w *worker) progress(ctx context.Context, what string, patience time.Durati
 }
 
 // readCounts reads the counts of every user that the worker has.
-func (w *worker) readCounts(ctx context.Context, take func(*user, counts)) error {
+func (w *worker) readCounts(ctx context.Context, take func(*user, event.Counts)) error {
 	next, done := 0, 0
 	w.feed = func(p *publisher, _ int64) bool {
 		if next == len(w.users) {
 			return false
 		}
 		next++
-		p.counts(next-1, func(u *user, c counts) {
+		p.counts(next-1, func(u *user, c event.Counts) {
 			done++
 			take(u, c)
 		})
@@ -65,7 +67,7 @@ func (w *worker) readCounts(ctx context.Context, take func(*user, counts)) error
 
 // readBase takes the counts with which the users begin.
 func (w *worker) readBase(ctx context.Context) error {
-	return w.readCounts(ctx, func(u *user, c counts) { u.base = c })
+	return w.readCounts(ctx, func(u *user, c event.Counts) { u.base = c })
 }
 
 // publish feeds the publishers for the warm-up and the duration.
@@ -143,10 +145,10 @@ func (w *worker) behind() int {
 
 // due returns the rev that each of the user's connections must reach.
 func (w *worker) due(u *user) int64 {
-	if u.final.known {
-		return u.final.rev
+	if u.final.Known {
+		return u.final.Rev
 	}
-	return u.base.rev + u.taken + u.changes + w.b.broadcasts.Load()*w.b.perUser
+	return u.base.Rev + u.taken + u.changes + w.b.broadcasts.Load()*w.b.perUser
 }
 
 // verify reads the final counts and judges what is missing. It ends the run.
@@ -159,7 +161,7 @@ func (w *worker) verify(ctx context.Context) error {
 		w.verifyStateless()
 		return nil
 	}
-	if err := w.readCounts(ctx, func(u *user, c counts) { u.final = c }); err != nil {
+	if err := w.readCounts(ctx, func(u *user, c event.Counts) { u.final = c }); err != nil {
 		return err
 	}
 	if err := w.drain(ctx); err != nil { // what was in doubt may have been accepted
@@ -172,8 +174,8 @@ func (w *worker) verify(ctx context.Context) error {
 		if !c.known {
 			continue
 		}
-		if n := len(c.order.missing) + int(max(0, c.u.final.rev-c.order.rev)); n > 0 {
-			w.fault(&w.tally.lost, c, "%d events of rev %d lost (at rev %d, missing %v)", n, c.u.final.rev, c.order.rev, head(c.order.missing, 5))
+		if n := len(c.order.missing) + int(max(0, c.u.final.Rev-c.order.rev)); n > 0 {
+			w.fault(&w.tally.lost, c, "%d events of rev %d lost (at rev %d, missing %v)", n, c.u.final.Rev, c.order.rev, head(c.order.missing, 5))
 			w.tally.lost += uint64(n - 1)
 		}
 	}
@@ -185,16 +187,16 @@ func head(s []int64, n int) []int64 { return s[:min(n, len(s))] }
 // verifyUser compares the final counts with what was accepted.
 func (w *worker) verifyUser(i int) {
 	u := &w.users[i]
-	least := u.base.rev + u.taken + u.changes + w.b.broadcasts.Load()*w.b.perUser
+	least := u.base.Rev + u.taken + u.changes + w.b.broadcasts.Load()*w.b.perUser
 	who := string(w.appendName(nil, w.name(i)))
 	switch {
 	case !u.possible(u.final, w.limit):
 		w.fault(&w.tally.wrong, nil, "user %s: final counts %+v, base %+v", who, u.final, u.base)
-	case u.final.rev < least:
-		w.fault(&w.tally.lost, nil, "user %s: final rev %d, must be %d", who, u.final.rev, least)
-		w.tally.lost += uint64(least - u.final.rev - 1)
-	case u.final.rev > least+u.unsure && u.foreign == 0 && !u.vague && u.final.rev <= w.limit:
-		w.fault(&w.tally.doubled, nil, "user %s: final rev %d, must be %d", who, u.final.rev, least)
+	case u.final.Rev < least:
+		w.fault(&w.tally.lost, nil, "user %s: final rev %d, must be %d", who, u.final.Rev, least)
+		w.tally.lost += uint64(least - u.final.Rev - 1)
+	case u.final.Rev > least+u.unsure && u.foreign == 0 && !u.vague && u.final.Rev <= w.limit:
+		w.fault(&w.tally.doubled, nil, "user %s: final rev %d, must be %d", who, u.final.Rev, least)
 	}
 }
 

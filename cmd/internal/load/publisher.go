@@ -3,7 +3,11 @@ package load
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 	"strconv"
+
+	"reddot/cmd/internal/load/event"
+	"reddot/cmd/internal/load/http1"
 )
 
 // An op is what a publisher's request does.
@@ -30,17 +34,20 @@ type ref struct {
 
 // A publisher is a connection that publishes, one request at a time.
 type publisher struct {
-	caller
-	op   op
-	refs []ref
-	take func(*user, counts) // of opCounts
-	line []byte
-	nth  int // of the worker's
+	w      *worker
+	from   netip.Addr
+	to     *http1.Target // nil where none needs HTTP
+	caller *http1.Caller
+	op     op
+	refs   []ref
+	take   func(*user, event.Counts) // of opCounts
+	line   []byte
+	nth    int // of the worker's
 
 	broker *mqttPublisher // in the place of the caller, if it publishes by MQTT
 }
 
-func (p *publisher) answered(status int, body []byte) {
+func (p *publisher) Answered(status int, body []byte) {
 	w := p.w
 	now := w.now()
 	var err error
@@ -58,11 +65,11 @@ func (p *publisher) answered(status int, body []byte) {
 		}
 		w.taken(p.refs[0], now)
 	case opCounts:
-		var a answer
+		var a event.Answer
 		if status != 200 {
 			err = fmt.Errorf("counts: status %d", status)
-		} else if err = parseAnswer(body, &a); err == nil && a.counts.known {
-			p.take(&w.users[p.refs[0].user], a.counts)
+		} else if err = event.ParseAnswer(body, &a); err == nil && a.Counts.Known {
+			p.take(&w.users[p.refs[0].user], a.Counts)
 		}
 	case opRead:
 		err = w.judgeRead(p.refs[0], status, body)
@@ -79,8 +86,8 @@ func (p *publisher) answered(status int, body []byte) {
 	w.ready(p)
 }
 
-// failed leaves the messages in doubt. The publisher goes on after a pause.
-func (p *publisher) failed(err error) {
+// Failed leaves the messages in doubt. The publisher goes on after a pause.
+func (p *publisher) Failed(err error) {
 	w := p.w
 	w.tally.fail("publish: "+reason(err), 1)
 	for _, r := range p.refs {
@@ -132,52 +139,52 @@ func (p *publisher) lines(status int, body []byte, now int64) error {
 }
 
 func problemCode(body []byte) string {
-	var a answer
-	_ = parseAnswer(body, &a)
-	return string(a.code)
+	var a event.Answer
+	_ = event.ParseAnswer(body, &a)
+	return string(a.Code)
 }
 
 // judge takes the answer to one message.
 func (w *worker) judge(r ref, status, want int, body []byte, now int64) error {
 	u := &w.users[r.user]
 	p := u.at(r.n)
-	var a answer
-	err := parseAnswer(body, &a)
+	var a event.Answer
+	err := event.ParseAnswer(body, &a)
 	if p == nil {
 		return nil // settled before: it was counted
 	}
 	switch {
-	case status != want || (err == nil && len(a.code) > 0):
-		if status >= 500 || status < 300 && len(a.code) == 0 { // it may come all the same
+	case status != want || (err == nil && len(a.Code) > 0):
+		if status >= 500 || status < 300 && len(a.Code) == 0 { // it may come all the same
 			u.unsure++
 			u.vague = u.vague || u.busy
 		} else {
 			p.settled = true
 			u.settle()
 		}
-		return fmt.Errorf("status %d %s", status, a.code)
+		return fmt.Errorf("status %d %s", status, a.Code)
 	case err != nil:
 		u.unsure++
 		return fmt.Errorf("status %d, unreadable answer", status)
-	case len(a.outcome) > 0 && string(a.outcome) != "delivered":
+	case len(a.Outcome) > 0 && string(a.Outcome) != "delivered":
 		p.settled = true
 		u.settle()
-		return fmt.Errorf("outcome %s", a.outcome)
+		return fmt.Errorf("outcome %s", a.Outcome)
 	}
 	w.tally.accepted++
 	u.taken++
 	p.answered = true
 	if w.measuring(r.sent) {
-		w.answers.record(now - r.sent)
+		w.answers.Record(now - r.sent)
 	}
-	if !w.b.stateless && a.counts.known {
-		if a.counts.rev == 0 {
-			a.counts.rev = a.rev
+	if !w.b.stateless && a.Counts.Known {
+		if a.Counts.Rev == 0 {
+			a.Counts.Rev = a.Rev
 		}
-		if (a.rev != 0 && a.rev != a.counts.rev) || !u.possible(a.counts, w.limit) || !p.agree(a.counts.rev, a.counts) {
+		if (a.Rev != 0 && a.Rev != a.Counts.Rev) || !u.possible(a.Counts, w.limit) || !p.agree(a.Counts.Rev, a.Counts) {
 			w.fault(&w.tally.wrong, nil, "answer %d: %s, known rev %d %+v, base %+v", r.n, body, p.rev, p.counts, u.base)
 		}
-		u.last = a.counts
+		u.last = a.Counts
 		w.overtaken(r, p, now)
 	}
 	u.settle()
@@ -207,7 +214,7 @@ func (w *worker) judgeBroadcast(r ref, status int, body []byte, now int64) error
 	w.tally.accepted++
 	w.b.broadcasts.Add(1)
 	if w.measuring(r.sent) {
-		w.answers.record(now - r.sent)
+		w.answers.Record(now - r.sent)
 	}
 	return nil
 }
@@ -226,7 +233,7 @@ func (p *publisher) message(user int, due int64) {
 	}
 	p.line = appendMessage(p.line[:0], nil, w.b.run, stamp{user: name, n: n, sent: due}, w.cfg.BodySize)
 	b := append(w.scratch[:0], "POST "...)
-	b = w.appendUser(append(b, p.to.path...), name)
+	b = w.appendUser(append(b, p.to.Path...), name)
 	p.post(append(b, "/messages"...), "application/json", p.line)
 	w.tally.sent++
 }
@@ -244,7 +251,7 @@ func (p *publisher) batch(users []int, due int64) {
 		p.line = appendMessage(p.line, w.to, w.b.run, stamp{user: name, n: n, sent: due}, w.cfg.BodySize)
 		p.line = append(p.line, '\n')
 	}
-	b := append(append(w.scratch[:0], "POST "...), p.to.path...)
+	b := append(append(w.scratch[:0], "POST "...), p.to.Path...)
 	p.post(append(b, "/v1/messages/batch"...), "application/x-ndjson", p.line)
 	w.tally.sent += uint64(len(users))
 }
@@ -259,7 +266,7 @@ func (p *publisher) broadcast(n uint64, due int64) {
 		p.toTopic(0, s)
 		return
 	}
-	b := append(append(w.scratch[:0], "POST "...), p.to.path...)
+	b := append(append(w.scratch[:0], "POST "...), p.to.Path...)
 	switch w.cfg.Audience {
 	case AudienceAll:
 		b = append(b, "/v1/messages"...)
@@ -273,14 +280,14 @@ func (p *publisher) broadcast(n uint64, due int64) {
 }
 
 // counts reads a user's counts.
-func (p *publisher) counts(user int, take func(*user, counts)) {
+func (p *publisher) counts(user int, take func(*user, event.Counts)) {
 	w := p.w
 	p.op, p.take = opCounts, take
 	p.refs = append(p.refs[:0], ref{user: user})
-	b := append(append(w.scratch[:0], "GET "...), p.to.path...)
+	b := append(append(w.scratch[:0], "GET "...), p.to.Path...)
 	b = append(w.appendUser(b, w.name(user)), "/counts HTTP/1.1\r\n"...)
 	w.scratch = append(w.appendHead(b, p.to), "\r\n"...)
-	p.call(w.scratch)
+	p.caller.Call(w.scratch)
 }
 
 // post completes and sends a request whose first words stand in b.
@@ -292,7 +299,7 @@ func (p *publisher) post(b []byte, kind string, body []byte) {
 	b = strconv.AppendInt(b, int64(len(body)), 10)
 	b = append(append(b, "\r\n\r\n"...), body...)
 	w.scratch = b
-	p.call(b)
+	p.caller.Call(b)
 }
 
 // appendMessage appends a message as JSON.

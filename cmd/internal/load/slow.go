@@ -3,6 +3,8 @@ package load
 import (
 	"context"
 	"time"
+
+	"reddot/cmd/internal/load/report"
 )
 
 // slow has some users never read while all are sent much: what is measured is
@@ -37,7 +39,7 @@ func (w *worker) isSlow(name int) bool { return name < w.cfg.Slow }
 func (w *worker) stall() {
 	for _, c := range w.conns {
 		if w.isSlow(c.name) && c.link != nil {
-			c.link.pause()
+			c.link.Pause()
 			c.slow = true
 		}
 	}
@@ -86,10 +88,10 @@ func (w *worker) watchMemory() func() {
 			return
 		}
 		next = now + int64(200*time.Millisecond)
-		var r reading
+		var r report.Reading
 		w.b.read(&r)
-		peak = max(peak, r.rss)
-		w.b.note("RSS growth, highest, MB", float64(peak-w.b.with.rss)/1e6)
+		peak = max(peak, r.RSS)
+		w.b.note("RSS growth, highest, MB", float64(peak-w.b.with.RSS)/1e6)
 	}
 }
 
@@ -100,7 +102,7 @@ func (w *worker) resume(ctx context.Context) error {
 	before := w.tally.reconnects
 	for _, c := range w.conns {
 		if c.slow && c.link != nil {
-			c.link.resume()
+			c.link.Resume()
 		}
 	}
 	err := w.drain(ctx)

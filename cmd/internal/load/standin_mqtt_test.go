@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"reddot/cmd/internal/load/mqtt"
 )
 
 // serveMQTT has the stand-in tell its users' events by MQTT, too, and returns
@@ -34,7 +36,7 @@ func (s *standIn) serveMQTT(t *testing.T) string {
 // mqttClient serves one client, which subscribes to its events alone.
 func (s *standIn) mqttClient(c net.Conn) {
 	defer c.Close()
-	var f mqttFramer
+	var f mqtt.Framer
 	user, subscribed := "", false
 	sub := &standInSub{ch: make(chan standInEvent, 10_000)}
 	buf := make([]byte, 4096)
@@ -48,23 +50,23 @@ func (s *standIn) mqttClient(c net.Conn) {
 		if err != nil {
 			return
 		}
-		_ = f.feed(buf[:n], func(first byte, body []byte) error {
+		_ = f.Feed(buf[:n], func(first byte, body []byte) error {
 			switch first >> 4 {
-			case mqttConnect: // the client identifier, and then the user
+			case mqtt.Connect: // the client identifier, and then the user
 				rest := body[10:]
 				rest = rest[2+binary.BigEndian.Uint16(rest):]
 				user = string(rest[2 : 2+binary.BigEndian.Uint16(rest)])
-				_, _ = c.Write([]byte{mqttConnack << 4, 2, 0, 0})
-			case mqttPublish:
+				_, _ = c.Write([]byte{mqtt.Connack << 4, 2, 0, 0})
+			case mqtt.Publish:
 				s.mqttTopic(c, first, body)
-			case mqttSubscribe:
+			case mqtt.Subscribe:
 				granted := byte(0x80)
 				if filter := string(body[4 : len(body)-1]); strings.HasPrefix(filter, "bench-") {
 					granted = body[len(body)-1]
 					s.mu.Lock()
 					s.clients[filter] = append(s.clients[filter], mqttSub{c, int(granted)})
 					s.mu.Unlock()
-					_, _ = c.Write([]byte{mqttSuback << 4, 3, body[0], body[1], granted})
+					_, _ = c.Write([]byte{mqtt.Suback << 4, 3, body[0], body[1], granted})
 					return nil
 				}
 				if strings.HasSuffix(string(body[4:len(body)-1]), "/events") {
@@ -73,10 +75,10 @@ func (s *standIn) mqttClient(c net.Conn) {
 					s.user(user).subs[sub] = true
 					s.mu.Unlock()
 				}
-				_, _ = c.Write([]byte{mqttSuback << 4, 3, body[0], body[1], granted})
+				_, _ = c.Write([]byte{mqtt.Suback << 4, 3, body[0], body[1], granted})
 				go s.mqttEvents(c, sub, int(granted))
-			case mqttPingreq:
-				_, _ = c.Write([]byte{mqttPingresp << 4, 0})
+			case mqtt.Pingreq:
+				_, _ = c.Write([]byte{mqtt.Pingresp << 4, 0})
 			}
 			return nil
 		})
@@ -90,7 +92,7 @@ func (s *standIn) mqttEvents(c net.Conn, sub *standInSub, qos int) {
 			_ = c.Close()
 			return
 		}
-		if _, err := c.Write(appendPublish(nil, []byte(eventsTopic), []byte(e.json), qos, max(1, id))); err != nil {
+		if _, err := c.Write(mqtt.AppendPublish(nil, []byte(eventsTopic), []byte(e.json), qos, max(1, id))); err != nil {
 			return
 		}
 	}
@@ -105,7 +107,7 @@ type mqttSub struct {
 // mqttTopic gives a message to those who are subscribed, with the stand-in's
 // fault in every tenth, and acknowledges it.
 func (s *standIn) mqttTopic(c net.Conn, first byte, body []byte) {
-	p, err := parsePublish(first, body)
+	p, err := mqtt.ParsePublish(first, body)
 	if err != nil {
 		return
 	}
@@ -119,22 +121,22 @@ func (s *standIn) mqttTopic(c net.Conn, first byte, body []byte) {
 		case "doubles":
 			times = 2
 		case "swaps": // it goes out behind the next one
-			s.held = append([]byte(nil), p.payload...)
+			s.held = append([]byte(nil), p.Payload...)
 			times = 0
 		}
 	}
-	payloads := [][]byte{p.payload}
+	payloads := [][]byte{p.Payload}
 	if s.nth%10 == 1 && s.held != nil {
 		payloads, s.held = append(payloads, s.held), nil
 	}
-	for _, sub := range s.clients[string(p.topic)] {
+	for _, sub := range s.clients[string(p.Topic)] {
 		for range times {
 			for _, payload := range payloads {
-				_, _ = sub.Write(appendPublish(nil, p.topic, payload, sub.qos, 1))
+				_, _ = sub.Write(mqtt.AppendPublish(nil, p.Topic, payload, sub.qos, 1))
 			}
 		}
 	}
-	if p.id != 0 {
-		_, _ = c.Write(appendPuback(nil, p.id))
+	if p.ID != 0 {
+		_, _ = c.Write(mqtt.AppendPuback(nil, p.ID))
 	}
 }

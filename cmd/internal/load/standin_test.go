@@ -14,6 +14,8 @@ import (
 
 	"github.com/fasthttp/websocket"
 	"github.com/valyala/fasthttp"
+
+	"reddot/cmd/internal/load/mqtt"
 )
 
 // A standIn is a small server in memory that keeps the API's promises, or
@@ -188,7 +190,7 @@ func (s *standIn) serve(ctx *fasthttp.RequestCtx) {
 			}
 		}
 		for _, sub := range s.clients[strings.TrimPrefix(path, "/v1/topics/")] {
-			_, _ = sub.Write(appendPublish(nil, []byte(strings.TrimPrefix(path, "/v1/topics/")), ctx.PostBody(), sub.qos, 1))
+			_, _ = sub.Write(mqtt.AppendPublish(nil, []byte(strings.TrimPrefix(path, "/v1/topics/")), ctx.PostBody(), sub.qos, 1))
 		}
 		s.mu.Unlock()
 		ctx.SetBodyString(`{"subscribers":1}`)

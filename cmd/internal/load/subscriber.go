@@ -3,6 +3,8 @@ package load
 import (
 	"fmt"
 	"time"
+
+	"reddot/cmd/internal/load/mqtt"
 )
 
 // eventsTopic carries the events of a client's own user, as every other
@@ -11,8 +13,8 @@ const eventsTopic = "users/me/events"
 
 // startMQTT opens the connection to the broker.
 func (c *conn) startMQTT() {
-	c.mqtt = mqttFramer{}
-	l, err := c.w.p.open(c.from, c.w.b.broker.addr, c)
+	c.mqtt = mqtt.Framer{}
+	l, err := c.w.p.Open(c.from, c.w.b.broker, c)
 	if err != nil {
 		c.drop(err)
 		return
@@ -20,13 +22,13 @@ func (c *conn) startMQTT() {
 	c.link = l
 	w := c.w
 	name := string(w.appendName(nil, c.name))
-	w.scratch = appendConnect(w.scratch[:0], fmt.Sprintf("%s-%d", w.b.run, c.nth), name, w.cfg.Token, w.keepAlive(), false)
-	l.write(w.scratch)
+	w.scratch = mqtt.AppendConnect(w.scratch[:0], fmt.Sprintf("%s-%d", w.b.run, c.nth), name, w.cfg.Token, w.keepAlive(), false)
+	l.Write(w.scratch)
 }
 
 // receivedMQTT takes what the broker sends.
 func (c *conn) receivedMQTT(b []byte) {
-	err := c.mqtt.feed(b, func(first byte, body []byte) error {
+	err := c.mqtt.Feed(b, func(first byte, body []byte) error {
 		if c.link == nil {
 			return nil
 		}
@@ -41,39 +43,39 @@ func (c *conn) receivedMQTT(b []byte) {
 func (c *conn) packet(first byte, body []byte) error {
 	w := c.w
 	switch first >> 4 {
-	case mqttConnack:
-		if err := parseConnack(body); err != nil {
+	case mqtt.Connack:
+		if err := mqtt.ParseConnack(body); err != nil {
 			return err
 		}
 		w.tally.connects++
-		w.scratch = appendSubscribe(w.scratch[:0], 1, c.filter(), w.cfg.QoS)
-		c.link.write(w.scratch)
-	case mqttSuback:
-		if err := parseSuback(body); err != nil {
+		w.scratch = mqtt.AppendSubscribe(w.scratch[:0], 1, c.filter(), w.cfg.QoS)
+		c.link.Write(w.scratch)
+	case mqtt.Suback:
+		if err := mqtt.ParseSuback(body); err != nil {
 			return err
 		}
 		if !c.known {
 			c.first(c.u.base)
 		}
 		c.alive()
-	case mqttPublish:
-		p, err := parsePublish(first, body)
+	case mqtt.Publish:
+		p, err := mqtt.ParsePublish(first, body)
 		if err != nil {
 			return err
 		}
-		if p.id != 0 {
-			w.scratch = appendPuback(w.scratch[:0], p.id)
-			c.link.write(w.scratch)
+		if p.ID != 0 {
+			w.scratch = mqtt.AppendPuback(w.scratch[:0], p.ID)
+			c.link.Write(w.scratch)
 		}
 		if w.b.topic != "" {
-			c.topic(p.payload)
+			c.topic(p.Payload)
 		} else {
-			c.frame(p.payload)
+			c.Frame(p.Payload)
 		}
-	case mqttPingresp:
+	case mqtt.Pingresp:
 		w.tally.beats++
 	default:
-		return fmt.Errorf("%w: a packet of type %d", errMQTT, first>>4)
+		return fmt.Errorf("%w: a packet of type %d", mqtt.ErrProtocol, first>>4)
 	}
 	return nil
 }
@@ -93,7 +95,7 @@ func (w *worker) keepAlive() int { return int((w.cfg.PingEvery*4/3 + time.Second
 // ping says that the client is alive.
 func (c *conn) ping() {
 	if c.link != nil && c.live {
-		c.link.write([]byte{mqttPingreq << 4, 0})
+		c.link.Write(mqtt.Ping)
 	}
 }
 

@@ -1,5 +1,7 @@
 package load
 
+import "reddot/cmd/internal/load/frames"
+
 // appendTopic appends the topic of a user.
 func (w *worker) appendTopic(b []byte, name int) []byte {
 	b = append(b, w.b.topic...)
@@ -16,7 +18,7 @@ func (c *conn) subscribe() {
 		return
 	}
 	frame := append(w.appendTopic([]byte(`{"type":"subscribe","topic":"`), c.name), `"}`...)
-	c.link.write(appendClientFrame(nil, 1, frame))
+	c.link.Write(frames.AppendClient(nil, 1, frame))
 }
 
 // topic judges a live topic's event: it has no rev, so its number stands for it.

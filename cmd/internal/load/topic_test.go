@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"reddot/cmd/internal/load/report"
 )
 
 // TestTopics publishes to live topics in every way, to a server and to a bare
@@ -44,10 +46,10 @@ func TestTopics(t *testing.T) {
 
 // TestTopicFaults shows that no fault of a broker passes.
 func TestTopicFaults(t *testing.T) {
-	for fault, count := range map[string]func(Result) uint64{
-		"loses":   func(r Result) uint64 { return r.Lost },
-		"doubles": func(r Result) uint64 { return r.Doubled },
-		"swaps":   func(r Result) uint64 { return r.Disordered },
+	for fault, count := range map[string]func(report.Result) uint64{
+		"loses":   func(r report.Result) uint64 { return r.Lost },
+		"doubles": func(r report.Result) uint64 { return r.Doubled },
+		"swaps":   func(r report.Result) uint64 { return r.Disordered },
 	} {
 		t.Run(fault, func(t *testing.T) {
 			s := newStandIn(t, fault)
@@ -71,12 +73,12 @@ func TestRival(t *testing.T) {
 	cfg.URLs, cfg.Transport, cfg.Topics, cfg.Runs = nil, MQTT, true, 2
 	cfg.Broker, cfg.Rival = newStandIn(t, "").serveMQTT(t), newStandIn(t, "").serveMQTT(t)
 	var out bytes.Buffer
-	report, err := Run(t.Context(), cfg, &out, io.Discard)
+	all, err := Run(t.Context(), cfg, &out, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(report.Results) != 4 || report.Results[0].System != "rival" || report.Results[3].System != "server" || !strings.Contains(out.String(), "rival  ratio") {
-		t.Errorf("got %d results:\n%s", len(report.Results), out.String())
+	if len(all.Results) != 4 || all.Results[0].System != "rival" || all.Results[3].System != "server" || !strings.Contains(out.String(), "rival  ratio") {
+		t.Errorf("got %d results:\n%s", len(all.Results), out.String())
 	}
 }
 

@@ -4,8 +4,14 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"strconv"
 	"time"
+
+	"reddot/cmd/internal/load/event"
+	"reddot/cmd/internal/load/http1"
+	"reddot/cmd/internal/load/poller"
+	"reddot/cmd/internal/load/report"
 )
 
 const (
@@ -22,7 +28,7 @@ type worker struct {
 	cfg     *Config
 	id      int
 	limit   int64 // up to this rev counts follow from the number of messages
-	p       poller
+	p       poller.Poller
 	users   []user
 	conns   []*conn
 	pubs    []*publisher
@@ -31,7 +37,7 @@ type worker struct {
 	scratch []byte // the request that is being written
 	to      []byte // the audience that is being written
 	lot     []int  // the users of the batch that is being written
-	event   event
+	event   event.Event
 
 	// feed gives a publisher its next request, due at the time, or returns
 	// false: there is none now.
@@ -56,8 +62,8 @@ type worker struct {
 	arrivedIn  uint64
 	tally      tally
 	done       [opKinds]uint64 // requests
-	answers    latencies
-	deliveries latencies
+	answers    report.Latencies
+	deliveries report.Latencies
 	fatal      error
 	told       int // faults logged
 	lastError  string
@@ -77,7 +83,7 @@ type mark struct {
 }
 
 func newWorker(b *bench, id int) (*worker, error) {
-	p, err := newPoller(b.secure)
+	p, err := poller.New(b.secure)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +91,7 @@ func newWorker(b *bench, id int) (*worker, error) {
 		b: b, cfg: &b.cfg, id: id, p: p,
 		limit:   b.limit(),
 		random:  rand.New(rand.NewPCG(uint64(b.start.UnixNano()), uint64(id))),
-		answers: newLatencies(), deliveries: newLatencies(),
+		answers: report.NewLatencies(), deliveries: report.NewLatencies(),
 		from: never, till: never,
 	}
 	n := b.cfg.Workers
@@ -98,8 +104,10 @@ func newWorker(b *bench, id int) (*worker, error) {
 		}
 	}
 	for k := id; k < b.cfg.Publishers; k += n {
-		p := &publisher{caller: caller{w: w, to: b.target(k), from: b.source(k)}, nth: len(w.pubs)}
-		p.owner = p
+		p := &publisher{w: w, to: b.target(k), from: b.source(k), nth: len(w.pubs)}
+		if p.to != nil {
+			p.caller = http1.NewCaller(w.dial(p.from, p.to), p)
+		}
 		if b.cfg.PublishBy == "mqtt" {
 			p.broker = &mqttPublisher{p: p}
 		}
@@ -107,6 +115,11 @@ func newWorker(b *bench, id int) (*worker, error) {
 	}
 	w.idle = append(w.idle, w.pubs...)
 	return w, nil
+}
+
+// dial says how HTTP's callers connect.
+func (w *worker) dial(from netip.Addr, to *http1.Target) http1.Dialer {
+	return http1.Dialer{Poller: w.p, From: from, To: to.Addr, Now: w.now}
 }
 
 // now returns the nanoseconds since the run began.
@@ -134,8 +147,8 @@ func (w *worker) appendUser(b []byte, name int) []byte {
 }
 
 // appendHead appends the fields that every request has.
-func (w *worker) appendHead(b []byte, to *target) []byte {
-	b = append(append(append(b, "Host: "...), to.host...), "\r\n"...)
+func (w *worker) appendHead(b []byte, to *http1.Target) []byte {
+	b = append(append(append(b, "Host: "...), to.Host...), "\r\n"...)
 	if w.cfg.Token != "" {
 		b = append(append(append(b, "Authorization: Bearer "...), w.cfg.Token...), "\r\n"...)
 	}
@@ -161,7 +174,7 @@ func (w *worker) until(ctx context.Context, limit int64, done func() bool) bool 
 				next = min(next, now+int64(200*time.Microsecond))
 			}
 		}
-		if err := w.p.wait(w.b.start.Add(time.Duration(next))); err != nil {
+		if err := w.p.Wait(w.b.start.Add(time.Duration(next))); err != nil {
 			w.fatal = err
 		}
 	}
@@ -333,9 +346,9 @@ func (w *worker) delivered(s stamp, now int64) {
 	}
 	switch {
 	case w.since > 0:
-		w.deliveries.record(now - w.since)
+		w.deliveries.Record(now - w.since)
 	case w.measuring(s.sent):
-		w.deliveries.record(now - s.sent)
+		w.deliveries.Record(now - s.sent)
 	}
 }
 

@@ -1,4 +1,4 @@
-package load
+package report
 
 import (
 	"time"
@@ -6,21 +6,23 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// A latencies is a histogram of durations up to a minute, kept to three digits.
-type latencies struct{ h *hdrhistogram.Histogram }
+// Latencies is a histogram of durations up to a minute, kept to three digits.
+type Latencies struct{ h *hdrhistogram.Histogram }
 
 const longest = int64(time.Minute)
 
-func newLatencies() latencies {
-	return latencies{hdrhistogram.New(int64(time.Microsecond), longest, 3)}
+// NewLatencies returns an empty histogram.
+func NewLatencies() Latencies {
+	return Latencies{hdrhistogram.New(int64(time.Microsecond), longest, 3)}
 }
 
-// record takes a duration in nanoseconds.
-func (l latencies) record(ns int64) {
+// Record takes a duration in nanoseconds.
+func (l Latencies) Record(ns int64) {
 	_ = l.h.RecordValue(min(max(ns, 0), longest)) // in range, so it can't fail
 }
 
-func (l latencies) add(o latencies) { l.h.Merge(o.h) }
+// Add adds what another one holds.
+func (l Latencies) Add(o Latencies) { l.h.Merge(o.h) }
 
 // Quantiles are a distribution's figures, in microseconds.
 type Quantiles struct {
@@ -32,7 +34,8 @@ type Quantiles struct {
 	Max   float64 `json:"max_us"`
 }
 
-func (l latencies) quantiles() Quantiles {
+// Quantiles returns the distribution so far.
+func (l Latencies) Quantiles() Quantiles {
 	at := func(q float64) float64 { return float64(l.h.ValueAtQuantile(q)) / 1e3 }
 	return Quantiles{
 		Count: l.h.TotalCount(),

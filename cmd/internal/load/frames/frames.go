@@ -1,34 +1,38 @@
-package load
+package frames
 
 import (
 	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"reddot/cmd/internal/load/event"
 )
 
-// maxFrame bounds one event on a stream.
-const maxFrame = 1 << 20
+// Max bounds one event on a stream.
+const Max = 1 << 20
 
 var errFrame = errors.New("not a frame of this transport")
 
-// A frameSink takes what a stream carries. The bytes are valid during the call.
-type frameSink interface {
-	frame(data []byte) // an event's JSON
-	beat()             // a sign of life
-	pong(data []byte)  // a WebSocket ping, to be answered
+// A Sink takes what a stream carries. The bytes are valid during the call.
+type Sink interface {
+	Frame(data []byte) // an event's JSON
+	Beat()             // a sign of life
+	Ping(data []byte)  // a WebSocket ping, to be answered
 }
 
-// A framer takes a stream apart, in pieces of any size.
-type framer interface {
-	feed(b []byte, to frameSink) error
+// A Framer takes a stream apart, in pieces of any size.
+type Framer interface {
+	Feed(b []byte, to Sink) error
 }
 
-// framed is what the framers share: it keeps the frame that was cut by the end
-// of a read. split returns the length of the first whole frame in b, or 0.
-type framed struct{ cut []byte }
+// Pieces is what framers share: it keeps the frame that was cut by the end of a
+// read.
+type Pieces struct{ cut []byte }
 
-func (f *framed) each(b []byte, one func(b []byte) (int, error)) error {
+// Each calls one with what was kept and b, again and again: it takes the first
+// whole frame and returns its length, or 0 if there is none.
+func (f *Pieces) Each(b []byte, one func(b []byte) (int, error)) error {
 	if len(f.cut) > 0 {
 		f.cut = append(f.cut, b...)
 		b = f.cut
@@ -43,8 +47,8 @@ func (f *framed) each(b []byte, one func(b []byte) (int, error)) error {
 		}
 		b = b[n:]
 	}
-	if len(b) > maxFrame {
-		return fmt.Errorf("%w: longer than %d bytes", errFrame, maxFrame)
+	if len(b) > Max {
+		return fmt.Errorf("%w: longer than %d bytes", errFrame, Max)
 	}
 	if len(b) == 0 {
 		f.cut = nil
@@ -54,15 +58,16 @@ func (f *framed) each(b []byte, one func(b []byte) (int, error)) error {
 	return nil
 }
 
-// An sseFramer reads a text/event-stream (WHATWG HTML, section 9.2).
-type sseFramer struct{ framed }
+// SSE reads a text/event-stream (WHATWG HTML, section 9.2).
+type SSE struct{ Pieces }
 
-func (f *sseFramer) feed(b []byte, to frameSink) error {
-	return f.each(b, func(b []byte) (int, error) { return sseEvent(b, to) })
+// Feed implements Framer.
+func (f *SSE) Feed(b []byte, to Sink) error {
+	return f.Each(b, func(b []byte) (int, error) { return sseEvent(b, to) })
 }
 
 // sseEvent dispatches the first event of b, which ends with an empty line.
-func sseEvent(b []byte, to frameSink) (int, error) {
+func sseEvent(b []byte, to Sink) (int, error) {
 	var data []byte
 	lines, comment := 0, false
 	for at := 0; ; {
@@ -75,9 +80,9 @@ func sseEvent(b []byte, to frameSink) (int, error) {
 		case len(line) == 0:
 			switch {
 			case lines > 0:
-				to.frame(data)
+				to.Frame(data)
 			case comment:
-				to.beat()
+				to.Beat()
 			}
 			return at, nil
 		case line[0] == ':':
@@ -118,13 +123,14 @@ func sseLine(b []byte) ([]byte, int) {
 	return part, n + 1
 }
 
-// An iframeFramer reads an endless HTML page with one <script> an event, which
+// Iframe reads an endless HTML page with one <script> an event, which
 // calls postMessage with the event as first argument: a literal, a string, or
 // JSON.parse of a string.
-type iframeFramer struct{ framed }
+type Iframe struct{ Pieces }
 
-func (f *iframeFramer) feed(b []byte, to frameSink) error {
-	return f.each(b, func(b []byte) (int, error) { return iframeEvent(b, to) })
+// Feed implements Framer.
+func (f *Iframe) Feed(b []byte, to Sink) error {
+	return f.Each(b, func(b []byte) (int, error) { return iframeEvent(b, to) })
 }
 
 var (
@@ -134,12 +140,12 @@ var (
 	jsonParse   = []byte("JSON.parse(")
 )
 
-func iframeEvent(b []byte, to frameSink) (int, error) {
+func iframeEvent(b []byte, to Sink) (int, error) {
 	start := bytes.Index(b, scriptStart)
 	if start < 0 {
 		keep := min(len(scriptStart)-1, len(b)) // a tag may be cut
 		if n := len(b) - keep; n > 0 {
-			to.beat()
+			to.Beat()
 			return n, nil
 		}
 		return 0, nil
@@ -151,43 +157,37 @@ func iframeEvent(b []byte, to frameSink) (int, error) {
 	end += start
 	script := b[start:end]
 	if i := bytes.Index(script, postMessage); i >= 0 {
-		s := scanner{b: bytes.TrimPrefix(script[i+len(postMessage):], jsonParse)}
-		arg := s.raw()
-		if s.bad {
-			return 0, fmt.Errorf("%w: postMessage of no JSON", errFrame)
+		arg, err := event.FirstText(bytes.TrimPrefix(script[i+len(postMessage):], jsonParse))
+		if err != nil {
+			return 0, fmt.Errorf("%w: postMessage of no JSON: %w", errFrame, err)
 		}
-		if arg[0] == '"' {
-			text, err := unquote(arg[1 : len(arg)-1])
-			if err != nil {
-				return 0, fmt.Errorf("%w: %w", errFrame, err)
-			}
-			arg = text
-		}
-		to.frame(arg)
+		to.Frame(arg)
 	}
 	return end + len(scriptEnd), nil
 }
 
-// A wsFramer reads the frames of a WebSocket server (RFC 6455 section 5).
-type wsFramer struct {
-	framed
+// WS reads the frames of a WebSocket server (RFC 6455 section 5).
+type WS struct {
+	Pieces
 	message []byte // the fragments of a message so far
 	open    bool
 }
 
-// A closeError is the server's close frame.
-type closeError struct {
-	code   int
+// A CloseError is the server's close frame.
+type CloseError struct {
+	Code   int
 	reason string
 }
 
-func (e *closeError) Error() string { return fmt.Sprintf("closed with %d %q", e.code, e.reason) }
+// Error implements error.
+func (e *CloseError) Error() string { return fmt.Sprintf("closed with %d %q", e.Code, e.reason) }
 
-func (f *wsFramer) feed(b []byte, to frameSink) error {
-	return f.each(b, func(b []byte) (int, error) { return f.one(b, to) })
+// Feed implements Framer.
+func (f *WS) Feed(b []byte, to Sink) error {
+	return f.Each(b, func(b []byte) (int, error) { return f.one(b, to) })
 }
 
-func (f *wsFramer) one(b []byte, to frameSink) (int, error) {
+func (f *WS) one(b []byte, to Sink) (int, error) {
 	if len(b) < 2 {
 		return 0, nil
 	}
@@ -204,7 +204,7 @@ func (f *wsFramer) one(b []byte, to frameSink) (int, error) {
 	case size >= 126:
 		return 0, nil
 	}
-	if size > maxFrame {
+	if size > Max {
 		return 0, fmt.Errorf("%w: of %d bytes", errFrame, size)
 	}
 	end := at + int(size)
@@ -215,7 +215,7 @@ func (f *wsFramer) one(b []byte, to frameSink) (int, error) {
 }
 
 // take handles a whole frame.
-func (f *wsFramer) take(op byte, fin bool, payload []byte, to frameSink) error {
+func (f *WS) take(op byte, fin bool, payload []byte, to Sink) error {
 	if op >= 8 && (!fin || len(payload) > 125) {
 		return fmt.Errorf("%w: a control frame in pieces", errFrame) // section 5.5
 	}
@@ -225,37 +225,37 @@ func (f *wsFramer) take(op byte, fin bool, payload []byte, to frameSink) error {
 			return fmt.Errorf("%w: fragments out of order", errFrame) // section 5.4
 		}
 		if fin && !f.open {
-			to.frame(payload)
+			to.Frame(payload)
 			return nil
 		}
-		if len(f.message)+len(payload) > maxFrame {
-			return fmt.Errorf("%w: longer than %d bytes", errFrame, maxFrame)
+		if len(f.message)+len(payload) > Max {
+			return fmt.Errorf("%w: longer than %d bytes", errFrame, Max)
 		}
 		f.message = append(f.message, payload...)
 		f.open = !fin
 		if fin {
-			to.frame(f.message)
+			to.Frame(f.message)
 			f.message = nil
 		}
 	case 8:
-		e := &closeError{code: 1005}
+		e := &CloseError{Code: 1005}
 		if len(payload) >= 2 {
-			e.code, e.reason = int(binary.BigEndian.Uint16(payload)), string(payload[2:])
+			e.Code, e.reason = int(binary.BigEndian.Uint16(payload)), string(payload[2:])
 		}
 		return e
 	case 9:
-		to.pong(payload)
+		to.Ping(payload)
 	case 10:
-		to.beat()
+		to.Beat()
 	default:
 		return fmt.Errorf("%w: opcode %d", errFrame, op)
 	}
 	return nil
 }
 
-// appendClientFrame appends a whole frame, masked as a client must, with the
+// AppendClient appends a whole frame, masked as a client must, with the
 // mask 0: there is no proxy to protect here (RFC 6455 section 10.3).
-func appendClientFrame(b []byte, op byte, payload []byte) []byte {
+func AppendClient(b []byte, op byte, payload []byte) []byte {
 	b = append(b, 0x80|op)
 	switch n := len(payload); {
 	case n < 126:

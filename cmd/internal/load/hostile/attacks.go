@@ -1,4 +1,4 @@
-package load
+package hostile
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"reddot/cmd/internal/load/frames"
 )
 
 // attackerAddress is where all that is hostile comes from.
@@ -24,7 +26,7 @@ type attack struct {
 }
 
 // begin starts all attacks.
-func (h *hostile) begin(ctx context.Context, all *sync.WaitGroup) {
+func (h *neighbor) begin(ctx context.Context, all *sync.WaitGroup) {
 	attacks := h.byHTTP()
 	if h.secure != nil {
 		attacks = append(attacks, attack{"handshakes that never end", 50, h.silent(h.bare(h.addr), "\x16\x03\x01\x02\x00\x01")})
@@ -45,7 +47,7 @@ func (h *hostile) begin(ctx context.Context, all *sync.WaitGroup) {
 	}
 }
 
-func (h *hostile) byHTTP() []attack {
+func (h *neighbor) byHTTP() []attack {
 	const large = 200 << 10
 	head := func(method, path, token string) string {
 		return method + " " + path + " HTTP/1.1\r\nHost: reddot\r\nAuthorization: Bearer " + token + "\r\n"
@@ -55,7 +57,7 @@ func (h *hostile) byHTTP() []attack {
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: reddot.v1\r\n\r\n"
 	commands := func(n int) (b []byte) {
 		for i := range 50 {
-			b = appendClientFrame(b, 1, fmt.Appendf(nil, `{"type":"subscribe","topic":"users/me/%d/#"}`, n*50+i))
+			b = frames.AppendClient(b, 1, fmt.Appendf(nil, `{"type":"subscribe","topic":"users/me/%d/#"}`, n*50+i))
 		}
 		return b
 	}
@@ -78,7 +80,7 @@ func (h *hostile) byHTTP() []attack {
 type dialer func(ctx context.Context) net.Conn
 
 // bare returns a dialer without TLS.
-func (h *hostile) bare(addr string) dialer {
+func (h *neighbor) bare(addr string) dialer {
 	return func(ctx context.Context) net.Conn {
 		d := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(attackerAddress)}, Timeout: 5 * time.Second}
 		c, err := d.DialContext(ctx, "tcp", addr)
@@ -91,7 +93,7 @@ func (h *hostile) bare(addr string) dialer {
 }
 
 // dial connects to the HTTP API, with TLS if it has that.
-func (h *hostile) dial(ctx context.Context) net.Conn {
+func (h *neighbor) dial(ctx context.Context) net.Conn {
 	c := h.bare(h.addr)(ctx)
 	if c == nil || h.secure == nil {
 		return c
@@ -107,7 +109,7 @@ func (h *hostile) dial(ctx context.Context) net.Conn {
 }
 
 // silent sends words and reads nothing, for half a minute.
-func (h *hostile) silent(dial dialer, words string) func(context.Context, *atomic.Int64) {
+func (h *neighbor) silent(dial dialer, words string) func(context.Context, *atomic.Int64) {
 	return func(ctx context.Context, done *atomic.Int64) {
 		c := dial(ctx)
 		if c == nil {
@@ -121,7 +123,7 @@ func (h *hostile) silent(dial dialer, words string) func(context.Context, *atomi
 }
 
 // trickle sends words, and then others byte by byte.
-func (h *hostile) trickle(first, words string) func(context.Context, *atomic.Int64) {
+func (h *neighbor) trickle(first, words string) func(context.Context, *atomic.Int64) {
 	return func(ctx context.Context, done *atomic.Int64) {
 		c := h.dial(ctx)
 		if c == nil {
@@ -139,7 +141,7 @@ func (h *hostile) trickle(first, words string) func(context.Context, *atomic.Int
 }
 
 // short sends words, and leaves after the first bytes of the answer.
-func (h *hostile) short(dial dialer, words string) func(context.Context, *atomic.Int64) {
+func (h *neighbor) short(dial dialer, words string) func(context.Context, *atomic.Int64) {
 	return func(ctx context.Context, done *atomic.Int64) {
 		c := dial(ctx)
 		if c == nil {
@@ -156,7 +158,7 @@ func (h *hostile) short(dial dialer, words string) func(context.Context, *atomic
 // flood opens a connection with what first returns, reads the first bytes of the
 // answer, and then sends more, the n-th time more(n), for as long as it is taken.
 // What comes back is read, so that nothing but the flood is the fault.
-func (h *hostile) flood(dial dialer, first func() []byte, more func(n int) []byte) func(context.Context, *atomic.Int64) {
+func (h *neighbor) flood(dial dialer, first func() []byte, more func(n int) []byte) func(context.Context, *atomic.Int64) {
 	return func(ctx context.Context, done *atomic.Int64) {
 		c := dial(ctx)
 		if c == nil {
@@ -184,7 +186,7 @@ func (h *hostile) flood(dial dialer, first func() []byte, more func(n int) []byt
 }
 
 // post publishes to a topic; {n} in the path is another number each time.
-func (h *hostile) post(path string, size int) func(context.Context, *atomic.Int64) {
+func (h *neighbor) post(path string, size int) func(context.Context, *atomic.Int64) {
 	client := h.client(attackerAddress)
 	body := strings.Repeat("x", size)
 	return func(ctx context.Context, done *atomic.Int64) {

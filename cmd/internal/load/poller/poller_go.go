@@ -1,4 +1,4 @@
-package load
+package poller
 
 import (
 	"crypto/tls"
@@ -34,14 +34,14 @@ func newGoPoller(secure *tls.Config) *goPoller {
 	}
 }
 
-func (p *goPoller) open(from netip.Addr, to string, peer peer) (link, error) {
+func (p *goPoller) Open(from netip.Addr, to string, peer Peer) (Link, error) {
 	l := &goLink{p: p, peer: peer, next: make(chan struct{}, 1), done: make(chan struct{})}
 	p.links[l] = true
 	go l.run(from, to)
 	return l, nil
 }
 
-func (p *goPoller) wait(until time.Time) error {
+func (p *goPoller) Wait(until time.Time) error {
 	p.timer.Reset(max(0, time.Until(until)))
 	select {
 	case e := <-p.events:
@@ -60,16 +60,16 @@ func (p *goPoller) wait(until time.Time) error {
 	return nil
 }
 
-func (p *goPoller) close() error {
+func (p *goPoller) Close() error {
 	for l := range p.links {
-		l.shut()
+		l.Shut()
 	}
 	return nil
 }
 
 type goLink struct {
 	p      *goPoller
-	peer   peer
+	peer   Peer
 	conn   net.Conn // nil while connecting
 	out    []byte   // what was written before
 	paused bool
@@ -146,13 +146,13 @@ func (l *goLink) take(e goEvent) {
 	switch {
 	case e.conn != nil:
 		l.conn = e.conn
-		l.write(nil)
+		l.Write(nil)
 	case e.err != nil:
-		l.shut()
-		l.peer.closed(e.err)
+		l.Shut()
+		l.peer.Closed(e.err)
 		return
 	default:
-		l.peer.received(e.b)
+		l.peer.Received(e.b)
 	}
 	if l.paused {
 		l.owed = true
@@ -161,7 +161,7 @@ func (l *goLink) take(e goEvent) {
 	l.next <- struct{}{}
 }
 
-func (l *goLink) write(b []byte) {
+func (l *goLink) Write(b []byte) {
 	if l.conn == nil {
 		l.out = append(l.out, b...)
 		return
@@ -179,9 +179,9 @@ func (l *goLink) write(b []byte) {
 	}
 }
 
-func (l *goLink) pause() { l.paused = true }
+func (l *goLink) Pause() { l.paused = true }
 
-func (l *goLink) resume() {
+func (l *goLink) Resume() {
 	l.paused = false
 	if l.owed {
 		l.owed = false
@@ -198,7 +198,7 @@ func (l *goLink) shutDown() bool {
 	}
 }
 
-func (l *goLink) shut() {
+func (l *goLink) Shut() {
 	l.once.Do(func() { close(l.done) })
 	delete(l.p.links, l)
 }

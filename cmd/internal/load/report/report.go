@@ -1,31 +1,33 @@
-package load
+package report
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
 )
 
+// ErrFaults says that something was lost, doubled, out of order, wrongly counted
+// or refused.
+var ErrFaults = errors.New("load: the server is at fault")
+
 // A Report is what all runs have shown.
 type Report struct {
-	Config  Config   `json:"-"`
 	Results []Result `json:"results"`
 }
 
 // A Result is what one run has shown.
 type Result struct {
-	Run       int       `json:"run"`
-	System    string    `json:"system"` // server, floor or rival
-	Scenario  string    `json:"scenario"`
-	Transport Transport `json:"transport"`
-	Users     int       `json:"users"`
-	Conns     int       `json:"connections"` // in all
-	Seconds   float64   `json:"seconds"`     // measured
+	Run       int     `json:"run"`
+	System    string  `json:"system"` // server, floor or rival
+	Scenario  string  `json:"scenario"`
+	Transport string  `json:"transport"`
+	Users     int     `json:"users"`
+	Conns     int     `json:"connections"` // in all
+	Seconds   float64 `json:"seconds"`     // measured
 
 	Sent      uint64 `json:"sent"`
 	Accepted  uint64 `json:"accepted"`
@@ -82,84 +84,16 @@ func (r *Report) Err() error {
 	return nil
 }
 
-func (r *Report) add(x Result, out io.Writer) {
-	r.Results = append(r.Results, x)
-	if r.Config.JSON {
-		_ = json.NewEncoder(out).Encode(x)
-		return
-	}
-	x.write(out)
-}
-
-// result gathers what the workers saw.
-func (b *bench) result(workers []*worker) Result {
-	var t tally
-	answers, deliveries := newLatencies(), newLatencies()
-	var arrived uint64
-	for _, w := range workers {
-		t.add(&w.tally)
-		answers.add(w.answers)
-		deliveries.add(w.deliveries)
-		arrived += w.arrivedIn
-	}
-	r := Result{
-		System: b.system, Scenario: b.cfg.Scenario, Transport: b.cfg.Transport,
-		Users: b.cfg.Users, Conns: b.cfg.Users * b.cfg.Connections, Seconds: b.cfg.Duration.Seconds(),
-		Sent: t.sent, Accepted: t.accepted, Delivered: t.delivered,
-		Answer: answers.quantiles(), Delivery: deliveries.quantiles(),
-		Lost: t.lost, Doubled: t.doubled, Disordered: t.disordered, Wrong: t.wrong, Misdirected: t.misdirected,
-		Foreign: t.foreign, Resets: t.resets, Beats: t.beats, Reconnects: t.reconnects, Errors: t.errors,
-		OwnCPU: cores(b.own[0], b.own[1]), More: b.more,
-	}
-	if b.took > 0 {
-		r.Seconds = float64(b.took) / 1e9
-	}
-	r.AnswerRate = float64(r.Answer.Count) / r.Seconds
-	r.DeliveryRate = float64(arrived) / r.Seconds
-	if len(b.cfg.PIDs) > 0 {
-		per := arrived
-		if r.Conns == 0 {
-			per = uint64(r.Answer.Count)
-		}
-		r.CPU = cores(b.first, b.last)
-		if per > 0 {
-			r.CPUPerDelivery = float64((b.last.cpu - b.first.cpu).Microseconds()) / float64(per)
-		}
-		r.RSSBefore, r.RSSConnected, r.RSSEnd = b.before.rss, b.with.rss, b.last.rss
-		if r.Conns > 0 {
-			at := b.with.rss
-			if b.cfg.Scenario == "idle" {
-				at = b.last.rss
-			}
-			r.BytesPerConn = float64(at-b.before.rss) / float64(r.Conns)
-		}
-	}
-	return r
-}
-
-// cores returns the processors kept busy between two readings.
-func cores(a, z reading) float64 {
+// Cores returns the processors kept busy between two readings.
+func Cores(a, z Reading) float64 {
 	if d := z.at.Sub(a.at); d > 0 {
-		return float64(z.cpu-a.cpu) / float64(d)
+		return float64(z.CPU-a.CPU) / float64(d)
 	}
 	return 0
 }
 
-func ownPID() int { return os.Getpid() }
-
-// worst returns the most frequent error.
-func (t *tally) worst() string {
-	var what string
-	for k, n := range t.errors {
-		if n > t.errors[what] || (n == t.errors[what] && k < what) {
-			what = k
-		}
-	}
-	return what
-}
-
-// write writes the result for people.
-func (r *Result) write(out io.Writer) {
+// Write writes the result for people.
+func (r *Result) Write(out io.Writer) {
 	fmt.Fprintf(out, "\n%s  %s over %s  run %d: %d users, %d connections, %.1f s\n",
 		r.System, r.Scenario, r.Transport, r.Run, r.Users, r.Conns, r.Seconds)
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -228,9 +162,9 @@ func span(us float64) string {
 
 func bytesText(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
-// writeSummary writes the medians, and what the server is of the floor, or of its
+// WriteSummary writes the medians, and what the server is of the floor, or of its
 // rival.
-func (r *Report) writeSummary(out io.Writer) {
+func (r *Report) WriteSummary(out io.Writer) {
 	type row struct {
 		name string
 		of   func(*Result) float64
@@ -243,12 +177,15 @@ func (r *Report) writeSummary(out io.Writer) {
 		{"CPU µs each", func(x *Result) float64 { return x.CPUPerDelivery }},
 		{"B a connection", func(x *Result) float64 { return x.BytesPerConn }},
 	}
-	fmt.Fprintf(out, "\nmedians of %d runs\n", r.Config.Runs)
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	other := "floor"
-	if r.Config.Rival != "" {
-		other = "rival"
+	runs, other := 0, "floor"
+	for i := range r.Results {
+		runs = max(runs, r.Results[i].Run)
+		if r.Results[i].System == "rival" {
+			other = "rival"
+		}
 	}
+	fmt.Fprintf(out, "\nmedians of %d runs\n", runs)
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(t, "\tserver\t%s\tratio\t\n", other)
 	for _, w := range rows {
 		s, f := r.median("server", w.of), r.median(other, w.of)

@@ -1,4 +1,4 @@
-package load
+package poller
 
 import (
 	"errors"
@@ -26,7 +26,7 @@ type epoll struct {
 const timerSlot = -1
 
 // newEpoll opens an epoll and its timer.
-func newEpoll() (poller, error) {
+func newEpoll() (Poller, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -45,7 +45,7 @@ func newEpoll() (poller, error) {
 	return &epoll{fd: fd, timer: timer}, nil
 }
 
-func (p *epoll) open(from netip.Addr, to string, peer peer) (link, error) {
+func (p *epoll) Open(from netip.Addr, to string, peer Peer) (Link, error) {
 	dst, err := netip.ParseAddrPort(to)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", to, err)
@@ -58,7 +58,7 @@ func (p *epoll) open(from netip.Addr, to string, peer peer) (link, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
-	fail := func(call string, err error) (link, error) {
+	fail := func(call string, err error) (Link, error) {
 		unix.Close(fd)
 		return nil, os.NewSyscallError(call, err)
 	}
@@ -106,7 +106,7 @@ func (p *epoll) put(l *epollLink) {
 	p.slots = append(p.slots, l)
 }
 
-func (p *epoll) wait(until time.Time) error {
+func (p *epoll) Wait(until time.Time) error {
 	timeout := -1
 	if d := time.Until(until); d <= 0 {
 		timeout = 0
@@ -135,10 +135,10 @@ func (p *epoll) wait(until time.Time) error {
 	return nil
 }
 
-func (p *epoll) close() error {
+func (p *epoll) Close() error {
 	for _, l := range p.slots {
 		if l != nil {
-			l.shut()
+			l.Shut()
 		}
 	}
 	return errors.Join(unix.Close(p.timer), unix.Close(p.fd))
@@ -146,7 +146,7 @@ func (p *epoll) close() error {
 
 type epollLink struct {
 	p          *epoll
-	peer       peer
+	peer       Peer
 	out        []byte // what the socket did not take
 	fd         int
 	slot, born int32
@@ -173,7 +173,7 @@ func (l *epollLink) ready(events uint32) {
 	n, err := unix.Read(l.fd, l.p.buf[:])
 	switch {
 	case n > 0:
-		l.peer.received(l.p.buf[:n])
+		l.peer.Received(l.p.buf[:n])
 	case n == 0 && err == nil:
 		l.fail(io.EOF)
 	case !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR):
@@ -181,7 +181,7 @@ func (l *epollLink) ready(events uint32) {
 	}
 }
 
-func (l *epollLink) write(b []byte) {
+func (l *epollLink) Write(b []byte) {
 	if l.shutDown {
 		return
 	}
@@ -229,16 +229,16 @@ func (l *epollLink) ctl(op int) error {
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(l.p.fd, op, l.fd, &ev))
 }
 
-// pause takes the socket out of the epoll, which would tell of a hang-up
+// Pause takes the socket out of the epoll, which would tell of a hang-up
 // without being asked.
-func (l *epollLink) pause() {
+func (l *epollLink) Pause() {
 	if l.reading && !l.shutDown {
 		l.reading = false
 		_ = l.ctl(unix.EPOLL_CTL_DEL)
 	}
 }
 
-func (l *epollLink) resume() {
+func (l *epollLink) Resume() {
 	if !l.reading && !l.shutDown {
 		l.reading = true
 		_ = l.ctl(unix.EPOLL_CTL_ADD)
@@ -247,12 +247,12 @@ func (l *epollLink) resume() {
 
 func (l *epollLink) fail(err error) {
 	if !l.shutDown {
-		l.shut()
-		l.peer.closed(err)
+		l.Shut()
+		l.peer.Closed(err)
 	}
 }
 
-func (l *epollLink) shut() {
+func (l *epollLink) Shut() {
 	if l.shutDown {
 		return
 	}

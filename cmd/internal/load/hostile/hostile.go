@@ -1,4 +1,4 @@
-package load
+package hostile
 
 import (
 	"cmp"
@@ -17,10 +17,14 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"reddot/cmd/internal/load/http1"
+	"reddot/cmd/internal/load/mqtt"
+	"reddot/cmd/internal/load/report"
 )
 
-// HostileConfig is how a hostile neighbor is told from the others.
-type HostileConfig struct {
+// Config is how a hostile neighbor is told from the others.
+type Config struct {
 	URL      string        // of the server
 	Broker   string        // of the server, for MQTT: mqtt://host:port; "": no attack by MQTT
 	Insecure bool          // accept any certificate of an https server
@@ -32,22 +36,22 @@ type HostileConfig struct {
 	Slower   float64       // by how much the others' p99 may be longer than before; 0: 2
 }
 
-// A HostileReport is what a hostile neighbor did to the others.
-type HostileReport struct {
-	Before  Quantiles        `json:"before"` // how long the others waited
-	Under   Quantiles        `json:"under"`
+// A Report is what a hostile neighbor did to the others.
+type Report struct {
+	Before  report.Quantiles `json:"before"` // how long the others waited
+	Under   report.Quantiles `json:"under"`
 	Refused []string         `json:"refused"` // to the others, each kind once
 	Grown   int64            `json:"grown"`   // bytes of memory, at most; 0: not measured
 	Attacks map[string]int64 `json:"attacks"` // how often each was made
 }
 
-// hostileFloor is a p99 that is good in any case: below it the machine's
+// goodP99 is a p99 that is good in any case: below it the machine's
 // scheduling is measured, not the server.
-const hostileFloor = 20e3 // microseconds
+const goodP99 = 20e3 // microseconds
 
-// hostile is a run.
-type hostile struct {
-	cfg     HostileConfig
+// neighbor is a hostile neighbor at work.
+type neighbor struct {
+	cfg     Config
 	addr    string
 	user    string      // the attacker's
 	broker  string      // where the server takes MQTT; "": nowhere
@@ -57,19 +61,19 @@ type hostile struct {
 	refused map[string]bool
 }
 
-// Hostile lets one address and one user with a plain token do their worst all at
+// Run lets one address and one user with a plain token do their worst all at
 // once, while others work. The error says which promise was broken; the report is
 // there in any case.
-func Hostile(ctx context.Context, cfg HostileConfig) (*HostileReport, error) {
-	h, err := newHostile(&cfg)
+func Run(ctx context.Context, cfg Config) (*Report, error) {
+	h, err := newNeighbor(&cfg)
 	if err != nil {
 		return nil, fmt.Errorf("hostile: %w", err)
 	}
-	r := &HostileReport{Attacks: map[string]int64{}}
+	r := &Report{Attacks: map[string]int64{}}
 	if r.Before, err = h.work(ctx, min(cfg.Duration/4, 20*time.Second)); err != nil {
 		return nil, err
 	}
-	before, err := readProcesses(cfg.PIDs)
+	before, err := report.ReadProcesses(cfg.PIDs)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +81,7 @@ func Hostile(ctx context.Context, cfg HostileConfig) (*HostileReport, error) {
 	defer stop()
 	var all sync.WaitGroup
 	h.begin(attack, &all)
-	all.Go(func() { r.Grown = h.watch(attack, before.rss) })
+	all.Go(func() { r.Grown = h.watch(attack, before.RSS) })
 	r.Under, err = h.work(attack, cfg.Duration)
 	stop()
 	all.Wait()
@@ -88,20 +92,20 @@ func Hostile(ctx context.Context, cfg HostileConfig) (*HostileReport, error) {
 	return r, errors.Join(err, r.check(&cfg))
 }
 
-func newHostile(cfg *HostileConfig) (*hostile, error) {
+func newNeighbor(cfg *Config) (*neighbor, error) {
 	if len(cfg.Others) == 0 || cfg.Attacker == "" {
-		return nil, fmt.Errorf("%w: the token of an attacker and those of others are needed", ErrConfig)
+		return nil, errors.New("the token of an attacker and those of others are needed")
 	}
-	t, err := newTarget(cfg.URL)
+	t, err := http1.ParseTarget(cfg.URL)
 	if err != nil {
 		return nil, err
 	}
 	cfg.Duration = cmp.Or(cfg.Duration, 5*time.Minute)
 	cfg.Memory, cfg.Slower = cmp.Or(cfg.Memory, 256<<20), cmp.Or(cfg.Slower, 2)
-	h := &hostile{cfg: *cfg, addr: t.addr, attacks: map[string]*atomic.Int64{}, refused: map[string]bool{}}
-	if t.tls {
+	h := &neighbor{cfg: *cfg, addr: t.Addr, attacks: map[string]*atomic.Int64{}, refused: map[string]bool{}}
+	if t.TLS {
 		h.secure = &tls.Config{InsecureSkipVerify: cfg.Insecure} //nolint:gosec // asked for by name
-		if h.secure.ServerName, _, err = net.SplitHostPort(t.addr); err != nil {
+		if h.secure.ServerName, _, err = net.SplitHostPort(t.Addr); err != nil {
 			return nil, err
 		}
 	}
@@ -111,17 +115,15 @@ func newHostile(cfg *HostileConfig) (*hostile, error) {
 	}
 	h.user = claims.Subject
 	if cfg.Broker != "" {
-		b, err := newBroker(cfg.Broker)
-		if err != nil {
+		if h.broker, err = mqtt.Address(cfg.Broker); err != nil {
 			return nil, err
 		}
-		h.broker = b.addr
 	}
 	return h, nil
 }
 
 // check returns which promise was broken.
-func (r *HostileReport) check(cfg *HostileConfig) error {
+func (r *Report) check(cfg *Config) error {
 	var errs []error
 	if len(r.Refused) > 0 {
 		errs = append(errs, fmt.Errorf("others were refused: %s", strings.Join(r.Refused, "; ")))
@@ -129,17 +131,17 @@ func (r *HostileReport) check(cfg *HostileConfig) error {
 	if r.Grown > cfg.Memory {
 		errs = append(errs, fmt.Errorf("the server grew by %d bytes, above %d", r.Grown, cfg.Memory))
 	}
-	if most := max(r.Before.P99*cfg.Slower, hostileFloor); r.Under.P99 > most {
+	if most := max(r.Before.P99*cfg.Slower, goodP99); r.Under.P99 > most {
 		errs = append(errs, fmt.Errorf("the others' p99 was %.1f ms, above %.1f ms", r.Under.P99/1e3, most/1e3))
 	}
 	return errors.Join(errs...)
 }
 
 // watch returns by how much the server's memory grew at most.
-func (h *hostile) watch(ctx context.Context, before int64) (most int64) {
+func (h *neighbor) watch(ctx context.Context, before int64) (most int64) {
 	for len(h.cfg.PIDs) > 0 && pause(ctx, 200*time.Millisecond) {
-		if now, err := readProcesses(h.cfg.PIDs); err == nil {
-			most = max(most, now.rss-before)
+		if now, err := report.ReadProcesses(h.cfg.PIDs); err == nil {
+			most = max(most, now.RSS-before)
 		}
 	}
 	return most
@@ -156,15 +158,15 @@ func pause(ctx context.Context, d time.Duration) bool {
 }
 
 // work lets the others work for a while, each from its own address.
-func (h *hostile) work(ctx context.Context, d time.Duration) (Quantiles, error) {
+func (h *neighbor) work(ctx context.Context, d time.Duration) (report.Quantiles, error) {
 	ctx, stop := context.WithTimeout(ctx, d)
 	defer stop()
-	sum := newLatencies()
+	sum := report.NewLatencies()
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	for i, token := range h.cfg.Others {
 		all.Go(func() {
-			own := newLatencies()
+			own := report.NewLatencies()
 			client := h.client(fmt.Sprintf("127.0.0.%d", 3+i%200))
 			defer client.CloseIdleConnections()
 			for n := 0; pause(ctx, 20*time.Millisecond); n++ {
@@ -178,15 +180,15 @@ func (h *hostile) work(ctx context.Context, d time.Duration) (Quantiles, error) 
 					h.refused[why] = true
 					h.mu.Unlock()
 				}
-				own.record(int64(time.Since(began)))
+				own.Record(int64(time.Since(began)))
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			sum.add(own)
+			sum.Add(own)
 		})
 	}
 	all.Wait()
-	q := sum.quantiles()
+	q := sum.Quantiles()
 	if q.Count == 0 {
 		return q, errors.New("hostile: the others had no time to work")
 	}
@@ -194,7 +196,7 @@ func (h *hostile) work(ctx context.Context, d time.Duration) (Quantiles, error) 
 }
 
 // client returns one whose connections come from an address.
-func (h *hostile) client(address string) *http.Client {
+func (h *neighbor) client(address string) *http.Client {
 	d := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
 	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: d.DialContext, TLSClientConfig: h.secure}}
 }

@@ -1,4 +1,4 @@
-package load
+package http1
 
 import (
 	"bytes"
@@ -11,14 +11,14 @@ const maxHead = 32 << 10
 
 var errHTTP = errors.New("not HTTP")
 
-// A part is what httpReader.next found.
-type part uint8
+// A Part is what Reader.Next found.
+type Part uint8
 
 const (
-	partNone part = iota // more bytes are needed
-	partHead             // a head; status and the like are set
-	partBody             // a piece of the body
-	partEnd              // the response is complete
+	More Part = iota // more bytes are needed
+	Head             // a head; status and the like are set
+	Body             // a piece of the body
+	End              // the response is complete
 )
 
 type httpState uint8
@@ -34,31 +34,31 @@ const (
 	readEnd
 )
 
-// An httpReader takes apart what a server sends on one connection, in pieces of
+// A Reader takes apart what a server sends on one connection, in pieces of
 // any size (RFC 9112). Its zero value awaits the first head.
-type httpReader struct {
+type Reader struct {
 	cut     []byte // the beginning of a head or line whose end has not come
 	left    int64  // bytes left of the body or the chunk
 	state   httpState
 	closing bool // the server closes after this response
-	status  int
+	Status  int
 }
 
-// next takes the first part off b. The data is valid as long as b is.
-func (r *httpReader) next(b []byte) (p part, data, rest []byte, err error) {
+// Next takes the first part off b. The data is valid as long as b is.
+func (r *Reader) Next(b []byte) (p Part, data, rest []byte, err error) {
 	for {
 		switch r.state {
 		case readEnd:
 			r.state = readHead
-			return partEnd, nil, b, nil
+			return End, nil, b, nil
 		case readToClose:
 			if len(b) == 0 {
-				return partNone, nil, nil, nil
+				return More, nil, nil, nil
 			}
-			return partBody, b, nil, nil
+			return Body, b, nil, nil
 		case readLength, readChunk:
 			if len(b) == 0 {
-				return partNone, nil, nil, nil
+				return More, nil, nil, nil
 			}
 			n := min(r.left, int64(len(b)))
 			r.left -= n
@@ -67,32 +67,32 @@ func (r *httpReader) next(b []byte) (p part, data, rest []byte, err error) {
 			} else if r.left == 0 {
 				r.state = readEnd
 			}
-			return partBody, b[:n], b[n:], nil
+			return Body, b[:n], b[n:], nil
 		}
 		line, rest, ok, err := r.line(b)
 		if err != nil || !ok {
-			return partNone, nil, nil, err
+			return More, nil, nil, err
 		}
 		b = rest
 		if r.state == readHead {
 			head := line
 			if err := r.head(head); err != nil {
-				return partNone, nil, nil, err
+				return More, nil, nil, err
 			}
-			if r.status >= 100 && r.status < 200 && r.status != 101 {
+			if r.Status >= 100 && r.Status < 200 && r.Status != 101 {
 				continue // interim, the final one follows
 			}
 			r.body(head)
-			return partHead, head, b, nil
+			return Head, head, b, nil
 		}
 		if err := r.chunkLine(line); err != nil {
-			return partNone, nil, nil, err
+			return More, nil, nil, err
 		}
 	}
 }
 
 // line takes a line, or a whole head in the state readHead, off b.
-func (r *httpReader) line(b []byte) (line, rest []byte, ok bool, err error) {
+func (r *Reader) line(b []byte) (line, rest []byte, ok bool, err error) {
 	sep := "\r\n"
 	if r.state == readHead {
 		sep = "\r\n\r\n"
@@ -126,7 +126,7 @@ func (r *httpReader) line(b []byte) (line, rest []byte, ok bool, err error) {
 }
 
 // head reads the status line.
-func (r *httpReader) head(h []byte) error {
+func (r *Reader) head(h []byte) error {
 	if len(h) < 12 || string(h[:7]) != "HTTP/1." || h[8] != ' ' {
 		return errHTTP
 	}
@@ -134,15 +134,15 @@ func (r *httpReader) head(h []byte) error {
 	if err != nil || n < 100 {
 		return errHTTP
 	}
-	r.status = n
+	r.Status = n
 	r.closing = h[7] == '0'
 	return nil
 }
 
 // body decides how the body ends (RFC 9112 section 6.3).
-func (r *httpReader) body(h []byte) {
+func (r *Reader) body(h []byte) {
 	r.state, r.left = readToClose, 0
-	if r.status == 101 {
+	if r.Status == 101 {
 		return
 	}
 	length, chunked := int64(-1), false
@@ -166,7 +166,7 @@ func (r *httpReader) body(h []byte) {
 		}
 	}
 	switch {
-	case r.status == 204 || r.status == 304:
+	case r.Status == 204 || r.Status == 304:
 		r.state = readEnd
 	case chunked:
 		r.state = readChunkSize
@@ -180,7 +180,7 @@ func (r *httpReader) body(h []byte) {
 }
 
 // chunkLine reads the line before, after or behind the chunks.
-func (r *httpReader) chunkLine(line []byte) error {
+func (r *Reader) chunkLine(line []byte) error {
 	line = line[:len(line)-2]
 	switch r.state {
 	case readChunkSize:

@@ -1,4 +1,4 @@
-package load
+package report
 
 import (
 	"bytes"
@@ -8,48 +8,48 @@ import (
 	"time"
 )
 
-// A reading is what a process has used so far.
-type reading struct {
+// A Reading is what a process has used so far.
+type Reading struct {
 	at  time.Time
-	cpu time.Duration // user and system, of all its threads
-	rss int64         // bytes resident
+	CPU time.Duration // user and system, of all its threads
+	RSS int64         // bytes resident
 }
 
 // clockTick is the kernel's USER_HZ, 100 on every Linux port that Go runs on.
 const clockTick = 10 * time.Millisecond
 
-// readProcess reads /proc/PID/stat and /proc/PID/status (proc_pid_stat(5)).
-func readProcess(pid int) (reading, error) {
+// ReadProcess reads /proc/PID/stat and /proc/PID/status (proc_pid_stat(5)).
+func ReadProcess(pid int) (Reading, error) {
 	dir := "/proc/" + strconv.Itoa(pid)
 	stat, err := os.ReadFile(dir + "/stat")
 	if err != nil {
-		return reading{}, fmt.Errorf("read process: %w", err)
+		return Reading{}, fmt.Errorf("read process: %w", err)
 	}
-	r := reading{at: time.Now()}
-	if r.cpu, err = parseStat(stat); err != nil {
-		return reading{}, fmt.Errorf("read process %d: %w", pid, err)
+	r := Reading{at: time.Now()}
+	if r.CPU, err = parseStat(stat); err != nil {
+		return Reading{}, fmt.Errorf("read process %d: %w", pid, err)
 	}
 	status, err := os.ReadFile(dir + "/status")
 	if err != nil {
-		return reading{}, fmt.Errorf("read process: %w", err)
+		return Reading{}, fmt.Errorf("read process: %w", err)
 	}
-	r.rss, err = parseStatus(status)
+	r.RSS, err = parseStatus(status)
 	if err != nil {
-		return reading{}, fmt.Errorf("read process %d: %w", pid, err)
+		return Reading{}, fmt.Errorf("read process %d: %w", pid, err)
 	}
 	return r, nil
 }
 
-// readProcesses reads several processes and adds them up.
-func readProcesses(pids []int) (sum reading, err error) {
+// ReadProcesses reads several processes and adds them up.
+func ReadProcesses(pids []int) (sum Reading, err error) {
 	for _, pid := range pids {
-		r, err := readProcess(pid)
+		r, err := ReadProcess(pid)
 		if err != nil {
-			return reading{}, err
+			return Reading{}, err
 		}
 		sum.at = r.at
-		sum.cpu += r.cpu
-		sum.rss += r.rss
+		sum.CPU += r.CPU
+		sum.RSS += r.RSS
 	}
 	return sum, nil
 }
