@@ -4,9 +4,10 @@
 // The actors themselves are in rooms below: user (one actor a user, which alone
 // owns the user's inbox, counts and attached connections), gateway (connections),
 // topic (live publish/subscribe), send (a message to many users), retained (what
-// topics keep). inbox is what is
-// decided about one user, without clock, I/O or random. A room of actors imports the
-// kernel and what decides, and no other actors; the wiring names all kinds (Kinds).
+// topics keep). What is decided is in rooms without clock, I/O or random: inbox, what
+// one user has and sees, and session, the user's durable MQTT sessions. A room of actors
+// imports the kernel and what decides, and no other actors; the wiring names all kinds
+// (Kinds).
 //
 // Rules that a change must keep:
 //
@@ -20,10 +21,10 @@
 //     event that frees a content arms the user's wake-up.
 //   - A turn never blocks and never reads the disk.
 //   - The only locks are those of the mailbox, of Conn, and of the tree of
-//     topics (topic/broker.go), which is held for a look or a change and never while anything is
-//     sent.
+//     topics (topic/broker.go), which is held for a look or a change and never while
+//     anything is sent.
 //   - A session that outlives its connection is part of its user's Inbox
-//     (inbox/sessions.go): its changes are events like all others. One that does
+//     (actors/session): its changes are events like all others. One that does
 //     not is its transport's alone. While it is connected, a session survives
 //     its user's actor: it asks the next activation for itself (OpenSession.Again).
 //   - A connection that is gone with its node does not ask. So whoever comes from

@@ -263,7 +263,7 @@ func (b *Inbox) Delivered(seq uint64, transport string, t actors.Moment) Ready {
 // request asks.
 func (b *Inbox) Due(l *actors.Limits) int64 {
 	next := b.nextDue
-	if s := b.Sessions.next; s != 0 {
+	if s := b.Sessions.DueAt(); s != 0 {
 		next = min(next, s)
 	}
 	if b.oldest != actors.Never {

@@ -66,30 +66,5 @@ func (b *Inbox) AppendState(dst []byte) []byte {
 		dst = actors.AppendTimeMember(dst, `,"expires_at":`, n.expires)
 		dst = append(dst, '}')
 	}
-	return append(b.Sessions.append(append(dst, ']')), '}')
-}
-
-// append appends the sessions as a member of a JSON object, if there are any.
-func (s *sessions) append(dst []byte) []byte {
-	for i, t := range s.List {
-		if i == 0 {
-			dst = append(dst, `,"sessions":[{"client":`...)
-		} else {
-			dst = append(dst, `,{"client":`...)
-		}
-		dst = actors.AppendString(dst, t.Client)
-		dst = strconv.AppendBool(append(dst, `,"connected":`...), t.ClosedAt == 0)
-		dst = strconv.AppendInt(append(dst, `,"subscriptions":`...), int64(len(t.subs)), 10)
-		dst = strconv.AppendInt(append(dst, `,"waiting":`...), int64(len(t.waiting)), 10)
-		dst = strconv.AppendInt(append(dst, `,"outgoing":`...), int64(len(t.outgoing)), 10)
-		dst = strconv.AppendInt(append(dst, `,"incoming":`...), int64(len(t.incoming)), 10)
-		if t.ClosedAt != 0 {
-			dst = actors.AppendTime(append(dst, `,"ends_at":`...), t.ClosedAt+t.expiry)
-		}
-		dst = append(dst, '}')
-	}
-	if len(s.List) > 0 {
-		dst = append(dst, ']')
-	}
-	return dst
+	return append(b.Sessions.AppendJSON(append(dst, ']')), '}')
 }

@@ -12,5 +12,6 @@
 //   - What is no longer needed leaves the disk by time (retention.go).
 //
 // Start reading at inbox.go, then decide.go; history.go is what stays in the
-// journal, snapshot.go the state as it is stored, sessions.go the sessions.
+// journal, snapshot.go the state as it is stored, sessions.go what is decided about
+// the sessions (actors/session).
 package inbox

@@ -152,7 +152,7 @@ func (b *Inbox) deletions(old uint64) []actors.Range {
 			held = append(held, s)
 		}
 	}
-	for s := range b.Sessions.held {
+	for s := range b.Sessions.Events() {
 		if s > old && s <= h.floor {
 			held = append(held, s)
 		}

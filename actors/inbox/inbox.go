@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"reddot/actors"
+	"reddot/actors/session"
 )
 
 // Inbox is the state of one user: what was received, what was done with it,
@@ -27,7 +28,7 @@ type Inbox struct {
 	DeliveredUpTo  uint64 // up to this seq everything was written to a connection
 	keys           onceKeys
 	History        history
-	Sessions       sessions
+	Sessions       session.Set
 }
 
 // category is one label of messages and how many of them are unread.
@@ -97,7 +98,7 @@ func (b *Inbox) Apply(e *actors.Event) error {
 		b.DeliveredUpTo = max(b.DeliveredUpTo, e.Upto)
 	case actors.Kind_NOTED:
 	case actors.Kind_SESSION:
-		freed, wills := b.Sessions.applySession(e)
+		freed, wills := b.Sessions.Apply(e)
 		for _, seq := range freed {
 			b.History.freed(seq)
 		}
@@ -105,7 +106,7 @@ func (b *Inbox) Apply(e *actors.Event) error {
 			b.History.willed(seq)
 		}
 	case actors.Kind_QUEUED:
-		b.Sessions.applyQueued(e)
+		b.Sessions.ApplyQueued(e)
 	default:
 		return fmt.Errorf("event %d is of kind %d, which this program does not know: it is older than the data", e.Seq, e.Kind)
 	}
@@ -139,7 +140,7 @@ func (b *Inbox) applyAccepted(e *actors.Event) {
 	b.Entries = append(doubled(b.Entries), n)
 	b.arm(&n)
 	if n.State != actors.State_SCHEDULED {
-		b.Sessions.offer(n.Seq, n.size)
+		b.Sessions.Offer(n.Seq, n.size)
 	}
 }
 
@@ -188,7 +189,7 @@ func (b *Inbox) applyDue(e *actors.Event) {
 	b.Entries = append(slices.Delete(b.Entries, i, i+1), n)
 	b.count(&n, 1)
 	b.arm(&n)
-	b.Sessions.offer(n.Seq, n.size)
+	b.Sessions.Offer(n.Seq, n.size)
 }
 
 // remove takes a message out of the inbox and out of the counts.
@@ -202,7 +203,7 @@ func (b *Inbox) remove(id actors.ID) {
 	b.categories[n.category].held--
 	b.content -= uint64(n.size)
 	b.History.freed(n.Body)
-	b.Sessions.withdraw(n.Seq)
+	b.Sessions.Withdraw(n.Seq)
 	if !n.shared { // the send answers for it
 		b.History.disowned = append(b.History.disowned, id)
 	}

@@ -31,7 +31,7 @@ func (b *Inbox) SweepDue(l *actors.Limits) int64 {
 	if at := h.oldest(l); at != 0 {
 		due = min(due, l.SpreadOut(at+l.RetainAge.Milliseconds(), b.lineage))
 	}
-	if at := b.Sessions.lapse; at != 0 {
+	if at := b.Sessions.LapseAt(); at != 0 {
 		due = min(due, l.SweepAt(at, b.lineage))
 	}
 	if len(b.keys.order) > 0 {

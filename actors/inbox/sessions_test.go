@@ -10,27 +10,6 @@ import (
 	"reddot/actors"
 )
 
-// view returns a copy in which equal states are deeply equal.
-func (s *sessions) view() sessions {
-	v := sessions{next: s.next, held: map[uint64]int{}}
-	for seq, n := range s.held {
-		v.held[seq] = n
-	}
-	for y := s.Yielded; y != nil; y = y.Next {
-		c := *y
-		c.Publishing, c.Next = false, v.Yielded
-		v.Yielded = &c
-	}
-	for _, t := range s.List {
-		c := *t
-		c.subs, c.outgoing = append([]subscription{}, t.subs...), append([]outgoing{}, t.outgoing...)
-		c.waiting, c.incoming = append([]awaited{}, t.waiting...), append([]incoming{}, t.incoming...)
-		c.Publishing = false
-		v.List = append(v.List, &c)
-	}
-	return v
-}
-
 // TestSessionsAtRandom lets sessions open, subscribe, get, acknowledge, close
 // and end at random. After each step the state is what the journal says
 // (world.do), also with snapshots and deletions between.
@@ -53,8 +32,8 @@ func TestSessionsAtRandom(t *testing.T) {
 	for x.b.Sessions.Yielded != nil {
 		x.settle("c0", x.b.Sessions.Yielded.Epoch)
 	}
-	if len(x.b.Sessions.held) > 0 {
-		t.Errorf("%v is held for nobody", x.b.Sessions.held)
+	if held := slices.Collect(x.b.Sessions.Events()); len(held) > 0 {
+		t.Errorf("%v is held for nobody", held)
 	}
 }
 
@@ -127,37 +106,37 @@ func (x *sessionWalk) step() {
 		}
 	default:
 		if s != nil && s.ClosedAt == 0 {
-			x.do(x.b.ChangeSession(&actors.ChangeSession{Client: client, Epoch: x.b.Token(s), Change: x.change(s)}, x.moment()))
+			x.do(x.b.ChangeSession(&actors.ChangeSession{Client: client, Epoch: x.b.Token(s), Change: x.change(s.Stored())}, x.moment()))
 		}
 	}
 }
 
 // change is what a connection may say of its session.
-func (x *sessionWalk) change(s *Subscriptions) *actors.SessionChange {
+func (x *sessionWalk) change(s *actors.SessionState) *actors.SessionChange {
 	c := &actors.SessionChange{}
-	pick := func() int { return x.rng.IntN(len(s.outgoing)) }
+	pick := func() int { return x.rng.IntN(len(s.Outgoing)) }
 	switch op := x.rng.IntN(7); {
 	case op == 0:
 		f := []string{"t/+", "t/1", "$share/g/t/2", "users/me/messages"}[x.rng.IntN(4)]
 		c.Set = []*actors.Subscription{{Filter: f, Qos: uint32(x.rng.IntN(3)), Inbox: f[0] == 'u', Id: uint32(x.rng.IntN(2))}}
-	case op == 1 && len(s.subs) > 0:
-		c.Unset = []string{s.subs[x.rng.IntN(len(s.subs))].filter}
-	case op <= 3 && len(s.waiting) > 0:
-		w := s.waiting[0]
+	case op == 1 && len(s.Subscriptions) > 0:
+		c.Unset = []string{s.Subscriptions[x.rng.IntN(len(s.Subscriptions))].Filter}
+	case op <= 3 && len(s.Waiting) > 0:
+		w := s.Waiting[0]
 		for n := uint32(1); ; n++ {
-			if s.sent(n) < 0 {
-				c.Sent = []*actors.Outgoing{{Id: n, Seq: w.Seq, Qos: uint32(w.qos), Inbox: w.Inbox}}
+			if !slices.ContainsFunc(s.Outgoing, func(o *actors.Outgoing) bool { return o.Id == n }) {
+				c.Sent = []*actors.Outgoing{{Id: n, Seq: w.Seq, Qos: w.Qos, Inbox: w.Inbox}}
 				return c
 			}
 		}
-	case op == 4 && len(s.outgoing) > 0:
-		c.Released = []uint32{uint32(s.outgoing[pick()].id)}
-	case op == 5 && len(s.outgoing) > 0:
-		c.Done = []uint32{uint32(s.outgoing[pick()].id)}
-	case op == 6 && len(s.waiting) > 0 && x.rng.IntN(3) == 0:
-		c.Dropped = []uint64{s.waiting[0].Seq}
-	case len(s.incoming) > 2:
-		c.Forgotten = []uint32{uint32(s.incoming[0].id)}
+	case op == 4 && len(s.Outgoing) > 0:
+		c.Released = []uint32{s.Outgoing[pick()].Id}
+	case op == 5 && len(s.Outgoing) > 0:
+		c.Done = []uint32{s.Outgoing[pick()].Id}
+	case op == 6 && len(s.Waiting) > 0 && x.rng.IntN(3) == 0:
+		c.Dropped = []uint64{s.Waiting[0].Seq}
+	case len(s.Incoming) > 2:
+		c.Forgotten = []uint32{s.Incoming[0].Id}
 	default:
 		key := id(fmt.Sprint(x.b.Seq), x.now)
 		c.Received = []*actors.Incoming{{Id: uint32(1 + x.rng.IntN(5)), Once: key[:]}}
@@ -170,49 +149,50 @@ func (x *sessionWalk) change(s *Subscriptions) *actors.SessionChange {
 func TestSessionOfALostHistory(t *testing.T) {
 	x := newWorld(t, actors.Limits{InboxLimits: actors.InboxLimits{RetainEvents: 20}, SessionLimits: actors.SessionLimits{Sessions: 3, SessionMessages: 5}})
 	x.b.Origin = 1 << 40
-	open := func() *Subscriptions {
+	open := func() *actors.SessionState {
 		r, _ := x.b.OpenSession(&actors.OpenSession{Client: "c", Expiry: 1000}, x.moment(), &x.limits, false, time.Second)
 		x.do(r)
-		return x.b.Sessions.Find("c")
+		return x.b.Sessions.Find("c").Stored()
 	}
-	s := open()
+	open()
+	token := func() uint64 { return x.b.Token(x.b.Sessions.Find("c")) }
 	change := func(c *actors.SessionChange) {
-		x.do(x.b.ChangeSession(&actors.ChangeSession{Client: "c", Epoch: x.b.Token(s), Change: c}, x.moment()))
+		x.do(x.b.ChangeSession(&actors.ChangeSession{Client: "c", Epoch: token(), Change: c}, x.moment()))
 	}
 	change(&actors.SessionChange{Set: []*actors.Subscription{{Filter: "t/+", Qos: 2}}})
 	for range 4 {
 		r, _ := x.b.QueueMessage(&actors.QueueMessage{Message: &actors.TopicMessage{Topic: "t/1", Qos: 2, Payload: []byte("p")}}, "alice", actors.Once{}, x.moment(), &x.limits, false)
 		x.do(r)
 	}
-	first := s.waiting[0].Seq
+	first := x.b.Sessions.Find("c").Stored().Waiting[0].Seq
 	key := id("in", x.now)
 	change(&actors.SessionChange{Received: []*actors.Incoming{{Id: 7, Once: key[:]}}, Sent: []*actors.Outgoing{
 		{Id: 2, Seq: first + 1, Qos: 2}, {Id: 1, Seq: first, Qos: 2}, {Id: 3, Seq: first + 2, Qos: 2},
 	}})
 	change(&actors.SessionChange{Released: []uint32{3}})
-	if again := open(); len(again.outgoing) != 3 || len(again.incoming) != 1 {
+	if again := open(); len(again.Outgoing) != 3 || len(again.Incoming) != 1 {
 		t.Errorf("in the same history: %+v", again)
 	}
-	token := x.b.Token(s)
+	lost := token()
 	x.b.Origin = 1 << 41
-	if r := x.b.ChangeSession(&actors.ChangeSession{Client: "c", Epoch: token, Change: &actors.SessionChange{Done: []uint32{1}}}, x.moment()); r.Err == nil || r.Err.Code != actors.NotFound {
+	if r := x.b.ChangeSession(&actors.ChangeSession{Client: "c", Epoch: lost, Change: &actors.SessionChange{Done: []uint32{1}}}, x.moment()); r.Err == nil || r.Err.Code != actors.NotFound {
 		t.Errorf("a connection of the lost history: got %v", r.Err)
 	}
-	s = open()
+	s := open()
 	var seqs []uint64
-	for i := range s.waiting {
-		seqs = append(seqs, s.waiting[i].Seq)
+	for i := range s.Waiting {
+		seqs = append(seqs, s.Waiting[i].Seq)
 	}
-	if want := []uint64{first, first + 1, first + 3}; !slices.Equal(seqs, want) || len(s.outgoing)+len(s.incoming) > 0 || len(s.subs) != 1 {
+	if want := []uint64{first, first + 1, first + 3}; !slices.Equal(seqs, want) || len(s.Outgoing)+len(s.Incoming) > 0 || len(s.Subscriptions) != 1 {
 		t.Errorf("waiting: got %v, want %v; %+v", seqs, want, s)
 	}
 	// Until the client has answered, it may not have read that it is another one.
 	change(&actors.SessionChange{Sent: []*actors.Outgoing{{Id: 9, Seq: first, Qos: 2}}})
-	if s = open(); len(s.outgoing) != 0 || len(s.waiting) != 3 {
+	if s = open(); len(s.Outgoing) != 0 || len(s.Waiting) != 3 {
 		t.Errorf("before an answer: %+v", s)
 	}
 	change(&actors.SessionChange{Sent: []*actors.Outgoing{{Id: 9, Seq: first, Qos: 2}}, Released: []uint32{9}})
-	if s = open(); len(s.outgoing) != 1 || len(s.waiting) != 2 {
+	if s = open(); len(s.Outgoing) != 1 || len(s.Waiting) != 2 {
 		t.Errorf("after an answer: %+v", s)
 	}
 }

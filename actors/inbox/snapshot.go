@@ -31,10 +31,7 @@ func (b *Inbox) snapshot() []byte {
 	for _, m := range b.History.stones {
 		s.Marks = append(s.Marks, &actors.Milestone{Seq: m.Seq, At: m.at, Bytes: m.bytes})
 	}
-	for _, t := range b.Sessions.List {
-		s.Sessions = append(s.Sessions, t.Stored())
-	}
-	s.Yielded = b.Sessions.storedYielded()
+	s.Sessions, s.Yielded = b.Sessions.Stored()
 	n := s.SizeVT()
 	out := make([]byte, 1+n)
 	out[0] = actors.EventVersion
@@ -70,10 +67,7 @@ func (b *Inbox) restore(raw []byte) error {
 		b.keys.put([16]byte(k.Key), onceKey{k.Digest, actors.ID(k.Id), k.Rev, k.At})
 	}
 	b.keys.unpackEdge(s.Edge)
-	for _, p := range s.Sessions {
-		b.Sessions.restore(p)
-	}
-	b.Sessions.restoreYielded(s.Yielded)
+	b.Sessions.Restore(s.Sessions, s.Yielded)
 	for _, m := range s.Marks {
 		b.History.stones = append(b.History.stones, milestone{m.Seq, m.Bytes, m.At})
 	}

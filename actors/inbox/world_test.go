@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"reddot/actors"
+	"reddot/actors/session"
 )
 
 // world is an Inbox with what a User and a store would put around it: a clock,
@@ -124,7 +125,7 @@ func (w *world) checkpoint() actors.Write {
 func (w *world) sweep() actors.Write {
 	w.t.Helper()
 	w.do(w.b.Lapse(w.moment()))
-	w.b.Sessions.Relapse()
+	w.b.Sessions.RearmLapse()
 	m := ReadCleared(context.Background(), w, w.key, slices.Clone(w.b.History.Stale))
 	if m.Err != nil {
 		w.t.Fatal(m.Err)
@@ -208,7 +209,7 @@ func (w *world) check() {
 			w.t.Fatalf("event %d holds the content of a present message and is gone", w.b.Entries[i].Body)
 		}
 	}
-	for s := range w.b.Sessions.held {
+	for s := range w.b.Sessions.Events() {
 		held[s] = true
 		if w.journal[s] == nil {
 			w.t.Fatalf("event %d holds a message that waits for a session and is gone", s)
@@ -229,7 +230,7 @@ func (w *world) checkContents() {
 	for i := range w.b.Entries {
 		needed[w.b.Entries[i].Body] = true
 	}
-	for s := range w.b.Sessions.held {
+	for s := range w.b.Sessions.Events() {
 		needed[s] = true
 	}
 	for _, s := range w.b.Sessions.List {
@@ -288,6 +289,9 @@ func (w *world) replayAll(cut int) {
 func (w *world) same(what string, got *Inbox, withHistory bool) {
 	w.t.Helper()
 	x, y := w.view(got, withHistory), w.view(w.b, withHistory)
+	if x, y := viewSessions(got), viewSessions(w.b); !reflect.DeepEqual(x, y) {
+		w.t.Fatalf("%s: sessions: got\n%+v, want\n%+v", what, x, y)
+	}
 	if !reflect.DeepEqual(x, y) {
 		w.t.Fatalf("%s: got\n%+v, want\n%+v", what, x, y)
 	}
@@ -303,8 +307,7 @@ func (w *world) view(b *Inbox, withHistory bool) Inbox {
 	v.categories = append([]category{}, b.categories...)
 	v.Entries = append([]Item{}, b.Entries...)
 	v.keys.order = append([]onceRef{}, v.keys.order...)
-	v.Origin, v.Sessions = 0, b.Sessions.view() // the origin is no part of the state
-	v.Sessions.Relapse()
+	v.Origin, v.Sessions = 0, session.Set{} // the origin is no part of the state; viewSessions
 	v.keys.edge = append([]edgeKey{}, v.keys.edge...)
 	if len(v.keys.byCaller) == 0 {
 		v.keys.byCaller = nil
@@ -319,6 +322,24 @@ func (w *world) view(b *Inbox, withHistory bool) Inbox {
 	slices.Sort(v.History.garbage)
 	v.History.Stale = append([]uint64{}, b.History.Stale...)
 	return v
+}
+
+// sessionsView is the state of sessions, in which equal ones are deeply equal.
+type sessionsView struct {
+	stored       string
+	events       []uint64
+	due, lapseAt int64
+}
+
+func viewSessions(b *Inbox) sessionsView {
+	b.Sessions.RearmLapse()
+	var s actors.Snapshot
+	s.Sessions, s.Yielded = b.Sessions.Stored()
+	raw, err := s.MarshalVT()
+	if err != nil {
+		panic(err)
+	}
+	return sessionsView{string(raw), slices.Sorted(b.Sessions.Events()), b.Sessions.DueAt(), b.Sessions.LapseAt()}
 }
 
 // checkCounts counts anew.

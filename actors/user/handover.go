@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 
 	"reddot/actors"
-	"reddot/actors/inbox"
+	"reddot/actors/session"
 )
 
 // What waits for a session by a shared subscription, and others may take when
@@ -21,12 +21,12 @@ type handedOver struct {
 
 // handOver offers what waits for a session without a connection to those who
 // share its subscriptions: to those that are connected or, if it ends, to any.
-func (u *User) handOver(s *inbox.Subscriptions, ends bool) {
-	list := s.Offered(ends)
-	if s.Handing || len(list) == 0 || s.Handed {
+func (u *User) handOver(s *session.Session, ends bool) {
+	list := s.Offers(ends)
+	if s.Offering || len(list) == 0 || s.Offered {
 		return
 	}
-	s.Handing, s.Handed = true, ends
+	s.Offering, s.Offered = true, ends
 	self := actors.ShareMember{User: u.Key, Client: s.Client}
 	done := &handedOver{client: s.Client, epoch: s.Epoch}
 	h, pid := u.Home, u.Self
@@ -57,7 +57,7 @@ func (u *User) handOver(s *inbox.Subscriptions, ends bool) {
 
 // offer offers what waits for a session that has just lost its connection.
 func (u *User) offer(client string) {
-	if s := u.inbox.Sessions.Find(client); s != nil && s.ClosedAt != 0 && len(s.Offered(false)) > 0 {
+	if s := u.inbox.Sessions.Find(client); s != nil && s.ClosedAt != 0 && len(s.Offers(false)) > 0 {
 		u.after(nil, func() {
 			if s.ClosedAt != 0 {
 				u.handOver(s, false)
@@ -73,7 +73,7 @@ func (u *User) handedOver(m *handedOver) {
 	if s == nil || s.Epoch != m.epoch {
 		return
 	}
-	if s.Handing = false; s.ClosedAt != 0 && len(m.taken) > 0 {
+	if s.Offering = false; s.ClosedAt != 0 && len(m.taken) > 0 {
 		e, change := u.inbox.SessionEvent(m.client, u.Home.Moment())
 		change.Dropped = m.taken
 		if !u.persist([]*actors.Event{e}) {

@@ -6,6 +6,7 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/inbox"
+	"reddot/actors/session"
 )
 
 // The sessions of a user, as its actor hosts them: those that outlive their
@@ -37,7 +38,7 @@ func (u *User) resumeSessions() {
 
 // orphan returns a session that is open, without its connection being known; nil:
 // there is none.
-func (u *User) orphan() *inbox.Subscriptions {
+func (u *User) orphan() *session.Session {
 	for _, s := range u.inbox.Sessions.List {
 		if s.ClosedAt == 0 && !slices.ContainsFunc(u.links, func(l actors.SessionLink) bool { return l.Client() == s.Client }) {
 			return s
@@ -102,7 +103,7 @@ func (u *User) openSession(r *actors.Request, c *actors.OpenSession, t actors.Mo
 	}
 	anew := false
 	if old != nil && !c.Clean {
-		anew = old.Turned(u.Origin)
+		anew = old.FromOther(u.Origin)
 		r.Answer.Session = old.Stored()
 	}
 	if !u.change(r, d.Events) {
@@ -235,11 +236,11 @@ func (u *User) queueMessage(r *actors.Request, c *actors.QueueMessage, t actors.
 
 // tellSessions tells the connections of sessions what has come to wait for them.
 func (u *User) tellSessions(events []*actors.Event) {
-	list := u.inbox.Sessions.News
+	list := u.inbox.Sessions.Arrived
 	if len(list) == 0 {
 		return
 	}
-	u.inbox.Sessions.News = nil
+	u.inbox.Sessions.Arrived = nil
 	for _, l := range u.links {
 		var waits []actors.Waits
 		for i := range list {
@@ -254,7 +255,7 @@ func (u *User) tellSessions(events []*actors.Event) {
 }
 
 // messageOf returns the message that waits, if it is among the events at hand.
-func (u *User) messageOf(n *inbox.News, events []*actors.Event) *actors.TopicMessage {
+func (u *User) messageOf(n *session.Arrival, events []*actors.Event) *actors.TopicMessage {
 	for _, e := range events {
 		switch {
 		case e.Seq != n.Seq:

@@ -26,7 +26,7 @@ func (u *User) sweep() {
 	if d := u.inbox.Lapse(u.Home.Moment()); len(d.Events) > 0 && !u.persist(d.Events) {
 		return // busy: the wake-up that is armed comes back to it
 	}
-	u.inbox.Sessions.Relapse()
+	u.inbox.Sessions.RearmLapse()
 	u.Home.Metrics.Sweeps.Inc()
 	stale := slices.Clone(u.inbox.History.Stale)
 	if len(stale) == 0 {

@@ -179,7 +179,7 @@ func (u *User) loaded(m *loaded) {
 	if d := u.inbox.Due(&u.Home.Limits); d != actors.Never {
 		u.armed = d // whoever wrote the events has armed a wake-up no later than this
 	}
-	u.inbox.Sessions.News = nil
+	u.inbox.Sessions.Arrived = nil
 	u.CatchUp(u.act)
 	u.settleDown()
 }

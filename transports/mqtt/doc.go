@@ -2,7 +2,7 @@
 // TCP, TLS and WebSocket.
 //
 // A session that ends with its connection lives here alone. One that outlives
-// it is its user's (inbox.Subscriptions): what changes in it is written down
+// it is its user's (session.Session): what changes in it is written down
 // there before anything leaves that rests on it, and a new connection is given
 // it from there.
 //
