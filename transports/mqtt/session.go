@@ -35,10 +35,10 @@ type session struct {
 	window    uint16 // how many messages may be under way to the client
 	aliases   uint16 // how many aliases the client takes
 	own       [numInboxTopics]ownSubscription
-	terse     bool       // the client wants no Reason String
-	limit     uint32     // bytes of a packet that the client takes
-	pace      pace       // of what the client sends
-	key       actors.Key // of the user, the same string for all connections; "": nobody knows yet
+	terse     bool         // the client wants no Reason String
+	limit     uint32       // bytes of a packet that the client takes
+	pace      streams.Pace // of what the client sends
+	key       actors.Key   // of the user, the same string for all connections; "": nobody knows yet
 	client    string
 	durable   *durable
 	subs      *subscription // the first

@@ -29,7 +29,7 @@ type session struct {
 	parser  *websocket.Parser                  // nil, unless a message is cut
 	answers *answers                           // nil, until there is one
 	topics  atomic.Pointer[streams.Subscriber] // nil, until a topic is subscribed to
-	pace    pace
+	pace    streams.Pace
 	closing atomic.Pointer[transports.Close] // how to close, where that is known better than by an End
 	refused uint32                           // frames above the pace, one after the other
 	spoken  bool                             // the client has sent a frame
@@ -118,7 +118,7 @@ func (s *session) closed(payload []byte) bool {
 // the connection goes on.
 func (s *session) keepsPace() (ok, goOn bool) {
 	w := s.kind.sockets
-	if s.pace.allow(time.Since(w.began), &w.cfg) {
+	if s.pace.Allow(time.Since(w.began), 1, streams.Rate{PerSecond: w.cfg.FramesPerSecond, Burst: w.cfg.FrameBurst}) {
 		s.refused = 0
 		return true, true
 	}
