@@ -333,8 +333,8 @@ func newWorld(t testing.TB, cfg worldConfig) *world {
 	polls, waits, pages, events, sockets := poll.New(deps), longpoll.New(cfg.wait, deps), iframe.New(deps), sse.New(deps), ws.New(cfg.ws, deps)
 	routes := map[string]streams.Handler{
 		"/counts": polls.Handle, "/wait": waits.Handle, "/iframe": pages.Handle, "/stream": events.Handle, "/ws": sockets.Handle,
-		"/seed/counts": polls.HandleSeed, "/seed/wait": waits.HandleSeed, "/seed/iframe": pages.HandleSeed,
-		"/seed/stream": events.HandleSeed, "/seed/ws": sockets.HandleSeed,
+		"/seed/counts": polls.HandleLegacy, "/seed/wait": waits.HandleLegacy, "/seed/iframe": pages.HandleLegacy,
+		"/seed/stream": events.HandleLegacy, "/seed/ws": sockets.HandleLegacy,
 	}
 	w.serve(t, cfg, func(ctx *fasthttp.RequestCtx) {
 		if origin := ctx.Request.Header.Peek("Origin"); origins.Allows(origin) {

@@ -273,7 +273,7 @@ func parse(line []byte) Event {
 	return e
 }
 
-// format is one event's JSON a line. It takes a form of the seed's for its own:
+// format is one event's JSON a line. It takes a legacy form for its own:
 // a probe must not stand beside one of those.
 type format struct{}
 

@@ -22,8 +22,8 @@ import (
 type Views struct {
 	Counts, Wait, Stream, Iframe, WebSocket streams.Handler
 
-	// The seed's own.
-	SeedCount, SeedWatch, SeedIframe, SeedStream, SeedWebSocket streams.Handler
+	// The legacy URLs.
+	LegacyCount, LegacyWatch, LegacyIframe, LegacyStream, LegacyWebSocket streams.Handler
 
 	MQTT fasthttp.RequestHandler // over WebSocket; CONNECT says who calls
 }
@@ -55,7 +55,7 @@ type Deps struct {
 	Keys   *auth.Keys
 
 	Revoker   Revoker                   // nil: disconnecting ends no tokens
-	Connected func(app string) []string // the users who have a connection; needed with SeedURLs
+	Connected func(app string) []string // the users who have a connection; needed with LegacyURLs
 	Ready     func() error              // why the node should get no traffic; nil: it always should
 	Healthy   func() error              // why the process can only end; nil: it never says
 
@@ -107,8 +107,8 @@ func New(cfg Config, deps Deps) (*API, error) {
 	switch {
 	case deps.Router == nil || deps.Lookup == nil || deps.Auth == nil || deps.Gate == nil || deps.Keys == nil:
 		return nil, errors.New("api: Router, Lookup, Auth, Gate and Keys are needed")
-	case cfg.SeedURLs && deps.Connected == nil:
-		return nil, errors.New("api: SeedURLs need Connected")
+	case cfg.LegacyURLs && deps.Connected == nil:
+		return nil, errors.New("api: LegacyURLs need Connected")
 	}
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)

@@ -406,7 +406,7 @@ func TestDisconnect(t *testing.T) {
 	wantProblem(t, s.do("GET", "/v1/users/me/messages", s.alice, ""), 401, actors.Unauthorized, "")
 }
 
-func TestSeed(t *testing.T) {
+func TestLegacy(t *testing.T) {
 	s := serve(t, nil)
 	for _, tt := range []struct{ method, path, token, body, contentType string }{
 		{"GET", "/polling/publish/alice?message=a%20b&_=123", s.alice, "", ""},
@@ -441,7 +441,7 @@ func TestSeed(t *testing.T) {
 	if a := s.do("GET", "/iframe/message", s.reader, ""); string(a.body) != "udefault/demo" {
 		t.Errorf("got %s", a.body)
 	}
-	off := serve(t, func(c *Config, _ *Deps, _ *transports.Limits) { c.SeedURLs = false })
+	off := serve(t, func(c *Config, _ *Deps, _ *transports.Limits) { c.LegacyURLs = false })
 	wantProblem(t, off.do("GET", "/polling/publish/alice?message=x", off.admin, ""), 404, actors.NotFound, "")
 }
 

@@ -31,10 +31,10 @@ type Config struct {
 	BatchIdle   time.Duration // how long a batch waits for its client to send or to read on; 0: 10 s
 
 	Origins      transports.Origins // whose pages may call, with cookies; zero: none
-	SeedURLs     bool               // serve the seed's own URLs
+	LegacyURLs   bool               // serve the legacy URLs
 	MetricsKey   bool               // /metrics is for operators' keys alone
 	MetricsApart bool               // /metrics is of Operations alone
-	DemoUser     string             // whom the seed's iframe shows where the URL names nobody; empty: demo
+	DemoUser     string             // whom the legacy iframe shows where the URL names nobody; empty: demo
 }
 
 // WithDefaults returns the configuration with defaults in the place of zeros.

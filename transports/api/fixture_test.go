@@ -99,7 +99,7 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 		ctx.SetBodyString(string(user))
 	}
 	registry := prometheus.NewRegistry()
-	cfg := Config{Origins: origins, SeedURLs: true, Deadline: time.Second, BatchIdle: 5 * time.Second}
+	cfg := Config{Origins: origins, LegacyURLs: true, Deadline: time.Second, BatchIdle: 5 * time.Second}
 	limits := transports.Limits{}
 	deps := Deps{Router: s.router, Lookup: s.router, Keys: keys, Revoker: revocations, Audit: transports.NewAudit(transports.AuditConfig{}, records, slog.New(slog.DiscardHandler)),
 		Cluster: func(context.Context) any {
@@ -109,7 +109,7 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 		},
 		Drain:     func() {},
 		Connected: func(string) []string { return []string{"alice", "bob"} },
-		Views: Views{Counts: answer, Wait: answer, Stream: answer, Iframe: answer, WebSocket: answer, SeedCount: answer, SeedWatch: answer, SeedIframe: answer, SeedStream: answer, SeedWebSocket: answer,
+		Views: Views{Counts: answer, Wait: answer, Stream: answer, Iframe: answer, WebSocket: answer, LegacyCount: answer, LegacyWatch: answer, LegacyIframe: answer, LegacyStream: answer, LegacyWebSocket: answer,
 			MQTT: func(ctx *fasthttp.RequestCtx) { answer(ctx, nil, "mqtt") }},
 		Topics:     fakeTopics{},
 		Pages:      Pages{"/": page, "/console": page, "/console/*": page, "/reddot.js": page},

@@ -12,7 +12,7 @@ import (
 func testTree(t testing.TB) (*API, *node) {
 	t.Helper()
 	h := func(*fasthttp.RequestCtx) {}
-	a := &API{cfg: Config{SeedURLs: true}, deps: Deps{Pages: Pages{"/": h, "/console": h, "/console/*": h}}}
+	a := &API{cfg: Config{LegacyURLs: true}, deps: Deps{Pages: Pages{"/": h, "/console": h, "/console/*": h}}}
 	a.cfg.fill()
 	root, err := compile(a.routes(a.operations()))
 	if err != nil {

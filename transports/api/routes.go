@@ -44,10 +44,10 @@ type route struct {
 	query  params
 	handle func(*call) error
 
-	plain bool // it has no body
-	parks bool // it takes the connection or waits: HEAD makes no sense
-	seed  bool // one of the seed's own URLs
-	page  bool // a file for browsers
+	plain  bool // it has no body
+	parks  bool // it takes the connection or waits: HEAD makes no sense
+	legacy bool // one of the legacy URLs
+	page   bool // a file for browsers
 
 	shared bool // its answer is one for all clients
 }
@@ -107,8 +107,8 @@ func (a *API) routes(watched []*route) []*route {
 			table = append(table, &route{method: "POST", path: user + "/" + m.name, access: needMark | needUser, handle: m.many})
 		}
 	}
-	if a.cfg.SeedURLs {
-		table = append(table, seedRoutes(v)...)
+	if a.cfg.LegacyURLs {
+		table = append(table, legacyRoutes(v)...)
 	}
 	for path, h := range a.deps.Pages {
 		table = append(table, &route{method: "GET", path: path, page: true, shared: true, access: openPaced, query: anyParams, handle: plainHandler(h)})

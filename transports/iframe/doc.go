@@ -14,5 +14,5 @@
 //     origin. There is no nonce: it would differ between connections, and so
 //     would each frame.
 //
-// Start reading at page.go, then format.go; seed.go has the older form.
+// Start reading at page.go, then format.go; legacy.go has the older form.
 package iframe

@@ -13,5 +13,5 @@
 //     when it parks.
 //
 // Start reading at wait.go; parked.go is where the answer comes from, format.go
-// how its body is written, seed.go the older form.
+// how its body is written, legacy.go the older form.
 package longpoll

@@ -34,7 +34,7 @@ func TestCounts(t *testing.T) {
 		status    int
 		etag      string
 		body      string
-		seed      string // what the seed's URL answers
+		legacy    string // what the legacy URL answers
 	}{
 		"fresh":     {good, "", 200, etag, counts, `{"code":200,"data":3}`},
 		"has it":    {good, etag, 304, etag, "", `{"code":200,"data":3}`},
@@ -62,9 +62,9 @@ func TestCounts(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, test.body)
 			}
 			ctx.Response.Reset()
-			p.HandleSeed(&ctx, nil, actors.UserKey("default", "alice"))
-			if got := string(ctx.Response.Body()); test.seed != "" && got != test.seed {
-				t.Errorf("seed: got %s, want %s", got, test.seed)
+			p.HandleLegacy(&ctx, nil, actors.UserKey("default", "alice"))
+			if got := string(ctx.Response.Body()); test.legacy != "" && got != test.legacy {
+				t.Errorf("legacy: got %s, want %s", got, test.legacy)
 			}
 		})
 	}

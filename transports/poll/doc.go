@@ -7,5 +7,5 @@
 //     client may take it from one and go on with another.
 //   - A client that has everything is answered 304 without a body.
 //
-// Start reading at counts.go; seed.go has the older form.
+// Start reading at counts.go; legacy.go has the older form.
 package poll

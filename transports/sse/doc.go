@@ -16,5 +16,5 @@
 //     answered 204 when the browser comes back by itself, which stops it.
 //
 // Start reading at stream.go, then format.go; topics.go is for streams that
-// also listen to topics, seed.go has the plain-text form.
+// also listen to topics, legacy.go has the plain-text form.
 package sse

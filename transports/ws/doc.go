@@ -23,6 +23,6 @@
 // come at most once, and leave the cursor where it is.
 //
 // Start reading at upgrade.go, then session.go and command.go; format.go has
-// the wire form, seed.go the plain-text one, extension.go and deflate.go the
+// the wire form, legacy.go the plain-text one, extension.go and deflate.go the
 // compressed one (RFC 7692).
 package ws

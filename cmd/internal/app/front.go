@@ -140,8 +140,8 @@ func (a *App) views(cfg *config.Config, deps streams.Deps) api.Views {
 	sockets := ws.New(cfg.WebSocket, deps)
 	return api.Views{
 		Counts: polls.Handle, Wait: waits.Handle, Stream: streams.Handle, Iframe: pages.Handle, WebSocket: sockets.Handle,
-		SeedCount: polls.HandleSeed, SeedWatch: waits.HandleSeed, SeedIframe: pages.HandleSeed,
-		SeedStream: streams.HandleSeed, SeedWebSocket: sockets.HandleSeed,
+		LegacyCount: polls.HandleLegacy, LegacyWatch: waits.HandleLegacy, LegacyIframe: pages.HandleLegacy,
+		LegacyStream: streams.HandleLegacy, LegacyWebSocket: sockets.HandleLegacy,
 		MQTT: a.mqtt.server.HandleWebSocket,
 	}
 }

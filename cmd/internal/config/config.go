@@ -24,11 +24,11 @@ type Config struct {
 	// Data is the data directory. It is created if there is none.
 	Data string `yaml:"data"`
 	// Dev is for development: no token is needed, no limit holds for an
-	// address, a user or a rate, the seed's URLs and CORS are on. It is refused
+	// address, a user or a rate, the legacy URLs and CORS are on. It is refused
 	// on an address that is not loopback.
 	Dev bool `yaml:"dev"`
-	// SeedURLs turns on the URLs that the seed project had.
-	SeedURLs bool `yaml:"seed_urls"`
+	// LegacyURLs turns on the legacy URLs, which the seed project had.
+	LegacyURLs bool `yaml:"seed_urls"`
 	// Origins are the web origins whose pages may use the API with a cookie.
 	// Reloaded by SIGHUP.
 	Origins []string `yaml:"origins"`

@@ -49,7 +49,7 @@ func (c *Config) Actors() actors.Limits {
 // API returns how the API behaves.
 func (c *Config) API() api.Config {
 	a := c.Limits.API
-	a.WriteStall, a.SeedURLs = c.Limits.WriteStall, c.Dev || c.SeedURLs
+	a.WriteStall, a.LegacyURLs = c.Limits.WriteStall, c.Dev || c.LegacyURLs
 	a.MetricsKey, a.MetricsApart = c.Metrics.Key, c.Metrics.Listen != ""
 	return a
 }

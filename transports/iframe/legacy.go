@@ -9,18 +9,18 @@ import (
 	"reddot/transports"
 )
 
-// seedHead makes the clock in the page around tick.
-const seedHead = `<script>function r(){parent.document.getElementById("clock").innerHTML=new Date().toLocaleString()}` +
+// legacyHead makes the clock in the page around tick.
+const legacyHead = `<script>function r(){parent.document.getElementById("clock").innerHTML=new Date().toLocaleString()}` +
 	`r();setInterval(r,1000)</script>` + "\n"
 
-// HandleSeed is a streams.Handler for GET /iframe/message: it writes the time
+// HandleLegacy is a streams.Handler for GET /iframe/message: it writes the time
 // into the element clock and the unread messages into the element count of the
 // page around, which must be of the same origin.
-func (p *Pages) HandleSeed(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key) {
+func (p *Pages) HandleLegacy(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key) {
 	p.page(ctx, caller, user, page{
 		format:    TextFormat{},
 		ancestors: "'self'",
-		head:      []byte(seedHead),
+		head:      []byte(legacyHead),
 	})
 }
 
@@ -29,7 +29,7 @@ type TextFormat struct{}
 
 var _ actors.Format = TextFormat{}
 
-// textForm is the seed's own: scripts that write into the parent page.
+// textForm is the legacy one: scripts that write into the parent page.
 var textForm = actors.NewForm()
 
 // Form implements actors.Format.

@@ -8,9 +8,9 @@ import (
 	"reddot/transports/websocket"
 )
 
-// HandleSeed is a streams.Handler for /webSocket/{userId}: each message's
+// HandleLegacy is a streams.Handler for /webSocket/{userId}: each message's
 // text in a text frame. What the client sends is not listened to.
-func (w *Sockets) HandleSeed(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key) {
+func (w *Sockets) HandleLegacy(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key) {
 	w.open(ctx, caller, user, &w.texts)
 }
 
@@ -19,7 +19,7 @@ type TextFormat struct{}
 
 var _ actors.Format = TextFormat{}
 
-// textForm is the seed's own: bodies as plain text.
+// textForm is the legacy one: bodies as plain text.
 var textForm = actors.NewForm()
 
 // Form implements actors.Format.

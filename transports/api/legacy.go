@@ -13,33 +13,33 @@ import (
 	"reddot/transports/streams"
 )
 
-// seedRoutes are the URLs of the program that Reddot grew from. They take
+// legacyRoutes are the URLs of the program that Reddot grew from. They take
 // parameters that they do not know, and answer in its words.
-func seedRoutes(v *Views) []*route {
+func legacyRoutes(v *Views) []*route {
 	const own = needRead | needUser
 	table := []*route{
-		view("/message/count/{id}", own, v.SeedCount, false),
-		view("/polling/watch/{id}", own, v.SeedWatch, true),
-		view("/sse/sub/{userId}", own, v.SeedStream, true),
-		view("/webSocket/{userId}", own, v.SeedWebSocket, true),
-		view("/websocket/{userId}", own, v.SeedWebSocket, true),
+		view("/message/count/{id}", own, v.LegacyCount, false),
+		view("/polling/watch/{id}", own, v.LegacyWatch, true),
+		view("/sse/sub/{userId}", own, v.LegacyStream, true),
+		view("/webSocket/{userId}", own, v.LegacyWebSocket, true),
+		view("/websocket/{userId}", own, v.LegacyWebSocket, true),
 	}
-	if v.SeedIframe != nil {
-		table = append(table, &route{method: "GET", path: "/iframe/message", access: needRead, parks: true, handle: seedIframe(v.SeedIframe)})
+	if v.LegacyIframe != nil {
+		table = append(table, &route{method: "GET", path: "/iframe/message", access: needRead, parks: true, handle: legacyIframe(v.LegacyIframe)})
 	}
 	for _, method := range []string{"GET", "POST"} {
 		table = append(table,
-			&route{method: method, path: "/polling/publish/{id}", access: needUser | getWrites, handle: seedPublish},
-			&route{method: method, path: "/socket/publish", access: getWrites, handle: seedSocketPublish})
+			&route{method: method, path: "/polling/publish/{id}", access: needUser | getWrites, handle: legacyPublish},
+			&route{method: method, path: "/socket/publish", access: getWrites, handle: legacySocketPublish})
 	}
 	for _, r := range table {
-		r.seed, r.query = true, anyParams
+		r.legacy, r.query = true, anyParams
 	}
 	return table
 }
 
-// seedIframe resolves ?userId= before it calls the view.
-func seedIframe(v streams.Handler) func(*call) error {
+// legacyIframe resolves ?userId= before it calls the view.
+func legacyIframe(v streams.Handler) func(*call) error {
 	return func(c *call) (err error) {
 		name := string(c.QueryArgs().Peek("userId"))
 		if name == "" {
@@ -53,51 +53,51 @@ func seedIframe(v streams.Handler) func(*call) error {
 	}
 }
 
-// seedPublish is GET|POST /polling/publish/{id}?message=. The article calls it
+// legacyPublish is GET|POST /polling/publish/{id}?message=. The article calls it
 // without a message, and its program then answers with the time.
-func seedPublish(c *call) error {
-	d, err := c.seedMessage("updated at " + c.api.now().UTC().Format(time.RFC3339))
+func legacyPublish(c *call) error {
+	d, err := c.legacyMessage("updated at " + c.api.now().UTC().Format(time.RFC3339))
 	if err != nil {
 		return err
 	}
-	if err := c.seedTo(c.user, d); err != nil {
+	if err := c.legacyTo(c.user, d); err != nil {
 		return err
 	}
 	c.success()
 	return nil
 }
 
-// seedSocketPublish is GET|POST /socket/publish?userId=&message=: to one user,
+// legacySocketPublish is GET|POST /socket/publish?userId=&message=: to one user,
 // or to all who are connected.
-func seedSocketPublish(c *call) error {
-	d, err := c.seedMessage("")
+func legacySocketPublish(c *call) error {
+	d, err := c.legacyMessage("")
 	if err != nil {
 		return err
 	}
-	if name := c.seedParam("userId"); len(name) > 0 {
+	if name := c.legacyParam("userId"); len(name) > 0 {
 		user, err := c.who.Resolve(string(name))
 		if err != nil {
 			return err
 		}
-		if err := c.seedTo(user, d); err != nil {
+		if err := c.legacyTo(user, d); err != nil {
 			return err
 		}
-	} else if err := c.seedToAll(d); err != nil {
+	} else if err := c.legacyToAll(d); err != nil {
 		return err
 	}
 	c.success()
 	return nil
 }
 
-// seedMessage reads the message, from the query or from a form. Where there is
+// legacyMessage reads the message, from the query or from a form. Where there is
 // none it is the default; an empty default: one is needed.
-func (c *call) seedMessage(byDefault string) (*draft, error) {
+func (c *call) legacyMessage(byDefault string) (*draft, error) {
 	if c.IsPost() {
 		if _, err := c.readBody(c.api.deps.Gate.Limits().MaxBody); err != nil {
 			return nil, err
 		}
 	}
-	message := c.seedParam("message")
+	message := c.legacyParam("message")
 	if len(message) == 0 {
 		message = []byte(byDefault)
 	}
@@ -118,9 +118,9 @@ func (c *call) seedMessage(byDefault string) (*draft, error) {
 	return d, err
 }
 
-// seedParam returns a parameter from the query, or from the form that is the
+// legacyParam returns a parameter from the query, or from the form that is the
 // body.
-func (c *call) seedParam(name string) []byte {
+func (c *call) legacyParam(name string) []byte {
 	if v := c.QueryArgs().Peek(name); len(v) > 0 || len(c.body) == 0 {
 		return v
 	}
@@ -132,9 +132,9 @@ func (c *call) seedParam(name string) []byte {
 	return form.Peek(name)
 }
 
-// seedTo publishes to one user. A user may do so to himself, as the pages of
-// the seed do; a server key needs its scope.
-func (c *call) seedTo(user string, d *draft) error {
+// legacyTo publishes to one user. A user may do so to himself, as the legacy
+// pages do; a server key needs its scope.
+func (c *call) legacyTo(user string, d *draft) error {
 	if !c.who.IsUser() {
 		if err := c.who.Can(transports.ToPublish); err != nil {
 			return err
@@ -152,9 +152,9 @@ func (c *call) seedTo(user string, d *draft) error {
 	return nil
 }
 
-// seedToAll publishes to everybody who is connected. It fails as its first
+// legacyToAll publishes to everybody who is connected. It fails as its first
 // failure does.
-func (c *call) seedToAll(d *draft) error {
+func (c *call) legacyToAll(d *draft) error {
 	if err := c.who.Can(transports.ToPublish); err != nil {
 		return err
 	}
@@ -179,7 +179,7 @@ func (c *call) seedToAll(d *draft) error {
 	return nil
 }
 
-// success is what the seed answers to a publish.
+// success is what the legacy URLs answer to a publish.
 func (c *call) success() {
 	c.SetContentType("text/plain; charset=utf-8")
 	c.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")

@@ -7,9 +7,9 @@ import (
 	"reddot/transports"
 )
 
-// HandleSeed is a streams.Handler for GET /polling/watch/{id}: it waits for
+// HandleLegacy is a streams.Handler for GET /polling/watch/{id}: it waits for
 // the next message and answers with its text, or 304 when the time is over.
-func (w *Waits) HandleSeed(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key) {
+func (w *Waits) HandleLegacy(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key) {
 	var after actors.Cursor
 	answered := false
 	// With a cursor the connection begins in silence: no counts come first.
@@ -27,7 +27,7 @@ type TextFormat struct{}
 
 var _ actors.Format = TextFormat{}
 
-// textForm is the seed's own: the last body as plain text.
+// textForm is the legacy one: the last body as plain text.
 var textForm = actors.NewForm()
 
 // Form implements actors.Format.

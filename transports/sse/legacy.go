@@ -9,9 +9,9 @@ import (
 	"reddot/transports"
 )
 
-// HandleSeed is a streams.Handler for GET /sse/sub/{userId}: each message's
+// HandleLegacy is a streams.Handler for GET /sse/sub/{userId}: each message's
 // text as it is.
-func (s *Streams) HandleSeed(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key) {
+func (s *Streams) HandleLegacy(ctx *fasthttp.RequestCtx, caller *transports.Principal, user actors.Key) {
 	s.stream(ctx, caller, user, TextFormat{}, s)
 }
 
@@ -20,7 +20,7 @@ type TextFormat struct{}
 
 var _ actors.Format = TextFormat{}
 
-// textForm is the seed's own: bodies as plain text.
+// textForm is the legacy one: bodies as plain text.
 var textForm = actors.NewForm()
 
 // Form implements actors.Format.

@@ -9,9 +9,9 @@ import (
 	"reddot/transports"
 )
 
-// HandleSeed is a streams.Handler for GET /message/count/{id}: the unread
+// HandleLegacy is a streams.Handler for GET /message/count/{id}: the unread
 // messages as {"code":200,"data":N}.
-func (p *Polls) HandleSeed(ctx *fasthttp.RequestCtx, _ *transports.Principal, user actors.Key) {
+func (p *Polls) HandleLegacy(ctx *fasthttp.RequestCtx, _ *transports.Principal, user actors.Key) {
 	p.ask(ctx, user, func(a *actors.Answer) {
 		ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
 		ctx.SetContentType("application/json")
