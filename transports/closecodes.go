@@ -57,19 +57,6 @@ func CloseOfEnd(why actors.End) Close {
 	return CloseInternal
 }
 
-// ComeBack tells whether the client should connect again: at once with a fresh
-// token after CloseUnauthorized, else after a pause.
-func (c Close) ComeBack() bool {
-	switch {
-	case c.Code >= 4000:
-		return c.Code < 4100
-	case c.Code == 1001, c.Code == 1006, c.Code >= 1011 && c.Code <= 1014:
-		return true // going away, cut, internal error, restart, try again later, bad gateway
-	default:
-		return false // the next try would meet the same rule
-	}
-}
-
 // AppendPayload appends the body of the close frame: the code, then the reason
 // cut at a rune's border.
 func (c Close) AppendPayload(dst []byte) []byte {

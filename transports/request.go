@@ -12,12 +12,12 @@ import (
 	"reddot/actors"
 )
 
-// ForeignCursor is what becomes of a text which may well be a cursor, but
+// foreignCursor is what becomes of a text which may well be a cursor, but
 // none that this version of the program can read. It is answered by a reset.
-var ForeignCursor = actors.Cursor{Lineage: math.MaxUint64, Seq: math.MaxUint64, Pos: math.MaxUint64}
+var foreignCursor = actors.Cursor{Lineage: math.MaxUint64, Seq: math.MaxUint64, Pos: math.MaxUint64}
 
 // After returns the cursor of ?after=, or nil where none is given. One that
-// this program cannot read, but another version might, is a ForeignCursor:
+// this program cannot read, but another version might, is a foreignCursor:
 // a client must not be locked out by what it keeps. Everything else is Invalid.
 func After(ctx *fasthttp.RequestCtx) (*actors.Cursor, error) {
 	return ParseAfter(ctx.QueryArgs().Peek("after"))
@@ -33,7 +33,7 @@ func ParseAfter(text []byte) (*actors.Cursor, error) {
 	case err == nil:
 		return &c, nil
 	case len(text) <= actors.MaxCursor && isCursorText(text):
-		foreign := ForeignCursor
+		foreign := foreignCursor
 		return &foreign, nil
 	default:
 		return nil, &actors.Error{Code: actors.Invalid, Field: "after", Detail: "this is no cursor: a cursor has at most 64 characters of A-Z a-z 0-9 _ -"}
@@ -70,7 +70,7 @@ func LastEventID(ctx *fasthttp.RequestCtx) (*actors.Cursor, error) {
 	if err != nil {
 		// An EventSource gives up for good on an error, over an id that it
 		// cannot be rid of.
-		foreign := ForeignCursor
+		foreign := foreignCursor
 		return &foreign, nil
 	}
 	return c, nil

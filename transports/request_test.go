@@ -22,15 +22,15 @@ func TestAfter(t *testing.T) {
 		{name: "address", query: "after=" + good.String(), after: &good, resumed: &good},
 		{name: "header", header: good.String(), resumed: &good},
 		{name: "header first", query: "after=%20", header: good.String(), bad: true, resumed: &good},
-		{name: "foreign", query: "after=a_Version-9", after: &ForeignCursor, resumed: &ForeignCursor},
+		{name: "foreign", query: "after=a_Version-9", after: &foreignCursor, resumed: &foreignCursor},
 		{name: "no cursor", query: "after=a.b", bad: true, badResumed: true},
 		{name: "long", query: "after=" + strings.Repeat("a", 65), bad: true, badResumed: true},
 		{name: "polyfill", query: "lastEventId=" + good.String(), resumed: &good},
-		{name: "polyfill before address", query: "after=a_Version-9&lastEventId=" + good.String(), after: &ForeignCursor, resumed: &good},
+		{name: "polyfill before address", query: "after=a_Version-9&lastEventId=" + good.String(), after: &foreignCursor, resumed: &good},
 		{name: "header before polyfill", query: "lastEventId=a_Version-9", header: good.String(), resumed: &good},
 		{name: "polyfill without an id", query: "lastEventId=&after=" + good.String(), after: &good, resumed: &good},
-		{name: "polyfill is no cursor", query: "lastEventId=17%20%25", resumed: &ForeignCursor},
-		{name: "header is no cursor", header: "17 %", resumed: &ForeignCursor},
+		{name: "polyfill is no cursor", query: "lastEventId=17%20%25", resumed: &foreignCursor},
+		{name: "header is no cursor", header: "17 %", resumed: &foreignCursor},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var ctx fasthttp.RequestCtx

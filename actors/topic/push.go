@@ -13,7 +13,7 @@ import (
 type Push struct {
 	Messages []*actors.TopicMessage
 	one      [1]*actors.TopicMessage // the memory of Messages, which are mostly one
-	forms    [MaxForms]struct {
+	forms    [maxForms]struct {
 		frames []byte
 		there  bool
 	}
@@ -23,14 +23,14 @@ type Push struct {
 // share its bytes. Each belongs to the transport that has made it.
 type Form uint8
 
-// MaxForms is how many wire forms of topics' messages a program may have.
-const MaxForms = 8
+// maxForms is how many wire forms of topics' messages a program may have.
+const maxForms = 8
 
 var forms atomic.Uint32
 
 // NewForm returns a form that is nobody else's, for a variable of a package. It
-// panics past MaxForms.
-func NewForm() Form { return Form(actors.NextForm(&forms, MaxForms)) }
+// panics past maxForms.
+func NewForm() Form { return Form(actors.NextForm(&forms, maxForms)) }
 
 // pushes are between two deliveries.
 var pushes = sync.Pool{New: func() any { return new(Push) }}

@@ -24,7 +24,7 @@ func TestDocumentHasAllRoutes(t *testing.T) {
 	var doc struct {
 		Paths map[string]map[string]any
 	}
-	if err := yaml.Unmarshal(Document, &doc); err != nil {
+	if err := yaml.Unmarshal(document, &doc); err != nil {
 		t.Fatal(err)
 	}
 	documented, served := map[string]bool{}, map[string]bool{}
@@ -55,7 +55,7 @@ func TestDocumentHasAllRoutes(t *testing.T) {
 // real answers against the document.
 func TestDocumentIsValid(t *testing.T) {
 	s := serve(t, nil)
-	doc, err := libopenapi.NewDocument(Document)
+	doc, err := libopenapi.NewDocument(document)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +233,7 @@ func TestDocumentNamesTheLimits(t *testing.T) {
 	var c Config
 	c.fill()
 	for _, want := range []string{"maxItems: 1000", "maximum: 200, default: 50"} {
-		if !bytes.Contains(Document, []byte(want)) {
+		if !bytes.Contains(document, []byte(want)) {
 			t.Errorf("openapi.yaml says nowhere %q", want)
 		}
 	}

@@ -13,10 +13,10 @@ import (
 	"reddot/transports"
 )
 
-// Document is the API's description in OpenAPI 3.1, as /openapi.yaml serves it.
+// document is the API's description in OpenAPI 3.1, as /openapi.yaml serves it.
 //
 //go:embed openapi.yaml
-var Document []byte
+var document []byte
 
 // healthy is GET /healthz: the process answers, and is not about to end.
 func healthy(c *call) error {
@@ -83,7 +83,7 @@ func drainNode(c *call) error {
 // serveDocument is GET /openapi.yaml.
 func serveDocument(c *call) error {
 	c.SetContentType("application/yaml") // RFC 9512
-	c.Response.SetBodyRaw(Document)
+	c.Response.SetBodyRaw(document)
 	return nil
 }
 

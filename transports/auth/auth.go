@@ -70,15 +70,15 @@ func (a *Auth) caller(ctx *fasthttp.RequestCtx, writes bool) (*transports.Princi
 		}
 		return transports.DevCaller, nil
 	}
-	c, err := ReadCredentials(ctx)
+	c, err := readCredentials(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if isKey(c.Text) && (c.Source == FromQuery || c.Source == FromCookie) {
+	if isKey(c.Text) && (c.Source == fromQuery || c.Source == fromCookie) {
 		return nil, errKeyInURL
 	}
 	if writes {
-		if err := a.CheckOrigin(ctx, c.Source); err != nil {
+		if err := a.checkOrigin(ctx, c.Source); err != nil {
 			return nil, err
 		}
 	}
@@ -107,12 +107,12 @@ func (a *Auth) CheckPage(ctx *fasthttp.RequestCtx, writes bool) error {
 	return nil
 }
 
-// CheckOrigin refuses as Forbidden a credential from a cookie unless the
+// checkOrigin refuses as Forbidden a credential from a cookie unless the
 // request comes from a page of an allowed origin: a browser sends the cookie
 // along whoever's page asks. All other credentials were put there by whoever
 // has them.
-func (a *Auth) CheckOrigin(ctx *fasthttp.RequestCtx, s Source) error {
-	if a.rules.Load().Dev || s != FromCookie {
+func (a *Auth) checkOrigin(ctx *fasthttp.RequestCtx, s source) error {
+	if a.rules.Load().Dev || s != fromCookie {
 		return nil
 	}
 	origin := ctx.Request.Header.Peek(fasthttp.HeaderOrigin)

@@ -169,11 +169,11 @@ func TestAuthReplace(t *testing.T) {
 	a.Replace(AuthConfig{Origins: transportstest.Must(transports.ParseOrigins([]string{"https://new.example"}))}, other.Tokens)
 	_, err := a.Verify(t.Context(), []byte(a.token), transportstest.Addr1)
 	transportstest.WantCode(t, err, actors.Unauthorized, "signature does not match")
-	transportstest.WantCode(t, a.CheckOrigin(transportstest.Request(transportstest.TCP("192.0.2.1"), "POST", "/", "Origin", "https://new.example"), FromCookie), "", "")
+	transportstest.WantCode(t, a.checkOrigin(transportstest.Request(transportstest.TCP("192.0.2.1"), "POST", "/", "Origin", "https://new.example"), fromCookie), "", "")
 }
 
 func TestSource(t *testing.T) {
-	for s, want := range map[Source]string{FromNowhere: "nowhere", FromHeader: "header", FromProtocol: "protocol", FromQuery: "query", FromCookie: "cookie"} {
+	for s, want := range map[source]string{fromNowhere: "nowhere", fromHeader: "header", fromProtocol: "protocol", fromQuery: "query", fromCookie: "cookie"} {
 		if s.String() != want {
 			t.Errorf("got %s, want %s", s, want)
 		}
@@ -217,8 +217,8 @@ func FuzzCredentials(f *testing.F) {
 		h.Set("Upgrade", "websocket")
 		h.Set("Sec-WebSocket-Protocol", protocol)
 		h.Set("Cookie", cookie)
-		c, err := ReadCredentials(ctx)
-		if (err == nil) != (len(c.Text) > 0) || (c.Source == FromNowhere) != (err != nil) {
+		c, err := readCredentials(ctx)
+		if (err == nil) != (len(c.Text) > 0) || (c.Source == fromNowhere) != (err != nil) {
 			t.Fatalf("got %s %q, %v", c.Source, c.Text, err)
 		}
 		if p, err := a.Caller(ctx); (p == nil) != (err != nil) {

@@ -16,57 +16,57 @@ const (
 	ProtocolPrefix = "bearer."      // in Sec-WebSocket-Protocol, before the token
 )
 
-// A Source tells where in a request a credential was.
-type Source uint8
+// A source tells where in a request a credential was.
+type source uint8
 
 // The sources, in the order in which they are looked at.
 const (
-	FromNowhere Source = iota
-	FromHeader
-	FromProtocol
-	FromQuery
-	FromCookie
+	fromNowhere source = iota
+	fromHeader
+	fromProtocol
+	fromQuery
+	fromCookie
 )
 
 var sourceNames = [...]string{"nowhere", "header", "protocol", "query", "cookie"}
 
 // String names the source in logs.
-func (s Source) String() string { return sourceNames[s] }
+func (s source) String() string { return sourceNames[s] }
 
-// Credentials are what a request brings along to say who calls, not verified.
-type Credentials struct {
-	Source Source
+// credentials are what a request brings along to say who calls, not verified.
+type credentials struct {
+	Source source
 	Text   []byte // aliases the request
 }
 
-// ReadCredentials finds the credential of a request. What the client wrote for
+// readCredentials finds the credential of a request. What the client wrote for
 // this request goes before the cookie, which a browser adds by itself. An
 // Authorization of another scheme is left to the proxy for which it is meant;
 // two Authorization headers are refused, for two readers could choose
 // differently.
-func ReadCredentials(ctx *fasthttp.RequestCtx) (Credentials, error) {
+func readCredentials(ctx *fasthttp.RequestCtx) (credentials, error) {
 	h := &ctx.Request.Header
 	if all := h.PeekAll(fasthttp.HeaderAuthorization); len(all) > 1 {
-		return Credentials{}, transports.Unauthorizedf("the request has more than one Authorization header")
+		return credentials{}, transports.Unauthorizedf("the request has more than one Authorization header")
 	} else if len(all) == 1 {
 		if text := bearer(all[0]); len(text) > 0 {
-			return Credentials{FromHeader, text}, nil
+			return credentials{fromHeader, text}, nil
 		}
 	}
 	if opensWebSocket(ctx) {
 		for _, list := range h.PeekAll(fasthttp.HeaderSecWebSocketProtocol) {
 			if text := protocolToken(list); len(text) > 0 {
-				return Credentials{FromProtocol, text}, nil
+				return credentials{fromProtocol, text}, nil
 			}
 		}
 	}
 	if text := ctx.QueryArgs().Peek(TokenParam); len(text) > 0 {
-		return Credentials{FromQuery, text}, nil
+		return credentials{fromQuery, text}, nil
 	}
 	if text := h.Cookie(TokenCookie); len(text) > 0 {
-		return Credentials{FromCookie, text}, nil
+		return credentials{fromCookie, text}, nil
 	}
-	return Credentials{}, transports.ErrNoCredential
+	return credentials{}, transports.ErrNoCredential
 }
 
 // bearer returns the token of "Bearer <token>" (RFC 6750 section 2.1), or nil.

@@ -12,9 +12,9 @@ import (
 	"reddot/transports"
 )
 
-// MaxPasswordFile is the longest file of passwords, in bytes; minus its comments
+// maxPasswordFile is the longest file of passwords, in bytes; minus its comments
 // that is room for some 100,000.
-const MaxPasswordFile = 16 << 20
+const maxPasswordFile = 16 << 20
 
 // maxLogins is how many passwords a file may have.
 const maxLogins = 1 << 17
@@ -72,14 +72,14 @@ func ReadPasswordFile(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	return io.ReadAll(io.LimitReader(f, MaxPasswordFile+1))
+	return io.ReadAll(io.LimitReader(f, maxPasswordFile+1))
 }
 
 // ParsePasswordFile reads a file. The error names the line.
 func ParsePasswordFile(text []byte) (*PasswordFile, error) {
 	f := &PasswordFile{byName: map[transports.LoginName]int{}}
-	if len(text) > MaxPasswordFile {
-		return nil, fmt.Errorf("it has %d bytes; at most %d are read", len(text), MaxPasswordFile)
+	if len(text) > maxPasswordFile {
+		return nil, fmt.Errorf("it has %d bytes; at most %d are read", len(text), maxPasswordFile)
 	}
 	for n := 1; len(text) > 0; n++ {
 		var line []byte

@@ -107,7 +107,7 @@ func TestPasswordFileRefuses(t *testing.T) {
 		"lamp:" + referenceHash + ":anonymous:x":              "without a credential",
 		"a:" + referenceHash + "\ndefault/a:$7$1$":            "line 2: a: the hash",
 		"a:" + referenceHash + "\ndefault/a:" + referenceHash: "twice",
-		strings.Repeat("#", MaxPasswordFile+1):                "at most",
+		strings.Repeat("#", maxPasswordFile+1):                "at most",
 	} {
 		if _, err := ParsePasswordFile([]byte(text)); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%.80q: got %v, want %q in it", text, err, says)

@@ -7,7 +7,6 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
-	"reddot/transports/mqtt/packet"
 )
 
 // FuzzRead holds that what a client publishes to users/{user}/read is
@@ -46,22 +45,5 @@ func FuzzEvent(f *testing.F) {
 			t.Errorf("got %q, %v", got, ok)
 		}
 		_, _, _ = cutEvent(message)
-	})
-}
-
-// FuzzMatch holds that the tree of topics, which knows nothing of MQTT, matches
-// as the codec does, but for the topics of users.
-func FuzzMatch(f *testing.F) {
-	for _, s := range [][2]string{{"a/#", "a"}, {"+/b", "a/b"}, {"#", "$x"}, {"a/+/c", "a//c"}, {"+", ""}} {
-		f.Add(s[0], s[1])
-	}
-	f.Fuzz(func(t *testing.T, filter, name string) {
-		if !packet.ValidFilter(filter) || !packet.ValidName(name) || len(name) >= 6 && name[:6] == "users/" {
-			return
-		}
-		_, rest, _ := packet.SplitShare(filter)
-		if got, want := actors.MatchTopic(rest, name), packet.Match(rest, name); got != want {
-			t.Errorf("%q and %q: got %v, want %v", rest, name, got, want)
-		}
 	})
 }

@@ -167,7 +167,7 @@ func (s *Subscriber) Leave() {
 // Deliver implements topic.Subscriber.
 func (s *Subscriber) Deliver(p *topic.Push, _ []*topic.Subscription) {
 	frames := p.Frame(s.form.Form, func(b []byte, m *actors.TopicMessage) []byte {
-		return s.form.Append(b, AppendTopic(nil, m, false))
+		return s.form.Append(b, appendTopic(nil, m, false))
 	})
 	s.send(frames, topic.Lasts(frames))
 }
@@ -205,7 +205,7 @@ func (s *Subscriber) retained(r retainedReading, p topic.RetainedPage) {
 	}
 	var frames []byte
 	for _, m := range p.Messages {
-		frames = s.form.Append(frames, AppendTopic(nil, m, true))
+		frames = s.form.Append(frames, appendTopic(nil, m, true))
 	}
 	if !s.send(frames, true) {
 		return
@@ -269,10 +269,10 @@ func Publish(deps *Deps, caller *transports.Principal, user actors.Key, m *actor
 	deps.Topics.Publish(m, done)
 }
 
-// AppendTopic appends the event of a topic's message. The payload is an object
+// appendTopic appends the event of a topic's message. The payload is an object
 // or an array if it is one, and any other text a string; what is no text stands
 // in payload_base64.
-func AppendTopic(b []byte, m *actors.TopicMessage, retained bool) []byte {
+func appendTopic(b []byte, m *actors.TopicMessage, retained bool) []byte {
 	b = append(b, `{"type":"topic","topic":`...)
 	b = appendString(b, m.Topic)
 	switch p := m.Payload; {

@@ -55,16 +55,6 @@ func BenchmarkPublishAppend(b *testing.B) {
 	}
 }
 
-func BenchmarkMatch(b *testing.B) {
-	b.ReportAllocs()
-	name := []byte("users/alice/devices/kitchen/temperature")
-	for b.Loop() {
-		if !Match("users/+/devices/+/temperature", name) {
-			b.Fatal("no match")
-		}
-	}
-}
-
 // TestPublishAllocations holds what the benchmarks show.
 func TestPublishAllocations(t *testing.T) {
 	for _, v := range []Version{V311, V5} {

@@ -8,46 +8,14 @@ type Text interface{ ~string | ~[]byte }
 // share begins the filter of a shared subscription.
 const share = "$share/"
 
-// ValidName tells whether messages can be published to a topic of this name
-// (MQTT 5, 4.7).
-func ValidName(name string) bool { return validText(name) && nameFault(name) == "" }
-
 // ValidFilter tells whether a session can subscribe to this filter, the one of
 // a shared subscription included (MQTT 5, 4.7 and 4.8.2). 3.1.1 has no shared
 // subscriptions; the prefix is held to mean the same there.
 func ValidFilter(filter string) bool { return validText(filter) && filterFault(filter) == "" }
 
-// Match tells whether a valid filter matches a valid name. It compares bytes:
-// nothing is normalized [MQTT-4.7.3-4]. Of a shared subscription's filter it
-// takes the part that SplitShare returns.
-func Match[F, N Text](filter F, name N) bool {
-	if len(filter) == 0 || len(name) == 0 {
-		return false
-	}
-	if name[0] == '$' && (filter[0] == '#' || filter[0] == '+') { // [MQTT-4.7.2-1]
-		return false
-	}
-	n := 0
-	for f := 0; f < len(filter); f++ {
-		switch {
-		case filter[f] == '#':
-			return true
-		case filter[f] == '+':
-			for n < len(name) && name[n] != '/' {
-				n++
-			}
-		case n < len(name) && name[n] == filter[f]:
-			n++
-		default: // "a/#" matches "a" too (MQTT 5, 4.7.1.2)
-			return n == len(name) && len(filter) == f+2 && filter[f] == '/' && filter[f+1] == '#'
-		}
-	}
-	return n == len(name)
-}
-
-// SplitShare splits the filter of a shared subscription, "$share/{group}/{rest}",
+// splitShare splits the filter of a shared subscription, "$share/{group}/{rest}",
 // in two. ok is false, and rest the whole filter, if it is none.
-func SplitShare[T Text](filter T) (group, rest T, ok bool) {
+func splitShare[T Text](filter T) (group, rest T, ok bool) {
 	if !shared(filter) {
 		return group, filter, false
 	}
@@ -57,18 +25,6 @@ func SplitShare[T Text](filter T) (group, rest T, ok bool) {
 		}
 	}
 	return group, filter, false
-}
-
-// Levels returns how many levels a name or a filter has, those of its share
-// included: one more than it has slashes.
-func Levels[T Text](topic T) int {
-	n := 1
-	for i := range len(topic) {
-		if topic[i] == '/' {
-			n++
-		}
-	}
-	return n
 }
 
 func shared[T Text](filter T) bool {
@@ -135,7 +91,7 @@ func nameFault[T Text](name T) string {
 // filterFault returns what is wrong with a filter, "" if nothing is.
 func filterFault[T Text](filter T) string {
 	if shared(filter) {
-		group, rest, ok := SplitShare(filter)
+		group, rest, ok := splitShare(filter)
 		if !ok || len(group) == 0 || len(rest) == 0 { // [MQTT-4.8.2-1] [MQTT-4.8.2-2]
 			return "begins with $share/ and lacks the share's name or the filter"
 		}
