@@ -18,11 +18,11 @@ func InboxAt(ctx context.Context, j actors.Journal, key actors.Key, rev, last ui
 			if err := b.restore(raw); err != nil {
 				return nil, err
 			}
-			if b.Rev > rev {
-				if b.Seq == 0 {
+			if b.rev > rev {
+				if b.seq == 0 {
 					return nil, actors.Errorf(actors.NotFound, "the journal no longer reaches back to rev %d", rev)
 				}
-				upto = b.Seq - 1
+				upto = b.seq - 1
 				continue
 			}
 		}
@@ -33,12 +33,12 @@ func InboxAt(ctx context.Context, j actors.Journal, key actors.Key, rev, last ui
 // roll applies the journal's events up to the last one of a rev.
 func roll(ctx context.Context, b *Inbox, j actors.Journal, key actors.Key, rev, last uint64) error {
 	var failed error
-	err := j.Events(ctx, key, b.Seq+1, last, func(seq uint64, raw []byte) bool {
+	err := j.Events(ctx, key, b.seq+1, last, func(seq uint64, raw []byte) bool {
 		var e actors.Event
 		if failed = actors.DecodeEvent(raw, &e); failed != nil || e.Rev > rev {
 			return false
 		}
-		if seq != b.Seq+1 {
+		if seq != b.seq+1 {
 			failed = actors.Errorf(actors.NotFound, "the journal no longer reaches back to rev %d", rev)
 			return false
 		}
@@ -48,7 +48,7 @@ func roll(ctx context.Context, b *Inbox, j actors.Journal, key actors.Key, rev, 
 	if err != nil {
 		return err
 	}
-	if failed == nil && b.Rev != rev {
+	if failed == nil && b.rev != rev {
 		failed = actors.Errorf(actors.NotFound, "the journal no longer reaches back to rev %d", rev)
 	}
 	return failed

@@ -20,7 +20,7 @@ type Ready struct {
 
 // Next returns the i-th event of a decision, with the rev as it is.
 func (b *Inbox) Next(kind actors.Kind, i int, t actors.Moment) *actors.Event {
-	e := &actors.Event{Kind: kind, Seq: b.Seq + 1 + uint64(i), Pos: b.Pos, Rev: b.Rev, At: t.Now}
+	e := &actors.Event{Kind: kind, Seq: b.seq + 1 + uint64(i), Pos: b.pos, Rev: b.rev, At: t.Now}
 	if e.Seq == 1 {
 		e.Lineage = max(t.Random, 1)
 	}
@@ -67,8 +67,8 @@ func (b *Inbox) Publish(m *actors.Message, once actors.Once, t actors.Moment, l 
 		}
 		return b.again(r)
 	}
-	if m.Shared && b.Find(id) >= 0 {
-		return b.again(Ready{ID: id, Rev: b.Rev, Replayed: true})
+	if m.Shared && b.find(id) >= 0 {
+		return b.again(Ready{ID: id, Rev: b.rev, Replayed: true})
 	}
 	if len(m.Content) > l.InboxBytes {
 		return Ready{Err: actors.Errorf(actors.TooLarge, "the message is larger than an inbox may be (%d bytes)", l.InboxBytes)}
@@ -93,7 +93,7 @@ func (b *Inbox) Publish(m *actors.Message, once actors.Once, t actors.Moment, l 
 func (b *Inbox) again(r Ready) Ready {
 	if r.Err == nil {
 		r.Outcome = actors.Delivered
-		if i := b.Find(r.ID); i >= 0 && b.Entries[i].State == actors.State_SCHEDULED {
+		if i := b.find(r.ID); i >= 0 && b.entries[i].State == actors.State_SCHEDULED {
 			r.Outcome = actors.Scheduled
 		}
 	}
@@ -104,8 +104,8 @@ func (b *Inbox) again(r Ready) Ready {
 func (b *Inbox) anyVisible(packed []byte) bool {
 	any := false
 	actors.EachID(packed, func(id actors.ID) {
-		i := b.Find(id)
-		any = any || i >= 0 && b.Entries[i].State != actors.State_SCHEDULED
+		i := b.find(id)
+		any = any || i >= 0 && b.entries[i].State != actors.State_SCHEDULED
 	})
 	return any
 }
@@ -116,8 +116,8 @@ func (b *Inbox) holder(key string) []byte {
 	if h == 0 {
 		return nil
 	}
-	for i := len(b.Entries) - 1; i >= 0; i-- {
-		n := &b.Entries[i]
+	for i := len(b.entries) - 1; i >= 0; i-- {
+		n := &b.entries[i]
 		if n.collapse == h && n.State != actors.State_ARCHIVED && n.State != actors.State_SCHEDULED {
 			return slices.Clone(n.id[:])
 		}
@@ -128,13 +128,13 @@ func (b *Inbox) holder(key string) []byte {
 // overflow returns the messages, oldest first, that must leave so that one of
 // size bytes fits in; the packed replaced one gives its place to it.
 func (b *Inbox) overflow(size int, replaced []byte, l *actors.Limits) []byte {
-	n, bytes := len(b.Entries)+1, b.content+uint64(size)
+	n, bytes := len(b.entries)+1, b.content+uint64(size)
 	if len(replaced) > 0 {
-		n, bytes = n-1, bytes-uint64(b.Entries[b.Find(actors.ID(replaced))].size)
+		n, bytes = n-1, bytes-uint64(b.entries[b.find(actors.ID(replaced))].size)
 	}
 	var out []byte
-	for i := 0; i < len(b.Entries) && (n > l.Messages || bytes > uint64(l.InboxBytes)); i++ {
-		o := &b.Entries[i]
+	for i := 0; i < len(b.entries) && (n > l.Messages || bytes > uint64(l.InboxBytes)); i++ {
+		o := &b.entries[i]
 		if len(replaced) > 0 && o.id == actors.ID(replaced) {
 			continue
 		}
@@ -149,7 +149,7 @@ func (b *Inbox) Edit(old *actors.Message, patch []byte, once actors.Once, t acto
 	if r, ok := b.Replayed(once, t); ok {
 		return r
 	}
-	i := b.Find(actors.ID(old.Id))
+	i := b.find(actors.ID(old.Id))
 	if i < 0 {
 		return Ready{Err: actors.ErrNotHere}
 	}
@@ -164,7 +164,7 @@ func (b *Inbox) Edit(old *actors.Message, patch []byte, once actors.Once, t acto
 	e := b.Next(actors.Kind_EDITED, 0, t)
 	e.Message = m
 	e.Dropped = b.overflow(len(m.Content), m.Id, l)
-	veil(e, &b.Entries[i], b.anyVisible(e.Dropped))
+	veil(e, &b.entries[i], b.anyVisible(e.Dropped))
 	once.Stamp(e)
 	return Ready{ID: actors.ID(m.Id), Events: []*actors.Event{e}}
 }
@@ -174,13 +174,13 @@ func (b *Inbox) Retract(id actors.ID, once actors.Once, t actors.Moment) Ready {
 	if r, ok := b.Replayed(once, t); ok {
 		return r
 	}
-	i := b.Find(id)
+	i := b.find(id)
 	if i < 0 {
 		return Ready{Err: actors.ErrNotHere}
 	}
 	e := b.Next(actors.Kind_RETRACTED, 0, t)
 	e.Ids = slices.Clone(id[:])
-	veil(e, &b.Entries[i], false)
+	veil(e, &b.entries[i], false)
 	once.Stamp(e)
 	return Ready{ID: id, Events: []*actors.Event{e}}
 }
@@ -190,7 +190,7 @@ func (b *Inbox) Mark(m *actors.Mark, once actors.Once, t actors.Moment) Ready {
 	if r, ok := b.Replayed(once, t); ok {
 		return r
 	}
-	if m.UpTo != nil && b.Seq > 0 && b.foreign(*m.UpTo) {
+	if m.UpTo != nil && b.seq > 0 && b.foreign(*m.UpTo) {
 		return Ready{Err: &actors.Error{Code: actors.Invalid, Field: "up_to", Detail: "the cursor belongs to another history of this user; fetch the counts again"}}
 	}
 	var r Ready
@@ -217,11 +217,11 @@ func (b *Inbox) Mark(m *actors.Mark, once actors.Once, t actors.Moment) Ready {
 // pick returns those of m's ids that change, each once, and the unknown ones.
 func (b *Inbox) pick(m *actors.Mark) (ids, unknown []actors.ID) {
 	for _, id := range m.IDs {
-		i := b.Find(id)
+		i := b.find(id)
 		switch {
-		case i < 0 || b.Entries[i].State == actors.State_SCHEDULED:
+		case i < 0 || b.entries[i].State == actors.State_SCHEDULED:
 			unknown = append(unknown, id)
-		case m.To.Changes(b.Entries[i].State, false) && b.In(&b.Entries[i], m.Category) && !slices.Contains(ids, id):
+		case m.To.Changes(b.entries[i].State, false) && b.in(&b.entries[i], m.Category) && !slices.Contains(ids, id):
 			ids = append(ids, id)
 		}
 	}
@@ -231,26 +231,26 @@ func (b *Inbox) pick(m *actors.Mark) (ids, unknown []actors.ID) {
 // sweep returns all messages that m changes up to its cursor.
 func (b *Inbox) sweep(m *actors.Mark) []actors.ID {
 	var ids []actors.ID
-	for i := range b.Entries {
-		n := &b.Entries[i]
+	for i := range b.entries {
+		n := &b.entries[i]
 		if m.UpTo != nil && n.Seq > m.UpTo.Seq {
 			break
 		}
-		if m.To.Changes(n.State, true) && b.In(n, m.Category) {
+		if m.To.Changes(n.State, true) && b.in(n, m.Category) {
 			ids = append(ids, n.id)
 		}
 	}
 	return ids
 }
 
-// In tells whether the message is of the category; "" is every one.
-func (b *Inbox) In(n *Item, category string) bool {
+// in tells whether the message is of the category; "" is every one.
+func (b *Inbox) in(n *Item, category string) bool {
 	return category == "" || b.categories[n.category].name == category
 }
 
 // Delivered decides about a connection's mark: up to seq all was written.
 func (b *Inbox) Delivered(seq uint64, transport string, t actors.Moment) Ready {
-	if seq = min(seq, b.Seq); seq <= b.DeliveredUpTo {
+	if seq = min(seq, b.seq); seq <= b.deliveredUpTo {
 		return Ready{}
 	}
 	e := b.Next(actors.Kind_DELIVERED, 0, t)
@@ -280,8 +280,8 @@ func (b *Inbox) Expire(t actors.Moment, l *actors.Limits) Ready {
 	aged := t.Now - l.MessageAge.Milliseconds()
 	var expired, dropped, back, hidden []actors.ID
 	var appear []*Item
-	for i := range b.Entries {
-		n := &b.Entries[i]
+	for i := range b.entries {
+		n := &b.entries[i]
 		switch {
 		case n.expires != 0 && n.expires <= t.Now:
 			if n.State == actors.State_SCHEDULED {
@@ -298,7 +298,7 @@ func (b *Inbox) Expire(t actors.Moment, l *actors.Limits) Ready {
 		}
 	}
 	var r Ready
-	rev := b.Rev
+	rev := b.rev
 	add := func(kind actors.Kind, ids []actors.ID, visible bool) *actors.Event {
 		if len(ids) == 0 {
 			return nil
@@ -345,8 +345,8 @@ func (b *Inbox) holders(n *Item, expired, dropped []actors.ID, appear []*Item) [
 	if last != nil {
 		return []actors.ID{last.id}
 	}
-	for i := len(b.Entries) - 1; i >= 0; i-- {
-		h := &b.Entries[i]
+	for i := len(b.entries) - 1; i >= 0; i-- {
+		h := &b.entries[i]
 		if h.collapse == n.collapse && h.State != actors.State_ARCHIVED && h.State != actors.State_SCHEDULED &&
 			!slices.Contains(expired, h.id) && !slices.Contains(dropped, h.id) {
 			return []actors.ID{h.id}
@@ -359,8 +359,8 @@ func (b *Inbox) holders(n *Item, expired, dropped []actors.ID, appear []*Item) [
 // ended.
 func (b *Inbox) Rearm() {
 	b.nextDue, b.oldest = actors.Never, actors.Never
-	for i := range b.Entries {
-		b.arm(&b.Entries[i])
+	for i := range b.entries {
+		b.arm(&b.entries[i])
 	}
 }
 

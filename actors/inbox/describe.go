@@ -49,12 +49,12 @@ func kindWord(k actors.Kind) string {
 // AppendState appends the inbox's state as a JSON object, without contents.
 func (b *Inbox) AppendState(dst []byte) []byte {
 	dst = append(dst, `{"seq":`...)
-	dst = strconv.AppendUint(dst, b.Seq, 10)
+	dst = strconv.AppendUint(dst, b.seq, 10)
 	dst = append(dst, `,"counts":`...)
 	dst = b.AppendCounts(dst)
 	dst = append(dst, `,"messages":[`...)
-	for i := range b.Entries {
-		n := &b.Entries[i]
+	for i := range b.entries {
+		n := &b.entries[i]
 		if i > 0 {
 			dst = append(dst, ',')
 		}

@@ -45,7 +45,7 @@ func FuzzEvent(f *testing.F) {
 		if actors.DecodeEvent(raw, &e) != nil {
 			return
 		}
-		e.Seq = b.Seq + 1
+		e.Seq = b.seq + 1
 		if b.Apply(&e) != nil {
 			return
 		}
@@ -67,6 +67,6 @@ func FuzzEvent(f *testing.F) {
 		l, _ := actors.Limits{}.WithDefaults()
 		b.Expire(actors.Moment{Now: time.Now().UnixMilli()}, &l)
 		b.Checkpoint(time.Now().UnixMilli(), &l, nil)
-		b.Beside(&actors.Write{}, &e, &l)
+		b.Annotate(&actors.Write{}, &e, &l)
 	})
 }

@@ -11,10 +11,10 @@ import (
 // and what of it nobody needs any more (retention.go).
 type history struct {
 	floor    uint64 // events at or below it are gone, but for contents still held
-	Bytes    uint64 // journaled so far
+	bytes    uint64 // journaled so far
 	stones   []milestone
 	garbage  []uint64    // events at or below floor whose content was freed since the last snapshot
-	Stale    []uint64    // events above floor whose content was freed and is still in them
+	stale    []uint64    // events above floor whose content was freed and is still in them
 	disowned []actors.ID // messages that left since the last snapshot
 	wills    bool        // a will that nobody needs any more is in older snapshots
 
@@ -33,7 +33,7 @@ func (h *history) freed(seq uint64) {
 	if seq <= h.floor {
 		h.garbage = append(h.garbage, seq)
 	} else {
-		h.Stale = append(doubled(h.Stale), seq)
+		h.stale = append(doubled(h.stale), seq)
 	}
 }
 
@@ -41,7 +41,7 @@ func (h *history) freed(seq uint64) {
 func (h *history) willed(seq uint64) {
 	h.wills = true
 	if seq > h.floor {
-		h.Stale = append(h.Stale, seq)
+		h.stale = append(h.stale, seq)
 	}
 }
 
@@ -51,29 +51,42 @@ func (h *history) note(at int64) {
 		h.first = at
 	}
 	h.latest = at
-	if h.since == 0 && (h.wills || len(h.garbage)+len(h.Stale)+len(h.disowned) > 0) {
+	if h.since == 0 && (h.wills || len(h.garbage)+len(h.stale)+len(h.disowned) > 0) {
 		h.since = at
 	}
 }
 
-// Last returns the newest milestone.
-func (h *history) Last() milestone {
+// last returns the newest milestone.
+func (h *history) last() milestone {
 	if len(h.stones) == 0 {
 		return milestone{}
 	}
 	return h.stones[len(h.stones)-1]
 }
 
+// SinceSnapshot returns how many events the journal has since the newest snapshot.
+func (b *Inbox) SinceSnapshot() uint64 { return b.seq - b.history.last().Seq }
+
+// Stale returns the seqs of the events with contents that nobody needs any more.
+func (b *Inbox) Stale() []uint64 { return slices.Clone(b.history.stale) }
+
+// Wrote takes in that a write of events was handed to the journal.
+func (b *Inbox) Wrote(w *actors.Write) {
+	for _, e := range w.Events {
+		b.history.bytes += uint64(len(e))
+	}
+}
+
 // SnapshotDue tells whether the journal since the last snapshot is long enough
 // for another: half of what is retained, and no less than the snapshot itself
 // so that snapshots at most double what is written.
 func (b *Inbox) SnapshotDue(l *actors.Limits) bool {
-	last := b.History.Last()
-	grown := b.History.Bytes - last.bytes
-	if b.Seq-last.Seq < uint64(l.RetainEvents/2) && grown < uint64(l.RetainBytes/2) {
+	last := b.history.last()
+	grown := b.history.bytes - last.bytes
+	if b.seq-last.Seq < uint64(l.RetainEvents/2) && grown < uint64(l.RetainBytes/2) {
 		return false
 	}
-	return grown >= uint64(len(b.Entries)*entrySize+len(b.keys.edge)*24+len(b.keys.order)*64)
+	return grown >= uint64(len(b.entries)*entrySize+len(b.keys.edge)*24+len(b.keys.order)*64)
 }
 
 // entrySize is about what an entry takes in a snapshot.
@@ -82,17 +95,18 @@ const entrySize = 56
 // Checkpoint returns the write that keeps the state as it is now and deletes
 // what it makes superfluous. cleared are events in place of stale ones, whose
 // contents are not in them any more; those of seqs that are no longer stale are
-// passed over. It changes nothing but the history, and forgets keys of which no
-// use is made any more.
-func (b *Inbox) Checkpoint(now int64, l *actors.Limits, cleared []actors.Rewrite) actors.Write {
-	h := &b.History
+// passed over. It changes nothing but the history, which undo brings back if the write
+// is refused, and forgets keys of which no use is made any more.
+func (b *Inbox) Checkpoint(now int64, l *actors.Limits, cleared []actors.Rewrite) (w actors.Write, undo func()) {
+	before := b.history
+	h := &b.history
 	old := h.floor
-	if b.Seq > max(h.Last().Seq, h.floor) {
-		h.stones = append(h.stones, milestone{b.Seq, h.Bytes, max(h.first+l.EraseStep(), h.latest)})
+	if b.seq > max(h.last().Seq, h.floor) {
+		h.stones = append(h.stones, milestone{b.seq, h.bytes, max(h.first+l.EraseStep(), h.latest)})
 	}
 	for len(h.stones) > 0 {
 		s := h.stones[0]
-		if b.Seq-s.Seq < uint64(l.RetainEvents) && h.Bytes-s.bytes < uint64(l.RetainBytes) && now-s.at < l.RetainAge.Milliseconds() {
+		if b.seq-s.Seq < uint64(l.RetainEvents) && h.bytes-s.bytes < uint64(l.RetainBytes) && now-s.at < l.RetainAge.Milliseconds() {
 			break
 		}
 		h.floor = s.Seq
@@ -101,15 +115,15 @@ func (b *Inbox) Checkpoint(now int64, l *actors.Limits, cleared []actors.Rewrite
 		}
 		h.stones = h.stones[1:]
 	}
-	w := actors.Write{After: b.Seq, Delete: b.deletions(old), Disown: h.disowned, Forget: h.floor}
+	w = actors.Write{After: b.seq, Delete: b.deletions(old), Disown: h.disowned, Forget: h.floor}
 	if h.wills {
-		w.Forget = b.Seq
+		w.Forget = b.seq
 	}
 	h.garbage, h.disowned, h.wills, h.first, h.latest = nil, nil, false, 0, 0
 	w.Rewrite = h.clear(cleared)
 	b.keys.prune(now)
 	w.Snapshot = b.snapshot()
-	return w
+	return w, func() { b.history = before }
 }
 
 // clear takes those that the floor has passed, and those that are cleared, from
@@ -117,7 +131,7 @@ func (b *Inbox) Checkpoint(now int64, l *actors.Limits, cleared []actors.Rewrite
 // in the order of seqs.
 func (h *history) clear(cleared []actors.Rewrite) (list []actors.Rewrite) {
 	var stale []uint64
-	for _, seq := range h.Stale {
+	for _, seq := range h.stale {
 		i, ok := slices.BinarySearchFunc(cleared, seq, func(r actors.Rewrite, seq uint64) int { return cmp.Compare(r.Seq, seq) })
 		switch {
 		case seq <= h.floor:
@@ -127,7 +141,7 @@ func (h *history) clear(cleared []actors.Rewrite) (list []actors.Rewrite) {
 			list = append(list, cleared[i])
 		}
 	}
-	if h.Stale = stale; len(stale) == 0 {
+	if h.stale = stale; len(stale) == 0 {
 		h.since = 0
 	}
 	return list
@@ -137,7 +151,7 @@ func (h *history) clear(cleared []actors.Rewrite) (list []actors.Rewrite) {
 // floor and the new one that hold no content of a present message, and those
 // below whose message has left.
 func (b *Inbox) deletions(old uint64) []actors.Range {
-	h := &b.History
+	h := &b.history
 	var out []actors.Range
 	slices.Sort(h.garbage)
 	for _, seq := range h.garbage {
@@ -147,8 +161,8 @@ func (b *Inbox) deletions(old uint64) []actors.Range {
 		return out
 	}
 	var held []uint64
-	for i := range b.Entries {
-		if s := b.Entries[i].Body; s > old && s <= h.floor {
+	for i := range b.entries {
+		if s := b.entries[i].Body; s > old && s <= h.floor {
 			held = append(held, s)
 		}
 	}

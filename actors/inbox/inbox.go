@@ -17,17 +17,17 @@ import (
 type Inbox struct {
 	lineage        uint64
 	Origin         uint64 // the id of the history that it was read from; not part of the state
-	Seq, Pos, Rev  uint64
+	seq, pos, rev  uint64
 	shown          uint64 // seq of the last event that changed what the user sees
 	unread, unseen uint32
 	categories     []category
-	Entries        []Item // oldest first: their seqs rise
+	entries        []Item // oldest first: their seqs rise
 	content        uint64 // bytes of content held
 	nextDue        int64  // no timer ends before it (unix milliseconds)
 	oldest         int64  // no visible message is older, likewise
-	DeliveredUpTo  uint64 // up to this seq everything was written to a connection
+	deliveredUpTo  uint64 // up to this seq everything was written to a connection
 	keys           onceKeys
-	History        history
+	history        history
 	Sessions       session.Set
 }
 
@@ -63,7 +63,7 @@ func New() *Inbox { return &Inbox{nextDue: actors.Never, oldest: actors.Never} }
 // Events that change nothing for the user do not move it: who is up to date
 // before them is so behind them.
 func (b *Inbox) Cursor() actors.Cursor {
-	return actors.Cursor{Lineage: b.Line(), Seq: b.shown, Pos: b.Pos}
+	return actors.Cursor{Lineage: b.Line(), Seq: b.shown, Pos: b.pos}
 }
 
 // Line returns the lineage of the inbox's cursors: its own, mixed with the id
@@ -76,12 +76,18 @@ func (b *Inbox) Line() uint64 {
 	return max(b.lineage^b.Origin, 1)
 }
 
+// Seq returns the seq of the last event.
+func (b *Inbox) Seq() uint64 { return b.seq }
+
+// Rev returns the number of changes that the user has seen.
+func (b *Inbox) Rev() uint64 { return b.rev }
+
 // Apply takes in one event. An event that does not follow the last one, or of
 // a kind that this program does not know, is an error: the journal is damaged
 // or was written by a newer program.
 func (b *Inbox) Apply(e *actors.Event) error {
-	if e.Seq != b.Seq+1 {
-		return fmt.Errorf("event %d follows event %d: the journal is damaged", e.Seq, b.Seq)
+	if e.Seq != b.seq+1 {
+		return fmt.Errorf("event %d follows event %d: the journal is damaged", e.Seq, b.seq)
 	}
 	switch e.Kind {
 	case actors.Kind_ACCEPTED:
@@ -95,15 +101,15 @@ func (b *Inbox) Apply(e *actors.Event) error {
 	case actors.Kind_DUE:
 		b.applyDue(e)
 	case actors.Kind_DELIVERED:
-		b.DeliveredUpTo = max(b.DeliveredUpTo, e.Upto)
+		b.deliveredUpTo = max(b.deliveredUpTo, e.Upto)
 	case actors.Kind_NOTED:
 	case actors.Kind_SESSION:
 		freed, wills := b.Sessions.Apply(e)
 		for _, seq := range freed {
-			b.History.freed(seq)
+			b.history.freed(seq)
 		}
 		for _, seq := range wills {
-			b.History.willed(seq)
+			b.history.willed(seq)
 		}
 	case actors.Kind_QUEUED:
 		b.Sessions.ApplyQueued(e)
@@ -113,12 +119,12 @@ func (b *Inbox) Apply(e *actors.Event) error {
 	if e.Lineage != 0 {
 		b.lineage = e.Lineage
 	}
-	if e.Rev != b.Rev {
+	if e.Rev != b.rev {
 		b.shown = e.Seq
 	}
-	b.Seq, b.Pos, b.Rev = e.Seq, e.Pos, e.Rev
+	b.seq, b.pos, b.rev = e.Seq, e.Pos, e.Rev
 	b.keys.apply(e)
-	b.History.note(e.At)
+	b.history.note(e.At)
 	return nil
 }
 
@@ -137,7 +143,7 @@ func (b *Inbox) applyAccepted(e *actors.Event) {
 	b.categories[n.category].held++
 	b.content += uint64(n.size)
 	b.count(&n, 1)
-	b.Entries = append(doubled(b.Entries), n)
+	b.entries = append(doubled(b.entries), n)
 	b.arm(&n)
 	if n.State != actors.State_SCHEDULED {
 		b.Sessions.Offer(n.Seq, n.size)
@@ -146,12 +152,12 @@ func (b *Inbox) applyAccepted(e *actors.Event) {
 
 func (b *Inbox) applyEdited(e *actors.Event) {
 	actors.EachID(e.Dropped, b.remove)
-	i := b.Find(actors.ID(e.Message.Id))
+	i := b.find(actors.ID(e.Message.Id))
 	if i < 0 {
 		return
 	}
-	n, m := &b.Entries[i], e.Message
-	b.History.freed(n.Body)
+	n, m := &b.entries[i], e.Message
+	b.history.freed(n.Body)
 	b.count(n, -1)
 	b.content += uint64(len(m.Content)) - uint64(n.size)
 	b.categories[n.category].held--
@@ -163,11 +169,11 @@ func (b *Inbox) applyEdited(e *actors.Event) {
 }
 
 func (b *Inbox) applyMarked(id actors.ID, e *actors.Event) {
-	i := b.Find(id)
+	i := b.find(id)
 	if i < 0 {
 		return
 	}
-	n := &b.Entries[i]
+	n := &b.entries[i]
 	b.count(n, -1)
 	n.State, n.Until = e.State, e.Until
 	n.WasSeen = n.WasSeen || e.State.WasSeen()
@@ -180,13 +186,13 @@ func (b *Inbox) applyMarked(id actors.ID, e *actors.Event) {
 func (b *Inbox) applyDue(e *actors.Event) {
 	id := actors.ID(e.Ids[:16])
 	actors.EachID(e.Ids[16:], b.remove)
-	i := b.Find(id)
+	i := b.find(id)
 	if i < 0 {
 		return
 	}
-	n := b.Entries[i]
+	n := b.entries[i]
 	n.State, n.Until, n.Seq, n.at = actors.State_UNSEEN, 0, e.Seq, e.At
-	b.Entries = append(slices.Delete(b.Entries, i, i+1), n)
+	b.entries = append(slices.Delete(b.entries, i, i+1), n)
 	b.count(&n, 1)
 	b.arm(&n)
 	b.Sessions.Offer(n.Seq, n.size)
@@ -194,23 +200,23 @@ func (b *Inbox) applyDue(e *actors.Event) {
 
 // remove takes a message out of the inbox and out of the counts.
 func (b *Inbox) remove(id actors.ID) {
-	i := b.Find(id)
+	i := b.find(id)
 	if i < 0 {
 		return
 	}
-	n := b.Entries[i]
+	n := b.entries[i]
 	b.count(&n, -1)
 	b.categories[n.category].held--
 	b.content -= uint64(n.size)
-	b.History.freed(n.Body)
+	b.history.freed(n.Body)
 	b.Sessions.Withdraw(n.Seq)
 	if !n.shared { // the send answers for it
-		b.History.disowned = append(b.History.disowned, id)
+		b.history.disowned = append(b.history.disowned, id)
 	}
 	if i == 0 {
-		b.Entries = b.Entries[1:]
+		b.entries = b.entries[1:]
 	} else {
-		b.Entries = slices.Delete(b.Entries, i, i+1)
+		b.entries = slices.Delete(b.entries, i, i+1)
 	}
 }
 
@@ -260,20 +266,20 @@ func (b *Inbox) StateOf(e *actors.Event) actors.State {
 	if e.Message == nil {
 		return 0
 	}
-	if i := b.Find(actors.ID(e.Message.Id)); i >= 0 {
-		return b.Entries[i].State
+	if i := b.find(actors.ID(e.Message.Id)); i >= 0 {
+		return b.entries[i].State
 	}
 	return e.State
 }
 
-// Find returns the place of a message; -1: not here. What is asked for is
+// find returns the place of a message; -1: not here. What is asked for is
 // mostly the oldest, which has to leave, or one of the newest.
-func (b *Inbox) Find(id actors.ID) int {
-	if len(b.Entries) > 0 && b.Entries[0].id == id {
+func (b *Inbox) find(id actors.ID) int {
+	if len(b.entries) > 0 && b.entries[0].id == id {
 		return 0
 	}
-	for i := len(b.Entries) - 1; i >= 0; i-- {
-		if b.Entries[i].id == id {
+	for i := len(b.entries) - 1; i >= 0; i-- {
+		if b.entries[i].id == id {
 			return i
 		}
 	}
@@ -301,7 +307,7 @@ func (r *eventReader) read(raw []byte) (*actors.Event, error) {
 
 // Reaches tells whether the journal still has all that happened after c.
 func (b *Inbox) Reaches(c actors.Cursor) bool {
-	return c.Seq <= b.Seq && (c.Seq >= b.History.floor || c.Seq >= b.shown) && !b.foreign(c)
+	return c.Seq <= b.seq && (c.Seq >= b.history.floor || c.Seq >= b.shown) && !b.foreign(c)
 }
 
 // foreign tells whether c belongs to another lineage of this user. The cursor
@@ -332,7 +338,7 @@ func (b *Inbox) AppendCounts(dst []byte) []byte {
 		dst = strconv.AppendUint(dst, uint64(c.unread), 10)
 	}
 	dst = append(dst, `},"rev":`...)
-	dst = strconv.AppendUint(dst, b.Rev, 10)
+	dst = strconv.AppendUint(dst, b.rev, 10)
 	dst = append(dst, `,"cursor":"`...)
 	dst = b.Cursor().Append(dst)
 	return append(dst, `"}`...)

@@ -167,7 +167,7 @@ func (s *script) message(t *testing.T, d *datadriven.TestData) *actors.Message {
 
 // old is what an edit starts from.
 func (s *script) old(id actors.ID) *actors.Message {
-	if s.b.Find(id) < 0 {
+	if s.b.find(id) < 0 {
 		return &actors.Message{Id: id[:]}
 	}
 	return s.content(id)
@@ -343,8 +343,8 @@ func (s *script) counts() string {
 func (s *script) state() string {
 	var b strings.Builder
 	b.WriteString(s.counts())
-	for i := range s.b.Entries {
-		n := &s.b.Entries[i]
+	for i := range s.b.entries {
+		n := &s.b.entries[i]
 		fmt.Fprintf(&b, "%s %s seq=%d body=%d\n", s.names[n.id], n.State.Word(), n.Seq, n.Body)
 	}
 	return b.String()
@@ -383,14 +383,14 @@ func TestStateAt(t *testing.T) {
 		} else {
 			w.do(w.b.Mark(&actors.Mark{To: actors.MarkRead, IDs: []actors.ID{ids[rng.IntN(len(ids))]}}, actors.Once{}, w.moment()))
 		}
-		states[w.b.Rev] = string(w.b.AppendState(nil))
+		states[w.b.rev] = string(w.b.AppendState(nil))
 		if w.b.SnapshotDue(&w.limits) {
 			w.checkpoint()
 		}
 	}
 	reached := 0
-	for rev := uint64(1); rev <= w.b.Rev; rev++ {
-		b, err := InboxAt(context.Background(), w, w.key, rev, w.b.Seq)
+	for rev := uint64(1); rev <= w.b.rev; rev++ {
+		b, err := InboxAt(context.Background(), w, w.key, rev, w.b.seq)
 		if err != nil {
 			if actors.AsError(err).Code != actors.NotFound || reached > 0 {
 				t.Fatalf("rev %d: %v", rev, err)
@@ -402,8 +402,8 @@ func TestStateAt(t *testing.T) {
 			t.Fatalf("rev %d: got\n%s, want\n%s", rev, got, states[rev])
 		}
 	}
-	if reached < 20 || reached == int(w.b.Rev) {
-		t.Fatalf("the journal reaches back %d revs of %d; want at least 20, and some trimmed", reached, w.b.Rev)
+	if reached < 20 || reached == int(w.b.rev) {
+		t.Fatalf("the journal reaches back %d revs of %d; want at least 20, and some trimmed", reached, w.b.rev)
 	}
 }
 

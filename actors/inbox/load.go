@@ -15,7 +15,7 @@ func (b *Inbox) Load(ctx context.Context, j actors.Journal, key actors.Key) erro
 		if err != nil {
 			return err
 		}
-		b.History.Bytes += uint64(len(raw))
+		b.history.bytes += uint64(len(raw))
 		return b.Apply(e)
 	})
 }

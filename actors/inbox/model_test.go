@@ -210,8 +210,8 @@ func (c *client) catchUp(w *world, limit int) (reset bool) {
 // screen is what a client that fetches everything sees.
 func screen(b *Inbox) map[string]string {
 	s := map[string]string{}
-	for i := range b.Entries {
-		if n := &b.Entries[i]; n.State != actors.State_SCHEDULED {
+	for i := range b.entries {
+		if n := &b.entries[i]; n.State != actors.State_SCHEDULED {
 			s[n.id.String()] = n.State.Word()
 		}
 	}
@@ -297,7 +297,7 @@ func (x *trial) run(steps int) {
 		}
 	}
 	x.t.Logf("%d steps: rev %d, %d of %d events kept, %d messages; %d restarts, %d catch-ups, %d resets",
-		steps, x.b.Rev, len(x.journal), len(x.log), len(x.b.Entries), x.restarts, x.pages, x.resets)
+		steps, x.b.rev, len(x.journal), len(x.log), len(x.b.entries), x.restarts, x.pages, x.resets)
 }
 
 // done carries a decision out and lets the live client know.
@@ -330,7 +330,7 @@ func (x *trial) step(i int) {
 		x.edit(i)
 	default:
 		if x.rng.IntN(3) == 0 {
-			x.done(x.b.Delivered(x.b.Seq-min(x.b.Seq, uint64(x.rng.IntN(5))), "sse", x.moment()))
+			x.done(x.b.Delivered(x.b.seq-min(x.b.seq, uint64(x.rng.IntN(5))), "sse", x.moment()))
 			return
 		}
 		x.retract()
@@ -372,7 +372,7 @@ func (x *trial) publish(i int) {
 	x.m.publish(o)
 	x.ids = append(x.ids, id)
 	again := x.b.Publish(m, once, x.moment(), &x.limits)
-	if len(again.Events) > 0 || !again.Replayed || again.ID != id || again.Rev != x.b.Rev || again.Outcome != r.Outcome {
+	if len(again.Events) > 0 || !again.Replayed || again.ID != id || again.Rev != x.b.rev || again.Outcome != r.Outcome {
 		x.t.Fatalf("the repeat of %+v is answered by %+v", r, again)
 	}
 }
@@ -407,9 +407,9 @@ func (x *trial) mark() {
 	case x.rng.IntN(2) == 0 && len(x.cursors) > 0:
 		c := x.cursors[x.rng.IntN(len(x.cursors))]
 		m.UpTo = &c
-		for i := range x.b.Entries {
-			if x.b.Entries[i].Seq <= c.Seq {
-				concerned = append(concerned, x.m.find(x.b.Entries[i].id))
+		for i := range x.b.entries {
+			if x.b.entries[i].Seq <= c.Seq {
+				concerned = append(concerned, x.m.find(x.b.entries[i].id))
 			}
 		}
 	default:
@@ -469,12 +469,12 @@ func (x *trial) retract() {
 // compare holds the inbox against the model, and the live client against it.
 func (x *trial) compare() {
 	x.t.Helper()
-	if len(x.b.Entries) != len(x.m.list) {
-		x.t.Fatalf("%d messages, want %d", len(x.b.Entries), len(x.m.list))
+	if len(x.b.entries) != len(x.m.list) {
+		x.t.Fatalf("%d messages, want %d", len(x.b.entries), len(x.m.list))
 	}
 	unread, unseen := uint32(0), uint32(0)
 	for i, o := range x.m.list {
-		n := &x.b.Entries[i]
+		n := &x.b.entries[i]
 		got := modelMessage{n.id, x.b.categories[n.category].name, o.collapse, n.State, n.Until, n.expires, n.at, int(n.size), o.title}
 		if !reflect.DeepEqual(&got, o) {
 			x.t.Fatalf("message %d: got %+v, want %+v", i, got, *o)

@@ -22,15 +22,15 @@ type page struct {
 	limit    int
 }
 
-// NewPage returns the page after a cursor that the journal reaches back to.
-func (b *Inbox) NewPage(key actors.Key, j actors.Journal, after actors.Cursor, limit int) *page {
+// Page returns the page after a cursor that the journal reaches back to.
+func (b *Inbox) Page(key actors.Key, j actors.Journal, after actors.Cursor, limit int) *page {
 	p := &page{
 		Key: key, from: after, to: b.Cursor(), head: b.Cursor(),
 		counts: b.AppendCounts(nil), journal: j, limit: limit,
 	}
 	p.to.Seq = max(after.Seq, min(p.to.Seq, after.Seq+pageSpan))
-	for i := range b.Entries {
-		n := &b.Entries[i]
+	for i := range b.entries {
+		n := &b.entries[i]
 		if within(n.Seq, after.Seq, p.to.Seq) || within(n.Body, after.Seq, p.to.Seq) {
 			p.entries = append(p.entries, *n)
 		}

@@ -20,7 +20,7 @@ func BenchmarkPublish(b *testing.B) {
 		binary.BigEndian.PutUint64(n[8:], uint64(i))
 		d := inbox.Publish(&actors.Message{Id: n[:], Category: "order", Content: content, CreatedAt: t.Now}, actors.EdgeOnce(n), t, &l)
 		buf = actors.EncodeEvent(buf[:0], d.Events[0])
-		inbox.History.Bytes += uint64(len(buf))
+		inbox.history.bytes += uint64(len(buf))
 		if err := inbox.Apply(d.Events[0]); err != nil {
 			b.Fatal(err)
 		}

@@ -24,7 +24,7 @@ import (
 // SweepDue returns when there is something to be swept away; never: there is
 // nothing.
 func (b *Inbox) SweepDue(l *actors.Limits) int64 {
-	h, due := &b.History, int64(actors.Never)
+	h, due := &b.history, int64(actors.Never)
 	if h.since != 0 {
 		due = l.SweepAt(h.since, b.lineage)
 	}
@@ -61,10 +61,10 @@ func (b *Inbox) SweepAfter(e *actors.Event, l *actors.Limits) int64 {
 		lineage = e.Lineage
 	}
 	due := int64(actors.Never)
-	if b.History.first == 0 {
+	if b.history.first == 0 {
 		due = l.SpreadOut(e.At+l.EraseStep()+l.RetainAge.Milliseconds(), lineage)
 	}
-	if b.History.since == 0 && e.Frees() {
+	if b.history.since == 0 && e.Frees() {
 		due = min(due, l.SweepAt(e.At, lineage))
 	}
 	if at := e.Topic.GetExpiresAt(); at != 0 {
@@ -76,7 +76,7 @@ func (b *Inbox) SweepAfter(e *actors.Event, l *actors.Limits) int64 {
 // MilestoneDue tells whether the events since the newest milestone are to be
 // closed off by a snapshot, so that those from now on do not keep them.
 func (b *Inbox) MilestoneDue(now int64, l *actors.Limits) bool {
-	return b.History.first != 0 && now >= b.History.first+l.EraseStep()
+	return b.history.first != 0 && now >= b.history.first+l.EraseStep()
 }
 
 // SweepRetry is after which part of EraseWithin a sweep that has not come to

@@ -96,7 +96,7 @@ func (b *Inbox) Token(s *session.Session) uint64 { return s.Epoch ^ b.Origin }
 
 // Stranger says why a connection with this token does not have the session.
 func (b *Inbox) Stranger(token uint64) *actors.Error {
-	if token^b.Origin > b.Seq {
+	if token^b.Origin > b.seq {
 		return actors.Errorf(actors.NotFound, "the session is one of a history that the store has lost; connect again")
 	}
 	return actors.Errorf(actors.Conflict, "another connection has this session, or it has ended")

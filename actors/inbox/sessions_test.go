@@ -20,8 +20,8 @@ func TestSessionsAtRandom(t *testing.T) {
 	for range 3000 {
 		x.step()
 	}
-	if x.b.Seq < 1000 {
-		t.Errorf("%d events: the walk has shown nothing", x.b.Seq)
+	if x.b.seq < 1000 {
+		t.Errorf("%d events: the walk has shown nothing", x.b.seq)
 	}
 	x.replayAll(x.rng.IntN(len(x.log)))
 	// When all have ended, nothing is held.
@@ -87,11 +87,11 @@ func (x *sessionWalk) step() {
 			}
 		}
 	case 4, 5:
-		n := id(fmt.Sprint(x.b.Seq), x.now)
+		n := id(fmt.Sprint(x.b.seq), x.now)
 		x.do(x.b.Publish(&actors.Message{Id: n[:], Category: "a", CreatedAt: x.now, Content: []byte(`"title":"x"`)}, actors.EdgeOnce(n), x.moment(), &x.limits))
 	case 6:
-		if n := len(x.b.Entries); n > 0 {
-			x.do(x.b.Retract(x.b.Entries[x.rng.IntN(n)].id, actors.Once{}, x.moment()))
+		if n := len(x.b.entries); n > 0 {
+			x.do(x.b.Retract(x.b.entries[x.rng.IntN(n)].id, actors.Once{}, x.moment()))
 		}
 	case 7, 8:
 		once := actors.Once{}
@@ -138,7 +138,7 @@ func (x *sessionWalk) change(s *actors.SessionState) *actors.SessionChange {
 	case len(s.Incoming) > 2:
 		c.Forgotten = []uint32{s.Incoming[0].Id}
 	default:
-		key := id(fmt.Sprint(x.b.Seq), x.now)
+		key := id(fmt.Sprint(x.b.seq), x.now)
 		c.Received = []*actors.Incoming{{Id: uint32(1 + x.rng.IntN(5)), Once: key[:]}}
 	}
 	return c

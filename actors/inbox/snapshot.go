@@ -9,15 +9,15 @@ import (
 // snapshot returns the inbox's stored form as of now.
 func (b *Inbox) snapshot() []byte {
 	s := &actors.Snapshot{
-		Lineage: b.lineage, Seq: b.Seq, Pos: b.Pos, Rev: b.Rev, Unread: b.unread, Unseen: b.unseen,
-		Floor: b.History.floor, Stale: b.History.Stale, StaleSince: b.History.since, Delivered: b.DeliveredUpTo, Bytes: b.History.Bytes, Edge: b.keys.packEdge(), Shown: b.shown,
+		Lineage: b.lineage, Seq: b.seq, Pos: b.pos, Rev: b.rev, Unread: b.unread, Unseen: b.unseen,
+		Floor: b.history.floor, Stale: b.history.stale, StaleSince: b.history.since, Delivered: b.deliveredUpTo, Bytes: b.history.bytes, Edge: b.keys.packEdge(), Shown: b.shown,
 	}
 	for i := range b.categories {
 		c := &b.categories[i]
 		s.Categories = append(s.Categories, &actors.Category{Name: c.name, Unread: c.unread, Held: c.held})
 	}
-	for i := range b.Entries {
-		n := &b.Entries[i]
+	for i := range b.entries {
+		n := &b.entries[i]
 		s.Entries = append(s.Entries, &actors.Entry{
 			Id: n.id[:], Seq: n.Seq, Body: n.Body, Category: uint32(n.category), State: n.State, Priority: n.priority,
 			Shared: n.shared, At: n.at, Size: n.size, ExpiresAt: n.expires, Until: n.Until, Collapse: n.collapse,
@@ -28,7 +28,7 @@ func (b *Inbox) snapshot() []byte {
 		k := b.keys.byCaller[r.key]
 		s.Keys = append(s.Keys, &actors.OnceKey{Key: r.key[:], Digest: k.digest, Id: k.id[:], Rev: k.rev, At: k.at})
 	}
-	for _, m := range b.History.stones {
+	for _, m := range b.history.stones {
 		s.Marks = append(s.Marks, &actors.Milestone{Seq: m.Seq, At: m.at, Bytes: m.bytes})
 	}
 	s.Sessions, s.Yielded = b.Sessions.Stored()
@@ -50,10 +50,10 @@ func (b *Inbox) restore(raw []byte) error {
 	if err := s.UnmarshalVT(raw[1:]); err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
-	b.lineage, b.Seq, b.Pos, b.Rev = s.Lineage, s.Seq, s.Pos, s.Rev
-	b.unread, b.unseen, b.DeliveredUpTo, b.shown = s.Unread, s.Unseen, s.Delivered, s.Shown
-	b.History.floor, b.History.Bytes = s.Floor, s.Bytes
-	b.History.Stale, b.History.since = s.Stale, s.StaleSince
+	b.lineage, b.seq, b.pos, b.rev = s.Lineage, s.Seq, s.Pos, s.Rev
+	b.unread, b.unseen, b.deliveredUpTo, b.shown = s.Unread, s.Unseen, s.Delivered, s.Shown
+	b.history.floor, b.history.bytes = s.Floor, s.Bytes
+	b.history.stale, b.history.since = s.Stale, s.StaleSince
 	for _, c := range s.Categories {
 		b.categories = append(b.categories, category{name: c.Name, unread: c.Unread, held: c.Held})
 	}
@@ -69,23 +69,23 @@ func (b *Inbox) restore(raw []byte) error {
 	b.keys.unpackEdge(s.Edge)
 	b.Sessions.Restore(s.Sessions, s.Yielded)
 	for _, m := range s.Marks {
-		b.History.stones = append(b.History.stones, milestone{m.Seq, m.Bytes, m.At})
+		b.history.stones = append(b.history.stones, milestone{m.Seq, m.Bytes, m.At})
 	}
 	return nil
 }
 
 func (b *Inbox) restoreEntries(es []*actors.Entry) error {
-	b.Entries = make([]Item, 0, len(es)+len(es)/8)
+	b.entries = make([]Item, 0, len(es)+len(es)/8)
 	for _, e := range es {
 		if len(e.Id) != 16 || int(e.Category) >= len(b.categories) {
 			return fmt.Errorf("entry %d is damaged", e.Seq)
 		}
-		b.Entries = append(b.Entries, Item{
+		b.entries = append(b.entries, Item{
 			id: actors.ID(e.Id), Seq: e.Seq, Body: e.Body, at: e.At, expires: e.ExpiresAt, Until: e.Until, collapse: e.Collapse,
 			size: e.Size, category: uint16(e.Category), State: e.State, priority: e.Priority, shared: e.Shared,
 			WasSeen: e.WasSeen, WasRead: e.WasRead,
 		})
-		n := &b.Entries[len(b.Entries)-1]
+		n := &b.entries[len(b.entries)-1]
 		b.content += uint64(n.size)
 		b.arm(n)
 	}

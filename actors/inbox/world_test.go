@@ -61,7 +61,7 @@ func id(name string, at int64) actors.ID {
 func (w *world) do(r Ready) Ready {
 	w.t.Helper()
 	w.told = nil
-	before := w.b.Rev
+	before := w.b.rev
 	for _, e := range r.Events {
 		raw := actors.EncodeEvent(nil, e)
 		var got actors.Event
@@ -70,12 +70,12 @@ func (w *world) do(r Ready) Ready {
 		}
 		w.log = append(w.log, raw)
 		w.journal[e.Seq] = raw
-		w.b.History.Bytes += uint64(len(raw))
+		w.b.history.bytes += uint64(len(raw))
 		if err := w.b.Apply(e); err != nil {
 			w.t.Fatal(err)
 		}
 		w.tell(e, before)
-		before = w.b.Rev
+		before = w.b.rev
 	}
 	if len(r.Events) > 0 {
 		w.b.Rearm()
@@ -93,10 +93,10 @@ func (w *world) tell(e *actors.Event, before uint64) {
 	}
 	p, ok := actors.NewPushEvent(e, m, w.b.StateOf(e), 0, w.b.Cursor(), w.b.AppendCounts(nil))
 	if e.State == actors.State_SCHEDULED && len(e.Dropped) > 0 {
-		ok = w.b.Rev > before // what was dropped may have been invisible too
+		ok = w.b.rev > before // what was dropped may have been invisible too
 	}
-	if ok != (w.b.Rev == before+1) || !ok && w.b.Rev != before {
-		w.t.Fatalf("%v: told is %v, but rev went from %d to %d", e, ok, before, w.b.Rev)
+	if ok != (w.b.rev == before+1) || !ok && w.b.rev != before {
+		w.t.Fatalf("%v: told is %v, but rev went from %d to %d", e, ok, before, w.b.rev)
 	}
 	if ok {
 		w.told = append(w.told, p)
@@ -105,11 +105,11 @@ func (w *world) tell(e *actors.Event, before uint64) {
 
 func (w *world) content(id actors.ID) *actors.Message {
 	w.t.Helper()
-	i := w.b.Find(id)
+	i := w.b.find(id)
 	if i < 0 {
 		w.t.Fatalf("no message %s", id)
 	}
-	m, err := Content(context.Background(), w, w.key, w.b.Entries[i].Body, nil)
+	m, err := Content(context.Background(), w, w.key, w.b.entries[i].Body, nil)
 	if err != nil {
 		w.t.Fatalf("the content of message %s: %v", id, err)
 	}
@@ -126,13 +126,13 @@ func (w *world) sweep() actors.Write {
 	w.t.Helper()
 	w.do(w.b.Lapse(w.moment()))
 	w.b.Sessions.RearmLapse()
-	m := ReadCleared(context.Background(), w, w.key, slices.Clone(w.b.History.Stale))
+	m := ReadCleared(context.Background(), w, w.key, slices.Clone(w.b.history.stale))
 	if m.Err != nil {
 		w.t.Fatal(m.Err)
 	}
 	wr := w.keep(m.Events)
-	if len(w.b.History.Stale) > 0 || w.b.History.since != 0 {
-		w.t.Fatalf("stale after a sweep: %v since %d", w.b.History.Stale, w.b.History.since)
+	if len(w.b.history.stale) > 0 || w.b.history.since != 0 {
+		w.t.Fatalf("stale after a sweep: %v since %d", w.b.history.stale, w.b.history.since)
 	}
 	if due := w.b.SweepDue(&w.limits); due <= w.now {
 		w.t.Fatalf("a sweep at %d is followed by one at %d", w.now, due)
@@ -142,7 +142,7 @@ func (w *world) sweep() actors.Write {
 
 func (w *world) keep(cleared []actors.Rewrite) actors.Write {
 	w.t.Helper()
-	wr := w.b.Checkpoint(w.now, &w.limits, cleared)
+	wr, _ := w.b.Checkpoint(w.now, &w.limits, cleared)
 	for _, r := range wr.Rewrite {
 		if w.journal[r.Seq] == nil {
 			w.t.Fatalf("event %d is written again, and is not there", r.Seq)
@@ -151,8 +151,8 @@ func (w *world) keep(cleared []actors.Rewrite) actors.Write {
 	}
 	last := uint64(0)
 	for _, r := range wr.Delete {
-		if r.First <= last || r.First > r.Last || r.Last > w.b.Seq {
-			w.t.Fatalf("deletions %v overlap, are empty or reach beyond event %d", wr.Delete, w.b.Seq)
+		if r.First <= last || r.First > r.Last || r.Last > w.b.seq {
+			w.t.Fatalf("deletions %v overlap, are empty or reach beyond event %d", wr.Delete, w.b.seq)
 		}
 		last = r.Last
 		for s := r.First; s <= r.Last; s++ {
@@ -195,18 +195,18 @@ func (w *world) check() {
 		w.t.Fatal(err)
 	}
 	w.same("recovered from the journal", b, true)
-	h := &w.b.History
-	for s := h.floor + 1; s <= w.b.Seq; s++ {
+	h := &w.b.history
+	for s := h.floor + 1; s <= w.b.seq; s++ {
 		if w.journal[s] == nil {
 			w.t.Fatalf("event %d is gone, the floor is %d", s, h.floor)
 		}
 	}
 	w.checkContents()
 	held := map[uint64]bool{}
-	for i := range w.b.Entries {
-		held[w.b.Entries[i].Body] = true
-		if w.journal[w.b.Entries[i].Body] == nil {
-			w.t.Fatalf("event %d holds the content of a present message and is gone", w.b.Entries[i].Body)
+	for i := range w.b.entries {
+		held[w.b.entries[i].Body] = true
+		if w.journal[w.b.entries[i].Body] == nil {
+			w.t.Fatalf("event %d holds the content of a present message and is gone", w.b.entries[i].Body)
 		}
 	}
 	for s := range w.b.Sessions.Events() {
@@ -227,8 +227,8 @@ func (w *world) check() {
 func (w *world) checkContents() {
 	w.t.Helper()
 	needed := map[uint64]bool{}
-	for i := range w.b.Entries {
-		needed[w.b.Entries[i].Body] = true
+	for i := range w.b.entries {
+		needed[w.b.entries[i].Body] = true
 	}
 	for s := range w.b.Sessions.Events() {
 		needed[s] = true
@@ -241,14 +241,14 @@ func (w *world) checkContents() {
 	for y := w.b.Sessions.Yielded; y != nil; y = y.Next {
 		needed[y.Epoch] = true
 	}
-	h := &w.b.History
+	h := &w.b.history
 	for seq, raw := range w.journal {
 		var e actors.Event
 		if err := actors.DecodeEvent(raw, &e); err != nil {
 			w.t.Fatal(err)
 		}
 		full := e.Message != nil && !e.Message.Cleared || e.Topic.GetTopic() != "" || e.Session.GetWill() != nil
-		known := slices.Contains(h.Stale, seq) || slices.Contains(h.garbage, seq)
+		known := slices.Contains(h.stale, seq) || slices.Contains(h.garbage, seq)
 		switch {
 		case full && !needed[seq] && !known:
 			w.t.Fatalf("event %d holds a content that nobody needs, and would keep it", seq)
@@ -256,8 +256,8 @@ func (w *world) checkContents() {
 			w.t.Fatalf("the content of event %d is needed, and was taken out or is to be", seq)
 		}
 	}
-	if (len(h.Stale)+len(h.garbage)+len(h.disowned) > 0 || h.wills) != (h.since != 0) {
-		w.t.Fatalf("stale %v, garbage %v, %d disowned since %d", h.Stale, h.garbage, len(h.disowned), h.since)
+	if (len(h.stale)+len(h.garbage)+len(h.disowned) > 0 || h.wills) != (h.since != 0) {
+		w.t.Fatalf("stale %v, garbage %v, %d disowned since %d", h.stale, h.garbage, len(h.disowned), h.since)
 	}
 }
 
@@ -305,7 +305,7 @@ func (w *world) view(b *Inbox, withHistory bool) Inbox {
 	v.keys.byCaller = maps.Clone(b.keys.byCaller)
 	v.keys.prune(w.now)
 	v.categories = append([]category{}, b.categories...)
-	v.Entries = append([]Item{}, b.Entries...)
+	v.entries = append([]Item{}, b.entries...)
 	v.keys.order = append([]onceRef{}, v.keys.order...)
 	v.Origin, v.Sessions = 0, session.Set{} // the origin is no part of the state; viewSessions
 	v.keys.edge = append([]edgeKey{}, v.keys.edge...)
@@ -313,14 +313,14 @@ func (w *world) view(b *Inbox, withHistory bool) Inbox {
 		v.keys.byCaller = nil
 	}
 	if !withHistory {
-		v.History = history{}
+		v.history = history{}
 		return v
 	}
-	v.History.stones = append([]milestone{}, b.History.stones...)
-	v.History.disowned = append([]actors.ID{}, b.History.disowned...)
-	v.History.garbage = append([]uint64{}, b.History.garbage...)
-	slices.Sort(v.History.garbage)
-	v.History.Stale = append([]uint64{}, b.History.Stale...)
+	v.history.stones = append([]milestone{}, b.history.stones...)
+	v.history.disowned = append([]actors.ID{}, b.history.disowned...)
+	v.history.garbage = append([]uint64{}, b.history.garbage...)
+	slices.Sort(v.history.garbage)
+	v.history.stale = append([]uint64{}, b.history.stale...)
 	return v
 }
 
@@ -350,10 +350,10 @@ func (w *world) checkCounts() {
 	var bytes uint64
 	held := map[string]uint32{}
 	by := map[string]uint32{}
-	for i := range b.Entries {
-		n := &b.Entries[i]
-		if i > 0 && n.Seq <= b.Entries[i-1].Seq {
-			w.t.Fatalf("entry %d has seq %d behind %d", i, n.Seq, b.Entries[i-1].Seq)
+	for i := range b.entries {
+		n := &b.entries[i]
+		if i > 0 && n.Seq <= b.entries[i-1].Seq {
+			w.t.Fatalf("entry %d has seq %d behind %d", i, n.Seq, b.entries[i-1].Seq)
 		}
 		bytes += uint64(n.size)
 		held[b.categories[n.category].name]++
@@ -375,14 +375,14 @@ func (w *world) checkCounts() {
 	if b.unread != unread || b.unseen != unseen || sum != unread || b.content != bytes {
 		w.t.Fatalf("got %d unread, %d unseen, %d by category, %d bytes; want %d, %d, %d, %d", b.unread, b.unseen, sum, b.content, unread, unseen, unread, bytes)
 	}
-	if len(b.Entries) > w.limits.Messages || b.content > uint64(w.limits.InboxBytes) {
-		w.t.Fatalf("%d messages of %d bytes are over the limit", len(b.Entries), b.content)
+	if len(b.entries) > w.limits.Messages || b.content > uint64(w.limits.InboxBytes) {
+		w.t.Fatalf("%d messages of %d bytes are over the limit", len(b.entries), b.content)
 	}
 }
 
 // page reads what a client with a cursor missed, at most limit events.
 func (w *world) page(after actors.Cursor, limit int) (*actors.Push, error) {
-	return w.b.NewPage(w.key, w, after, limit).Read(context.Background())
+	return w.b.Page(w.key, w, after, limit).Read(context.Background())
 }
 
 // world is its own Journal, for reading.

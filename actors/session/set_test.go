@@ -104,7 +104,7 @@ func (j *journal) check() {
 	}
 }
 
-var limits = actors.Limits{Sessions: 3, SessionMessages: 4, SessionBytes: 100, SessionsBytes: 250, SessionsOfApp: 10}
+var limits = actors.Limits{SessionLimits: actors.SessionLimits{Sessions: 3, SessionMessages: 4, SessionBytes: 100, SessionsBytes: 250, SessionsOfApp: 10}}
 
 func (j *journal) subscribe(client string, subs ...*actors.Subscription) {
 	j.t.Helper()

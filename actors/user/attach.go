@@ -182,7 +182,7 @@ func (u *User) connected(q *connQuery) {
 		panic(err) // strings marshal
 	}
 	q.req.Answer.Body = body
-	u.answer(q.req, inbox.Ready{Rev: u.inbox.Rev})
+	u.answer(q.req, inbox.Ready{Rev: u.inbox.Rev()})
 }
 
 // disconnect ends the user's connections, wherever they are.
@@ -190,5 +190,5 @@ func (u *User) disconnect(r *actors.Request, c *actors.Disconnect) {
 	for _, g := range u.gates {
 		u.Home.Send(g.pid, &actors.Kick{Key: u.Key, Why: c.Why})
 	}
-	u.answer(r, inbox.Ready{Rev: u.inbox.Rev})
+	u.answer(r, inbox.Ready{Rev: u.inbox.Rev()})
 }

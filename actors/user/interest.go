@@ -47,7 +47,7 @@ func (u *User) noteInterest(done func(*actors.Error)) {
 		answer(done, nil)
 		return
 	}
-	now.Seq = u.inbox.Seq
+	now.Seq = u.inbox.Seq()
 	n.current = now
 	if done != nil {
 		n.waitNext = append(n.waitNext, done)

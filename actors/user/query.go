@@ -5,7 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
-	"slices"
+	"math"
 	"strconv"
 
 	"reddot/actors"
@@ -31,21 +31,12 @@ func (u *User) list(r *actors.Request, c *actors.List) {
 		u.refuse(r, &actors.Error{Code: actors.Invalid, Field: "state", Detail: "want unseen, seen, unread, read, archived, snoozed, scheduled or all"})
 		return
 	}
-	var found []inbox.Item
-	b := u.inbox
+	found, more := u.inbox.List(match, c.Category, before, c.Limit)
 	next := ""
-	for i := len(b.Entries) - 1; i >= 0; i-- {
-		n := &b.Entries[i]
-		if n.Seq >= before || !match(n.State) || !b.In(n, c.Category) {
-			continue
-		}
-		if len(found) == c.Limit {
-			next = formatNext(found[len(found)-1].Seq)
-			break
-		}
-		found = append(found, *n)
+	if more {
+		next = formatNext(found[len(found)-1].Seq)
 	}
-	u.fill(r, inbox.Ready{Rev: b.Rev})
+	u.fill(r, inbox.Ready{Rev: u.inbox.Rev()})
 	u.read(r, func(ctx context.Context, out []byte) ([]byte, error) {
 		return appendPage(ctx, u.Home, append(out, '{'), u.Key, found, next)
 	})
@@ -172,15 +163,13 @@ func parseNext(s string) (uint64, *actors.Error) {
 
 // findMessage answers with one message, its state and its funnel.
 func (u *User) findMessage(r *actors.Request, c *actors.Find) {
-	b := u.inbox
-	i := b.Find(c.ID)
-	if i < 0 {
+	n, ok := u.inbox.Find(c.ID)
+	if !ok {
 		u.refuse(r, actors.ErrNotHere)
 		return
 	}
-	n := b.Entries[i]
-	delivered := n.Seq <= b.DeliveredUpTo && n.State != actors.State_SCHEDULED
-	u.fill(r, inbox.Ready{Rev: b.Rev, ID: c.ID})
+	delivered := u.inbox.WasDelivered(&n)
+	u.fill(r, inbox.Ready{Rev: u.inbox.Rev(), ID: c.ID})
 	u.read(r, func(ctx context.Context, out []byte) ([]byte, error) {
 		m, err := inbox.Content(ctx, u.Home.Journal, u.Key, n.Body, nil)
 		if err != nil {
@@ -210,12 +199,12 @@ func (u *User) loadContent(r *actors.Request, id actors.ID, t actors.Moment) {
 		u.commit(r, d)
 		return
 	}
-	i := u.inbox.Find(id)
-	if i < 0 {
+	n, ok := u.inbox.Find(id)
+	if !ok {
 		u.refuse(r, actors.ErrNotHere)
 		return
 	}
-	h, key, body := u.Home, u.Key, u.inbox.Entries[i].Body
+	h, key, body := u.Home, u.Key, n.Body
 	u.after(r, func() {
 		h.Load(func() {
 			old, err := inbox.Content(context.Background(), h.Journal, key, body, nil)
@@ -237,11 +226,11 @@ func (u *User) editContent(m *contentLoaded, t actors.Moment) {
 		u.refuse(m.req, actors.ErrBusyStore)
 		return
 	}
-	i := u.inbox.Find(c.ID)
+	n, ok := u.inbox.Find(c.ID)
 	switch {
-	case i < 0:
+	case !ok:
 		u.refuse(m.req, actors.ErrNotHere)
-	case u.inbox.Entries[i].Body != m.body: // another edit came first
+	case n.Body != m.body: // another edit came first
 		u.loadContent(m.req, c.ID, t)
 	case m.err != nil:
 		u.refuse(m.req, actors.AsError(m.err))
@@ -258,8 +247,8 @@ const (
 
 // journalPage answers with stored events.
 func (u *User) journalPage(r *actors.Request, c *actors.JournalPage) {
-	key, j, last := u.Key, u.Home.Journal, u.inbox.Seq
-	u.fill(r, inbox.Ready{Rev: u.inbox.Rev})
+	key, j, last := u.Key, u.Home.Journal, u.inbox.Seq()
+	u.fill(r, inbox.Ready{Rev: u.inbox.Rev()})
 	u.read(r, func(ctx context.Context, _ []byte) ([]byte, error) {
 		out := struct {
 			Events []inbox.EventJSON `json:"events"`
@@ -292,9 +281,9 @@ func (u *User) journalPage(r *actors.Request, c *actors.JournalPage) {
 
 // stateAt answers with the state as it was at a rev.
 func (u *User) stateAt(r *actors.Request, c *actors.StateAt) {
-	key, j, last := u.Key, u.Home.Journal, u.inbox.Seq
-	if c.Rev > u.inbox.Rev {
-		u.refuse(r, actors.Errorf(actors.NotFound, "the user stands at rev %d", u.inbox.Rev))
+	key, j, last := u.Key, u.Home.Journal, u.inbox.Seq()
+	if c.Rev > u.inbox.Rev() {
+		u.refuse(r, actors.Errorf(actors.NotFound, "the user stands at rev %d", u.inbox.Rev()))
 		return
 	}
 	u.fill(r, inbox.Ready{Rev: c.Rev})
@@ -310,14 +299,13 @@ func (u *User) stateAt(r *actors.Request, c *actors.StateAt) {
 // export answers with all that is known of the user.
 func (u *User) export(r *actors.Request) {
 	b := u.inbox
-	entries := slices.Clone(b.Entries)
-	slices.Reverse(entries)
+	items, _ := b.List(func(actors.State) bool { return true }, "", math.MaxUint64, math.MaxInt)
 	counts := b.AppendCounts(nil)
-	u.fill(r, inbox.Ready{Rev: b.Rev})
+	u.fill(r, inbox.Ready{Rev: b.Rev()})
 	u.read(r, func(ctx context.Context, out []byte) ([]byte, error) {
 		out = actors.AppendString(append(out, `{"app":`...), u.Key.App())
 		out = actors.AppendString(append(out, `,"user":`...), u.Key.Name())
 		out = append(append(out, `,"counts":`...), counts...)
-		return appendPage(ctx, u.Home, append(out, ','), u.Key, entries, "")
+		return appendPage(ctx, u.Home, append(out, ','), u.Key, items, "")
 	})
 }

@@ -23,7 +23,7 @@ func (u *User) pull(m *actors.Pull) {
 		u.after(nil, func() { h.Send(m.Gate, g) })
 		return
 	}
-	p := u.inbox.NewPage(u.Key, u.Home.Journal, m.After, inbox.PageEvents)
+	p := u.inbox.Page(u.Key, u.Home.Journal, m.After, inbox.PageEvents)
 	u.after(nil, func() {
 		h.Load(func() {
 			push, err := p.Read(context.Background())
@@ -42,7 +42,7 @@ func (u *User) pull(m *actors.Pull) {
 // replay answers with the next page.
 func (u *User) replay(r *actors.Request, c *actors.Replay) {
 	b := u.inbox
-	u.fill(r, inbox.Ready{Rev: b.Rev})
+	u.fill(r, inbox.Ready{Rev: b.Rev()})
 	r.Answer.Cursor = c.After
 	if !b.Reaches(c.After) {
 		r.Answer.Body = actors.PlainEvent("reset", b.Cursor(), r.Answer.Counts).JSON
@@ -50,7 +50,7 @@ func (u *User) replay(r *actors.Request, c *actors.Replay) {
 		u.release(&r.Effect, r, nil, nil)
 		return
 	}
-	p := u.inbox.NewPage(u.Key, u.Home.Journal, c.After, max(1, min(c.Limit, inbox.PageEvents)))
+	p := u.inbox.Page(u.Key, u.Home.Journal, c.After, max(1, min(c.Limit, inbox.PageEvents)))
 	u.after(r, func() {
 		u.Home.Load(func() {
 			push, err := p.Read(context.Background())

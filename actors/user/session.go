@@ -279,22 +279,19 @@ func (u *User) inboxMessage(m *actors.Message, state actors.State, until int64, 
 
 // fetchWaiting answers with messages that wait.
 func (u *User) fetchWaiting(r *actors.Request, c *actors.FetchWaiting) {
-	b := u.inbox
-	entries := make([]*inbox.Item, len(c.Seqs))
+	items := make([]*inbox.Item, len(c.Seqs))
 	for i, seq := range c.Seqs {
-		for j := range b.Entries {
-			if n := b.Entries[j]; c.Inbox[i] && n.Seq == seq {
-				entries[i] = &n
-			}
+		if c.Inbox[i] {
+			items[i] = u.inbox.At(seq)
 		}
 	}
-	pos, lineage := b.Pos, b.Line()
-	u.fill(r, inbox.Ready{Rev: b.Rev})
+	pos, lineage := u.inbox.Cursor().Pos, u.inbox.Line()
+	u.fill(r, inbox.Ready{Rev: u.inbox.Rev()})
 	u.read(r, func(ctx context.Context, _ []byte) ([]byte, error) {
 		r.Answer.Messages = make([]*actors.TopicMessage, len(c.Seqs))
 		for i, seq := range c.Seqs {
 			var err error
-			switch n := entries[i]; {
+			switch n := items[i]; {
 			case n != nil:
 				var m *actors.Message
 				if m, err = inbox.Content(ctx, u.Home.Journal, u.Key, n.Body, nil); err == nil {

@@ -2,14 +2,13 @@ package user
 
 import (
 	"context"
-	"slices"
 
 	"reddot/actors"
 	"reddot/actors/inbox"
 )
 
-// tidy does what retention asks for at a time, before anything is decided.
-func (u *User) tidy(now int64) {
+// maintain does what retention asks for at a time, before anything is decided.
+func (u *User) maintain(now int64) {
 	b, l := u.inbox, &u.Home.Limits
 	switch {
 	case u.sweeping:
@@ -28,7 +27,7 @@ func (u *User) sweep() {
 	}
 	u.inbox.Sessions.RearmLapse()
 	u.Home.Metrics.Sweeps.Inc()
-	stale := slices.Clone(u.inbox.History.Stale)
+	stale := u.inbox.Stale()
 	if len(stale) == 0 {
 		u.snapshot(nil)
 		return
@@ -51,7 +50,7 @@ func (u *User) cleared(m *inbox.Cleared) {
 		return // the wake-up that is armed comes back to it
 	}
 	if u.snapshot(m.Events) {
-		u.rearm(u.armed)
+		u.rearmWake(u.armed)
 		u.leaveSwept()
 	}
 }
@@ -66,8 +65,8 @@ func (u *User) leaveSwept() {
 	u.after(nil, func() { h.Send(self, &actors.Passivate{}) })
 }
 
-// rearm replaces the wake-up that was armed for old, or has come.
-func (u *User) rearm(old int64) {
+// rearmWake replaces the wake-up that was armed for old, or has come.
+func (u *User) rearmWake(old int64) {
 	b, l, now := u.inbox, &u.Home.Limits, u.Home.Now()
 	next := min(b.Due(l), max(b.SweepDue(l), now+l.EraseWithin.Milliseconds()/inbox.SweepRetry))
 	if next == actors.Never {
@@ -78,7 +77,7 @@ func (u *User) rearm(old int64) {
 	}
 	// The store may hold other wake-ups, from before this activation. What
 	// counts is that none of them is missing.
-	w := &actors.Write{Stream: u.Stream, After: b.Seq, Wake: actors.Wake{Old: old, New: next}}
+	w := &actors.Write{Stream: u.Stream, After: b.Seq(), Wake: actors.Wake{Old: old, New: next}}
 	if u.Append(w) == nil {
 		u.armed = next
 	}

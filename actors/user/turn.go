@@ -40,7 +40,7 @@ func (u *User) command(r *actors.Request, t actors.Moment) {
 	case *actors.Mark:
 		u.commit(r, b.Mark(c, r.Once, t))
 	case *actors.Counts:
-		u.answer(r, inbox.Ready{Rev: b.Rev})
+		u.answer(r, inbox.Ready{Rev: b.Rev()})
 	case *actors.List:
 		u.list(r, c)
 	case *actors.Find:
@@ -129,7 +129,7 @@ func (u *User) commit(r *actors.Request, d inbox.Ready) {
 		return
 	case len(d.Events) == 0:
 		if !d.Replayed {
-			d.Rev = u.inbox.Rev
+			d.Rev = u.inbox.Rev()
 		}
 		u.answer(r, d)
 		return
@@ -142,7 +142,7 @@ func (u *User) commit(r *actors.Request, d inbox.Ready) {
 	}
 	var push *actors.Push
 	push, r.Answer.Counts = u.apply(d.Events, from, r.Answer.Counts)
-	d.Rev = u.inbox.Rev
+	d.Rev = u.inbox.Rev()
 	u.fill(r, d)
 	u.release(&r.Effect, r, push, nil)
 	u.tellSessions(d.Events)
@@ -168,13 +168,13 @@ func (u *User) persist(events []*actors.Event) bool {
 // encode prepares the write of events.
 func (u *User) encode(r *actors.WriteBuffer, events []*actors.Event) *actors.Write {
 	w := &r.Write
-	*w = actors.Write{Stream: u.Stream, After: u.inbox.Seq, Events: r.Events[:0], Own: r.Own[:0]}
+	*w = actors.Write{Stream: u.Stream, After: u.inbox.Seq(), Events: r.Events[:0], Own: r.Own[:0]}
 	buf := r.Buf[:0]
 	for _, e := range events {
 		n := len(buf)
 		buf = actors.EncodeEvent(buf, e)
 		w.Events = append(w.Events, buf[n:len(buf):len(buf)])
-		u.inbox.Beside(w, e, &u.Home.Limits)
+		u.inbox.Annotate(w, e, &u.Home.Limits)
 		w.WakeBy(u.inbox.SweepAfter(e, &u.Home.Limits))
 	}
 	w.WakeBy(u.inbox.SweepDue(&u.Home.Limits))
@@ -195,9 +195,7 @@ func (u *User) store(w *actors.Write) *actors.Error {
 	if w.Wake.New != 0 {
 		u.armed = w.Wake.New
 	}
-	for _, e := range w.Events {
-		u.inbox.History.Bytes += uint64(len(e))
-	}
+	u.inbox.Wrote(w)
 	return nil
 }
 
@@ -241,7 +239,7 @@ func (u *User) apply(events []*actors.Event, from actors.Cursor, counts []byte) 
 // expire lets the time do its work before anything is decided. False means
 // that the store is too busy for it.
 func (u *User) expire(t actors.Moment) bool {
-	u.tidy(t.Now)
+	u.maintain(t.Now)
 	if t.Now < u.inbox.Due(&u.Home.Limits) {
 		return true
 	}
@@ -263,7 +261,7 @@ func (u *User) timeUp(m *actors.TimeUp) {
 	if !u.expire(t) {
 		return // the sweeper comes again
 	}
-	u.rearm(m.At)
+	u.rearmWake(m.At)
 	if swept && !u.sweeping {
 		u.leaveSwept()
 	}
@@ -279,11 +277,10 @@ func (u *User) maybeSnapshot() {
 // events that take the place of stale ones. If the store is too busy, it says
 // false, and another time will do.
 func (u *User) snapshot(cleared []actors.Rewrite) bool {
-	before := u.inbox.History
-	w := u.inbox.Checkpoint(u.Home.Now(), &u.Home.Limits, cleared)
+	w, undo := u.inbox.Checkpoint(u.Home.Now(), &u.Home.Limits, cleared)
 	w.Stream = u.Stream
 	if u.Append(&w) != nil {
-		u.inbox.History = before
+		undo()
 		return false
 	}
 	return true

@@ -167,9 +167,9 @@ func (u *User) loaded(m *loaded) {
 	u.inbox = m.inbox
 	u.Home.InMemory.Add(1)
 	if u.Stream == nil {
-		u.Opened(m.inbox.Seq)
-	} else if u.Seq != m.inbox.Seq {
-		u.Unreadable(fmt.Errorf("the journal ends at event %d, and the user knows event %d", m.inbox.Seq, u.Seq))
+		u.Opened(m.inbox.Seq())
+	} else if u.Seq != m.inbox.Seq() {
+		u.Unreadable(fmt.Errorf("the journal ends at event %d, and the user knows event %d", m.inbox.Seq(), u.Seq))
 		return
 	}
 	if m.beyond != nil && !u.mend(m.beyond) {
@@ -229,7 +229,7 @@ func (u *User) passivate() {
 	case u.dozing:
 		u.retire()
 	case u.inbox == nil || !u.Idle() || u.sweeping || u.interest.unwritten():
-	case u.Seq-u.inbox.History.Last().Seq > passivateEvents && u.snapshot(nil):
+	case u.inbox.SinceSnapshot() > passivateEvents && u.snapshot(nil):
 		// so that it wakes quickly; it stops the next time
 	default:
 		u.retire()
@@ -253,7 +253,7 @@ func (u *User) retire() {
 func (u *User) doze() {
 	switch {
 	case u.inbox == nil || u.sweeping || u.graces > 0 || len(u.gates)+len(u.links) == 0 || len(u.queries) > 0 || !u.Idle():
-	case u.Seq-u.inbox.History.Last().Seq > passivateEvents && u.snapshot(nil):
+	case u.inbox.SinceSnapshot() > passivateEvents && u.snapshot(nil):
 		// so that it wakes quickly; it dozes the next time
 	default:
 		u.letGo()

@@ -2,10 +2,10 @@ package inbox
 
 import "reddot/actors"
 
-// Beside adds to w what the store keeps beside the event: who answers for a
+// Annotate adds to w what the store keeps beside the event: who answers for a
 // message, the wake-up (w.Wake.New, the earliest that is needed) and funnels.
 // The event is not applied yet.
-func (b *Inbox) Beside(w *actors.Write, e *actors.Event, l *actors.Limits) {
+func (b *Inbox) Annotate(w *actors.Write, e *actors.Event, l *actors.Limits) {
 	switch e.Kind {
 	case actors.Kind_ACCEPTED:
 		m := e.Message
@@ -16,7 +16,7 @@ func (b *Inbox) Beside(w *actors.Write, e *actors.Event, l *actors.Limits) {
 		}
 		w.WakeBy(m.ExpiresAt)
 		w.WakeBy(e.Until)
-		if len(b.Entries) == 0 {
+		if len(b.entries) == 0 {
 			w.WakeBy(e.At + l.MessageAge.Milliseconds())
 		}
 	case actors.Kind_SESSION:
@@ -33,8 +33,8 @@ func (b *Inbox) Beside(w *actors.Write, e *actors.Event, l *actors.Limits) {
 		w.WakeBy(e.Until)
 		actors.EachID(e.Ids, func(id actors.ID) { b.tallyMark(w, id, e.State) })
 	case actors.Kind_DELIVERED:
-		for i := len(b.Entries) - 1; i >= 0 && b.Entries[i].Seq > b.DeliveredUpTo; i-- {
-			if n := &b.Entries[i]; n.shared && n.Seq <= e.Upto && n.State != actors.State_SCHEDULED {
+		for i := len(b.entries) - 1; i >= 0 && b.entries[i].Seq > b.deliveredUpTo; i-- {
+			if n := &b.entries[i]; n.shared && n.Seq <= e.Upto && n.State != actors.State_SCHEDULED {
 				w.Tally = append(w.Tally, actors.Tally{ID: n.id, Kind: actors.TallyDelivered, N: 1})
 			}
 		}
@@ -43,11 +43,11 @@ func (b *Inbox) Beside(w *actors.Write, e *actors.Event, l *actors.Limits) {
 
 // tallyMark counts who has seen and who has read a shared message, each once.
 func (b *Inbox) tallyMark(w *actors.Write, id actors.ID, to actors.State) {
-	i := b.Find(id)
-	if i < 0 || !b.Entries[i].shared {
+	i := b.find(id)
+	if i < 0 || !b.entries[i].shared {
 		return
 	}
-	n := &b.Entries[i]
+	n := &b.entries[i]
 	if to.WasSeen() && !n.WasSeen {
 		w.Tally = append(w.Tally, actors.Tally{ID: id, Kind: actors.TallySeen, N: 1})
 	}
