@@ -27,7 +27,7 @@ BUILT := $(CLIENT)/node_modules/.reddot-built
 
 export GO NPM CLIENT TIMEOUT PARALLEL FUZZTIME
 
-.PHONY: help build chaos cluster run test race lint fuzz bench crowd e2e check generate layout mosquitto clean assets
+.PHONY: help build chaos cluster run test race lint fuzz bench crowd e2e check generate layout metrics mosquitto clean assets
 
 help: ## list the verbs
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -67,6 +67,9 @@ check: assets lint ## what CI runs beside the tests: lint, go.mod, generated fil
 
 layout: ## draw the rooms in the README anew
 	REDDOT_LAYOUT=write $(GO) test -count=1 -run '^TestHouseLayout$$' ./cmd/internal/app
+
+metrics: ## write the list of metrics anew
+	REDDOT_METRICS=write $(GO) test -count=1 -run '^TestMetricsAreListed$$' ./cmd/internal/app
 
 generate: ## write the protobuf code anew
 	.ci/generate
