@@ -4,20 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"maps"
 	"net"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-	pcluster "github.com/asynkron/protoactor-go/cluster"
-	"github.com/asynkron/protoactor-go/remote"
 	"google.golang.org/grpc"
 
 	"reddot/actors"
-	"reddot/actors/gateway"
+	"reddot/cluster/membership"
 )
 
 // A ClusterConfig says how a node finds others and lets itself be found.
@@ -67,7 +61,7 @@ func (c *ClusterConfig) check() error {
 	if len(c.Key) != 0 && len(c.Key) != keyLen {
 		return fmt.Errorf("key: %d bytes, want %d", len(c.Key), keyLen)
 	}
-	host, _, err := splitAddr(c.Bind)
+	host, _, err := membership.SplitAddr(c.Bind)
 	if err != nil {
 		return fmt.Errorf("bind: %w", err)
 	}
@@ -108,16 +102,12 @@ func (c *ClusterConfig) keyPrint() []byte {
 // versions are the wire versions that a node speaks.
 type versions struct{ least, most uint32 }
 
-// errFenced ends a node that was away too long.
-var errFenced = errors.New("fenced out: the other nodes took this one for dead and have taken its users over, as when it froze or was cut off; it ends, so that no count forks; start it again and it joins anew")
-
 // startCluster joins the others.
 func (n *Node) startCluster(ctx context.Context) error {
-	records, ok := n.store.(actors.Records)
+	shared, ok := n.store.(membership.Store)
 	if !ok {
 		return errors.New("a cluster needs a store that its nodes share")
 	}
-	n.records = records
 	var err error
 	if n.tls, err = n.cfg.Cluster.linkTLS(); err != nil {
 		return err
@@ -125,23 +115,12 @@ func (n *Node) startCluster(ctx context.Context) error {
 	if err := n.listenPeers(ctx); err != nil {
 		return err
 	}
-	if n.membership, err = newMembership(n); err != nil {
+	if n.membership, err = n.newMembership(shared); err != nil {
 		return err
 	}
 	n.dir.empty = func(shard uint16) { n.place.send(&vacated{shard}) }
-	n.system.EventStream.Subscribe(func(m any) {
-		if t, ok := m.(*pcluster.ClusterTopology); ok {
-			n.topology(t)
-		}
-	})
 	n.spawn(func() { n.servePeers() })
-	n.membership.signs.look()
-	n.every(signEvery, n.membership.signs.look)
-	// protoactor's cluster is started in part: its own gossip, its lookup and
-	// its remote have no part in it.
-	c := pcluster.New(n.system, pcluster.Configure(n.cfg.Cluster.Name, n.membership, nil, remote.Configure("", 0)))
-	c.Remote = remote.NewRemote(n.system, c.Config.RemoteConfig)
-	if err := n.membership.StartMember(c); err != nil {
+	if err := n.membership.Start(n.system); err != nil {
 		return err
 	}
 	n.every(beatEvery, n.beat)
@@ -165,7 +144,7 @@ func (n *Node) listenPeers(ctx context.Context) error {
 		if err != nil {
 			return errors.Join(err, ln.Close())
 		}
-		host, _, err := splitAddr(orElse(n.cfg.Cluster.Advertise, n.cfg.Cluster.Bind))
+		host, _, err := membership.SplitAddr(orElse(n.cfg.Cluster.Advertise, n.cfg.Cluster.Bind))
 		if err != nil {
 			return errors.Join(err, ln.Close())
 		}
@@ -188,65 +167,6 @@ func orElse(a, b string) string {
 func (n *Node) servePeers() {
 	if err := n.server.Serve(n.listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		n.fail(fmt.Errorf("links can't be taken any more: %w", err))
-	}
-}
-
-// topology is told by protoactor's list of members that it has changed.
-func (n *Node) topology(t *pcluster.ClusterTopology) {
-	owners := make([]string, 0, len(t.Members))
-	for _, o := range t.Members {
-		owners = append(owners, o.Id)
-	}
-	left := make([]string, 0, len(t.Left))
-	for _, o := range t.Left {
-		left = append(left, o.Id)
-	}
-	n.membership.ban(left)
-	n.known = owners
-	n.cfg.Log.Info("members", "nodes", strings.Join(owners, " "), "joined", len(t.Joined), "left", len(t.Left))
-}
-
-// assign lets placement share the shards out among the owners, as often as they
-// or the members change. Without owners, they are those whom gossip has.
-func (n *Node) assign(owners []string, members map[string]string) {
-	if owners == nil {
-		owners = n.known
-	}
-	alive := make(map[string]bool, len(members))
-	var key strings.Builder
-	for name := range members {
-		alive[name] = true
-	}
-	for _, o := range owners {
-		key.WriteString(o + "\n")
-	}
-	for _, name := range slices.Sorted(maps.Keys(alive)) {
-		key.WriteString(name + "\n")
-	}
-	if s := key.String(); s != n.assigned {
-		n.assigned = s
-		n.owners.Store(&owners)
-		if n.suspended.Swap(nil) != nil {
-			n.cfg.Log.Info("this node goes on")
-		}
-		n.place.send(&assign{owners, alive})
-	}
-}
-
-// suspend lets this node own nothing, as long as it is cut off.
-func (n *Node) suspend(why *actors.Error) {
-	first := n.suspended.Swap(why) == nil
-	if first {
-		n.cfg.Log.Error("cut off: this node acknowledges nothing", "why", why)
-	}
-	n.assigned = ""
-	n.place.send(&suspend{why})
-	if first {
-		n.spawn(func() {
-			n.endAll(func() *gateway.EndWhere {
-				return &gateway.EndWhere{Why: actors.EndFailed, Match: func(*gateway.Conn) bool { return true }}
-			})
-		})
 	}
 }
 
@@ -277,16 +197,3 @@ type address struct {
 }
 
 func (a address) send(m any) { a.system.Root.Send(a.pid, m) }
-
-// logWriter takes in what memberlist logs, a line at a time.
-type logWriter struct{ log *slog.Logger }
-
-// Write implements io.Writer.
-func (w logWriter) Write(b []byte) (int, error) {
-	line := strings.TrimSpace(string(b))
-	if i := strings.Index(line, "["); i >= 0 {
-		line = line[i:] // without memberlist's own time
-	}
-	w.log.Debug("gossip", "says", line)
-	return len(b), nil
-}

@@ -2,19 +2,15 @@
 // requests to them, passivates those that are idle, keeps their timers, and
 // shares the actors out among the nodes that use one store.
 //
-// A node that joins others knows them by gossip (membership.go). Each of 1,024
-// shards of actors has one owner, by a hash of shard and node (placement.go),
-// which takes the shard's fence in the store before it wakes anybody: two
-// nodes may believe that they own a shard, and the store decides. A message
-// to an actor elsewhere crosses as a frame over the one link of the pair
-// (session.go, remote.go); what can be sent nowhere at present waits (hold.go).
+// A node that joins others learns from membership who they are and which of them
+// own shards (host.go). Each of 1,024 shards of actors has one owner, by a hash of
+// shard and node (placement.go), which takes the shard's fence in the store before
+// it wakes anybody: two nodes may believe that they own a shard, and the store
+// decides. A message to an actor elsewhere crosses as a frame over the one link of
+// the pair (session.go, remote.go); what can be sent nowhere at present waits
+// (hold.go).
 // Of topics, nodes tell each other who is subscribed and what is published
 // (topics.go).
-// The signs of life that nodes leave in the store tell a node that is cut off
-// from one whose peers are dead (signs.go). In them nodes also say how their links
-// are (ties.go, announce.go), and by that all choose alike who owns shards
-// (choose.go): gossip alone makes nobody an owner. While an older program is
-// among them that says nothing of its links, those own whom gossip has.
 //
 // Rules that a change must keep:
 //
@@ -25,8 +21,6 @@
 //     the directory and no more.
 //   - A request that got lost is repeated under the same key.
 //   - Nobody is woken whose shard's fence this node does not hold.
-//   - Nobody owns a shard before a link to it has spoken both ways with the
-//     others, nor without links to the larger part.
 //   - What an actor has in memory is answered only while the store has lately
 //     confirmed the node's fences, and whoever takes a shard from a node that
 //     may still live waits for as long (fences.go).

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -13,25 +14,26 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/gateway"
+	"reddot/cluster/membership"
 	"reddot/cluster/wire"
 )
 
 // SureTime is for how long a node answers from memory.
-const SureTime = sureTime
+const SureTime = membership.Lease
 
 // WireMost is the newest wire version.
 const WireMost = wireMost
 
 // Lease is after how much silence a link is given up.
-const Lease = lease
+const Lease = silenceLimit
 
 // LinkLook is a time in which a node looks at its links.
-const LinkLook = 2 * publishEvery
+const LinkLook = 500 * time.Millisecond
 
 // Speaks tells whether the link to another node speaks, both ways.
 func (n *Node) Speaks(name string) bool {
 	p := n.peers.get(name)
-	return p != nil && p.speaks() && p.bothWays()
+	return p != nil && p.Hears() && p.Speaks()
 }
 
 // AdvertiseLinks sets where others reach this node's port for links.
@@ -58,7 +60,7 @@ func (n *Node) LinksAddr() string { return n.listener.Addr().String() }
 
 // Stale tells whether the node has found that another one leaves no sign in the
 // store any more.
-func (n *Node) Stale(name string) bool { return n.membership.signs.stale(name) }
+func (n *Node) Stale(name string) bool { return !n.membership.HandsOver(name) }
 
 // SetSeeds sets where the node looks for others.
 func (n *Node) SetSeeds(addrs ...string) { n.cfg.Cluster.Join = addrs }
@@ -105,11 +107,13 @@ func (n *Node) SetSettings(fn func() []Setting) { n.cfg.Cluster.Settings = fn }
 
 // SetTies sets after how much silence a link is lost, and for how long it must
 // speak before it counts again.
-func (n *Node) SetTies(lost, holds time.Duration) { n.ties = tiePace{lost, holds} }
+func (n *Node) SetTies(lost, holds time.Duration) {
+	n.pace = membership.Pace{Lost: lost, Recovered: holds}
+}
 
 // SetAnnounces lets a node that has not started say nothing of its links, as older
 // programs do.
-func (n *Node) SetAnnounces(on bool) { n.announces = on }
+func (n *Node) SetAnnounces(on bool) { n.mute = !on }
 
 // Join lets a node that has not started be part of the network.
 func (w *Network) Join(n *Node) {
@@ -124,6 +128,9 @@ func (w *Network) Join(n *Node) {
 		}
 		c.BindPort = t.GetAutoBindPort()
 		c.AdvertisePort = c.BindPort
+		w.mu.Lock()
+		n.cfg.Cluster.Bind = net.JoinHostPort(c.BindAddr, strconv.Itoa(c.BindPort))
+		w.mu.Unlock()
 		return &cuttable{t, n}, nil
 	}
 }
@@ -135,7 +142,7 @@ func (w *Network) reaches(n *Node, addr string) bool {
 		if w.mute[[2]*Node{n, o}] && o.peersAddr == addr {
 			return false
 		}
-		if o != n && side != w.all[n] && (o.peersAddr == addr || o.membership != nil && o.membership.self == addr) {
+		if o != n && side != w.all[n] && (o.peersAddr == addr || o.cfg.Cluster.Bind == addr) {
 			return false
 		}
 	}
@@ -202,7 +209,7 @@ func (n *Node) Kill() {
 	n.stopping.Store(true)
 	n.closed.Store(true)
 	_ = n.listener.Close()
-	_ = n.membership.list.Shutdown()
+	_ = n.membership.Shutdown(false)
 	close(n.stop)
 	n.server.Stop()
 	n.closePeers()
@@ -215,8 +222,8 @@ func (n *Node) Kill() {
 // Name returns the node's name.
 func (n *Node) Name() string { return n.cfg.Name }
 
-// GossipAddr returns where the node gossips.
-func (n *Node) GossipAddr() string { return n.membership.self }
+// GossipAddr returns where a node of a network gossips.
+func (n *Node) GossipAddr() string { return n.cfg.Cluster.Bind }
 
 // Owner returns whom the node takes for the owner of a shard.
 func (n *Node) Owner(shard uint16) string {

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
-	"time"
 
 	"reddot/actors"
+	"reddot/cluster/membership"
 )
 
 // holding are the fences that this node holds, each as its epoch plus one; 0
@@ -26,12 +26,6 @@ func (h *holding) of(shard uint16) (actors.Fence, bool) {
 	return actors.Fence{Shard: shard, Epoch: held - 1}, held != 0
 }
 
-// sureTime is for how long a node may answer from memory after the store has
-// confirmed its fences. Whoever takes a shard from a node that may still live
-// answers nothing for so long. It is several times signEvery, so that a store
-// that is slow for a moment holds nobody up.
-const sureTime = 2 * time.Second
-
 // sure tells whether the actor's shard is this node's, and nobody else can
 // answer for it.
 func (n *Node) sure(key actors.Key) bool {
@@ -39,7 +33,7 @@ func (n *Node) sure(key actors.Key) bool {
 		return true
 	}
 	_, ok := n.holding.fence(key)
-	return ok && n.clock()-n.confirmed.Load() < int64(sureTime)
+	return ok && n.clock()-n.confirmed.Load() < int64(membership.Lease)
 }
 
 // confirm is told what the fences were in the store at some moment after began.

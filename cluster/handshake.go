@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"reddot/cluster/membership"
 	"reddot/cluster/wire"
 )
 
@@ -68,8 +69,8 @@ func (n *Node) compare(h *wire.WireHello) error {
 		return nil
 	}
 	const most = 5 // are told
-	return &unlike{fmt.Sprintf("the settings of %s differ from this server's, and would change users' data: %s; give all servers the same",
-		h.Node, strings.Join(harm[:min(most, len(harm))], ", "))}
+	return membership.Mismatch(fmt.Sprintf("the settings of %s differ from this server's, and would change users' data: %s; give all servers the same",
+		h.Node, strings.Join(harm[:min(most, len(harm))], ", ")))
 }
 
 // readHello reads the first frame of a session and says who sent it, also with
@@ -88,12 +89,12 @@ func (n *Node) readHello(s stream) (*wire.WireHello, error) {
 	}
 	switch {
 	case h.Cluster != n.cfg.Cluster.Name:
-		return h, &unlike{fmt.Sprintf("%s belongs to the cluster %q, and this node to %q: give both the same cluster.name, or take the address out of cluster.join", h.Node, h.Cluster, n.cfg.Cluster.Name)}
+		return h, membership.Mismatch(fmt.Sprintf("%s belongs to the cluster %q, and this node to %q: give both the same cluster.name, or take the address out of cluster.join", h.Node, h.Cluster, n.cfg.Cluster.Name))
 	case h.To != n.cfg.Name:
 		return h, fmt.Errorf("%s looks for %s, which was at this address before, or whose cluster.advertise_peers is this node's address", h.Node, h.To)
 	case min(h.Most, n.wire.most) < max(h.Least, n.wire.least):
-		return h, &unlike{fmt.Sprintf("%s (program %s) speaks the wire versions %d to %d, and this node %d to %d: bring both to versions that have one in common",
-			h.Node, h.Program, h.Least, h.Most, n.wire.least, n.wire.most)}
+		return h, membership.Mismatch(fmt.Sprintf("%s (program %s) speaks the wire versions %d to %d, and this node %d to %d: bring both to versions that have one in common",
+			h.Node, h.Program, h.Least, h.Most, n.wire.least, n.wire.most))
 	}
 	return h, n.compare(h)
 }
@@ -111,7 +112,7 @@ func (n *Node) open(p *peer, s stream) error {
 	late := time.AfterFunc(helloTimeout, s.Close)
 	h, err := n.readHello(s)
 	if err == nil && h.Node != p.name {
-		err = &unlike{fmt.Sprintf("%s is at the address that %s gives as its cluster.advertise_peers, %s: give each server its own", h.Node, p.name, p.addr)}
+		err = membership.Mismatch(fmt.Sprintf("%s is at the address that %s gives as its cluster.advertise_peers, %s: give each server its own", h.Node, p.name, p.addr))
 	}
 	if !late.Stop() && err == nil {
 		err = context.DeadlineExceeded
@@ -132,9 +133,7 @@ func (n *Node) serve(s stream) error {
 	}
 	p := n.peers.get(h.Node)
 	if p == nil {
-		if n.membership.banned(h.Node) {
-			n.membership.fence(h.Node)
-		}
+		n.membership.Refused(h.Node)
 		return fmt.Errorf("%s is no member that %s knows", h.Node, n.cfg.Name)
 	}
 	b, err := n.hello(p.name)

@@ -21,6 +21,7 @@ import (
 	"reddot/actors"
 	"reddot/actors/gateway"
 	"reddot/actors/topic"
+	"reddot/cluster/membership"
 )
 
 // Config says how a node behaves. The zero value of a field means its default.
@@ -140,38 +141,33 @@ type Node struct {
 
 	heldCount, heldBytes atomic.Int64
 	suspended            atomic.Pointer[actors.Error] // why nothing is acknowledged; nil: it is
-	waits                atomic.Pointer[actors.Error] // why this node has not joined the others yet
-	apartSaid            actors.Seldom                // that clocks differ
 	refusals             actors.Seldom                // of links
 	clockApart           atomic.Int64                 // the largest difference of another node's clock, of those that are told
 
 	// Of a node of a cluster.
 	place      address
-	membership *membership // nil: it is alone
+	membership *membership.Membership // nil: it is alone
 	peers      peers
 	reattach   reattach
 	announcing announcing
-	records    actors.Records
 	tls        *tls.Config // nil: plain text
 	wire       versions
 	listener   net.Listener
 	server     *grpc.Server
 	peersAddr  string
 	owners     atomic.Pointer[[]string] // the members that own shards
-	known      []string                 // the members whom gossip has, but those that leave or join; of membership's goroutine
-	assigned   string                   // what placement was told last; likewise
-	announces  bool                     // it says in its signs how its links are; false: as older programs do
 	leaving    atomic.Bool
 	turned     atomic.Bool  // the store has another history, and this node not yet
 	beaten     atomic.Int64 // when it last beat
 	confirmed  atomic.Int64 // when the store last said that nobody has taken a shard of this node; of clock
 	// The tests' ways in: which addresses can be reached, nil: all; what gossip
-	// is sent by, nil: memberlist's own; how slow ties are; and who
-	// resolves names.
+	// is sent by, nil: memberlist's own; how slow the states of links are; who
+	// resolves names, nil: the system; and whether nothing is announced of links.
 	reach     func(addr string) bool
 	transport func(*memberlist.Config) (memberlist.Transport, error)
-	ties      tiePace
-	lookup    func(ctx context.Context, host string) ([]net.IPAddr, error) // the resolver
+	pace      membership.Pace
+	lookup    func(ctx context.Context, host string) ([]net.IPAddr, error)
+	mute      bool
 }
 
 var (
@@ -184,7 +180,7 @@ func New(cfg Config, store Store) (*Node, error) {
 	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("node: %w", err)
 	}
-	n := &Node{cfg: cfg, store: store, dir: newDirectory(), stop: make(chan struct{}), started: time.Now(), announces: true, ties: tiePace{lostTime, holdsTime}, wire: versions{wireLeast, wireMost}, lookup: net.DefaultResolver.LookupIPAddr}
+	n := &Node{cfg: cfg, store: store, dir: newDirectory(), stop: make(chan struct{}), started: time.Now(), wire: versions{wireLeast, wireMost}}
 	n.peers.all = make(map[string]*peer)
 	n.loads.most = cfg.Loaders
 	n.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"reddot/cluster/membership"
 	"reddot/cluster/wire"
 )
 
@@ -36,7 +37,10 @@ type peer struct {
 	news    news
 }
 
-var _ actor.Process = (*peer)(nil)
+var (
+	_ actor.Process   = (*peer)(nil)
+	_ membership.Peer = (*peer)(nil)
+)
 
 // SendUserMessage implements actor.Process. What can't be sent is lost, as all
 // else that was under way when the session ended: both sides begin anew.
@@ -71,26 +75,48 @@ func (p *peer) send(f *wire.Frame) bool {
 	return err == nil
 }
 
-// speaks tells whether something has come from the peer just now, and it does
-// not say farewell.
-func (p *peer) speaks() bool {
+// Name implements membership.Peer.
+func (p *peer) Name() string { return p.name }
+
+// Addr implements membership.Peer.
+func (p *peer) Addr() string { return p.addr }
+
+// Hears implements membership.Peer.
+func (p *peer) Hears() bool {
 	s := p.session.Load()
 	return s != nil && !s.leaving.Load() && s.silent(p.node) < quietTime
 }
 
-// bothWays tells whether the link carries both ways just now.
-func (p *peer) bothWays() bool {
+// Speaks implements membership.Peer.
+func (p *peer) Speaks() bool {
 	s := p.session.Load()
 	return s != nil && s.spoken.Load() && !s.stuck(p.node)
 }
 
-// silent returns for how long nothing has come from the peer.
-func (p *peer) silent() time.Duration {
+// Silent implements membership.Peer.
+func (p *peer) Silent() time.Duration {
 	heard := p.heard.Load()
 	if s := p.session.Load(); s != nil {
 		heard = max(heard, s.heard.Load())
 	}
 	return time.Duration(p.node.clock() - heard)
+}
+
+// Failure implements membership.Peer.
+func (p *peer) Failure() error {
+	if s := p.session.Load(); s != nil {
+		switch silent, deaf := s.silent(p.node), time.Duration(s.deaf.Load()); {
+		case silent > quietTime:
+			return fmt.Errorf("nothing has come for %v", silent.Round(100*time.Millisecond))
+		case deaf > quietTime:
+			return fmt.Errorf("it has heard nothing for %v", deaf.Round(100*time.Millisecond))
+		}
+		return nil
+	}
+	if err := p.why.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // gate returns the address of one of the peer's actors, the same each time.
@@ -251,23 +277,8 @@ func (p *peer) judge(ctx context.Context, err error) {
 	case err == nil || !errors.Is(err, syscall.ECONNREFUSED):
 		p.refused.Store(0)
 	case ctx.Err() == nil && p.met.Load() && p.refused.Add(1) == refusals:
-		p.node.membership.bury(p.name, "nobody listens where it was")
+		p.node.membership.Exited(p.name, "nobody listens where it was")
 	}
-}
-
-// dead tells whether a node's process is known to have ended.
-func (m *membership) dead(name string) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.ended[name]
-}
-
-// bury says that a node's process has ended.
-func (m *membership) bury(name, why string) {
-	m.mu.Lock()
-	m.ended[name] = true
-	m.mu.Unlock()
-	m.accuse(name, why)
 }
 
 // connect dials a peer's address.

@@ -11,6 +11,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"reddot/actors"
+	"reddot/cluster/membership"
 	"reddot/cluster/wire"
 )
 
@@ -365,7 +366,7 @@ func (p *placement) read(m *epochs) {
 			continue
 		}
 		holder, epoch := present[i].Owner, present[i].Epoch
-		if holder != "" && holder != n.cfg.Name && p.alive[holder] && !s.freed(holder, epoch) && now.Sub(s.since) < handover && n.membership.signs.handsOver(holder) {
+		if holder != "" && holder != n.cfg.Name && p.alive[holder] && !s.freed(holder, epoch) && now.Sub(s.since) < handover && n.membership.HandsOver(holder) {
 			continue
 		}
 		if s.from, s.before = holder, epoch; holder == n.cfg.Name || s.freed(holder, epoch) {
@@ -414,7 +415,7 @@ func (p *placement) took(m *took) {
 		mine.Add(f.Shard)
 	}
 	if rest {
-		n.spawn(n.membership.signs.look)
+		n.spawn(n.membership.Look)
 	}
 	if len(m.taken) > 0 {
 		n.cfg.Log.Info("shards taken", "shards", len(m.taken))
@@ -428,7 +429,7 @@ func (p *placement) took(m *took) {
 // it holds no more.
 func (p *placement) rested(shard uint16, now time.Time) {
 	n, s := p.node, &p.shards[shard]
-	if s.from != "" && now.Sub(s.since) < sureTime && !n.membership.dead(s.from) && !n.membership.signs.quiet(s.from, s.since) && !n.membership.signs.ownsNothing(s.from, s.since) {
+	if s.from != "" && now.Sub(s.since) < membership.Lease && !n.membership.HasLetGo(s.from, s.since) {
 		return
 	}
 	s.phase = owned

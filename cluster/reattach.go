@@ -8,6 +8,7 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/gateway"
+	"reddot/cluster/membership"
 )
 
 // reattach lets this node's connections attach again to users whose shard has
@@ -79,7 +80,7 @@ func (n *Node) reattachDue() {
 // awayTime is how long connections stay whose users are behind a link that is
 // down, while the node at its other end lives. Another node may reach it. It is
 // longer than it takes until one of the two owns nothing any more.
-const awayTime = lostTime + 3*time.Second
+const awayTime = membership.LostTime + 3*time.Second
 
 // sendAway ends those connections: what happens to their users can't be told
 // here, and their clients had better come back elsewhere.

@@ -215,7 +215,7 @@ func (n *Node) clock() int64 { return int64(time.Since(n.started)) }
 // beat tells all peers that this node lives, and ends links to those that are
 // silent.
 func (n *Node) beat() {
-	if now := n.clock(); now-n.beaten.Swap(now) > int64(lease) {
+	if now := n.clock(); now-n.beaten.Swap(now) > int64(silenceLimit) {
 		n.thaw()
 	}
 	for _, p := range n.peers.list() {
@@ -223,8 +223,8 @@ func (n *Node) beat() {
 		if s == nil {
 			continue
 		}
-		if silent := s.silent(n); silent > lease {
-			s.fail(fmt.Errorf("it was silent for %v: its lease has run out", silent.Round(time.Millisecond)))
+		if silent := s.silent(n); silent > silenceLimit {
+			s.fail(fmt.Errorf("it was silent for %v", silent.Round(time.Millisecond)))
 			continue
 		}
 		n.beatOnce(s)
@@ -235,17 +235,17 @@ func (n *Node) beat() {
 func (n *Node) beatOnce(s *session) {
 	w := &wire.WireBeat{Leaving: n.leaving.Load()}
 	if s.version >= wireSilent {
-		w.Silent = uint32(max(0, s.silent(n).Milliseconds())) // #nosec G115 -- less than the lease
+		w.Silent = uint32(max(0, s.silent(n).Milliseconds())) // #nosec G115 -- less than silenceLimit
 	}
 	if b, err := w.MarshalVT(); err == nil {
 		_ = s.put(&wire.Frame{Type: wire.FrameType_FRAME_BEAT, Body: b}) // an error has ended the session
 	}
 }
 
-// thaw is called when this node has stood still for longer than its lease:
+// thaw is called when this node has stood still for longer than silenceLimit:
 // others may have taken its shards. It gives them up, and takes those again
 // that are still its own.
 func (n *Node) thaw() {
-	n.cfg.Log.Warn("this node stood still for longer than its lease; it takes its shards anew")
+	n.cfg.Log.Warn("this node stood still for so long that others may have taken its shards; it takes its shards anew")
 	n.place.send(&thawed{})
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/cluster/membership"
 	"reddot/cluster/wire"
 )
 
@@ -30,12 +31,13 @@ const (
 	maxBatchBytes = 1 << 20
 )
 
-// The lease of a pair of nodes: each tells the other that it lives.
+// Each of two nodes tells the other that it lives.
 const (
 	beatEvery = 500 * time.Millisecond
-	lease     = 3 * time.Second
-	// quietTime is after how much silence no more is sent over a link, until
-	// the lease says that it is over or something comes.
+	// silenceLimit is after how much silence a link is given up.
+	silenceLimit = membership.SilenceLimit
+	// quietTime is after how much silence no more is sent over a link, until it is
+	// given up or something comes.
 	quietTime = 3 * beatEvery
 )
 

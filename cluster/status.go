@@ -60,7 +60,7 @@ func (n *Node) own() NodeStatus {
 		switch {
 		case n.suspended.Load() != nil:
 			s.State = "cut off"
-		case n.membership.signs.state() != nil:
+		case n.membership.StoreError() != nil:
 			s.State = "no store"
 		default:
 			s.State = "starting"
@@ -86,7 +86,7 @@ func (n *Node) own() NodeStatus {
 			l.Up, l.LagMS = true, (n.clock()-session.heard.Load())/int64(time.Millisecond)
 			l.Queued, l.Requests = session.load()
 		}
-		if err := p.failure(); err != nil {
+		if err := p.Failure(); err != nil {
 			l.Why = err.Error()
 		}
 		s.Links = append(s.Links, l)
@@ -113,10 +113,6 @@ func ranges(shards []uint16) string {
 	}
 	return string(b)
 }
-
-var errComingBack = actors.Errorf(actors.Unavailable, "this node had lost its links, and the others go on without it until they have all seen that it is back; try another one")
-
-var errJoining = actors.Errorf(actors.Unavailable, "it has not joined the others yet")
 
 // shards returns how many shards this node owns.
 func (n *Node) shards() int {
@@ -165,14 +161,11 @@ func (n *Node) Ready() error {
 	if n.membership == nil {
 		return nil
 	}
-	if err := n.membership.signs.state(); err != nil {
+	if err := n.membership.StoreError(); err != nil {
 		return &actors.Error{Code: actors.Unavailable, Detail: "it can't reach the store", Cause: err}
 	}
 	if n.owners.Load() == nil {
-		if why := n.waits.Load(); why != nil {
-			return why
-		}
-		return errJoining
+		return n.membership.Waiting()
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ func (n *Node) Leave(ctx context.Context) error {
 		return nil
 	}
 	n.beat()
-	if err := n.membership.leave(ctx); err != nil {
+	if err := n.membership.Leave(ctx); err != nil {
 		n.cfg.Log.Warn("not all nodes may know that this one leaves", "err", err)
 	}
 	for n.dir.len() > 0 || n.shards() > 0 {
@@ -144,7 +144,7 @@ func (n *Node) stopCluster(ctx context.Context) error {
 	err := n.membership.Shutdown(true)
 	n.closePeers()
 	n.server.Stop()
-	n.membership.signs.forget(n.cfg.Name)
+	n.membership.Forget()
 	if err != nil {
 		return fmt.Errorf("node: leave the gossip: %w", err)
 	}

@@ -355,7 +355,7 @@ const startTime = 5 * time.Second
 func (n *Node) awaitLinks(ctx context.Context) {
 	late := time.Now().Add(startTime)
 	for {
-		missing := slices.DeleteFunc(n.membership.signs.living(), func(name string) bool {
+		missing := slices.DeleteFunc(n.membership.Living(), func(name string) bool {
 			p := n.peers.get(name)
 			if name == n.cfg.Name || p == nil {
 				return name == n.cfg.Name

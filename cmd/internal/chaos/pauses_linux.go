@@ -208,7 +208,7 @@ func (w *world) falselyFenced() error {
 			continue
 		}
 		for _, line := range strings.Split(string(text), "\n") {
-			for _, bad := range []string{"is taken for dead", "cut off:", "fenced out", "its lease has run out", "stood still"} {
+			for _, bad := range []string{"is taken for dead", "cut off:", "fenced out", "it was silent for", "stood still"} {
 				if strings.Contains(line, bad) {
 					errs = append(errs, fmt.Errorf("server %d: %s", s.number, line))
 				}

@@ -1,4 +1,4 @@
-package cluster
+package membership
 
 import (
 	"cmp"
@@ -9,25 +9,25 @@ import (
 // links, so that all choose alike: gossip can reach a node whose links are
 // silent, and its users would be answered by nobody else.
 
-// A witness is a node that lives, with what it has said of its links.
-type witness struct {
-	name        string
-	fresh       bool            // it has said so just now
-	joining     bool            // it has owned no shards yet
-	yielded     bool            // it owns none, since its links are down
-	holds, lost map[string]bool // the nodes to which its links have spoken both ways lately, and for long have not
+// A candidate is a node that lives, with what it has said of its links.
+type candidate struct {
+	name     string
+	fresh    bool            // it has said so just now
+	joining  bool            // it has owned no shards yet
+	yielded  bool            // it owns none, since its links are down
+	up, lost map[string]bool // the nodes to which its links have spoken both ways lately, and for long have not
 }
 
-// linked tells whether both say that their link holds.
-func (a *witness) linked(b *witness) bool { return a.holds[b.name] && b.holds[a.name] }
+// linked tells whether both say that their link is up.
+func (a *candidate) linked(b *candidate) bool { return a.up[b.name] && b.up[a.name] }
 
 // broken tells whether one of them says that their link is lost. A link that
 // is neither may still come up.
-func (a *witness) broken(b *witness) bool { return a.lost[b.name] || b.lost[a.name] }
+func (a *candidate) broken(b *candidate) bool { return a.lost[b.name] || b.lost[a.name] }
 
 // parted tells whether two nodes can't own shards together. Of two that join,
 // neither counts for the other before they are linked.
-func (a *witness) parted(b *witness) bool {
+func (a *candidate) parted(b *candidate) bool {
 	if a.joining && b.joining {
 		return !a.linked(b)
 	}
@@ -37,13 +37,13 @@ func (a *witness) parted(b *witness) bool {
 // choose returns the larger part, in which nobody misses anybody: of it, those
 // that do not join own the shards. false: that can't be told yet. first holds
 // shard 0.
-func choose(all []*witness, first string) (part []*witness, ok bool) {
+func choose(all []*candidate, first string) (part []*candidate, ok bool) {
 	if undecided(all) {
 		return nil, false
 	}
 	part = slices.Clone(all)
 	for {
-		i := outermost(part, first)
+		i := mostIsolated(part, first)
 		if i < 0 {
 			return part, true
 		}
@@ -53,13 +53,13 @@ func choose(all []*witness, first string) (part []*witness, ok bool) {
 
 // admits tells whether a node that joins may own shards: it is of the larger
 // part, and has spoken with all of it that do.
-func admits(part []*witness, w *witness) bool {
-	return slices.Contains(part, w) && !slices.ContainsFunc(part, func(o *witness) bool { return !o.joining && o.fresh && !o.linked(w) })
+func admits(part []*candidate, w *candidate) bool {
+	return slices.Contains(part, w) && !slices.ContainsFunc(part, func(o *candidate) bool { return !o.joining && o.fresh && !o.linked(w) })
 }
 
 // undecided tells whether all nodes are starting, and a link between them may
 // still come up.
-func undecided(all []*witness) bool {
+func undecided(all []*candidate) bool {
 	open := false
 	for i, a := range all {
 		if !a.joining {
@@ -72,10 +72,10 @@ func undecided(all []*witness) bool {
 	return open
 }
 
-// outermost returns the index of the node that misses the most others; -1:
+// mostIsolated returns the index of the node that misses the most others; -1:
 // none misses any. Of several, one goes that would change the least.
-func outermost(part []*witness, first string) int {
-	holder := slices.IndexFunc(part, func(w *witness) bool { return w.name == first })
+func mostIsolated(part []*candidate, first string) int {
+	holder := slices.IndexFunc(part, func(w *candidate) bool { return w.name == first })
 	worst, most := -1, 0
 	for i, w := range part {
 		misses := 0
@@ -84,17 +84,17 @@ func outermost(part []*witness, first string) int {
 				misses++
 			}
 		}
-		if misses > most || misses == most && most > 0 && goesBefore(w, part[worst], part, holder) {
+		if misses > most || misses == most && most > 0 && dropsBefore(w, part[worst], part, holder) {
 			worst, most = i, misses
 		}
 	}
 	return worst
 }
 
-// goesBefore orders nodes that miss as many others: those that own nothing go
+// dropsBefore orders nodes that miss as many others: those that own nothing go
 // first, then those that are apart from the holder of shard 0.
-func goesBefore(a, b *witness, part []*witness, holder int) bool {
-	rank := func(w *witness) int {
+func dropsBefore(a, b *candidate, part []*candidate, holder int) bool {
+	rank := func(w *candidate) int {
 		switch {
 		case w.joining:
 			return 3

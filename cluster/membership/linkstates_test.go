@@ -1,4 +1,4 @@
-package cluster
+package membership
 
 import (
 	"testing"
@@ -7,42 +7,42 @@ import (
 	"reddot/cluster/wire"
 )
 
-// TestTies lets a link speak and be silent: it is lost after long silence only,
-// counts again when it has spoken for a while, and silence does not count while
+// TestLinkStates lets a link speak and be silent: it is lost after long silence only,
+// is up again when it has spoken for a while, and silence does not count while
 // this node stood still itself.
-func TestTies(t *testing.T) {
-	set := &ties{pace: tiePace{lostTime, holdsTime}, all: map[string]*tie{}}
+func TestLinkStates(t *testing.T) {
+	set := &linkStates{pace: Pace{LostTime, recoveredTime}, all: map[string]*linkState{}}
 	now := time.Duration(0)
 	look := func(speaks bool, d time.Duration) wire.TieState {
-		for late := now + d; now < late; now += publishEvery {
+		for late := now + d; now < late; now += updateEvery {
 			set.look(now, map[string]bool{"b": speaks})
 		}
 		return set.state("b")
 	}
-	const young, holds, lost = wire.TieState_TIE_YOUNG, wire.TieState_TIE_HOLDS, wire.TieState_TIE_LOST
+	const young, up, lost = wire.TieState_TIE_YOUNG, wire.TieState_TIE_HOLDS, wire.TieState_TIE_LOST
 	for i, step := range []struct {
 		speaks bool
 		d      time.Duration
 		want   wire.TieState
 	}{
 		{false, 4 * time.Second, young},
-		{true, publishEvery, holds},
-		{false, 4 * time.Second, holds},
-		{true, publishEvery, holds},
-		{false, 4 * time.Second, holds}, // not eight at a time
+		{true, updateEvery, up},
+		{false, 4 * time.Second, up},
+		{true, updateEvery, up},
+		{false, 4 * time.Second, up}, // not eight at a time
 		{false, 2 * time.Second, lost},
 		{true, time.Second, lost},
-		{false, publishEvery, lost}, // and begins anew
+		{false, updateEvery, lost}, // and begins anew
 		{true, 1500 * time.Millisecond, lost},
-		{true, time.Second, holds},
-		{false, time.Second, holds},
+		{true, time.Second, up},
+		{false, time.Second, up},
 	} {
 		if got := look(step.speaks, step.d); got != step.want {
 			t.Fatalf("step %d: %v, want %v", i, got, step.want)
 		}
 	}
 	now += time.Minute // nobody looked
-	if got := look(false, 2*time.Second); got != holds {
+	if got := look(false, 2*time.Second); got != up {
 		t.Errorf("after this node stood still: %v", got)
 	}
 	if got := look(false, 4*time.Second); got != lost {

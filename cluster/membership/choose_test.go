@@ -1,4 +1,4 @@
-package cluster
+package membership
 
 import (
 	"fmt"
@@ -8,23 +8,23 @@ import (
 	"testing"
 )
 
-// witnessesOf returns nodes with links as text says: names of one letter, joiners in
-// capitals, yielded ones with a prime; "a-b" is a link that holds, "a/b" one that is
+// candidatesOf returns nodes with links as text says: names of one letter, joiners in
+// capitals, yielded ones with a prime; "a-b" is a link that is up, "a/b" one that is
 // lost, and others may still come up.
-func witnessesOf(t *testing.T, nodes, links string) []*witness {
+func candidatesOf(t *testing.T, nodes, links string) []*candidate {
 	t.Helper()
-	var all []*witness
-	by := make(map[string]*witness)
+	var all []*candidate
+	by := make(map[string]*candidate)
 	for _, f := range strings.Fields(nodes) {
-		w := &witness{name: strings.ToLower(strings.Trim(f, "'?")), fresh: !strings.HasSuffix(f, "?"), joining: strings.ToLower(f) != f, yielded: strings.HasSuffix(f, "'"),
-			holds: map[string]bool{}, lost: map[string]bool{}}
+		w := &candidate{name: strings.ToLower(strings.Trim(f, "'?")), fresh: !strings.HasSuffix(f, "?"), joining: strings.ToLower(f) != f, yielded: strings.HasSuffix(f, "'"),
+			up: map[string]bool{}, lost: map[string]bool{}}
 		all, by[w.name] = append(all, w), w
 	}
 	for _, f := range strings.Fields(links) {
 		a, b := by[f[:1]], by[f[2:]]
 		switch f[1] {
 		case '-':
-			a.holds[b.name], b.holds[a.name] = true, true
+			a.up[b.name], b.up[a.name] = true, true
 		case '/':
 			a.lost[b.name] = true // that one says so is enough
 		default:
@@ -35,7 +35,7 @@ func witnessesOf(t *testing.T, nodes, links string) []*witness {
 }
 
 // names tells who is to own shards, or may.
-func names(part []*witness) string {
+func names(part []*candidate) string {
 	var b strings.Builder
 	for _, w := range part {
 		if !w.joining || admits(part, w) {
@@ -75,7 +75,7 @@ func TestChoose(t *testing.T) {
 		{"one joins while a dead one's sign is not fresh", "a b? C", "a-c", "a", "abc"},
 		{"nobody", "", "", "", ""},
 	} {
-		got, ok := choose(witnessesOf(t, c.nodes, c.links), c.first)
+		got, ok := choose(candidatesOf(t, c.nodes, c.links), c.first)
 		text := names(got)
 		if !ok {
 			text = "?"
@@ -111,7 +111,7 @@ func TestChooseParts(t *testing.T) {
 				links = append(links, fmt.Sprintf("%c%s%c", 'a'+i, sign, 'a'+j))
 			}
 		}
-		all := witnessesOf(t, strings.Join(nodes, " "), strings.Join(links, " "))
+		all := candidatesOf(t, strings.Join(nodes, " "), strings.Join(links, " "))
 		first := nodes[rng.IntN(n)]
 		got, _ := choose(all, first)
 		rng.Shuffle(n, func(i, j int) { all[i], all[j] = all[j], all[i] })
