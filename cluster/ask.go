@@ -20,24 +20,24 @@ const (
 
 // ask puts a question to a peer and waits for the answer.
 func (p *peer) ask(ctx context.Context, what, app string) ([]byte, error) {
-	s := p.session.Load()
-	if s == nil {
+	l := p.link.Load()
+	if l == nil {
 		return nil, errLinkDown
 	}
 	told := make(chan *wire.WireTold, 1)
-	s.mu.Lock()
-	s.lastID++
-	id := s.lastID
-	s.waiting[id] = told
-	s.mu.Unlock()
+	l.mu.Lock()
+	l.lastID++
+	id := l.lastID
+	l.questions[id] = told
+	l.mu.Unlock()
 	defer func() {
-		s.mu.Lock()
-		delete(s.waiting, id)
-		s.mu.Unlock()
+		l.mu.Lock()
+		delete(l.questions, id)
+		l.mu.Unlock()
 	}()
 	b, err := (&wire.WireAsk{Id: id, What: what, App: app}).MarshalVT()
 	if err == nil {
-		err = s.put(&wire.Frame{Type: wire.FrameType_FRAME_ASK, Body: b})
+		err = l.enqueue(&wire.Frame{Type: wire.FrameType_FRAME_ASK, Body: b})
 	}
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func (p *peer) ask(ctx context.Context, what, app string) ([]byte, error) {
 			return nil, errors.New(t.Error)
 		}
 		return t.Body, nil
-	case <-s.over:
+	case <-l.done:
 		return nil, errLinkDown
 	case <-ctx.Done():
 		return nil, ctx.Err()
@@ -59,15 +59,15 @@ func (p *peer) ask(ctx context.Context, what, app string) ([]byte, error) {
 }
 
 // takeTold hands an answer to whoever waits for it.
-func (s *session) takeTold(body []byte) error {
+func (l *link) takeAnswer(body []byte) error {
 	t := &wire.WireTold{}
 	if err := t.UnmarshalVT(body); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	ch := s.waiting[t.Id]
-	delete(s.waiting, t.Id)
-	s.mu.Unlock()
+	l.mu.Lock()
+	ch := l.questions[t.Id]
+	delete(l.questions, t.Id)
+	l.mu.Unlock()
 	if ch != nil {
 		ch <- t
 	}
@@ -75,12 +75,12 @@ func (s *session) takeTold(body []byte) error {
 }
 
 // answerAsk answers a question, elsewhere: it may take a while.
-func (n *Node) answerAsk(s *session, body []byte) error {
+func (n *Node) answerQuestion(l *link, body []byte) error {
 	w := &wire.WireAsk{}
 	if err := w.UnmarshalVT(body); err != nil {
 		return err
 	}
-	n.loads.do(func() {
+	n.loader.do(func() {
 		t := &wire.WireTold{Id: w.Id}
 		var v any
 		switch w.What {
@@ -100,10 +100,10 @@ func (n *Node) answerAsk(s *session, body []byte) error {
 		}
 		b, err := t.MarshalVT()
 		if err == nil {
-			err = s.put(&wire.Frame{Type: wire.FrameType_FRAME_TOLD, Body: b})
+			err = l.enqueue(&wire.Frame{Type: wire.FrameType_FRAME_TOLD, Body: b})
 		}
 		if ignoreDown(err) != nil {
-			n.cfg.Log.Error("a question was not answered", "of", s.peer, "err", err)
+			n.cfg.Log.Error("a question was not answered", "of", l.peer, "err", err)
 		}
 	})
 	return nil
@@ -125,9 +125,9 @@ func (n *Node) askAll(ctx context.Context, what, app string, take func(p *peer, 
 	wait.Wait()
 }
 
-// Tell tells all other nodes that something in the store has changed of which
-// they keep a copy; they are told by Config.Told.
-func (n *Node) Tell(what string) {
+// NotifyChanged tells all other nodes that something in the store has changed of which
+// they keep a copy; Config.Changed tells what they do then.
+func (n *Node) NotifyChanged(what string) {
 	b, err := (&wire.WireChanged{What: what}).MarshalVT()
 	if err != nil {
 		return
@@ -137,13 +137,13 @@ func (n *Node) Tell(what string) {
 	}
 }
 
-// relinked is told when a link has come up: what a node has missed meanwhile
+// changedLink is what Config.Changed is told when a link has come up: what a node has missed meanwhile
 // it must read.
-const relinked = "link"
+const changedLink = "link"
 
-// told passes on what another node tells.
-func (n *Node) told(what string) {
-	if n.cfg.Told != nil {
-		n.loads.do(func() { n.cfg.Told(what) })
+// changed passes on what another node has said has changed.
+func (n *Node) changed(what string) {
+	if n.cfg.Changed != nil {
+		n.loader.do(func() { n.cfg.Changed(what) })
 	}
 }

@@ -123,12 +123,12 @@ func (n *Node) startCluster(ctx context.Context) error {
 	if err := n.membership.Start(n.system); err != nil {
 		return err
 	}
-	n.every(beatEvery, n.beat)
-	n.every(holdLook, n.releaseAll)
+	n.every(heartbeatEvery, n.heartbeat)
+	n.every(flushEvery, n.flushAll)
 	n.every(reattachLook, n.reattachDue)
-	n.every(time.Second, n.sendAway)
+	n.every(time.Second, n.endStranded)
 	n.every(time.Second, func() { n.reattach.conns.Store(int64(n.connections())) })
-	n.every(glances, func() { n.place.send(&glance{}) })
+	n.every(tickEvery, func() { n.place.send(&tick{}) })
 	return nil
 }
 
@@ -150,8 +150,8 @@ func (n *Node) listenPeers(ctx context.Context) error {
 		}
 		n.peersAddr = net.JoinHostPort(host, port)
 	}
-	n.listener = &entry{Listener: ln, patience: strangerTime, refused: n.metrics.Strangers.Inc}
-	n.server = newServer(n.tls, n.serve, func(reason any, stack []byte) {
+	n.listener = &linkListener{Listener: ln, patience: strangerTime, refused: n.metrics.Strangers.Inc}
+	n.server = newServer(n.tls, n.serveLink, func(reason any, stack []byte) {
 		n.cfg.Log.Error("a link panicked and was ended", "reason", reason, "stack", string(stack))
 	})
 	return nil

@@ -51,7 +51,7 @@ func (w *world) start(with ...func(*cluster.Node)) *cluster.Node {
 		cfg.Log, cfg.Limits = nil, actors.Limits{}
 	}
 	cfg.Failed = func(err error) { w.failed <- fmt.Errorf("%s: %w", name, err) }
-	cfg.Told = w.told
+	cfg.Changed = w.told
 	cfg.Limits.Connections = 10_000
 	cfg.Cluster = &cluster.ClusterConfig{Bind: "127.0.0.1:0", Key: secret}
 	for _, n := range w.nodes {

@@ -13,7 +13,7 @@ import (
 // each shard where messages to it go.
 type directory struct {
 	parts [actors.Shards]part
-	empty func(shard uint16) // told when the last actor of a shard that is not open has gone
+	empty func(shard uint16) // is called when the last actor of a shard that is not open has gone
 }
 
 // A part is what a node knows of one shard. Only placement changes whose it
@@ -24,7 +24,7 @@ type part struct {
 	open   bool          // this node may wake its actors
 	owner  string        // the node that owns it, or will; empty: nobody knows
 	refuse *actors.Error // why nobody may be asked; nil: the owner may
-	held   []held
+	queue  []queued
 }
 
 // activation is one awake actor. Messages go straight to its process: one that

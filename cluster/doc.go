@@ -7,8 +7,8 @@
 // shard and node (placement.go), which takes the shard's fence in the store before
 // it wakes anybody: two nodes may believe that they own a shard, and the store
 // decides. A message to an actor elsewhere crosses as a frame over the one link of
-// the pair (session.go, remote.go); what can be sent nowhere at present waits
-// (hold.go).
+// the pair (link.go, remote.go); what can be sent nowhere at present waits
+// (queue.go).
 // Of topics, nodes tell each other who is subscribed and what is published
 // (topics.go).
 //

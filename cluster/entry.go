@@ -16,9 +16,9 @@ const (
 	strangerTime      = 2 * helloTimeout // from the accept to the hello
 )
 
-// An entry is the listener for links: it takes what other nodes dial, and ends what
+// A linkListener takes what other nodes dial, and ends what
 // does not say hello in time. A link that has is counted no more.
-type entry struct {
+type linkListener struct {
 	net.Listener
 	refused func() // is told of each connection that was ended
 
@@ -28,7 +28,7 @@ type entry struct {
 }
 
 // Accept implements net.Listener.
-func (e *entry) Accept() (net.Conn, error) {
+func (e *linkListener) Accept() (net.Conn, error) {
 	for {
 		c, err := e.Listener.Accept()
 		if err != nil {
@@ -42,7 +42,7 @@ func (e *entry) Accept() (net.Conn, error) {
 }
 
 // take counts the connection; nil: it is refused.
-func (e *entry) take(c net.Conn) *stranger {
+func (e *linkListener) take(c net.Conn) *stranger {
 	s := &stranger{Conn: c, entry: e, from: hostOf(c.RemoteAddr())}
 	e.mu.Lock()
 	ofOne := 0
@@ -70,7 +70,7 @@ func (e *entry) take(c net.Conn) *stranger {
 }
 
 // forget counts the connection no more, and tells whether it was counted.
-func (e *entry) forget(s *stranger) bool {
+func (e *linkListener) forget(s *stranger) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s.late.Stop()
@@ -92,7 +92,7 @@ func hostOf(a net.Addr) netip.Addr {
 // A stranger is a connection that has not said hello, until it has.
 type stranger struct {
 	net.Conn
-	entry *entry
+	entry *linkListener
 	from  netip.Addr
 	late  *time.Timer
 }

@@ -41,7 +41,7 @@ func (n *Node) AdvertiseLinks(addr string) { n.cfg.Cluster.AdvertisePeers = addr
 
 // SetStrangerTime sets how long connections may take to say hello.
 func (n *Node) SetStrangerTime(d time.Duration) {
-	e := n.listener.(*entry)
+	e := n.listener.(*linkListener)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.patience = d
@@ -49,7 +49,7 @@ func (n *Node) SetStrangerTime(d time.Duration) {
 
 // Strangers returns how many connections have not said hello, and what bounds them.
 func (n *Node) Strangers() (now, ofOne, most int) {
-	e := n.listener.(*entry)
+	e := n.listener.(*linkListener)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.strangers), maxStrangersOfOne, maxStrangers
@@ -88,8 +88,8 @@ func (w *Network) Mute(a, b *Node) {
 	w.mu.Unlock()
 	for n, o := range map[*Node]*Node{a: b, b: a} {
 		if p := n.peers.get(o.cfg.Name); p != nil {
-			if s := p.session.Load(); s != nil {
-				s.fail(errors.New("mute"))
+			if l := p.link.Load(); l != nil {
+				l.fail(errors.New("mute"))
 			}
 		}
 	}
@@ -120,7 +120,7 @@ func (w *Network) Join(n *Node) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.all[n] = 0
-	n.reach = func(addr string) bool { return w.reaches(n, addr) }
+	n.reachable = func(addr string) bool { return w.reaches(n, addr) }
 	n.transport = func(c *memberlist.Config) (memberlist.Transport, error) {
 		t, err := memberlist.NewNetTransport(&memberlist.NetTransportConfig{BindAddrs: []string{c.BindAddr}, BindPort: c.BindPort, Logger: nil, MetricLabels: nil})
 		if err != nil {
@@ -166,8 +166,8 @@ func (w *Network) Cut(parts ...[]*Node) {
 	for n, side := range all {
 		for _, p := range n.peers.list() {
 			for o, other := range all {
-				if s := p.session.Load(); o.cfg.Name == p.name && other != side && s != nil {
-					s.fail(errors.New("cut"))
+				if l := p.link.Load(); o.cfg.Name == p.name && other != side && l != nil {
+					l.fail(errors.New("cut"))
 				}
 			}
 		}
@@ -191,14 +191,14 @@ type cuttable struct {
 var errCut = errors.New("cut off")
 
 func (c *cuttable) WriteToAddress(b []byte, addr memberlist.Address) (time.Time, error) {
-	if !c.node.reach(addr.Addr) {
+	if !c.node.reachable(addr.Addr) {
 		return time.Now(), nil // lost
 	}
 	return c.NetTransport.WriteToAddress(b, addr)
 }
 
 func (c *cuttable) DialAddressTimeout(addr memberlist.Address, timeout time.Duration) (net.Conn, error) {
-	if !c.node.reach(addr.Addr) {
+	if !c.node.reachable(addr.Addr) {
 		return nil, errCut
 	}
 	return c.NetTransport.DialAddressTimeout(addr, timeout)
@@ -238,7 +238,7 @@ func (n *Node) Shards() int { return n.shards() }
 func (n *Node) Peers() []string {
 	var list []string
 	for _, p := range n.peers.list() {
-		if p.session.Load() != nil {
+		if p.link.Load() != nil {
 			list = append(list, p.name)
 		}
 	}
@@ -253,13 +253,13 @@ func (n *Node) SetVersions(least, most uint32) { n.wire = versions{least, most} 
 func OwnerOf(shard uint16, nodes []string) string { return ownerOf(shard, nodes) }
 
 // Thaw lets the node believe that it stood still.
-func (n *Node) Thaw() { n.thaw() }
+func (n *Node) Thaw() { n.retakeShards() }
 
 // Wire returns the wire version spoken with a peer; 0: there is no link.
 func (n *Node) Wire(peer string) uint32 {
 	if p := n.peers.get(peer); p != nil {
-		if s := p.session.Load(); s != nil {
-			return s.version
+		if l := p.link.Load(); l != nil {
+			return l.version
 		}
 	}
 	return 0
@@ -268,19 +268,19 @@ func (n *Node) Wire(peer string) uint32 {
 // AskUnknown sends the peer a request with a command that no program knows
 // yet, and returns what it answers.
 func (n *Node) AskUnknown(peer string, key actors.Key) error {
-	s := n.peers.get(peer).session.Load()
+	l := n.peers.get(peer).link.Load()
 	r := actors.NewRequest(key, nil)
-	s.mu.Lock()
-	s.lastID++
-	id := s.lastID
-	s.calls[id] = call{r, 0, time.Now()}
-	s.mu.Unlock()
+	l.mu.Lock()
+	l.lastID++
+	id := l.lastID
+	l.calls[id] = call{r, 0, time.Now()}
+	l.mu.Unlock()
 	b, err := (&wire.WireRequest{Id: id, Key: string(key), Command: 999}).MarshalVT()
 	if err != nil {
 		return err
 	}
 	// A field that no program knows yet is passed over.
-	if err := s.put(&wire.Frame{Type: wire.FrameType_FRAME_REQUEST, Body: append(b, 0xba, 0x3e, 2, 'h', 'i')}); err != nil {
+	if err := l.enqueue(&wire.Frame{Type: wire.FrameType_FRAME_REQUEST, Body: append(b, 0xba, 0x3e, 2, 'h', 'i')}); err != nil {
 		return err
 	}
 	if err := r.Wait(context.Background()); err != nil {
@@ -293,10 +293,10 @@ func (n *Node) AskUnknown(peer string, key actors.Key) error {
 func (n *Node) FakeLink() func(kind int32, body []byte) error {
 	p := &peer{node: n, name: "z", addr: "127.0.0.1:1"}
 	n.peers.all["z"] = p
-	s := newSession("z", silent{})
-	p.session.Store(s)
+	l := newLink("z", silent{})
+	p.link.Store(l)
 	return func(kind int32, body []byte) error {
-		return n.receive(p, s, &wire.Frame{Type: wire.FrameType(kind), Body: body})
+		return n.receive(p, l, &wire.Frame{Type: wire.FrameType(kind), Body: body})
 	}
 }
 

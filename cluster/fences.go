@@ -9,30 +9,30 @@ import (
 	"reddot/cluster/membership"
 )
 
-// holding are the fences that this node holds, each as its epoch plus one; 0
+// A fenceTable is the fences that this node holds, each as its epoch plus one; 0
 // means that the node does not own the shard.
-type holding [actors.Shards]atomic.Uint64
+type fenceTable [actors.Shards]atomic.Uint64
 
-func (h *holding) hold(f actors.Fence) { h[f.Shard].Store(f.Epoch + 1) }
+func (h *fenceTable) set(f actors.Fence) { h[f.Shard].Store(f.Epoch + 1) }
 
-// fence returns the fence by which this node writes to key.
-func (h *holding) fence(key actors.Key) (actors.Fence, bool) {
+// forKey returns the fence by which this node writes to key.
+func (h *fenceTable) forKey(key actors.Key) (actors.Fence, bool) {
 	return h.of(actors.ShardOf(key))
 }
 
 // of returns the fence of a shard.
-func (h *holding) of(shard uint16) (actors.Fence, bool) {
+func (h *fenceTable) of(shard uint16) (actors.Fence, bool) {
 	held := h[shard].Load()
 	return actors.Fence{Shard: shard, Epoch: held - 1}, held != 0
 }
 
-// sure tells whether the actor's shard is this node's, and nobody else can
-// answer for it.
-func (n *Node) sure(key actors.Key) bool {
+// holdsLease tells whether the actor's shard is this node's and nobody else can
+// answer for it: the store has lately confirmed that.
+func (n *Node) holdsLease(key actors.Key) bool {
 	if n.membership == nil {
 		return true
 	}
-	_, ok := n.holding.fence(key)
+	_, ok := n.fences.forKey(key)
 	return ok && n.clock()-n.confirmed.Load() < int64(membership.Lease)
 }
 
@@ -40,7 +40,7 @@ func (n *Node) sure(key actors.Key) bool {
 func (n *Node) confirm(present []actors.Taken, began int64) {
 	lost := false
 	for _, t := range present {
-		if f, ok := n.holding.of(t.Shard); ok && t.Epoch > f.Epoch {
+		if f, ok := n.fences.of(t.Shard); ok && t.Epoch > f.Epoch {
 			lost = true
 			n.place.send(&fenced{f})
 		}
@@ -71,7 +71,7 @@ func (n *Node) takeAll(ctx context.Context) error {
 		return fmt.Errorf("take the shards: another node took %d of %d at the same time; one node at a time uses this store", actors.Shards-len(taken), actors.Shards)
 	}
 	for _, f := range taken {
-		n.holding.hold(f)
+		n.fences.set(f)
 		n.dir.parts[f.Shard].set(n.cfg.Name, true, nil)
 	}
 	return nil

@@ -21,7 +21,7 @@ func (n *Node) follow(ctx context.Context) error {
 	for shard := range uint16(actors.Shards) {
 		all.Add(shard)
 	}
-	n.rouse(all) // of others' shards, their owners do that; of those taken later, placement
+	n.wakeFollowers(all) // of others' shards, their owners do that; of those taken later, placement
 	return nil
 }
 
@@ -52,11 +52,11 @@ func (n *Node) refollow(ctx context.Context) error {
 const followPage = 1000
 
 // rousePace is the pause after each of the users that are woken.
-const rousePace = time.Millisecond / 2
+const wakePace = time.Millisecond / 2
 
-// rouse wakes the users of some shards whose sessions outlive their
+// wakeFollowers wakes the users of some shards whose sessions outlive their
 // connections, so that what a crash has left open is closed.
-func (n *Node) rouse(shards *actors.ShardSet) {
+func (n *Node) wakeFollowers(shards *actors.ShardSet) {
 	keys := n.topics.Users(shards)
 	if len(keys) == 0 {
 		return
@@ -66,7 +66,7 @@ func (n *Node) rouse(shards *actors.ShardSet) {
 			select {
 			case <-n.stop:
 				return
-			case <-time.After(rousePace):
+			case <-time.After(wakePace):
 				n.Send(k, &actors.Rouse{Key: k})
 			}
 		}

@@ -12,18 +12,18 @@ import (
 )
 
 // The wire versions that this program speaks. Whatever an older program would
-// misunderstand gets a new number, and is sent only over sessions that have
+// misunderstand gets a new number, and is sent only over links that have
 // agreed on it; least moves up when no program in use speaks the old one any
 // more. Version 1: all frames and commands of wire.proto up to FRAME_TOLD
 // and COMMAND_START_SEND. Version 2: sessions and topics, up to FRAME_HEARD and
-// COMMAND_RETAINED; beats say for how long nothing was heard.
+// COMMAND_RETAINED; heartbeats say for how long nothing was heard.
 const (
-	wireLeast  = 1
-	wireMost   = 2
-	wireSilent = 2
+	wireLeast     = 1
+	wireMost      = 2
+	silentVersion = 2
 )
 
-// hello returns the frame that opens a session to a peer.
+// hello returns the frame that opens a link to a peer.
 func (n *Node) hello(to string) (*wire.Batch, error) {
 	w := &wire.WireHello{Node: n.cfg.Name, To: to, Least: n.wire.least, Most: n.wire.most, Cluster: n.cfg.Cluster.Name, Program: n.cfg.Program, Time: n.cfg.Now()}
 	for _, s := range n.settings() {
@@ -73,7 +73,7 @@ func (n *Node) compare(h *wire.WireHello) error {
 		h.Node, strings.Join(harm[:min(most, len(harm))], ", ")))
 }
 
-// readHello reads the first frame of a session and says who sent it, also with
+// readHello reads the first frame of a link and says who sent it, also with
 // an error if it can.
 func (n *Node) readHello(s stream) (*wire.WireHello, error) {
 	var b wire.Batch
@@ -99,8 +99,8 @@ func (n *Node) readHello(s stream) (*wire.WireHello, error) {
 	return h, n.compare(h)
 }
 
-// open begins a session that this node has dialed.
-func (n *Node) open(p *peer, s stream) error {
+// openLink begins a link that this node has dialed.
+func (n *Node) openLink(p *peer, s stream) error {
 	b, err := n.hello(p.name)
 	if err == nil {
 		err = s.Send(b)
@@ -121,15 +121,15 @@ func (n *Node) open(p *peer, s stream) error {
 		s.Close()
 		return err
 	}
-	n.begin(p, s, min(h.Most, n.wire.most))
+	n.startLink(p, s, min(h.Most, n.wire.most))
 	return nil
 }
 
-// serve has a session that a peer has dialed, until it ends.
-func (n *Node) serve(s stream) error {
+// serveLink serves a link that a peer has dialed, until it ends.
+func (n *Node) serveLink(s stream) error {
 	h, err := n.readHello(s)
 	if err != nil {
-		return n.refuse(s, h, err)
+		return n.refuseLink(s, h, err)
 	}
 	p := n.peers.get(h.Node)
 	if p == nil {
@@ -146,14 +146,14 @@ func (n *Node) serve(s stream) error {
 	if in, ok := s.(serverStream); ok {
 		in.introduced()
 	}
-	session := n.begin(p, s, min(h.Most, n.wire.most))
-	<-session.over
-	return session.cause()
+	l := n.startLink(p, s, min(h.Most, n.wire.most))
+	<-l.done
+	return l.cause()
 }
 
-// refuse lets a link not come up. The other side gets this node's hello all the
+// refuseLink lets a link not come up. The other side gets this node's hello all the
 // same, so that it finds the difference itself.
-func (n *Node) refuse(s stream, h *wire.WireHello, why error) error {
+func (n *Node) refuseLink(s stream, h *wire.WireHello, why error) error {
 	if missed, ok := n.refusals.May(); ok {
 		n.cfg.Log.Warn("a link was refused", "err", why, "others", missed)
 	}
@@ -161,7 +161,7 @@ func (n *Node) refuse(s stream, h *wire.WireHello, why error) error {
 		return why
 	}
 	if p := n.peers.get(h.Node); p != nil {
-		p.why.Store(&why)
+		p.lastError.Store(&why)
 	}
 	if b, err := n.hello(h.Node); err == nil && h.To == n.cfg.Name {
 		err = s.Send(b)
@@ -172,32 +172,32 @@ func (n *Node) refuse(s stream, h *wire.WireHello, why error) error {
 	return why
 }
 
-// begin makes a stream the session with a peer, in place of an older one.
-func (n *Node) begin(p *peer, st stream, version uint32) *session {
+// startLink makes a stream the link to a peer, in place of an older one.
+func (n *Node) startLink(p *peer, st stream, version uint32) *link {
 	p.opening.Lock()
 	defer p.opening.Unlock()
-	if old := p.session.Load(); old != nil {
+	if old := p.link.Load(); old != nil {
 		old.fail(errors.New("a new link has come in its place"))
 		<-old.closed
 	}
-	s := newSession(p.name, st)
-	s.version = version
-	s.heard.Store(n.clock())
-	if p.gone.Load() {
-		s.fail(errors.New("it is no member any more"))
-		close(s.closed)
-		return s
+	l := newLink(p.name, st)
+	l.version = version
+	l.lastHeard.Store(n.clock())
+	if p.removed.Load() {
+		l.fail(errors.New("it is no member any more"))
+		close(l.closed)
+		return l
 	}
-	p.session.Store(s)
-	p.why.Store(nil)
+	p.link.Store(l)
+	p.lastError.Store(nil)
 	n.done.Add(2)
 	go func() {
 		defer n.done.Done()
-		s.write()
+		l.write()
 	}()
 	go func() {
 		defer n.done.Done()
-		n.run(p, s)
+		n.runLink(p, l)
 	}()
-	return s
+	return l
 }

@@ -34,7 +34,7 @@ func newMetrics(n *Node, r prometheus.Registerer) *metrics {
 	r.MustRegister(m.Links, m.Forwarded, m.Refused, m.Fenced, m.Missed, m.Strangers,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("shards", "Shards that this node owns.")), func() float64 { return float64(n.shards()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("members", "Nodes of the cluster, as this one sees it.")), func() float64 { return float64(len(n.peers.list()) + 1) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("held", "Messages that wait for a user that moves between nodes.")), func() float64 { return float64(n.heldCount.Load()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("held", "Messages that wait for a user that moves between nodes.")), func() float64 { return float64(n.queuedCount.Load()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("clock_apart_seconds", "The largest difference of another node's clock from this one's, if it is above 5 s; else 0.")), func() float64 {
 			return time.Duration(n.clockApart.Load()).Seconds()
 		}),

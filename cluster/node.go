@@ -52,9 +52,9 @@ type Config struct {
 	Program string
 	// Failed is told why a node of a cluster can't go on. Nil: nobody is.
 	Failed func(error)
-	// Told is told what another node has said by Tell, or "link" when a link has
-	// come up, and so something may have been missed. It may block. Nil: nobody is.
-	Told func(what string)
+	// Changed is told what another node has said by NotifyChanged, or "link" when a
+	// link has come up, and so something may have been missed. It may block. Nil: nobody is.
+	Changed func(what string)
 }
 
 func (c *Config) check() error {
@@ -119,51 +119,51 @@ type Store interface {
 
 // Node runs actors: it is the Router to them and the Hub of their connections.
 type Node struct {
-	cfg      Config
-	store    Store
-	system   *actor.ActorSystem
-	home     *actors.Home
-	topics   *topic.Broker
-	dir      *directory
-	holding  holding
-	loads    loader
-	gateways []*gateway.Gateway
-	turn     atomic.Uint64 // gateways take connections in turn
-	sweep    atomic.Int64  // the number of the present sweep
-	closed   atomic.Bool
-	stop     chan struct{}
-	stopping atomic.Bool
-	done     sync.WaitGroup // what ends with stop
-	started  time.Time
-	metrics  *metrics
+	cfg         Config
+	store       Store
+	system      *actor.ActorSystem
+	home        *actors.Home
+	topics      *topic.Broker
+	dir         *directory
+	fences      fenceTable
+	loader      loader
+	gateways    []*gateway.Gateway
+	nextGateway atomic.Uint64 // gateways take connections in turn
+	sweep       atomic.Int64  // the number of the present sweep
+	closed      atomic.Bool
+	stop        chan struct{}
+	stopping    atomic.Bool
+	done        sync.WaitGroup // what ends with stop
+	started     time.Time
+	metrics     *metrics
 
 	timerless actors.Seldom // that timers can't be read
 
-	heldCount, heldBytes atomic.Int64
-	suspended            atomic.Pointer[actors.Error] // why nothing is acknowledged; nil: it is
-	refusals             actors.Seldom                // of links
-	clockApart           atomic.Int64                 // the largest difference of another node's clock, of those that are told
+	queuedCount, queuedBytes atomic.Int64
+	suspended                atomic.Pointer[actors.Error] // why nothing is acknowledged; nil: it is
+	refusals                 actors.Seldom                // of links
+	clockApart               atomic.Int64                 // the largest difference of another node's clock, of those that matter
 
 	// Of a node of a cluster.
-	place      address
-	membership *membership.Membership // nil: it is alone
-	peers      peers
-	reattach   reattach
-	announcing announcing
-	tls        *tls.Config // nil: plain text
-	wire       versions
-	listener   net.Listener
-	server     *grpc.Server
-	peersAddr  string
-	owners     atomic.Pointer[[]string] // the members that own shards
-	leaving    atomic.Bool
-	turned     atomic.Bool  // the store has another history, and this node not yet
-	beaten     atomic.Int64 // when it last beat
-	confirmed  atomic.Int64 // when the store last said that nobody has taken a shard of this node; of clock
+	place          address
+	membership     *membership.Membership // nil: it is alone
+	peers          peers
+	reattach       reattach
+	announcing     announcing
+	tls            *tls.Config // nil: plain text
+	wire           versions
+	listener       net.Listener
+	server         *grpc.Server
+	peersAddr      string
+	owners         atomic.Pointer[[]string] // the members that own shards
+	leaving        atomic.Bool
+	historyChanged atomic.Bool  // the store has another history, and this node not yet
+	lastHeartbeat  atomic.Int64 // when it last told all peers that it lives
+	confirmed      atomic.Int64 // when the store last said that nobody has taken a shard of this node; of clock
 	// The tests' ways in: which addresses can be reached, nil: all; what gossip
 	// is sent by, nil: memberlist's own; how slow the states of links are; who
 	// resolves names, nil: the system; and whether nothing is announced of links.
-	reach     func(addr string) bool
+	reachable func(addr string) bool
 	transport func(*memberlist.Config) (memberlist.Transport, error)
 	pace      membership.Pace
 	lookup    func(ctx context.Context, host string) ([]net.IPAddr, error)
@@ -182,13 +182,13 @@ func New(cfg Config, store Store) (*Node, error) {
 	}
 	n := &Node{cfg: cfg, store: store, dir: newDirectory(), stop: make(chan struct{}), started: time.Now(), wire: versions{wireLeast, wireMost}}
 	n.peers.all = make(map[string]*peer)
-	n.loads.most = cfg.Loaders
+	n.loader.most = cfg.Loaders
 	n.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
 		return slog.New(slog.DiscardHandler) // its dead letters are expected here
 	}))
 	narrow(n.system.ProcessRegistry)
 	n.system.ProcessRegistry.Address = cfg.Name
-	n.system.ProcessRegistry.RegisterAddressResolver(n.resolve)
+	n.system.ProcessRegistry.RegisterAddressResolver(n.peerProcess)
 	n.metrics = newMetrics(n, cfg.Metrics)
 	n.home = &actors.Home{
 		System: n.system, Journal: store, Lookup: store, Router: n, Limits: cfg.Limits, Log: cfg.Log,
@@ -196,10 +196,10 @@ func New(cfg Config, store Store) (*Node, error) {
 		Awake:   int64(cfg.Awake),
 		Now:     cfg.Now,
 		Random:  rand.Uint64,
-		Fence:   n.holding.fence,
-		Sure:    n.sure,
+		Fence:   n.fences.forKey,
+		Sure:    n.holdsLease,
 		Fenced:  n.fenced,
-		Load:    n.loads.do,
+		Load:    n.loader.do,
 		Linked:  n.linkedTo,
 		Delay:   n.delay,
 		Grace:   grace,
@@ -211,7 +211,7 @@ func New(cfg Config, store Store) (*Node, error) {
 		n.home.History = h.History
 	}
 	if t, ok := store.(actors.Turner); ok {
-		t.OnTurn(n.giveUp, n.goOn)
+		t.OnTurn(n.dropState, n.restoreState)
 	}
 	n.topics = topic.New(n.home)
 	n.home.Topics = n.topics
@@ -229,7 +229,7 @@ func (n *Node) linkedTo(node string) bool {
 		return true
 	}
 	p := n.peers.get(node)
-	return p != nil && p.session.Load() != nil
+	return p != nil && p.link.Load() != nil
 }
 
 // delay implements actors.Home. What is late on a node that has closed meanwhile
@@ -243,14 +243,14 @@ func (n *Node) delay(d time.Duration, fn func()) {
 }
 
 // resolve returns the peer that a process on another node is behind.
-func (n *Node) resolve(pid *actor.PID) (actor.Process, bool) {
+func (n *Node) peerProcess(pid *actor.PID) (actor.Process, bool) {
 	p := n.peers.get(pid.Address)
 	return p, p != nil
 }
 
 // Start takes the shards, so that whoever used the store before can write no
 // more, or joins the others who share them; and lets timers fire, idle actors
-// sleep and connections beat.
+// sleep and connections have heartbeats.
 func (n *Node) Start(ctx context.Context) error {
 	begin := n.takeAll
 	if n.cfg.Cluster != nil {
@@ -275,7 +275,7 @@ func (n *Node) Start(ctx context.Context) error {
 	return nil
 }
 
-// grace is how long a session waits for a connection that has lost its way.
+// grace is how long an attachment waits for a connection that has lost its way.
 const grace = 10 * time.Second
 
 // Topics returns the node's live publish/subscribe.
@@ -304,7 +304,7 @@ func (n *Node) Awake() int { return n.dir.len() }
 
 // Attach implements gateway.Hub.
 func (n *Node) Attach(c *gateway.Conn) {
-	n.gateways[n.turn.Add(1)%uint64(len(n.gateways))].Attach(c)
+	n.gateways[n.nextGateway.Add(1)%uint64(len(n.gateways))].Attach(c)
 }
 
 // The sweep looks for idle actors so many times within Config.Idle; after the
@@ -338,8 +338,8 @@ func (n *Node) due(fn func(actors.Key, int64) bool) error {
 		return n.store.Due(context.Background(), n.cfg.Now(), fn)
 	}
 	var own actors.ShardSet
-	for i := range n.holding {
-		if n.holding[i].Load() != 0 {
+	for i := range n.fences {
+		if n.fences[i].Load() != 0 {
 			own.Add(uint16(i)) // #nosec G115 -- there are 1,024
 		}
 	}
@@ -354,7 +354,7 @@ func (n *Node) fireTimers() {
 	}
 	var due []one
 	err := n.due(func(key actors.Key, at int64) bool {
-		if _, ok := n.holding.fence(key); ok { // else its owner wakes it
+		if _, ok := n.fences.forKey(key); ok { // else its owner wakes it
 			due = append(due, one{key, at})
 		}
 		return len(due) < timersAtOnce

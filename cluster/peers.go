@@ -21,20 +21,20 @@ import (
 // actor.Process behind every address on that node: protoactor hands it what is
 // sent there.
 type peer struct {
-	node    *Node
-	name    string
-	addr    string     // where it takes links
-	opening sync.Mutex // held while a session takes the place of another
-	session atomic.Pointer[session]
-	gone    atomic.Bool  // it is no member any more
-	heard   atomic.Int64 // when something last came, by sessions before this one
-	refused atomic.Int32
-	met     atomic.Bool           // there has been a link
-	why     atomic.Pointer[error] // there is none; nil: none was tried
-	down    atomic.Int64          // since when the link was seen to be down, of the node's clock; 0: it is up
-	stop    context.CancelFunc
-	gates   sync.Map // of its gateways' ids: their addresses
-	news    news
+	node       *Node
+	name       string
+	addr       string     // where it takes links
+	opening    sync.Mutex // held while a link takes the place of another
+	link       atomic.Pointer[link]
+	removed    atomic.Bool  // it is no member any more
+	lastHeard  atomic.Int64 // when something last came, by links before this one
+	refused    atomic.Int32
+	everLinked atomic.Bool           // there has been a link
+	lastError  atomic.Pointer[error] // there is none; nil: none was tried
+	downSince  atomic.Int64          // since when the link was seen to be down, of the node's clock; 0: it is up
+	stop       context.CancelFunc
+	pids       sync.Map // of its gateways' ids: their addresses
+	waiters    linkWaiters
 }
 
 var (
@@ -43,7 +43,7 @@ var (
 )
 
 // SendUserMessage implements actor.Process. What can't be sent is lost, as all
-// else that was under way when the session ended: both sides begin anew.
+// else that was under way when the link ended: both sides begin anew.
 func (p *peer) SendUserMessage(pid *actor.PID, m any) {
 	f, err := wire.EncodeFrame(m, pid, p.node.cfg.Name)
 	if err != nil {
@@ -63,11 +63,11 @@ func (p *peer) Stop(*actor.PID) {}
 
 // send queues a frame; false: there is no link.
 func (p *peer) send(f *wire.Frame) bool {
-	s := p.session.Load()
-	if s == nil {
+	l := p.link.Load()
+	if l == nil {
 		return false
 	}
-	err := s.put(f)
+	err := l.enqueue(f)
 	if err != nil && !errors.Is(err, errLinkDown) {
 		p.node.metrics.Refused.Inc()
 		p.node.cfg.Log.Error("a message can't cross nodes", "to", p.name, "err", err)
@@ -83,29 +83,29 @@ func (p *peer) Addr() string { return p.addr }
 
 // Hears implements membership.Peer.
 func (p *peer) Hears() bool {
-	s := p.session.Load()
-	return s != nil && !s.leaving.Load() && s.silent(p.node) < quietTime
+	l := p.link.Load()
+	return l != nil && !l.leaving.Load() && l.silent(p.node) < quietTime
 }
 
 // Speaks implements membership.Peer.
 func (p *peer) Speaks() bool {
-	s := p.session.Load()
-	return s != nil && s.spoken.Load() && !s.stuck(p.node)
+	l := p.link.Load()
+	return l != nil && l.bothWays.Load() && !l.stuck(p.node)
 }
 
 // Silent implements membership.Peer.
 func (p *peer) Silent() time.Duration {
-	heard := p.heard.Load()
-	if s := p.session.Load(); s != nil {
-		heard = max(heard, s.heard.Load())
+	heard := p.lastHeard.Load()
+	if l := p.link.Load(); l != nil {
+		heard = max(heard, l.lastHeard.Load())
 	}
 	return time.Duration(p.node.clock() - heard)
 }
 
 // Failure implements membership.Peer.
 func (p *peer) Failure() error {
-	if s := p.session.Load(); s != nil {
-		switch silent, deaf := s.silent(p.node), time.Duration(s.deaf.Load()); {
+	if l := p.link.Load(); l != nil {
+		switch silent, deaf := l.silent(p.node), time.Duration(l.peerSilent.Load()); {
 		case silent > quietTime:
 			return fmt.Errorf("nothing has come for %v", silent.Round(100*time.Millisecond))
 		case deaf > quietTime:
@@ -113,18 +113,18 @@ func (p *peer) Failure() error {
 		}
 		return nil
 	}
-	if err := p.why.Load(); err != nil {
+	if err := p.lastError.Load(); err != nil {
 		return *err
 	}
 	return nil
 }
 
-// gate returns the address of one of the peer's actors, the same each time.
-func (p *peer) gate(id string) *actor.PID {
-	if pid, ok := p.gates.Load(id); ok {
+// pid returns the address of one of the peer's actors, the same each time.
+func (p *peer) pid(id string) *actor.PID {
+	if pid, ok := p.pids.Load(id); ok {
 		return pid.(*actor.PID)
 	}
-	pid, _ := p.gates.LoadOrStore(id, actor.NewPID(p.name, id))
+	pid, _ := p.pids.LoadOrStore(id, actor.NewPID(p.name, id))
 	return pid.(*actor.PID)
 }
 
@@ -173,18 +173,18 @@ func (n *Node) setPeers(members map[string]string) {
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		p := &peer{node: n, name: name, addr: addr, stop: cancel}
-		p.heard.Store(n.clock())
+		p.lastHeard.Store(n.clock())
 		n.peers.all[name] = p
 		joined = append(joined, p)
 		n.done.Add(1)
 		go func() {
 			defer n.done.Done()
-			p.keep(ctx)
+			p.keepLink(ctx)
 		}()
 	}
 	n.peers.mu.Unlock()
 	for _, p := range left {
-		p.leave()
+		p.remove()
 	}
 	for _, p := range joined {
 		n.cfg.Log.Info("a node has joined", "node", p.name, "address", p.addr)
@@ -199,14 +199,14 @@ func (n *Node) closePeers() {
 	n.setPeers(nil)
 }
 
-// leave ends the link to a node that is no member any more.
-func (p *peer) leave() {
+// remove ends the link to a node that is no member any more.
+func (p *peer) remove() {
 	p.node.cfg.Log.Info("a node is no member any more", "node", p.name)
-	p.gone.Store(true)
-	p.passNews()
+	p.removed.Store(true)
+	p.callWaiters()
 	p.stop()
-	if s := p.session.Load(); s != nil {
-		s.fail(errors.New("it is no member any more"))
+	if l := p.link.Load(); l != nil {
+		l.fail(errors.New("it is no member any more"))
 	}
 }
 
@@ -216,24 +216,24 @@ const (
 	lastRedial  = time.Second
 )
 
-// keep holds the link up if that is this node's part, and else looks whether
+// keepLink keeps the link up if that is this node's part, and else looks whether
 // a peer without a link is still there.
-func (p *peer) keep(ctx context.Context) {
+func (p *peer) keepLink(ctx context.Context) {
 	pause := firstRedial
 	for ctx.Err() == nil {
-		if s := p.session.Load(); s != nil {
+		if l := p.link.Load(); l != nil {
 			select {
-			case <-s.over:
+			case <-l.done:
 			case <-ctx.Done():
 			}
 			pause = firstRedial
 			continue
 		}
 		err := p.reach(ctx)
-		if p.judge(ctx, err); err != nil {
-			p.why.Store(&err)
+		if p.countRefusals(ctx, err); err != nil {
+			p.lastError.Store(&err)
 		}
-		if err == nil && p.session.Load() != nil {
+		if err == nil && p.link.Load() != nil {
 			continue
 		}
 		if err != nil && ctx.Err() == nil {
@@ -254,7 +254,7 @@ func (p *peer) reach(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return p.node.open(p, s)
+		return p.node.openLink(p, s)
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
@@ -269,21 +269,21 @@ func (p *peer) reach(ctx context.Context) error {
 // at its address, before that process is taken for dead.
 const refusals = 3
 
-// judge counts refused connections. They come at once when a process was
+// countRefusals counts refused connections. They come at once when a process was
 // killed, long before its silence says as much. Where there never was a link the
 // address may be wrong.
-func (p *peer) judge(ctx context.Context, err error) {
+func (p *peer) countRefusals(ctx context.Context, err error) {
 	switch {
 	case err == nil || !errors.Is(err, syscall.ECONNREFUSED):
 		p.refused.Store(0)
-	case ctx.Err() == nil && p.met.Load() && p.refused.Add(1) == refusals:
+	case ctx.Err() == nil && p.everLinked.Load() && p.refused.Add(1) == refusals:
 		p.node.membership.Exited(p.name, "nobody listens where it was")
 	}
 }
 
 // connect dials a peer's address.
 func (n *Node) connect(ctx context.Context, addr string) (net.Conn, error) {
-	if n.reach != nil && !n.reach(addr) {
+	if n.reachable != nil && !n.reachable(addr) {
 		return nil, fmt.Errorf("%s is cut off", addr)
 	}
 	var d net.Dialer

@@ -24,29 +24,29 @@ import (
 // one actor can take many shards in one commit.
 type placement struct {
 	node    *Node
-	shards  [actors.Shards]spot
+	shards  [actors.Shards]shardState
 	alive   map[string]bool  // members, also those that are leaving
 	reading bool             // the store is being asked
 	look    bool             // and is to be asked again
 	pause   time.Time        // not before then
-	opened  *actors.ShardSet // since it last roused users; nil: none
+	opened  *actors.ShardSet // since it last woke users; nil: none
 }
 
-// A spot is what placement knows of a shard.
-type spot struct {
+// A shardState is what placement knows of a shard.
+type shardState struct {
 	owner    string // by the table
 	phase    phase
 	since    time.Time         // of the phase
-	released map[string]uint64 // the nodes that said they have let go of it, and of which epoch
-	let      bool              // this node had it, and has let go of it
+	released map[string]uint64 // the nodes that said they have released it, and of which epoch
+	gaveUp   bool              // this node had it, and has released it
 	from     string            // who had the fence before; empty: nobody who may still answer
 	before   uint64            // the epoch of then
 	fence    actors.Fence
 }
 
-// freed tells whether a node has let go of the shard as it held it last. It may
+// releasedBy tells whether a node has released the shard as it held it last. It may
 // have held it before, too.
-func (s *spot) freed(by string, epoch uint64) bool {
+func (s *shardState) releasedBy(by string, epoch uint64) bool {
 	e, ok := s.released[by]
 	return ok && e == epoch
 }
@@ -54,9 +54,9 @@ func (s *spot) freed(by string, epoch uint64) bool {
 type phase uint8
 
 const (
-	foreign phase = iota // another node's, or nobody's
-	wanted               // this node is to own it, and has no fence yet
-	resting              // it has the fence; the one before it may still answer
+	foreign    phase = iota // another node's, or nobody's
+	wanted                  // this node is to own it, and has no fence yet
+	waitingOut              // it has the fence; the one before it may still answer
 	owned
 	leaving // another node is to own it; the actors here come to an end
 )
@@ -68,13 +68,13 @@ type (
 		alive  map[string]bool // all
 	}
 	suspend  struct{ why *actors.Error } // own nothing
-	released struct {                    // a node has let go of a shard
+	released struct {                    // a node has released a shard
 		shard uint16
 		by    string
 		epoch uint64
 	}
-	linked  struct{ node string }  // there is a link to it
-	thawed  struct{}               // this node stood still
+	linkUp  struct{ node string }  // there is a link to it
+	retake  struct{}               // this node stood still
 	vacated struct{ shard uint16 } // the last actor of a shard has gone
 	fenced  struct{ fence actors.Fence }
 	epochs  struct {
@@ -85,12 +85,12 @@ type (
 		taken []actors.Fence
 		err   error
 	}
-	glance struct{} // time has gone by
+	tick struct{} // time has gone by
 )
 
 // The pace of placement.
 const (
-	// handover is how long a node waits for the one before it to let go of a
+	// handover is how long a node waits for the one before it to release a
 	// shard. The store would fence that one out, at the price of some requests
 	// that have to be repeated.
 	handover = 3 * time.Second
@@ -99,7 +99,7 @@ const (
 	contest   = time.Second
 	takeRetry = 200 * time.Millisecond
 	takeTime  = 10 * time.Second
-	glances   = 100 * time.Millisecond
+	tickEvery = 100 * time.Millisecond
 )
 
 // Receive is the actor's table of contents.
@@ -116,10 +116,10 @@ func (p *placement) Receive(c actor.Context) {
 		p.suspend(m)
 	case *released:
 		p.released(m)
-	case *linked:
-		p.linked(m.node)
-	case *thawed:
-		p.thawed()
+	case *linkUp:
+		p.linkUp(m.node)
+	case *retake:
+		p.retake()
 	case *vacated:
 		p.vacated(m.shard)
 	case *fenced:
@@ -128,8 +128,8 @@ func (p *placement) Receive(c actor.Context) {
 		p.read(m)
 	case *took:
 		p.took(m)
-	case *glance:
-		p.glance()
+	case *tick:
+		p.tick()
 	}
 }
 
@@ -184,7 +184,7 @@ func (p *placement) assign(m *assign) {
 // want makes the shard one that this node is to own, not before a moment.
 func (p *placement) want(shard uint16, not time.Time) {
 	s := &p.shards[shard]
-	if s.phase == owned || s.phase == resting {
+	if s.phase == owned || s.phase == waitingOut {
 		return
 	}
 	s.phase, s.since = wanted, time.Now()
@@ -202,7 +202,7 @@ func (p *placement) giveUp(shard uint16, refuse *actors.Error) {
 	had := s.phase
 	part := &n.dir.parts[shard]
 	part.set(s.owner, false, refuse) // before the fence goes: nobody is woken without one
-	n.holding[shard].Store(0)
+	n.fences[shard].Store(0)
 	switch had {
 	case owned, leaving:
 		s.phase = leaving
@@ -213,15 +213,15 @@ func (p *placement) giveUp(shard uint16, refuse *actors.Error) {
 		if len(list) == 0 {
 			p.vacated(shard)
 		}
-	case resting:
-		s.phase, s.let = foreign, true
-		p.letGo(shard)
+	case waitingOut:
+		s.phase, s.gaveUp = foreign, true
+		p.sendReleased(shard)
 	default:
-		if s.phase = foreign; s.let {
-			p.letGo(shard) // the one who was told may be dead
+		if s.phase = foreign; s.gaveUp {
+			p.sendReleased(shard) // the one who knows it may be dead
 		}
 	}
-	n.release(shard)
+	n.flush(shard)
 }
 
 // vacated tells the new owner of a shard that nobody here writes to it.
@@ -230,12 +230,12 @@ func (p *placement) vacated(shard uint16) {
 	if s.phase != leaving || len(n.dir.parts[shard].all()) > 0 {
 		return
 	}
-	s.phase, s.let = foreign, true
-	p.letGo(shard)
+	s.phase, s.gaveUp = foreign, true
+	p.sendReleased(shard)
 }
 
-// letGo tells the owner of a shard that nobody here writes to it.
-func (p *placement) letGo(shard uint16) {
+// sendReleased tells the owner of a shard that nobody here writes to it.
+func (p *placement) sendReleased(shard uint16) {
 	s := &p.shards[shard]
 	if q := p.node.peers.get(s.owner); q != nil {
 		if b, err := (&wire.WireShard{Shard: uint32(shard), Epoch: s.fence.Epoch}).MarshalVT(); err == nil {
@@ -244,11 +244,11 @@ func (p *placement) letGo(shard uint16) {
 	}
 }
 
-// linked tells a node that can be reached again what it may take.
-func (p *placement) linked(name string) {
+// linkUp tells a node that can be reached again what it may take.
+func (p *placement) linkUp(name string) {
 	for i := range p.shards {
-		if s := &p.shards[i]; s.owner == name && s.phase == foreign && s.let {
-			p.letGo(uint16(i)) // #nosec G115 -- there are 1,024
+		if s := &p.shards[i]; s.owner == name && s.phase == foreign && s.gaveUp {
+			p.sendReleased(uint16(i)) // #nosec G115 -- there are 1,024
 		}
 	}
 }
@@ -271,10 +271,10 @@ func (p *placement) released(m *released) {
 	case wanted:
 		p.look = true
 		p.ask()
-	case resting:
+	case waitingOut:
 		if s.from == m.by && s.before == m.epoch {
 			s.from = ""
-			p.rested(m.shard, time.Now())
+			p.openIfFree(m.shard, time.Now())
 		}
 	}
 }
@@ -282,7 +282,7 @@ func (p *placement) released(m *released) {
 // fenced is told that another node holds a shard that this one wrote to.
 func (p *placement) fenced(f actors.Fence) {
 	n, s := p.node, &p.shards[f.Shard]
-	if held, ok := n.holding.of(f.Shard); !ok || held != f || s.phase != owned {
+	if held, ok := n.fences.of(f.Shard); !ok || held != f || s.phase != owned {
 		return // it has been given up, or taken again
 	}
 	n.metrics.Fenced.Inc()
@@ -293,10 +293,10 @@ func (p *placement) fenced(f actors.Fence) {
 	}
 }
 
-// thawed takes no shard for this node's that it does not take again.
-func (p *placement) thawed() {
+// retake takes no shard for this node's that it does not take again.
+func (p *placement) retake() {
 	for i := range p.shards {
-		if shard := uint16(i); p.shards[i].phase == owned || p.shards[i].phase == resting { // #nosec G115 -- there are 1,024
+		if shard := uint16(i); p.shards[i].phase == owned || p.shards[i].phase == waitingOut { // #nosec G115 -- there are 1,024
 			p.lose(shard)
 			p.want(shard, time.Time{})
 		}
@@ -310,25 +310,25 @@ func (p *placement) lose(shard uint16) {
 	s.phase = foreign
 	part := &n.dir.parts[shard]
 	part.set(s.owner, false, nil)
-	n.holding[shard].Store(0)
+	n.fences[shard].Store(0)
 	for _, a := range part.all() {
 		a.proc.SendUserMessage(a.pid, &actors.Move{})
 	}
 }
 
-// glance looks after what has waited.
-func (p *placement) glance() {
+// tick looks after what has waited.
+func (p *placement) tick() {
 	now := time.Now()
 	for i := range p.shards {
 		s := &p.shards[i]
 		switch {
 		case s.phase == wanted && now.After(s.since):
 			p.look = true
-		case s.phase == resting:
-			p.rested(uint16(i), now) // #nosec G115 -- there are 1,024
+		case s.phase == waitingOut:
+			p.openIfFree(uint16(i), now) // #nosec G115 -- there are 1,024
 		}
 	}
-	p.rouse()
+	p.wakeFollowers()
 	p.ask()
 }
 
@@ -366,10 +366,10 @@ func (p *placement) read(m *epochs) {
 			continue
 		}
 		holder, epoch := present[i].Owner, present[i].Epoch
-		if holder != "" && holder != n.cfg.Name && p.alive[holder] && !s.freed(holder, epoch) && now.Sub(s.since) < handover && n.membership.HandsOver(holder) {
+		if holder != "" && holder != n.cfg.Name && p.alive[holder] && !s.releasedBy(holder, epoch) && now.Sub(s.since) < handover && n.membership.HandsOver(holder) {
 			continue
 		}
-		if s.from, s.before = holder, epoch; holder == n.cfg.Name || s.freed(holder, epoch) {
+		if s.from, s.before = holder, epoch; holder == n.cfg.Name || s.releasedBy(holder, epoch) {
 			s.from = ""
 		}
 		from = append(from, actors.Fence{Shard: uint16(i), Epoch: epoch}) // #nosec G115 -- there are 1,024
@@ -405,13 +405,13 @@ func (p *placement) took(m *took) {
 	for _, f := range m.taken {
 		s := &p.shards[f.Shard]
 		if s.phase != wanted {
-			s.let, s.fence = true, f // given up meanwhile
-			p.letGo(f.Shard)
+			s.gaveUp, s.fence = true, f // given up meanwhile
+			p.sendReleased(f.Shard)
 			continue
 		}
-		s.phase, s.since, s.released, s.let, s.fence = resting, now, nil, false, f
-		p.rested(f.Shard, now)
-		rest = rest || s.phase == resting
+		s.phase, s.since, s.released, s.gaveUp, s.fence = waitingOut, now, nil, false, f
+		p.openIfFree(f.Shard, now)
+		rest = rest || s.phase == waitingOut
 		mine.Add(f.Shard)
 	}
 	if rest {
@@ -419,34 +419,34 @@ func (p *placement) took(m *took) {
 	}
 	if len(m.taken) > 0 {
 		n.cfg.Log.Info("shards taken", "shards", len(m.taken))
-		n.rouse(mine)
+		n.wakeFollowers(mine)
 	}
 	p.ask()
 }
 
-// rested opens a shard that this node has got, if the one before it answers no
-// more: it has let go, its process is dead, or what the store last confirmed to
+// openIfFree opens a shard that this node has got, if the one before it answers no
+// more: it has released it, its process is dead, or what the store last confirmed to
 // it holds no more.
-func (p *placement) rested(shard uint16, now time.Time) {
+func (p *placement) openIfFree(shard uint16, now time.Time) {
 	n, s := p.node, &p.shards[shard]
 	if s.from != "" && now.Sub(s.since) < membership.Lease && !n.membership.HasLetGo(s.from, s.since) {
 		return
 	}
 	s.phase = owned
-	n.holding.hold(s.fence)
+	n.fences.set(s.fence)
 	n.dir.parts[shard].set(n.cfg.Name, true, nil)
-	n.release(shard)
+	n.flush(shard)
 	if p.opened == nil {
 		p.opened = &actors.ShardSet{}
 	}
 	p.opened.Add(shard)
 }
 
-// rouse wakes those users of the shards that were opened whose sessions a crash
+// wakeFollowers wakes those users of the shards that were opened whose sessions a crash
 // may have left open.
-func (p *placement) rouse() {
+func (p *placement) wakeFollowers() {
 	if p.opened != nil {
-		p.node.rouse(p.opened)
+		p.node.wakeFollowers(p.opened)
 		p.opened = nil
 	}
 }

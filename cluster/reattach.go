@@ -77,29 +77,29 @@ func (n *Node) reattachDue() {
 	}
 }
 
-// awayTime is how long connections stay whose users are behind a link that is
+// strandedTime is how long connections stay whose users are behind a link that is
 // down, while the node at its other end lives. Another node may reach it. It is
 // longer than it takes until one of the two owns nothing any more.
-const awayTime = membership.LostTime + 3*time.Second
+const strandedTime = membership.LostTime + 3*time.Second
 
-// sendAway ends those connections: what happens to their users can't be told
+// endStranded ends those connections: what happens to their users can't be told
 // here, and their clients had better come back elsewhere.
-func (n *Node) sendAway() {
+func (n *Node) endStranded() {
 	away := make(map[string]bool)
 	now := n.clock()
 	for _, p := range n.peers.list() {
-		s := p.session.Load()
-		if s != nil && !s.stuck(n) {
-			p.down.Store(0)
+		l := p.link.Load()
+		if l != nil && !l.stuck(n) {
+			p.downSince.Store(0)
 			continue
 		}
-		since := p.down.Load()
+		since := p.downSince.Load()
 		if since == 0 {
-			p.down.Store(now)
+			p.downSince.Store(now)
 		}
-		if since != 0 && now-since > int64(awayTime) {
+		if since != 0 && now-since > int64(strandedTime) {
 			away[p.name] = true
-			p.down.Store(now) // those who come back have as long
+			p.downSince.Store(now) // those who come back have as long
 		}
 	}
 	if len(away) == 0 {
@@ -115,16 +115,16 @@ func (n *Node) sendAway() {
 	n.cfg.Log.Warn("sent connections away: the links to the nodes that own their users are down", "links", len(away), "connections", before-left)
 }
 
-// linked is told that a link has come up: connections to the peer's users
+// linkUp is told that a link has come up: connections to the peer's users
 // attach again, and what waits for it is sent.
-func (n *Node) linked(p *peer) {
-	n.place.send(&linked{p.name})
-	n.told(relinked)
+func (n *Node) linkUp(p *peer) {
+	n.place.send(&linkUp{p.name})
+	n.changed(changedLink)
 	n.linkTopics(p)
 	for i := range n.dir.parts {
 		if owner, _ := n.dir.parts[i].where(); owner == p.name {
 			n.reattach.soon(uint16(i)) // #nosec G115 -- there are 1,024
-			n.release(uint16(i))       // #nosec G115 -- there are 1,024
+			n.flush(uint16(i))         // #nosec G115 -- there are 1,024
 		}
 	}
 }

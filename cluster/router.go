@@ -12,14 +12,14 @@ import (
 // straight to it.
 func (n *Node) Send(key actors.Key, m any) {
 	if a := n.dir.part(key).awake(key); a != nil {
-		n.give(a, m)
+		n.handTo(a, m)
 		return
 	}
 	n.route(key, m, time.Time{})
 }
 
-// give hands a message to an activation.
-func (n *Node) give(a *activation, m any) {
+// handTo hands a message to an activation.
+func (n *Node) handTo(a *activation, m any) {
 	if now := n.sweep.Load(); a.used.Load() != now {
 		a.used.Store(now)
 	}
@@ -31,7 +31,7 @@ func (n *Node) give(a *activation, m any) {
 func (n *Node) route(key actors.Key, m any, since time.Time) {
 	p := n.dir.part(key)
 	if a := p.find(key, func() *activation { return n.wake(key) }); a != nil {
-		n.give(a, m)
+		n.handTo(a, m)
 		return
 	}
 	owner, refuse := p.where()
@@ -41,9 +41,9 @@ func (n *Node) route(key actors.Key, m any, since time.Time) {
 	case refuse != nil:
 		n.home.Refuse(m, refuse)
 	case owner == "" || owner == n.cfg.Name:
-		n.hold(key, m, since, holdTime)
+		n.queue(key, m, since, queueTime)
 	case !n.forward(owner, key, m, since):
-		n.hold(key, m, since, linkTime)
+		n.queue(key, m, since, queueLinkTime)
 	}
 }
 
@@ -62,14 +62,14 @@ func (n *Node) forward(owner string, key actors.Key, m any, since time.Time) boo
 		p.SendUserMessage(nil, m) // if that fails, connections attach again with the next link
 		return true
 	}
-	s := p.session.Load()
-	if s == nil || s.stuck(n) {
+	l := p.link.Load()
+	if l == nil || l.stuck(n) {
 		return false
 	}
 	if n.home.Export(r, owner); since.IsZero() {
 		since = time.Now()
 	}
-	err := s.ask(r, since)
+	err := l.call(r, since)
 	if err == nil {
 		n.metrics.Forwarded.Inc()
 		return true
@@ -91,13 +91,13 @@ func (n *Node) accept(key actors.Key, m any) bool {
 		a = p.find(key, func() *activation { return n.wake(key) })
 	}
 	if a != nil {
-		n.give(a, m)
+		n.handTo(a, m)
 		return true
 	}
 	if owner, refuse := p.where(); owner != n.cfg.Name || refuse != nil || n.closed.Load() {
 		return false
 	}
-	n.hold(key, m, time.Time{}, holdTime)
+	n.queue(key, m, time.Time{}, queueTime)
 	return true
 }
 

@@ -54,7 +54,7 @@ type LinkStatus struct {
 // own returns what this node says of itself.
 func (n *Node) own() NodeStatus {
 	s := NodeStatus{Node: n.cfg.Name, Program: n.cfg.Program, Address: n.peersAddr, State: "ready", Users: n.dir.len(),
-		Connections: n.connections(), Held: n.heldCount.Load(), Links: []LinkStatus{}}
+		Connections: n.connections(), Held: n.queuedCount.Load(), Links: []LinkStatus{}}
 	if err := n.Ready(); err != nil {
 		s.Why = actors.AsError(err).Detail
 		switch {
@@ -70,8 +70,8 @@ func (n *Node) own() NodeStatus {
 		s.State = "leaving"
 	}
 	byEpoch := map[uint64][]uint16{}
-	for i := range n.holding {
-		if f, ok := n.holding.of(uint16(i)); ok { // #nosec G115 -- there are 1,024
+	for i := range n.fences {
+		if f, ok := n.fences.of(uint16(i)); ok { // #nosec G115 -- there are 1,024
 			byEpoch[f.Epoch] = append(byEpoch[f.Epoch], f.Shard)
 			s.Shards++
 		}
@@ -80,16 +80,16 @@ func (n *Node) own() NodeStatus {
 		s.Owned = append(s.Owned, ShardSet{epoch, ranges(byEpoch[epoch])})
 	}
 	for _, p := range n.peers.list() {
-		l := LinkStatus{Node: p.name}
-		if session := p.session.Load(); session != nil {
-			l.Wire = session.version
-			l.Up, l.LagMS = true, (n.clock()-session.heard.Load())/int64(time.Millisecond)
-			l.Queued, l.Requests = session.load()
+		st := LinkStatus{Node: p.name}
+		if l := p.link.Load(); l != nil {
+			st.Wire = l.version
+			st.Up, st.LagMS = true, (n.clock()-l.lastHeard.Load())/int64(time.Millisecond)
+			st.Queued, st.Requests = l.pending()
 		}
 		if err := p.Failure(); err != nil {
-			l.Why = err.Error()
+			st.Why = err.Error()
 		}
-		s.Links = append(s.Links, l)
+		s.Links = append(s.Links, st)
 	}
 	slices.SortFunc(s.Links, func(a, b LinkStatus) int { return strings.Compare(a.Node, b.Node) })
 	return s
@@ -117,8 +117,8 @@ func ranges(shards []uint16) string {
 // shards returns how many shards this node owns.
 func (n *Node) shards() int {
 	count := 0
-	for i := range n.holding {
-		if n.holding[i].Load() != 0 {
+	for i := range n.fences {
+		if n.fences[i].Load() != 0 {
 			count++
 		}
 	}
@@ -155,8 +155,8 @@ func (n *Node) Ready() error {
 	if why := n.suspended.Load(); why != nil {
 		return why
 	}
-	if n.turned.Load() {
-		return errTurning
+	if n.historyChanged.Load() {
+		return errHistoryChanged
 	}
 	if n.membership == nil {
 		return nil

@@ -80,7 +80,7 @@ func (n *Node) Leave(ctx context.Context) error {
 	if owners := n.owners.Load(); n.membership == nil || owners == nil || len(*owners) < 2 || n.leaving.Swap(true) {
 		return nil
 	}
-	n.beat()
+	n.heartbeat()
 	if err := n.membership.Leave(ctx); err != nil {
 		n.cfg.Log.Warn("not all nodes may know that this one leaves", "err", err)
 	}
@@ -107,7 +107,7 @@ func (n *Node) Stop(ctx context.Context) error {
 	defer n.system.Shutdown()
 	defer n.done.Wait()
 	err := n.stopActors(ctx)
-	n.releaseAll()
+	n.flushAll()
 	if n.membership != nil {
 		err = errors.Join(err, n.stopCluster(ctx))
 	}
@@ -154,8 +154,8 @@ func (n *Node) stopCluster(ctx context.Context) error {
 // flushLinks waits until what was said to the others has left.
 func (n *Node) flushLinks(ctx context.Context) {
 	for _, p := range n.peers.list() {
-		for s := p.session.Load(); s != nil && s.cause() == nil; {
-			if queued, _ := s.load(); queued == 0 || !pause(ctx, time.Millisecond) {
+		for l := p.link.Load(); l != nil && l.cause() == nil; {
+			if queued, _ := l.pending(); queued == 0 || !pause(ctx, time.Millisecond) {
 				break
 			}
 		}

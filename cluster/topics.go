@@ -28,85 +28,85 @@ const filtersAtOnce = 1000
 
 var _ topic.Nodes = (*Node)(nil)
 
-// heard is called with what a peer has answered; nil: the link broke before.
-type heard func(*wire.WireHeard)
+// An ack is called with what a peer has answered; nil: the link broke before.
+type ack func(*wire.WireHeard)
 
-// expect gives an answer its number.
-func (s *session) expect(fn heard) uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.hears == nil {
+// expectAck gives an answer its number.
+func (l *link) expectAck(fn ack) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.acks == nil {
 		return 0
 	}
-	s.lastID++
-	s.hears[s.lastID] = fn
-	return s.lastID
+	l.lastID++
+	l.acks[l.lastID] = fn
+	return l.lastID
 }
 
-// heardOf takes the one out who waits for an answer; nil: nobody does.
-func (s *session) heardOf(id uint64) heard {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	fn := s.hears[id]
-	delete(s.hears, id)
+// takeAck takes the one out who waits for an answer; nil: nobody does.
+func (l *link) takeAck(id uint64) ack {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	fn := l.acks[id]
+	delete(l.acks, id)
 	return fn
 }
 
-// unheard tells all who wait that the session has ended.
-func (s *session) unheard() {
-	s.mu.Lock()
-	list := s.hears
-	s.hears = nil
-	s.mu.Unlock()
+// failAcks tells all who wait that the link has ended.
+func (l *link) failAcks() {
+	l.mu.Lock()
+	list := l.acks
+	l.acks = nil
+	l.mu.Unlock()
 	for _, fn := range list {
 		fn(nil)
 	}
 }
 
-// tellTopics queues a frame for a peer who knows of topics. build makes it with
+// sendTopics queues a frame for a peer who knows of topics. build makes it with
 // the number of its answer, for which fn waits; fn nil: nobody does. False: it
 // was not sent, and fn is not called.
-func (s *session) tellTopics(t wire.FrameType, fn heard, build func(id uint64) interface{ MarshalVT() ([]byte, error) }) bool {
+func (l *link) sendTopics(t wire.FrameType, fn ack, build func(id uint64) interface{ MarshalVT() ([]byte, error) }) bool {
 	id := uint64(0)
 	if fn != nil {
-		if id = s.expect(fn); id == 0 {
+		if id = l.expectAck(fn); id == 0 {
 			return false
 		}
 	}
 	b, err := build(id).MarshalVT()
 	if err == nil {
-		err = s.put(&wire.Frame{Type: t, Body: b})
+		err = l.enqueue(&wire.Frame{Type: t, Body: b})
 	}
-	return err == nil || fn != nil && s.heardOf(id) == nil // the end has told it
+	return err == nil || fn != nil && l.takeAck(id) == nil // the end of the link has told it
 }
 
-// news is what a peer is to hear of in any case.
-type news struct {
+// linkWaiters wait for a link to a peer.
+type linkWaiters struct {
 	mu   sync.Mutex
-	list []func(*session) // what waits for the next link
+	list []func(*link) // what waits for the next link
 }
 
-// surely lets a peer hear of something: at once, or when it can be reached
+// sendUntilAcked lets a peer hear of something: at once, or when it can be reached
 // again; and again where the link has broken before the answer. send tells it,
-// as tellTopics does; done is called when the peer has heard of it, or is no
+// as sendTopics does; done is called when the peer has heard of it, or is no
 // member any more, or its program knows nothing of topics.
-func (p *peer) surely(send func(s *session, fn heard) bool, done func()) {
-	p.linked(func(s *session) {
-		if s == nil || s.version < topicsVersion {
+func (p *peer) sendUntilAcked(send func(l *link, fn ack) bool, done func()) {
+	p.whenLinked(func(l *link) {
+		if l == nil || l.version < topicsVersion {
 			done()
 			return
 		}
 		answered := func(w *wire.WireHeard) {
 			if w == nil {
-				p.surely(send, done)
+				p.sendUntilAcked(send, done)
 				return
 			}
 			done()
 		}
 		switch {
-		case send(s, answered):
-		case s.cause() != nil:
-			p.surely(send, done)
+		case send(l, answered):
+		case l.cause() != nil:
+			p.sendUntilAcked(send, done)
 		default: // no link will ever take it
 			p.node.metrics.Refused.Inc()
 			p.node.cfg.Log.Error("what sessions follow can't cross nodes: it is larger than a frame may be", "to", p.name, "limit", maxFrame)
@@ -115,30 +115,30 @@ func (p *peer) surely(send func(s *session, fn heard) bool, done func()) {
 	})
 }
 
-// linked calls fn with the session, as soon as there is one; nil: the peer is no
+// whenLinked calls fn with the link, as soon as there is one; nil: the peer is no
 // member any more.
-func (p *peer) linked(fn func(*session)) {
-	p.news.mu.Lock()
-	p.news.list = append(p.news.list, fn)
-	p.news.mu.Unlock()
-	p.passNews()
+func (p *peer) whenLinked(fn func(*link)) {
+	p.waiters.mu.Lock()
+	p.waiters.list = append(p.waiters.list, fn)
+	p.waiters.mu.Unlock()
+	p.callWaiters()
 }
 
-// passNews calls those who wait for a session, if there is one or never will be.
-func (p *peer) passNews() {
-	s, gone := p.session.Load(), p.gone.Load()
-	if !gone && (s == nil || !s.told.Load() || s.cause() != nil) {
+// callWaiters calls those who wait for a link, if there is one or never will be.
+func (p *peer) callWaiters() {
+	l, gone := p.link.Load(), p.removed.Load()
+	if !gone && (l == nil || !l.filtersSent.Load() || l.cause() != nil) {
 		return
 	}
 	if gone {
-		s = nil
+		l = nil
 	}
-	p.news.mu.Lock()
-	list := p.news.list
-	p.news.list = nil
-	p.news.mu.Unlock()
+	p.waiters.mu.Lock()
+	list := p.waiters.list
+	p.waiters.list = nil
+	p.waiters.mu.Unlock()
 	for _, fn := range list {
-		fn(s)
+		fn(l)
 	}
 }
 
@@ -159,8 +159,8 @@ func (n *Node) Announce(done func()) {
 	n.announcing.mu.Lock()
 	if changed := n.topics.Changed(); len(changed) > 0 {
 		for _, p := range peers { // the next link tells them all
-			if s := p.session.Load(); s != nil && s.version >= topicsVersion {
-				n.tellFilters(s, changed, false)
+			if l := p.link.Load(); l != nil && l.version >= topicsVersion {
+				n.tellFilters(l, changed, false)
 			}
 		}
 	}
@@ -170,8 +170,8 @@ func (n *Node) Announce(done func()) {
 	}
 	fn := all(len(peers)+1, done)
 	for _, p := range peers { // frames arrive in order: who has this one has those before
-		p.surely(func(s *session, fn heard) bool {
-			return s.tellTopics(wire.FrameType_FRAME_FILTERS, fn, func(id uint64) interface{ MarshalVT() ([]byte, error) } {
+		p.sendUntilAcked(func(l *link, fn ack) bool {
+			return l.sendTopics(wire.FrameType_FRAME_FILTERS, fn, func(id uint64) interface{ MarshalVT() ([]byte, error) } {
 				return &wire.WireFilters{Id: id}
 			})
 		}, fn)
@@ -180,14 +180,14 @@ func (n *Node) Announce(done func()) {
 }
 
 // tellFilters tells a peer of filters. The caller holds announcing.mu.
-func (n *Node) tellFilters(s *session, list []topic.FilterCount, anew bool) {
+func (n *Node) tellFilters(l *link, list []topic.FilterCount, anew bool) {
 	for first := true; first || len(list) > 0; first = false {
 		w := &wire.WireFilters{Anew: anew}
 		for _, h := range list[:min(len(list), filtersAtOnce)] {
 			w.List = append(w.List, &wire.WireFilter{App: h.App, Filter: h.Filter, N: uint32(max(0, h.N))}) // #nosec G115 -- sessions
 		}
 		list, anew = list[len(w.List):], false
-		if !s.tellTopics(wire.FrameType_FRAME_FILTERS, nil, func(uint64) interface{ MarshalVT() ([]byte, error) } { return w }) {
+		if !l.sendTopics(wire.FrameType_FRAME_FILTERS, nil, func(uint64) interface{ MarshalVT() ([]byte, error) } { return w }) {
 			return // the link is down
 		}
 	}
@@ -198,8 +198,8 @@ func (n *Node) Interest(key actors.Key, record []byte, done func()) {
 	peers := n.peers.list()
 	fn := all(len(peers)+1, done)
 	for _, p := range peers {
-		p.surely(func(s *session, fn heard) bool {
-			return s.tellTopics(wire.FrameType_FRAME_FOLLOWED, fn, func(id uint64) interface{ MarshalVT() ([]byte, error) } {
+		p.sendUntilAcked(func(l *link, fn ack) bool {
+			return l.sendTopics(wire.FrameType_FRAME_FOLLOWED, fn, func(id uint64) interface{ MarshalVT() ([]byte, error) } {
 				return &wire.WireFollowed{Id: id, Key: string(key), Record: record}
 			})
 		}, fn)
@@ -216,21 +216,21 @@ func (n *Node) Publish(node string, m *actors.TopicMessage, share string, done f
 	if done == nil {
 		done = func(int, *actors.Error) {}
 	}
-	var s *session
+	var l *link
 	if p := n.peers.get(node); p != nil {
-		s = p.session.Load()
+		l = p.link.Load()
 	}
-	if s == nil || s.version < topicsVersion {
+	if l == nil || l.version < topicsVersion {
 		n.metrics.Missed.Inc()
 		done(0, nil)
 		return
 	}
-	if queued, _ := s.load(); queued > topicsBytes {
+	if queued, _ := l.pending(); queued > topicsBytes {
 		n.metrics.Missed.Inc()
 		done(0, actors.Errorf(actors.Busy, "a node with subscribers takes less than is published; repeat it later"))
 		return
 	}
-	var fn heard
+	var fn ack
 	if m.Qos > 0 {
 		fn = func(w *wire.WireHeard) {
 			switch {
@@ -243,7 +243,7 @@ func (n *Node) Publish(node string, m *actors.TopicMessage, share string, done f
 			}
 		}
 	}
-	sent := s.tellTopics(wire.FrameType_FRAME_TOPIC, fn, func(id uint64) interface{ MarshalVT() ([]byte, error) } {
+	sent := l.sendTopics(wire.FrameType_FRAME_TOPIC, fn, func(id uint64) interface{ MarshalVT() ([]byte, error) } {
 		return &wire.WireTopic{Id: id, Message: m, Share: share}
 	})
 	switch {
@@ -256,7 +256,7 @@ func (n *Node) Publish(node string, m *actors.TopicMessage, share string, done f
 }
 
 // receiveTopics takes in a frame about topics.
-func (n *Node) receiveTopics(p *peer, s *session, f *wire.Frame) error {
+func (n *Node) receiveTopics(p *peer, l *link, f *wire.Frame) error {
 	switch f.Type {
 	case wire.FrameType_FRAME_FILTERS:
 		w := &wire.WireFilters{}
@@ -268,9 +268,9 @@ func (n *Node) receiveTopics(p *peer, s *session, f *wire.Frame) error {
 			list = append(list, topic.FilterCount{App: h.GetApp(), Filter: h.GetFilter(), N: int(h.GetN())})
 		}
 		if n.topics.SetOther(p.name, list, w.Anew); w.Anew {
-			s.tells.Store(true)
+			l.filtersKnown.Store(true)
 		}
-		return s.answerHeard(&wire.WireHeard{Id: w.Id})
+		return l.sendAck(&wire.WireHeard{Id: w.Id})
 	case wire.FrameType_FRAME_FOLLOWED:
 		w := &wire.WireFollowed{}
 		if err := w.UnmarshalVT(f.Body); err != nil {
@@ -279,7 +279,7 @@ func (n *Node) receiveTopics(p *peer, s *session, f *wire.Frame) error {
 		if err := n.topics.LoadInterest(actors.Record{Key: w.Key, Value: w.Record}); err != nil {
 			return err
 		}
-		return s.answerHeard(&wire.WireHeard{Id: w.Id})
+		return l.sendAck(&wire.WireHeard{Id: w.Id})
 	case wire.FrameType_FRAME_TOPIC:
 		w := &wire.WireTopic{}
 		if err := w.UnmarshalVT(f.Body); err != nil {
@@ -294,7 +294,7 @@ func (n *Node) receiveTopics(p *peer, s *session, f *wire.Frame) error {
 			if err != nil {
 				h.Code, h.Detail = string(err.Code), err.Detail
 			}
-			_ = s.answerHeard(h) // the other side learns of the end
+			_ = l.sendAck(h) // the other side learns of the end
 		})
 		return nil
 	}
@@ -302,21 +302,21 @@ func (n *Node) receiveTopics(p *peer, s *session, f *wire.Frame) error {
 	if err := w.UnmarshalVT(f.Body); err != nil {
 		return err
 	}
-	if fn := s.heardOf(w.Id); fn != nil {
+	if fn := l.takeAck(w.Id); fn != nil {
 		fn(w)
 		return nil
 	}
 	return fmt.Errorf("an answer to %d, for which nobody waits", w.Id)
 }
 
-// answerHeard answers, if somebody waits for it.
-func (s *session) answerHeard(w *wire.WireHeard) error {
+// sendAck answers, if somebody waits for it.
+func (l *link) sendAck(w *wire.WireHeard) error {
 	if w.Id == 0 {
 		return nil
 	}
 	b, err := w.MarshalVT()
 	if err == nil {
-		err = s.put(&wire.Frame{Type: wire.FrameType_FRAME_HEARD, Body: b})
+		err = l.enqueue(&wire.Frame{Type: wire.FrameType_FRAME_HEARD, Body: b})
 	}
 	return ignoreDown(err)
 }
@@ -324,22 +324,22 @@ func (s *session) answerHeard(w *wire.WireHeard) error {
 // linkTopics tells a peer that can be reached again what sessions here follow,
 // and reads what was written meanwhile.
 func (n *Node) linkTopics(p *peer) {
-	s := p.session.Load()
-	if s == nil {
+	l := p.link.Load()
+	if l == nil {
 		return
 	}
-	if s.version < topicsVersion {
-		s.told.Store(true)
-		s.tells.Store(true)
-		p.passNews()
+	if l.version < topicsVersion {
+		l.filtersSent.Store(true)
+		l.filtersKnown.Store(true)
+		p.callWaiters()
 		return
 	}
 	n.announcing.mu.Lock()
-	n.tellFilters(s, n.topics.Filters(), true)
-	s.told.Store(true)
+	n.tellFilters(l, n.topics.Filters(), true)
+	l.filtersSent.Store(true)
 	n.announcing.mu.Unlock()
-	p.passNews()
-	n.loads.do(func() {
+	p.callWaiters()
+	n.loader.do(func() {
 		if err := n.refollow(context.Background()); err != nil {
 			n.cfg.Log.Error("what sessions follow can't be read; messages to sessions that are new may pass them by", "err", err)
 		}
@@ -360,8 +360,8 @@ func (n *Node) awaitLinks(ctx context.Context) {
 			if name == n.cfg.Name || p == nil {
 				return name == n.cfg.Name
 			}
-			s := p.session.Load()
-			return s != nil && s.tells.Load()
+			l := p.link.Load()
+			return l != nil && l.filtersKnown.Load()
 		})
 		if len(missing) == 0 {
 			return

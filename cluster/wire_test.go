@@ -181,7 +181,7 @@ func TestTell(t *testing.T) {
 		w.start()
 	}
 	w.settled()
-	w.nodes[0].Tell("credentials")
+	w.nodes[0].NotifyChanged("credentials")
 	wait(t, "two nodes to be told", func() bool { return told.Load() == 2 })
 	actorstest.Attach(t, w.nodes[1], "alice").Want(t, "counts rev=0 unread=0")
 	actorstest.Attach(t, w.nodes[2], "bob").Want(t, "counts rev=0 unread=0")

@@ -274,7 +274,7 @@ func (a *App) loadCredentials(ctx context.Context) error {
 	var err error
 	records := toldRecords{a.store, func() {
 		if a.node != nil {
-			a.node.Tell(credentials)
+			a.node.NotifyChanged(credentials)
 		}
 	}}
 	if a.keys, err = auth.LoadKeys(ctx, records, a.now); err != nil {
@@ -304,7 +304,7 @@ func (a *App) startNode(ctx context.Context) error {
 	n, err := cluster.New(cluster.Config{
 		Kinds:  kinds,
 		Limits: cfg.Actors(), Idle: a.forTests.idle, Now: a.nowMilli, Log: a.log.With("part", "node"), Metrics: a.registry, Fenced: a.fenced,
-		Cluster: conf, Program: Version().String(), Failed: a.fail, Told: a.reloadCredentials,
+		Cluster: conf, Program: Version().String(), Failed: a.fail, Changed: a.reloadCredentials,
 		Listen: func(ctx context.Context, addr string) (net.Listener, error) { return a.listenTCP(ctx, "links", addr) },
 	}, a.store)
 	if err != nil {

@@ -7,27 +7,27 @@ import (
 	"reddot/actors"
 )
 
-// errTurning is why a node is not ready whose store has another history.
-var errTurning = actors.Errorf(actors.Unavailable, "the store was restored, or its replica promoted: this node lets go of what it had in memory")
+// errHistoryChanged is why a node is not ready whose store has another history.
+var errHistoryChanged = actors.Errorf(actors.Unavailable, "the store was restored, or its replica promoted: this node lets go of what it had in memory")
 
-// turnTime is how long actors may take to end when the store has turned. Those
+// dropTime is how long actors may take to end when the history has changed. Those
 // that take longer can write nothing: the store knows what they were read from.
-const turnTime = 10 * time.Second
+const dropTime = 10 * time.Second
 
-// giveUp lets go of all that was read from the store, which has another history
+// dropState gives up all that was read from the store, which has another history
 // by now: the actors, what sessions follow, and the right to the shards.
-func (n *Node) giveUp() {
-	n.turned.Store(true)
+func (n *Node) dropState() {
+	n.historyChanged.Store(true)
 	n.topics.ForgetInterests()
 	if n.membership != nil {
-		n.place.send(&thawed{})
+		n.place.send(&retake{})
 	} else {
 		for i := range n.dir.parts {
 			n.dir.parts[i].set(n.cfg.Name, false, nil)
-			n.holding[i].Store(0)
+			n.fences[i].Store(0)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), turnTime)
+	ctx, cancel := context.WithTimeout(context.Background(), dropTime)
 	defer cancel()
 	for n.dir.len() > 0 || n.shards() > 0 {
 		n.dir.each(func(_ actors.Key, a *activation) { a.proc.SendUserMessage(a.pid, &actors.Move{}) })
@@ -38,8 +38,8 @@ func (n *Node) giveUp() {
 	}
 }
 
-// goOn begins anew with what the store has now. It is ready when it knows that.
-func (n *Node) goOn() {
+// restoreState begins anew with what the store has now. It is ready when it knows that.
+func (n *Node) restoreState() {
 	for began := time.Now(); ; {
 		err := n.reopen()
 		if err == nil {
@@ -55,10 +55,10 @@ func (n *Node) goOn() {
 		case <-time.After(takeRetry):
 		}
 	}
-	if n.cfg.Told != nil {
-		n.cfg.Told("history")
+	if n.cfg.Changed != nil {
+		n.cfg.Changed("history")
 	}
-	n.turned.Store(false)
+	n.historyChanged.Store(false)
 	n.cfg.Log.Warn("the node goes on from what the store has now")
 }
 
@@ -70,7 +70,7 @@ func (n *Node) reopen() error {
 		if err := n.takeAll(ctx); err != nil {
 			return err
 		}
-		n.releaseAll()
+		n.flushAll()
 	}
 	return n.follow(ctx)
 }
