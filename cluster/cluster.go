@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,10 +9,10 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"google.golang.org/grpc"
 
 	"reddot/actors"
 	"reddot/cluster/membership"
+	"reddot/cluster/stream"
 )
 
 // A ClusterConfig says how a node finds others and lets itself be found.
@@ -144,28 +145,24 @@ func (n *Node) listenPeers(ctx context.Context) error {
 		if err != nil {
 			return errors.Join(err, ln.Close())
 		}
-		host, _, err := membership.SplitAddr(orElse(n.cfg.Cluster.Advertise, n.cfg.Cluster.Bind))
+		host, _, err := membership.SplitAddr(cmp.Or(n.cfg.Cluster.Advertise, n.cfg.Cluster.Bind))
 		if err != nil {
 			return errors.Join(err, ln.Close())
 		}
 		n.peersAddr = net.JoinHostPort(host, port)
 	}
-	n.listener = &linkListener{Listener: ln, patience: strangerTime, refused: n.metrics.Strangers.Inc}
-	n.server = newServer(n.tls, n.serveLink, func(reason any, stack []byte) {
-		n.cfg.Log.Error("a link panicked and was ended", "reason", reason, "stack", string(stack))
+	n.listener = ln
+	n.server = stream.NewServer(ln, stream.ServerConfig{
+		TLS: n.tls, Serve: n.serveLink, Refused: n.metrics.Strangers.Inc, Patience: n.patience,
+		Panicked: func(reason any, stack []byte) {
+			n.cfg.Log.Error("a link panicked and was ended", "reason", reason, "stack", string(stack))
+		},
 	})
 	return nil
 }
 
-func orElse(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
 func (n *Node) servePeers() {
-	if err := n.server.Serve(n.listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+	if err := n.server.Serve(); err != nil {
 		n.fail(fmt.Errorf("links can't be taken any more: %w", err))
 	}
 }

@@ -7,7 +7,7 @@
 // shard and node (placement.go), which takes the shard's fence in the store before
 // it wakes anybody: two nodes may believe that they own a shard, and the store
 // decides. A message to an actor elsewhere crosses as a frame over the one link of
-// the pair (link.go, remote.go); what can be sent nowhere at present waits
+// the pair (link.go, stream); what can be sent nowhere at present waits
 // (queue.go).
 // Of topics, nodes tell each other who is subscribed and what is published
 // (topics.go).
@@ -29,8 +29,6 @@
 //     by the user's side and made again by the gateway's.
 //   - What waits for a peer, a link or an owner has a bound in messages and in
 //     bytes.
-//   - A connection that has not said hello counts (entry.go): in all and by its
-//     address there are few, and none for long.
 //   - A subscription is acknowledged when every member knows it, and a node that
 //     starts hears of all of them before it takes what is published.
 //   - What crosses nodes is versioned (handshake.go): an older program must not

@@ -39,21 +39,9 @@ func (n *Node) Speaks(name string) bool {
 // AdvertiseLinks sets where others reach this node's port for links.
 func (n *Node) AdvertiseLinks(addr string) { n.cfg.Cluster.AdvertisePeers = addr }
 
-// SetStrangerTime sets how long connections may take to say hello.
-func (n *Node) SetStrangerTime(d time.Duration) {
-	e := n.listener.(*linkListener)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.patience = d
-}
-
-// Strangers returns how many connections have not said hello, and what bounds them.
-func (n *Node) Strangers() (now, ofOne, most int) {
-	e := n.listener.(*linkListener)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return len(e.strangers), maxStrangersOfOne, maxStrangers
-}
+// SetStrangerTime sets how long connections to a node that has not started may take
+// to say hello.
+func (n *Node) SetStrangerTime(d time.Duration) { n.patience = d }
 
 // LinksAddr returns where the node takes links.
 func (n *Node) LinksAddr() string { return n.listener.Addr().String() }

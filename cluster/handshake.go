@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"reddot/cluster/membership"
+	"reddot/cluster/stream"
 	"reddot/cluster/wire"
 )
 
@@ -75,9 +76,9 @@ func (n *Node) compare(h *wire.WireHello) error {
 
 // readHello reads the first frame of a link and says who sent it, also with
 // an error if it can.
-func (n *Node) readHello(s stream) (*wire.WireHello, error) {
+func (n *Node) readHello(c stream.Conn) (*wire.WireHello, error) {
 	var b wire.Batch
-	if err := s.Recv(&b); err != nil {
+	if err := c.Recv(&b); err != nil {
 		return nil, fmt.Errorf("receive a hello: %w", err)
 	}
 	if len(b.Frames) != 1 || b.Frames[0].Type != wire.FrameType_FRAME_HELLO {
@@ -100,17 +101,17 @@ func (n *Node) readHello(s stream) (*wire.WireHello, error) {
 }
 
 // openLink begins a link that this node has dialed.
-func (n *Node) openLink(p *peer, s stream) error {
+func (n *Node) openLink(p *peer, c stream.Conn) error {
 	b, err := n.hello(p.name)
 	if err == nil {
-		err = s.Send(b)
+		err = c.Send(b)
 	}
 	if err != nil {
-		s.Close()
+		c.Close()
 		return err
 	}
-	late := time.AfterFunc(helloTimeout, s.Close)
-	h, err := n.readHello(s)
+	late := time.AfterFunc(stream.HelloTimeout, c.Close)
+	h, err := n.readHello(c)
 	if err == nil && h.Node != p.name {
 		err = membership.Mismatch(fmt.Sprintf("%s is at the address that %s gives as its cluster.advertise_peers, %s: give each server its own", h.Node, p.name, p.addr))
 	}
@@ -118,18 +119,18 @@ func (n *Node) openLink(p *peer, s stream) error {
 		err = context.DeadlineExceeded
 	}
 	if err != nil {
-		s.Close()
+		c.Close()
 		return err
 	}
-	n.startLink(p, s, min(h.Most, n.wire.most))
+	n.startLink(p, c, min(h.Most, n.wire.most))
 	return nil
 }
 
 // serveLink serves a link that a peer has dialed, until it ends.
-func (n *Node) serveLink(s stream) error {
-	h, err := n.readHello(s)
+func (n *Node) serveLink(c stream.Conn) error {
+	h, err := n.readHello(c)
 	if err != nil {
-		return n.refuseLink(s, h, err)
+		return n.refuseLink(c, h, err)
 	}
 	p := n.peers.get(h.Node)
 	if p == nil {
@@ -138,22 +139,20 @@ func (n *Node) serveLink(s stream) error {
 	}
 	b, err := n.hello(p.name)
 	if err == nil {
-		err = s.Send(b)
+		err = c.Send(b)
 	}
 	if err != nil {
 		return err
 	}
-	if in, ok := s.(serverStream); ok {
-		in.introduced()
-	}
-	l := n.startLink(p, s, min(h.Most, n.wire.most))
+	stream.Introduced(c)
+	l := n.startLink(p, c, min(h.Most, n.wire.most))
 	<-l.done
 	return l.cause()
 }
 
 // refuseLink lets a link not come up. The other side gets this node's hello all the
 // same, so that it finds the difference itself.
-func (n *Node) refuseLink(s stream, h *wire.WireHello, why error) error {
+func (n *Node) refuseLink(c stream.Conn, h *wire.WireHello, why error) error {
 	if missed, ok := n.refusals.May(); ok {
 		n.cfg.Log.Warn("a link was refused", "err", why, "others", missed)
 	}
@@ -164,7 +163,7 @@ func (n *Node) refuseLink(s stream, h *wire.WireHello, why error) error {
 		p.lastError.Store(&why)
 	}
 	if b, err := n.hello(h.Node); err == nil && h.To == n.cfg.Name {
-		err = s.Send(b)
+		err = c.Send(b)
 		if err != nil {
 			return errors.Join(why, err)
 		}
@@ -173,14 +172,14 @@ func (n *Node) refuseLink(s stream, h *wire.WireHello, why error) error {
 }
 
 // startLink makes a stream the link to a peer, in place of an older one.
-func (n *Node) startLink(p *peer, st stream, version uint32) *link {
+func (n *Node) startLink(p *peer, c stream.Conn, version uint32) *link {
 	p.opening.Lock()
 	defer p.opening.Unlock()
 	if old := p.link.Load(); old != nil {
 		old.fail(errors.New("a new link has come in its place"))
 		<-old.closed
 	}
-	l := newLink(p.name, st)
+	l := newLink(p.name, c)
 	l.version = version
 	l.lastHeard.Store(n.clock())
 	if p.removed.Load() {

@@ -9,6 +9,7 @@ import (
 
 	"reddot/actors"
 	"reddot/cluster/membership"
+	"reddot/cluster/stream"
 	"reddot/cluster/wire"
 )
 
@@ -41,13 +42,6 @@ const (
 	quietTime = 3 * heartbeatEvery
 )
 
-// stream is one connection to a peer that carries batches both ways.
-type stream interface {
-	Send(*wire.Batch) error
-	Recv(*wire.Batch) error
-	Close() // ends Send and Recv
-}
-
 // A link is the life of one stream between two nodes. Frames arrive in the
 // order in which they were sent; when it ends, both sides know that some may
 // not have arrived: requests under way have an unknown outcome, attachments
@@ -55,7 +49,7 @@ type stream interface {
 type link struct {
 	peer         string
 	version      uint32 // of the wire, that both speak
-	stream       stream
+	conn         stream.Conn
 	done         chan struct{} // closed when it has ended
 	closed       chan struct{} // closed when all who depend on it know that it has ended
 	leaving      atomic.Bool   // the peer hands its shards over
@@ -84,8 +78,8 @@ type call struct {
 	since time.Time // when it first came to the router
 }
 
-func newLink(peer string, s stream) *link {
-	return &link{peer: peer, stream: s, done: make(chan struct{}), closed: make(chan struct{}), wake: make(chan struct{}, 1),
+func newLink(peer string, c stream.Conn) *link {
+	return &link{peer: peer, conn: c, done: make(chan struct{}), closed: make(chan struct{}), wake: make(chan struct{}, 1),
 		calls: make(map[uint64]call), questions: make(map[uint64]chan *wire.WireTold), acks: make(map[uint64]ack)}
 }
 
@@ -191,7 +185,7 @@ func (l *link) failLocked(err error) {
 	}
 	l.err, l.queue, l.bytes = err, nil, 0
 	close(l.done)
-	l.stream.Close()
+	l.conn.Close()
 }
 
 // cause returns why the link has ended.
@@ -226,7 +220,7 @@ func (l *link) write() {
 		case <-l.wake:
 		}
 		for b := l.batch(); b != nil; b = l.batch() {
-			if err := l.stream.Send(b); err != nil {
+			if err := l.conn.Send(b); err != nil {
 				l.fail(fmt.Errorf("send: %w", err))
 				return
 			}

@@ -16,12 +16,12 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/hashicorp/memberlist"
 	"github.com/prometheus/client_golang/prometheus"
-	"google.golang.org/grpc"
 
 	"reddot/actors"
 	"reddot/actors/gateway"
 	"reddot/actors/topic"
 	"reddot/cluster/membership"
+	"reddot/cluster/stream"
 )
 
 // Config says how a node behaves. The zero value of a field means its default.
@@ -153,7 +153,7 @@ type Node struct {
 	tls            *tls.Config // nil: plain text
 	wire           versions
 	listener       net.Listener
-	server         *grpc.Server
+	server         *stream.Server
 	peersAddr      string
 	owners         atomic.Pointer[[]string] // the members that own shards
 	leaving        atomic.Bool
@@ -162,12 +162,14 @@ type Node struct {
 	confirmed      atomic.Int64 // when the store last said that nobody has taken a shard of this node; of clock
 	// The tests' ways in: which addresses can be reached, nil: all; what gossip
 	// is sent by, nil: memberlist's own; how slow the states of links are; who
-	// resolves names, nil: the system; and whether nothing is announced of links.
+	// resolves names, nil: the system; whether nothing is announced of
+	// links; and for how long a stranger may connect, zero: the default.
 	reachable func(addr string) bool
 	transport func(*memberlist.Config) (memberlist.Transport, error)
 	pace      membership.Pace
 	lookup    func(ctx context.Context, host string) ([]net.IPAddr, error)
 	mute      bool
+	patience  time.Duration
 }
 
 var (

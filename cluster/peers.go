@@ -14,6 +14,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"reddot/cluster/membership"
+	"reddot/cluster/stream"
 	"reddot/cluster/wire"
 )
 
@@ -250,13 +251,13 @@ func (p *peer) keepLink(ctx context.Context) {
 // anybody listens there.
 func (p *peer) reach(ctx context.Context) error {
 	if p.node.cfg.Name < p.name {
-		s, err := dial(ctx, p.addr, p.node.tls, p.node.connect)
+		c, err := stream.Dial(ctx, p.addr, p.node.tls, p.node.connect)
 		if err != nil {
 			return err
 		}
-		return p.node.openLink(p, s)
+		return p.node.openLink(p, c)
 	}
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, stream.DialTimeout)
 	defer cancel()
 	c, err := p.node.connect(ctx, p.addr)
 	if err != nil {

@@ -46,7 +46,7 @@ func (n *Node) readFrames(p *peer, l *link) (err error) {
 	}()
 	for {
 		var b wire.Batch
-		if err := l.stream.Recv(&b); err != nil {
+		if err := l.conn.Recv(&b); err != nil {
 			return fmt.Errorf("receive: %w", err)
 		}
 		l.lastHeard.Store(n.clock())

@@ -13,7 +13,7 @@ import (
 
 // startWith starts a further node with another configuration, beside a world; it
 // need not come to own anything.
-func (w *world) startWith(name string, with func(*cluster.Config)) (*cluster.Node, *linesLog) {
+func (w *world) startWith(name string, with func(*cluster.Config), then ...func(*cluster.Node)) (*cluster.Node, *linesLog) {
 	w.t.Helper()
 	log := &linesLog{}
 	cfg := config(w.t)
@@ -26,6 +26,9 @@ func (w *world) startWith(name string, with func(*cluster.Config)) (*cluster.Nod
 	n, err := cluster.New(cfg, w.journal)
 	if err != nil {
 		w.t.Fatal(err)
+	}
+	for _, fn := range then {
+		fn(n)
 	}
 	if err := n.Start(w.t.Context()); err != nil {
 		w.t.Fatal(err)

@@ -116,8 +116,9 @@ var layers = map[string][]string{
 	"transports":        {"actors", "actors/gateway", "actors/topic", "transports/jsontext", "transports/streams"}, // JSON is read in one place, for all
 	"transports/client": {},
 
-	"cluster":            {"actors", "actors/gateway", "actors/topic", "cluster/membership", "cluster/wire"},
+	"cluster":            {"actors", "actors/gateway", "actors/topic", "cluster/membership", "cluster/stream", "cluster/wire"},
 	"cluster/membership": {"actors", "cluster/wire"},
+	"cluster/stream":     {"cluster/wire"},
 	"cluster/wire":       {"actors"},
 
 	"transports/auth":    {"actors", "transports/jsontext"},

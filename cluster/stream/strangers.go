@@ -1,4 +1,4 @@
-package cluster
+package stream
 
 import (
 	"net"
@@ -13,12 +13,12 @@ import (
 const (
 	maxStrangers      = 32               // in all; one more takes the place of the oldest
 	maxStrangersOfOne = 16               // of one address; more are refused
-	strangerTime      = 2 * helloTimeout // from the accept to the hello
+	strangerTime      = 2 * HelloTimeout // from the accept to the hello
 )
 
-// A linkListener takes what other nodes dial, and ends what
-// does not say hello in time. A link that has is counted no more.
-type linkListener struct {
+// A listener takes what other nodes dial, and ends what does not say hello in time.
+// A connection that has is counted no more.
+type listener struct {
 	net.Listener
 	refused func() // is told of each connection that was ended
 
@@ -28,13 +28,13 @@ type linkListener struct {
 }
 
 // Accept implements net.Listener.
-func (e *linkListener) Accept() (net.Conn, error) {
+func (l *listener) Accept() (net.Conn, error) {
 	for {
-		c, err := e.Listener.Accept()
+		c, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
-		if s := e.take(c); s != nil {
+		if s := l.take(c); s != nil {
 			return s, nil
 		}
 		_ = c.Close()
@@ -42,27 +42,27 @@ func (e *linkListener) Accept() (net.Conn, error) {
 }
 
 // take counts the connection; nil: it is refused.
-func (e *linkListener) take(c net.Conn) *stranger {
-	s := &stranger{Conn: c, entry: e, from: hostOf(c.RemoteAddr())}
-	e.mu.Lock()
+func (l *listener) take(c net.Conn) *stranger {
+	s := &stranger{Conn: c, listener: l, from: hostOf(c.RemoteAddr())}
+	l.mu.Lock()
 	ofOne := 0
-	for _, other := range e.strangers {
+	for _, other := range l.strangers {
 		if other.from == s.from {
 			ofOne++
 		}
 	}
 	if ofOne >= maxStrangersOfOne {
-		e.mu.Unlock()
-		e.refused()
+		l.mu.Unlock()
+		l.refused()
 		return nil
 	}
 	var oldest *stranger
-	if len(e.strangers) >= maxStrangers {
-		oldest = e.strangers[0]
+	if len(l.strangers) >= maxStrangers {
+		oldest = l.strangers[0]
 	}
-	e.strangers = append(e.strangers, s)
-	s.late = time.AfterFunc(e.patience, s.expel)
-	e.mu.Unlock()
+	l.strangers = append(l.strangers, s)
+	s.late = time.AfterFunc(l.patience, s.expel)
+	l.mu.Unlock()
 	if oldest != nil {
 		oldest.expel()
 	}
@@ -70,13 +70,13 @@ func (e *linkListener) take(c net.Conn) *stranger {
 }
 
 // forget counts the connection no more, and tells whether it was counted.
-func (e *linkListener) forget(s *stranger) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+func (l *listener) forget(s *stranger) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	s.late.Stop()
-	i := slices.Index(e.strangers, s)
+	i := slices.Index(l.strangers, s)
 	if i >= 0 {
-		e.strangers = slices.Delete(e.strangers, i, i+1)
+		l.strangers = slices.Delete(l.strangers, i, i+1)
 	}
 	return i >= 0
 }
@@ -92,9 +92,9 @@ func hostOf(a net.Addr) netip.Addr {
 // A stranger is a connection that has not said hello, until it has.
 type stranger struct {
 	net.Conn
-	entry *linkListener
-	from  netip.Addr
-	late  *time.Timer
+	listener *listener
+	from     netip.Addr
+	late     *time.Timer
 }
 
 // strangerAddr is by what a stream, which gRPC tells where it comes from, finds its
@@ -109,14 +109,14 @@ func (s *stranger) RemoteAddr() net.Addr { return strangerAddr{s.Conn.RemoteAddr
 
 // Close implements net.Conn.
 func (s *stranger) Close() error {
-	s.entry.forget(s)
+	s.listener.forget(s)
 	return s.Conn.Close()
 }
 
 // expel ends a connection that has not said hello.
 func (s *stranger) expel() {
-	if s.entry.forget(s) {
-		s.entry.refused()
+	if s.listener.forget(s) {
+		s.listener.refused()
 		_ = s.Conn.Close()
 	}
 }

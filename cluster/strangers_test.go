@@ -41,46 +41,19 @@ func ended(c net.Conn, within time.Duration) bool {
 	}
 }
 
-// TestStrangersAreBounded: whoever reaches the port for links takes up little there,
-// and keeps no node out.
-func TestStrangersAreBounded(t *testing.T) {
-	w := newWorld(t, 2)
-	a := w.nodes[0]
-	a.SetStrangerTime(time.Hour)
-	_, ofOne, most := a.Strangers()
-	first := knock(t, a, "127.0.0.2", ofOne)
-	wait(t, "all that one address may have", func() bool { n, _, _ := a.Strangers(); return n == ofOne })
-	for _, c := range knock(t, a, "127.0.0.2", 3) {
-		if !ended(c, actorstest.Patience) {
-			t.Error("an address has more than its share")
-		}
-	}
-	second := knock(t, a, "127.0.0.3", most-ofOne)
-	wait(t, "all that there may be", func() bool { n, _, _ := a.Strangers(); return n == most })
-	third := knock(t, a, "127.0.0.4", 1)
-	if !ended(first[0], actorstest.Patience) {
-		t.Error("the oldest stays, though there are too many")
-	}
-	for _, c := range []net.Conn{third[0], second[0], first[len(first)-1]} {
-		if ended(c, 50*time.Millisecond) {
-			t.Error("one that is not the oldest was ended")
-		}
-	}
-	w.start()
-	w.settled()
-}
+// soonStranger lets connections say hello soon.
+func soonStranger(n *cluster.Node) { n.SetStrangerTime(time.Second) }
 
 // TestStrangersMustSpeak: what does not say hello is ended, however far it has come.
 // Without a cluster's key anybody comes as far as a stream.
 func TestStrangersMustSpeak(t *testing.T) {
 	w := newWorld(t, 0)
 	for _, name := range []string{"a", "b"} {
-		n, _ := w.startWith(name, func(c *cluster.Config) { c.Cluster.Key = nil })
+		n, _ := w.startWith(name, func(c *cluster.Config) { c.Cluster.Key = nil }, soonStranger)
 		w.nodes = append(w.nodes, n)
 	}
 	w.settled()
 	a := w.nodes[0]
-	a.SetStrangerTime(300 * time.Millisecond)
 	silent := knock(t, a, "127.0.0.2", 1)[0]
 	settled := knock(t, a, "127.0.0.2", 1)[0]
 	// The preface of HTTP/2, with settings that say nothing (RFC 9113 section 3.4).
@@ -107,7 +80,4 @@ func TestStrangersMustSpeak(t *testing.T) {
 		t.Errorf("a stream without a hello stays: %v", err)
 	}
 	w.settled() // the links of both nodes outlive it
-	if n, _, _ := a.Strangers(); n != 0 {
-		t.Errorf("%d are counted still", n)
-	}
 }
