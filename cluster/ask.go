@@ -58,8 +58,8 @@ func (p *peer) ask(ctx context.Context, what, app string) ([]byte, error) {
 	}
 }
 
-// takeTold hands an answer to whoever waits for it.
-func (l *link) takeAnswer(body []byte) error {
+// takeQuestionAnswer hands an answer to whoever waits for it.
+func (l *link) takeQuestionAnswer(body []byte) error {
 	t := &wire.WireTold{}
 	if err := t.UnmarshalVT(body); err != nil {
 		return err

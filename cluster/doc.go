@@ -4,13 +4,12 @@
 //
 // A node that joins others learns from membership who they are and which of them
 // own shards (host.go). Each of 1,024 shards of actors has one owner, by a hash of
-// shard and node (placement.go), which takes the shard's fence in the store before
-// it wakes anybody: two nodes may believe that they own a shard, and the store
-// decides. A message to an actor elsewhere crosses as a frame over the one link of
-// the pair (link.go, stream); what can be sent nowhere at present waits
-// (queue.go).
-// Of topics, nodes tell each other who is subscribed and what is published
-// (topics.go).
+// shard and node (rendezvous.go), which takes the shard's fence in the store before
+// it wakes anybody (placement.go): two nodes may believe that they own a shard, and
+// the store decides. A message to an actor elsewhere crosses as a frame over the one
+// link of the pair (link.go, handshake.go, receive.go), which is a stream; what can
+// be sent nowhere at present waits (queue.go). Of topics, nodes tell each other who
+// is subscribed and what is published (topics.go).
 //
 // Rules that a change must keep:
 //

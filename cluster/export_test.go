@@ -41,7 +41,7 @@ func (n *Node) AdvertiseLinks(addr string) { n.cfg.Cluster.AdvertisePeers = addr
 
 // SetStrangerTime sets how long connections to a node that has not started may take
 // to say hello.
-func (n *Node) SetStrangerTime(d time.Duration) { n.patience = d }
+func (n *Node) SetStrangerTime(d time.Duration) { n.doubles.patience = d }
 
 // LinksAddr returns where the node takes links.
 func (n *Node) LinksAddr() string { return n.listener.Addr().String() }
@@ -55,7 +55,7 @@ func (n *Node) SetSeeds(addrs ...string) { n.cfg.Cluster.Join = addrs }
 
 // SetLookup sets how names are resolved.
 func (n *Node) SetLookup(fn func(ctx context.Context, host string) ([]net.IPAddr, error)) {
-	n.lookup = fn
+	n.doubles.lookup = fn
 }
 
 // A Network cuts nodes of one process off from each other.
@@ -96,20 +96,20 @@ func (n *Node) SetSettings(fn func() []Setting) { n.cfg.Cluster.Settings = fn }
 // SetTies sets after how much silence a link is lost, and for how long it must
 // speak before it counts again.
 func (n *Node) SetTies(lost, holds time.Duration) {
-	n.pace = membership.Pace{Lost: lost, Recovered: holds}
+	n.doubles.pace = membership.Pace{Lost: lost, Recovered: holds}
 }
 
 // SetAnnounces lets a node that has not started say nothing of its links, as older
 // programs do.
-func (n *Node) SetAnnounces(on bool) { n.mute = !on }
+func (n *Node) SetAnnounces(on bool) { n.doubles.mute = !on }
 
 // Join lets a node that has not started be part of the network.
 func (w *Network) Join(n *Node) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.all[n] = 0
-	n.reachable = func(addr string) bool { return w.reaches(n, addr) }
-	n.transport = func(c *memberlist.Config) (memberlist.Transport, error) {
+	n.doubles.reachable = func(addr string) bool { return w.reaches(n, addr) }
+	n.doubles.transport = func(c *memberlist.Config) (memberlist.Transport, error) {
 		t, err := memberlist.NewNetTransport(&memberlist.NetTransportConfig{BindAddrs: []string{c.BindAddr}, BindPort: c.BindPort, Logger: nil, MetricLabels: nil})
 		if err != nil {
 			return nil, err
@@ -179,14 +179,14 @@ type cuttable struct {
 var errCut = errors.New("cut off")
 
 func (c *cuttable) WriteToAddress(b []byte, addr memberlist.Address) (time.Time, error) {
-	if !c.node.reachable(addr.Addr) {
+	if !c.node.doubles.reachable(addr.Addr) {
 		return time.Now(), nil // lost
 	}
 	return c.NetTransport.WriteToAddress(b, addr)
 }
 
 func (c *cuttable) DialAddressTimeout(addr memberlist.Address, timeout time.Duration) (net.Conn, error) {
-	if !c.node.reachable(addr.Addr) {
+	if !c.node.doubles.reachable(addr.Addr) {
 		return nil, errCut
 	}
 	return c.NetTransport.DialAddressTimeout(addr, timeout)

@@ -22,7 +22,7 @@ func (n *Node) newMembership(store membership.Store) (*membership.Membership, er
 		Node: n.cfg.Name, Cluster: c.Name, Bind: c.Bind, Advertise: c.Advertise, Seeds: c.Join, GossipKey: c.gossipKey(), KeyPrint: c.keyPrint(),
 		Links: n.peersAddr, Least: n.wire.least, Most: n.wire.most,
 		Store: store, Log: n.cfg.Log, Now: n.cfg.Now, Dial: n.connect,
-		Lookup: n.lookup, Transport: n.transport, Pace: n.pace, Mute: n.mute,
+		Lookup: n.doubles.lookup, Transport: n.doubles.transport, Pace: n.doubles.pace, Mute: n.doubles.mute,
 	}, (*host)(n))
 }
 

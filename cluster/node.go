@@ -7,15 +7,12 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
-	"os"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/hashicorp/memberlist"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"reddot/actors"
 	"reddot/actors/gateway"
@@ -23,99 +20,6 @@ import (
 	"reddot/cluster/membership"
 	"reddot/cluster/stream"
 )
-
-// Config says how a node behaves. The zero value of a field means its default.
-type Config struct {
-	// Kinds are the kinds of actors that the node runs.
-	Kinds    actors.Kinds
-	Limits   actors.Limits
-	Idle     time.Duration // an actor without a message for so long is put to sleep; default 1 minute
-	Timers   time.Duration // how often timers are looked for; default 250 ms
-	Loaders  int           // how many actors are read from the journal at a time; default 4 a processor
-	Gateways int           // default one a processor
-	Awake    int           // users who keep their inboxes in memory for a while though nothing happens; default 2,000
-	Log      *slog.Logger  // default: nowhere
-	Metrics  prometheus.Registerer
-	Now      func() int64 // the wall clock, unix milliseconds; default: the machine's
-	// Name names this node as it was started, once: who took a shard. Default:
-	// the host, the process and a random number.
-	Name string
-	// Fenced is told each time that the store refuses a write because another
-	// node has taken the shard; nil: nobody is.
-	Fenced func(actors.Fence)
-	// Cluster lets the node join others. Nil: it is alone, and owns all shards.
-	Cluster *ClusterConfig
-	// Listen opens the port for links. It decides what an Accept that fails means:
-	// an error from it ends the node. Nil: a plain TCP listener.
-	Listen func(ctx context.Context, addr string) (net.Listener, error)
-	// Program is this program's version, for people.
-	Program string
-	// Failed is told why a node of a cluster can't go on. Nil: nobody is.
-	Failed func(error)
-	// Changed is told what another node has said by NotifyChanged, or "link" when a
-	// link has come up, and so something may have been missed. It may block. Nil: nobody is.
-	Changed func(what string)
-}
-
-func (c *Config) check() error {
-	limits, err := c.Limits.WithDefaults()
-	if err != nil {
-		return fmt.Errorf("limits: %w", err)
-	}
-	c.Limits = limits
-	for _, f := range []struct {
-		name string
-		p    *time.Duration
-		def  time.Duration
-	}{{"idle", &c.Idle, time.Minute}, {"timers", &c.Timers, 250 * time.Millisecond}} {
-		if *f.p < 0 {
-			return fmt.Errorf("%s: %v is below zero", f.name, *f.p)
-		}
-		if *f.p == 0 {
-			*f.p = f.def
-		}
-	}
-	if c.Loaders <= 0 {
-		c.Loaders = 4 * runtime.GOMAXPROCS(0)
-	}
-	if c.Gateways <= 0 {
-		c.Gateways = runtime.GOMAXPROCS(0)
-	}
-	if c.Awake <= 0 {
-		c.Awake = 2000
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	if c.Name == "" {
-		host, err := os.Hostname()
-		if err != nil {
-			host = "unknown"
-		}
-		c.Name = fmt.Sprintf("%s/%d/%08x", host, os.Getpid(), rand.Uint32())
-	}
-	if c.Cluster != nil {
-		if err := c.Cluster.check(); err != nil {
-			return fmt.Errorf("cluster: %w", err)
-		}
-	}
-	if c.Listen == nil {
-		c.Listen = func(ctx context.Context, addr string) (net.Listener, error) {
-			return new(net.ListenConfig).Listen(ctx, "tcp", addr)
-		}
-	}
-	if c.Now == nil {
-		c.Now = func() int64 { return time.Now().UnixMilli() }
-	}
-	return nil
-}
-
-// Store is what a node needs of a store.
-type Store interface {
-	actors.Journal
-	actors.Lookup
-	actors.Fences
-}
 
 // Node runs actors: it is the Router to them and the Hub of their connections.
 type Node struct {
@@ -160,16 +64,19 @@ type Node struct {
 	historyChanged atomic.Bool  // the store has another history, and this node not yet
 	lastHeartbeat  atomic.Int64 // when it last told all peers that it lives
 	confirmed      atomic.Int64 // when the store last said that nobody has taken a shard of this node; of clock
-	// The tests' ways in: which addresses can be reached, nil: all; what gossip
-	// is sent by, nil: memberlist's own; how slow the states of links are; who
-	// resolves names, nil: the system; whether nothing is announced of
-	// links; and for how long a stranger may connect, zero: the default.
-	reachable func(addr string) bool
+	doubles        doubles
+}
+
+// doubles are what tests put in the place of the network and of time. Zero: nothing.
+type doubles struct {
+	reachable func(addr string) bool // which addresses can be reached
+	// transport carries the gossip.
 	transport func(*memberlist.Config) (memberlist.Transport, error)
-	pace      membership.Pace
-	lookup    func(ctx context.Context, host string) ([]net.IPAddr, error)
-	mute      bool
-	patience  time.Duration
+	// lookup resolves names.
+	lookup   func(ctx context.Context, host string) ([]net.IPAddr, error)
+	pace     membership.Pace // of the states of links
+	mute     bool            // nothing is announced of links
+	patience time.Duration   // with those who dial and do not say hello
 }
 
 var (
@@ -188,7 +95,7 @@ func New(cfg Config, store Store) (*Node, error) {
 	n.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
 		return slog.New(slog.DiscardHandler) // its dead letters are expected here
 	}))
-	narrow(n.system.ProcessRegistry)
+	shrinkRegistry(n.system.ProcessRegistry)
 	n.system.ProcessRegistry.Address = cfg.Name
 	n.system.ProcessRegistry.RegisterAddressResolver(n.peerProcess)
 	n.metrics = newMetrics(n, cfg.Metrics)

@@ -220,14 +220,14 @@ const (
 // keepLink keeps the link up if that is this node's part, and else looks whether
 // a peer without a link is still there.
 func (p *peer) keepLink(ctx context.Context) {
-	pause := firstRedial
+	wait := firstRedial
 	for ctx.Err() == nil {
 		if l := p.link.Load(); l != nil {
 			select {
 			case <-l.done:
 			case <-ctx.Done():
 			}
-			pause = firstRedial
+			wait = firstRedial
 			continue
 		}
 		err := p.reach(ctx)
@@ -240,10 +240,10 @@ func (p *peer) keepLink(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			p.node.cfg.Log.Debug("a node can't be reached", "node", p.name, "err", err)
 		}
-		if !sleep(ctx, pause/2+rand.N(pause)) {
+		if !pause(ctx, wait/2+rand.N(wait)) {
 			return
 		}
-		pause = min(2*pause, lastRedial)
+		wait = min(2*wait, lastRedial)
 	}
 }
 
@@ -284,21 +284,9 @@ func (p *peer) countRefusals(ctx context.Context, err error) {
 
 // connect dials a peer's address.
 func (n *Node) connect(ctx context.Context, addr string) (net.Conn, error) {
-	if n.reachable != nil && !n.reachable(addr) {
+	if n.doubles.reachable != nil && !n.doubles.reachable(addr) {
 		return nil, fmt.Errorf("%s is cut off", addr)
 	}
 	var d net.Dialer
 	return d.DialContext(ctx, "tcp", addr)
-}
-
-// sleep waits for d; false: ctx has ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

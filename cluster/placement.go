@@ -3,12 +3,10 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"math/bits"
 	"runtime/debug"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/cespare/xxhash/v2"
 
 	"reddot/actors"
 	"reddot/cluster/membership"
@@ -75,7 +73,7 @@ type (
 	}
 	linkUp  struct{ node string }  // there is a link to it
 	retake  struct{}               // this node stood still
-	vacated struct{ shard uint16 } // the last actor of a shard has gone
+	emptied struct{ shard uint16 } // the last actor of a shard has gone
 	fenced  struct{ fence actors.Fence }
 	epochs  struct {
 		present []actors.Taken
@@ -120,8 +118,8 @@ func (p *placement) Receive(c actor.Context) {
 		p.linkUp(m.node)
 	case *retake:
 		p.retake()
-	case *vacated:
-		p.vacated(m.shard)
+	case *emptied:
+		p.emptied(m.shard)
 	case *fenced:
 		p.fenced(m.fence)
 	case *epochs:
@@ -131,28 +129,6 @@ func (p *placement) Receive(c actor.Context) {
 	case *tick:
 		p.tick()
 	}
-}
-
-// ownerOf returns which of the nodes owns a shard: the one with the highest
-// score (rendezvous hashing), so that a node that comes or goes moves only its
-// own share. All versions agree on it.
-func ownerOf(shard uint16, nodes []string) string {
-	best, top := "", uint64(0)
-	for _, name := range nodes {
-		if s := score(shard, name); best == "" || s > top || s == top && name < best {
-			best, top = name, s
-		}
-	}
-	return best
-}
-
-// score mixes the hash of the name with the shard, so that each bit of either
-// changes half of the result's (the finalizer of SplitMix64).
-func score(shard uint16, name string) uint64 {
-	h := xxhash.Sum64String(name) ^ bits.RotateLeft64(uint64(shard)*0x9e3779b97f4a7c15, 17)
-	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
-	h = (h ^ h>>27) * 0x94d049bb133111eb
-	return h ^ h>>31
 }
 
 // assign shares the shards out among the nodes.
@@ -211,7 +187,7 @@ func (p *placement) giveUp(shard uint16, refuse *actors.Error) {
 			a.proc.SendUserMessage(a.pid, &actors.Move{})
 		}
 		if len(list) == 0 {
-			p.vacated(shard)
+			p.emptied(shard)
 		}
 	case waitingOut:
 		s.phase, s.gaveUp = foreign, true
@@ -224,8 +200,8 @@ func (p *placement) giveUp(shard uint16, refuse *actors.Error) {
 	n.flush(shard)
 }
 
-// vacated tells the new owner of a shard that nobody here writes to it.
-func (p *placement) vacated(shard uint16) {
+// emptied tells the new owner of a shard that nobody here writes to it.
+func (p *placement) emptied(shard uint16) {
 	n, s := p.node, &p.shards[shard]
 	if s.phase != leaving || len(n.dir.parts[shard].all()) > 0 {
 		return

@@ -104,7 +104,7 @@ func (n *Node) receive(p *peer, l *link, f *wire.Frame) error {
 	case wire.FrameType_FRAME_ASK:
 		return n.answerQuestion(l, f.Body)
 	case wire.FrameType_FRAME_TOLD:
-		return l.takeAnswer(f.Body)
+		return l.takeQuestionAnswer(f.Body)
 	}
 	c, err := wire.DecodeFrame(f, func(node, id string) *actor.PID { return n.resolvePID(p, node, id) })
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 // ten thousand actors has one or two in each map, and pays 300 bytes for each.
 const registryMaps = 8
 
-// narrow lets the registry have fewer maps.
-func narrow(r *actor.ProcessRegistryValue) {
+// shrinkRegistry lets the registry have fewer maps.
+func shrinkRegistry(r *actor.ProcessRegistryValue) {
 	all := r.LocalPIDs.LocalPIDs
 	if len(all)%registryMaps != 0 {
 		return // another version of protoactor

@@ -23,7 +23,7 @@ func TestNarrow(t *testing.T) {
 		}
 	}
 	spawn(0)
-	narrow(system.ProcessRegistry)
+	shrinkRegistry(system.ProcessRegistry)
 	spawn(2000)
 	if n := len(system.ProcessRegistry.LocalPIDs.LocalPIDs); n != registryMaps {
 		t.Errorf("the registry has %d maps, want %d: has protoactor changed?", n, registryMaps)

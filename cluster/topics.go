@@ -142,8 +142,8 @@ func (p *peer) callWaiters() {
 	}
 }
 
-// all returns what counts answers, and calls done after n of them.
-func all(n int, done func()) func() {
+// countdown returns what counts answers, and calls done after n of them.
+func countdown(n int, done func()) func() {
 	left := new(atomic.Int32)
 	left.Store(int32(n)) // #nosec G115 -- peers are few
 	return func() {
@@ -168,7 +168,7 @@ func (n *Node) Announce(done func()) {
 	if done == nil {
 		return
 	}
-	fn := all(len(peers)+1, done)
+	fn := countdown(len(peers)+1, done)
 	for _, p := range peers { // frames arrive in order: who has this one has those before
 		p.sendUntilAcked(func(l *link, fn ack) bool {
 			return l.sendTopics(wire.FrameType_FRAME_FILTERS, fn, func(id uint64) interface{ MarshalVT() ([]byte, error) } {
@@ -196,7 +196,7 @@ func (n *Node) tellFilters(l *link, list []topic.FilterCount, anew bool) {
 // Followed implements topic.Nodes.
 func (n *Node) Interest(key actors.Key, record []byte, done func()) {
 	peers := n.peers.list()
-	fn := all(len(peers)+1, done)
+	fn := countdown(len(peers)+1, done)
 	for _, p := range peers {
 		p.sendUntilAcked(func(l *link, fn ack) bool {
 			return l.sendTopics(wire.FrameType_FRAME_FOLLOWED, fn, func(id uint64) interface{ MarshalVT() ([]byte, error) } {

@@ -57,7 +57,7 @@ var wallClocks = map[string]string{
 var machineClocks = map[string]string{
 	"actors/store/backup.go":        "when a backup was made, for people",
 	"actors/store/pebble_dir.go":    "for whoever finds the lock file",
-	"cluster/node.go":               "the default of a node without a server",
+	"cluster/config.go":             "the default of a node without a server",
 	"cmd/internal/app/clock.go":     "the server's wall clock",
 	"cmd/reddot/tail.go":            "shows the time of day",
 	"transports/api/api.go":         "the default of an API without a server",

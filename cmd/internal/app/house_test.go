@@ -268,7 +268,7 @@ func housePackages(t *testing.T, files []*sourceFile) {
 }
 
 // pure are the rooms, and the files, that decide.
-var pure = []string{"actors/inbox/", "actors/session/", "actors/send/state.go", "actors/send/steps.go", "actors/retained/state.go", "cluster/membership/choose.go", "cluster/membership/linkstates.go"}
+var pure = []string{"actors/inbox/", "actors/session/", "actors/send/state.go", "actors/send/steps.go", "actors/retained/state.go", "cluster/rendezvous.go", "cluster/membership/choose.go", "cluster/membership/linkstates.go"}
 
 // reading are the files in such rooms that read a journal which they are given.
 var reading = []string{"actors/inbox/load.go", "actors/inbox/page.go", "actors/inbox/asof.go"}
@@ -324,7 +324,7 @@ func housePure(t *testing.T, files []*sourceFile) {
 // listens are the files of the server, and the tools, that may open a port.
 var listens = map[string]string{
 	"cmd/internal/app/listener.go": "all listeners of a server, each patient",
-	"cluster/node.go":              "the default of Config.Listen, for a node without a server",
+	"cluster/config.go":            "the default of Config.Listen, for a node without a server",
 	"cmd/internal/chaos/":          "a tool, which may end",
 	"cmd/internal/load/":           "a tool, which may end",
 	"actors/store/pgserver/":       "a tool, which may end",
