@@ -33,7 +33,7 @@ func (n *Node) sendHeartbeat(l *link) {
 		w.Silent = uint32(max(0, l.silent(n).Milliseconds())) // #nosec G115 -- less than silenceLimit
 	}
 	if b, err := w.MarshalVT(); err == nil {
-		_ = l.enqueue(&wire.Frame{Type: wire.FrameType_FRAME_BEAT, Body: b}) // an error has ended the session
+		_ = l.enqueue(&wire.Frame{Type: wire.FrameType_FRAME_BEAT, Body: b}) // an error has ended the link
 	}
 }
 
