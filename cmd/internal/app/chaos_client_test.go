@@ -1,19 +1,15 @@
 package app_test
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/coder/websocket"
+	"reddot/cmd/internal/chaos/screen"
 )
 
 // chaosClient is one screen of a user. It connects by a transport of chance,
@@ -21,7 +17,7 @@ import (
 type chaosClient struct {
 	url, user string
 	rand      *rand.Rand
-	http      *http.Client
+	screen    screen.Screen
 	cursor    string
 	counts    chaosCounts
 	seen      map[string]int // messages by body
@@ -31,23 +27,12 @@ type chaosClient struct {
 	met       bool
 }
 
-// chaosEvent is an event of any transport.
-type chaosEvent struct {
-	Type    string      `json:"type"`
-	Cursor  string      `json:"cursor"`
-	Counts  chaosCounts `json:"counts"`
-	Message struct {
-		ID   string `json:"id"`
-		Body string `json:"body"`
-	} `json:"message"`
-}
-
 func newChaosClient(url, user string, r *rand.Rand) *chaosClient {
 	return &chaosClient{url: url, user: user, rand: r, seen: make(map[string]int), used: make(map[string]int),
-		http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: trusting()}}}
+		screen: screen.Screen{HTTP: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: trusting()}}}}
 }
 
-var chaosTransports = []string{"poll", "longpoll", "iframe", "sse", "ws"}
+var chaosTransports = []string{screen.Poll, screen.LongPoll, screen.Iframe, screen.SSE, screen.WebSocket}
 
 // roam connects by one transport after another until stop.
 func (c *chaosClient) roam(stop chan struct{}) {
@@ -69,23 +54,25 @@ func (c *chaosClient) roam(stop chan struct{}) {
 
 // connect takes events in by one transport until ctx ends.
 func (c *chaosClient) connect(ctx context.Context, transport string) error {
-	base := c.url + "/v1/users/" + c.user
-	got := func(e chaosEvent) { c.used[transport]++; c.take(e) }
+	got := func(e screen.Event) { c.used[transport]++; c.take(e) }
 	switch transport {
-	case "poll":
-		return c.poll(ctx, base)
-	case "longpoll":
-		return c.longPoll(ctx, base, 25, got)
-	case "sse":
-		return c.stream(ctx, base+"/stream?after="+c.cursor, "data: ", "", got)
-	case "iframe":
-		return c.stream(ctx, base+"/iframe?origin=http://127.0.0.1&after="+c.cursor, "<script>parent.postMessage(", ",o)</script>", got)
+	case screen.Poll:
+		got = c.polled
+	case screen.LongPoll:
+		return c.longPoll(ctx, 25, got)
 	}
-	return c.webSocket(ctx, base, got)
+	err := c.screen.Connect(ctx, c.userURL(), transport, c.cursor, got)
+	var bad *screen.UnreadableError
+	if errors.As(err, &bad) {
+		c.faults = append(c.faults, bad)
+	}
+	return err
 }
 
+func (c *chaosClient) userURL() string { return c.url + "/v1/users/" + c.user }
+
 // take takes one event in.
-func (c *chaosClient) take(e chaosEvent) {
+func (c *chaosClient) take(e screen.Event) {
 	switch e.Type {
 	case "reset":
 		c.faults = append(c.faults, errors.New("got a reset, though the journal reaches back"))
@@ -94,118 +81,34 @@ func (c *chaosClient) take(e chaosEvent) {
 	case "drain", "beat":
 		return
 	}
+	var now chaosCounts
+	if e.Counts != nil {
+		now = *e.Counts
+	}
 	if !c.met {
-		c.met, c.before = true, int(e.Counts.Rev) // each message takes a rev of its own
+		c.met, c.before = true, int(now.Rev) // each message takes a rev of its own
 	}
-	if e.Counts.Rev < c.counts.Rev {
-		c.faults = append(c.faults, fmt.Errorf("rev went back from %d to %d by %+v", c.counts.Rev, e.Counts.Rev, e))
+	if now.Rev < c.counts.Rev {
+		c.faults = append(c.faults, fmt.Errorf("rev went back from %d to %d by %+v", c.counts.Rev, now.Rev, e))
 	}
-	c.cursor, c.counts = e.Cursor, e.Counts
+	c.cursor, c.counts = e.Cursor, now
 }
 
-func (c *chaosClient) poll(ctx context.Context, base string) error {
-	body, err := c.get(ctx, base+"/counts")
-	if err != nil {
-		return err
+// polled takes the answer to a short poll, which moves no cursor.
+func (c *chaosClient) polled(e screen.Event) {
+	c.used[screen.Poll]++
+	if e.Counts.Rev < c.counts.Rev {
+		c.faults = append(c.faults, fmt.Errorf("poll: rev went back from %d to %d", c.counts.Rev, e.Counts.Rev))
 	}
-	defer func() { _ = body.Close() }()
-	var n chaosCounts
-	if err := json.NewDecoder(body).Decode(&n); err != nil {
-		return err
-	}
-	c.used["poll"]++
-	if n.Rev < c.counts.Rev {
-		c.faults = append(c.faults, fmt.Errorf("poll: rev went back from %d to %d", c.counts.Rev, n.Rev))
-	}
-	return nil
 }
 
 // longPoll asks until it has waited that many seconds in vain.
-func (c *chaosClient) longPoll(ctx context.Context, base string, seconds int, got func(chaosEvent)) error {
+func (c *chaosClient) longPoll(ctx context.Context, seconds int, got func(screen.Event)) error {
 	for {
-		body, err := c.get(ctx, fmt.Sprintf("%s/wait?timeout=%d&after=%s", base, seconds, c.cursor))
-		if err != nil {
+		if err := c.screen.Wait(ctx, c.userURL(), c.cursor, seconds, got); err != nil {
 			return err
 		}
-		var answer struct {
-			Events []chaosEvent `json:"events"`
-			Counts chaosCounts  `json:"counts"`
-			Cursor string       `json:"cursor"`
-		}
-		err = json.NewDecoder(body).Decode(&answer)
-		_ = body.Close()
-		if err != nil {
-			return err
-		}
-		for _, e := range answer.Events {
-			got(e)
-		}
-		got(chaosEvent{Type: "counts", Cursor: answer.Cursor, Counts: answer.Counts})
 	}
-}
-
-// stream reads lines that hold an event between a prefix and a suffix. A line
-// that was cut off is no event.
-func (c *chaosClient) stream(ctx context.Context, url, prefix, suffix string, got func(chaosEvent)) error {
-	body, err := c.get(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = body.Close() }()
-	lines := bufio.NewReaderSize(body, 1<<16)
-	for {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			return err
-		}
-		line = strings.TrimRight(line, "\r\n")
-		if !strings.HasPrefix(line, prefix) {
-			continue
-		}
-		var e chaosEvent
-		if err := json.Unmarshal([]byte(strings.TrimSuffix(line[len(prefix):], suffix)), &e); err != nil {
-			c.faults = append(c.faults, fmt.Errorf("%w in %q", err, line))
-			return err
-		}
-		got(e)
-	}
-}
-
-func (c *chaosClient) webSocket(ctx context.Context, base string, got func(chaosEvent)) error {
-	ws, _, err := websocket.Dial(ctx, strings.Replace(base, "http", "ws", 1)+"/ws?after="+c.cursor,
-		&websocket.DialOptions{Subprotocols: []string{"reddot.v1"}, HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: trusting()}}})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = ws.CloseNow() }()
-	for {
-		_, raw, err := ws.Read(ctx)
-		if err != nil {
-			return err
-		}
-		var e chaosEvent
-		if err := json.Unmarshal(raw, &e); err != nil {
-			c.faults = append(c.faults, fmt.Errorf("%w in %q", err, raw))
-			return err
-		}
-		got(e)
-	}
-}
-
-func (c *chaosClient) get(ctx context.Context, url string) (io.ReadCloser, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(url, "after="), nil)
-	if err != nil {
-		return nil, err
-	}
-	res, err := c.http.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	if res.StatusCode != http.StatusOK {
-		_ = res.Body.Close()
-		return nil, fmt.Errorf("%s: %s", url, res.Status)
-	}
-	return res.Body, nil
 }
 
 // check lets the client catch up, and holds what it has seen against the truth.
@@ -221,7 +124,7 @@ func (c *chaosClient) check(t *testing.T, want chaosCounts, ws []*chaosWriter) {
 	// was read to its end.
 	if c.cursor != "" {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-		_ = c.longPoll(ctx, c.url+"/v1/users/"+c.user, 1, c.take)
+		_ = c.longPoll(ctx, 1, c.take)
 		cancel()
 	}
 	for _, err := range c.faults {

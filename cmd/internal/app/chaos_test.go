@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"reddot/cmd/internal/app"
+	"reddot/cmd/internal/chaos/screen"
 )
 
 // The chaos run: writers and clients of all five transports go on while the
@@ -354,13 +355,7 @@ func (w *chaosWriter) post(path, body string, once bool, out any) bool {
 }
 
 // chaosCounts is the counts object of the API.
-type chaosCounts struct {
-	Unread     int            `json:"unread"`
-	Unseen     int            `json:"unseen"`
-	ByCategory map[string]int `json:"by_category"`
-	Rev        uint64         `json:"rev"`
-	Cursor     string         `json:"cursor"`
-}
+type chaosCounts = screen.Counts
 
 // checkUsers holds every inbox against the writers' models.
 func checkUsers(t *testing.T, url string, ws []*chaosWriter) map[string]chaosCounts {

@@ -21,8 +21,8 @@ import (
 const nodeClient = "../../../transports/client/test/real.mjs"
 
 // runNode starts a client of npm's.
-func runNode(kind string) func(*testing.T, *screen, string) error {
-	return func(t *testing.T, s *screen, url string) error {
+func runNode(kind string) func(*testing.T, *foreignScreen, string) error {
+	return func(t *testing.T, s *foreignScreen, url string) error {
 		if !runs("node", "--version") {
 			return errors.New("npm clients: there is no Node here")
 		}
@@ -35,7 +35,7 @@ func runNode(kind string) func(*testing.T, *screen, string) error {
 
 // runPython starts python3-websockets by the Python that has it: Debian's
 // package is for the system's.
-func runPython(t *testing.T, s *screen, url string) error {
+func runPython(t *testing.T, s *foreignScreen, url string) error {
 	for _, python := range []string{"python3", "/usr/bin/python3"} {
 		if runs(python, "-c", "import websockets") {
 			return runClient(t, s, exec.Command(python, "testdata/websockets_client.py", url))
@@ -45,7 +45,7 @@ func runPython(t *testing.T, s *screen, url string) error {
 }
 
 // runClient starts a client that speaks in lines, until the test's end.
-func runClient(t *testing.T, s *screen, cmd *exec.Cmd) error {
+func runClient(t *testing.T, s *foreignScreen, cmd *exec.Cmd) error {
 	if s.cert != "" { // for Node and for Python
 		cmd.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+s.cert, "SSL_CERT_FILE="+s.cert)
 	}
@@ -108,7 +108,7 @@ func runProgram(t *testing.T, name string, cmd *exec.Cmd) (program, error) {
 }
 
 // runCoder starts github.com/coder/websocket.
-func runCoder(t *testing.T, s *screen, url string) error {
+func runCoder(t *testing.T, s *foreignScreen, url string) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
 	sends := make(chan string)
@@ -123,7 +123,7 @@ func runCoder(t *testing.T, s *screen, url string) error {
 }
 
 // coderOnce holds one connection, and returns how far it came.
-func coderOnce(ctx context.Context, s *screen, url, cursor string, sends chan string) string {
+func coderOnce(ctx context.Context, s *foreignScreen, url, cursor string, sends chan string) string {
 	c, res, err := websocket.Dial(ctx, strings.Replace(url, "http", "ws", 1)+"/ws?after="+cursor,
 		&websocket.DialOptions{Subprotocols: []string{"reddot.v1"}, CompressionMode: websocket.CompressionContextTakeover, CompressionThreshold: 1})
 	if err != nil {
@@ -167,7 +167,7 @@ func coderOnce(ctx context.Context, s *screen, url, cursor string, sends chan st
 var errGone = errors.New("204: stay away")
 
 // runR3Labs starts github.com/r3labs/sse, which tells an event by its id.
-func runR3Labs(t *testing.T, s *screen, url string) error {
+func runR3Labs(t *testing.T, s *foreignScreen, url string) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
 	c := sse.NewClient(url+"/stream", sse.ClientMaxBufferSize(1<<20))
@@ -199,7 +199,7 @@ func runR3Labs(t *testing.T, s *screen, url string) error {
 }
 
 // hear takes an event of a stream in.
-func (s *screen) hear(m *sse.Event) {
+func (s *foreignScreen) hear(m *sse.Event) {
 	if len(m.Data) == 0 {
 		return // a comment, or retry
 	}

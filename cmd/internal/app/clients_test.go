@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"reddot/cmd/internal/chaos/screen"
 )
 
 // Clients that are not ours, each a screen of a user of its own, live through
@@ -44,27 +46,25 @@ type said struct {
 }
 
 type clientEvent struct {
-	chaosEvent
-	ID    int      `json:"id"` // of an answer
-	IDs   []string `json:"ids"`
-	State string   `json:"state"`
+	screen.Event
+	ID int `json:"id"` // of an answer
 }
 
-// A screen is one client, and what it has shown.
-type screen struct {
+// A foreignScreen is one client, and what it has shown.
+type foreignScreen struct {
 	name, user string
 	webSocket  bool
 	deflates   bool
 	lines      chan said
 	send       func(line string) // of a WebSocket
 	shown      []string          // bodies
-	counts     chaosCounts
+	counts     screen.Counts
 	opened     int
 	cert       string // of the server, for clients that check it; "": no TLS
 }
 
 // next waits for a line that is the one, and takes in those before it.
-func (s *screen) next(t *testing.T, what string, is func(said) bool) {
+func (s *foreignScreen) next(t *testing.T, what string, is func(said) bool) {
 	t.Helper()
 	timeout := time.After(30 * time.Second)
 	for {
@@ -83,7 +83,7 @@ func (s *screen) next(t *testing.T, what string, is func(said) bool) {
 	}
 }
 
-func (s *screen) take(t *testing.T, l said) {
+func (s *foreignScreen) take(t *testing.T, l said) {
 	t.Helper()
 	if l.Fault != "" {
 		t.Errorf("%s: %s", s.name, l.Fault)
@@ -103,13 +103,17 @@ func (s *screen) take(t *testing.T, l said) {
 	case e.Type == "message":
 		s.shown = append(s.shown, e.Message.Body)
 	}
-	if e.Counts.Rev < s.counts.Rev {
-		t.Errorf("%s: rev went from %d back to %d", s.name, s.counts.Rev, e.Counts.Rev)
+	var now screen.Counts
+	if e.Counts != nil {
+		now = *e.Counts
 	}
-	s.counts = e.Counts
+	if now.Rev < s.counts.Rev {
+		t.Errorf("%s: rev went from %d back to %d", s.name, s.counts.Rev, now.Rev)
+	}
+	s.counts = now
 }
 
-func (s *screen) wantShown(t *testing.T, bodies []string) {
+func (s *foreignScreen) wantShown(t *testing.T, bodies []string) {
 	t.Helper()
 	s.next(t, "last message", func(said) bool { return len(s.shown) >= len(bodies) })
 	for i, want := range bodies {
@@ -122,7 +126,7 @@ func (s *screen) wantShown(t *testing.T, bodies []string) {
 	}
 }
 
-func (s *screen) closed(t *testing.T, codes ...int) {
+func (s *foreignScreen) closed(t *testing.T, codes ...int) {
 	t.Helper()
 	s.next(t, fmt.Sprint("close ", codes), func(l said) bool {
 		if l.Closed == nil {
@@ -165,7 +169,7 @@ func (c *clientStory) post(t *testing.T, path, body string, want int) (answer st
 	return answer
 }
 
-func (c *clientStory) publish(t *testing.T, screens []*screen, bodies ...string) {
+func (c *clientStory) publish(t *testing.T, screens []*foreignScreen, bodies ...string) {
 	t.Helper()
 	for _, body := range bodies {
 		text, err := json.Marshal(map[string]string{"body": body})
@@ -253,9 +257,9 @@ func testRealClients(t *testing.T, p *process) {
 
 // readFirst lets each client read its first message, or has it read elsewhere,
 // and unread again, so that all are counted in the end.
-func readFirst(t *testing.T, c *clientStory, screens []*screen) {
+func readFirst(t *testing.T, c *clientStory, screens []*foreignScreen) {
 	t.Helper()
-	mark := func(s *screen, as string, n, unread int) {
+	mark := func(s *foreignScreen, as string, n, unread int) {
 		id := c.ids[s.user][0]
 		if s.webSocket {
 			s.send(fmt.Sprintf(`{"type":%q,"id":%d,"ids":[%q]}`, as, n, id))
@@ -277,14 +281,14 @@ func readFirst(t *testing.T, c *clientStory, screens []*screen) {
 }
 
 // openScreens starts all clients that there are here.
-func openScreens(t *testing.T, p *process) []*screen {
+func openScreens(t *testing.T, p *process) []*foreignScreen {
 	t.Helper()
-	var list []*screen
+	var list []*foreignScreen
 	for _, k := range []struct {
 		name      string
 		webSocket bool
 		deflates  bool
-		run       func(t *testing.T, s *screen, url string) error
+		run       func(t *testing.T, s *foreignScreen, url string) error
 	}{
 		{"coder-websocket", true, true, runCoder},
 		{"r3labs-sse", false, false, runR3Labs},
@@ -292,7 +296,7 @@ func openScreens(t *testing.T, p *process) []*screen {
 		{"npm-eventsource", false, false, runNode("sse")},
 		{"python3-websockets", true, true, runPython},
 	} {
-		s := &screen{name: k.name, user: k.name, webSocket: k.webSocket, deflates: k.deflates, lines: make(chan said, 1000), cert: p.cert}
+		s := &foreignScreen{name: k.name, user: k.name, webSocket: k.webSocket, deflates: k.deflates, lines: make(chan said, 1000), cert: p.cert}
 		if err := k.run(t, s, p.url+"/v1/users/"+s.user); err != nil {
 			// A subtest, since the others go on; make test gathers the reasons.
 			t.Run(k.name, func(t *testing.T) { t.Skip(err) })

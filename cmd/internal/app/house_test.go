@@ -142,15 +142,16 @@ var layers = map[string][]string{
 	"cmd/internal/load/poller":  {},
 	"cmd/internal/load/report":  {},
 
-	"cmd/internal/chaos":  {"actors", "actors/store/pgserver", "transports", "transports/mqtt", "transports/mqtt/packet"},
-	"cmd/chaos":           {"cmd/internal/chaos"},
-	"cmd/internal/app":    {"actors", "actors/...", "cluster", "cmd/internal/config", "transports", "transports/..."},
-	"cmd/internal/config": {"actors", "actors/store", "cluster", "transports", "transports/..."},
-	"cmd/reddot":          {"cmd/internal/app", "cmd/internal/config", "cmd/internal/client", "cmd/internal/load", "cmd/internal/load/floor", "cmd/internal/load/hostile"},
+	"cmd/internal/chaos":        {"actors", "actors/store/pgserver", "cmd/internal/chaos/screen", "transports", "transports/mqtt", "transports/mqtt/packet"},
+	"cmd/internal/chaos/screen": {"cmd/internal/load/frames"}, // streams are read in one place, for both
+	"cmd/chaos":                 {"cmd/internal/chaos"},
+	"cmd/internal/app":          {"actors", "actors/...", "cluster", "cmd/internal/config", "transports", "transports/..."},
+	"cmd/internal/config":       {"actors", "actors/store", "cluster", "transports", "transports/..."},
+	"cmd/reddot":                {"cmd/internal/app", "cmd/internal/config", "cmd/internal/client", "cmd/internal/load", "cmd/internal/load/floor", "cmd/internal/load/hostile"},
 }
 
 // testLayers is what tests may import besides: doubles that tests share.
-var testLayers = []string{"actors/actorstest", "transports/transportstest"}
+var testLayers = []string{"actors/actorstest", "transports/transportstest", "cmd/internal/chaos/screen"}
 
 // houseLayers: children import parents, never siblings, so that each room can
 // be understood, and replaced, with what stands above it alone.

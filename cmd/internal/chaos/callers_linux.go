@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"reddot/cmd/internal/chaos/screen"
 )
 
 // callTime is how long a caller waits for an answer before it asks another
@@ -104,21 +106,14 @@ func (c *caller) publish(l *log, once bool) {
 
 // answer is what the API says to an operation.
 type answer struct {
-	ID     string  `json:"id"`
-	Rev    uint64  `json:"rev"`
-	Counts *counts `json:"counts"`
-	Unread int     `json:"unread"` // of GET /counts
-	Unseen int     `json:"unseen"`
+	ID     string         `json:"id"`
+	Rev    uint64         `json:"rev"`
+	Counts *screen.Counts `json:"counts"`
+	Unread int            `json:"unread"` // of GET /counts
+	Unseen int            `json:"unseen"`
 }
 
-type counts struct {
-	Rev    uint64 `json:"rev"`
-	Unread int    `json:"unread"`
-	Unseen int    `json:"unseen"`
-	Cursor string `json:"cursor"`
-}
-
-func (n counts) tally() Tally { return Tally{n.Rev, n.Unread, n.Unseen} }
+func tally(n screen.Counts) Tally { return Tally{n.Rev, n.Unread, n.Unseen} }
 
 // do asks one server after the other until one answers, and records it.
 func (c *caller) do(l *log, op Op, path, body string, once bool) {
@@ -137,7 +132,7 @@ func (c *caller) do(l *log, op Op, path, body string, once bool) {
 			if op.Kind == Counts {
 				op.Tally = Tally{a.Rev, a.Unread, a.Unseen}
 			} else if a.Counts != nil {
-				op.Tally = a.Counts.tally()
+				op.Tally = tally(*a.Counts)
 			}
 			l.add(op)
 			c.done++

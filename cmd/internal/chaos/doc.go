@@ -7,7 +7,8 @@
 // processes, so that nothing of it can be left, however it ends. Each server has
 // a network namespace (net_linux.go); what servers say to each other and to the
 // database passes a relay (relay_linux.go), which delays, loses and stalls it. Callers
-// (callers_linux.go) and clients (clients_linux.go, devices_linux.go) record histories (history.go); the
+// (callers_linux.go) and clients (clients_linux.go, devices_linux.go) record histories
+// (history.go); screen/ is how a client connects, here and in the tests of app. The
 // nemesis (nemesis_linux.go) does the faults; check.go and linear.go judge. With
 // mode loss databases lose what they had last (loss_linux.go); loss.go knows what,
 // and judges that nothing else is lost and that every client was told.

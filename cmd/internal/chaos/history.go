@@ -4,6 +4,8 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"reddot/cmd/internal/chaos/screen"
 )
 
 // Kind is what an operation does.
@@ -62,11 +64,11 @@ type Entry struct {
 
 // The transports.
 const (
-	poll      = "poll"
-	longPoll  = "longpoll"
-	iframe    = "iframe"
-	sse       = "sse"
-	webSocket = "ws"
+	poll      = screen.Poll
+	longPoll  = screen.LongPoll
+	iframe    = screen.Iframe
+	sse       = screen.SSE
+	webSocket = screen.WebSocket
 )
 
 var transports = []string{poll, longPoll, iframe, sse, webSocket}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"reddot/cmd/internal/chaos/screen"
 )
 
 // run does a run, inside.
@@ -153,13 +155,13 @@ func first(errs []error, most int) error {
 // that has begun when all others had ended.
 func (c *crowd) finish(ctx context.Context, w *world) error {
 	servers := w.running()
-	last := make([]counts, len(c.users))
+	last := make([]screen.Counts, len(c.users))
 	for u, l := range c.users {
 		for _, i := range servers {
 			if err := w.insist(ctx, i, "/v1/users/"+l.h.User+"/counts", &last[u]); err != nil {
 				return err
 			}
-			l.h.Finals = append(l.h.Finals, last[u].tally())
+			l.h.Finals = append(l.h.Finals, tally(last[u]))
 		}
 	}
 	var wait sync.WaitGroup
@@ -188,11 +190,11 @@ func (c *crowd) finish(ctx context.Context, w *world) error {
 // truth reads a user's journal, inbox and counts.
 func (c *crowd) truth(ctx context.Context, w *world, l *log) error {
 	base := "/v1/users/" + l.h.User
-	var n counts
+	var n screen.Counts
 	if err := w.insist(ctx, 1, base+"/counts", &n); err != nil {
 		return err
 	}
-	l.h.Finals = append(l.h.Finals, n.tally())
+	l.h.Finals = append(l.h.Finals, tally(n))
 	for next := ""; ; {
 		var page struct {
 			Messages []Message
