@@ -196,9 +196,10 @@ func unusedOf(d ast.Decl, pkg string, u *uses) (unused []*ast.Ident) {
 			unused = append(unused, d.Name)
 		}
 	case *ast.GenDecl:
+		unused = append(unused, unusedFields(d, u)...)
 		names := declaredNames(d)
 		if d.Tok != token.TYPE && (isEnum(d) || len(d.Specs) > 1 && slices.ContainsFunc(names, func(n *ast.Ident) bool { return outside[n.Name] })) {
-			return nil // of a list some may be there for completeness
+			return unused // of a list some may be there for completeness
 		}
 		for _, n := range names {
 			// A type may be what others get without naming it, and an error what they may
@@ -220,4 +221,24 @@ func isEnum(d *ast.GenDecl) bool {
 	}
 	of, ok := v.Type.(*ast.Ident)
 	return ok && of.IsExported()
+}
+
+// unusedFields returns the exported fields of a declaration's structs that nobody reads
+// or sets. What has a tag is read by reflection.
+func unusedFields(d *ast.GenDecl, u *uses) (unused []*ast.Ident) {
+	ast.Inspect(d, func(n ast.Node) bool {
+		s, ok := n.(*ast.StructType)
+		if !ok {
+			return true
+		}
+		for _, f := range s.Fields.List {
+			for _, name := range f.Names {
+				if name.IsExported() && f.Tag == nil && !u.members[name.Name] {
+					unused = append(unused, name)
+				}
+			}
+		}
+		return true
+	})
+	return unused
 }
