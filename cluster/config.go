@@ -106,26 +106,26 @@ func (c *Config) check() error {
 // A ClusterConfig says how a node finds others and lets itself be found.
 type ClusterConfig struct {
 	// Name keeps clusters apart that can reach each other. Default: reddot.
-	Name string
+	Name string `yaml:"name"`
 	// Bind is the address of the gossip, UDP and TCP. Port 0 takes a free one.
-	Bind string
+	Bind string `yaml:"bind"`
 	// Advertise is where the others reach Bind, host:port; empty: at Bind.
-	Advertise string
+	Advertise string `yaml:"advertise"`
 	// Peers is the address at which links are taken. Default: the host of
 	// Bind, and a free port.
-	Peers string
+	Peers string `yaml:"peers"`
 	// AdvertisePeers is where the others reach Peers, host:port; empty: at the
 	// host of Advertise or Bind.
-	AdvertisePeers string
+	AdvertisePeers string `yaml:"advertise_peers"`
 	// Join are the addresses of some nodes' gossip, host:port; host may be a
 	// DNS name. They need not be there yet.
-	Join []string
+	Join []string `yaml:"join"`
 	// Key is the secret of the cluster, 32 bytes: gossip is encrypted with it,
 	// and links use certificates that are derived from it. Empty: plain text,
 	// on loopback only.
 	Key []byte
 	// TLS are the certificates of links, in place of derived ones.
-	TLS LinkTLS
+	TLS LinkTLS `yaml:"tls"`
 	// Settings returns those settings of this node that concern the others, by
 	// which they compare themselves when they link. Nil: none.
 	Settings func() []Setting
@@ -140,10 +140,17 @@ type Setting struct {
 	Alike bool
 }
 
-func (c *ClusterConfig) check() error {
+// WithDefaults returns c with defaults in the place of zeros, but for addresses, which
+// follow from each other.
+func (c ClusterConfig) WithDefaults() ClusterConfig {
 	if c.Name == "" {
 		c.Name = "reddot"
 	}
+	return c
+}
+
+func (c *ClusterConfig) check() error {
+	*c = c.WithDefaults()
 	if len(c.Name) > 64 {
 		return errors.New("name: longer than 64 bytes")
 	}

@@ -51,7 +51,11 @@ func (c *ClusterConfig) linkTLS() (*tls.Config, error) {
 // LinkTLS names the PEM files of links' certificates: this node's, its private
 // key, and the authority that signs those of all nodes, each with the DNS name
 // reddot-peer.
-type LinkTLS struct{ Cert, Key, CA string }
+type LinkTLS struct {
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+	CA   string `yaml:"ca"`
+}
 
 func (t LinkTLS) load() (*tls.Config, error) {
 	if t.Cert == "" || t.Key == "" || t.CA == "" {

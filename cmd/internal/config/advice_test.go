@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"reddot/cluster"
 	"reddot/transports"
 	"reddot/transports/auth"
 )
@@ -26,7 +27,7 @@ func TestAdvice(t *testing.T) {
 		}, ""},
 		"an open cluster": {func(c *Config) { c.HTTP, c.TLS, c.Cluster.Bind = ":1", TLS{"c", "k"}, "0.0.0.0:7778" }, "cluster.key: "},
 		"a cluster with key": {func(c *Config) {
-			c.HTTP, c.TLS, c.Cluster = ":1", TLS{"c", "k"}, Cluster{Bind: ":2", Key: transports.NewSecret("x")}
+			c.HTTP, c.TLS, c.Cluster = ":1", TLS{"c", "k"}, Cluster{ClusterConfig: cluster.ClusterConfig{Bind: ":2"}, Key: transports.NewSecret("x")}
 		}, ""},
 	} {
 		cfg := Default()

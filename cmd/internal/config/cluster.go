@@ -91,11 +91,8 @@ func (c *Config) Node() (*cluster.ClusterConfig, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cluster.key: %w", err)
 	}
-	k := c.Cluster
-	conf := &cluster.ClusterConfig{
-		Name: k.Name, Bind: k.Bind, Advertise: k.Advertise, Peers: k.Peers, AdvertisePeers: k.AdvertisePeers, Join: k.Join, Key: key,
-		TLS: cluster.LinkTLS{Cert: k.TLS.Cert, Key: k.TLS.Key, CA: k.TLS.CA},
-	}
+	conf := c.Cluster.ClusterConfig
+	conf.Key = key
 	switch {
 	case conf.Bind != "":
 	case c.Dev:
@@ -114,5 +111,5 @@ func (c *Config) Node() (*cluster.ClusterConfig, error) {
 		}
 		conf.Peers = net.JoinHostPort(host, port)
 	}
-	return conf, nil
+	return &conf, nil
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/cluster"
 	"reddot/transports"
 	"reddot/transports/api"
 	"reddot/transports/auth"
@@ -159,30 +160,9 @@ type Store struct {
 // Cluster says how a server finds others and lets itself be found. It is part
 // of a cluster if Join or Bind is set.
 type Cluster struct {
-	// Join are addresses of other servers' gossip, host:port.
-	Join []string `yaml:"join"`
-	// Bind is the address of this server's gossip, UDP and TCP; Advertise where
-	// the others reach it.
-	Bind      string `yaml:"bind"`
-	Advertise string `yaml:"advertise"`
-	// Peers is the address at which other servers' links are taken, TCP;
-	// AdvertisePeers where they reach it.
-	Peers          string `yaml:"peers"`
-	AdvertisePeers string `yaml:"advertise_peers"`
+	cluster.ClusterConfig `yaml:",inline"` // without its key
 	// Key is the cluster's secret: 32 bytes in base64 or hexadecimal.
 	Key transports.Secret `yaml:"key"`
-	// Name keeps clusters apart.
-	Name string `yaml:"name"`
-	// TLS are certificates for the links, in place of those that are derived
-	// from Key.
-	TLS LinkTLS `yaml:"tls"`
-}
-
-// LinkTLS names the PEM files of links' certificates: all or none.
-type LinkTLS struct {
-	Cert string `yaml:"cert"`
-	Key  string `yaml:"key"`
-	CA   string `yaml:"ca"`
 }
 
 // isSet tells whether the server is part of a cluster.
@@ -212,7 +192,7 @@ func Default() Config {
 			Committers: 2, Readers: 8, Timeout: 10 * time.Second, EraseWithin: a.EraseWithin,
 		},
 		Audit:   transports.AuditConfig{}.WithDefaults(),
-		Cluster: Cluster{Name: "reddot"},
+		Cluster: Cluster{ClusterConfig: cluster.ClusterConfig{}.WithDefaults()},
 	}
 }
 
