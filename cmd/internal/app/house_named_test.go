@@ -2,10 +2,12 @@ package app
 
 import (
 	"go/ast"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -83,4 +85,86 @@ func declares(d ast.Decl) (names []string) {
 		}
 	}
 	return names
+}
+
+// What documents name: a link to a file, a path from the module's root, a verb of
+// make, and the tests and benchmarks of a command.
+var (
+	linked   = regexp.MustCompile(`\]\(([^)#:\s]+)[^)]*\)`)
+	rooted   = regexp.MustCompile("[ `(](\\./)?((?:actors|cluster|transports|cmd)(?:/[\\w.-]*\\w)*)(?:[`/),:#]|\\.?\\s)")
+	makes    = regexp.MustCompile("[`\n]make ([a-z]+)\\b")
+	measured = regexp.MustCompile(`go test [^\n|]*?-(run|bench) '?\^?(\w+)[^\n|]*? \./([\w/]+)`)
+)
+
+// houseDocuments: what a document names is there, also after it has moved.
+func houseDocuments(t *testing.T, files []*sourceFile) {
+	verbs, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, doc := range documents(t) {
+		raw, err := os.ReadFile(filepath.Join(root, doc))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(raw)
+		for _, m := range linked.FindAllStringSubmatch(text, -1) {
+			if _, err := os.Stat(filepath.Join(root, filepath.Dir(doc), m[1])); err != nil && !strings.HasPrefix(m[1], "/") {
+				t.Errorf("%s: links to %s, and there is no such file", doc, m[1])
+			}
+		}
+		for _, m := range rooted.FindAllStringSubmatch(text, -1) {
+			if _, err := os.Stat(filepath.Join(root, m[2])); err != nil {
+				t.Errorf("%s: names %s, and there is no such file", doc, m[2])
+			}
+		}
+		for _, m := range makes.FindAllStringSubmatch(text, -1) {
+			if !strings.Contains(string(verbs), "\n"+m[1]+": ") {
+				t.Errorf("%s: names make %s, and the Makefile has no such verb", doc, m[1])
+			}
+		}
+		for _, m := range measured.FindAllStringSubmatch(text, -1) {
+			if m[2] != "xxx" && !hasTest(files, m[3], map[string]string{"run": "Test", "bench": "Benchmark"}[m[1]], m[2]) {
+				t.Errorf("%s: names -%s %s in %s, and there is none", doc, m[1], m[2], m[3])
+			}
+		}
+	}
+}
+
+// documents returns the module's documents.
+func documents(t *testing.T) (found []string) {
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && name != root && (d.Name() == "node_modules" || d.Name() == "bin" || d.Name()[0] == '.') {
+			return filepath.SkipDir
+		}
+		if filepath.Ext(name) != ".md" {
+			return nil
+		}
+		rel, err := filepath.Rel(root, name)
+		found = append(found, rel)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) < 3 {
+		t.Fatalf("found only %v", found)
+	}
+	return found
+}
+
+// hasTest tells whether a package has a test or benchmark whose name holds the text.
+func hasTest(files []*sourceFile, pkg, kind, text string) bool {
+	for _, f := range files {
+		for _, d := range f.ast.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if ok && f.test && f.pkg() == pkg && strings.HasPrefix(fn.Name.Name, kind) && strings.Contains(fn.Name.Name, text) {
+				return true
+			}
+		}
+	}
+	return false
 }

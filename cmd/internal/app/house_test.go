@@ -91,6 +91,7 @@ func TestHouse(t *testing.T) {
 	t.Run("named files", func(t *testing.T) { houseNamed(t, files) })
 	t.Run("qualified names", func(t *testing.T) { houseQualified(t, files) })
 	t.Run("used names", func(t *testing.T) { houseUsed(t, files) })
+	t.Run("documents", func(t *testing.T) { houseDocuments(t, files) })
 	t.Run("listeners", func(t *testing.T) { houseListeners(t, files) })
 	t.Run("clocks", func(t *testing.T) { houseClocks(t, files) })
 	t.Run("skips", func(t *testing.T) { houseSkips(t, files) })
