@@ -116,8 +116,8 @@ type OpenSession struct {
 	Again bool
 	Epoch uint64
 
-	Hub  *actor.PID // the exchange that knows the connection, on its way to another node
-	Turn uint64     // by which it knows the way
+	Exchange *actor.PID // the exchange that knows the connection, on its way to another node
+	Turn     uint64     // by which it knows the way
 }
 
 // ChangeSession writes down what a connection's client and the connection do
@@ -137,7 +137,7 @@ type CloseSession struct {
 	Orderly bool   // the client has said so: the will is void
 	Expiry  *int64 // as in OpenSession; nil: as it was
 
-	Hub *actor.PID
+	Exchange *actor.PID
 }
 
 // QueueMessage lets a topic's message wait for the user's sessions, each of

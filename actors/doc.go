@@ -29,7 +29,7 @@
 //     its user's actor: it asks the next activation for itself (OpenSession.Again).
 //   - A connection that is gone with its node does not ask. So whoever comes from
 //     behind a link that is broken is refused (Home.Linked), and a user who may have
-//     left a session open is woken until that has worked (Rouse).
+//     left a session open is woken until that has worked (Recover).
 //   - What outlives connections every node knows of every user (Interest), so
 //     a message waits for a session wherever it is published; of sessions that
 //     are connected elsewhere a node knows the filters alone (topic/nodes.go).
@@ -50,6 +50,6 @@
 // Start reading at persistent.go, an activation's life from the journal to its end,
 // and home.go, what it needs of its node. commands.go is what can be asked of actors,
 // request.go how; attachment.go is what users and gateways tell each other,
-// sessionlink.go and farlink.go how a user reaches a session. topics.go is what users
+// sessionlink.go and remotelink.go how a user reaches a session. topics.go is what users
 // need of live publish/subscribe, filter.go which filters match a topic.
 package actors

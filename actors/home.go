@@ -69,7 +69,7 @@ type Home struct {
 
 	turns atomic.Uint64 // by which sessions were made known to other nodes
 
-	unread   Seldom       // that an actor can't be read
+	unread   Throttle     // that an actor can't be read
 	InMemory atomic.Int64 // users whose inbox is in memory
 	once     sync.Once
 	props    map[byte]*actor.Props // by kind

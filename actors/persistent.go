@@ -202,9 +202,9 @@ func (p *Persistent) tellFenced() {
 	}
 }
 
-// Fell is told of a panic. The request whose turn it was is answered at the
+// Fail is told of a panic. The request whose turn it was is answered at the
 // end, like all that wait in the outbox: the store may have its write.
-func (p *Persistent) Fell() {
+func (p *Persistent) Fail() {
 	if r := p.Current; r != nil {
 		p.Leave(&r.Effect, r, nil, nil)
 		r.Effect.Seq = Never
@@ -236,7 +236,7 @@ func (p *Persistent) Stopping() {
 
 // Unreadable ends an activation whose state could not be read.
 func (p *Persistent) Unreadable(err error) {
-	if missed, ok := p.Home.unread.May(); ok {
+	if missed, ok := p.Home.unread.Allow(); ok {
 		p.Home.Log.Error("an actor can't be read from the journal", "actor", string(p.Key), "err", err, "others", missed)
 	}
 	p.Refuse(&Error{Code: Unavailable, Detail: "the stored state can't be read", Cause: err})

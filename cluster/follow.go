@@ -67,7 +67,7 @@ func (n *Node) wakeFollowers(shards *actors.ShardSet) {
 			case <-n.stop:
 				return
 			case <-time.After(wakePace):
-				n.Send(k, &actors.Rouse{Key: k})
+				n.Send(k, &actors.Recover{Key: k})
 			}
 		}
 	})

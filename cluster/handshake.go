@@ -153,7 +153,7 @@ func (n *Node) serveLink(c stream.Conn) error {
 // refuseLink lets a link not come up. The other side gets this node's hello all the
 // same, so that it finds the difference itself.
 func (n *Node) refuseLink(c stream.Conn, h *wire.WireHello, why error) error {
-	if missed, ok := n.refusals.May(); ok {
+	if missed, ok := n.refusals.Allow(); ok {
 		n.cfg.Log.Warn("a link was refused", "err", why, "others", missed)
 	}
 	if h == nil {

@@ -41,11 +41,11 @@ type Node struct {
 	started     time.Time
 	metrics     *metrics
 
-	timerless actors.Seldom // that timers can't be read
+	timerless actors.Throttle // that timers can't be read
 
 	queuedCount, queuedBytes atomic.Int64
 	suspended                atomic.Pointer[actors.Error] // why nothing is acknowledged; nil: it is
-	refusals                 actors.Seldom                // of links
+	refusals                 actors.Throttle              // of links
 	clockApart               atomic.Int64                 // the largest difference of another node's clock, of those that matter
 
 	// Of a node of a cluster.
@@ -269,7 +269,7 @@ func (n *Node) fireTimers() {
 		return len(due) < timersAtOnce
 	})
 	if err != nil {
-		if missed, ok := n.timerless.May(); ok {
+		if missed, ok := n.timerless.Allow(); ok {
 			n.cfg.Log.Error("timers can't be read", "err", err, "others", missed)
 		}
 	}

@@ -202,7 +202,7 @@ func (n *Node) takeAnswer(l *link, body []byte) error {
 		n.queue(c.req.Key, c.req, c.since, queueTime)
 	default:
 		if reply.Fill(&c.req.Answer); c.req.Answer.Err != nil {
-			n.home.Unexport(c.req)
+			n.home.UnregisterSession(c.req)
 		}
 		c.req.Respond()
 	}

@@ -54,7 +54,7 @@ func (n *Node) forward(owner string, key actors.Key, m any, since time.Time) boo
 	if p == nil {
 		return false
 	}
-	if _, ok := m.(*actors.Rouse); ok {
+	if _, ok := m.(*actors.Recover); ok {
 		return true // its owner rouses it
 	}
 	r, isRequest := m.(*actors.Request)
@@ -66,7 +66,7 @@ func (n *Node) forward(owner string, key actors.Key, m any, since time.Time) boo
 	if l == nil || l.stuck(n) {
 		return false
 	}
-	if n.home.Export(r, owner); since.IsZero() {
+	if n.home.RegisterSession(r, owner); since.IsZero() {
 		since = time.Now()
 	}
 	err := l.call(r, since)
@@ -74,7 +74,7 @@ func (n *Node) forward(owner string, key actors.Key, m any, since time.Time) boo
 		n.metrics.Forwarded.Inc()
 		return true
 	}
-	n.home.Unexport(r)
+	n.home.UnregisterSession(r)
 	if errors.Is(err, errLinkDown) {
 		return false
 	}

@@ -85,7 +85,7 @@ func NewNode(t testing.TB, j *Journal, c *Clock, l actors.Limits, with ...func(*
 		if err := n.Topics.LoadInterest(r); err != nil {
 			t.Fatal(err)
 		}
-		n.Send(actors.Key(r.Key), &actors.Rouse{Key: actors.Key(r.Key)})
+		n.Send(actors.Key(r.Key), &actors.Recover{Key: actors.Key(r.Key)})
 	}
 	return n
 }

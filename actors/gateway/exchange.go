@@ -12,12 +12,12 @@ import (
 // told any more.
 type Exchange struct {
 	home  *actors.Home
-	links map[uint64]actors.Plugged
+	links map[uint64]actors.RemoteSession
 }
 
 // startExchange starts the node's exchange.
 func startExchange(h *actors.Home) *actor.PID {
-	x := &Exchange{home: h, links: map[uint64]actors.Plugged{}}
+	x := &Exchange{home: h, links: map[uint64]actors.RemoteSession{}}
 	return h.System.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return x },
 		actors.WithMailbox(x)))
 }
@@ -33,22 +33,22 @@ func (x *Exchange) Panicked(_ string, reason any, stack []byte) {
 // Receive is the actor's table of contents.
 func (x *Exchange) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
-	case *actors.Plug:
-		x.links[m.Link.ID()] = m.Plugged
-	case *actors.Unplug:
+	case *actors.Register:
+		x.links[m.Link.ID()] = m.RemoteSession
+	case *actors.Unregister:
 		delete(x.links, m.ID)
-	case *actors.Tidings:
-		x.tell(m)
+	case *actors.Notice:
+		x.notify(m)
 	case *actors.NodeLost:
-		x.lost(func(p actors.Plugged) bool { return p.Node == m.Node })
+		x.lost(func(p actors.RemoteSession) bool { return p.Node == m.Node })
 	case *actors.Reattach:
-		x.lost(func(p actors.Plugged) bool { return m.Shards.Has(actors.ShardOf(p.Key)) })
+		x.lost(func(p actors.RemoteSession) bool { return m.Shards.Has(actors.ShardOf(p.Key)) })
 	}
 }
 
-// tell hands on what a user tells. Where something before it was lost, with a
+// notify hands on what a user tells. Where something before it was lost, with a
 // link that broke, the session asks again: what it hears then is whole.
-func (x *Exchange) tell(m *actors.Tidings) {
+func (x *Exchange) notify(m *actors.Notice) {
 	p, ok := x.links[m.Link]
 	if !ok {
 		return // it has ended
@@ -57,27 +57,27 @@ func (x *Exchange) tell(m *actors.Tidings) {
 		if m.Turn != p.Turn {
 			return // of a way that was known before this one
 		}
-		if p.Told++; m.N != p.Told {
+		if p.Notices++; m.N != p.Notices {
 			delete(x.links, m.Link)
 			p.Link.Lost()
 			return
 		}
 		x.links[m.Link] = p
 	}
-	switch m.What {
-	case actors.TidingWaits:
-		p.Link.Waits(m.Waits)
-	case actors.TidingReplaced:
+	switch m.Kind {
+	case actors.NoticeQueued:
+		p.Link.Queued(m.Queued)
+	case actors.NoticeReplaced:
 		delete(x.links, m.Link)
 		p.Link.Replaced()
-	case actors.TidingLost:
+	case actors.NoticeLost:
 		delete(x.links, m.Link)
 		p.Link.Lost()
 	}
 }
 
 // lost lets sessions ask again for their users.
-func (x *Exchange) lost(which func(actors.Plugged) bool) {
+func (x *Exchange) lost(which func(actors.RemoteSession) bool) {
 	for id, p := range x.links {
 		if which(p) {
 			delete(x.links, id)

@@ -164,7 +164,7 @@ func (b *Inbox) Edit(old *actors.Message, patch []byte, once actors.Once, t acto
 	e := b.Next(actors.Kind_EDITED, 0, t)
 	e.Message = m
 	e.Dropped = b.overflow(len(m.Content), m.Id, l)
-	veil(e, &b.entries[i], b.anyVisible(e.Dropped))
+	markHidden(e, &b.entries[i], b.anyVisible(e.Dropped))
 	once.Stamp(e)
 	return Ready{ID: actors.ID(m.Id), Events: []*actors.Event{e}}
 }
@@ -180,7 +180,7 @@ func (b *Inbox) Retract(id actors.ID, once actors.Once, t actors.Moment) Ready {
 	}
 	e := b.Next(actors.Kind_RETRACTED, 0, t)
 	e.Ids = slices.Clone(id[:])
-	veil(e, &b.entries[i], false)
+	markHidden(e, &b.entries[i], false)
 	once.Stamp(e)
 	return Ready{ID: id, Events: []*actors.Event{e}}
 }
@@ -364,10 +364,10 @@ func (b *Inbox) Rearm() {
 	}
 }
 
-// veil lets e say whether it concerns a message that the user does not see
+// markHidden lets e say whether it concerns a message that the user does not see
 // yet: then it is no news to anybody, unless others had to leave for it. The
 // rev rises with what is news.
-func veil(e *actors.Event, n *Item, news bool) {
+func markHidden(e *actors.Event, n *Item, news bool) {
 	if n.State == actors.State_SCHEDULED {
 		e.State = actors.State_SCHEDULED
 	} else {

@@ -10,13 +10,13 @@ import (
 // history is what an inbox knows of its own journal: how much of it there is,
 // and what of it nobody needs any more (retention.go).
 type history struct {
-	floor    uint64 // events at or below it are gone, but for contents still held
-	bytes    uint64 // journaled so far
-	stones   []milestone
-	garbage  []uint64    // events at or below floor whose content was freed since the last snapshot
-	stale    []uint64    // events above floor whose content was freed and is still in them
-	disowned []actors.ID // messages that left since the last snapshot
-	wills    bool        // a will that nobody needs any more is in older snapshots
+	floor      uint64 // events at or below it are gone, but for contents still held
+	bytes      uint64 // journaled so far
+	milestones []milestone
+	garbage    []uint64    // events at or below floor whose content was freed since the last snapshot
+	stale      []uint64    // events above floor whose content was freed and is still in them
+	disowned   []actors.ID // messages that left since the last snapshot
+	wills      bool        // a will that nobody needs any more is in older snapshots
 
 	first, latest int64 // when the events since the newest milestone happened (unix milliseconds); 0: there are none
 	since         int64 // when the first of what is to be erased was freed; 0: there is nothing
@@ -58,10 +58,10 @@ func (h *history) note(at int64) {
 
 // last returns the newest milestone.
 func (h *history) last() milestone {
-	if len(h.stones) == 0 {
+	if len(h.milestones) == 0 {
 		return milestone{}
 	}
-	return h.stones[len(h.stones)-1]
+	return h.milestones[len(h.milestones)-1]
 }
 
 // SinceSnapshot returns how many events the journal has since the newest snapshot.
@@ -102,18 +102,18 @@ func (b *Inbox) Checkpoint(now int64, l *actors.Limits, cleared []actors.Rewrite
 	h := &b.history
 	old := h.floor
 	if b.seq > max(h.last().Seq, h.floor) {
-		h.stones = append(h.stones, milestone{b.seq, h.bytes, max(h.first+l.EraseStep(), h.latest)})
+		h.milestones = append(h.milestones, milestone{b.seq, h.bytes, max(h.first+l.EraseStep(), h.latest)})
 	}
-	for len(h.stones) > 0 {
-		s := h.stones[0]
+	for len(h.milestones) > 0 {
+		s := h.milestones[0]
 		if b.seq-s.Seq < uint64(l.RetainEvents) && h.bytes-s.bytes < uint64(l.RetainBytes) && now-s.at < l.RetainAge.Milliseconds() {
 			break
 		}
 		h.floor = s.Seq
-		if len(h.stones) == 1 {
+		if len(h.milestones) == 1 {
 			break // it says where the newest snapshot is
 		}
-		h.stones = h.stones[1:]
+		h.milestones = h.milestones[1:]
 	}
 	w = actors.Write{After: b.seq, Delete: b.deletions(old), Disown: h.disowned, Forget: h.floor}
 	if h.wills {

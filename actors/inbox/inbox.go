@@ -63,13 +63,13 @@ func New() *Inbox { return &Inbox{nextDue: actors.Never, oldest: actors.Never} }
 // Events that change nothing for the user do not move it: who is up to date
 // before them is so behind them.
 func (b *Inbox) Cursor() actors.Cursor {
-	return actors.Cursor{Lineage: b.Line(), Seq: b.shown, Pos: b.pos}
+	return actors.Cursor{Lineage: b.CursorLineage(), Seq: b.shown, Pos: b.pos}
 }
 
-// Line returns the lineage of the inbox's cursors: its own, mixed with the id
+// CursorLineage returns the lineage of the inbox's cursors: its own, mixed with the id
 // of the store's history. Cursors of a history that was lost are so foreign to
 // every user, without an event for each. 0: there was no event yet.
-func (b *Inbox) Line() uint64 {
+func (b *Inbox) CursorLineage() uint64 {
 	if b.lineage == 0 {
 		return 0
 	}
@@ -313,7 +313,7 @@ func (b *Inbox) Reaches(c actors.Cursor) bool {
 // foreign tells whether c belongs to another lineage of this user. The cursor
 // from before the first event belongs to every one.
 func (b *Inbox) foreign(c actors.Cursor) bool {
-	return c.Lineage != b.Line() && (c.Lineage != 0 || c.Seq != 0)
+	return c.Lineage != b.CursorLineage() && (c.Lineage != 0 || c.Seq != 0)
 }
 
 // AppendCounts appends the counts as a JSON object.

@@ -43,9 +43,9 @@ func (b *Inbox) SweepDue(l *actors.Limits) int64 {
 // oldest returns when the events up to the oldest milestone that is above the
 // floor, or those since the newest one, have all happened; 0: there are none.
 func (h *history) oldest(l *actors.Limits) int64 {
-	for i := range h.stones {
-		if h.stones[i].Seq > h.floor {
-			return h.stones[i].at
+	for i := range h.milestones {
+		if h.milestones[i].Seq > h.floor {
+			return h.milestones[i].at
 		}
 	}
 	if h.first != 0 {

@@ -46,7 +46,7 @@ func (b *Inbox) CloseSession(c *actors.CloseSession, t actors.Moment) Ready {
 func (b *Inbox) ChangeSession(c *actors.ChangeSession, t actors.Moment) Ready {
 	s := b.Sessions.Find(c.Client)
 	if s == nil || s.ClosedAt != 0 || c.Epoch != b.Token(s) {
-		return Ready{Err: b.Stranger(c.Epoch)}
+		return Ready{Err: b.UnknownSession(c.Epoch)}
 	}
 	e, _ := b.SessionEvent(c.Client, t)
 	e.Session = c.Change
@@ -94,8 +94,8 @@ func (b *Inbox) Lapse(t actors.Moment) (r Ready) {
 // which is a seq and so means another session in another history of the store.
 func (b *Inbox) Token(s *session.Session) uint64 { return s.Epoch ^ b.Origin }
 
-// Stranger says why a connection with this token does not have the session.
-func (b *Inbox) Stranger(token uint64) *actors.Error {
+// UnknownSession says why a connection with this token does not have the session.
+func (b *Inbox) UnknownSession(token uint64) *actors.Error {
 	if token^b.Origin > b.seq {
 		return actors.Errorf(actors.NotFound, "the session is one of a history that the store has lost; connect again")
 	}

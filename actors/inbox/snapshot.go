@@ -28,7 +28,7 @@ func (b *Inbox) snapshot() []byte {
 		k := b.keys.byCaller[r.key]
 		s.Keys = append(s.Keys, &actors.OnceKey{Key: r.key[:], Digest: k.digest, Id: k.id[:], Rev: k.rev, At: k.at})
 	}
-	for _, m := range b.history.stones {
+	for _, m := range b.history.milestones {
 		s.Marks = append(s.Marks, &actors.Milestone{Seq: m.Seq, At: m.at, Bytes: m.bytes})
 	}
 	s.Sessions, s.Yielded = b.Sessions.Stored()
@@ -69,7 +69,7 @@ func (b *Inbox) restore(raw []byte) error {
 	b.keys.unpackEdge(s.Edge)
 	b.Sessions.Restore(s.Sessions, s.Yielded)
 	for _, m := range s.Marks {
-		b.history.stones = append(b.history.stones, milestone{m.Seq, m.Bytes, m.At})
+		b.history.milestones = append(b.history.milestones, milestone{m.Seq, m.Bytes, m.At})
 	}
 	return nil
 }

@@ -316,7 +316,7 @@ func (w *world) view(b *Inbox, withHistory bool) Inbox {
 		v.history = history{}
 		return v
 	}
-	v.history.stones = append([]milestone{}, b.history.stones...)
+	v.history.milestones = append([]milestone{}, b.history.milestones...)
 	v.history.disowned = append([]actors.ID{}, b.history.disowned...)
 	v.history.garbage = append([]uint64{}, b.history.garbage...)
 	slices.Sort(v.history.garbage)

@@ -39,15 +39,15 @@ func (t *Retainer) Receive(c actor.Context) {
 	case *actors.Unowned:
 		t.Refuse(actors.ErrNotOwner)
 	case *actors.Panicked:
-		t.Fell()
+		t.Fail()
 	case *actors.Committed:
-		t.let()
+		t.committed()
 	case *actors.Passivate:
 		if t.state != nil && t.Idle() {
 			t.End()
 		}
 	case *actors.Move:
-		t.let()
+		t.committed()
 		t.End()
 	case *actor.Stopping:
 		t.Stopping()
@@ -56,11 +56,11 @@ func (t *Retainer) Receive(c actor.Context) {
 			t.Wait(m)
 			return
 		}
-		t.act(m)
+		t.handle(m)
 	}
 }
 
-func (t *Retainer) act(m any) {
+func (t *Retainer) handle(m any) {
 	switch m := m.(type) {
 	case *actors.Request:
 		t.request(m)
@@ -118,11 +118,11 @@ func (t *Retainer) loaded(m *retainedLoaded) {
 	}
 	t.state = m.state
 	if t.Begin(m.state.seq, m.beyond) {
-		t.CatchUp(t.act)
+		t.CatchUp(t.handle)
 	}
 }
 
-func (t *Retainer) let() {
+func (t *Retainer) committed() {
 	if t.Stream != nil {
 		t.Flush(func(*actors.Push) {})
 	}
@@ -150,7 +150,7 @@ func (t *Retainer) request(r *actors.Request) {
 
 func (t *Retainer) answer(r *actors.Request) {
 	t.Leave(&r.Effect, r, nil, nil)
-	t.let()
+	t.committed()
 }
 
 // retain keeps a message, or forgets the one that is kept.

@@ -17,8 +17,8 @@ import (
 // expired (state.go).
 type Send struct {
 	actors.Persistent
-	state  *sendout // nil until it is loaded
-	next   int      // the user whose turn comes next in this round
+	state  *state // nil until it is loaded
+	next   int    // the user whose turn comes next in this round
 	flying int
 	done   []uint32 // acknowledged, not journaled yet
 	failed int      // of done, who refused it for good
@@ -30,7 +30,7 @@ type Send struct {
 // What the send's actor tells itself.
 type (
 	sendLoaded struct {
-		state  *sendout
+		state  *state
 		beyond *actors.Beyond // nil: the journal is whole
 		err    error
 	}
@@ -66,9 +66,9 @@ func (s *Send) Receive(c actor.Context) {
 	case *sendLoaded:
 		s.loaded(m)
 	case *actors.Panicked:
-		s.Fell()
+		s.Fail()
 	case *actors.Committed:
-		s.let()
+		s.committed()
 	case *acknowledged:
 		s.acknowledged(m)
 	case *actors.Passivate:
@@ -76,7 +76,7 @@ func (s *Send) Receive(c actor.Context) {
 			s.End()
 		}
 	case *actors.Move:
-		s.let()
+		s.committed()
 		s.End()
 	case *actor.Stopping:
 		s.Stopping()
@@ -85,11 +85,11 @@ func (s *Send) Receive(c actor.Context) {
 			s.Wait(m)
 			return
 		}
-		s.act(m)
+		s.handle(m)
 	}
 }
 
-func (s *Send) act(m any) {
+func (s *Send) handle(m any) {
 	switch m := m.(type) {
 	case *actors.Request:
 		if !s.Sure() {
@@ -114,7 +114,7 @@ func (s *Send) start(self *actor.PID) {
 	}
 	h, key := s.Home, s.Key
 	h.Load(func() {
-		st := &sendout{}
+		st := &state{}
 		rest, err := h.Read(key, func(ctx context.Context) error {
 			return h.Journal.Load(ctx, key, st.restore, func(raw []byte) error {
 				e, err := decodeSendEvent(raw)
@@ -135,12 +135,12 @@ func (s *Send) loaded(m *sendLoaded) {
 	}
 	s.state = m.state
 	if s.Begin(m.state.seq, m.beyond) {
-		s.CatchUp(s.act)
+		s.CatchUp(s.handle)
 		s.deliver()
 	}
 }
 
-func (s *Send) let() {
+func (s *Send) committed() {
 	if s.Stream != nil {
 		s.Flush(func(*actors.Push) {})
 	}
@@ -181,7 +181,7 @@ func (s *Send) edit(r *actors.Request, c *actors.Edit, at int64) {
 func (s *Send) refuse(r *actors.Request, err *actors.Error) {
 	r.Answer.Err = err
 	s.Leave(&r.Effect, r, nil, nil)
-	s.let()
+	s.committed()
 }
 
 // order takes a step in, answers once it is durable, and carries it out.
@@ -204,7 +204,7 @@ func (s *Send) order(r *actors.Request, e *actors.SendEvent) {
 	r.Answer.ID, r.Answer.Replayed = actors.ID(s.state.message.Id), e == nil
 	s.Leave(&r.Effect, r, nil, nil)
 	s.Leave(&actors.Effect{}, nil, nil, s.deliver)
-	s.let()
+	s.committed()
 }
 
 // journal appends the write of one event and applies it.
@@ -402,7 +402,7 @@ func (s *Send) find(r *actors.Request) {
 			r.Respond()
 		})
 	})
-	s.let()
+	s.committed()
 }
 
 // ForOne implements ForOne.

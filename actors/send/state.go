@@ -13,7 +13,7 @@ import (
 // needs any more.
 
 // current returns the message with all edits.
-func (s *sendout) current() *actors.Message {
+func (s *state) current() *actors.Message {
 	m := s.message
 	for i := range s.steps {
 		if t := &s.steps[i]; t.patch != nil {
@@ -26,14 +26,14 @@ func (s *sendout) current() *actors.Message {
 }
 
 // void tells whether nobody is to get the message any more.
-func (s *sendout) void(now int64) bool {
+func (s *state) void(now int64) bool {
 	m := s.current()
 	return s.retracted() || m.ExpiresAt != 0 && m.ExpiresAt <= now
 }
 
 // since returns from when on something of it is no longer needed, also a time to
 // come; 0: never.
-func (s *sendout) since() (at int64) {
+func (s *state) since() (at int64) {
 	first := func(t int64) {
 		if t != 0 && (at == 0 || t < at) {
 			at = t
@@ -55,7 +55,7 @@ func (s *sendout) since() (at int64) {
 }
 
 // due returns when the send is to look what it can do without.
-func (s *sendout) due(l *actors.Limits) int64 {
+func (s *state) due(l *actors.Limits) int64 {
 	at := s.forgetAt(l)
 	if since := s.since(); since != 0 {
 		at = min(at, l.SweepAt(since, s.lineage()))
@@ -66,16 +66,16 @@ func (s *sendout) due(l *actors.Limits) int64 {
 // forgetAt returns when no inbox holds the message any more. None does when
 // MessageAge has gone by since the last one got it; what its users' inboxes add
 // to the funnel comes before that.
-func (s *sendout) forgetAt(l *actors.Limits) int64 {
+func (s *state) forgetAt(l *actors.Limits) int64 {
 	return l.SweepAt(max(s.at, s.told, s.message.SendAt)+l.MessageAge.Milliseconds(), s.lineage())
 }
 
 // lineage returns a number by which sends are spread.
-func (s *sendout) lineage() uint64 { return binary.BigEndian.Uint64(s.message.Id[8:]) }
+func (s *state) lineage() uint64 { return binary.BigEndian.Uint64(s.message.Id[8:]) }
 
 // compact lets go of what nobody needs any more. Nobody may be under way, and
 // all have had the steps unless the message is void.
-func (s *sendout) compact(now int64) {
+func (s *state) compact(now int64) {
 	m, void := s.current(), s.void(now)
 	if void {
 		e := &actors.Event{Message: m}
@@ -101,7 +101,7 @@ func (s *sendout) compact(now int64) {
 }
 
 // snapshot returns the send's stored form.
-func (s *sendout) snapshot() []byte {
+func (s *state) snapshot() []byte {
 	p := &actors.SendState{Seq: s.seq, Message: s.message, Users: s.users, At: s.at, Told: s.told}
 	for i := range s.steps {
 		t := &s.steps[i]
@@ -127,7 +127,7 @@ func (s *sendout) snapshot() []byte {
 }
 
 // restore takes in a snapshot. The send must be new.
-func (s *sendout) restore(raw []byte) error {
+func (s *state) restore(raw []byte) error {
 	if len(raw) == 0 || raw[0] != actors.EventVersion {
 		return errors.New("a snapshot in an encoding that this program does not know")
 	}

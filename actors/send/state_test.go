@@ -24,7 +24,7 @@ func FuzzSendEvent(f *testing.F) {
 		if err != nil {
 			return
 		}
-		s := &sendout{}
+		s := &state{}
 		for _, start := range []bool{false, true} {
 			if start {
 				s.Apply(&actors.SendEvent{Kind: actors.SendKind_SEND_STARTED, Seq: 1, Message: m, Users: []string{"a"}})

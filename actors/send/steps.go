@@ -8,10 +8,10 @@ import (
 	"reddot/actors"
 )
 
-// sendout is the pure state of a send: a message, its users, and the steps
+// state is the pure state of a send: a message, its users, and the steps
 // that each of them is still to take: the message itself, its edits, its
 // retraction. A step begins when all users have the one before.
-type sendout struct {
+type state struct {
 	seq     uint64
 	kept    uint64 // the seq of the newest snapshot
 	message *actors.Message
@@ -39,7 +39,7 @@ type sendStep struct {
 }
 
 // step returns the number of the step that is under way; len(steps): none is.
-func (s *sendout) step() int {
+func (s *state) step() int {
 	for i := range s.steps {
 		if s.steps[i].left > 0 {
 			return i
@@ -49,7 +49,7 @@ func (s *sendout) step() int {
 }
 
 // Apply takes in one event, a fresh one or one that the journal replays.
-func (s *sendout) Apply(e *actors.SendEvent) error {
+func (s *state) Apply(e *actors.SendEvent) error {
 	if e.Seq != s.seq+1 {
 		return fmt.Errorf("event %d follows event %d: the journal is damaged", e.Seq, s.seq)
 	}
@@ -86,7 +86,7 @@ func (s *sendout) Apply(e *actors.SendEvent) error {
 }
 
 // add begins a step.
-func (s *sendout) add(e *actors.SendEvent) {
+func (s *state) add(e *actors.SendEvent) {
 	s.steps = append(s.steps, sendStep{
 		kind: e.Kind, at: e.At, once: s.once(len(s.steps)), patch: e.Patch, done: make([]bool, len(s.users)), left: len(s.users),
 	})
@@ -97,14 +97,14 @@ func (s *sendout) add(e *actors.SendEvent) {
 
 // once returns the key under which users do the step n: the message's id with
 // the number mixed in.
-func (s *sendout) once(n int) [16]byte {
+func (s *state) once(n int) [16]byte {
 	once := [16]byte(s.message.Id)
 	once[6] ^= byte(n >> 8)
 	once[7] ^= byte(n)
 	return once
 }
 
-func (s *sendout) key(once [16]byte, k sendKey) {
+func (s *state) key(once [16]byte, k sendKey) {
 	if s.keys == nil {
 		s.keys = make(map[[16]byte]sendKey)
 	}
@@ -116,7 +116,7 @@ const maxSendSteps = 1000
 
 // decide returns the event for a request to the send; nil if it was done
 // before under its key.
-func (s *sendout) decide(e *actors.SendEvent, once actors.Once) (*actors.SendEvent, *actors.Error) {
+func (s *state) decide(e *actors.SendEvent, once actors.Once) (*actors.SendEvent, *actors.Error) {
 	if k, ok := s.keys[once.Key]; ok && !once.IsZero() {
 		if k.digest != once.Digest {
 			return nil, actors.Errorf(actors.IdempotencyConflict, "this Idempotency-Key was used for another request")
@@ -139,12 +139,12 @@ func (s *sendout) decide(e *actors.SendEvent, once actors.Once) (*actors.SendEve
 	return e, nil
 }
 
-func (s *sendout) retracted() bool {
+func (s *state) retracted() bool {
 	return slices.ContainsFunc(s.steps, func(t sendStep) bool { return t.kind == actors.SendKind_SEND_RETRACTED })
 }
 
 // command returns what a user is asked in a step.
-func (s *sendout) command(t *sendStep) actors.Command {
+func (s *state) command(t *sendStep) actors.Command {
 	switch t.kind {
 	case actors.SendKind_SEND_EDITED:
 		return &actors.Edit{ID: actors.ID(s.message.Id), Patch: t.patch}

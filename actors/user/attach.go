@@ -152,16 +152,16 @@ func (u *User) described(m *actors.Described) {
 	}
 }
 
-// lost forgets the connections behind another node's gateways: the link to it
+// nodeLost forgets the connections behind another node's gateways: the link to it
 // has broken, and what was pushed through it may not have come. They attach
 // again.
-func (u *User) lost(m *actors.NodeLost) {
+func (u *User) nodeLost(m *actors.NodeLost) {
 	gone := func(pid *actor.PID) bool { return pid.Address == m.Node }
 	u.gates = slices.DeleteFunc(u.gates, func(g gate) bool { return gone(g.pid) })
 	if n := len(u.links); n > 0 {
 		u.links = slices.DeleteFunc(u.links, func(l actors.SessionLink) bool { return actors.Behind(l, m.Node) })
 		if len(u.links) < n {
-			u.await()
+			u.awaitSessions()
 		}
 	}
 	for _, q := range slices.Clone(u.queries) {

@@ -18,7 +18,7 @@ type (
 	interestWritten struct{ err *actors.Error } // the record is written, or not
 	writeAgain      struct{}                    // it was not, a while ago
 	graceOver       struct{}                    // connections have had their time to ask for their sessions
-	willed          struct {                    // a will was published
+	willPublished   struct {                    // a will was published
 		client string
 		epoch  uint64
 	}
@@ -33,12 +33,12 @@ func (u *User) resumeSessions() {
 	}
 	u.alive = true
 	u.noteInterest(nil) // the record may be behind
-	u.await()
+	u.awaitSessions()
 }
 
-// orphan returns a session that is open, without its connection being known; nil:
+// orphanedSession returns a session that is open, without its connection being known; nil:
 // there is none.
-func (u *User) orphan() *session.Session {
+func (u *User) orphanedSession() *session.Session {
 	for _, s := range u.inbox.Sessions.List {
 		if s.ClosedAt == 0 && !slices.ContainsFunc(u.links, func(l actors.SessionLink) bool { return l.Client() == s.Client }) {
 			return s
@@ -47,10 +47,10 @@ func (u *User) orphan() *session.Session {
 	return nil
 }
 
-// await gives connections that may still be there time to ask for their
+// awaitSessions gives connections that may still be there time to ask for their
 // sessions.
-func (u *User) await() {
-	if u.graces > 0 || u.inbox != nil && u.orphan() == nil {
+func (u *User) awaitSessions() {
+	if u.graces > 0 || u.inbox != nil && u.orphanedSession() == nil {
 		return
 	}
 	u.graces++
@@ -62,9 +62,9 @@ func (u *User) await() {
 func (u *User) graceOver() {
 	u.graces--
 	t := u.Home.Moment()
-	for s := u.orphan(); s != nil; s = u.orphan() {
+	for s := u.orphanedSession(); s != nil; s = u.orphanedSession() {
 		if d := u.inbox.CloseSession(&actors.CloseSession{Client: s.Client, Epoch: u.inbox.Token(s)}, t); !u.persist(d.Events) {
-			u.await() // busy
+			u.awaitSessions() // busy
 			return
 		}
 		u.offer(s.Client)
@@ -74,8 +74,8 @@ func (u *User) graceOver() {
 
 // openSession gives a session to a connection.
 func (u *User) openSession(r *actors.Request, c *actors.OpenSession, t actors.Moment) {
-	if far, ok := c.Link.(*actors.FarLink); ok {
-		if far.Home = u.Home; !u.Home.Reaches(far.Hub) {
+	if far, ok := c.Link.(*actors.RemoteLink); ok {
+		if far.Home = u.Home; !u.Home.Reaches(far.Exchange) {
 			u.refuse(r, actors.Errorf(actors.Unavailable, "the link to the session's node has broken"))
 			return
 		}
@@ -134,7 +134,7 @@ func (u *User) openAgain(r *actors.Request, c *actors.OpenSession) {
 		u.refuse(r, actors.Errorf(actors.Conflict, "another connection has this session"))
 		return
 	case c.Epoch != 0 && s != nil && u.inbox.Token(s) != c.Epoch:
-		u.refuse(r, u.inbox.Stranger(c.Epoch))
+		u.refuse(r, u.inbox.UnknownSession(c.Epoch))
 		return
 	case c.Epoch != 0 && (s == nil || s.ClosedAt != 0):
 		u.refuse(r, actors.Errorf(actors.NotFound, "the session has ended, or was taken for closed"))
@@ -198,8 +198,8 @@ func (u *User) changeSession(r *actors.Request, c *actors.ChangeSession, t actor
 // closeSession takes a session back from its connection.
 func (u *User) closeSession(r *actors.Request, c *actors.CloseSession, t actors.Moment) {
 	u.links = slices.DeleteFunc(u.links, func(l actors.SessionLink) bool { return actors.SameLink(l, c.Link) })
-	u.Home.Unplug(c.Link) // from when the user was elsewhere
-	if !u.settle(c, t) {
+	u.Home.Unregister(c.Link) // from when the user was elsewhere
+	if !u.settleWill(c, t) {
 		u.refuse(r, actors.ErrBusyStore)
 		return
 	}
@@ -234,22 +234,22 @@ func (u *User) queueMessage(r *actors.Request, c *actors.QueueMessage, t actors.
 	}
 }
 
-// tellSessions tells the connections of sessions what has come to wait for them.
-func (u *User) tellSessions(events []*actors.Event) {
+// notifySessions tells the connections of sessions what has come to wait for them.
+func (u *User) notifySessions(events []*actors.Event) {
 	list := u.inbox.Sessions.Arrived
 	if len(list) == 0 {
 		return
 	}
 	u.inbox.Sessions.Arrived = nil
 	for _, l := range u.links {
-		var waits []actors.Waits
+		var waits []actors.QueuedMessage
 		for i := range list {
 			if list[i].Client == l.Client() {
-				waits = append(waits, actors.Waits{Waiting: list[i].Stored(), Message: u.messageOf(&list[i], events)})
+				waits = append(waits, actors.QueuedMessage{Waiting: list[i].Stored(), Message: u.messageOf(&list[i], events)})
 			}
 		}
 		if len(waits) > 0 {
-			u.after(nil, func() { l.Waits(waits) })
+			u.after(nil, func() { l.Queued(waits) })
 		}
 	}
 }
@@ -260,7 +260,7 @@ func (u *User) messageOf(n *session.Arrival, events []*actors.Event) *actors.Top
 		switch {
 		case e.Seq != n.Seq:
 		case n.Inbox && e.Message != nil:
-			return u.inboxMessage(e.Message, u.inbox.StateOf(e), 0, n.Seq, e.Pos, u.inbox.Line())
+			return u.inboxMessage(e.Message, u.inbox.StateOf(e), 0, n.Seq, e.Pos, u.inbox.CursorLineage())
 		case !n.Inbox:
 			return e.Topic
 		}
@@ -285,7 +285,7 @@ func (u *User) fetchWaiting(r *actors.Request, c *actors.FetchWaiting) {
 			items[i] = u.inbox.At(seq)
 		}
 	}
-	pos, lineage := u.inbox.Cursor().Pos, u.inbox.Line()
+	pos, lineage := u.inbox.Cursor().Pos, u.inbox.CursorLineage()
 	u.fill(r, inbox.Ready{Rev: u.inbox.Rev()})
 	u.read(r, func(ctx context.Context, _ []byte) ([]byte, error) {
 		r.Answer.Messages = make([]*actors.TopicMessage, len(c.Seqs))
@@ -339,7 +339,7 @@ func (u *User) publishWills(t actors.Moment) {
 			continue
 		}
 		s.Publishing = true
-		w, done := s.Will, &willed{s.Client, s.Epoch}
+		w, done := s.Will, &willPublished{s.Client, s.Epoch}
 		h, self := u.Home, u.Self
 		u.after(nil, func() {
 			h.Topics.PublishWill(w, func(int, *actors.Error) { h.Send(self, done) })
@@ -348,8 +348,8 @@ func (u *User) publishWills(t actors.Moment) {
 	u.publishYielded(t)
 }
 
-// willed notes that a will was published.
-func (u *User) willed(m *willed) {
+// willPublished notes that a will was published.
+func (u *User) willPublished(m *willPublished) {
 	if y := u.inbox.Sessions.YieldedAt(m.epoch); y != nil {
 		y.Publishing = u.settled(m.client, m.epoch) // busy: it is published again, and noted then
 		return
@@ -376,12 +376,12 @@ func (*writeAgain) ForOne() {}
 func (*graceOver) ForOne() {}
 
 // ForOne implements ForOne.
-func (*willed) ForOne() {}
+func (*willPublished) ForOne() {}
 
-// settle takes in how a connection has ended: the will that waits for that is
+// settleWill takes in how a connection has ended: the will that waits for that is
 // void if its client has said goodbye, or else is due. False means that the store
 // is busy.
-func (u *User) settle(c *actors.CloseSession, t actors.Moment) bool {
+func (u *User) settleWill(c *actors.CloseSession, t actors.Moment) bool {
 	y := u.inbox.Sessions.YieldedAt(c.Epoch ^ u.inbox.Origin)
 	switch {
 	case y == nil || y.Publishing:
@@ -408,7 +408,7 @@ func (u *User) publishYielded(t actors.Moment) {
 			continue
 		}
 		y.Publishing = true
-		w, done := y.Will, &willed{y.Will.Message.GetClient(), y.Epoch}
+		w, done := y.Will, &willPublished{y.Will.Message.GetClient(), y.Epoch}
 		h, self := u.Home, u.Self
 		u.after(nil, func() {
 			h.Topics.PublishWill(w, func(int, *actors.Error) { h.Send(self, done) })

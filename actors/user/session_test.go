@@ -51,7 +51,7 @@ func (a *away) start() {
 // open asks for the session as the other node does.
 func (a *away) open(c *actors.OpenSession) *actors.Request {
 	a.t.Helper()
-	c.Link = actors.NewFarLink(actor.NewPID(far, "exchange"), 7, "c", 1)
+	c.Link = actors.NewRemoteLink(actor.NewPID(far, "exchange"), 7, "c", 1)
 	r := actors.NewRequest(a.key, c)
 	a.node.Send(a.key, r)
 	if err := r.Wait(a.t.Context()); err != nil {

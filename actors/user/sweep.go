@@ -51,13 +51,13 @@ func (u *User) cleared(m *inbox.Cleared) {
 	}
 	if u.snapshot(m.Events) {
 		u.rearmWake(u.armed)
-		u.leaveSwept()
+		u.passivateSoon()
 	}
 }
 
-// leaveSwept lets a user stop at once that was woken for a sweep alone: many
+// passivateSoon lets a user stop at once that was woken for a sweep alone: many
 // are, one after the other.
-func (u *User) leaveSwept() {
+func (u *User) passivateSoon() {
 	if u.asked || len(u.gates)+len(u.links) > 0 {
 		return
 	}

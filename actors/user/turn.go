@@ -145,7 +145,7 @@ func (u *User) commit(r *actors.Request, d inbox.Ready) {
 	d.Rev = u.inbox.Rev()
 	u.fill(r, d)
 	u.release(&r.Effect, r, push, nil)
-	u.tellSessions(d.Events)
+	u.notifySessions(d.Events)
 	u.maybeSnapshot()
 }
 
@@ -160,7 +160,7 @@ func (u *User) persist(events []*actors.Event) bool {
 	}
 	push, _ := u.apply(events, from, nil)
 	u.release(&actors.Effect{}, nil, push, nil)
-	u.tellSessions(events)
+	u.notifySessions(events)
 	u.maybeSnapshot()
 	return true
 }
@@ -263,7 +263,7 @@ func (u *User) timeUp(m *actors.TimeUp) {
 	}
 	u.rearmWake(m.At)
 	if swept && !u.sweeping {
-		u.leaveSwept()
+		u.passivateSoon()
 	}
 }
 

@@ -72,7 +72,7 @@ func (u *User) Receive(c actor.Context) {
 	case *actors.Move:
 		u.move()
 	case *actors.NodeLost:
-		u.lost(m)
+		u.nodeLost(m)
 	case *actor.Stopping:
 		u.stopped()
 	case *actors.Described:
@@ -81,29 +81,29 @@ func (u *User) Receive(c actor.Context) {
 		u.interestWritten(m)
 	case *writeAgain:
 		u.writeInterestAgain()
-	case *willed:
+	case *willPublished:
 		if u.inbox != nil && !u.Ending {
-			u.willed(m)
+			u.willPublished(m)
 		}
 	case *inbox.Cleared:
 		u.cleared(m)
 	case *contentLoaded:
 		if u.inbox == nil || u.Ending {
-			u.later(m.req)
+			u.wait(m.req)
 			return
 		}
 		u.edit(m)
-	case *actors.Request, *actors.Attach, *actors.Detach, *actors.Pull, *actors.Reached, *actors.TimeUp, *actors.Rouse, *graceOver, *handedOver:
+	case *actors.Request, *actors.Attach, *actors.Detach, *actors.Pull, *actors.Reached, *actors.TimeUp, *actors.Recover, *graceOver, *handedOver:
 		if u.inbox == nil || u.Ending {
-			u.later(m)
+			u.wait(m)
 			return
 		}
-		u.act(m)
+		u.handle(m)
 	}
 }
 
-// later keeps a message until the inbox is there; one that dozes wakes up.
-func (u *User) later(m any) {
+// wait keeps a message until the inbox is there; one that dozes wakes up.
+func (u *User) wait(m any) {
 	if d, ok := m.(*actors.Detach); ok && u.dozing && d.Upto == 0 {
 		u.drop(d) // it needs no inbox
 		return
@@ -115,8 +115,8 @@ func (u *User) later(m any) {
 	}
 }
 
-// act does what an awake user does.
-func (u *User) act(m any) {
+// handle does what an awake user does.
+func (u *User) handle(m any) {
 	u.resumeSessions()
 	switch m := m.(type) {
 	case *actors.Request:
@@ -135,7 +135,7 @@ func (u *User) act(m any) {
 		u.graceOver()
 	case *handedOver:
 		u.handedOver(m)
-	case *actors.Rouse: // loading was all that it is for
+	case *actors.Recover: // loading was all that it is for
 	}
 }
 
@@ -180,20 +180,20 @@ func (u *User) loaded(m *loaded) {
 		u.armed = d // whoever wrote the events has armed a wake-up no later than this
 	}
 	u.inbox.Sessions.Arrived = nil
-	u.CatchUp(u.act)
-	u.settleDown()
+	u.CatchUp(u.handle)
+	u.dozeIfCrowded()
 }
 
-// settleDown lets a user doze at once who was woken only to take a connection
+// dozeIfCrowded lets a user doze at once who was woken only to take a connection
 // in, if many others are awake: thousands may come at the same time.
-func (u *User) settleDown() {
+func (u *User) dozeIfCrowded() {
 	if u.Home.InMemory.Load() > u.Home.Awake && len(u.gates) > 0 && len(u.queries) == 0 && u.Idle() {
-		u.letGo()
+		u.unload()
 	}
 }
 
-// letGo forgets the inbox. The journal has it.
-func (u *User) letGo() {
+// unload forgets the inbox. The journal has it.
+func (u *User) unload() {
 	u.inbox, u.dozing = nil, true
 	u.Home.InMemory.Add(-1)
 	u.Home.Metrics.Dozes.Inc()
@@ -205,7 +205,7 @@ func (u *User) panicked() {
 		u.entering = nil
 		u.Home.Send(m.Gate, m.Refusal(actors.EndFailed))
 	}
-	u.Fell()
+	u.Fail()
 }
 
 // committed lets out what has become durable.
@@ -256,7 +256,7 @@ func (u *User) doze() {
 	case u.inbox.SinceSnapshot() > passivateEvents && u.snapshot(nil):
 		// so that it wakes quickly; it dozes the next time
 	default:
-		u.letGo()
+		u.unload()
 	}
 }
 
@@ -281,7 +281,7 @@ func (u *User) stopped() {
 		l.Lost()
 	}
 	if u.Stream != nil && !u.orderly && u.Home.Topics.InterestOf(u.Key).Any {
-		u.Home.Router.Send(u.Key, &actors.Rouse{Key: u.Key}) // a connection that is gone does not ask again
+		u.Home.Router.Send(u.Key, &actors.Recover{Key: u.Key}) // a connection that is gone does not ask again
 	}
 	u.links = nil
 	u.interest.stopped()

@@ -21,7 +21,7 @@ func (m *Membership) compareClock(name string, w *wire.WireSign) time.Duration {
 	if ahead.Abs() <= clockApart {
 		return 0
 	}
-	if _, ok := m.clockLog.May(); ok {
+	if _, ok := m.clockLog.Allow(); ok {
 		by, where := ahead.Abs().Round(time.Second), "behind"
 		if ahead > 0 {
 			where = "ahead"

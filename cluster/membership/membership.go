@@ -120,9 +120,9 @@ type Membership struct {
 	joinErr   error                // of the last attempt to reach others by gossip; nil: there was none
 	joined    bool                 // with others, or known to be the first
 	takesPart bool                 // has once known who the others are: may own shards
-	waitLog   actors.Seldom        // that it has not joined the others
-	gossipLog actors.Seldom        // that gossip fails
-	clockLog  actors.Seldom        // that clocks differ
+	waitLog   actors.Throttle      // that it has not joined the others
+	gossipLog actors.Throttle      // that gossip fails
+	clockLog  actors.Throttle      // that clocks differ
 
 	// Of run's goroutine.
 	members  *pcluster.MemberList

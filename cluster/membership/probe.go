@@ -95,7 +95,7 @@ func (m *Membership) logGossip(name string, t *wire.WireTie) {
 	if theirs.GetState() != wire.TieState_TIE_HOLDS || t.Why == "" && theirs.GetWhy() == "" {
 		return
 	}
-	if _, ok := m.gossipLog.May(); ok {
+	if _, ok := m.gossipLog.Allow(); ok {
 		m.cfg.Log.Error("gossip between two servers fails", "node", name, "here", t.Why, "there", theirs.GetWhy())
 	}
 }

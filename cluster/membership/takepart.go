@@ -88,7 +88,7 @@ func (m *Membership) explainWait(d decision) {
 	}
 	m.waiting.Store(why)
 	if why != errJoining {
-		if _, ok := m.waitLog.May(); ok {
+		if _, ok := m.waitLog.Allow(); ok {
 			m.cfg.Log.Error("this node owns no users yet", "err", why)
 		}
 	}

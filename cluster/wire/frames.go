@@ -78,7 +78,7 @@ func EncodeFrame(m any, to *actor.PID, self string) (*Frame, error) {
 		w := wirePush(m)
 		w.Gate = id
 		return frame(FrameType_FRAME_PUSH, w)
-	case *actors.Tidings:
+	case *actors.Notice:
 		return encodeTidings(m, id)
 	}
 	return nil, fmt.Errorf("%T does not cross nodes", m)

@@ -76,15 +76,15 @@ func crossings2() []crossing {
 	hub := actor.NewPID("a", "$5")
 	m := &actors.TopicMessage{Topic: "a/b", Payload: []byte("x"), Qos: 2, App: "shop", Once: make([]byte, 16)}
 	return []crossing{
-		{hub, &actors.Tidings{Link: 4, What: actors.TidingWaits, Waits: []actors.Waits{{Waiting: &actors.Waiting{Seq: 7, Qos: 1, Ids: []uint32{3}, Size: 1}, Message: m}, {Waiting: &actors.Waiting{Seq: 8, Inbox: true, Qos: 2}, Message: nil}}}},
-		{hub, &actors.Tidings{Link: 4, What: actors.TidingReplaced}},
-		{hub, &actors.Tidings{Link: 4, What: actors.TidingLost}},
+		{hub, &actors.Notice{Link: 4, Kind: actors.NoticeQueued, Queued: []actors.QueuedMessage{{Waiting: &actors.Waiting{Seq: 7, Qos: 1, Ids: []uint32{3}, Size: 1}, Message: m}, {Waiting: &actors.Waiting{Seq: 8, Inbox: true, Qos: 2}, Message: nil}}}},
+		{hub, &actors.Notice{Link: 4, Kind: actors.NoticeReplaced}},
+		{hub, &actors.Notice{Link: 4, Kind: actors.NoticeLost}},
 	}
 }
 
 // commands2 likewise.
 func commands2() []actors.Command {
-	link := actors.NewFarLink(actor.NewPID("a", "$5"), 4, "phone", 0)
+	link := actors.NewRemoteLink(actor.NewPID("a", "$5"), 4, "phone", 0)
 	m := &actors.TopicMessage{Topic: "a/b", Payload: []byte("x"), Qos: 1, App: "shop", User: "bob", Attributes: []byte{1}, ExpiresAt: 9, At: 8}
 	expiry := int64(0)
 	return []actors.Command{

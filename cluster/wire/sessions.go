@@ -17,9 +17,9 @@ func (w *WireRequest) encodeSession(c actors.Command) bool {
 	case *actors.OpenSession:
 		w.Command = WireCommand_COMMAND_OPEN_SESSION
 		s.Client, s.Clean, s.Expiry, s.Will, s.Again, s.Epoch = c.Client, c.Clean, c.Expiry, c.Will, c.Again, c.Epoch
-		s.encodeLink(c.Link, c.Hub)
+		s.encodeLink(c.Link, c.Exchange)
 		if s.Turn = c.Turn; s.Turn == 0 {
-			if f, ok := c.Link.(*actors.FarLink); ok {
+			if f, ok := c.Link.(*actors.RemoteLink); ok {
 				s.Turn = f.Turn
 			}
 		}
@@ -32,7 +32,7 @@ func (w *WireRequest) encodeSession(c actors.Command) bool {
 		if c.Expiry != nil {
 			s.Expiry, s.Expires = *c.Expiry, true
 		}
-		s.encodeLink(c.Link, c.Hub)
+		s.encodeLink(c.Link, c.Exchange)
 	case *actors.QueueMessage:
 		w.Command, w.Topic = WireCommand_COMMAND_QUEUE_MESSAGE, c.Message
 		s.Client, s.Filter, s.Retained = c.Client, c.Filter, c.Retained
@@ -60,8 +60,8 @@ func (s *WireSession) encodeLink(l actors.SessionLink, hub *actor.PID) {
 		s.Hub = hub.Id
 	}
 	s.Link = l.ID()
-	if f, ok := l.(*actors.FarLink); ok { // it was sent to us, and we pass it on
-		s.Hub, s.Node = f.Hub.Id, f.Hub.Address
+	if f, ok := l.(*actors.RemoteLink); ok { // it was sent to us, and we pass it on
+		s.Hub, s.Node = f.Exchange.Id, f.Exchange.Address
 	}
 }
 
@@ -111,7 +111,7 @@ func (w *WireRequest) decodeSession(gate func(node, id string) *actor.PID) (acto
 }
 
 func (s *WireSession) link(gate func(node, id string) *actor.PID) actors.SessionLink {
-	return actors.NewFarLink(gate(s.Node, s.Hub), s.Link, s.Client, s.Turn)
+	return actors.NewRemoteLink(gate(s.Node, s.Hub), s.Link, s.Client, s.Turn)
 }
 
 // encodeSession fills in what answers tell of sessions and topics.
@@ -137,9 +137,9 @@ func (w *WireAnswer) fillSession(a *actors.Answer) {
 
 // encodeTidings returns the frame of what a user tells a session's connection,
 // behind the exchange with the id.
-func encodeTidings(m *actors.Tidings, id string) (*Frame, error) {
-	w := &WireTidings{Hub: id, Link: m.Link, What: uint32(m.What), Turn: m.Turn, N: m.N}
-	for _, n := range m.Waits {
+func encodeTidings(m *actors.Notice, id string) (*Frame, error) {
+	w := &WireTidings{Hub: id, Link: m.Link, What: uint32(m.Kind), Turn: m.Turn, N: m.N}
+	for _, n := range m.Queued {
 		w.Waits = append(w.Waits, &WireWaits{Waiting: n.Waiting, Message: n.Message})
 	}
 	return frame(FrameType_FRAME_TIDINGS, w)
@@ -150,19 +150,19 @@ func decodeTidings(b []byte) (Crossing, error) {
 	if err := w.UnmarshalVT(b); err != nil {
 		return Crossing{}, fmt.Errorf("decode tidings: %w", err)
 	}
-	if w.What >= uint32(actors.NumTidings) {
+	if w.What >= uint32(actors.NumNoticeKinds) {
 		return Crossing{}, fmt.Errorf("tidings %d, which this program does not know", w.What)
 	}
-	m := &actors.Tidings{Link: w.Link, What: actors.Tiding(w.What), Turn: w.Turn, N: w.N} // #nosec G115 -- checked
+	m := &actors.Notice{Link: w.Link, Kind: actors.NoticeKind(w.What), Turn: w.Turn, N: w.N} // #nosec G115 -- checked
 	for _, n := range w.Waits {
 		if n.GetWaiting() == nil {
 			return Crossing{}, fmt.Errorf("a message that waits, of which nothing is said")
 		}
-		one := actors.Waits{Waiting: n.Waiting, Message: n.Message}
+		one := actors.QueuedMessage{Waiting: n.Waiting, Message: n.Message}
 		if one.Message.GetTopic() == "" {
 			one.Message = nil
 		}
-		m.Waits = append(m.Waits, one)
+		m.Queued = append(m.Queued, one)
 	}
 	return Crossing{PID: w.Hub, Message: m}, nil
 }

@@ -170,7 +170,7 @@ func (s *session) admit(c *connection, caller *transports.Principal) error {
 		if err != nil {
 			return err
 		}
-		s.do(func() { s.stirred().will = w })
+		s.do(func() { s.needTransient().will = w })
 		open.Will = w
 	}
 	s.do(func() { s.client, s.key = c.client, key })
@@ -241,7 +241,7 @@ func (s *session) opened(c *connection, caller *transports.Principal, key actors
 		ack = s.begin(c, state, epoch)
 	})
 	if late { // gone meanwhile, and its will was never to be published
-		s.giveBack(key, &actors.CloseSession{Client: c.client, Epoch: epoch, Link: s, Orderly: true})
+		s.closeDurable(key, &actors.CloseSession{Client: c.client, Epoch: epoch, Link: s, Orderly: true})
 		return
 	}
 	s.socket.Enter(caller, key, format{})
@@ -253,7 +253,7 @@ func (s *session) opened(c *connection, caller *transports.Principal, key actors
 		// knows of its last connection, and one that has waited for the answer
 		// may send and hang up at once.
 		s.phase = phaseLive
-		if !s.welcome(ack) {
+		if !s.connack(ack) {
 			return
 		}
 		if s.keepAlive > 0 {
@@ -263,8 +263,8 @@ func (s *session) opened(c *connection, caller *transports.Principal, key actors
 			s.socket.Probe()
 		}
 		s.resume(state, caller)
-		if s.stir != nil && s.stir.again.more {
-			s.askAgain()
+		if s.transient != nil && s.transient.again.more {
+			s.reopen()
 		}
 	})
 	s.pump(nil)
@@ -290,7 +290,7 @@ func (s *session) begin(c *connection, state *actors.SessionState, epoch uint64)
 	s.seen.Store(s.server.instant())
 	if epoch != 0 {
 		s.durable = &durable{epoch: epoch, expiry: c.expiry, willing: c.will != nil}
-		s.stirred().will = nil // the user's actor has it
+		s.needTransient().will = nil // the user's actor has it
 	}
 	p := &packet.Connack{SessionPresent: state != nil && !state.Anew}
 	if s.version == packet.V5 {
@@ -299,9 +299,9 @@ func (s *session) begin(c *connection, state *actors.SessionState, epoch uint64)
 	return p
 }
 
-// welcome answers the CONNECT; false: nothing at all can be said to this
+// connack answers the CONNECT; false: nothing at all can be said to this
 // client. The caller holds the lock.
-func (s *session) welcome(p *packet.Connack) bool {
+func (s *session) connack(p *packet.Connack) bool {
 	s.server.metrics.connects.WithLabelValues(packet.Success.String()).Inc()
 	if !packet.Fit(p, s.version, s.packetLimit()) {
 		s.end(actors.EndProtocol)

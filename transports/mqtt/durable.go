@@ -25,7 +25,7 @@ type durable struct {
 
 // waits lets messages wait behind those that wait already. Those that it knows
 // come by another way than the first. The caller holds the lock.
-func (s *session) waits(list []actors.Waits) {
+func (s *session) waits(list []actors.QueuedMessage) {
 	o := s.outgoing()
 	for _, w := range list {
 		if w.Seq <= s.durable.told {
@@ -57,10 +57,10 @@ func (s *session) note(write func(*actors.SessionChange), effect func()) {
 	}
 }
 
-// inTurn calls fn, which publishes, behind the SUBSCRIBEs of before, though they
+// afterSubscribes calls fn, which publishes, behind the SUBSCRIBEs of before, though they
 // may still be being written down: a client need not wait for SUBACK. No lock
 // may be held.
-func (s *session) inTurn(fn func()) {
+func (s *session) afterSubscribes(fn func()) {
 	now := true
 	s.do(func() {
 		d := s.durable
@@ -127,9 +127,9 @@ func (s *session) written(err *actors.Error, effects []func()) {
 				effect()
 			}
 		}
-		if more := s.stir != nil && s.stir.again.more; more {
+		if more := s.transient != nil && s.transient.again.more; more {
 			d.asking = false
-			s.askAgain()
+			s.reopen()
 			return
 		}
 		if d.change == nil {
@@ -143,8 +143,8 @@ func (s *session) written(err *actors.Error, effects []func()) {
 // resume goes on where the session's last connection has ended. The caller
 // holds the lock.
 func (s *session) resume(state *actors.SessionState, caller *transports.Principal) {
-	early := s.stirred().early
-	s.stir.early = nil
+	early := s.needTransient().early
+	s.transient.early = nil
 	if len(early) > 0 {
 		defer func() {
 			s.waits(early)
@@ -161,12 +161,12 @@ func (s *session) resume(state *actors.SessionState, caller *transports.Principa
 		}
 		s.activate(one)
 		if n.Reads {
-			t := s.stirred()
+			t := s.needTransient()
 			t.reads = append(t.reads, reading{to: one})
 		}
 	}
-	s.spread(nil)
-	s.later(func() { s.do(s.readOn) })
+	s.announceFilters(nil)
+	s.later(func() { s.do(s.requestPage) })
 	if s.covers(topicCounts) {
 		s.later(func() { s.sendCounts(false) })
 	}
@@ -185,11 +185,11 @@ func (s *session) resume(state *actors.SessionState, caller *transports.Principa
 	}
 	o := s.outgoing()
 	for _, n := range state.Outgoing {
-		f := flight{id: uint16(n.Id), state: flightAgain}    // #nosec G115 -- two bytes
-		f.qos, f.seq, f.inbox = uint8(n.Qos), n.Seq, n.Inbox // #nosec G115 -- 0 to 2
+		f := inflight{id: uint16(n.Id), state: inflightAgain} // #nosec G115 -- two bytes
+		f.qos, f.seq, f.inbox = uint8(n.Qos), n.Seq, n.Inbox  // #nosec G115 -- 0 to 2
 		f.retain, f.ids = n.Retain, n.Ids
 		if n.Released {
-			f.state = flightReleasedAgain
+			f.state = inflightReleasedAgain
 		}
 		o.flights = append(o.flights, f)
 		o.last = max(o.last, f.id)
@@ -211,19 +211,19 @@ func (s *session) Client() string { return s.client }
 // ID implements actors.SessionLink.
 func (s *session) ID() uint64 { return s.socket.ID() }
 
-// Waits implements actors.SessionLink.
-func (s *session) Waits(list []actors.Waits) {
+// Queued implements actors.SessionLink.
+func (s *session) Queued(list []actors.QueuedMessage) {
 	s.do(func() {
 		switch s.phase {
 		case phaseLive:
-			if !s.asksAgain() {
+			if !s.isReopening() {
 				s.waits(list)
 				s.sendWaiting()
 				return
 			}
 			fallthrough
 		case phaseOpening: // behind those that the answer to the opening names
-			t := s.stirred()
+			t := s.needTransient()
 			t.early = append(t.early, list...)
 		}
 	})
@@ -249,7 +249,7 @@ func (s *session) fetch() {
 		}
 	}
 	for i := range o.flights {
-		if o.flights[i].state == flightAgain {
+		if o.flights[i].state == inflightAgain {
 			add(&o.flights[i].delivery)
 		}
 	}
@@ -306,9 +306,9 @@ func (s *session) leave(live bool) {
 		}
 	}
 	if s.subs != nil {
-		s.spread(nil)
+		s.announceFilters(nil)
 	}
-	t := s.stirred()
+	t := s.needTransient()
 	p := &parting{key: s.key, client: s.client}
 	if live {
 		p.will = t.will
@@ -349,12 +349,12 @@ func (s *session) writeLast(key actors.Key, c *actors.ChangeSession) {
 	s.server.deps.Router.Send(key, r)
 }
 
-// giveBack tells the user's actor that the session has no connection any more. It
+// closeDurable tells the user's actor that the session has no connection any more. It
 // tries for as long as the actor waits, after a move or a crash, until it takes
 // the session for one whose client has said no goodbye.
-func (s *session) giveBack(key actors.Key, c *actors.CloseSession) { s.tryGiveBack(key, c, 0) }
+func (s *session) closeDurable(key actors.Key, c *actors.CloseSession) { s.tryCloseDurable(key, c, 0) }
 
-func (s *session) tryGiveBack(key actors.Key, c *actors.CloseSession, tries int) {
+func (s *session) tryCloseDurable(key actors.Key, c *actors.CloseSession, tries int) {
 	again := *c // the exchange writes into what is sent
 	r := actors.NewRequest(key, &again)
 	r.OnReply(func(r *actors.Request) {
@@ -362,7 +362,7 @@ func (s *session) tryGiveBack(key actors.Key, c *actors.CloseSession, tries int)
 		switch {
 		case err == nil:
 		case (err.Code == actors.Unavailable || err.Code == actors.Busy) && tries < againTries && !s.server.isClosed():
-			time.AfterFunc(againPause, func() { s.tryGiveBack(key, c, tries+1) })
+			time.AfterFunc(againPause, func() { s.tryCloseDurable(key, c, tries+1) })
 		default:
 			s.server.deps.Log.Warn("a session could not be given back; it is closed when its user wakes up", "user", key.Name(), "err", err)
 		}

@@ -87,8 +87,8 @@ func (s *session) over(how goodbye) {
 			}
 		}
 		if p := s.parting(); p != nil && (how != goneUnheard || !p.waits) {
-			s.stir.parting = nil
-			s.later(func() { s.part(p, how == goneOrderly) })
+			s.transient.parting = nil
+			s.later(func() { s.settleParting(p, how == goneOrderly) })
 		}
 		if s.parting() == nil {
 			s.keep(nil)
@@ -105,18 +105,18 @@ func (s *session) isOver() bool {
 
 // parting returns what is left to settle; nil: nothing. The caller holds the lock.
 func (s *session) parting() *parting {
-	if s.stir == nil {
+	if s.transient == nil {
 		return nil
 	}
-	return s.stir.parting
+	return s.transient.parting
 }
 
-// part settles it. No lock may be held.
-func (s *session) part(p *parting, orderly bool) {
+// settleParting settles it. No lock may be held.
+func (s *session) settleParting(p *parting, orderly bool) {
 	if p.will != nil && !orderly {
 		s.server.deps.Topics.PublishWill(p.will, nil)
 	}
-	s.giveBack(p.key, &actors.CloseSession{Client: p.client, Epoch: p.epoch, Link: s, Orderly: orderly, Expiry: p.expiry})
+	s.closeDurable(p.key, &actors.CloseSession{Client: p.client, Epoch: p.epoch, Link: s, Orderly: orderly, Expiry: p.expiry})
 }
 
 // Heed implements streams.Heeder: a will is not published behind a DISCONNECT
@@ -131,13 +131,13 @@ func (s *session) Left(*streams.Socket) { go s.left() }
 
 // left ends what has not ended, once what has come is worked on.
 func (s *session) left() {
-	s.do(func() { s.stirred().left = true })
+	s.do(func() { s.needTransient().left = true })
 	s.pump(nil)
 }
 
-// hearGoodbye looks for a DISCONNECT in what a client has sent to a session that
+// findDisconnect looks for a DISCONNECT in what a client has sent to a session that
 // is over, and returns what is left.
-func (s *session) hearGoodbye(b []byte) (rest []byte) {
+func (s *session) findDisconnect(b []byte) (rest []byte) {
 	for {
 		frame, rest, err := packet.Split(b, s.server.cfg.PacketBytes)
 		switch {

@@ -55,7 +55,7 @@ func (s *session) handlePublish(frame []byte) error {
 		return err
 	}
 	s.server.metrics.received.Inc()
-	if err := s.keepsPace(1); err != nil {
+	if err := s.checkPace(1); err != nil {
 		return err
 	}
 	topic, again, err := s.acceptPublish(&p)
@@ -65,7 +65,7 @@ func (s *session) handlePublish(frame []byte) error {
 	if rest, _, ok := transports.OwnTopic(topic, s.user()); ok && rest == readTopic {
 		return s.publishRead(&p)
 	}
-	reason := s.judge(topic)
+	reason := s.mayPublish(topic)
 	if reason == packet.QuotaExceeded && (p.QoS == packet.AtMostOnce || s.version == packet.V311) {
 		return refusal(packet.MessageRateTooHigh, "this client's user or key publishes too much") // there are no words for this message alone
 	}
@@ -111,7 +111,7 @@ func (s *session) acceptPublish(p *packet.Publish) (topic string, again bool, er
 				return
 			}
 		}
-		if p.QoS > 0 && s.owed() >= s.server.cfg.ReceiveMaximum && (s.version == packet.V5 || p.QoS == packet.ExactlyOnce) { // MQTT 5, 3.3.4
+		if p.QoS > 0 && s.unacknowledged() >= s.server.cfg.ReceiveMaximum && (s.version == packet.V5 || p.QoS == packet.ExactlyOnce) { // MQTT 5, 3.3.4
 			s.server.metrics.limited.WithLabelValues("receive_maximum").Inc()
 			err = refusal(packet.ReceiveMaximumExceeded, "more messages are under way than Receive Maximum allows")
 		}
@@ -119,10 +119,10 @@ func (s *session) acceptPublish(p *packet.Publish) (topic string, again bool, er
 	return topic, again, err
 }
 
-// owed returns how many messages of the client are not acknowledged: in 3.1.1 of
+// unacknowledged returns how many messages of the client are not acknowledged: in 3.1.1 of
 // those with QoS 2, which stay until the client releases them. The caller holds
 // the lock.
-func (s *session) owed() int {
+func (s *session) unacknowledged() int {
 	n := len(s.in.ids)
 	if s.version == packet.V311 {
 		return n
@@ -163,9 +163,9 @@ func (s *session) resolve(p *packet.Publish) (string, error) {
 	return topic, nil
 }
 
-// judge tells whether the client may publish to the topic, and counts the
+// mayPublish tells whether the client may publish to the topic, and counts the
 // message against what its caller may publish by all of its connections.
-func (s *session) judge(topic string) packet.Reason {
+func (s *session) mayPublish(topic string) packet.Reason {
 	caller := s.socket.Caller()
 	switch {
 	case !s.server.fits(topic):
@@ -218,7 +218,7 @@ func (s *session) repeated(id uint16) bool {
 func (s *session) publish(p *packet.Publish, m *actors.TopicMessage) {
 	topics := s.server.deps.Topics
 	if p.QoS == packet.AtMostOnce {
-		s.inTurn(func() { topics.Publish(m, nil) })
+		s.afterSubscribes(func() { topics.Publish(m, nil) })
 		return
 	}
 	r := &receipt{id: p.ID, qos: p.QoS}
@@ -248,7 +248,7 @@ func (s *session) publish(p *packet.Publish, m *actors.TopicMessage) {
 		s.in.ids = append(s.in.ids, n)
 	})
 	if now {
-		s.inTurn(route)
+		s.afterSubscribes(route)
 	}
 }
 
@@ -349,7 +349,7 @@ func (s *session) handlePubrel(frame []byte) error {
 	if err := p.Decode(frame, s.version); err != nil {
 		return err
 	}
-	if err := s.keepsPace(1); err != nil {
+	if err := s.checkPace(1); err != nil {
 		return err
 	}
 	s.do(func() {

@@ -13,7 +13,7 @@ import (
 // outbound is what is under way to a client. It is there once something was
 // sent that the client has to acknowledge, or that waits.
 type outbound struct {
-	flights  []flight          // in the order in which they were sent first
+	flights  []inflight        // in the order in which they were sent first
 	queue    []delivery        // what waits, the oldest first
 	size     int               // bytes of payload that are in queue, and of flights that are held
 	claim    *transports.Claim // of size; nil: none is counted
@@ -36,27 +36,27 @@ type delivery struct {
 	counts bool // it says where the counts stand
 }
 
-// A flight is a message that was given a packet identifier.
-type flight struct {
+// A inflight is a message that was given a packet identifier.
+type inflight struct {
 	delivery
 	id    uint16
-	state flightState
+	state inflightState
 }
 
-type flightState uint8
+type inflightState uint8
 
 const (
-	flightStored        flightState = iota // its packet identifier is being written down
-	flightSent                             // PUBACK or PUBREC is to come
-	flightReleasing                        // PUBREC has come, and is being written down
-	flightReleased                         // PUBCOMP is to come
-	flightAgain                            // as flightSent, of another connection: to be sent again
-	flightReleasedAgain                    // likewise
+	inflightStored        inflightState = iota // its packet identifier is being written down
+	inflightSent                               // PUBACK or PUBREC is to come
+	inflightReleasing                          // PUBREC has come, and is being written down
+	inflightReleased                           // PUBCOMP is to come
+	inflightAgain                              // as flightSent, of another connection: to be sent again
+	inflightReleasedAgain                      // likewise
 )
 
-// isHeld tells whether a flight holds its message, which another member of the
-// shared subscription may have to take.
-func (f *flight) isHeld() bool { return f.share != "" && f.seq == 0 && f.m != nil }
+// isHeld tells whether it holds its content, which another member of the shared
+// subscription may have to take.
+func (f *inflight) isHeld() bool { return f.share != "" && f.seq == 0 && f.m != nil }
 
 // charge lets what is held for the client count for its address and its user.
 // More than those may have ends the connection, as a full queue does. The caller
@@ -164,7 +164,7 @@ func (s *session) sendOnce(d delivery) {
 // topics retain. The caller holds the lock.
 func (s *session) sendWaiting() {
 	s.sendQueued()
-	s.readOn()
+	s.requestPage()
 }
 
 func (s *session) sendQueued() {
@@ -187,7 +187,7 @@ func (s *session) sendQueued() {
 		if d.share != "" && d.seq == 0 {
 			o.size += len(d.m.Payload) // until the client has it
 		}
-		s.launch(d)
+		s.sendInflight(d)
 	}
 	s.charge()
 	if len(o.queue) == 0 {
@@ -224,11 +224,11 @@ func (s *session) expired(m *actors.TopicMessage) bool {
 	return m.ExpiresAt > 0 && m.ExpiresAt <= s.server.now()
 }
 
-// launch gives a message its packet identifier and sends it; one that outlives
+// sendInflight gives a message its packet identifier and sends it; one that outlives
 // the connection with QoS 2 not before that is written down.
-func (s *session) launch(d delivery) {
+func (s *session) sendInflight(d delivery) {
 	o := s.out
-	f := flight{delivery: d, id: o.nextID(), state: flightSent}
+	f := inflight{delivery: d, id: o.nextID(), state: inflightSent}
 	if d.seq == 0 || s.durable == nil {
 		o.flights = append(o.flights, f)
 		s.transmit(f.id, false)
@@ -241,11 +241,11 @@ func (s *session) launch(d delivery) {
 		s.transmit(f.id, false)
 		return
 	}
-	f.state = flightStored
+	f.state = inflightStored
 	o.flights = append(o.flights, f)
 	s.note(func(c *actors.SessionChange) { c.Sent = append(c.Sent, sent) }, func() {
-		if f := s.flight(sent.Id); f != nil && f.state == flightStored {
-			f.state = flightSent
+		if f := s.inflight(sent.Id); f != nil && f.state == inflightStored {
+			f.state = inflightSent
 			s.transmit(f.id, false)
 		}
 	})
@@ -254,13 +254,13 @@ func (s *session) launch(d delivery) {
 // nextID returns a packet identifier that is free.
 func (o *outbound) nextID() uint16 {
 	for {
-		if o.last++; o.last != 0 && !slices.ContainsFunc(o.flights, func(f flight) bool { return f.id == o.last }) {
+		if o.last++; o.last != 0 && !slices.ContainsFunc(o.flights, func(f inflight) bool { return f.id == o.last }) {
 			return o.last
 		}
 	}
 }
 
-func (s *session) flight(id uint32) *flight {
+func (s *session) inflight(id uint32) *inflight {
 	if s.out == nil {
 		return nil
 	}
@@ -272,14 +272,14 @@ func (s *session) flight(id uint32) *flight {
 	return nil
 }
 
-// transmit sends the message of a flight. One that is too large for the client
+// transmit sends an inflight message. One that is too large for the client
 // counts as sent and acknowledged [MQTT-3.1.2-25].
 func (s *session) transmit(id uint16, again bool) {
-	f := s.flight(uint32(id))
+	f := s.inflight(uint32(id))
 	b, ok := s.encode(&f.delivery, id, again)
 	if !ok {
 		s.server.metrics.dropped.WithLabelValues("too_large").Inc()
-		s.landed(id)
+		s.forgetInflight(id)
 		return
 	}
 	s.server.metrics.sent.Inc()
@@ -294,22 +294,22 @@ func (s *session) transmit(id uint16, again bool) {
 func (s *session) sendAgain() bool {
 	o := s.out
 	for !s.slow && !s.doomed {
-		i := slices.IndexFunc(o.flights, func(f flight) bool { return f.state >= flightAgain })
+		i := slices.IndexFunc(o.flights, func(f inflight) bool { return f.state >= inflightAgain })
 		if i < 0 {
 			return true
 		}
 		switch f := &o.flights[i]; {
-		case f.state == flightReleasedAgain:
-			f.state = flightReleased
+		case f.state == inflightReleasedAgain:
+			f.state = inflightReleased
 			s.write(&packet.Pubrel{ID: f.id})
 		case f.m == nil:
 			s.fetch()
 			return false
 		case f.m != goneMessage && !s.expired(f.m):
-			f.state = flightSent
+			f.state = inflightSent
 			s.transmit(f.id, true)
 		case f.qos == 1:
-			s.landed(f.id)
+			s.forgetInflight(f.id)
 		default: // the client may have it and wait for its release
 			s.release(f)
 		}
@@ -317,10 +317,10 @@ func (s *session) sendAgain() bool {
 	return false
 }
 
-// landed forgets a flight that has come to its end.
-func (s *session) landed(id uint16) {
+// forgetInflight forgets an inflight message that has come to its end.
+func (s *session) forgetInflight(id uint16) {
 	o := s.out
-	i := slices.IndexFunc(o.flights, func(f flight) bool { return f.id == id })
+	i := slices.IndexFunc(o.flights, func(f inflight) bool { return f.id == id })
 	if i < 0 {
 		return
 	}
@@ -337,20 +337,20 @@ func (s *session) landed(id uint16) {
 }
 
 // release sends PUBREL, once it is written down that PUBREC has come.
-func (s *session) release(f *flight) {
+func (s *session) release(f *inflight) {
 	id := f.id
 	if f.seq == 0 || s.durable == nil {
 		if f.isHeld() {
 			s.out.size -= len(f.m.Payload)
 		}
-		f.state, f.m = flightReleased, nil
+		f.state, f.m = inflightReleased, nil
 		s.write(&packet.Pubrel{ID: id})
 		return
 	}
-	f.state, f.m = flightReleasing, nil
+	f.state, f.m = inflightReleasing, nil
 	s.note(func(c *actors.SessionChange) { c.Released = append(c.Released, uint32(id)) }, func() {
-		if f := s.flight(uint32(id)); f != nil && f.state == flightReleasing {
-			f.state = flightReleased
+		if f := s.inflight(uint32(id)); f != nil && f.state == inflightReleasing {
+			f.state = inflightReleased
 			s.write(&packet.Pubrel{ID: id})
 		}
 	})
@@ -375,28 +375,28 @@ func (s *session) handleAck(frame []byte) error {
 	}
 	wrong, unknown := false, false
 	s.do(func() {
-		f := s.flight(uint32(id))
+		f := s.inflight(uint32(id))
 		unknown = f == nil
 		switch {
 		case f == nil && t == packet.TypePubrec: // [MQTT-4.13.1-1]: it is told that nothing is known of it
 			s.write(&packet.Pubrel{ID: id, Reason: packet.PacketIDNotFound})
 		case f == nil:
-		case t == packet.TypePuback && f.qos == 1 && f.state == flightSent,
-			t == packet.TypePubcomp && f.qos == 2 && f.state == flightReleased,
-			t == packet.TypePubrec && f.qos == 2 && f.state == flightSent && reason.Failed():
-			s.landed(id)
-		case t == packet.TypePubrec && f.qos == 2 && f.state == flightSent:
+		case t == packet.TypePuback && f.qos == 1 && f.state == inflightSent,
+			t == packet.TypePubcomp && f.qos == 2 && f.state == inflightReleased,
+			t == packet.TypePubrec && f.qos == 2 && f.state == inflightSent && reason.Failed():
+			s.forgetInflight(id)
+		case t == packet.TypePubrec && f.qos == 2 && f.state == inflightSent:
 			s.release(f)
-		case t == packet.TypePubrec && f.qos == 2 && f.state == flightReleased:
+		case t == packet.TypePubrec && f.qos == 2 && f.state == inflightReleased:
 			s.write(&packet.Pubrel{ID: id})
-		case t == packet.TypePubrec && f.qos == 2 && f.state == flightReleasing: // it comes again; PUBREL is under way
+		case t == packet.TypePubrec && f.qos == 2 && f.state == inflightReleasing: // it comes again; PUBREL is under way
 		default:
 			wrong = true
 		}
 		s.sendWaiting()
 	})
 	if unknown {
-		if err := s.keepsPace(1); err != nil {
+		if err := s.checkPace(1); err != nil {
 			return err
 		}
 	}
@@ -483,7 +483,7 @@ func (s *session) sharedUnsent() []delivery {
 	}
 	var list []delivery
 	for i := range s.out.flights {
-		if f := &s.out.flights[i]; f.share != "" && f.m != nil && f.state == flightSent {
+		if f := &s.out.flights[i]; f.share != "" && f.m != nil && f.state == inflightSent {
 			list = append(list, f.delivery)
 		}
 	}

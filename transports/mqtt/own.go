@@ -57,7 +57,7 @@ func (o ownSubscription) qos() uint8  { return uint8(o & ownQoS) }
 // Translate implements streams.Translator: an event of the user becomes what
 // the session subscribes to. It is called with the Conn's lock held.
 func (s *session) Translate(frames []byte) []byte {
-	s.beside(func() {
+	s.doElsewhere(func() {
 		for s.phase == phaseLive && !s.doomed {
 			e, rest, ok := cutEvent(frames)
 			if !ok {

@@ -11,9 +11,9 @@ import (
 // looked at for what they retain, and all servers are told.
 const filterCost = 10
 
-// keepsPace returns why the connection ends, if a packet that counts as n comes
+// checkPace returns why the connection ends, if a packet that counts as n comes
 // too soon. Acknowledgements of what was sent do not count.
-func (s *session) keepsPace(n int) error {
+func (s *session) checkPace(n int) error {
 	if s.server.access.Load().Dev {
 		return nil
 	}

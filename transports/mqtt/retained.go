@@ -31,17 +31,17 @@ func (s *session) sendRetained(list []*subscription, wanted []bool) {
 			s.later(func() { s.sendCounts(true) })
 		}
 		if n.general {
-			t := s.stirred()
+			t := s.needTransient()
 			t.reads = append(t.reads, reading{to: n})
 		}
 	}
-	s.readOn()
+	s.requestPage()
 }
 
-// readOn asks for the next page, unless the client has not taken the last one.
+// requestPage asks for the next page, unless the client has not taken the last one.
 // The caller holds the lock.
-func (s *session) readOn() {
-	t := s.stir
+func (s *session) requestPage() {
+	t := s.transient
 	if t == nil || t.paging > 0 || s.phase != phaseLive || s.slow || s.doomed || s.out != nil && len(s.out.queue) > 0 {
 		return
 	}
@@ -67,7 +67,7 @@ func (s *session) retained(r reading, p topic.RetainedPage) {
 		return
 	}
 	s.do(func() {
-		t := s.stir
+		t := s.transient
 		if s.phase != phaseLive || t == nil || len(t.reads) == 0 || t.reads[0] != r {
 			s.paged()
 			return
@@ -85,9 +85,9 @@ func (s *session) retained(r reading, p topic.RetainedPage) {
 
 // paged says that a part of a page has come in. The caller holds the lock.
 func (s *session) paged() {
-	if t := s.stir; t != nil && t.paging > 0 {
+	if t := s.transient; t != nil && t.paging > 0 {
 		t.paging--
-		s.readOn()
+		s.requestPage()
 	}
 }
 
@@ -110,7 +110,7 @@ func (s *session) sendPage(n *subscription, list []*actors.TopicMessage) {
 		}
 		switch {
 		case d.qos > 0 && s.durable != nil:
-			s.stir.paging++
+			s.transient.paging++
 			s.later(func() { s.queueRetained(n, m) })
 		case d.qos > 0:
 			s.deliver(d)

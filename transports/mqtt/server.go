@@ -57,7 +57,7 @@ type Server struct {
 	access  atomic.Pointer[Access]
 	routed  routed
 
-	nobodies nobodies
+	nobodies anonymousCallers
 
 	mu         sync.Mutex
 	listeners  map[net.Listener]chan struct{}
@@ -199,30 +199,30 @@ func address(conn net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// nobodies are callers without a token, each at its user's hash's place, for the
+// anonymousCallers are callers without a token, each at its user's hash's place, for the
 // next connection of the same.
-type nobodies struct {
+type anonymousCallers struct {
 	seed  maphash.Seed
-	table [sharedNobodies]atomic.Pointer[transports.Principal]
+	table [sharedAnonymous]atomic.Pointer[transports.Principal]
 }
 
-// sharedNobodies is how many are remembered.
-const sharedNobodies = 1 << 12
+// sharedAnonymous is how many are remembered.
+const sharedAnonymous = 1 << 12
 
-func (n *nobodies) at(user string) *atomic.Pointer[transports.Principal] {
-	return &n.table[maphash.String(n.seed, user)%sharedNobodies]
+func (n *anonymousCallers) at(user string) *atomic.Pointer[transports.Principal] {
+	return &n.table[maphash.String(n.seed, user)%sharedAnonymous]
 }
 
 // of returns the caller that stands for the user, in dev mode or not; nil: it
 // is to be made.
-func (n *nobodies) of(user string, dev bool) *transports.Principal {
+func (n *anonymousCallers) of(user string, dev bool) *transports.Principal {
 	if p := n.at(user).Load(); p != nil && p.User == user && (p.Kind == transports.Developer) == dev {
 		return p
 	}
 	return nil
 }
 
-func (n *nobodies) add(p *transports.Principal) { n.at(p.User).Store(p) }
+func (n *anonymousCallers) add(p *transports.Principal) { n.at(p.User).Store(p) }
 
 // routed are the messages with QoS 2 that were published and whose release is
 // not written down yet, by their keys: a client that sends one again on another

@@ -44,7 +44,7 @@ type session struct {
 	subs      *subscription // the first
 	out       *outbound     // nil: nothing was sent that needs an answer
 	in        *inbound      // nil: the client has published nothing
-	stir      *stir         // nil: nothing happens
+	transient *transient    // nil: nothing happens
 }
 
 func (s *session) user() string { return s.key.Name() }
@@ -84,9 +84,9 @@ func (s *session) do(fn func()) {
 	}
 }
 
-// beside is do for who holds another lock, of a Conn for instance: what is put
+// doElsewhere is do for who holds another lock, of a Conn for instance: what is put
 // off is done by a goroutine of its own.
-func (s *session) beside(fn func()) {
+func (s *session) doElsewhere(fn func()) {
 	if after := s.locked(fn); len(after) > 0 {
 		go func() {
 			for _, f := range after {
@@ -100,18 +100,18 @@ func (s *session) locked(fn func()) []func() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fn()
-	if s.stir == nil {
+	if s.transient == nil {
 		return nil
 	}
-	after := s.stir.after
-	s.stir.after = nil
-	s.rest()
+	after := s.transient.after
+	s.transient.after = nil
+	s.dropTransient()
 	return after
 }
 
 // later puts fn off until the lock is free.
 func (s *session) later(fn func()) {
-	t := s.stirred()
+	t := s.needTransient()
 	t.after = append(t.after, fn)
 }
 
@@ -119,7 +119,7 @@ func (s *session) later(fn func()) {
 func (s *session) Receive(socket *streams.Socket, b []byte) (goOn bool) {
 	goOn = true
 	s.do(func() {
-		s.meet(socket)
+		s.bind(socket)
 		s.seen.Store(s.server.instant())
 		if unread := s.unread(); s.reading || len(unread) > 0 {
 			if len(unread)+len(b) > s.mostUnread() {
@@ -138,9 +138,9 @@ func (s *session) Receive(socket *streams.Socket, b []byte) (goOn bool) {
 	return s.phase != phaseOver || s.parting() != nil
 }
 
-// meet learns which Socket the session has: with the first bytes, or, if none
+// bind learns which Socket the session has: with the first bytes, or, if none
 // come, when the time for them is over. The caller holds the lock.
-func (s *session) meet(socket *streams.Socket) {
+func (s *session) bind(socket *streams.Socket) {
 	if s.socket == nil {
 		s.socket = socket
 	}
@@ -173,7 +173,7 @@ func (s *session) pump(b []byte) {
 		opening := false
 		b, opening = s.work(b)
 		s.mu.Lock()
-		if unread := s.unread(); s.hears() && (len(unread) > 0 || opening) {
+		if unread := s.unread(); s.isOpen() && (len(unread) > 0 || opening) {
 			// More came meanwhile, or CONNECT was answered after work had looked.
 			b = append(append([]byte(nil), b...), unread...)
 			s.keep(nil)
@@ -182,16 +182,16 @@ func (s *session) pump(b []byte) {
 		}
 		s.reading = false
 		switch {
-		case s.phase != phaseOpening && !s.hears():
+		case s.phase != phaseOpening && !s.isOpen():
 			s.keep(nil)
 		case len(b) > 0:
 			s.keep(append(append([]byte(nil), b...), s.unread()...))
 		}
-		over := s.stir != nil && s.stir.left
+		over := s.transient != nil && s.transient.left
 		if over {
-			s.stir.left = false
+			s.transient.left = false
 		}
-		s.rest()
+		s.dropTransient()
 		s.mu.Unlock()
 		if over {
 			s.over(goneWithout)
@@ -200,9 +200,9 @@ func (s *session) pump(b []byte) {
 	}
 }
 
-// hears tells whether packets of the client are worked on. The caller holds the
+// isOpen tells whether packets of the client are worked on. The caller holds the
 // lock.
-func (s *session) hears() bool {
+func (s *session) isOpen() bool {
 	return s.phase != phaseOpening && (s.phase != phaseOver || s.parting() != nil)
 }
 
@@ -211,13 +211,13 @@ func (s *session) hears() bool {
 func (s *session) work(b []byte) (rest []byte, opening bool) {
 	for len(b) > 0 {
 		s.mu.Lock()
-		phase, limit, hears := s.phase, s.server.cfg.PacketBytes, s.hears()
+		phase, limit, hears := s.phase, s.server.cfg.PacketBytes, s.isOpen()
 		s.mu.Unlock()
 		switch {
 		case phase == phaseOver && !hears:
 			return nil, false
 		case phase == phaseOver:
-			return s.hearGoodbye(b), false
+			return s.findDisconnect(b), false
 		case phase == phaseOpening:
 			return b, true
 		case phase == phaseNew:
@@ -247,7 +247,7 @@ func (s *session) handle(frame []byte, phase phase) error {
 	}
 	switch packet.Type(frame[0] >> 4) {
 	case packet.TypePingreq:
-		if err := s.keepsPace(1); err != nil {
+		if err := s.checkPace(1); err != nil {
 			return err
 		}
 		if len(frame) == len(pingresp) && frame[0]&0xF == 0 {
@@ -267,12 +267,12 @@ func (s *session) handle(frame []byte, phase phase) error {
 	}
 	switch p := p.(type) {
 	case *packet.Subscribe:
-		if err := s.keepsPace(len(p.Subscriptions) * filterCost); err != nil {
+		if err := s.checkPace(len(p.Subscriptions) * filterCost); err != nil {
 			return err
 		}
 		return s.handleSubscribe(p)
 	case *packet.Unsubscribe:
-		if err := s.keepsPace(len(p.Filters)); err != nil {
+		if err := s.checkPace(len(p.Filters)); err != nil {
 			return err
 		}
 		return s.handleUnsubscribe(p)
@@ -290,7 +290,7 @@ func (s *session) handle(frame []byte, phase phase) error {
 func (s *session) Due(socket *streams.Socket) time.Duration {
 	var next time.Duration
 	s.do(func() {
-		s.meet(socket)
+		s.bind(socket)
 		switch s.phase {
 		case phaseNew, phaseOpening:
 			s.end(actors.EndGone)

@@ -128,10 +128,10 @@ func (s *session) count() int {
 	return n
 }
 
-// spread lets other nodes know which filters sessions of this one have now.
+// announceFilters lets other nodes know which filters sessions of this one have now.
 // When they do, then is called, with the lock held; it may be nil. The caller
 // holds it.
-func (s *session) spread(then func()) {
+func (s *session) announceFilters(then func()) {
 	topics := s.server.deps.Topics
 	if then == nil {
 		s.later(func() { topics.Announce(nil) })
@@ -183,7 +183,7 @@ func (s *session) handleSubscribe(p *packet.Subscribe) error {
 				s.sendRetained(list, retained)
 				return
 			}
-			s.spread(func() { // not before the whole cluster knows
+			s.announceFilters(func() { // not before the whole cluster knows
 				s.write(ack)
 				s.sendRetained(list, retained)
 			})
@@ -240,7 +240,7 @@ func (s *session) handleUnsubscribe(p *packet.Unsubscribe) error {
 			ack.Reasons = append(ack.Reasons, code)
 		}
 		if len(gone) > 0 {
-			s.spread(nil)
+			s.announceFilters(nil)
 		}
 		if s.durable == nil || len(gone) == 0 {
 			s.write(ack)

@@ -70,7 +70,7 @@ var idleParsers = sync.Pool{New: func() any { return &websocket.Parser{Binary: t
 // Receive implements streams.Protocol.
 func (w *webSocket) Receive(socket *streams.Socket, b []byte) bool {
 	w.mu.Lock()
-	w.meet(socket)
+	w.bind(socket)
 	w.mu.Unlock()
 	p := w.parser
 	if p == nil {

@@ -14,11 +14,11 @@ import (
 // deaf is a connection of a session that does nothing.
 type deaf struct{ id uint64 }
 
-func (deaf) Client() string       { return "c" }
-func (d deaf) ID() uint64         { return d.id }
-func (deaf) Waits([]actors.Waits) {}
-func (deaf) Replaced()            {}
-func (deaf) Lost()                {}
+func (deaf) Client() string                { return "c" }
+func (d deaf) ID() uint64                  { return d.id }
+func (deaf) Queued([]actors.QueuedMessage) {}
+func (deaf) Replaced()                     {}
+func (deaf) Lost()                         {}
 
 // TestWillOfTaken lets a session be taken over before its user's actor hears how
 // the connection before has ended: what that says then decides about the will, also

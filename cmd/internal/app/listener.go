@@ -40,7 +40,7 @@ type patientListener struct {
 	log    *slog.Logger
 	failed *prometheus.CounterVec // by the listener and by what failed; nil: not counted
 	name   string                 // what it listens for
-	seldom actors.Seldom
+	seldom actors.Throttle
 	closed chan struct{}
 	once   sync.Once
 }
@@ -96,7 +96,7 @@ func (l *patientListener) Accept() (net.Conn, error) {
 		if l.failed != nil {
 			l.failed.WithLabelValues(l.name, cause).Inc()
 		}
-		if missed, ok := l.seldom.May(); ok {
+		if missed, ok := l.seldom.Allow(); ok {
 			l.log.Error("a connection could not be accepted; the server goes on", "listener", l.name, "err", err, "others", missed)
 		}
 		pause = min(pause, most)

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Seldom lets a line of the log through once in a while that would otherwise
+// Throttle lets a line of the log through once in a while that would otherwise
 // come with every request. The zero value is ready.
-type Seldom struct {
+type Throttle struct {
 	last   atomic.Pointer[time.Time]
 	missed atomic.Int64
 }
@@ -15,11 +15,11 @@ type Seldom struct {
 // seldomPause is the least time between two lines.
 const seldomPause = 10 * time.Second
 
-// May tells whether the line may be written now, and how many were not since
+// Allow tells whether the line may be written now, and how many were not since
 // the last one.
-func (s *Seldom) May() (missed int64, ok bool) { return s.may(time.Now()) }
+func (s *Throttle) Allow() (missed int64, ok bool) { return s.allow(time.Now()) }
 
-func (s *Seldom) may(now time.Time) (missed int64, ok bool) {
+func (s *Throttle) allow(now time.Time) (missed int64, ok bool) {
 	last := s.last.Load()
 	if last != nil && now.Sub(*last) < seldomPause || !s.last.CompareAndSwap(last, &now) {
 		s.missed.Add(1)

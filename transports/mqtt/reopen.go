@@ -6,9 +6,9 @@ import (
 	"reddot/actors"
 )
 
-// asking says how a session that is connected stands with its user's actor, of
+// reopening says how a session that is connected stands with its user's actor, of
 // which it has heard that it has ended, or can't be reached.
-type asking struct {
+type reopening struct {
 	now   bool  // it is being asked for the session
 	more  bool  // and is to be asked once more: things have changed meanwhile
 	tries uint8 // in vain
@@ -26,34 +26,34 @@ func (s *session) Lost() {
 	s.do(func() {
 		switch s.phase {
 		case phaseOpening: // it is asked when it is open
-			s.stirred().again.more = true
+			s.needTransient().again.more = true
 		case phaseLive:
-			s.askAgain()
+			s.reopen()
 		}
 	})
 }
 
-// asksAgain tells whether the user's actor is being asked for the session. The
+// isReopening tells whether the user's actor is being asked for the session. The
 // caller holds the lock.
-func (s *session) asksAgain() bool { return s.stir != nil && s.stir.again.now }
+func (s *session) isReopening() bool { return s.transient != nil && s.transient.again.now }
 
-// askAgain asks the user's actor for the session. It waits for what is being
+// reopen asks the user's actor for the session. It waits for what is being
 // written down: that may or may not have come in. The caller holds the lock.
-func (s *session) askAgain() {
-	a := &s.stirred().again
+func (s *session) reopen() {
+	a := &s.needTransient().again
 	if a.now || s.durable != nil && s.durable.asking {
 		a.more = true
 		return
 	}
-	*a = asking{now: true}
+	*a = reopening{now: true}
 	if s.durable != nil {
 		s.durable.asking = true // nothing is written down meanwhile
 	}
-	s.later(s.requestAgain)
+	s.later(s.requestReopen)
 }
 
-// requestAgain asks, or asks once more. No lock may be held.
-func (s *session) requestAgain() {
+// requestReopen asks, or asks once more. No lock may be held.
+func (s *session) requestReopen() {
 	c := &actors.OpenSession{Client: s.client, Again: true, Link: s}
 	over := false
 	s.do(func() {
@@ -68,24 +68,24 @@ func (s *session) requestAgain() {
 	r.OnReply(func(r *actors.Request) {
 		state, err := r.Answer.Session, r.Answer.Err
 		r.Release()
-		s.askedAgain(state, err)
+		s.reopened(state, err)
 	})
 	s.server.deps.Router.Send(s.key, r)
 }
 
-// askedAgain goes on with the answer.
-func (s *session) askedAgain(state *actors.SessionState, err *actors.Error) {
+// reopened goes on with the answer.
+func (s *session) reopened(state *actors.SessionState, err *actors.Error) {
 	s.do(func() {
 		if s.phase != phaseLive {
 			if err == nil { // it may have overtaken what gave the session back
-				s.later(func() { s.giveBack(s.key, &actors.CloseSession{Client: s.client, Link: s, Orderly: true}) })
+				s.later(func() { s.closeDurable(s.key, &actors.CloseSession{Client: s.client, Link: s, Orderly: true}) })
 			}
 			return
 		}
-		a := &s.stirred().again
+		a := &s.needTransient().again
 		switch {
 		case err == nil:
-			s.haveAgain(state)
+			s.merge(state)
 		case err.Code == actors.Conflict:
 			if s.durable != nil {
 				s.durable.lost = true
@@ -96,21 +96,21 @@ func (s *session) askedAgain(state *actors.SessionState, err *actors.Error) {
 			s.end(actors.EndFailed)
 		default:
 			a.tries++
-			time.AfterFunc(againPause, s.requestAgain)
+			time.AfterFunc(againPause, s.requestReopen)
 		}
 	})
 }
 
-// haveAgain takes in what has come to wait meanwhile. The client learns nothing
+// merge takes in what has come to wait meanwhile. The client learns nothing
 // of it all. The caller holds the lock.
-func (s *session) haveAgain(state *actors.SessionState) {
-	t := s.stirred()
+func (s *session) merge(state *actors.SessionState) {
+	t := s.needTransient()
 	more, early := t.again.more, t.early
-	t.again, t.early = asking{}, nil
+	t.again, t.early = reopening{}, nil
 	if d := s.durable; d != nil {
-		list := make([]actors.Waits, 0, len(state.GetWaiting())+len(early))
+		list := make([]actors.QueuedMessage, 0, len(state.GetWaiting())+len(early))
 		for _, n := range state.GetWaiting() {
-			list = append(list, actors.Waits{Waiting: n})
+			list = append(list, actors.QueuedMessage{Waiting: n})
 		}
 		s.waits(append(list, early...))
 		if d.asking = d.change != nil; d.asking {
@@ -119,6 +119,6 @@ func (s *session) haveAgain(state *actors.SessionState) {
 		s.sendWaiting()
 	}
 	if more {
-		s.askAgain()
+		s.reopen()
 	}
 }
