@@ -96,7 +96,7 @@ func (c Config) checkMQTT() []error {
 	if _, err := c.LoadLogins(); err != nil {
 		errs = append(errs, err)
 	}
-	if _, err := c.MQTT.Config.WithDefaults(); err != nil {
+	if _, err := c.MQTT.WithDefaults(); err != nil {
 		errs = append(errs, fmt.Errorf("mqtt.%w", err))
 	}
 	return errs
