@@ -193,7 +193,7 @@ func (n *Node) tellFilters(l *link, list []topic.FilterCount, anew bool) {
 	}
 }
 
-// Followed implements topic.Nodes.
+// Interest implements topic.Nodes.
 func (n *Node) Interest(key actors.Key, record []byte, done func()) {
 	peers := n.peers.list()
 	fn := countdown(len(peers)+1, done)
