@@ -66,7 +66,7 @@ func TestSleepersAreSwept(t *testing.T) {
 		ask(t, n, request(name, scheduled))
 		ask(t, n, cmd(name, &actors.Retract{ID: actors.ID(scheduled.Id)}))
 	}
-	if !j.Holds("secret") {
+	if !j.Contains("secret") {
 		t.Fatal("the secrets were never stored: the test shows nothing")
 	}
 	before := map[string]string{}
@@ -75,7 +75,7 @@ func TestSleepersAreSwept(t *testing.T) {
 		before[name] = string(ask(t, n, cmd(name, &actors.Export{})).Body)
 	}
 	pass(t, n, j, clock, 12*time.Hour)
-	if j.Holds("secret") {
+	if j.Contains("secret") {
 		t.Error("half of the time has gone by, and a secret is still stored")
 	}
 	cursor := ask(t, n, cmd(users[0], &actors.Counts{})).Cursor
@@ -97,7 +97,7 @@ func TestSleepersAreSwept(t *testing.T) {
 			t.Errorf("%s has %d events after all messages have aged out", name, got)
 		}
 	}
-	if owners, _, wakes := j.Beside(); owners+wakes > 0 {
+	if owners, _, wakes := j.Sizes(); owners+wakes > 0 {
 		t.Errorf("%d owners and %d wake-ups are left of messages that are gone", owners, wakes)
 	}
 }
@@ -151,11 +151,11 @@ func TestSendsAreSwept(t *testing.T) {
 	as(&actors.Edit{ID: actors.ID(edited.Id), Patch: []byte(`{"title":"secret, too"}`)}, editedKey)
 	as(&actors.Edit{ID: actors.ID(edited.Id), Patch: []byte(`{"title":"after"}`)}, editedKey)
 	expiredKey, expired := send("secret, expires", func(m *actors.Message) { m.ExpiresAt = clock.Now() + 1000 })
-	if !j.Holds("secret") {
+	if !j.Contains("secret") {
 		t.Fatal("the secrets were never stored: the test shows nothing")
 	}
 	pass(t, n, j, clock, 13*time.Hour)
-	if j.Holds("secret") {
+	if j.Contains("secret") {
 		t.Error("half of the time has gone by, and a secret is still stored")
 	}
 	for range 2 { // as it was in memory, and as it is read again
@@ -171,7 +171,7 @@ func TestSendsAreSwept(t *testing.T) {
 		return strings.Contains(string(ask(t, n, cmd("user7", &actors.Export{})).Body), `"title":"after","body":"still editable"`)
 	})
 	pass(t, n, j, clock, 33*24*time.Hour)
-	if owners, funnels, _ := j.Beside(); owners+funnels > 0 {
+	if owners, funnels, _ := j.Sizes(); owners+funnels > 0 {
 		t.Errorf("%d owners and %d funnels are left of sends that nobody has", owners, funnels)
 	}
 	for _, key := range []actors.Key{plainKey, retractedKey, editedKey, expiredKey} {
@@ -206,7 +206,7 @@ func TestRetainedIsSwept(t *testing.T) {
 		}
 	}
 	pass(t, n, j, clock, 13*time.Hour)
-	if j.Holds("secret") {
+	if j.Contains("secret") {
 		t.Error("half of the time has gone by, and what was retained before is still stored")
 	}
 	for i := range 40 {

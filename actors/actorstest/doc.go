@@ -4,8 +4,8 @@
 //
 // Rules that a change must keep:
 //
-//   - It imports actors and nothing else of ours, so that every package below
-//     actors can use it.
+//   - It imports actors, the kinds of actors and what a store holds in memory
+//     (actors/store/memory), so that every package below actors can use it.
 //   - Nothing here waits for a time to go by: it waits for a condition.
 //
 // Start reading at probe.go.

@@ -1,7 +1,6 @@
 package actorstest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -9,12 +8,13 @@ import (
 	"sync"
 
 	"reddot/actors"
+	"reddot/actors/store/memory"
 )
 
 // Journal keeps everything in memory. Writes are settled by a goroutine of its
 // own, batch by batch, as a store does.
 type Journal struct {
-	Records
+	*memory.State
 	mu       sync.Mutex
 	changed  *sync.Cond
 	queue    []*actors.Write
@@ -25,25 +25,12 @@ type Journal struct {
 	refuse   error
 	fail     error
 	unread   error
+	noRecord error
 	panics   string
 	done     chan struct{}
 
-	streams map[actors.Key]*stream
-	owners  map[actors.ID]actors.Key
-	tallies map[actors.ID][actors.NumTallies]int64
-	wakes   map[wake]bool
-	fences  [actors.Shards]actors.Taken
-}
-
-type stream struct {
-	last      uint64
-	events    map[uint64][]byte
-	snapshots map[uint64][]byte
-}
-
-type wake struct {
-	at  int64
-	key actors.Key
+	last   map[actors.Key]uint64 // the last event that was ever written
+	fences [actors.Shards]actors.Taken
 }
 
 var (
@@ -56,8 +43,7 @@ var (
 // NewJournal returns an empty journal; Close ends its goroutine.
 func NewJournal() *Journal {
 	j := &Journal{
-		done: make(chan struct{}), streams: map[actors.Key]*stream{}, owners: map[actors.ID]actors.Key{},
-		tallies: map[actors.ID][actors.NumTallies]int64{}, wakes: map[wake]bool{},
+		State: memory.NewState(), done: make(chan struct{}), last: make(map[actors.Key]uint64),
 	}
 	for i := range j.fences {
 		j.fences[i].Shard = uint16(i)
@@ -123,44 +109,11 @@ func (j *Journal) WaitQueued(n int) {
 	}
 }
 
-// Stored returns how many events of an actor are stored.
-func (j *Journal) Stored(key actors.Key) int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if s := j.streams[key]; s != nil {
-		return len(s.events)
-	}
-	return 0
-}
-
-// Holds tells whether a text stands anywhere in what is stored.
-func (j *Journal) Holds(text string) bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, s := range j.streams {
-		for _, list := range []map[uint64][]byte{s.events, s.snapshots} {
-			for _, b := range list {
-				if bytes.Contains(b, []byte(text)) {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
 // Writes returns how many writes were stored.
 func (j *Journal) Writes() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.writes
-}
-
-// Beside returns how many owners, funnels and wake-ups are stored.
-func (j *Journal) Beside() (owners, funnels, wakes int) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return len(j.owners), len(j.tallies), len(j.wakes)
 }
 
 // Append implements actors.Journal.
@@ -219,62 +172,20 @@ func (j *Journal) commit() {
 	}
 }
 
+// apply stores a write. It panics where an actor breaks the journal's rules.
 func (j *Journal) apply(w *actors.Write) {
-	key := actors.Key(strings.Clone(string(w.Stream.Key)))
-	s := j.streams[key]
-	if s == nil {
-		s = &stream{events: map[uint64][]byte{}, snapshots: map[uint64][]byte{}}
-		j.streams[key] = s
+	key := w.Stream.Key
+	if last := j.last[key]; w.After != last {
+		panic(fmt.Sprintf("%s: a write after event %d, the last is %d: two activations write", key, w.After, last))
 	}
-	if w.After != s.last {
-		panic(fmt.Sprintf("%s: a write after event %d, the last is %d: two activations write", key, w.After, s.last))
-	}
-	j.writes++
-	s.apply(w)
-	delete(j.wakes, wake{w.Wake.Old, key})
-	if w.Wake.New != 0 {
-		j.wakes[wake{w.Wake.New, key}] = true
-	}
-	for _, id := range w.Disown {
-		delete(j.owners, id)
-	}
-	for _, id := range w.Own {
-		j.owners[id] = key
-	}
-	for _, id := range w.Untally {
-		delete(j.tallies, id)
-	}
-	for _, t := range w.Tally {
-		sum := j.tallies[t.ID]
-		sum[t.Kind] += t.N
-		j.tallies[t.ID] = sum
-	}
-}
-
-func (s *stream) apply(w *actors.Write) {
-	for i, e := range w.Events {
-		s.events[w.After+1+uint64(i)] = slices.Clone(e)
-	}
-	s.last = w.Last()
 	for _, r := range w.Rewrite {
-		if s.events[r.Seq] == nil {
+		if stored, _ := j.HasEvent(key, r.Seq); !stored && (r.Seq <= w.After || r.Seq > w.Last()) {
 			panic(fmt.Sprintf("event %d is rewritten, and is not there", r.Seq))
 		}
-		s.events[r.Seq] = slices.Clone(r.Event)
 	}
-	for _, r := range w.Delete {
-		for seq := r.First; seq <= r.Last; seq++ {
-			delete(s.events, seq)
-		}
-	}
-	if w.Snapshot != nil {
-		s.snapshots[w.Last()] = w.Snapshot
-	}
-	for seq := range s.snapshots {
-		if seq < w.Forget {
-			delete(s.snapshots, seq)
-		}
-	}
+	j.last[actors.Key(strings.Clone(string(key)))] = w.Last()
+	j.writes++
+	j.Apply(w)
 }
 
 // Take implements actors.Fences.
@@ -299,7 +210,7 @@ func (j *Journal) Epochs(context.Context) ([]actors.Taken, error) {
 }
 
 // Load implements actors.Journal.
-func (j *Journal) Load(_ context.Context, key actors.Key, snapshot, event func([]byte) error) error {
+func (j *Journal) Load(ctx context.Context, key actors.Key, snapshot, event func([]byte) error) error {
 	j.mu.Lock()
 	err := j.unread
 	j.unread = nil
@@ -307,104 +218,48 @@ func (j *Journal) Load(_ context.Context, key actors.Key, snapshot, event func([
 	if err != nil {
 		return err
 	}
-	raw, at, events := j.state(key)
-	if raw != nil {
-		if err := snapshot(raw); err != nil {
-			return err
-		}
+	return j.State.Load(ctx, key, snapshot, event)
+}
+
+// FailRecords lets every call about records fail with err; nil: none.
+func (j *Journal) FailRecords(err error) { j.set(func() { j.noRecord = err }) }
+
+func (j *Journal) recordsFail() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.noRecord
+}
+
+// PutRecord implements actors.Records.
+func (j *Journal) PutRecord(_ context.Context, kind, key string, value []byte) error {
+	if err := j.recordsFail(); err != nil {
+		return err
 	}
-	for i, e := range events {
-		if e == nil {
-			return fmt.Errorf("%s: event %d is gone", key, at+1+uint64(i))
-		}
-		if err := event(e); err != nil {
-			return err
-		}
-	}
+	j.SetRecord(kind, key, value)
 	return nil
 }
 
-// state returns the newest snapshot, its seq, and the events after it.
-func (j *Journal) state(key actors.Key) (raw []byte, at uint64, events [][]byte) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	s := j.streams[key]
-	if s == nil {
-		return nil, 0, nil
+// DeleteRecord implements actors.Records.
+func (j *Journal) DeleteRecord(_ context.Context, kind, key string) error {
+	if err := j.recordsFail(); err != nil {
+		return err
 	}
-	for seq := range s.snapshots {
-		at = max(at, seq)
-	}
-	for seq := at + 1; seq <= s.last; seq++ {
-		events = append(events, s.events[seq])
-	}
-	return s.snapshots[at], at, events
-}
-
-// Events implements actors.Journal.
-func (j *Journal) Events(_ context.Context, key actors.Key, first, last uint64, fn func(uint64, []byte) bool) error {
-	for seq := first; seq <= last; seq++ {
-		j.mu.Lock()
-		var e []byte
-		if s := j.streams[key]; s != nil {
-			e = s.events[seq]
-		}
-		j.mu.Unlock()
-		if e != nil && !fn(seq, e) {
-			break
-		}
-	}
+	j.RemoveRecord(kind, key)
 	return nil
 }
 
-// Snapshot implements actors.Journal.
-func (j *Journal) Snapshot(_ context.Context, key actors.Key, seq uint64) ([]byte, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	s, best := j.streams[key], uint64(0)
-	if s == nil {
-		return nil, nil
+// ReadRecord implements actors.Records.
+func (j *Journal) ReadRecord(ctx context.Context, kind, key string) ([]byte, error) {
+	if err := j.recordsFail(); err != nil {
+		return nil, err
 	}
-	for at := range s.snapshots {
-		if at <= seq {
-			best = max(best, at)
-		}
-	}
-	return s.snapshots[best], nil
+	return j.State.ReadRecord(ctx, kind, key)
 }
 
-// Owner implements actors.Lookup.
-func (j *Journal) Owner(_ context.Context, id actors.ID) (actors.Key, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if key, ok := j.owners[id]; ok {
-		return key, nil
+// ListRecords implements actors.Records.
+func (j *Journal) ListRecords(ctx context.Context, kind, after string, limit int) ([]actors.Record, error) {
+	if err := j.recordsFail(); err != nil {
+		return nil, err
 	}
-	return "", actors.Errorf(actors.NotFound, "nobody answers for this message")
-}
-
-// Tallies implements actors.Lookup.
-func (j *Journal) Tallies(_ context.Context, id actors.ID) ([actors.NumTallies]int64, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.tallies[id], nil
-}
-
-// Due implements actors.Lookup.
-func (j *Journal) Due(_ context.Context, now int64, fn func(actors.Key, int64) bool) error {
-	j.mu.Lock()
-	var due []wake
-	for w := range j.wakes {
-		if w.at <= now {
-			due = append(due, w)
-		}
-	}
-	j.mu.Unlock()
-	slices.SortFunc(due, func(a, b wake) int { return int(a.at - b.at) })
-	for _, w := range due {
-		if !fn(w.key, w.at) {
-			break
-		}
-	}
-	return nil
+	return j.State.ListRecords(ctx, kind, after, limit)
 }

@@ -8,21 +8,22 @@ import (
 	"reddot/actors"
 )
 
-// A take raises epochs; the caller waits at done.
-type take struct {
+// A Take asks for shards, whose epochs it raises. Its caller waits at done.
+type Take struct {
 	owner string
 	from  []actors.Fence
 	taken []actors.Fence // set before done is told
 	done  chan error     // has room for the one answer
 }
 
-// Take implements actors.Fences.
-func (w *writer) Take(ctx context.Context, owner string, from []actors.Fence) ([]actors.Fence, error) {
-	if err := checkTake(owner, from); err != nil {
+// Take raises the epochs of shards, as actors.Fences says, and waits for the
+// commit.
+func (w *Writer) Take(ctx context.Context, owner string, from []actors.Fence) ([]actors.Fence, error) {
+	if err := CheckTake(owner, from); err != nil {
 		return nil, err
 	}
-	t := &take{owner: owner, from: append([]actors.Fence(nil), from...), done: make(chan error, 1)}
-	if err := w.put(job{take: t, size: len(from) * (fenceLen + len(owner))}); err != nil {
+	t := &Take{owner: owner, from: append([]actors.Fence(nil), from...), done: make(chan error, 1)}
+	if err := w.put(Job{Take: t, size: len(from) * (fenceSize + len(owner))}); err != nil {
 		return nil, err
 	}
 	select {
@@ -33,7 +34,11 @@ func (w *writer) Take(ctx context.Context, owner string, from []actors.Fence) ([
 	}
 }
 
-func checkTake(owner string, from []actors.Fence) error {
+// fenceSize is about how many bytes a fence adds to a batch.
+const fenceSize = 1 + 2 + 8
+
+// CheckTake returns an error unless somebody with a name takes each shard once.
+func CheckTake(owner string, from []actors.Fence) error {
 	if owner == "" {
 		return actors.Errorf(actors.Invalid, "whoever takes a shard has a name")
 	}
@@ -47,9 +52,9 @@ func checkTake(owner string, from []actors.Fence) error {
 	return nil
 }
 
-// fences are the epochs of a store to which one process at a time writes. The
-// writer's goroutine alone asks and raises them.
-type fences struct {
+// Fences are the epochs of a store to which one process at a time writes, kept
+// in memory. The writer's goroutine alone checks and raises them.
+type Fences struct {
 	staged [actors.Shards]actors.Taken
 	raised bool // since the last commit
 
@@ -57,17 +62,22 @@ type fences struct {
 	committed [actors.Shards]actors.Taken
 }
 
-// check returns an error if w comes under another fence than its shard's.
-func (f *fences) check(w *actors.Write) error {
+// Check returns an error if w comes under another fence than its shard's.
+func (f *Fences) Check(w *actors.Write) error {
 	has := w.Stream.Fence
 	if has.Shard < actors.Shards && has.Epoch == f.staged[has.Shard].Epoch {
 		return nil
 	}
-	return fencedError(w.Stream)
+	return Fenced(w.Stream)
 }
 
-// take carries t out, and calls raise with what it raises.
-func (f *fences) take(t *take, raise func(actors.Taken)) {
+// Load puts in force an epoch that was taken before the store was opened.
+func (f *Fences) Load(t actors.Taken) {
+	f.staged[t.Shard], f.committed[t.Shard] = t, t
+}
+
+// Raise carries t out, and calls note with each epoch that it raises.
+func (f *Fences) Raise(t *Take, note func(actors.Taken)) {
 	for _, from := range t.from {
 		now := &f.staged[from.Shard]
 		if now.Epoch != from.Epoch {
@@ -77,12 +87,12 @@ func (f *fences) take(t *take, raise func(actors.Taken)) {
 		*now = actors.Taken{Fence: from, Owner: t.owner}
 		t.taken = append(t.taken, from)
 		f.raised = true
-		raise(*now)
+		note(*now)
 	}
 }
 
-// commit shows what was raised.
-func (f *fences) commit() {
+// Commit shows what was raised.
+func (f *Fences) Commit() {
 	if !f.raised {
 		return
 	}
@@ -93,7 +103,7 @@ func (f *fences) commit() {
 }
 
 // Epochs implements actors.Fences.
-func (f *fences) Epochs(context.Context) ([]actors.Taken, error) {
+func (f *Fences) Epochs(context.Context) ([]actors.Taken, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var all []actors.Taken

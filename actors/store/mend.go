@@ -7,29 +7,32 @@ import (
 	"reddot/actors"
 )
 
-// A mender is an engine that can work again after an error.
-type mender interface {
-	// mend makes the engine work again. It is asked until it returns nil.
-	mend() error
-	// ping tells whether the engine works, when there is nothing to commit.
-	ping() error
+// A Mender is an engine that can work again after an error.
+type Mender interface {
+	// Mend makes the engine work again. It is asked until it returns nil.
+	Mend() error
+	// Ping tells whether the engine works, when there is nothing to commit.
+	Ping() error
 }
 
-// The pauses of a writer whose engine can be mended.
+// PingPause is how long a writer is idle before it pings an engine that can be
+// mended.
+const PingPause = time.Second
+
+// The pauses between attempts to mend an engine.
 const (
-	pingPause    = time.Second
 	mendPause    = 20 * time.Millisecond // doubled each time
 	mendPauseMax = time.Second
 )
 
-// sleep waits until the writer is roused. If that takes long, it looks whether
+// sleep waits until the writer is woken. If that takes long, it looks whether
 // the engine still works: nobody else would notice.
-func (w *writer) sleep() {
+func (w *Writer) sleep() {
 	if w.mender == nil {
 		<-w.wake
 		return
 	}
-	t := time.NewTimer(pingPause)
+	t := time.NewTimer(PingPause)
 	defer t.Stop()
 	select {
 	case <-w.wake:
@@ -37,32 +40,32 @@ func (w *writer) sleep() {
 	case <-t.C:
 	}
 	w.mu.Lock()
-	roused := !w.asleep
+	woken := !w.asleep
 	w.asleep = false
 	w.mu.Unlock()
-	if roused {
+	if woken {
 		<-w.wake
 		return
 	}
-	if err := w.mender.ping(); err != nil {
-		w.await(err)
+	if err := w.mender.Ping(); err != nil {
+		w.awaitMended(err)
 	}
 }
 
 // mend settles the batch and all that is queued with the error and waits until
 // the engine works again; meanwhile no write is taken. False means that the
 // writer has ended.
-func (w *writer) mend(cause error) bool {
+func (w *Writer) mend(cause error) bool {
 	w.enter(working)
-	if w.await(cause) {
+	if w.awaitMended(cause) {
 		return true
 	}
 	w.settleRest()
 	return false
 }
 
-// await waits until the engine works again; false: the writer is to end.
-func (w *writer) await(cause error) bool {
+// awaitMended waits until the engine works again; false: the writer is to end.
+func (w *Writer) awaitMended(cause error) bool {
 	err := w.refuse(cause)
 	w.settle(err)
 	w.settleQueue(err)
@@ -72,7 +75,7 @@ func (w *writer) await(cause error) bool {
 			return false
 		case <-time.After(pause + rand.N(pause/4+1)):
 		}
-		err := w.mender.mend()
+		err := w.mender.Mend()
 		if err == nil {
 			w.mu.Lock()
 			w.err = nil
@@ -84,7 +87,7 @@ func (w *writer) await(cause error) bool {
 }
 
 // refuse takes no more writes, and returns what they are refused with.
-func (w *writer) refuse(cause error) *actors.Error {
+func (w *Writer) refuse(cause error) *actors.Error {
 	err := &actors.Error{Code: actors.Unavailable, Detail: "the store does not work at the moment; try again", RetryAfter: time.Second, Cause: cause}
 	w.mu.Lock()
 	w.err = err

@@ -6,24 +6,28 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics are the figures of one store.
-type metrics struct {
+// Metrics are the figures that each store has.
+type Metrics struct {
 	commitSeconds prometheus.Histogram
 	batchWrites   prometheus.Histogram
 	events        prometheus.Counter
 	bytes         prometheus.Counter
 	refused       prometheus.Counter
-	erased        prometheus.Gauge // of stores that have files
+
+	// Erased is when what was deleted was last taken out of the files. A store that
+	// has files registers it among its own.
+	Erased prometheus.Gauge
 
 	registerer prometheus.Registerer // nil: nowhere
 	registered []prometheus.Collector
 }
 
-func newMetrics(r prometheus.Registerer) *metrics {
+// NewMetrics returns figures that stand at zero, to be registered with r; nil: nowhere.
+func NewMetrics(r prometheus.Registerer) *Metrics {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
-	return &metrics{
+	return &Metrics{
 		registerer: r,
 		commitSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "reddot_store_commit_seconds",
@@ -37,7 +41,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}),
 		events: counter("reddot_store_events_total", "Events made durable."),
 		bytes:  counter("reddot_store_bytes_total", "Bytes of events and snapshots made durable."),
-		erased: prometheus.NewGauge(prometheus.GaugeOpts{
+		Erased: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "reddot_store_erased_timestamp_seconds",
 			Help: "When what had been deleted was last taken from the store's files, since 1970.",
 		}),
@@ -45,10 +49,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 }
 
-// register registers all figures, those of the queue of w among them, and more.
-func (m *metrics) register(w interface {
+// Register registers all figures, those of the store's queue among them, and
+// those that this store alone has.
+func (m *Metrics) Register(w interface {
 	Stats() Stats
-	writable() bool
+	Writable() bool
 }, more ...prometheus.Collector) error {
 	if m.registerer == nil {
 		return nil
@@ -69,7 +74,7 @@ func (m *metrics) register(w interface {
 			Name: "reddot_store_writable",
 			Help: "1 while the store takes writes, 0 while it does not.",
 		}, func() float64 {
-			if w.writable() {
+			if w.Writable() {
 				return 1
 			}
 			return 0
@@ -77,7 +82,7 @@ func (m *metrics) register(w interface {
 	}, more...)
 	for _, c := range all {
 		if err := m.registerer.Register(c); err != nil {
-			m.unregister()
+			m.Unregister()
 			return fmt.Errorf("register the store's metrics: %w", err)
 		}
 		m.registered = append(m.registered, c)
@@ -85,7 +90,8 @@ func (m *metrics) register(w interface {
 	return nil
 }
 
-func (m *metrics) unregister() {
+// Unregister takes back what was registered.
+func (m *Metrics) Unregister() {
 	for _, c := range m.registered {
 		m.registerer.Unregister(c)
 	}

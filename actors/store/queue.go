@@ -2,20 +2,21 @@ package store
 
 import "reddot/actors"
 
-// A job is one write of an actor, one of a record, or the taking of shards.
-type job struct {
-	write  *actors.Write
-	record *recordWrite
-	take   *take
+// A Job is a write of an actor, one of a record, or the taking of shards: one of
+// the first three is set.
+type Job struct {
+	Write  *actors.Write
+	Record *RecordWrite
+	Take   *Take
 	size   int   // bytes, about
-	err    error // why it was refused: nothing of it was or will be done
+	Err    error // why the engine has refused it: nothing of it was or will be done
 }
 
-// A recordWrite sets or deletes a record; the caller waits at done.
-type recordWrite struct {
-	kind, key string
-	value     []byte
-	delete    bool
+// A RecordWrite sets or deletes a record. Its caller waits at done.
+type RecordWrite struct {
+	Kind, Key string
+	Value     []byte
+	Delete    bool
 	done      chan error // has room for the one answer
 }
 
@@ -25,7 +26,7 @@ type queue struct {
 	maxJobs  int
 	maxBytes int
 
-	jobs  []job // those before head are taken
+	jobs  []Job // those before head are taken
 	head  int
 	bytes int
 }
@@ -34,7 +35,7 @@ type queue struct {
 func (q *queue) len() int { return len(q.jobs) - q.head }
 
 // put adds j unless the queue is full.
-func (q *queue) put(j job) bool {
+func (q *queue) put(j Job) bool {
 	n := q.len()
 	if n >= q.maxJobs || n > 0 && q.bytes+j.size > q.maxBytes {
 		return false
@@ -51,7 +52,7 @@ func (q *queue) put(j job) bool {
 
 // take appends to dst the oldest jobs, up to maxJobs and maxBytes, at least
 // one if there is one.
-func (q *queue) take(dst []job, maxJobs, maxBytes int) []job {
+func (q *queue) take(dst []Job, maxJobs, maxBytes int) []Job {
 	end, bytes := q.head, 0
 	for end < len(q.jobs) && end-q.head < maxJobs {
 		if end > q.head && bytes+q.jobs[end].size > maxBytes {

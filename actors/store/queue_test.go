@@ -11,11 +11,11 @@ func TestQueue(t *testing.T) {
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	q := queue{maxJobs: 50, maxBytes: 400}
-	var model []job
+	var model []Job
 	bytes := 0
 	for range 20_000 {
 		if r.IntN(5) > 0 {
-			j := job{record: &recordWrite{}, size: r.IntN(30)}
+			j := Job{Record: &RecordWrite{}, size: r.IntN(30)}
 			room := len(model) < 50 && (len(model) == 0 || bytes+j.size <= 400)
 			if q.put(j) != room {
 				t.Fatalf("put with %d jobs and %d bytes: want %v", len(model), bytes, room)

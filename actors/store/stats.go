@@ -22,10 +22,10 @@ type Stats struct {
 }
 
 // count adds the batch to the figures; took is what its commit took.
-func (w *writer) count(took time.Duration) {
+func (w *Writer) count(took time.Duration) {
 	var writes, events, bytes int
 	for i := range w.batch {
-		if x := w.batch[i].write; x != nil && w.batch[i].err == nil {
+		if x := w.batch[i].Write; x != nil && w.batch[i].Err == nil {
 			writes++
 			events += len(x.Events)
 			bytes += eventBytes(x)
@@ -55,7 +55,7 @@ func eventBytes(x *actors.Write) int {
 }
 
 // Stats returns what the store has done.
-func (w *writer) Stats() Stats {
+func (w *Writer) Stats() Stats {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.stats

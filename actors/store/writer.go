@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -12,42 +11,41 @@ import (
 	"reddot/actors"
 )
 
-var errClosed = errors.New("the store is closed")
-
-// An engine is what a writer commits to. The writer's goroutine alone calls it.
-type engine interface {
-	// stage adds a job to the batch, or sets its err and adds nothing. It
+// An Engine is what a writer commits to. The writer's goroutine alone calls it.
+type Engine interface {
+	// Stage adds a job to the batch, or sets its err and adds nothing. It
 	// keeps nothing of a write beyond the commit.
-	stage(j *job)
-	// commit makes the batch durable and empties it; it may refuse jobs by
+	Stage(j *Job)
+	// Commit makes the batch durable and empties it; it may refuse jobs by
 	// their err. After an error the outcome of the others is unknown, and the
 	// engine is not called again but, if it is one, as a mender.
-	commit() error
+	Commit() error
 }
 
-// A writer is the group commit: the queue, and the goroutine that empties it.
-type writer struct {
-	engine  engine
-	mender  mender // nil: the first error is the end
-	metrics *metrics
+// A Writer is the group commit: the queue, and the goroutine that empties it.
+type Writer struct {
+	engine  Engine
+	mender  Mender // nil: the first error is the end
+	metrics *Metrics
 	cfg     Config
-	room    room
 	wake    chan struct{} // has room for one
 	halt    chan struct{} // closed when the writer is to end
 	ended   chan struct{} // closed when all is settled that ever will be
 
-	mu      sync.Mutex
-	queue   queue
-	asleep  bool
-	closing bool
-	phase   phase
-	since   time.Time     // when the commit under way began; zero: none is
-	err     *actors.Error // why no write is taken: the writer ends, or waits to be mended
-	passed  chan struct{} // closed when the commit under way has come to its end; nil: nobody waits for that
+	mu          sync.Mutex
+	queue       queue
+	asleep      bool
+	closing     bool
+	phase       phase
+	since       time.Time     // when the commit under way began; zero: none is
+	err         *actors.Error // why no write is taken: the writer ends, or waits to be mended
+	commitEnded chan struct{} // closed when the commit under way has come to its end; nil: nobody waits for that
 
-	failed func(cause error) // told once that the writer has failed; it never waits. Nil: nobody is
+	// OnFail is told once that the writer has failed. It is set before Run, and never
+	// waits. Nil: nobody is told.
+	OnFail func(cause error)
 
-	batch  []job           // of the commit under way
+	batch  []Job           // of the commit under way
 	writes []*actors.Write // of batch: scratch of settle
 	stats  Stats
 }
@@ -61,10 +59,12 @@ const (
 	abandoned               // the goroutine that took it over
 )
 
-func newWriter(cfg Config, e engine, m *metrics) *writer {
-	mender, _ := e.(mender)
-	return &writer{
-		engine: e, mender: mender, metrics: m, cfg: cfg, room: room{refused: newRefused()},
+// NewWriter returns a writer, to be started by Run. An engine that is a Mender is
+// mended after an error; that of another one is the writer's end.
+func NewWriter(cfg Config, e Engine, m *Metrics) *Writer {
+	mender, _ := e.(Mender)
+	return &Writer{
+		engine: e, mender: mender, metrics: m, cfg: cfg,
 		queue: queue{maxJobs: cfg.QueueWrites, maxBytes: cfg.QueueBytes},
 		wake:  make(chan struct{}, 1),
 		halt:  make(chan struct{}),
@@ -73,84 +73,81 @@ func newWriter(cfg Config, e engine, m *metrics) *writer {
 }
 
 // Append implements actors.Journal.
-func (w *writer) Append(x *actors.Write) error {
-	if w.room.refuses(x) {
-		return fullError
-	}
-	return w.put(job{write: x, size: writeSize(x)})
+func (w *Writer) Append(x *actors.Write) error {
+	return w.put(Job{Write: x, size: writeSize(x)})
 }
 
 // PutRecord implements actors.Records.
-func (w *writer) PutRecord(ctx context.Context, kind, key string, value []byte) error {
+func (w *Writer) PutRecord(ctx context.Context, kind, key string, value []byte) error {
 	value = append([]byte(nil), value...) // the caller may leave before the commit
-	return w.putRecord(ctx, &recordWrite{kind: kind, key: key, value: value})
+	return w.putRecord(ctx, &RecordWrite{Kind: kind, Key: key, Value: value})
 }
 
 // DeleteRecord implements actors.Records.
-func (w *writer) DeleteRecord(ctx context.Context, kind, key string) error {
-	return w.putRecord(ctx, &recordWrite{kind: kind, key: key, delete: true})
+func (w *Writer) DeleteRecord(ctx context.Context, kind, key string) error {
+	return w.putRecord(ctx, &RecordWrite{Kind: kind, Key: key, Delete: true})
 }
 
-func (w *writer) putRecord(ctx context.Context, r *recordWrite) error {
-	if r.kind == "" || r.key == "" || strings.IndexByte(r.kind, 0) >= 0 {
+func (w *Writer) putRecord(ctx context.Context, r *RecordWrite) error {
+	if r.Kind == "" || r.Key == "" || strings.IndexByte(r.Kind, 0) >= 0 {
 		return actors.Errorf(actors.Invalid, "a record has a kind, without zero bytes, and a key")
 	}
 	r.done = make(chan error, 1)
-	if err := w.put(job{record: r, size: len(r.kind) + len(r.key) + len(r.value)}); err != nil {
+	if err := w.put(Job{Record: r, size: len(r.Kind) + len(r.Key) + len(r.Value)}); err != nil {
 		return err
 	}
 	select {
 	case err := <-r.done:
 		return err
 	case <-ctx.Done():
-		return fmt.Errorf("record %s/%s: await the commit: %w", r.kind, r.key, ctx.Err())
+		return fmt.Errorf("record %s/%s: await the commit: %w", r.Kind, r.Key, ctx.Err())
 	}
 }
 
+// Ended returns what is closed when the writer has settled all that it ever will.
+func (w *Writer) Ended() <-chan struct{} { return w.ended }
+
 // Err returns why no write is taken; nil while all is well.
-func (w *writer) Err() error {
+func (w *Writer) Err() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.refusal()
 }
 
 // refusal is err as an error. The caller holds mu.
-func (w *writer) refusal() error {
+func (w *Writer) refusal() error {
 	if w.err == nil {
 		return nil
 	}
 	return w.err
 }
 
-// writable tells whether every write is taken.
-func (w *writer) writable() bool { return w.Err() == nil && !w.room.low.Load() }
-
-func (w *writer) put(j job) error {
+func (w *Writer) put(j Job) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
 	case w.err != nil:
 		return w.err
 	case w.closing:
-		return unavailable(errClosed)
+		return ErrClosed
 	case !w.queue.put(j):
 		w.metrics.refused.Inc()
 		return &actors.Error{Code: actors.Busy, Detail: "the journal's queue is full", RetryAfter: time.Second}
 	}
-	w.rouse()
+	w.wakeUp()
 	return nil
 }
 
-// rouse wakes the writer's goroutine. The caller holds mu.
-func (w *writer) rouse() {
+// wakeUp wakes the writer's goroutine. The caller holds mu.
+func (w *Writer) wakeUp() {
 	if w.asleep {
 		w.asleep = false
 		w.wake <- struct{}{}
 	}
 }
 
-// run commits batch by batch until the writer is closed or has failed.
-func (w *writer) run() {
+// Run commits batch by batch until the writer is closed or has failed.
+func (w *Writer) Run() {
 	for w.take() {
 		w.stage()
 		if !w.commit() {
@@ -161,7 +158,7 @@ func (w *writer) run() {
 }
 
 // take waits for jobs and takes a batch; false means that the writer ends.
-func (w *writer) take() bool {
+func (w *Writer) take() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for w.err == nil && w.queue.len() == 0 && !w.closing {
@@ -179,38 +176,38 @@ func (w *writer) take() bool {
 
 // stage hands the batch to the engine, but for writes of streams that have
 // failed, or of which it has refused one in this batch.
-func (w *writer) stage() {
+func (w *Writer) stage() {
 	var refused map[*actors.Stream]error // in this batch
 	for i := range w.batch {
 		j := &w.batch[i]
-		if j.write != nil {
-			if j.err = cmp.Or(j.write.Stream.Err(), refused[j.write.Stream]); j.err != nil {
+		if j.Write != nil {
+			if j.Err = cmp.Or(j.Write.Stream.Err(), refused[j.Write.Stream]); j.Err != nil {
 				continue
 			}
 		}
-		w.engine.stage(j)
-		if j.err != nil && j.write != nil {
+		w.engine.Stage(j)
+		if j.Err != nil && j.Write != nil {
 			if refused == nil {
 				refused = make(map[*actors.Stream]error)
 			}
-			refused[j.write.Stream] = j.err
+			refused[j.Write.Stream] = j.Err
 		}
 	}
 }
 
 // commit commits what is staged and settles it; false means that the writer
 // has ended and all is settled.
-func (w *writer) commit() bool {
+func (w *Writer) commit() bool {
 	if !w.enter(committing) {
 		w.settleRest()
 		return false
 	}
 	start := time.Now()
-	if err := w.engine.commit(); err != nil {
+	if err := w.engine.Commit(); err != nil {
 		if w.mender != nil {
 			return w.mend(err)
 		}
-		w.fail(err)
+		w.Fail(err)
 	}
 	took := time.Since(start)
 	if !w.enter(working) {
@@ -225,7 +222,7 @@ func (w *writer) commit() bool {
 }
 
 // enter enters the phase unless the writer has failed.
-func (w *writer) enter(p phase) bool {
+func (w *Writer) enter(p phase) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.phase != abandoned {
@@ -235,33 +232,33 @@ func (w *writer) enter(p phase) bool {
 	if p == committing {
 		w.since = time.Now()
 	} else {
-		w.pass()
+		w.endCommit()
 	}
 	return w.err == nil
 }
 
-// pass tells those who wait for the end of the commit under way. The caller
+// endCommit tells those who wait for the end of the commit under way. The caller
 // holds mu.
-func (w *writer) pass() {
-	if w.passed != nil {
-		close(w.passed)
-		w.passed = nil
+func (w *Writer) endCommit() {
+	if w.commitEnded != nil {
+		close(w.commitEnded)
+		w.commitEnded = nil
 	}
 }
 
-// sync waits for the commit under way, if there is one: what an engine shows of
+// Sync waits for the commit under way, if there is one: what an engine shows of
 // it before it is synced is durable then. The error says that the writer has
 // failed, or that ctx has ended.
-func (w *writer) sync(ctx context.Context) error {
+func (w *Writer) Sync(ctx context.Context) error {
 	w.mu.Lock()
 	if w.err != nil || w.phase != committing {
 		defer w.mu.Unlock()
 		return w.refusal()
 	}
-	if w.passed == nil {
-		w.passed = make(chan struct{})
+	if w.commitEnded == nil {
+		w.commitEnded = make(chan struct{})
 	}
-	passed := w.passed
+	passed := w.commitEnded
 	w.mu.Unlock()
 	select {
 	case <-passed:
@@ -271,24 +268,24 @@ func (w *writer) sync(ctx context.Context) error {
 	}
 }
 
-func (w *writer) isAbandoned() bool {
+func (w *Writer) isAbandoned() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.phase == abandoned
 }
 
-// fail ends the writer. It never waits, so Pebble may call it from anywhere.
-func (w *writer) fail(cause error) {
+// Fail ends the writer. It never waits, so an engine may call it from anywhere.
+func (w *Writer) Fail(cause error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err != nil {
 		return
 	}
 	w.err = unavailable(cause)
-	w.rouse()
-	w.pass()
-	if w.failed != nil {
-		w.failed(cause)
+	w.wakeUp()
+	w.endCommit()
+	if w.OnFail != nil {
+		w.OnFail(cause)
 	}
 	if w.phase == committing {
 		go w.takeOver()
@@ -296,8 +293,8 @@ func (w *writer) fail(cause error) {
 }
 
 // takeOver settles everything in place of a commit that failed elsewhere, for
-// it may wait for good: a full disk stalls Pebble's writes without an error.
-func (w *writer) takeOver() {
+// it may wait for good: a full disk stalls the embedded store's without an error.
+func (w *Writer) takeOver() {
 	w.mu.Lock()
 	if w.phase != committing {
 		w.mu.Unlock()
@@ -310,7 +307,7 @@ func (w *writer) takeOver() {
 
 // settleRest settles the batch and all that is queued with the error, if
 // there is one, and says that the writer has ended.
-func (w *writer) settleRest() {
+func (w *Writer) settleRest() {
 	err := w.Err()
 	if err != nil {
 		w.settle(err)
@@ -320,7 +317,7 @@ func (w *writer) settleRest() {
 }
 
 // settleQueue settles all that is queued with an error.
-func (w *writer) settleQueue(err error) {
+func (w *Writer) settleQueue(err error) {
 	w.mu.Lock()
 	w.batch = w.queue.take(w.batch[:0], w.queue.len(), w.queue.bytes)
 	w.mu.Unlock()
@@ -329,37 +326,37 @@ func (w *writer) settleQueue(err error) {
 
 // settle answers all of the batch: each refused job with its own error, the
 // others with err.
-func (w *writer) settle(err error) {
-	var refused []job
+func (w *Writer) settle(err error) {
+	var refused []Job
 	for i, j := range w.batch {
 		switch {
-		case j.record != nil:
-			j.record.done <- cmp.Or(j.err, err)
-		case j.take != nil:
-			j.take.done <- cmp.Or(j.err, err)
-		case j.err != nil:
+		case j.Record != nil:
+			j.Record.done <- cmp.Or(j.Err, err)
+		case j.Take != nil:
+			j.Take.done <- cmp.Or(j.Err, err)
+		case j.Err != nil:
 			refused = append(refused, j)
 		default:
-			w.writes = append(w.writes, j.write)
+			w.writes = append(w.writes, j.Write)
 		}
-		w.batch[i] = job{}
+		w.batch[i] = Job{}
 	}
 	w.batch = w.batch[:0]
 	actors.Settle(w.writes, err)
 	w.writes = w.writes[:0]
 	for _, j := range refused { // behind what their streams wrote before
-		actors.Settle([]*actors.Write{j.write}, j.err)
+		actors.Settle([]*actors.Write{j.Write}, j.Err)
 	}
 }
 
-// stop ends the writer when all that is queued is settled.
-func (w *writer) stop(ctx context.Context) error {
+// Stop ends the writer when all that is queued is settled.
+func (w *Writer) Stop(ctx context.Context) error {
 	w.mu.Lock()
 	if !w.closing {
 		w.closing = true
 		close(w.halt)
 	}
-	w.rouse()
+	w.wakeUp()
 	w.mu.Unlock()
 	select {
 	case <-w.ended:

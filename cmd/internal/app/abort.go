@@ -5,14 +5,14 @@ import (
 	"errors"
 	"time"
 
-	"reddot/actors/store"
+	"reddot/actors/store/embedded"
 )
 
 // StoreFailed tells whether the embedded store has failed: a full disk, a
 // broken one, or damaged files. What it has in memory may not be on the disk, so
 // the process is to end at once; a new one reads what is there.
 func StoreFailed(err error) bool {
-	var f *store.Failure
+	var f *embedded.Failure
 	return errors.As(err, &f)
 }
 

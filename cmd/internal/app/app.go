@@ -17,7 +17,6 @@ import (
 	"reddot/actors"
 	"reddot/actors/retained"
 	"reddot/actors/send"
-	"reddot/actors/store"
 	"reddot/actors/user"
 	"reddot/cluster"
 	"reddot/cmd/internal/config"
@@ -42,7 +41,7 @@ type App struct {
 	ready       atomic.Bool
 	failed      chan error
 	ending      atomic.Pointer[error] // why the server cannot go on; nil: it can
-	store       keeper
+	store       anyStore
 	keys        *auth.Keys
 	audit       *transports.Audit
 	revocations *auth.Revocations
@@ -241,34 +240,6 @@ func innermost(err error) error {
 	}
 	return err
 }
-
-// A keeper is a store of any kind.
-type keeper interface {
-	cluster.Store
-	actors.Records
-	Err() error
-	Stats() store.Stats
-	Close(context.Context) error
-}
-
-// openKeeper opens the store that cfg names: a database if there is a URL, else
-// the embedded one.
-func openKeeper(ctx context.Context, cfg store.Config, log *slog.Logger, r prometheus.Registerer) (keeper, error) {
-	if cfg.URL != "" {
-		return store.OpenPostgres(ctx, cfg, log, r)
-	}
-	return store.Open(cfg, log, r)
-}
-
-func (a *App) openStore(ctx context.Context) (err error) {
-	cfg := a.cfg.Load().Keeper()
-	cfg.MaxOpenFiles = storeFiles(cfg.MaxOpenFiles, descriptors())
-	cfg.FS, cfg.Failed = a.forTests.files, func(f *store.Failure) { a.fail(f) }
-	a.store, err = openKeeper(ctx, cfg, a.log.With("part", "store"), a.registry)
-	return err
-}
-
-func (a *App) closeStore(ctx context.Context) error { return a.store.Close(ctx) }
 
 func (a *App) loadCredentials(ctx context.Context) error {
 	var err error

@@ -15,7 +15,8 @@ import (
 	"sync"
 	"time"
 
-	"reddot/actors/store"
+	"reddot/actors/store/embedded"
+	"reddot/actors/store/postgres"
 	"reddot/cmd/internal/config"
 )
 
@@ -35,7 +36,7 @@ const controlTime = time.Minute
 // control is the socket and what is under way at it.
 type control struct {
 	listener net.Listener
-	store    *store.Pebble
+	store    *embedded.Store
 	log      *slog.Logger
 	serving  sync.WaitGroup
 	one      sync.Mutex // a backup at a time
@@ -46,7 +47,7 @@ type control struct {
 
 // openControl listens. Without the socket all else goes on.
 func (a *App) openControl(ctx context.Context) error {
-	p, ok := a.store.(*store.Pebble)
+	p, ok := a.store.(*embedded.Store)
 	if !ok {
 		return nil
 	}
@@ -143,7 +144,7 @@ func (p patient) Write(b []byte) (int, error) {
 // WriteBackup writes a backup of the embedded store to w: through the server if one runs
 // there, or else of the directory itself. What it returns was checked as it was
 // written.
-func WriteBackup(ctx context.Context, c config.Config, w io.Writer, log *slog.Logger) (*store.Backup, error) {
+func WriteBackup(ctx context.Context, c config.Config, w io.Writer, log *slog.Logger) (*embedded.Backup, error) {
 	if !c.Store.URL.IsZero() {
 		return nil, errors.New("the data is in a PostgreSQL database: back that up with PostgreSQL's own tools (pg_dump, pg_basebackup, archived WAL)")
 	}
@@ -162,7 +163,7 @@ func WriteBackup(ctx context.Context, c config.Config, w io.Writer, log *slog.Lo
 	defer r.Close()
 	stop := context.AfterFunc(ctx, func() { _ = r.Close() })
 	defer stop()
-	b, err := store.CheckBackup(io.TeeReader(r, w))
+	b, err := embedded.CheckBackup(io.TeeReader(r, w))
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -175,7 +176,7 @@ func WriteBackup(ctx context.Context, c config.Config, w io.Writer, log *slog.Lo
 
 // mustExist returns why there is no store in the data directory, if there is none.
 func mustExist(data string) error {
-	ok, err := store.Exists(data)
+	ok, err := embedded.Exists(data)
 	if err == nil && !ok {
 		return fmt.Errorf("there is no store in %s; --data names its directory", data)
 	}
@@ -209,7 +210,7 @@ func askBackup(ctx context.Context, data string) (io.ReadCloser, error) {
 
 // openBackup backs up a directory that no server uses.
 func openBackup(c config.Config, log *slog.Logger) (io.ReadCloser, error) {
-	p, err := store.Open(c.Keeper(), log, nil)
+	p, err := embedded.Open(c.Embedded(), log, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -222,11 +223,11 @@ func openBackup(c config.Config, log *slog.Logger) (io.ReadCloser, error) {
 }
 
 // Restore makes the data directory of a backup.
-func Restore(c config.Config, r io.Reader) (*store.Backup, error) {
+func Restore(c config.Config, r io.Reader) (*embedded.Backup, error) {
 	if !c.Store.URL.IsZero() {
 		return nil, errors.New("a database is named (store.url): a backup of an embedded store goes into a data directory")
 	}
-	return store.Restore(r, c.Data)
+	return embedded.Restore(r, c.Data)
 }
 
 // Renew begins another history in the store that c names, after it was put back
@@ -237,15 +238,15 @@ func Renew(ctx context.Context, c config.Config, log *slog.Logger) (err error) {
 		if err := mustExist(c.Data); err != nil {
 			return err
 		}
-		p, err := store.Open(c.Keeper(), log, nil)
+		p, err := embedded.Open(c.Embedded(), log, nil)
 		if err != nil {
 			return err
 		}
 		return errors.Join(p.Renew(), p.Close(ctx))
 	}
-	cfg := c.Keeper()
+	cfg := c.Postgres()
 	cfg.Committers, cfg.Readers = 1, 1
-	p, err := store.OpenPostgres(ctx, cfg, log, nil)
+	p, err := postgres.Open(ctx, cfg, log, nil)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,8 @@ import (
 	"time"
 
 	"reddot/actors"
-	"reddot/actors/store"
+	"reddot/actors/store/embedded"
+	"reddot/actors/store/postgres"
 	"reddot/cmd/internal/config"
 	"reddot/transports"
 	"reddot/transports/auth"
@@ -49,8 +50,8 @@ func CreateKey(ctx context.Context, data, url string, o KeyOrder, log *slog.Logg
 	if err != nil {
 		return key, text, err
 	}
-	s, err := openKeeper(ctx, store.Config{Dir: data, URL: url}, log, nil)
-	if errors.Is(err, store.ErrInUse) {
+	s, err := openAnyStore(ctx, embedded.Config{Dir: data}, postgres.Config{URL: url}, log, nil)
+	if errors.Is(err, embedded.ErrInUse) {
 		return key, text, fmt.Errorf("%w\n(a server that runs is asked with --url and a key of the scope admin instead)", err)
 	}
 	if err != nil {

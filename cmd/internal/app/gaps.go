@@ -9,7 +9,8 @@ import (
 	"time"
 
 	"reddot/actors"
-	"reddot/actors/store"
+	"reddot/actors/store/embedded"
+	"reddot/actors/store/postgres"
 )
 
 // A GapFound says that an actor's journal had a hole, and what of it was kept
@@ -26,7 +27,7 @@ type GapFound struct {
 // Gaps lists the holes that were found in journals, from a data directory that
 // no server uses, or the database that a URL names.
 func Gaps(ctx context.Context, data, url string, log *slog.Logger) (list []GapFound, err error) {
-	s, err := openKeeper(ctx, store.Config{Dir: data, URL: url}, log, nil)
+	s, err := openAnyStore(ctx, embedded.Config{Dir: data}, postgres.Config{URL: url}, log, nil)
 	if err != nil {
 		return nil, err
 	}

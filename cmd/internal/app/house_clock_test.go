@@ -55,25 +55,25 @@ var wallClocks = map[string]string{
 // machineClocks are the files that read the machine's wall clock by time.Now,
 // and not the one that the server is given.
 var machineClocks = map[string]string{
-	"actors/store/backup.go":        "when a backup was made, for people",
-	"actors/store/pebble_dir.go":    "for whoever finds the lock file",
-	"cluster/config.go":             "the default of a node without a server",
-	"cmd/internal/app/clock.go":     "the server's wall clock",
-	"cmd/reddot/tail.go":            "shows the time of day",
-	"transports/api/api.go":         "the default of an API without a server",
-	"transports/audit.go":           "the default of a command that makes a key",
-	"transports/gate.go":            "not the wall clock: the default of the one that measures rates",
-	"transports/auth/keys.go":       "the default of a command that makes a key",
-	"transports/auth/logins.go":     "not the wall clock: the default of the one by which bad passwords are remembered",
-	"transports/mqtt/server.go":     "the default of a broker without a server",
-	"transports/problem.go":         "the field Date, which fasthttp writes so in all other answers",
-	"transports/request.go":         "the field Date, and the default of transports without a server",
-	"transports/streams/streams.go": "the default of transports without a server",
-	"transports/auth/tokens.go":     "the default of a command that makes a token, and of the pause between fetches",
+	"actors/store/embedded/backup.go": "when a backup was made, for people",
+	"actors/store/embedded/dir.go":    "for whoever finds the lock file",
+	"cluster/config.go":               "the default of a node without a server",
+	"cmd/internal/app/clock.go":       "the server's wall clock",
+	"cmd/reddot/tail.go":              "shows the time of day",
+	"transports/api/api.go":           "the default of an API without a server",
+	"transports/audit.go":             "the default of a command that makes a key",
+	"transports/gate.go":              "not the wall clock: the default of the one that measures rates",
+	"transports/auth/keys.go":         "the default of a command that makes a key",
+	"transports/auth/logins.go":       "not the wall clock: the default of the one by which bad passwords are remembered",
+	"transports/mqtt/server.go":       "the default of a broker without a server",
+	"transports/problem.go":           "the field Date, which fasthttp writes so in all other answers",
+	"transports/request.go":           "the field Date, and the default of transports without a server",
+	"transports/streams/streams.go":   "the default of transports without a server",
+	"transports/auth/tokens.go":       "the default of a command that makes a token, and of the pause between fetches",
 }
 
 // notServed are programs and doubles beside the server.
-var notServed = []string{"actors/actorstest/", "actors/store/pgserver/", "cmd/chaos/", "cmd/internal/load/", "cmd/internal/chaos/", "cmd/internal/client/"}
+var notServed = []string{"actors/actorstest/", "actors/store/memory/", "actors/store/pgserver/", "actors/store/storetest/", "cmd/chaos/", "cmd/internal/load/", "cmd/internal/chaos/", "cmd/internal/client/"}
 
 // ofTheDay are the methods of a time.Time that leave its monotonic reading out.
 var ofTheDay = []string{

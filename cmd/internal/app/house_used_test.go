@@ -24,8 +24,7 @@ var askedFor = []string{
 // testedFromOutside are names that tests in other rooms use, and no other code, each
 // with the reason.
 var testedFromOutside = map[string]string{
-	"actors/store.NewMemory":                 "a double",
-	"actors.NewStream":                       "tests of stores write as actors do",
+	"actors/store/memory.":                   "a double",
 	"actors/gateway.Resumes":                 "the double of a gateway, in the tests of transports, replays as one",
 	"actors/store/pgserver.":                 "a double",
 	"cmd/internal/app.MQTTAddr":              "where tests find a server that has chosen its port",

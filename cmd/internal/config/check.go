@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"reddot/actors"
-	"reddot/actors/store"
+	"reddot/actors/store/postgres"
 	"reddot/transports"
 	"reddot/transports/auth"
 )
@@ -53,7 +53,7 @@ func (c Config) Check() error {
 		add("log.format", fmt.Errorf("%q is neither text nor json", c.Log.Format))
 	}
 	if !c.Store.URL.IsZero() {
-		add("store.url", store.CheckURL(c.Store.URL.Reveal()))
+		add("store.url", postgres.CheckURL(c.Store.URL.Reveal()))
 	}
 	errs = append(errs, c.checkApps()...)
 	errs = append(errs, c.checkCluster()...)

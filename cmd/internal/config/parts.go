@@ -6,6 +6,8 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/store"
+	"reddot/actors/store/embedded"
+	"reddot/actors/store/postgres"
 	"reddot/transports"
 	"reddot/transports/api"
 	"reddot/transports/auth"
@@ -73,13 +75,27 @@ func (c *Config) Tokens() auth.TokensConfig {
 	return auth.TokensConfig{Apps: apps, TokenRules: rules}
 }
 
-// Keeper returns the store's settings.
-func (c *Config) Keeper() store.Config {
+// queue returns the settings that both stores have.
+func (c *Config) queue() store.Config {
 	return store.Config{
-		URL: c.Store.URL.Reveal(), Committers: c.Store.Committers, Readers: c.Store.Readers, Timeout: c.Store.Timeout,
+		QueueWrites: c.Store.QueueCount, QueueBytes: c.Store.QueueSize, BatchBytes: c.Store.BatchSize,
 		EraseWithin: c.Store.EraseWithin,
-		Dir:         c.Data, QueueWrites: c.Store.QueueCount, QueueBytes: c.Store.QueueSize,
-		BatchBytes: c.Store.BatchSize, MemTableBytes: c.Store.MemTable, CacheBytes: c.Store.Cache, MaxOpenFiles: c.Store.OpenFiles,
-		LowDisk: int64(c.Store.LowDisk),
+	}
+}
+
+// Embedded returns the settings of the embedded store.
+func (c *Config) Embedded() embedded.Config {
+	return embedded.Config{
+		Config: c.queue(), Dir: c.Data,
+		MemTableBytes: c.Store.MemTable, CacheBytes: c.Store.Cache, MaxOpenFiles: c.Store.OpenFiles, LowDisk: int64(c.Store.LowDisk),
+	}
+}
+
+// Postgres returns the settings of the store in a database; its URL is empty where
+// none is named.
+func (c *Config) Postgres() postgres.Config {
+	return postgres.Config{
+		Config: c.queue(), URL: c.Store.URL.Reveal(),
+		Committers: c.Store.Committers, Readers: c.Store.Readers, Timeout: c.Store.Timeout,
 	}
 }
