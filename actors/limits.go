@@ -94,7 +94,7 @@ func (l Limits) WithDefaults() (Limits, error) {
 // SweepAt returns when what is superfluous since a moment is to be swept away.
 func (l *Limits) SweepAt(since int64, lineage uint64) int64 {
 	step := l.EraseStep()
-	return since + step + int64(lineage%uint64(step)) // #nosec G115 -- below step
+	return since + step + int64(lineage%uint64(step))
 }
 
 // EraseStep returns a quarter of EraseWithin, in milliseconds.

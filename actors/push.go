@@ -45,7 +45,7 @@ func NextForm(n *atomic.Uint32, most uint32) uint8 {
 	if next >= most {
 		panic("this program has more wire forms than it has room for; raise MaxForms")
 	}
-	return uint8(next) // #nosec G115 -- it is small
+	return uint8(next)
 }
 
 // A Format encodes events for one wire form. It has no state.

@@ -30,7 +30,7 @@ func (n *Node) heartbeat() {
 func (n *Node) sendHeartbeat(l *link) {
 	w := &wire.WireBeat{Leaving: n.leaving.Load()}
 	if l.version >= silentVersion {
-		w.Silent = uint32(max(0, l.silent(n).Milliseconds())) // #nosec G115 -- less than silenceLimit
+		w.Silent = uint32(max(0, l.silent(n).Milliseconds()))
 	}
 	if b, err := w.MarshalVT(); err == nil {
 		_ = l.enqueue(&wire.Frame{Type: wire.FrameType_FRAME_BEAT, Body: b}) // an error has ended the link

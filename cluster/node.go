@@ -249,7 +249,7 @@ func (n *Node) due(fn func(actors.Key, int64) bool) error {
 	var own actors.ShardSet
 	for i := range n.fences {
 		if n.fences[i].Load() != 0 {
-			own.Add(uint16(i)) // #nosec G115 -- there are 1,024
+			own.Add(uint16(i))
 		}
 	}
 	return lookup.DueIn(context.Background(), &own, n.cfg.Now(), timersAtOnce, fn)

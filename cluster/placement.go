@@ -137,7 +137,7 @@ func (p *placement) assign(m *assign) {
 	p.alive = m.alive
 	moved := 0
 	for i := range p.shards {
-		shard, s := uint16(i), &p.shards[i] // #nosec G115 -- there are 1,024
+		shard, s := uint16(i), &p.shards[i]
 		to := ownerOf(shard, m.owners)
 		if to == s.owner {
 			continue
@@ -224,7 +224,7 @@ func (p *placement) sendReleased(shard uint16) {
 func (p *placement) linkUp(name string) {
 	for i := range p.shards {
 		if s := &p.shards[i]; s.owner == name && s.phase == foreign && s.gaveUp {
-			p.sendReleased(uint16(i)) // #nosec G115 -- there are 1,024
+			p.sendReleased(uint16(i))
 		}
 	}
 }
@@ -233,7 +233,7 @@ func (p *placement) linkUp(name string) {
 func (p *placement) suspend(m *suspend) {
 	for i := range p.shards {
 		p.shards[i].owner = ""
-		p.giveUp(uint16(i), m.why) // #nosec G115 -- there are 1,024
+		p.giveUp(uint16(i), m.why)
 	}
 }
 
@@ -272,7 +272,7 @@ func (p *placement) fenced(f actors.Fence) {
 // retake takes no shard for this node's that it does not take again.
 func (p *placement) retake() {
 	for i := range p.shards {
-		if shard := uint16(i); p.shards[i].phase == owned || p.shards[i].phase == waitingOut { // #nosec G115 -- there are 1,024
+		if shard := uint16(i); p.shards[i].phase == owned || p.shards[i].phase == waitingOut {
 			p.lose(shard)
 			p.want(shard, time.Time{})
 		}
@@ -301,7 +301,7 @@ func (p *placement) tick() {
 		case s.phase == wanted && now.After(s.since):
 			p.look = true
 		case s.phase == waitingOut:
-			p.openIfFree(uint16(i), now) // #nosec G115 -- there are 1,024
+			p.openIfFree(uint16(i), now)
 		}
 	}
 	p.wakeFollowers()
@@ -348,7 +348,7 @@ func (p *placement) read(m *epochs) {
 		if s.from, s.before = holder, epoch; holder == n.cfg.Name || s.releasedBy(holder, epoch) {
 			s.from = ""
 		}
-		from = append(from, actors.Fence{Shard: uint16(i), Epoch: epoch}) // #nosec G115 -- there are 1,024
+		from = append(from, actors.Fence{Shard: uint16(i), Epoch: epoch})
 	}
 	if len(from) == 0 {
 		p.reading = false

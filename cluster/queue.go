@@ -76,6 +76,6 @@ func (n *Node) flushAll() {
 		return
 	}
 	for shard := range n.dir.parts {
-		n.flush(uint16(shard)) // #nosec G115 -- there are 1,024
+		n.flush(uint16(shard))
 	}
 }

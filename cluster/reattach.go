@@ -123,8 +123,8 @@ func (n *Node) linkUp(p *peer) {
 	n.linkTopics(p)
 	for i := range n.dir.parts {
 		if owner, _ := n.dir.parts[i].where(); owner == p.name {
-			n.reattach.soon(uint16(i)) // #nosec G115 -- there are 1,024
-			n.flush(uint16(i))         // #nosec G115 -- there are 1,024
+			n.reattach.soon(uint16(i))
+			n.flush(uint16(i))
 		}
 	}
 }

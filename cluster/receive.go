@@ -87,9 +87,9 @@ func (n *Node) receive(p *peer, l *link, f *wire.Frame) error {
 			return fmt.Errorf("shard %d of %d", w.Shard, actors.Shards)
 		}
 		if f.Type == wire.FrameType_FRAME_RELEASED {
-			n.place.send(&released{shard: uint16(w.Shard), by: p.name, epoch: w.Epoch}) // #nosec G115 -- checked
+			n.place.send(&released{shard: uint16(w.Shard), by: p.name, epoch: w.Epoch})
 		} else {
-			n.reattach.later(uint16(w.Shard)) // #nosec G115 -- checked
+			n.reattach.later(uint16(w.Shard))
 		}
 		return nil
 	case wire.FrameType_FRAME_CHANGED:

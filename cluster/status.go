@@ -71,7 +71,7 @@ func (n *Node) own() NodeStatus {
 	}
 	byEpoch := map[uint64][]uint16{}
 	for i := range n.fences {
-		if f, ok := n.fences.of(uint16(i)); ok { // #nosec G115 -- there are 1,024
+		if f, ok := n.fences.of(uint16(i)); ok {
 			byEpoch[f.Epoch] = append(byEpoch[f.Epoch], f.Shard)
 			s.Shards++
 		}

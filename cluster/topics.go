@@ -145,7 +145,7 @@ func (p *peer) callWaiters() {
 // countdown returns what counts answers, and calls done after n of them.
 func countdown(n int, done func()) func() {
 	left := new(atomic.Int32)
-	left.Store(int32(n)) // #nosec G115 -- peers are few
+	left.Store(int32(n))
 	return func() {
 		if left.Add(-1) == 0 {
 			done()
@@ -184,7 +184,7 @@ func (n *Node) tellFilters(l *link, list []topic.FilterCount, anew bool) {
 	for first := true; first || len(list) > 0; first = false {
 		w := &wire.WireFilters{Anew: anew}
 		for _, h := range list[:min(len(list), filtersAtOnce)] {
-			w.List = append(w.List, &wire.WireFilter{App: h.App, Filter: h.Filter, N: uint32(max(0, h.N))}) // #nosec G115 -- sessions
+			w.List = append(w.List, &wire.WireFilter{App: h.App, Filter: h.Filter, N: uint32(max(0, h.N))})
 		}
 		list, anew = list[len(w.List):], false
 		if !l.sendTopics(wire.FrameType_FRAME_FILTERS, nil, func(uint64) interface{ MarshalVT() ([]byte, error) } { return w }) {
@@ -290,7 +290,7 @@ func (n *Node) receiveTopics(p *peer, l *link, f *wire.Frame) error {
 		}
 		id := w.Id
 		n.topics.PublishHere(w.Message, w.Share, func(took int, err *actors.Error) {
-			h := &wire.WireHeard{Id: id, N: uint32(max(0, took))} // #nosec G115 -- sessions
+			h := &wire.WireHeard{Id: id, N: uint32(max(0, took))}
 			if err != nil {
 				h.Code, h.Detail = string(err.Code), err.Detail
 			}

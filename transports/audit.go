@@ -163,13 +163,13 @@ func (a *Audit) nextID(at time.Time) string {
 	}
 	id := actors.NewID()
 	setAuditTime(&id, at)
-	id[6], id[7] = 7<<4|byte(a.nth>>8), byte(a.nth) // #nosec G115 -- 12 bits (RFC 9562, 6.2, method 1)
+	id[6], id[7] = 7<<4|byte(a.nth>>8), byte(a.nth)
 	return id.String()
 }
 
 func setAuditTime(id *actors.ID, at time.Time) {
 	var ms [8]byte
-	binary.BigEndian.PutUint64(ms[:], uint64(max(0, at.UnixMilli()))) // #nosec G115 -- not below 0
+	binary.BigEndian.PutUint64(ms[:], uint64(max(0, at.UnixMilli())))
 	copy(id[:6], ms[2:])
 }
 

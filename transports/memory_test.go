@@ -72,7 +72,7 @@ func measureIdle(t *testing.T, path, kind string) {
 	w := newWorld(t, worldConfig{kind: kind, limits: transports.Limits{}.Dev(), hub: silentHub{}, ws: ws.Config{Compression: true}})
 	n := *connections
 	heap, rss := settle()
-	client := exec.Command(os.Args[0], "-test.run=^TestIdleMemory$") // #nosec G204 -- this very program
+	client := exec.Command(os.Args[0], "-test.run=^TestIdleMemory$")
 	client.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %s %s", clientOf, w.addr, n, path, w.scheme))
 	in, err := client.StdinPipe()
 	if err != nil {

@@ -105,11 +105,11 @@ func (s *state) snapshot() []byte {
 	p := &actors.SendState{Seq: s.seq, Message: s.message, Users: s.users, At: s.at, Told: s.told}
 	for i := range s.steps {
 		t := &s.steps[i]
-		n := &actors.SendStep{Kind: t.kind, At: t.at, Failed: uint32(t.failed)} // #nosec G115 -- as many as users
+		n := &actors.SendStep{Kind: t.kind, At: t.at, Failed: uint32(t.failed)}
 		if t.left > 0 {
 			for u, done := range t.done {
 				if !done {
-					n.Left = append(n.Left, uint32(u)) // #nosec G115 -- likewise
+					n.Left = append(n.Left, uint32(u))
 				}
 			}
 		}

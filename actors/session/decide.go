@@ -72,7 +72,7 @@ func (s *Set) Queue(c *actors.QueueMessage, user string, l *actors.Limits, crowd
 // takes tells how a session takes a topic's message: with QoS 1 or 2, or not.
 func (t *Session) takes(c *actors.QueueMessage, user string) (queued, bool) {
 	m := c.Message
-	w := queued{size: uint32(len(m.Payload)), expires: m.ExpiresAt} // #nosec G115 -- bounded by the size of packets
+	w := queued{size: uint32(len(m.Payload)), expires: m.ExpiresAt}
 	for i := range t.subs {
 		n := &t.subs[i]
 		_, filter, shared := actors.SplitShare(n.filter)
@@ -92,7 +92,7 @@ func (t *Session) takes(c *actors.QueueMessage, user string) (queued, bool) {
 		w.retain = w.retain || m.Retain && (n.asPublished || c.Retained)
 		w.add(n)
 	}
-	w.qos = min(w.qos, uint8(m.Qos)) // #nosec G115 -- 0 to 2
+	w.qos = min(w.qos, uint8(m.Qos))
 	return w, w.qos > 0
 }
 

@@ -219,7 +219,7 @@ func (s *Set) change(t *Session, e *actors.Event, freed []uint64) []uint64 {
 	}
 	for _, n := range c.Received { // an identifier is used again as soon as it is refused
 		t.incoming = slices.DeleteFunc(t.incoming, func(o incoming) bool { return uint32(o.id) == n.Id })
-		t.incoming = append(t.incoming, incoming{once: [16]byte(n.Once), id: uint16(n.Id)}) // #nosec G115 -- of our own making
+		t.incoming = append(t.incoming, incoming{once: [16]byte(n.Once), id: uint16(n.Id)})
 	}
 	t.incoming = slices.DeleteFunc(t.incoming, func(n incoming) bool { return slices.Contains(c.Forgotten, uint32(n.id)) })
 	return freed
@@ -244,7 +244,7 @@ func (t *Session) requeue() {
 
 // set puts a subscription in the place of the one with its filter, if there is one.
 func (t *Session) set(n *actors.Subscription) {
-	one := subscription{filter: n.Filter, id: n.Id, qos: uint8(n.Qos), noLocal: n.NoLocal, asPublished: n.AsPublished, inbox: n.Inbox, reads: n.Reads} // #nosec G115 -- 0 to 2
+	one := subscription{filter: n.Filter, id: n.Id, qos: uint8(n.Qos), noLocal: n.NoLocal, asPublished: n.AsPublished, inbox: n.Inbox, reads: n.Reads}
 	for i := range t.subs {
 		if t.subs[i].filter == n.Filter {
 			t.subs[i] = one

@@ -25,7 +25,7 @@ func (s *Set) Restore(list []*actors.SessionState, wills []*actors.YieldedWill) 
 }
 
 func inflightOf(p *actors.Outgoing) inflight {
-	return inflight{seq: p.Seq, ids: p.Ids, id: uint16(p.Id), qos: uint8(p.Qos), released: p.Released, inbox: p.Inbox, retain: p.Retain, share: p.Share} // #nosec G115 -- of our own making
+	return inflight{seq: p.Seq, ids: p.Ids, id: uint16(p.Id), qos: uint8(p.Qos), released: p.Released, inbox: p.Inbox, retain: p.Retain, share: p.Share}
 }
 
 func (o *inflight) stored() *actors.Outgoing {
@@ -33,7 +33,7 @@ func (o *inflight) stored() *actors.Outgoing {
 }
 
 func queuedOf(p *actors.Waiting, seq uint64) queued {
-	return queued{Seq: seq, Inbox: p.Inbox, qos: uint8(p.Qos), retain: p.Retain, ids: p.Ids, share: p.Share, size: p.Size, expires: p.ExpiresAt} // #nosec G115 -- 0 to 2
+	return queued{Seq: seq, Inbox: p.Inbox, qos: uint8(p.Qos), retain: p.Retain, ids: p.Ids, share: p.Share, size: p.Size, expires: p.ExpiresAt}
 }
 
 // Stored returns the message as it is stored.
@@ -83,7 +83,7 @@ func (s *Set) restore(p *actors.SessionState) {
 	}
 	for _, n := range p.Incoming {
 		if len(n.Once) == 16 {
-			t.incoming = append(t.incoming, incoming{once: [16]byte(n.Once), id: uint16(n.Id)}) // #nosec G115 -- of our own making
+			t.incoming = append(t.incoming, incoming{once: [16]byte(n.Once), id: uint16(n.Id)})
 		}
 	}
 	if i, ok := s.index(t.Client); !ok {

@@ -77,7 +77,7 @@ func (a *audience) direct(n *node, m *actors.TopicMessage) {
 
 // takes tells whether the subscription brings the message directly.
 func (s *Subscription) takes(m *actors.TopicMessage) bool {
-	return !s.Durable || min(s.QoS, uint8(m.Qos)) == 0 // #nosec G115 -- 0 to 2
+	return !s.Durable || min(s.QoS, uint8(m.Qos)) == 0
 }
 
 // isLocal tells whether the session has published the message itself, and

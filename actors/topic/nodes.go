@@ -181,9 +181,9 @@ func (t *Broker) PublishHere(m *actors.TopicMessage, share string, done func(too
 		return
 	}
 	p := &publishing{end: func(p *publishing) { done(int(p.took.Load()), p.err.Load()) }}
-	p.left.Store(int32(len(a.users)) + 2)                                // #nosec G115 -- few
-	p.took.Store(int32(a.local))                                         // #nosec G115 -- few
-	p.took.Add(int32(t.handOut(a, m, func() { p.done(0, nil) }, false))) // #nosec G115 -- few
+	p.left.Store(int32(len(a.users)) + 2)
+	p.took.Store(int32(a.local))
+	p.took.Add(int32(t.handOut(a, m, func() { p.done(0, nil) }, false)))
 	for _, q := range a.users {
 		t.queue(m, q, p)
 	}
@@ -218,7 +218,7 @@ func (t *Broker) instead(m *actors.TopicMessage, f nodeShare, p *publishing) {
 		}
 	})
 	defer a.release()
-	p.left.Add(int32(len(a.users))) // #nosec G115 -- at most one
+	p.left.Add(int32(len(a.users)))
 	for _, q := range a.users {
 		t.queue(m, q, p)
 	}

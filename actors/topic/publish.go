@@ -19,7 +19,7 @@ func (p *publishing) done(n int, err *actors.Error) {
 	if err != nil {
 		p.err.CompareAndSwap(nil, err)
 	}
-	if p.took.Add(int32(n)); p.left.Add(-1) == 0 { // #nosec G115 -- few
+	if p.took.Add(int32(n)); p.left.Add(-1) == 0 {
 		p.end(p)
 	}
 }
@@ -58,7 +58,7 @@ func (t *Broker) publish(m *actors.TopicMessage, done func(took int, err *actors
 	}
 	p := &publishing{}
 	p.left.Store(1)
-	p.took.Store(int32(n)) // #nosec G115 -- few
+	p.took.Store(int32(n))
 	p.end = func(p *publishing) { done(int(p.took.Load()), p.err.Load()) }
 	if m.Qos == 2 && len(a.live)+len(a.chosen)+len(a.others) > 0 { // exactly once: not before all else has succeeded
 		live, far := &audience{live: slices.Clone(a.live), chosen: slices.Clone(a.chosen)}, slices.Clone(a.others)
@@ -69,14 +69,14 @@ func (t *Broker) publish(m *actors.TopicMessage, done func(took int, err *actors
 			}
 			q := &publishing{end: func(q *publishing) { done(int(q.took.Load()), q.err.Load()) }}
 			q.left.Store(1)
-			q.took.Store(p.took.Load() + int32(live.deliver(m))) // #nosec G115 -- few
+			q.took.Store(p.took.Load() + int32(live.deliver(m)))
 			t.sendOthers(m, far, q)
 			q.done(0, nil)
 		}
 	} else {
 		if m.Qos == 1 {
 			p.left.Add(1)
-			p.took.Add(int32(t.handOut(a, m, func() { p.done(0, nil) }, false))) // #nosec G115 -- few
+			p.took.Add(int32(t.handOut(a, m, func() { p.done(0, nil) }, false)))
 		}
 		t.sendOthers(m, a.others, p)
 	}
@@ -163,7 +163,7 @@ func (t *Broker) Reassign(m *actors.TopicMessage, filter string, not actors.Shar
 		return
 	}
 	p := &publishing{end: func(p *publishing) { done(p.err.Load() == nil && p.took.Load() > 0) }}
-	p.left.Store(int32(1 + len(a.users))) // #nosec G115 -- at most one
+	p.left.Store(int32(1 + len(a.users)))
 	for _, q := range a.users {
 		t.queue(m, q, p)
 	}

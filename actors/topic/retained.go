@@ -43,7 +43,7 @@ func (t *Broker) Retained(app, filter, after string, done func(RetainedPage)) {
 		done(page)
 	}
 	for i := range parts {
-		t.ask(actors.RetainedShardKey(app, uint64(i)), c, func(r *actors.Request) { // #nosec G115 -- few
+		t.ask(actors.RetainedShardKey(app, uint64(i)), c, func(r *actors.Request) {
 			parts[i] = RetainedPage{Messages: r.Answer.Messages, More: r.Answer.More}
 			p.done(0, r.Answer.Err)
 		})

@@ -33,7 +33,7 @@ func (u *User) handOver(s *session.Session, ends bool) {
 	h.Load(func() {
 		var mu sync.Mutex
 		left := new(atomic.Int32)
-		left.Store(int32(len(list))) // #nosec G115 -- bounded by Limits.SessionMessages
+		left.Store(int32(len(list)))
 		for _, o := range list {
 			took := func(ok bool) {
 				if ok {

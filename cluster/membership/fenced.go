@@ -96,7 +96,7 @@ func (m *Membership) fence(name string) {
 	if err != nil {
 		return
 	}
-	to := &memberlist.Node{Name: name, Addr: net.ParseIP(host), Port: uint16(port)} // #nosec G115 -- a port
+	to := &memberlist.Node{Name: name, Addr: net.ParseIP(host), Port: uint16(port)}
 	m.host.Spawn(func() {
 		if err := m.list.SendReliable(to, []byte(fencedNote+name)); err != nil {
 			m.cfg.Log.Debug("a node can't be told that it is out", "node", name, "err", err)

@@ -342,7 +342,7 @@ func active(list []member) (all pcluster.Members) {
 		if o.leaving || err != nil {
 			continue
 		}
-		all = append(all, &pcluster.Member{Id: o.name, Host: host, Port: int32(port), Kinds: []string{kindUser}}) // #nosec G115 -- a port
+		all = append(all, &pcluster.Member{Id: o.name, Host: host, Port: int32(port), Kinds: []string{kindUser}})
 	}
 	return all
 }

@@ -127,7 +127,7 @@ func wirePush(p *actors.Push) *WirePush {
 	w := &WirePush{Key: string(p.Key), From: placeOf(&p.From), To: placeOf(&p.To), More: p.More, Hole: p.Hole, Events: make([]*WireEvent, len(p.Events))}
 	for i := range p.Events {
 		e := &p.Events[i]
-		w.Events[i] = &WireEvent{Type: e.Type, To: placeOf(&e.To), Json: e.JSON, Counts: uint32(len(e.Counts))} // #nosec G115 -- a frame is smaller
+		w.Events[i] = &WireEvent{Type: e.Type, To: placeOf(&e.To), Json: e.JSON, Counts: uint32(len(e.Counts))}
 	}
 	return w
 }

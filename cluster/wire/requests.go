@@ -57,7 +57,7 @@ func EncodeRequest(id uint64, r *actors.Request) (*Frame, error) {
 }
 
 // wireLimit returns a limit as it crosses nodes: what is below zero is none.
-func wireLimit(n int) uint32 { return uint32(max(0, min(n, 1<<30))) } // #nosec G115 -- it is bounded
+func wireLimit(n int) uint32 { return uint32(max(0, min(n, 1<<30))) }
 
 // decodeRequest returns the request that a frame holds. One with a command
 // that this program does not know comes without its Command.
@@ -195,7 +195,7 @@ func DecodeReply(b []byte) (*Reply, error) {
 // Fill sets the answer.
 func (r *Reply) Fill(a *actors.Answer) {
 	w := &r.wire
-	*a = actors.Answer{Rev: w.Rev, Outcome: actors.Outcome(w.Outcome), Reason: w.Reason, Replayed: w.Replayed, // #nosec G115 -- checked
+	*a = actors.Answer{Rev: w.Rev, Outcome: actors.Outcome(w.Outcome), Reason: w.Reason, Replayed: w.Replayed,
 		Cursor: w.Cursor.cursor(), Counts: append(a.Counts[:0], w.Counts...), Body: w.Body, More: w.More}
 	if len(w.Message) == 16 {
 		a.ID = actors.ID(w.Message)

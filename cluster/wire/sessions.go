@@ -116,7 +116,7 @@ func (s *WireSession) link(gate func(node, id string) *actor.PID) actors.Session
 
 // encodeSession fills in what answers tell of sessions and topics.
 func (w *WireAnswer) encodeSession(a *actors.Answer) {
-	w.Session, w.Epoch, w.N = a.Session, a.Epoch, uint32(max(0, a.N)) // #nosec G115 -- few
+	w.Session, w.Epoch, w.N = a.Session, a.Epoch, uint32(max(0, a.N))
 	for _, m := range a.Messages {
 		if m == nil {
 			m = &actors.TopicMessage{}
@@ -153,7 +153,7 @@ func decodeTidings(b []byte) (Crossing, error) {
 	if w.What >= uint32(actors.NumNoticeKinds) {
 		return Crossing{}, fmt.Errorf("tidings %d, which this program does not know", w.What)
 	}
-	m := &actors.Notice{Link: w.Link, Kind: actors.NoticeKind(w.What), Turn: w.Turn, N: w.N} // #nosec G115 -- checked
+	m := &actors.Notice{Link: w.Link, Kind: actors.NoticeKind(w.What), Turn: w.Turn, N: w.N}
 	for _, n := range w.Waits {
 		if n.GetWaiting() == nil {
 			return Crossing{}, fmt.Errorf("a message that waits, of which nothing is said")

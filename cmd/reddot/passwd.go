@@ -80,8 +80,8 @@ line break there left out. The file is made if there is none, for its owner alon
 
 // readPassword reads a password without its last line break.
 func readPassword(ctx context.Context, in io.Reader, info io.Writer) ([]byte, error) {
-	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) { // #nosec G115 -- a descriptor
-		return askTwice(ctx, int(f.Fd()), info) // #nosec G115 -- likewise
+	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return askTwice(ctx, int(f.Fd()), info)
 	}
 	text, err := io.ReadAll(io.LimitReader(in, app.MaxPassword+3))
 	if err != nil {

@@ -60,7 +60,7 @@ func (c *call) enter(access access) error {
 		if access&need == 0 {
 			continue
 		}
-		if err := c.who.Can(transports.Action(action)); err != nil { // #nosec G115 -- there are six
+		if err := c.who.Can(transports.Action(action)); err != nil {
 			return err
 		}
 	}

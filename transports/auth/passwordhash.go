@@ -106,7 +106,7 @@ func parseArgon2(text string) (hashCost, error) {
 			ok = ok && named
 		}
 	}
-	c := hashCost{memory: numbers[0], passes: numbers[1], threads: uint8(numbers[2] & math.MaxUint8)} // #nosec G115 -- at most maxHashLanes
+	c := hashCost{memory: numbers[0], passes: numbers[1], threads: uint8(numbers[2] & math.MaxUint8)}
 	if !ok || c.memory < 8*uint32(c.threads) {
 		return c, fmt.Errorf("the hash's parameters are not m=…,t=…,p=… within m=%d (KiB, at least 8 a lane), t=%d, p=%d", maxHashMemory, maxHashPasses, maxHashLanes)
 	}
@@ -116,7 +116,7 @@ func parseArgon2(text string) (hashCost, error) {
 // hashNumber reads a number from 1 to most as encoders write it.
 func hashNumber(digits string, most uint32) (uint32, bool) {
 	n, err := strconv.ParseUint(digits, 10, 32)
-	return uint32(n), err == nil && n > 0 && n <= uint64(most) && digits[0] != '0' && digits[0] != '+' // #nosec G115 -- 32 bits
+	return uint32(n), err == nil && n > 0 && n <= uint64(most) && digits[0] != '0' && digits[0] != '+'
 }
 
 func (h *passwordHash) decode(b64 *base64.Encoding, fields []string) error {
@@ -138,7 +138,7 @@ func (h *passwordHash) decode(b64 *base64.Encoding, fields []string) error {
 func (h *passwordHash) fits(password []byte) bool {
 	var sum []byte
 	if c := h.cost; c.pbkdf2 == 0 {
-		sum = argon2.IDKey(password, h.salt, c.passes, c.memory, c.threads, uint32(len(h.sum))) // #nosec G115 -- at most maxHashBytes
+		sum = argon2.IDKey(password, h.salt, c.passes, c.memory, c.threads, uint32(len(h.sum)))
 	} else {
 		var err error
 		if sum, err = pbkdf2.Key(sha512.New, string(password), h.salt, c.pbkdf2, len(h.sum)); err != nil {

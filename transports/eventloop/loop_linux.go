@@ -106,10 +106,10 @@ func (l *Loop) Carry(nc net.Conn, s *streams.Start) error {
 func (l *Loop) choose() uint8 {
 	place := uint32(0)
 	if l.loops[0].carries.Load() >= l.together {
-		place = l.next.Add(1) % uint32(len(l.loops)) // #nosec G115 -- New bounds their number
+		place = l.next.Add(1) % uint32(len(l.loops))
 	}
 	l.loops[place].carries.Add(1)
-	return uint8(place) // #nosec G115 -- likewise
+	return uint8(place)
 }
 
 // detach takes the socket out of Go's poller: it duplicates the descriptor,
@@ -135,7 +135,7 @@ func detach(nc net.Conn) (fd int32, err error) {
 		return -1, fmt.Errorf("detach: %w", err)
 	}
 	_ = nc.Close()
-	return int32(n), nil // #nosec G115 -- a descriptor is a small number
+	return int32(n), nil
 }
 
 // A loop is one epoll descriptor and the goroutine that waits for it.
@@ -201,7 +201,7 @@ func (l *loop) wait(events []unix.EpollEvent) (n int, err error) {
 	var failed error
 	err = l.raw.Read(func(fd uintptr) bool {
 		for {
-			n, failed = unix.EpollWait(int(fd), events, 0) // #nosec G115 -- a descriptor is a small number
+			n, failed = unix.EpollWait(int(fd), events, 0)
 			if !errors.Is(failed, unix.EINTR) {
 				return n != 0
 			}
@@ -228,6 +228,6 @@ func (l *loop) handle(e *unix.EpollEvent, buf []byte) {
 
 // The id of a Socket travels in what epoll hands back.
 
-func setID(e *unix.EpollEvent, id uint64) { e.Fd, e.Pad = int32(uint32(id)), int32(uint32(id>>32)) } // #nosec G115 -- bits
+func setID(e *unix.EpollEvent, id uint64) { e.Fd, e.Pad = int32(uint32(id)), int32(uint32(id>>32)) }
 
-func idOf(e *unix.EpollEvent) uint64 { return uint64(uint32(e.Pad))<<32 | uint64(uint32(e.Fd)) } // #nosec G115 -- bits
+func idOf(e *unix.EpollEvent) uint64 { return uint64(uint32(e.Pad))<<32 | uint64(uint32(e.Fd)) }

@@ -210,7 +210,7 @@ func send(fd int32, b []byte) (int, error) {
 			unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
 		switch errno {
 		case 0:
-			return int(n), nil // #nosec G115 -- at most len(b)
+			return int(n), nil
 		case syscall.EINTR:
 		case syscall.EAGAIN:
 			return 0, nil
@@ -228,5 +228,5 @@ func receive(fd int32, b []byte) (int, syscall.Errno) {
 	if errno != 0 {
 		return 0, errno
 	}
-	return int(n), 0 // #nosec G115 -- at most len(b)
+	return int(n), 0
 }

@@ -101,8 +101,8 @@ func (s *session) connection(p *packet.Connect) *connection {
 	if p.Version == packet.V5 {
 		c.wantExpiry = p.Properties.Uint(packet.SessionExpiryInterval)
 		c.expiry = s.server.expiryOf(c.wantExpiry)
-		c.receive = uint16(p.Properties.Uint(packet.ReceiveMaximum))    // #nosec G115 -- two bytes on the wire
-		c.aliases = uint16(p.Properties.Uint(packet.TopicAliasMaximum)) // #nosec G115 -- likewise
+		c.receive = uint16(p.Properties.Uint(packet.ReceiveMaximum))
+		c.aliases = uint16(p.Properties.Uint(packet.TopicAliasMaximum))
 		c.terse = p.Properties.Uint(packet.RequestProblemInformation) == 0
 		if p.Properties.Has(packet.MaximumPacketSize) {
 			c.limit = p.Properties.Uint(packet.MaximumPacketSize)
@@ -284,8 +284,8 @@ func connectReason(c actors.Code) packet.Reason {
 // caller holds the lock.
 func (s *session) begin(c *connection, state *actors.SessionState, epoch uint64) *packet.Connack {
 	cfg := &s.server.cfg
-	s.window = uint16(min(int(c.receive), cfg.SendMaximum)) // #nosec G115 -- at most 65,535
-	s.aliases = uint16(min(int(c.aliases), cfg.AliasesOut)) // #nosec G115 -- likewise
+	s.window = uint16(min(int(c.receive), cfg.SendMaximum))
+	s.aliases = uint16(min(int(c.aliases), cfg.AliasesOut))
 	s.limit, s.keepAlive, s.terse = c.limit, c.keepAlive, c.terse
 	s.seen.Store(s.server.instant())
 	if epoch != 0 {
@@ -318,22 +318,22 @@ func (s *session) connack(p *packet.Connack) bool {
 func (s *session) announce(ps *packet.Properties, c *connection) {
 	cfg := &s.server.cfg
 	if cfg.AliasesIn > 0 {
-		ps.SetUint(packet.TopicAliasMaximum, uint32(cfg.AliasesIn)) // #nosec G115 -- checked
+		ps.SetUint(packet.TopicAliasMaximum, uint32(cfg.AliasesIn))
 	}
 	if c.assigned {
 		ps.SetString(packet.AssignedClientIdentifier, c.client)
 	}
 	if c.wantExpiry != 0 && int64(c.wantExpiry)*1000 != c.expiry {
-		ps.SetUint(packet.SessionExpiryInterval, uint32(c.expiry/1000)) // #nosec G115 -- as it came, or less
+		ps.SetUint(packet.SessionExpiryInterval, uint32(c.expiry/1000))
 	}
-	if most := uint16(cfg.KeepAlive / time.Second); c.keepAlive == 0 || c.keepAlive > most { // #nosec G115 -- checked
+	if most := uint16(cfg.KeepAlive / time.Second); c.keepAlive == 0 || c.keepAlive > most {
 		s.keepAlive = most
 		ps.SetUint(packet.ServerKeepAlive, uint32(most))
 	}
 	if cfg.ReceiveMaximum < math.MaxUint16 {
-		ps.SetUint(packet.ReceiveMaximum, uint32(cfg.ReceiveMaximum)) // #nosec G115 -- checked
+		ps.SetUint(packet.ReceiveMaximum, uint32(cfg.ReceiveMaximum))
 	}
-	ps.SetUint(packet.MaximumPacketSize, uint32(cfg.PacketBytes)) // #nosec G115 -- checked
+	ps.SetUint(packet.MaximumPacketSize, uint32(cfg.PacketBytes))
 }
 
 // refuseConnect answers a CONNECT that is refused. The caller holds the lock.

@@ -46,7 +46,7 @@ func deliveryOf(m *actors.TopicMessage, subs []*topic.Subscription) (d delivery,
 			d.share = n.Filter
 		}
 	}
-	d.qos = min(d.qos, uint8(m.Qos)) // #nosec G115 -- 0 to 2
+	d.qos = min(d.qos, uint8(m.Qos))
 	return d, ok
 }
 

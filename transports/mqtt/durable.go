@@ -172,21 +172,21 @@ func (s *session) resume(state *actors.SessionState, caller *transports.Principa
 	}
 	for _, n := range state.Incoming {
 		in := s.incoming()
-		in.ids = append(in.ids, received{id: uint16(n.Id), once: [16]byte(n.Once), durable: true, // #nosec G115 -- two bytes
+		in.ids = append(in.ids, received{id: uint16(n.Id), once: [16]byte(n.Once), durable: true,
 			routed: s.server.routed.has([16]byte(n.Once))})
 	}
 	if state.Anew {
 		// A client that does not heed CONNACK, and keeps what it knew, is unlikely
 		// to take a message for one of those.
-		s.outgoing().last = uint16(rand.Uint32()) // #nosec G115 G404 -- any two bytes
+		s.outgoing().last = uint16(rand.Uint32())
 	}
 	if len(state.Outgoing)+len(state.Waiting) == 0 {
 		return
 	}
 	o := s.outgoing()
 	for _, n := range state.Outgoing {
-		f := inflight{id: uint16(n.Id), state: inflightAgain} // #nosec G115 -- two bytes
-		f.qos, f.seq, f.inbox = uint8(n.Qos), n.Seq, n.Inbox  // #nosec G115 -- 0 to 2
+		f := inflight{id: uint16(n.Id), state: inflightAgain}
+		f.qos, f.seq, f.inbox = uint8(n.Qos), n.Seq, n.Inbox
 		f.retain, f.ids = n.Retain, n.Ids
 		if n.Released {
 			f.state = inflightReleasedAgain
@@ -202,7 +202,7 @@ func (s *session) resume(state *actors.SessionState, caller *transports.Principa
 }
 
 func waitingDelivery(n *actors.Waiting, m *actors.TopicMessage) delivery {
-	return delivery{m: m, seq: n.Seq, inbox: n.Inbox, qos: uint8(n.Qos), retain: n.Retain, ids: n.Ids} // #nosec G115 -- 0 to 2
+	return delivery{m: m, seq: n.Seq, inbox: n.Inbox, qos: uint8(n.Qos), retain: n.Retain, ids: n.Ids}
 }
 
 // Client implements actors.SessionLink.

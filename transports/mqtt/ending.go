@@ -173,7 +173,7 @@ func (s *session) AppendFarewell(b []byte, _ *streams.Socket, why actors.End, _ 
 	if f&farewellSpeaks == 0 || f&farewellSilent != 0 {
 		return b
 	}
-	r := packet.Reason(f & 0xFF) // #nosec G115 -- one byte
+	r := packet.Reason(f & 0xFF)
 	if r == packet.Success {
 		r = reasonOfEnd[why]
 	}

@@ -50,8 +50,8 @@ func cutEvent(b []byte) (e event, rest []byte, ok bool) {
 		if size <= 0 || n > uint64(len(b)-size) {
 			return e, nil, false
 		}
-		*p = b[size : size+int(n) : size+int(n)] // #nosec G115 -- at most len(b)
-		b = b[size+int(n):]                      // #nosec G115 -- likewise
+		*p = b[size : size+int(n) : size+int(n)]
+		b = b[size+int(n):]
 	}
 	return e, b, true
 }

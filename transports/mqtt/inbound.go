@@ -144,8 +144,8 @@ func (s *session) resolve(p *packet.Publish) (string, error) {
 	if !p.Properties.Has(packet.TopicAlias) {
 		return string(p.Topic), nil
 	}
-	n := uint16(p.Properties.Uint(packet.TopicAlias)) // #nosec G115 -- two bytes on the wire
-	if int(n) > s.server.cfg.AliasesIn {              // [MQTT-3.3.2-9]
+	n := uint16(p.Properties.Uint(packet.TopicAlias))
+	if int(n) > s.server.cfg.AliasesIn { // [MQTT-3.3.2-9]
 		return "", refusal(packet.TopicAliasInvalid, "the Topic Alias is above the maximum")
 	}
 	if len(p.Topic) == 0 {

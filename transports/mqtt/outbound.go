@@ -445,7 +445,7 @@ func (s *session) addProperties(p *packet.Publish, d *delivery) {
 	}
 	if d.m.ExpiresAt > 0 { // [MQTT-3.3.2-6]
 		left := (d.m.ExpiresAt - s.server.now() + 999) / 1000
-		p.Properties.SetUint(packet.MessageExpiryInterval, uint32(max(left, 0))) // #nosec G115 -- it came as such
+		p.Properties.SetUint(packet.MessageExpiryInterval, uint32(max(left, 0)))
 	}
 	for _, id := range d.ids { // [MQTT-3.3.4-3]
 		p.Properties.AddSubscriptionID(id)
@@ -470,7 +470,7 @@ func (s *session) alias(p *packet.Publish) uint16 {
 	if o.aliases == nil {
 		o.aliases = map[string]uint16{}
 	}
-	n := uint16(len(o.aliases) + 1) // #nosec G115 -- below s.aliases
+	n := uint16(len(o.aliases) + 1)
 	p.Properties.SetUint(packet.TopicAlias, uint32(n))
 	return n
 }

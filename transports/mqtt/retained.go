@@ -104,7 +104,7 @@ func (s *session) readAll(n *subscription) {
 func (s *session) sendPage(n *subscription, list []*actors.TopicMessage) {
 	var frames []byte
 	for _, m := range list {
-		d := delivery{m: m, qos: min(n.QoS, uint8(m.Qos)), retain: true} // #nosec G115 -- 0 to 2
+		d := delivery{m: m, qos: min(n.QoS, uint8(m.Qos)), retain: true}
 		if n.ID != 0 {
 			d.ids = []uint32{n.ID}
 		}

@@ -51,7 +51,7 @@ func exactly(filter, user string) (topic int, me, ok bool) {
 
 // restored returns a subscription as it was written down.
 func (s *session) restored(n *actors.Subscription) *subscription {
-	one := &subscription{Subscription: topic.Subscription{Filter: n.Filter, ID: n.Id, QoS: uint8(n.Qos), // #nosec G115 -- 0 to 2
+	one := &subscription{Subscription: topic.Subscription{Filter: n.Filter, ID: n.Id, QoS: uint8(n.Qos),
 		NoLocal: n.NoLocal, AsPublished: n.AsPublished, Durable: s.durable != nil, Subscriber: s}}
 	_, filter, shared := actors.SplitShare(n.Filter)
 	if !shared {

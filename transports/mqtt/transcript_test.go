@@ -118,7 +118,7 @@ func set(t *testing.T, w *world, settings []string) {
 			x, err = strconv.ParseFloat(value, 64)
 			f.SetFloat(x)
 		default:
-			f.SetInt(int64(number(t, value))) // #nosec G115 -- of a test
+			f.SetInt(int64(number(t, value)))
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -131,7 +131,7 @@ func (w *webSocket) AppendFarewell(b []byte, socket *streams.Socket, why actors.
 	if last := w.session.AppendFarewell(nil, socket, why, spoken); len(last) > 0 {
 		b = websocket.AppendFrame(b, websocket.OpBinary, last)
 	}
-	code := uint16(w.farewell.Load() >> closeShift) // #nosec G115 -- four digits
+	code := uint16(w.farewell.Load() >> closeShift)
 	if code == 0 {
 		code = transports.CloseOfEnd(why).Code
 	}

@@ -15,7 +15,7 @@ const (
 // DrainPause draws the pause after which a client of a draining node should
 // come back, in milliseconds.
 func DrainPause() int {
-	return minRetry + rand.IntN(maxRetry-minRetry) // #nosec G404 -- it spreads load and guards nothing
+	return minRetry + rand.IntN(maxRetry-minRetry)
 }
 
 // AppendDrain appends the JSON of a drain event.

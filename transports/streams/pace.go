@@ -24,8 +24,8 @@ func (p *Pace) Allow(since time.Duration, n int, r Rate) bool {
 		return true
 	}
 	interval := float64(time.Second/paceUnit) / r.PerSecond
-	at := Pace(since / paceUnit)   // #nosec G115 -- differences count
-	ahead := int64(int32(*p - at)) // #nosec G115 -- likewise
+	at := Pace(since / paceUnit)
+	ahead := int64(int32(*p - at))
 	most := min(int64(float64(r.Burst)*interval), 1<<30)
 	if ahead < 0 || ahead > most { // or the client was silent for hours
 		ahead = 0
@@ -33,6 +33,6 @@ func (p *Pace) Allow(since time.Duration, n int, r Rate) bool {
 	if ahead += int64(float64(n) * interval); ahead > most {
 		return false
 	}
-	*p = at + Pace(ahead) // #nosec G115 -- bounded by most
+	*p = at + Pace(ahead)
 	return true
 }

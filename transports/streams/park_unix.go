@@ -129,7 +129,7 @@ type tryReader struct {
 func (r *tryReader) attempt(fd uintptr) bool {
 	var err error
 	for {
-		r.n, err = syscall.Read(int(fd), r.b) // #nosec G115 -- a descriptor is a small number
+		r.n, err = syscall.Read(int(fd), r.b)
 		if err != syscall.EINTR {
 			break
 		}
@@ -182,6 +182,6 @@ func (p *parkable) take(err error) {
 // for more bytes, and ask again.
 func isReadable(fd uintptr) bool {
 	var b [1]byte
-	_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT) // #nosec G115 -- a descriptor is a small number
+	_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 	return err != syscall.EAGAIN && err != syscall.EINTR
 }

@@ -21,7 +21,7 @@ type slots struct {
 
 // find returns the Socket with the id, or nil.
 func (t *slots) find(id uint64) *Socket {
-	s := t.slot(uint32(id)) // #nosec G115 -- the low half
+	s := t.slot(uint32(id))
 	if s == nil {
 		return nil
 	}
@@ -68,7 +68,7 @@ func (t *slots) grow() {
 
 // drop frees the Socket's slot.
 func (t *slots) drop(s *Socket) {
-	n := uint32(s.id) // #nosec G115 -- the low half
+	n := uint32(s.id)
 	t.slot(n).Store(nil)
 	t.free = append(t.free, n)
 }

@@ -265,7 +265,7 @@ func (s *Socket) Close(why actors.End) {
 	}
 }
 
-func reasonOf(state uint32) actors.End { return actors.End(state/stateReason - 1) } // #nosec G115 -- one byte
+func reasonOf(state uint32) actors.End { return actors.End(state/stateReason - 1) }
 
 // Receive hands bytes from the client to the Protocol. False says that the
 // rest is to be thrown away. A Protocol that panics ends this connection and no
@@ -275,7 +275,7 @@ func (s *Socket) Receive(b []byte) (goOn bool) {
 	if s.state.Load()&unansweredMask != 0 {
 		s.state.And(^uint32(unansweredMask))
 	}
-	s.received = uint16(min(int(s.received)+len(b), 1<<16-1)) // #nosec G115 -- just bounded
+	s.received = uint16(min(int(s.received)+len(b), 1<<16-1))
 	return s.protocol.Receive(s, b)
 }
 

@@ -45,7 +45,7 @@ func (t *tryWriter) write(b []byte) (int, error) {
 // would wait for room.
 func (t *tryWriter) attempt(fd uintptr) bool {
 	for t.n < len(t.b) {
-		n, err := syscall.Write(int(fd), t.b[t.n:]) // #nosec G115 -- a descriptor is a small number
+		n, err := syscall.Write(int(fd), t.b[t.n:])
 		switch {
 		case err == syscall.EINTR:
 		case err == syscall.EAGAIN:
@@ -102,7 +102,7 @@ func (r *parkedReader) attempt(fd uintptr) bool {
 	r.buf = readBuffers.Get().(*[readBufferSize]byte)
 	var err error
 	for {
-		r.n, err = syscall.Read(int(fd), r.buf[:]) // #nosec G115 -- a descriptor is a small number
+		r.n, err = syscall.Read(int(fd), r.buf[:])
 		if err != syscall.EINTR {
 			break
 		}

@@ -118,7 +118,7 @@ func (s *Streams) AdmitFrom(from netip.Addr, transport string, caller *transport
 	p := &Place{streams: s, transport: uint8(otherTransport), from: from, caller: caller, key: key, since: s.cfg.Now().UnixMilli()}
 	for i, name := range transportNames {
 		if name == transport {
-			p.transport = uint8(i) // #nosec G115 -- there are few
+			p.transport = uint8(i)
 		}
 	}
 	s.mu.Lock()

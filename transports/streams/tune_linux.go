@@ -27,7 +27,7 @@ func tune(cfg *SinkConfig, conn net.Conn) error {
 	}
 	var set error
 	err = raw.Control(func(fd uintptr) {
-		set = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(cfg.UserTimeout.Milliseconds())) // #nosec G115 -- a descriptor is a small number
+		set = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(cfg.UserTimeout.Milliseconds()))
 	})
 	if err == nil {
 		err = set
@@ -89,7 +89,7 @@ func probe(conn net.Conn) error {
 		return err
 	}
 	var set error
-	err = raw.Control(func(fd uintptr) { set = ProbeDescriptor(int(fd)) }) // #nosec G115 -- a descriptor is a small number
+	err = raw.Control(func(fd uintptr) { set = ProbeDescriptor(int(fd)) })
 	return errors.Join(err, set)
 }
 
@@ -100,7 +100,7 @@ func ControlListener(_, _ string, c syscall.RawConn) error {
 	var set error
 	size := SinkConfig{}.withDefaults().SendBuffer
 	err := c.Control(func(fd uintptr) {
-		set = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, size) // #nosec G115 -- a descriptor is a small number
+		set = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, size)
 	})
 	if err != nil {
 		return err

@@ -50,14 +50,14 @@ func (w *wheel) set(s *Socket, which *uint32, d time.Duration) {
 }
 
 // now returns the tick that has begun.
-func (w *wheel) now() uint32 { return uint32(time.Since(w.start) / tick) } // #nosec G115 -- good for six years
+func (w *wheel) now() uint32 { return uint32(time.Since(w.start) / tick) }
 
 // after returns the first tick of which d has passed by its beginning. It is
 // never one that was served.
 func (w *wheel) after(d time.Duration) uint32 {
 	const farthest = 1 << 31 // three years
 	t := (time.Since(w.start) + max(d, 0) + tick - 1) / tick
-	return max(uint32(min(t, farthest)), w.at+1) // #nosec G115 -- just bounded
+	return max(uint32(min(t, farthest)), w.at+1)
 }
 
 // place sees to it that the wheel comes to the Socket when it is due.

@@ -39,9 +39,9 @@ func AppendHead(b []byte, opcode byte, n int) []byte {
 	case n <= maxControl:
 		return append(b, byte(n))
 	case n <= 0xFFFF:
-		return binary.BigEndian.AppendUint16(append(b, 126), uint16(n)) // #nosec G115 -- just compared
+		return binary.BigEndian.AppendUint16(append(b, 126), uint16(n))
 	default:
-		return binary.BigEndian.AppendUint64(append(b, 127), uint64(n)) // #nosec G115 -- a length
+		return binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
 	}
 }
 

@@ -153,7 +153,7 @@ func (p *Parser) beginFrame() *transports.Close {
 	if bad := p.beginData(length); bad != nil {
 		return bad
 	}
-	p.left, p.at, p.inFrame = int(length), 0, true // #nosec G115 -- at most limit
+	p.left, p.at, p.inFrame = int(length), 0, true
 	return nil
 }
 
@@ -185,7 +185,7 @@ func (p *Parser) beginData(length uint64) *transports.Close {
 	if p.deflated {
 		most += most/16 + 64 // what cannot be compressed grows a little
 	}
-	if length > uint64(most-len(p.message)) { // #nosec G115 -- not negative
+	if length > uint64(most-len(p.message)) {
 		return tooLarge()
 	}
 	return nil

@@ -89,7 +89,7 @@ func waysToPublish(t *testing.T) map[string]func(*testing.T, *App, string) strin
 		for qos, end := range []string{"QoS 0", "QoS 1", "QoS 2"} {
 			ways[name+end] = func(t *testing.T, a *App, key string) string {
 				t.Helper()
-				return publishBy(t, a.MQTTAddr(), v, packet.QoS(qos), key) // #nosec G115 -- 0 to 2
+				return publishBy(t, a.MQTTAddr(), v, packet.QoS(qos), key)
 			}
 		}
 		ways[name+"will"] = func(t *testing.T, a *App, key string) string {

@@ -94,6 +94,7 @@ func TestHouse(t *testing.T) {
 	t.Run("documents", func(t *testing.T) { houseDocuments(t, files) })
 	t.Run("listeners", func(t *testing.T) { houseListeners(t, files) })
 	t.Run("clocks", func(t *testing.T) { houseClocks(t, files) })
+	t.Run("marks", func(t *testing.T) { houseMarks(t, files) })
 	t.Run("skips", func(t *testing.T) { houseSkips(t, files) })
 	t.Run("no hidden start or end", func(t *testing.T) { houseNoHidden(t, files) })
 	t.Run("no unfinished marks", func(t *testing.T) { houseFinished(t, files) })

@@ -97,7 +97,7 @@ func startExpress(t *testing.T, upstream string) string {
 	if _, err := os.Stat(filepath.Join(client, "node_modules/express")); err != nil {
 		t.Skip("the browser client's packages are not installed (make)")
 	}
-	cmd := exec.Command(node, "test/proxy.mjs", upstream) // #nosec G204 -- a test's own script
+	cmd := exec.Command(node, "test/proxy.mjs", upstream)
 	cmd.Dir, cmd.Stderr = client, os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -141,7 +141,7 @@ http {
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(nginx, "-e", "stderr", "-p", dir, "-c", conf) // #nosec G204 -- a test's own configuration
+	cmd := exec.Command(nginx, "-e", "stderr", "-p", dir, "-c", conf)
 	var says strings.Builder
 	cmd.Stderr = &says
 	if err := cmd.Start(); err != nil {

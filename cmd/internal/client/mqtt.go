@@ -87,7 +87,7 @@ func (c *Client) followMQTT(ctx context.Context, w *watcher) error {
 // dialMQTT connects and subscribes.
 func (c *Client) dialMQTT(w *watcher, tell func(mqttEvent)) (paho.Client, error) {
 	o := paho.NewClientOptions().AddBroker(w.Broker).SetUsername(w.User).SetPassword(c.cfg.Key).
-		SetClientID(fmt.Sprintf("%s-%08x", strings.ReplaceAll(c.cfg.Agent, "/", "-"), rand.Uint32())). // #nosec G404 -- no secret
+		SetClientID(fmt.Sprintf("%s-%08x", strings.ReplaceAll(c.cfg.Agent, "/", "-"), rand.Uint32())).
 		SetAutoReconnect(false).SetConnectTimeout(c.cfg.Timeout).SetKeepAlive(silence / 2).SetPingTimeout(c.cfg.Timeout).
 		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { tell(mqttEvent{topic: m.Topic(), payload: m.Payload()}) }).
 		SetConnectionLostHandler(func(_ paho.Client, err error) { go tell(mqttEvent{lost: err}) })
