@@ -167,27 +167,68 @@ type Retain struct{ Message *TopicMessage }
 // and More.
 type Retained struct{ Filter, After string }
 
-func (*OpenSession) command()   {}
-func (*ChangeSession) command() {}
-func (*CloseSession) command()  {}
-func (*QueueMessage) command()  {}
-func (*FetchWaiting) command()  {}
-func (*Retain) command()        {}
-func (*Retained) command()      {}
-func (*Publish) command()       {}
-func (*Edit) command()          {}
-func (*Retract) command()       {}
-func (*Mark) command()          {}
-func (*Counts) command()        {}
-func (*List) command()          {}
-func (*Find) command()          {}
-func (*Replay) command()        {}
-func (*Connections) command()   {}
-func (*Disconnect) command()    {}
-func (*JournalPage) command()   {}
-func (*StateAt) command()       {}
-func (*Export) command()        {}
-func (*StartSend) command()     {}
+// Weight implements Command.
+func (c *OpenSession) Weight() int { return len(c.Client) + c.Will.SizeVT() }
+
+// Weight implements Command.
+func (c *ChangeSession) Weight() int { return len(c.Client) + c.Change.SizeVT() }
+
+// Weight implements Command.
+func (c *CloseSession) Weight() int { return len(c.Client) }
+
+// Weight implements Command.
+func (c *QueueMessage) Weight() int { return c.Message.SizeVT() }
+
+// Weight implements Command.
+func (c *FetchWaiting) Weight() int { return 9 * len(c.Seqs) }
+
+// Weight implements Command.
+func (c *Retain) Weight() int { return c.Message.SizeVT() }
+
+// Weight implements Command.
+func (c *Retained) Weight() int { return len(c.Filter) + len(c.After) }
+
+// Weight implements Command.
+func (c *Publish) Weight() int { return c.Message.SizeVT() }
+
+// Weight implements Command.
+func (c *Edit) Weight() int { return len(c.Patch) }
+
+// Weight implements Command.
+func (*Retract) Weight() int { return 0 }
+
+// Weight implements Command.
+func (c *Mark) Weight() int { return 16 * len(c.IDs) }
+
+// Weight implements Command.
+func (*Counts) Weight() int { return 0 }
+
+// Weight implements Command.
+func (c *List) Weight() int { return len(c.State) + len(c.Category) + len(c.Next) }
+
+// Weight implements Command.
+func (*Find) Weight() int { return 0 }
+
+// Weight implements Command.
+func (*Replay) Weight() int { return 0 }
+
+// Weight implements Command.
+func (*Connections) Weight() int { return 0 }
+
+// Weight implements Command.
+func (*Disconnect) Weight() int { return 0 }
+
+// Weight implements Command.
+func (*JournalPage) Weight() int { return 0 }
+
+// Weight implements Command.
+func (*StateAt) Weight() int { return 0 }
+
+// Weight implements Command.
+func (*Export) Weight() int { return 0 }
+
+// Weight implements Command.
+func (c *StartSend) Weight() int { return c.Message.SizeVT() + 64*len(c.Users) }
 
 // Changes tells whether the marking means something to a message in state s. A
 // sweep passes over what is snoozed; naming a message takes it out of snooze.

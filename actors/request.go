@@ -34,7 +34,10 @@ type WriteBuffer struct {
 }
 
 // Command is what a request asks for: one of the types in commands.go.
-type Command interface{ command() }
+type Command interface {
+	// Weight returns about how many bytes of memory it holds beside itself.
+	Weight() int
+}
 
 // CallerKeyAge is how long a caller's idempotency key is kept, in milliseconds.
 const CallerKeyAge = 24 * 60 * 60 * 1000

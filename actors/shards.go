@@ -13,27 +13,14 @@ func (s *ShardSet) Has(shard uint16) bool { return s[shard/64]>>(shard%64)&1 != 
 // again: their users have moved, or could not be reached.
 type Reattach struct{ Shards *ShardSet }
 
+// weightBeside is about what any message takes.
+const weightBeside = 256
+
 // Weight returns about how many bytes of memory a message on its way to an
 // actor takes.
 func Weight(m any) int {
-	n := 256
-	r, ok := m.(*Request)
-	if !ok {
-		return n
+	if r, ok := m.(*Request); ok {
+		return weightBeside + r.Command.Weight()
 	}
-	switch c := r.Command.(type) {
-	case *Publish:
-		n += len(c.Message.Content)
-	case *Edit:
-		n += len(c.Patch)
-	case *Mark:
-		n += 16 * len(c.IDs)
-	case *QueueMessage:
-		n += len(c.Message.Payload)
-	case *Retain:
-		n += len(c.Message.Payload)
-	case *StartSend:
-		n += len(c.Message.Content) + 64*len(c.Users)
-	}
-	return n
+	return weightBeside
 }

@@ -51,7 +51,7 @@ func (n *Node) refollow(ctx context.Context) error {
 // followPage is how many records are read at a time.
 const followPage = 1000
 
-// rousePace is the pause after each of the users that are woken.
+// wakePace is the pause after each of the users that are woken.
 const wakePace = time.Millisecond / 2
 
 // wakeFollowers wakes the users of some shards whose sessions outlive their

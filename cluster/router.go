@@ -55,7 +55,7 @@ func (n *Node) forward(owner string, key actors.Key, m any, since time.Time) boo
 		return false
 	}
 	if _, ok := m.(*actors.Recover); ok {
-		return true // its owner rouses it
+		return true // its owner wakes it
 	}
 	r, isRequest := m.(*actors.Request)
 	if !isRequest {

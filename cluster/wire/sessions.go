@@ -148,10 +148,10 @@ func encodeTidings(m *actors.Notice, id string) (*Frame, error) {
 func decodeTidings(b []byte) (Crossing, error) {
 	w := &WireTidings{}
 	if err := w.UnmarshalVT(b); err != nil {
-		return Crossing{}, fmt.Errorf("decode tidings: %w", err)
+		return Crossing{}, fmt.Errorf("decode a notice: %w", err)
 	}
 	if w.What >= uint32(actors.NumNoticeKinds) {
-		return Crossing{}, fmt.Errorf("tidings %d, which this program does not know", w.What)
+		return Crossing{}, fmt.Errorf("notice %d, which this program does not know", w.What)
 	}
 	m := &actors.Notice{Link: w.Link, Kind: actors.NoticeKind(w.What), Turn: w.Turn, N: w.N}
 	for _, n := range w.Waits {
