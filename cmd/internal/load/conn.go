@@ -116,6 +116,7 @@ func (c *conn) poll() {
 	c.caller.Call(w.scratch)
 }
 
+// Received implements poller.Peer.
 func (c *conn) Received(b []byte) {
 	if c.w.cfg.Transport == MQTT {
 		c.receivedMQTT(b)
@@ -155,6 +156,7 @@ func (c *conn) Received(b []byte) {
 	}
 }
 
+// Closed implements poller.Peer.
 func (c *conn) Closed(err error) {
 	c.link = nil
 	c.drop(err)
@@ -191,6 +193,7 @@ func (c *conn) leave() {
 	c.live, c.away = false, true
 }
 
+// Frame implements frames.Sink.
 func (c *conn) Frame(data []byte) {
 	if err := event.Parse(data, &c.w.event); err != nil {
 		c.w.tally.fail("event unreadable", 1)
@@ -199,8 +202,10 @@ func (c *conn) Frame(data []byte) {
 	c.take(&c.w.event)
 }
 
+// Beat implements frames.Sink.
 func (c *conn) Beat() { c.w.tally.beats++ }
 
+// Ping implements frames.Sink.
 func (c *conn) Ping(data []byte) {
 	c.w.tally.beats++
 	if c.link != nil {
@@ -244,6 +249,7 @@ func (c *conn) Answered(status int, body []byte) {
 	}
 }
 
+// Failed implements http1.Answerer.
 func (c *conn) Failed(err error) { c.drop(err) }
 
 // news takes a long poll's answer.

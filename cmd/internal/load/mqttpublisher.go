@@ -129,6 +129,7 @@ func (m *mqttPublisher) done() {
 	m.p.w.ready(m.p)
 }
 
+// Received implements poller.Peer.
 func (m *mqttPublisher) Received(b []byte) {
 	err := m.framer.Feed(b, func(first byte, body []byte) error {
 		if m.link == nil {
@@ -165,6 +166,7 @@ func (m *mqttPublisher) packet(first byte, body []byte) error {
 	return nil
 }
 
+// Closed implements poller.Peer.
 func (m *mqttPublisher) Closed(err error) {
 	m.link = nil
 	m.end(err)

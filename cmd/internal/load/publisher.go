@@ -47,6 +47,7 @@ type publisher struct {
 	broker *mqttPublisher // in the place of the caller, if it publishes by MQTT
 }
 
+// Answered implements http1.Answerer.
 func (p *publisher) Answered(status int, body []byte) {
 	w := p.w
 	now := w.now()

@@ -14,6 +14,7 @@ var errHTTP = errors.New("not HTTP")
 // A Part is what Reader.Next found.
 type Part uint8
 
+// The parts of a response.
 const (
 	More Part = iota // more bytes are needed
 	Head             // a head; status and the like are set

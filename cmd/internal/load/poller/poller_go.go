@@ -34,6 +34,7 @@ func newGoPoller(secure *tls.Config) *goPoller {
 	}
 }
 
+// Open implements Poller.
 func (p *goPoller) Open(from netip.Addr, to string, peer Peer) (Link, error) {
 	l := &goLink{p: p, peer: peer, next: make(chan struct{}, 1), done: make(chan struct{})}
 	p.links[l] = true
@@ -41,6 +42,7 @@ func (p *goPoller) Open(from netip.Addr, to string, peer Peer) (Link, error) {
 	return l, nil
 }
 
+// Wait implements Poller.
 func (p *goPoller) Wait(until time.Time) error {
 	p.timer.Reset(max(0, time.Until(until)))
 	select {
@@ -60,6 +62,7 @@ func (p *goPoller) Wait(until time.Time) error {
 	return nil
 }
 
+// Close implements Poller.
 func (p *goPoller) Close() error {
 	for l := range p.links {
 		l.Shut()
@@ -179,8 +182,10 @@ func (l *goLink) Write(b []byte) {
 	}
 }
 
+// Pause implements Link.
 func (l *goLink) Pause() { l.paused = true }
 
+// Resume implements Link.
 func (l *goLink) Resume() {
 	l.paused = false
 	if l.owed {
@@ -198,6 +203,7 @@ func (l *goLink) shutDown() bool {
 	}
 }
 
+// Shut implements Link.
 func (l *goLink) Shut() {
 	l.once.Do(func() { close(l.done) })
 	delete(l.p.links, l)

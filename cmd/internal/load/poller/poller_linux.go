@@ -45,6 +45,7 @@ func newEpoll() (Poller, error) {
 	return &epoll{fd: fd, timer: timer}, nil
 }
 
+// Open implements Poller.
 func (p *epoll) Open(from netip.Addr, to string, peer Peer) (Link, error) {
 	dst, err := netip.ParseAddrPort(to)
 	if err != nil {
@@ -106,6 +107,7 @@ func (p *epoll) put(l *epollLink) {
 	p.slots = append(p.slots, l)
 }
 
+// Wait implements Poller.
 func (p *epoll) Wait(until time.Time) error {
 	timeout := -1
 	if d := time.Until(until); d <= 0 {
@@ -135,6 +137,7 @@ func (p *epoll) Wait(until time.Time) error {
 	return nil
 }
 
+// Close implements Poller.
 func (p *epoll) Close() error {
 	for _, l := range p.slots {
 		if l != nil {
@@ -238,6 +241,7 @@ func (l *epollLink) Pause() {
 	}
 }
 
+// Resume implements Link.
 func (l *epollLink) Resume() {
 	if !l.reading && !l.shutDown {
 		l.reading = true
@@ -252,6 +256,7 @@ func (l *epollLink) fail(err error) {
 	}
 }
 
+// Shut implements Link.
 func (l *epollLink) Shut() {
 	if l.shutDown {
 		return
