@@ -115,7 +115,7 @@ func (s *Set) full(size int, l *actors.Limits) bool {
 	return size+s.Size() > l.SessionsBytes
 }
 
-// Heft returns how many bytes wait for all sessions, besides those of the inbox.
+// Size returns how many bytes wait for all sessions, besides those of the inbox.
 func (s *Set) Size() int {
 	size := 0
 	for _, t := range s.List {

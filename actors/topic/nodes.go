@@ -77,7 +77,7 @@ func (t *Broker) Changed() []FilterCount {
 	return list
 }
 
-// Held returns all filters of the sessions that are connected here.
+// Filters returns all filters of the sessions that are connected here.
 func (t *Broker) Filters() []FilterCount {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -88,7 +88,7 @@ func (t *Broker) Filters() []FilterCount {
 	return list
 }
 
-// HeldBy takes in what another node has announced; anew says that there is no
+// SetOther takes in what another node has announced; anew says that there is no
 // more than that.
 func (t *Broker) SetOther(node string, list []FilterCount, anew bool) {
 	t.mu.Lock()
@@ -226,7 +226,7 @@ func (t *Broker) instead(m *actors.TopicMessage, f nodeShare, p *publishing) {
 	p.done(a.deliver(m), nil)
 }
 
-// Followers returns the users of some shards whose sessions outlive their
+// Users returns the users of some shards whose sessions outlive their
 // connections.
 func (t *Broker) Users(shards *actors.ShardSet) []actors.Key {
 	t.mu.RLock()

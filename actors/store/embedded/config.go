@@ -46,7 +46,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.FS = vfs.Default
 	}
 	var err error
-	c.Config, err = c.Config.WithDefaults()
+	c.Config, err = c.WithDefaults()
 	err = errors.Join(err,
 		store.Default("MemTableBytes", &c.MemTableBytes, 16<<20, 256<<10),
 		store.Default("CacheBytes", &c.CacheBytes, 4<<20, 1<<20),

@@ -37,7 +37,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("store: no database is named")
 	}
 	var err error
-	c.Config, err = c.Config.WithDefaults()
+	c.Config, err = c.WithDefaults()
 	err = errors.Join(err,
 		store.Default("Committers", &c.Committers, 2, 1),
 		store.Default("Readers", &c.Readers, 8, 1),
