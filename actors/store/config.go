@@ -8,22 +8,22 @@ import (
 )
 
 // Config holds the settings that all stores have. The zero value of each is its
-// default.
+// default; what has a yaml tag is a setting of the server.
 type Config struct {
 	// QueueWrites is how many writes may wait for a commit; more are refused
 	// with Busy. 0: 65,536.
-	QueueWrites int
+	QueueWrites int `yaml:"queue_count" min:"1"`
 	// QueueBytes is how many bytes the waiting writes may have. A write that
 	// is larger is taken if no other waits. 0: 64 MiB.
-	QueueBytes int
+	QueueBytes int `yaml:"queue_size" unit:"bytes" min:"1"`
 	// BatchWrites is how many writes one commit takes at most. 0: 4,096.
 	BatchWrites int
 	// BatchBytes is how many bytes one commit takes at most; a larger write
 	// is a commit of its own. 0: 8 MiB.
-	BatchBytes int
+	BatchBytes int `yaml:"batch_size" unit:"bytes" min:"1"`
 	// EraseWithin is how soon what is no longer needed is off the disk. Actors
 	// delete it within the first half; the second one is the store's. 0: 24 hours.
-	EraseWithin time.Duration
+	EraseWithin time.Duration `yaml:"erase_within" min:"1s"`
 }
 
 // WithDefaults returns c with its zero values replaced, or what is wrong.

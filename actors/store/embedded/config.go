@@ -9,7 +9,7 @@ import (
 )
 
 // Config holds the settings of the store. The zero value of each but Dir is its
-// default.
+// default; what has a yaml tag is a setting of the server.
 type Config struct {
 	store.Config
 
@@ -19,16 +19,16 @@ type Config struct {
 	// MemTableBytes is the size of Pebble's memory table. A larger one means
 	// less compaction, a longer start after a crash, and two or three of them in memory.
 	// 0: 16 MiB.
-	MemTableBytes int
+	MemTableBytes int `yaml:"mem_table" unit:"bytes" min:"1MiB"`
 	// CacheBytes is the size of Pebble's block cache. The system caches files as well. 0: 4 MiB.
-	CacheBytes int
+	CacheBytes int `yaml:"cache" unit:"bytes" min:"1MiB"`
 	// MaxOpenFiles bounds the table files that Pebble keeps open. 0: 1,000.
-	MaxOpenFiles int
+	MaxOpenFiles int `yaml:"open_files" min:"64"`
 	// LowDisk is how many bytes are to be free on the disk: below it, new writes
 	// are refused with Unavailable, and reads go on. Writes are taken again by
 	// themselves. 0: 1 GiB, or a tenth of a disk that is smaller than 10 GiB;
 	// -1: new writes are taken until the disk is full.
-	LowDisk int64
+	LowDisk int64 `yaml:"low_disk" unit:"bytes"`
 	// FS is what the files are on; nil: the operating system's.
 	FS vfs.FS
 	// Failed is told once, in a goroutine of its own, that the store has ended:
@@ -37,16 +37,13 @@ type Config struct {
 	Failed func(*Failure)
 }
 
-// withDefaults returns c with its zero values replaced, or what is wrong.
-func (c Config) withDefaults() (Config, error) {
-	if c.Dir == "" {
-		return c, errors.New("store: no data directory is named")
-	}
+// WithDefaults returns c with its zero values replaced, or what is wrong.
+func (c Config) WithDefaults() (Config, error) {
 	if c.FS == nil {
 		c.FS = vfs.Default
 	}
 	var err error
-	c.Config, err = c.WithDefaults()
+	c.Config, err = c.Config.WithDefaults()
 	err = errors.Join(err,
 		store.Default("MemTableBytes", &c.MemTableBytes, 16<<20, 256<<10),
 		store.Default("CacheBytes", &c.CacheBytes, 4<<20, 1<<20),

@@ -48,7 +48,10 @@ var (
 
 // Open opens the store in cfg.Dir, or makes a new one there. r may be nil.
 func Open(cfg Config, log *slog.Logger, r prometheus.Registerer) (*Store, error) {
-	cfg, err := cfg.withDefaults()
+	if cfg.Dir == "" {
+		return nil, errors.New("store: no data directory is named")
+	}
+	cfg, err := cfg.WithDefaults()
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // Config holds the settings of the store. The zero value of each but URL is its
-// default.
+// default; what has a yaml tag is a setting of the server.
 type Config struct {
 	store.Config // the queue and its bounds are split among the committers
 
@@ -21,23 +21,20 @@ type Config struct {
 	// Committers is how many commits may be under way at a time, each over a
 	// connection of its own: more of them commit less at a time, and pay only
 	// where the database is far away. 0: 2.
-	Committers int
+	Committers int `yaml:"committers" min:"1"`
 	// Readers is how many connections reads may use. 0: 8.
-	Readers int
+	Readers int `yaml:"readers" min:"1"`
 	// Timeout is how long the database may take over a commit or a read; then
 	// it counts as gone. 0: 10 seconds.
-	Timeout time.Duration
+	Timeout time.Duration `yaml:"timeout" min:"1s"`
 
 	dial pgconn.DialFunc // how committers reach the database; nil: as usual
 }
 
-// withDefaults returns c with its zero values replaced, or what is wrong.
-func (c Config) withDefaults() (Config, error) {
-	if c.URL == "" {
-		return c, errors.New("store: no database is named")
-	}
+// WithDefaults returns c with its zero values replaced, or what is wrong.
+func (c Config) WithDefaults() (Config, error) {
 	var err error
-	c.Config, err = c.WithDefaults()
+	c.Config, err = c.Config.WithDefaults()
 	err = errors.Join(err,
 		store.Default("Committers", &c.Committers, 2, 1),
 		store.Default("Readers", &c.Readers, 8, 1),

@@ -60,7 +60,10 @@ var (
 // Open opens the store in the database that cfg.URL names, and brings
 // its schema to this program's version. r may be nil.
 func Open(ctx context.Context, cfg Config, log *slog.Logger, r prometheus.Registerer) (*Store, error) {
-	cfg, err := cfg.withDefaults()
+	if cfg.URL == "" {
+		return nil, errors.New("store: no database is named")
+	}
+	cfg, err := cfg.WithDefaults()
 	if err != nil {
 		return nil, err
 	}

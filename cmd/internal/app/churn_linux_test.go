@@ -110,7 +110,7 @@ func newChurn(t *testing.T, secure, noLoop bool) *churn {
 	t.Helper()
 	cfg := testConfig(t)
 	cfg.Inbox.Messages, cfg.Inbox.RetainEvents = 20, 50
-	cfg.Store.MemTable, cfg.Store.Cache = 1<<20, 1<<20
+	cfg.Store.Embedded.MemTableBytes, cfg.Store.Embedded.CacheBytes = 1<<20, 1<<20
 	cfg.WebSocket.Compression = true
 	c := &churn{bodySize: 16 << 10}
 	var pool *x509.CertPool

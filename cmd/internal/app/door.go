@@ -31,7 +31,7 @@ func mostConnections(c *config.Config, descriptors int) int {
 	if c.Limits.Door.All != 0 {
 		return c.Limits.Door.All
 	}
-	return max(descriptors-storeFiles(c.Store.OpenFiles, descriptors)-ownDescriptors-spareDescriptors, 16)
+	return max(descriptors-storeFiles(c.Store.Embedded.MaxOpenFiles, descriptors)-ownDescriptors-spareDescriptors, 16)
 }
 
 // openDoor makes what counts connections before anybody has said who calls.

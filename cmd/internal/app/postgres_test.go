@@ -42,7 +42,7 @@ func onDatabase(t *testing.T) (config.Config, *pgserver.Server) {
 	db := StartDatabase(t)
 	cfg := testConfig(t)
 	cfg.Store.URL = transports.NewSecret(db.URL())
-	cfg.Store.Timeout = 2 * time.Second
+	cfg.Store.Postgres.Timeout = 2 * time.Second
 	return cfg, db
 }
 
@@ -94,7 +94,7 @@ func TestDatabaseGone(t *testing.T) {
 // it acknowledges.
 func TestDatabaseStalls(t *testing.T) {
 	cfg, db := onDatabase(t)
-	cfg.Store.Timeout = time.Minute
+	cfg.Store.Postgres.Timeout = time.Minute
 	a, _ := start(t, cfg)
 	publish := a.URL() + "/v1/users/alice/messages"
 	conn, err := pgx.Connect(t.Context(), db.URL())

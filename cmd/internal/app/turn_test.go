@@ -102,7 +102,7 @@ func TestTailLost(t *testing.T) {
 				l := prepare(t, StartDatabase(t))
 				cfg := testConfig(t)
 				cfg.Store.URL = transports.NewSecret(l.url)
-				cfg.Store.Timeout = 2 * time.Second
+				cfg.Store.Postgres.Timeout = 2 * time.Second
 				a, book := start(t, cfg)
 				publishTo(t, a, 3)
 				l.keep()
@@ -142,7 +142,7 @@ func TestTailLost(t *testing.T) {
 func TestDeviceTurns(t *testing.T) {
 	l := losers["promotion"](t, StartDatabase(t))
 	cfg := testConfig(t)
-	cfg.Store.URL, cfg.Store.Timeout, cfg.MQTT.Listen = transports.NewSecret(l.url), 2*time.Second, "127.0.0.1:0"
+	cfg.Store.URL, cfg.Store.Postgres.Timeout, cfg.MQTT.Listen = transports.NewSecret(l.url), 2*time.Second, "127.0.0.1:0"
 	a, _ := start(t, cfg)
 	d := &rawDevice{t: t, a: a}
 	if d.connect() {

@@ -4,6 +4,9 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/actors/store"
+	"reddot/actors/store/embedded"
+	"reddot/actors/store/postgres"
 	"reddot/cluster"
 	"reddot/transports"
 	"reddot/transports/api"
@@ -136,25 +139,14 @@ type MQTT struct {
 	Logins       auth.LoginsConfig `yaml:",inline"`
 }
 
-// Store are the settings of the store: the embedded one in the data directory
-// or, if a URL is given, a database.
+// Store are the settings of the store: the embedded one in the data directory, or, if
+// URL is set, a PostgreSQL database.
 type Store struct {
-	// URL names a PostgreSQL database; empty: the embedded store.
-	URL        transports.Secret `yaml:"url"`
-	Committers int               `yaml:"committers" min:"1"` // commits under way in the database
-	Readers    int               `yaml:"readers" min:"1"`    // connections for reads
-	Timeout    time.Duration     `yaml:"timeout" min:"1s"`   // of a commit or a read in the database
-
-	// EraseWithin is how soon what nobody needs any more is off the disk.
-	EraseWithin time.Duration `yaml:"erase_within" min:"1s"`
-
-	Cache      int `yaml:"cache" unit:"bytes" min:"1MiB"`     // of blocks read from disk
-	MemTable   int `yaml:"mem_table" unit:"bytes" min:"1MiB"` // of what is not yet in tables
-	QueueSize  int `yaml:"queue_size" unit:"bytes" min:"1"`   // of what waits for a commit; more is refused as busy
-	OpenFiles  int `yaml:"open_files" min:"64"`               // of tables
-	BatchSize  int `yaml:"batch_size" unit:"bytes" min:"1"`   // of one commit
-	QueueCount int `yaml:"queue_count" min:"1"`               // writes that wait for a commit
-	LowDisk    int `yaml:"low_disk" unit:"bytes"`             // of the disk that is to be free; 0: 1GiB or a tenth of a smaller disk, -1: none
+	// URL names the database; empty: the embedded store.
+	URL          transports.Secret `yaml:"url"`
+	store.Config `yaml:",inline"`  // of both
+	Postgres     postgres.Config   `yaml:",inline"`
+	Embedded     embedded.Config   `yaml:",inline"`
 }
 
 // Cluster says how a server finds others and lets itself be found. It is part
@@ -187,9 +179,8 @@ func Default() Config {
 		Inbox: a.InboxLimits,
 		MQTT:  MQTT{Config: must(mqtt.Config{}.WithDefaults()), SessionLimits: a.SessionLimits, RetainedLimits: a.RetainedLimits},
 		Store: Store{
-			Cache: 4 << 20, MemTable: 16 << 20, QueueSize: 64 << 20, OpenFiles: 1000,
-			BatchSize: 8 << 20, QueueCount: 1 << 16,
-			Committers: 2, Readers: 8, Timeout: 10 * time.Second, EraseWithin: a.EraseWithin,
+			Config:   must(store.Config{}.WithDefaults()),
+			Postgres: must(postgres.Config{}.WithDefaults()), Embedded: must(embedded.Config{}.WithDefaults()),
 		},
 		Audit:   transports.AuditConfig{}.WithDefaults(),
 		Cluster: Cluster{ClusterConfig: cluster.ClusterConfig{}.WithDefaults()},

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 
 	"reddot/actors"
-	"reddot/actors/store"
 	"reddot/actors/store/embedded"
 	"reddot/actors/store/postgres"
 	"reddot/transports"
@@ -75,27 +74,17 @@ func (c *Config) Tokens() auth.TokensConfig {
 	return auth.TokensConfig{Apps: apps, TokenRules: rules}
 }
 
-// queue returns the settings that both stores have.
-func (c *Config) queue() store.Config {
-	return store.Config{
-		QueueWrites: c.Store.QueueCount, QueueBytes: c.Store.QueueSize, BatchBytes: c.Store.BatchSize,
-		EraseWithin: c.Store.EraseWithin,
-	}
-}
-
 // Embedded returns the settings of the embedded store.
 func (c *Config) Embedded() embedded.Config {
-	return embedded.Config{
-		Config: c.queue(), Dir: c.Data,
-		MemTableBytes: c.Store.MemTable, CacheBytes: c.Store.Cache, MaxOpenFiles: c.Store.OpenFiles, LowDisk: int64(c.Store.LowDisk),
-	}
+	e := c.Store.Embedded
+	e.Config, e.Dir = c.Store.Config, c.Data
+	return e
 }
 
 // Postgres returns the settings of the store in a database; its URL is empty where
 // none is named.
 func (c *Config) Postgres() postgres.Config {
-	return postgres.Config{
-		Config: c.queue(), URL: c.Store.URL.Reveal(),
-		Committers: c.Store.Committers, Readers: c.Store.Readers, Timeout: c.Store.Timeout,
-	}
+	p := c.Store.Postgres
+	p.Config, p.URL = c.Store.Config, c.Store.URL.Reveal()
+	return p
 }

@@ -36,7 +36,7 @@ func TestShared(t *testing.T) {
 		alike, others string
 	}{
 		{func(*Config) {}, "", ""},
-		{func(c *Config) { c.HTTP, c.Log.Level, c.Store.Readers = "127.0.0.1:1", "debug", 3 }, "", ""},
+		{func(c *Config) { c.HTTP, c.Log.Level, c.Store.Postgres.Readers = "127.0.0.1:1", "debug", 3 }, "", ""},
 		{func(c *Config) { c.Inbox.Messages = 5 }, "inbox.messages", ""},
 		{func(c *Config) { c.Inbox.MessageAge, c.Inbox.RetainAge = 1, 1 }, "inbox.message_age inbox.retain_age", ""},
 		{func(c *Config) { c.MQTT.QueueMessages, c.MQTT.Sessions = 5, 5 }, "mqtt.queue_messages mqtt.sessions", ""},
