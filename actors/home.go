@@ -30,10 +30,10 @@ type Home struct {
 	// History returns the id of the store's history (Historian), by which the
 	// cursors of one that was lost are told apart. Nil: there is only one.
 	History func() uint64
-	// Sure tells whether nobody else can have taken the actor's shard: what is
+	// HoldsLease tells whether nobody else can have taken the actor's shard: what is
 	// read from memory is answered only then, for the store is not asked. Nil:
 	// always.
-	Sure func(Key) bool
+	HoldsLease func(Key) bool
 	// Fenced is told that the store refused a write under a fence that is no
 	// longer its shard's. It may be told often; nil: nobody is.
 	Fenced func(Fence)

@@ -111,9 +111,9 @@ func (p *Persistent) Wait(m any) {
 	p.Waiting = append(p.Waiting, m)
 }
 
-// Sure tells whether what the actor has in memory is the newest that there is:
+// HoldsLease tells whether what the actor has in memory is the newest that there is:
 // nobody else can have taken its shard and written since.
-func (p *Persistent) Sure() bool { return p.Home.Sure == nil || p.Home.Sure(p.Key) }
+func (p *Persistent) HoldsLease() bool { return p.Home.HoldsLease == nil || p.Home.HoldsLease(p.Key) }
 
 // ErrUnsure answers what is asked of an actor that is not sure.
 var ErrUnsure = Errorf(Unavailable, "this node has not heard from the store for a while, and can't tell whether it still owns the actor's shard; nothing was done, repeat the request")

@@ -18,9 +18,6 @@ import (
 	"reddot/cluster/wire"
 )
 
-// SureTime is for how long a node answers from memory.
-const SureTime = membership.Lease
-
 // WireMost is the newest wire version.
 const WireMost = wireMost
 

@@ -72,5 +72,5 @@ func (n *Node) reopen() error {
 		}
 		n.flushAll()
 	}
-	return n.follow(ctx)
+	return n.loadInterests(ctx)
 }

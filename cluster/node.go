@@ -106,7 +106,7 @@ func New(cfg Config, store Store) (*Node, error) {
 		Now:     cfg.Now,
 		Random:  rand.Uint64,
 		Fence:   n.fences.forKey,
-		Sure:    n.holdsLease,
+		HoldsLease:    n.holdsLease,
 		Fenced:  n.fenced,
 		Load:    n.loader.do,
 		Linked:  n.linkedTo,
@@ -171,7 +171,7 @@ func (n *Node) Start(ctx context.Context) error {
 	if n.membership != nil {
 		n.awaitLinks(ctx)
 	}
-	if err := n.follow(ctx); err != nil {
+	if err := n.loadInterests(ctx); err != nil {
 		return fmt.Errorf("node %s: %w", n.cfg.Name, err)
 	}
 	n.every(time.Second, func() {

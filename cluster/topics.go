@@ -340,7 +340,7 @@ func (n *Node) linkTopics(p *peer) {
 	n.announcing.mu.Unlock()
 	p.callWaiters()
 	n.loader.do(func() {
-		if err := n.refollow(context.Background()); err != nil {
+		if err := n.reloadInterests(context.Background()); err != nil {
 			n.cfg.Log.Error("what sessions follow can't be read; messages to sessions that are new may pass them by", "err", err)
 		}
 	})

@@ -130,7 +130,7 @@ func (t *Retainer) committed() {
 
 // request is the table of contents of what can be asked.
 func (t *Retainer) request(r *actors.Request) {
-	if !t.Sure() {
+	if !t.HoldsLease() {
 		r.Fail(actors.ErrUnsure)
 		return
 	}

@@ -92,7 +92,7 @@ func (s *Send) Receive(c actor.Context) {
 func (s *Send) handle(m any) {
 	switch m := m.(type) {
 	case *actors.Request:
-		if !s.Sure() {
+		if !s.HoldsLease() {
 			m.Fail(actors.ErrUnsure)
 			return
 		}

@@ -36,7 +36,7 @@ func (u *User) admit(m *actors.Attach) {
 	if !u.Home.Reaches(m.Gate) {
 		return // its gateway attaches it again, with the next link
 	}
-	if !u.Sure() || !u.expire(u.Home.Moment()) || !u.room() {
+	if !u.HoldsLease() || !u.expire(u.Home.Moment()) || !u.room() {
 		u.Home.Send(m.Gate, m.Refusal(actors.EndFailed))
 		return
 	}

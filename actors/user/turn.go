@@ -10,7 +10,7 @@ func (u *User) request(r *actors.Request) {
 	u.Current, u.asked = r, true
 	t := u.Home.Moment()
 	switch {
-	case !u.Sure():
+	case !u.HoldsLease():
 		u.Current = nil
 		r.Fail(actors.ErrUnsure)
 	case !u.room(): // and so none for this answer

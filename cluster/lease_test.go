@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"reddot/actors"
-	"reddot/cluster"
+	"reddot/cluster/membership"
 	"reddot/cluster/wire"
 )
 
@@ -33,7 +33,7 @@ func TestTakenUnawares(t *testing.T) {
 		case a.Rev == 2:
 			t.Logf("it knew after %v, and refused %d times", time.Since(began).Round(time.Millisecond), refused)
 			return
-		case asked.Sub(began) > cluster.SureTime:
+		case asked.Sub(began) > membership.Lease:
 			t.Fatalf("%v after another node had taken its shards it answers with rev %d", asked.Sub(began), a.Rev)
 		}
 		time.Sleep(time.Millisecond)
@@ -89,7 +89,7 @@ func TestRest(t *testing.T) {
 			break
 		}
 	}
-	if d := time.Since(back); d < cluster.SureTime-50*time.Millisecond {
-		t.Errorf("it answers %v after it has taken the shard; the one before it may answer for %v", d, cluster.SureTime)
+	if d := time.Since(back); d < membership.Lease-50*time.Millisecond {
+		t.Errorf("it answers %v after it has taken the shard; the one before it may answer for %v", d, membership.Lease)
 	}
 }

@@ -8,13 +8,13 @@ import (
 	"reddot/actors"
 )
 
-// follow lets the node know what users' sessions follow, from their records. It
+// loadInterests lets the node know what users' sessions follow, from their records. It
 // returns when the node knows; that users are woken goes on.
-func (n *Node) follow(ctx context.Context) error {
+func (n *Node) loadInterests(ctx context.Context) error {
 	if n.home.Records == nil {
 		return nil
 	}
-	if err := n.refollow(ctx); err != nil {
+	if err := n.reloadInterests(ctx); err != nil {
 		return err
 	}
 	all := &actors.ShardSet{}
@@ -25,11 +25,11 @@ func (n *Node) follow(ctx context.Context) error {
 	return nil
 }
 
-// refollow reads the records, and forgets those users who have none any more.
-func (n *Node) refollow(ctx context.Context) error {
+// reloadInterests reads the records, and forgets those users who have none any more.
+func (n *Node) reloadInterests(ctx context.Context) error {
 	topics, before, found := n.topics, n.topics.Interests(), map[actors.Key]bool{}
 	for after := ""; ; {
-		list, err := n.home.Records.ListRecords(ctx, actors.InterestKind, after, followPage)
+		list, err := n.home.Records.ListRecords(ctx, actors.InterestKind, after, interestPage)
 		if err != nil {
 			return fmt.Errorf("what sessions follow: %w", err)
 		}
@@ -39,7 +39,7 @@ func (n *Node) refollow(ctx context.Context) error {
 			}
 			found[actors.Key(r.Key)] = true
 		}
-		if len(list) < followPage {
+		if len(list) < interestPage {
 			break
 		}
 		after = list[len(list)-1].Key
@@ -48,8 +48,8 @@ func (n *Node) refollow(ctx context.Context) error {
 	return nil
 }
 
-// followPage is how many records are read at a time.
-const followPage = 1000
+// interestPage is how many records are read at a time.
+const interestPage = 1000
 
 // wakePace is the pause after each of the users that are woken.
 const wakePace = time.Millisecond / 2
