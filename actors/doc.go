@@ -51,5 +51,5 @@
 // and home.go, what it needs of its node. commands.go is what can be asked of actors,
 // request.go how; attachment.go is what users and gateways tell each other,
 // sessionlink.go and remotelink.go how a user reaches a session. topics.go is what users
-// need of live publish/subscribe, filter.go which filters match a topic.
+// need of live publish/subscribe, topicfilter.go which filters match a topic.
 package actors

@@ -38,9 +38,6 @@ func (Format) AppendPush(b []byte, p *actors.Push) []byte {
 	return b
 }
 
-// AppendBeat implements actors.Format: a comment.
-func (Format) AppendBeat(b []byte) []byte { return append(b, ":\n\n"...) }
-
 // appendID appends the id field, if there is an id.
 func appendID(b, id []byte) []byte {
 	if len(id) == 0 {
