@@ -101,19 +101,19 @@ func New(cfg Config, store Store) (*Node, error) {
 	n.metrics = newMetrics(n, cfg.Metrics)
 	n.home = &actors.Home{
 		System: n.system, Journal: store, Lookup: store, Router: n, Limits: cfg.Limits, Log: cfg.Log,
-		Metrics: actors.NewMetrics(cfg.Metrics),
-		Awake:   int64(cfg.Awake),
-		Now:     cfg.Now,
-		Random:  rand.Uint64,
-		Fence:   n.fences.forKey,
-		HoldsLease:    n.holdsLease,
-		Fenced:  n.fenced,
-		Load:    n.loader.do,
-		Linked:  n.linkedTo,
-		Delay:   n.delay,
-		Grace:   grace,
-		Kinds:   cfg.Kinds,
-		Forget:  n.dir.forget,
+		Metrics:    actors.NewMetrics(cfg.Metrics),
+		Awake:      int64(cfg.Awake),
+		Now:        cfg.Now,
+		Random:     rand.Uint64,
+		Fence:      n.fences.forKey,
+		HoldsLease: n.holdsLease,
+		Fenced:     n.fenced,
+		Load:       n.loader.do,
+		Linked:     n.linkedTo,
+		Delay:      n.delay,
+		Grace:      grace,
+		Kinds:      cfg.Kinds,
+		Forget:     n.dir.forget,
 	}
 	n.home.Records, _ = store.(actors.Records)
 	if h, ok := store.(actors.Historian); ok {
