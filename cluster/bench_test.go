@@ -80,6 +80,7 @@ func BenchmarkAcross(b *testing.B) {
 			publish(b, w.nodes[0], name, "x")
 			b.ReportAllocs()
 			b.SetParallelism(16)
+			b.ResetTimer() // two nodes have started, and agreed
 			b.RunParallel(func(p *testing.PB) {
 				for p.Next() {
 					r := request(name, newMessage("Your order has shipped"))
