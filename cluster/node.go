@@ -184,7 +184,7 @@ func (n *Node) Start(ctx context.Context) error {
 	return nil
 }
 
-// grace is how long an attachment waits for a connection that has lost its way.
+// grace is how long a session waits for a connection that has lost its way.
 const grace = 10 * time.Second
 
 // Topics returns the node's live publish/subscribe.

@@ -26,8 +26,8 @@ const interestPause = 2 * time.Second
 // restart.
 var errUnwritten = actors.Errorf(actors.Unavailable, "what the user's sessions are subscribed to can't be written down")
 
-// noteInterest lets the record, and then the nodes, know the interest, if they do not. done is called when that is so, or with why it is not; nil: nobody
-// waits.
+// noteInterest lets the record, and then the nodes, know the interest, if they do not.
+// done is called when that is so, or with why it is not; nil: nobody waits.
 func (u *User) noteInterest(done func(*actors.Error)) {
 	if u.inbox == nil {
 		answer(done, nil)
@@ -88,7 +88,7 @@ func (u *User) writeInterest() {
 	h.Load(func() {
 		b, err := putInterest(h, key, &now)
 		if err != nil {
-			h.Log.Error("what a user's sessions follow can't be written down", "user", key, "err", err)
+			h.Log.Error("what a user's sessions are subscribed to can't be written down", "user", key, "err", err)
 			h.Send(self, &interestWritten{errUnwritten})
 			return
 		}
@@ -96,7 +96,7 @@ func (u *User) writeInterest() {
 	})
 }
 
-// putInterest writes the record of what a user's sessions follow, and returns it;
+// putInterest writes the record of a user's interest, and returns it;
 // empty: there is none any more.
 func putInterest(h *actors.Home, key actors.Key, now *actors.Interest) ([]byte, error) {
 	if h.Records == nil {

@@ -26,7 +26,7 @@ type User struct {
 	entering *actors.Attach // whose turn it is
 
 	links    []actors.SessionLink // sessions that have a connection
-	interest *interest            // nil: no session has ever followed anything
+	interest *interest            // nil: no session has ever subscribed to anything
 	graces   int32                // how often it waits for connections to ask for their sessions
 	alive    bool                 // what an earlier activation left open is looked after
 	dozing   bool                 // the inbox is let go of
