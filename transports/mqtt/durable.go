@@ -16,7 +16,10 @@ type durable struct {
 	final   *int64                // what the client wants at the end instead
 	change  *actors.SessionChange // what is to be written down; nil: nothing
 	effects []func()              // what may happen then, with the lock held
-	asking  bool                  // something is being written down
+	asking  bool                  // something is being written down, or the user's actor asked for the session
+	writing bool                  // something is being written down
+	failed  bool                  // and was not, perhaps: what comes behind it would be out of order
+	behind  []func()              // what waits for that, of a session that is over
 	willing bool                  // the user's actor has a will of its client
 	ahead   int                   // subscriptions being written down, and messages of the client that wait behind them
 	lost    bool                  // another connection has the session
@@ -93,7 +96,7 @@ func (s *session) writeDown() {
 			d.asking = false
 			return
 		}
-		c.Epoch, c.Change = d.epoch, d.change
+		c.Epoch, c.Change, d.writing = d.epoch, d.change, true
 		effects, d.effects, d.change = d.effects, nil, nil
 	})
 	if idle {
@@ -113,6 +116,11 @@ func (s *session) writeDown() {
 func (s *session) written(err *actors.Error, effects []func()) {
 	s.do(func() {
 		d := s.durable
+		d.writing, d.failed = false, err != nil
+		for _, fn := range d.behind {
+			s.later(fn)
+		}
+		d.behind = nil
 		switch {
 		case err != nil && err.Code == actors.Conflict:
 			d.lost = true
@@ -332,16 +340,33 @@ func (s *session) leave(live bool) {
 		p.waits = live && d.willing
 		if last := d.change; last != nil && !d.lost {
 			d.change = nil
-			s.later(func() { s.writeLast(p.key, &actors.ChangeSession{Client: p.client, Epoch: p.epoch, Change: last}) })
+			s.afterWriting(func() { s.writeLast(p.key, &actors.ChangeSession{Client: p.client, Epoch: p.epoch, Change: last}) })
 		}
 	}
 	s.subs, s.out, s.in = nil, nil, nil
 	t.parting = p
 }
 
+// afterWriting calls fn when nothing of a session that is over is being written down
+// any more. The caller holds the lock, fn is called without.
+func (s *session) afterWriting(fn func()) {
+	if d := s.durable; d != nil && d.writing {
+		d.behind = append(d.behind, fn)
+		return
+	}
+	s.later(fn)
+}
+
 // writeLast writes down what a session that ends has not written down yet: what
-// it has seen acknowledged need not be sent again.
+// it has seen acknowledged need not be sent again. What follows something that was not
+// written down is not either: a message would be under way before one that it
+// was behind.
 func (s *session) writeLast(key actors.Key, c *actors.ChangeSession) {
+	failed := false
+	s.do(func() { failed = s.durable.failed })
+	if failed {
+		return
+	}
 	r := actors.NewRequest(key, c)
 	r.OnReply(func(r *actors.Request) {
 		r.Release()

@@ -116,7 +116,8 @@ func (s *session) settleParting(p *parting, orderly bool) {
 	if p.will != nil && !orderly {
 		s.server.deps.Topics.PublishWill(p.will, nil)
 	}
-	s.closeDurable(p.key, &actors.CloseSession{Client: p.client, Epoch: p.epoch, Link: s, Orderly: orderly, Expiry: p.expiry})
+	c := &actors.CloseSession{Client: p.client, Epoch: p.epoch, Link: s, Orderly: orderly, Expiry: p.expiry}
+	s.do(func() { s.afterWriting(func() { s.closeDurable(p.key, c) }) })
 }
 
 // Heed implements streams.Heeder: a will is not published behind a DISCONNECT

@@ -36,7 +36,8 @@ type world struct {
 	limits  actors.Limits
 	gate    transports.Limits
 	sink    streams.SinkConfig
-	grace   time.Duration // 0: the node's
+	grace   time.Duration                     // 0: the node's
+	router  func(actors.Router) actors.Router // what stands before the node's; nil: nothing
 
 	framed bool // clients come by WebSocket
 	secure bool // clients come by TLS
@@ -77,7 +78,11 @@ func (w *world) start() {
 	}
 	log := slog.New(slog.DiscardHandler)
 	w.streams = streams.NewStreams(streams.StreamsConfig{Sink: w.sink}, w.node, gate, log)
-	w.server, err = mqtt.New(w.cfg, mqtt.Deps{Router: w.node, Topics: w.node.Topics, Streams: w.streams, Log: log, Now: w.clock.Now})
+	router := actors.Router(w.node)
+	if w.router != nil {
+		router = w.router(router)
+	}
+	w.server, err = mqtt.New(w.cfg, mqtt.Deps{Router: router, Topics: w.node.Topics, Streams: w.streams, Log: log, Now: w.clock.Now})
 	if err != nil {
 		w.t.Fatal(err)
 	}
