@@ -157,7 +157,7 @@ func (p Problem) appendJSON(dst []byte) []byte {
 var ErrNoCredential = &actors.Error{Code: actors.Unauthorized, Detail: askForCredential}
 
 // askForCredential is said to a request without any.
-const askForCredential = "give a server key or a user token, as in Authorization: Bearer" // #nosec G101 -- a sentence, no credential
+const askForCredential = "give a server key or a user token, as in Authorization: Bearer" //nolint:gosec // G101: a sentence, no credential
 
 // Unauthorizedf returns an Unauthorized error with the sentence.
 func Unauthorizedf(format string, args ...any) *actors.Error {

@@ -85,7 +85,7 @@ func devCluster(ctx context.Context, out, info io.Writer, nodes, port int, data 
 	var wait sync.WaitGroup
 	for i := range nodes {
 		http := fmt.Sprintf("127.0.0.1:%d", port+10*i)
-		cmd := exec.CommandContext(running, program, "serve", "--dev", "--http", http, "--cluster-bind", binds[i], "--join", strings.Join(binds, ",")) // #nosec G204 -- this very program
+		cmd := exec.CommandContext(running, program, "serve", "--dev", "--http", http, "--cluster-bind", binds[i], "--join", strings.Join(binds, ",")) //nolint:gosec // G204: this very program
 		cmd.Env = append(os.Environ(), "REDDOT_STORE_URL="+url)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for this program, which ends them
 		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }

@@ -32,7 +32,7 @@ func (d *deadlines) next() context.Context {
 		return c
 	}
 	c := &deadline{until: now.Add(deadlineStep)}
-	c.Context, c.cancel = context.WithDeadline(context.Background(), c.until.Add(d.wait)) // #nosec G118 -- its deadline ends it; many requests share it
+	c.Context, c.cancel = context.WithDeadline(context.Background(), c.until.Add(d.wait)) //nolint:gosec // G118: its deadline ends it; many requests share it
 	d.current.Store(c)
 	return c
 }

@@ -41,13 +41,13 @@ func StartPooler(ctx context.Context, s *Server, mode string, connections int) (
 			err = errors.Join(err, p.Close())
 		}
 	}()
-	if err := os.Chmod(p.dir, 0o755); err != nil { // #nosec G302 -- another user runs it
+	if err := os.Chmod(p.dir, 0o755); err != nil { //nolint:gosec // G302: another user runs it
 		return nil, err
 	}
 	file := filepath.Join(p.dir, "pgbouncer.ini")
 	config := fmt.Sprintf("[databases]\n* = host=127.0.0.1 port=%d user=%s\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %d\n"+
 		"unix_socket_dir =\nauth_type = any\npool_mode = %s\ndefault_pool_size = %d\n", s.port, name, p.port, mode, connections)
-	if err := os.WriteFile(file, []byte(config), 0o644); err != nil { // #nosec G306 -- likewise
+	if err := os.WriteFile(file, []byte(config), 0o644); err != nil { //nolint:gosec // G306: likewise
 		return nil, err
 	}
 	if p.process, err = start(s.as, p.dir, s.log, "TERM", bin, file); err != nil {

@@ -27,7 +27,7 @@ const supervise = `signal=$1; shift; "$@" & program=$!; cat >/dev/null; kill -"$
 
 // start starts a program that is ended by a signal, as somebody, in a folder.
 func start(as *syscall.SysProcAttr, dir string, log *os.File, signal, program string, args ...string) (*process, error) {
-	cmd := exec.Command("/bin/sh", append([]string{"-c", supervise, "sh", signal, program}, args...)...) // #nosec G204 -- the system's own
+	cmd := exec.Command("/bin/sh", append([]string{"-c", supervise, "sh", signal, program}, args...)...) //nolint:gosec // G204: the system's own
 	cmd.Dir, cmd.SysProcAttr = dir, as
 	cmd.Stdout, cmd.Stderr = log, log
 	life, err := cmd.StdinPipe()

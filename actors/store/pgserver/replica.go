@@ -110,7 +110,7 @@ func (s *Server) run(ctx context.Context, program string, args ...string) error 
 }
 
 func (s *Server) tool(ctx context.Context, program string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, program), args...) // #nosec G204 -- the system's own
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, program), args...) //nolint:gosec // G204: the system's own
 	cmd.Dir, cmd.SysProcAttr = s.dir, s.as
 	return cmd
 }

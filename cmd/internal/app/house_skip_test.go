@@ -45,17 +45,28 @@ func sound(args []ast.Expr) bool {
 	})
 }
 
+// gosecMark is how a mark for gosec names the rule that it silences, and why.
+var gosecMark = regexp.MustCompile(`^//nolint:gosec // G\d{3}: \S`)
+
 // excludedRules are those that .ci/golangci.yml takes out of gosec.
 var excludedRules = regexp.MustCompile(`\bG(104|115|304|404)\b`)
 
-// houseMarks: no mark silences a linter that is silent there anyway: gosec looks at
-// no test, and not by the rules that its settings exclude.
+// houseMarks: a mark silences gosec in the linter's own form, in which nolintlint
+// finds one that silences nothing: in gosec's (#nosec) nobody would. It names the
+// rule and the reason, and stands neither in tests, which gosec does not look at,
+// nor for a rule that the settings exclude.
 func houseMarks(t *testing.T, files []*sourceFile) {
 	for _, f := range files {
 		for _, g := range f.ast.Comments {
 			for _, c := range g.List {
-				mark := strings.HasPrefix(c.Text, "// #nosec") || strings.HasPrefix(c.Text, "//#nosec") || strings.HasPrefix(c.Text, "//nolint:gosec")
-				if mark && (f.test || excludedRules.MatchString(c.Text)) {
+				text := strings.TrimLeft(c.Text, "/* \t")
+				switch {
+				case strings.HasPrefix(text, "#nosec"), strings.HasPrefix(text, "gosec:disable"):
+					t.Errorf("%s: a mark in gosec's form, of which nobody finds out that it silences nothing; write //nolint:gosec // G123: why", f.at(c))
+				case !strings.HasPrefix(text, "nolint:gosec"):
+				case !gosecMark.MatchString(c.Text):
+					t.Errorf("%s: a mark for gosec that does not name its rule and why: //nolint:gosec // G123: why", f.at(c))
+				case f.test || excludedRules.MatchString(c.Text):
 					t.Errorf("%s: a mark for gosec, which says nothing there", f.at(c))
 				}
 			}

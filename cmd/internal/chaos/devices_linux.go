@@ -37,7 +37,7 @@ type device struct {
 const deviceKeepAlive = 4 * time.Second
 
 func newDevice(ctx context.Context, w *world, number int, user string, began time.Time) (*device, error) {
-	cmd := exec.CommandContext(ctx, w.cfg.Binary, "token", "issue", user, "--ttl", "2h") // #nosec G204 -- the program under test
+	cmd := exec.CommandContext(ctx, w.cfg.Binary, "token", "issue", user, "--ttl", "2h") //nolint:gosec // G204: the program under test
 	cmd.Env = append(os.Environ(), "REDDOT_TOKEN_SECRET="+tokenSecret)
 	out, err := cmd.Output()
 	if err != nil {

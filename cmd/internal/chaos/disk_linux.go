@@ -20,7 +20,7 @@ const (
 
 // startDatabase starts the database on a small file system of its own.
 func startDatabase(ctx context.Context) (*pgserver.Server, error) {
-	if err := os.MkdirAll(diskDir, 0o755); err != nil { // #nosec G301 -- of this namespace
+	if err := os.MkdirAll(diskDir, 0o755); err != nil { //nolint:gosec // G301: of this namespace
 		return nil, err
 	}
 	if err := syscall.Mount("tmpfs", diskDir, "tmpfs", 0, diskSize); err != nil {

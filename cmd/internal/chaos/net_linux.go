@@ -37,7 +37,7 @@ const (
 
 // ip runs ip.
 func ip(args ...string) error {
-	out, err := exec.Command("ip", args...).CombinedOutput() // #nosec G204 -- our own arguments
+	out, err := exec.Command("ip", args...).CombinedOutput() //nolint:gosec // G204: our own arguments
 	if err != nil {
 		return fmt.Errorf("ip %s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(out))
 	}

@@ -127,5 +127,5 @@ func furnish() error {
 	if err := syscall.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755"); err != nil {
 		return fmt.Errorf("mount /run: %w", err)
 	}
-	return os.MkdirAll("/run/netns", 0o755) // #nosec G301 -- of this namespace
+	return os.MkdirAll("/run/netns", 0o755) //nolint:gosec // G301: of this namespace
 }

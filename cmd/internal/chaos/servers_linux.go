@@ -21,7 +21,7 @@ import (
 // The secrets of a run. It is alone in its namespaces.
 const (
 	clusterKey  = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
-	tokenSecret = "a secret of a run that nobody else reaches" // #nosec G101 -- of namespaces that end with the test
+	tokenSecret = "a secret of a run that nobody else reaches" //nolint:gosec // G101: of namespaces that end with the test
 )
 
 // A world is the servers of a run and what they stand on.
@@ -59,7 +59,7 @@ func newWorld(ctx context.Context, cfg Config, say func(string, ...any)) (*world
 	if w.dir == "" {
 		w.dir = "/run/chaos"
 	}
-	if err := os.MkdirAll(w.dir, 0o755); err != nil { // #nosec G301 -- of a namespace, or of the caller's choice
+	if err := os.MkdirAll(w.dir, 0o755); err != nil { //nolint:gosec // G301: of a namespace, or of the caller's choice
 		return nil, err
 	}
 	if err := makeNetwork(mostNodes); err != nil {
@@ -86,7 +86,7 @@ func newWorld(ctx context.Context, cfg Config, say func(string, ...any)) (*world
 
 // createKey makes a server key in the database.
 func (w *world) createKey(ctx context.Context, scopes string) (string, error) {
-	cmd := exec.CommandContext(ctx, w.cfg.Binary, "key", "create", "--store", w.db.URL(), "--scopes", scopes) // #nosec G204 -- the program under test
+	cmd := exec.CommandContext(ctx, w.cfg.Binary, "key", "create", "--store", w.db.URL(), "--scopes", scopes) //nolint:gosec // G204: the program under test
 	out, err := cmd.Output()
 	if err != nil {
 		return "", fmt.Errorf("create a key for %s: %w: %s", scopes, err, out)
@@ -145,7 +145,7 @@ func (w *world) startLocked(i int) error {
 	}...) {
 		args = append(args, "--set", set)
 	}
-	s.cmd = exec.Command("ip", args...) // #nosec G204 -- the program under test
+	s.cmd = exec.Command("ip", args...) //nolint:gosec // G204: the program under test
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	s.cmd.Env = append(os.Environ(), "FAULTS_CLOCK_FILE="+w.clockFile(i), "REDDOT_CLUSTER_KEY="+clusterKey, "REDDOT_TOKEN_SECRET="+tokenSecret,
 		fmt.Sprintf("REDDOT_STORE_URL=postgres://reddot@%s:%d/postgres?sslmode=disable", seenIP(database), storePort))

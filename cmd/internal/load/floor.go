@@ -34,7 +34,7 @@ func runFloor(ctx context.Context, cfg Config, progress io.Writer) (report.Resul
 		}
 		argv = []string{self, "bench", "--serve-floor"}
 	}
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // the caller's own command
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // G204: the caller's own command
 	cmd.Stderr = progress
 	cmd.WaitDelay = 5 * time.Second
 	in, err := cmd.StdinPipe() // closed when this process ends, however it does

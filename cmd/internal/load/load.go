@@ -168,7 +168,7 @@ func newBench(cfg Config, system string, progress io.Writer) (*bench, error) {
 			return nil, err
 		}
 		if t.TLS {
-			b.secure = &tls.Config{InsecureSkipVerify: cfg.Insecure} //nolint:gosec // asked for by name
+			b.secure = &tls.Config{InsecureSkipVerify: cfg.Insecure} //nolint:gosec // G402: asked for by name
 		} else if t.Addr, err = resolve(t.Addr); err != nil {
 			return nil, err
 		}

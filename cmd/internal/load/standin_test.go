@@ -64,9 +64,9 @@ func newStandIn(t *testing.T, fault string) *standIn {
 			t.Fatal(err)
 		}
 		s.url = "https://" + l.Addr().String()
-		go srv.ServeTLSEmbed(l, cert, key) //nolint:errcheck // ends with the test
+		go srv.ServeTLSEmbed(l, cert, key)
 	} else {
-		go srv.Serve(l) //nolint:errcheck // ends with the test
+		go srv.Serve(l)
 	}
 	t.Cleanup(func() {
 		s.mu.Lock()

@@ -104,7 +104,7 @@ func newNeighbor(cfg *Config) (*neighbor, error) {
 	cfg.Memory, cfg.Slower = cmp.Or(cfg.Memory, 256<<20), cmp.Or(cfg.Slower, 2)
 	h := &neighbor{cfg: *cfg, addr: t.Addr, attacks: map[string]*atomic.Int64{}, refused: map[string]bool{}}
 	if t.TLS {
-		h.secure = &tls.Config{InsecureSkipVerify: cfg.Insecure} //nolint:gosec // asked for by name
+		h.secure = &tls.Config{InsecureSkipVerify: cfg.Insecure} //nolint:gosec // G402: asked for by name
 		if h.secure.ServerName, _, err = net.SplitHostPort(t.Addr); err != nil {
 			return nil, err
 		}
