@@ -1,8 +1,10 @@
 package actors
 
 import (
+	"fmt"
 	"testing"
 
+	"github.com/cockroachdb/datadriven"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
@@ -47,4 +49,35 @@ func fill(t *testing.T, m protoreflect.Message) {
 			t.Fatalf("%s is a %v, which this test can't fill", f.FullName(), f.Kind())
 		}
 	}
+}
+
+// TestPatch runs the transcripts in testdata/patch: what an edit makes of a message.
+// To take in a wanted change: go test ./actors -run '^TestPatch$' -rewrite, then read
+// the diff.
+func TestPatch(t *testing.T) {
+	datadriven.Walk(t, "testdata/patch", func(t *testing.T, path string) {
+		m := &Message{}
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			if d.Cmd == "message" {
+				m = wireMessage(t, d)
+				return ""
+			}
+			before := proto.Clone(m)
+			edited, err := Patched(m, []byte(d.Input))
+			if !proto.Equal(m, before) {
+				t.Fatalf("%s: the old message is changed, which the journal may not have replaced yet", d.Pos)
+			}
+			if err != nil {
+				return fmt.Sprintf("%s %s: %s\n", err.Code, err.Field, err.Detail)
+			}
+			if d.HasArg("keep") {
+				m = edited
+			}
+			out := fmt.Sprintf("%s %s {%s}", edited.Category, edited.Priority.Word(), edited.Content)
+			if edited.ExpiresAt != 0 {
+				out += " until " + TimeText(edited.ExpiresAt)
+			}
+			return out + "\n"
+		})
+	})
 }
