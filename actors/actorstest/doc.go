@@ -8,5 +8,6 @@
 //     (actors/store/memory), so that every package below actors can use it.
 //   - Nothing here waits for a time to go by: it waits for a condition.
 //
-// Start reading at probe.go.
+// Start reading at probe.go; steps.go is a node for transcripts, which goes one step at a
+// time.
 package actorstest

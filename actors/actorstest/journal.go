@@ -175,7 +175,11 @@ func (j *Journal) commit() {
 // apply stores a write. It panics where an actor breaks the journal's rules.
 func (j *Journal) apply(w *actors.Write) {
 	key := w.Stream.Key
-	if last := j.last[key]; w.After != last {
+	last := j.last[key]
+	if slices.ContainsFunc(w.Delete, func(r actors.Range) bool { return r.First > w.After && r.Last == last }) {
+		last = w.After // it goes on before a hole
+	}
+	if w.After != last {
 		panic(fmt.Sprintf("%s: a write after event %d, the last is %d: two activations write", key, w.After, last))
 	}
 	for _, r := range w.Rewrite {
