@@ -40,8 +40,16 @@ type Error struct {
 	Code       Code
 	Detail     string        // a sentence for the caller
 	Field      string        // the request's field at fault, if one is
+	Place      Place         // where in the field, if that is known
 	RetryAfter time.Duration // when to come back, if known
 	Cause      error         // never shown to a client
+}
+
+// A Place is one in a text: lines and columns are counted from 1, columns in
+// characters. The zero one is not known.
+type Place struct {
+	Line   int `json:"line"`
+	Column int `json:"column"`
 }
 
 // Errorf returns an Error with the code and a formatted detail.

@@ -39,17 +39,18 @@ func Status(code actors.Code) int {
 	return http.StatusInternalServerError
 }
 
-// A Problem is an error as HTTP tells it (RFC 9457), with code, field and
-// retry_after as extension members. The type is about:blank: what a program
+// A Problem is an error as HTTP tells it (RFC 9457), with code, field,
+// place and retry_after as extension members. The type is about:blank: what a program
 // should look at is the code.
 type Problem struct {
-	Type       string      `json:"type"`
-	Title      string      `json:"title"`
-	Status     int         `json:"status"`
-	Code       actors.Code `json:"code"`
-	Detail     string      `json:"detail,omitempty"`
-	Field      string      `json:"field,omitempty"`
-	RetryAfter int         `json:"retry_after,omitempty"` // seconds, rounded up
+	Type       string       `json:"type"`
+	Title      string       `json:"title"`
+	Status     int          `json:"status"`
+	Code       actors.Code  `json:"code"`
+	Detail     string       `json:"detail,omitempty"`
+	Field      string       `json:"field,omitempty"`
+	Place      actors.Place `json:"place,omitzero"`        // where in the field
+	RetryAfter int          `json:"retry_after,omitempty"` // seconds, rounded up
 }
 
 // ProblemOf returns what a client is told of the error; its cause is not.
@@ -63,6 +64,7 @@ func ProblemOf(err error) Problem {
 		Code:       e.Code,
 		Detail:     e.Detail,
 		Field:      e.Field,
+		Place:      e.Place,
 		RetryAfter: retryAfter(e, status),
 	}
 }
