@@ -24,7 +24,7 @@
 //     attributes.city != 'Shanghai'; 'city' in attributes asks for those who have one.
 //   - Nothing fails when a profile is matched. What can be wrong is wrong when the
 //     expression is checked, at a place that the error names.
-//   - There are no loops: matching costs at most MaxParts looks at the profile.
+//   - There are no loops: matching costs at most maxParts looks at the profile.
 //   - A plan finds exactly the users whom Matches finds (plan_test.go), in the order
 //     of the index, whatever the pages are.
 //

@@ -50,7 +50,7 @@ func syntaxFault(where string, err error) *actors.Error {
 	message, from := at.Message, at.From
 	switch {
 	case strings.Contains(message, "maximum allowed nodes"):
-		message = fmt.Sprintf("the expression is too long: at most %d names, constants, operators and calls", MaxParts)
+		message = fmt.Sprintf("the expression is too long: at most %d names, constants, operators and calls", maxParts)
 	case strings.TrimSpace(where) == "":
 		message = "the expression is empty; write one as 'vip' in tags && attributes.city == 'Shanghai'"
 	case strings.Contains(message, "EOF"):
@@ -67,7 +67,7 @@ func syntaxFault(where string, err error) *actors.Error {
 
 // tooLong refuses an expression of so many bytes.
 func tooLong(n int) string {
-	return fmt.Sprintf("the expression has %d bytes; at most %d are allowed", n, MaxLength)
+	return fmt.Sprintf("the expression has %d bytes; at most %d are allowed", n, maxLength)
 }
 
 // snippet is how many characters are shown on each side of a fault.

@@ -269,7 +269,7 @@ func (c *checker) shifted(n *ast.BinaryNode) operand {
 	return o
 }
 
-// maxDuration is 100 years: with it no sum within MaxParts leaves its 64 bits.
+// maxDuration is 100 years: with it no sum within maxParts leaves its 64 bits.
 const maxDuration = 36_525 * 24 * time.Hour
 
 // duration reads duration('36h'), in milliseconds.

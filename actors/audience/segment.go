@@ -11,8 +11,8 @@ import (
 
 // The bounds of an expression.
 const (
-	MaxLength = 2048 // bytes
-	MaxParts  = 200  // names, constants, operators and calls
+	maxLength = 2048 // bytes
+	maxParts  = 200  // names, constants, operators and calls
 )
 
 // A Segment is an expression that was checked. It is immutable, and safe for
@@ -26,13 +26,13 @@ type Segment struct {
 // says what is allowed, and names the line and column of the fault.
 func Check(where string) (*Segment, error) {
 	switch {
-	case len(where) > MaxLength:
+	case len(where) > maxLength:
 		return nil, &actors.Error{Code: actors.TooLarge, Field: field, Detail: tooLong(len(where))}
 	case !utf8.ValidString(where):
 		return nil, &actors.Error{Code: actors.Invalid, Field: field, Detail: "the expression is not UTF-8"}
 	}
 	cfg := conf.CreateNew()
-	cfg.MaxNodes = MaxParts
+	cfg.MaxNodes = maxParts
 	cfg.DisableIfOperator = true
 	tree, err := parser.ParseWithConfig(where, cfg)
 	if err != nil {
