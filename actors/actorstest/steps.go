@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ type Steps struct {
 	t      testing.TB
 	limits actors.Limits
 	with   []func(*Node)
+	random atomic.Uint64
 	held   bool // nothing becomes durable at the end of a step either
 
 	mu     sync.Mutex
@@ -43,9 +45,14 @@ func NewSteps(t testing.TB, l actors.Limits, with ...func(*Node)) *Steps {
 	s := &Steps{t: t, Journal: NewJournal(), limits: l}
 	t.Cleanup(s.Journal.Close)
 	s.with = append([]func(*Node){s.step}, with...)
-	s.start(NewClock())
+	c := &Clock{}
+	c.ms.Store(Epoch)
+	s.start(c)
 	return s
 }
+
+// Epoch is when the clock of Steps starts: 2026-01-31T09:30:00Z.
+const Epoch = 1_769_851_800_000
 
 func (s *Steps) start(c *Clock) {
 	s.t.Helper()
@@ -61,6 +68,7 @@ func (s *Steps) stop(n *Node) {
 
 // step lets a node do nothing by itself.
 func (s *Steps) step(n *Node) {
+	n.Home.Random = func() uint64 { return s.random.Add(1) }
 	n.Home.Load = func(job func()) {
 		s.mu.Lock()
 		slow := s.slow
