@@ -55,14 +55,19 @@ func (u *User) cleared(m *inbox.Cleared) {
 	}
 }
 
-// passivateSoon lets a user stop at once that was woken for a sweep alone: many
-// are, one after the other.
+// passivateSoon lets a user stop that was woken for a sweep alone, as soon as the
+// store has done with it: many are, one after the other.
 func (u *User) passivateSoon() {
-	if u.asked || len(u.gates)+len(u.links) > 0 {
-		return
-	}
+	u.swept = true
 	h, self := u.Home, u.Self
-	u.after(nil, func() { h.Send(self, &actors.Passivate{}) })
+	u.after(nil, func() { h.Send(self, &actors.Committed{}) }) // there may have been nothing to write
+}
+
+// passivateSwept stops such a user, if the store has done with it.
+func (u *User) passivateSwept() {
+	if u.swept && !u.asked && len(u.gates)+len(u.links) == 0 {
+		u.passivate()
+	}
 }
 
 // rearmWake replaces the wake-up that was armed for old, or has come.

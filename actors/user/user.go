@@ -22,6 +22,7 @@ type User struct {
 
 	asked    bool // this activation has had a request
 	sweeping bool // what is to leave the disk is being read
+	swept    bool // a sweep is done, and was perhaps all that it was woken for
 
 	entering *actors.Attach // whose turn it is
 
@@ -65,6 +66,7 @@ func (u *User) Receive(c actor.Context) {
 		u.panicked()
 	case *actors.Committed:
 		u.committed()
+		u.passivateSwept()
 	case *actors.Passivate:
 		u.passivate()
 	case *actors.Doze:
