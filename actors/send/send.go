@@ -326,7 +326,7 @@ func (s *Send) timeUp(m *actors.TimeUp) {
 		s.compact(m.At, now) // who does not have it need not get it
 	case s.state.step() < len(s.state.steps):
 		s.rearm(m.At, now+sendPauseMax.Milliseconds()) // should this round come to nothing
-		s.next = 0
+		s.next, s.done, s.failed = 0, nil, 0           // who could not be written down is asked again
 		s.deliver()
 	case now >= s.state.due(&s.Home.Limits):
 		s.compact(m.At, now)
@@ -350,14 +350,14 @@ func (s *Send) forget(old int64) {
 // compact writes the state down without what nobody needs any more, in place of
 // the events.
 func (s *Send) compact(old, now int64) {
-	st := s.state
-	st.compact(now)
+	st := s.state.compacted(now)
 	w := &actors.Write{Stream: s.Stream, After: s.Seq, Snapshot: st.snapshot(), Forget: s.Seq, Wake: actors.Wake{Old: old, New: max(st.due(&s.Home.Limits), now+1)}}
 	if st.kept < s.Seq {
 		w.Delete = []actors.Range{{First: st.kept + 1, Last: s.Seq}}
 	}
 	if s.Append(w) == nil {
-		s.armed, st.kept = w.Wake.New, s.Seq
+		s.state, s.armed, st.kept = st, w.Wake.New, s.Seq
+		s.done, s.failed = nil, 0
 	}
 }
 

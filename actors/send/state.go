@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"reddot/actors"
 )
@@ -73,31 +75,28 @@ func (s *state) forgetAt(l *actors.Limits) int64 {
 // lineage returns a number by which sends are spread.
 func (s *state) lineage() uint64 { return binary.BigEndian.Uint64(s.message.Id[8:]) }
 
-// compact lets go of what nobody needs any more. Nobody may be under way, and
-// all have had the steps unless the message is void.
-func (s *state) compact(now int64) {
-	m, void := s.current(), s.void(now)
+// compacted returns the state without what nobody needs any more. Nobody may be under
+// way, and all have had the steps unless the message is void. The state itself stays:
+// it still says what the journal holds if that takes no snapshot now.
+func (s *state) compacted(now int64) *state {
+	c, void := *s, s.void(now)
+	c.message = s.current()
 	if void {
-		e := &actors.Event{Message: m}
+		e := &actors.Event{Message: c.message}
 		e.Clear()
-		m = e.Message
+		c.message = e.Message
 	}
-	s.message = m
-	for i := range s.steps {
-		t := &s.steps[i]
+	c.steps = slices.Clone(s.steps)
+	for i := range c.steps {
+		t := &c.steps[i]
 		if t.patch = nil; !void || t.kind == actors.SendKind_SEND_RETRACTED {
 			continue
 		}
-		for u := range t.done {
-			t.done[u] = true
-		}
-		t.left = 0
+		t.done, t.left = slices.Repeat([]bool{true}, len(t.done)), 0
 	}
-	for once, k := range s.keys {
-		if k.at < now-actors.CallerKeyAge {
-			delete(s.keys, once)
-		}
-	}
+	c.keys = maps.Clone(s.keys)
+	maps.DeleteFunc(c.keys, func(_ [16]byte, k sendKey) bool { return k.at < now-actors.CallerKeyAge })
+	return &c
 }
 
 // snapshot returns the send's stored form.

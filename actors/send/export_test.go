@@ -1,0 +1,4 @@
+package send
+
+// What tests outside of the package read of the journal.
+var DecodeEvent = decodeSendEvent
