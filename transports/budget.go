@@ -21,20 +21,20 @@ type Budget struct {
 	shards              [16]budgetShard
 }
 
-// debtor is an address or a caller; the other one is zero.
-type debtor struct {
+// claimant is an address or a caller; the other one is zero.
+type claimant struct {
 	address netip.Addr
 	caller  callerKey
 }
 
 type budgetShard struct {
 	mu       sync.Mutex
-	accounts map[debtor]*account
+	accounts map[claimant]*account
 }
 
 // account is what waits for one debtor. It is there while a Claim has it.
 type account struct {
-	debtor
+	claimant
 	bytes  atomic.Int64
 	most   *atomic.Int64
 	claims int // guarded by the shard's mu
@@ -44,7 +44,7 @@ type account struct {
 func NewBudget(l Limits) *Budget {
 	b := &Budget{seed: maphash.MakeSeed()}
 	for i := range b.shards {
-		b.shards[i].accounts = map[debtor]*account{}
+		b.shards[i].accounts = map[claimant]*account{}
 	}
 	b.SetLimits(l)
 	return b
@@ -88,28 +88,28 @@ func (b *Budget) Claim(from netip.Addr, who *Principal) *Claim {
 
 // addressOf returns whom the address stands for, if it is counted. A server key
 // counts by itself alone: others may share its back end's address.
-func addressOf(from netip.Addr, who *Principal) (debtor, bool) {
-	return debtor{address: NetworkOf(from)}, from.IsValid() && (who == nil || who.IsUser())
+func addressOf(from netip.Addr, who *Principal) (claimant, bool) {
+	return claimant{address: NetworkOf(from)}, from.IsValid() && (who == nil || who.IsUser())
 }
 
-func callerOf(who *Principal) (debtor, bool) {
+func callerOf(who *Principal) (claimant, bool) {
 	if who == nil {
-		return debtor{}, false
+		return claimant{}, false
 	}
-	return debtor{caller: callerKey{who.App, who.ID}}, true
+	return claimant{caller: callerKey{who.App, who.ID}}, true
 }
 
-func (b *Budget) shard(d debtor) *budgetShard {
+func (b *Budget) shard(d claimant) *budgetShard {
 	return &b.shards[maphash.Comparable(b.seed, d)%uint64(len(b.shards))]
 }
 
-func (b *Budget) open(d debtor, most *atomic.Int64) *account {
+func (b *Budget) open(d claimant, most *atomic.Int64) *account {
 	s := b.shard(d)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.accounts[d]
 	if a == nil {
-		a = &account{debtor: d, most: most}
+		a = &account{claimant: d, most: most}
 		s.accounts[d] = a
 	}
 	a.claims++
@@ -120,11 +120,11 @@ func (b *Budget) leave(a *account) {
 	if a == nil {
 		return
 	}
-	s := b.shard(a.debtor)
+	s := b.shard(a.claimant)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if a.claims--; a.claims == 0 {
-		delete(s.accounts, a.debtor)
+		delete(s.accounts, a.claimant)
 	}
 }
 
@@ -148,7 +148,7 @@ func (b *Budget) Full(from netip.Addr, who *Principal) error {
 }
 
 // find returns the debtor's account; nil: nothing waits.
-func (b *Budget) find(d debtor) *account {
+func (b *Budget) find(d claimant) *account {
 	s := b.shard(d)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -247,8 +247,8 @@ func (b *Budget) State() BudgetState {
 	return BudgetState{Waiting: b.waiting.Load(), Addresses: b.refused[0].Load(), Callers: b.refused[1].Load()}
 }
 
-// A Debtor is who has to read what waits.
-type Debtor interface {
+// A Claimer is who has to read what waits.
+type Claimer interface {
 	// Claim returns an empty Claim for it.
 	Claim() *Claim
 }

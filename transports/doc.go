@@ -17,7 +17,7 @@
 //   - JSON from outside is read by jsontext and the FieldReader, whichever way it
 //     comes in: no transport takes a command that another refuses.
 //   - Every map or buffer that the outside can fill has a bound.
-//   - How long something takes (keep-alive, rates, patience, pauses, bans) is
+//   - How long something takes (keep-alive, rates, timeouts, pauses, bans) is
 //     measured by the monotonic clock: time.Now, time.Since, the wheel. The wall
 //     clock is streams.Deps.Now, and judges tokens, keys and the times in requests alone.
 //     When it steps back, connections and what auth.Tokens remember stay good until

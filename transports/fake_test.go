@@ -327,7 +327,7 @@ func newWorld(t testing.TB, cfg worldConfig) *world {
 	if hub == nil {
 		hub = w.user
 	}
-	w.streams = streams.NewStreams(streams.StreamsConfig{Sink: cfg.sink, Loop: newLoop(t, cfg.kind), Rest: cfg.rest, Stands: w.stands,
+	w.streams = streams.NewStreams(streams.StreamsConfig{Sink: cfg.sink, Loop: newLoop(t, cfg.kind), Rest: cfg.rest, StillValid: w.stands,
 		Resume: func(c net.Conn) { _ = w.server.ServeConn(c) }}, hub, gate, log)
 	deps := streams.Deps{Router: w.user, Hub: hub, Topics: w.user.topics, Streams: w.streams, Gate: gate, Origins: origins, Log: log}
 	polls, waits, pages, events, sockets := poll.New(deps), longpoll.New(cfg.wait, deps), iframe.New(deps), sse.New(deps), ws.New(cfg.ws, deps)

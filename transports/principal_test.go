@@ -82,7 +82,7 @@ func TestPrincipal(t *testing.T) {
 		{"reader marks", reader.Can(ToMark), actors.Forbidden, "has not the scope publish"},
 		{"admin supports", admin.Can(ToSupport), "", ""},
 		{"admin operates", admin.Can(ToOperate), actors.Forbidden, "has not the scope operator"},
-		{"operator governs", operator.Can(ToGovern), actors.Forbidden, "has not the scope admin"},
+		{"operator governs", operator.Can(ToAdminister), actors.Forbidden, "has not the scope admin"},
 		{"operator operates", operator.Can(ToOperate), "", ""},
 		{"key reaches", key.Reaches("bob"), "", ""},
 		{"operator reaches", operator.Reaches("bob"), actors.Forbidden, "no app"},

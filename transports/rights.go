@@ -14,20 +14,20 @@ type Action uint8
 // The actions. Each is bounded further by whom the caller reaches
 // (Principal.Reaches).
 const (
-	ToWatch   Action = iota // see an inbox, its counts and its events
-	ToMark                  // change what was seen, read, archived or snoozed
-	ToPublish               // write, edit and retract messages
-	ToSupport               // look into one user, and disconnect it
-	ToGovern                // keys and settings of the app
-	ToOperate               // what belongs to the server: the cluster, apps
-	numKinds  = iota
+	ToWatch      Action = iota // see an inbox, its counts and its events
+	ToMark                     // change what was seen, read, archived or snoozed
+	ToPublish                  // write, edit and retract messages
+	ToSupport                  // look into one user, and disconnect it
+	ToAdminister               // keys and settings of the app
+	ToOperate                  // what belongs to the server: the cluster, apps
+	numKinds     = iota
 )
 
 // scopesOf names the scopes that allow an action to a server key: one of them
 // is enough. The scope read never writes.
 var scopesOf = [numKinds]Scopes{
 	ToWatch: ScopeRead, ToMark: ScopePublish, ToPublish: ScopePublish,
-	ToSupport: ScopeSupport | ScopeAdmin, ToGovern: ScopeAdmin, ToOperate: ScopeOperator,
+	ToSupport: ScopeSupport | ScopeAdmin, ToAdminister: ScopeAdmin, ToOperate: ScopeOperator,
 }
 
 // Can returns nil if the caller may do such a thing to those whom it reaches,

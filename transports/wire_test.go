@@ -37,8 +37,8 @@ func (p *wireProbe) Receive(s *streams.Socket, b []byte) bool {
 	return true
 }
 
-func (p *wireProbe) AppendFarewell(b []byte, _ *streams.Socket, why actors.End, spoken bool) []byte {
-	return fmt.Appendf(b, "bye %d %v", why, spoken)
+func (p *wireProbe) AppendEnd(b []byte, _ *streams.Socket, why actors.End, sent bool) []byte {
+	return fmt.Appendf(b, "bye %d %v", why, sent)
 }
 
 func (p *wireProbe) Attach(*gateway.Conn) {}
@@ -286,7 +286,7 @@ func TestWireTakesBursts(t *testing.T) {
 }
 
 // A client that is slow but reads is not stalled.
-func TestWireIsPatient(t *testing.T) {
+func TestWireWaitsForSlowReader(t *testing.T) {
 	everyWire(t, func(t *testing.T, kind string) {
 		r := newRig(t, streams.SinkConfig{Stall: time.Second}, kind)
 		const size = 512 << 10
@@ -344,12 +344,12 @@ func TestWireEnds(t *testing.T) {
 		}
 		got, err := io.ReadAll(r.client)
 		if want := string(page) + fmt.Sprintf("bye %d true", actors.EndDrain); err != nil || string(got) != want {
-			t.Errorf("got %d bytes ending in %q, %v; want the page and the farewell", len(got), got[max(0, len(got)-10):], err)
+			t.Errorf("got %d bytes ending in %q, %v; want the page and the end", len(got), got[max(0, len(got)-10):], err)
 		}
 	})
 }
 
-// What the client still sends does not take the last words from it.
+// What the client still sends does not keep it from reading the end.
 func TestWireEndsWhileTheClientTalks(t *testing.T) {
 	everyWire(t, func(t *testing.T, kind string) {
 		r := newRig(t, streams.SinkConfig{Linger: 5 * time.Second}, kind)

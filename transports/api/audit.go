@@ -46,7 +46,7 @@ const auditLimit = 100
 func listAudit(c *call) error {
 	q := transports.AuditQuery{All: c.who.Can(transports.ToOperate) == nil, App: string(c.QueryArgs().Peek("app"))}
 	if !q.All {
-		if err := c.who.Can(transports.ToGovern); err != nil {
+		if err := c.who.Can(transports.ToAdminister); err != nil {
 			return err
 		}
 		if q.App != "" && q.App != c.who.App {

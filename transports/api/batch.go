@@ -28,45 +28,45 @@ type batch struct {
 	ctx *fasthttp.RequestCtx
 	who *transports.Principal
 	*lane
-	limits transports.Limits
-	body   io.Reader     // nil: there is none, or it is in memory
-	length int           // of the body in bytes; below 0: not known
-	taken  int           // bytes of the body so far
-	waited time.Duration // for those
-	closed bool
-	claim  *transports.Claim
-	landed bool // it has come to its end, and nothing is under way
+	limits   transports.Limits
+	body     io.Reader     // nil: there is none, or it is in memory
+	length   int           // of the body in bytes; below 0: not known
+	taken    int           // bytes of the body so far
+	waited   time.Duration // for those
+	closed   bool
+	claim    *transports.Claim
+	complete bool // it has come to its end, and nothing is under way
 
 	broken atomic.Pointer[error] // why reading ended before the body's end
 }
 
 // A lane is what a batch works with, and leaves to the next one.
 type lane struct {
-	flight *flight
-	draft  draft
-	in     *bufio.Reader
-	out    []byte // results are written from here while others are collected
+	pipeline *pipeline
+	draft    draft
+	in       *bufio.Reader
+	out      []byte // results are written from here while others are collected
 }
 
 // lane returns one that reads lines of up to size bytes from body.
 func (a *API) lane(body io.Reader, size int) *lane {
 	l, _ := a.lanes.Get().(*lane)
 	if l == nil {
-		l = &lane{flight: newFlight(a.deps.Router, a.cfg.BatchWindow, a.cfg.BatchOutput, a.cfg.Deadline), draft: draft{lim: &a.cfg.Message}}
+		l = &lane{pipeline: newPipeline(a.deps.Router, a.cfg.BatchWindow, a.cfg.BatchOutput, a.cfg.Deadline), draft: draft{lim: &a.cfg.Message}}
 	}
 	if l.in == nil || l.in.Size() != size {
 		l.in = bufio.NewReaderSize(body, size)
 	} else {
 		l.in.Reset(body)
 	}
-	l.flight.again()
+	l.pipeline.reset()
 	return l
 }
 
 // leave lets go of what the batch has brought.
 func (a *API) leave(l *lane) {
 	l.in.Reset(nil)
-	l.flight.may = nil
+	l.pipeline.mayWait = nil
 	l.draft.forget()
 	a.lanes.Put(l)
 }
@@ -87,13 +87,13 @@ func publishBatch(c *call) error {
 	if stream := c.Request.BodyStream(); stream != nil {
 		b.body = stream
 		b.length = c.Request.Header.ContentLength()
-		body = &patientReader{b}
+		body = &timedReader{b}
 	} else if len(c.PostBody()) > 0 {
 		body = bytes.NewReader(c.PostBody())
 	}
 	b.lane = a.lane(body, min(limits.MaxLine, limits.MaxBatch)+1)
 	b.claim = c.claim()
-	b.flight.may = b.mayWait
+	b.pipeline.mayWait = b.mayWait
 	c.SetContentType("application/x-ndjson")
 	c.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store, no-transform") // results come one by one
 	c.Response.Header.Set("X-Accel-Buffering", "no")
@@ -101,13 +101,13 @@ func publishBatch(c *call) error {
 	return nil
 }
 
-// A patientReader gives the client a time of its own for each piece, since a
+// A timedReader gives the client a time of its own for each piece, since a
 // batch may last longer than the server's ReadTimeout.
-type patientReader struct{ *batch }
+type timedReader struct{ *batch }
 
-func (r *patientReader) Read(p []byte) (int, error) {
+func (r *timedReader) Read(p []byte) (int, error) {
 	b := r.batch
-	if b.flight.ended.Load() {
+	if b.pipeline.ended.Load() {
 		return 0, io.ErrClosedPipe
 	}
 	began := time.Now()
@@ -150,7 +150,7 @@ func (b *batch) drain() {
 const outputStep = 64 << 10
 
 // mayWait tells whether n bytes of results may wait: as many more may be under
-// way to the client. It is called with the flight's lock held.
+// way to the client. It is called with the pipeline's lock held.
 func (b *batch) mayWait(n int) bool {
 	return b.claim.Has(2*n) || b.claim.Resize(2*(n+outputStep)) == nil
 }
@@ -169,7 +169,7 @@ func (b *batch) Close() error {
 	b.closed = true
 	b.claim.Close()
 	b.api.batches.leave(b.who.App)
-	if b.landed {
+	if b.complete {
 		b.api.leave(b.lane)
 	}
 	return nil
@@ -181,17 +181,17 @@ func (b *batch) WriteTo(w io.Writer) (written int64, err error) {
 	end := make(chan struct{})
 	go b.read(end)
 	defer func() {
-		b.flight.ended.Store(true)
-		poke(b.flight.room)
+		b.pipeline.ended.Store(true)
+		wake(b.pipeline.room)
 		if err != nil {
 			_ = b.ctx.SetReadDeadline(time.Unix(1, 0)) // wakes a Read
 		}
 		<-end
 		_ = b.ctx.SetWriteDeadline(time.Now().Add(b.api.cfg.BatchIdle)) // what is left was drained meanwhile
-		b.landed = err == nil && b.flight.idle()
+		b.complete = err == nil && b.pipeline.idle()
 	}()
 	for reading := end; ; {
-		out := b.flight.take(b.out)
+		out := b.pipeline.take(b.out)
 		switch {
 		case out != nil:
 			n, err := transports.WritePieces(b.ctx, w, out, b.api.cfg.WriteStall)
@@ -199,13 +199,13 @@ func (b *batch) WriteTo(w io.Writer) (written int64, err error) {
 				return written, fmt.Errorf("batch: write the results: %w", err)
 			}
 			b.out = out
-		case reading == nil && b.flight.idle():
+		case reading == nil && b.pipeline.idle():
 			if broken := b.broken.Load(); broken != nil {
 				return written, *broken
 			}
 			return written, nil
 		default:
-			b.flight.await(reading)
+			b.pipeline.await(reading)
 			if isClosed(end) {
 				reading = nil
 			}
@@ -238,7 +238,7 @@ func (b *batch) read(end chan<- struct{}) {
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull) || len(line) > b.limits.MaxLine:
 			err = b.skip(err)
-			if !b.flight.refuse(large("line", b.limits.MaxLine), n) {
+			if !b.pipeline.refuse(large("line", b.limits.MaxLine), n) {
 				return
 			}
 			last = errors.Is(err, io.EOF)
@@ -254,7 +254,7 @@ func (b *batch) read(end chan<- struct{}) {
 			b.stop(err, n)
 			return
 		case n == b.api.cfg.BatchLines:
-			b.flight.refuse(actors.Errorf(actors.TooMany, "a batch has at most %d lines; what follows was not read", n), n)
+			b.pipeline.refuse(actors.Errorf(actors.TooMany, "a batch has at most %d lines; what follows was not read", n), n)
 			b.drain()
 			return
 		}
@@ -274,7 +274,7 @@ func (b *batch) skip(err error) error {
 func (b *batch) stop(err error, line int) {
 	var e *actors.Error
 	if errors.As(err, &e) {
-		b.flight.refuse(e, line)
+		b.pipeline.refuse(e, line)
 		b.drain()
 		return
 	}
@@ -290,9 +290,9 @@ func (b *batch) line(line []byte, n int) bool {
 	}
 	r, users, err := b.request(line)
 	if err != nil {
-		return b.flight.refuse(err, n)
+		return b.pipeline.refuse(err, n)
 	}
-	return b.flight.send(r, n, users)
+	return b.pipeline.send(r, n, users)
 }
 
 // request makes a request of a line. users is 0 if it goes to one.

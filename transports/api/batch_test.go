@@ -128,7 +128,7 @@ func TestBatchStreams(t *testing.T) {
 func TestBatchKeepsOrder(t *testing.T) {
 	const n = 500
 	r := &shuffler{}
-	f := newFlight(r, 16, 1<<20, 5*time.Second)
+	f := newPipeline(r, 16, 1<<20, 5*time.Second)
 	var out []byte
 	done := make(chan struct{})
 	go func() {
@@ -254,7 +254,7 @@ func FuzzBatchLine(f *testing.F) {
 			return
 		}
 		b.line(bytes.TrimSpace(line), 1)
-		out := b.flight.land(nil)
+		out := b.pipeline.flush(nil)
 		if n := bytes.Count(out, []byte("\n")); n > 1 || n == 0 && len(bytes.TrimSpace(line)) > 0 || n == 1 && !json.Valid(out) {
 			t.Fatalf("%q: got %q", line, out)
 		}
@@ -286,7 +286,7 @@ func lineBatch(t testing.TB, router actors.Router) *batch {
 	a := &API{now: time.Now, deps: Deps{Gate: gate, Router: router}}
 	a.cfg.fill()
 	return &batch{api: a, who: &transports.Principal{ID: "key:x", App: "default", Kind: transports.ServerKey}, limits: gate.Limits(),
-		lane: &lane{draft: draft{lim: &a.cfg.Message}, flight: newFlight(router, a.cfg.BatchWindow, a.cfg.BatchOutput, time.Second)}}
+		lane: &lane{draft: draft{lim: &a.cfg.Message}, pipeline: newPipeline(router, a.cfg.BatchWindow, a.cfg.BatchOutput, time.Second)}}
 }
 
 // BenchmarkBatch is what a line costs here: to read it, to send it to an actor
@@ -306,7 +306,7 @@ func BenchmarkBatch(b *testing.B) {
 			i++
 			batch.line(line[:len(line)-1], i)
 		}
-		if out := batch.flight.take(spare); out != nil {
+		if out := batch.pipeline.take(spare); out != nil {
 			spare = out
 		}
 	}

@@ -57,7 +57,7 @@ func (c *call) publishEventBatch(e *cloudEvent, body []byte) error {
 		return err
 	}
 	now := c.api.now().UnixMilli()
-	f := newFlight(c.api.deps.Router, max(1, len(events)), c.api.cfg.BatchOutput, c.api.cfg.Deadline)
+	f := newPipeline(c.api.deps.Router, max(1, len(events)), c.api.cfg.BatchOutput, c.api.cfg.Deadline)
 	for _, event := range events {
 		err := e.parse(event, now)
 		if err == nil {
@@ -73,7 +73,7 @@ func (c *call) publishEventBatch(e *cloudEvent, body []byte) error {
 		f.send(r, 0, 0)
 	}
 	out := append(c.out[:0], `{"results":[`...)
-	out = f.land(out)
+	out = f.flush(out)
 	out = bytes.ReplaceAll(bytes.TrimSuffix(out, []byte("\n")), []byte("}\n{"), []byte("},{"))
 	c.out = append(out, `]}`...)
 	c.reply(fasthttp.StatusOK, c.out)

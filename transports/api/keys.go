@@ -62,8 +62,8 @@ func (c *call) keysApp(named string, operators bool) (string, error) {
 		return named, nil
 	case operators:
 		return "", c.who.Can(transports.ToOperate)
-	case c.who.Can(transports.ToGovern) != nil:
-		return "", c.who.Can(transports.ToGovern)
+	case c.who.Can(transports.ToAdminister) != nil:
+		return "", c.who.Can(transports.ToAdminister)
 	case named != "" && named != c.who.App:
 		return "", &actors.Error{Code: actors.Forbidden, Field: "app", Detail: "the keys of another app are for the admins of that app, or for an operator"}
 	}

@@ -162,17 +162,17 @@ func (c *call) legacyToAll(d *draft) error {
 	if err := c.api.deps.Gate.Publish(c.who, max(1, len(users))); err != nil {
 		return err
 	}
-	f := newFlight(c.api.deps.Router, c.api.cfg.BatchWindow, c.api.cfg.BatchOutput, c.api.cfg.Deadline)
+	f := newPipeline(c.api.deps.Router, c.api.cfg.BatchWindow, c.api.cfg.BatchOutput, c.api.cfg.Deadline)
 	for i, user := range users {
 		id := actors.NewID()
 		r := actors.NewRequest(actors.UserKey(c.who.App, user), &d.publication(id).publish)
 		r.Once = actors.EdgeOnce(id)
 		f.send(r, 0, 0)
 		if (i+1)%len(f.slots) == 0 {
-			f.land(nil)
+			f.flush(nil)
 		}
 	}
-	f.land(nil)
+	f.flush(nil)
 	if f.failed > 0 {
 		return actors.Errorf(actors.Unavailable, "%d of %d users may not have the message", f.failed, len(users))
 	}

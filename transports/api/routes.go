@@ -20,7 +20,7 @@ const (
 	needMark                       // transports.ToMark
 	needPublish                    // transports.ToPublish
 	needSupport                    // transports.ToSupport
-	needAdmin                      // transports.ToGovern
+	needAdmin                      // transports.ToAdminister
 	needOperate                    // transports.ToOperate
 	needUser                       // the first parameter is a user within the caller's reach
 	getWrites                      // it writes although it is a GET
@@ -33,7 +33,7 @@ const (
 // needs are the bits of access by the action that they stand for.
 var needs = [...]access{
 	transports.ToWatch: needRead, transports.ToMark: needMark, transports.ToPublish: needPublish,
-	transports.ToSupport: needSupport, transports.ToGovern: needAdmin, transports.ToOperate: needOperate,
+	transports.ToSupport: needSupport, transports.ToAdminister: needAdmin, transports.ToOperate: needOperate,
 }
 
 // A route is one operation: a method on a path.

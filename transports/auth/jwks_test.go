@@ -121,7 +121,7 @@ func TestJWKSRotation(t *testing.T) {
 	_, err := tokens.verify(first)
 	transportstest.WantCode(t, err, actors.Unauthorized, "key id that its app's issuer does not publish")
 	for p, want := range map[*transports.Principal]bool{byOne: false, unnamed: false, byTwo: true} {
-		if got := tokens.stands(p); got != want {
+		if got := tokens.stillValid(p); got != want {
 			t.Errorf("a connection with %x stands: %v, want %v", p.Signer[:4], got, want)
 		}
 	}

@@ -104,9 +104,9 @@ func (l *Login) signer(patterns []string) transports.Signer {
 	return sha256.Sum256([]byte("password\x00" + l.line() + "\x00" + strings.Join(patterns, "\x00")))
 }
 
-// stands tells whether the login by which a caller came is still in the file, with
+// stillValid tells whether the login by which a caller came is still in the file, with
 // the same password, user and topics.
-func (l *Logins) stands(p *transports.Principal) bool {
+func (l *Logins) stillValid(p *transports.Principal) bool {
 	k := l.byName[p.Login]
 	return k != nil && k.principal.Signer == p.Signer
 }

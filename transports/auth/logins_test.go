@@ -197,7 +197,7 @@ func TestLoginTogether(t *testing.T) {
 	}
 }
 
-func TestLoginStands(t *testing.T) {
+func TestLoginStillValid(t *testing.T) {
 	other := newPasswordHash([]byte("another one")).text
 	for name, c := range map[string]struct {
 		topics []string
@@ -214,11 +214,11 @@ func TestLoginStands(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := withLogins(t, transports.Limits{}, nil, "lamp:"+referenceHash+":alice")
 			p := transportstest.Must(l.login("lamp", "password"))
-			if _, ok := l.Stands(p); !ok {
+			if _, ok := l.StillValid(p); !ok {
 				t.Fatal("it does not stand at first")
 			}
 			l.use(t, c.topics, c.lines...)
-			if why, ok := l.Stands(p); ok != c.stands || !ok && why != actors.EndToken {
+			if why, ok := l.StillValid(p); ok != c.stands || !ok && why != actors.EndToken {
 				t.Errorf("got %v, %v; want %v", why, ok, c.stands)
 			}
 		})
@@ -226,7 +226,7 @@ func TestLoginStands(t *testing.T) {
 	l := withLogins(t, transports.Limits{}, nil, "lamp:"+referenceHash)
 	p := transportstest.Must(l.login("lamp", "password"))
 	l.Replace(AuthConfig{}, l.tokens.Tokens)
-	if _, ok := l.Stands(p); ok {
+	if _, ok := l.StillValid(p); ok {
 		t.Error("it stands without any file")
 	}
 }
@@ -248,7 +248,7 @@ func TestLoginOfTheDisconnected(t *testing.T) {
 	if err := r.Revoke(context.Background(), "default", "alice", l.tokens.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := l.Stands(p); ok {
+	if _, ok := l.StillValid(p); ok {
 		t.Error("it stands")
 	}
 	_, err := l.login("lamp", "password")

@@ -357,7 +357,7 @@ func TestTokenRevoked(t *testing.T) {
 	}
 	tokens.clock.Add(31 * time.Second)
 	fresh := transportstest.Must(tokens.verify(transportstest.Must(tokens.Issue("default", "alice", time.Hour, transports.Topics{}))))
-	if !tokens.stands(fresh) {
+	if !tokens.stillValid(fresh) {
 		t.Error("a fresh token does not stand")
 	}
 	tokens.clock.Add(721 * time.Hour)

@@ -69,7 +69,7 @@ func (h *house) Receive(s *streams.Socket, b []byte) bool {
 	return true
 }
 
-func (h *house) AppendFarewell(b []byte, s *streams.Socket, _ actors.End, _ bool) []byte {
+func (h *house) AppendEnd(b []byte, s *streams.Socket, _ actors.End, _ bool) []byte {
 	return append(b, frameOf(s.ID())...)
 }
 
@@ -83,7 +83,7 @@ func newHouse(t testing.TB, cfg streams.SinkConfig) *house {
 	if h.loop, err = New(Config{Loops: 2}, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
-	h.loop.together = 4
+	h.loop.firstLoopConns = 4
 	h.streams = streams.NewStreams(streams.StreamsConfig{Sink: cfg, Loop: h.loop}, h, gate, slog.New(slog.DiscardHandler))
 	if h.ln, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
@@ -105,7 +105,7 @@ func (h *house) accept(t testing.TB) {
 		}
 		if err := place.Open(c, nil, streams.Opening{Protocol: h}); err != nil {
 			_ = c.Close() // its client was quick to go
-			place.Leave()
+			place.Release()
 		}
 	}
 }

@@ -25,14 +25,14 @@ type conn struct {
 type flags uint8
 
 const (
-	watched flags = 1 << iota // epoll knows the descriptor
-	armed                     // and tells when there is room
-	spoken                    // something was sent
-	ended                     // End was called: nothing more is taken
-	keep                      // it returns to the HTTP server
-	resting                   // it waits for the next request
-	muted                     // what comes stays unread
-	heard                     // nothing is read but what has come already
+	registered flags = 1 << iota // epoll knows the descriptor
+	armed                        // it reports when there is room
+	hasSent                      // something was sent
+	ended                        // End was called: nothing more is taken
+	keep                         // it returns to the HTTP server
+	resting                      // it waits for the next request
+	readPaused                   // what comes stays unread
+	readShut                     // nothing is read but what has come already
 )
 
 var _ streams.Wire = (*conn)(nil)
@@ -49,7 +49,7 @@ func (c *conn) begin(s *streams.Start) {
 		c.out.unread = unread
 	}
 	if s.Answer {
-		c.flags |= muted
+		c.flags |= readPaused
 	}
 	s.Init(&c.Socket, c)
 	if _, err := s.Run(&c.Socket); err != nil {
@@ -68,7 +68,7 @@ func (c *conn) begin(s *streams.Start) {
 // watch tells epoll what is waited for. The caller holds mu.
 func (c *conn) watch() error {
 	e := unix.EpollEvent{Events: unix.EPOLLRDHUP}
-	if c.flags&muted == 0 {
+	if c.flags&readPaused == 0 {
 		e.Events |= unix.EPOLLIN
 	}
 	c.flags &^= armed
@@ -78,9 +78,9 @@ func (c *conn) watch() error {
 	}
 	setID(&e, c.ID())
 	op := unix.EPOLL_CTL_MOD
-	if c.flags&watched == 0 {
+	if c.flags&registered == 0 {
 		op = unix.EPOLL_CTL_ADD
-		c.flags |= watched
+		c.flags |= registered
 	}
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(c.loop().fd, op, int(c.fd), &e))
 }
@@ -88,7 +88,7 @@ func (c *conn) watch() error {
 // update tells epoll that something else is waited for, if it knows of the
 // connection yet. The caller holds mu.
 func (c *conn) update() error {
-	if c.flags&watched == 0 {
+	if c.flags&registered == 0 {
 		return nil
 	}
 	return c.watch()
@@ -102,7 +102,7 @@ func (c *conn) readable(buf []byte) {
 		return
 	}
 	switch {
-	case c.flags&muted != 0, c.flags&resting != 0 && c.atEnd():
+	case c.flags&readPaused != 0, c.flags&resting != 0 && c.atEnd():
 		c.mu.Unlock()
 		c.gone()
 		return
@@ -123,7 +123,7 @@ func (c *conn) readable(buf []byte) {
 	case errno != 0 || n == 0:
 		c.gone()
 	case discard:
-		c.Heed(buf[:n])
+		c.ReceiveLate(buf[:n])
 	default:
 		c.Receive(buf[:n])
 	}

@@ -71,7 +71,7 @@ func TestLate(t *testing.T) {
 	c := h.loop.find(h.any().ID()).(*conn)
 	long := time.Now().Add(-time.Hour)
 	busy := func(moved time.Time) *outbox {
-		o := &outbox{moved: moved}
+		o := &outbox{progress: moved}
 		o.Force(1, c)
 		o.Add([]byte{1})
 		return o
@@ -84,20 +84,20 @@ func TestLate(t *testing.T) {
 		why   actors.End
 		over  bool
 	}{
-		{"nothing waits", nil, watched, 0, false},
-		{"stalled", busy(long), watched, actors.EndSlow, true},
-		{"has moved", busy(time.Now()), watched, 0, false},
-		{"grace", busy(long), watched | ended, actors.EndGone, true},
-		{"linger", nil, watched | ended, actors.EndGone, true},
-		{"a late answer stalls", busy(long), watched | ended | keep, actors.EndGone, true},
-		{"rests", nil, watched | ended | keep | resting, 0, false},
+		{"nothing waits", nil, registered, 0, false},
+		{"stalled", busy(long), registered, actors.EndSlow, true},
+		{"has moved", busy(time.Now()), registered, 0, false},
+		{"grace", busy(long), registered | ended, actors.EndGone, true},
+		{"linger", nil, registered | ended, actors.EndGone, true},
+		{"a late answer stalls", busy(long), registered | ended | keep, actors.EndGone, true},
+		{"rests", nil, registered | ended | keep | resting, 0, false},
 	} {
 		c.out, c.flags = test.out, test.flags
-		if why, over := c.late(); over != test.over || over && why != test.why {
+		if why, over := c.timedOut(); over != test.over || over && why != test.why {
 			t.Errorf("%s: got %v, %v; want %v, %v", test.name, why, over, test.why, test.over)
 		}
 	}
-	c.out, c.flags = nil, watched
+	c.out, c.flags = nil, registered
 	c.mu.Unlock()
 	_ = client.Close()
 	until(t, "leave", func() bool { return h.streams.Open()["other"] == 0 })
@@ -118,7 +118,7 @@ func TestTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	for i := range together {
+	for i := range firstLoopConns {
 		if place := l.choose(); place != 0 {
 			t.Fatalf("connection %d is in loop %d", i, place)
 		}
@@ -130,7 +130,7 @@ func TestTogether(t *testing.T) {
 	if got != [3]int{100, 100, 100} {
 		t.Errorf("the others are spread as %v", got)
 	}
-	l.loops[0].carries.Store(together - 1)
+	l.loops[0].carries.Store(firstLoopConns - 1)
 	if place := l.choose(); place != 0 {
 		t.Errorf("the place in the first loop is not taken")
 	}

@@ -25,7 +25,7 @@
 //   - A loop's read buffer belongs to one Receive at a time, and nothing may
 //     keep a part of it.
 //   - What a client has sent is read before the descriptor is closed, where the
-//     Protocol heeds it (streams.Heeder), whatever becomes of the writing.
+//     Protocol takes it (streams.LateReceiver), even if a write has failed.
 //   - Nothing that a loop calls may block.
 //   - Events are level-triggered. One read an event is then enough: what is
 //     left over is reported again, behind the others' events, so that nobody

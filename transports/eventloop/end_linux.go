@@ -11,9 +11,10 @@ import (
 	"reddot/transports/streams"
 )
 
-// End implements actors.Sink: what waits goes first, then the last words, then
-// the sending half closes; the rest follows when the client has closed too, or
-// after Linger. A connection that is kept waits for the next request instead.
+// End implements actors.Sink: it writes what waits, then what the protocol
+// says at the end, and closes the sending half. The rest is closed when the client
+// has closed its half, or after Linger. A connection that is kept waits for the next
+// request instead.
 func (c *conn) End(why actors.End) {
 	c.mu.Lock()
 	switch {
@@ -21,7 +22,7 @@ func (c *conn) End(why actors.End) {
 	case c.flags&resting != 0 && why == actors.EndDrain:
 		c.close() // it would wait for a request that it may not serve
 	case c.flags&ended != 0:
-	case c.finalWords(why) != nil:
+	case c.startEnd(why) != nil:
 		c.giveUp()
 	}
 	over := c.fd < 0
@@ -31,13 +32,13 @@ func (c *conn) End(why actors.End) {
 	}
 }
 
-// finalWords ends the sending. The caller holds mu.
-func (c *conn) finalWords(why actors.End) error {
+// startEnd takes nothing more to send, and writes what the protocol says at the end. The caller holds mu.
+func (c *conn) startEnd(why actors.End) error {
 	c.flags |= ended
 	if c.Keeps(why) {
 		c.flags |= keep
 	}
-	last := c.AppendFarewell(nil, why, c.flags&spoken != 0)
+	last := c.AppendEnd(nil, why, c.flags&hasSent != 0)
 	if len(last) > 0 {
 		if err := c.write(last, false); err != nil {
 			return err
@@ -49,13 +50,13 @@ func (c *conn) finalWords(why actors.End) error {
 		}
 	}
 	if c.out.waits() {
-		c.moved()
+		c.progressed()
 		return nil
 	}
 	return c.finish()
 }
 
-// finish is what follows the last words. The caller holds mu.
+// finish follows the last write. The caller holds mu.
 func (c *conn) finish() error {
 	if c.flags&keep != 0 {
 		return c.rest()
@@ -63,8 +64,8 @@ func (c *conn) finish() error {
 	if err := unix.Shutdown(int(c.fd), unix.SHUT_WR); err != nil {
 		return os.NewSyscallError("shutdown", err)
 	}
-	c.Patience(c.Config().Linger)
-	c.flags &^= muted
+	c.SetTimeout(c.Config().Linger)
+	c.flags &^= readPaused
 	return c.update()
 }
 
@@ -72,7 +73,7 @@ func (c *conn) finish() error {
 // mu.
 func (c *conn) rest() error {
 	c.flags |= resting
-	c.flags &^= muted
+	c.flags &^= readPaused
 	c.Rest()
 	if c.out != nil && c.out.unread != nil {
 		c.resume()
@@ -84,9 +85,9 @@ func (c *conn) rest() error {
 // resume returns the connection to the HTTP server, with what it has read of
 // the next request. The caller holds mu.
 func (c *conn) resume() {
-	nc, err := c.attachToGo()
+	nc, err := c.netConn()
 	var unread []byte
-	var secure *secured
+	var secure *tlsState
 	if c.out != nil {
 		unread, secure = c.out.unread, c.out.tls
 	}
@@ -97,16 +98,16 @@ func (c *conn) resume() {
 		return
 	}
 	if tcp, ok := nc.(*net.TCPConn); ok && secure != nil {
-		streams.Return(secure.conn, tcp)
+		streams.RestoreTCP(secure.conn, tcp)
 		nc = secure.conn
 	}
 	c.Resume(nc, unread)
 }
 
-// attachToGo returns the socket as Go's poller knows it, on a descriptor of
+// netConn returns the socket as Go's poller knows it, on a descriptor of
 // its own.
-func (c *conn) attachToGo() (net.Conn, error) {
-	if c.flags&watched != 0 { // the duplicate would keep it in epoll
+func (c *conn) netConn() (net.Conn, error) {
+	if c.flags&registered != 0 { // the duplicate would keep it in epoll
 		if err := unix.EpollCtl(c.loop().fd, unix.EPOLL_CTL_DEL, int(c.fd), nil); err != nil {
 			return nil, os.NewSyscallError("epoll_ctl", err)
 		}
@@ -120,32 +121,32 @@ func (c *conn) attachToGo() (net.Conn, error) {
 	return net.FileConn(f)
 }
 
-// giveUp ends a connection that takes nothing more. Where what its client has sent
-// is to be read first, the loop does that. The caller holds mu, and calls Leave
+// giveUp ends a connection that takes nothing more. The loop first reads what its
+// client has sent, where the protocol takes that. The caller holds mu, and calls Leave
 // without it if the descriptor is closed then.
 func (c *conn) giveUp() {
 	if c.fd < 0 {
 		return
 	}
-	c.flags = c.flags&^(keep|muted) | ended
+	c.flags = c.flags&^(keep|readPaused) | ended
 	if c.out != nil {
 		c.out.Drop()
 	}
-	if !c.Heeds() || c.update() != nil {
+	if !c.ReceivesLate() || c.update() != nil {
 		c.close()
 		return
 	}
-	c.Patience(c.Config().Linger)
+	c.SetTimeout(c.Config().Linger)
 }
 
-// hearOut lets the loop read what the client has sent, and no more. False: it was
-// told so before, or it is of no interest. The caller holds mu.
-func (c *conn) hearOut() bool {
-	if c.fd < 0 || c.flags&heard != 0 || !c.Heeds() {
+// readRest lets the loop read what the client has sent, and no more. False: the loop
+// does so already, or the protocol does not take it. The caller holds mu.
+func (c *conn) readRest() bool {
+	if c.fd < 0 || c.flags&readShut != 0 || !c.ReceivesLate() {
 		return false
 	}
-	c.flags |= heard
-	_ = unix.Shutdown(int(c.fd), unix.SHUT_RD) // an error says that the loop is told already
+	c.flags |= readShut
+	_ = unix.Shutdown(int(c.fd), unix.SHUT_RD) // an error says that the loop knows already
 	c.giveUp()
 	return c.fd >= 0
 }
@@ -186,8 +187,8 @@ func (c *conn) SetProbes() error {
 // Timeout implements streams.Wire.
 func (c *conn) Timeout() {
 	c.mu.Lock()
-	why, over := c.late()
-	left := over && !c.hearOut()
+	why, over := c.timedOut()
+	left := over && !c.readRest()
 	if left {
 		c.close()
 	}
@@ -200,13 +201,13 @@ func (c *conn) Timeout() {
 	}
 }
 
-// late tells whether the client has had its time, and what that means. The
+// timedOut tells whether the client has had its time, and with which reason it ends. The
 // caller holds mu.
-func (c *conn) late() (why actors.End, over bool) {
+func (c *conn) timedOut() (why actors.End, over bool) {
 	switch {
 	case c.fd < 0 || c.flags&resting != 0:
 		return 0, false
-	case c.out.waits() && time.Since(c.out.moved) < c.patience():
+	case c.out.waits() && time.Since(c.out.progress) < c.writeTimeout():
 		return 0, false // it has taken some just now
 	case c.out.waits() && c.flags&ended == 0:
 		return actors.EndSlow, true

@@ -29,11 +29,11 @@ const maxEvents = 256
 // defaultLoops is the most loops where nobody says how many.
 const defaultLoops = 4
 
-// together is how many connections the first loop carries before the others get
+// firstLoopConns is how many connections the first loop carries before the others get
 // any. What a few clients send is handled in the order in which it came, over
 // all of them, and by a goroutine that is awake: where two threads read, a packet
 // may be overtaken by one that another client sent a millisecond later.
-const together = 64
+const firstLoopConns = 64
 
 // maxLoops is the most loops: a connection has a byte to say which is its own.
 const maxLoops = 256
@@ -44,7 +44,7 @@ type Loop struct {
 	next  atomic.Uint32
 	find  func(id uint64) streams.Wire
 
-	together int32 // see the constant
+	firstLoopConns int32 // the constant, but in tests
 }
 
 var _ streams.Loop = (*Loop)(nil)
@@ -56,7 +56,7 @@ func New(cfg Config, log *slog.Logger) (*Loop, error) {
 		n = min(runtime.GOMAXPROCS(0), defaultLoops)
 	}
 	n = min(n, maxLoops)
-	l := &Loop{together: together}
+	l := &Loop{firstLoopConns: firstLoopConns}
 	for range n {
 		one, err := newLoop(l, log)
 		if err != nil {
@@ -75,8 +75,8 @@ func (l *Loop) Serve(find func(id uint64) streams.Wire) {
 	}
 }
 
-// Close ends the loops. There must be no connection left: nobody would hear
-// what becomes of it.
+// Close ends the loops. There must be no connection left: it would
+// never be told of its end.
 func (l *Loop) Close() error {
 	var errs []error
 	for _, one := range l.loops {
@@ -89,7 +89,7 @@ func (l *Loop) Close() error {
 // by streams.Parking.
 func (l *Loop) Carry(nc net.Conn, s *streams.Start) error {
 	if secure, ok := nc.(*tls.Conn); ok {
-		if tcp := streams.Under(secure); tcp != nil {
+		if tcp := streams.UnderlyingTCP(secure); tcp != nil {
 			return l.carrySecure(secure, s, tcp)
 		}
 	}
@@ -105,7 +105,7 @@ func (l *Loop) Carry(nc net.Conn, s *streams.Start) error {
 // choose counts another connection, and returns the place of its loop.
 func (l *Loop) choose() uint8 {
 	place := uint32(0)
-	if l.loops[0].carries.Load() >= l.together {
+	if l.loops[0].carries.Load() >= l.firstLoopConns {
 		place = l.next.Add(1) % uint32(len(l.loops))
 	}
 	l.loops[place].carries.Add(1)

@@ -17,8 +17,8 @@ import (
 // one connection. What is left over is reported again, behind the others' events.
 const readsAtOnce = 8
 
-// secured is the TLS of a connection whose records the loop moves.
-type secured struct {
+// tlsState is the TLS of a connection whose records the loop moves.
+type tlsState struct {
 	conn  *tls.Conn
 	reads int // how many are left for the event under way
 	parts int // in how many the Send under way waits
@@ -82,7 +82,7 @@ func (c *conn) decrypt(buf []byte) {
 		c.mu.Unlock()
 		switch {
 		case n > 0 && discard:
-			c.Heed(buf[:n])
+			c.ReceiveLate(buf[:n])
 		case n > 0:
 			c.Receive(buf[:n])
 		}
@@ -101,7 +101,7 @@ func (c *conn) decrypt(buf []byte) {
 // read yet.
 func (c *conn) decryptEarly() {
 	c.mu.Lock()
-	wanted := c.isSecure() && c.flags&muted == 0
+	wanted := c.isSecure() && c.flags&readPaused == 0
 	c.mu.Unlock()
 	if wanted {
 		buf := earlyBuffers.Get().(*[]byte)
@@ -119,8 +119,8 @@ func (l *Loop) carrySecure(nc *tls.Conn, s *streams.Start, tcp *net.TCPConn) err
 	if err != nil {
 		return err
 	}
-	c := &conn{place: l.choose(), fd: fd, out: &outbox{tls: &secured{conn: nc}}}
-	streams.Move(nc, (*records)(c))
+	c := &conn{place: l.choose(), fd: fd, out: &outbox{tls: &tlsState{conn: nc}}}
+	streams.MoveRecords(nc, (*records)(c))
 	c.begin(s)
 	return nil
 }

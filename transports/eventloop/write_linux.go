@@ -17,21 +17,21 @@ import (
 // maxWritev is how many chunks leave in one system call.
 const maxWritev = 64
 
-// An outbox is what waits to be written. It is there only while something
-// does, or must be kept for other reasons.
+// An outbox is what waits to be written. A conn has one only while something waits,
+// or while it isNeeded.
 type outbox struct {
 	streams.Backlog
-	moved  time.Time
-	unread []byte   // read from the client, and not for the protocol
-	tls    *secured // nil: what is written is plain
+	progress time.Time
+	unread   []byte    // read from the client, and not for the protocol
+	tls      *tlsState // nil: what is written is plain
 }
 
 func (o *outbox) waits() bool { return o != nil && o.Size() > 0 }
 
-// stays tells whether the outbox is needed while nothing waits.
-func (o *outbox) stays() bool { return o.unread != nil || o.tls != nil }
+// isNeeded tells whether the outbox is needed while nothing waits.
+func (o *outbox) isNeeded() bool { return o.unread != nil || o.tls != nil }
 
-// add lets b wait, of which Grow has heard: the records of one Send as one.
+// add lets b wait, which Grow has counted: the records of one Send as one.
 func (o *outbox) add(b []byte, shared bool) {
 	if shared {
 		o.Share(b)
@@ -54,8 +54,8 @@ func (c *conn) pending() int {
 	return c.out.Size()
 }
 
-// Send implements actors.Sink. Unlike it asks for, it may be called by several
-// at a time: a protocol's answers go out between the pushes.
+// Send implements actors.Sink. Several may call it at a time, which Sink does not
+// ask for: a protocol's answers go out between the pushes.
 func (c *conn) Send(frames []byte) (pending int, err error) { return c.send(frames, false) }
 
 // SendShared implements streams.Wire.
@@ -72,10 +72,10 @@ func (c *conn) send(frames []byte, shared bool) (pending int, err error) {
 	case c.out != nil && c.out.IsFull(len(frames), c.Config().MaxBytes):
 		return c.pending(), actors.ErrSlow
 	}
-	c.flags |= spoken
+	c.flags |= hasSent
 	if err := c.write(frames, shared); err != nil {
 		if errors.Is(err, actors.ErrSlow) {
-			c.close() // perhaps within a frame: no last words could be read
+			c.close() // perhaps within a frame: the client could not read what came after
 			err = net.ErrClosed
 		}
 		return 0, err
@@ -118,18 +118,18 @@ func (c *conn) writeRaw(b []byte, shared bool) error {
 	if !first {
 		return nil
 	}
-	c.moved()
+	c.progressed()
 	return c.update()
 }
 
-// moved gives the client time to take more. The caller holds mu.
-func (c *conn) moved() {
-	c.out.moved = time.Now()
-	c.Patience(c.patience())
+// progressed notes that the client has taken something, and gives it time for more. The caller holds mu.
+func (c *conn) progressed() {
+	c.out.progress = time.Now()
+	c.SetTimeout(c.writeTimeout())
 }
 
-// patience returns how long the client may take nothing.
-func (c *conn) patience() time.Duration {
+// writeTimeout returns how long the client may take nothing.
+func (c *conn) writeTimeout() time.Duration {
 	if c.flags&ended != 0 && c.flags&keep == 0 {
 		return c.Config().Grace
 	}
@@ -146,7 +146,7 @@ func (c *conn) writable() {
 	err := c.flush()
 	drained := err == nil && !c.out.waits() && c.flags&ended == 0
 	if err == nil && !c.out.waits() {
-		err = c.emptied()
+		err = c.drained()
 	}
 	c.mu.Unlock()
 	switch {
@@ -184,18 +184,18 @@ func (c *conn) flush() error {
 		}
 		o.Written(n)
 		if c.flags&ended == 0 || c.flags&keep != 0 {
-			c.moved()
+			c.progressed()
 		}
 	}
 	return nil
 }
 
-// emptied is what follows when nothing waits any more. The caller holds mu.
-func (c *conn) emptied() error {
-	if !c.out.stays() {
+// drained follows the write after which nothing waits. The caller holds mu.
+func (c *conn) drained() error {
+	if !c.out.isNeeded() {
 		c.out = nil
 	}
-	c.Patience(0)
+	c.SetTimeout(0)
 	if c.flags&ended != 0 {
 		return c.finish()
 	}
@@ -203,7 +203,7 @@ func (c *conn) emptied() error {
 }
 
 // send writes what the socket takes; taking nothing is no error. The call can't
-// block, so the scheduler need not hear of it.
+// block, so the scheduler need not know of it.
 func send(fd int32, b []byte) (int, error) {
 	for {
 		n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), //nolint:gosec // G103: as package syscall does
@@ -221,7 +221,7 @@ func send(fd int32, b []byte) (int, error) {
 }
 
 // receive reads what is there. The call can't block, so the scheduler need not
-// hear of it.
+// know of it.
 func receive(fd int32, b []byte) (int, syscall.Errno) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), //nolint:gosec // G103: as package syscall does
 		unix.MSG_DONTWAIT, 0, 0)

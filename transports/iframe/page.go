@@ -90,8 +90,8 @@ var _ streams.Protocol = protocol{}
 // Receive implements streams.Protocol: what the client sends means nothing.
 func (protocol) Receive(s *streams.Socket, _ []byte) bool { return streams.Listen(s) }
 
-// AppendFarewell implements streams.Protocol.
-func (p protocol) AppendFarewell(b []byte, _ *streams.Socket, why actors.End, _ bool) []byte {
+// AppendEnd implements streams.Protocol.
+func (p protocol) AppendEnd(b []byte, _ *streams.Socket, why actors.End, _ bool) []byte {
 	if p.drains && why == actors.EndDrain {
 		b = Format{}.AppendPush(b, &actors.Push{Events: []actors.PushEvent{
 			{Type: "drain", JSON: streams.AppendDrain(nil, streams.DrainPause())}}})

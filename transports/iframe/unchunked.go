@@ -19,9 +19,9 @@ func (unchunked) Translate(frames []byte) []byte {
 	return appendUnchunked(make([]byte, 0, len(frames)), frames)
 }
 
-// AppendFarewell implements streams.Protocol.
-func (u unchunked) AppendFarewell(b []byte, s *streams.Socket, why actors.End, spoken bool) []byte {
-	return appendUnchunked(b, u.protocol.AppendFarewell(nil, s, why, spoken))
+// AppendEnd implements streams.Protocol.
+func (u unchunked) AppendEnd(b []byte, s *streams.Socket, why actors.End, sent bool) []byte {
+	return appendUnchunked(b, u.protocol.AppendEnd(nil, s, why, sent))
 }
 
 // appendUnchunked appends the contents of chunks that appendChunk has made.

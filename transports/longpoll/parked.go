@@ -10,7 +10,7 @@ import (
 )
 
 // parked is the protocol of a request that waits: its first frames are the body
-// of the answer, and its last words are the answer where there was none.
+// of the answer, and AppendEnd writes the answer where there was none.
 type parked struct {
 	media  string
 	fields []byte // further ones of the answer's head, each with CRLF
@@ -32,10 +32,10 @@ func (p *parked) Translate(body []byte) []byte {
 	return append(append(append(b, p.fields...), "\r\n"...), body...)
 }
 
-// AppendFarewell implements streams.Protocol.
-func (p *parked) AppendFarewell(b []byte, _ *streams.Socket, why actors.End, spoken bool) []byte {
+// AppendEnd implements streams.Protocol.
+func (p *parked) AppendEnd(b []byte, _ *streams.Socket, why actors.End, sent bool) []byte {
 	switch {
-	case spoken:
+	case sent:
 		return b
 	case why == actors.EndGone:
 		b = transports.AppendStatus(b, http.StatusNotModified, "", 0)

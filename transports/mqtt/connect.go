@@ -244,7 +244,7 @@ func (s *session) opened(c *connection, caller *transports.Principal, key actors
 		s.closeDurable(key, &actors.CloseSession{Client: c.client, Epoch: epoch, Link: s, Orderly: true})
 		return
 	}
-	s.socket.Enter(caller, key, format{})
+	s.socket.AttachAs(caller, key, format{})
 	s.do(func() {
 		if s.phase == phaseOver || s.doomed {
 			return

@@ -184,7 +184,7 @@ func (s *session) resume(state *actors.SessionState, caller *transports.Principa
 			routed: s.server.routed.has([16]byte(n.Once))})
 	}
 	if state.Anew {
-		// A client that does not heed CONNACK, and keeps what it knew, is unlikely
+		// A client that ignores CONNACK, and keeps what it knew, is unlikely
 		// to take a message for one of those.
 		s.outgoing().last = uint16(rand.Uint32())
 	}

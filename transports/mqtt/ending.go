@@ -120,9 +120,9 @@ func (s *session) settleParting(p *parting, orderly bool) {
 	s.do(func() { s.afterWriting(func() { s.closeDurable(p.key, c) }) })
 }
 
-// Heed implements streams.Heeder: a will is not published behind a DISCONNECT
+// ReceiveLate implements streams.LateReceiver: a will is not published behind a DISCONNECT
 // that was sent before the client heard of the end [MQTT-3.14.4-3].
-func (s *session) Heed(socket *streams.Socket, b []byte) bool {
+func (s *session) ReceiveLate(socket *streams.Socket, b []byte) bool {
 	s.over(goneUnheard)
 	return s.Receive(socket, b)
 }
@@ -167,9 +167,9 @@ func goodbyeOf(p *packet.Disconnect) goodbye {
 	return goneOrderly
 }
 
-// AppendFarewell implements streams.Protocol. It takes no lock: it may be
+// AppendEnd implements streams.Protocol. It takes no lock: it may be
 // called with any.
-func (s *session) AppendFarewell(b []byte, _ *streams.Socket, why actors.End, _ bool) []byte {
+func (s *session) AppendEnd(b []byte, _ *streams.Socket, why actors.End, _ bool) []byte {
 	f := s.farewell.Load()
 	if f&farewellSpeaks == 0 || f&farewellSilent != 0 {
 		return b

@@ -151,7 +151,7 @@ func (s *Server) open(conn net.Conn) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		place.Leave()
+		place.Release()
 		return net.ErrClosed
 	}
 	s.handshakes[conn] = struct{}{}
@@ -169,7 +169,7 @@ func (s *Server) handshake(conn *tls.Conn, place *streams.Place) {
 	delete(s.handshakes, conn)
 	s.mu.Unlock()
 	if err != nil {
-		place.Leave()
+		place.Release()
 	} else {
 		err = s.begin(conn, place, max(s.cfg.ConnectTimeout-time.Since(began), time.Millisecond))
 	}
@@ -183,7 +183,7 @@ func (s *Server) handshake(conn *tls.Conn, place *streams.Place) {
 func (s *Server) begin(conn net.Conn, place *streams.Place, timeout time.Duration) error {
 	err := place.Open(conn, nil, streams.Opening{Protocol: &session{server: s}, Timeout: timeout})
 	if err != nil {
-		place.Leave()
+		place.Release()
 	}
 	return err
 }

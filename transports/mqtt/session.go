@@ -67,14 +67,14 @@ const (
 )
 
 var (
-	_ streams.Protocol   = (*session)(nil)
-	_ streams.Translator = (*session)(nil)
-	_ streams.Timed      = (*session)(nil)
-	_ streams.Patient    = (*session)(nil)
-	_ streams.Leaver     = (*session)(nil)
-	_ streams.Heeder     = (*session)(nil)
-	_ topic.Subscriber   = (*session)(nil)
-	_ actors.SessionLink = (*session)(nil)
+	_ streams.Protocol     = (*session)(nil)
+	_ streams.Translator   = (*session)(nil)
+	_ streams.Timed        = (*session)(nil)
+	_ streams.Buffering    = (*session)(nil)
+	_ streams.Leaver       = (*session)(nil)
+	_ streams.LateReceiver = (*session)(nil)
+	_ topic.Subscriber     = (*session)(nil)
+	_ actors.SessionLink   = (*session)(nil)
 )
 
 // do runs fn with the lock held, and afterwards what fn has put off.
@@ -315,7 +315,7 @@ const instant = 100 * time.Millisecond
 // instant returns how many of them have gone by since the server began.
 func (s *Server) instant() uint32 { return uint32(time.Since(s.began) / instant) }
 
-// Drained implements streams.Patient.
+// Drained implements streams.Buffering.
 func (s *session) Drained(*streams.Socket) {
 	s.do(func() {
 		s.slow = false

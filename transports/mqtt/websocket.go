@@ -120,15 +120,15 @@ func (w *webSocket) Control(opcode byte, payload []byte) bool {
 	return true
 }
 
-// Heed implements streams.Heeder.
-func (w *webSocket) Heed(socket *streams.Socket, b []byte) bool {
+// ReceiveLate implements streams.LateReceiver.
+func (w *webSocket) ReceiveLate(socket *streams.Socket, b []byte) bool {
 	w.over(goneUnheard)
 	return w.Receive(socket, b)
 }
 
-// AppendFarewell implements streams.Protocol.
-func (w *webSocket) AppendFarewell(b []byte, socket *streams.Socket, why actors.End, spoken bool) []byte {
-	if last := w.session.AppendFarewell(nil, socket, why, spoken); len(last) > 0 {
+// AppendEnd implements streams.Protocol.
+func (w *webSocket) AppendEnd(b []byte, socket *streams.Socket, why actors.End, sent bool) []byte {
+	if last := w.session.AppendEnd(nil, socket, why, sent); len(last) > 0 {
 		b = websocket.AppendFrame(b, websocket.OpBinary, last)
 	}
 	code := uint16(w.farewell.Load() >> closeShift)

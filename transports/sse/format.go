@@ -62,9 +62,9 @@ func appendData(b, json []byte) []byte {
 	return append(b, '\n')
 }
 
-// appendFarewell appends what can be told at the end of a stream: when to come
+// appendEnd appends what can be told at the end of a stream: when to come
 // back.
-func appendFarewell(b []byte, why actors.End, retryMs int) []byte {
+func appendEnd(b []byte, why actors.End, retryMs int) []byte {
 	if why != actors.EndDrain {
 		return b
 	}

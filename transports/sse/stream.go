@@ -79,12 +79,12 @@ func (s *Streams) stream(ctx *fasthttp.RequestCtx, caller *transports.Principal,
 // Receive implements streams.Protocol: what the client sends means nothing.
 func (s *Streams) Receive(socket *streams.Socket, _ []byte) bool { return streams.Listen(socket) }
 
-// AppendFarewell implements streams.Protocol.
-func (s *Streams) AppendFarewell(b []byte, socket *streams.Socket, why actors.End, _ bool) []byte {
+// AppendEnd implements streams.Protocol.
+func (s *Streams) AppendEnd(b []byte, socket *streams.Socket, why actors.End, _ bool) []byte {
 	if why == actors.EndForbidden || why == actors.EndDisconnected {
 		s.banned.add(banKey{socket.Key(), socket.Caller().ID}, time.Now())
 	}
-	return appendFarewell(b, why, streams.DrainPause())
+	return appendEnd(b, why, streams.DrainPause())
 }
 
 // returns tells whether a browser connects again by itself: only then it says

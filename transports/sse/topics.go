@@ -14,10 +14,10 @@ type listening struct {
 }
 
 var (
-	_ streams.Protocol = (*listening)(nil)
-	_ streams.Starter  = (*listening)(nil)
-	_ streams.Patient  = (*listening)(nil)
-	_ streams.Leaver   = (*listening)(nil)
+	_ streams.Protocol  = (*listening)(nil)
+	_ streams.Starter   = (*listening)(nil)
+	_ streams.Buffering = (*listening)(nil)
+	_ streams.Leaver    = (*listening)(nil)
 )
 
 // topicForm is how a topic's message is written. It has no id, so that the
@@ -28,13 +28,13 @@ var topicForm = streams.TopicForm{Form: topic.NewForm(), Append: func(b, event [
 
 // Started implements streams.Starter.
 func (l *listening) Started(socket *streams.Socket) {
-	l.topics.Meet(socket)
+	l.topics.SetSocket(socket)
 	if err := l.topics.Subscribe(l.filters, func() {}); err != nil {
 		socket.Close(actors.EndFailed) // it was allowed a moment ago: who comes back is told
 	}
 }
 
-// Drained implements streams.Patient.
+// Drained implements streams.Buffering.
 func (l *listening) Drained(*streams.Socket) { l.topics.Drained() }
 
 // Left implements streams.Leaver.

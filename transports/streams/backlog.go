@@ -32,7 +32,7 @@ func (b *Backlog) IsFull(n, most int) bool {
 
 // Grow counts n bytes that are about to be added. It says ErrSlow where that is
 // more than may wait for whose they are.
-func (b *Backlog) Grow(n int, whose transports.Debtor) error {
+func (b *Backlog) Grow(n int, whose transports.Claimer) error {
 	if b.claim == nil {
 		b.claim = whose.Claim()
 	}
@@ -46,8 +46,8 @@ func (b *Backlog) Grow(n int, whose transports.Debtor) error {
 	return nil
 }
 
-// Force is Grow for a few bytes that must go out, as last words.
-func (b *Backlog) Force(n int, whose transports.Debtor) {
+// Force is Grow for a few bytes that must go out, such as AppendEnd's.
+func (b *Backlog) Force(n int, whose transports.Claimer) {
 	if b.claim == nil {
 		b.claim = whose.Claim()
 	}
@@ -55,7 +55,7 @@ func (b *Backlog) Force(n int, whose transports.Debtor) {
 	b.size += n
 }
 
-// Add lets a copy of p wait, for which Grow or Force was called.
+// Add lets a copy of p wait, which Grow or Force has counted.
 func (b *Backlog) Add(p []byte) {
 	last := len(b.chunks) - 1
 	switch {

@@ -18,11 +18,11 @@ type DoorConfig struct {
 	PerAddress int `yaml:"sockets_per_address"`
 	// All is how many connections there may be; below 1: no limit.
 	All int `yaml:"connections"`
-	// Spare is how many more are let in for operators' requests alone, a quarter
+	// Reserved is how many more are let in for operators' requests alone, a quarter
 	// of them from one address.
-	Spare int
-	// SpareTime is how long those may last. Zero: 5 s.
-	SpareTime time.Duration
+	Reserved int
+	// ReservedTime is how long those may last. Zero: 5 s.
+	ReservedTime time.Duration
 	// Trusted are the proxies, whose clients are counted once they are known.
 	Trusted []netip.Prefix
 }
@@ -35,18 +35,18 @@ const mostConnections = math.MaxInt32
 // address that has its share is refused at once, so that the others find room,
 // and so do operators.
 type Door struct {
-	cfg     DoorConfig
-	streams *Streams
-	open    *transports.Counts
-	spare   *transports.Counts
-	n       atomic.Int64
-	spares  atomic.Int64
-	refused [2]atomic.Uint64
+	cfg       DoorConfig
+	streams   *Streams
+	open      *transports.Counts
+	reserved  *transports.Counts
+	n         atomic.Int64
+	inReserve atomic.Int64
+	refused   [2]atomic.Uint64
 }
 
 // NewDoor returns a Door for connections of which some become those of streams.
 func NewDoor(cfg DoorConfig, streams *Streams) *Door {
-	transports.SetDefault(&cfg.SpareTime, 5*time.Second)
+	transports.SetDefault(&cfg.ReservedTime, 5*time.Second)
 	if cfg.PerAddress < 1 {
 		cfg.PerAddress = mostConnections
 	} else if cfg.All > 0 {
@@ -55,7 +55,7 @@ func NewDoor(cfg DoorConfig, streams *Streams) *Door {
 	if cfg.All < 1 {
 		cfg.All = mostConnections
 	}
-	return &Door{cfg: cfg, streams: streams, open: transports.NewCounts(), spare: transports.NewCounts()}
+	return &Door{cfg: cfg, streams: streams, open: transports.NewCounts(), reserved: transports.NewCounts()}
 }
 
 // Refused returns how many connections were refused for an address's sake, and
@@ -144,8 +144,8 @@ func (d *Door) enter(c net.Conn) net.Conn {
 		d.refused[0].Add(1)
 		return nil
 	}
-	in := visitor{door: d, from: from}
-	if d.isFull() && !d.squeeze(&in, transports.PeerAddress(c.RemoteAddr())) {
+	in := counted{door: d, from: from}
+	if d.isFull() && !d.enterReserved(&in, transports.PeerAddress(c.RemoteAddr())) {
 		if from.IsValid() {
 			d.open.Release(transports.NetworkOf(from))
 		}
@@ -153,28 +153,28 @@ func (d *Door) enter(c net.Conn) net.Conn {
 		return nil
 	}
 	d.n.Add(1)
-	if in.spare.IsValid() {
-		in.until = time.Now().Add(d.cfg.SpareTime)
+	if in.reserved.IsValid() {
+		in.until = time.Now().Add(d.cfg.ReservedTime)
 		_ = c.SetDeadline(in.until)
 	}
 	return in.wrap(c)
 }
 
-// squeeze gives the connection one of the spare places.
-func (d *Door) squeeze(in *visitor, from netip.Addr) bool {
-	if !from.IsValid() || int(d.spares.Add(1)) > d.cfg.Spare || !d.spare.Acquire(transports.NetworkOf(from), max(1, d.cfg.Spare/4)) {
+// enterReserved gives the connection one of the reserved places.
+func (d *Door) enterReserved(in *counted, from netip.Addr) bool {
+	if !from.IsValid() || int(d.inReserve.Add(1)) > d.cfg.Reserved || !d.reserved.Acquire(transports.NetworkOf(from), max(1, d.cfg.Reserved/4)) {
 		if from.IsValid() {
-			d.spares.Add(-1)
+			d.inReserve.Add(-1)
 		}
 		return false
 	}
-	in.spare = from
+	in.reserved = from
 	return true
 }
 
-// Again counts a connection that comes back from those that stay.
-func (d *Door) Again(c net.Conn) net.Conn {
-	in := visitor{door: d, from: d.countedAs(c)}
+// Readmit counts a connection that comes back from those that stay.
+func (d *Door) Readmit(c net.Conn) net.Conn {
+	in := counted{door: d, from: d.countedAs(c)}
 	if in.from.IsValid() {
 		d.open.Acquire(transports.NetworkOf(in.from), mostConnections)
 	}
@@ -182,36 +182,36 @@ func (d *Door) Again(c net.Conn) net.Conn {
 	return in.wrap(c)
 }
 
-// IsSpare tells whether a connection is there for operators' requests alone.
-func IsSpare(c net.Conn) bool {
-	s, ok := c.(interface{ isSpare() bool })
-	return ok && s.isSpare()
+// IsReserved tells whether a connection is there for operators' requests alone.
+func IsReserved(c net.Conn) bool {
+	s, ok := c.(interface{ isReserved() bool })
+	return ok && s.isReserved()
 }
 
-// A visitor is a connection that a Door counts, until it is closed or stays.
-type visitor struct {
-	door  *Door
-	from  netip.Addr // zero: it does not count for an address
-	spare netip.Addr // whose spare place it has; zero: none
-	until time.Time  // of a spare place
-	left  atomic.Bool
+// A counted is a connection that a Door counts, until it is closed or stays.
+type counted struct {
+	door     *Door
+	from     netip.Addr // zero: it does not count for an address
+	reserved netip.Addr // whose reserved place it has; zero: none
+	until    time.Time  // of a reserved place
+	left     atomic.Bool
 }
 
-// wrap returns the connection as the visitor's. One with TLS is seen to be so by
-// the HTTP server.
-func (v *visitor) wrap(c net.Conn) net.Conn {
+// wrap returns the connection as one that is counted. The HTTP server still sees
+// TLS on one that has it.
+func (v *counted) wrap(c net.Conn) net.Conn {
 	if t, ok := c.(tlsConn); ok {
-		w := &secureVisitor{tlsConn: t}
-		w.door, w.from, w.spare, w.until = v.door, v.from, v.spare, v.until
+		w := &countedTLS{tlsConn: t}
+		w.door, w.from, w.reserved, w.until = v.door, v.from, v.reserved, v.until
 		return w
 	}
-	w := &plainVisitor{Conn: c}
-	w.door, w.from, w.spare, w.until = v.door, v.from, v.spare, v.until
+	w := &countedConn{Conn: c}
+	w.door, w.from, w.reserved, w.until = v.door, v.from, v.reserved, v.until
 	return w
 }
 
-// leave counts the visitor no more. It may come twice.
-func (v *visitor) leave() {
+// leave counts the connection no more. It may come twice.
+func (v *counted) leave() {
 	if v.left.Swap(true) {
 		return
 	}
@@ -219,17 +219,17 @@ func (v *visitor) leave() {
 	if v.from.IsValid() {
 		v.door.open.Release(transports.NetworkOf(v.from))
 	}
-	if v.spare.IsValid() {
-		v.door.spare.Release(transports.NetworkOf(v.spare))
-		v.door.spares.Add(-1)
+	if v.reserved.IsValid() {
+		v.door.reserved.Release(transports.NetworkOf(v.reserved))
+		v.door.inReserve.Add(-1)
 	}
 }
 
-func (v *visitor) isSpare() bool { return v.spare.IsValid() }
+func (v *counted) isReserved() bool { return v.reserved.IsValid() }
 
-// bounded returns t, or when a spare place ends.
-func (v *visitor) bounded(t time.Time) time.Time {
-	if v.isSpare() && (t.IsZero() || t.After(v.until)) {
+// bounded returns t, or when a reserved place ends.
+func (v *counted) bounded(t time.Time) time.Time {
+	if v.isReserved() && (t.IsZero() || t.After(v.until)) {
 		return v.until
 	}
 	return t
@@ -242,50 +242,50 @@ type tlsConn interface {
 	ConnectionState() tls.ConnectionState
 }
 
-type plainVisitor struct {
+type countedConn struct {
 	net.Conn
-	visitor
+	counted
 }
 
-type secureVisitor struct {
+type countedTLS struct {
 	tlsConn
-	visitor
+	counted
 }
 
 var (
-	_ rereader = (*plainVisitor)(nil)
-	_ rereader = (*secureVisitor)(nil)
+	_ rereader = (*countedConn)(nil)
+	_ rereader = (*countedTLS)(nil)
 )
 
 // inner gives the connection away: whoever has it counts it.
-func (v *plainVisitor) inner() net.Conn {
+func (v *countedConn) inner() net.Conn {
 	v.leave()
 	return v.Conn
 }
 
-func (v *secureVisitor) inner() net.Conn {
+func (v *countedTLS) inner() net.Conn {
 	v.leave()
 	return v.tlsConn
 }
 
 // Close implements net.Conn.
-func (v *plainVisitor) Close() error {
+func (v *countedConn) Close() error {
 	v.leave()
 	return v.Conn.Close()
 }
 
 // Close implements net.Conn.
-func (v *secureVisitor) Close() error {
+func (v *countedTLS) Close() error {
 	v.leave()
 	return v.tlsConn.Close()
 }
 
 // SetReadDeadline implements net.Conn.
-func (v *plainVisitor) SetReadDeadline(t time.Time) error {
+func (v *countedConn) SetReadDeadline(t time.Time) error {
 	return v.Conn.SetReadDeadline(v.bounded(t))
 }
 
 // SetReadDeadline implements net.Conn.
-func (v *secureVisitor) SetReadDeadline(t time.Time) error {
+func (v *countedTLS) SetReadDeadline(t time.Time) error {
 	return v.tlsConn.SetReadDeadline(v.bounded(t))
 }

@@ -26,14 +26,14 @@ type Place struct {
 	caller    *transports.Principal
 	key       actors.Key
 	since     int64 // unix milliseconds
-	over      bool  // guarded by streams.mu
+	done      bool  // guarded by streams.mu
 }
 
 // Hijack makes the request's connection a Socket. The server must be set to
 // KeepHijackedConns.
 func (p *Place) Hijack(ctx *fasthttp.RequestCtx, o Opening) {
 	// fasthttp drops the handler without a word where it finds the client gone.
-	late := time.AfterFunc(handover, p.Leave)
+	late := time.AfterFunc(handover, p.Release)
 	ctx.HijackSetNoResponse(true)
 	ctx.Hijack(func(hijacked net.Conn) {
 		if !late.Stop() {
@@ -46,7 +46,7 @@ func (p *Place) Hijack(ctx *fasthttp.RequestCtx, o Opening) {
 		}
 		if err != nil {
 			_ = conn.Close()
-			p.Leave()
+			p.Release()
 			p.streams.log.Debug("connection not opened", slog.String("transport", transportNames[p.transport]), slog.Any("cause", err))
 		}
 	})
@@ -67,20 +67,20 @@ func (p *Place) Open(conn net.Conn, early []byte, o Opening) error {
 	return openPortable(conn, s)
 }
 
-// become hands the place over to the Socket.
-func (p *Place) become(socket *Socket) {
+// occupy hands the place over to the Socket.
+func (p *Place) occupy(socket *Socket) {
 	p.streams.mu.Lock()
 	defer p.streams.mu.Unlock()
-	p.over = true
+	p.done = true
 	p.streams.slots.put(socket)
 }
 
-// Leave gives the place back, unless it has become a Socket. It may come twice.
-func (p *Place) Leave() {
+// Release gives the place back, unless it has become a Socket. It may come twice.
+func (p *Place) Release() {
 	p.streams.mu.Lock()
 	defer p.streams.mu.Unlock()
-	if !p.over {
-		p.over = true
+	if !p.done {
+		p.done = true
 		p.streams.free(p.transport, p.from)
 	}
 }

@@ -103,7 +103,7 @@ func (p *portable) receive(b []byte) error {
 	case p.Answers():
 		p.early = append(p.early, b...)
 	case p.sink.isEnded():
-		if !p.Heed(b) {
+		if !p.ReceiveLate(b) {
 			return errRefused
 		}
 	case !p.Receive(b):

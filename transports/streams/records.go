@@ -29,18 +29,18 @@ type Records interface {
 	Write(b []byte) (int, error)
 }
 
-// Under returns the TCP connection below one of TLS that came by Parking; nil:
+// UnderlyingTCP returns the TCP connection below one of TLS that came by Parking; nil:
 // it did not, or others move its records.
-func Under(conn *tls.Conn) *net.TCPConn {
+func UnderlyingTCP(conn *tls.Conn) *net.TCPConn {
 	if p, ok := conn.NetConn().(*parkable); ok {
 		return p.under()
 	}
 	return nil
 }
 
-// Move lets r move the records of a connection for which Under has found a TCP
+// MoveRecords lets r move the records of a connection for which Under has found a TCP
 // connection, which is forgotten.
-func Move(conn *tls.Conn, r Records) { conn.NetConn().(*parkable).move(nil, r) }
+func MoveRecords(conn *tls.Conn, r Records) { conn.NetConn().(*parkable).move(nil, r) }
 
-// Return lets a TCP connection move the records again.
-func Return(conn *tls.Conn, tcp *net.TCPConn) { conn.NetConn().(*parkable).move(tcp, nil) }
+// RestoreTCP lets a TCP connection move the records again.
+func RestoreTCP(conn *tls.Conn, tcp *net.TCPConn) { conn.NetConn().(*parkable).move(tcp, nil) }

@@ -19,11 +19,12 @@ type SinkConfig struct {
 	MaxBytes int
 	// Stall is how long the socket may take no byte at all. Zero: 10 s.
 	Stall time.Duration
-	// Grace is how long the last words, and what waits before them, may take.
-	// Zero: 2 s.
+	// Grace is how long a connection that has ended may take to write what waits,
+	// and what the protocol says at the end. Zero: 2 s.
 	Grace time.Duration
-	// Linger is how long the client has to close after the last words; closing
-	// first could make the network throw them away. Zero: 1 s.
+	// Linger is how long the client has to close its half after that (nginx's
+	// lingering close); closing first could make the network throw away what was
+	// written last. Zero: 1 s.
 	Linger time.Duration
 	// SendBuffer caps the kernel's send buffer, in bytes (Linux), which would
 	// grow to megabytes behind a slow client. Zero: 64 KiB, which the kernel
@@ -49,10 +50,10 @@ func (c SinkConfig) withDefaults() SinkConfig {
 type owner interface {
 	Drained()
 	Close(why actors.End)
-	AppendFarewell(b []byte, why actors.End, spoken bool) []byte
+	AppendEnd(b []byte, why actors.End, sent bool) []byte
 	Keeps(why actors.End) bool
-	Heeds() bool
-	transports.Debtor
+	ReceivesLate() bool
+	transports.Claimer
 }
 
 // A Sink is the write half of a net.Conn. Where the system allows it writes
@@ -70,7 +71,7 @@ type Sink struct {
 	try      tryWriter // zero: the goroutine writes everything
 	waits    Backlog   // of which the goroutine is writing the first part
 	flushing bool      // the goroutine runs: it alone writes
-	spoken   bool      // something was sent
+	sent     bool      // something was sent
 	ended    bool      // End was called: nothing more is taken
 	keep     bool      // the connection outlives the sink
 	kept     bool      // and everything is written
@@ -85,8 +86,8 @@ func (s *Sink) init(cfg *SinkConfig, conn net.Conn, o owner) {
 	s.try.init(conn)
 }
 
-// Send implements actors.Sink. Unlike it asks for, it may be called by several
-// at a time: a protocol's answers go out between the pushes.
+// Send implements actors.Sink. Several may call it at a time, which Sink does not
+// ask for: a protocol's answers go out between the pushes.
 func (s *Sink) Send(frames []byte) (pending int, err error) { return s.send(frames, false) }
 
 // SendShared is Send for frames that nobody changes any more.
@@ -103,17 +104,17 @@ func (s *Sink) send(frames []byte, shared bool) (pending int, err error) {
 	case s.waits.IsFull(len(frames), s.cfg.MaxBytes):
 		return s.waits.Size(), actors.ErrSlow
 	}
-	s.spoken = true
+	s.sent = true
 	if err := s.write(frames, shared); err != nil {
 		return 0, err
 	}
 	return s.waits.Size(), nil
 }
 
-// End implements actors.Sink: what waits goes first, then the last words, then
-// the sending half closes; the rest follows when the client has closed too, or
-// after Linger. A connection that the owner keeps stays open, and its reader is
-// woken by a deadline in the past.
+// End implements actors.Sink: it writes what waits, then what the protocol
+// says at the end, and closes the sending half. The rest is closed when the client
+// has closed its half, or after Linger. A connection that the owner keeps stays open,
+// and a deadline in the past wakes its reader.
 func (s *Sink) End(why actors.End) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,7 +122,7 @@ func (s *Sink) End(why actors.End) {
 		return
 	}
 	s.ended = true
-	if s.broken || s.write(s.owner.AppendFarewell(nil, why, s.spoken), false) != nil {
+	if s.broken || s.write(s.owner.AppendEnd(nil, why, s.sent), false) != nil {
 		s.giveUp()
 		return
 	}
@@ -160,7 +161,7 @@ func (s *Sink) write(b []byte, shared bool) error {
 	if s.ended {
 		s.waits.Force(len(b), s.owner)
 	} else if err := s.waits.Grow(len(b), s.owner); err != nil {
-		if len(b) < whole { // within a frame: no last words could be read
+		if len(b) < whole { // within a frame: the client could not read what comes after
 			s.broken = true
 			_ = s.conn.Close()
 			return net.ErrClosed
@@ -277,8 +278,8 @@ func (s *Sink) writePieces(batch net.Buffers) error {
 	return nil
 }
 
-// setDeadline gives the next write its time. It returns true if there is no
-// other after it.
+// setDeadline sets the deadline of the next write. It returns true if that is the
+// last one.
 func (s *Sink) setDeadline(last bool) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -327,7 +328,7 @@ func (s *Sink) isEnded() bool {
 // giveUp closes a connection that takes nothing: after Linger, if what its client
 // has sent is to be read first. The caller holds mu.
 func (s *Sink) giveUp() {
-	if s.owner.Heeds() {
+	if s.owner.ReceivesLate() {
 		time.AfterFunc(s.cfg.Linger, func() { _ = s.conn.Close() })
 		return
 	}

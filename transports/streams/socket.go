@@ -20,11 +20,11 @@ type Protocol interface {
 	// during the call. False says that it has closed the Socket: what comes
 	// after is thrown away. It must not block.
 	Receive(s *Socket, b []byte) bool
-	// AppendFarewell appends what the client is told at the end, if the
-	// protocol has words for it. spoken tells whether anything was sent before.
+	// AppendEnd appends what the client is told at the end, if the protocol says
+	// anything. sent tells whether anything was sent before.
 	// It may be called while Receive is, and must not call the Socket's Send,
 	// End or Close.
-	AppendFarewell(b []byte, s *Socket, why actors.End, spoken bool) []byte
+	AppendEnd(b []byte, s *Socket, why actors.End, sent bool) []byte
 }
 
 // A Translator is a Protocol that sends events in another form than the one
@@ -50,18 +50,17 @@ type Timed interface {
 	Due(s *Socket) time.Duration
 }
 
-// A Patient is a Protocol that keeps back what a slow client does not take.
-type Patient interface {
+// A Buffering is a Protocol with a buffer for what a slow client does not take.
+type Buffering interface {
 	// Drained is called when nothing waits to be written any more.
 	Drained(s *Socket)
 }
 
-// A Heeder is a Protocol that wants to know what its client sent before it heard
-// of the end: it may have said goodbye.
-type Heeder interface {
-	// Heed takes bytes as Receive does, of a Socket that takes nothing more to
-	// send. False says that what comes after may be thrown away.
-	Heed(s *Socket, b []byte) bool
+// A LateReceiver is a Protocol that wants what its client sent before it knew of the
+// end: it may have ended the connection in order.
+type LateReceiver interface {
+	// ReceiveLate takes bytes as Receive does, after the Socket's End. False says that what comes after may be thrown away.
+	ReceiveLate(s *Socket, b []byte) bool
 }
 
 // A Leaver is a Protocol that is told of the end, however it came.
@@ -72,8 +71,8 @@ type Leaver interface {
 }
 
 // A Socket is a client connection that has outlived its HTTP request: who is
-// at the other end, what is spoken, and to which user it is attached. How its
-// bytes are moved is its Wire's matter. Since a node has very many, it is
+// at the other end, what is spoken, and to which user it is attached. Its Wire moves
+// the bytes. Since a node has very many, it is
 // small, and holds neither a goroutine nor a timer.
 type Socket struct {
 	streams   *Streams
@@ -89,19 +88,19 @@ type Socket struct {
 	transport uint8  // index into transportNames
 }
 
-// What state holds: flags, then the number of the attachment of the moment,
-// then why the Socket was closed, plus 1.
+// What state holds: flags, then the number of the present attachment, then why the
+// Socket was closed, plus 1.
 const (
-	stateAttaching = 1 << iota // the conn may not be closed yet: it would never be taken from its gateway
+	stateAttaching = 1 << iota // the conn may not be closed yet: its gateway would keep it
 	stateAnswers               // Opening.Answer
 	stateKeeps                 // Opening.Keep
 	stateRests                 // it has answered, and waits for the next request
 	stateLeft                  // Leave was called
 
-	stateTurn   = 1 << 8
-	turnMask    = 0xFF << 8
-	stateReason = 1 << 16
-	reasonMask  = 0xFF << 16
+	stateGeneration = 1 << 8
+	generationMask  = 0xFF << 8
+	stateReason     = 1 << 16
+	reasonMask      = 0xFF << 16
 
 	stateUnanswered = 1 << 24 // heartbeats since something last came
 	unansweredMask  = 0xFF << 24
@@ -119,7 +118,7 @@ type Answering interface {
 
 var _ owner = (*Socket)(nil)
 
-// ID returns by what a Loop finds the Socket's Wire. It never stands for another.
+// ID returns the id by which a Loop finds the Socket's Wire. No other Socket has it.
 func (s *Socket) ID() uint64 { return s.id }
 
 // Key returns the user of the connection, or "" if it is not attached.
@@ -143,31 +142,32 @@ func (s *Socket) Caller() *transports.Principal { return s.caller.Load() }
 // is for the Protocol's Receive.
 func (s *Socket) Received() int { return int(s.received) }
 
-// Attach ends the connection's attachment in silence and starts anew at after.
+// Attach replaces the connection's attachment by a new one that starts at after; the
+// client is told nothing.
 // It is for the Protocol's Receive.
 func (s *Socket) Attach(f actors.Format, after *actors.Cursor) {
 	old := s.conn.Load()
-	turn := s.nextTurn()
+	turn := s.nextGeneration()
 	s.state.Or(stateAttaching)
 	old.Close(actors.EndReplaced)
-	s.attach(actors.Attachment{Format: f, After: after, Key: old.Key, Since: old.Since()}, &lease{s, turn})
+	s.attach(actors.Attachment{Format: f, After: after, Key: old.Key, Since: old.Since()}, &attached{s, turn})
 }
 
-// nextTurn counts an attachment, and returns its number. After 256 they begin
-// anew, and nothing else in state changes.
-func (s *Socket) nextTurn() uint32 {
+// nextGeneration counts an attachment, and returns its number, which wraps around
+// after 256. Nothing else in state changes.
+func (s *Socket) nextGeneration() uint32 {
 	for {
 		old := s.state.Load()
-		turn := (old + stateTurn) & turnMask
-		if s.state.CompareAndSwap(old, old&^turnMask|turn) {
+		turn := (old + stateGeneration) & generationMask
+		if s.state.CompareAndSwap(old, old&^generationMask|turn) {
 			return turn
 		}
 	}
 }
 
-// Enter says who the client of a connection is that began without a Format,
-// and attaches it. It is for the Protocol, once; no lock may be held.
-func (s *Socket) Enter(caller *transports.Principal, key actors.Key, f actors.Format) {
+// AttachAs attaches a connection that began without a Format: now its client is
+// known. It is for the Protocol, once; no lock may be held.
+func (s *Socket) AttachAs(caller *transports.Principal, key actors.Key, f actors.Format) {
 	s.caller.Store(caller)
 	s.state.Or(stateAttaching)
 	s.recheck()
@@ -182,7 +182,7 @@ func (s *Socket) recheck() bool {
 	if caller == nil {
 		return false
 	}
-	why, ok := s.streams.cfg.Stands(caller)
+	why, ok := s.streams.cfg.StillValid(caller)
 	if !ok {
 		s.Close(why)
 	}
@@ -271,7 +271,7 @@ func reasonOf(state uint32) actors.End { return actors.End(state/stateReason - 1
 // rest is to be thrown away. A Protocol that panics ends this connection and no
 // other.
 func (s *Socket) Receive(b []byte) (goOn bool) {
-	defer s.survive(&goOn)
+	defer s.recoverPanic(&goOn)
 	if s.state.Load()&unansweredMask != 0 {
 		s.state.And(^uint32(unansweredMask))
 	}
@@ -279,8 +279,8 @@ func (s *Socket) Receive(b []byte) (goOn bool) {
 	return s.protocol.Receive(s, b)
 }
 
-// survive ends a connection whose Protocol panics. It is deferred.
-func (s *Socket) survive(goOn *bool) {
+// recoverPanic ends a connection whose Protocol panics. It is deferred.
+func (s *Socket) recoverPanic(goOn *bool) {
 	if reason := recover(); reason != nil {
 		s.streams.log.Error("a connection panicked and is ended", "reason", reason, "stack", string(debug.Stack()))
 		s.Close(actors.EndFailed)
@@ -288,22 +288,22 @@ func (s *Socket) survive(goOn *bool) {
 	}
 }
 
-// Heeds tells whether the Protocol wants what comes after the end (Heeder). The
-// Wire then reads it, as far as it has come, before the descriptor is closed.
-func (s *Socket) Heeds() bool {
-	_, ok := s.protocol.(Heeder)
+// ReceivesLate tells whether the Protocol wants what comes after the end
+// (LateReceiver). The Wire then reads what has come before it closes the descriptor.
+func (s *Socket) ReceivesLate() bool {
+	_, ok := s.protocol.(LateReceiver)
 	return ok
 }
 
-// Heed hands bytes to a Heeder that have come since End. False says that the
-// rest is to be thrown away.
-func (s *Socket) Heed(b []byte) (goOn bool) {
-	h, ok := s.protocol.(Heeder)
+// ReceiveLate hands a LateReceiver bytes that have come since End. False says that
+// the rest is to be thrown away.
+func (s *Socket) ReceiveLate(b []byte) (goOn bool) {
+	h, ok := s.protocol.(LateReceiver)
 	if !ok {
 		return false
 	}
-	defer s.survive(&goOn)
-	return h.Heed(s, b)
+	defer s.recoverPanic(&goOn)
+	return h.ReceiveLate(s, b)
 }
 
 // beat counts a heartbeat. False: the client answers none.
@@ -320,7 +320,7 @@ func (s *Socket) beat() bool {
 
 // Drained tells the user's actor that everything is written.
 func (s *Socket) Drained() {
-	if p, ok := s.protocol.(Patient); ok {
+	if p, ok := s.protocol.(Buffering); ok {
 		p.Drained(s)
 	}
 	if c := s.conn.Load(); c != nil {
@@ -328,9 +328,9 @@ func (s *Socket) Drained() {
 	}
 }
 
-// AppendFarewell appends the protocol's last words.
-func (s *Socket) AppendFarewell(b []byte, why actors.End, spoken bool) []byte {
-	return s.protocol.AppendFarewell(b, s, why, spoken)
+// AppendEnd appends what the protocol says at the end.
+func (s *Socket) AppendEnd(b []byte, why actors.End, sent bool) []byte {
+	return s.protocol.AppendEnd(b, s, why, sent)
 }
 
 // Answers tells whether the connection waits for one answer, so that what the
@@ -343,9 +343,9 @@ func (s *Socket) Keeps(why actors.End) bool {
 	return s.state.Load()&stateKeeps != 0 && why != actors.EndDrain && !s.streams.drains()
 }
 
-// Patience lets the Wire's Timeout be called after d, unless another call comes
-// first; 0 ends it.
-func (s *Socket) Patience(d time.Duration) { s.streams.wheel.set(s, &s.timers.patience, d) }
+// SetTimeout has the Wire's Timeout called after d. Another call replaces it; 0 ends
+// it.
+func (s *Socket) SetTimeout(d time.Duration) { s.streams.wheel.set(s, &s.timers.timeout, d) }
 
 // Wait lets a Timed protocol be called after d; 0: only the credential's
 // expiry is waited for.
@@ -382,7 +382,7 @@ func (s *Socket) watch(wait time.Duration) {
 
 // due is called by the wheel.
 func (s *Socket) due(e expired) {
-	if e.patience {
+	if e.timeout {
 		s.wire.Timeout()
 	}
 	if !e.until {
@@ -441,17 +441,17 @@ type first Socket
 var (
 	_ actors.Sink   = (*first)(nil)
 	_ actors.Client = (*first)(nil)
-	_ actors.Client = (*lease)(nil)
+	_ actors.Client = (*attached)(nil)
 
 	_ actors.Answerer = (*first)(nil)
-	_ actors.Answerer = (*lease)(nil)
+	_ actors.Answerer = (*attached)(nil)
 )
 
 // Beat implements actors.Answerer.
 func (f *first) Beat() bool { return (*Socket)(f).beat() }
 
 // Beat implements actors.Answerer.
-func (l *lease) Beat() bool { return l.socket.beat() }
+func (l *attached) Beat() bool { return l.socket.beat() }
 
 // Address implements actors.Client.
 func (f *first) Address() string { return (*Socket)(f).Address() }
@@ -461,27 +461,27 @@ func (f *first) Transport() string { return transportNames[f.transport] }
 
 // Send implements actors.Sink.
 func (f *first) Send(frames []byte) (pending int, err error) {
-	return (&lease{(*Socket)(f), 0}).Send(frames)
+	return (&attached{(*Socket)(f), 0}).Send(frames)
 }
 
 // End implements actors.Sink.
-func (f *first) End(why actors.End) { (&lease{(*Socket)(f), 0}).End(why) }
+func (f *first) End(why actors.End) { (&attached{(*Socket)(f), 0}).End(why) }
 
-// A lease is a Socket as one attachment sees it. When another attachment has
-// taken its place, it is over: it neither writes nor ends the connection.
-type lease struct {
-	socket *Socket
-	turn   uint32 // as in Socket.state
+// An attached is a Socket as one attachment sees it. When another attachment has
+// replaced that one, it neither writes nor ends the connection.
+type attached struct {
+	socket     *Socket
+	generation uint32 // as in Socket.state
 }
 
 // Address implements actors.Client.
-func (l *lease) Address() string { return l.socket.Address() }
+func (l *attached) Address() string { return l.socket.Address() }
 
 // Transport implements actors.Client.
-func (l *lease) Transport() string { return transportNames[l.socket.transport] }
+func (l *attached) Transport() string { return transportNames[l.socket.transport] }
 
 // Send implements actors.Sink.
-func (l *lease) Send(frames []byte) (pending int, err error) {
+func (l *attached) Send(frames []byte) (pending int, err error) {
 	if l.over() {
 		return 0, net.ErrClosed
 	}
@@ -489,10 +489,10 @@ func (l *lease) Send(frames []byte) (pending int, err error) {
 }
 
 // End implements actors.Sink.
-func (l *lease) End(why actors.End) {
+func (l *attached) End(why actors.End) {
 	if !l.over() {
 		l.socket.wire.End(why)
 	}
 }
 
-func (l *lease) over() bool { return l.socket.state.Load()&turnMask != l.turn }
+func (l *attached) over() bool { return l.socket.state.Load()&generationMask != l.generation }

@@ -6,10 +6,10 @@ import "testing"
 func TestSocketTurns(t *testing.T) {
 	s := &Socket{}
 	s.state.Store(stateKeeps)
-	last := s.state.Load() & turnMask
+	last := s.state.Load() & generationMask
 	for n := range 600 {
-		turn := s.nextTurn()
-		if state := s.state.Load(); turn == last || state&turnMask != turn || state&^turnMask != stateKeeps {
+		turn := s.nextGeneration()
+		if state := s.state.Load(); turn == last || state&generationMask != turn || state&^generationMask != stateKeeps {
 			t.Fatalf("attachment %d: turn %x, state %x", n, turn, state)
 		}
 		last = turn

@@ -30,9 +30,9 @@ type StreamsConfig struct {
 	// Rest is how long such a connection waits for the next request within a
 	// Loop. Zero: 2 minutes.
 	Rest time.Duration
-	// Stands tells whether a caller is still let in, or else why its
-	// connections end (Auth.Stands). Nil: all are.
-	Stands func(*transports.Principal) (why actors.End, ok bool)
+	// StillValid tells whether a caller is still let in, or else why its
+	// connections end (Auth.StillValid). Nil: all are.
+	StillValid func(*transports.Principal) (why actors.End, ok bool)
 	// Now is the wall clock, by which tokens expire. Nil: time.Now.
 	Now func() time.Time
 }
@@ -78,8 +78,8 @@ const sharedKeys = 1 << 10
 func NewStreams(cfg StreamsConfig, hub gateway.Hub, gate *transports.Gate, log *slog.Logger) *Streams {
 	cfg.Sink = cfg.Sink.withDefaults()
 	transports.SetDefault(&cfg.Rest, 2*time.Minute)
-	if cfg.Stands == nil {
-		cfg.Stands = func(*transports.Principal) (actors.End, bool) { return 0, true }
+	if cfg.StillValid == nil {
+		cfg.StillValid = func(*transports.Principal) (actors.End, bool) { return 0, true }
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

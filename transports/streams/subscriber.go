@@ -14,10 +14,10 @@ import (
 	"reddot/transports"
 )
 
-// A Subscriber is what a WebSocket or an event stream hears of topics: each
-// message at most once, beside the inbox and without a cursor. One that does not
-// read fast enough is ended as it is for the inbox's sake; it is told to come
-// back, and so that it may have missed something.
+// A Subscriber gives a WebSocket or an event stream the messages of topics: each at
+// most once, apart from the inbox and without a cursor. A client that does not read
+// fast enough is ended as one of the inbox is: it is told to come back, and so that
+// it may have missed something.
 //
 // It is safe for concurrent use.
 type Subscriber struct {
@@ -44,13 +44,13 @@ type TopicForm struct {
 var _ topic.Subscriber = (*Subscriber)(nil)
 
 // NewSubscriber returns the Subscriber of a Socket, which has to call Leave when
-// it has ended. The Socket may come later, by Meet.
+// it has ended. The Socket may come later, by SetSocket.
 func NewSubscriber(deps *Deps, socket *Socket, form TopicForm) *Subscriber {
 	return &Subscriber{deps: deps, socket: socket, form: form}
 }
 
-// Meet says which Socket it is, before the first Subscribe.
-func (s *Subscriber) Meet(socket *Socket) {
+// SetSocket sets the Socket, before the first Subscribe.
+func (s *Subscriber) SetSocket(socket *Socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.socket = socket
@@ -104,7 +104,7 @@ func (s *Subscriber) Subscribe(filters []string, answer func()) error {
 			}
 		}
 		s.mu.Unlock()
-		s.readOn()
+		s.readNext()
 	})
 	return nil
 }
@@ -176,11 +176,11 @@ func (s *Subscriber) Deliver(p *topic.Push, _ []*topic.Subscription) {
 func (s *Subscriber) Is(string, string) bool { return false }
 
 // Drained goes on with what topics retain: the client has taken what it was sent.
-func (s *Subscriber) Drained() { s.readOn() }
+func (s *Subscriber) Drained() { s.readNext() }
 
-// readOn asks for the next page of what topics retain, unless the client has not
+// readNext asks for the next page of what topics retain, unless the client has not
 // taken the last one yet.
-func (s *Subscriber) readOn() {
+func (s *Subscriber) readNext() {
 	s.mu.Lock()
 	if s.reading || len(s.reads) == 0 || s.left {
 		s.mu.Unlock()
@@ -222,7 +222,7 @@ func (s *Subscriber) retained(r retainedReading, p topic.RetainedPage) {
 	more := len(s.reads) > 0
 	s.mu.Unlock()
 	if more {
-		go s.readOn() // not deeper with each page
+		go s.readNext() // not deeper with each page
 	}
 }
 

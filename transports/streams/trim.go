@@ -10,7 +10,7 @@ import (
 const (
 	trimPause  = 5 * time.Second // between two looks
 	trimGrowth = 1000            // connections; fewer leave little behind
-	trimCalm   = 50              // the part of the connections that may come and go between two looks
+	trimChange = 50              // the part of the connections that may come and go between two looks
 	trimLooks  = 3               // so many looks in a row are calm: by then the goroutines have ended that took them in
 )
 
@@ -36,18 +36,18 @@ func (s *Streams) Trim(ctx context.Context) {
 // A trimmer decides when to trim.
 type trimmer struct {
 	last    int // connections at the last look
-	calm    int // looks in a row
+	steady  int // looks in a row
 	trimmed int // the number for which memory was returned
 }
 
 // look tells whether it is time to trim, given the number of connections.
 func (t *trimmer) look(n int) bool {
-	if t.calm++; max(n-t.last, t.last-n) > n/trimCalm {
-		t.calm = 0
+	if t.steady++; max(n-t.last, t.last-n) > n/trimChange {
+		t.steady = 0
 	}
 	t.last = n
 	t.trimmed = min(t.trimmed, n) // those who return make garbage again
-	if t.calm < trimLooks || n < t.trimmed+max(trimGrowth, t.trimmed/2) {
+	if t.steady < trimLooks || n < t.trimmed+max(trimGrowth, t.trimmed/2) {
 		return false
 	}
 	t.trimmed = n

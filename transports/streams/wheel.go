@@ -14,9 +14,9 @@ const wheelTicks = 512
 // timers are when a Socket is due, in ticks of the wheel; 0: not. They are
 // guarded by wheel.mu.
 type timers struct {
-	patience uint32 // what the Wire has set
-	until    uint32 // the end of the credential, the wait or the rest
-	next     uint32 // where the wheel has the Socket
+	timeout uint32 // what the Wire has set
+	until   uint32 // the end of the credential, the wait or the rest
+	next    uint32 // where the wheel has the Socket
 }
 
 // A wheel calls Sockets when they are due. It holds 8 bytes for one that is
@@ -75,23 +75,23 @@ func (w *wheel) place(s *Socket) {
 }
 
 func (t *timers) due() uint32 {
-	if t.patience == 0 || t.until != 0 && t.until < t.patience {
+	if t.timeout == 0 || t.until != 0 && t.until < t.timeout {
 		return t.until
 	}
-	return t.patience
+	return t.timeout
 }
 
 // expired is a Socket that was due, and why.
 type expired struct {
-	socket          *Socket
-	patience, until bool
+	socket         *Socket
+	timeout, until bool
 }
 
 func (w *wheel) run() {
 	var due []expired
 	for more := true; more; {
 		time.Sleep(tick)
-		due, more = w.turn(due[:0])
+		due, more = w.advance(due[:0])
 		for _, e := range due {
 			e.socket.due(e)
 		}
@@ -99,20 +99,20 @@ func (w *wheel) run() {
 	}
 }
 
-// turn appends what has become due. It returns false if nothing is held any
+// advance appends what has become due. It returns false if nothing is held any
 // more, and the goroutine is to end.
-func (w *wheel) turn(due []expired) (list []expired, more bool) {
+func (w *wheel) advance(due []expired) (list []expired, more bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for now := w.now(); w.at < now; {
 		w.at++
-		due = w.serve(due)
+		due = w.expireTick(due)
 	}
 	return due, w.held > 0
 }
 
-// serve looks at the bucket of the tick.
-func (w *wheel) serve(due []expired) []expired {
+// expireTick looks at the bucket of the tick.
+func (w *wheel) expireTick(due []expired) []expired {
 	b := w.at % wheelTicks
 	ids := w.buckets[b]
 	if len(ids) == 0 {
@@ -143,15 +143,15 @@ func (w *wheel) serve(due []expired) []expired {
 func (w *wheel) expire(s *Socket) (expired, bool) {
 	t := &s.timers
 	e := expired{socket: s}
-	if t.patience != 0 && t.patience <= w.at {
-		t.patience, e.patience = 0, true
+	if t.timeout != 0 && t.timeout <= w.at {
+		t.timeout, e.timeout = 0, true
 	}
 	if t.until != 0 && t.until <= w.at {
 		t.until, e.until = 0, true
 	}
 	t.next = 0
 	w.replace(s)
-	return e, e.patience || e.until
+	return e, e.timeout || e.until
 }
 
 // replace is place within the wheel's goroutine, which then runs already.

@@ -12,9 +12,9 @@ import (
 // of their Sends; there is one writer at any moment, and nobody waits for the
 // client.
 //
-// A Wire tells its Socket what happens: Receive, Drained, Close, and Leave as
-// the very last. It calls them without a lock of its own held, but for Farewell
-// and Keeps, which are meant to be called with one.
+// A Wire tells its Socket what happens: Receive, Drained, Close, and Leave last
+// of all. It calls them without a lock of its own held, except for AppendEnd and
+// Keeps, which it calls with its lock.
 type Wire interface {
 	actors.Sink
 	// SendShared is Send for frames that nobody changes any more: they may wait
@@ -22,8 +22,8 @@ type Wire interface {
 	SendShared(frames []byte) (pending int, err error)
 	// Shut closes the connection at once. It may come twice.
 	Shut()
-	// Timeout says that the time is over that the Wire has set by
-	// Socket.Patience; what it was set for may have happened meanwhile.
+	// Timeout is called when the time that the Wire has set by Socket.SetTimeout is
+	// over; what it waited for may have happened meanwhile.
 	Timeout()
 }
 
@@ -47,8 +47,8 @@ type Opening struct {
 	After    *actors.Cursor
 
 	// Answer makes the connection one that waits for a single answer, the
-	// first frames: what the client sends meanwhile is no business of the
-	// Protocol, and stays unread for as long as the system has room for it.
+	// first frames: the Protocol is not given what the client sends meanwhile, which
+	// stays unread for as long as the system has room for it.
 	Answer bool
 	// Timeout is how long it waits; then it is ended with EndGone. Without
 	// Answer it is when a Timed protocol is called first.
@@ -93,7 +93,7 @@ func (s *Start) Init(socket *Socket, w Wire) {
 		state |= stateKeeps
 	}
 	socket.state.Store(state)
-	p.become(socket)
+	p.occupy(socket)
 	socket.recheck()
 	socket.watch(s.Timeout)
 }

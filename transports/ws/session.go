@@ -24,20 +24,20 @@ type kind struct {
 // A session is the protocol of one WebSocket. Most clients only listen, so
 // what it takes to hear them is made when they say something.
 type session struct {
-	kind    *kind
-	socket  *streams.Socket                    // from the first Receive
-	parser  *websocket.Parser                  // nil, unless a message is cut
-	answers *answers                           // nil, until there is one
-	topics  atomic.Pointer[streams.Subscriber] // nil, until a topic is subscribed to
-	pace    streams.Pace
-	closing atomic.Pointer[transports.Close] // how to close, where that is known better than by an End
-	refused uint32                           // frames above the pace, one after the other
-	spoken  bool                             // the client has sent a frame
+	kind     *kind
+	socket   *streams.Socket                    // from the first Receive
+	parser   *websocket.Parser                  // nil, unless a message is cut
+	answers  *answers                           // nil, until there is one
+	topics   atomic.Pointer[streams.Subscriber] // nil, until a topic is subscribed to
+	pace     streams.Pace
+	closing  atomic.Pointer[transports.Close] // how to close, where that is known better than by an End
+	refused  uint32                           // frames above the pace, one after the other
+	received bool                             // the client has sent a frame
 }
 
 var (
 	_ streams.Protocol   = (*session)(nil)
-	_ streams.Patient    = (*session)(nil)
+	_ streams.Buffering  = (*session)(nil)
 	_ streams.Leaver     = (*session)(nil)
 	_ streams.Answering  = (*session)(nil)
 	_ websocket.Listener = (*session)(nil)
@@ -72,8 +72,8 @@ func (s *session) Receive(socket *streams.Socket, b []byte) bool {
 // AnswersBeats implements streams.Answering: each ping has its pong.
 func (s *session) AnswersBeats() {}
 
-// AppendFarewell implements streams.Protocol.
-func (s *session) AppendFarewell(b []byte, _ *streams.Socket, why actors.End, _ bool) []byte {
+// AppendEnd implements streams.Protocol.
+func (s *session) AppendEnd(b []byte, _ *streams.Socket, why actors.End, _ bool) []byte {
 	if c := s.closing.Load(); c != nil {
 		return websocket.AppendClose(b, *c)
 	}
@@ -139,8 +139,8 @@ func (s *session) Message(message []byte) bool {
 	if !ok {
 		err = tooFast
 	}
-	first := !s.spoken
-	s.spoken = true
+	first := !s.received
+	s.received = true
 	if s.answers == nil {
 		s.answers = &answers{limit: s.kind.sockets.cfg.MaxUnanswered}
 	}

@@ -156,7 +156,7 @@ func (s *session) listen(place *slot, c *command) bool {
 	return true
 }
 
-// subscriber returns what hears of topics, which it makes if there is none.
+// subscriber returns the Subscriber to topics, which it makes if there is none.
 func (s *session) subscriber() *streams.Subscriber {
 	if t := s.topics.Load(); t != nil {
 		return t
@@ -165,7 +165,7 @@ func (s *session) subscriber() *streams.Subscriber {
 	return s.topics.Load()
 }
 
-// Drained implements streams.Patient.
+// Drained implements streams.Buffering.
 func (s *session) Drained(*streams.Socket) {
 	if t := s.topics.Load(); t != nil {
 		t.Drained()

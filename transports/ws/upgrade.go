@@ -87,7 +87,7 @@ func (w *Sockets) open(ctx *fasthttp.RequestCtx, caller *transports.Principal, u
 	}
 	head, deflated, err := w.handshake(ctx, w.cfg.Compression && k == &w.events)
 	if err != nil {
-		place.Leave()
+		place.Release()
 		websocket.Refuse(ctx, err)
 		return
 	}

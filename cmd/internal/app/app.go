@@ -326,7 +326,7 @@ func (a *App) endRevoked() {
 // stands tells whether a caller is still let in.
 func (a *App) stands(p *transports.Principal) (actors.End, bool) {
 	if f := a.front.Load(); f != nil {
-		return f.access.Auth.Stands(p)
+		return f.access.Auth.StillValid(p)
 	}
 	return 0, true // nobody was let in yet
 }

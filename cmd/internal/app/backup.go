@@ -84,7 +84,7 @@ func (a *App) closeControl(context.Context) error {
 func (c *control) accept() {
 	for {
 		conn, err := c.listener.Accept()
-		if err != nil { // the listener is patient: it is closed
+		if err != nil { // the listener accepts again after an error: it is closed
 			return
 		}
 		c.mu.Lock()
@@ -117,7 +117,7 @@ func (c *control) serve(conn net.Conn) {
 	}
 	defer c.one.Unlock()
 	began := time.Now()
-	w := bufio.NewWriterSize(patient{conn}, 1<<20)
+	w := bufio.NewWriterSize(timedConn{conn}, 1<<20)
 	_, _ = w.WriteString(backupFollows)
 	b, err := c.store.Backup(w)
 	if err == nil {
@@ -130,11 +130,11 @@ func (c *control) serve(conn net.Conn) {
 	c.log.Info("a backup was made", "files", len(b.Files), "bytes", b.Bytes(), "took", time.Since(began).Round(time.Millisecond))
 }
 
-// patient gives each write its own time.
-type patient struct{ net.Conn }
+// timedConn gives each write its own time.
+type timedConn struct{ net.Conn }
 
 // Write implements io.Writer.
-func (p patient) Write(b []byte) (int, error) {
+func (p timedConn) Write(b []byte) (int, error) {
 	if err := p.SetDeadline(time.Now().Add(controlTime)); err != nil {
 		return 0, err
 	}

@@ -14,8 +14,8 @@ import (
 
 // What of the process's descriptors is no client's.
 const (
-	ownDescriptors   = 64 // links, listeners, the log, databases
-	spareDescriptors = 16 // requests of operators, when there are too many connections
+	ownDescriptors      = 64 // links, listeners, the log, databases
+	reservedDescriptors = 16 // requests of operators, when there are too many connections
 )
 
 // doorRetry is when to come back where there are too many connections.
@@ -31,7 +31,7 @@ func mostConnections(c *config.Config, descriptors int) int {
 	if c.Limits.Door.All != 0 {
 		return c.Limits.Door.All
 	}
-	return max(descriptors-storeFiles(c.Store.Embedded.MaxOpenFiles, descriptors)-ownDescriptors-spareDescriptors, 16)
+	return max(descriptors-storeFiles(c.Store.Embedded.MaxOpenFiles, descriptors)-ownDescriptors-reservedDescriptors, 16)
 }
 
 // openDoor makes what counts connections before anybody has said who calls.
@@ -47,15 +47,15 @@ func (a *App) openDoor(cfg *config.Config) error {
 	if files == 0 {
 		files = descriptors()
 	}
-	conf.All, conf.Spare, conf.Trusted = mostConnections(cfg, files), spareDescriptors, proxies
+	conf.All, conf.Reserved, conf.Trusted = mostConnections(cfg, files), reservedDescriptors, proxies
 	a.door = streams.NewDoor(conf, a.streams)
 	return a.registry.Register(doorCollector{a.door})
 }
 
-// throughDoor answers what comes by a spare place if it is an operator's.
-func throughDoor(all, operations fasthttp.RequestHandler) fasthttp.RequestHandler {
+// checkReserved answers a request on a reserved place only if it is an operator's.
+func checkReserved(all, operations fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
-		if !streams.IsSpare(ctx.Conn()) {
+		if !streams.IsReserved(ctx.Conn()) {
 			all(ctx)
 			return
 		}

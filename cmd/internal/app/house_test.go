@@ -319,7 +319,7 @@ func housePure(t *testing.T, files []*sourceFile) {
 
 // listens are the files of the server, and the tools, that may open a port.
 var listens = map[string]string{
-	"cmd/internal/app/listener.go": "all listeners of a server, each patient",
+	"cmd/internal/app/listener.go": "all listeners of a server; each accepts again after an error",
 	"cluster/config.go":            "the default of Config.Listen, for a node without a server",
 	"cmd/internal/chaos/":          "a tool, which may end",
 	"cmd/internal/load/":           "a tool, which may end",

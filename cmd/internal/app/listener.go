@@ -26,16 +26,16 @@ const noProbes = -1
 // time until there is some again. All other errors concern one connection, and
 // the next one is not kept waiting.
 const (
-	firstPatience    = time.Millisecond
-	nextPatience     = 20 * time.Millisecond
-	shortagePatience = time.Second
+	firstPause       = time.Millisecond
+	maxPause         = 20 * time.Millisecond
+	maxShortagePause = time.Second
 )
 
-// A patientListener goes on where Accept fails: for lack of something, of file
-// descriptors most often, or because of what has happened to one connection
-// before it was accepted. Servers take such an error for the end, and would stay
-// deaf. Only what can never pass ends it: that it is closed, or no listener.
-type patientListener struct {
+// A retryListener calls Accept again where it fails: because the system lacks
+// something, most often descriptors, or because one connection failed before it was
+// accepted. A server would take such an error for the end, and accept nothing more.
+// Accept returns only an error that can never pass: it is closed, or no listener.
+type retryListener struct {
 	net.Listener
 	log    *slog.Logger
 	failed *prometheus.CounterVec // by the listener and by what failed; nil: not counted
@@ -55,7 +55,7 @@ func (a *App) listenTCP(ctx context.Context, name, addr string) (net.Listener, e
 	if below := a.forTests.listener; below != nil {
 		ln = below(ln)
 	}
-	return newPatientListener(ln, name, a.log, a.unaccepted), nil
+	return newRetryListener(ln, name, a.log, a.unaccepted), nil
 }
 
 // listenUnix listens on a socket of this machine, for what name says.
@@ -65,11 +65,11 @@ func (a *App) listenUnix(ctx context.Context, name, path string) (net.Listener, 
 	if err != nil {
 		return nil, err
 	}
-	return newPatientListener(ln, name, a.log, a.unaccepted), nil
+	return newRetryListener(ln, name, a.log, a.unaccepted), nil
 }
 
-func newPatientListener(ln net.Listener, name string, log *slog.Logger, failed *prometheus.CounterVec) *patientListener {
-	return &patientListener{Listener: ln, log: log, failed: failed, name: name, closed: make(chan struct{})}
+func newRetryListener(ln net.Listener, name string, log *slog.Logger, failed *prometheus.CounterVec) *retryListener {
+	return &retryListener{Listener: ln, log: log, failed: failed, name: name, closed: make(chan struct{})}
 }
 
 // newUnaccepted returns the counter of connections that could not be accepted.
@@ -83,15 +83,15 @@ func newUnaccepted(r prometheus.Registerer) *prometheus.CounterVec {
 }
 
 // Accept implements net.Listener.
-func (l *patientListener) Accept() (net.Conn, error) {
-	for pause := firstPatience; ; pause *= 2 {
+func (l *retryListener) Accept() (net.Conn, error) {
+	for pause := firstPause; ; pause *= 2 {
 		c, err := l.Listener.Accept()
 		if err == nil || isFinal(err) {
 			return c, err
 		}
-		most, cause := nextPatience, "connection"
+		most, cause := maxPause, "connection"
 		if isAny(err, shortages) {
-			most, cause = shortagePatience, "shortage"
+			most, cause = maxShortagePause, "shortage"
 		}
 		if l.failed != nil {
 			l.failed.WithLabelValues(l.name, cause).Inc()
@@ -109,7 +109,7 @@ func (l *patientListener) Accept() (net.Conn, error) {
 }
 
 // Close implements net.Listener.
-func (l *patientListener) Close() error {
+func (l *retryListener) Close() error {
 	l.once.Do(func() { close(l.closed) })
 	return l.Listener.Close()
 }

@@ -48,14 +48,14 @@ var passing = []syscall.Errno{
 	syscall.EOPNOTSUPP, syscall.ENETUNREACH, syscall.ECONNABORTED, syscall.ECONNRESET, syscall.EPERM, syscall.ETIMEDOUT, syscall.EINTR, syscall.EAGAIN,
 }
 
-func failingWith(t *testing.T, errs ...error) (*patientListener, *prometheus.Registry) {
+func failingWith(t *testing.T, errs ...error) (*retryListener, *prometheus.Registry) {
 	t.Helper()
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	figures := prometheus.NewRegistry()
-	l := newPatientListener(&failing{Listener: inner, errs: errs}, "test", slog.New(slog.DiscardHandler), newUnaccepted(figures))
+	l := newRetryListener(&failing{Listener: inner, errs: errs}, "test", slog.New(slog.DiscardHandler), newUnaccepted(figures))
 	t.Cleanup(func() { _ = l.Close() })
 	return l, figures
 }
@@ -158,7 +158,7 @@ func TestAcceptEndsForGood(t *testing.T) {
 }
 
 // A listener that waits for descriptors can be closed at once.
-func TestCloseEndsPatience(t *testing.T) {
+func TestCloseEndsRetries(t *testing.T) {
 	errs := make([]error, 1000)
 	for i := range errs {
 		errs[i] = syscall.EMFILE

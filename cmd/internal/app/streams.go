@@ -18,7 +18,7 @@ import (
 func (a *App) openStreams(gate *transports.Gate) error {
 	log := a.log.With("part", "streams")
 	a.budget = transports.NewBudget(gate.Limits())
-	cfg := streams.StreamsConfig{Resume: a.resume, Stands: a.stands, Now: a.now, Budget: a.budget,
+	cfg := streams.StreamsConfig{Resume: a.resume, StillValid: a.stands, Now: a.now, Budget: a.budget,
 		Sink: streams.SinkConfig{Stall: a.cfg.Load().Limits.WriteStall}}
 	if !a.forTests.noLoop {
 		loop, err := eventloop.New(eventloop.Config{}, log)
@@ -52,7 +52,7 @@ func (a *App) closeStreams() error {
 
 // resume serves the next requests on a connection that was away.
 func (a *App) resume(c net.Conn) {
-	if err := a.web.server.ServeConn(a.door.Again(c)); err != nil {
+	if err := a.web.server.ServeConn(a.door.Readmit(c)); err != nil {
 		a.log.Debug("a connection that came back has ended", "err", err)
 		_ = c.Close()
 	}

@@ -31,7 +31,7 @@ type certificate struct {
 
 func (a *App) listen(ctx context.Context) error {
 	cfg := a.cfg.Load()
-	w := &web{server: newServer(cfg, throughDoor(a.serve, a.operate), a.log.With("part", "http")), done: make(chan struct{})}
+	w := &web{server: newServer(cfg, checkReserved(a.serve, a.operate), a.log.With("part", "http")), done: make(chan struct{})}
 	if err := a.certificate.reload(); err != nil {
 		return err
 	}

@@ -12,17 +12,17 @@ import (
 	"reddot/transports/jsontext"
 )
 
-// A flight has many requests under way at a time and gives their results in
+// A pipeline has many requests under way at a time and gives their results in
 // the order in which they were sent, each as a line of JSON.
 //
 // One goroutine sends, one collects, and they may be the same. The actors'
 // answers come in goroutines that must not wait: they raise a flag, and wake
 // whoever waits only if theirs is the next result.
-type flight struct {
-	router actors.Router
-	wait   time.Duration  // for one answer
-	full   int            // bytes of results at which collecting stops
-	may    func(int) bool // tells whether so many may wait, above freeOutput; nil: they may
+type pipeline struct {
+	router  actors.Router
+	wait    time.Duration  // for one answer
+	full    int            // bytes of results at which collecting stops
+	mayWait func(int) bool // tells whether so many may wait, above freeOutput; nil: they may
 
 	slots []*slot // a ring; slot i of the ring holds request n with n % len = i
 	tail  atomic.Uint64
@@ -38,52 +38,52 @@ type flight struct {
 	ended   atomic.Bool // nobody collects any more: room may not wait
 }
 
-// A slot is a place in a flight's ring.
+// A slot is a place in a pipeline's ring.
 type slot struct {
-	flight  *flight
-	number  uint64
-	line    int // where it stood in the request; 0: not said
-	users   int // how many a send goes to; 0: it is a publish
-	request *actors.Request
-	err     error
-	done    atomic.Bool
-	reply   func(*actors.Request) // answered, bound once
+	pipeline *pipeline
+	number   uint64
+	line     int // where it stood in the request; 0: not said
+	users    int // how many a send goes to; 0: it is a publish
+	request  *actors.Request
+	err      error
+	done     atomic.Bool
+	reply    func(*actors.Request) // answered, bound once
 }
 
-func newFlight(router actors.Router, window, full int, wait time.Duration) *flight {
-	f := &flight{router: router, wait: wait, full: full, slots: make([]*slot, window),
+func newPipeline(router actors.Router, window, full int, wait time.Duration) *pipeline {
+	p := &pipeline{router: router, wait: wait, full: full, slots: make([]*slot, window),
 		arrived: make(chan struct{}, 1), room: make(chan struct{}, 1), timer: time.NewTimer(wait)}
-	f.timer.Stop()
+	p.timer.Stop()
 	for i, block := 0, make([]slot, window); i < window; i++ {
-		f.slots[i] = block[i].bind(f)
+		p.slots[i] = block[i].bind(p)
 	}
-	return f
+	return p
 }
 
-// bind makes s a slot of f.
-func (s *slot) bind(f *flight) *slot {
-	s.flight, s.reply = f, s.answered
+// bind makes s a slot of p.
+func (s *slot) bind(p *pipeline) *slot {
+	s.pipeline, s.reply = p, s.answered
 	return s
 }
 
-// again readies an idle flight for other requests.
-func (f *flight) again() {
-	f.failed, f.may = 0, nil
-	f.ended.Store(false)
+// reset readies an idle pipeline for other requests.
+func (p *pipeline) reset() {
+	p.failed, p.mayWait = 0, nil
+	p.ended.Store(false)
 }
 
 // answered is called by whoever answers.
 func (s *slot) answered(*actors.Request) {
-	f, number := s.flight, s.number // the slot is another's once done is set
+	p, number := s.pipeline, s.number // the slot is another's once done is set
 	s.done.Store(true)
-	if number == f.head.Load() {
-		poke(f.arrived)
-		poke(f.room)
+	if number == p.head.Load() {
+		wake(p.arrived)
+		wake(p.room)
 	}
 }
 
-// poke wakes whoever waits on the channel, now or the next time.
-func poke(c chan struct{}) {
+// wake wakes whoever waits on the channel, now or the next time.
+func wake(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:
@@ -91,48 +91,48 @@ func poke(c chan struct{}) {
 }
 
 // send sends a request when there is room. users is 0 for a publish.
-func (f *flight) send(r *actors.Request, line, users int) bool {
-	s := f.place(line)
+func (p *pipeline) send(r *actors.Request, line, users int) bool {
+	s := p.place(line)
 	if s == nil {
 		return false
 	}
 	s.request, s.users = r, users
 	r.OnReply(s.reply)
-	f.tail.Add(1)
-	f.router.Send(r.Key, r)
+	p.tail.Add(1)
+	p.router.Send(r.Key, r)
 	return true
 }
 
 // refuse puts an error in place of a result.
-func (f *flight) refuse(err error, line int) bool {
-	s := f.place(line)
+func (p *pipeline) refuse(err error, line int) bool {
+	s := p.place(line)
 	if s == nil {
 		return false
 	}
 	s.err = err
 	s.done.Store(true)
-	f.tail.Add(1)
-	poke(f.arrived)
+	p.tail.Add(1)
+	wake(p.arrived)
 	return true
 }
 
 // place waits for a free slot. It returns nil when nobody collects any more.
-func (f *flight) place(line int) *slot {
-	number := f.tail.Load()
-	for number-f.head.Load() >= uint64(len(f.slots)) {
-		f.collect()
-		if number-f.head.Load() < uint64(len(f.slots)) {
+func (p *pipeline) place(line int) *slot {
+	number := p.tail.Load()
+	for number-p.head.Load() >= uint64(len(p.slots)) {
+		p.collect()
+		if number-p.head.Load() < uint64(len(p.slots)) {
 			break
 		}
-		if f.ended.Load() {
+		if p.ended.Load() {
 			return nil
 		}
-		<-f.room
+		<-p.room
 	}
-	if f.ended.Load() {
+	if p.ended.Load() {
 		return nil
 	}
-	s := f.slots[number%uint64(len(f.slots))]
+	s := p.slots[number%uint64(len(p.slots))]
 	s.number, s.line = number, line
 	s.request, s.err, s.users = nil, nil, 0
 	s.done.Store(false)
@@ -140,101 +140,101 @@ func (f *flight) place(line int) *slot {
 }
 
 // idle tells whether nothing is under way.
-func (f *flight) idle() bool { return f.head.Load() == f.tail.Load() }
+func (p *pipeline) idle() bool { return p.head.Load() == p.tail.Load() }
 
 // freeOutput is how many bytes of results may wait in any case.
 const freeOutput = 64 << 10
 
 // isFull tells whether no more results may wait.
-func (f *flight) isFull() bool {
-	n := len(f.out)
-	return n >= f.full || n >= freeOutput && f.may != nil && !f.may(n)
+func (p *pipeline) isFull() bool {
+	n := len(p.out)
+	return n >= p.full || n >= freeOutput && p.mayWait != nil && !p.mayWait(n)
 }
 
 // collect adds the results that are next to the output.
-func (f *flight) collect() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for n := f.head.Load(); n < f.tail.Load() && !f.isFull(); n++ {
-		s := f.slots[n%uint64(len(f.slots))]
+func (p *pipeline) collect() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for n := p.head.Load(); n < p.tail.Load() && !p.isFull(); n++ {
+		s := p.slots[n%uint64(len(p.slots))]
 		if !s.done.Load() {
 			return
 		}
 		if err := s.failure(); err != nil {
-			f.out = appendFailure(f.out, err, s.line)
-			f.failed++
+			p.out = appendFailure(p.out, err, s.line)
+			p.failed++
 		} else {
-			f.out = s.appendResult(f.out)
+			p.out = s.appendResult(p.out)
 		}
 		if s.request != nil {
 			s.request.Release()
 			s.request = nil
 		}
-		f.head.Store(n + 1)
+		p.head.Store(n + 1)
 	}
 }
 
 // take collects, and returns the output in exchange for the memory of the last
 // one. If there is none it returns nil and leaves spare to the caller.
-func (f *flight) take(spare []byte) []byte {
-	f.collect()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.out) == 0 {
+func (p *pipeline) take(spare []byte) []byte {
+	p.collect()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.out) == 0 {
 		return nil
 	}
-	out := f.out
-	f.out = spare[:0]
-	poke(f.room)
+	out := p.out
+	p.out = spare[:0]
+	wake(p.room)
 	return out
 }
 
 // await waits until there may be a next result, or until end is closed. A
 // request that is not answered in time is given up: its outcome is unknown.
-func (f *flight) await(end <-chan struct{}) {
-	f.timer.Reset(f.wait)
-	defer f.timer.Stop()
-	next := f.head.Load()
+func (p *pipeline) await(end <-chan struct{}) {
+	p.timer.Reset(p.wait)
+	defer p.timer.Stop()
+	next := p.head.Load()
 	select {
-	case <-f.arrived:
+	case <-p.arrived:
 		// Answers come in bunches: let the rest of this one come too.
 		runtime.Gosched()
 	case <-end:
-	case <-f.timer.C:
-		f.abandon(next)
+	case <-p.timer.C:
+		p.abandon(next)
 	}
 }
 
 // abandon gives up request n if it is still the next one.
-func (f *flight) abandon(n uint64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	i := n % uint64(len(f.slots))
-	s := f.slots[i]
-	if f.head.Load() != n || n == f.tail.Load() || s.done.Load() {
+func (p *pipeline) abandon(n uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := n % uint64(len(p.slots))
+	s := p.slots[i]
+	if p.head.Load() != n || n == p.tail.Load() || s.done.Load() {
 		return
 	}
-	f.slots[i] = new(slot).bind(f) // the answer may still come, to the old one
-	f.out = appendFailure(f.out, actors.Errorf(actors.Unavailable, "no answer in time; the outcome is unknown, repeat under the same key"), s.line)
-	f.failed++
-	f.head.Store(n + 1)
-	poke(f.room)
+	p.slots[i] = new(slot).bind(p) // the answer may still come, to the old one
+	p.out = appendFailure(p.out, actors.Errorf(actors.Unavailable, "no answer in time; the outcome is unknown, repeat under the same key"), s.line)
+	p.failed++
+	p.head.Store(n + 1)
+	wake(p.room)
 }
 
-// land waits for all that is under way and appends its results to b. It is for
+// flush waits for all that is under way and appends its results to b. It is for
 // one goroutine that sends and collects, with no more than the ring under way.
-func (f *flight) land(b []byte) []byte {
+func (p *pipeline) flush(b []byte) []byte {
 	var spare []byte
 	for {
-		if out := f.take(spare); out != nil {
+		if out := p.take(spare); out != nil {
 			b = append(b, out...)
 			spare = out
 			continue
 		}
-		if f.idle() {
+		if p.idle() {
 			return b
 		}
-		f.await(nil)
+		p.await(nil)
 	}
 }
 

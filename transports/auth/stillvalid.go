@@ -11,18 +11,18 @@ import (
 	"reddot/transports"
 )
 
-// Stands tells whether a caller who was let in before is still let in, or else
+// StillValid tells whether a caller who was let in before is still let in, or else
 // why its connections end. What is verified, then registered, is asked once more
 // after it is registered, so that a revocation in between is found.
-func (a *Auth) Stands(p *transports.Principal) (why actors.End, ok bool) {
+func (a *Auth) StillValid(p *transports.Principal) (why actors.End, ok bool) {
 	rules := a.rules.Load()
 	switch p.Kind {
 	case transports.ServerKey:
-		return actors.EndForbidden, a.keys.stands(p)
+		return actors.EndForbidden, a.keys.stillValid(p)
 	case transports.UserToken:
-		return actors.EndToken, rules.tokens.stands(p)
+		return actors.EndToken, rules.tokens.stillValid(p)
 	case transports.PasswordUser:
-		return actors.EndToken, rules.Logins != nil && rules.Logins.stands(p) && rules.tokens.revoked(p) == nil
+		return actors.EndToken, rules.Logins != nil && rules.Logins.stillValid(p) && rules.tokens.revoked(p) == nil
 	case transports.Anonymous:
 		return 0, true // what lets them in needs a restart
 	case transports.Developer:
@@ -31,15 +31,15 @@ func (a *Auth) Stands(p *transports.Principal) (why actors.End, ok bool) {
 	return actors.EndForbidden, false
 }
 
-// stands tells whether the key of a caller is still good.
-func (k *Keys) stands(p *transports.Principal) bool {
+// stillValid tells whether the key of a caller is still good.
+func (k *Keys) stillValid(p *transports.Principal) bool {
 	e := (*k.entries.Load())[p.ID[len(keyCaller):]]
 	return e != nil && e.key.RevokedAt == nil
 }
 
-// stands tells whether the token of a caller is still good; that it has not
+// stillValid tells whether the token of a caller is still good; that it has not
 // expired is for its connection to watch.
-func (t *Tokens) stands(p *transports.Principal) bool {
+func (t *Tokens) stillValid(p *transports.Principal) bool {
 	v := t.apps[p.App]
 	return v != nil && v.trusts(p.Signer) && t.revoked(p) == nil
 }

@@ -9,24 +9,24 @@ import (
 	"reddot/transports/streams"
 )
 
-// A heeder notes what comes, before the end and after.
-type heeder struct {
+// A lateReceiver notes what comes, before the end and after.
+type lateReceiver struct {
 	*wireProbe
 
 	mu    sync.Mutex
 	heard strings.Builder
 }
 
-func (h *heeder) Receive(s *streams.Socket, b []byte) bool {
+func (h *lateReceiver) Receive(s *streams.Socket, b []byte) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.heard.Write(b)
 	return h.wireProbe.Receive(s, b)
 }
 
-func (h *heeder) Heed(s *streams.Socket, b []byte) bool { return h.Receive(s, b) }
+func (h *lateReceiver) ReceiveLate(s *streams.Socket, b []byte) bool { return h.Receive(s, b) }
 
-func (h *heeder) has(text string) bool {
+func (h *lateReceiver) has(text string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return strings.Contains(h.heard.String(), text)
@@ -34,12 +34,12 @@ func (h *heeder) has(text string) bool {
 
 // What a client sends before it has heard of the end is read, also where nothing
 // can be written to it any more.
-func TestWireHeeds(t *testing.T) {
+func TestWireReceivesLate(t *testing.T) {
 	everyWire(t, func(t *testing.T, kind string) {
-		var h *heeder
+		var h *lateReceiver
 		open := func() *rig {
 			return newRigAround(t, streams.SinkConfig{Linger: 5 * time.Second}, kind, func(p *wireProbe) streams.Protocol {
-				h = &heeder{wireProbe: p}
+				h = &lateReceiver{wireProbe: p}
 				return h
 			})
 		}
@@ -73,10 +73,10 @@ func TestWireHeeds(t *testing.T) {
 }
 
 // One that does not close is closed by the server all the same.
-func TestWireHeedsNotForever(t *testing.T) {
+func TestWireReceivesLateWithinBounds(t *testing.T) {
 	everyWire(t, func(t *testing.T, kind string) {
 		r := newRigAround(t, streams.SinkConfig{Linger: 20 * time.Millisecond, Grace: 20 * time.Millisecond}, kind, func(p *wireProbe) streams.Protocol {
-			return &heeder{wireProbe: p}
+			return &lateReceiver{wireProbe: p}
 		})
 		if _, err := r.Send(make([]byte, 4<<20)); err != nil {
 			t.Fatal(err)
