@@ -247,8 +247,8 @@ func (w *world) ask(ctx context.Context, client *http.Client, i int, path string
 	return json.Unmarshal(raw, out)
 }
 
-// insist is get by any server, again and again, for a while.
-func (w *world) insist(ctx context.Context, server int, path string, out any) (err error) {
+// getUntil is get by any server, again and again, for a while.
+func (w *world) getUntil(ctx context.Context, server int, path string, out any) (err error) {
 	for late := time.Now().Add(30 * time.Second); time.Now().Before(late); time.Sleep(20 * time.Millisecond) {
 		if err = w.ask(ctx, w.reader, server, path, out); err == nil {
 			return nil

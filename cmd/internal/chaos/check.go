@@ -38,11 +38,11 @@ type checker struct {
 	lost    map[string]bool // messages that the database had lost, by id
 }
 
-// enough is how many errors of a user are told.
-const enough = 20
+// maxErrors is how many errors of a user are told.
+const maxErrors = 20
 
 func (c *checker) wrong(format string, args ...any) {
-	if len(c.errs) < enough {
+	if len(c.errs) < maxErrors {
 		c.errs = append(c.errs, fmt.Errorf(c.h.User+": "+format, args...))
 	}
 }
@@ -152,7 +152,7 @@ func (c *checker) answer(op Op) {
 // view holds what a client saw against the journal: each event once, in order,
 // and without a gap, and the right counts with it.
 func (c *checker) view(v *View) {
-	wrong := func(g Glimpse, format string, args ...any) {
+	wrong := func(g Observation, format string, args ...any) {
 		c.wrong("%s, by %s of server %d at %v: %s", v.Name, g.Transport, g.Server, g.At, fmt.Sprintf(format, args...))
 	}
 	for _, t := range v.Trouble {
@@ -160,7 +160,7 @@ func (c *checker) view(v *View) {
 	}
 	at, rev, lineage := uint64(0), uint64(0), uint64(0)
 	met := false
-	for _, g := range v.Glimpses {
+	for _, g := range v.Observations {
 		if want, ok := c.made[g.Tally.Rev]; !ok || want != g.Tally {
 			wrong(g, "%s shows %+v, by the journal %+v", g.Type, g.Tally, want)
 		}
@@ -196,7 +196,7 @@ func (c *checker) view(v *View) {
 }
 
 // event judges one event that a client saw, who had seen all up to at.
-func (c *checker) event(g Glimpse, at uint64, wrong func(Glimpse, string, ...any)) {
+func (c *checker) event(g Observation, at uint64, wrong func(Observation, string, ...any)) {
 	e, ok := c.visible[g.Seq]
 	if !ok {
 		wrong(g, "%s at %d, where the journal has nothing to see", g.Type, g.Seq)

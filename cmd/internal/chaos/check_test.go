@@ -21,7 +21,7 @@ func good(seed uint64) *UserHistory {
 	views := []*View{{Name: "a"}, {Name: "b"}}
 	h.Views = views
 	for _, v := range views {
-		v.Glimpses = append(v.Glimpses, Glimpse{Transport: sse, Type: "counts"})
+		v.Observations = append(v.Observations, Observation{Transport: sse, Type: "counts"})
 	}
 	for i := range 200 {
 		op := Op{Caller: i % 4, Answered: true}
@@ -62,7 +62,7 @@ func good(seed uint64) *UserHistory {
 			}
 			h.Journal = append(h.Journal, e)
 			for _, v := range views {
-				v.Glimpses = append(v.Glimpses, Glimpse{Transport: sse, Type: kind, Lineage: 7, Seq: seq, IDs: e.IDs, State: e.State, Tally: after.tally})
+				v.Observations = append(v.Observations, Observation{Transport: sse, Type: kind, Lineage: 7, Seq: seq, IDs: e.IDs, State: e.State, Tally: after.tally})
 			}
 		}
 		b = after
@@ -92,8 +92,8 @@ func find[T any](rng *rand.Rand, list []T, ok func(T) bool) int {
 	}
 }
 
-// spoilings are what a server may do wrong, each by itself.
-var spoilings = []struct {
+// mutations are what a server may do wrong, each by itself.
+var mutations = []struct {
 	name string
 	want string // in one of the errors
 	do   func(h *UserHistory, rng *rand.Rand)
@@ -127,7 +127,7 @@ var spoilings = []struct {
 		h.Ops[rng.IntN(len(h.Ops))].Tally.Unread++
 	}},
 	{"a wrong unseen count is pushed", "by the journal", func(h *UserHistory, rng *rand.Rand) {
-		h.Views[1].Glimpses[5+rng.IntN(20)].Tally.Unseen--
+		h.Views[1].Observations[5+rng.IntN(20)].Tally.Unseen--
 	}},
 	{"a stale read", "not linearizable", func(h *UserHistory, rng *rand.Rand) {
 		// It answers, correctly for that rev, long after another was acknowledged.
@@ -155,37 +155,37 @@ var spoilings = []struct {
 	}},
 	{"a client misses an event", "a gap", func(h *UserHistory, rng *rand.Rand) {
 		i := 5 + rng.IntN(20)
-		h.Views[0].Glimpses = slices.Delete(h.Views[0].Glimpses, i, i+1)
+		h.Views[0].Observations = slices.Delete(h.Views[0].Observations, i, i+1)
 	}},
 	{"a client misses the last events", "ends", func(h *UserHistory, _ *rand.Rand) {
 		v := h.Views[0]
-		v.Glimpses = v.Glimpses[:len(v.Glimpses)-3]
+		v.Observations = v.Observations[:len(v.Observations)-3]
 	}},
 	{"a client sees an event twice", "comes again", func(h *UserHistory, rng *rand.Rand) {
 		i := 5 + rng.IntN(20)
-		h.Views[0].Glimpses = slices.Insert(h.Views[0].Glimpses, i, h.Views[0].Glimpses[i])
+		h.Views[0].Observations = slices.Insert(h.Views[0].Observations, i, h.Views[0].Observations[i])
 	}},
 	{"two clients see different events", "is about", func(h *UserHistory, rng *rand.Rand) {
-		g := &h.Views[1].Glimpses[5+rng.IntN(20)]
+		g := &h.Views[1].Observations[5+rng.IntN(20)]
 		g.IDs = []string{"another"}
 	}},
 	{"an event that is not in the journal", "nothing to see", func(h *UserHistory, _ *rand.Rand) {
 		v := h.Views[1]
-		g := v.Glimpses[len(v.Glimpses)-1]
+		g := v.Observations[len(v.Observations)-1]
 		g.Seq += 100
-		v.Glimpses = append(v.Glimpses, g)
+		v.Observations = append(v.Observations, g)
 	}},
 	{"counts skip events", "skip", func(h *UserHistory, rng *rand.Rand) {
 		v := h.Views[1]
 		i := 5 + rng.IntN(20)
-		g := v.Glimpses[i+2]
+		g := v.Observations[i+2]
 		g.Type = "counts"
-		v.Glimpses = slices.Replace(v.Glimpses, i, i+3, g)
+		v.Observations = slices.Replace(v.Observations, i, i+3, g)
 	}},
 	{"rev goes back", "behind rev", func(h *UserHistory, rng *rand.Rand) {
 		v := h.Views[0]
 		i := 10 + rng.IntN(20)
-		v.Glimpses[i].Tally = v.Glimpses[i-5].Tally
+		v.Observations[i].Tally = v.Observations[i-5].Tally
 	}},
 	{"a device gets a message twice", "twice, with QoS 2", func(h *UserHistory, _ *rand.Rand) {
 		d := h.Devices[0]
@@ -201,13 +201,13 @@ var spoilings = []struct {
 		d.IDs[2], d.IDs[3] = d.IDs[3], d.IDs[2]
 	}},
 	{"another lineage", "lineage", func(h *UserHistory, rng *rand.Rand) {
-		h.Views[0].Glimpses[10+rng.IntN(20)].Lineage++
+		h.Views[0].Observations[10+rng.IntN(20)].Lineage++
 	}},
 }
 
 // Whatever a server may do wrong is found.
 func TestBadHistoriesFail(t *testing.T) {
-	for _, s := range spoilings {
+	for _, s := range mutations {
 		t.Run(s.name, func(t *testing.T) {
 			for seed := range uint64(10) {
 				h := good(seed)

@@ -34,8 +34,8 @@ func newClient(w *world, number int, user string, began time.Time) *client {
 		screen: screen.Screen{Key: w.key, HTTP: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: trusting, DialContext: d.DialContext, ResponseHeaderTimeout: 3 * time.Second}}}}
 }
 
-// roam connects by one transport after another until stop.
-func (c *client) roam(stop <-chan struct{}) {
+// reconnect connects by one transport after another until stop.
+func (c *client) reconnect(stop <-chan struct{}) {
 	for {
 		select {
 		case <-stop:
@@ -97,7 +97,7 @@ func (c *client) trouble(format string, args ...any) {
 
 // take takes one event in.
 func (c *client) take(server int, transport string, e screen.Event) {
-	g := Glimpse{Transport: transport, Server: server, Type: e.Type, IDs: e.IDs, State: e.State, At: time.Since(c.began).Round(time.Millisecond)}
+	g := Observation{Transport: transport, Server: server, Type: e.Type, IDs: e.IDs, State: e.State, At: time.Since(c.began).Round(time.Millisecond)}
 	switch e.Type {
 	case "message":
 		g.IDs = []string{e.Message.ID}
@@ -126,7 +126,7 @@ func (c *client) take(server int, transport string, e screen.Event) {
 		return
 	}
 	g.Lineage, g.Seq, g.Tally = at.Lineage, at.Seq, tally(*e.Counts)
-	c.view.Glimpses = append(c.view.Glimpses, g)
+	c.view.Observations = append(c.view.Observations, g)
 	c.rev = max(c.rev, g.Tally.Rev)
 	if transport != poll {
 		c.cursor = e.Cursor

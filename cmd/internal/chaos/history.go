@@ -73,8 +73,8 @@ const (
 
 var transports = []string{poll, longPoll, iframe, sse, webSocket}
 
-// A Glimpse is what a client was shown by one event, or one answer.
-type Glimpse struct {
+// An Observation is what a client was shown by one event, or one answer.
+type Observation struct {
 	Transport string
 	Server    int
 	Type      string
@@ -88,9 +88,9 @@ type Glimpse struct {
 
 // A View is one client's whole life, over many connections.
 type View struct {
-	Name     string
-	Glimpses []Glimpse
-	Trouble  []string // what a client may never see
+	Name         string
+	Observations []Observation
+	Trouble      []string // what a client may never see
 }
 
 // A Device is one MQTT session's whole life, over many connections.

@@ -52,7 +52,7 @@ func (c *checker) since(v *View, last Loss) uint64 {
 	}
 	begin, lineage := 0, uint64(0)
 	before, told := uint64(0), false
-	for i, g := range v.Glimpses {
+	for i, g := range v.Observations {
 		if g.Transport == poll { // it has no cursor that could be reset
 			continue
 		}
@@ -71,7 +71,7 @@ func (c *checker) since(v *View, last Loss) uint64 {
 		c.wrong("%s knew the history that was lost, and was never told", v.Name)
 	}
 	rest := &View{Name: v.Name}
-	for _, g := range v.Glimpses[begin:] {
+	for _, g := range v.Observations[begin:] {
 		if g.Transport == poll && g.Tally.Rev > c.last.Rev {
 			c.wrong("%s, by a poll at %v: rev %d, by the journal %d", v.Name, g.At, g.Tally.Rev, c.last.Rev)
 		}
@@ -81,7 +81,7 @@ func (c *checker) since(v *View, last Loss) uint64 {
 		if g.Type == "reset" {
 			g.Type = "counts"
 		}
-		rest.Glimpses = append(rest.Glimpses, g)
+		rest.Observations = append(rest.Observations, g)
 	}
 	c.view(rest)
 	return lineage

@@ -78,7 +78,7 @@ func (n *nemesis) lead(ctx context.Context, r *pgserver.Server) {
 	var err error
 	n.kept, err = messages(ctx, r)
 	n.must(err)
-	n.world.relay.point(r)
+	n.world.relay.redirect(r)
 }
 
 // messages returns the ids of the messages that a database holds.

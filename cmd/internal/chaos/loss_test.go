@@ -24,16 +24,16 @@ func afterLoss(seed uint64) (*UserHistory, []Loss) {
 	gone := Op{Kind: Publish, Message: len(h.Bodies) - 1, Call: 1, Return: 2, Answered: true, Rev: 1, ID: "gone", Tally: Tally{1, 1, 1}}
 	h.Ops = append(h.Ops, gone)
 	for _, v := range h.Views {
-		first := v.Glimpses[0]
-		for i := range v.Glimpses {
-			v.Glimpses[i].At += 2 * at
+		first := v.Observations[0]
+		for i := range v.Observations {
+			v.Observations[i].At += 2 * at
 		}
-		v.Glimpses = slices.Insert(v.Glimpses, 0,
-			Glimpse{Transport: sse, Type: "counts", Lineage: 3, Tally: Tally{}},
-			Glimpse{Transport: sse, Type: "message", Lineage: 3, Seq: 1, IDs: []string{"gone"}, Tally: Tally{1, 1, 1}},
-			Glimpse{Transport: sse, Type: "reset", Lineage: 7, Seq: 0, At: at + at/2, Tally: Tally{}})
+		v.Observations = slices.Insert(v.Observations, 0,
+			Observation{Transport: sse, Type: "counts", Lineage: 3, Tally: Tally{}},
+			Observation{Transport: sse, Type: "message", Lineage: 3, Seq: 1, IDs: []string{"gone"}, Tally: Tally{1, 1, 1}},
+			Observation{Transport: sse, Type: "reset", Lineage: 7, Seq: 0, At: at + at/2, Tally: Tally{}})
 		if first.Type == "counts" {
-			v.Glimpses = slices.Delete(v.Glimpses, 3, 4)
+			v.Observations = slices.Delete(v.Observations, 3, 4)
 		}
 	}
 	return h, []Loss{{From: at, At: 2 * at, Lost: map[string]bool{"gone": true}}}
@@ -57,16 +57,16 @@ func TestLosses(t *testing.T) {
 				i := rng.IntN(len(h.Inbox))
 				h.Inbox = slices.Delete(h.Inbox, i, i+1)
 			}},
-			{"a client was never told", "never told", func(h *UserHistory) { h.Views[0].Glimpses = h.Views[0].Glimpses[:2] }},
+			{"a client was never told", "never told", func(h *UserHistory) { h.Views[0].Observations = h.Views[0].Observations[:2] }},
 			{"a client goes on without a reset", "no reset before it", func(h *UserHistory) {
-				h.Views[0].Glimpses = slices.Delete(h.Views[0].Glimpses, 2, 3)
-				if h.Views[0].Glimpses[2].Type == "counts" {
-					h.Views[0].Glimpses = slices.Delete(h.Views[0].Glimpses, 2, 3)
+				h.Views[0].Observations = slices.Delete(h.Views[0].Observations, 2, 3)
+				if h.Views[0].Observations[2].Type == "counts" {
+					h.Views[0].Observations = slices.Delete(h.Views[0].Observations, 2, 3)
 				}
 			}},
 			{"a wrong count after it", "by the journal", func(h *UserHistory) {
 				v := h.Views[1]
-				v.Glimpses[len(v.Glimpses)-2].Tally.Unread++
+				v.Observations[len(v.Observations)-2].Tally.Unread++
 			}},
 			{"a device lacks a message", "has never got", func(h *UserHistory) {
 				d := h.Devices[0]

@@ -35,8 +35,8 @@ var faults = []fault{
 	{"cut off", (*nemesis).isolate},
 	{"cut a pair", (*nemesis).pair},
 	{"cut one way", (*nemesis).oneWay},
-	{"cut from the database", (*nemesis).noStore},
-	{"delay and lose", (*nemesis).weather},
+	{"cut from the database", (*nemesis).cutDatabase},
+	{"delay and lose", (*nemesis).degrade},
 	{"stall links", (*nemesis).stall},
 	{"link port silent", (*nemesis).silent},
 	{"clock step", (*nemesis).clockStep},
@@ -47,8 +47,8 @@ var faults = []fault{
 	{"disk full", (*nemesis).diskFull},
 }
 
-// rage does faults until late.
-func (n *nemesis) rage(late time.Time) {
+// inject injects faults until late.
+func (n *nemesis) inject(late time.Time) {
 	order := n.rng.Perm(len(n.faults))
 	for i := 0; time.Now().Before(late) && n.ctx.Err() == nil; i++ {
 		// All kinds come before one comes again.
@@ -113,7 +113,7 @@ func (n *nemesis) killTwo(v int) {
 func (n *nemesis) freeze(v int) {
 	n.world.freeze(v)
 	n.rest(300, 8000)
-	n.world.thaw(v)
+	n.world.unfreeze(v)
 }
 
 func (n *nemesis) isolate(v int) {
@@ -122,12 +122,12 @@ func (n *nemesis) isolate(v int) {
 		n.must(cut(o, v))
 	}
 	n.rest(1000, 10000)
-	n.mendAll()
+	n.healAll()
 }
 
-func (n *nemesis) mendAll() {
+func (n *nemesis) healAll() {
 	for i := 1; i <= mostNodes; i++ {
-		n.must(mend(i))
+		n.must(heal(i))
 	}
 }
 
@@ -136,7 +136,7 @@ func (n *nemesis) pair(v int) {
 	n.must(cut(v, o))
 	n.must(cut(o, v))
 	n.rest(1000, 8000)
-	n.mendAll()
+	n.healAll()
 }
 
 func (n *nemesis) oneWay(v int) {
@@ -148,47 +148,47 @@ func (n *nemesis) oneWay(v int) {
 		n.must(cut(v, o))
 	}
 	n.rest(1000, 8000)
-	n.mendAll()
+	n.healAll()
 }
 
-func (n *nemesis) noStore(v int) {
+func (n *nemesis) cutDatabase(v int) {
 	n.must(cut(v, database))
 	n.rest(500, 8000)
-	n.mendAll()
+	n.healAll()
 }
 
-// each calls fn with the weather between a server, or all, and the others.
-func (n *nemesis) each(v int, fn func(*weather)) {
+// each calls fn with the conditions between a server, or all, and the others.
+func (n *nemesis) each(v int, fn func(*conditions)) {
 	r := n.world.relay
-	for i := range r.weather {
-		fn(&r.weather[i][v])
-		fn(&r.weather[v][i])
+	for i := range r.conditions {
+		fn(&r.conditions[i][v])
+		fn(&r.conditions[v][i])
 	}
 }
 
-func (n *nemesis) weather(v int) {
+func (n *nemesis) degrade(v int) {
 	delay := time.Duration(n.rng.IntN(120)) * time.Millisecond
 	loss := int64(n.rng.IntN(150))
-	n.each(v, func(w *weather) {
+	n.each(v, func(w *conditions) {
 		w.delay.Store(int64(delay))
 		w.jitter.Store(int64(delay/2) + 1)
 		w.loss.Store(loss)
 	})
 	n.rest(2000, 8000)
-	n.each(v, (*weather).clear)
+	n.each(v, (*conditions).clear)
 }
 
 func (n *nemesis) stall(v int) {
 	o := n.other(v)
 	r := n.world.relay
-	r.weather[v][o].stalled.Store(true)
+	r.conditions[v][o].stalled.Store(true)
 	both := n.rng.IntN(2) == 0
 	if both {
-		r.weather[o][v].stalled.Store(true)
+		r.conditions[o][v].stalled.Store(true)
 	}
 	n.rest(1000, 9000)
-	r.weather[v][o].stalled.Store(false)
-	r.weather[o][v].stalled.Store(false)
+	r.conditions[v][o].stalled.Store(false)
+	r.conditions[o][v].stalled.Store(false)
 }
 
 func (n *nemesis) drain(v int) {

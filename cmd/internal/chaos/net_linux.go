@@ -68,7 +68,7 @@ func cut(from, to int) error {
 	return ip("-n", netns(from), "route", "replace", "blackhole", seenIP(to)+"/32")
 }
 
-// mend takes all of a server's cuts back.
-func mend(from int) error {
+// heal takes all of a server's cuts back.
+func heal(from int) error {
 	return ip("-n", netns(from), "route", "flush", "type", "blackhole")
 }

@@ -85,8 +85,8 @@ func pauses(ctx context.Context, w *world) error {
 		undo func(v int) error
 	}{
 		{"kill", killPause, w.kill, w.start},
-		{"freeze", freezePause, w.freeze, func(v int) error { w.thaw(v); return nil }},
-		{"freeze in an append", freezePause, w.freezeInAppend, func(v int) error { w.thaw(v); return nil }},
+		{"freeze", freezePause, w.freeze, func(v int) error { w.unfreeze(v); return nil }},
+		{"freeze in an append", freezePause, w.freezeInAppend, func(v int) error { w.unfreeze(v); return nil }},
 	} {
 		var list []time.Duration
 		for round := range w.cfg.Rounds {
@@ -139,15 +139,15 @@ func answeredAgain(probers []*prober, began time.Time, most time.Duration) {
 // freezeInAppend freezes a server while the database's answers to it are held
 // back: as it is under load, an append is under way.
 func (w *world) freezeInAppend(v int) {
-	back := &w.relay.weather[database][v]
+	back := &w.relay.conditions[database][v]
 	back.stalled.Store(true)
 	time.Sleep(50 * time.Millisecond)
 	w.freeze(v)
 	back.stalled.Store(false)
 }
 
-// calm has full load on all servers and no fault.
-func calm(ctx context.Context, w *world, began time.Time) error {
+// runCalm has full load on all servers and no fault.
+func runCalm(ctx context.Context, w *world, began time.Time) error {
 	users := make([]*log, w.cfg.Users)
 	for i := range users {
 		users[i] = &log{h: UserHistory{User: fmt.Sprintf("calm-%d", i)}}

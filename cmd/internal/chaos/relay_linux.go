@@ -16,8 +16,8 @@ import (
 	"reddot/actors/store/pgserver"
 )
 
-// A weather is how what one server sends another fares.
-type weather struct {
+// conditions are the delay and the loss of what one server sends another.
+type conditions struct {
 	delay  atomic.Int64 // nanoseconds, each way
 	jitter atomic.Int64 // up to so much more
 	loss   atomic.Int64 // of a thousand packets
@@ -25,14 +25,14 @@ type weather struct {
 	stalled atomic.Bool
 }
 
-func (w *weather) clear() {
+func (w *conditions) clear() {
 	w.delay.Store(0)
 	w.jitter.Store(0)
 	w.loss.Store(0)
 	w.stalled.Store(false)
 }
 
-func (w *weather) latency() time.Duration {
+func (w *conditions) latency() time.Duration {
 	d := w.delay.Load()
 	if j := w.jitter.Load(); j > 0 {
 		d += rand.Int64N(j)
@@ -40,7 +40,7 @@ func (w *weather) latency() time.Duration {
 	return time.Duration(d)
 }
 
-func (w *weather) loses() bool {
+func (w *conditions) drops() bool {
 	l := w.loss.Load()
 	return l > 0 && rand.Int64N(1000) < l
 }
@@ -50,14 +50,14 @@ const resend = 200 * time.Millisecond
 
 // A relay carries what servers say to each other and to the database.
 type relay struct {
-	ctx     context.Context
-	log     func(string, ...any)
-	weather [mostNodes + 1][mostNodes + 1]weather // from, to
-	mu      sync.Mutex
-	open    map[int][]io.Closer // the listeners of a server
-	udp     [mostNodes + 1]*net.UDPConn
-	store   string           // the database's socket
-	stored  map[net.Conn]int // the connections to databases, and whose they are
+	ctx        context.Context
+	log        func(string, ...any)
+	conditions [mostNodes + 1][mostNodes + 1]conditions // from, to
+	mu         sync.Mutex
+	open       map[int][]io.Closer // the listeners of a server
+	udp        [mostNodes + 1]*net.UDPConn
+	store      string           // the database's socket
+	stored     map[net.Conn]int // the connections to databases, and whose they are
 }
 
 func newRelay(ctx context.Context, store string, log func(string, ...any)) (*relay, error) {
@@ -104,8 +104,8 @@ func (r *relay) datagrams(to int) {
 		if f < 0 {
 			continue
 		}
-		w := &r.weather[f][to]
-		if w.loses() {
+		w := &r.conditions[f][to]
+		if w.drops() {
 			continue
 		}
 		b := append([]byte(nil), buf[:n]...)
@@ -151,8 +151,8 @@ func (r *relay) close(to int) {
 	delete(r.open, to)
 }
 
-// point leads new connections to another database.
-func (r *relay) point(db *pgserver.Server) {
+// redirect leads new connections to another database.
+func (r *relay) redirect(db *pgserver.Server) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.store = socket(db)
@@ -223,14 +223,14 @@ func (r *relay) connection(c net.Conn, from, to, port int) {
 	defer func() { _ = o.Close() }()
 	link := port != gossipPort
 	over := make(chan struct{}, 2)
-	go func() { r.pump(o, c, &r.weather[from][to], link); over <- struct{}{} }()
-	go func() { r.pump(c, o, &r.weather[to][from], link); over <- struct{}{} }()
+	go func() { r.forward(o, c, &r.conditions[from][to], link); over <- struct{}{} }()
+	go func() { r.forward(c, o, &r.conditions[to][from], link); over <- struct{}{} }()
 	<-over
 }
 
-// pump carries what comes from one side to the other, in order and as late as
-// the weather wants, until either ends.
-func (r *relay) pump(dst io.Writer, src io.Reader, w *weather, link bool) {
+// forward carries what comes from one side to the other, in order and as late as
+// the conditions say, until either ends.
+func (r *relay) forward(dst io.Writer, src io.Reader, w *conditions, link bool) {
 	type chunk struct {
 		b   []byte
 		due time.Time
@@ -258,7 +258,7 @@ func (r *relay) pump(dst io.Writer, src io.Reader, w *weather, link bool) {
 		n, err := src.Read(b)
 		if n > 0 {
 			d := w.latency()
-			if w.loses() {
+			if w.drops() {
 				d += resend
 			}
 			select {

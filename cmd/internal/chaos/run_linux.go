@@ -41,7 +41,7 @@ func run(ctx context.Context, cfg Config, out io.Writer) error {
 	case Pauses:
 		return errors.Join(pauses(ctx, w), w.stop())
 	case Calm:
-		return calm(ctx, w, began)
+		return runCalm(ctx, w, began)
 	}
 	return storm(ctx, w, began)
 }
@@ -61,7 +61,7 @@ func newCrowd(ctx context.Context, w *world, began time.Time) (*crowd, error) {
 		l := c.users[i%len(c.users)]
 		l.h.Views = append(l.h.Views, o.view)
 		c.clients = append(c.clients, o)
-		c.watching.Go(func() { o.roam(c.over) })
+		c.watching.Go(func() { o.reconnect(c.over) })
 	}
 	for i := range c.users {
 		l := c.users[i]
@@ -91,7 +91,7 @@ func storm(ctx context.Context, w *world, began time.Time) error {
 	if w.cfg.Mode == Lost {
 		n.faults = lossFaults
 	}
-	n.rage(time.Now().Add(w.cfg.For))
+	n.inject(time.Now().Add(w.cfg.For))
 	errs := n.errs
 	w.say("no more faults")
 	errs = append(errs, w.settle(ctx))
@@ -158,7 +158,7 @@ func (c *crowd) finish(ctx context.Context, w *world) error {
 	last := make([]screen.Counts, len(c.users))
 	for u, l := range c.users {
 		for _, i := range servers {
-			if err := w.insist(ctx, i, "/v1/users/"+l.h.User+"/counts", &last[u]); err != nil {
+			if err := w.getUntil(ctx, i, "/v1/users/"+l.h.User+"/counts", &last[u]); err != nil {
 				return err
 			}
 			l.h.Finals = append(l.h.Finals, tally(last[u]))
@@ -180,18 +180,18 @@ func (c *crowd) finish(ctx context.Context, w *world) error {
 		return err
 	}
 	for _, l := range c.users {
-		if err := c.truth(ctx, w, l); err != nil {
+		if err := c.readFinal(ctx, w, l); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// truth reads a user's journal, inbox and counts.
-func (c *crowd) truth(ctx context.Context, w *world, l *log) error {
+// readFinal reads a user's journal, inbox and counts.
+func (c *crowd) readFinal(ctx context.Context, w *world, l *log) error {
 	base := "/v1/users/" + l.h.User
 	var n screen.Counts
-	if err := w.insist(ctx, 1, base+"/counts", &n); err != nil {
+	if err := w.getUntil(ctx, 1, base+"/counts", &n); err != nil {
 		return err
 	}
 	l.h.Finals = append(l.h.Finals, tally(n))
@@ -200,7 +200,7 @@ func (c *crowd) truth(ctx context.Context, w *world, l *log) error {
 			Messages []Message
 			Next     string
 		}
-		if err := w.insist(ctx, 1, base+"/messages?state=all&limit=200&next="+next, &page); err != nil {
+		if err := w.getUntil(ctx, 1, base+"/messages?state=all&limit=200&next="+next, &page); err != nil {
 			return err
 		}
 		l.h.Inbox = append(l.h.Inbox, page.Messages...)
@@ -219,7 +219,7 @@ func (c *crowd) truth(ctx context.Context, w *world, l *log) error {
 			}
 			Next string
 		}
-		if err := w.insist(ctx, 1, base+"/journal?limit=200&next="+next, &page); err != nil {
+		if err := w.getUntil(ctx, 1, base+"/journal?limit=200&next="+next, &page); err != nil {
 			return err
 		}
 		for _, e := range page.Events {
@@ -242,7 +242,7 @@ func (c *crowd) tell(w *world, n *nemesis) error {
 	unknown := 0
 	for _, l := range c.users {
 		for _, v := range l.h.Views {
-			for _, g := range v.Glimpses {
+			for _, g := range v.Observations {
 				used[g.Transport]++
 			}
 		}

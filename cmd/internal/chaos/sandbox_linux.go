@@ -92,7 +92,7 @@ func Inside() (status int, inside bool) {
 		return 2, true
 	}
 	signal.Ignore(syscall.SIGINT) // the process outside decides
-	if err := furnish(); err != nil {
+	if err := mountSandbox(); err != nil {
 		fmt.Fprintln(os.Stderr, "namespaces can't be used:", err)
 		return unableCode, true
 	}
@@ -115,9 +115,9 @@ func Inside() (status int, inside bool) {
 	}
 }
 
-// furnish gives this process mounts of its own: of its processes, and of the
+// mountSandbox gives this process mounts of its own: of its processes, and of the
 // names of network namespaces.
-func furnish() error {
+func mountSandbox() error {
 	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}

@@ -248,8 +248,8 @@ func (w *world) drain(i int) {
 	}
 }
 
-func (w *world) freeze(i int) { w.signal(i, syscall.SIGSTOP, true) }
-func (w *world) thaw(i int)   { w.signal(i, syscall.SIGCONT, true) }
+func (w *world) freeze(i int)   { w.signal(i, syscall.SIGSTOP, true) }
+func (w *world) unfreeze(i int) { w.signal(i, syscall.SIGCONT, true) }
 
 // running returns the servers whose process is there, frozen or not.
 func (w *world) running() (list []int) {
@@ -326,7 +326,7 @@ type clusterStatus struct {
 // stop ends all.
 func (w *world) stop() error {
 	for _, i := range w.running() {
-		w.thaw(i)
+		w.unfreeze(i)
 	}
 	var wait sync.WaitGroup
 	for _, i := range w.running() {

@@ -18,8 +18,8 @@ func (n *nemesis) silent(v int) {
 	others := n.others(v)
 	each := func(silent bool) {
 		for _, o := range others {
-			n.world.relay.weather[v][o].stalled.Store(silent)
-			n.world.relay.weather[o][v].stalled.Store(silent)
+			n.world.relay.conditions[v][o].stalled.Store(silent)
+			n.world.relay.conditions[o][v].stalled.Store(silent)
 		}
 	}
 	each(true)

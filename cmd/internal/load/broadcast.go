@@ -25,11 +25,11 @@ func broadcast(ctx context.Context, w *worker) error {
 	if err := w.publish(ctx, feed); err != nil {
 		return err
 	}
-	w.b.meet.wait(w.now)
+	w.b.barrier.wait(w.now)
 	if err := w.drain(ctx); err != nil {
 		return err
 	}
-	w.b.meet.wait(w.now)
+	w.b.barrier.wait(w.now)
 	return w.verify(ctx)
 }
 

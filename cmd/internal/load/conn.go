@@ -164,18 +164,18 @@ func (c *conn) Closed(err error) {
 
 // drop ends the connection for the reason and has it come back.
 func (c *conn) drop(err error) {
-	c.hangUp()
+	c.close()
 	c.w.dropped(c, err)
 }
 
-// hangUp ends the connection from this side.
-func (c *conn) hangUp() {
+// close ends the connection from this side.
+func (c *conn) close() {
 	if c.link != nil {
 		c.link.Shut()
 		c.link = nil
 	}
 	if c.caller != nil {
-		c.caller.HangUp()
+		c.caller.Close()
 	}
 	c.framer = nil
 	c.gone = true
@@ -189,7 +189,7 @@ func (c *conn) leave() {
 	case !c.gone:
 		c.w.starting--
 	}
-	c.hangUp()
+	c.close()
 	c.live, c.away = false, true
 }
 
@@ -229,7 +229,7 @@ func (c *conn) Answered(status int, body []byte) {
 		c.cursor = append(c.cursor[:0], a.Cursor...)
 		c.polled(a.Counts)
 	case status == 200:
-		if err := c.news(body); err != nil {
+		if err := c.longPollAnswer(body); err != nil {
 			c.drop(err)
 			return
 		}
@@ -252,9 +252,9 @@ func (c *conn) Answered(status int, body []byte) {
 // Failed implements http1.Answerer.
 func (c *conn) Failed(err error) { c.drop(err) }
 
-// news takes a long poll's answer.
-func (c *conn) news(body []byte) error {
-	now, cursor, err := event.ParseNews(body, &c.w.event, c.take)
+// longPollAnswer takes a long poll's answer.
+func (c *conn) longPollAnswer(body []byte) error {
+	now, cursor, err := event.ParseLongPoll(body, &c.w.event, c.take)
 	if err != nil {
 		return err
 	}
@@ -271,7 +271,7 @@ func (c *conn) news(body []byte) error {
 func (c *conn) alive() {
 	if !c.live {
 		c.live = true
-		c.w.lives(c)
+		c.w.started(c)
 	}
 }
 
@@ -382,7 +382,7 @@ func (c *conn) message(e *event.Event) {
 	case v == late:
 		w.fault(&w.tally.disordered, c, "rev %d after %d", rev, had)
 	}
-	if e.Counts.Rev < rev || !c.u.possible(e.Counts, w.limit) || (p != nil && !p.agree(rev, e.Counts)) {
+	if e.Counts.Rev < rev || !c.u.possible(e.Counts, w.limit) || (p != nil && !p.agrees(rev, e.Counts)) {
 		w.fault(&w.tally.wrong, c, "message %d, rev %d: %+v, base %+v", s.n, rev, e.Counts, c.u.base)
 	}
 	if !ours {

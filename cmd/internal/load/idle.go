@@ -11,6 +11,6 @@ func idle(ctx context.Context, w *worker) error {
 	}
 	w.b.measureConnected(w)
 	w.say("connected")
-	w.measure(w.b.meet.wait(w.now))
+	w.measure(w.b.barrier.wait(w.now))
 	return w.measured(ctx)
 }

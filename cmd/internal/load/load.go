@@ -114,7 +114,7 @@ type bench struct {
 	window     window
 	broadcasts atomic.Int64 // accepted
 	live       []live
-	meet       meeting
+	barrier    barrier
 
 	mu       sync.Mutex // guards what follows, and progress
 	progress io.Writer
@@ -150,7 +150,7 @@ func newBench(cfg Config, system string, progress io.Writer) (*bench, error) {
 	if b.prefix = cfg.Prefix; b.prefix == "" {
 		b.prefix = "bench-" + b.run + "-"
 	}
-	b.meet.parties = cfg.Workers
+	b.barrier.parties = cfg.Workers
 	if cfg.Scenario == "broadcast" {
 		b.perUser = 1
 		b.window.size, b.window.total = cfg.Window, int64(cfg.Users*cfg.Connections)
@@ -265,7 +265,7 @@ func (b *bench) measure(ctx context.Context) (report.Result, error) {
 			if errs[i] != nil {
 				cancel()
 			}
-			b.meet.leave()
+			b.barrier.leave()
 		})
 	}
 	wg.Wait()
@@ -337,7 +337,7 @@ func (b *bench) read(r *report.Reading) {
 
 // measureConnected takes the reading with all connections open.
 func (b *bench) measureConnected(w *worker) {
-	b.meet.wait(w.now)
+	b.barrier.wait(w.now)
 	if w.id == 0 {
 		b.read(&b.with)
 	}
@@ -374,23 +374,23 @@ func (b *bench) measureEnd() {
 	b.own[1], _ = report.ReadProcess(os.Getpid())
 }
 
-// A meeting is where workers wait for each other. One that has left is not
+// A barrier is where workers wait for each other. One that has left is not
 // waited for.
-type meeting struct {
+type barrier struct {
 	mu      sync.Mutex
 	parties int
-	here    int
+	arrived int
 	at      int64
 	open    chan struct{}
 }
 
 // wait returns when all are here, to all with the same time.
-func (m *meeting) wait(now func() int64) int64 {
+func (m *barrier) wait(now func() int64) int64 {
 	m.mu.Lock()
 	if m.open == nil {
 		m.open = make(chan struct{})
 	}
-	m.here++
+	m.arrived++
 	open := m.open
 	m.at = now()
 	m.release()
@@ -401,7 +401,7 @@ func (m *meeting) wait(now func() int64) int64 {
 	return m.at
 }
 
-func (m *meeting) leave() {
+func (m *barrier) leave() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.parties--
@@ -409,9 +409,9 @@ func (m *meeting) leave() {
 }
 
 // release lets all go on if nobody is missing; the lock is held.
-func (m *meeting) release() {
-	if m.here > 0 && m.here >= m.parties {
+func (m *barrier) release() {
+	if m.arrived > 0 && m.arrived >= m.parties {
 		close(m.open)
-		m.open, m.here = nil, 0
+		m.open, m.arrived = nil, 0
 	}
 }

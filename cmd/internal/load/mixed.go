@@ -24,7 +24,7 @@ func mixed(ctx context.Context, w *worker) error {
 	}
 	w.b.measureConnected(w)
 	w.say("publishing, reading, listing, coming back")
-	if err := w.publish(ctx, w.blend); err != nil {
+	if err := w.publish(ctx, w.nextMixed); err != nil {
 		return err
 	}
 	for _, x := range []struct {
@@ -33,15 +33,15 @@ func mixed(ctx context.Context, w *worker) error {
 	}{{opRead, "reads"}, {opList, "lists"}, {opCounts, "counts"}} {
 		w.b.add("requests: "+x.name, float64(w.done[x.op]))
 	}
-	w.b.meet.wait(w.now)
+	w.b.barrier.wait(w.now)
 	if err := w.drain(ctx); err != nil {
 		return err
 	}
 	return w.verify(ctx)
 }
 
-// blend chooses what a publisher does next.
-func (w *worker) blend(p *publisher, due int64) bool {
+// nextMixed chooses what a publisher does next.
+func (w *worker) nextMixed(p *publisher, due int64) bool {
 	user := -1
 	for range 8 {
 		if i := w.random.IntN(len(w.users)); !w.users[i].busy {
@@ -80,7 +80,7 @@ func (w *worker) comeBack(c *conn) {
 
 // sameCounts judges counts that were read while nothing else was under way.
 func (w *worker) sameCounts(u *user, c event.Counts) {
-	if !u.vague && u.last != c {
+	if !u.countsUnknown && u.last != c {
 		w.fault(&w.tally.wrong, nil, "counts %+v, must be %+v", c, u.last)
 	}
 }
@@ -112,12 +112,12 @@ func (p *publisher) list(user int) {
 func (w *worker) judgeRead(r ref, status int, body []byte) error {
 	u := &w.users[r.user]
 	if status != 200 {
-		u.vague = u.vague || status >= 500
+		u.countsUnknown = u.countsUnknown || status >= 500
 		return fmt.Errorf("read: status %d %s", status, problemCode(body))
 	}
 	var a event.Answer
 	if err := event.ParseAnswer(body, &a); err != nil || !a.Counts.Known {
-		u.vague = true
+		u.countsUnknown = true
 		return fmt.Errorf("read: unreadable answer")
 	}
 	want := event.Counts{Rev: u.last.Rev, Known: true}
@@ -125,7 +125,7 @@ func (w *worker) judgeRead(r ref, status int, body []byte) error {
 		want.Rev++
 		u.changes++
 	}
-	if a.Counts != want && !u.vague {
+	if a.Counts != want && !u.countsUnknown {
 		w.fault(&w.tally.wrong, nil, "read: %s, must be %+v", body, want)
 	}
 	u.last = a.Counts

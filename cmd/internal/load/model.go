@@ -5,21 +5,21 @@ import "reddot/cmd/internal/load/event"
 // A user is the model of one user: what the server has said of it, and what
 // must therefore be true.
 type user struct {
-	base    event.Counts // when the run began
-	final   event.Counts // when it ended
-	sent    []pending
-	head    int            // sent[:head] are settled
-	first   uint64         // the number of sent[0]
-	taken   int64          // messages that the server has accepted
-	unsure  int64          // messages of which it is not known
-	foreign int64          // events that are not of this run
-	conns   int32          // its connections
-	last    event.Counts   // by the last answer, where requests go one at a time
-	marks   []event.Counts // counts that were set, not added to; ascending
-	changes int64          // revs that are no messages
-	busy    bool           // a request is under way, where they go one at a time
-	reading bool           // all is being marked as read
-	vague   bool           // the fate of a change is not known, so its counts aren't
+	base          event.Counts // when the run began
+	final         event.Counts // when it ended
+	sent          []pending
+	head          int            // sent[:head] are settled
+	first         uint64         // the number of sent[0]
+	taken         int64          // messages that the server has accepted
+	unknown       int64          // messages of which it is not known
+	foreign       int64          // events that are not of this run
+	conns         int32          // its connections
+	last          event.Counts   // by the last answer, where requests go one at a time
+	marks         []event.Counts // counts that were set, not added to; ascending
+	changes       int64          // revs that are no messages
+	busy          bool           // a request is under way, where they go one at a time
+	reading       bool           // all is being marked as read
+	countsUnknown bool           // the fate of a change is not known, so its counts aren't
 }
 
 // A pending message is one that was sent and is not yet both answered and
@@ -77,7 +77,7 @@ func (u *user) possible(c event.Counts, limit int64) bool {
 	if u.reading && c.Rev > u.last.Rev {
 		return true // its answer will tell
 	}
-	if c.Rev > limit || u.vague {
+	if c.Rev > limit || u.countsUnknown {
 		return c.Unread >= 0 && c.Unseen >= 0
 	}
 	from := u.base
@@ -99,9 +99,9 @@ func (u *user) rebase(c event.Counts) {
 	u.marks = append(u.marks, c)
 }
 
-// agree compares what is known of a message with another word on it: its rev,
+// agrees compares what is known of a message with another word on it: its rev,
 // and the counts with it if they are of that rev.
-func (p *pending) agree(rev int64, c event.Counts) bool {
+func (p *pending) agrees(rev int64, c event.Counts) bool {
 	if p.rev == 0 {
 		p.rev = rev
 	}

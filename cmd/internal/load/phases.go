@@ -72,7 +72,7 @@ func (w *worker) readBase(ctx context.Context) error {
 
 // publish feeds the publishers for the warm-up and the duration.
 func (w *worker) publish(ctx context.Context, feed func(p *publisher, due int64) bool) error {
-	begin := w.b.meet.wait(w.now)
+	begin := w.b.barrier.wait(w.now)
 	w.measure(begin)
 	if w.cfg.Rate > 0 {
 		share := float64(len(w.pubs)) / float64(w.cfg.Publishers)
@@ -83,7 +83,7 @@ func (w *worker) publish(ctx context.Context, feed func(p *publisher, due int64)
 		w.began, w.nth = begin, 0
 	}
 	w.feed = feed
-	w.kickOff(begin)
+	w.startClosedLoop(begin)
 	err := w.measured(ctx)
 	w.feed = nil
 	if err != nil {
@@ -94,9 +94,9 @@ func (w *worker) publish(ctx context.Context, feed func(p *publisher, due int64)
 	return err
 }
 
-func (w *worker) kickOff(now int64) {
+func (w *worker) startClosedLoop(now int64) {
 	if w.interval == 0 {
-		w.kick(now)
+		w.feedIdle(now)
 	}
 }
 
@@ -195,7 +195,7 @@ func (w *worker) verifyUser(i int) {
 	case u.final.Rev < least:
 		w.fault(&w.tally.lost, nil, "user %s: final rev %d, must be %d", who, u.final.Rev, least)
 		w.tally.lost += uint64(least - u.final.Rev - 1)
-	case u.final.Rev > least+u.unsure && u.foreign == 0 && !u.vague && u.final.Rev <= w.limit:
+	case u.final.Rev > least+u.unknown && u.foreign == 0 && !u.countsUnknown && u.final.Rev <= w.limit:
 		w.fault(&w.tally.doubled, nil, "user %s: final rev %d, must be %d", who, u.final.Rev, least)
 	}
 }

@@ -94,11 +94,11 @@ func (p *publisher) Failed(err error) {
 	for _, r := range p.refs {
 		switch p.op {
 		case opMessage, opBatch, opTopic:
-			w.users[r.user].unsure++
+			w.users[r.user].unknown++
 		case opBroadcast:
 			w.b.window.release(r.n)
 		case opRead:
-			w.users[r.user].vague = true
+			w.users[r.user].countsUnknown = true
 		}
 	}
 	p.free()
@@ -157,15 +157,15 @@ func (w *worker) judge(r ref, status, want int, body []byte, now int64) error {
 	switch {
 	case status != want || (err == nil && len(a.Code) > 0):
 		if status >= 500 || status < 300 && len(a.Code) == 0 { // it may come all the same
-			u.unsure++
-			u.vague = u.vague || u.busy
+			u.unknown++
+			u.countsUnknown = u.countsUnknown || u.busy
 		} else {
 			p.settled = true
 			u.settle()
 		}
 		return fmt.Errorf("status %d %s", status, a.Code)
 	case err != nil:
-		u.unsure++
+		u.unknown++
 		return fmt.Errorf("status %d, unreadable answer", status)
 	case len(a.Outcome) > 0 && string(a.Outcome) != "delivered":
 		p.settled = true
@@ -182,7 +182,7 @@ func (w *worker) judge(r ref, status, want int, body []byte, now int64) error {
 		if a.Counts.Rev == 0 {
 			a.Counts.Rev = a.Rev
 		}
-		if (a.Rev != 0 && a.Rev != a.Counts.Rev) || !u.possible(a.Counts, w.limit) || !p.agree(a.Counts.Rev, a.Counts) {
+		if (a.Rev != 0 && a.Rev != a.Counts.Rev) || !u.possible(a.Counts, w.limit) || !p.agrees(a.Counts.Rev, a.Counts) {
 			w.fault(&w.tally.wrong, nil, "answer %d: %s, known rev %d %+v, base %+v", r.n, body, p.rev, p.counts, u.base)
 		}
 		u.last = a.Counts

@@ -25,7 +25,7 @@ func slow(ctx context.Context, w *worker) error {
 	if err := w.publishAll(ctx, each, peak); err != nil {
 		return err
 	}
-	w.b.meet.wait(w.now)
+	w.b.barrier.wait(w.now)
 	if err := w.resume(ctx); err != nil {
 		return err
 	}
@@ -49,8 +49,8 @@ func (w *worker) stall() {
 // first to the last.
 func (w *worker) publishAll(ctx context.Context, n int, watch func()) error {
 	total, next := n*len(w.users), 0
-	begin := w.b.meet.wait(w.now)
-	w.from, w.till = begin, never
+	begin := w.b.barrier.wait(w.now)
+	w.from, w.upTo = begin, never
 	if w.id == 0 {
 		w.b.measureStart()
 	}
@@ -70,8 +70,8 @@ func (w *worker) publishAll(ctx context.Context, n int, watch func()) error {
 		return next == total && len(w.idle) == len(w.pubs)
 	})
 	w.feed, w.interval = nil, 0
-	w.till = w.now()
-	w.b.elapsed(w.till - w.from)
+	w.upTo = w.now()
+	w.b.elapsed(w.upTo - w.from)
 	if w.id == 0 {
 		w.b.measureEnd()
 	}

@@ -69,8 +69,8 @@ func (w *worker) publishMissed(ctx context.Context) error {
 // user was sent.
 func (w *worker) returnAll(ctx context.Context) error {
 	w.say("%d return", len(w.conns))
-	begin := w.b.meet.wait(w.now)
-	w.from, w.till = begin, never
+	begin := w.b.barrier.wait(w.now)
+	w.from, w.upTo = begin, never
 	if w.id == 0 {
 		w.b.measureStart()
 	}
@@ -95,8 +95,8 @@ func (w *worker) returnAll(ctx context.Context) error {
 		w.say("%v", err)
 	}
 	took := w.now() - begin
-	w.b.meet.wait(w.now)
-	w.till = w.now()
+	w.b.barrier.wait(w.now)
+	w.upTo = w.now()
 	if w.id == 0 {
 		w.b.measureEnd()
 	}

@@ -29,7 +29,7 @@ func (w *worker) exchange(ctx context.Context) error {
 	if err := w.publish(ctx, feed); err != nil {
 		return err
 	}
-	w.b.meet.wait(w.now)
+	w.b.barrier.wait(w.now)
 	if err := w.drain(ctx); err != nil {
 		return err
 	}

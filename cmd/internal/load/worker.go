@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	never   = int64(1) << 62
-	tick    = int64(20 * time.Millisecond)
-	comeUp  = 100 * time.Millisecond // before a connection comes back
-	restFor = 20 * time.Millisecond  // after a publisher's failure
+	never          = int64(1) << 62
+	tick           = int64(20 * time.Millisecond)
+	reconnectPause = 100 * time.Millisecond // before a connection comes back
+	restFor        = 20 * time.Millisecond  // after a publisher's failure
 )
 
 // A worker is one goroutine with its share of the users, their connections and
@@ -56,7 +56,7 @@ type worker struct {
 	tickAt   int64
 	marks    []mark
 
-	from, till int64 // what is measured
+	from, upTo int64 // what is measured
 	since      int64 // deliveries count from then, if not from when they were sent
 	returning  int   // connections that have not yet what they missed
 	arrivedIn  uint64
@@ -92,7 +92,7 @@ func newWorker(b *bench, id int) (*worker, error) {
 		limit:   b.limit(),
 		random:  rand.New(rand.NewPCG(uint64(b.start.UnixNano()), uint64(id))),
 		answers: report.NewLatencies(), deliveries: report.NewLatencies(),
-		from: never, till: never,
+		from: never, upTo: never,
 	}
 	n := b.cfg.Workers
 	w.users = make([]user, (b.cfg.Users-id+n-1)/n)
@@ -169,7 +169,7 @@ func (w *worker) until(ctx context.Context, limit int64, done func() bool) bool 
 		if w.interval > 0 && w.feed != nil {
 			next = min(next, w.pace(now))
 		} else if w.feed != nil && len(w.idle) > 0 {
-			w.kick(now)
+			w.feedIdle(now)
 			if w.cfg.Workers > 1 { // another's arrivals may make work for this one
 				next = min(next, now+int64(200*time.Microsecond))
 			}
@@ -227,16 +227,16 @@ func (w *worker) keepMarks(now int64) {
 // measure sets what is measured: from begin and the warm-up on.
 func (w *worker) measure(begin int64) {
 	w.from = begin + int64(w.cfg.WarmUp)
-	w.till = w.from + int64(w.cfg.Duration)
+	w.upTo = w.from + int64(w.cfg.Duration)
 	if w.id == 0 {
-		w.marks = []mark{{w.from, w.b.measureStart}, {w.till, w.b.measureEnd}}
+		w.marks = []mark{{w.from, w.b.measureStart}, {w.upTo, w.b.measureEnd}}
 		w.keepMarks(w.now())
 	}
 }
 
 // measured serves until the measured time is over.
 func (w *worker) measured(ctx context.Context) error {
-	w.until(ctx, w.till, func() bool { return false })
+	w.until(ctx, w.upTo, func() bool { return false })
 	if w.fatal == nil {
 		w.keepMarks(w.now())
 	}
@@ -261,8 +261,8 @@ func (w *worker) pace(now int64) int64 {
 	return never // the next answer goes on
 }
 
-// kick gives idle publishers work in closed loop, as far as there is any.
-func (w *worker) kick(now int64) {
+// feedIdle gives idle publishers work in closed loop, as far as there is any.
+func (w *worker) feedIdle(now int64) {
 	for len(w.idle) > 0 && w.feed != nil {
 		p := w.idle[len(w.idle)-1]
 		w.idle = w.idle[:len(w.idle)-1]
@@ -301,8 +301,8 @@ func (w *worker) begin(c *conn) {
 	c.start()
 }
 
-// lives hears that a connection has started.
-func (w *worker) lives(*conn) {
+// started counts a connection that has started.
+func (w *worker) started(*conn) {
 	w.starting--
 	w.up++
 	w.beginNext()
@@ -316,7 +316,8 @@ func (w *worker) beginNext() {
 	}
 }
 
-// dropped hears that a connection has ended or has not started.
+// dropped counts a connection that has ended or has not started, and lets it come
+// back.
 func (w *worker) dropped(c *conn, err error) {
 	if c.live {
 		w.up--
@@ -332,16 +333,16 @@ func (w *worker) dropped(c *conn, err error) {
 	w.lastError = err.Error()
 	w.tally.fail("connection: "+reason(err), 1)
 	w.tally.reconnects++
-	w.later(c, comeUp+time.Duration(w.random.Int64N(int64(comeUp))))
+	w.later(c, reconnectPause+time.Duration(w.random.Int64N(int64(reconnectPause))))
 }
 
 // measuring tells whether what was due at the time is measured.
-func (w *worker) measuring(due int64) bool { return due >= w.from && due < w.till }
+func (w *worker) measuring(due int64) bool { return due >= w.from && due < w.upTo }
 
 // delivered notes a delivery.
 func (w *worker) delivered(s stamp, now int64) {
 	w.tally.delivered++
-	if now >= w.from && now < w.till {
+	if now >= w.from && now < w.upTo {
 		w.arrivedIn++
 	}
 	switch {

@@ -173,9 +173,9 @@ func ParseAnswer(b []byte, a *Answer) error {
 	return nil
 }
 
-// ParseNews reads a long poll's answer: it calls take with each event, which stands
+// ParseLongPoll reads a long poll's answer: it calls take with each event, which stands
 // in e until the next, and returns the counts and the cursor at the end of them.
-func ParseNews(b []byte, e *Event, take func(*Event)) (now Counts, cursor []byte, err error) {
+func ParseLongPoll(b []byte, e *Event, take func(*Event)) (now Counts, cursor []byte, err error) {
 	s := scanner{b: b}
 	if !s.open() {
 		return now, nil, ErrEvent

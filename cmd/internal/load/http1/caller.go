@@ -138,8 +138,8 @@ func (c *Caller) Expire(before int64) {
 	}
 }
 
-// HangUp ends the connection, and forgets the request that is under way.
-func (c *Caller) HangUp() {
+// Close ends the connection, and forgets the request that is under way.
+func (c *Caller) Close() {
 	c.shut()
 	c.since = 0
 }
