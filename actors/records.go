@@ -9,7 +9,9 @@ type Record struct {
 	Value []byte
 }
 
-// Records keeps records by kind and key. A write is durable when it returns.
+// Records keeps records by kind and key. A write is durable when it returns. A kind
+// is a constant of the package that keeps its records, such as auditKind of
+// transports: the stores take any.
 type Records interface {
 	// PutRecord sets the record, new or not.
 	PutRecord(ctx context.Context, kind, key string, value []byte) error

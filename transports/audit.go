@@ -61,7 +61,7 @@ type AuditEntry struct {
 	Failed string          `json:"failed,omitempty"` // why it was not done, or not let in
 }
 
-// Audit is the audit log. A nil one takes and has nothing. It is safe for
+// Audit is the audit log. A nil one keeps no entry and lists none. It is safe for
 // concurrent use.
 type Audit struct {
 	records actors.Records
@@ -103,8 +103,8 @@ func NewAudit(cfg AuditConfig, records actors.Records, log *slog.Logger) *Audit 
 	return &Audit{records: records, cfg: cfg, log: log, full: make(chan struct{}, 1), failed: newFailures()}
 }
 
-// Do writes the entry, and then does what it says: there is no deed without an
-// entry. If the entry can't be written nothing is done.
+// Do writes the entry, then calls act. If the entry can't be written it does not call
+// act: nothing is done without an entry.
 func (a *Audit) Do(ctx context.Context, e AuditEntry, act func() error) error {
 	if err := a.Note(ctx, e); err != nil {
 		return err
@@ -116,7 +116,7 @@ func (a *Audit) Do(ctx context.Context, e AuditEntry, act func() error) error {
 	return err
 }
 
-// Undone writes that what an entry says has failed.
+// Undone writes another entry, which says that the action has failed.
 func (a *Audit) Undone(ctx context.Context, e AuditEntry, why error) {
 	e.Failed = cutText(actors.AsError(why).Detail)
 	if err := a.Note(ctx, e); err != nil {

@@ -97,6 +97,6 @@ func (a *Audit) again(list []*failure, others int) {
 	defer f.mu.Unlock()
 	f.others += others
 	for _, one := range list {
-		f.others += one.count // whence they came is not worth more room
+		f.others += one.count // their addresses are not worth more room
 	}
 }

@@ -32,7 +32,7 @@ type budgetShard struct {
 	accounts map[claimant]*account
 }
 
-// account is what waits for one debtor. It is there while a Claim has it.
+// account is what waits for one claimant. It exists while a Claim has it.
 type account struct {
 	claimant
 	bytes  atomic.Int64
@@ -132,7 +132,7 @@ func (b *Budget) leave(a *account) {
 // by then.
 const waitingRetry = 10 * time.Second
 
-// Full refuses a caller for whom, or for whose address, as much waits as may.
+// Full refuses a caller if as many bytes wait for it, or for its address, as may.
 func (b *Budget) Full(from netip.Addr, who *Principal) error {
 	if b == nil || b.claims.Load() == 0 {
 		return nil
@@ -147,7 +147,7 @@ func (b *Budget) Full(from netip.Addr, who *Principal) error {
 	return c.Fits(1)
 }
 
-// find returns the debtor's account; nil: nothing waits.
+// find returns the claimant's account; nil: nothing waits.
 func (b *Budget) find(d claimant) *account {
 	s := b.shard(d)
 	s.mu.Lock()
@@ -173,7 +173,8 @@ func (c *Claim) Fits(n int) error {
 // fits tells whether n bytes more may wait. (Two at a time may pass by a little.)
 func (a *account) fits(n int) bool { return a == nil || a.bytes.Load()+int64(n) <= a.most.Load() }
 
-// Grow counts n bytes more, or none of them with an error, as Fits has it.
+// Grow counts n bytes more. If they do not fit it counts none, and returns the error
+// of Fits.
 func (c *Claim) Grow(n int) error {
 	if err := c.Fits(n); err != nil {
 		return err
@@ -206,8 +207,8 @@ func (c *Claim) add(n int64) {
 	}
 }
 
-// Resize counts n bytes in place of what was counted; it changes nothing with an
-// error, as Fits has it.
+// Resize counts n bytes in place of what was counted. If they do not fit it changes
+// nothing, and returns the error of Fits.
 func (c *Claim) Resize(n int) error {
 	if c == nil {
 		return nil
@@ -223,7 +224,7 @@ func (c *Claim) Resize(n int) error {
 // Has tells whether so many bytes are counted already.
 func (c *Claim) Has(n int) bool { return c == nil || c.bytes >= int64(n) }
 
-// Close counts nothing of it any more. It may come twice.
+// Close takes back all that it counts. It may come twice.
 func (c *Claim) Close() {
 	if c == nil || c.budget == nil {
 		return

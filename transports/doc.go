@@ -14,8 +14,8 @@
 //     know.
 //   - Verifying a hot key or a hot token takes no lock for writing, reads no
 //     disk and no network, and allocates nothing.
-//   - JSON from outside is read by jsontext and the FieldReader, whichever way it
-//     comes in: no transport takes a command that another refuses.
+//   - Every transport reads JSON by jsontext and the FieldReader: none takes a
+//     command that another refuses.
 //   - Every map or buffer that the outside can fill has a bound.
 //   - How long something takes (keep-alive, rates, timeouts, pauses, bans) is
 //     measured by the monotonic clock: time.Now, time.Since, the wheel. The wall
@@ -25,11 +25,11 @@
 //     refused until the clock has caught up with that. A JWK Set is fetched in
 //     pauses of monotonic time.
 //   - The package sees neither the cluster nor a store: records come in as
-//     actors.Records, and whoever hears of a change elsewhere calls Reload.
+//     actors.Records, and whoever notices a change elsewhere calls Reload.
 //   - Hashing a password is the costliest thing that a stranger can ask for: few
 //     are hashed at a time, few wait, and nothing is hashed twice in a row.
 //
 // Start reading at principal.go and rights.go; limits.go, gate.go and budget.go are
-// about how much, problem.go and closecodes.go about how to say no, fields.go reads
+// about how much, problem.go and closecodes.go are about refusals, fields.go reads
 // JSON, request.go what requests bring along.
 package transports

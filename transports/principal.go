@@ -29,7 +29,7 @@ const (
 // A Kind tells by what a caller is known.
 type Kind uint8
 
-// The kinds of callers. The zero Kind may nothing.
+// The kinds of callers. The zero Kind may do nothing.
 const (
 	Nobody       Kind = iota
 	ServerKey         // a back end with a server key: every user of its app, as far as its scopes go
@@ -85,7 +85,7 @@ type Principal struct {
 }
 
 // Reaches returns nil if the user is within the caller's reach, else an
-// actors.Error. What the caller may do there is for May to say.
+// actors.Error. Can says what the caller may do there.
 func (p *Principal) Reaches(user string) error {
 	switch {
 	case p == nil || p.Kind == Nobody:
@@ -194,7 +194,7 @@ const (
 var scopeNames = [...]string{"publish", "read", "admin", "support", "operator"}
 
 // ParseScopes returns the set of the named scopes. An empty or unknown one is
-// Invalid: a key without a scope could nothing.
+// Invalid: a key without a scope could do nothing.
 func ParseScopes(names []string) (Scopes, error) {
 	var s Scopes
 	for _, name := range names {

@@ -158,7 +158,7 @@ func (p Problem) appendJSON(dst []byte) []byte {
 // ErrNoCredential is shared, since anybody can ask for it at any rate.
 var ErrNoCredential = &actors.Error{Code: actors.Unauthorized, Detail: askForCredential}
 
-// askForCredential is said to a request without any.
+// askForCredential is the detail for a request without a credential.
 const askForCredential = "give a server key or a user token, as in Authorization: Bearer" //nolint:gosec // G101: a sentence, no credential
 
 // Unauthorizedf returns an Unauthorized error with the sentence.

@@ -6,9 +6,9 @@ import (
 	"reddot/actors"
 )
 
-// An Action is a kind of thing that a caller asks for, by whichever way in. What
-// a caller may do is decided here alone (Principal.Can, MayRead, MayWrite), so
-// that no transport is stricter than another.
+// An Action is what a caller asks for, over any transport. Only this file decides
+// what a caller may do (Principal.Can, MayRead, MayWrite), so that no transport is
+// stricter than another.
 type Action uint8
 
 // The actions. Each is bounded further by whom the caller reaches
@@ -66,9 +66,9 @@ func (p *Principal) MayRead(user, filter string) bool {
 }
 
 // MayWrite tells whether the caller may publish, as the user, to the topic.
-// What the server itself tells of an inbox nobody else may tell, and what is
-// private begins with a $, and nobody publishes there; nor by users/me/, but
-// for what is read (FullTopic).
+// Only the server publishes the topics of an inbox. Nobody publishes to a topic that
+// begins with a $, which is private, or by users/me/, except what is read
+// (FullTopic).
 func (p *Principal) MayWrite(user, topic string) bool {
 	if topic == "" || topic[0] == '$' {
 		return false

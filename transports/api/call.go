@@ -200,7 +200,7 @@ type errMethod struct{ allow string }
 
 func (errMethod) Error() string { return "the URL has no such method" }
 
-// errCoded is said to a body in a coding (RFC 9110 section 8.4). To take one apart
+// errCoded answers a body in a coding (RFC 9110 section 8.4). To take one apart
 // would cost a client one byte, and the server a thousand.
 var errCoded = &actors.Error{Code: actors.Invalid, Field: fasthttp.HeaderContentEncoding, Detail: "send the body as it is: no content coding is taken"}
 

@@ -186,7 +186,7 @@ func (a *Auth) verify(ctx context.Context, text []byte, from netip.Addr) (*trans
 	return p, err
 }
 
-// errKeyInURL is said to a server key where only a user's token may stand: what
+// errKeyInURL answers a server key where only a user's token may stand: what
 // is in a URL or a cookie stands in logs and histories.
 var errKeyInURL = &actors.Error{Code: actors.Unauthorized, Detail: "a server key goes into Authorization: Bearer; the query and the cookie are for user tokens"}
 

@@ -7,7 +7,7 @@ import (
 	"reddot/actors"
 )
 
-// Whoever was told to stay away is known for a while: browsers come back
+// A client that was told to stay away is remembered for a while: browsers come back
 // within seconds, but a laptop may sleep. The number is a bound on memory; past
 // it the oldest are forgotten.
 const (

@@ -8,12 +8,12 @@ import (
 	"reddot/actors"
 )
 
-// ErrCoding is said to a request in a transfer coding that the server does not
+// ErrCoding answers a request in a transfer coding that the server does not
 // know (RFC 9112 section 6.1); HTTP answers it with 501.
 var ErrCoding = &actors.Error{Code: actors.Invalid, Field: fasthttp.HeaderTransferEncoding,
 	Detail: "of transfer codings the server knows chunked, once, by HTTP/1.1"}
 
-// errFraming is said to a request whose body two readers could end at different
+// errFraming answers a request whose body two readers could end at different
 // places (RFC 9112 section 6.3).
 var errFraming = &actors.Error{Code: actors.Invalid, Field: fasthttp.HeaderContentLength,
 	Detail: "the request has Content-Length beside Transfer-Encoding; give one of them"}
