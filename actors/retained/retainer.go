@@ -197,15 +197,15 @@ func (t *Retainer) maybeSnapshot() {
 // snapshot writes down what is retained in place of all events; false means that
 // the store is too busy.
 func (t *Retainer) snapshot() bool {
-	s := t.state
-	s.expire(t.Home.Now(), &t.Home.Limits)
-	w := &actors.Write{Stream: t.Stream, After: s.seq, Snapshot: s.snapshot(), Forget: s.seq}
+	s, now, l := t.state, t.Home.Now(), &t.Home.Limits
+	w := &actors.Write{Stream: t.Stream, After: s.seq, Snapshot: s.snapshot(now, l), Forget: s.seq}
 	if s.since < s.seq {
 		w.Delete = []actors.Range{{First: s.since + 1, Last: s.seq}}
 	}
 	if t.Append(w) != nil {
 		return false
 	}
+	s.expire(now, l)
 	s.since, s.stale = s.seq, 0
 	return true
 }

@@ -179,10 +179,14 @@ func (s *retained) restore(raw []byte) error {
 	return nil
 }
 
-func (s *retained) snapshot() []byte {
+// snapshot returns the stored form, without what is retained no longer. The state
+// itself stays: it still says what the journal holds if that takes no snapshot now.
+func (s *retained) snapshot(now int64, l *actors.Limits) []byte {
 	p := &actors.RetainedState{Seq: s.seq}
 	for _, m := range s.byTopic {
-		p.Messages = append(p.Messages, m)
+		if !m.IsOver(now, l) {
+			p.Messages = append(p.Messages, m)
+		}
 	}
 	b := make([]byte, 1+p.SizeVT())
 	b[0] = actors.EventVersion

@@ -26,7 +26,7 @@ func TestRetainedState(t *testing.T) {
 	retain("c", "3", 0)
 	retain("c", "", 0)
 	other := newRetained()
-	if err := other.restore(s.snapshot()); err != nil {
+	if err := other.restore(s.snapshot(0, &actors.Limits{})); err != nil {
 		t.Fatal(err)
 	}
 	for _, one := range []*retained{s, other} {
