@@ -70,6 +70,8 @@ type Write struct {
 	Tally   []Tally // what this step adds to the funnels of shared messages
 	Untally []ID    // shared messages whose funnels are no longer needed
 
+	Records []RecordChange // of the actor's own, each under a key that no other actor's writes have
+
 	// Upkeep says that nobody asked for new content: time did its work, or a
 	// session's bookkeeping. A store that refuses new writes for want of room
 	// takes it.

@@ -9,6 +9,12 @@ type Record struct {
 	Value []byte
 }
 
+// A RecordChange sets a record in the commit of a Write.
+type RecordChange struct {
+	Kind, Key string
+	Value     []byte // nil: there is no such record any more
+}
+
 // Records keeps records by kind and key. A write is durable when it returns. A kind
 // is a constant of the package that keeps its records, such as auditKind of
 // transports: the stores take any.

@@ -108,16 +108,31 @@ func (c *committer) stageWrite(w *actors.Write) {
 		appendSum(op.Value[:0], t.N)
 		c.note(op.Finish())
 	}
+	for _, r := range w.Records {
+		c.setRecord(r.Kind, r.Key, r.Value)
+	}
 }
 
 func (c *committer) stageRecord(r *store.RecordWrite) {
 	c.begin()
-	c.key = appendRecord(c.key[:0], r.Kind, r.Key)
-	if r.Delete {
-		c.note(c.batch.Delete(c.key, nil))
-	} else {
-		c.note(c.batch.Set(c.key, r.Value, nil))
+	value := r.Value
+	switch {
+	case r.Delete:
+		value = nil
+	case value == nil:
+		value = []byte{}
 	}
+	c.setRecord(r.Kind, r.Key, value)
+}
+
+// setRecord sets a record, or removes it if value is nil.
+func (c *committer) setRecord(kind, key string, value []byte) {
+	c.key = appendRecord(c.key[:0], kind, key)
+	if value == nil {
+		c.delete(c.key)
+		return
+	}
+	c.note(c.batch.Set(c.key, value, nil))
 }
 
 // Commit implements store.Engine. Pebble panics on some errors of its log; on the

@@ -79,6 +79,13 @@ func (s *State) apply(w *actors.Write) {
 		sum[t.Kind] += t.N
 		s.tallies[t.ID] = sum
 	}
+	for _, r := range w.Records {
+		if r.Value == nil {
+			delete(s.records[r.Kind], r.Key)
+		} else {
+			s.setRecord(r.Kind, strings.Clone(r.Key), append([]byte{}, r.Value...))
+		}
+	}
 }
 
 func (j *journal) apply(w *actors.Write) {

@@ -25,7 +25,7 @@ type changeset struct {
 	owners  map[actors.ID]ownerChange
 	tallies map[tallyKey]int64
 	funnels map[actors.ID]funnelChange
-	records map[recordKey]*store.RecordWrite
+	records map[recordKey]recordChange
 }
 
 // actorChanges are what a changeset does to one actor.
@@ -63,14 +63,18 @@ type (
 		at  int64
 		set bool
 	}
-	recordKey struct{ kind, key string }
+	recordKey    struct{ kind, key string }
+	recordChange struct { // the record's value; nil: it is removed
+		value []byte
+		place int32 // of the actor's shard; 0: it is no actor's
+	}
 )
 
 func newChangeset(by session) *changeset {
 	return &changeset{
 		by:     by,
 		places: make(map[uint16]int32), parts: make(map[actors.Key]*actorChanges), owners: make(map[actors.ID]ownerChange),
-		tallies: make(map[tallyKey]int64), funnels: make(map[actors.ID]funnelChange), records: make(map[recordKey]*store.RecordWrite),
+		tallies: make(map[tallyKey]int64), funnels: make(map[actors.ID]funnelChange), records: make(map[recordKey]recordChange),
 	}
 }
 
@@ -78,7 +82,11 @@ func newChangeset(by session) *changeset {
 func (s *changeset) add(j *store.Job) bool {
 	switch {
 	case j.Record != nil:
-		s.records[recordKey{j.Record.Kind, j.Record.Key}] = j.Record
+		change := recordChange{}
+		if !j.Record.Delete {
+			change.value = append([]byte{}, j.Record.Value...)
+		}
+		s.records[recordKey{j.Record.Kind, j.Record.Key}] = change
 	case !s.fits(j.Write):
 		return false
 	default:
@@ -170,6 +178,9 @@ func (s *changeset) fold(w *actors.Write) {
 	}
 	for _, id := range w.Untally {
 		s.funnels[id] = funnelChange{dropped: p.place}
+	}
+	for _, r := range w.Records {
+		s.records[recordKey{r.Kind, r.Key}] = recordChange{r.Value, p.place}
 	}
 }
 
@@ -314,11 +325,11 @@ func (s *changeset) recordRows(q *statement) {
 		return cmp.Or(strings.Compare(a.kind, b.kind), strings.Compare(a.key, b.key))
 	})
 	for _, k := range list {
-		to := &sets
-		if s.records[k].Delete {
+		r, to := s.records[k], &sets
+		if r.value == nil {
 			to = &drops
 		}
-		to.add(0, []byte(k.key), 0, append([]byte{}, s.records[k].Value...))
+		to.add(r.place, []byte(k.key), 0, r.value)
 		to.names = append(to.names, []byte(k.kind))
 	}
 	q.record(&drops, sqlDropRecord, false)

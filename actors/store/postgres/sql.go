@@ -85,11 +85,11 @@ const (
 	using unnest(?::int[], ?::bytea[]) as t(place, id)
 	where (select list from good)[t.place] and o.id = t.id)`
 	sqlDropRecord = `, droprecord as (delete from reddot_records r
-	using unnest(?::bytea[], ?::bytea[]) as t(kind, key)
-	where exists (select from session) and r.kind = t.kind and r.key = t.key)`
+	using unnest(?::int[], ?::bytea[], ?::bytea[]) as t(place, kind, key)
+	where case t.place when 0 then exists (select from session) else (select list from good)[t.place] end and r.kind = t.kind and r.key = t.key)`
 	sqlPutRecord = `, putrecord as (insert into reddot_records (kind, key, value)
-	select kind, key, value from unnest(?::bytea[], ?::bytea[], ?::bytea[]) as t(kind, key, value)
-	where exists (select from session)
+	select kind, key, value from unnest(?::int[], ?::bytea[], ?::bytea[], ?::bytea[]) as t(place, kind, key, value)
+	where case place when 0 then exists (select from session) else (select list from good)[place] end
 	on conflict (kind, key) do update set value = excluded.value)`
 )
 
@@ -179,8 +179,8 @@ func (q *statement) record(r *rows, sql string, values bool) {
 	switch {
 	case len(r.keys) == 0:
 	case values:
-		q.add(sql, r.names, r.keys, r.datas)
+		q.add(sql, r.places, r.names, r.keys, r.datas)
 	default:
-		q.add(sql, r.names, r.keys)
+		q.add(sql, r.places, r.names, r.keys)
 	}
 }

@@ -110,6 +110,40 @@ func testDue(t *testing.T, b *fixture) {
 	b.check(t, func() { want(2000, "bob@3") })
 }
 
+// Records that go with an actor's write: in its commit, under its fence.
+func testWrittenRecords(t *testing.T, b *fixture) {
+	a := NewActor(actors.UserKey("default", "ann"), 0)
+	set := func(value []byte, events ...string) {
+		t.Helper()
+		w := a.Write(events...)
+		w.Records = []actors.RecordChange{{Kind: "of", Key: string(a.Key), Value: value}}
+		a.Do(t, b, w)
+	}
+	want := func(value string) {
+		t.Helper()
+		got, err := b.ReadRecord(t.Context(), "of", string(a.Key))
+		if value == "" && CodeOf(err) != actors.NotFound || value != "" && (err != nil || string(got) != value) {
+			t.Errorf("got %q, %v, want %q", got, err, value)
+		}
+	}
+	set([]byte("1"))
+	b.check(t, func() { want("1") })
+	set([]byte("2"), "e")
+	b.check(t, func() { want("2") })
+	stale := NewFenced(a.Key, 7, a.Last)
+	w := stale.Write("stale")
+	w.Records = []actors.RecordChange{{Kind: "of", Key: string(a.Key), Value: []byte("stale")}}
+	if err := b.Append(w); err != nil {
+		t.Fatal(err)
+	}
+	if err := stale.Await(); CodeOf(err) != actors.Fenced {
+		t.Errorf("a write under an epoch that is not the shard's: got %v", err)
+	}
+	b.check(t, func() { want("2") })
+	set(nil)
+	b.check(t, func() { want("") })
+}
+
 func testRecords(t *testing.T, b *fixture) {
 	put := func(kind, key, value string) {
 		t.Helper()

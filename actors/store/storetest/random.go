@@ -121,6 +121,13 @@ func (tw *comparison) write(key actors.Key, a *comparedActor) actors.Write {
 		w.Wake = actors.Wake{Old: a.wake, New: tw.Int64N(50)}
 		a.wake = w.Wake.New
 	}
+	if tw.IntN(6) == 0 {
+		r := actors.RecordChange{Kind: "k0", Key: "of " + string(key)}
+		if tw.IntN(3) > 0 {
+			r.Value = []byte(fmt.Sprint(tw.Int()))
+		}
+		w.Records = []actors.RecordChange{r}
+	}
 	if !tw.apart && tw.IntN(8) == 0 {
 		w.Untally = append(w.Untally, tw.id())
 		return w

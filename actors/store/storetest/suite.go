@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) Store, persists bool) {
 		{"tallies", testTallies},
 		{"due", testDue},
 		{"records", testRecords},
+		{"written records", testWrittenRecords},
 		{"failed stream", testFailedStream},
 		{"append within notify", testAppendWithinNotify},
 		{"fences", testFences},
