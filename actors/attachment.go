@@ -99,4 +99,5 @@ type ConnInfo struct {
 	Transport string `json:"transport"`
 	Address   string `json:"address"`
 	Since     string `json:"since"`
+	Visible   bool   `json:"visible"` // its client has not said that nobody sees it
 }

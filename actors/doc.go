@@ -49,7 +49,8 @@
 //
 // Start reading at persistent.go, an activation's life from the journal to its end,
 // and home.go, what it needs of its node. commands.go is what can be asked of actors,
-// request.go how; attachment.go is what users and gateways tell each other,
-// sessionlink.go and remotelink.go how a user reaches a session. topics.go is what users
-// need of live publish/subscribe, topicfilter.go which filters match a topic.
+// request.go how, presence.go what need not wake them; attachment.go is what users and
+// gateways tell each other, sessionlink.go and remotelink.go how a user reaches a
+// session. topics.go is what users need of live publish/subscribe, topicfilter.go which
+// filters match a topic.
 package actors

@@ -53,6 +53,13 @@ func (p *part) awake(key actors.Key) *activation {
 	return p.m[key]
 }
 
+// sleeps tells whether this node could wake key, and has not.
+func (p *part) sleeps(key actors.Key) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.open && p.m[key] == nil
+}
+
 // find returns the activation of key, made by wake if there is none and this
 // node may wake it. wake is called with the part's lock held; the actor that
 // it makes takes messages only when the lock is released.

@@ -30,6 +30,9 @@ func (n *Node) handTo(a *activation, m any) {
 // keeps it until one does. since is when it first came; zero: now.
 func (n *Node) route(key actors.Key, m any, since time.Time) {
 	p := n.dir.part(key)
+	if n.answerAsleep(p, key, m) {
+		return
+	}
 	if a := p.find(key, func() *activation { return n.wake(key) }); a != nil {
 		n.handTo(a, m)
 		return
@@ -87,6 +90,9 @@ func (n *Node) forward(owner string, key actors.Key, m any, since time.Time) boo
 func (n *Node) accept(key actors.Key, m any) bool {
 	p := n.dir.part(key)
 	a := p.awake(key)
+	if a == nil && n.answerAsleep(p, key, m) {
+		return true
+	}
 	if a == nil {
 		a = p.find(key, func() *activation { return n.wake(key) })
 	}
@@ -98,6 +104,21 @@ func (n *Node) accept(key actors.Key, m any) bool {
 		return false
 	}
 	n.queue(key, m, time.Time{}, queueTime)
+	return true
+}
+
+// answerAsleep answers what an actor of this node need not be woken for; false: it
+// is awake, or not this node's, or has to be woken.
+func (n *Node) answerAsleep(p *part, key actors.Key, m any) bool {
+	r, ok := m.(*actors.Request)
+	if !ok {
+		return false
+	}
+	c, ok := r.Command.(actors.Unwoken)
+	if !ok || n.closed.Load() || !p.sleeps(key) || !n.holdsLease(key) {
+		return false
+	}
+	n.loader.do(func() { c.AnswerAsleep(n.home, r) })
 	return true
 }
 

@@ -29,8 +29,8 @@ type Conn struct {
 	turn    uint32 // counts what the user was asked; answers to earlier turns are void
 	since   uint32 // unix seconds
 	state   connState
-	once    bool            // it ends as soon as there was something to send
-	resumes bool            // it began with a cursor, which at is until the user has greeted it
+	start   connStart       // how it began
+	sight   sight           // whether somebody sees what its client shows
 	met     bool            // its user has greeted it
 	pending bool            // the sink still has something to write
 	behind  bool            // there are more pages to pull
@@ -50,6 +50,22 @@ const (
 	connOver
 )
 
+// connStart are flags.
+type connStart uint8
+
+const (
+	startOnce    connStart = 1 << iota // it ends as soon as there was something to send
+	startResumes                       // it began with a cursor, which at is until the user has greeted it
+)
+
+// A sight is what a client has said of whether somebody sees what it shows.
+type sight uint8
+
+const (
+	sightVisible sight = iota // also where it says nothing
+	sightHidden
+)
+
 // waitingPushes is how many live pushes wait for pages. What comes beyond is
 // read from the journal later.
 const waitingPushes = 64
@@ -58,9 +74,13 @@ var _ actor.Process = (*Conn)(nil)
 
 // NewConn returns the actor of a new connection, not yet attached.
 func NewConn(a actors.Attachment) *Conn {
-	c := &Conn{Key: a.Key, Sink: a.Sink, format: a.Format, once: a.Once, since: uint32(a.Since / 1000)}
+	c := &Conn{Key: a.Key, Sink: a.Sink, format: a.Format, since: uint32(a.Since / 1000)}
+	if a.Once {
+		c.start |= startOnce
+	}
 	if a.After != nil {
-		c.at, c.resumes = *a.After, true
+		c.at = *a.After
+		c.start |= startResumes
 	}
 	return c
 }
@@ -72,7 +92,7 @@ func (c *Conn) Since() int64 { return int64(c.since) * 1000 }
 func (c *Conn) Resumes() *actors.Cursor {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.resumes {
+	if c.start&startResumes == 0 {
 		return nil
 	}
 	at := c.at
@@ -83,7 +103,7 @@ func (c *Conn) Resumes() *actors.Cursor {
 func (c *Conn) Format() actors.Format { return c.format }
 
 // Once tells whether the connection ends as soon as there was something to send.
-func (c *Conn) Once() bool { return c.once }
+func (c *Conn) Once() bool { return c.start&startOnce != 0 }
 
 // SendUserMessage implements actor.Process.
 func (c *Conn) SendUserMessage(_ *actor.PID, m any) {
@@ -340,7 +360,7 @@ func (c *Conn) write(b []byte) (actors.End, bool) {
 	case !c.pending:
 		c.wrote()
 	}
-	return actors.EndGone, c.once
+	return actors.EndGone, c.Once()
 }
 
 // wrote notes that the sink has nothing left of what it was given.
@@ -354,7 +374,7 @@ func (c *Conn) wrote() {
 // written.
 func (c *Conn) beat(frame []byte) {
 	c.do(func() (actors.End, bool, *actors.Pull) {
-		if c.pending || c.once || c.state == connAttaching {
+		if c.pending || c.Once() || c.state == connAttaching {
 			return 0, false, nil
 		}
 		if a, ok := c.Sink.(actors.Answerer); ok && len(frame) > 0 && !a.Beat() {
@@ -394,7 +414,7 @@ func (c *Conn) again() (after *actors.Cursor, turn uint32, ok bool) {
 	if c.state == connOver {
 		return nil, 0, false
 	}
-	if c.met || c.resumes {
+	if c.met || c.start&startResumes != 0 {
 		at := c.at
 		after = &at
 	}
@@ -421,9 +441,24 @@ func (c *Conn) transport() string {
 }
 
 func (c *Conn) describe() actors.ConnInfo {
-	d := actors.ConnInfo{ID: strconv.FormatUint(c.id, 16), Transport: c.transport(), Since: actors.TimeText(c.Since())}
+	d := actors.ConnInfo{ID: strconv.FormatUint(c.id, 16), Transport: c.transport(), Since: actors.TimeText(c.Since()), Visible: c.visible()}
 	if client, ok := c.Sink.(actors.Client); ok {
 		d.Address = client.Address()
 	}
 	return d
+}
+
+// SetVisible notes whether somebody sees what the client shows.
+func (c *Conn) SetVisible(yes bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sight = sightVisible; !yes {
+		c.sight = sightHidden
+	}
+}
+
+func (c *Conn) visible() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sight == sightVisible
 }

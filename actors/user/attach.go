@@ -24,6 +24,7 @@ type connQuery struct {
 	req   *actors.Request
 	asked []*actor.PID // the gateways that have not answered yet
 	conns []actors.ConnInfo
+	done  func(*connQuery) // called when all have
 }
 
 func (u *User) attach(m *actors.Attach) {
@@ -104,24 +105,22 @@ func (u *User) drop(m *actors.Detach) {
 		return
 	}
 	u.gates = slices.DeleteFunc(u.gates, func(o gate) bool { return len(o.conns) == 0 })
-	if len(u.gates) == 0 {
-		u.gates = nil
-	}
+	u.left()
 }
 
 // reached journals that everything up to seq was written to a connection. If
 // the store is busy the next mark says it too.
 func (u *User) reached(seq uint64, transport string) {
-	if d := u.inbox.Delivered(seq, transport, u.Home.Moment()); len(d.Events) > 0 {
-		u.persist(d.Events)
+	if d := u.inbox.Delivered(seq, transport, u.Home.Moment()); len(d.Events) > 0 && u.persist(d.Events) {
+		u.unsaved = false // it is written down with the mark
 	}
 }
 
-// connections asks the gateways who is attached; described goes on.
-func (u *User) connections(r *actors.Request) {
-	q := &connQuery{id: u.Home.Random(), req: r, conns: []actors.ConnInfo{}}
+// askGates asks the gateways who is attached; described goes on.
+func (u *User) askGates(r *actors.Request, done func(*connQuery)) {
+	q := &connQuery{id: u.Home.Random(), req: r, conns: []actors.ConnInfo{}, done: done}
 	if len(u.gates) == 0 {
-		u.connected(q)
+		done(q)
 		return
 	}
 	for _, g := range u.gates {
@@ -148,7 +147,7 @@ func (u *User) described(m *actors.Described) {
 	q.conns = append(q.conns, m.Conns...)
 	if len(q.asked) == 0 {
 		u.queries = slices.Delete(u.queries, i, i+1)
-		u.connected(q)
+		q.done(q)
 	}
 }
 
@@ -157,7 +156,10 @@ func (u *User) described(m *actors.Described) {
 // again.
 func (u *User) nodeLost(m *actors.NodeLost) {
 	gone := func(pid *actor.PID) bool { return pid.Address == m.Node }
-	u.gates = slices.DeleteFunc(u.gates, func(g gate) bool { return gone(g.pid) })
+	if n := len(u.gates); n > 0 {
+		u.gates = slices.DeleteFunc(u.gates, func(g gate) bool { return gone(g.pid) })
+		u.left()
+	}
 	if n := len(u.links); n > 0 {
 		u.links = slices.DeleteFunc(u.links, func(l actors.SessionLink) bool { return actors.Behind(l, m.Node) })
 		if len(u.links) < n {

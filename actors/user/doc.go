@@ -3,9 +3,9 @@
 // by the next message.
 //
 // Start reading at user.go, then turn.go: a command's way from the request to the
-// answer. attach.go is how connections are taken in, replay.go what they are sent
-// of what they missed, query.go what is read, sweep.go what leaves the disk.
-// session.go is how a user hosts the sessions that outlive their connections,
-// handover.go what others take over of them, interest.go the record of what they
-// are subscribed to.
+// answer. attach.go is how connections are taken in, presence.go what is told of
+// them, replay.go what they are sent of what they missed, query.go what is read,
+// sweep.go what leaves the disk. session.go is how a user hosts the sessions that
+// outlive their connections, handover.go what others take over of them, interest.go
+// the record of what they are subscribed to.
 package user

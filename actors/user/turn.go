@@ -48,7 +48,9 @@ func (u *User) command(r *actors.Request, t actors.Moment) {
 	case *actors.Replay:
 		u.replay(r, c)
 	case *actors.Connections:
-		u.connections(r)
+		u.askGates(r, u.connected)
+	case *actors.Presence:
+		u.presence(r)
 	case *actors.Disconnect:
 		u.disconnect(r, c)
 	case *actors.JournalPage:
@@ -176,6 +178,9 @@ func (u *User) encode(r *actors.WriteBuffer, events []*actors.Event) *actors.Wri
 		w.Events = append(w.Events, buf[n:len(buf):len(buf)])
 		u.inbox.Annotate(w, e, &u.Home.Limits)
 		w.WakeBy(u.inbox.SweepAfter(e, &u.Home.Limits))
+		if e.Kind == actors.Kind_DELIVERED {
+			w.Records = append(w.Records, actors.SeenRecord(u.Key, e.At))
+		}
 	}
 	w.WakeBy(u.inbox.SweepDue(&u.Home.Limits))
 	r.Buf = buf

@@ -19,6 +19,7 @@ type User struct {
 	gates   []gate
 	queries []*connQuery // for connections, not answered yet
 	armed   int64        // the wake-up in the store (unix milliseconds); 0: none
+	seen    int64        // when the last connection went (unix milliseconds); 0: not in this activation
 
 	asked    bool // this activation has had a request
 	sweeping bool // what is to leave the disk is being read
@@ -31,6 +32,7 @@ type User struct {
 	graces   int32                // how often it waits for connections to ask for their sessions
 	alive    bool                 // what an earlier activation left open is looked after
 	dozing   bool                 // the inbox is let go of
+	unsaved  bool                 // seen is not written down
 
 	orderly bool // it ends for being idle, or because another node takes it over and rouses it
 }
@@ -109,6 +111,12 @@ func (u *User) wait(m any) {
 	if d, ok := m.(*actors.Detach); ok && u.dozing && d.Upto == 0 {
 		u.drop(d) // it needs no inbox
 		return
+	}
+	if r, ok := m.(*actors.Request); ok && u.dozing && !u.Ending {
+		if _, ok := r.Command.(*actors.Presence); ok {
+			u.presence(r) // nor does this
+			return
+		}
 	}
 	u.Wait(m)
 	if u.dozing {
@@ -228,6 +236,7 @@ func (u *User) passivate() {
 	switch {
 	case len(u.gates)+len(u.links) > 0 || u.graces > 0:
 		u.doze()
+	case !u.keepSeen(): // busy: it stops the next time
 	case u.dozing:
 		u.retire()
 	case u.inbox == nil || !u.Idle() || u.sweeping || u.interest.unwritten():
@@ -241,6 +250,9 @@ func (u *User) passivate() {
 // move stops the user, whose shard another node takes over.
 func (u *User) move() {
 	u.committed()
+	if len(u.gates) == 0 {
+		u.keepSeen()
+	}
 	u.retire()
 }
 

@@ -96,7 +96,7 @@ func connOf(gate *actor.PID, self string) *WireConn {
 func encodeDescribed(m *actors.Described, id string) (*Frame, error) {
 	w := &WireDescribed{User: id, Query: m.Query, Gate: m.Gate.Id}
 	for _, c := range m.Conns {
-		w.Conns = append(w.Conns, &WireConnInfo{Id: c.ID, Transport: c.Transport, Address: c.Address, Since: c.Since})
+		w.Conns = append(w.Conns, &WireConnInfo{Id: c.ID, Transport: c.Transport, Address: c.Address, Since: c.Since, Hidden: !c.Visible})
 	}
 	return frame(FrameType_FRAME_DESCRIBED, w)
 }
@@ -153,7 +153,7 @@ func DecodeFrame(f *Frame, gate func(node, id string) *actor.PID) (Crossing, err
 		}
 		m := &actors.Described{Gate: gate("", w.Gate), Query: w.Query}
 		for _, c := range w.Conns {
-			m.Conns = append(m.Conns, actors.ConnInfo{ID: c.Id, Transport: c.Transport, Address: c.Address, Since: c.Since})
+			m.Conns = append(m.Conns, actors.ConnInfo{ID: c.Id, Transport: c.Transport, Address: c.Address, Since: c.Since, Visible: !c.Hidden})
 		}
 		return Crossing{Message: m, PID: w.User}, nil
 	case FrameType_FRAME_GREETING:

@@ -40,7 +40,7 @@ func crossings() []crossing {
 		{own, &actors.Gone{Key: key}},
 		{own, &actors.Kick{Key: key, Why: actors.EndDisconnected}},
 		{own, &actors.WhoIs{Key: key, User: gate, Query: 99}},
-		{own, &actors.Described{Gate: gate, Query: 99, Conns: []actors.ConnInfo{{ID: "1", Transport: "sse", Address: "10.0.0.1", Since: "2026-01-01T00:00:00.000Z"}}}},
+		{own, &actors.Described{Gate: gate, Query: 99, Conns: []actors.ConnInfo{{ID: "1", Transport: "sse", Address: "10.0.0.1", Since: "2026-01-01T00:00:00.000Z", Visible: true}}}},
 		{own, &actors.Greeting{Key: key, Conn: 9, Turn: 2, At: at, Head: at, Counts: []byte(`{}`), Recovered: true, Reset: true}},
 		{own, &actors.Greeting{Conn: 9, Turn: 2, Refused: actors.EndTooMany}},
 		{own, &actors.PageRead{Conn: 9, Turn: 2, Push: push}},

@@ -38,6 +38,8 @@ func EncodeRequest(id uint64, r *actors.Request) (*Frame, error) {
 		w.Command, w.At, w.Limit = WireCommand_COMMAND_REPLAY, placeOf(&c.After), wireLimit(c.Limit)
 	case *actors.Connections:
 		w.Command = WireCommand_COMMAND_CONNECTIONS
+	case *actors.Presence:
+		w.Command = WireCommand_COMMAND_PRESENCE
 	case *actors.Disconnect:
 		w.Command, w.To = WireCommand_COMMAND_DISCONNECT, uint32(c.Why)
 	case *actors.JournalPage:
@@ -138,6 +140,8 @@ func (w *WireRequest) decodeQuery() actors.Command {
 		return &actors.Replay{After: w.At.cursor(), Limit: int(w.Limit)}
 	case WireCommand_COMMAND_CONNECTIONS:
 		return &actors.Connections{}
+	case WireCommand_COMMAND_PRESENCE:
+		return &actors.Presence{}
 	case WireCommand_COMMAND_JOURNAL_PAGE:
 		return &actors.JournalPage{After: w.Number, Limit: int(w.Limit)}
 	case WireCommand_COMMAND_STATE_AT:

@@ -172,6 +172,7 @@ const (
 	WireCommand_COMMAND_FETCH_WAITING  WireCommand = 19
 	WireCommand_COMMAND_RETAIN         WireCommand = 20
 	WireCommand_COMMAND_RETAINED       WireCommand = 21
+	WireCommand_COMMAND_PRESENCE       WireCommand = 22
 )
 
 // Enum value maps for WireCommand.
@@ -199,6 +200,7 @@ var (
 		19: "COMMAND_FETCH_WAITING",
 		20: "COMMAND_RETAIN",
 		21: "COMMAND_RETAINED",
+		22: "COMMAND_PRESENCE",
 	}
 	WireCommand_value = map[string]int32{
 		"COMMAND_NONE":           0,
@@ -223,6 +225,7 @@ var (
 		"COMMAND_FETCH_WAITING":  19,
 		"COMMAND_RETAIN":         20,
 		"COMMAND_RETAINED":       21,
+		"COMMAND_PRESENCE":       22,
 	}
 )
 
@@ -2220,6 +2223,7 @@ type WireConnInfo struct {
 	Transport     string                 `protobuf:"bytes,2,opt,name=transport,proto3" json:"transport,omitempty"`
 	Address       string                 `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
 	Since         string                 `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
+	Hidden        bool                   `protobuf:"varint,5,opt,name=hidden,proto3" json:"hidden,omitempty"` // its client says that nobody sees it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2280,6 +2284,13 @@ func (x *WireConnInfo) GetSince() string {
 		return x.Since
 	}
 	return ""
+}
+
+func (x *WireConnInfo) GetHidden() bool {
+	if x != nil {
+		return x.Hidden
+	}
+	return false
 }
 
 // WireShard names a shard.
@@ -2975,12 +2986,13 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x14\n" +
 	"\x05query\x18\x02 \x01(\x04R\x05query\x12*\n" +
 	"\x05conns\x18\x03 \x03(\v2\x14.reddot.WireConnInfoR\x05conns\x12\x12\n" +
-	"\x04gate\x18\x04 \x01(\tR\x04gate\"l\n" +
+	"\x04gate\x18\x04 \x01(\tR\x04gate\"\x84\x01\n" +
 	"\fWireConnInfo\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\ttransport\x18\x02 \x01(\tR\ttransport\x12\x18\n" +
 	"\aaddress\x18\x03 \x01(\tR\aaddress\x12\x14\n" +
-	"\x05since\x18\x04 \x01(\tR\x05since\"I\n" +
+	"\x05since\x18\x04 \x01(\tR\x05since\x12\x16\n" +
+	"\x06hidden\x18\x05 \x01(\bR\x06hidden\"I\n" +
 	"\tWireShard\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\rR\x05shard\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x14\n" +
@@ -3057,7 +3069,7 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\rFRAME_FILTERS\x10\x16\x12\x12\n" +
 	"\x0eFRAME_FOLLOWED\x10\x17\x12\x0f\n" +
 	"\vFRAME_TOPIC\x10\x18\x12\x0f\n" +
-	"\vFRAME_HEARD\x10\x19*\xf7\x03\n" +
+	"\vFRAME_HEARD\x10\x19*\x8d\x04\n" +
 	"\vWireCommand\x12\x10\n" +
 	"\fCOMMAND_NONE\x10\x00\x12\x13\n" +
 	"\x0fCOMMAND_PUBLISH\x10\x01\x12\x10\n" +
@@ -3081,7 +3093,8 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\x15COMMAND_QUEUE_MESSAGE\x10\x12\x12\x19\n" +
 	"\x15COMMAND_FETCH_WAITING\x10\x13\x12\x12\n" +
 	"\x0eCOMMAND_RETAIN\x10\x14\x12\x14\n" +
-	"\x10COMMAND_RETAINED\x10\x15*6\n" +
+	"\x10COMMAND_RETAINED\x10\x15\x12\x14\n" +
+	"\x10COMMAND_PRESENCE\x10\x16*6\n" +
 	"\bTieState\x12\r\n" +
 	"\tTIE_YOUNG\x10\x00\x12\r\n" +
 	"\tTIE_HOLDS\x10\x01\x12\f\n" +

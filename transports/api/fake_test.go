@@ -172,6 +172,8 @@ func (f *fakeRouter) do(r *actors.Request, u *fakeInbox) {
 		a.Body = []byte(`{"id":"` + cmd.ID.String() + `","created_at":"2026-01-31T12:00:00.000Z","category":"default","priority":"normal","body":"x","state":"unseen","funnel":{"accepted":1,"delivered":0,"seen":0,"read":0,"filtered":0}}`)
 	case *actors.Connections:
 		a.Body = []byte(`{"connections":[]}`)
+	case *actors.Presence:
+		a.Body = []byte(`{"online":true,"visible":true,"transports":["ws"],"last_seen":"2026-01-31T12:00:00.000Z"}`)
 	case *actors.JournalPage:
 		a.Body = []byte(`{"events":[]}`)
 	case *actors.StateAt:

@@ -153,6 +153,14 @@ func (s *Socket) Attach(f actors.Format, after *actors.Cursor) {
 	s.attach(actors.Attachment{Format: f, After: after, Key: old.Key, Since: old.Since()}, &attached{s, turn})
 }
 
+// SetVisible notes whether somebody sees what the client shows. It is for the
+// Protocol's Receive.
+func (s *Socket) SetVisible(yes bool) {
+	if c := s.conn.Load(); c != nil {
+		c.SetVisible(yes)
+	}
+}
+
 // nextGeneration counts an attachment, and returns its number, which wraps around
 // after 256. Nothing else in state changes.
 func (s *Socket) nextGeneration() uint32 {

@@ -21,6 +21,7 @@ type command struct {
 	after   *actors.Cursor // of connect
 	topics  []string       // of subscribe and unsubscribe
 	message *actors.TopicMessage
+	visible bool
 }
 
 // A field is a member of a frame, as a bit. Those of frames that mark have the
@@ -222,8 +223,12 @@ func (c *command) set(f *frame) (err error) {
 	if err == nil && f.seek(fieldCursor) {
 		_, err = f.cursor("cursor")
 	}
-	if err == nil && f.seek(fieldVisible) {
-		_, err = f.BoolField("visible")
+	switch {
+	case err != nil || c.kind != "visible":
+	case !f.seek(fieldVisible):
+		err = invalid("visible", "say whether somebody sees the page: true or false")
+	default:
+		c.visible, err = f.BoolField("visible")
 	}
 	return err
 }

@@ -158,6 +158,8 @@ func (s *session) Message(message []byte) bool {
 	case c.message != nil:
 		s.publish(place, &c)
 		return true
+	case c.kind == "visible":
+		s.socket.SetVisible(c.visible)
 	}
 	if c.mark == nil {
 		return s.answer(place, appendOK(nil, c.id, nil))

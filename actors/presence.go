@@ -1,0 +1,87 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// Presence asks whether a user is connected. Answers Body: a JSON object with
+// "online", "visible", "transports" and, where it is known, "last_seen".
+type Presence struct{}
+
+// An Unwoken command is answered for an actor that sleeps without waking it.
+type Unwoken interface {
+	Command
+	// AnswerAsleep answers r for the actor, which is awake nowhere. It may block.
+	AnswerAsleep(h *Home, r *Request)
+}
+
+var _ Unwoken = (*Presence)(nil)
+
+// Weight implements Command.
+func (*Presence) Weight() int { return 0 }
+
+// AnswerAsleep implements Unwoken: who has a connection is awake.
+func (*Presence) AnswerAsleep(h *Home, r *Request) {
+	seen, err := h.LastSeen(context.Background(), r.Key)
+	if err != nil {
+		r.Fail(AsError(err))
+		return
+	}
+	r.Answer.Body = AppendPresence(nil, nil, seen)
+	r.Respond()
+}
+
+// AppendPresence appends what is told of a user with these connections, who
+// was last seen at a time (unix milliseconds); 0: never, as far as is known.
+func AppendPresence(b []byte, conns []ConnInfo, seen int64) []byte {
+	var names []string
+	for i := range conns {
+		if t := conns[i].Transport; t != "" && !slices.Contains(names, t) {
+			names = append(names, t)
+		}
+	}
+	slices.Sort(names)
+	b = strconv.AppendBool(append(b, `{"online":`...), len(conns) > 0)
+	b = strconv.AppendBool(append(b, `,"visible":`...), slices.ContainsFunc(conns, func(c ConnInfo) bool { return c.Visible }))
+	b = append(b, `,"transports":[`...)
+	for i, name := range names {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = AppendString(b, name)
+	}
+	return append(AppendTimeMember(append(b, ']'), `,"last_seen":`, seen), '}')
+}
+
+// SeenKind is the kind of the records of when users were last connected, unix
+// milliseconds in decimal; the keys are those of the users. One is written with
+// the marks of what was delivered, and when a user who has left goes to sleep.
+const SeenKind = "seen"
+
+// SeenRecord returns the change by which the user was last seen at a time.
+func SeenRecord(user Key, at int64) RecordChange {
+	return RecordChange{Kind: SeenKind, Key: string(user), Value: strconv.AppendInt(nil, at, 10)}
+}
+
+// LastSeen returns when the user was last connected, as far as it is written
+// down; 0: never.
+func (h *Home) LastSeen(ctx context.Context, user Key) (int64, error) {
+	if h.Records == nil {
+		return 0, nil
+	}
+	b, err := h.Records.ReadRecord(ctx, SeenKind, string(user))
+	if err != nil {
+		if AsError(err).Code == NotFound {
+			return 0, nil
+		}
+		return 0, fmt.Errorf("when %s was last seen: %w", user, err)
+	}
+	at, err := strconv.ParseInt(string(b), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("when %s was last seen: %w", user, err)
+	}
+	return at, nil
+}
