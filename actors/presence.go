@@ -56,14 +56,14 @@ func AppendPresence(b []byte, conns []ConnInfo, seen int64) []byte {
 	return append(AppendTimeMember(append(b, ']'), `,"last_seen":`, seen), '}')
 }
 
-// SeenKind is the kind of the records of when users were last connected, unix
+// seenKind is the kind of the records of when users were last connected, unix
 // milliseconds in decimal; the keys are those of the users. One is written with
 // the marks of what was delivered, and when a user who has left goes to sleep.
-const SeenKind = "seen"
+const seenKind = "seen"
 
 // SeenRecord returns the change by which the user was last seen at a time.
 func SeenRecord(user Key, at int64) RecordChange {
-	return RecordChange{Kind: SeenKind, Key: string(user), Value: strconv.AppendInt(nil, at, 10)}
+	return RecordChange{Kind: seenKind, Key: string(user), Value: strconv.AppendInt(nil, at, 10)}
 }
 
 // LastSeen returns when the user was last connected, as far as it is written
@@ -72,7 +72,7 @@ func (h *Home) LastSeen(ctx context.Context, user Key) (int64, error) {
 	if h.Records == nil {
 		return 0, nil
 	}
-	b, err := h.Records.ReadRecord(ctx, SeenKind, string(user))
+	b, err := h.Records.ReadRecord(ctx, seenKind, string(user))
 	if err != nil {
 		if AsError(err).Code == NotFound {
 			return 0, nil

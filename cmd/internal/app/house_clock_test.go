@@ -15,6 +15,7 @@ var wallClocks = map[string]string{
 	"actors/gap.go":                    "the time of a write",
 	"actors/home.go":                   "the moment of a decision: expiry, send_at, snooze and the ages of messages and keys are stored times",
 	"actors/retained/retainer.go":      "a retained message expires at a stored time",
+	"actors/user/presence.go":          "when a user was last connected is a stored time",
 	"actors/user/sweep.go":             "what is to leave the disk is due at a stored time",
 	"actors/send/send.go":              "wake-ups and ages of sends are stored times; the pause between rounds is Home.Delay's",
 	"actors/topic/publish.go":          "the time of a message, and its expiry",
