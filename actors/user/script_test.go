@@ -205,6 +205,8 @@ func (s *script) command(t *testing.T, d *datadriven.TestData) actors.Command {
 		return &actors.Export{}
 	case "connections":
 		return &actors.Connections{}
+	case "presence":
+		return &actors.Presence{}
 	case "disconnect":
 		return &actors.Disconnect{Why: actors.EndDisconnected}
 	case "retain": // what a user can't be asked
