@@ -95,6 +95,53 @@ const StateKept = "kept"
 // many for one answer next follows them, by which a List with StateKept goes on.
 type Export struct{}
 
+// SetProfile changes what is known of the user. With Replace the profile is all
+// that is known from now on; else the members of it that are set replace the present
+// ones, attributes by their names and addresses by their channels, once those that
+// Removed names ("tags", "attributes.city", "addresses.email") are gone. Answers Rev,
+// Counts, Cursor, and Body: the profile's JSON object. The actor owns the Profile
+// from then on.
+type SetProfile struct {
+	Profile *Profile
+	Removed []string
+	Replace bool
+}
+
+// SetPreferences replaces what the user prefers. Answers as SetProfile; Body: the
+// preferences' JSON object. The actor owns the Preferences from then on.
+type SetPreferences struct{ Preferences *Preferences }
+
+// Follow lets the user follow a topic, or, with Stop, not any more. Answers Rev,
+// Counts, Cursor; TooMany if it follows as many as it may.
+type Follow struct {
+	Topic string
+	Stop  bool
+}
+
+// ReadProfile asks for a part of what is known of the user. Answers Body: its JSON
+// object; of follows one with "follows", of which there are up to Limit from behind
+// Next on, and "next" where there are more.
+type ReadProfile struct {
+	Part  ProfilePart
+	Limit int
+	Next  string // the "next" of the answer before
+}
+
+// ProfilePart is a part of what is known of a user. It is on the wire: append only.
+type ProfilePart uint8
+
+// The parts.
+const (
+	PartProfile ProfilePart = iota
+	PartPreferences
+	PartFollows
+	NumProfileParts
+)
+
+// Erase lets all that there is of the user leave the store: messages, sessions,
+// profile, history. Those who are connected start anew. Answers nothing but Err.
+type Erase struct{}
+
 // StartSend asks a send's actor to deliver a message to many users of an app.
 // Answers ID once the order is durable.
 type StartSend struct {
@@ -226,6 +273,21 @@ func (*StateAt) Weight() int { return 0 }
 
 // Weight implements Command.
 func (*Export) Weight() int { return 0 }
+
+// Weight implements Command.
+func (c *SetProfile) Weight() int { return c.Profile.SizeVT() + 64*len(c.Removed) }
+
+// Weight implements Command.
+func (c *SetPreferences) Weight() int { return c.Preferences.SizeVT() }
+
+// Weight implements Command.
+func (c *Follow) Weight() int { return len(c.Topic) }
+
+// Weight implements Command.
+func (c *ReadProfile) Weight() int { return len(c.Next) }
+
+// Weight implements Command.
+func (*Erase) Weight() int { return 0 }
 
 // Weight implements Command.
 func (c *StartSend) Weight() int { return c.Message.SizeVT() + 64*len(c.Users) }

@@ -5,9 +5,9 @@
 // owns the user's inbox, counts and attached connections), gateway (connections),
 // topic (live publish/subscribe), send (a message to many users), retained (what
 // topics keep). What is decided is in rooms without clock, I/O or random: inbox, what
-// one user has and sees, session, the user's durable MQTT sessions, and audience, who
-// belongs to a segment. A room of actors imports the kernel and what decides, and no
-// other actors; the wiring names all kinds (Kinds).
+// one user has and sees, session, the user's durable MQTT sessions, profile, what is
+// known of the user, and audience, who belongs to a segment. A room of actors imports
+// the kernel and what decides, and no other actors; the wiring names all kinds (Kinds).
 //
 // Rules that a change must keep:
 //

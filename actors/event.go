@@ -57,6 +57,10 @@ func DecodeInto(b []byte, e *Event) error {
 		}
 	case Kind_SESSION, Kind_QUEUED:
 		return e.checkSession()
+	case Kind_PROFILE:
+		if e.Profile == nil {
+			return fmt.Errorf("event %d does not say what has changed", e.Seq)
+		}
 	}
 	return nil
 }
@@ -103,6 +107,9 @@ func (e *Event) Clear() {
 	}
 	if e.Session != nil {
 		e.Session.Will = nil
+	}
+	if e.Profile != nil {
+		e.Profile = &ProfileChange{}
 	}
 }
 

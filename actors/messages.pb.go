@@ -40,6 +40,8 @@ const (
 	Kind_DELIVERED Kind = 9  // everything up to upto was written to a connection
 	Kind_SESSION   Kind = 10 // something changed in the session of a client (session)
 	Kind_QUEUED    Kind = 11 // a topic's message (topic) waits for sessions (queue)
+	Kind_PROFILE   Kind = 12 // what is known of the user has changed (profile)
+	Kind_ERASED    Kind = 13 // all that there was of the user is gone, but for idempotency keys
 )
 
 // Enum value maps for Kind.
@@ -57,6 +59,8 @@ var (
 		9:  "DELIVERED",
 		10: "SESSION",
 		11: "QUEUED",
+		12: "PROFILE",
+		13: "ERASED",
 	}
 	Kind_value = map[string]int32{
 		"KIND_NONE": 0,
@@ -71,6 +75,8 @@ var (
 		"DELIVERED": 9,
 		"SESSION":   10,
 		"QUEUED":    11,
+		"PROFILE":   12,
+		"ERASED":    13,
 	}
 )
 
@@ -277,7 +283,7 @@ type Event struct {
 	Pos           uint64                 `protobuf:"varint,3,opt,name=pos,proto3" json:"pos,omitempty"`          // how far the broadcast log was merged before it
 	Rev           uint64                 `protobuf:"varint,4,opt,name=rev,proto3" json:"rev,omitempty"`          // the user's rev after it
 	At            int64                  `protobuf:"varint,5,opt,name=at,proto3" json:"at,omitempty"`            // unix milliseconds
-	Lineage       uint64                 `protobuf:"fixed64,6,opt,name=lineage,proto3" json:"lineage,omitempty"` // of a user's first event only
+	Lineage       uint64                 `protobuf:"fixed64,6,opt,name=lineage,proto3" json:"lineage,omitempty"` // of a user's first event, and of ERASED
 	Once          []byte                 `protobuf:"bytes,7,opt,name=once,proto3" json:"once,omitempty"`         // 16 bytes, the idempotency key; empty: message.id, or none
 	Digest        uint64                 `protobuf:"fixed64,8,opt,name=digest,proto3" json:"digest,omitempty"`   // hash of the request that a caller's key stands for
 	Edge          bool                   `protobuf:"varint,9,opt,name=edge,proto3" json:"edge,omitempty"`        // the key was made at the edge
@@ -291,6 +297,7 @@ type Event struct {
 	Session       *SessionChange         `protobuf:"bytes,17,opt,name=session,proto3" json:"session,omitempty"`
 	Topic         *TopicMessage          `protobuf:"bytes,18,opt,name=topic,proto3" json:"topic,omitempty"`
 	Queue         []*Queueing            `protobuf:"bytes,19,rep,name=queue,proto3" json:"queue,omitempty"`
+	Profile       *ProfileChange         `protobuf:"bytes,20,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -458,6 +465,795 @@ func (x *Event) GetQueue() []*Queueing {
 	return nil
 }
 
+func (x *Event) GetProfile() *ProfileChange {
+	if x != nil {
+		return x.Profile
+	}
+	return nil
+}
+
+// ProfileChange is what an event changes in what is known of a user. A part that
+// stands in it takes the place of the one before; one that is empty removes it.
+type ProfileChange struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Profile       *Profile               `protobuf:"bytes,1,opt,name=profile,proto3" json:"profile,omitempty"`
+	Preferences   *Preferences           `protobuf:"bytes,2,opt,name=preferences,proto3" json:"preferences,omitempty"`
+	Followed      []string               `protobuf:"bytes,3,rep,name=followed,proto3" json:"followed,omitempty"`     // topics that the user follows from now on
+	Unfollowed    []string               `protobuf:"bytes,4,rep,name=unfollowed,proto3" json:"unfollowed,omitempty"` // and those no more
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProfileChange) Reset() {
+	*x = ProfileChange{}
+	mi := &file_actors_messages_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProfileChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProfileChange) ProtoMessage() {}
+
+func (x *ProfileChange) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProfileChange.ProtoReflect.Descriptor instead.
+func (*ProfileChange) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ProfileChange) GetProfile() *Profile {
+	if x != nil {
+		return x.Profile
+	}
+	return nil
+}
+
+func (x *ProfileChange) GetPreferences() *Preferences {
+	if x != nil {
+		return x.Preferences
+	}
+	return nil
+}
+
+func (x *ProfileChange) GetFollowed() []string {
+	if x != nil {
+		return x.Followed
+	}
+	return nil
+}
+
+func (x *ProfileChange) GetUnfollowed() []string {
+	if x != nil {
+		return x.Unfollowed
+	}
+	return nil
+}
+
+// Profile is what an app knows of a user.
+type Profile struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tags          []string               `protobuf:"bytes,1,rep,name=tags,proto3" json:"tags,omitempty"`             // in their order, each once
+	Attributes    []*Attribute           `protobuf:"bytes,2,rep,name=attributes,proto3" json:"attributes,omitempty"` // in the order of their names
+	Locale        string                 `protobuf:"bytes,3,opt,name=locale,proto3" json:"locale,omitempty"`         // a BCP 47 tag; empty: not known
+	Zone          string                 `protobuf:"bytes,4,opt,name=zone,proto3" json:"zone,omitempty"`             // an IANA name; empty: not known
+	Tenants       []string               `protobuf:"bytes,5,rep,name=tenants,proto3" json:"tenants,omitempty"`       // in their order, each once
+	Addresses     []*Address             `protobuf:"bytes,6,rep,name=addresses,proto3" json:"addresses,omitempty"`   // in the order of their channels
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Profile) Reset() {
+	*x = Profile{}
+	mi := &file_actors_messages_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Profile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Profile) ProtoMessage() {}
+
+func (x *Profile) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Profile.ProtoReflect.Descriptor instead.
+func (*Profile) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Profile) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *Profile) GetAttributes() []*Attribute {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
+}
+
+func (x *Profile) GetLocale() string {
+	if x != nil {
+		return x.Locale
+	}
+	return ""
+}
+
+func (x *Profile) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Profile) GetTenants() []string {
+	if x != nil {
+		return x.Tenants
+	}
+	return nil
+}
+
+func (x *Profile) GetAddresses() []*Address {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
+// Attribute is a named value of a profile.
+type Attribute struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Types that are valid to be assigned to Value:
+	//
+	//	*Attribute_Text
+	//	*Attribute_Number
+	//	*Attribute_Flag
+	//	*Attribute_Time
+	//	*Attribute_Texts
+	//	*Attribute_Numbers
+	Value         isAttribute_Value `protobuf_oneof:"value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Attribute) Reset() {
+	*x = Attribute{}
+	mi := &file_actors_messages_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Attribute) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Attribute) ProtoMessage() {}
+
+func (x *Attribute) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
+func (*Attribute) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Attribute) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Attribute) GetValue() isAttribute_Value {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *Attribute) GetText() string {
+	if x != nil {
+		if x, ok := x.Value.(*Attribute_Text); ok {
+			return x.Text
+		}
+	}
+	return ""
+}
+
+func (x *Attribute) GetNumber() float64 {
+	if x != nil {
+		if x, ok := x.Value.(*Attribute_Number); ok {
+			return x.Number
+		}
+	}
+	return 0
+}
+
+func (x *Attribute) GetFlag() bool {
+	if x != nil {
+		if x, ok := x.Value.(*Attribute_Flag); ok {
+			return x.Flag
+		}
+	}
+	return false
+}
+
+func (x *Attribute) GetTime() int64 {
+	if x != nil {
+		if x, ok := x.Value.(*Attribute_Time); ok {
+			return x.Time
+		}
+	}
+	return 0
+}
+
+func (x *Attribute) GetTexts() *TextList {
+	if x != nil {
+		if x, ok := x.Value.(*Attribute_Texts); ok {
+			return x.Texts
+		}
+	}
+	return nil
+}
+
+func (x *Attribute) GetNumbers() *NumberList {
+	if x != nil {
+		if x, ok := x.Value.(*Attribute_Numbers); ok {
+			return x.Numbers
+		}
+	}
+	return nil
+}
+
+type isAttribute_Value interface {
+	isAttribute_Value()
+}
+
+type Attribute_Text struct {
+	Text string `protobuf:"bytes,2,opt,name=text,proto3,oneof"`
+}
+
+type Attribute_Number struct {
+	Number float64 `protobuf:"fixed64,3,opt,name=number,proto3,oneof"`
+}
+
+type Attribute_Flag struct {
+	Flag bool `protobuf:"varint,4,opt,name=flag,proto3,oneof"`
+}
+
+type Attribute_Time struct {
+	Time int64 `protobuf:"varint,5,opt,name=time,proto3,oneof"` // unix milliseconds
+}
+
+type Attribute_Texts struct {
+	Texts *TextList `protobuf:"bytes,6,opt,name=texts,proto3,oneof"`
+}
+
+type Attribute_Numbers struct {
+	Numbers *NumberList `protobuf:"bytes,7,opt,name=numbers,proto3,oneof"`
+}
+
+func (*Attribute_Text) isAttribute_Value() {}
+
+func (*Attribute_Number) isAttribute_Value() {}
+
+func (*Attribute_Flag) isAttribute_Value() {}
+
+func (*Attribute_Time) isAttribute_Value() {}
+
+func (*Attribute_Texts) isAttribute_Value() {}
+
+func (*Attribute_Numbers) isAttribute_Value() {}
+
+// TextList is a list of strings.
+type TextList struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	List          []string               `protobuf:"bytes,1,rep,name=list,proto3" json:"list,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TextList) Reset() {
+	*x = TextList{}
+	mi := &file_actors_messages_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TextList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TextList) ProtoMessage() {}
+
+func (x *TextList) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TextList.ProtoReflect.Descriptor instead.
+func (*TextList) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *TextList) GetList() []string {
+	if x != nil {
+		return x.List
+	}
+	return nil
+}
+
+// NumberList is a list of numbers.
+type NumberList struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	List          []float64              `protobuf:"fixed64,1,rep,packed,name=list,proto3" json:"list,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NumberList) Reset() {
+	*x = NumberList{}
+	mi := &file_actors_messages_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NumberList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NumberList) ProtoMessage() {}
+
+func (x *NumberList) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NumberList.ProtoReflect.Descriptor instead.
+func (*NumberList) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *NumberList) GetList() []float64 {
+	if x != nil {
+		return x.List
+	}
+	return nil
+}
+
+// Address is where a channel reaches a user.
+type Address struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	Address       string                 `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"` // of a mailbox, a phone number, an openid, an endpoint, a token
+	Account       string                 `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"` // WeChat: which account the openid belongs to; APNs: the topic
+	P256Dh        string                 `protobuf:"bytes,4,opt,name=p256dh,proto3" json:"p256dh,omitempty"`   // Web Push
+	Auth          string                 `protobuf:"bytes,5,opt,name=auth,proto3" json:"auth,omitempty"`       // Web Push
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Address) Reset() {
+	*x = Address{}
+	mi := &file_actors_messages_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Address) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Address) ProtoMessage() {}
+
+func (x *Address) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Address.ProtoReflect.Descriptor instead.
+func (*Address) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Address) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *Address) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Address) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *Address) GetP256Dh() string {
+	if x != nil {
+		return x.P256Dh
+	}
+	return ""
+}
+
+func (x *Address) GetAuth() string {
+	if x != nil {
+		return x.Auth
+	}
+	return ""
+}
+
+// Preferences are what a user wants to get, and when.
+type Preferences struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Categories    []*CategoryPreference  `protobuf:"bytes,1,rep,name=categories,proto3" json:"categories,omitempty"` // in the order of their names
+	Channels      []*ChannelPreference   `protobuf:"bytes,2,rep,name=channels,proto3" json:"channels,omitempty"`     // likewise
+	Tenants       []*TenantPreferences   `protobuf:"bytes,3,rep,name=tenants,proto3" json:"tenants,omitempty"`       // likewise
+	QuietHours    *QuietHours            `protobuf:"bytes,4,opt,name=quiet_hours,json=quietHours,proto3" json:"quiet_hours,omitempty"`
+	MutedUntil    int64                  `protobuf:"varint,5,opt,name=muted_until,json=mutedUntil,proto3" json:"muted_until,omitempty"` // unix milliseconds; 0: not muted
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Preferences) Reset() {
+	*x = Preferences{}
+	mi := &file_actors_messages_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Preferences) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Preferences) ProtoMessage() {}
+
+func (x *Preferences) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Preferences.ProtoReflect.Descriptor instead.
+func (*Preferences) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Preferences) GetCategories() []*CategoryPreference {
+	if x != nil {
+		return x.Categories
+	}
+	return nil
+}
+
+func (x *Preferences) GetChannels() []*ChannelPreference {
+	if x != nil {
+		return x.Channels
+	}
+	return nil
+}
+
+func (x *Preferences) GetTenants() []*TenantPreferences {
+	if x != nil {
+		return x.Tenants
+	}
+	return nil
+}
+
+func (x *Preferences) GetQuietHours() *QuietHours {
+	if x != nil {
+		return x.QuietHours
+	}
+	return nil
+}
+
+func (x *Preferences) GetMutedUntil() int64 {
+	if x != nil {
+		return x.MutedUntil
+	}
+	return 0
+}
+
+// ChannelPreference says whether a channel may be used.
+type ChannelPreference struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	On            bool                   `protobuf:"varint,2,opt,name=on,proto3" json:"on,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChannelPreference) Reset() {
+	*x = ChannelPreference{}
+	mi := &file_actors_messages_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChannelPreference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChannelPreference) ProtoMessage() {}
+
+func (x *ChannelPreference) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChannelPreference.ProtoReflect.Descriptor instead.
+func (*ChannelPreference) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ChannelPreference) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *ChannelPreference) GetOn() bool {
+	if x != nil {
+		return x.On
+	}
+	return false
+}
+
+// CategoryPreference says which channels may bring messages of a category.
+type CategoryPreference struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Category      string                 `protobuf:"bytes,1,opt,name=category,proto3" json:"category,omitempty"`
+	Channels      []*ChannelPreference   `protobuf:"bytes,2,rep,name=channels,proto3" json:"channels,omitempty"` // in the order of their names
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CategoryPreference) Reset() {
+	*x = CategoryPreference{}
+	mi := &file_actors_messages_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CategoryPreference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CategoryPreference) ProtoMessage() {}
+
+func (x *CategoryPreference) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CategoryPreference.ProtoReflect.Descriptor instead.
+func (*CategoryPreference) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *CategoryPreference) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *CategoryPreference) GetChannels() []*ChannelPreference {
+	if x != nil {
+		return x.Channels
+	}
+	return nil
+}
+
+// TenantPreferences are those that hold for a tenant's messages.
+type TenantPreferences struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenant        string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Preferences   *Preferences           `protobuf:"bytes,2,opt,name=preferences,proto3" json:"preferences,omitempty"` // without tenants
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenantPreferences) Reset() {
+	*x = TenantPreferences{}
+	mi := &file_actors_messages_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenantPreferences) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenantPreferences) ProtoMessage() {}
+
+func (x *TenantPreferences) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenantPreferences.ProtoReflect.Descriptor instead.
+func (*TenantPreferences) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *TenantPreferences) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *TenantPreferences) GetPreferences() *Preferences {
+	if x != nil {
+		return x.Preferences
+	}
+	return nil
+}
+
+// QuietHours is when a user wants to be left alone, by the wall clock.
+type QuietHours struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          uint32                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"` // minutes after midnight
+	To            uint32                 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`     // likewise; on the next day, if it is not after from
+	Zone          string                 `protobuf:"bytes,3,opt,name=zone,proto3" json:"zone,omitempty"`  // an IANA name; empty: the profile's
+	Days          uint32                 `protobuf:"varint,4,opt,name=days,proto3" json:"days,omitempty"` // on which it begins: 1 for Monday, 2 for Tuesday, 4 …; 0: each
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QuietHours) Reset() {
+	*x = QuietHours{}
+	mi := &file_actors_messages_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QuietHours) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QuietHours) ProtoMessage() {}
+
+func (x *QuietHours) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QuietHours.ProtoReflect.Descriptor instead.
+func (*QuietHours) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *QuietHours) GetFrom() uint32 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *QuietHours) GetTo() uint32 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *QuietHours) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *QuietHours) GetDays() uint32 {
+	if x != nil {
+		return x.Days
+	}
+	return 0
+}
+
 // TopicMessage is what was published to a topic.
 type TopicMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -478,7 +1274,7 @@ type TopicMessage struct {
 
 func (x *TopicMessage) Reset() {
 	*x = TopicMessage{}
-	mi := &file_actors_messages_proto_msgTypes[1]
+	mi := &file_actors_messages_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -490,7 +1286,7 @@ func (x *TopicMessage) String() string {
 func (*TopicMessage) ProtoMessage() {}
 
 func (x *TopicMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[1]
+	mi := &file_actors_messages_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -503,7 +1299,7 @@ func (x *TopicMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicMessage.ProtoReflect.Descriptor instead.
 func (*TopicMessage) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{1}
+	return file_actors_messages_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *TopicMessage) GetTopic() string {
@@ -594,7 +1390,7 @@ type Will struct {
 
 func (x *Will) Reset() {
 	*x = Will{}
-	mi := &file_actors_messages_proto_msgTypes[2]
+	mi := &file_actors_messages_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -606,7 +1402,7 @@ func (x *Will) String() string {
 func (*Will) ProtoMessage() {}
 
 func (x *Will) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[2]
+	mi := &file_actors_messages_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -619,7 +1415,7 @@ func (x *Will) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Will.ProtoReflect.Descriptor instead.
 func (*Will) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{2}
+	return file_actors_messages_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Will) GetMessage() *TopicMessage {
@@ -652,7 +1448,7 @@ type Subscription struct {
 
 func (x *Subscription) Reset() {
 	*x = Subscription{}
-	mi := &file_actors_messages_proto_msgTypes[3]
+	mi := &file_actors_messages_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -664,7 +1460,7 @@ func (x *Subscription) String() string {
 func (*Subscription) ProtoMessage() {}
 
 func (x *Subscription) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[3]
+	mi := &file_actors_messages_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -677,7 +1473,7 @@ func (x *Subscription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscription.ProtoReflect.Descriptor instead.
 func (*Subscription) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{3}
+	return file_actors_messages_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Subscription) GetFilter() string {
@@ -746,7 +1542,7 @@ type Outgoing struct {
 
 func (x *Outgoing) Reset() {
 	*x = Outgoing{}
-	mi := &file_actors_messages_proto_msgTypes[4]
+	mi := &file_actors_messages_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -758,7 +1554,7 @@ func (x *Outgoing) String() string {
 func (*Outgoing) ProtoMessage() {}
 
 func (x *Outgoing) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[4]
+	mi := &file_actors_messages_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -771,7 +1567,7 @@ func (x *Outgoing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outgoing.ProtoReflect.Descriptor instead.
 func (*Outgoing) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{4}
+	return file_actors_messages_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Outgoing) GetId() uint32 {
@@ -847,7 +1643,7 @@ type Waiting struct {
 
 func (x *Waiting) Reset() {
 	*x = Waiting{}
-	mi := &file_actors_messages_proto_msgTypes[5]
+	mi := &file_actors_messages_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -859,7 +1655,7 @@ func (x *Waiting) String() string {
 func (*Waiting) ProtoMessage() {}
 
 func (x *Waiting) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[5]
+	mi := &file_actors_messages_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -872,7 +1668,7 @@ func (x *Waiting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Waiting.ProtoReflect.Descriptor instead.
 func (*Waiting) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{5}
+	return file_actors_messages_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Waiting) GetSeq() uint64 {
@@ -942,7 +1738,7 @@ type Incoming struct {
 
 func (x *Incoming) Reset() {
 	*x = Incoming{}
-	mi := &file_actors_messages_proto_msgTypes[6]
+	mi := &file_actors_messages_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -954,7 +1750,7 @@ func (x *Incoming) String() string {
 func (*Incoming) ProtoMessage() {}
 
 func (x *Incoming) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[6]
+	mi := &file_actors_messages_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -967,7 +1763,7 @@ func (x *Incoming) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Incoming.ProtoReflect.Descriptor instead.
 func (*Incoming) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{6}
+	return file_actors_messages_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Incoming) GetId() uint32 {
@@ -995,7 +1791,7 @@ type Queueing struct {
 
 func (x *Queueing) Reset() {
 	*x = Queueing{}
-	mi := &file_actors_messages_proto_msgTypes[7]
+	mi := &file_actors_messages_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1007,7 +1803,7 @@ func (x *Queueing) String() string {
 func (*Queueing) ProtoMessage() {}
 
 func (x *Queueing) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[7]
+	mi := &file_actors_messages_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1020,7 +1816,7 @@ func (x *Queueing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queueing.ProtoReflect.Descriptor instead.
 func (*Queueing) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{7}
+	return file_actors_messages_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Queueing) GetClient() string {
@@ -1067,7 +1863,7 @@ type SessionChange struct {
 
 func (x *SessionChange) Reset() {
 	*x = SessionChange{}
-	mi := &file_actors_messages_proto_msgTypes[8]
+	mi := &file_actors_messages_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1079,7 +1875,7 @@ func (x *SessionChange) String() string {
 func (*SessionChange) ProtoMessage() {}
 
 func (x *SessionChange) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[8]
+	mi := &file_actors_messages_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1092,7 +1888,7 @@ func (x *SessionChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionChange.ProtoReflect.Descriptor instead.
 func (*SessionChange) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{8}
+	return file_actors_messages_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SessionChange) GetClient() string {
@@ -1247,7 +2043,7 @@ type YieldedWill struct {
 
 func (x *YieldedWill) Reset() {
 	*x = YieldedWill{}
-	mi := &file_actors_messages_proto_msgTypes[9]
+	mi := &file_actors_messages_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1259,7 +2055,7 @@ func (x *YieldedWill) String() string {
 func (*YieldedWill) ProtoMessage() {}
 
 func (x *YieldedWill) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[9]
+	mi := &file_actors_messages_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1272,7 +2068,7 @@ func (x *YieldedWill) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use YieldedWill.ProtoReflect.Descriptor instead.
 func (*YieldedWill) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{9}
+	return file_actors_messages_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *YieldedWill) GetEpoch() uint64 {
@@ -1319,7 +2115,7 @@ type SessionState struct {
 
 func (x *SessionState) Reset() {
 	*x = SessionState{}
-	mi := &file_actors_messages_proto_msgTypes[10]
+	mi := &file_actors_messages_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1331,7 +2127,7 @@ func (x *SessionState) String() string {
 func (*SessionState) ProtoMessage() {}
 
 func (x *SessionState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[10]
+	mi := &file_actors_messages_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1344,7 +2140,7 @@ func (x *SessionState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionState.ProtoReflect.Descriptor instead.
 func (*SessionState) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{10}
+	return file_actors_messages_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SessionState) GetClient() string {
@@ -1456,7 +2252,7 @@ type RetainedEvent struct {
 
 func (x *RetainedEvent) Reset() {
 	*x = RetainedEvent{}
-	mi := &file_actors_messages_proto_msgTypes[11]
+	mi := &file_actors_messages_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1468,7 +2264,7 @@ func (x *RetainedEvent) String() string {
 func (*RetainedEvent) ProtoMessage() {}
 
 func (x *RetainedEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[11]
+	mi := &file_actors_messages_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1481,7 +2277,7 @@ func (x *RetainedEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetainedEvent.ProtoReflect.Descriptor instead.
 func (*RetainedEvent) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{11}
+	return file_actors_messages_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RetainedEvent) GetSeq() uint64 {
@@ -1509,7 +2305,7 @@ type RetainedState struct {
 
 func (x *RetainedState) Reset() {
 	*x = RetainedState{}
-	mi := &file_actors_messages_proto_msgTypes[12]
+	mi := &file_actors_messages_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1521,7 +2317,7 @@ func (x *RetainedState) String() string {
 func (*RetainedState) ProtoMessage() {}
 
 func (x *RetainedState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[12]
+	mi := &file_actors_messages_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1534,7 +2330,7 @@ func (x *RetainedState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetainedState.ProtoReflect.Descriptor instead.
 func (*RetainedState) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{12}
+	return file_actors_messages_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RetainedState) GetSeq() uint64 {
@@ -1571,7 +2367,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_actors_messages_proto_msgTypes[13]
+	mi := &file_actors_messages_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1583,7 +2379,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[13]
+	mi := &file_actors_messages_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1596,7 +2392,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{13}
+	return file_actors_messages_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Message) GetId() []byte {
@@ -1699,7 +2495,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_actors_messages_proto_msgTypes[14]
+	mi := &file_actors_messages_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1711,7 +2507,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[14]
+	mi := &file_actors_messages_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1724,7 +2520,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{14}
+	return file_actors_messages_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Entry) GetId() []byte {
@@ -1839,7 +2635,7 @@ type OnceKey struct {
 
 func (x *OnceKey) Reset() {
 	*x = OnceKey{}
-	mi := &file_actors_messages_proto_msgTypes[15]
+	mi := &file_actors_messages_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1851,7 +2647,7 @@ func (x *OnceKey) String() string {
 func (*OnceKey) ProtoMessage() {}
 
 func (x *OnceKey) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[15]
+	mi := &file_actors_messages_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1864,7 +2660,7 @@ func (x *OnceKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OnceKey.ProtoReflect.Descriptor instead.
 func (*OnceKey) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{15}
+	return file_actors_messages_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *OnceKey) GetKey() []byte {
@@ -1914,7 +2710,7 @@ type Category struct {
 
 func (x *Category) Reset() {
 	*x = Category{}
-	mi := &file_actors_messages_proto_msgTypes[16]
+	mi := &file_actors_messages_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1926,7 +2722,7 @@ func (x *Category) String() string {
 func (*Category) ProtoMessage() {}
 
 func (x *Category) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[16]
+	mi := &file_actors_messages_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1939,7 +2735,7 @@ func (x *Category) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Category.ProtoReflect.Descriptor instead.
 func (*Category) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{16}
+	return file_actors_messages_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Category) GetName() string {
@@ -1975,7 +2771,7 @@ type Milestone struct {
 
 func (x *Milestone) Reset() {
 	*x = Milestone{}
-	mi := &file_actors_messages_proto_msgTypes[17]
+	mi := &file_actors_messages_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1987,7 +2783,7 @@ func (x *Milestone) String() string {
 func (*Milestone) ProtoMessage() {}
 
 func (x *Milestone) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[17]
+	mi := &file_actors_messages_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2000,7 +2796,7 @@ func (x *Milestone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Milestone.ProtoReflect.Descriptor instead.
 func (*Milestone) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{17}
+	return file_actors_messages_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Milestone) GetSeq() uint64 {
@@ -2026,33 +2822,40 @@ func (x *Milestone) GetBytes() uint64 {
 
 // Snapshot is the state of one inbox as of seq.
 type Snapshot struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Lineage       uint64                 `protobuf:"fixed64,1,opt,name=lineage,proto3" json:"lineage,omitempty"`
-	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
-	Pos           uint64                 `protobuf:"varint,3,opt,name=pos,proto3" json:"pos,omitempty"`
-	Rev           uint64                 `protobuf:"varint,4,opt,name=rev,proto3" json:"rev,omitempty"`
-	Unread        uint32                 `protobuf:"varint,5,opt,name=unread,proto3" json:"unread,omitempty"`
-	Unseen        uint32                 `protobuf:"varint,6,opt,name=unseen,proto3" json:"unseen,omitempty"`
-	Categories    []*Category            `protobuf:"bytes,7,rep,name=categories,proto3" json:"categories,omitempty"`
-	Entries       []*Entry               `protobuf:"bytes,8,rep,name=entries,proto3" json:"entries,omitempty"`
-	Keys          []*OnceKey             `protobuf:"bytes,9,rep,name=keys,proto3" json:"keys,omitempty"`
-	Marks         []*Milestone           `protobuf:"bytes,10,rep,name=marks,proto3" json:"marks,omitempty"`
-	Floor         uint64                 `protobuf:"varint,11,opt,name=floor,proto3" json:"floor,omitempty"`         // events at or below it may be gone
-	Delivered     uint64                 `protobuf:"varint,12,opt,name=delivered,proto3" json:"delivered,omitempty"` // everything up to this seq was written to some connection
-	Edge          []byte                 `protobuf:"bytes,13,opt,name=edge,proto3" json:"edge,omitempty"`            // the edge's keys: 16 bytes and the rev as 8 big-endian ones, each
-	Bytes         uint64                 `protobuf:"varint,14,opt,name=bytes,proto3" json:"bytes,omitempty"`         // journal bytes so far
-	Shown         uint64                 `protobuf:"varint,15,opt,name=shown,proto3" json:"shown,omitempty"`         // seq of the last event that changed what the user sees
-	Sessions      []*SessionState        `protobuf:"bytes,16,rep,name=sessions,proto3" json:"sessions,omitempty"`
-	Stale         []uint64               `protobuf:"varint,17,rep,packed,name=stale,proto3" json:"stale,omitempty"`                      // events above floor that hold what nobody needs any more
-	StaleSince    int64                  `protobuf:"varint,18,opt,name=stale_since,json=staleSince,proto3" json:"stale_since,omitempty"` // unix milliseconds, the first of them
-	Yielded       []*YieldedWill         `protobuf:"bytes,19,rep,name=yielded,proto3" json:"yielded,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Lineage        uint64                 `protobuf:"fixed64,1,opt,name=lineage,proto3" json:"lineage,omitempty"`
+	Seq            uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	Pos            uint64                 `protobuf:"varint,3,opt,name=pos,proto3" json:"pos,omitempty"`
+	Rev            uint64                 `protobuf:"varint,4,opt,name=rev,proto3" json:"rev,omitempty"`
+	Unread         uint32                 `protobuf:"varint,5,opt,name=unread,proto3" json:"unread,omitempty"`
+	Unseen         uint32                 `protobuf:"varint,6,opt,name=unseen,proto3" json:"unseen,omitempty"`
+	Categories     []*Category            `protobuf:"bytes,7,rep,name=categories,proto3" json:"categories,omitempty"`
+	Entries        []*Entry               `protobuf:"bytes,8,rep,name=entries,proto3" json:"entries,omitempty"`
+	Keys           []*OnceKey             `protobuf:"bytes,9,rep,name=keys,proto3" json:"keys,omitempty"`
+	Marks          []*Milestone           `protobuf:"bytes,10,rep,name=marks,proto3" json:"marks,omitempty"`
+	Floor          uint64                 `protobuf:"varint,11,opt,name=floor,proto3" json:"floor,omitempty"`         // events at or below it may be gone
+	Delivered      uint64                 `protobuf:"varint,12,opt,name=delivered,proto3" json:"delivered,omitempty"` // everything up to this seq was written to some connection
+	Edge           []byte                 `protobuf:"bytes,13,opt,name=edge,proto3" json:"edge,omitempty"`            // the edge's keys: 16 bytes and the rev as 8 big-endian ones, each
+	Bytes          uint64                 `protobuf:"varint,14,opt,name=bytes,proto3" json:"bytes,omitempty"`         // journal bytes so far
+	Shown          uint64                 `protobuf:"varint,15,opt,name=shown,proto3" json:"shown,omitempty"`         // seq of the last event that changed what the user sees
+	Sessions       []*SessionState        `protobuf:"bytes,16,rep,name=sessions,proto3" json:"sessions,omitempty"`
+	Stale          []uint64               `protobuf:"varint,17,rep,packed,name=stale,proto3" json:"stale,omitempty"`                      // events above floor that hold what nobody needs any more
+	StaleSince     int64                  `protobuf:"varint,18,opt,name=stale_since,json=staleSince,proto3" json:"stale_since,omitempty"` // unix milliseconds, the first of them
+	Yielded        []*YieldedWill         `protobuf:"bytes,19,rep,name=yielded,proto3" json:"yielded,omitempty"`
+	Profile        *Profile               `protobuf:"bytes,20,opt,name=profile,proto3" json:"profile,omitempty"`
+	ProfileSeq     uint64                 `protobuf:"varint,21,opt,name=profile_seq,json=profileSeq,proto3" json:"profile_seq,omitempty"` // of the event that holds it; 0: none above floor does
+	Preferences    *Preferences           `protobuf:"bytes,22,opt,name=preferences,proto3" json:"preferences,omitempty"`
+	PreferencesSeq uint64                 `protobuf:"varint,23,opt,name=preferences_seq,json=preferencesSeq,proto3" json:"preferences_seq,omitempty"` // likewise
+	Follows        []string               `protobuf:"bytes,24,rep,name=follows,proto3" json:"follows,omitempty"`                                      // topics, in their order
+	FollowSeqs     []uint64               `protobuf:"varint,25,rep,packed,name=follow_seqs,json=followSeqs,proto3" json:"follow_seqs,omitempty"`      // of the events above floor that name such
+	ErasedAt       int64                  `protobuf:"varint,26,opt,name=erased_at,json=erasedAt,proto3" json:"erased_at,omitempty"`                   // unix milliseconds; 0: something has come since, or it never was
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_actors_messages_proto_msgTypes[18]
+	mi := &file_actors_messages_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2064,7 +2867,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[18]
+	mi := &file_actors_messages_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2077,7 +2880,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{18}
+	return file_actors_messages_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Snapshot) GetLineage() uint64 {
@@ -2213,6 +3016,55 @@ func (x *Snapshot) GetYielded() []*YieldedWill {
 	return nil
 }
 
+func (x *Snapshot) GetProfile() *Profile {
+	if x != nil {
+		return x.Profile
+	}
+	return nil
+}
+
+func (x *Snapshot) GetProfileSeq() uint64 {
+	if x != nil {
+		return x.ProfileSeq
+	}
+	return 0
+}
+
+func (x *Snapshot) GetPreferences() *Preferences {
+	if x != nil {
+		return x.Preferences
+	}
+	return nil
+}
+
+func (x *Snapshot) GetPreferencesSeq() uint64 {
+	if x != nil {
+		return x.PreferencesSeq
+	}
+	return 0
+}
+
+func (x *Snapshot) GetFollows() []string {
+	if x != nil {
+		return x.Follows
+	}
+	return nil
+}
+
+func (x *Snapshot) GetFollowSeqs() []uint64 {
+	if x != nil {
+		return x.FollowSeqs
+	}
+	return nil
+}
+
+func (x *Snapshot) GetErasedAt() int64 {
+	if x != nil {
+		return x.ErasedAt
+	}
+	return 0
+}
+
 // SendEvent is one fact about a send to many users.
 type SendEvent struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2233,7 +3085,7 @@ type SendEvent struct {
 
 func (x *SendEvent) Reset() {
 	*x = SendEvent{}
-	mi := &file_actors_messages_proto_msgTypes[19]
+	mi := &file_actors_messages_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2245,7 +3097,7 @@ func (x *SendEvent) String() string {
 func (*SendEvent) ProtoMessage() {}
 
 func (x *SendEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[19]
+	mi := &file_actors_messages_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2258,7 +3110,7 @@ func (x *SendEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendEvent.ProtoReflect.Descriptor instead.
 func (*SendEvent) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{19}
+	return file_actors_messages_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SendEvent) GetKind() SendKind {
@@ -2354,7 +3206,7 @@ type SendState struct {
 
 func (x *SendState) Reset() {
 	*x = SendState{}
-	mi := &file_actors_messages_proto_msgTypes[20]
+	mi := &file_actors_messages_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2366,7 +3218,7 @@ func (x *SendState) String() string {
 func (*SendState) ProtoMessage() {}
 
 func (x *SendState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[20]
+	mi := &file_actors_messages_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2379,7 +3231,7 @@ func (x *SendState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendState.ProtoReflect.Descriptor instead.
 func (*SendState) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{20}
+	return file_actors_messages_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SendState) GetSeq() uint64 {
@@ -2444,7 +3296,7 @@ type SendStep struct {
 
 func (x *SendStep) Reset() {
 	*x = SendStep{}
-	mi := &file_actors_messages_proto_msgTypes[21]
+	mi := &file_actors_messages_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2456,7 +3308,7 @@ func (x *SendStep) String() string {
 func (*SendStep) ProtoMessage() {}
 
 func (x *SendStep) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[21]
+	mi := &file_actors_messages_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2469,7 +3321,7 @@ func (x *SendStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendStep.ProtoReflect.Descriptor instead.
 func (*SendStep) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{21}
+	return file_actors_messages_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *SendStep) GetKind() SendKind {
@@ -2504,7 +3356,7 @@ var File_actors_messages_proto protoreflect.FileDescriptor
 
 const file_actors_messages_proto_rawDesc = "" +
 	"\n" +
-	"\x15actors/messages.proto\x12\x06reddot\"\x92\x04\n" +
+	"\x15actors/messages.proto\x12\x06reddot\"\xc3\x04\n" +
 	"\x05Event\x12 \n" +
 	"\x04kind\x18\x01 \x01(\x0e2\f.reddot.KindR\x04kind\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
@@ -2525,7 +3377,69 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\ttransport\x18\x10 \x01(\tR\ttransport\x12/\n" +
 	"\asession\x18\x11 \x01(\v2\x15.reddot.SessionChangeR\asession\x12*\n" +
 	"\x05topic\x18\x12 \x01(\v2\x14.reddot.TopicMessageR\x05topic\x12&\n" +
-	"\x05queue\x18\x13 \x03(\v2\x10.reddot.QueueingR\x05queue\"\x89\x02\n" +
+	"\x05queue\x18\x13 \x03(\v2\x10.reddot.QueueingR\x05queue\x12/\n" +
+	"\aprofile\x18\x14 \x01(\v2\x15.reddot.ProfileChangeR\aprofile\"\xad\x01\n" +
+	"\rProfileChange\x12)\n" +
+	"\aprofile\x18\x01 \x01(\v2\x0f.reddot.ProfileR\aprofile\x125\n" +
+	"\vpreferences\x18\x02 \x01(\v2\x13.reddot.PreferencesR\vpreferences\x12\x1a\n" +
+	"\bfollowed\x18\x03 \x03(\tR\bfollowed\x12\x1e\n" +
+	"\n" +
+	"unfollowed\x18\x04 \x03(\tR\n" +
+	"unfollowed\"\xc5\x01\n" +
+	"\aProfile\x12\x12\n" +
+	"\x04tags\x18\x01 \x03(\tR\x04tags\x121\n" +
+	"\n" +
+	"attributes\x18\x02 \x03(\v2\x11.reddot.AttributeR\n" +
+	"attributes\x12\x16\n" +
+	"\x06locale\x18\x03 \x01(\tR\x06locale\x12\x12\n" +
+	"\x04zone\x18\x04 \x01(\tR\x04zone\x12\x18\n" +
+	"\atenants\x18\x05 \x03(\tR\atenants\x12-\n" +
+	"\taddresses\x18\x06 \x03(\v2\x0f.reddot.AddressR\taddresses\"\xde\x01\n" +
+	"\tAttribute\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x04text\x18\x02 \x01(\tH\x00R\x04text\x12\x18\n" +
+	"\x06number\x18\x03 \x01(\x01H\x00R\x06number\x12\x14\n" +
+	"\x04flag\x18\x04 \x01(\bH\x00R\x04flag\x12\x14\n" +
+	"\x04time\x18\x05 \x01(\x03H\x00R\x04time\x12(\n" +
+	"\x05texts\x18\x06 \x01(\v2\x10.reddot.TextListH\x00R\x05texts\x12.\n" +
+	"\anumbers\x18\a \x01(\v2\x12.reddot.NumberListH\x00R\anumbersB\a\n" +
+	"\x05value\"\x1e\n" +
+	"\bTextList\x12\x12\n" +
+	"\x04list\x18\x01 \x03(\tR\x04list\" \n" +
+	"\n" +
+	"NumberList\x12\x12\n" +
+	"\x04list\x18\x01 \x03(\x01R\x04list\"\x83\x01\n" +
+	"\aAddress\x12\x18\n" +
+	"\achannel\x18\x01 \x01(\tR\achannel\x12\x18\n" +
+	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x18\n" +
+	"\aaccount\x18\x03 \x01(\tR\aaccount\x12\x16\n" +
+	"\x06p256dh\x18\x04 \x01(\tR\x06p256dh\x12\x12\n" +
+	"\x04auth\x18\x05 \x01(\tR\x04auth\"\x8b\x02\n" +
+	"\vPreferences\x12:\n" +
+	"\n" +
+	"categories\x18\x01 \x03(\v2\x1a.reddot.CategoryPreferenceR\n" +
+	"categories\x125\n" +
+	"\bchannels\x18\x02 \x03(\v2\x19.reddot.ChannelPreferenceR\bchannels\x123\n" +
+	"\atenants\x18\x03 \x03(\v2\x19.reddot.TenantPreferencesR\atenants\x123\n" +
+	"\vquiet_hours\x18\x04 \x01(\v2\x12.reddot.QuietHoursR\n" +
+	"quietHours\x12\x1f\n" +
+	"\vmuted_until\x18\x05 \x01(\x03R\n" +
+	"mutedUntil\"=\n" +
+	"\x11ChannelPreference\x12\x18\n" +
+	"\achannel\x18\x01 \x01(\tR\achannel\x12\x0e\n" +
+	"\x02on\x18\x02 \x01(\bR\x02on\"g\n" +
+	"\x12CategoryPreference\x12\x1a\n" +
+	"\bcategory\x18\x01 \x01(\tR\bcategory\x125\n" +
+	"\bchannels\x18\x02 \x03(\v2\x19.reddot.ChannelPreferenceR\bchannels\"b\n" +
+	"\x11TenantPreferences\x12\x16\n" +
+	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x125\n" +
+	"\vpreferences\x18\x02 \x01(\v2\x13.reddot.PreferencesR\vpreferences\"X\n" +
+	"\n" +
+	"QuietHours\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\rR\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\rR\x02to\x12\x12\n" +
+	"\x04zone\x18\x03 \x01(\tR\x04zone\x12\x12\n" +
+	"\x04days\x18\x04 \x01(\rR\x04days\"\x89\x02\n" +
 	"\fTopicMessage\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x18\n" +
 	"\apayload\x18\x02 \x01(\fR\apayload\x12\x10\n" +
@@ -2671,7 +3585,7 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\tMilestone\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x14\n" +
-	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\xbf\x04\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\xc3\x06\n" +
 	"\bSnapshot\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
@@ -2695,7 +3609,16 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x05stale\x18\x11 \x03(\x04R\x05stale\x12\x1f\n" +
 	"\vstale_since\x18\x12 \x01(\x03R\n" +
 	"staleSince\x12-\n" +
-	"\ayielded\x18\x13 \x03(\v2\x13.reddot.YieldedWillR\ayielded\"\x96\x02\n" +
+	"\ayielded\x18\x13 \x03(\v2\x13.reddot.YieldedWillR\ayielded\x12)\n" +
+	"\aprofile\x18\x14 \x01(\v2\x0f.reddot.ProfileR\aprofile\x12\x1f\n" +
+	"\vprofile_seq\x18\x15 \x01(\x04R\n" +
+	"profileSeq\x125\n" +
+	"\vpreferences\x18\x16 \x01(\v2\x13.reddot.PreferencesR\vpreferences\x12'\n" +
+	"\x0fpreferences_seq\x18\x17 \x01(\x04R\x0epreferencesSeq\x12\x18\n" +
+	"\afollows\x18\x18 \x03(\tR\afollows\x12\x1f\n" +
+	"\vfollow_seqs\x18\x19 \x03(\x04R\n" +
+	"followSeqs\x12\x1b\n" +
+	"\terased_at\x18\x1a \x01(\x03R\berasedAt\"\x96\x02\n" +
 	"\tSendEvent\x12$\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x10.reddot.SendKindR\x04kind\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x0e\n" +
@@ -2721,7 +3644,7 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\x0e2\x10.reddot.SendKindR\x04kind\x12\x16\n" +
 	"\x06failed\x18\x02 \x01(\rR\x06failed\x12\x0e\n" +
 	"\x02at\x18\x03 \x01(\x03R\x02at\x12\x12\n" +
-	"\x04left\x18\x04 \x03(\rR\x04left*\xa0\x01\n" +
+	"\x04left\x18\x04 \x03(\rR\x04left*\xb9\x01\n" +
 	"\x04Kind\x12\r\n" +
 	"\tKIND_NONE\x10\x00\x12\f\n" +
 	"\bACCEPTED\x10\x01\x12\n" +
@@ -2738,7 +3661,10 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\aSESSION\x10\n" +
 	"\x12\n" +
 	"\n" +
-	"\x06QUEUED\x10\v*Q\n" +
+	"\x06QUEUED\x10\v\x12\v\n" +
+	"\aPROFILE\x10\f\x12\n" +
+	"\n" +
+	"\x06ERASED\x10\r*Q\n" +
 	"\x05State\x12\n" +
 	"\n" +
 	"\x06UNSEEN\x10\x00\x12\b\n" +
@@ -2773,76 +3699,102 @@ func file_actors_messages_proto_rawDescGZIP() []byte {
 }
 
 var file_actors_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_actors_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_actors_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_actors_messages_proto_goTypes = []any{
-	(Kind)(0),             // 0: reddot.Kind
-	(State)(0),            // 1: reddot.State
-	(Priority)(0),         // 2: reddot.Priority
-	(SendKind)(0),         // 3: reddot.SendKind
-	(*Event)(nil),         // 4: reddot.Event
-	(*TopicMessage)(nil),  // 5: reddot.TopicMessage
-	(*Will)(nil),          // 6: reddot.Will
-	(*Subscription)(nil),  // 7: reddot.Subscription
-	(*Outgoing)(nil),      // 8: reddot.Outgoing
-	(*Waiting)(nil),       // 9: reddot.Waiting
-	(*Incoming)(nil),      // 10: reddot.Incoming
-	(*Queueing)(nil),      // 11: reddot.Queueing
-	(*SessionChange)(nil), // 12: reddot.SessionChange
-	(*YieldedWill)(nil),   // 13: reddot.YieldedWill
-	(*SessionState)(nil),  // 14: reddot.SessionState
-	(*RetainedEvent)(nil), // 15: reddot.RetainedEvent
-	(*RetainedState)(nil), // 16: reddot.RetainedState
-	(*Message)(nil),       // 17: reddot.Message
-	(*Entry)(nil),         // 18: reddot.Entry
-	(*OnceKey)(nil),       // 19: reddot.OnceKey
-	(*Category)(nil),      // 20: reddot.Category
-	(*Milestone)(nil),     // 21: reddot.Milestone
-	(*Snapshot)(nil),      // 22: reddot.Snapshot
-	(*SendEvent)(nil),     // 23: reddot.SendEvent
-	(*SendState)(nil),     // 24: reddot.SendState
-	(*SendStep)(nil),      // 25: reddot.SendStep
+	(Kind)(0),                  // 0: reddot.Kind
+	(State)(0),                 // 1: reddot.State
+	(Priority)(0),              // 2: reddot.Priority
+	(SendKind)(0),              // 3: reddot.SendKind
+	(*Event)(nil),              // 4: reddot.Event
+	(*ProfileChange)(nil),      // 5: reddot.ProfileChange
+	(*Profile)(nil),            // 6: reddot.Profile
+	(*Attribute)(nil),          // 7: reddot.Attribute
+	(*TextList)(nil),           // 8: reddot.TextList
+	(*NumberList)(nil),         // 9: reddot.NumberList
+	(*Address)(nil),            // 10: reddot.Address
+	(*Preferences)(nil),        // 11: reddot.Preferences
+	(*ChannelPreference)(nil),  // 12: reddot.ChannelPreference
+	(*CategoryPreference)(nil), // 13: reddot.CategoryPreference
+	(*TenantPreferences)(nil),  // 14: reddot.TenantPreferences
+	(*QuietHours)(nil),         // 15: reddot.QuietHours
+	(*TopicMessage)(nil),       // 16: reddot.TopicMessage
+	(*Will)(nil),               // 17: reddot.Will
+	(*Subscription)(nil),       // 18: reddot.Subscription
+	(*Outgoing)(nil),           // 19: reddot.Outgoing
+	(*Waiting)(nil),            // 20: reddot.Waiting
+	(*Incoming)(nil),           // 21: reddot.Incoming
+	(*Queueing)(nil),           // 22: reddot.Queueing
+	(*SessionChange)(nil),      // 23: reddot.SessionChange
+	(*YieldedWill)(nil),        // 24: reddot.YieldedWill
+	(*SessionState)(nil),       // 25: reddot.SessionState
+	(*RetainedEvent)(nil),      // 26: reddot.RetainedEvent
+	(*RetainedState)(nil),      // 27: reddot.RetainedState
+	(*Message)(nil),            // 28: reddot.Message
+	(*Entry)(nil),              // 29: reddot.Entry
+	(*OnceKey)(nil),            // 30: reddot.OnceKey
+	(*Category)(nil),           // 31: reddot.Category
+	(*Milestone)(nil),          // 32: reddot.Milestone
+	(*Snapshot)(nil),           // 33: reddot.Snapshot
+	(*SendEvent)(nil),          // 34: reddot.SendEvent
+	(*SendState)(nil),          // 35: reddot.SendState
+	(*SendStep)(nil),           // 36: reddot.SendStep
 }
 var file_actors_messages_proto_depIdxs = []int32{
 	0,  // 0: reddot.Event.kind:type_name -> reddot.Kind
-	17, // 1: reddot.Event.message:type_name -> reddot.Message
+	28, // 1: reddot.Event.message:type_name -> reddot.Message
 	1,  // 2: reddot.Event.state:type_name -> reddot.State
-	12, // 3: reddot.Event.session:type_name -> reddot.SessionChange
-	5,  // 4: reddot.Event.topic:type_name -> reddot.TopicMessage
-	11, // 5: reddot.Event.queue:type_name -> reddot.Queueing
-	5,  // 6: reddot.Will.message:type_name -> reddot.TopicMessage
-	9,  // 7: reddot.Queueing.waiting:type_name -> reddot.Waiting
-	6,  // 8: reddot.SessionChange.will:type_name -> reddot.Will
-	7,  // 9: reddot.SessionChange.set:type_name -> reddot.Subscription
-	8,  // 10: reddot.SessionChange.sent:type_name -> reddot.Outgoing
-	10, // 11: reddot.SessionChange.received:type_name -> reddot.Incoming
-	6,  // 12: reddot.YieldedWill.will:type_name -> reddot.Will
-	6,  // 13: reddot.SessionState.will:type_name -> reddot.Will
-	7,  // 14: reddot.SessionState.subscriptions:type_name -> reddot.Subscription
-	8,  // 15: reddot.SessionState.outgoing:type_name -> reddot.Outgoing
-	9,  // 16: reddot.SessionState.waiting:type_name -> reddot.Waiting
-	10, // 17: reddot.SessionState.incoming:type_name -> reddot.Incoming
-	5,  // 18: reddot.RetainedEvent.message:type_name -> reddot.TopicMessage
-	5,  // 19: reddot.RetainedState.messages:type_name -> reddot.TopicMessage
-	2,  // 20: reddot.Message.priority:type_name -> reddot.Priority
-	1,  // 21: reddot.Entry.state:type_name -> reddot.State
-	2,  // 22: reddot.Entry.priority:type_name -> reddot.Priority
-	20, // 23: reddot.Snapshot.categories:type_name -> reddot.Category
-	18, // 24: reddot.Snapshot.entries:type_name -> reddot.Entry
-	19, // 25: reddot.Snapshot.keys:type_name -> reddot.OnceKey
-	21, // 26: reddot.Snapshot.marks:type_name -> reddot.Milestone
-	14, // 27: reddot.Snapshot.sessions:type_name -> reddot.SessionState
-	13, // 28: reddot.Snapshot.yielded:type_name -> reddot.YieldedWill
-	3,  // 29: reddot.SendEvent.kind:type_name -> reddot.SendKind
-	17, // 30: reddot.SendEvent.message:type_name -> reddot.Message
-	17, // 31: reddot.SendState.message:type_name -> reddot.Message
-	25, // 32: reddot.SendState.steps:type_name -> reddot.SendStep
-	19, // 33: reddot.SendState.keys:type_name -> reddot.OnceKey
-	3,  // 34: reddot.SendStep.kind:type_name -> reddot.SendKind
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	23, // 3: reddot.Event.session:type_name -> reddot.SessionChange
+	16, // 4: reddot.Event.topic:type_name -> reddot.TopicMessage
+	22, // 5: reddot.Event.queue:type_name -> reddot.Queueing
+	5,  // 6: reddot.Event.profile:type_name -> reddot.ProfileChange
+	6,  // 7: reddot.ProfileChange.profile:type_name -> reddot.Profile
+	11, // 8: reddot.ProfileChange.preferences:type_name -> reddot.Preferences
+	7,  // 9: reddot.Profile.attributes:type_name -> reddot.Attribute
+	10, // 10: reddot.Profile.addresses:type_name -> reddot.Address
+	8,  // 11: reddot.Attribute.texts:type_name -> reddot.TextList
+	9,  // 12: reddot.Attribute.numbers:type_name -> reddot.NumberList
+	13, // 13: reddot.Preferences.categories:type_name -> reddot.CategoryPreference
+	12, // 14: reddot.Preferences.channels:type_name -> reddot.ChannelPreference
+	14, // 15: reddot.Preferences.tenants:type_name -> reddot.TenantPreferences
+	15, // 16: reddot.Preferences.quiet_hours:type_name -> reddot.QuietHours
+	12, // 17: reddot.CategoryPreference.channels:type_name -> reddot.ChannelPreference
+	11, // 18: reddot.TenantPreferences.preferences:type_name -> reddot.Preferences
+	16, // 19: reddot.Will.message:type_name -> reddot.TopicMessage
+	20, // 20: reddot.Queueing.waiting:type_name -> reddot.Waiting
+	17, // 21: reddot.SessionChange.will:type_name -> reddot.Will
+	18, // 22: reddot.SessionChange.set:type_name -> reddot.Subscription
+	19, // 23: reddot.SessionChange.sent:type_name -> reddot.Outgoing
+	21, // 24: reddot.SessionChange.received:type_name -> reddot.Incoming
+	17, // 25: reddot.YieldedWill.will:type_name -> reddot.Will
+	17, // 26: reddot.SessionState.will:type_name -> reddot.Will
+	18, // 27: reddot.SessionState.subscriptions:type_name -> reddot.Subscription
+	19, // 28: reddot.SessionState.outgoing:type_name -> reddot.Outgoing
+	20, // 29: reddot.SessionState.waiting:type_name -> reddot.Waiting
+	21, // 30: reddot.SessionState.incoming:type_name -> reddot.Incoming
+	16, // 31: reddot.RetainedEvent.message:type_name -> reddot.TopicMessage
+	16, // 32: reddot.RetainedState.messages:type_name -> reddot.TopicMessage
+	2,  // 33: reddot.Message.priority:type_name -> reddot.Priority
+	1,  // 34: reddot.Entry.state:type_name -> reddot.State
+	2,  // 35: reddot.Entry.priority:type_name -> reddot.Priority
+	31, // 36: reddot.Snapshot.categories:type_name -> reddot.Category
+	29, // 37: reddot.Snapshot.entries:type_name -> reddot.Entry
+	30, // 38: reddot.Snapshot.keys:type_name -> reddot.OnceKey
+	32, // 39: reddot.Snapshot.marks:type_name -> reddot.Milestone
+	25, // 40: reddot.Snapshot.sessions:type_name -> reddot.SessionState
+	24, // 41: reddot.Snapshot.yielded:type_name -> reddot.YieldedWill
+	6,  // 42: reddot.Snapshot.profile:type_name -> reddot.Profile
+	11, // 43: reddot.Snapshot.preferences:type_name -> reddot.Preferences
+	3,  // 44: reddot.SendEvent.kind:type_name -> reddot.SendKind
+	28, // 45: reddot.SendEvent.message:type_name -> reddot.Message
+	28, // 46: reddot.SendState.message:type_name -> reddot.Message
+	36, // 47: reddot.SendState.steps:type_name -> reddot.SendStep
+	30, // 48: reddot.SendState.keys:type_name -> reddot.OnceKey
+	3,  // 49: reddot.SendStep.kind:type_name -> reddot.SendKind
+	50, // [50:50] is the sub-list for method output_type
+	50, // [50:50] is the sub-list for method input_type
+	50, // [50:50] is the sub-list for extension type_name
+	50, // [50:50] is the sub-list for extension extendee
+	0,  // [0:50] is the sub-list for field type_name
 }
 
 func init() { file_actors_messages_proto_init() }
@@ -2850,13 +3802,21 @@ func file_actors_messages_proto_init() {
 	if File_actors_messages_proto != nil {
 		return
 	}
+	file_actors_messages_proto_msgTypes[3].OneofWrappers = []any{
+		(*Attribute_Text)(nil),
+		(*Attribute_Number)(nil),
+		(*Attribute_Flag)(nil),
+		(*Attribute_Time)(nil),
+		(*Attribute_Texts)(nil),
+		(*Attribute_Numbers)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_messages_proto_rawDesc), len(file_actors_messages_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   22,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

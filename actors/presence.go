@@ -66,6 +66,9 @@ func SeenRecord(user Key, at int64) RecordChange {
 	return RecordChange{Kind: seenKind, Key: string(user), Value: strconv.AppendInt(nil, at, 10)}
 }
 
+// UnseenRecord returns the change by which nothing is known of that.
+func UnseenRecord(user Key) RecordChange { return RecordChange{Kind: seenKind, Key: string(user)} }
+
 // LastSeen returns when the user was last connected, as far as it is written
 // down; 0: never.
 func (h *Home) LastSeen(ctx context.Context, user Key) (int64, error) {

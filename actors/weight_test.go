@@ -19,6 +19,11 @@ func TestWeight(t *testing.T) {
 		"open":           &OpenSession{Will: &Will{Message: topic}},
 		"change":         &ChangeSession{Change: &SessionChange{Set: []*Subscription{{Filter: text}}}},
 		"list":           &List{Next: text},
+		"profile":        &SetProfile{Profile: &Profile{Locale: text}},
+		"removed":        &SetProfile{Removed: make([]string, large/64)},
+		"preferences":    &SetPreferences{Preferences: &Preferences{QuietHours: &QuietHours{Zone: text}}},
+		"follow":         &Follow{Topic: text},
+		"follows":        &ReadProfile{Next: text},
 		"what is stored": &FetchWaiting{Seqs: make([]uint64, large/9)},
 	} {
 		if w := Weight(&Request{Command: c}); w < large*9/10 || w > 2*large {

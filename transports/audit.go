@@ -36,6 +36,7 @@ const (
 	AuditKeyRemove   = "key.remove"
 	AuditDisconnect  = "user.disconnect" // with the revocation of the user's tokens
 	AuditReconnect   = "user.reconnect"  // the revocation is lifted
+	AuditErase       = "user.erase"
 	AuditDrain       = "server.drain"
 	AuditReload      = "config.reload"
 	AuditApp         = "app.change" // an app is new, gone, or verifies tokens otherwise
@@ -43,7 +44,7 @@ const (
 )
 
 // AuditActions are all of them.
-var AuditActions = []string{AuditKeyCreate, AuditKeyRevoke, AuditKeyRemove, AuditDisconnect, AuditReconnect, AuditDrain, AuditReload, AuditApp, AuditLoginFailed}
+var AuditActions = []string{AuditKeyCreate, AuditKeyRevoke, AuditKeyRemove, AuditDisconnect, AuditReconnect, AuditErase, AuditDrain, AuditReload, AuditApp, AuditLoginFailed}
 
 // An AuditEntry says who does what. It is written before it is done: where that
 // fails afterwards, another entry with Failed follows. It holds no secret.

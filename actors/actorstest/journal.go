@@ -188,6 +188,9 @@ func (j *Journal) apply(w *actors.Write) {
 		}
 	}
 	j.last[actors.Key(strings.Clone(string(key)))] = w.Last()
+	if w.Forget > w.Last() && w.Snapshot == nil { // nothing is left
+		delete(j.last, key)
+	}
 	j.writes++
 	j.Apply(w)
 }

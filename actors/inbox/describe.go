@@ -39,7 +39,7 @@ func Describe(e *actors.Event) EventJSON {
 }
 
 func kindWord(k actors.Kind) string {
-	words := [...]string{"none", "accepted", "edited", "retracted", "marked", "due", "expired", "dropped", "noted", "delivered", "session", "queued"}
+	words := [...]string{"none", "accepted", "edited", "retracted", "marked", "due", "expired", "dropped", "noted", "delivered", "session", "queued", "profile", "erased"}
 	if k < 0 || int(k) >= len(words) {
 		return "unknown"
 	}

@@ -1,6 +1,6 @@
 // Package inbox is what one user has and sees, and what is decided about it:
-// messages, counts, idempotency, history, and the sessions that outlive their
-// connections.
+// messages, counts, idempotency, history, the sessions that outlive their
+// connections, and what is known of the user.
 //
 // Rules that a change must keep:
 //
@@ -13,5 +13,6 @@
 //
 // Start reading at inbox.go, then decide.go; history.go is what stays in the
 // journal, snapshot.go the state as it is stored, sessions.go what is decided about
-// the sessions (actors/session).
+// the sessions (actors/session), profile.go about the profile (actors/profile), erase.go
+// the end of all of it.
 package inbox

@@ -16,7 +16,7 @@ type history struct {
 	garbage    []uint64    // events at or below floor whose content was freed since the last snapshot
 	stale      []uint64    // events above floor whose content was freed and is still in them
 	disowned   []actors.ID // messages that left since the last snapshot
-	wills      bool        // a will that nobody needs any more is in older snapshots
+	old        bool        // what nobody needs any more is in older snapshots
 
 	first, latest int64 // when the events since the newest milestone happened (unix milliseconds); 0: there are none
 	since         int64 // when the first of what is to be erased was freed; 0: there is nothing
@@ -37,9 +37,10 @@ func (h *history) freed(seq uint64) {
 	}
 }
 
-// willed notes that the will in the event seq is no longer needed.
-func (h *history) willed(seq uint64) {
-	h.wills = true
+// superseded notes that what the event seq says is no longer needed, nor is it in
+// snapshots: a will, or something of a profile.
+func (h *history) superseded(seq uint64) {
+	h.old = true
 	if seq > h.floor {
 		h.stale = append(h.stale, seq)
 	}
@@ -51,7 +52,7 @@ func (h *history) note(at int64) {
 		h.first = at
 	}
 	h.latest = at
-	if h.since == 0 && (h.wills || len(h.garbage)+len(h.stale)+len(h.disowned) > 0) {
+	if h.since == 0 && (h.old || len(h.garbage)+len(h.stale)+len(h.disowned) > 0) {
 		h.since = at
 	}
 }
@@ -86,7 +87,7 @@ func (b *Inbox) SnapshotDue(l *actors.Limits) bool {
 	if b.seq-last.Seq < uint64(l.RetainEvents/2) && grown < uint64(l.RetainBytes/2) {
 		return false
 	}
-	return grown >= uint64(len(b.entries)*entrySize+len(b.keys.edge)*24+len(b.keys.order)*64)
+	return grown >= uint64(len(b.entries)*entrySize+len(b.keys.edge)*24+len(b.keys.order)*64+b.Profile.Size())
 }
 
 // entrySize is about what an entry takes in a snapshot.
@@ -116,10 +117,10 @@ func (b *Inbox) Checkpoint(now int64, l *actors.Limits, cleared []actors.Rewrite
 		h.milestones = h.milestones[1:]
 	}
 	w = actors.Write{After: b.seq, Delete: b.deletions(old), Disown: h.disowned, Forget: h.floor}
-	if h.wills {
+	if h.old {
 		w.Forget = b.seq
 	}
-	h.garbage, h.disowned, h.wills, h.first, h.latest = nil, nil, false, 0, 0
+	h.garbage, h.disowned, h.old, h.first, h.latest = nil, nil, false, 0, 0
 	w.Rewrite = h.clear(cleared)
 	b.keys.prune(now)
 	w.Snapshot = b.snapshot()

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"reddot/actors"
+	"reddot/actors/profile"
 	"reddot/actors/session"
 )
 
@@ -29,6 +30,8 @@ type Inbox struct {
 	keys           onceKeys
 	history        history
 	Sessions       session.Set
+	Profile        *profile.State // nil: nothing is known
+	erasedAt       int64          // unix milliseconds; 0: something has come since, or it never was
 }
 
 // category is one label of messages and how many of them are unread.
@@ -109,10 +112,14 @@ func (b *Inbox) Apply(e *actors.Event) error {
 			b.history.freed(seq)
 		}
 		for _, seq := range wills {
-			b.history.willed(seq)
+			b.history.superseded(seq)
 		}
 	case actors.Kind_QUEUED:
 		b.Sessions.ApplyQueued(e)
+	case actors.Kind_PROFILE:
+		b.applyProfile(e)
+	case actors.Kind_ERASED:
+		b.applyErased(e)
 	default:
 		return fmt.Errorf("event %d is of kind %d, which this program does not know: it is older than the data", e.Seq, e.Kind)
 	}
@@ -121,6 +128,11 @@ func (b *Inbox) Apply(e *actors.Event) error {
 	}
 	if e.Rev != b.rev {
 		b.shown = e.Seq
+	}
+	switch e.Kind {
+	case actors.Kind_ERASED, actors.Kind_NOTED, actors.Kind_DELIVERED:
+	default:
+		b.erasedAt = 0
 	}
 	b.seq, b.pos, b.rev = e.Seq, e.Pos, e.Rev
 	b.keys.apply(e)

@@ -3,6 +3,7 @@ package inbox
 import (
 	"bytes"
 	"encoding/binary"
+	"maps"
 	"slices"
 
 	"reddot/actors"
@@ -138,6 +139,11 @@ func doubled[E any](s []E) []E {
 		return s
 	}
 	return slices.Grow(s, len(s)+1)
+}
+
+// clone returns a copy that can be changed.
+func (k *onceKeys) clone() onceKeys {
+	return onceKeys{byCaller: maps.Clone(k.byCaller), order: slices.Clone(k.order), edge: slices.Clone(k.edge)}
 }
 
 // caller returns what was done under a caller's key.

@@ -37,6 +37,9 @@ func (b *Inbox) SweepDue(l *actors.Limits) int64 {
 	if len(b.keys.order) > 0 {
 		due = min(due, l.SweepAt(b.keys.order[0].at+actors.CallerKeyAge, b.lineage))
 	}
+	if b.erasedAt != 0 {
+		due = min(due, l.SweepAt(b.forgetAt(), b.lineage))
+	}
 	return due
 }
 
@@ -64,7 +67,7 @@ func (b *Inbox) SweepAfter(e *actors.Event, l *actors.Limits) int64 {
 	if b.history.first == 0 {
 		due = l.SpreadOut(e.At+l.EraseStep()+l.RetainAge.Milliseconds(), lineage)
 	}
-	if b.history.since == 0 && e.Frees() {
+	if b.history.since == 0 && (e.Frees() || b.Profile.Frees(e.Profile)) {
 		due = min(due, l.SweepAt(e.At, lineage))
 	}
 	if at := e.Topic.GetExpiresAt(); at != 0 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"reddot/actors"
+	"reddot/actors/profile"
 )
 
 // snapshot returns the inbox's stored form as of now.
@@ -11,6 +12,7 @@ func (b *Inbox) snapshot() []byte {
 	s := &actors.Snapshot{
 		Lineage: b.lineage, Seq: b.seq, Pos: b.pos, Rev: b.rev, Unread: b.unread, Unseen: b.unseen,
 		Floor: b.history.floor, Stale: b.history.stale, StaleSince: b.history.since, Delivered: b.deliveredUpTo, Bytes: b.history.bytes, Edge: b.keys.packEdge(), Shown: b.shown,
+		ErasedAt: b.erasedAt,
 	}
 	for i := range b.categories {
 		c := &b.categories[i]
@@ -32,6 +34,7 @@ func (b *Inbox) snapshot() []byte {
 		s.Marks = append(s.Marks, &actors.Milestone{Seq: m.Seq, At: m.at, Bytes: m.bytes})
 	}
 	s.Sessions, s.Yielded = b.Sessions.Stored()
+	b.Profile.Store(s, b.history.floor)
 	n := s.SizeVT()
 	out := make([]byte, 1+n)
 	out[0] = actors.EventVersion
@@ -68,6 +71,7 @@ func (b *Inbox) restore(raw []byte) error {
 	}
 	b.keys.unpackEdge(s.Edge)
 	b.Sessions.Restore(s.Sessions, s.Yielded)
+	b.Profile, b.erasedAt = profile.Restored(&s), s.ErasedAt
 	for _, m := range s.Marks {
 		b.history.milestones = append(b.history.milestones, milestone{m.Seq, m.Bytes, m.At})
 	}

@@ -3,6 +3,7 @@ package inbox
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"hash/fnv"
 	"io"
 	"maps"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"reddot/actors"
+	"reddot/actors/profile"
 	"reddot/actors/session"
 )
 
@@ -242,12 +244,15 @@ func (w *world) checkContents() {
 		needed[y.Epoch] = true
 	}
 	h := &w.b.history
+	for _, seq := range w.b.Profile.Events() {
+		needed[seq] = true
+	}
 	for seq, raw := range w.journal {
 		var e actors.Event
 		if err := actors.DecodeEvent(raw, &e); err != nil {
 			w.t.Fatal(err)
 		}
-		full := e.Message != nil && !e.Message.Cleared || e.Topic.GetTopic() != "" || e.Session.GetWill() != nil
+		full := e.Message != nil && !e.Message.Cleared || e.Topic.GetTopic() != "" || e.Session.GetWill() != nil || e.Profile.SizeVT() > 0 && !removes(e.Profile)
 		known := slices.Contains(h.stale, seq) || slices.Contains(h.garbage, seq)
 		switch {
 		case full && !needed[seq] && !known:
@@ -256,7 +261,7 @@ func (w *world) checkContents() {
 			w.t.Fatalf("the content of event %d is needed, and was taken out or is to be", seq)
 		}
 	}
-	if (len(h.stale)+len(h.garbage)+len(h.disowned) > 0 || h.wills) != (h.since != 0) {
+	if (len(h.stale)+len(h.garbage)+len(h.disowned) > 0 || h.old) != (h.since != 0) {
 		w.t.Fatalf("stale %v, garbage %v, %d disowned since %d", h.stale, h.garbage, len(h.disowned), h.since)
 	}
 }
@@ -292,6 +297,9 @@ func (w *world) same(what string, got *Inbox, withHistory bool) {
 	if x, y := viewSessions(got), viewSessions(w.b); !reflect.DeepEqual(x, y) {
 		w.t.Fatalf("%s: sessions: got\n%+v, want\n%+v", what, x, y)
 	}
+	if x, y := viewProfile(got, withHistory), viewProfile(w.b, withHistory); x != y {
+		w.t.Fatalf("%s: profile: got\n%s, want\n%s", what, x, y)
+	}
 	if !reflect.DeepEqual(x, y) {
 		w.t.Fatalf("%s: got\n%+v, want\n%+v", what, x, y)
 	}
@@ -302,6 +310,7 @@ func (w *world) same(what string, got *Inbox, withHistory bool) {
 func (w *world) view(b *Inbox, withHistory bool) Inbox {
 	v := *b
 	v.Rearm()
+	v.Profile = nil // viewProfile
 	v.keys.byCaller = maps.Clone(b.keys.byCaller)
 	v.keys.prune(w.now)
 	v.categories = append([]category{}, b.categories...)
@@ -322,6 +331,23 @@ func (w *world) view(b *Inbox, withHistory bool) Inbox {
 	slices.Sort(v.history.garbage)
 	v.history.stale = append([]uint64{}, b.history.stale...)
 	return v
+}
+
+// removes tells whether a change only removes parts of a profile: nothing of the user
+// is left in it.
+func removes(c *actors.ProfileChange) bool {
+	return len(c.Followed)+len(c.Unfollowed) == 0 && c.Profile.SizeVT()+c.Preferences.SizeVT() == 0
+}
+
+// viewProfile is what is known of the user, as text.
+func viewProfile(b *Inbox, withHistory bool) string {
+	p := b.Profile
+	v := profile.AppendPreferences(profile.AppendProfile(nil, p.Profile()), p.Preferences())
+	v = profile.AppendFollows(v, p.Follows())
+	if withHistory {
+		v = fmt.Append(v, slices.DeleteFunc(p.Events(), func(seq uint64) bool { return seq <= b.history.floor }))
+	}
+	return string(v)
 }
 
 // sessionsView is the state of sessions, in which equal ones are deeply equal.

@@ -10,6 +10,7 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/inbox"
+	"reddot/actors/profile"
 )
 
 // Queries. What is in memory is answered in the turn; contents are read
@@ -301,11 +302,16 @@ func (u *User) export(r *actors.Request) {
 	b := u.inbox
 	items, _ := b.List(func(actors.State) bool { return true }, "", math.MaxUint64, math.MaxInt)
 	counts := b.AppendCounts(nil)
+	known := b.Profile
+	about := profile.AppendProfile([]byte(`,"profile":`), known.Profile())
+	about = profile.AppendPreferences(append(about, `,"preferences":`...), known.Preferences())
+	about = profile.AppendFollows(append(about, `,"follows":`...), known.Follows())
 	u.fill(r, inbox.Ready{Rev: b.Rev()})
 	u.read(r, func(ctx context.Context, out []byte) ([]byte, error) {
 		out = actors.AppendString(append(out, `{"app":`...), u.Key.App())
 		out = actors.AppendString(append(out, `,"user":`...), u.Key.Name())
 		out = append(append(out, `,"counts":`...), counts...)
+		out = append(out, about...)
 		return appendPage(ctx, u.Home, append(out, ','), u.Key, items, "")
 	})
 }

@@ -59,6 +59,16 @@ func (u *User) command(r *actors.Request, t actors.Moment) {
 		u.stateAt(r, c)
 	case *actors.Export:
 		u.export(r)
+	case *actors.SetProfile:
+		u.setProfile(r, c, t)
+	case *actors.SetPreferences:
+		u.setPreferences(r, c, t)
+	case *actors.Follow:
+		u.commit(r, b.Follow(c, r.Once, t))
+	case *actors.ReadProfile:
+		u.readProfile(r, c)
+	case *actors.Erase:
+		u.erase(r, t)
 	case *actors.OpenSession:
 		u.openSession(r, c, t)
 	case *actors.ChangeSession:
@@ -262,6 +272,9 @@ func (u *User) expire(t actors.Moment) bool {
 // timeUp does what is due and arms the next wake-up.
 func (u *User) timeUp(m *actors.TimeUp) {
 	t := u.Home.Moment()
+	if u.inbox.Forgettable(t.Now) && u.forget(m.At) {
+		return
+	}
 	swept := t.Now >= u.inbox.SweepDue(&u.Home.Limits)
 	if !u.expire(t) {
 		return // the sweeper comes again

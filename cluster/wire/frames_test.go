@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,6 +100,25 @@ func commands2() []actors.Command {
 	}
 }
 
+// others are commands that stand in a message of their own.
+func others() []actors.Command {
+	p := &actors.Profile{
+		Tags: []string{"vip"}, Locale: "zh-CN", Zone: "Asia/Shanghai", Tenants: []string{"acme"},
+		Attributes: []*actors.Attribute{{Name: "city", Value: &actors.Attribute_Text{Text: "Shanghai"}}, {Name: "levels", Value: &actors.Attribute_Numbers{Numbers: &actors.NumberList{List: []float64{1, 2.5}}}}},
+		Addresses:  []*actors.Address{{Channel: "apns", Address: "t", Account: "topic"}},
+	}
+	prefs := &actors.Preferences{
+		Categories: []*actors.CategoryPreference{{Category: "order", Channels: []*actors.ChannelPreference{{Channel: "sms"}}}},
+		Tenants:    []*actors.TenantPreferences{{Tenant: "acme", Preferences: &actors.Preferences{MutedUntil: 5}}},
+		QuietHours: &actors.QuietHours{From: 60, To: 120, Days: 3},
+	}
+	return []actors.Command{
+		&actors.SetProfile{Profile: p, Removed: []string{"attributes.age"}}, &actors.SetProfile{Profile: &actors.Profile{}, Replace: true},
+		&actors.SetPreferences{Preferences: prefs}, &actors.Follow{Topic: "news/a", Stop: true}, &actors.Follow{Topic: "news"},
+		&actors.ReadProfile{}, &actors.ReadProfile{Part: actors.PartFollows, Limit: 7, Next: "bmV3cw"}, &actors.Erase{},
+	}
+}
+
 // TestFrames sends each kind of message to another node and reads it there.
 func TestFrames(t *testing.T) {
 	for _, c := range append(crossings(), crossings2()...) {
@@ -164,7 +184,7 @@ func dump(v reflect.Value) string {
 
 // TestFramesOfRequests does the same with requests, and their answers.
 func TestFramesOfRequests(t *testing.T) {
-	for i, c := range append(commands(), commands2()...) {
+	for i, c := range slices.Concat(commands(), commands2(), others()) {
 		r := actors.NewRequest(actors.UserKey("shop", "alice"), c)
 		if i%2 == 0 {
 			r.Once = actors.CallersOnce("caller", "key", []byte("body"))
@@ -281,6 +301,7 @@ func TestFramesUnknown(t *testing.T) {
 		"key":    {Type: FrameType_FRAME_GONE},
 		"send":   {Type: FrameType_FRAME_REACHED, Body: append([]byte{10, 5}, "sa/bc"...)},
 		"end":    {Type: FrameType_FRAME_KICK, Body: append(append([]byte{10, 5}, "ua/bc"...), 80, 99)},
+		"part":   {Type: FrameType_FRAME_REQUEST, Body: append(append([]byte{18, 5}, "ua/bc"...), 0xc2, 1, 2, 8, 9)},
 		"no own": {Type: FrameType_FRAME_REQUEST, Body: append(append([]byte{18, 5}, "ua/bc"...), 48, 1)},
 	} {
 		if _, err := DecodeFrame(f, byName("a")); err == nil {
@@ -298,7 +319,7 @@ func FuzzFrame(f *testing.F) {
 		}
 		f.Add(int32(w.Type), w.Body)
 	}
-	for i, c := range append(commands(), commands2()...) {
+	for i, c := range slices.Concat(commands(), commands2(), others()) {
 		w, err := EncodeRequest(uint64(i), actors.NewRequest("ua/b", c))
 		if err != nil {
 			f.Fatal(err)

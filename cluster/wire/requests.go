@@ -51,7 +51,7 @@ func EncodeRequest(id uint64, r *actors.Request) (*Frame, error) {
 	case *actors.StartSend:
 		w.Command, w.Message, w.Users = WireCommand_COMMAND_START_SEND, c.Message, c.Users
 	default:
-		if !w.encodeSession(c) {
+		if !w.encodeSession(c) && !w.encodeOther(c) {
 			return nil, fmt.Errorf("%T does not cross nodes", c)
 		}
 	}
@@ -112,6 +112,9 @@ func (w *WireRequest) decodeCommand(gate func(node, id string) *actor.PID) (acto
 	case WireCommand_COMMAND_DISCONNECT:
 		why, err := parseEnd(w.To)
 		return &actors.Disconnect{Why: why}, err
+	}
+	if w.Command == WireCommand_COMMAND_NONE {
+		return w.decodeOther()
 	}
 	if w.Command >= WireCommand_COMMAND_OPEN_SESSION && w.Command <= WireCommand_COMMAND_RETAINED {
 		return w.decodeSession(gate)

@@ -682,27 +682,38 @@ func (x *WirePlace) GetPos() uint64 {
 // WireRequest is a Request: the command's number and those of its arguments
 // that it has.
 type WireRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // of this link
-	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	Once          []byte                 `protobuf:"bytes,3,opt,name=once,proto3" json:"once,omitempty"` // 16 bytes, or none
-	Digest        uint64                 `protobuf:"fixed64,4,opt,name=digest,proto3" json:"digest,omitempty"`
-	Edge          bool                   `protobuf:"varint,5,opt,name=edge,proto3" json:"edge,omitempty"`
-	Command       WireCommand            `protobuf:"varint,6,opt,name=command,proto3,enum=reddot.WireCommand" json:"command,omitempty"`
-	Message       *actors.Message        `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"` // PUBLISH, START_SEND
-	Users         []string               `protobuf:"bytes,8,rep,name=users,proto3" json:"users,omitempty"`     // START_SEND
-	Ids           []byte                 `protobuf:"bytes,9,opt,name=ids,proto3" json:"ids,omitempty"`         // 16 bytes each: EDIT, RETRACT, FIND (one), MARK
-	Patch         []byte                 `protobuf:"bytes,10,opt,name=patch,proto3" json:"patch,omitempty"`    // EDIT
-	To            uint32                 `protobuf:"varint,11,opt,name=to,proto3" json:"to,omitempty"`         // MARK: a Marking; DISCONNECT: an End
-	At            *WirePlace             `protobuf:"bytes,12,opt,name=at,proto3" json:"at,omitempty"`          // MARK: up to; REPLAY: after
-	Category      string                 `protobuf:"bytes,13,opt,name=category,proto3" json:"category,omitempty"`
-	Until         int64                  `protobuf:"varint,14,opt,name=until,proto3" json:"until,omitempty"`
-	State         string                 `protobuf:"bytes,15,opt,name=state,proto3" json:"state,omitempty"` // LIST
-	Limit         uint32                 `protobuf:"varint,16,opt,name=limit,proto3" json:"limit,omitempty"`
-	Next          string                 `protobuf:"bytes,17,opt,name=next,proto3" json:"next,omitempty"`       // LIST
-	Number        uint64                 `protobuf:"varint,18,opt,name=number,proto3" json:"number,omitempty"`  // JOURNAL_PAGE: after seq; STATE_AT: rev
-	Session       *WireSession           `protobuf:"bytes,19,opt,name=session,proto3" json:"session,omitempty"` // OPEN_SESSION to RETAINED
-	Topic         *actors.TopicMessage   `protobuf:"bytes,20,opt,name=topic,proto3" json:"topic,omitempty"`     // QUEUE_MESSAGE, RETAIN
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Id       uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // of this link
+	Key      string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	Once     []byte                 `protobuf:"bytes,3,opt,name=once,proto3" json:"once,omitempty"` // 16 bytes, or none
+	Digest   uint64                 `protobuf:"fixed64,4,opt,name=digest,proto3" json:"digest,omitempty"`
+	Edge     bool                   `protobuf:"varint,5,opt,name=edge,proto3" json:"edge,omitempty"`
+	Command  WireCommand            `protobuf:"varint,6,opt,name=command,proto3,enum=reddot.WireCommand" json:"command,omitempty"`
+	Message  *actors.Message        `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"` // PUBLISH, START_SEND
+	Users    []string               `protobuf:"bytes,8,rep,name=users,proto3" json:"users,omitempty"`     // START_SEND
+	Ids      []byte                 `protobuf:"bytes,9,opt,name=ids,proto3" json:"ids,omitempty"`         // 16 bytes each: EDIT, RETRACT, FIND (one), MARK
+	Patch    []byte                 `protobuf:"bytes,10,opt,name=patch,proto3" json:"patch,omitempty"`    // EDIT
+	To       uint32                 `protobuf:"varint,11,opt,name=to,proto3" json:"to,omitempty"`         // MARK: a Marking; DISCONNECT: an End
+	At       *WirePlace             `protobuf:"bytes,12,opt,name=at,proto3" json:"at,omitempty"`          // MARK: up to; REPLAY: after
+	Category string                 `protobuf:"bytes,13,opt,name=category,proto3" json:"category,omitempty"`
+	Until    int64                  `protobuf:"varint,14,opt,name=until,proto3" json:"until,omitempty"`
+	State    string                 `protobuf:"bytes,15,opt,name=state,proto3" json:"state,omitempty"` // LIST
+	Limit    uint32                 `protobuf:"varint,16,opt,name=limit,proto3" json:"limit,omitempty"`
+	Next     string                 `protobuf:"bytes,17,opt,name=next,proto3" json:"next,omitempty"`       // LIST
+	Number   uint64                 `protobuf:"varint,18,opt,name=number,proto3" json:"number,omitempty"`  // JOURNAL_PAGE: after seq; STATE_AT: rev
+	Session  *WireSession           `protobuf:"bytes,19,opt,name=session,proto3" json:"session,omitempty"` // OPEN_SESSION to RETAINED
+	Topic    *actors.TopicMessage   `protobuf:"bytes,20,opt,name=topic,proto3" json:"topic,omitempty"`     // QUEUE_MESSAGE, RETAIN
+	// Commands that say all in a message of their own, in place of a number. To an
+	// older program they are ones that it does not know.
+	//
+	// Types that are valid to be assigned to Other:
+	//
+	//	*WireRequest_SetProfile
+	//	*WireRequest_SetPreferences
+	//	*WireRequest_Follow
+	//	*WireRequest_ReadProfile
+	//	*WireRequest_Erase
+	Other         isWireRequest_Other `protobuf_oneof:"other"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -877,6 +888,349 @@ func (x *WireRequest) GetTopic() *actors.TopicMessage {
 	return nil
 }
 
+func (x *WireRequest) GetOther() isWireRequest_Other {
+	if x != nil {
+		return x.Other
+	}
+	return nil
+}
+
+func (x *WireRequest) GetSetProfile() *WireSetProfile {
+	if x != nil {
+		if x, ok := x.Other.(*WireRequest_SetProfile); ok {
+			return x.SetProfile
+		}
+	}
+	return nil
+}
+
+func (x *WireRequest) GetSetPreferences() *WireSetPreferences {
+	if x != nil {
+		if x, ok := x.Other.(*WireRequest_SetPreferences); ok {
+			return x.SetPreferences
+		}
+	}
+	return nil
+}
+
+func (x *WireRequest) GetFollow() *WireFollow {
+	if x != nil {
+		if x, ok := x.Other.(*WireRequest_Follow); ok {
+			return x.Follow
+		}
+	}
+	return nil
+}
+
+func (x *WireRequest) GetReadProfile() *WireReadProfile {
+	if x != nil {
+		if x, ok := x.Other.(*WireRequest_ReadProfile); ok {
+			return x.ReadProfile
+		}
+	}
+	return nil
+}
+
+func (x *WireRequest) GetErase() *WireErase {
+	if x != nil {
+		if x, ok := x.Other.(*WireRequest_Erase); ok {
+			return x.Erase
+		}
+	}
+	return nil
+}
+
+type isWireRequest_Other interface {
+	isWireRequest_Other()
+}
+
+type WireRequest_SetProfile struct {
+	SetProfile *WireSetProfile `protobuf:"bytes,21,opt,name=set_profile,json=setProfile,proto3,oneof"`
+}
+
+type WireRequest_SetPreferences struct {
+	SetPreferences *WireSetPreferences `protobuf:"bytes,22,opt,name=set_preferences,json=setPreferences,proto3,oneof"`
+}
+
+type WireRequest_Follow struct {
+	Follow *WireFollow `protobuf:"bytes,23,opt,name=follow,proto3,oneof"`
+}
+
+type WireRequest_ReadProfile struct {
+	ReadProfile *WireReadProfile `protobuf:"bytes,24,opt,name=read_profile,json=readProfile,proto3,oneof"`
+}
+
+type WireRequest_Erase struct {
+	Erase *WireErase `protobuf:"bytes,25,opt,name=erase,proto3,oneof"`
+}
+
+func (*WireRequest_SetProfile) isWireRequest_Other() {}
+
+func (*WireRequest_SetPreferences) isWireRequest_Other() {}
+
+func (*WireRequest_Follow) isWireRequest_Other() {}
+
+func (*WireRequest_ReadProfile) isWireRequest_Other() {}
+
+func (*WireRequest_Erase) isWireRequest_Other() {}
+
+// WireSetProfile changes a profile.
+type WireSetProfile struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Replace       bool                   `protobuf:"varint,1,opt,name=replace,proto3" json:"replace,omitempty"`
+	Profile       *actors.Profile        `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`
+	Removed       []string               `protobuf:"bytes,3,rep,name=removed,proto3" json:"removed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireSetProfile) Reset() {
+	*x = WireSetProfile{}
+	mi := &file_cluster_wire_wire_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireSetProfile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireSetProfile) ProtoMessage() {}
+
+func (x *WireSetProfile) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_wire_wire_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireSetProfile.ProtoReflect.Descriptor instead.
+func (*WireSetProfile) Descriptor() ([]byte, []int) {
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *WireSetProfile) GetReplace() bool {
+	if x != nil {
+		return x.Replace
+	}
+	return false
+}
+
+func (x *WireSetProfile) GetProfile() *actors.Profile {
+	if x != nil {
+		return x.Profile
+	}
+	return nil
+}
+
+func (x *WireSetProfile) GetRemoved() []string {
+	if x != nil {
+		return x.Removed
+	}
+	return nil
+}
+
+// WireSetPreferences replaces the preferences.
+type WireSetPreferences struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Preferences   *actors.Preferences    `protobuf:"bytes,1,opt,name=preferences,proto3" json:"preferences,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireSetPreferences) Reset() {
+	*x = WireSetPreferences{}
+	mi := &file_cluster_wire_wire_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireSetPreferences) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireSetPreferences) ProtoMessage() {}
+
+func (x *WireSetPreferences) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_wire_wire_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireSetPreferences.ProtoReflect.Descriptor instead.
+func (*WireSetPreferences) Descriptor() ([]byte, []int) {
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *WireSetPreferences) GetPreferences() *actors.Preferences {
+	if x != nil {
+		return x.Preferences
+	}
+	return nil
+}
+
+// WireFollow lets a user follow a topic, or not any more.
+type WireFollow struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Topic         string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	Stop          bool                   `protobuf:"varint,2,opt,name=stop,proto3" json:"stop,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireFollow) Reset() {
+	*x = WireFollow{}
+	mi := &file_cluster_wire_wire_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireFollow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireFollow) ProtoMessage() {}
+
+func (x *WireFollow) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_wire_wire_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireFollow.ProtoReflect.Descriptor instead.
+func (*WireFollow) Descriptor() ([]byte, []int) {
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *WireFollow) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *WireFollow) GetStop() bool {
+	if x != nil {
+		return x.Stop
+	}
+	return false
+}
+
+// WireReadProfile asks for a part of what is known of a user.
+type WireReadProfile struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Part          uint32                 `protobuf:"varint,1,opt,name=part,proto3" json:"part,omitempty"`   // a ProfilePart
+	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"` // follows
+	Next          string                 `protobuf:"bytes,3,opt,name=next,proto3" json:"next,omitempty"`    // follows
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireReadProfile) Reset() {
+	*x = WireReadProfile{}
+	mi := &file_cluster_wire_wire_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireReadProfile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireReadProfile) ProtoMessage() {}
+
+func (x *WireReadProfile) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_wire_wire_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireReadProfile.ProtoReflect.Descriptor instead.
+func (*WireReadProfile) Descriptor() ([]byte, []int) {
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *WireReadProfile) GetPart() uint32 {
+	if x != nil {
+		return x.Part
+	}
+	return 0
+}
+
+func (x *WireReadProfile) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *WireReadProfile) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+// WireErase erases a user.
+type WireErase struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireErase) Reset() {
+	*x = WireErase{}
+	mi := &file_cluster_wire_wire_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireErase) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireErase) ProtoMessage() {}
+
+func (x *WireErase) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_wire_wire_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireErase.ProtoReflect.Descriptor instead.
+func (*WireErase) Descriptor() ([]byte, []int) {
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{11}
+}
+
 // WireSession is what the commands about sessions and topics say.
 type WireSession struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -904,7 +1258,7 @@ type WireSession struct {
 
 func (x *WireSession) Reset() {
 	*x = WireSession{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[7]
+	mi := &file_cluster_wire_wire_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -916,7 +1270,7 @@ func (x *WireSession) String() string {
 func (*WireSession) ProtoMessage() {}
 
 func (x *WireSession) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[7]
+	mi := &file_cluster_wire_wire_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -929,7 +1283,7 @@ func (x *WireSession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSession.ProtoReflect.Descriptor instead.
 func (*WireSession) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{7}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *WireSession) GetClient() string {
@@ -1087,7 +1441,7 @@ type WireAnswer struct {
 
 func (x *WireAnswer) Reset() {
 	*x = WireAnswer{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[8]
+	mi := &file_cluster_wire_wire_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1099,7 +1453,7 @@ func (x *WireAnswer) String() string {
 func (*WireAnswer) ProtoMessage() {}
 
 func (x *WireAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[8]
+	mi := &file_cluster_wire_wire_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1112,7 +1466,7 @@ func (x *WireAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAnswer.ProtoReflect.Descriptor instead.
 func (*WireAnswer) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{8}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *WireAnswer) GetId() uint64 {
@@ -1270,7 +1624,7 @@ type WireTidings struct {
 
 func (x *WireTidings) Reset() {
 	*x = WireTidings{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[9]
+	mi := &file_cluster_wire_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1282,7 +1636,7 @@ func (x *WireTidings) String() string {
 func (*WireTidings) ProtoMessage() {}
 
 func (x *WireTidings) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[9]
+	mi := &file_cluster_wire_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1295,7 +1649,7 @@ func (x *WireTidings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTidings.ProtoReflect.Descriptor instead.
 func (*WireTidings) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{9}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *WireTidings) GetHub() string {
@@ -1351,7 +1705,7 @@ type WireWaits struct {
 
 func (x *WireWaits) Reset() {
 	*x = WireWaits{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[10]
+	mi := &file_cluster_wire_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1363,7 +1717,7 @@ func (x *WireWaits) String() string {
 func (*WireWaits) ProtoMessage() {}
 
 func (x *WireWaits) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[10]
+	mi := &file_cluster_wire_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1376,7 +1730,7 @@ func (x *WireWaits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireWaits.ProtoReflect.Descriptor instead.
 func (*WireWaits) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{10}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *WireWaits) GetWaiting() *actors.Waiting {
@@ -1406,7 +1760,7 @@ type WireFilters struct {
 
 func (x *WireFilters) Reset() {
 	*x = WireFilters{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[11]
+	mi := &file_cluster_wire_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1418,7 +1772,7 @@ func (x *WireFilters) String() string {
 func (*WireFilters) ProtoMessage() {}
 
 func (x *WireFilters) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[11]
+	mi := &file_cluster_wire_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1431,7 +1785,7 @@ func (x *WireFilters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFilters.ProtoReflect.Descriptor instead.
 func (*WireFilters) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{11}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *WireFilters) GetId() uint64 {
@@ -1468,7 +1822,7 @@ type WireFilter struct {
 
 func (x *WireFilter) Reset() {
 	*x = WireFilter{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[12]
+	mi := &file_cluster_wire_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1480,7 +1834,7 @@ func (x *WireFilter) String() string {
 func (*WireFilter) ProtoMessage() {}
 
 func (x *WireFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[12]
+	mi := &file_cluster_wire_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1493,7 +1847,7 @@ func (x *WireFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFilter.ProtoReflect.Descriptor instead.
 func (*WireFilter) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{12}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WireFilter) GetApp() string {
@@ -1530,7 +1884,7 @@ type WireFollowed struct {
 
 func (x *WireFollowed) Reset() {
 	*x = WireFollowed{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[13]
+	mi := &file_cluster_wire_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1542,7 +1896,7 @@ func (x *WireFollowed) String() string {
 func (*WireFollowed) ProtoMessage() {}
 
 func (x *WireFollowed) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[13]
+	mi := &file_cluster_wire_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1555,7 +1909,7 @@ func (x *WireFollowed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFollowed.ProtoReflect.Descriptor instead.
 func (*WireFollowed) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{13}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *WireFollowed) GetId() uint64 {
@@ -1591,7 +1945,7 @@ type WireTopic struct {
 
 func (x *WireTopic) Reset() {
 	*x = WireTopic{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[14]
+	mi := &file_cluster_wire_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1603,7 +1957,7 @@ func (x *WireTopic) String() string {
 func (*WireTopic) ProtoMessage() {}
 
 func (x *WireTopic) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[14]
+	mi := &file_cluster_wire_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1616,7 +1970,7 @@ func (x *WireTopic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTopic.ProtoReflect.Descriptor instead.
 func (*WireTopic) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{14}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WireTopic) GetId() uint64 {
@@ -1653,7 +2007,7 @@ type WireHeard struct {
 
 func (x *WireHeard) Reset() {
 	*x = WireHeard{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[15]
+	mi := &file_cluster_wire_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1665,7 +2019,7 @@ func (x *WireHeard) String() string {
 func (*WireHeard) ProtoMessage() {}
 
 func (x *WireHeard) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[15]
+	mi := &file_cluster_wire_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1678,7 +2032,7 @@ func (x *WireHeard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireHeard.ProtoReflect.Descriptor instead.
 func (*WireHeard) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{15}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WireHeard) GetId() uint64 {
@@ -1730,7 +2084,7 @@ type WireConn struct {
 
 func (x *WireConn) Reset() {
 	*x = WireConn{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[16]
+	mi := &file_cluster_wire_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +2096,7 @@ func (x *WireConn) String() string {
 func (*WireConn) ProtoMessage() {}
 
 func (x *WireConn) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[16]
+	mi := &file_cluster_wire_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1755,7 +2109,7 @@ func (x *WireConn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConn.ProtoReflect.Descriptor instead.
 func (*WireConn) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{16}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WireConn) GetKey() string {
@@ -1861,7 +2215,7 @@ type WireGreeting struct {
 
 func (x *WireGreeting) Reset() {
 	*x = WireGreeting{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[17]
+	mi := &file_cluster_wire_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1873,7 +2227,7 @@ func (x *WireGreeting) String() string {
 func (*WireGreeting) ProtoMessage() {}
 
 func (x *WireGreeting) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[17]
+	mi := &file_cluster_wire_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1886,7 +2240,7 @@ func (x *WireGreeting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireGreeting.ProtoReflect.Descriptor instead.
 func (*WireGreeting) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{17}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *WireGreeting) GetKey() string {
@@ -1979,7 +2333,7 @@ type WirePush struct {
 
 func (x *WirePush) Reset() {
 	*x = WirePush{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[18]
+	mi := &file_cluster_wire_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1991,7 +2345,7 @@ func (x *WirePush) String() string {
 func (*WirePush) ProtoMessage() {}
 
 func (x *WirePush) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[18]
+	mi := &file_cluster_wire_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2004,7 +2358,7 @@ func (x *WirePush) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WirePush.ProtoReflect.Descriptor instead.
 func (*WirePush) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{18}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WirePush) GetKey() string {
@@ -2091,7 +2445,7 @@ type WireEvent struct {
 
 func (x *WireEvent) Reset() {
 	*x = WireEvent{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[19]
+	mi := &file_cluster_wire_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2103,7 +2457,7 @@ func (x *WireEvent) String() string {
 func (*WireEvent) ProtoMessage() {}
 
 func (x *WireEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[19]
+	mi := &file_cluster_wire_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2116,7 +2470,7 @@ func (x *WireEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireEvent.ProtoReflect.Descriptor instead.
 func (*WireEvent) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{19}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WireEvent) GetType() string {
@@ -2160,7 +2514,7 @@ type WireDescribed struct {
 
 func (x *WireDescribed) Reset() {
 	*x = WireDescribed{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[20]
+	mi := &file_cluster_wire_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2172,7 +2526,7 @@ func (x *WireDescribed) String() string {
 func (*WireDescribed) ProtoMessage() {}
 
 func (x *WireDescribed) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[20]
+	mi := &file_cluster_wire_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2185,7 +2539,7 @@ func (x *WireDescribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireDescribed.ProtoReflect.Descriptor instead.
 func (*WireDescribed) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{20}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WireDescribed) GetUser() string {
@@ -2230,7 +2584,7 @@ type WireConnInfo struct {
 
 func (x *WireConnInfo) Reset() {
 	*x = WireConnInfo{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[21]
+	mi := &file_cluster_wire_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2242,7 +2596,7 @@ func (x *WireConnInfo) String() string {
 func (*WireConnInfo) ProtoMessage() {}
 
 func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[21]
+	mi := &file_cluster_wire_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2255,7 +2609,7 @@ func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConnInfo.ProtoReflect.Descriptor instead.
 func (*WireConnInfo) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{21}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WireConnInfo) GetId() string {
@@ -2305,7 +2659,7 @@ type WireShard struct {
 
 func (x *WireShard) Reset() {
 	*x = WireShard{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[22]
+	mi := &file_cluster_wire_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2317,7 +2671,7 @@ func (x *WireShard) String() string {
 func (*WireShard) ProtoMessage() {}
 
 func (x *WireShard) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[22]
+	mi := &file_cluster_wire_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2330,7 +2684,7 @@ func (x *WireShard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireShard.ProtoReflect.Descriptor instead.
 func (*WireShard) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{22}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *WireShard) GetShard() uint32 {
@@ -2365,7 +2719,7 @@ type WireChanged struct {
 
 func (x *WireChanged) Reset() {
 	*x = WireChanged{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[23]
+	mi := &file_cluster_wire_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2377,7 +2731,7 @@ func (x *WireChanged) String() string {
 func (*WireChanged) ProtoMessage() {}
 
 func (x *WireChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[23]
+	mi := &file_cluster_wire_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2390,7 +2744,7 @@ func (x *WireChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireChanged.ProtoReflect.Descriptor instead.
 func (*WireChanged) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{23}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WireChanged) GetWhat() string {
@@ -2412,7 +2766,7 @@ type WireAsk struct {
 
 func (x *WireAsk) Reset() {
 	*x = WireAsk{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[24]
+	mi := &file_cluster_wire_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2424,7 +2778,7 @@ func (x *WireAsk) String() string {
 func (*WireAsk) ProtoMessage() {}
 
 func (x *WireAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[24]
+	mi := &file_cluster_wire_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2437,7 +2791,7 @@ func (x *WireAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAsk.ProtoReflect.Descriptor instead.
 func (*WireAsk) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{24}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WireAsk) GetId() uint64 {
@@ -2473,7 +2827,7 @@ type WireTold struct {
 
 func (x *WireTold) Reset() {
 	*x = WireTold{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[25]
+	mi := &file_cluster_wire_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2485,7 +2839,7 @@ func (x *WireTold) String() string {
 func (*WireTold) ProtoMessage() {}
 
 func (x *WireTold) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[25]
+	mi := &file_cluster_wire_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2498,7 +2852,7 @@ func (x *WireTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTold.ProtoReflect.Descriptor instead.
 func (*WireTold) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{25}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WireTold) GetId() uint64 {
@@ -2538,7 +2892,7 @@ type WireMember struct {
 
 func (x *WireMember) Reset() {
 	*x = WireMember{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[26]
+	mi := &file_cluster_wire_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2550,7 +2904,7 @@ func (x *WireMember) String() string {
 func (*WireMember) ProtoMessage() {}
 
 func (x *WireMember) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[26]
+	mi := &file_cluster_wire_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2563,7 +2917,7 @@ func (x *WireMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireMember.ProtoReflect.Descriptor instead.
 func (*WireMember) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{26}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WireMember) GetPeers() string {
@@ -2636,7 +2990,7 @@ type WireSign struct {
 
 func (x *WireSign) Reset() {
 	*x = WireSign{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[27]
+	mi := &file_cluster_wire_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2648,7 +3002,7 @@ func (x *WireSign) String() string {
 func (*WireSign) ProtoMessage() {}
 
 func (x *WireSign) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[27]
+	mi := &file_cluster_wire_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2661,7 +3015,7 @@ func (x *WireSign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSign.ProtoReflect.Descriptor instead.
 func (*WireSign) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{27}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WireSign) GetCount() uint64 {
@@ -2760,7 +3114,7 @@ type WireTie struct {
 
 func (x *WireTie) Reset() {
 	*x = WireTie{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[28]
+	mi := &file_cluster_wire_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2772,7 +3126,7 @@ func (x *WireTie) String() string {
 func (*WireTie) ProtoMessage() {}
 
 func (x *WireTie) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[28]
+	mi := &file_cluster_wire_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2785,7 +3139,7 @@ func (x *WireTie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTie.ProtoReflect.Descriptor instead.
 func (*WireTie) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{28}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WireTie) GetNode() string {
@@ -2838,7 +3192,7 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\tWirePlace\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
-	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\x9f\x04\n" +
+	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\xc1\x06\n" +
 	"\vWireRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
@@ -2860,7 +3214,29 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\x04next\x18\x11 \x01(\tR\x04next\x12\x16\n" +
 	"\x06number\x18\x12 \x01(\x04R\x06number\x12-\n" +
 	"\asession\x18\x13 \x01(\v2\x13.reddot.WireSessionR\asession\x12*\n" +
-	"\x05topic\x18\x14 \x01(\v2\x14.reddot.TopicMessageR\x05topic\"\xc6\x03\n" +
+	"\x05topic\x18\x14 \x01(\v2\x14.reddot.TopicMessageR\x05topic\x129\n" +
+	"\vset_profile\x18\x15 \x01(\v2\x16.reddot.WireSetProfileH\x00R\n" +
+	"setProfile\x12E\n" +
+	"\x0fset_preferences\x18\x16 \x01(\v2\x1a.reddot.WireSetPreferencesH\x00R\x0esetPreferences\x12,\n" +
+	"\x06follow\x18\x17 \x01(\v2\x12.reddot.WireFollowH\x00R\x06follow\x12<\n" +
+	"\fread_profile\x18\x18 \x01(\v2\x17.reddot.WireReadProfileH\x00R\vreadProfile\x12)\n" +
+	"\x05erase\x18\x19 \x01(\v2\x11.reddot.WireEraseH\x00R\x05eraseB\a\n" +
+	"\x05other\"o\n" +
+	"\x0eWireSetProfile\x12\x18\n" +
+	"\areplace\x18\x01 \x01(\bR\areplace\x12)\n" +
+	"\aprofile\x18\x02 \x01(\v2\x0f.reddot.ProfileR\aprofile\x12\x18\n" +
+	"\aremoved\x18\x03 \x03(\tR\aremoved\"K\n" +
+	"\x12WireSetPreferences\x125\n" +
+	"\vpreferences\x18\x01 \x01(\v2\x13.reddot.PreferencesR\vpreferences\"6\n" +
+	"\n" +
+	"WireFollow\x12\x14\n" +
+	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x12\n" +
+	"\x04stop\x18\x02 \x01(\bR\x04stop\"O\n" +
+	"\x0fWireReadProfile\x12\x12\n" +
+	"\x04part\x18\x01 \x01(\rR\x04part\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x12\n" +
+	"\x04next\x18\x03 \x01(\tR\x04next\"\v\n" +
+	"\tWireErase\"\xc6\x03\n" +
 	"\vWireSession\x12\x16\n" +
 	"\x06client\x18\x01 \x01(\tR\x06client\x12\x10\n" +
 	"\x03hub\x18\x02 \x01(\tR\x03hub\x12\x12\n" +
@@ -3113,7 +3489,7 @@ func file_cluster_wire_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_cluster_wire_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_cluster_wire_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_cluster_wire_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_cluster_wire_wire_proto_goTypes = []any{
 	(FrameType)(0),               // 0: reddot.FrameType
 	(WireCommand)(0),             // 1: reddot.WireCommand
@@ -3125,69 +3501,83 @@ var file_cluster_wire_wire_proto_goTypes = []any{
 	(*WireBeat)(nil),             // 7: reddot.WireBeat
 	(*WirePlace)(nil),            // 8: reddot.WirePlace
 	(*WireRequest)(nil),          // 9: reddot.WireRequest
-	(*WireSession)(nil),          // 10: reddot.WireSession
-	(*WireAnswer)(nil),           // 11: reddot.WireAnswer
-	(*WireTidings)(nil),          // 12: reddot.WireTidings
-	(*WireWaits)(nil),            // 13: reddot.WireWaits
-	(*WireFilters)(nil),          // 14: reddot.WireFilters
-	(*WireFilter)(nil),           // 15: reddot.WireFilter
-	(*WireFollowed)(nil),         // 16: reddot.WireFollowed
-	(*WireTopic)(nil),            // 17: reddot.WireTopic
-	(*WireHeard)(nil),            // 18: reddot.WireHeard
-	(*WireConn)(nil),             // 19: reddot.WireConn
-	(*WireGreeting)(nil),         // 20: reddot.WireGreeting
-	(*WirePush)(nil),             // 21: reddot.WirePush
-	(*WireEvent)(nil),            // 22: reddot.WireEvent
-	(*WireDescribed)(nil),        // 23: reddot.WireDescribed
-	(*WireConnInfo)(nil),         // 24: reddot.WireConnInfo
-	(*WireShard)(nil),            // 25: reddot.WireShard
-	(*WireChanged)(nil),          // 26: reddot.WireChanged
-	(*WireAsk)(nil),              // 27: reddot.WireAsk
-	(*WireTold)(nil),             // 28: reddot.WireTold
-	(*WireMember)(nil),           // 29: reddot.WireMember
-	(*WireSign)(nil),             // 30: reddot.WireSign
-	(*WireTie)(nil),              // 31: reddot.WireTie
-	(*actors.Message)(nil),       // 32: reddot.Message
-	(*actors.TopicMessage)(nil),  // 33: reddot.TopicMessage
-	(*actors.Will)(nil),          // 34: reddot.Will
-	(*actors.SessionChange)(nil), // 35: reddot.SessionChange
-	(*actors.SessionState)(nil),  // 36: reddot.SessionState
-	(*actors.Waiting)(nil),       // 37: reddot.Waiting
+	(*WireSetProfile)(nil),       // 10: reddot.WireSetProfile
+	(*WireSetPreferences)(nil),   // 11: reddot.WireSetPreferences
+	(*WireFollow)(nil),           // 12: reddot.WireFollow
+	(*WireReadProfile)(nil),      // 13: reddot.WireReadProfile
+	(*WireErase)(nil),            // 14: reddot.WireErase
+	(*WireSession)(nil),          // 15: reddot.WireSession
+	(*WireAnswer)(nil),           // 16: reddot.WireAnswer
+	(*WireTidings)(nil),          // 17: reddot.WireTidings
+	(*WireWaits)(nil),            // 18: reddot.WireWaits
+	(*WireFilters)(nil),          // 19: reddot.WireFilters
+	(*WireFilter)(nil),           // 20: reddot.WireFilter
+	(*WireFollowed)(nil),         // 21: reddot.WireFollowed
+	(*WireTopic)(nil),            // 22: reddot.WireTopic
+	(*WireHeard)(nil),            // 23: reddot.WireHeard
+	(*WireConn)(nil),             // 24: reddot.WireConn
+	(*WireGreeting)(nil),         // 25: reddot.WireGreeting
+	(*WirePush)(nil),             // 26: reddot.WirePush
+	(*WireEvent)(nil),            // 27: reddot.WireEvent
+	(*WireDescribed)(nil),        // 28: reddot.WireDescribed
+	(*WireConnInfo)(nil),         // 29: reddot.WireConnInfo
+	(*WireShard)(nil),            // 30: reddot.WireShard
+	(*WireChanged)(nil),          // 31: reddot.WireChanged
+	(*WireAsk)(nil),              // 32: reddot.WireAsk
+	(*WireTold)(nil),             // 33: reddot.WireTold
+	(*WireMember)(nil),           // 34: reddot.WireMember
+	(*WireSign)(nil),             // 35: reddot.WireSign
+	(*WireTie)(nil),              // 36: reddot.WireTie
+	(*actors.Message)(nil),       // 37: reddot.Message
+	(*actors.TopicMessage)(nil),  // 38: reddot.TopicMessage
+	(*actors.Profile)(nil),       // 39: reddot.Profile
+	(*actors.Preferences)(nil),   // 40: reddot.Preferences
+	(*actors.Will)(nil),          // 41: reddot.Will
+	(*actors.SessionChange)(nil), // 42: reddot.SessionChange
+	(*actors.SessionState)(nil),  // 43: reddot.SessionState
+	(*actors.Waiting)(nil),       // 44: reddot.Waiting
 }
 var file_cluster_wire_wire_proto_depIdxs = []int32{
 	0,  // 0: reddot.Frame.type:type_name -> reddot.FrameType
 	3,  // 1: reddot.Batch.frames:type_name -> reddot.Frame
 	6,  // 2: reddot.WireHello.settings:type_name -> reddot.WireSetting
 	1,  // 3: reddot.WireRequest.command:type_name -> reddot.WireCommand
-	32, // 4: reddot.WireRequest.message:type_name -> reddot.Message
+	37, // 4: reddot.WireRequest.message:type_name -> reddot.Message
 	8,  // 5: reddot.WireRequest.at:type_name -> reddot.WirePlace
-	10, // 6: reddot.WireRequest.session:type_name -> reddot.WireSession
-	33, // 7: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
-	34, // 8: reddot.WireSession.will:type_name -> reddot.Will
-	35, // 9: reddot.WireSession.change:type_name -> reddot.SessionChange
-	8,  // 10: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
-	36, // 11: reddot.WireAnswer.session:type_name -> reddot.SessionState
-	33, // 12: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
-	13, // 13: reddot.WireTidings.waits:type_name -> reddot.WireWaits
-	37, // 14: reddot.WireWaits.waiting:type_name -> reddot.Waiting
-	33, // 15: reddot.WireWaits.message:type_name -> reddot.TopicMessage
-	15, // 16: reddot.WireFilters.list:type_name -> reddot.WireFilter
-	33, // 17: reddot.WireTopic.message:type_name -> reddot.TopicMessage
-	8,  // 18: reddot.WireConn.after:type_name -> reddot.WirePlace
-	8,  // 19: reddot.WireGreeting.at:type_name -> reddot.WirePlace
-	8,  // 20: reddot.WireGreeting.head:type_name -> reddot.WirePlace
-	8,  // 21: reddot.WirePush.from:type_name -> reddot.WirePlace
-	8,  // 22: reddot.WirePush.to:type_name -> reddot.WirePlace
-	22, // 23: reddot.WirePush.events:type_name -> reddot.WireEvent
-	8,  // 24: reddot.WireEvent.to:type_name -> reddot.WirePlace
-	24, // 25: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
-	31, // 26: reddot.WireSign.ties:type_name -> reddot.WireTie
-	2,  // 27: reddot.WireTie.state:type_name -> reddot.TieState
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	15, // 6: reddot.WireRequest.session:type_name -> reddot.WireSession
+	38, // 7: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
+	10, // 8: reddot.WireRequest.set_profile:type_name -> reddot.WireSetProfile
+	11, // 9: reddot.WireRequest.set_preferences:type_name -> reddot.WireSetPreferences
+	12, // 10: reddot.WireRequest.follow:type_name -> reddot.WireFollow
+	13, // 11: reddot.WireRequest.read_profile:type_name -> reddot.WireReadProfile
+	14, // 12: reddot.WireRequest.erase:type_name -> reddot.WireErase
+	39, // 13: reddot.WireSetProfile.profile:type_name -> reddot.Profile
+	40, // 14: reddot.WireSetPreferences.preferences:type_name -> reddot.Preferences
+	41, // 15: reddot.WireSession.will:type_name -> reddot.Will
+	42, // 16: reddot.WireSession.change:type_name -> reddot.SessionChange
+	8,  // 17: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
+	43, // 18: reddot.WireAnswer.session:type_name -> reddot.SessionState
+	38, // 19: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
+	18, // 20: reddot.WireTidings.waits:type_name -> reddot.WireWaits
+	44, // 21: reddot.WireWaits.waiting:type_name -> reddot.Waiting
+	38, // 22: reddot.WireWaits.message:type_name -> reddot.TopicMessage
+	20, // 23: reddot.WireFilters.list:type_name -> reddot.WireFilter
+	38, // 24: reddot.WireTopic.message:type_name -> reddot.TopicMessage
+	8,  // 25: reddot.WireConn.after:type_name -> reddot.WirePlace
+	8,  // 26: reddot.WireGreeting.at:type_name -> reddot.WirePlace
+	8,  // 27: reddot.WireGreeting.head:type_name -> reddot.WirePlace
+	8,  // 28: reddot.WirePush.from:type_name -> reddot.WirePlace
+	8,  // 29: reddot.WirePush.to:type_name -> reddot.WirePlace
+	27, // 30: reddot.WirePush.events:type_name -> reddot.WireEvent
+	8,  // 31: reddot.WireEvent.to:type_name -> reddot.WirePlace
+	29, // 32: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
+	36, // 33: reddot.WireSign.ties:type_name -> reddot.WireTie
+	2,  // 34: reddot.WireTie.state:type_name -> reddot.TieState
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_cluster_wire_wire_proto_init() }
@@ -3195,13 +3585,20 @@ func file_cluster_wire_wire_proto_init() {
 	if File_cluster_wire_wire_proto != nil {
 		return
 	}
+	file_cluster_wire_wire_proto_msgTypes[6].OneofWrappers = []any{
+		(*WireRequest_SetProfile)(nil),
+		(*WireRequest_SetPreferences)(nil),
+		(*WireRequest_Follow)(nil),
+		(*WireRequest_ReadProfile)(nil),
+		(*WireRequest_Erase)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_wire_wire_proto_rawDesc), len(file_cluster_wire_wire_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   29,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -157,7 +157,7 @@ func TestAccess(t *testing.T) {
 		"keys":               {"GET", "/v1/keys", s.publisher, 403, actors.Forbidden},
 		"counts of another":  {"GET", "/v1/users/bob/counts", s.alice, 403, actors.Forbidden},
 		"bad user":           {"GET", "/v1/users/a%2fb/messages", s.reader, 400, actors.Invalid},
-		"not built":          {"GET", "/v1/users/alice/preferences", s.admin, 404, actors.NotFound},
+		"not built":          {"GET", "/v1/users/alice/explain", s.admin, 404, actors.NotFound},
 		"reader marks":       {"POST", "/v1/users/alice/read", s.reader, 403, actors.Forbidden},
 		"reader reads one":   {"POST", messages + "/" + actors.NewID().String() + "/read", s.reader, 403, actors.Forbidden},
 		"admin, cluster":     {"GET", "/v1/cluster", s.admin, 403, actors.Forbidden},

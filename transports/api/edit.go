@@ -1,8 +1,6 @@
 package api
 
 import (
-	"strconv"
-
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
@@ -65,15 +63,10 @@ func (c *call) change(id actors.ID, cmd actors.Command) error {
 	b = id.Append(b)
 	b = append(b, `"`...)
 	if len(r.Answer.Counts) > 0 { // a send to many has no counts
-		b = append(b, `,"rev":`...)
-		b = strconv.AppendUint(b, r.Answer.Rev, 10)
-		b = append(b, `,"counts":`...)
-		b = append(b, r.Answer.Counts...)
+		b = appendCounts(append(b, ','), &r.Answer)
 	}
 	c.out = append(b, '}')
-	if r.Answer.Replayed {
-		c.Response.Header.Set("Idempotent-Replayed", "true")
-	}
+	c.replayed(r)
 	c.reply(fasthttp.StatusOK, c.out)
 	r.Release()
 	return nil

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"reddot/actors"
+	"reddot/actors/profile"
 )
 
 // A fakeRouter is a tiny inbox a user, enough for what the API shows of one.
@@ -27,6 +28,7 @@ type fakeInbox struct {
 	rev      uint64
 	messages []*fakeMessage
 	once     map[[16]byte]fakeOnce
+	known    profile.State
 }
 
 type fakeMessage struct {
@@ -183,7 +185,32 @@ func (f *fakeRouter) do(r *actors.Request, u *fakeInbox) {
 		a.Body = []byte(`{"rev":` + fmt.Sprint(cmd.Rev) + `}`)
 	case *actors.Export:
 		a.Body = []byte(`{"user":"` + r.Key.Name() + `","messages":[]}`)
+	case *actors.SetProfile:
+		c, err := u.known.SetProfile(cmd)
+		u.learn(c, err, a)
+		a.Body = profile.AppendProfile(nil, u.known.Profile())
+	case *actors.SetPreferences:
+		c, err := u.known.SetPreferences(cmd.Preferences)
+		u.learn(c, err, a)
+		a.Body = profile.AppendPreferences(nil, u.known.Preferences())
+	case *actors.Follow:
+		c, err := u.known.Follow(cmd)
+		u.learn(c, err, a)
+	case *actors.ReadProfile:
+		a.Body = [...][]byte{
+			actors.PartProfile: profile.AppendProfile(nil, u.known.Profile()), actors.PartPreferences: profile.AppendPreferences(nil, u.known.Preferences()),
+			actors.PartFollows: append(profile.AppendFollows([]byte(`{"follows":`), u.known.Follows()), '}'),
+		}[cmd.Part]
+	case *actors.Erase:
+		*u = fakeInbox{once: u.once}
 	case *actors.Disconnect:
+	}
+}
+
+// learn takes in a change of what is known of the user.
+func (u *fakeInbox) learn(c *actors.ProfileChange, err *actors.Error, a *actors.Answer) {
+	if a.Err = err; c != nil {
+		u.known.Apply(&actors.Event{Seq: 1, Profile: c})
 	}
 }
 

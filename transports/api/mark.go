@@ -76,10 +76,7 @@ func (c *call) mark(m *actors.Mark) error {
 	if err != nil {
 		return err
 	}
-	b := append(c.out[:0], `{"rev":`...)
-	b = strconv.AppendUint(b, r.Answer.Rev, 10)
-	b = append(b, `,"counts":`...)
-	b = append(b, r.Answer.Counts...)
+	b := appendCounts(append(c.out[:0], '{'), &r.Answer)
 	for i, id := range r.Answer.Unknown {
 		if i == 0 {
 			b = append(b, `,"unknown":["`...)
@@ -92,12 +89,18 @@ func (c *call) mark(m *actors.Mark) error {
 		b = append(b, `"]`...)
 	}
 	c.out = append(b, '}')
-	if r.Answer.Replayed {
-		c.Response.Header.Set("Idempotent-Replayed", "true")
-	}
+	c.replayed(r)
 	c.reply(fasthttp.StatusOK, c.out)
 	r.Release()
 	return nil
+}
+
+// appendCounts appends the members of an answer that say where the user stands.
+func appendCounts(b []byte, a *actors.Answer) []byte {
+	b = append(b, `"rev":`...)
+	b = strconv.AppendUint(b, a.Rev, 10)
+	b = append(b, `,"counts":`...)
+	return append(b, a.Counts...)
 }
 
 // readMark reads the body into m. allow says which fields may stand in it. An

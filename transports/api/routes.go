@@ -7,6 +7,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"reddot/actors"
 	"reddot/transports"
 	"reddot/transports/auth"
 	"reddot/transports/streams"
@@ -65,6 +66,18 @@ func (a *API) routes(watched []*route) []*route {
 		{method: "PATCH", path: "/v1/messages/{id}", access: needPublish, handle: editMessage},
 		{method: "DELETE", path: "/v1/messages/{id}", access: needPublish, plain: true, handle: retractMessage},
 		{method: "POST", path: "/v1/events", access: needPublish, handle: publishEvents},
+
+		{method: "GET", path: user, access: own, handle: readProfile(actors.PartProfile)},
+		{method: "PUT", path: user, access: needPublish | needUser, handle: putProfile},
+		{method: "PATCH", path: user, access: needPublish | needUser, handle: patchProfile},
+		{method: "DELETE", path: user, access: needAdmin | needUser, plain: true, handle: eraseUser},
+		{method: "GET", path: user + "/preferences", access: own, handle: readProfile(actors.PartPreferences)},
+		{method: "PUT", path: user + "/preferences", access: needMark | needUser, handle: putPreferences},
+		{method: "GET", path: user + "/follows", access: own, query: params{"limit", "next"}, handle: listFollows},
+		{method: "PUT", path: user + "/follows/{topic}", access: needMark | needUser, plain: true, handle: follow(false)},
+		{method: "PUT", path: user + "/follows/{topic}/*", access: needMark | needUser, plain: true, handle: follow(false)},
+		{method: "DELETE", path: user + "/follows/{topic}", access: needMark | needUser, plain: true, handle: follow(true)},
+		{method: "DELETE", path: user + "/follows/{topic}/*", access: needMark | needUser, plain: true, handle: follow(true)},
 
 		view(user+"/counts", own, v.Counts, false),
 		view(user+"/wait", own, v.Wait, true),
@@ -169,7 +182,9 @@ func compile(table []*route) (*node, error) {
 		for _, seg := range segments {
 			switch {
 			case seg == "*":
-				n.below = &node{}
+				if n.below == nil {
+					n.below = &node{}
+				}
 				n = n.below
 			case seg[0] == '{':
 				if n.param == nil {

@@ -11,9 +11,6 @@ import (
 	"reddot/transports"
 )
 
-// topicsPath precedes the topic in a path.
-const topicsPath = "/v1/topics/"
-
 // topics returns the handler of POST /v1/topics/{topic}; nil where there are
 // no topics.
 func (a *API) topics() func(*call) error {
@@ -26,7 +23,7 @@ func (a *API) topics() func(*call) error {
 // publishTopic is POST /v1/topics/{topic}: it gives the body to whoever is
 // subscribed. It answers when all have it who outlive a crash.
 func publishTopic(c *call) error {
-	topic, err := c.topic()
+	topic, err := c.topicBehind(2) // v1/topics
 	if err != nil {
 		return err
 	}
@@ -68,11 +65,12 @@ func publishTopic(c *call) error {
 	}
 }
 
-// topic reads the path's topic: all that follows, slashes included.
-func (c *call) topic() (string, error) {
-	rest, ok := bytes.CutPrefix(c.URI().PathOriginal(), []byte(topicsPath))
-	if !ok {
-		return "", wrong("topic", "the path names no topic")
+// topicBehind reads the path's topic: all that follows so many segments, slashes
+// included.
+func (c *call) topicBehind(segments int) (string, error) {
+	rest := c.URI().PathOriginal()[1:]
+	for range segments {
+		_, rest, _ = cutSlash(rest)
 	}
 	b, err := c.unescape(rest)
 	if err != nil {

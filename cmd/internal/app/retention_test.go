@@ -106,6 +106,19 @@ func leaveSecrets(t *testing.T, a *App) {
 	ask("POST", "/v1/topics/rooms/1", "secret queued")
 	session(true).Disconnect(100)
 
+	const grace, frank = "/v1/users/grace", "/v1/users/frank"
+	ask("PUT", grace, `{"tags":["secret tag"],"addresses":{"email":[{"address":"secret@example.com"}]}}`)
+	ask("PATCH", grace, `{"tags":["after"],"addresses":null}`)
+	ask("PUT", grace+"/preferences", `{"categories":{"secret":{"sms":false}}}`)
+	ask("PUT", grace+"/preferences", `{}`)
+	ask("PUT", grace+"/follows/secret/1", "")
+	ask("DELETE", grace+"/follows/secret/1", "")
+	ask("PUT", frank, `{"attributes":{"name":"secret of one who is erased"}}`)
+	ask("PUT", frank+"/preferences", `{"categories":{"secret":{"sms":false}}}`)
+	ask("PUT", frank+"/follows/secret/1", "")
+	ask("POST", frank+"/messages", `{"title":"secret of one who is erased"}`)
+	ask("DELETE", frank, "")
+
 	ask("POST", alice, `{"title":"to come","send_at":"`+time.Now().Add(1000*time.Hour).UTC().Format(time.RFC3339)+`"}`)
 }
 

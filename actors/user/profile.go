@@ -1,0 +1,56 @@
+package user
+
+import (
+	"encoding/base64"
+
+	"reddot/actors"
+	"reddot/actors/inbox"
+	"reddot/actors/profile"
+)
+
+// setProfile changes what is known of the user, and answers with what that is then.
+func (u *User) setProfile(r *actors.Request, c *actors.SetProfile, t actors.Moment) {
+	d := u.inbox.SetProfile(c, r.Once, t)
+	p := u.inbox.Profile.Profile()
+	if len(d.Events) > 0 && d.Events[0].Profile != nil {
+		p = d.Events[0].Profile.Profile
+	}
+	r.Answer.Body = profile.AppendProfile(nil, p)
+	u.commit(r, d)
+}
+
+// setPreferences is setProfile for what the user prefers.
+func (u *User) setPreferences(r *actors.Request, c *actors.SetPreferences, t actors.Moment) {
+	d := u.inbox.SetPreferences(c, r.Once, t)
+	p := u.inbox.Profile.Preferences()
+	if len(d.Events) > 0 && d.Events[0].Profile != nil {
+		p = d.Events[0].Profile.Preferences
+	}
+	r.Answer.Body = profile.AppendPreferences(nil, p)
+	u.commit(r, d)
+}
+
+// readProfile answers with a part of what is known of the user.
+func (u *User) readProfile(r *actors.Request, c *actors.ReadProfile) {
+	known := u.inbox.Profile
+	switch c.Part {
+	case actors.PartProfile:
+		r.Answer.Body = profile.AppendProfile(nil, known.Profile())
+	case actors.PartPreferences:
+		r.Answer.Body = profile.AppendPreferences(nil, known.Preferences())
+	case actors.PartFollows:
+		after, err := base64.RawURLEncoding.Strict().DecodeString(c.Next)
+		if err != nil {
+			u.refuse(r, &actors.Error{Code: actors.Invalid, Field: "next", Detail: "this is not the next of an answer"})
+			return
+		}
+		topics, more := known.FollowsAfter(string(after), c.Limit)
+		body := profile.AppendFollows([]byte(`{"follows":`), topics)
+		if more {
+			next := base64.RawURLEncoding.EncodeToString([]byte(topics[len(topics)-1]))
+			body = append(append(append(body, `,"next":"`...), next...), '"')
+		}
+		r.Answer.Body = append(body, '}')
+	}
+	u.answer(r, inbox.Ready{Rev: u.inbox.Rev()})
+}

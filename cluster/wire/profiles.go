@@ -1,0 +1,49 @@
+package wire
+
+import (
+	"fmt"
+
+	"reddot/actors"
+)
+
+// Commands that stand in a message of their own. What they hold is checked by the
+// actor, which the edge of another node may not have done as its program does.
+
+// encodeOther fills in such a command; false: it is none.
+func (w *WireRequest) encodeOther(c actors.Command) bool {
+	switch c := c.(type) {
+	case *actors.SetProfile:
+		w.Other = &WireRequest_SetProfile{&WireSetProfile{Replace: c.Replace, Profile: c.Profile, Removed: c.Removed}}
+	case *actors.SetPreferences:
+		w.Other = &WireRequest_SetPreferences{&WireSetPreferences{Preferences: c.Preferences}}
+	case *actors.Follow:
+		w.Other = &WireRequest_Follow{&WireFollow{Topic: c.Topic, Stop: c.Stop}}
+	case *actors.ReadProfile:
+		w.Other = &WireRequest_ReadProfile{&WireReadProfile{Part: uint32(c.Part), Limit: wireLimit(c.Limit), Next: c.Next}}
+	case *actors.Erase:
+		w.Other = &WireRequest_Erase{&WireErase{}}
+	default:
+		return false
+	}
+	return true
+}
+
+// decodeOther returns such a command; nil if this program does not know it.
+func (w *WireRequest) decodeOther() (actors.Command, error) {
+	switch c := w.Other.(type) {
+	case *WireRequest_SetProfile:
+		return &actors.SetProfile{Replace: c.SetProfile.Replace, Profile: c.SetProfile.Profile, Removed: c.SetProfile.Removed}, nil
+	case *WireRequest_SetPreferences:
+		return &actors.SetPreferences{Preferences: c.SetPreferences.Preferences}, nil
+	case *WireRequest_Follow:
+		return &actors.Follow{Topic: c.Follow.Topic, Stop: c.Follow.Stop}, nil
+	case *WireRequest_ReadProfile:
+		if c.ReadProfile.Part >= uint32(actors.NumProfileParts) {
+			return nil, fmt.Errorf("part %d of a profile", c.ReadProfile.Part)
+		}
+		return &actors.ReadProfile{Part: actors.ProfilePart(c.ReadProfile.Part), Limit: int(c.ReadProfile.Limit), Next: c.ReadProfile.Next}, nil
+	case *WireRequest_Erase:
+		return &actors.Erase{}, nil
+	}
+	return nil, nil
+}
