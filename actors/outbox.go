@@ -49,6 +49,8 @@ func join(a, b *Push) *Push {
 	j := &Push{Key: b.Key, From: a.From, To: b.To, Hole: a.Hole || b.Hole}
 	if !j.Hole {
 		j.Events = append(a.Events[:len(a.Events):len(a.Events)], b.Events...)
+	} else {
+		j.Events = b.Events[max(0, len(b.Events)-1):] // for its counts
 	}
 	return j
 }

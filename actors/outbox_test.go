@@ -38,7 +38,7 @@ func TestOutboxKeepsOrder(t *testing.T) {
 }
 
 // Pushes that follow each other go as one. Where one has a hole, all are read from
-// the journal.
+// the journal; only the last event stays, for its counts.
 func TestPushesJoin(t *testing.T) {
 	span := func(from, to uint64) *Push {
 		p := &Push{Key: "udefault/a", From: Cursor{Seq: from}, To: Cursor{Seq: to}}
@@ -48,7 +48,7 @@ func TestPushesJoin(t *testing.T) {
 		}
 		return p
 	}
-	hole := &Push{Key: "udefault/a", From: Cursor{Seq: 6}, To: Cursor{Seq: 7}, Hole: true}
+	hole := &Push{Key: "udefault/a", From: Cursor{Seq: 6}, To: Cursor{Seq: 7}, Hole: true, Events: []PushEvent{PlainEvent("counts", Cursor{Seq: 7}, []byte("{}"))}}
 	a := span(4, 5)
 	if join(nil, a) != a {
 		t.Error("one alone is copied")
@@ -61,7 +61,7 @@ func TestPushesJoin(t *testing.T) {
 		t.Error("a push that others may hold is changed")
 	}
 	for name, j := range map[string]*Push{"behind": join(ab, hole), "before": join(hole, span(7, 8))} {
-		if !j.Hole || len(j.Events) != 0 {
+		if !j.Hole || len(j.Events) != 1 || j.Events[0].To != j.To {
 			t.Errorf("a hole %s: %+v", name, j)
 		}
 	}

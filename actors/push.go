@@ -21,7 +21,7 @@ type Push struct {
 	From, To Cursor
 	Events   []PushEvent
 	More     bool         // a page of a replay, and not the last
-	Hole     bool         // events are missing: the journal has them
+	Hole     bool         // events are missing: the journal has them; those that are here are for their counts
 	One      [1]PushEvent // the memory of Events, which are mostly one
 	forms    [MaxForms]atomic.Pointer[[]byte]
 }

@@ -64,6 +64,7 @@ type sight uint8
 const (
 	sightVisible sight = iota // also where it says nothing
 	sightHidden
+	sightConflated // it is hidden, and told counts alone, once a second (hidden.go)
 )
 
 // waitingPushes is how many live pushes wait for pages. What comes beyond is
@@ -228,7 +229,11 @@ func (c *Conn) greet(g *actors.Greeting) {
 			return why, true, nil
 		}
 		c.written, c.news = max(c.written, g.At.Seq), false // what came before was written elsewhere, or not at all
-		c.behind = g.At.Seq < g.Head.Seq
+		if c.behind = g.At.Seq < g.Head.Seq; c.behind && c.sight == sightConflated {
+			if why, over := c.write(c.frame(nil, actors.PlainEvent("counts", c.at, g.Counts))); over {
+				return why, true, nil
+			}
+		}
 		return c.goOn()
 	})
 }
@@ -240,8 +245,12 @@ func (c *Conn) frame(b []byte, e actors.PushEvent) []byte {
 // push takes in what has just happened.
 func (c *Conn) push(p *actors.Push) {
 	c.do(func() (actors.End, bool, *actors.Pull) {
-		if c.state != connLive {
+		switch {
+		case c.state != connLive:
 			c.keep(p)
+			return 0, false, nil
+		case c.sight == sightConflated:
+			c.conflate(p)
 			return 0, false, nil
 		}
 		why, over := c.deliver(p)
@@ -257,7 +266,10 @@ func (c *Conn) keep(p *actors.Push) {
 	if c.queue == nil {
 		c.queue = new([]*actors.Push)
 	}
-	if len(*c.queue) >= waitingPushes {
+	switch {
+	case c.sight == sightConflated:
+		*c.queue = (*c.queue)[:0] // the last one has the counts
+	case len(*c.queue) >= waitingPushes:
 		*c.queue, c.lost = nil, true
 	}
 	if !c.lost {
@@ -304,6 +316,10 @@ func (c *Conn) page(m *actors.PageRead) {
 
 // goOn delivers what has waited, if no more pages are missing.
 func (c *Conn) goOn() (actors.End, bool, *actors.Pull) {
+	if c.sight == sightConflated {
+		c.conflateQueue()
+		return 0, false, nil
+	}
 	if c.behind {
 		return 0, false, c.wantsPage()
 	}
@@ -327,7 +343,7 @@ func (c *Conn) goOn() (actors.End, bool, *actors.Pull) {
 // wantsPage returns what to ask the user if it is time for the next page, for
 // which the connection then waits; nil: it is not.
 func (c *Conn) wantsPage() *actors.Pull {
-	if c.state != connLive || !c.behind || c.pending {
+	if c.state != connLive || !c.behind || c.pending || c.sight == sightConflated {
 		return nil
 	}
 	c.state = connPulling
@@ -446,19 +462,4 @@ func (c *Conn) describe() actors.ConnInfo {
 		d.Address = client.Address()
 	}
 	return d
-}
-
-// SetVisible notes whether somebody sees what the client shows.
-func (c *Conn) SetVisible(yes bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.sight = sightVisible; !yes {
-		c.sight = sightHidden
-	}
-}
-
-func (c *Conn) visible() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.sight == sightVisible
 }

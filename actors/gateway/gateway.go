@@ -25,6 +25,8 @@ type Gateway struct {
 	drain actors.End              // not EndGone: the node goes down and takes no more in
 	beats [actors.MaxForms][]byte // heartbeats that were sent, by form
 
+	conflated []*Conn // that have counts to tell
+
 	connAddress string                  // of its connections
 	watchers    map[uint64][]*actor.PID // of connections, by their ids
 }
@@ -127,6 +129,7 @@ func (g *Gateway) Receive(c actor.Context) {
 		}
 	case *Tick:
 		g.tick()
+		g.tellCounts()
 	case *Users:
 		g.list(m)
 	case *EndWhere:

@@ -245,8 +245,8 @@ func (u *User) apply(events []*actors.Event, from actors.Cursor, counts []byte) 
 	if p.To = u.inbox.Cursor(); p.To == from && !p.Hole {
 		return nil, counts
 	}
-	if p.Hole {
-		p.Events = nil
+	if p.Hole { // who is behind it needs the counts at least
+		p.Events = append(p.One[:0], actors.PlainEvent("counts", p.To, counts))
 	}
 	return p, counts
 }

@@ -153,11 +153,11 @@ func (s *Socket) Attach(f actors.Format, after *actors.Cursor) {
 	s.attach(actors.Attachment{Format: f, After: after, Key: old.Key, Since: old.Since()}, &attached{s, turn})
 }
 
-// SetVisible notes whether somebody sees what the client shows. It is for the
-// Protocol's Receive.
-func (s *Socket) SetVisible(yes bool) {
+// SetVisible notes whether somebody sees what the client shows, and whether
+// otherwise the counts are enough. It is for the Protocol's Receive.
+func (s *Socket) SetVisible(yes, conflate bool) {
 	if c := s.conn.Load(); c != nil {
-		c.SetVisible(yes)
+		c.SetVisible(yes, conflate)
 	}
 }
 

@@ -159,7 +159,7 @@ func (s *session) Message(message []byte) bool {
 		s.publish(place, &c)
 		return true
 	case c.kind == "visible":
-		s.socket.SetVisible(c.visible)
+		return s.see(place, &c)
 	}
 	if c.mark == nil {
 		return s.answer(place, appendOK(nil, c.id, nil))
@@ -189,6 +189,20 @@ func (s *session) connect(place *slot, c *command, first bool) bool {
 		s.socket.Attach(s.kind.format, c.after)
 	}
 	return true
+}
+
+// see notes whether somebody sees the client. Its answer stands between what is
+// told in full and what is not.
+func (s *session) see(place *slot, c *command) (goOn bool) {
+	conflate := s.kind.sockets.cfg.ConflateHidden
+	if !c.visible {
+		s.socket.SetVisible(false, conflate)
+	}
+	goOn = s.answer(place, appendOK(nil, c.id, nil))
+	if c.visible {
+		s.socket.SetVisible(true, conflate)
+	}
+	return goOn
 }
 
 // ask sends the command to the user's actor. Its answer comes in whichever

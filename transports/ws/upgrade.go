@@ -34,6 +34,10 @@ type Config struct {
 	// messages and watch the connection's bytes may learn from their lengths
 	// what else is in an event; a third reason to have it off by default.
 	Compression bool `yaml:"compression"`
+	// ConflateHidden spares clients that say that nobody sees them: they are told
+	// the counts alone, at most once a second, and what happened when they are seen
+	// again.
+	ConflateHidden bool `yaml:"conflate_hidden"`
 }
 
 // Sockets serves GET …/ws.

@@ -120,3 +120,56 @@ func (s socket) write(frame string) {
 		s.t.Fatal(err)
 	}
 }
+
+// TestHiddenPage: with the setting on, a WebSocket that nobody sees is told counts
+// alone, which are exact, also of a message that becomes due; when it is seen it has
+// every message once, from the cursor that it still has.
+func TestHiddenPage(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.WebSocket.ConflateHidden = true
+	a, _ := start(t, cfg)
+	ws := openSocket(t, a, "alice")
+	hello := counted(t, ws.read("hello"))
+	ws.write(`{"type":"visible","visible":false}`)
+	ws.read("ok")
+	const n = 30
+	for range n {
+		publish(t, a, "alice", "")
+	}
+	unread := 0
+	for unread < n {
+		e := counted(t, ws.read("counts"))
+		if unread = e.Counts.Unread; e.Cursor != hello.Cursor {
+			t.Fatalf("the cursor has moved from %s to %s", hello.Cursor, e.Cursor)
+		}
+	}
+	due := time.Now().Add(300 * time.Millisecond).UTC().Format(time.RFC3339Nano)
+	if status, body := call(t, http.MethodPost, a.URL()+"/v1/users/alice/messages", "", `{"body":"later","send_at":"`+due+`"}`); status != http.StatusCreated {
+		t.Fatalf("%d %s", status, body)
+	}
+	for unread < n+1 {
+		unread = counted(t, ws.read("counts")).Counts.Unread
+	}
+	ws.write(`{"type":"visible","visible":true}`)
+	ws.read("ok")
+	for range n + 1 {
+		ws.read("message")
+	}
+	publish(t, a, "alice", "")
+	if e := counted(t, ws.read("message")); e.Counts.Unread != n+2 {
+		t.Errorf("got %+v", e)
+	}
+}
+
+type countedEvent struct {
+	Cursor string
+	Counts struct{ Unread int }
+}
+
+func counted(t *testing.T, frame string) (e countedEvent) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(frame), &e); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
