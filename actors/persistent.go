@@ -92,11 +92,15 @@ func (p *Persistent) Begin(seq uint64, b *Beyond) bool {
 	return true
 }
 
-// CatchUp works off what has waited.
+// CatchUp works off what has waited. What act lets wait once more, waits.
 func (p *Persistent) CatchUp(act func(any)) {
-	for len(p.Waiting) > 0 && !p.Ending {
-		var m any
-		m, p.Waiting = pop(p.Waiting)
+	list := p.Waiting
+	p.Waiting = nil
+	for i, m := range list {
+		if p.Ending {
+			p.Waiting = append(list[i:], p.Waiting...)
+			return
+		}
 		act(m)
 	}
 }

@@ -15,7 +15,7 @@ import (
 func (s *Set) Open(c *actors.OpenSession, t actors.Moment, l *actors.Limits, crowded bool, grace time.Duration, origin uint64) (change *actors.SessionChange, wills []*actors.Will, err *actors.Error) {
 	old := s.Find(c.Client)
 	change = &actors.SessionChange{Client: c.Client}
-	if old != nil && old.Will != nil && (c.Clean || old.WillAt == 0 && old.Will.Delay == 0) {
+	if old != nil && old.Will != nil && !old.Publishing && (c.Clean || old.WillAt == 0 && old.Will.Delay == 0) {
 		// The session ends, or a connection is taken over whose will does not
 		// wait [MQTT-3.1.3-9].
 		if change.Yields = old.ClosedAt == 0; change.Yields {
@@ -185,6 +185,11 @@ func (s *Set) filters() []string {
 type Offer struct {
 	Seq   uint64
 	Share string // by which filter
+}
+
+// Offering tells whether what waits for a session is being offered to others.
+func (s *Set) Offering() bool {
+	return slices.ContainsFunc(s.List, func(t *Session) bool { return t.Offering })
 }
 
 // Offers returns what others may take: what was not sent to the client and, if

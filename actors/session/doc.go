@@ -11,6 +11,8 @@
 //   - A topic's message is in the journal's event that holds it. A session has that
 //     event's seq, and the event stays as long as any session needs it (Set.Events).
 //   - A new field is stored too (stored.go), or says that it is not.
+//   - What is on its way (Publishing, Offering) is so for one epoch: opening a session
+//     ends it.
 //   - What the client may have seen is never given to another session
 //     [MQTT-4.8.2-4] [MQTT-4.8.2-5].
 //

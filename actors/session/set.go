@@ -167,7 +167,7 @@ func (s *Set) change(t *Session, e *actors.Event, freed []uint64) []uint64 {
 		}
 		t.openedIn = c.Origin
 		t.Epoch, t.expiry, t.Will, t.WillAt, t.ClosedAt = e.Seq, c.Expiry, c.Will, 0, 0
-		t.Offered = false
+		t.Publishing, t.Offering, t.Offered = false, false, false // what is heard of those is an earlier epoch's
 	}
 	if c.Closed {
 		t.expiry, t.ClosedAt, t.WillAt = c.Expiry, e.At, c.WillAt

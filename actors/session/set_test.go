@@ -271,6 +271,19 @@ func TestOffers(t *testing.T) {
 	}
 }
 
+// TestOpenedAnew holds that what is under way ends with the epoch that it is of: nobody
+// takes in any more what comes of it.
+func TestOpenedAnew(t *testing.T) {
+	j := newJournal(t)
+	j.open(&actors.OpenSession{Client: "c", Expiry: 1000}, limits)
+	s := j.set.Find("c")
+	s.Publishing, s.Offering, s.Offered = true, true, true
+	j.open(&actors.OpenSession{Client: "c", Expiry: 1000}, limits)
+	if s.Publishing || s.Offering || s.Offered {
+		t.Errorf("a will is on its way: %v; is offered: %v, was: %v", s.Publishing, s.Offering, s.Offered)
+	}
+}
+
 // TestWill holds when a will is due, and when it is void.
 func TestWill(t *testing.T) {
 	for _, test := range []struct {

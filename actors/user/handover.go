@@ -10,7 +10,8 @@ import (
 )
 
 // What waits for a session by a shared subscription, and others may take when
-// its connection is gone (MQTT 5, 4.8.2).
+// its connection is gone (MQTT 5, 4.8.2). Until it is known what they have taken,
+// nobody connects to the session, and its user stays awake.
 
 // handedOver tells a user's actor what others have taken.
 type handedOver struct {
@@ -66,9 +67,14 @@ func (u *User) offer(client string) {
 	}
 }
 
-// handedOver takes what others have out of what waits for the session. One that
-// has a connection again has been given it too: it stays.
+// handedOver takes what others have out of what waits for the session, and lets go
+// on who wants to connect to it.
 func (u *User) handedOver(m *handedOver) {
+	u.tookOver(m)
+	u.CatchUp(u.handle)
+}
+
+func (u *User) tookOver(m *handedOver) {
 	s := u.inbox.Sessions.Find(m.client)
 	if s == nil || s.Epoch != m.epoch {
 		return

@@ -91,7 +91,8 @@ func (s *script) session(t *testing.T, d *datadriven.TestData) bool {
 	default:
 		return false
 	}
-	s.Request(alice, c, actors.Once{}, func(a *actors.Answer) string { return s.answerOf(client, d.Cmd, a) })
+	cmd := d.Cmd // the answer may come at a later step
+	s.Request(alice, c, actors.Once{}, func(a *actors.Answer) string { return s.answerOf(client, cmd, a) })
 	return true
 }
 

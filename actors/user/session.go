@@ -84,6 +84,11 @@ func (u *User) openSession(r *actors.Request, c *actors.OpenSession, t actors.Mo
 		u.openAgain(r, c)
 		return
 	}
+	old := u.inbox.Sessions.Find(c.Client)
+	if old != nil && old.Offering {
+		u.Wait(r) // until it is known what others have taken
+		return
+	}
 	crowded := u.Home.Topics.SessionsOf(u.Key.App()).Sessions >= u.Home.Limits.SessionsOfApp
 	d, wills := u.inbox.OpenSession(c, t, &u.Home.Limits, crowded, u.Home.Grace)
 	if d.Err != nil {
@@ -91,7 +96,6 @@ func (u *User) openSession(r *actors.Request, c *actors.OpenSession, t actors.Mo
 		u.refuse(r, d.Err)
 		return
 	}
-	old := u.inbox.Sessions.Find(c.Client)
 	if len(d.Events) > 0 && d.Events[0].Session.Yields && u.inbox.Sessions.Yields() >= u.Home.Limits.Sessions {
 		u.refuse(r, actors.Errorf(actors.Busy, "connections of this client that were taken over are still ending"))
 		return

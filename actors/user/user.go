@@ -197,10 +197,14 @@ func (u *User) loaded(m *loaded) {
 // dozeIfCrowded lets a user doze at once who was woken only to take a connection
 // in, if many others are awake: thousands may come at the same time.
 func (u *User) dozeIfCrowded() {
-	if u.Home.InMemory.Load() > u.Home.Awake && len(u.gates) > 0 && len(u.queries) == 0 && u.Idle() {
+	if u.Home.InMemory.Load() > u.Home.Awake && len(u.gates) > 0 && len(u.queries) == 0 && u.quiet() {
 		u.unload()
 	}
 }
+
+// quiet tells whether nothing is under way. What is being offered to others is: who
+// has taken it is not written down yet.
+func (u *User) quiet() bool { return u.Idle() && !u.inbox.Sessions.Offering() }
 
 // unload forgets the inbox. The journal has it.
 func (u *User) unload() {
@@ -239,7 +243,7 @@ func (u *User) passivate() {
 	case !u.keepSeen(): // busy: it stops the next time
 	case u.dozing:
 		u.retire()
-	case u.inbox == nil || !u.Idle() || u.sweeping || u.interest.unwritten():
+	case u.inbox == nil || !u.quiet() || u.sweeping || u.interest.unwritten():
 	case u.inbox.SinceSnapshot() > passivateEvents && u.snapshot(nil):
 		// so that it wakes quickly; it stops the next time
 	default:
@@ -266,7 +270,7 @@ func (u *User) retire() {
 // nothing happens.
 func (u *User) doze() {
 	switch {
-	case u.inbox == nil || u.sweeping || u.graces > 0 || len(u.gates)+len(u.links) == 0 || len(u.queries) > 0 || !u.Idle():
+	case u.inbox == nil || u.sweeping || u.graces > 0 || len(u.gates)+len(u.links) == 0 || len(u.queries) > 0 || !u.quiet():
 	case u.inbox.SinceSnapshot() > passivateEvents && u.snapshot(nil):
 		// so that it wakes quickly; it dozes the next time
 	default:
