@@ -36,7 +36,7 @@ from another terminal: reddot publish alice "Hello".`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{err, c.CommandPath()}
 	})
-	root.AddCommand(newServe(), newCheck(), newPublish(), newTail(), newInbox(), newCounts(),
+	root.AddCommand(newServe(), newCheck(), newPublish(), newTail(), newInbox(), newCounts(), newUser(),
 		newKey(), newToken(), newPasswd(), newAudit(), newJournal(), newCluster(), newBackup(), newRestore(), newDev(), newBench(), newVersion())
 	root.AddCommand(exitCodes())
 	return root

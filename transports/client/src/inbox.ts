@@ -25,6 +25,20 @@ export interface Changed {
   unknown?: string[];
 }
 
+/** Which channels may be used: `inapp`, `email`, `sms`, … */
+export type Switches = Record<string, boolean>;
+
+/** What a user wants to get, and when. */
+export interface Preferences {
+  categories?: Record<string, Switches>;
+  channels?: Switches;
+  /** By the wall clock, as `22:00`; `days` are those on which they begin, `mon` to `sun`. */
+  quiet_hours?: { from: string; to: string; zone?: string; days?: string[] };
+  muted_until?: string;
+  /** What holds for messages of a tenant. */
+  tenants?: Record<string, Omit<Preferences, "tenants">>;
+}
+
 /** What the inbox needs of its client. */
 export interface Keeper {
   /** Resolves once it is known where events begin, if that can be known: no event falls between them and what is asked then. */
@@ -48,8 +62,8 @@ export class Inbox {
   /** One page, newest first. */
   async list(query: Query = {}): Promise<Page> {
     await this.#keeper.placed();
-    const set = Object.entries(query).filter(([, v]) => v !== undefined && v !== "");
-    return this.#ask("GET", "/messages?" + new URLSearchParams(set.map(([k, v]) => [k, String(v)])));
+    const set: string[][] = Object.entries(query).filter(([, v]) => (v ?? "") !== ""); // a number is made text
+    return this.#ask("GET", "/messages?" + new URLSearchParams(set));
   }
 
   /** The counts as of now. */
@@ -78,19 +92,33 @@ export class Inbox {
 
   /** Hides a message until then; it comes back unseen. */
   snooze(id: string, until: Date | string): Promise<Changed> {
-    return this.#one(id, "snooze", { until: until instanceof Date ? until.toISOString() : until });
+    return this.#one(id, "snooze", { until });
   }
 
-  seenAll(scope: { category?: string } = {}): Promise<Changed> {
+  seenAll(scope?: { category?: string }): Promise<Changed> {
     return this.#change("/seen", { all: true, ...scope });
   }
 
-  readAll(scope: { category?: string } = {}): Promise<Changed> {
+  readAll(scope?: { category?: string }): Promise<Changed> {
     return this.#change("/read", { all: true, ...scope });
   }
 
-  archiveAll(scope: { category?: string } = {}): Promise<Changed> {
+  archiveAll(scope?: { category?: string }): Promise<Changed> {
     return this.#change("/archive", { all: true, ...scope });
+  }
+
+  /** Lets messages for the topic's followers come into the inbox, or, with `on` false, no more. */
+  follow(topic: string, on = true): Promise<Changed> {
+    return this.#change("/follows/" + encodeURIComponent(topic), undefined, on ? "PUT" : "DELETE");
+  }
+
+  unfollow(topic: string): Promise<Changed> {
+    return this.follow(topic, false);
+  }
+
+  /** The preferences, or, with some given, the new ones in their place. */
+  preferences(set?: Preferences): Promise<Preferences> {
+    return this.#ask(set ? "PUT" : "GET", "/preferences", set);
   }
 
   #mark(verb: string, id: string | string[]): Promise<Changed> {
@@ -101,9 +129,9 @@ export class Inbox {
     return this.#change(`/messages/${encodeURIComponent(id)}/${verb}`, body);
   }
 
-  async #change(path: string, body?: object): Promise<Changed> {
+  async #change(path: string, body?: object, method = "POST"): Promise<Changed> {
     const { epoch } = this.#keeper;
-    const changed = await this.#ask<Changed>("POST", path, body);
+    const changed = await this.#ask<Changed>(method, path, body);
     this.#keeper.heed(changed.counts, epoch);
     return changed;
   }

@@ -40,6 +40,25 @@ function inbox(t: TestContext, ...answers: (Response | Error)[]) {
 const ok = (body: object = { counts }) => Response.json(body);
 const refused = (status: number, code: string, headers = {}) => Response.json({ code, detail: "No." }, { status, headers });
 
+test("follows and preferences", async (t) => {
+  const prefs = { categories: { order: { sms: false } } };
+  const { box, asked, shown } = inbox(t, ok(), ok(), Response.json(prefs));
+  await box.follow("a/b");
+  await box.unfollow("a/b");
+  assert.deepEqual(await box.preferences(), prefs);
+  assert.deepEqual(await box.preferences(prefs), prefs);
+  assert.deepEqual(
+    asked.map(({ method, path, body, key }) => [method, path, body, !!key]),
+    [
+      ["PUT", "/follows/a%2Fb", undefined, true],
+      ["DELETE", "/follows/a%2Fb", undefined, true],
+      ["GET", "/preferences", undefined, false],
+      ["PUT", "/preferences", prefs, true],
+    ],
+  );
+  assert.deepEqual(shown, [counts, counts]);
+});
+
 test("each verb has its path and body", async (t) => {
   const { box, asked, shown } = inbox(t, ok());
   await box.read("m/1");
