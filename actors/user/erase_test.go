@@ -86,8 +86,8 @@ func TestErase(t *testing.T) {
 	if err := e.j.PutRecord(t.Context(), actors.AsideKind, string(e.key)+"/0000000000000007", []byte("secret")); err != nil {
 		t.Fatal(err)
 	}
-	neighbour := "udefault/alice2/0000000000000007"
-	if err := e.j.PutRecord(t.Context(), actors.AsideKind, neighbour, []byte("another's")); err != nil {
+	other := "udefault/alice2/0000000000000007"
+	if err := e.j.PutRecord(t.Context(), actors.AsideKind, other, []byte("another's")); err != nil {
 		t.Fatal(err)
 	}
 	id := e.publish("secret")
@@ -105,7 +105,7 @@ func TestErase(t *testing.T) {
 	if _, err := e.j.Owner(t.Context(), id); err == nil {
 		t.Error("the message still has an owner")
 	}
-	if v, err := e.j.ReadRecord(t.Context(), actors.AsideKind, neighbour); err != nil || string(v) != "another's" {
+	if v, err := e.j.ReadRecord(t.Context(), actors.AsideKind, other); err != nil || string(v) != "another's" {
 		t.Errorf("another user's record: got %q, %v", v, err)
 	}
 	again := actors.NewRequest(e.key, &actors.OpenSession{Client: "secret", Again: true, Epoch: epoch, Link: actors.NewRemoteLink(actor.NewPID(far, "exchange"), 7, "secret", 2)})
