@@ -314,3 +314,13 @@ func (k Marking) Changes(s State, sweep bool) bool {
 func (k Marking) State() State {
 	return [...]State{MarkSeen: State_SEEN, MarkRead: State_READ, MarkUnread: State_SEEN, MarkArchived: State_ARCHIVED, MarkSnoozed: State_SNOOZED}[k]
 }
+
+// Broadcast asks an app's log to take in a message for an audience. Answers ID once it
+// is durable, and every node that can be reached knows of it.
+type Broadcast struct {
+	Message  *Message
+	Audience *Audience
+}
+
+// Weight implements Command.
+func (c *Broadcast) Weight() int { return c.Message.SizeVT() + c.Audience.SizeVT() }

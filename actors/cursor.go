@@ -13,6 +13,10 @@ type Cursor struct {
 	Seq, Pos uint64
 }
 
+// Covers tells whether a client that stands at c has seen what leads to o, a
+// cursor of the same user.
+func (c Cursor) Covers(o Cursor) bool { return o.Seq <= c.Seq && o.Pos <= c.Pos }
+
 // MaxCursor is the greatest length of a cursor's text.
 const MaxCursor = 64
 

@@ -19,11 +19,13 @@ type Home struct {
 	Records Records // nil: what sessions follow is not found again after a restart
 	Router  Router
 	Topics  Topics
-	Limits  Limits // with its defaults
-	Log     *slog.Logger
-	Metrics *Metrics
-	Now     func() int64  // unix milliseconds
-	Random  func() uint64 // for lineages
+	// Broadcasts is what the node knows of broadcast logs.
+	Broadcasts Broadcasts
+	Limits     Limits // with its defaults
+	Log        *slog.Logger
+	Metrics    *Metrics
+	Now        func() int64  // unix milliseconds
+	Random     func() uint64 // for lineages
 	// Fence returns the fence by which this node may write to the actor; false
 	// if it has none. It is asked before the actor's state is read.
 	Fence func(Key) (Fence, bool)
@@ -52,6 +54,9 @@ type Home struct {
 	// has happened since they were woken. Beyond, those with connections let go
 	// of them at once instead of after a while.
 	Awake int64
+
+	// EachUser sends a message to every user of an app who is awake here.
+	EachUser func(app string, m any)
 
 	// Delay calls fn in a while, in a goroutine of its own.
 	Delay func(d time.Duration, fn func())

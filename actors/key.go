@@ -17,6 +17,7 @@ const (
 	KindUser     = 'u'
 	KindSend     = 's'
 	KindRetained = 't'
+	KindLog      = 'b'
 )
 
 // DefaultApp is the app where none is configured.
@@ -28,11 +29,14 @@ func UserKey(app, user string) Key { return Key("u" + app + "/" + user) }
 // SendKey returns the key of the actor that delivers the message id to many.
 func SendKey(app string, id ID) Key { return Key("s" + app + "/" + id.String()) }
 
+// LogKey returns the key of the actor that writes an app's broadcast log.
+func LogKey(app string) Key { return Key("b" + app + "/log") }
+
 // ParseKey returns the key that s is, or an error if it can't be one.
 func ParseKey(s string) (Key, error) {
 	k := Key(s)
 	app, name, ok := strings.Cut(s[min(1, len(s)):], "/")
-	known := k.Kind() == KindUser || k.Kind() == KindSend || k.Kind() == KindRetained
+	known := k.Kind() == KindUser || k.Kind() == KindSend || k.Kind() == KindRetained || k.Kind() == KindLog
 	if !known || !ok || app == "" || name == "" || strings.IndexByte(s, 0) >= 0 {
 		return "", fmt.Errorf("%.60q is no actor's key", s)
 	}

@@ -15,6 +15,7 @@ type Limits struct {
 	Outbox         int           // requests of one user that wait for the disk; default 4,096
 	Waiting        int           // messages that wait while a user is loaded; default 4,096
 	SendRecipients int           // of one send to many; default 1,000
+	Broadcasts     int           // messages that an app's broadcast log keeps; default 10,000
 	TopicBytes     int           // of a message that is published to a topic; default 256 KiB
 }
 
@@ -60,7 +61,7 @@ func (l Limits) WithDefaults() (Limits, error) {
 		{"messages", &l.Messages, 1000}, {"inbox_bytes", &l.InboxBytes, 4 << 20},
 		{"retain_events", &l.RetainEvents, 1000}, {"retain_bytes", &l.RetainBytes, 4 << 20},
 		{"connections", &l.Connections, 100}, {"outbox", &l.Outbox, 4096}, {"waiting", &l.Waiting, 4096},
-		{"send_recipients", &l.SendRecipients, 1000},
+		{"send_recipients", &l.SendRecipients, 1000}, {"broadcasts", &l.Broadcasts, 10_000},
 		{"sessions", &l.Sessions, 32}, {"session_messages", &l.SessionMessages, 1000}, {"session_bytes", &l.SessionBytes, 4 << 20},
 		{"sessions_of_app", &l.SessionsOfApp, 250_000}, {"sessions_size_of_app", &l.SizeOfApp, 1 << 30},
 		{"retained", &l.Retained, 1000}, {"retained_bytes", &l.RetainedBytes, 64 << 10},

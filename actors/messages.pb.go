@@ -275,6 +275,66 @@ func (SendKind) EnumDescriptor() ([]byte, []int) {
 	return file_actors_messages_proto_rawDescGZIP(), []int{3}
 }
 
+// LogKind says what an entry of an app's broadcast log is. It is on disk: append
+// only.
+type LogKind int32
+
+const (
+	LogKind_LOG_NONE      LogKind = 0
+	LogKind_LOG_PUBLISHED LogKind = 1 // message is for audience; until send_at nobody sees it
+	LogKind_LOG_DUE       LogKind = 2 // a scheduled message (message, audience) is visible from now on
+	LogKind_LOG_EDITED    LogKind = 3 // message has another content, for audience
+	LogKind_LOG_RETRACTED LogKind = 4 // the message with the id was taken back
+	LogKind_LOG_EXPIRED   LogKind = 5 // it has come to its end
+)
+
+// Enum value maps for LogKind.
+var (
+	LogKind_name = map[int32]string{
+		0: "LOG_NONE",
+		1: "LOG_PUBLISHED",
+		2: "LOG_DUE",
+		3: "LOG_EDITED",
+		4: "LOG_RETRACTED",
+		5: "LOG_EXPIRED",
+	}
+	LogKind_value = map[string]int32{
+		"LOG_NONE":      0,
+		"LOG_PUBLISHED": 1,
+		"LOG_DUE":       2,
+		"LOG_EDITED":    3,
+		"LOG_RETRACTED": 4,
+		"LOG_EXPIRED":   5,
+	}
+)
+
+func (x LogKind) Enum() *LogKind {
+	p := new(LogKind)
+	*p = x
+	return p
+}
+
+func (x LogKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (LogKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_actors_messages_proto_enumTypes[4].Descriptor()
+}
+
+func (LogKind) Type() protoreflect.EnumType {
+	return &file_actors_messages_proto_enumTypes[4]
+}
+
+func (x LogKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use LogKind.Descriptor instead.
+func (LogKind) EnumDescriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{4}
+}
+
 // Event is one fact about one user, as it stands in the journal.
 type Event struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2489,6 +2549,7 @@ type Entry struct {
 	Collapse      uint64                 `protobuf:"fixed64,12,opt,name=collapse,proto3" json:"collapse,omitempty"`             // hash of the collapse key; 0: none
 	WasSeen       bool                   `protobuf:"varint,13,opt,name=was_seen,json=wasSeen,proto3" json:"was_seen,omitempty"` // ever
 	WasRead       bool                   `protobuf:"varint,14,opt,name=was_read,json=wasRead,proto3" json:"was_read,omitempty"` // ever
+	Pos           uint64                 `protobuf:"varint,15,opt,name=pos,proto3" json:"pos,omitempty"`                        // of the entry of the broadcast log that made it visible; 0: it is the user's own
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2619,6 +2680,13 @@ func (x *Entry) GetWasRead() bool {
 		return x.WasRead
 	}
 	return false
+}
+
+func (x *Entry) GetPos() uint64 {
+	if x != nil {
+		return x.Pos
+	}
+	return 0
 }
 
 // OnceKey is one idempotency key and the answer it stands for.
@@ -2849,6 +2917,9 @@ type Snapshot struct {
 	Follows        []string               `protobuf:"bytes,24,rep,name=follows,proto3" json:"follows,omitempty"`                                      // topics, in their order
 	FollowSeqs     []uint64               `protobuf:"varint,25,rep,packed,name=follow_seqs,json=followSeqs,proto3" json:"follow_seqs,omitempty"`      // of the events above floor that name such
 	ErasedAt       int64                  `protobuf:"varint,26,opt,name=erased_at,json=erasedAt,proto3" json:"erased_at,omitempty"`                   // unix milliseconds; 0: something has come since, or it never was
+	ShownPos       uint64                 `protobuf:"varint,40,opt,name=shown_pos,json=shownPos,proto3" json:"shown_pos,omitempty"`                   // pos of the last entry of the broadcast log that changed what the user sees
+	Displaced      []*Displacement        `protobuf:"bytes,41,rep,name=displaced,proto3" json:"displaced,omitempty"`                                  // the last ones, oldest first
+	PosFloor       uint64                 `protobuf:"varint,42,opt,name=pos_floor,json=posFloor,proto3" json:"pos_floor,omitempty"`                   // those at or below it are forgotten
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -3061,6 +3132,27 @@ func (x *Snapshot) GetFollowSeqs() []uint64 {
 func (x *Snapshot) GetErasedAt() int64 {
 	if x != nil {
 		return x.ErasedAt
+	}
+	return 0
+}
+
+func (x *Snapshot) GetShownPos() uint64 {
+	if x != nil {
+		return x.ShownPos
+	}
+	return 0
+}
+
+func (x *Snapshot) GetDisplaced() []*Displacement {
+	if x != nil {
+		return x.Displaced
+	}
+	return nil
+}
+
+func (x *Snapshot) GetPosFloor() uint64 {
+	if x != nil {
+		return x.PosFloor
 	}
 	return 0
 }
@@ -3352,6 +3444,423 @@ func (x *SendStep) GetLeft() []uint32 {
 	return nil
 }
 
+// Displacement says that a broadcast took the place of a message with its collapse key.
+type Displacement struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Pos           uint64                 `protobuf:"varint,1,opt,name=pos,proto3" json:"pos,omitempty"` // of the entry
+	Id            []byte                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`    // 16 bytes, of the message that left
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Displacement) Reset() {
+	*x = Displacement{}
+	mi := &file_actors_messages_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Displacement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Displacement) ProtoMessage() {}
+
+func (x *Displacement) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Displacement.ProtoReflect.Descriptor instead.
+func (*Displacement) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *Displacement) GetPos() uint64 {
+	if x != nil {
+		return x.Pos
+	}
+	return 0
+}
+
+func (x *Displacement) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+// Audience says for whom a broadcast is. One of its fields is set.
+type Audience struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	All           bool                   `protobuf:"varint,1,opt,name=all,proto3" json:"all,omitempty"`    // every user of the app
+	Topic         string                 `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"` // those who follow it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Audience) Reset() {
+	*x = Audience{}
+	mi := &file_actors_messages_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Audience) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Audience) ProtoMessage() {}
+
+func (x *Audience) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Audience.ProtoReflect.Descriptor instead.
+func (*Audience) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *Audience) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+func (x *Audience) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+// LogEntry is one entry of an app's broadcast log.
+type LogEntry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          LogKind                `protobuf:"varint,1,opt,name=kind,proto3,enum=reddot.LogKind" json:"kind,omitempty"`
+	Pos           uint64                 `protobuf:"varint,2,opt,name=pos,proto3" json:"pos,omitempty"`          // +1 each
+	At            int64                  `protobuf:"varint,3,opt,name=at,proto3" json:"at,omitempty"`            // unix milliseconds
+	Once          []byte                 `protobuf:"bytes,4,opt,name=once,proto3" json:"once,omitempty"`         // 16 bytes, the idempotency key; empty: none
+	Digest        uint64                 `protobuf:"fixed64,5,opt,name=digest,proto3" json:"digest,omitempty"`   // hash of the request that a caller's key stands for
+	Message       *Message               `protobuf:"bytes,6,opt,name=message,proto3" json:"message,omitempty"`   // LOG_PUBLISHED, LOG_EDITED; LOG_DUE: without its content
+	Audience      *Audience              `protobuf:"bytes,7,opt,name=audience,proto3" json:"audience,omitempty"` // all but LOG_NONE
+	Id            []byte                 `protobuf:"bytes,8,opt,name=id,proto3" json:"id,omitempty"`             // 16 bytes; LOG_RETRACTED, LOG_EXPIRED
+	Hidden        bool                   `protobuf:"varint,9,opt,name=hidden,proto3" json:"hidden,omitempty"`    // nobody sees the message yet
+	Body          uint64                 `protobuf:"varint,10,opt,name=body,proto3" json:"body,omitempty"`       // LOG_DUE: pos of the entry with the message's content
+	Size          uint32                 `protobuf:"varint,11,opt,name=size,proto3" json:"size,omitempty"`       // bytes of the content, where that is left out
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LogEntry) Reset() {
+	*x = LogEntry{}
+	mi := &file_actors_messages_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LogEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LogEntry) ProtoMessage() {}
+
+func (x *LogEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LogEntry.ProtoReflect.Descriptor instead.
+func (*LogEntry) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *LogEntry) GetKind() LogKind {
+	if x != nil {
+		return x.Kind
+	}
+	return LogKind_LOG_NONE
+}
+
+func (x *LogEntry) GetPos() uint64 {
+	if x != nil {
+		return x.Pos
+	}
+	return 0
+}
+
+func (x *LogEntry) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *LogEntry) GetOnce() []byte {
+	if x != nil {
+		return x.Once
+	}
+	return nil
+}
+
+func (x *LogEntry) GetDigest() uint64 {
+	if x != nil {
+		return x.Digest
+	}
+	return 0
+}
+
+func (x *LogEntry) GetMessage() *Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *LogEntry) GetAudience() *Audience {
+	if x != nil {
+		return x.Audience
+	}
+	return nil
+}
+
+func (x *LogEntry) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *LogEntry) GetHidden() bool {
+	if x != nil {
+		return x.Hidden
+	}
+	return false
+}
+
+func (x *LogEntry) GetBody() uint64 {
+	if x != nil {
+		return x.Body
+	}
+	return 0
+}
+
+func (x *LogEntry) GetSize() uint32 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+// LoggedMessage is a message of the log in a snapshot.
+type LoggedMessage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Message       *Message               `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"` // without its content
+	Audience      *Audience              `protobuf:"bytes,2,opt,name=audience,proto3" json:"audience,omitempty"`
+	Ordered       uint64                 `protobuf:"varint,3,opt,name=ordered,proto3" json:"ordered,omitempty"` // pos that it was published at
+	First         uint64                 `protobuf:"varint,4,opt,name=first,proto3" json:"first,omitempty"`     // pos that made it visible; 0: it is scheduled
+	Body          uint64                 `protobuf:"varint,5,opt,name=body,proto3" json:"body,omitempty"`       // pos that holds its content; 0: it was taken out
+	At            int64                  `protobuf:"varint,6,opt,name=at,proto3" json:"at,omitempty"`           // unix milliseconds, published
+	Shown         int64                  `protobuf:"varint,7,opt,name=shown,proto3" json:"shown,omitempty"`     // unix milliseconds, visible since; 0: it is scheduled
+	Over          int64                  `protobuf:"varint,8,opt,name=over,proto3" json:"over,omitempty"`       // unix milliseconds, retracted or expired; 0: it is live
+	Retracted     bool                   `protobuf:"varint,9,opt,name=retracted,proto3" json:"retracted,omitempty"`
+	Stale         []uint64               `protobuf:"varint,10,rep,packed,name=stale,proto3" json:"stale,omitempty"` // entries with contents that nobody needs any more
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LoggedMessage) Reset() {
+	*x = LoggedMessage{}
+	mi := &file_actors_messages_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LoggedMessage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LoggedMessage) ProtoMessage() {}
+
+func (x *LoggedMessage) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LoggedMessage.ProtoReflect.Descriptor instead.
+func (*LoggedMessage) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *LoggedMessage) GetMessage() *Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *LoggedMessage) GetAudience() *Audience {
+	if x != nil {
+		return x.Audience
+	}
+	return nil
+}
+
+func (x *LoggedMessage) GetOrdered() uint64 {
+	if x != nil {
+		return x.Ordered
+	}
+	return 0
+}
+
+func (x *LoggedMessage) GetFirst() uint64 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *LoggedMessage) GetBody() uint64 {
+	if x != nil {
+		return x.Body
+	}
+	return 0
+}
+
+func (x *LoggedMessage) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *LoggedMessage) GetShown() int64 {
+	if x != nil {
+		return x.Shown
+	}
+	return 0
+}
+
+func (x *LoggedMessage) GetOver() int64 {
+	if x != nil {
+		return x.Over
+	}
+	return 0
+}
+
+func (x *LoggedMessage) GetRetracted() bool {
+	if x != nil {
+		return x.Retracted
+	}
+	return false
+}
+
+func (x *LoggedMessage) GetStale() []uint64 {
+	if x != nil {
+		return x.Stale
+	}
+	return nil
+}
+
+// LogState is a snapshot of a broadcast log.
+type LogState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Pos           uint64                 `protobuf:"varint,1,opt,name=pos,proto3" json:"pos,omitempty"`
+	Floor         uint64                 `protobuf:"varint,2,opt,name=floor,proto3" json:"floor,omitempty"` // entries at or below it are gone
+	Messages      []*LoggedMessage       `protobuf:"bytes,3,rep,name=messages,proto3" json:"messages,omitempty"`
+	Keys          []*OnceKey             `protobuf:"bytes,4,rep,name=keys,proto3" json:"keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LogState) Reset() {
+	*x = LogState{}
+	mi := &file_actors_messages_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LogState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LogState) ProtoMessage() {}
+
+func (x *LogState) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LogState.ProtoReflect.Descriptor instead.
+func (*LogState) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *LogState) GetPos() uint64 {
+	if x != nil {
+		return x.Pos
+	}
+	return 0
+}
+
+func (x *LogState) GetFloor() uint64 {
+	if x != nil {
+		return x.Floor
+	}
+	return 0
+}
+
+func (x *LogState) GetMessages() []*LoggedMessage {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+func (x *LogState) GetKeys() []*OnceKey {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
 var File_actors_messages_proto protoreflect.FileDescriptor
 
 const file_actors_messages_proto_rawDesc = "" +
@@ -3554,7 +4063,7 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x06shared\x18\t \x01(\bR\x06shared\x12\x1b\n" +
 	"\tedited_at\x18\n" +
 	" \x01(\x03R\beditedAt\x12\x18\n" +
-	"\acleared\x18\v \x01(\bR\acleared\"\xef\x02\n" +
+	"\acleared\x18\v \x01(\bR\acleared\"\x81\x03\n" +
 	"\x05Entry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x12\n" +
@@ -3571,7 +4080,8 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x05until\x18\v \x01(\x03R\x05until\x12\x1a\n" +
 	"\bcollapse\x18\f \x01(\x06R\bcollapse\x12\x19\n" +
 	"\bwas_seen\x18\r \x01(\bR\awasSeen\x12\x19\n" +
-	"\bwas_read\x18\x0e \x01(\bR\awasRead\"e\n" +
+	"\bwas_read\x18\x0e \x01(\bR\awasRead\x12\x10\n" +
+	"\x03pos\x18\x0f \x01(\x04R\x03pos\"e\n" +
 	"\aOnceKey\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\x06R\x06digest\x12\x0e\n" +
@@ -3585,7 +4095,7 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\tMilestone\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x14\n" +
-	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\xc3\x06\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\xb1\a\n" +
 	"\bSnapshot\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
@@ -3618,7 +4128,10 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\afollows\x18\x18 \x03(\tR\afollows\x12\x1f\n" +
 	"\vfollow_seqs\x18\x19 \x03(\x04R\n" +
 	"followSeqs\x12\x1b\n" +
-	"\terased_at\x18\x1a \x01(\x03R\berasedAt\"\x96\x02\n" +
+	"\terased_at\x18\x1a \x01(\x03R\berasedAt\x12\x1b\n" +
+	"\tshown_pos\x18( \x01(\x04R\bshownPos\x122\n" +
+	"\tdisplaced\x18) \x03(\v2\x14.reddot.DisplacementR\tdisplaced\x12\x1b\n" +
+	"\tpos_floor\x18* \x01(\x04R\bposFloor\"\x96\x02\n" +
 	"\tSendEvent\x12$\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x10.reddot.SendKindR\x04kind\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x0e\n" +
@@ -3644,7 +4157,43 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\x0e2\x10.reddot.SendKindR\x04kind\x12\x16\n" +
 	"\x06failed\x18\x02 \x01(\rR\x06failed\x12\x0e\n" +
 	"\x02at\x18\x03 \x01(\x03R\x02at\x12\x12\n" +
-	"\x04left\x18\x04 \x03(\rR\x04left*\xb9\x01\n" +
+	"\x04left\x18\x04 \x03(\rR\x04left\"0\n" +
+	"\fDisplacement\x12\x10\n" +
+	"\x03pos\x18\x01 \x01(\x04R\x03pos\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\fR\x02id\"2\n" +
+	"\bAudience\x12\x10\n" +
+	"\x03all\x18\x01 \x01(\bR\x03all\x12\x14\n" +
+	"\x05topic\x18\x02 \x01(\tR\x05topic\"\xa6\x02\n" +
+	"\bLogEntry\x12#\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x0f.reddot.LogKindR\x04kind\x12\x10\n" +
+	"\x03pos\x18\x02 \x01(\x04R\x03pos\x12\x0e\n" +
+	"\x02at\x18\x03 \x01(\x03R\x02at\x12\x12\n" +
+	"\x04once\x18\x04 \x01(\fR\x04once\x12\x16\n" +
+	"\x06digest\x18\x05 \x01(\x06R\x06digest\x12)\n" +
+	"\amessage\x18\x06 \x01(\v2\x0f.reddot.MessageR\amessage\x12,\n" +
+	"\baudience\x18\a \x01(\v2\x10.reddot.AudienceR\baudience\x12\x0e\n" +
+	"\x02id\x18\b \x01(\fR\x02id\x12\x16\n" +
+	"\x06hidden\x18\t \x01(\bR\x06hidden\x12\x12\n" +
+	"\x04body\x18\n" +
+	" \x01(\x04R\x04body\x12\x12\n" +
+	"\x04size\x18\v \x01(\rR\x04size\"\x9a\x02\n" +
+	"\rLoggedMessage\x12)\n" +
+	"\amessage\x18\x01 \x01(\v2\x0f.reddot.MessageR\amessage\x12,\n" +
+	"\baudience\x18\x02 \x01(\v2\x10.reddot.AudienceR\baudience\x12\x18\n" +
+	"\aordered\x18\x03 \x01(\x04R\aordered\x12\x14\n" +
+	"\x05first\x18\x04 \x01(\x04R\x05first\x12\x12\n" +
+	"\x04body\x18\x05 \x01(\x04R\x04body\x12\x0e\n" +
+	"\x02at\x18\x06 \x01(\x03R\x02at\x12\x14\n" +
+	"\x05shown\x18\a \x01(\x03R\x05shown\x12\x12\n" +
+	"\x04over\x18\b \x01(\x03R\x04over\x12\x1c\n" +
+	"\tretracted\x18\t \x01(\bR\tretracted\x12\x14\n" +
+	"\x05stale\x18\n" +
+	" \x03(\x04R\x05stale\"\x8a\x01\n" +
+	"\bLogState\x12\x10\n" +
+	"\x03pos\x18\x01 \x01(\x04R\x03pos\x12\x14\n" +
+	"\x05floor\x18\x02 \x01(\x04R\x05floor\x121\n" +
+	"\bmessages\x18\x03 \x03(\v2\x15.reddot.LoggedMessageR\bmessages\x12#\n" +
+	"\x04keys\x18\x04 \x03(\v2\x0f.reddot.OnceKeyR\x04keys*\xb9\x01\n" +
 	"\x04Kind\x12\r\n" +
 	"\tKIND_NONE\x10\x00\x12\f\n" +
 	"\bACCEPTED\x10\x01\x12\n" +
@@ -3684,7 +4233,15 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\fSEND_STARTED\x10\x01\x12\x0f\n" +
 	"\vSEND_EDITED\x10\x02\x12\x12\n" +
 	"\x0eSEND_RETRACTED\x10\x03\x12\x11\n" +
-	"\rSEND_PROGRESS\x10\x04B\x0fZ\rreddot/actorsb\x06proto3"
+	"\rSEND_PROGRESS\x10\x04*k\n" +
+	"\aLogKind\x12\f\n" +
+	"\bLOG_NONE\x10\x00\x12\x11\n" +
+	"\rLOG_PUBLISHED\x10\x01\x12\v\n" +
+	"\aLOG_DUE\x10\x02\x12\x0e\n" +
+	"\n" +
+	"LOG_EDITED\x10\x03\x12\x11\n" +
+	"\rLOG_RETRACTED\x10\x04\x12\x0f\n" +
+	"\vLOG_EXPIRED\x10\x05B\x0fZ\rreddot/actorsb\x06proto3"
 
 var (
 	file_actors_messages_proto_rawDescOnce sync.Once
@@ -3698,103 +4255,117 @@ func file_actors_messages_proto_rawDescGZIP() []byte {
 	return file_actors_messages_proto_rawDescData
 }
 
-var file_actors_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_actors_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_actors_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_actors_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_actors_messages_proto_goTypes = []any{
 	(Kind)(0),                  // 0: reddot.Kind
 	(State)(0),                 // 1: reddot.State
 	(Priority)(0),              // 2: reddot.Priority
 	(SendKind)(0),              // 3: reddot.SendKind
-	(*Event)(nil),              // 4: reddot.Event
-	(*ProfileChange)(nil),      // 5: reddot.ProfileChange
-	(*Profile)(nil),            // 6: reddot.Profile
-	(*Attribute)(nil),          // 7: reddot.Attribute
-	(*TextList)(nil),           // 8: reddot.TextList
-	(*NumberList)(nil),         // 9: reddot.NumberList
-	(*Address)(nil),            // 10: reddot.Address
-	(*Preferences)(nil),        // 11: reddot.Preferences
-	(*ChannelPreference)(nil),  // 12: reddot.ChannelPreference
-	(*CategoryPreference)(nil), // 13: reddot.CategoryPreference
-	(*TenantPreferences)(nil),  // 14: reddot.TenantPreferences
-	(*QuietHours)(nil),         // 15: reddot.QuietHours
-	(*TopicMessage)(nil),       // 16: reddot.TopicMessage
-	(*Will)(nil),               // 17: reddot.Will
-	(*Subscription)(nil),       // 18: reddot.Subscription
-	(*Outgoing)(nil),           // 19: reddot.Outgoing
-	(*Waiting)(nil),            // 20: reddot.Waiting
-	(*Incoming)(nil),           // 21: reddot.Incoming
-	(*Queueing)(nil),           // 22: reddot.Queueing
-	(*SessionChange)(nil),      // 23: reddot.SessionChange
-	(*YieldedWill)(nil),        // 24: reddot.YieldedWill
-	(*SessionState)(nil),       // 25: reddot.SessionState
-	(*RetainedEvent)(nil),      // 26: reddot.RetainedEvent
-	(*RetainedState)(nil),      // 27: reddot.RetainedState
-	(*Message)(nil),            // 28: reddot.Message
-	(*Entry)(nil),              // 29: reddot.Entry
-	(*OnceKey)(nil),            // 30: reddot.OnceKey
-	(*Category)(nil),           // 31: reddot.Category
-	(*Milestone)(nil),          // 32: reddot.Milestone
-	(*Snapshot)(nil),           // 33: reddot.Snapshot
-	(*SendEvent)(nil),          // 34: reddot.SendEvent
-	(*SendState)(nil),          // 35: reddot.SendState
-	(*SendStep)(nil),           // 36: reddot.SendStep
+	(LogKind)(0),               // 4: reddot.LogKind
+	(*Event)(nil),              // 5: reddot.Event
+	(*ProfileChange)(nil),      // 6: reddot.ProfileChange
+	(*Profile)(nil),            // 7: reddot.Profile
+	(*Attribute)(nil),          // 8: reddot.Attribute
+	(*TextList)(nil),           // 9: reddot.TextList
+	(*NumberList)(nil),         // 10: reddot.NumberList
+	(*Address)(nil),            // 11: reddot.Address
+	(*Preferences)(nil),        // 12: reddot.Preferences
+	(*ChannelPreference)(nil),  // 13: reddot.ChannelPreference
+	(*CategoryPreference)(nil), // 14: reddot.CategoryPreference
+	(*TenantPreferences)(nil),  // 15: reddot.TenantPreferences
+	(*QuietHours)(nil),         // 16: reddot.QuietHours
+	(*TopicMessage)(nil),       // 17: reddot.TopicMessage
+	(*Will)(nil),               // 18: reddot.Will
+	(*Subscription)(nil),       // 19: reddot.Subscription
+	(*Outgoing)(nil),           // 20: reddot.Outgoing
+	(*Waiting)(nil),            // 21: reddot.Waiting
+	(*Incoming)(nil),           // 22: reddot.Incoming
+	(*Queueing)(nil),           // 23: reddot.Queueing
+	(*SessionChange)(nil),      // 24: reddot.SessionChange
+	(*YieldedWill)(nil),        // 25: reddot.YieldedWill
+	(*SessionState)(nil),       // 26: reddot.SessionState
+	(*RetainedEvent)(nil),      // 27: reddot.RetainedEvent
+	(*RetainedState)(nil),      // 28: reddot.RetainedState
+	(*Message)(nil),            // 29: reddot.Message
+	(*Entry)(nil),              // 30: reddot.Entry
+	(*OnceKey)(nil),            // 31: reddot.OnceKey
+	(*Category)(nil),           // 32: reddot.Category
+	(*Milestone)(nil),          // 33: reddot.Milestone
+	(*Snapshot)(nil),           // 34: reddot.Snapshot
+	(*SendEvent)(nil),          // 35: reddot.SendEvent
+	(*SendState)(nil),          // 36: reddot.SendState
+	(*SendStep)(nil),           // 37: reddot.SendStep
+	(*Displacement)(nil),       // 38: reddot.Displacement
+	(*Audience)(nil),           // 39: reddot.Audience
+	(*LogEntry)(nil),           // 40: reddot.LogEntry
+	(*LoggedMessage)(nil),      // 41: reddot.LoggedMessage
+	(*LogState)(nil),           // 42: reddot.LogState
 }
 var file_actors_messages_proto_depIdxs = []int32{
 	0,  // 0: reddot.Event.kind:type_name -> reddot.Kind
-	28, // 1: reddot.Event.message:type_name -> reddot.Message
+	29, // 1: reddot.Event.message:type_name -> reddot.Message
 	1,  // 2: reddot.Event.state:type_name -> reddot.State
-	23, // 3: reddot.Event.session:type_name -> reddot.SessionChange
-	16, // 4: reddot.Event.topic:type_name -> reddot.TopicMessage
-	22, // 5: reddot.Event.queue:type_name -> reddot.Queueing
-	5,  // 6: reddot.Event.profile:type_name -> reddot.ProfileChange
-	6,  // 7: reddot.ProfileChange.profile:type_name -> reddot.Profile
-	11, // 8: reddot.ProfileChange.preferences:type_name -> reddot.Preferences
-	7,  // 9: reddot.Profile.attributes:type_name -> reddot.Attribute
-	10, // 10: reddot.Profile.addresses:type_name -> reddot.Address
-	8,  // 11: reddot.Attribute.texts:type_name -> reddot.TextList
-	9,  // 12: reddot.Attribute.numbers:type_name -> reddot.NumberList
-	13, // 13: reddot.Preferences.categories:type_name -> reddot.CategoryPreference
-	12, // 14: reddot.Preferences.channels:type_name -> reddot.ChannelPreference
-	14, // 15: reddot.Preferences.tenants:type_name -> reddot.TenantPreferences
-	15, // 16: reddot.Preferences.quiet_hours:type_name -> reddot.QuietHours
-	12, // 17: reddot.CategoryPreference.channels:type_name -> reddot.ChannelPreference
-	11, // 18: reddot.TenantPreferences.preferences:type_name -> reddot.Preferences
-	16, // 19: reddot.Will.message:type_name -> reddot.TopicMessage
-	20, // 20: reddot.Queueing.waiting:type_name -> reddot.Waiting
-	17, // 21: reddot.SessionChange.will:type_name -> reddot.Will
-	18, // 22: reddot.SessionChange.set:type_name -> reddot.Subscription
-	19, // 23: reddot.SessionChange.sent:type_name -> reddot.Outgoing
-	21, // 24: reddot.SessionChange.received:type_name -> reddot.Incoming
-	17, // 25: reddot.YieldedWill.will:type_name -> reddot.Will
-	17, // 26: reddot.SessionState.will:type_name -> reddot.Will
-	18, // 27: reddot.SessionState.subscriptions:type_name -> reddot.Subscription
-	19, // 28: reddot.SessionState.outgoing:type_name -> reddot.Outgoing
-	20, // 29: reddot.SessionState.waiting:type_name -> reddot.Waiting
-	21, // 30: reddot.SessionState.incoming:type_name -> reddot.Incoming
-	16, // 31: reddot.RetainedEvent.message:type_name -> reddot.TopicMessage
-	16, // 32: reddot.RetainedState.messages:type_name -> reddot.TopicMessage
+	24, // 3: reddot.Event.session:type_name -> reddot.SessionChange
+	17, // 4: reddot.Event.topic:type_name -> reddot.TopicMessage
+	23, // 5: reddot.Event.queue:type_name -> reddot.Queueing
+	6,  // 6: reddot.Event.profile:type_name -> reddot.ProfileChange
+	7,  // 7: reddot.ProfileChange.profile:type_name -> reddot.Profile
+	12, // 8: reddot.ProfileChange.preferences:type_name -> reddot.Preferences
+	8,  // 9: reddot.Profile.attributes:type_name -> reddot.Attribute
+	11, // 10: reddot.Profile.addresses:type_name -> reddot.Address
+	9,  // 11: reddot.Attribute.texts:type_name -> reddot.TextList
+	10, // 12: reddot.Attribute.numbers:type_name -> reddot.NumberList
+	14, // 13: reddot.Preferences.categories:type_name -> reddot.CategoryPreference
+	13, // 14: reddot.Preferences.channels:type_name -> reddot.ChannelPreference
+	15, // 15: reddot.Preferences.tenants:type_name -> reddot.TenantPreferences
+	16, // 16: reddot.Preferences.quiet_hours:type_name -> reddot.QuietHours
+	13, // 17: reddot.CategoryPreference.channels:type_name -> reddot.ChannelPreference
+	12, // 18: reddot.TenantPreferences.preferences:type_name -> reddot.Preferences
+	17, // 19: reddot.Will.message:type_name -> reddot.TopicMessage
+	21, // 20: reddot.Queueing.waiting:type_name -> reddot.Waiting
+	18, // 21: reddot.SessionChange.will:type_name -> reddot.Will
+	19, // 22: reddot.SessionChange.set:type_name -> reddot.Subscription
+	20, // 23: reddot.SessionChange.sent:type_name -> reddot.Outgoing
+	22, // 24: reddot.SessionChange.received:type_name -> reddot.Incoming
+	18, // 25: reddot.YieldedWill.will:type_name -> reddot.Will
+	18, // 26: reddot.SessionState.will:type_name -> reddot.Will
+	19, // 27: reddot.SessionState.subscriptions:type_name -> reddot.Subscription
+	20, // 28: reddot.SessionState.outgoing:type_name -> reddot.Outgoing
+	21, // 29: reddot.SessionState.waiting:type_name -> reddot.Waiting
+	22, // 30: reddot.SessionState.incoming:type_name -> reddot.Incoming
+	17, // 31: reddot.RetainedEvent.message:type_name -> reddot.TopicMessage
+	17, // 32: reddot.RetainedState.messages:type_name -> reddot.TopicMessage
 	2,  // 33: reddot.Message.priority:type_name -> reddot.Priority
 	1,  // 34: reddot.Entry.state:type_name -> reddot.State
 	2,  // 35: reddot.Entry.priority:type_name -> reddot.Priority
-	31, // 36: reddot.Snapshot.categories:type_name -> reddot.Category
-	29, // 37: reddot.Snapshot.entries:type_name -> reddot.Entry
-	30, // 38: reddot.Snapshot.keys:type_name -> reddot.OnceKey
-	32, // 39: reddot.Snapshot.marks:type_name -> reddot.Milestone
-	25, // 40: reddot.Snapshot.sessions:type_name -> reddot.SessionState
-	24, // 41: reddot.Snapshot.yielded:type_name -> reddot.YieldedWill
-	6,  // 42: reddot.Snapshot.profile:type_name -> reddot.Profile
-	11, // 43: reddot.Snapshot.preferences:type_name -> reddot.Preferences
-	3,  // 44: reddot.SendEvent.kind:type_name -> reddot.SendKind
-	28, // 45: reddot.SendEvent.message:type_name -> reddot.Message
-	28, // 46: reddot.SendState.message:type_name -> reddot.Message
-	36, // 47: reddot.SendState.steps:type_name -> reddot.SendStep
-	30, // 48: reddot.SendState.keys:type_name -> reddot.OnceKey
-	3,  // 49: reddot.SendStep.kind:type_name -> reddot.SendKind
-	50, // [50:50] is the sub-list for method output_type
-	50, // [50:50] is the sub-list for method input_type
-	50, // [50:50] is the sub-list for extension type_name
-	50, // [50:50] is the sub-list for extension extendee
-	0,  // [0:50] is the sub-list for field type_name
+	32, // 36: reddot.Snapshot.categories:type_name -> reddot.Category
+	30, // 37: reddot.Snapshot.entries:type_name -> reddot.Entry
+	31, // 38: reddot.Snapshot.keys:type_name -> reddot.OnceKey
+	33, // 39: reddot.Snapshot.marks:type_name -> reddot.Milestone
+	26, // 40: reddot.Snapshot.sessions:type_name -> reddot.SessionState
+	25, // 41: reddot.Snapshot.yielded:type_name -> reddot.YieldedWill
+	7,  // 42: reddot.Snapshot.profile:type_name -> reddot.Profile
+	12, // 43: reddot.Snapshot.preferences:type_name -> reddot.Preferences
+	38, // 44: reddot.Snapshot.displaced:type_name -> reddot.Displacement
+	3,  // 45: reddot.SendEvent.kind:type_name -> reddot.SendKind
+	29, // 46: reddot.SendEvent.message:type_name -> reddot.Message
+	29, // 47: reddot.SendState.message:type_name -> reddot.Message
+	37, // 48: reddot.SendState.steps:type_name -> reddot.SendStep
+	31, // 49: reddot.SendState.keys:type_name -> reddot.OnceKey
+	3,  // 50: reddot.SendStep.kind:type_name -> reddot.SendKind
+	4,  // 51: reddot.LogEntry.kind:type_name -> reddot.LogKind
+	29, // 52: reddot.LogEntry.message:type_name -> reddot.Message
+	39, // 53: reddot.LogEntry.audience:type_name -> reddot.Audience
+	29, // 54: reddot.LoggedMessage.message:type_name -> reddot.Message
+	39, // 55: reddot.LoggedMessage.audience:type_name -> reddot.Audience
+	41, // 56: reddot.LogState.messages:type_name -> reddot.LoggedMessage
+	31, // 57: reddot.LogState.keys:type_name -> reddot.OnceKey
+	58, // [58:58] is the sub-list for method output_type
+	58, // [58:58] is the sub-list for method input_type
+	58, // [58:58] is the sub-list for extension type_name
+	58, // [58:58] is the sub-list for extension extendee
+	0,  // [0:58] is the sub-list for field type_name
 }
 
 func init() { file_actors_messages_proto_init() }
@@ -3815,8 +4386,8 @@ func file_actors_messages_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_messages_proto_rawDesc), len(file_actors_messages_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   33,
+			NumEnums:      5,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

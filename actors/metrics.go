@@ -15,6 +15,7 @@ type Metrics struct {
 	Panics      prometheus.Counter
 	Gaps        prometheus.Counter // journals that had a hole
 	Failed      prometheus.Counter
+	Merged      prometheus.Counter
 
 	SessionsFull prometheus.Counter
 	Refused      *prometheus.CounterVec // by the limit
@@ -40,6 +41,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		Pages:  counter("replay_pages_total", "Pages of missed events read for connections."),
 		Gaps:   counter("gaps_total", "Actors whose journal had a hole, and who go on from the event before it."),
 		Panics: counter("panics_total", "Actors stopped by a panic."),
+		Merged: counter("broadcasts_merged_total", "Entries of broadcast logs that changed what a user sees, for each user."),
 		Failed: counter("failed_total", "Actors ended because a write may have failed."),
 
 		Refused: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "reddot", Subsystem: "actors",
@@ -47,7 +49,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		SessionsFull: counter("session_messages_dropped_total", "Messages of topics that found no room with a session that is away."),
 	}
 	if r != nil {
-		r.MustRegister(m.Users, m.Connections, m.Loads, m.Sweeps, m.Dozes, m.Busy, m.Ended, m.Pages, m.Panics, m.Gaps, m.Failed, m.SessionsFull, m.Refused)
+		r.MustRegister(m.Users, m.Connections, m.Loads, m.Sweeps, m.Dozes, m.Busy, m.Ended, m.Pages, m.Panics, m.Gaps, m.Failed, m.Merged, m.SessionsFull, m.Refused)
 	}
 	return m
 }

@@ -91,7 +91,7 @@ func (p *Push) AppendJSON(b []byte) []byte {
 
 // Beyond returns what of p lies beyond a cursor within it.
 func (p *Push) Beyond(at Cursor) *Push {
-	i := slices.IndexFunc(p.Events, func(e PushEvent) bool { return e.To.Seq > at.Seq })
+	i := slices.IndexFunc(p.Events, func(e PushEvent) bool { return !at.Covers(e.To) })
 	q := &Push{Key: p.Key, From: at, To: p.To, More: p.More, Hole: p.Hole}
 	if i >= 0 {
 		q.Events = p.Events[i:]

@@ -17,10 +17,10 @@ import (
 // agreed on it; least moves up when no program in use speaks the old one any
 // more. Version 1: all frames and commands of wire.proto up to FRAME_TOLD
 // and COMMAND_START_SEND. Version 2: sessions and topics, up to FRAME_HEARD and
-// COMMAND_RETAINED; heartbeats say for how long nothing was heard.
+// COMMAND_RETAINED; heartbeats say for how long nothing was heard. Version 3: broadcasts.
 const (
 	wireLeast     = 1
-	wireMost      = 2
+	wireMost      = 3
 	silentVersion = 2
 )
 

@@ -19,6 +19,7 @@ const dropTime = 10 * time.Second
 func (n *Node) dropState() {
 	n.historyChanged.Store(true)
 	n.topics.ForgetInterests()
+	n.logs.Forget()
 	if n.membership != nil {
 		n.place.send(&retake{})
 	} else {
@@ -64,6 +65,7 @@ func (n *Node) restoreState() {
 
 // reopen takes the shards, if nobody shares them, and reads what sessions follow.
 func (n *Node) reopen() error {
+	n.logs.Forget() // what was read while actors ended
 	ctx, cancel := context.WithTimeout(context.Background(), takeTime)
 	defer cancel()
 	if n.membership == nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/memberlist"
 
 	"reddot/actors"
+	"reddot/actors/broadcast"
 	"reddot/actors/gateway"
 	"reddot/actors/topic"
 	"reddot/cluster/membership"
@@ -27,6 +28,7 @@ type Node struct {
 	store       Store
 	system      *actor.ActorSystem
 	home        *actors.Home
+	logs        *broadcast.Logs
 	topics      *topic.Broker
 	dir         *directory
 	fences      fenceTable
@@ -124,8 +126,11 @@ func New(cfg Config, store Store) (*Node, error) {
 	}
 	n.topics = topic.New(n.home)
 	n.home.Topics = n.topics
+	n.logs = broadcast.NewLogs(n.home)
+	n.home.Broadcasts, n.home.EachUser = n.logs, n.eachUser
 	if cfg.Cluster != nil {
 		n.topics.Join(n)
+		n.logs.Join(n)
 	}
 	n.gateways = gateway.Start(n.home, cfg.Gateways)
 	n.place = address{n.system, n.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return &placement{node: n} }))}

@@ -101,6 +101,8 @@ func (n *Node) receive(p *peer, l *link, f *wire.Frame) error {
 		return nil
 	case wire.FrameType_FRAME_FILTERS, wire.FrameType_FRAME_FOLLOWED, wire.FrameType_FRAME_TOPIC, wire.FrameType_FRAME_HEARD:
 		return n.receiveTopics(p, l, f)
+	case wire.FrameType_FRAME_LOGGED:
+		return n.receiveLogged(l, f)
 	case wire.FrameType_FRAME_ASK:
 		return n.answerQuestion(l, f.Body)
 	case wire.FrameType_FRAME_TOLD:

@@ -339,6 +339,7 @@ func (n *Node) linkTopics(p *peer) {
 	l.filtersSent.Store(true)
 	n.announcing.mu.Unlock()
 	p.callWaiters()
+	n.loader.do(func() { n.logs.Refresh(context.Background()) })
 	n.loader.do(func() {
 		if err := n.reloadInterests(context.Background()); err != nil {
 			n.cfg.Log.Error("what sessions follow can't be read; messages to sessions that are new may pass them by", "err", err)

@@ -11,6 +11,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"reddot/actors"
+	"reddot/actors/broadcast"
 	"reddot/actors/gateway"
 	"reddot/actors/retained"
 	"reddot/actors/send"
@@ -23,6 +24,7 @@ import (
 type Node struct {
 	Home   *actors.Home
 	Topics *topic.Broker
+	Logs   *broadcast.Logs
 	Clock  *Clock
 
 	journal *Journal
@@ -44,6 +46,7 @@ var Kinds = actors.Kinds{
 	actors.KindUser:     user.New,
 	actors.KindSend:     send.New,
 	actors.KindRetained: retained.New,
+	actors.KindLog:      broadcast.New,
 }
 
 // NewNode returns a node on a journal, at the clock's time. Stop ends it. with is
@@ -73,6 +76,8 @@ func NewNode(t testing.TB, j *Journal, c *Clock, l actors.Limits, with ...func(*
 	}
 	n.Topics = topic.New(n.Home)
 	n.Home.Topics = n.Topics
+	n.Logs = broadcast.NewLogs(n.Home)
+	n.Home.Broadcasts, n.Home.EachUser = n.Logs, n.eachUser
 	n.gate = gateway.Start(n.Home, 1)[0]
 	for _, fn := range with {
 		fn(n)
@@ -186,6 +191,21 @@ func (n *Node) Send(key actors.Key, m any) {
 		return
 	}
 	a.process.SendUserMessage(a.pid, m)
+}
+
+// eachUser tells every user of an app who is awake.
+func (n *Node) eachUser(app string, m any) {
+	n.mu.Lock()
+	var list []activation
+	for key, a := range n.awake {
+		if key.Kind() == actors.KindUser && key.App() == app {
+			list = append(list, a)
+		}
+	}
+	n.mu.Unlock()
+	for _, a := range list {
+		a.process.SendUserMessage(a.pid, m)
+	}
 }
 
 // Ask implements actors.Router.

@@ -229,7 +229,7 @@ func (c *Conn) greet(g *actors.Greeting) {
 			return why, true, nil
 		}
 		c.written, c.news = max(c.written, g.At.Seq), false // what came before was written elsewhere, or not at all
-		if c.behind = g.At.Seq < g.Head.Seq; c.behind && c.sight == sightConflated {
+		if c.behind = !g.At.Covers(g.Head); c.behind && c.sight == sightConflated {
 			if why, over := c.write(c.frame(nil, actors.PlainEvent("counts", c.at, g.Counts))); over {
 				return why, true, nil
 			}
@@ -281,15 +281,15 @@ func (c *Conn) keep(p *actors.Push) {
 // missing before it.
 func (c *Conn) deliver(p *actors.Push) (actors.End, bool) {
 	switch {
-	case p.To.Seq <= c.at.Seq && p.To.Lineage == c.at.Lineage:
+	case c.at.Covers(p.To) && p.To.Lineage == c.at.Lineage:
 		return 0, false
-	case p.From != c.at && (p.From.Seq > c.at.Seq || p.From.Lineage != c.at.Lineage && c.at.Lineage != 0):
+	case p.From != c.at && (!c.at.Covers(p.From) || p.From.Lineage != c.at.Lineage && c.at.Lineage != 0):
 		c.behind = true
 		return 0, false
 	case p.Hole:
 		c.behind = true
 		return 0, false
-	case p.From.Seq < c.at.Seq:
+	case p.From != c.at:
 		p = p.Beyond(c.at)
 	}
 	c.at = p.To

@@ -6,8 +6,9 @@ import (
 	"reddot/actors"
 )
 
-// InboxAt rebuilds an inbox as of a rev: from the newest snapshot before it.
-func InboxAt(ctx context.Context, j actors.Journal, key actors.Key, rev, last uint64) (*Inbox, error) {
+// InboxAt rebuilds an inbox as of a rev, from the newest snapshot before it. last and
+// pos are where it stands now.
+func InboxAt(ctx context.Context, j actors.Journal, key actors.Key, rev, last, pos uint64, log LogReader) (*Inbox, error) {
 	for upto := last; ; {
 		b := New()
 		raw, err := j.Snapshot(ctx, key, upto)
@@ -26,16 +27,27 @@ func InboxAt(ctx context.Context, j actors.Journal, key actors.Key, rev, last ui
 				continue
 			}
 		}
-		return b, roll(ctx, b, j, key, rev, last)
+		return b, roll(ctx, b, j, key, rev, last, pos, log)
 	}
 }
 
-// roll applies the journal's events up to the last one of a rev.
-func roll(ctx context.Context, b *Inbox, j actors.Journal, key actors.Key, rev, last uint64) error {
+// roll applies the journal's events, and merges the log's entries between them, up to
+// the last one of a rev.
+func roll(ctx context.Context, b *Inbox, j actors.Journal, key actors.Key, rev, last, pos uint64, read LogReader) error {
+	log, err := read(ctx, pos)
+	if err != nil {
+		return err
+	}
 	var failed error
-	err := j.Events(ctx, key, b.seq+1, last, func(seq uint64, raw []byte) bool {
+	err = j.Events(ctx, key, b.seq+1, last, func(seq uint64, raw []byte) bool {
 		var e actors.Event
-		if failed = actors.DecodeEvent(raw, &e); failed != nil || e.Rev > rev {
+		if failed = actors.DecodeEvent(raw, &e); failed != nil {
+			return false
+		}
+		if e.Seq > 1 {
+			b.mergeUntil(log, e.Pos, rev)
+		}
+		if e.Rev > rev {
 			return false
 		}
 		if seq != b.seq+1 {
@@ -47,6 +59,9 @@ func roll(ctx context.Context, b *Inbox, j actors.Journal, key actors.Key, rev, 
 	})
 	if err != nil {
 		return err
+	}
+	if failed == nil && b.seq == last {
+		b.mergeUntil(log, pos, rev)
 	}
 	if failed == nil && b.rev != rev {
 		failed = actors.Errorf(actors.NotFound, "the journal no longer reaches back to rev %d", rev)

@@ -233,8 +233,8 @@ func (b *Inbox) sweep(m *actors.Mark) []actors.ID {
 	var ids []actors.ID
 	for i := range b.entries {
 		n := &b.entries[i]
-		if m.UpTo != nil && n.Seq > m.UpTo.Seq {
-			break
+		if m.UpTo != nil && !n.isCovered(*m.UpTo) {
+			continue
 		}
 		if m.To.Changes(n.State, true) && b.in(n, m.Category) {
 			ids = append(ids, n.id)
@@ -272,9 +272,10 @@ func (b *Inbox) Due(l *actors.Limits) int64 {
 	return next
 }
 
-// Expire decides what the time alone has changed.
+// Expire decides what the time alone has changed, and what has no room any more besides
+// what was broadcast.
 func (b *Inbox) Expire(t actors.Moment, l *actors.Limits) Ready {
-	if t.Now < b.Due(l) {
+	if t.Now < b.Due(l) && !b.IsOverfull(l) {
 		return Ready{}
 	}
 	aged := t.Now - l.MessageAge.Milliseconds()
@@ -315,6 +316,7 @@ func (b *Inbox) Expire(t actors.Moment, l *actors.Limits) Ready {
 	if e := add(actors.Kind_EXPIRED, hidden, false); e != nil {
 		e.State = actors.State_SCHEDULED
 	}
+	dropped = append(dropped, b.excess(slices.Concat(expired, hidden, dropped), l)...)
 	add(actors.Kind_DROPPED, dropped, true)
 	add(actors.Kind_MARKED, back, true)
 	slices.SortStableFunc(appear, func(x, y *Item) int { return int(min(max(x.Until-y.Until, -1), 1)) })

@@ -52,6 +52,11 @@ func (h *history) note(at int64) {
 		h.first = at
 	}
 	h.latest = at
+	h.noteFreed(at)
+}
+
+// noteFreed takes in when something may have become superfluous.
+func (h *history) noteFreed(at int64) {
 	if h.since == 0 && (h.old || len(h.garbage)+len(h.stale)+len(h.disowned) > 0) {
 		h.since = at
 	}
@@ -163,7 +168,7 @@ func (b *Inbox) deletions(old uint64) []actors.Range {
 	}
 	var held []uint64
 	for i := range b.entries {
-		if s := b.entries[i].Body; s > old && s <= h.floor {
+		if s := b.entries[i].Body; !b.entries[i].IsBroadcast() && s > old && s <= h.floor {
 			held = append(held, s)
 		}
 	}

@@ -20,6 +20,9 @@ type Inbox struct {
 	Origin         uint64 // the id of the history that it was read from; not part of the state
 	seq, pos, rev  uint64
 	shown          uint64 // seq of the last event that changed what the user sees
+	shownPos       uint64 // pos of the last entry of the broadcast log that did
+	posFloor       uint64 // displacements at or below it are forgotten
+	displaced      []displacement
 	unread, unseen uint32
 	categories     []category
 	entries        []Item // oldest first: their seqs rise
@@ -44,7 +47,8 @@ type category struct {
 type Item struct {
 	id       actors.ID
 	Seq      uint64 // of the event that made it visible; while scheduled, that accepted it
-	Body     uint64 // of the event that holds its content
+	Pos      uint64 // of the entry of the broadcast log that made it visible, behind the event Seq; 0: it came to this user alone
+	Body     uint64 // of the event that holds its content, or of the entry
 	at       int64  // accepted or become due, unix milliseconds
 	expires  int64  // 0: never
 	Until    int64  // snoozed or scheduled until
@@ -66,7 +70,7 @@ func New() *Inbox { return &Inbox{nextDue: actors.Never, oldest: actors.Never} }
 // Events that change nothing for the user do not move it: who is up to date
 // before them is so behind them.
 func (b *Inbox) Cursor() actors.Cursor {
-	return actors.Cursor{Lineage: b.CursorLineage(), Seq: b.shown, Pos: b.pos}
+	return actors.Cursor{Lineage: b.CursorLineage(), Seq: b.shown, Pos: b.shownPos}
 }
 
 // CursorLineage returns the lineage of the inbox's cursors: its own, mixed with the id
@@ -91,6 +95,9 @@ func (b *Inbox) Rev() uint64 { return b.rev }
 func (b *Inbox) Apply(e *actors.Event) error {
 	if e.Seq != b.seq+1 {
 		return fmt.Errorf("event %d follows event %d: the journal is damaged", e.Seq, b.seq)
+	}
+	if e.Pos != b.pos && e.Seq > 1 {
+		return fmt.Errorf("event %d follows entry %d of the broadcast log, and %d is merged", e.Seq, e.Pos, b.pos)
 	}
 	switch e.Kind {
 	case actors.Kind_ACCEPTED:
@@ -170,10 +177,17 @@ func (b *Inbox) applyEdited(e *actors.Event) {
 	}
 	n, m := &b.entries[i], e.Message
 	b.history.freed(n.Body)
+	n.expires = m.ExpiresAt
+	b.recast(n, m, e.Seq, uint32(len(m.Content)))
+}
+
+// recast gives n the category and the priority that m has, and its content, which
+// body holds.
+func (b *Inbox) recast(n *Item, m *actors.Message, body uint64, size uint32) {
 	b.count(n, -1)
-	b.content += uint64(len(m.Content)) - uint64(n.size)
+	b.content += uint64(size) - uint64(n.size)
 	b.categories[n.category].held--
-	n.Body, n.size, n.expires, n.priority = e.Seq, uint32(len(m.Content)), m.ExpiresAt, m.Priority
+	n.Body, n.size, n.priority = body, size, m.Priority
 	n.category = b.category(m.Category)
 	b.categories[n.category].held++
 	b.count(n, 1)
@@ -220,8 +234,10 @@ func (b *Inbox) remove(id actors.ID) {
 	b.count(&n, -1)
 	b.categories[n.category].held--
 	b.content -= uint64(n.size)
-	b.history.freed(n.Body)
-	b.Sessions.Withdraw(n.Seq)
+	if !n.IsBroadcast() {
+		b.history.freed(n.Body)
+	}
+	b.Sessions.Withdraw(n.Handle())
 	if !n.shared { // the send answers for it
 		b.history.disowned = append(b.history.disowned, id)
 	}
@@ -319,7 +335,7 @@ func (r *eventReader) read(raw []byte) (*actors.Event, error) {
 
 // Reaches tells whether the journal still has all that happened after c.
 func (b *Inbox) Reaches(c actors.Cursor) bool {
-	return c.Seq <= b.seq && (c.Seq >= b.history.floor || c.Seq >= b.shown) && !b.foreign(c)
+	return c.Seq <= b.seq && c.Pos <= b.pos && c.Pos >= b.posFloor && (c.Seq >= b.history.floor || c.Seq >= b.shown) && !b.foreign(c)
 }
 
 // foreign tells whether c belongs to another lineage of this user. The cursor

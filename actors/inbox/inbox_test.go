@@ -390,7 +390,7 @@ func TestStateAt(t *testing.T) {
 	}
 	reached := 0
 	for rev := uint64(1); rev <= w.b.rev; rev++ {
-		b, err := InboxAt(context.Background(), w, w.key, rev, w.b.seq)
+		b, err := InboxAt(context.Background(), w, w.key, rev, w.b.seq, w.b.pos, w.readLog)
 		if err != nil {
 			if actors.AsError(err).Code != actors.NotFound || reached > 0 {
 				t.Fatalf("rev %d: %v", rev, err)

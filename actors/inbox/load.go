@@ -7,8 +7,8 @@ import (
 	"reddot/actors"
 )
 
-// Load brings a new inbox to what the journal says.
-func (b *Inbox) Load(ctx context.Context, j actors.Journal, key actors.Key) error {
+// Load brings a new inbox to what the journal says, and the log up to its last event.
+func (b *Inbox) Load(ctx context.Context, j actors.Journal, key actors.Key, log LogReader) error {
 	var r eventReader
 	return j.Load(ctx, key, b.restore, func(raw []byte) error {
 		e, err := r.read(raw)
@@ -16,6 +16,9 @@ func (b *Inbox) Load(ctx context.Context, j actors.Journal, key actors.Key) erro
 			return err
 		}
 		b.history.bytes += uint64(len(raw))
+		if err := b.catchUp(ctx, e, log); err != nil {
+			return err
+		}
 		return b.Apply(e)
 	})
 }

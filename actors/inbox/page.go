@@ -6,33 +6,44 @@ import (
 	"reddot/actors"
 )
 
-// Replay: what a client missed, in pages from the journal. A page is made
-// outside the actor, from copies of what the actor knew in its turn.
+// Replay: what a client missed, in pages from the journal and the broadcast log. A
+// page is made outside the actor, from copies of what the actor knew in its turn.
 
 // page is a replay under way.
 type page struct {
-	Key      actors.Key
-	from, to actors.Cursor // the span that it may cover; to moves back where it ends sooner
-	head     actors.Cursor // where the user stood
-	counts   []byte
-	entries  []Item // of the messages that became visible or were edited in the span
-	journal  actors.Journal
-	events   []actors.PushEvent
-	bytes    int
-	limit    int
+	Key       actors.Key
+	from, to  actors.Cursor // the span that it may cover; to moves back where it ends sooner
+	head      actors.Cursor // where the user stood
+	merged    uint64        // and up to which position it had merged the log
+	counts    []byte
+	items     []Item // the messages that became visible or were edited in the span
+	entries   []*actors.LogEntry
+	displaced []displacement // in the span, oldest first
+	journal   actors.Journal
+	events    []actors.PushEvent
+	bytes     int
+	limit     int
 }
 
 // Page returns the page after a cursor that the journal reaches back to.
-func (b *Inbox) Page(key actors.Key, j actors.Journal, after actors.Cursor, limit int) *page {
+func (b *Inbox) Page(key actors.Key, j actors.Journal, log *actors.Log, after actors.Cursor, limit int) *page {
 	p := &page{
-		Key: key, from: after, to: b.Cursor(), head: b.Cursor(),
-		counts: b.AppendCounts(nil), journal: j, limit: limit,
+		Key: key, from: after, to: b.Cursor(), head: b.Cursor(), merged: b.pos,
+		counts: b.AppendCounts(nil), journal: j, limit: limit, entries: log.Between(after.Pos, b.pos),
 	}
-	p.to.Seq = max(after.Seq, min(p.to.Seq, after.Seq+pageSpan))
+	p.to.Pos = after.Pos
+	for _, d := range b.displaced {
+		if d.pos > after.Pos {
+			p.displaced = append(p.displaced, d)
+		}
+	}
+	p.to.Seq = max(after.Seq, min(p.head.Seq, after.Seq+pageSpan))
 	for i := range b.entries {
 		n := &b.entries[i]
-		if within(n.Seq, after.Seq, p.to.Seq) || within(n.Body, after.Seq, p.to.Seq) {
-			p.entries = append(p.entries, *n)
+		switch {
+		case n.IsBroadcast() && (n.Pos > after.Pos || n.Body > after.Pos),
+			!n.IsBroadcast() && (within(n.Seq, after.Seq, p.to.Seq) || within(n.Body, after.Seq, p.to.Seq)):
+			p.items = append(p.items, *n)
 		}
 	}
 	return p
@@ -57,21 +68,26 @@ var ErrTrimmed error = actors.Errorf(actors.Unavailable, "the events were trimme
 func (p *page) Read(ctx context.Context) (*actors.Push, error) {
 	var failed error
 	seq, last := p.from.Seq, p.to.Seq
+	full := false
 	err := p.journal.Events(ctx, p.Key, seq+1, last, func(at uint64, raw []byte) bool {
-		if len(p.events) >= p.limit || p.bytes >= pageBytes {
-			last = seq
-			return false
-		}
 		e := &actors.Event{}
 		if failed = actors.DecodeEvent(raw, e); failed == nil && at != seq+1 {
 			failed = ErrTrimmed
 		}
 		if failed == nil {
-			failed = p.add(ctx, e)
+			full, failed = p.merge(ctx, seq, e.Pos)
 		}
-		seq, p.to.Pos = at, e.Pos
+		if full = full || p.isFull(); failed != nil || full {
+			last = seq
+			return false
+		}
+		failed = p.add(ctx, e)
+		seq, p.to.Pos = at, max(p.to.Pos, e.Pos)
 		return failed == nil
 	})
+	if err == nil && failed == nil && seq == last && seq >= p.head.Seq && !full {
+		full, failed = p.merge(ctx, seq, p.merged)
+	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -80,10 +96,83 @@ func (p *page) Read(ctx context.Context) (*actors.Push, error) {
 	case seq != last:
 		return nil, ErrTrimmed
 	}
-	if p.to.Seq = seq; seq >= p.head.Seq {
+	p.to.Seq = seq
+	more := full || seq < p.head.Seq
+	if !more {
 		p.to = p.head
 	}
-	return &actors.Push{Key: p.Key, From: p.from, To: p.to, Events: p.events, More: seq < p.head.Seq}, nil
+	return &actors.Push{Key: p.Key, From: p.from, To: p.to, Events: p.events, More: more}, nil
+}
+
+func (p *page) isFull() bool { return len(p.events) >= p.limit || p.bytes >= pageBytes }
+
+// merge takes in the entries of the log up to a position, which stand behind the event
+// seq. full says that the page has room for no more of them.
+func (p *page) merge(ctx context.Context, seq, pos uint64) (full bool, err error) {
+	for len(p.entries) > 0 && p.entries[0].Pos <= pos {
+		if p.isFull() {
+			return true, nil
+		}
+		e := p.entries[0]
+		if err := p.addEntry(ctx, seq, e); err != nil {
+			return false, err
+		}
+		p.entries, p.to.Pos = p.entries[1:], e.Pos
+	}
+	return false, nil
+}
+
+// addEntry takes in one entry of the log, if a client is to see it.
+func (p *page) addEntry(ctx context.Context, seq uint64, e *actors.LogEntry) error {
+	if e.Hidden {
+		return nil
+	}
+	v := &actors.Event{Pos: e.Pos}
+	var n *Item
+	switch e.Kind {
+	case actors.LogKind_LOG_PUBLISHED, actors.LogKind_LOG_DUE:
+		v.Kind, n = actors.Kind_ACCEPTED, p.item(func(n *Item) bool { return n.Pos == e.Pos })
+		v.Ids = p.displacedAt(e.Pos)
+	case actors.LogKind_LOG_EDITED:
+		v.Kind, n = actors.Kind_EDITED, p.item(func(n *Item) bool { return n.IsBroadcast() && n.Body == e.Pos })
+	case actors.LogKind_LOG_RETRACTED:
+		v.Kind, v.Ids = actors.Kind_RETRACTED, e.Id
+	case actors.LogKind_LOG_EXPIRED:
+		v.Kind, v.Ids = actors.Kind_EXPIRED, e.Id
+	}
+	if len(v.Ids) == 0 && n == nil {
+		return nil // it is not for this user, or has left since
+	}
+	var m *actors.Message
+	if n != nil {
+		var err error
+		if m, err = n.Content(ctx, p.journal, p.Key, nil); err != nil && ignoreGone(err) != nil {
+			return err
+		}
+	}
+	if m == nil {
+		v, n = v.Remains(), &Item{}
+	}
+	p.tell(v, m, n, actors.Cursor{Lineage: p.head.Lineage, Seq: seq, Pos: e.Pos})
+	return nil
+}
+
+// displacedAt returns which message had to leave for an entry, packed.
+func (p *page) displacedAt(pos uint64) []byte {
+	for _, d := range p.displaced {
+		if d.pos == pos {
+			return d.id[:]
+		}
+	}
+	return nil
+}
+
+// ignoreGone returns err, unless it says that a content has left the journal.
+func ignoreGone(err error) error {
+	if actors.AsError(err).Code == actors.NotFound {
+		return nil
+	}
+	return err
 }
 
 // add takes in one event of the journal, if a client is to see it.
@@ -92,19 +181,23 @@ func (p *page) add(ctx context.Context, e *actors.Event) error {
 	n := p.carried(e)
 	if n != nil {
 		var err error
-		if m, err = Content(ctx, p.journal, p.Key, n.Body, e); err != nil && actors.AsError(err).Code != actors.NotFound {
+		if m, err = n.Content(ctx, p.journal, p.Key, e); err != nil && ignoreGone(err) != nil {
 			return err
 		}
 	}
 	if m == nil { // e is about no message, or about one that has left since
 		e, n = e.Remains(), &Item{}
 	}
-	to := actors.Cursor{Lineage: p.head.Lineage, Seq: e.Seq, Pos: e.Pos}
+	p.tell(e, m, n, actors.Cursor{Lineage: p.head.Lineage, Seq: e.Seq, Pos: max(p.to.Pos, e.Pos)})
+	return nil
+}
+
+// tell adds what clients are told of an event.
+func (p *page) tell(e *actors.Event, m *actors.Message, n *Item, to actors.Cursor) {
 	if ev, ok := actors.NewPushEvent(e, m, n.State, n.Until, to, p.counts); ok {
 		p.events = append(p.events, ev)
 		p.bytes += len(ev.JSON)
 	}
-	return nil
 }
 
 // carried returns the message that e brings to those who see it; nil: none,
@@ -113,45 +206,18 @@ func (p *page) carried(e *actors.Event) *Item {
 	switch {
 	case e.State == actors.State_SCHEDULED: // not visible yet
 	case e.Kind == actors.Kind_ACCEPTED, e.Kind == actors.Kind_DUE:
-		return p.entry(func(n *Item) bool { return n.Seq == e.Seq })
+		return p.item(func(n *Item) bool { return n.Seq == e.Seq && !n.IsBroadcast() })
 	case e.Kind == actors.Kind_EDITED:
-		return p.entry(func(n *Item) bool { return n.Body == e.Seq })
+		return p.item(func(n *Item) bool { return n.Body == e.Seq && !n.IsBroadcast() })
 	}
 	return nil
 }
 
-func (p *page) entry(is func(*Item) bool) *Item {
-	for i := range p.entries {
-		if is(&p.entries[i]) {
-			return &p.entries[i]
+func (p *page) item(is func(*Item) bool) *Item {
+	for i := range p.items {
+		if is(&p.items[i]) {
+			return &p.items[i]
 		}
 	}
 	return nil
-}
-
-// Content returns the message whose content is in the event seq; have is an
-// event at hand, which may be that one.
-func Content(ctx context.Context, j actors.Journal, key actors.Key, seq uint64, have *actors.Event) (*actors.Message, error) {
-	gone := error(actors.Errorf(actors.NotFound, "the content in event %d is not in the journal", seq))
-	if have != nil && have.Seq == seq {
-		if have.Message.GetCleared() {
-			return nil, gone
-		}
-		return have.Message, nil
-	}
-	e, failed := &actors.Event{}, gone
-	err := j.Events(ctx, key, seq, seq, func(_ uint64, raw []byte) bool {
-		failed = actors.DecodeEvent(raw, e)
-		return false
-	})
-	if err != nil {
-		return nil, err
-	}
-	if failed == nil && e.Message == nil {
-		failed = actors.Errorf(actors.Internal, "event %d holds no content", seq)
-	}
-	if failed == nil && e.Message.Cleared {
-		failed = gone
-	}
-	return e.Message, failed
 }

@@ -278,11 +278,11 @@ func TestProfileIsNotAStateOfMessages(t *testing.T) {
 	w.do(w.b.SetProfile(&actors.SetProfile{Profile: &actors.Profile{Tags: []string{"x"}}}, actors.Once{}, w.moment()))
 	w.do(w.b.Publish(&actors.Message{Id: n[:], Category: "a", Content: []byte(`"title":"x"`)}, actors.Once{}, w.moment(), &w.limits))
 	w.do(w.b.Follow(&actors.Follow{Topic: "x"}, actors.Once{}, w.moment()))
-	p, err := w.b.Page(w.key, w, actors.Cursor{}, 10).Read(context.Background())
+	p, err := w.page(actors.Cursor{}, 10)
 	if err != nil || len(p.Events) != 1 {
 		t.Errorf("got %+v, %v", p, err)
 	}
-	at, err := InboxAt(context.Background(), w, w.key, 1, w.b.seq)
+	at, err := InboxAt(context.Background(), w, w.key, 1, w.b.seq, w.b.pos, w.readLog)
 	if err != nil || at.Profile.Empty() || string(profile.AppendFollows(nil, at.Profile.Follows())) != `["x"]` {
 		t.Errorf("got %+v, %v", at, err)
 	}

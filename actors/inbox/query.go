@@ -10,23 +10,43 @@ func (b *Inbox) Find(id actors.ID) (Item, bool) {
 	return Item{}, false
 }
 
-// At returns the message that the event with this seq made visible; nil: it is not
-// here.
-func (b *Inbox) At(seq uint64) *Item {
+// At returns the message with a Handle; nil: it is not here.
+func (b *Inbox) At(handle uint64) *Item {
 	for i := range b.entries {
-		if n := b.entries[i]; n.Seq == seq {
+		if n := b.entries[i]; n.Handle() == handle {
 			return &n
 		}
 	}
 	return nil
 }
 
-// List returns up to limit messages from before an event, the newest first, in states
+// CursorOf returns the cursor of a client that has seen everything up to a message.
+func (b *Inbox) CursorOf(n *Item) actors.Cursor {
+	c := actors.Cursor{Lineage: b.CursorLineage(), Seq: n.Seq}
+	for i := range b.entries {
+		if o := &b.entries[i]; o.isBefore(n.Place()) || o.id == n.id {
+			c.Pos = max(c.Pos, o.Pos)
+		}
+	}
+	return c
+}
+
+// A Place says where a message stands among those of its inbox: behind an event, and there
+// in the order of the broadcast log.
+type Place struct{ Seq, Pos uint64 }
+
+// Place returns where the message stands.
+func (n *Item) Place() Place { return Place{n.Seq, n.Pos} }
+
+// isBefore tells whether the message stands before a place.
+func (n *Item) isBefore(p Place) bool { return n.Seq < p.Seq || n.Seq == p.Seq && n.Pos < p.Pos }
+
+// List returns up to limit messages from before a place, the newest first, in states
 // that match and in a category; "" is any. more says that there are further ones.
-func (b *Inbox) List(match func(actors.State) bool, category string, before uint64, limit int) (found []Item, more bool) {
+func (b *Inbox) List(match func(actors.State) bool, category string, before Place, limit int) (found []Item, more bool) {
 	for i := len(b.entries) - 1; i >= 0; i-- {
 		n := &b.entries[i]
-		if n.Seq >= before || !match(n.State) || !b.in(n, category) {
+		if !n.isBefore(before) || !match(n.State) || !b.in(n, category) {
 			continue
 		}
 		if len(found) == limit {

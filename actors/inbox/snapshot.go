@@ -11,8 +11,12 @@ import (
 func (b *Inbox) snapshot() []byte {
 	s := &actors.Snapshot{
 		Lineage: b.lineage, Seq: b.seq, Pos: b.pos, Rev: b.rev, Unread: b.unread, Unseen: b.unseen,
-		Floor: b.history.floor, Stale: b.history.stale, StaleSince: b.history.since, Delivered: b.deliveredUpTo, Bytes: b.history.bytes, Edge: b.keys.packEdge(), Shown: b.shown,
+		Floor: b.history.floor, Stale: b.history.stale, StaleSince: b.history.since, Delivered: b.deliveredUpTo, Bytes: b.history.bytes, Edge: b.keys.packEdge(), Shown: b.shown, ShownPos: b.shownPos, PosFloor: b.posFloor,
 		ErasedAt: b.erasedAt,
+	}
+	for i := range b.displaced {
+		d := &b.displaced[i]
+		s.Displaced = append(s.Displaced, &actors.Displacement{Pos: d.pos, Id: d.id[:]})
 	}
 	for i := range b.categories {
 		c := &b.categories[i]
@@ -23,7 +27,7 @@ func (b *Inbox) snapshot() []byte {
 		s.Entries = append(s.Entries, &actors.Entry{
 			Id: n.id[:], Seq: n.Seq, Body: n.Body, Category: uint32(n.category), State: n.State, Priority: n.priority,
 			Shared: n.shared, At: n.at, Size: n.size, ExpiresAt: n.expires, Until: n.Until, Collapse: n.collapse,
-			WasSeen: n.WasSeen, WasRead: n.WasRead,
+			WasSeen: n.WasSeen, WasRead: n.WasRead, Pos: n.Pos,
 		})
 	}
 	for _, r := range b.keys.order {
@@ -54,8 +58,15 @@ func (b *Inbox) restore(raw []byte) error {
 		return fmt.Errorf("snapshot: %w", err)
 	}
 	b.lineage, b.seq, b.pos, b.rev = s.Lineage, s.Seq, s.Pos, s.Rev
-	b.unread, b.unseen, b.deliveredUpTo, b.shown = s.Unread, s.Unseen, s.Delivered, s.Shown
+	b.unread, b.unseen, b.deliveredUpTo, b.shown, b.shownPos = s.Unread, s.Unseen, s.Delivered, s.Shown, s.ShownPos
 	b.history.floor, b.history.bytes = s.Floor, s.Bytes
+	b.posFloor = s.PosFloor
+	for _, d := range s.Displaced {
+		if len(d.Id) != 16 {
+			return fmt.Errorf("snapshot of event %d: a displaced message with %d bytes of id", s.Seq, len(d.Id))
+		}
+		b.displaced = append(b.displaced, displacement{d.Pos, actors.ID(d.Id)})
+	}
 	b.history.stale, b.history.since = s.Stale, s.StaleSince
 	for _, c := range s.Categories {
 		b.categories = append(b.categories, category{name: c.Name, unread: c.Unread, held: c.Held})
@@ -87,7 +98,7 @@ func (b *Inbox) restoreEntries(es []*actors.Entry) error {
 		b.entries = append(b.entries, Item{
 			id: actors.ID(e.Id), Seq: e.Seq, Body: e.Body, at: e.At, expires: e.ExpiresAt, Until: e.Until, collapse: e.Collapse,
 			size: e.Size, category: uint16(e.Category), State: e.State, priority: e.Priority, shared: e.Shared,
-			WasSeen: e.WasSeen, WasRead: e.WasRead,
+			WasSeen: e.WasSeen, WasRead: e.WasRead, Pos: e.Pos,
 		})
 		n := &b.entries[len(b.entries)-1]
 		b.content += uint64(n.size)

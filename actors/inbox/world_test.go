@@ -31,6 +31,8 @@ type world struct {
 	snapshots map[uint64][]byte
 	deleted   map[uint64]bool
 	origin    uint64             // the store's history
+	entries   map[uint64][]byte  // the app's broadcast log
+	known     *actors.Log        // what is known of it
 	told      []actors.PushEvent // by the last step, to those who are connected
 }
 
@@ -44,6 +46,7 @@ func newWorld(t testing.TB, l actors.Limits) *world {
 	return &world{
 		t: t, b: New(), now: epoch, limits: l, key: actors.UserKey(actors.DefaultApp, "alice"),
 		journal: map[uint64][]byte{}, snapshots: map[uint64][]byte{}, deleted: map[uint64]bool{},
+		entries: map[uint64][]byte{}, known: actors.NewLog(0),
 	}
 }
 
@@ -111,7 +114,7 @@ func (w *world) content(id actors.ID) *actors.Message {
 	if i < 0 {
 		w.t.Fatalf("no message %s", id)
 	}
-	m, err := Content(context.Background(), w, w.key, w.b.entries[i].Body, nil)
+	m, err := w.b.entries[i].Content(context.Background(), w, w.key, nil)
 	if err != nil {
 		w.t.Fatalf("the content of message %s: %v", id, err)
 	}
@@ -180,9 +183,7 @@ func (w *world) restart() {
 	w.t.Helper()
 	b := New()
 	b.Origin = w.origin
-	if err := b.Load(context.Background(), w, w.key); err != nil {
-		w.t.Fatal(err)
-	}
+	w.load(b)
 	w.b = b
 	w.check()
 }
@@ -193,9 +194,7 @@ func (w *world) check() {
 	w.checkCounts()
 	b := New()
 	b.Origin = w.origin
-	if err := b.Load(context.Background(), w, w.key); err != nil {
-		w.t.Fatal(err)
-	}
+	w.load(b)
 	w.same("recovered from the journal", b, true)
 	h := &w.b.history
 	for s := h.floor + 1; s <= w.b.seq; s++ {
@@ -206,6 +205,9 @@ func (w *world) check() {
 	w.checkContents()
 	held := map[uint64]bool{}
 	for i := range w.b.entries {
+		if w.b.entries[i].IsBroadcast() {
+			continue
+		}
 		held[w.b.entries[i].Body] = true
 		if w.journal[w.b.entries[i].Body] == nil {
 			w.t.Fatalf("event %d holds the content of a present message and is gone", w.b.entries[i].Body)
@@ -230,7 +232,9 @@ func (w *world) checkContents() {
 	w.t.Helper()
 	needed := map[uint64]bool{}
 	for i := range w.b.entries {
-		needed[w.b.entries[i].Body] = true
+		if !w.b.entries[i].IsBroadcast() {
+			needed[w.b.entries[i].Body] = true
+		}
 	}
 	for s := range w.b.Sessions.Events() {
 		needed[s] = true
@@ -283,10 +287,14 @@ func (w *world) replayAll(cut int) {
 		if err := actors.DecodeEvent(raw, &e); err != nil {
 			w.t.Fatal(err)
 		}
+		if err := b.catchUp(context.Background(), &e, w.readLog); err != nil {
+			w.t.Fatal(err)
+		}
 		if err := b.Apply(&e); err != nil {
 			w.t.Fatal(err)
 		}
 	}
+	w.mergeUpTo(b, w.b.pos)
 	w.same("replayed", b, false)
 }
 
@@ -378,7 +386,7 @@ func (w *world) checkCounts() {
 	by := map[string]uint32{}
 	for i := range b.entries {
 		n := &b.entries[i]
-		if i > 0 && n.Seq <= b.entries[i-1].Seq {
+		if i > 0 && !b.entries[i-1].isBefore(n.Place()) {
 			w.t.Fatalf("entry %d has seq %d behind %d", i, n.Seq, b.entries[i-1].Seq)
 		}
 		bytes += uint64(n.size)
@@ -408,7 +416,27 @@ func (w *world) checkCounts() {
 
 // page reads what a client with a cursor missed, at most limit events.
 func (w *world) page(after actors.Cursor, limit int) (*actors.Push, error) {
-	return w.b.Page(w.key, w, after, limit).Read(context.Background())
+	return w.b.Page(w.key, w, w.known, after, limit).Read(context.Background())
+}
+
+// readLog implements LogReader.
+func (w *world) readLog(context.Context, uint64) (*actors.Log, error) { return w.known, nil }
+
+// load brings a new inbox to where the journal and the log are.
+func (w *world) load(b *Inbox) {
+	w.t.Helper()
+	if err := b.Load(context.Background(), w, w.key, w.readLog); err != nil {
+		w.t.Fatal(err)
+	}
+	b.BeginAt(w.b.pos)
+	w.mergeUpTo(b, w.b.pos)
+}
+
+func (w *world) mergeUpTo(b *Inbox, pos uint64) {
+	w.t.Helper()
+	if err := b.MergeUpTo(w.known, pos); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // world is its own Journal, for reading.
@@ -433,9 +461,13 @@ func (w *world) Load(_ context.Context, _ actors.Key, snapshot, event func([]byt
 	return nil
 }
 
-func (w *world) Events(_ context.Context, _ actors.Key, first, last uint64, fn func(uint64, []byte) bool) error {
+func (w *world) Events(_ context.Context, key actors.Key, first, last uint64, fn func(uint64, []byte) bool) error {
+	events := w.journal
+	if key.Kind() == actors.KindLog {
+		events = w.entries
+	}
 	for s := first; s <= last; s++ {
-		if raw := w.journal[s]; raw != nil && !fn(s, raw) {
+		if raw := events[s]; raw != nil && !fn(s, raw) {
 			break
 		}
 	}

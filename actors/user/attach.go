@@ -48,7 +48,7 @@ func (u *User) admit(m *actors.Attach) {
 	head := u.inbox.Cursor()
 	g := &actors.Greeting{Key: u.Key, Conn: m.Conn, Turn: m.Turn, At: head, Head: head, Counts: u.inbox.AppendCounts(nil)}
 	if m.After != nil {
-		if g.Reset = !u.inbox.Reaches(*m.After); !g.Reset {
+		if g.Reset = !u.reaches(*m.After); !g.Reset {
 			g.At, g.Recovered = *m.After, true
 			g.At.Lineage = head.Lineage
 		}

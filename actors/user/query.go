@@ -35,7 +35,7 @@ func (u *User) list(r *actors.Request, c *actors.List) {
 	found, more := u.inbox.List(match, c.Category, before, c.Limit)
 	next := ""
 	if more {
-		next = formatNext(found[len(found)-1].Seq)
+		next = formatNext(found[len(found)-1].Place())
 	}
 	u.fill(r, inbox.Ready{Rev: u.inbox.Rev()})
 	u.read(r, func(ctx context.Context, out []byte) ([]byte, error) {
@@ -50,7 +50,7 @@ func appendPage(ctx context.Context, h *actors.Home, out []byte, key actors.Key,
 	out = append(out, `"messages":[`...)
 	for i := range found {
 		if i > 0 && len(out)-start > listBytes {
-			next = formatNext(found[i-1].Seq)
+			next = formatNext(found[i-1].Place())
 			break
 		}
 		n := len(out)
@@ -94,7 +94,7 @@ func (u *User) read(r *actors.Request, body func(ctx context.Context, b []byte) 
 func appendMessages(ctx context.Context, h *actors.Home, b []byte, key actors.Key, list []inbox.Item) ([]byte, error) {
 	n := len(b)
 	for i := range list {
-		m, err := inbox.Content(ctx, h.Journal, key, list[i].Body, nil)
+		m, err := list[i].Content(ctx, h.Journal, key, nil)
 		if err != nil {
 			if actors.AsError(err).Code == actors.NotFound {
 				continue
@@ -146,20 +146,20 @@ func stateFilter(name string) (func(actors.State) bool, bool) {
 	return nil, false
 }
 
-func formatNext(seq uint64) string {
-	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, seq))
+func formatNext(p inbox.Place) string {
+	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, p.Seq), p.Pos))
 }
 
-// parseNext returns the seq below which a list goes on; none: from the top.
-func parseNext(s string) (uint64, *actors.Error) {
+// parseNext returns the place before which a list goes on; none: from the top.
+func parseNext(s string) (inbox.Place, *actors.Error) {
 	if s == "" {
-		return actors.Never, nil
+		return inbox.Place{Seq: math.MaxUint64}, nil
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(raw) != 8 {
-		return 0, &actors.Error{Code: actors.Invalid, Field: "next", Detail: "this is not the next of an answer"}
+	if err != nil || len(raw) != 16 {
+		return inbox.Place{}, &actors.Error{Code: actors.Invalid, Field: "next", Detail: "this is not the next of an answer"}
 	}
-	return binary.BigEndian.Uint64(raw), nil
+	return inbox.Place{Seq: binary.BigEndian.Uint64(raw), Pos: binary.BigEndian.Uint64(raw[8:])}, nil
 }
 
 // findMessage answers with one message, its state and its funnel.
@@ -172,7 +172,7 @@ func (u *User) findMessage(r *actors.Request, c *actors.Find) {
 	delivered := u.inbox.WasDelivered(&n)
 	u.fill(r, inbox.Ready{Rev: u.inbox.Rev(), ID: c.ID})
 	u.read(r, func(ctx context.Context, out []byte) ([]byte, error) {
-		m, err := inbox.Content(ctx, u.Home.Journal, u.Key, n.Body, nil)
+		m, err := n.Content(ctx, u.Home.Journal, u.Key, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -201,15 +201,15 @@ func (u *User) loadContent(r *actors.Request, id actors.ID, t actors.Moment) {
 		return
 	}
 	n, ok := u.inbox.Find(id)
-	if !ok {
+	if !ok || n.IsBroadcast() {
 		u.refuse(r, actors.ErrNotHere)
 		return
 	}
-	h, key, body := u.Home, u.Key, n.Body
+	h, key := u.Home, u.Key
 	u.after(r, func() {
 		h.Load(func() {
-			old, err := inbox.Content(context.Background(), h.Journal, key, body, nil)
-			h.Router.Send(key, &contentLoaded{r, body, old, err}) // this activation may have ended
+			old, err := n.Content(context.Background(), h.Journal, key, nil)
+			h.Router.Send(key, &contentLoaded{r, n.Body, old, err}) // this activation may have ended
 		})
 	})
 }
@@ -282,14 +282,14 @@ func (u *User) journalPage(r *actors.Request, c *actors.JournalPage) {
 
 // stateAt answers with the state as it was at a rev.
 func (u *User) stateAt(r *actors.Request, c *actors.StateAt) {
-	key, j, last := u.Key, u.Home.Journal, u.inbox.Seq()
+	key, j, last, pos, log := u.Key, u.Home.Journal, u.inbox.Seq(), u.inbox.Pos(), u.readLog()
 	if c.Rev > u.inbox.Rev() {
 		u.refuse(r, actors.Errorf(actors.NotFound, "the user stands at rev %d", u.inbox.Rev()))
 		return
 	}
 	u.fill(r, inbox.Ready{Rev: c.Rev})
 	u.read(r, func(ctx context.Context, _ []byte) ([]byte, error) {
-		b, err := inbox.InboxAt(ctx, j, key, c.Rev, last)
+		b, err := inbox.InboxAt(ctx, j, key, c.Rev, last, pos, log)
 		if err != nil {
 			return nil, err
 		}
@@ -300,7 +300,7 @@ func (u *User) stateAt(r *actors.Request, c *actors.StateAt) {
 // export answers with all that is known of the user.
 func (u *User) export(r *actors.Request) {
 	b := u.inbox
-	items, _ := b.List(func(actors.State) bool { return true }, "", math.MaxUint64, math.MaxInt)
+	items, _ := b.List(func(actors.State) bool { return true }, "", inbox.Place{Seq: math.MaxUint64}, math.MaxInt)
 	counts := b.AppendCounts(nil)
 	known := b.Profile
 	about := profile.AppendProfile([]byte(`,"profile":`), known.Profile())

@@ -17,13 +17,13 @@ func (u *User) pull(m *actors.Pull) {
 	}
 	u.Home.Metrics.Pages.Inc()
 	h, counts := u.Home, u.inbox.AppendCounts(nil)
-	if !u.inbox.Reaches(m.After) {
+	if !u.reaches(m.After) {
 		head := u.inbox.Cursor()
 		g := &actors.Greeting{Key: u.Key, Conn: m.Conn, Turn: m.Turn, At: head, Head: head, Counts: counts, Reset: true}
 		u.after(nil, func() { h.Send(m.Gate, g) })
 		return
 	}
-	p := u.inbox.Page(u.Key, u.Home.Journal, m.After, inbox.PageEvents)
+	p := u.inbox.Page(u.Key, u.Home.Journal, u.log, m.After, inbox.PageEvents)
 	u.after(nil, func() {
 		h.Load(func() {
 			push, err := p.Read(context.Background())
@@ -44,13 +44,13 @@ func (u *User) replay(r *actors.Request, c *actors.Replay) {
 	b := u.inbox
 	u.fill(r, inbox.Ready{Rev: b.Rev()})
 	r.Answer.Cursor = c.After
-	if !b.Reaches(c.After) {
+	if !u.reaches(c.After) {
 		r.Answer.Body = actors.PlainEvent("reset", b.Cursor(), r.Answer.Counts).JSON
 		r.Answer.Cursor = b.Cursor()
 		u.release(&r.Effect, r, nil, nil)
 		return
 	}
-	p := u.inbox.Page(u.Key, u.Home.Journal, c.After, max(1, min(c.Limit, inbox.PageEvents)))
+	p := u.inbox.Page(u.Key, u.Home.Journal, u.log, c.After, max(1, min(c.Limit, inbox.PageEvents)))
 	u.after(r, func() {
 		u.Home.Load(func() {
 			push, err := p.Read(context.Background())

@@ -262,9 +262,11 @@ func (u *User) notifySessions(events []*actors.Event) {
 func (u *User) messageOf(n *session.Arrival, events []*actors.Event) *actors.TopicMessage {
 	for _, e := range events {
 		switch {
+		case actors.IsLogHandle(n.Seq):
+			return u.broadcastMessage(n.Seq)
 		case e.Seq != n.Seq:
 		case n.Inbox && e.Message != nil:
-			return u.inboxMessage(e.Message, u.inbox.StateOf(e), 0, n.Seq, e.Pos, u.inbox.CursorLineage())
+			return u.inboxMessage(e.Message, u.inbox.StateOf(e), 0, actors.Cursor{Lineage: u.inbox.CursorLineage(), Seq: n.Seq, Pos: e.Pos})
 		case !n.Inbox:
 			return e.Topic
 		}
@@ -274,22 +276,23 @@ func (u *User) messageOf(n *session.Arrival, events []*actors.Event) *actors.Top
 
 // inboxMessage returns a message of the inbox as a topic brings it. Its
 // attributes are its cursor.
-func (u *User) inboxMessage(m *actors.Message, state actors.State, until int64, seq, pos, lineage uint64) *actors.TopicMessage {
+func (u *User) inboxMessage(m *actors.Message, state actors.State, until int64, at actors.Cursor) *actors.TopicMessage {
 	return &actors.TopicMessage{
 		App: u.Key.App(), Topic: actors.InboxTopics + u.Key.Name() + "/messages", Qos: 2, At: m.CreatedAt,
-		Payload: actors.AppendMessage(nil, m, state, until), Attributes: actors.Cursor{Lineage: lineage, Seq: seq, Pos: pos}.Append(nil),
+		Payload: actors.AppendMessage(nil, m, state, until), Attributes: at.Append(nil),
 	}
 }
 
 // fetchWaiting answers with messages that wait.
 func (u *User) fetchWaiting(r *actors.Request, c *actors.FetchWaiting) {
-	items := make([]*inbox.Item, len(c.Seqs))
+	items, cursors := make([]*inbox.Item, len(c.Seqs)), make([]actors.Cursor, len(c.Seqs))
 	for i, seq := range c.Seqs {
 		if c.Inbox[i] {
-			items[i] = u.inbox.At(seq)
+			if items[i] = u.inbox.At(seq); items[i] != nil {
+				cursors[i] = u.inbox.CursorOf(items[i])
+			}
 		}
 	}
-	pos, lineage := u.inbox.Cursor().Pos, u.inbox.CursorLineage()
 	u.fill(r, inbox.Ready{Rev: u.inbox.Rev()})
 	u.read(r, func(ctx context.Context, _ []byte) ([]byte, error) {
 		r.Answer.Messages = make([]*actors.TopicMessage, len(c.Seqs))
@@ -298,8 +301,8 @@ func (u *User) fetchWaiting(r *actors.Request, c *actors.FetchWaiting) {
 			switch n := items[i]; {
 			case n != nil:
 				var m *actors.Message
-				if m, err = inbox.Content(ctx, u.Home.Journal, u.Key, n.Body, nil); err == nil {
-					r.Answer.Messages[i] = u.inboxMessage(m, n.State, n.Until, n.Seq, pos, lineage)
+				if m, err = n.Content(ctx, u.Home.Journal, u.Key, nil); err == nil {
+					r.Answer.Messages[i] = u.inboxMessage(m, n.State, n.Until, cursors[i])
 				}
 			case !c.Inbox[i]:
 				r.Answer.Messages[i], err = u.topicMessage(ctx, seq)

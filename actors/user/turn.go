@@ -251,11 +251,14 @@ func (u *User) apply(events []*actors.Event, from actors.Cursor, counts []byte) 
 	return p, counts
 }
 
-// expire lets the time do its work before anything is decided. False means
-// that the store is too busy for it.
+// expire lets the broadcast log and the time do their work before anything is
+// decided. False means that the store is too busy for it.
 func (u *User) expire(t actors.Moment) bool {
+	if u.log.Head() > u.inbox.Pos() && !u.merge(t) {
+		return false
+	}
 	u.maintain(t.Now)
-	if t.Now < u.inbox.Due(&u.Home.Limits) {
+	if t.Now < u.inbox.Due(&u.Home.Limits) && !u.inbox.IsOverfull(&u.Home.Limits) {
 		return true
 	}
 	u.endShares(t)

@@ -16,6 +16,7 @@ import (
 type User struct {
 	actors.Persistent
 	inbox   *inbox.Inbox // nil until it is loaded
+	log     *actors.Log  // the app's broadcast log; nil until then
 	gates   []gate
 	queries []*connQuery // for connections, not answered yet
 	armed   int64        // the wake-up in the store (unix milliseconds); 0: none
@@ -41,6 +42,7 @@ type User struct {
 type (
 	loaded struct {
 		inbox  *inbox.Inbox
+		log    *actors.Log
 		beyond *actors.Beyond // nil: the journal is whole
 		err    error
 	}
@@ -97,7 +99,7 @@ func (u *User) Receive(c actor.Context) {
 			return
 		}
 		u.edit(m)
-	case *actors.Request, *actors.Attach, *actors.Detach, *actors.Pull, *actors.Reached, *actors.TimeUp, *actors.Recover, *graceOver, *handedOver:
+	case *actors.Request, *actors.Attach, *actors.Detach, *actors.Pull, *actors.Reached, *actors.TimeUp, *actors.Recover, *actors.Merge, *graceOver, *handedOver:
 		if u.inbox == nil || u.Ending {
 			u.wait(m)
 			return
@@ -145,6 +147,8 @@ func (u *User) handle(m any) {
 		u.graceOver()
 	case *handedOver:
 		u.handedOver(m)
+	case *actors.Merge:
+		u.expire(u.Home.Moment())
 	case *actors.Recover: // loading was all that it is for
 	}
 }
@@ -158,13 +162,19 @@ func (u *User) start(self *actor.PID) {
 }
 
 func (u *User) load() {
-	h, key, self, origin := u.Home, u.Key, u.Self, u.Origin
+	h, key, self, origin, read := u.Home, u.Key, u.Self, u.Origin, u.readLog()
 	h.Metrics.Loads.Inc()
 	h.Load(func() {
 		b := inbox.New()
 		b.Origin = origin
-		rest, err := h.Read(key, func(ctx context.Context) error { return b.Load(ctx, h.Journal, key) })
-		h.Send(self, &loaded{b, rest, err})
+		var log *actors.Log
+		rest, err := h.Read(key, func(ctx context.Context) (err error) {
+			if log, err = read(ctx, 0); err != nil {
+				return err
+			}
+			return b.Load(ctx, h.Journal, key, read)
+		})
+		h.Send(self, &loaded{b, log, rest, err})
 	})
 }
 
@@ -174,7 +184,8 @@ func (u *User) loaded(m *loaded) {
 		u.Unreadable(m.err)
 		return
 	}
-	u.inbox = m.inbox
+	u.inbox, u.log = m.inbox, m.log
+	u.inbox.BeginAt(u.log.Head())
 	u.Home.InMemory.Add(1)
 	if u.Stream == nil {
 		u.Opened(m.inbox.Seq())

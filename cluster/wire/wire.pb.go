@@ -55,7 +55,9 @@ const (
 	FrameType_FRAME_FILTERS  FrameType = 22 // WireFilters: what sessions connected here follow
 	FrameType_FRAME_FOLLOWED FrameType = 23 // WireFollowed: what a user's sessions follow that outlive their connections
 	FrameType_FRAME_TOPIC    FrameType = 24 // WireTopic, to sessions that are connected there
-	FrameType_FRAME_HEARD    FrameType = 25 // WireHeard, the answer to one of the three before
+	FrameType_FRAME_HEARD    FrameType = 25 // WireHeard, the answer to one of the three before, or to FRAME_LOGGED
+	// Since version 3.
+	FrameType_FRAME_LOGGED FrameType = 30 // WireLogged: what was broadcast
 )
 
 // Enum value maps for FrameType.
@@ -87,6 +89,7 @@ var (
 		23: "FRAME_FOLLOWED",
 		24: "FRAME_TOPIC",
 		25: "FRAME_HEARD",
+		30: "FRAME_LOGGED",
 	}
 	FrameType_value = map[string]int32{
 		"FRAME_NONE":      0,
@@ -115,6 +118,7 @@ var (
 		"FRAME_FOLLOWED":  23,
 		"FRAME_TOPIC":     24,
 		"FRAME_HEARD":     25,
+		"FRAME_LOGGED":    30,
 	}
 )
 
@@ -173,6 +177,8 @@ const (
 	WireCommand_COMMAND_RETAIN         WireCommand = 20
 	WireCommand_COMMAND_RETAINED       WireCommand = 21
 	WireCommand_COMMAND_PRESENCE       WireCommand = 22
+	// Since version 3.
+	WireCommand_COMMAND_BROADCAST WireCommand = 40
 )
 
 // Enum value maps for WireCommand.
@@ -201,6 +207,7 @@ var (
 		20: "COMMAND_RETAIN",
 		21: "COMMAND_RETAINED",
 		22: "COMMAND_PRESENCE",
+		40: "COMMAND_BROADCAST",
 	}
 	WireCommand_value = map[string]int32{
 		"COMMAND_NONE":           0,
@@ -226,6 +233,7 @@ var (
 		"COMMAND_RETAIN":         20,
 		"COMMAND_RETAINED":       21,
 		"COMMAND_PRESENCE":       22,
+		"COMMAND_BROADCAST":      40,
 	}
 )
 
@@ -714,6 +722,7 @@ type WireRequest struct {
 	//	*WireRequest_ReadProfile
 	//	*WireRequest_Erase
 	Other         isWireRequest_Other `protobuf_oneof:"other"`
+	Audience      *actors.Audience    `protobuf:"bytes,30,opt,name=audience,proto3" json:"audience,omitempty"` // BROADCAST
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -936,6 +945,13 @@ func (x *WireRequest) GetErase() *WireErase {
 		if x, ok := x.Other.(*WireRequest_Erase); ok {
 			return x.Erase
 		}
+	}
+	return nil
+}
+
+func (x *WireRequest) GetAudience() *actors.Audience {
+	if x != nil {
+		return x.Audience
 	}
 	return nil
 }
@@ -1994,6 +2010,67 @@ func (x *WireTopic) GetShare() string {
 	return ""
 }
 
+// WireLogged is an entry of an app's broadcast log, which is durable.
+type WireLogged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // what WireHeard names
+	App           string                 `protobuf:"bytes,2,opt,name=app,proto3" json:"app,omitempty"`
+	Entry         *actors.LogEntry       `protobuf:"bytes,3,opt,name=entry,proto3" json:"entry,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireLogged) Reset() {
+	*x = WireLogged{}
+	mi := &file_cluster_wire_wire_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireLogged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireLogged) ProtoMessage() {}
+
+func (x *WireLogged) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_wire_wire_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireLogged.ProtoReflect.Descriptor instead.
+func (*WireLogged) Descriptor() ([]byte, []int) {
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *WireLogged) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *WireLogged) GetApp() string {
+	if x != nil {
+		return x.App
+	}
+	return ""
+}
+
+func (x *WireLogged) GetEntry() *actors.LogEntry {
+	if x != nil {
+		return x.Entry
+	}
+	return nil
+}
+
 // WireHeard says that something has arrived and was taken in.
 type WireHeard struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2007,7 +2084,7 @@ type WireHeard struct {
 
 func (x *WireHeard) Reset() {
 	*x = WireHeard{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[20]
+	mi := &file_cluster_wire_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2019,7 +2096,7 @@ func (x *WireHeard) String() string {
 func (*WireHeard) ProtoMessage() {}
 
 func (x *WireHeard) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[20]
+	mi := &file_cluster_wire_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2032,7 +2109,7 @@ func (x *WireHeard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireHeard.ProtoReflect.Descriptor instead.
 func (*WireHeard) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{20}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WireHeard) GetId() uint64 {
@@ -2084,7 +2161,7 @@ type WireConn struct {
 
 func (x *WireConn) Reset() {
 	*x = WireConn{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[21]
+	mi := &file_cluster_wire_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2096,7 +2173,7 @@ func (x *WireConn) String() string {
 func (*WireConn) ProtoMessage() {}
 
 func (x *WireConn) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[21]
+	mi := &file_cluster_wire_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2109,7 +2186,7 @@ func (x *WireConn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConn.ProtoReflect.Descriptor instead.
 func (*WireConn) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{21}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *WireConn) GetKey() string {
@@ -2215,7 +2292,7 @@ type WireGreeting struct {
 
 func (x *WireGreeting) Reset() {
 	*x = WireGreeting{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[22]
+	mi := &file_cluster_wire_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2227,7 +2304,7 @@ func (x *WireGreeting) String() string {
 func (*WireGreeting) ProtoMessage() {}
 
 func (x *WireGreeting) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[22]
+	mi := &file_cluster_wire_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2240,7 +2317,7 @@ func (x *WireGreeting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireGreeting.ProtoReflect.Descriptor instead.
 func (*WireGreeting) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{22}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WireGreeting) GetKey() string {
@@ -2333,7 +2410,7 @@ type WirePush struct {
 
 func (x *WirePush) Reset() {
 	*x = WirePush{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[23]
+	mi := &file_cluster_wire_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2345,7 +2422,7 @@ func (x *WirePush) String() string {
 func (*WirePush) ProtoMessage() {}
 
 func (x *WirePush) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[23]
+	mi := &file_cluster_wire_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2358,7 +2435,7 @@ func (x *WirePush) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WirePush.ProtoReflect.Descriptor instead.
 func (*WirePush) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{23}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WirePush) GetKey() string {
@@ -2445,7 +2522,7 @@ type WireEvent struct {
 
 func (x *WireEvent) Reset() {
 	*x = WireEvent{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[24]
+	mi := &file_cluster_wire_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2457,7 +2534,7 @@ func (x *WireEvent) String() string {
 func (*WireEvent) ProtoMessage() {}
 
 func (x *WireEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[24]
+	mi := &file_cluster_wire_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2470,7 +2547,7 @@ func (x *WireEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireEvent.ProtoReflect.Descriptor instead.
 func (*WireEvent) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{24}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WireEvent) GetType() string {
@@ -2514,7 +2591,7 @@ type WireDescribed struct {
 
 func (x *WireDescribed) Reset() {
 	*x = WireDescribed{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[25]
+	mi := &file_cluster_wire_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2526,7 +2603,7 @@ func (x *WireDescribed) String() string {
 func (*WireDescribed) ProtoMessage() {}
 
 func (x *WireDescribed) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[25]
+	mi := &file_cluster_wire_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2539,7 +2616,7 @@ func (x *WireDescribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireDescribed.ProtoReflect.Descriptor instead.
 func (*WireDescribed) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{25}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WireDescribed) GetUser() string {
@@ -2584,7 +2661,7 @@ type WireConnInfo struct {
 
 func (x *WireConnInfo) Reset() {
 	*x = WireConnInfo{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[26]
+	mi := &file_cluster_wire_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2596,7 +2673,7 @@ func (x *WireConnInfo) String() string {
 func (*WireConnInfo) ProtoMessage() {}
 
 func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[26]
+	mi := &file_cluster_wire_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2609,7 +2686,7 @@ func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConnInfo.ProtoReflect.Descriptor instead.
 func (*WireConnInfo) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{26}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *WireConnInfo) GetId() string {
@@ -2659,7 +2736,7 @@ type WireShard struct {
 
 func (x *WireShard) Reset() {
 	*x = WireShard{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[27]
+	mi := &file_cluster_wire_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2671,7 +2748,7 @@ func (x *WireShard) String() string {
 func (*WireShard) ProtoMessage() {}
 
 func (x *WireShard) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[27]
+	mi := &file_cluster_wire_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2684,7 +2761,7 @@ func (x *WireShard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireShard.ProtoReflect.Descriptor instead.
 func (*WireShard) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{27}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WireShard) GetShard() uint32 {
@@ -2719,7 +2796,7 @@ type WireChanged struct {
 
 func (x *WireChanged) Reset() {
 	*x = WireChanged{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[28]
+	mi := &file_cluster_wire_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2731,7 +2808,7 @@ func (x *WireChanged) String() string {
 func (*WireChanged) ProtoMessage() {}
 
 func (x *WireChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[28]
+	mi := &file_cluster_wire_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2744,7 +2821,7 @@ func (x *WireChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireChanged.ProtoReflect.Descriptor instead.
 func (*WireChanged) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{28}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WireChanged) GetWhat() string {
@@ -2766,7 +2843,7 @@ type WireAsk struct {
 
 func (x *WireAsk) Reset() {
 	*x = WireAsk{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[29]
+	mi := &file_cluster_wire_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2778,7 +2855,7 @@ func (x *WireAsk) String() string {
 func (*WireAsk) ProtoMessage() {}
 
 func (x *WireAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[29]
+	mi := &file_cluster_wire_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2791,7 +2868,7 @@ func (x *WireAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAsk.ProtoReflect.Descriptor instead.
 func (*WireAsk) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{29}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WireAsk) GetId() uint64 {
@@ -2827,7 +2904,7 @@ type WireTold struct {
 
 func (x *WireTold) Reset() {
 	*x = WireTold{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[30]
+	mi := &file_cluster_wire_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2839,7 +2916,7 @@ func (x *WireTold) String() string {
 func (*WireTold) ProtoMessage() {}
 
 func (x *WireTold) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[30]
+	mi := &file_cluster_wire_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2852,7 +2929,7 @@ func (x *WireTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTold.ProtoReflect.Descriptor instead.
 func (*WireTold) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{30}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WireTold) GetId() uint64 {
@@ -2892,7 +2969,7 @@ type WireMember struct {
 
 func (x *WireMember) Reset() {
 	*x = WireMember{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[31]
+	mi := &file_cluster_wire_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2904,7 +2981,7 @@ func (x *WireMember) String() string {
 func (*WireMember) ProtoMessage() {}
 
 func (x *WireMember) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[31]
+	mi := &file_cluster_wire_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2917,7 +2994,7 @@ func (x *WireMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireMember.ProtoReflect.Descriptor instead.
 func (*WireMember) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{31}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WireMember) GetPeers() string {
@@ -2990,7 +3067,7 @@ type WireSign struct {
 
 func (x *WireSign) Reset() {
 	*x = WireSign{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[32]
+	mi := &file_cluster_wire_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3002,7 +3079,7 @@ func (x *WireSign) String() string {
 func (*WireSign) ProtoMessage() {}
 
 func (x *WireSign) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[32]
+	mi := &file_cluster_wire_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3015,7 +3092,7 @@ func (x *WireSign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSign.ProtoReflect.Descriptor instead.
 func (*WireSign) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{32}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WireSign) GetCount() uint64 {
@@ -3114,7 +3191,7 @@ type WireTie struct {
 
 func (x *WireTie) Reset() {
 	*x = WireTie{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[33]
+	mi := &file_cluster_wire_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3126,7 +3203,7 @@ func (x *WireTie) String() string {
 func (*WireTie) ProtoMessage() {}
 
 func (x *WireTie) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[33]
+	mi := &file_cluster_wire_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3139,7 +3216,7 @@ func (x *WireTie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTie.ProtoReflect.Descriptor instead.
 func (*WireTie) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{33}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WireTie) GetNode() string {
@@ -3192,7 +3269,7 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\tWirePlace\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
-	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\xc1\x06\n" +
+	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\xef\x06\n" +
 	"\vWireRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
@@ -3220,7 +3297,8 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\x0fset_preferences\x18\x16 \x01(\v2\x1a.reddot.WireSetPreferencesH\x00R\x0esetPreferences\x12,\n" +
 	"\x06follow\x18\x17 \x01(\v2\x12.reddot.WireFollowH\x00R\x06follow\x12<\n" +
 	"\fread_profile\x18\x18 \x01(\v2\x17.reddot.WireReadProfileH\x00R\vreadProfile\x12)\n" +
-	"\x05erase\x18\x19 \x01(\v2\x11.reddot.WireEraseH\x00R\x05eraseB\a\n" +
+	"\x05erase\x18\x19 \x01(\v2\x11.reddot.WireEraseH\x00R\x05erase\x12,\n" +
+	"\baudience\x18\x1e \x01(\v2\x10.reddot.AudienceR\baudienceB\a\n" +
 	"\x05other\"o\n" +
 	"\x0eWireSetProfile\x12\x18\n" +
 	"\areplace\x18\x01 \x01(\bR\areplace\x12)\n" +
@@ -3307,7 +3385,12 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\tWireTopic\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12.\n" +
 	"\amessage\x18\x02 \x01(\v2\x14.reddot.TopicMessageR\amessage\x12\x14\n" +
-	"\x05share\x18\x03 \x01(\tR\x05share\"U\n" +
+	"\x05share\x18\x03 \x01(\tR\x05share\"V\n" +
+	"\n" +
+	"WireLogged\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x10\n" +
+	"\x03app\x18\x02 \x01(\tR\x03app\x12&\n" +
+	"\x05entry\x18\x03 \x01(\v2\x10.reddot.LogEntryR\x05entry\"U\n" +
 	"\tWireHeard\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\f\n" +
 	"\x01n\x18\x02 \x01(\rR\x01n\x12\x12\n" +
@@ -3409,7 +3492,7 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\aWireTie\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12&\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x10.reddot.TieStateR\x05state\x12\x10\n" +
-	"\x03why\x18\x03 \x01(\tR\x03why*\xda\x03\n" +
+	"\x03why\x18\x03 \x01(\tR\x03why*\xec\x03\n" +
 	"\tFrameType\x12\x0e\n" +
 	"\n" +
 	"FRAME_NONE\x10\x00\x12\x0f\n" +
@@ -3445,7 +3528,8 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\rFRAME_FILTERS\x10\x16\x12\x12\n" +
 	"\x0eFRAME_FOLLOWED\x10\x17\x12\x0f\n" +
 	"\vFRAME_TOPIC\x10\x18\x12\x0f\n" +
-	"\vFRAME_HEARD\x10\x19*\x8d\x04\n" +
+	"\vFRAME_HEARD\x10\x19\x12\x10\n" +
+	"\fFRAME_LOGGED\x10\x1e*\xa4\x04\n" +
 	"\vWireCommand\x12\x10\n" +
 	"\fCOMMAND_NONE\x10\x00\x12\x13\n" +
 	"\x0fCOMMAND_PUBLISH\x10\x01\x12\x10\n" +
@@ -3470,7 +3554,8 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\x15COMMAND_FETCH_WAITING\x10\x13\x12\x12\n" +
 	"\x0eCOMMAND_RETAIN\x10\x14\x12\x14\n" +
 	"\x10COMMAND_RETAINED\x10\x15\x12\x14\n" +
-	"\x10COMMAND_PRESENCE\x10\x16*6\n" +
+	"\x10COMMAND_PRESENCE\x10\x16\x12\x15\n" +
+	"\x11COMMAND_BROADCAST\x10(*6\n" +
 	"\bTieState\x12\r\n" +
 	"\tTIE_YOUNG\x10\x00\x12\r\n" +
 	"\tTIE_HOLDS\x10\x01\x12\f\n" +
@@ -3489,7 +3574,7 @@ func file_cluster_wire_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_cluster_wire_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_cluster_wire_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_cluster_wire_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_cluster_wire_wire_proto_goTypes = []any{
 	(FrameType)(0),               // 0: reddot.FrameType
 	(WireCommand)(0),             // 1: reddot.WireCommand
@@ -3514,70 +3599,75 @@ var file_cluster_wire_wire_proto_goTypes = []any{
 	(*WireFilter)(nil),           // 20: reddot.WireFilter
 	(*WireFollowed)(nil),         // 21: reddot.WireFollowed
 	(*WireTopic)(nil),            // 22: reddot.WireTopic
-	(*WireHeard)(nil),            // 23: reddot.WireHeard
-	(*WireConn)(nil),             // 24: reddot.WireConn
-	(*WireGreeting)(nil),         // 25: reddot.WireGreeting
-	(*WirePush)(nil),             // 26: reddot.WirePush
-	(*WireEvent)(nil),            // 27: reddot.WireEvent
-	(*WireDescribed)(nil),        // 28: reddot.WireDescribed
-	(*WireConnInfo)(nil),         // 29: reddot.WireConnInfo
-	(*WireShard)(nil),            // 30: reddot.WireShard
-	(*WireChanged)(nil),          // 31: reddot.WireChanged
-	(*WireAsk)(nil),              // 32: reddot.WireAsk
-	(*WireTold)(nil),             // 33: reddot.WireTold
-	(*WireMember)(nil),           // 34: reddot.WireMember
-	(*WireSign)(nil),             // 35: reddot.WireSign
-	(*WireTie)(nil),              // 36: reddot.WireTie
-	(*actors.Message)(nil),       // 37: reddot.Message
-	(*actors.TopicMessage)(nil),  // 38: reddot.TopicMessage
-	(*actors.Profile)(nil),       // 39: reddot.Profile
-	(*actors.Preferences)(nil),   // 40: reddot.Preferences
-	(*actors.Will)(nil),          // 41: reddot.Will
-	(*actors.SessionChange)(nil), // 42: reddot.SessionChange
-	(*actors.SessionState)(nil),  // 43: reddot.SessionState
-	(*actors.Waiting)(nil),       // 44: reddot.Waiting
+	(*WireLogged)(nil),           // 23: reddot.WireLogged
+	(*WireHeard)(nil),            // 24: reddot.WireHeard
+	(*WireConn)(nil),             // 25: reddot.WireConn
+	(*WireGreeting)(nil),         // 26: reddot.WireGreeting
+	(*WirePush)(nil),             // 27: reddot.WirePush
+	(*WireEvent)(nil),            // 28: reddot.WireEvent
+	(*WireDescribed)(nil),        // 29: reddot.WireDescribed
+	(*WireConnInfo)(nil),         // 30: reddot.WireConnInfo
+	(*WireShard)(nil),            // 31: reddot.WireShard
+	(*WireChanged)(nil),          // 32: reddot.WireChanged
+	(*WireAsk)(nil),              // 33: reddot.WireAsk
+	(*WireTold)(nil),             // 34: reddot.WireTold
+	(*WireMember)(nil),           // 35: reddot.WireMember
+	(*WireSign)(nil),             // 36: reddot.WireSign
+	(*WireTie)(nil),              // 37: reddot.WireTie
+	(*actors.Message)(nil),       // 38: reddot.Message
+	(*actors.TopicMessage)(nil),  // 39: reddot.TopicMessage
+	(*actors.Audience)(nil),      // 40: reddot.Audience
+	(*actors.Profile)(nil),       // 41: reddot.Profile
+	(*actors.Preferences)(nil),   // 42: reddot.Preferences
+	(*actors.Will)(nil),          // 43: reddot.Will
+	(*actors.SessionChange)(nil), // 44: reddot.SessionChange
+	(*actors.SessionState)(nil),  // 45: reddot.SessionState
+	(*actors.Waiting)(nil),       // 46: reddot.Waiting
+	(*actors.LogEntry)(nil),      // 47: reddot.LogEntry
 }
 var file_cluster_wire_wire_proto_depIdxs = []int32{
 	0,  // 0: reddot.Frame.type:type_name -> reddot.FrameType
 	3,  // 1: reddot.Batch.frames:type_name -> reddot.Frame
 	6,  // 2: reddot.WireHello.settings:type_name -> reddot.WireSetting
 	1,  // 3: reddot.WireRequest.command:type_name -> reddot.WireCommand
-	37, // 4: reddot.WireRequest.message:type_name -> reddot.Message
+	38, // 4: reddot.WireRequest.message:type_name -> reddot.Message
 	8,  // 5: reddot.WireRequest.at:type_name -> reddot.WirePlace
 	15, // 6: reddot.WireRequest.session:type_name -> reddot.WireSession
-	38, // 7: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
+	39, // 7: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
 	10, // 8: reddot.WireRequest.set_profile:type_name -> reddot.WireSetProfile
 	11, // 9: reddot.WireRequest.set_preferences:type_name -> reddot.WireSetPreferences
 	12, // 10: reddot.WireRequest.follow:type_name -> reddot.WireFollow
 	13, // 11: reddot.WireRequest.read_profile:type_name -> reddot.WireReadProfile
 	14, // 12: reddot.WireRequest.erase:type_name -> reddot.WireErase
-	39, // 13: reddot.WireSetProfile.profile:type_name -> reddot.Profile
-	40, // 14: reddot.WireSetPreferences.preferences:type_name -> reddot.Preferences
-	41, // 15: reddot.WireSession.will:type_name -> reddot.Will
-	42, // 16: reddot.WireSession.change:type_name -> reddot.SessionChange
-	8,  // 17: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
-	43, // 18: reddot.WireAnswer.session:type_name -> reddot.SessionState
-	38, // 19: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
-	18, // 20: reddot.WireTidings.waits:type_name -> reddot.WireWaits
-	44, // 21: reddot.WireWaits.waiting:type_name -> reddot.Waiting
-	38, // 22: reddot.WireWaits.message:type_name -> reddot.TopicMessage
-	20, // 23: reddot.WireFilters.list:type_name -> reddot.WireFilter
-	38, // 24: reddot.WireTopic.message:type_name -> reddot.TopicMessage
-	8,  // 25: reddot.WireConn.after:type_name -> reddot.WirePlace
-	8,  // 26: reddot.WireGreeting.at:type_name -> reddot.WirePlace
-	8,  // 27: reddot.WireGreeting.head:type_name -> reddot.WirePlace
-	8,  // 28: reddot.WirePush.from:type_name -> reddot.WirePlace
-	8,  // 29: reddot.WirePush.to:type_name -> reddot.WirePlace
-	27, // 30: reddot.WirePush.events:type_name -> reddot.WireEvent
-	8,  // 31: reddot.WireEvent.to:type_name -> reddot.WirePlace
-	29, // 32: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
-	36, // 33: reddot.WireSign.ties:type_name -> reddot.WireTie
-	2,  // 34: reddot.WireTie.state:type_name -> reddot.TieState
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	40, // 13: reddot.WireRequest.audience:type_name -> reddot.Audience
+	41, // 14: reddot.WireSetProfile.profile:type_name -> reddot.Profile
+	42, // 15: reddot.WireSetPreferences.preferences:type_name -> reddot.Preferences
+	43, // 16: reddot.WireSession.will:type_name -> reddot.Will
+	44, // 17: reddot.WireSession.change:type_name -> reddot.SessionChange
+	8,  // 18: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
+	45, // 19: reddot.WireAnswer.session:type_name -> reddot.SessionState
+	39, // 20: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
+	18, // 21: reddot.WireTidings.waits:type_name -> reddot.WireWaits
+	46, // 22: reddot.WireWaits.waiting:type_name -> reddot.Waiting
+	39, // 23: reddot.WireWaits.message:type_name -> reddot.TopicMessage
+	20, // 24: reddot.WireFilters.list:type_name -> reddot.WireFilter
+	39, // 25: reddot.WireTopic.message:type_name -> reddot.TopicMessage
+	47, // 26: reddot.WireLogged.entry:type_name -> reddot.LogEntry
+	8,  // 27: reddot.WireConn.after:type_name -> reddot.WirePlace
+	8,  // 28: reddot.WireGreeting.at:type_name -> reddot.WirePlace
+	8,  // 29: reddot.WireGreeting.head:type_name -> reddot.WirePlace
+	8,  // 30: reddot.WirePush.from:type_name -> reddot.WirePlace
+	8,  // 31: reddot.WirePush.to:type_name -> reddot.WirePlace
+	28, // 32: reddot.WirePush.events:type_name -> reddot.WireEvent
+	8,  // 33: reddot.WireEvent.to:type_name -> reddot.WirePlace
+	30, // 34: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
+	37, // 35: reddot.WireSign.ties:type_name -> reddot.WireTie
+	2,  // 36: reddot.WireTie.state:type_name -> reddot.TieState
+	37, // [37:37] is the sub-list for method output_type
+	37, // [37:37] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_cluster_wire_wire_proto_init() }
@@ -3598,7 +3688,7 @@ func file_cluster_wire_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_wire_wire_proto_rawDesc), len(file_cluster_wire_wire_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   34,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -74,7 +74,18 @@ func TestSend(t *testing.T) {
 		t.Errorf("got %s and %d sends, want the id of %s", again.body, len(s.router.sends), a.body)
 	}
 	wantProblem(t, s.do("POST", "/v1/messages", s.publisher, `{"body":"hi"}`), 400, actors.Invalid, "to")
-	wantProblem(t, s.do("POST", "/v1/messages", s.publisher, `{"to":{"all":true},"body":"hi"}`), 400, actors.Invalid, "to.all")
+	const all = `{"to":{"all":true},"body":"hi"}`
+	a = s.do("POST", "/v1/messages", s.publisher, all)
+	if a.StatusCode != http.StatusAccepted || a.json(t)["recipients"] != nil || a.json(t)["id"] == nil {
+		t.Fatalf("got %d %s", a.StatusCode, a.body)
+	}
+	if b, ok := s.router.last().(*actors.Broadcast); !ok || !b.Audience.All || !b.Message.Shared {
+		t.Errorf("got %v", s.router.last())
+	}
+	a = s.do("POST", "/v1/messages/batch", s.publisher, all)
+	if line := strings.TrimSpace(string(a.body)); !strings.HasPrefix(line, `{"status":202,"id":"`) || strings.Contains(line, "recipients") {
+		t.Errorf("got %s", line)
+	}
 }
 
 func TestEditRetractFind(t *testing.T) {

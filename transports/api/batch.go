@@ -288,15 +288,15 @@ func (b *batch) line(line []byte, n int) bool {
 	if len(line) == 0 {
 		return true
 	}
-	r, users, err := b.request(line)
+	r, recipients, err := b.request(line)
 	if err != nil {
 		return b.pipeline.refuse(err, n)
 	}
-	return b.pipeline.send(r, n, users)
+	return b.pipeline.send(r, n, recipients)
 }
 
-// request makes a request of a line. users is 0 if it goes to one.
-func (b *batch) request(line []byte) (r *actors.Request, users int, err error) {
+// request makes a request of a line. recipients is as in slot.
+func (b *batch) request(line []byte) (r *actors.Request, recipients int, err error) {
 	d := &b.draft
 	if err := d.parse(line, fieldsMessage|fieldTo|fieldIdempotencyKey, b.api.now().UnixMilli()); err != nil {
 		return nil, 0, err
@@ -315,12 +315,11 @@ func (b *batch) request(line []byte) (r *actors.Request, users int, err error) {
 	if err := b.api.deps.Gate.Publish(b.who, max(1, len(d.to.users))); err != nil {
 		return nil, 0, err
 	}
-	if d.to.many {
-		key, start := d.order(b.who.App, id, once)
-		r = actors.NewRequest(key, start)
+	if d.to.isOne() {
+		r, recipients = actors.NewRequest(actors.UserKey(b.who.App, d.to.user), &d.publication(id).publish), isPublish
 	} else {
-		r = actors.NewRequest(actors.UserKey(b.who.App, d.to.user), &d.publication(id).publish)
+		r, recipients = actors.NewRequest(d.order(b.who.App, id, once)), d.to.recipients()
 	}
 	r.Once = once
-	return r, len(d.to.users), nil
+	return r, recipients, nil
 }

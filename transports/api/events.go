@@ -70,7 +70,7 @@ func (c *call) publishEventBatch(e *cloudEvent, body []byte) error {
 		p, once := e.publication(c.who.ID)
 		r := actors.NewRequest(actors.UserKey(c.who.App, e.user), &p.publish)
 		r.Once = once
-		f.send(r, 0, 0)
+		f.send(r, 0, isPublish)
 	}
 	out := append(c.out[:0], `{"results":[`...)
 	out = f.flush(out)

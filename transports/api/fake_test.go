@@ -159,6 +159,9 @@ func (f *fakeRouter) do(r *actors.Request, u *fakeInbox) {
 		f.sends[r.Key] = cmd
 		a.ID = actors.ID(cmd.Message.Id)
 		f.owners[a.ID] = r.Key
+	case *actors.Broadcast:
+		a.ID = actors.ID(cmd.Message.Id)
+		f.owners[a.ID] = r.Key
 	case *actors.Edit:
 		u.rev++
 		a.ID, a.Rev = cmd.ID, u.rev

@@ -167,7 +167,7 @@ func (c *call) legacyToAll(d *draft) error {
 		id := actors.NewID()
 		r := actors.NewRequest(actors.UserKey(c.who.App, user), &d.publication(id).publish)
 		r.Once = actors.EdgeOnce(id)
-		f.send(r, 0, 0)
+		f.send(r, 0, isPublish)
 		if (i+1)%len(f.slots) == 0 {
 			f.flush(nil)
 		}

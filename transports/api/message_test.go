@@ -185,9 +185,12 @@ func TestTarget(t *testing.T) {
 		"bad user": {`{"users":["a",""]}`, "to.users"},
 		"object":   {`{"users":{}}`, "to.users"},
 		"many":     {`{"users":[` + manyUsers(1001) + `]}`, "to.users"},
-		"topic":    {`{"topic":"news"}`, "to.topic"},
+		"topic":    {`{"topic":"news/#"}`, "to.topic"},
+		"no topic": {`{"topic":""}`, "to.topic"},
+		"$":        {`{"topic":"$SYS"}`, "to.topic"},
 		"segment":  {`{"segment":"s"}`, "to.segment"},
-		"all":      {`{"all":true}`, "to.all"},
+		"not all":  {`{"all":false}`, "to.all"},
+		"all, one": {`{"all":true,"user":"a"}`, "to"},
 		"unknown":  {`{"usr":"a"}`, "to.usr"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -40,14 +40,14 @@ type pipeline struct {
 
 // A slot is a place in a pipeline's ring.
 type slot struct {
-	pipeline *pipeline
-	number   uint64
-	line     int // where it stood in the request; 0: not said
-	users    int // how many a send goes to; 0: it is a publish
-	request  *actors.Request
-	err      error
-	done     atomic.Bool
-	reply    func(*actors.Request) // answered, bound once
+	pipeline   *pipeline
+	number     uint64
+	line       int // where it stood in the request; 0: not said
+	recipients int // as appendAccepted takes them; isPublish: it is one
+	request    *actors.Request
+	err        error
+	done       atomic.Bool
+	reply      func(*actors.Request) // answered, bound once
 }
 
 func newPipeline(router actors.Router, window, full int, wait time.Duration) *pipeline {
@@ -90,13 +90,16 @@ func wake(c chan struct{}) {
 	}
 }
 
-// send sends a request when there is room. users is 0 for a publish.
-func (p *pipeline) send(r *actors.Request, line, users int) bool {
+// isPublish says that a request goes to one user, and is answered as a publish.
+const isPublish = -1
+
+// send sends a request when there is room. recipients is as in slot.
+func (p *pipeline) send(r *actors.Request, line, recipients int) bool {
 	s := p.place(line)
 	if s == nil {
 		return false
 	}
-	s.request, s.users = r, users
+	s.request, s.recipients = r, recipients
 	r.OnReply(s.reply)
 	p.tail.Add(1)
 	p.router.Send(r.Key, r)
@@ -134,7 +137,7 @@ func (p *pipeline) place(line int) *slot {
 	}
 	s := p.slots[number%uint64(len(p.slots))]
 	s.number, s.line = number, line
-	s.request, s.err, s.users = nil, nil, 0
+	s.request, s.err, s.recipients = nil, nil, isPublish
 	s.done.Store(false)
 	return s
 }
@@ -251,9 +254,9 @@ func (s *slot) failure() error {
 
 // appendResult appends the line of a result that is no failure.
 func (s *slot) appendResult(b []byte) []byte {
-	if s.users > 0 {
+	if s.recipients != isPublish {
 		b = append(b, `{"status":202,`...)
-		b = appendAccepted(b, s.request.Answer.ID, s.users)
+		b = appendAccepted(b, s.request.Answer.ID, s.recipients)
 	} else {
 		b = append(b, `{"status":201,`...)
 		b = appendPublished(b, &s.request.Answer)

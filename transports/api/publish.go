@@ -40,17 +40,15 @@ func send(c *call) error {
 		return wrong("to", "it is missing: say whom the message is for")
 	}
 	var r *actors.Request
-	recipients := 1
-	if d.to.many {
-		recipients = len(d.to.users)
-		r, err = c.sendTo(d)
-	} else {
+	if d.to.isOne() {
 		r, err = c.publishTo(actors.UserKey(c.who.App, d.to.user), d)
+	} else {
+		r, err = c.sendTo(d)
 	}
 	if err != nil {
 		return err
 	}
-	c.out = appendAccepted(append(c.out[:0], '{'), r.Answer.ID, recipients)
+	c.out = appendAccepted(append(c.out[:0], '{'), r.Answer.ID, d.to.recipients())
 	c.out = append(c.out, '}')
 	c.created(fasthttp.StatusAccepted, &r.Answer)
 	r.Release()
@@ -84,26 +82,29 @@ func (c *call) publishTo(key actors.Key, d *draft) (*actors.Request, error) {
 	return c.ask(key, &d.publication(id).publish, once)
 }
 
-// sendTo orders the draft's delivery to many users.
+// sendTo orders the draft's delivery to many users, or broadcasts it.
 func (c *call) sendTo(d *draft) (*actors.Request, error) {
 	id := actors.NewID()
 	once, err := c.once(id)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.api.deps.Gate.Publish(c.who, len(d.to.users)); err != nil {
+	if err := c.api.deps.Gate.Publish(c.who, max(1, len(d.to.users))); err != nil {
 		return nil, err
 	}
 	key, start := d.order(c.who.App, id, once)
 	return c.ask(key, start, once)
 }
 
-// order returns the draft as an order to many users, and the actor to give it
-// to. A repeat must come to the actor that knows the first, so it is the
+// order returns the draft as a broadcast, or an order to many users, and the actor to
+// give it to. A repeat must come to the actor that knows the first, so it is the
 // idempotency key that names the actor, not the message's id, which is new.
-func (d *draft) order(app string, id actors.ID, once actors.Once) (actors.Key, *actors.StartSend) {
+func (d *draft) order(app string, id actors.ID, once actors.Once) (actors.Key, actors.Command) {
 	p := d.publication(id)
 	p.message.Shared = true
+	if a := d.to.audience; a != nil {
+		return actors.LogKey(app), &actors.Broadcast{Message: &p.message, Audience: a}
+	}
 	users := make([]string, len(d.to.users))
 	copy(users, d.to.users)
 	name := id
@@ -144,10 +145,14 @@ func appendPublished(b []byte, a *actors.Answer) []byte {
 	return b
 }
 
-// appendAccepted appends the members of a send's answer.
+// appendAccepted appends the members of a send's answer; recipients 0: they are not
+// counted.
 func appendAccepted(b []byte, id actors.ID, recipients int) []byte {
 	b = append(b, `"id":"`...)
-	b = id.Append(b)
-	b = append(b, `","recipients":`...)
+	b = append(id.Append(b), '"')
+	if recipients == 0 {
+		return b
+	}
+	b = append(b, `,"recipients":`...)
 	return strconv.AppendInt(b, int64(recipients), 10)
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 
+	"reddot/actors"
 	"reddot/transports"
 	"reddot/transports/jsontext"
 )
@@ -12,10 +13,26 @@ type target struct {
 	user  string
 	users []string // each once, in the order of the request; its memory is used again
 	many  bool     // users was given
+
+	audience *actors.Audience // not nil: it is a broadcast
 }
 
-// readTo reads {"user":…} or {"users":[…]}. The targets beyond one app's named
-// users are known, and not enabled.
+// isOne tells whether the message is for one user.
+func (t *target) isOne() bool { return !t.many && t.audience == nil }
+
+// recipients returns how many users were named; 0: nobody counts those of a broadcast.
+func (t *target) recipients() int {
+	switch {
+	case t.audience != nil:
+		return 0
+	case t.many:
+		return len(t.users)
+	}
+	return 1
+}
+
+// readTo reads {"user":…}, {"users":[…]}, {"topic":…} or {"all":true}. Segments are known, and
+// not enabled.
 func (d *draft) readTo() error {
 	s := &d.in.Scanner
 	if !s.Open('{') {
@@ -36,7 +53,7 @@ func (d *draft) readTo() error {
 	switch {
 	case s.Bad():
 		return s.Err()
-	case d.to.user == "" && !d.to.many:
+	case d.to.user == "" && !d.to.many && d.to.audience == nil:
 		return wrong("to", "it names no target")
 	}
 	return nil
@@ -50,10 +67,35 @@ func (d *draft) readTarget(name jsontext.Text) (err error) {
 	case name.Is("users"):
 		d.to.many = true
 		return d.readUsers()
-	case name.Is("topic") || name.Is("segment") || name.Is("all"):
+	case name.Is("all"):
+		if !d.in.Scanner.Word("true") {
+			return d.in.NotA("to.all", "true")
+		}
+		d.to.audience = &actors.Audience{All: true}
+		return nil
+	case name.Is("topic"):
+		d.to.audience, err = d.followers()
+		return err
+	case name.Is("segment"):
 		return wrong("to."+name.String(), "this target is not enabled")
 	}
 	return wrong("to."+shown(name), "there is no such target")
+}
+
+// followers reads a topic, for those who follow it.
+func (d *draft) followers() (*actors.Audience, error) {
+	t, err := d.in.TextField("to.topic", transports.MaxTopic)
+	if err != nil {
+		return nil, err
+	}
+	topic := t.String()
+	if err := transports.CheckTopic(topic); err != nil {
+		return nil, wrong("to.topic", detail(err))
+	}
+	if topic[0] == '$' {
+		return nil, wrong("to.topic", "nobody follows a topic that begins with $")
+	}
+	return &actors.Audience{Topic: topic}, nil
 }
 
 // user reads a user's name.

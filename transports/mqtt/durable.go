@@ -23,7 +23,8 @@ type durable struct {
 	willing bool                  // the user's actor has a will of its client
 	ahead   int                   // subscriptions being written down, and messages of the client that wait behind them
 	lost    bool                  // another connection has the session
-	told    uint64                // the seq of the last message that has come to wait
+	told    uint64                // the seq of the last message that has come to wait,
+	toldPos uint64                // and the handle of the last broadcast
 }
 
 // waits lets messages wait behind those that wait already. Those that it knows
@@ -31,16 +32,28 @@ type durable struct {
 func (s *session) waits(list []actors.QueuedMessage) {
 	o := s.outgoing()
 	for _, w := range list {
-		if w.Seq <= s.durable.told {
+		if !s.durable.isNew(w.Seq) {
 			continue
 		}
-		s.durable.told = w.Seq
 		d := waitingDelivery(w.Waiting, w.Message)
 		if len(o.queue) >= maxHeld {
 			d.m = nil // it is fetched when its turn comes
 		}
 		o.queue = append(o.queue, d)
 	}
+}
+
+// isNew tells whether a message has not come to wait before, and takes it in.
+func (d *durable) isNew(handle uint64) bool {
+	last := &d.told
+	if actors.IsLogHandle(handle) {
+		last = &d.toldPos
+	}
+	if handle <= *last {
+		return false
+	}
+	*last = handle
+	return true
 }
 
 // note lets write add to what is to be written down, and effect happen when it
@@ -204,7 +217,7 @@ func (s *session) resume(state *actors.SessionState, caller *transports.Principa
 	}
 	for _, n := range state.Waiting {
 		o.queue = append(o.queue, waitingDelivery(n, nil))
-		s.durable.told = max(s.durable.told, n.Seq)
+		s.durable.isNew(n.Seq)
 	}
 	s.sendWaiting()
 }

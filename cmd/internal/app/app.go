@@ -15,6 +15,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/actors/broadcast"
 	"reddot/actors/retained"
 	"reddot/actors/send"
 	"reddot/actors/user"
@@ -261,6 +262,7 @@ var kinds = actors.Kinds{
 	actors.KindUser:     user.New,
 	actors.KindSend:     send.New,
 	actors.KindRetained: retained.New,
+	actors.KindLog:      broadcast.New,
 }
 
 func (a *App) startNode(ctx context.Context) error {

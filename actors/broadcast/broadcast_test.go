@@ -1,0 +1,312 @@
+package broadcast_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"reddot/actors"
+	"reddot/actors/actorstest"
+)
+
+// A world is a node on a journal that outlives it.
+type world struct {
+	t     *testing.T
+	j     *actorstest.Journal
+	clock *actorstest.Clock
+	node  *actorstest.Node
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{t: t, j: actorstest.NewJournal(), clock: actorstest.NewClock()}
+	t.Cleanup(w.j.Close)
+	w.start()
+	t.Cleanup(func() { w.node.Stop() })
+	return w
+}
+
+func (w *world) start() { w.node = actorstest.NewNode(w.t, w.j, w.clock, actors.Limits{}) }
+
+func (w *world) restart() {
+	w.node.Stop()
+	w.start()
+}
+
+var log = actors.LogKey(actors.DefaultApp)
+
+func userKey(name string) actors.Key { return actors.UserKey(actors.DefaultApp, name) }
+
+// ask returns the answer, and the error in it.
+func (w *world) ask(key actors.Key, c actors.Command, once actors.Once) (actors.Answer, *actors.Error) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), actorstest.Patience)
+	defer cancel()
+	r := actors.NewRequest(key, c)
+	r.Once = once
+	err := w.node.Ask(ctx, r)
+	if err == nil {
+		return r.Answer, nil
+	}
+	var e *actors.Error
+	if !errors.As(err, &e) {
+		w.t.Fatalf("%T: %v", c, err)
+	}
+	return r.Answer, e
+}
+
+func (w *world) must(key actors.Key, c actors.Command) actors.Answer {
+	w.t.Helper()
+	a, err := w.ask(key, c, actors.EdgeOnce(actors.NewID()))
+	if err != nil {
+		w.t.Fatalf("%T: %v", c, err)
+	}
+	return a
+}
+
+// message returns a message with a title.
+func (w *world) message(title string, with ...func(*actors.Message)) *actors.Broadcast {
+	id := actors.NewID()
+	m := &actors.Message{Id: id[:], Category: "news", CreatedAt: w.clock.Now(), Content: []byte(`"title":"` + title + `"`)}
+	for _, fn := range with {
+		fn(m)
+	}
+	return &actors.Broadcast{Message: m, Audience: &actors.Audience{All: true}}
+}
+
+func (w *world) broadcast(title string, with ...func(*actors.Message)) actors.ID {
+	w.t.Helper()
+	return w.must(log, w.message(title, with...)).ID
+}
+
+// own publishes a message to one user.
+func (w *world) own(user, title string) {
+	w.t.Helper()
+	id := actors.NewID()
+	w.must(userKey(user), &actors.Publish{Message: &actors.Message{Id: id[:], Category: "own", CreatedAt: w.clock.Now(), Content: []byte(`"title":"` + title + `"`)}})
+}
+
+// wantInbox holds what a user's inbox shows, the newest first, and that the counts agree.
+func (w *world) wantInbox(user string, unread int, titles ...string) {
+	w.t.Helper()
+	var list struct {
+		Messages []struct{ Title string }
+	}
+	if err := json.Unmarshal(w.must(userKey(user), &actors.List{Limit: 200}).Body, &list); err != nil {
+		w.t.Fatal(err)
+	}
+	var got []string
+	for _, m := range list.Messages {
+		got = append(got, m.Title)
+	}
+	if fmt.Sprint(got) != fmt.Sprint(titles) {
+		w.t.Fatalf("%s sees %v, want %v", user, got, titles)
+	}
+	var counts struct{ Unread int }
+	if err := json.Unmarshal(w.must(userKey(user), &actors.Counts{}).Counts, &counts); err != nil {
+		w.t.Fatal(err)
+	}
+	if counts.Unread != unread {
+		w.t.Fatalf("%s has %d unread, want %d", user, counts.Unread, unread)
+	}
+}
+
+// screen is a connection, and how far its events are looked at.
+type screen struct {
+	*actorstest.Probe
+	read int
+}
+
+func (w *world) attach(user string, with ...func(*actors.Attachment)) *screen {
+	w.t.Helper()
+	return &screen{Probe: actorstest.Attach(w.t, w.node, user, with...)}
+}
+
+// want holds the next event against its type, unread/unseen and title.
+func want(s *screen, t *testing.T, text string) {
+	t.Helper()
+	for late := time.Now().Add(actorstest.Patience); len(s.Events()) == s.read; time.Sleep(time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatalf("waited in vain for %q", text)
+		}
+	}
+	e := s.Events()[s.read]
+	s.read++
+	if got := strings.TrimSpace(fmt.Sprintf("%s %d/%d %s", e.Type, e.Unread, e.Unseen, e.Content)); got != text {
+		t.Fatalf("got %q, want %q", got, text)
+	}
+}
+
+// TestBroadcast sends one message to all: to one who is connected, one who is away, one who
+// sleeps until the node has started again; and not to one who comes later.
+func TestBroadcast(t *testing.T) {
+	w := newWorld(t)
+	for _, user := range []string{"alice", "bob", "carol"} {
+		w.own(user, "hello")
+	}
+	alice := w.attach("alice")
+	want(alice, t, "counts 1/1")
+	writes := w.j.Writes()
+	first := w.broadcast("to all")
+	want(alice, t, "message 2/2 to all")
+	if n := w.j.Writes() - writes; n != 1 {
+		t.Errorf("%d writes for a broadcast, want 1", n)
+	}
+	w.wantInbox("bob", 2, "to all", "hello")
+	w.must(userKey("bob"), &actors.Mark{To: actors.MarkRead, IDs: []actors.ID{first}})
+	w.own("bob", "after")
+	w.wantInbox("bob", 2, "after", "to all", "hello")
+
+	w.restart()
+	w.wantInbox("carol", 2, "to all", "hello")
+	w.wantInbox("bob", 2, "after", "to all", "hello")
+	w.wantInbox("dave", 0)
+	w.broadcast("again")
+	w.wantInbox("dave", 1, "again")
+	w.restart()
+	w.wantInbox("dave", 1, "again")
+	w.wantInbox("carol", 3, "again", "to all", "hello")
+	w.wantInbox("eve", 0)
+}
+
+// TestChanges edits, retracts and expires broadcasts: in every inbox, with its counts.
+func TestChanges(t *testing.T) {
+	w := newWorld(t)
+	w.own("alice", "hello")
+	w.own("bob", "hello")
+	alice := w.attach("alice")
+	want(alice, t, "counts 1/1")
+	id := w.broadcast("frist")
+	want(alice, t, "message 2/2 frist")
+	w.must(log, &actors.Edit{ID: id, Patch: []byte(`{"title":"first"}`)})
+	want(alice, t, "update 2/2 first")
+	w.wantInbox("bob", 2, "first", "hello")
+	w.must(log, &actors.Retract{ID: id})
+	want(alice, t, "retract 1/1")
+	w.wantInbox("bob", 1, "hello")
+	if _, err := w.ask(log, &actors.Retract{ID: id}, actors.Once{}); err == nil || err.Code != actors.NotFound {
+		t.Errorf("a second retraction: %v", err)
+	}
+
+	w.broadcast("short", func(m *actors.Message) { m.ExpiresAt = w.clock.Now() + 1000 })
+	w.broadcast("later", func(m *actors.Message) { m.SendAt = w.clock.Now() + 2000 })
+	want(alice, t, "message 2/2 short")
+	w.clock.Advance(time.Second)
+	w.node.Fire()
+	want(alice, t, "state 1/1")
+	w.wantInbox("bob", 1, "hello")
+	w.clock.Advance(time.Second)
+	w.restart()
+	w.node.Fire()
+	probe := w.attach("alice", actorstest.After(alice.Last().Cursor))
+	want(probe, t, "message 2/2 later")
+	w.wantInbox("bob", 2, "later", "hello")
+	w.wantNoContent("frist", "first", "short")
+}
+
+// wantNoContent waits until nothing of some texts is in the log.
+func (w *world) wantNoContent(texts ...string) {
+	w.t.Helper()
+	for late := time.Now().Add(actorstest.Patience); ; time.Sleep(time.Millisecond) {
+		found := ""
+		err := w.j.Events(context.Background(), log, 1, 1<<40, func(_ uint64, raw []byte) bool {
+			for _, s := range texts {
+				if strings.Contains(string(raw), `"`+s+`"`) {
+					found = s
+				}
+			}
+			return true
+		})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if found == "" {
+			return
+		}
+		if time.Now().After(late) {
+			w.t.Fatalf("%q is in the log still", found)
+		}
+	}
+}
+
+// TestRepeat repeats a broadcast under its key, also after a restart.
+func TestRepeat(t *testing.T) {
+	w := newWorld(t)
+	w.own("alice", "hello")
+	once := actors.CallersOnce("key", "1")
+	m := w.message("once")
+	first, err := w.ask(log, m, once)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		again, err := w.ask(log, w.message("once"), once)
+		if err != nil || !again.Replayed || again.ID != first.ID {
+			t.Errorf("the repeat: %+v, %v", again, err)
+		}
+		w.restart()
+	}
+	other := once
+	other.Digest++
+	if _, err := w.ask(log, w.message("other"), other); err == nil || err.Code != actors.IdempotencyConflict {
+		t.Errorf("another request under the same key: %v", err)
+	}
+	w.wantInbox("alice", 2, "once", "hello")
+}
+
+// TestMissed lets clients that missed broadcasts resume from their cursors, in pages.
+func TestMissed(t *testing.T) {
+	w := newWorld(t)
+	w.own("alice", "hello")
+	here := w.attach("alice")
+	want(here, t, "counts 1/1")
+	at := here.Last().Cursor
+	here.Close()
+	for n := range 250 {
+		w.broadcast(fmt.Sprint("all ", n))
+		if n%50 == 0 {
+			w.own("alice", fmt.Sprint("own ", n))
+		}
+	}
+	w.restart()
+	back := w.attach("alice", actorstest.After(at))
+	for n := range 250 {
+		want(back, t, fmt.Sprintf("message 256/256 all %d", n))
+		if n%50 == 0 {
+			want(back, t, fmt.Sprintf("message 256/256 own %d", n))
+		}
+	}
+	if n := len(back.Events()); n != back.read {
+		t.Errorf("%d events, want %d", n, back.read)
+	}
+}
+
+// TestForgotten lets a log forget what no user's state rests on any more.
+func TestForgotten(t *testing.T) {
+	w := newWorld(t)
+	w.own("alice", "hello")
+	id := w.broadcast("old")
+	w.wantInbox("alice", 2, "old", "hello")
+	for range 40 {
+		w.clock.Advance(24 * time.Hour)
+		w.node.Fire()
+		w.must(userKey("alice"), &actors.Counts{})
+		w.j.Flush()
+	}
+	if _, err := w.ask(log, &actors.Find{ID: id}, actors.Once{}); err == nil || err.Code != actors.NotFound {
+		t.Errorf("find: %v", err)
+	}
+	if key, err := w.j.Owner(t.Context(), id); err == nil {
+		t.Errorf("%s answers for it still", key)
+	}
+	w.wantNoContent("old")
+	w.restart()
+	w.wantInbox("alice", 0)
+	w.broadcast("new")
+	w.wantInbox("alice", 1, "new")
+	w.restart()
+	w.wantInbox("alice", 1, "new")
+}

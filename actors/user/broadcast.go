@@ -1,0 +1,98 @@
+package user
+
+import (
+	"context"
+
+	"reddot/actors"
+	"reddot/actors/inbox"
+)
+
+// What was broadcast to the user's app, as its actor merges it into the inbox.
+
+// readLog returns how the log of the user's app is read.
+func (u *User) readLog() inbox.LogReader {
+	h, app := u.Home, u.Key.App()
+	return func(ctx context.Context, pos uint64) (*actors.Log, error) { return h.Broadcasts.Log(ctx, app, pos) }
+}
+
+// merge takes in what the log has since, and tells the connections. False means that the
+// store is too busy for the first event of a user.
+func (u *User) merge(t actors.Moment) bool {
+	b, head := u.inbox, u.log.Head()
+	entries := u.log.Between(b.Pos(), head)
+	if b.Seq() == 0 && u.anyConcerns(entries) && !u.persist([]*actors.Event{b.Birth(t)}) {
+		return false
+	}
+	from := b.Cursor()
+	b.SkipTo(u.log.Floor())
+	var news []*actors.Event
+	for _, e := range u.log.Between(b.Pos(), head) {
+		if v := b.Merge(e); v != nil {
+			news = append(news, v)
+		}
+	}
+	if len(news) == 0 {
+		return true
+	}
+	if due := b.SweepDue(&u.Home.Limits); due != actors.Never && (u.armed == 0 || due < u.armed) {
+		u.rearmWake(u.armed) // a message of the user's own had to leave
+	}
+	u.Home.Metrics.Merged.Add(float64(len(news)))
+	if len(u.gates) > 0 {
+		u.release(&actors.Effect{}, nil, u.pushOf(news, from), nil)
+	}
+	u.notifySessions(news)
+	return true
+}
+
+func (u *User) anyConcerns(entries []*actors.LogEntry) bool {
+	for _, e := range entries {
+		if u.inbox.Concerns(e) {
+			return true
+		}
+	}
+	return false
+}
+
+// pushOf returns what connections are told of a merge. What is in the inbox no more is
+// not shown.
+func (u *User) pushOf(news []*actors.Event, from actors.Cursor) *actors.Push {
+	p := &actors.Push{Key: u.Key, From: from, To: u.inbox.Cursor()}
+	p.Events = p.One[:0]
+	counts := u.inbox.AppendCounts(nil)
+	for _, v := range news {
+		to := actors.Cursor{Lineage: p.To.Lineage, Seq: p.To.Seq, Pos: v.Pos}
+		e, m, n := v, v.Message, inbox.Item{}
+		if m != nil {
+			there := false
+			if n, there = u.inbox.Find(actors.ID(m.Id)); !there {
+				e, m = v.Remains(), nil
+			} else if m = u.log.Content(n.Body); m == nil { // the journal has it
+				p.Hole, p.Events = true, nil
+				return p
+			}
+		}
+		if ev, ok := actors.NewPushEvent(e, m, n.State, n.Until, to, counts); ok {
+			p.Events = append(p.Events, ev)
+		}
+	}
+	return p
+}
+
+// broadcastMessage returns the message with a handle, if its content is at hand.
+func (u *User) broadcastMessage(handle uint64) *actors.TopicMessage {
+	n := u.inbox.At(handle)
+	if n == nil {
+		return nil
+	}
+	m := u.log.Content(n.Body)
+	if m == nil {
+		return nil
+	}
+	return u.inboxMessage(m, n.State, n.Until, u.inbox.CursorOf(n))
+}
+
+// reaches tells whether the journal and the log still have all that happened after c.
+func (u *User) reaches(c actors.Cursor) bool {
+	return u.inbox.Reaches(c) && (c.Pos >= u.log.Floor() || c.Pos >= u.inbox.Cursor().Pos)
+}

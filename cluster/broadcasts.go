@@ -1,0 +1,66 @@
+package cluster
+
+import (
+	"fmt"
+
+	"reddot/actors"
+	"reddot/actors/broadcast"
+	"reddot/cluster/wire"
+)
+
+// What nodes tell each other of broadcast logs: each entry, once it is durable.
+
+// broadcastsVersion is the first wire version that knows of them.
+const broadcastsVersion = 3
+
+var _ broadcast.Nodes = (*Node)(nil)
+
+// Understand implements broadcast.Nodes: an older program would take a broadcast in a
+// user's snapshot for a message of its own.
+func (n *Node) Understand() *actors.Error {
+	for _, p := range n.peers.list() {
+		if l := p.link.Load(); l != nil && l.version < broadcastsVersion {
+			return actors.Errorf(actors.Unavailable, "the program of node %s is too old for broadcasts; bring all nodes to one version", p.name)
+		}
+	}
+	return nil
+}
+
+// Appended implements broadcast.Nodes.
+func (n *Node) Appended(app string, e *actors.LogEntry, done func()) {
+	peers := n.peers.list()
+	fn := countdown(len(peers)+1, done)
+	for _, p := range peers {
+		p.sendUntilAcked(func(l *link, fn ack) bool {
+			return l.sendTopics(wire.FrameType_FRAME_LOGGED, fn, func(id uint64) interface{ MarshalVT() ([]byte, error) } {
+				return &wire.WireLogged{Id: id, App: app, Entry: e}
+			})
+		}, fn)
+	}
+	fn()
+}
+
+// receiveLogged takes in an entry of a log.
+func (n *Node) receiveLogged(l *link, f *wire.Frame) error {
+	w := &wire.WireLogged{}
+	if err := w.UnmarshalVT(f.Body); err != nil {
+		return err
+	}
+	if w.Entry == nil || w.App == "" {
+		return fmt.Errorf("an entry of a broadcast log that is none")
+	}
+	if err := w.Entry.Check(); err != nil {
+		return err
+	}
+	n.logs.Received(w.App, w.Entry, func() { _ = l.sendAck(&wire.WireHeard{Id: w.Id}) }) // the other side learns of the end
+	return nil
+}
+
+// eachUser implements actors.Home.
+func (n *Node) eachUser(app string, m any) {
+	n.dir.each(func(key actors.Key, a *activation) {
+		if key.Kind() == actors.KindUser && key.App() == app {
+			a.proc.SendUserMessage(a.pid, m)
+		}
+	})
+}

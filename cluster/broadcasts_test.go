@@ -1,0 +1,80 @@
+package cluster_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"reddot/actors"
+	"reddot/actors/actorstest"
+	"reddot/cluster"
+)
+
+// broadcast publishes a message to all users of the app.
+func broadcast(t *testing.T, n *cluster.Node, title string) actors.ID {
+	t.Helper()
+	m := newMessage(title)
+	m.Shared = true
+	r := actors.NewRequest(actors.LogKey(actors.DefaultApp), &actors.Broadcast{Message: m, Audience: &actors.Audience{All: true}})
+	r.Once = actors.EdgeOnce(actors.ID(m.Id))
+	return ask(t, n, r).ID
+}
+
+// TestBroadcastEverywhere broadcasts by each node of a cluster, to users of all nodes, with
+// connections on others: when it is answered every user's count has it, wherever it is asked,
+// and so it has after nodes came and went.
+func TestBroadcastEverywhere(t *testing.T) {
+	w := newWorld(t, 3)
+	w.settled()
+	var users []string
+	var probes []*actorstest.Probe
+	for i := range 12 {
+		name := fmt.Sprint("user", i)
+		users = append(users, name)
+		publish(t, w.nodes[i%3], name, "hello")
+		p := actorstest.Attach(t, w.nodes[(i+1)%3], name)
+		p.Want(t, "counts rev=1 unread=1")
+		probes = append(probes, p)
+	}
+	counted := func(rev uint64) {
+		t.Helper()
+		for i, name := range users {
+			for _, n := range w.nodes {
+				if a := ask(t, n, cmd(name, &actors.Counts{})); a.Rev != rev {
+					t.Fatalf("%s is at rev %d, want %d: %s", name, a.Rev, rev, a.Counts)
+				}
+			}
+			probes[i].WaitRev(t, rev)
+		}
+	}
+	for i, n := range w.nodes {
+		broadcast(t, n, fmt.Sprint("from ", i))
+		counted(uint64(i) + 2)
+	}
+	fourth := w.start()
+	w.settled()
+	counted(4)
+	id := broadcast(t, fourth, "from the fourth")
+	counted(5)
+	gone := w.nodes[0]
+	w.drop(gone)
+	stop(t, gone)
+	w.settled()
+	for i := range users { // connections of the node that has gone
+		if _, ended := probes[i].Ended(); ended {
+			probes[i] = actorstest.Attach(t, fourth, users[i], actorstest.After(probes[i].Last().Cursor))
+			broadcastsSeen(t, probes[i])
+		}
+	}
+	r := actors.NewRequest(actors.LogKey(actors.DefaultApp), &actors.Retract{ID: id})
+	ask(t, fourth, r)
+	counted(6)
+}
+
+// broadcastsSeen holds that a connection which resumes at the head is told nothing again.
+func broadcastsSeen(t *testing.T, p *actorstest.Probe) {
+	t.Helper()
+	if es := p.Events(); slices.ContainsFunc(es, func(e actorstest.Event) bool { return e.Type == "message" }) {
+		t.Fatalf("told again: %v", es)
+	}
+}
