@@ -113,17 +113,18 @@ var layers = map[string][]string{
 	"actors/inbox":      {"actors", "actors/profile", "actors/session"}, // a user's sessions and profile are a part of what the user has
 	"actors/user":       {"actors", "actors/inbox", "actors/profile", "actors/session"},
 	"actors/send":       {"actors"},
+	"actors/broadcast":  {"actors"},
 	"actors/retained":   {"actors"},
 	"actors/gateway":    {"actors"},
 	"actors/topic":      {"actors"},
-	"actors/actorstest": {"actors", "actors/gateway", "actors/topic", "actors/user", "actors/send", "actors/retained", "actors/store/memory"},
+	"actors/actorstest": {"actors", "actors/broadcast", "actors/gateway", "actors/topic", "actors/user", "actors/send", "actors/retained", "actors/store/memory"},
 	// A store's engines never see each other.
 	"actors/store":           {"actors"},
 	"actors/store/storetest": {"actors", "actors/store", "actors/store/memory"},
 	"transports":             {"actors", "actors/gateway", "actors/topic", "transports/jsontext", "transports/streams"}, // JSON is read in one place, for all
 	"transports/client":      {},
 
-	"cluster":            {"actors", "actors/gateway", "actors/topic", "cluster/membership", "cluster/stream", "cluster/wire"},
+	"cluster":            {"actors", "actors/broadcast", "actors/gateway", "actors/topic", "cluster/membership", "cluster/stream", "cluster/wire"},
 	"cluster/membership": {"actors", "cluster/wire"},
 	"cluster/stream":     {"cluster/wire"},
 	"cluster/wire":       {"actors"},
