@@ -146,8 +146,13 @@ func stateFilter(name string) (func(actors.State) bool, bool) {
 	return nil, false
 }
 
+// formatNext returns a place as text: its seq, and its pos if it is a broadcast's.
 func formatNext(p inbox.Place) string {
-	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, p.Seq), p.Pos))
+	b := binary.BigEndian.AppendUint64(nil, p.Seq)
+	if p.Pos != 0 {
+		b = binary.BigEndian.AppendUint64(b, p.Pos)
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
 }
 
 // parseNext returns the place before which a list goes on; none: from the top.
@@ -156,10 +161,13 @@ func parseNext(s string) (inbox.Place, *actors.Error) {
 		return inbox.Place{Seq: math.MaxUint64}, nil
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(raw) != 16 {
-		return inbox.Place{}, &actors.Error{Code: actors.Invalid, Field: "next", Detail: "this is not the next of an answer"}
+	switch {
+	case err == nil && len(raw) == 8:
+		return inbox.Place{Seq: binary.BigEndian.Uint64(raw)}, nil
+	case err == nil && len(raw) == 16:
+		return inbox.Place{Seq: binary.BigEndian.Uint64(raw), Pos: binary.BigEndian.Uint64(raw[8:])}, nil
 	}
-	return inbox.Place{Seq: binary.BigEndian.Uint64(raw), Pos: binary.BigEndian.Uint64(raw[8:])}, nil
+	return inbox.Place{}, &actors.Error{Code: actors.Invalid, Field: "next", Detail: "this is not the next of an answer"}
 }
 
 // findMessage answers with one message, its state and its funnel.
