@@ -40,7 +40,7 @@ func (c *Conn) conflate(p *actors.Push) {
 	if c.queue != nil {
 		last = (*c.queue)[0].To
 	}
-	if p.To.Seq <= last.Seq && p.To.Lineage == last.Lineage || len(p.Events) == 0 {
+	if last.Covers(p.To) && p.To.Lineage == last.Lineage || len(p.Events) == 0 {
 		return
 	}
 	c.behind = true
