@@ -7,6 +7,21 @@ import (
 	"reddot/actors"
 )
 
+// A LogReader returns an app's log as far as it is known, at least up to pos.
+type LogReader func(ctx context.Context, pos uint64) (*actors.Log, error)
+
+// catchUp merges what an event follows, before it is applied.
+func (b *Inbox) catchUp(ctx context.Context, e *actors.Event, read LogReader) error {
+	if e.Pos <= b.pos || e.Seq == 1 { // a user begins where its first event says
+		return nil
+	}
+	log, err := read(ctx, e.Pos)
+	if err != nil {
+		return err
+	}
+	return b.MergeUpTo(log, e.Pos)
+}
+
 // Load brings a new inbox to what the journal says, and the log up to its last event.
 func (b *Inbox) Load(ctx context.Context, j actors.Journal, key actors.Key, log LogReader) error {
 	var r eventReader

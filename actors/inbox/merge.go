@@ -1,7 +1,6 @@
 package inbox
 
 import (
-	"context"
 	"fmt"
 	"slices"
 
@@ -195,19 +194,4 @@ func (b *Inbox) mergeUntil(log *actors.Log, pos, rev uint64) {
 		}
 		b.Merge(e)
 	}
-}
-
-// A LogReader returns an app's log as far as it is known, at least up to pos.
-type LogReader func(ctx context.Context, pos uint64) (*actors.Log, error)
-
-// catchUp merges what an event follows, before it is applied.
-func (b *Inbox) catchUp(ctx context.Context, e *actors.Event, read LogReader) error {
-	if e.Pos <= b.pos || e.Seq == 1 { // a user begins where its first event says
-		return nil
-	}
-	log, err := read(ctx, e.Pos)
-	if err != nil {
-		return err
-	}
-	return b.MergeUpTo(log, e.Pos)
 }
