@@ -86,7 +86,7 @@ func TestWrittenInOrder(t *testing.T) {
 				until(t, "the end", func() bool { return w.streams.Places() == 0 })
 			}
 			holding.held.Fail(actors.Errorf(actors.Unavailable, "the store can't be reached"))
-			until(t, "the end", func() bool { connected, _ := w.connected("alice", "phone"); return !connected })
+			until(t, "the end", func() bool { s, _ := w.session("alice", "phone"); return !s.Connected })
 			c = connect()
 			for _, title := range []string{"first", "second"} {
 				p, ok := c.read().(*packet.Publish)

@@ -225,7 +225,9 @@ func (s *session) expired(m *actors.TopicMessage) bool {
 }
 
 // sendInflight gives a message its packet identifier and sends it; one that outlives
-// the connection with QoS 2 not before that is written down.
+// the connection with QoS 2 not before that is written down. One with QoS 1 does not
+// wait for the store, so after a crash, or to a connection that takes the session over
+// just then, it comes again as if it were new: without DUP, by another identifier.
 func (s *session) sendInflight(d delivery) {
 	o := s.out
 	f := inflight{delivery: d, id: o.nextID(), state: inflightSent}

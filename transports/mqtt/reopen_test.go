@@ -6,56 +6,126 @@ import (
 	"testing"
 
 	"reddot/actors"
+	"reddot/actors/actorstest"
 	"reddot/transports/mqtt"
 	"reddot/transports/mqtt/packet"
 )
 
-// TestUserEnds ends a user's actor again and again, as when its shard moves:
-// its sessions, of both kinds, go on with the next activation, and their clients
-// get everything once and notice nothing. A connection that takes a session over
-// meanwhile has it.
-func TestUserEnds(t *testing.T) {
-	w := newWorld(t, mqtt.Config{})
-	key := actors.UserKey(actors.DefaultApp, "alice")
-	as := func(id string, expiry uint32) *client {
-		c := w.dial()
-		c.connect(id, func(p *packet.Connect) {
-			p.Username, p.CleanStart = []byte("alice"), expiry == 0
-			if expiry > 0 {
-				p.Properties.SetUint(packet.SessionExpiryInterval, expiry)
-			}
-		})
-		return c
+// moving is a user whose actor ends again and again, as when its shard moves, and two
+// sessions of hers: one that outlives its connection, and one that does not.
+type moving struct {
+	*world
+	key         actors.Key
+	kept, clean *client
+}
+
+func newMoving(t *testing.T) *moving {
+	m := &moving{world: newWorld(t, mqtt.Config{}, func(w *world) {
+		w.grace = actorstest.Patience // no connection is so slow that it is given up
+	})}
+	m.key = actors.UserKey(actors.DefaultApp, "alice")
+	m.kept, m.clean = m.as("kept"), m.as("clean")
+	m.subscribe(m.kept, m.clean)
+	return m
+}
+
+func (m *moving) subscribe(list ...*client) {
+	m.t.Helper()
+	for _, c := range list {
+		c.subscribe("users/me/messages", 1)
 	}
-	kept, clean := as("kept", 60), as("clean", 0)
-	kept.subscribe("users/me/messages", 1)
-	clean.subscribe("users/me/messages", 1)
-	for n := range 30 {
-		w.node.Send(key, &actors.Move{})
-		w.publish("alice", fmt.Sprint("message ", n))
-		for _, c := range []*client{kept, clean} {
-			p, ok := c.read().(*packet.Publish)
-			if !ok || !strings.Contains(string(p.Payload), fmt.Sprintf(`"message %d"`, n)) || p.Dup {
-				t.Fatalf("got %v for message %d", p, n)
-			}
-			c.send(&packet.Puback{ID: p.ID})
-		}
-	}
-	w.node.Send(key, &actors.Move{})
-	for id, old := range map[string]*client{"kept": kept, "clean": clean} {
-		expiry := uint32(0)
+}
+
+// as connects as one of the two, and takes the session over that is there.
+func (m *moving) as(id string) *client {
+	c := m.dial()
+	c.connect(id, func(p *packet.Connect) {
+		p.Username, p.CleanStart = []byte("alice"), id == "clean"
 		if id == "kept" {
-			expiry = 60
+			p.Properties.SetUint(packet.SessionExpiryInterval, 60)
 		}
-		fresh := as(id, expiry)
+	})
+	return c
+}
+
+// end ends the user's actor.
+func (m *moving) end() { m.node.Send(m.key, &actors.Move{}) }
+
+// tell publishes a message, which both are given as a new one, and acknowledge. The one
+// that is kept may be given the message again before, if it is not "".
+func (m *moving) tell(title, again string) {
+	m.t.Helper()
+	m.publish("alice", title)
+	for _, c := range []*client{m.kept, m.clean} {
+		p, ok := c.read().(*packet.Publish)
+		if ok && c == m.kept && again != "" && brings(p, again) {
+			c.send(&packet.Puback{ID: p.ID})
+			p, ok = c.read().(*packet.Publish)
+		}
+		if !ok || !brings(p, title) || p.Dup {
+			m.t.Fatalf("got %v for %s", p, title)
+		}
+		c.send(&packet.Puback{ID: p.ID})
+	}
+}
+
+// settle waits until it is written down what was acknowledged.
+func (m *moving) settle() {
+	m.t.Helper()
+	until(m.t, "what was acknowledged is written down", func() bool {
+		s, there := m.session("alice", "kept")
+		return there && s.Waiting+s.Outgoing == 0
+	})
+}
+
+func brings(p *packet.Publish, title string) bool {
+	return strings.Contains(string(p.Payload), fmt.Sprintf("%q", title))
+}
+
+// takeOver lets other connections take both sessions.
+func (m *moving) takeOver() {
+	m.t.Helper()
+	for id, c := range map[string]**client{"kept": &m.kept, "clean": &m.clean} {
+		old := *c
+		*c = m.as(id)
 		old.wantDisconnect(packet.SessionTakenOver)
-		fresh.send(&packet.Pingreq{})
-		p := fresh.read()
-		for m, ok := p.(*packet.Publish); ok && m.Dup; m, ok = p.(*packet.Publish) {
-			p = fresh.read() // its acknowledgement was not written down in time
+	}
+}
+
+// TestUserEnds ends a user's actor again and again: its sessions go on with the next
+// activation, and their clients get everything once and notice nothing. A
+// connection that takes a session over meanwhile has it.
+func TestUserEnds(t *testing.T) {
+	m := newMoving(t)
+	for n := range 30 {
+		m.end()
+		m.tell(fmt.Sprint("message ", n), "")
+	}
+	m.settle()
+	m.end()
+	m.takeOver()
+	for _, c := range []*client{m.kept, m.clean} {
+		c.send(&packet.Pingreq{})
+		if p := c.read(); p == nil || p.Type() != packet.TypePingresp {
+			t.Errorf("got %v", p)
 		}
-		if p == nil || p.Type() != packet.TypePingresp {
-			t.Errorf("%s: got %v", id, p)
+	}
+}
+
+// TestTakenOverAtOnce takes sessions over while it is being written down that the last
+// message was sent and acknowledged. A client of QoS 1 may be given that one again, and
+// nothing else, before what is new.
+func TestTakenOverAtOnce(t *testing.T) {
+	m := newMoving(t)
+	for n := range 10 {
+		title := fmt.Sprint("message ", n)
+		m.tell(title, "")
+		if n%2 == 0 {
+			m.end()
 		}
+		m.takeOver()
+		m.subscribe(m.clean)
+		m.tell(fmt.Sprint("behind ", n), title)
+		m.settle()
 	}
 }

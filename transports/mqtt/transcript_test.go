@@ -197,13 +197,13 @@ func (p *player) act(words []string) {
 		delete(p.clients, words[1])
 	case "away":
 		until(p.t, strings.Join(words, " "), func() bool {
-			connected, there := p.world.connected(words[1], words[2])
-			return there && !connected
+			s, there := p.world.session(words[1], words[2])
+			return there && !s.Connected
 		})
 	case "ended":
 		until(p.t, strings.Join(words, " "), func() bool {
 			p.world.node.Fire()
-			_, there := p.world.connected(words[1], words[2])
+			_, there := p.world.session(words[1], words[2])
 			return !there
 		})
 	case "publish":

@@ -151,26 +151,28 @@ func (w *world) publish(user, title string) {
 	w.ask(user, &actors.Publish{Message: &actors.Message{Id: id[:], Category: "default", CreatedAt: w.clock.Now(), Content: []byte(`"title":"` + title + `"`)}})
 }
 
-// connected tells whether a client's session that outlives its connection has
-// one; there is false if there is no such session.
-func (w *world) connected(user, client string) (connected, there bool) {
+// A sessionState is what the user's actor knows of a session.
+type sessionState struct {
+	Client            string
+	Connected         bool
+	Waiting, Outgoing int // messages
+}
+
+// session returns a client's session that outlives its connection; there is false if
+// there is none.
+func (w *world) session(user, client string) (s sessionState, there bool) {
 	w.t.Helper()
 	rev := w.ask(user, &actors.Counts{}).Rev
-	var state struct {
-		Sessions []struct {
-			Client    string
-			Connected bool
-		}
-	}
+	var state struct{ Sessions []sessionState }
 	if err := json.Unmarshal(w.ask(user, &actors.StateAt{Rev: rev}).Body, &state); err != nil {
 		w.t.Fatal(err)
 	}
 	for _, s := range state.Sessions {
 		if s.Client == client {
-			return s.Connected, true
+			return s, true
 		}
 	}
-	return false, false
+	return sessionState{}, false
 }
 
 // certificate returns what a server of TLS shows.
