@@ -40,7 +40,7 @@ export interface LineConfig {
   backoffCap?: number;
   /** How long to stay with a lesser transport before a better one is tried again. Milliseconds; doubles with each failure. */
   upgradeAfter?: number;
-  luck?: () => number;
+  random?: () => number;
   /** The server refuses topics. */
   onRefused?: (topics: string[], code: string) => void;
   /** Each event that is new to this line. */
@@ -67,11 +67,11 @@ const PATIENCE_DOUBLES = 2;
 
 /** One connection on one transport. */
 interface Attempt {
-  way: number;
+  index: number;
   cut: AbortController;
   end: (e: End) => void;
   /** Is told which topics come and go; undefined where the transport has not asked for any. */
-  want?: (added: string[], dropped: string[], visible: boolean) => unknown;
+  topics?: (added: string[], dropped: string[]) => void;
   /** Resolves to true when it works, to false when it ended before. */
   opened: Promise<boolean>;
   ended: Promise<End>;
@@ -89,7 +89,6 @@ export class Line {
   #renew = new AbortController();
   #attempts = new Set<Attempt>();
   #topics: string[] = [];
-  #visible = false;
   #failures: number[] = [];
   #proven = new Set<number>();
   #round = 0;
@@ -97,7 +96,7 @@ export class Line {
   #used: string | undefined;
 
   constructor(config: LineConfig, at?: Position) {
-    this.#c = { patience: 5000, backoffBase: 1000, backoffCap: 30_000, upgradeAfter: 60_000, luck: Math.random, ...config };
+    this.#c = { patience: 5000, backoffBase: 1000, backoffCap: 30_000, upgradeAfter: 60_000, random: Math.random, ...config };
     this.ledger = new Ledger(at);
   }
 
@@ -113,17 +112,15 @@ export class Line {
     this.#life = undefined;
   }
 
-  /** Subscribes to these topics, and no others; SEEN says that somebody looks. */
-  want(all: string[]): void {
-    const topics = all.filter(Boolean);
-    this.#visible = all.length > topics.length;
+  /** Subscribes to these topics, and no others. */
+  topics(topics: string[]): void {
     const [added, dropped] = [without(topics, this.#topics), without(this.#topics, topics)];
     this.#topics = topics;
-    for (const a of [...this.#attempts]) a.want?.(added, dropped, this.#visible);
+    if (added.length + dropped.length) for (const a of [...this.#attempts]) a.topics?.(added, dropped);
   }
 
   /** The network is gone: what looks like a connection is none. */
-  lost(): void {
+  offline(): void {
     for (const a of [...this.#attempts]) a.end({ next: "retry", reason: OFFLINE });
   }
 
@@ -174,11 +171,11 @@ export class Line {
   /** Stays with a live connection until it ends; meanwhile looks for a better one, or for a fresh one. */
   async #hold(attempt: Attempt, life: AbortSignal): Promise<[End, number]> {
     let rest = this.#c.upgradeAfter;
-    this.#works(attempt.way);
+    this.#works(attempt.index);
     for (;;) {
-      const { way: index } = attempt;
+      const { index } = attempt;
       this.#renew = new AbortController();
-      const better = index ? rest * (0.5 + this.#c.luck()) : FOREVER;
+      const better = index ? rest * (0.5 + this.#c.random()) : FOREVER;
       const fresh = this.#c.tokenLife?.() ?? FOREVER;
       const end = await this.#endsWithin(attempt, Math.min(better, fresh, FOREVER), life);
       if (end) return [end, index];
@@ -231,7 +228,7 @@ export class Line {
       };
     });
     const stop = after(patience * 2 ** Math.min(this.#round, PATIENCE_DOUBLES), () => end({ next: "retry", reason: "no answer" }));
-    const attempt: Attempt = { way: index, cut, end, opened, ended };
+    const attempt: Attempt = { index, cut, end, opened, ended };
     this.#attempts.add(attempt);
     const off = onAbort(life, dies);
     onAbort(signal, dies);
@@ -243,8 +240,7 @@ export class Line {
       cursor: () => this.ledger.cursor,
       rev: () => this.ledger.counts?.rev,
       topics: (changed) => {
-        attempt.want = changed ?? ((added, dropped) => added.length + dropped.length && this.renew());
-        changed?.(this.#topics, [], this.#visible);
+        attempt.topics = changed ?? (() => this.renew());
         return this.#topics;
       },
       refused: (topics, code) => {
@@ -259,7 +255,7 @@ export class Line {
       event: (e) => {
         if (signal.aborted) return;
         this.#take(e);
-        if (e.type === "drain") end({ next: "retry", reason: "drain", ...(e.retry_ms && { after: e.retry_ms }) });
+        if (e.type === "drain") end({ next: "retry", reason: "drained", ...(e.retry_ms && { after: e.retry_ms }) });
       },
     };
     void this.#token().then(
@@ -310,7 +306,7 @@ export class Line {
     // The next transport of an unfinished round is tried at once.
     const onward = !opened && next > 0 && !this.#proven.has(next) && end.after === undefined;
     if (onward) return 0;
-    const jitter = backoff(this.#round++, end.base ?? this.#c.backoffBase, this.#c.backoffCap, this.#c.luck);
+    const jitter = backoff(this.#round++, end.base ?? this.#c.backoffBase, this.#c.backoffCap, this.#c.random);
     return opened && end.after === 0 ? 0 : (end.after ?? 0) + jitter;
   }
 }

@@ -46,7 +46,7 @@ export const sse: Transport = async (w) => {
       return { next: "retry", reason: "topics", after: 0 };
     }
     if (res.status !== 200) return endOf(res);
-    if (!res.body) return { next: "skip", reason: "no answer" };
+    if (!res.body) return { next: "skip", reason: "no streams" };
     const end: End = { next: "retry", reason: "ended" };
     const feed = parseStream(
       (data) => {
@@ -84,7 +84,7 @@ async function missed(w: Wire): Promise<End | undefined> {
   if ((JSON.parse(body) as Counts).rev === rev) return undefined;
   // It moved while the question was under way, perhaps: then the stream says so, too.
   await sleep(GRACE, w.signal);
-  return w.rev() === rev ? { next: "skip", reason: "silent" } : undefined;
+  return w.rev() === rev ? { next: "skip", reason: "buffered" } : undefined;
 }
 
 /**

@@ -45,7 +45,7 @@ export interface Host {
   lock(steal: boolean): void;
   unlock(): void;
   /** This tab's own state. */
-  here(): Snapshot;
+  snapshot(): Snapshot;
   /** Hold the connection from now on, resuming at `at`. */
   lead(at: Position): void;
   /** Hold it no longer. */
@@ -56,7 +56,7 @@ export interface Host {
   status(s: Status): void;
   /** Overdue timers run; and what waits is tried, if `now` is set. */
   wake(now: boolean): void;
-  want(all: string[]): void;
+  topics(all: string[]): void;
   /** The lock cannot be had: connect without the others. */
   alone(): void;
 }
@@ -120,7 +120,7 @@ export class Tabs {
   }
 
   join(now: number): void {
-    this.#place = { n: 0, at: this.#h.here().at };
+    this.#place = { n: 0, at: this.#h.snapshot().at };
     this.#heard = this.#ticked = now;
     this.#h.say({ t: "ask" });
     this.#h.lock(false);
@@ -130,7 +130,6 @@ export class Tabs {
   leave(): void {
     this.leading = false;
     this.#h.unlock();
-    this.want([]);
     this.#closed = true;
   }
 
@@ -186,7 +185,7 @@ export class Tabs {
     if (this.leading) this.#h.wake(true);
   }
 
-  /** The topics that this tab wants to hear of, and SEEN if somebody looks at it. */
+  /** The topics that this tab wants to hear of. */
   want(topics: string[]): void {
     this.#mine = topics;
     if (this.leading) this.#union();
@@ -197,7 +196,7 @@ export class Tabs {
     if (this.#closed) return;
     switch (note.t) {
       case "ask":
-        if (this.leading) this.#rule({ t: "tell", snapshot: this.#h.here(), path: [...this.#left], ...this.#place });
+        if (this.leading) this.#rule({ t: "tell", snapshot: this.#h.snapshot(), path: [...this.#left], ...this.#place });
         return;
       case "ping":
       case "wake":
@@ -215,7 +214,7 @@ export class Tabs {
   #pinged(wake: boolean, now: number): void {
     if (this.leading) {
       this.#h.wake(wake);
-      this.status(this.#h.here().status);
+      this.status(this.#h.snapshot().status);
     } else if (now - this.#heard >= SILENCE) {
       // Its question is this tab's, too.
       this.#asked ??= now;
@@ -226,7 +225,7 @@ export class Tabs {
   #follow(note: Extract<Note, { term: number }>, now: number): void {
     if (this.leading) {
       // Whoever has the lower term learns of it, and who has the higher one has stolen the lock.
-      if (note.term < this.#term) return note.t === "lead" ? this.status(this.#h.here().status) : undefined;
+      if (note.term < this.#term) return note.t === "lead" ? this.status(this.#h.snapshot().status) : undefined;
       this.#stepDown(now);
     }
     if (note.term < this.#term) return;
@@ -254,7 +253,7 @@ export class Tabs {
     this.#left = new Map(note.path);
     this.#place = { n: note.n, at: note.at };
     this.#h.tell(note.snapshot);
-    this.want(this.#mine);
+    if (this.#mine.length) this.want(this.#mine);
   }
 
   /** A leader begins, or goes back: has this tab come so far? */
@@ -262,7 +261,7 @@ export class Tabs {
     const here = this.#place;
     const known = lead.term === this.#term ? here : this.#parted(lead.path, here);
     this.#enter(lead.term);
-    this.want(this.#mine);
+    if (this.#mine.length) this.want(this.#mine);
     const place = lead.at.cursor === undefined ? here : known;
     if (this.#awaits === "tell" || here.at.cursor === undefined || !place) {
       this.#awaits = "tell";
@@ -318,11 +317,11 @@ export class Tabs {
     this.#h.unlock();
     this.#h.lock(false);
     this.#say({ t: "ping" });
-    this.#h.status({ state: "connecting", reason: "closed" });
+    this.#h.status({ state: "connecting", reason: "follows" });
   }
 
   #steal(now: number): void {
-    if (!this.#doubt) this.#h.status({ state: "connecting", reason: "no answer" });
+    if (!this.#doubt) this.#h.status({ state: "connecting", reason: "no leader" });
     this.#doubt = true;
     this.#asked = now;
     if (++this.#stolen > TRIES) return this.#h.alone();
@@ -330,7 +329,7 @@ export class Tabs {
   }
 
   #union(): void {
-    this.#h.want([...new Set([...this.#mine, ...[...this.#wanted.values()].flat()])]);
+    this.#h.topics([...new Set([...this.#mine, ...[...this.#wanted.values()].flat()])]);
   }
 
   /** Says what belongs to its term. */

@@ -81,7 +81,7 @@ export class Tokens {
   }
 
   /** There is reason to think that somebody else has signed in: the next get() asks the source. */
-  renew(): void {
+  retry(): void {
     this.#notBefore = this.#refusals = this.#renewAt = 0;
   }
 
@@ -139,7 +139,7 @@ export class Tokens {
 function patiently(given: Promise<Given> | Given): Promise<Given> {
   const late = new AbortController();
   const never = sleep(PATIENCE, late.signal).then(() => {
-    throw new Error("token hangs");
+    throw new Error("token() hangs");
   });
   return Promise.race([given, never]).finally(() => late.abort());
 }

@@ -18,8 +18,19 @@ export const ws: Transport = (w) =>
     let frames = 0;
     const asked = new Map<number, string>();
     const send = (frame: object) => {
-      if (socket.readyState === 1) socket.send(JSON.stringify({ id: ++frames, ...frame }));
+      if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ id: ++frames, ...frame }));
     };
+    const subscribe = (topics: string[]) => {
+      // One frame each: a topic that is refused does not take the others along.
+      for (const topic of topics) {
+        asked.set(frames + 1, topic);
+        send({ type: "subscribe", topic });
+      }
+    };
+    const topics = w.topics((added, dropped) => {
+      subscribe(added);
+      if (dropped.length) send({ type: "unsubscribe", topics: dropped });
+    });
     let calm = () => {};
     const idle = watchdog(IDLE, () => {
       send({ type: "ping" });
@@ -36,16 +47,7 @@ export const ws: Transport = (w) =>
       resolve(e);
     };
     const off = onAbort(w.signal, () => end({ next: "retry", reason: "aborted" }));
-    const change = (added: string[], dropped: string[], visible: boolean) => {
-      // One frame each: a topic that is refused does not take the others along.
-      for (const topic of added) {
-        asked.set(frames + 1, topic);
-        send({ type: "subscribe", topic });
-      }
-      if (dropped.length) send({ type: "unsubscribe", topics: dropped });
-      send({ type: "visible", visible });
-    };
-    socket.onopen = () => w.topics(change);
+    socket.onopen = () => subscribe(topics);
     socket.onmessage = ({ data }) => {
       calm();
       idle.pet();
@@ -60,9 +62,9 @@ export const ws: Transport = (w) =>
 
     /** The answer to a frame: `ok`, or an error of a topic. */
     function answered(text: string): void {
-      const { code, id } = parse(text) as { id?: number; code?: string };
+      const { id, code } = parse(text) as { id?: number; code?: string };
       const topic = asked.get(id!);
       asked.delete(id!);
-      if (code && topic) w.refused([topic], code);
+      if (topic !== undefined && code) w.refused([topic], code);
     }
   });

@@ -57,7 +57,7 @@ async function start(t: TestContext, transports: Fake[], config: Partial<LineCon
     base: "http://test/v1/users/alice",
     transports,
     pollEvery: 5000,
-    luck: () => 0.5,
+    random: () => 0.5,
     onEvent: (e) => seen.events.push(e),
     onStatus: (s: Status) => {
       const state = `${s.state} ${s.transport}${s.stopped ? " stopped" : ""}`;
@@ -117,7 +117,7 @@ test("a connection that says nothing is given up", async (t) => {
 
 test("the waits between rounds double up to the cap, with full jitter", async (t) => {
   const poll = new Fake("poll", down);
-  const { states } = await start(t, [poll], { luck: () => 0.999999 });
+  const { states } = await start(t, [poll], { random: () => 0.999999 });
   for (const wait of [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]) {
     const tries = poll.wires.length;
     await tick(wait - 2);

@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Counts, ServerEvent } from "../src/events.ts";
 import { Ledger, type Position } from "../src/ledger.ts";
-import { Tabs, type Note, type Host } from "../src/tabs.ts";
-import { SEEN } from "../src/topics.ts";
+import { Tabs, type Note } from "../src/tabs.ts";
 
 /** Everything happens at the times that the test says. */
 type Task = { at: number; run: () => void; tab: Tab | undefined };
@@ -119,7 +118,6 @@ class Tab {
   ledger = new Ledger();
   tabs: Tabs;
   resets = 0;
-  wants: string[] = [];
   #line: Ledger | undefined;
 
   constructor(
@@ -131,7 +129,7 @@ class Tab {
         say: (note) => this.#say(note),
         lock: (steal) => browser.lock(this, steal, () => this.tabs.granted(), () => this.tabs.lost(browser.now)),
         unlock: () => browser.unlock(this),
-        here: () => ({ at: this.ledger.position, told: this.ledger.told, counts: this.ledger.counts, status: { state: this.state as "live" } }),
+        snapshot: () => ({ at: this.ledger.position, told: this.ledger.told, counts: this.ledger.counts, status: { state: this.state as "live" } }),
         lead: (at) => this.#lead(at),
         rest: () => (this.#line = undefined),
         tell: (s) => {
@@ -145,7 +143,7 @@ class Tab {
         event: (e) => this.#take(e),
         status: (s) => (this.state = s.state),
         wake: () => {},
-        want: (all) => (this.wants = all),
+        topics: () => {},
         alone: () => assert.fail("the lock could be had"),
       },
       id,
@@ -364,31 +362,4 @@ test("random deaths, births, losses, blocked and frozen leaders: one leader, eac
   for (let seed = 1; seed <= 100; seed++) resets += story(seed);
   // A tab that cannot tell what it missed is told to fetch again. That is right, and must be rare: not each change of the leader.
   assert.ok(resets < 10, `${resets} resets`);
-});
-
-test("the leader knows whether somebody looks at any of the tabs", () => {
-  const tabs: Tabs[] = [];
-  let all: string[] = [];
-  const add = (id: string) => {
-    const nothing = () => {};
-    const host: Host = {
-      say: (note) => tabs.forEach((t) => t.id !== id && t.hear(note, 0)),
-      lock: nothing, unlock: nothing, lead: nothing, rest: nothing, tell: nothing, event: nothing, status: nothing, wake: nothing, alone: nothing,
-      here: () => ({ at: { cursor: "c", rev: 1 }, told: [], status: { state: "live" } }),
-      want: (topics) => (all = topics),
-    };
-    const tab = new Tabs(host, id);
-    tabs.push(tab);
-    tab.join(0);
-    return tab;
-  };
-  const [a, b] = [add("a"), add("b")];
-  a.want([SEEN]);
-  a.granted();
-  assert.deepEqual(all, [SEEN]);
-  b.want(["news", SEEN]);
-  a.want([]);
-  assert.deepEqual(all, ["news", SEEN]);
-  b.leave();
-  assert.deepEqual(all, []);
 });

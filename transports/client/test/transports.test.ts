@@ -34,7 +34,7 @@ function connect(run: Transport, user: string, ledger = new Ledger(), topics: st
   const cut = new AbortController();
   const told: ServerEvent[] = [];
   const refused: string[] = [];
-  let tell: Parameters<Wire["topics"]>[0];
+  let tell: ((added: string[], dropped: string[]) => void) | undefined;
   let lives = 0;
   const wire: Wire = {
     base: `${mock.url}/v1/users/${user}`,
@@ -42,18 +42,14 @@ function connect(run: Transport, user: string, ledger = new Ledger(), topics: st
     pollEvery: 10,
     cursor: () => ledger.cursor,
     rev: () => ledger.counts?.rev,
-    topics: (changed) => {
-      tell = changed;
-      changed?.(topics, [], false);
-      return topics;
-    },
+    topics: (changed) => ((tell = changed), topics),
     refused: (names, code) => void refused.push(`${names} ${code}`),
     signal: cut.signal,
     live: () => void lives++,
     event: (e) => ledger.accept(e).fresh && told.push(e),
   };
   const ended: Promise<End> = run(wire).catch((e: unknown) => ({ next: "retry", reason: String(e) }));
-  return { ledger, told, ended, refused, topics: (added: string[], dropped: string[]) => tell?.(added, dropped, true), live: () => lives > 0, stop: () => (cut.abort(), ended) };
+  return { ledger, told, ended, refused, topics: (added: string[], dropped: string[]) => tell?.(added, dropped), live: () => lives > 0, stop: () => (cut.abort(), ended) };
 }
 
 async function until(what: string, condition: () => boolean): Promise<void> {
