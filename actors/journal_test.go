@@ -47,7 +47,7 @@ func TestSettleOfAFailure(t *testing.T) {
 	first := errors.New("the disk is full")
 	Settle([]*Write{{Stream: s, After: 3, Events: [][]byte{{1}}}, {Stream: s, After: 4, Events: [][]byte{{1}}}}, first)
 	Settle([]*Write{{Stream: s, After: 5, Events: [][]byte{{1}}}}, errors.New("another"))
-	if s.Durable() != 3 || s.Err() != first || s.settled.Load() != 3 || told != 2 {
+	if s.Durable() != 3 || !errors.Is(s.Err(), first) || s.settled.Load() != 3 || told != 2 {
 		t.Errorf("durable %d, %v, %d settled, told %d times", s.Durable(), s.Err(), s.settled.Load(), told)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -14,7 +13,6 @@ import (
 // A post is a home whose actors note what they are sent, each as one line.
 type post struct {
 	home *Home
-	mu   sync.Mutex
 	got  []string
 	sent []any // to Router
 }

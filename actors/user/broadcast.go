@@ -68,7 +68,7 @@ func (u *User) pushOf(news []*actors.Event, from actors.Cursor) *actors.Push {
 			if n, there = u.inbox.Find(actors.ID(m.Id)); !there {
 				e, m = v.Remains(), nil
 			} else if m = u.log.Content(n.Body); m == nil { // the journal has it
-				p.Hole, p.Events = true, nil
+				p.Hole, p.Events = true, append(p.One[:0], actors.PlainEvent("counts", p.To, counts))
 				return p
 			}
 		}

@@ -68,7 +68,7 @@ func (d *draft) readTarget(name jsontext.Text) (err error) {
 		d.to.many = true
 		return d.readUsers()
 	case name.Is("all"):
-		if !d.in.Scanner.Word("true") {
+		if !d.in.Word("true") {
 			return d.in.NotA("to.all", "true")
 		}
 		d.to.audience = &actors.Audience{All: true}
