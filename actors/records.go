@@ -29,3 +29,14 @@ type Records interface {
 	// after, in the order of their keys.
 	ListRecords(ctx context.Context, kind, after string, limit int) ([]Record, error)
 }
+
+// SwapRecords are Records of which one can be replaced on condition that nobody has
+// replaced it meanwhile, on whichever node.
+type SwapRecords interface {
+	Records
+	// SwapRecord sets the record if it is still old; a nil old: if there is none. A nil
+	// value removes it. It fails with Conflict where it is another one. Where the
+	// outcome is unknown (Unavailable) a second call may find its own value, and fail
+	// with Conflict.
+	SwapRecord(ctx context.Context, kind, key string, old, value []byte) error
+}

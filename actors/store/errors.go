@@ -18,6 +18,9 @@ func NoRecord(kind string) error {
 	return actors.Errorf(actors.NotFound, "there is no such %s", kind)
 }
 
+// ErrSwapped is what SwapRecord fails with.
+var ErrSwapped = actors.Errorf(actors.Conflict, "the record is another one by now")
+
 // AlreadyWritten is what a write is refused with whose first event is there already.
 func AlreadyWritten(w *actors.Write, cause error) error {
 	return Refusal(actors.Conflict, fmt.Errorf("event %d of %q: %w", w.After+1, w.Stream.Key, cause),

@@ -17,6 +17,8 @@ type RecordWrite struct {
 	Kind, Key string
 	Value     []byte
 	Delete    bool
+	Swap      bool       // only where the record is Old
+	Old       []byte     // nil: where there is none
 	done      chan error // has room for the one answer
 }
 

@@ -88,12 +88,21 @@ func (w *Writer) DeleteRecord(ctx context.Context, kind, key string) error {
 	return w.putRecord(ctx, &RecordWrite{Kind: kind, Key: key, Delete: true})
 }
 
+// SwapRecord implements actors.SwapRecords.
+func (w *Writer) SwapRecord(ctx context.Context, kind, key string, old, value []byte) error {
+	r := &RecordWrite{Kind: kind, Key: key, Value: append([]byte{}, value...), Delete: value == nil, Swap: true}
+	if old != nil {
+		r.Old = append([]byte{}, old...)
+	}
+	return w.putRecord(ctx, r)
+}
+
 func (w *Writer) putRecord(ctx context.Context, r *RecordWrite) error {
 	if r.Kind == "" || r.Key == "" || strings.IndexByte(r.Kind, 0) >= 0 {
 		return actors.Errorf(actors.Invalid, "a record has a kind, without zero bytes, and a key")
 	}
 	r.done = make(chan error, 1)
-	if err := w.put(Job{Record: r, size: len(r.Kind) + len(r.Key) + len(r.Value)}); err != nil {
+	if err := w.put(Job{Record: r, size: len(r.Kind) + len(r.Key) + len(r.Value) + len(r.Old)}); err != nil {
 		return err
 	}
 	select {

@@ -133,14 +133,20 @@ func (p *Store) ReadRecord(ctx context.Context, kind, key string) ([]byte, error
 	if err := p.enter(); err != nil {
 		return nil, err
 	}
-	value, err := p.get(appendRecord(nil, kind, key))
-	if errors.Is(err, pebble.ErrNotFound) {
-		err = store.NoRecord(kind)
-	}
+	value, err := p.storedRecord(kind, key)
 	return value, p.leaveDurable(ctx, err)
 }
 
 // get returns a copy of the key's value. The caller has entered.
+// storedRecord returns a record for the committer.
+func (p *Store) storedRecord(kind, key string) ([]byte, error) {
+	value, err := p.get(appendRecord(nil, kind, key))
+	if errors.Is(err, pebble.ErrNotFound) {
+		err = store.NoRecord(kind)
+	}
+	return value, err
+}
+
 func (p *Store) get(key []byte) ([]byte, error) {
 	value, closer, err := p.db.Get(key)
 	if err != nil {

@@ -40,7 +40,6 @@ type Store struct {
 var (
 	_ actors.Journal = (*Store)(nil)
 	_ actors.Lookup  = (*Store)(nil)
-	_ actors.Records = (*Store)(nil)
 	_ actors.Fences  = (*Store)(nil)
 
 	_ actors.Historian = (*Store)(nil)
@@ -196,6 +195,11 @@ func (p *Store) Append(w *actors.Write) error {
 // PutRecord implements actors.Records.
 func (p *Store) PutRecord(ctx context.Context, kind, key string, value []byte) error {
 	return p.writer.PutRecord(ctx, kind, key, value)
+}
+
+// SwapRecord implements actors.SwapRecords.
+func (p *Store) SwapRecord(ctx context.Context, kind, key string, old, value []byte) error {
+	return p.writer.SwapRecord(ctx, kind, key, old, value)
 }
 
 // DeleteRecord implements actors.Records.

@@ -22,12 +22,13 @@ const maxRetained = 4 << 20
 // A committer is the engine of the store's writer. It holds the batch that the
 // next commit makes durable.
 type committer struct {
-	p      *Store
-	batch  *pebble.Batch // nil: empty
-	owners []ownerChange // to be added at the end
-	key    []byte        // scratch
-	wake   int64         // the earliest wake-up that is set; 0: none
-	err    error         // the first that staging met
+	p       *Store
+	batch   *pebble.Batch // nil: empty
+	owners  []ownerChange // to be added at the end
+	records store.RecordBatch
+	key     []byte // scratch
+	wake    int64  // the earliest wake-up that is set; 0: none
+	err     error  // the first that staging met
 }
 
 var (
@@ -53,12 +54,15 @@ func (c *committer) Stage(j *store.Job) {
 			c.note(c.batch.Set(c.key, appendTaken(nil, t), nil))
 		})
 	case j.Record != nil:
-		c.stageRecord(j.Record)
+		if j.Err = c.records.Stage(j.Record, c.p.storedRecord); j.Err == nil {
+			c.stageRecord(j.Record)
+		}
 	default:
 		if j.Err = c.p.fences.Check(j.Write); j.Err == nil {
 			j.Err = store.Follow(j.Write, c)
 		}
 		if j.Err == nil {
+			c.records.Note(j.Write.Records)
 			c.stageWrite(j.Write)
 		}
 	}
@@ -139,6 +143,7 @@ func (c *committer) setRecord(kind, key string, value []byte) {
 // others it calls Fatalf, which fails the writer and does not return.
 func (c *committer) Commit() (err error) {
 	if c.batch == nil {
+		c.records.Reset()
 		return nil
 	}
 	defer func() {
@@ -158,6 +163,7 @@ func (c *committer) Commit() (err error) {
 	}
 	err = c.batch.Close()
 	c.batch, c.wake = nil, 0
+	c.records.Reset()
 	c.p.fences.Commit()
 	return err
 }

@@ -23,8 +23,9 @@ type Store struct {
 var (
 	_ actors.Journal = (*Store)(nil)
 	_ actors.Lookup  = (*Store)(nil)
-	_ actors.Records = (*Store)(nil)
 	_ actors.Fences  = (*Store)(nil)
+
+	_ actors.SwapRecords = (*Store)(nil)
 
 	_ actors.Historian = (*Store)(nil)
 )
@@ -55,6 +56,11 @@ func (m *Store) PutRecord(ctx context.Context, kind, key string, value []byte) e
 // DeleteRecord implements actors.Records.
 func (m *Store) DeleteRecord(ctx context.Context, kind, key string) error {
 	return m.writer.DeleteRecord(ctx, kind, key)
+}
+
+// SwapRecord implements actors.SwapRecords.
+func (m *Store) SwapRecord(ctx context.Context, kind, key string, old, value []byte) error {
+	return m.writer.SwapRecord(ctx, kind, key, old, value)
 }
 
 // Take implements actors.Fences.
@@ -89,8 +95,9 @@ func (m *Store) Close(ctx context.Context) error {
 
 // A memoryCommitter is the engine of the store's writer.
 type committer struct {
-	m      *Store
-	staged []*store.Job
+	m       *Store
+	staged  []*store.Job
+	records store.RecordBatch
 }
 
 // Stage implements store.Engine.
@@ -99,6 +106,11 @@ func (c *committer) Stage(j *store.Job) {
 	case j.Take != nil:
 		c.m.fences.Raise(j.Take, func(actors.Taken) {})
 		return
+	case j.Record != nil:
+		j.Err = c.records.Stage(j.Record, func(kind, key string) ([]byte, error) { return c.m.ReadRecord(context.Background(), kind, key) })
+		if j.Err != nil {
+			return
+		}
 	case j.Write != nil:
 		if j.Err = c.m.fences.Check(j.Write); j.Err == nil {
 			j.Err = store.Follow(j.Write, c.m.State)
@@ -106,6 +118,7 @@ func (c *committer) Stage(j *store.Job) {
 		if j.Err != nil {
 			return
 		}
+		c.records.Note(j.Write.Records)
 	}
 	c.staged = append(c.staged, j)
 }
@@ -127,6 +140,7 @@ func (c *committer) Commit() error {
 		c.staged[i] = nil
 	}
 	c.staged = c.staged[:0]
+	c.records.Reset()
 	c.m.fences.Commit()
 	return nil
 }

@@ -81,6 +81,8 @@ func newChangeset(by session) *changeset {
 // add folds a job in; false means that it has to go onto the next changeset.
 func (s *changeset) add(j *store.Job) bool {
 	switch {
+	case j.Record != nil && j.Record.Swap:
+		return false
 	case j.Record != nil:
 		change := recordChange{}
 		if !j.Record.Delete {

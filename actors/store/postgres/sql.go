@@ -91,6 +91,15 @@ const (
 	select kind, key, value from unnest(?::int[], ?::bytea[], ?::bytea[], ?::bytea[]) as t(place, kind, key, value)
 	where case place when 0 then exists (select from session) else (select list from good)[place] end
 	on conflict (kind, key) do update set value = excluded.value)`
+	sqlNewRecord = `, swap as (insert into reddot_records (kind, key, value)
+	select ?::bytea, ?::bytea, ?::bytea where exists (select from session)
+	on conflict do nothing returning 1)`
+	sqlNoRecord = `, swap as (select 1 where not exists (
+	select from reddot_records where kind = ?::bytea and key = ?::bytea))`
+	sqlDropOldRecord = `, swap as (delete from reddot_records
+	where exists (select from session) and kind = ?::bytea and key = ?::bytea and value = ?::bytea returning 1)`
+	sqlSwapRecord = `, swap as (update reddot_records set value = ?::bytea
+	where exists (select from session) and kind = ?::bytea and key = ?::bytea and value = ?::bytea returning 1)`
 )
 
 func newStatement(s session, shards []int32, epochs []int64) *statement {

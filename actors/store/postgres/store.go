@@ -52,7 +52,7 @@ var (
 	_ actors.Journal     = (*Store)(nil)
 	_ actors.Lookup      = (*Store)(nil)
 	_ actors.ShardLookup = (*Store)(nil)
-	_ actors.Records     = (*Store)(nil)
+	_ actors.SwapRecords = (*Store)(nil)
 	_ actors.Fences      = (*Store)(nil)
 	_ actors.Turner      = (*Store)(nil)
 )
@@ -251,6 +251,11 @@ func (p *Store) Append(w *actors.Write) error {
 // PutRecord implements actors.Records.
 func (p *Store) PutRecord(ctx context.Context, kind, key string, value []byte) error {
 	return p.writerOf(kind, key).PutRecord(ctx, kind, key, value)
+}
+
+// SwapRecord implements actors.SwapRecords.
+func (p *Store) SwapRecord(ctx context.Context, kind, key string, old, value []byte) error {
+	return p.writerOf(kind, key).SwapRecord(ctx, kind, key, old, value)
 }
 
 // DeleteRecord implements actors.Records.

@@ -85,6 +85,13 @@ func (c *committer) writeStaged() error {
 		if err := c.write(s); err != nil {
 			return err
 		}
+		if j.Record != nil { // a swap stands alone: its rows tell whether it was done
+			if err := c.swap(j); err != nil {
+				return err
+			}
+			s = newChangeset(c.session)
+			continue
+		}
 		if s = newChangeset(c.session); !c.refused(j) {
 			s.add(j)
 		}
@@ -116,7 +123,7 @@ func (c *committer) write(s *changeset) error {
 	if len(s.jobs) == 0 {
 		return nil
 	}
-	good, err := c.exec(s)
+	good, err := c.exec(s.statement())
 	switch {
 	case err == nil:
 		for _, j := range s.jobs {
@@ -145,6 +152,33 @@ func (c *committer) write(s *changeset) error {
 		return err
 	}
 	return c.write(second)
+}
+
+// swap replaces a record if it is still the old one.
+func (c *committer) swap(j *store.Job) error {
+	q := newStatement(c.session, nil, nil)
+	r := j.Record
+	switch kind, key := []byte(r.Kind), []byte(r.Key); {
+	case r.Old == nil && r.Delete:
+		q.add(sqlNoRecord, kind, key)
+	case r.Old == nil:
+		q.add(sqlNewRecord, kind, key, r.Value)
+	case r.Delete:
+		q.add(sqlDropOldRecord, kind, key, r.Old)
+	default:
+		q.add(sqlSwapRecord, r.Value, kind, key, r.Old)
+	}
+	q.sql.WriteString("\nselect exists (select from session), array[exists (select from swap)]")
+	swapped, err := c.exec(q)
+	switch {
+	case err != nil && atFault(err):
+		c.refuse(j, conflictError(j, err))
+	case err != nil:
+		return fmt.Errorf("commit: %w", err)
+	case !swapped[0]:
+		c.refuse(j, store.ErrSwapped)
+	}
+	return nil
 }
 
 // halves splits a changeset by actors and records; second is nil if there is only
@@ -185,10 +219,8 @@ func (s *changeset) halves() (first, second *changeset) {
 // repeats is how often a statement is tried that met another one.
 const repeats = 10
 
-// exec runs the changeset's statement and returns which of its shards had the
-// epochs asked for.
-func (c *committer) exec(s *changeset) (good []bool, err error) {
-	q := s.statement()
+// exec runs a statement and returns which of its shards had the epochs asked for.
+func (c *committer) exec(q *statement) (good []bool, err error) {
 	for n := 1; ; n++ {
 		good, err = c.query(q)
 		if err == nil || n == repeats || !collided(err) {

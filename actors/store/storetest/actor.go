@@ -21,7 +21,7 @@ const Patience = 20 * time.Second
 type Store interface {
 	actors.Journal
 	actors.Lookup
-	actors.Records
+	actors.SwapRecords
 	actors.Fences
 	actors.Historian
 	Close(context.Context) error

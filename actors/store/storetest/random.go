@@ -187,12 +187,24 @@ func (tw *comparison) take(t *testing.T) {
 func (tw *comparison) record(t *testing.T) {
 	t.Helper()
 	kind, key, value := fmt.Sprint("k", tw.IntN(2)), fmt.Sprint(tw.IntN(30)), []byte(fmt.Sprint(tw.Int()))
-	remove := tw.IntN(3) == 0
+	remove, swap, wrong := tw.IntN(3) == 0, tw.IntN(3) == 0, tw.IntN(2) == 0
+	old, err := tw.pair[0].ReadRecord(t.Context(), kind, key)
+	if err != nil && CodeOf(err) != actors.NotFound {
+		t.Fatal(err)
+	}
+	if wrong {
+		old = append(old, 'x')
+	}
 	for _, s := range tw.pair {
 		var err error
-		if remove {
+		switch {
+		case swap:
+			if err = s.SwapRecord(t.Context(), kind, key, old, value); CodeOf(err) == actors.Conflict && wrong {
+				err = nil
+			}
+		case remove:
 			err = s.DeleteRecord(t.Context(), kind, key)
-		} else {
+		default:
 			err = s.PutRecord(t.Context(), kind, key, value)
 		}
 		if err != nil {

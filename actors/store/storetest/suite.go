@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(t *testing.T) Store, persists bool) {
 		{"due", testDue},
 		{"records", testRecords},
 		{"written records", testWrittenRecords},
+		{"swapped records", testSwaps},
 		{"failed stream", testFailedStream},
 		{"append within notify", testAppendWithinNotify},
 		{"fences", testFences},
