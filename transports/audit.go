@@ -40,11 +40,13 @@ const (
 	AuditDrain       = "server.drain"
 	AuditReload      = "config.reload"
 	AuditApp         = "app.change" // an app is new, gone, or verifies tokens otherwise
+	AuditSegmentPut  = "segment.put"
+	AuditSegmentDrop = "segment.delete"
 	AuditLoginFailed = "login.failed"
 )
 
 // AuditActions are all of them.
-var AuditActions = []string{AuditKeyCreate, AuditKeyRevoke, AuditKeyRemove, AuditDisconnect, AuditReconnect, AuditErase, AuditDrain, AuditReload, AuditApp, AuditLoginFailed}
+var AuditActions = []string{AuditKeyCreate, AuditKeyRevoke, AuditKeyRemove, AuditDisconnect, AuditReconnect, AuditErase, AuditDrain, AuditReload, AuditApp, AuditSegmentPut, AuditSegmentDrop, AuditLoginFailed}
 
 // An AuditEntry says who does what. It is written before it is done: where that
 // fails afterwards, another entry with Failed follows. It holds no secret.
@@ -55,7 +57,7 @@ type AuditEntry struct {
 	Actor  string          `json:"actor,omitempty"`  // a Principal's ID, "offline:USER", "signal"; empty: not known
 	From   string          `json:"from,omitempty"`   // an address
 	Action string          `json:"action"`           // of AuditActions
-	Target string          `json:"target,omitempty"` // "key:ID", "user:NAME", "app:NAME"
+	Target string          `json:"target,omitempty"` // "key:ID", "user:NAME", "app:NAME", "segment:NAME"
 	Before json.RawMessage `json:"before,omitempty"`
 	After  json.RawMessage `json:"after,omitempty"`
 	Count  int             `json:"count,omitempty"`  // of failed logins that it stands for

@@ -2,6 +2,7 @@ package transports
 
 import (
 	"bytes"
+	"strconv"
 
 	"github.com/valyala/fasthttp"
 
@@ -17,23 +18,53 @@ func AppendETag(b []byte, c actors.Cursor) []byte {
 // that the client has it already.
 func NoneMatch(ctx *fasthttp.RequestCtx, etag []byte) bool {
 	for _, field := range ctx.Request.Header.PeekAll(fasthttp.HeaderIfNoneMatch) {
-		if etagListed(field, etag) {
+		if etagListed(field, etag, false) {
 			return true
 		}
 	}
 	return false
 }
 
-// etagListed tells whether a value of If-None-Match (RFC 9110 section 13.1.2)
-// names the tag: it is an asterisk or a list, compared weakly (section 8.8.3.2).
-// Behind the first thing that is no entity tag nothing counts.
-func etagListed(list, etag []byte) bool {
+// match tells whether the request's If-Match takes what has the entity tag; an empty
+// one is of nothing (RFC 9110 section 13.1.1). Without the field all is taken. Tags are
+// compared strongly.
+func match(ctx *fasthttp.RequestCtx, etag []byte) bool {
+	fields := ctx.Request.Header.PeekAll(fasthttp.HeaderIfMatch)
+	for _, field := range fields {
+		if len(etag) > 0 && etagListed(field, etag, true) {
+			return true
+		}
+	}
+	return len(fields) == 0
+}
+
+// MatchVersion tells whether the request's If-Match and If-None-Match take a version; 0:
+// there is none.
+func MatchVersion(ctx *fasthttp.RequestCtx, version uint64) bool {
+	if version == 0 {
+		return match(ctx, nil)
+	}
+	etag := AppendVersionTag(nil, version)
+	return match(ctx, etag) && !NoneMatch(ctx, etag)
+}
+
+// AppendVersionTag appends a version as a strong entity tag.
+func AppendVersionTag(b []byte, version uint64) []byte {
+	return append(strconv.AppendUint(append(b, '"'), version, 10), '"')
+}
+
+// etagListed tells whether a value of If-None-Match or If-Match (RFC 9110 section
+// 13.1) names the tag: it is an asterisk or a list. A strong comparison (section
+// 8.8.3.2) takes no weak tag. Behind the first thing that is no entity tag nothing
+// counts.
+func etagListed(list, etag []byte, strong bool) bool {
 	list = trimOWS(list)
 	if string(list) == "*" {
 		return true
 	}
 	for {
 		list = bytes.TrimLeft(list, " \t,")
+		weak := bytes.HasPrefix(list, []byte("W/"))
 		list = bytes.TrimPrefix(list, []byte("W/"))
 		if len(list) == 0 || list[0] != '"' {
 			return false
@@ -44,7 +75,7 @@ func etagListed(list, etag []byte) bool {
 		}
 		tag := list[:end+2]
 		list = trimOWS(list[end+2:])
-		if bytes.Equal(tag, etag) {
+		if bytes.Equal(tag, etag) && !(strong && weak) {
 			return true
 		}
 		if len(list) > 0 && list[0] != ',' {

@@ -158,15 +158,33 @@ func ParseUser(name string) (string, error) {
 // ParseApp returns the name if it is an app's: 1 to 64 bytes of
 // [A-Za-z0-9._-]. The error is Invalid.
 func ParseApp(name string) (string, error) {
-	ok := name != "" && len(name) <= MaxApp && name != "." && name != ".."
-	for i := 0; ok && i < len(name); i++ {
-		ok = NameByte(name[i])
-	}
-	if !ok {
+	if !isName(name, MaxApp) {
 		return "", &actors.Error{Code: actors.Invalid, Field: "app",
 			Detail: fmt.Sprintf("an app's name has 1 to %d bytes of A-Z a-z 0-9 . _ -", MaxApp)}
 	}
 	return name, nil
+}
+
+// maxName is how long the name of what an app has may be, in bytes.
+const maxName = 64
+
+// ParseName returns the name if it is one of what an app has, as of a segment: 1 to 64
+// bytes of [A-Za-z0-9._-]. The error is Invalid.
+func ParseName(name string) (string, error) {
+	if !isName(name, maxName) {
+		return "", WrongField("name", fmt.Sprintf("it has 1 to %d characters of A-Z a-z 0-9 . _ - and is not . or ..", maxName))
+	}
+	return name, nil
+}
+
+// isName tells whether a name of at most so many bytes can stand in a path.
+func isName(name string, most int) bool {
+	for i := range len(name) {
+		if !NameByte(name[i]) {
+			return false
+		}
+	}
+	return name != "" && len(name) <= most && name != "." && name != ".."
 }
 
 // NameByte tells whether the byte may stand in every name.
@@ -175,7 +193,8 @@ func NameByte(c byte) bool {
 }
 
 // Scopes are what a server key may do, as a set of bits. scopesOf says what each
-// is good for; admin includes support, and no other implies another.
+// is good for; admin includes support and author, and no other
+// implies another.
 type Scopes uint8
 
 // The scopes.
@@ -185,13 +204,14 @@ const (
 	ScopeAdmin                       // all of the app's keys and settings
 	ScopeSupport                     // one user at a time: journal, disconnect
 	ScopeOperator                    // the whole server; of a key that belongs to no app
+	ScopeAuthor                      // what is sent, and to whom: segments
 
-	ScopeApp = ScopePublish | ScopeRead | ScopeAdmin | ScopeSupport // all that a key of an app may have
+	ScopeApp = ScopePublish | ScopeRead | ScopeAdmin | ScopeSupport | ScopeAuthor // all that a key of an app may have
 	ScopeAll = ScopeApp | ScopeOperator
 )
 
 // scopeNames are in the order of their bits.
-var scopeNames = [...]string{"publish", "read", "admin", "support", "operator"}
+var scopeNames = [...]string{"publish", "read", "admin", "support", "operator", "author"}
 
 // ParseScopes returns the set of the named scopes. An empty or unknown one is
 // Invalid: a key without a scope could do nothing.

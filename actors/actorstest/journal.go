@@ -1,6 +1,7 @@
 package actorstest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -26,6 +27,7 @@ type Journal struct {
 	fail     error
 	unread   error
 	noRecord error
+	swaps    sync.Mutex // held while a record is compared and set
 	panics   string
 	done     chan struct{}
 
@@ -34,10 +36,10 @@ type Journal struct {
 }
 
 var (
-	_ actors.Journal = (*Journal)(nil)
-	_ actors.Lookup  = (*Journal)(nil)
-	_ actors.Records = (*Journal)(nil)
-	_ actors.Fences  = (*Journal)(nil)
+	_ actors.Journal     = (*Journal)(nil)
+	_ actors.Lookup      = (*Journal)(nil)
+	_ actors.SwapRecords = (*Journal)(nil)
+	_ actors.Fences      = (*Journal)(nil)
 )
 
 // NewJournal returns an empty journal; Close ends its goroutine.
@@ -243,6 +245,25 @@ func (j *Journal) PutRecord(_ context.Context, kind, key string, value []byte) e
 		return err
 	}
 	j.SetRecord(kind, key, value)
+	return nil
+}
+
+// SwapRecord implements actors.SwapRecords.
+func (j *Journal) SwapRecord(ctx context.Context, kind, key string, old, value []byte) error {
+	if err := j.recordsFail(); err != nil {
+		return err
+	}
+	j.swaps.Lock()
+	defer j.swaps.Unlock()
+	now, err := j.State.ReadRecord(ctx, kind, key)
+	if (err != nil) != (old == nil) || !bytes.Equal(now, old) {
+		return actors.Errorf(actors.Conflict, "the record is another one by now")
+	}
+	if value == nil {
+		j.RemoveRecord(kind, key)
+	} else {
+		j.SetRecord(kind, key, value)
+	}
 	return nil
 }
 

@@ -67,7 +67,7 @@ func syntaxFault(where string, err error) *actors.Error {
 
 // tooLong refuses an expression of so many bytes.
 func tooLong(n int) string {
-	return fmt.Sprintf("the expression has %d bytes; at most %d are allowed", n, maxLength)
+	return fmt.Sprintf("the expression has %d bytes; at most %d are allowed", n, MaxLength)
 }
 
 // snippet is how many characters are shown on each side of a fault.

@@ -11,7 +11,7 @@ import (
 
 // The bounds of an expression.
 const (
-	maxLength = 2048 // bytes
+	MaxLength = 2048 // bytes
 	maxParts  = 200  // names, constants, operators and calls
 )
 
@@ -26,7 +26,7 @@ type Segment struct {
 // says what is allowed, and names the line and column of the fault.
 func Check(where string) (*Segment, error) {
 	switch {
-	case len(where) > maxLength:
+	case len(where) > MaxLength:
 		return nil, &actors.Error{Code: actors.TooLarge, Field: field, Detail: tooLong(len(where))}
 	case !utf8.ValidString(where):
 		return nil, &actors.Error{Code: actors.Invalid, Field: field, Detail: "the expression is not UTF-8"}

@@ -248,7 +248,7 @@ func TestFaultShown(t *testing.T) {
 func second[T any](_ T, err error) error { return err }
 
 func TestBounds(t *testing.T) {
-	fits := "'" + strings.Repeat("x", maxLength-len("'' in tags")) + "' in tags"
+	fits := "'" + strings.Repeat("x", MaxLength-len("'' in tags")) + "' in tags"
 	if _, err := Check(fits); err != nil {
 		t.Error(err)
 	}
@@ -258,8 +258,8 @@ func TestBounds(t *testing.T) {
 	if err := actors.AsError(second(Check("'\xff' in tags"))); err.Code != actors.Invalid || err.Field != "where" {
 		t.Errorf("got %v", err)
 	}
-	for _, deep := range []string{strings.Repeat("(", maxLength), strings.Repeat("!", maxLength), strings.Repeat("[", maxLength), strings.Repeat("f(", maxLength/2),
-		"a" + strings.Repeat(".a", maxLength/2-1), strings.Repeat("a<(", maxLength/3), strings.Repeat("not ", maxLength/4)} {
+	for _, deep := range []string{strings.Repeat("(", MaxLength), strings.Repeat("!", MaxLength), strings.Repeat("[", MaxLength), strings.Repeat("f(", MaxLength/2),
+		"a" + strings.Repeat(".a", MaxLength/2-1), strings.Repeat("a<(", MaxLength/3), strings.Repeat("not ", MaxLength/4)} {
 		start := time.Now()
 		if _, err := Check(deep); err == nil || time.Since(start) > time.Second {
 			t.Errorf("%.20s…: got %v in %v", deep, err, time.Since(start))

@@ -44,7 +44,7 @@ func newKeyCreate() *cobra.Command {
 	r := addRemote(c)
 	r.addJSON(c)
 	c.Flags().StringVar(&o.Name, "name", "", "what you call it")
-	c.Flags().StringSliceVar(&o.Scopes, "scopes", []string{"publish", "read"}, "of publish, read, support, admin; or operator alone, for the server itself")
+	c.Flags().StringSliceVar(&o.Scopes, "scopes", []string{"publish", "read"}, "of publish, read, author, support, admin; or operator alone, for the server itself")
 	c.Flags().StringSliceVar(&o.Addresses, "addresses", nil, "the addresses and networks that it may come from")
 	c.Flags().DurationVar(&expires, "expires", 0, "how long it is good, as 720h; 0: until it is revoked")
 	c.Flags().StringVar(&data, "data", "", "make it in this data `directory`, without a server")

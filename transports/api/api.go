@@ -12,6 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/actors/catalog"
 	"reddot/transports"
 	"reddot/transports/auth"
 	"reddot/transports/streams"
@@ -62,6 +63,8 @@ type Deps struct {
 	Cluster func(context.Context) any // what is known of the cluster, as JSON; nil: not served
 	Drain   func()                    // asks the node to drain and to end; nil: not served
 
+	Segments *catalog.Catalog // nil: there is no /v1/segments
+
 	Audit *transports.Audit // nil: nothing is written down, and /v1/audit not served
 
 	Topics Topics // nil: there is no /v1/topics
@@ -82,7 +85,7 @@ type API struct {
 	now       func() time.Time
 	root      *node
 	watched   *node // of Operations
-	deadlines *deadlines
+	deadlines *transports.Deadlines
 	metrics   *metrics
 	batches   places
 	calls     sync.Pool  // *call
@@ -121,7 +124,7 @@ func New(cfg Config, deps Deps) (*API, error) {
 		deps:      deps,
 		log:       deps.Log,
 		now:       deps.Now,
-		deadlines: newDeadlines(cfg.Deadline),
+		deadlines: transports.NewDeadlines(cfg.Deadline),
 		batches:   places{all: cfg.Batches, each: cfg.AppBatches},
 	}
 	a.calls.New = func() any { return newCall(a) }

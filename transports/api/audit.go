@@ -35,7 +35,7 @@ func asJSON(v any) json.RawMessage {
 
 // audited does what the entry says, once that is written down.
 func (c *call) audited(e transports.AuditEntry, act func() error) error {
-	return c.api.deps.Audit.Do(c.api.deadlines.next(), e, act)
+	return c.api.deps.Audit.Do(c.api.deadlines.Next(), e, act)
 }
 
 // auditLimit is how many entries a page has where no limit is given.
@@ -82,7 +82,7 @@ func listAudit(c *call) error {
 		Entries []transports.AuditEntry `json:"entries"`
 		Next    string                  `json:"next,omitempty"`
 	}{}
-	if page.Entries, page.Next, err = c.api.deps.Audit.List(c.api.deadlines.next(), q); err != nil {
+	if page.Entries, page.Next, err = c.api.deps.Audit.List(c.api.deadlines.Next(), q); err != nil {
 		return err
 	}
 	return c.encode(fasthttp.StatusOK, page)

@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/actors/catalog"
 	"reddot/transports"
 	"reddot/transports/streams"
 )
@@ -168,7 +169,7 @@ func (c *call) readBody(limit int) ([]byte, error) {
 func (c *call) ask(key actors.Key, cmd actors.Command, once actors.Once) (*actors.Request, error) {
 	r := actors.NewRequest(key, cmd)
 	r.Once = once
-	if err := c.api.deps.Router.Ask(c.api.deadlines.next(), r); err != nil {
+	if err := c.api.deps.Router.Ask(c.api.deadlines.Next(), r); err != nil {
 		// It may be under way still, so its memory is left to the collector.
 		return nil, err
 	}
@@ -211,6 +212,10 @@ func (c *call) refuse(err error) {
 		c.Response.Header.Set(fasthttp.HeaderAcceptEncoding, "identity") // section 15.5.16
 		c.SetConnectionClose()                                           // the body was not read
 		c.api.allowOrigin(c)
+		return
+	}
+	if errors.Is(err, catalog.ErrNoMatch) {
+		c.refuseMatch()
 		return
 	}
 	var m errMethod

@@ -9,7 +9,7 @@ import (
 const (
 	// What scripts of other origins may send and see beyond the safelisted
 	// (Fetch standard, sections 2.2.2 and 4.9).
-	corsRequestHeaders  = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID"
+	corsRequestHeaders  = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID"
 	corsResponseHeaders = "ETag, Location, Retry-After, Idempotent-Replayed, " + transports.UserHeader
 
 	corsMaxAge = "600" // seconds that a browser remembers a preflight's answer

@@ -75,7 +75,7 @@ func (c *call) change(id actors.ID, cmd actors.Command) error {
 // owner finds the actor that answers for the message. One of another app, or
 // of another user than the token's, is not there for this caller.
 func (c *call) owner(id actors.ID) (actors.Key, error) {
-	key, err := c.api.deps.Lookup.Owner(c.api.deadlines.next(), id)
+	key, err := c.api.deps.Lookup.Owner(c.api.deadlines.Next(), id)
 	if err != nil {
 		return "", err
 	}

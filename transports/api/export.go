@@ -89,7 +89,7 @@ func (e *exported) WriteTo(w io.Writer) (written int64, err error) {
 // read replaces the page by the one at next.
 func (e *exported) read(next string) error {
 	r := actors.NewRequest(e.key, &actors.List{State: actors.StateKept, Limit: math.MaxInt32, Next: next})
-	if err := e.api.deps.Router.Ask(e.api.deadlines.next(), r); err != nil {
+	if err := e.api.deps.Router.Ask(e.api.deadlines.Next(), r); err != nil {
 		return err
 	}
 	e.page = r.Answer.Body

@@ -20,6 +20,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/actors/catalog"
 	"reddot/transports"
 	"reddot/transports/auth"
 )
@@ -101,7 +102,7 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 	registry := prometheus.NewRegistry()
 	cfg := Config{Origins: origins, LegacyURLs: true, Deadline: time.Second, BatchIdle: 5 * time.Second}
 	limits := transports.Limits{}
-	deps := Deps{Router: s.router, Lookup: s.router, Keys: keys, Revoker: revocations, Audit: transports.NewAudit(transports.AuditConfig{}, records, slog.New(slog.DiscardHandler)),
+	deps := Deps{Router: s.router, Lookup: s.router, Keys: keys, Revoker: revocations, Segments: catalog.New(catalog.Config{Kind: "segment", Names: 4, Now: time.Now}, records), Audit: transports.NewAudit(transports.AuditConfig{}, records, slog.New(slog.DiscardHandler)),
 		Cluster: func(context.Context) any {
 			return map[string]any{"cluster": "c", "node": "a", "members": []any{map[string]any{
 				"node": "a", "state": "ready", "shards": 1, "owned": []any{map[string]any{"epoch": 2, "shards": "1"}}, "actors": 0, "connections": 0, "held": 0, "links": []any{},
@@ -225,6 +226,19 @@ type memoryRecords struct {
 func (m *memoryRecords) PutRecord(_ context.Context, kind, key string, value []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.all[kind] == nil {
+		m.all[kind] = map[string][]byte{}
+	}
+	m.all[kind][key] = slices.Clone(value)
+	return nil
+}
+
+func (m *memoryRecords) SwapRecord(_ context.Context, kind, key string, old, value []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if now, ok := m.all[kind][key]; ok != (old != nil) || !bytes.Equal(now, old) || value == nil {
+		return actors.Errorf(actors.Conflict, "another one")
+	}
 	if m.all[kind] == nil {
 		m.all[kind] = map[string][]byte{}
 	}

@@ -101,7 +101,7 @@ func reconnect(c *call) error {
 	if r := c.api.deps.Revoker; r != nil {
 		e := c.entry(c.who.App, transports.AuditReconnect, "user:"+c.user, revokedSince(r, c.who.App, c.user), nil)
 		err := c.audited(e, func() error {
-			return r.Lift(c.api.deadlines.next(), c.who.App, c.user)
+			return r.Lift(c.api.deadlines.Next(), c.who.App, c.user)
 		})
 		if err != nil {
 			return fmt.Errorf("lift the disconnect: %w", err)
@@ -133,7 +133,7 @@ func disconnect(c *call) error {
 	e := c.entry(c.who.App, transports.AuditDisconnect, "user:"+c.user, revokedSince(c.api.deps.Revoker, c.who.App, c.user), revokedBefore(at))
 	err := c.audited(e, func() error {
 		if r := c.api.deps.Revoker; r != nil {
-			if err := r.Revoke(c.api.deadlines.next(), c.who.App, c.user, at); err != nil {
+			if err := r.Revoke(c.api.deadlines.Next(), c.who.App, c.user, at); err != nil {
 				return fmt.Errorf("disconnect: %w", err)
 			}
 		}

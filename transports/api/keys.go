@@ -42,12 +42,12 @@ func createKey(c *call) error {
 	var noted transports.AuditEntry
 	order.Noting = func(key auth.Key) error {
 		noted = c.entry(order.App, transports.AuditKeyCreate, "key:"+key.ID, nil, key)
-		return c.api.deps.Audit.Note(c.api.deadlines.next(), noted)
+		return c.api.deps.Audit.Note(c.api.deadlines.Next(), noted)
 	}
-	key, secret, err := c.api.deps.Keys.Create(c.api.deadlines.next(), order)
+	key, secret, err := c.api.deps.Keys.Create(c.api.deadlines.Next(), order)
 	if err != nil {
 		if noted.Action != "" {
-			c.api.deps.Audit.Undone(c.api.deadlines.next(), noted, err)
+			c.api.deps.Audit.Undone(c.api.deadlines.Next(), noted, err)
 		}
 		return err
 	}
@@ -75,7 +75,7 @@ func (c *call) keysApp(named string, operators bool) (string, error) {
 func (c *call) makeRoom(app string) error {
 	good := 0
 	var ended []auth.Key
-	for _, key := range c.api.deps.Keys.List(c.api.deadlines.next(), app) {
+	for _, key := range c.api.deps.Keys.List(c.api.deadlines.Next(), app) {
 		if key.Ended(c.api.now()) {
 			ended = append(ended, key)
 		} else {
@@ -96,89 +96,40 @@ func (c *call) makeRoom(app string) error {
 
 // parseKey reads {"name":…,"scopes":[…],"expires_at":…,"addresses":[…],"app":…}.
 func (d *draft) parseKey(body []byte) (order auth.KeyOrder, err error) {
-	d.in.Reset(body, d.lim.Depth)
-	s := &d.in.Scanner
-	if !s.Take('{', "no object") {
-		return order, s.Err()
-	}
-	seen := map[string]bool{}
-	for first := true; ; first = false {
-		name, more := s.Member(first)
-		if !more {
-			break
-		}
-		field := shown(name)
-		if seen[field] {
-			return order, transports.TwiceField(field)
-		}
-		seen[field] = true
+	err = d.whole(body, func(field string) (err error) {
+		var words []string
 		switch field {
 		case "name":
-			t, err := d.in.TextField("name", 128)
-			if err != nil {
-				return order, err
-			}
-			order.Name = t.String()
+			order.Name, err = d.label("name", 128)
 		case "app":
-			t, err := d.in.TextField("app", transports.MaxApp)
-			if err != nil {
-				return order, err
-			}
-			order.App = t.String()
+			order.App, err = d.label("app", transports.MaxApp)
 		case "expires_at":
-			at, err := d.time("expires_at")
-			if err != nil {
-				return order, err
-			}
+			var at int64
+			at, err = d.time("expires_at")
 			order.ExpiresAt = time.UnixMilli(at)
 		case "scopes":
-			words, err := d.readWords("scopes", 8)
-			if err != nil {
-				return order, err
-			}
-			if order.Scopes, err = transports.ParseScopes(words); err != nil {
-				return order, err
+			if words, err = d.strings("scopes", 8, 64); err == nil {
+				order.Scopes, err = transports.ParseScopes(words)
 			}
 		case "addresses":
-			words, err := d.readWords("addresses", 32)
-			if err != nil {
-				return order, err
-			}
-			if order.Addresses, err = transports.ParseNetworks(words); err != nil {
-				return order, err
+			if words, err = d.strings("addresses", 32, 64); err == nil {
+				order.Addresses, err = transports.ParseNetworks(words)
 			}
 		default:
-			return order, wrong(field, "there is no such field")
+			err = wrong(transports.ShownField(field), "there is no such field")
 		}
-	}
-	switch {
-	case s.Bad() || !s.End():
-		return order, s.Err()
-	case order.Scopes == 0:
+		return err
+	})
+	if err == nil && order.Scopes == 0 {
 		_, err = transports.ParseScopes(nil)
 	}
 	return order, err
 }
 
-// readWords reads an array of at most so many words.
-func (d *draft) readWords(field string, most int) (words []string, err error) {
-	s := &d.in.Scanner
-	if !s.Open('[') {
-		return nil, d.in.NotA(field, "an array of strings")
-	}
-	for first := true; s.Item(first); first = false {
-		t, err := d.in.TextField(field, 64)
-		if err != nil {
-			return nil, err
-		}
-		if words = append(words, t.String()); len(words) > most {
-			return nil, wrong(field, fmt.Sprintf("there are at most %d", most))
-		}
-	}
-	if s.Bad() {
-		return nil, s.Err()
-	}
-	return words, nil
+// label reads a string of at most so many bytes, which may be empty.
+func (d *draft) label(field string, most int) (string, error) {
+	t, err := d.in.TextField(field, most)
+	return t.String(), err
 }
 
 // listKeys is GET /v1/keys.
@@ -191,7 +142,7 @@ func listKeys(c *call) error {
 	if err != nil {
 		return err
 	}
-	keys := c.api.deps.Keys.List(c.api.deadlines.next(), app)
+	keys := c.api.deps.Keys.List(c.api.deadlines.Next(), app)
 	if next := string(c.QueryArgs().Peek("next")); next != "" {
 		if keys, err = keysAfter(keys, next); err != nil {
 			return err
@@ -243,7 +194,7 @@ func revokeKey(c *call) error {
 // revoke revokes a key; a second time changes nothing.
 func (c *call) revoke(app, id string) (key auth.Key, err error) {
 	act := func() error {
-		key, err = c.api.deps.Keys.Revoke(c.api.deadlines.next(), app, id)
+		key, err = c.api.deps.Keys.Revoke(c.api.deadlines.Next(), app, id)
 		return err
 	}
 	before, ok := c.api.deps.Keys.Find(app, id)
@@ -260,7 +211,7 @@ func (c *call) revoke(app, id string) (key auth.Key, err error) {
 func (c *call) removeKey(app, id string) error {
 	before, _ := c.api.deps.Keys.Find(app, id)
 	return c.audited(c.entry(app, transports.AuditKeyRemove, "key:"+id, before, nil), func() error {
-		return c.api.deps.Keys.Remove(c.api.deadlines.next(), app, id)
+		return c.api.deps.Keys.Remove(c.api.deadlines.Next(), app, id)
 	})
 }
 

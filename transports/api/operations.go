@@ -59,7 +59,7 @@ func clusterStatus(c *call) error {
 	if f == nil {
 		return actors.Errorf(actors.NotFound, "this server does not say what it knows of a cluster")
 	}
-	return c.encode(fasthttp.StatusOK, f(c.api.deadlines.next()))
+	return c.encode(fasthttp.StatusOK, f(c.api.deadlines.Next()))
 }
 
 // drainNode is POST /v1/cluster/drain: this node hands over what it has, sends

@@ -107,7 +107,7 @@ func (c *call) readPresent(r *transports.FieldReader) ([]string, error) {
 
 // askPresence asks for each user, or returns the first error.
 func (c *call) askPresence(users []string) ([][]byte, error) {
-	ctx, app, router := c.api.deadlines.next(), c.who.App, c.api.deps.Router
+	ctx, app, router := c.api.deadlines.Next(), c.who.App, c.api.deps.Router
 	answers := make([][]byte, len(users))
 	var failed atomic.Pointer[error]
 	var next atomic.Int64

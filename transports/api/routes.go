@@ -21,6 +21,8 @@ const (
 	needMark                       // transports.ToMark
 	needPublish                    // transports.ToPublish
 	needSupport                    // transports.ToSupport
+	needBrowse                     // transports.ToBrowse
+	needAuthor                     // transports.ToAuthor
 	needAdmin                      // transports.ToAdminister
 	needOperate                    // transports.ToOperate
 	needUser                       // the first parameter is a user within the caller's reach
@@ -34,7 +36,7 @@ const (
 // needs are the bits of access by the action that they stand for.
 var needs = [...]access{
 	transports.ToWatch: needRead, transports.ToMark: needMark, transports.ToPublish: needPublish,
-	transports.ToSupport: needSupport, transports.ToAdminister: needAdmin, transports.ToOperate: needOperate,
+	transports.ToSupport: needSupport, transports.ToBrowse: needBrowse, transports.ToAuthor: needAuthor, transports.ToAdminister: needAdmin, transports.ToOperate: needOperate,
 }
 
 // A route is one operation: a method on a path.
@@ -106,6 +108,9 @@ func (a *API) routes(watched []*route) []*route {
 		{method: "POST", path: "/v1/cluster/drain", access: needOperate, plain: true, handle: drainNode},
 
 		{method: "GET", path: "/openapi.yaml", access: openPaced, handle: serveDocument, shared: true},
+	}
+	if a.deps.Segments != nil {
+		table = append(table, segmentRoutes()...)
 	}
 	if a.deps.Audit != nil {
 		table = append(table, &route{method: "GET", path: "/v1/audit", access: needCaller,

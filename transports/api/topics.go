@@ -51,7 +51,7 @@ func publishTopic(c *call) error {
 	}
 	done := make(chan outcome, 1)
 	c.api.deps.Topics.Publish(m, func(took int, err *actors.Error) { done <- outcome{took, err} })
-	ctx := c.api.deadlines.next()
+	ctx := c.api.deadlines.Next()
 	select {
 	case o := <-done:
 		if o.err != nil {

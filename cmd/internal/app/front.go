@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
 
+	"reddot/actors/catalog"
 	"reddot/cmd/internal/config"
 	"reddot/transports"
 	"reddot/transports/api"
@@ -113,12 +114,13 @@ func (a *App) newFront(cfg *config.Config) (*front, error) {
 	conf.Origins = origins
 	served, err := api.New(conf, api.Deps{
 		Router: a.node, Lookup: a.store,
-		Auth:    auth,
-		Gate:    gate,
-		Budget:  a.budget,
-		Keys:    a.keys,
-		Audit:   a.audit,
-		Revoker: a.revocations, Connected: a.connected, Ready: a.Ready, Healthy: a.Healthy,
+		Auth:     auth,
+		Gate:     gate,
+		Budget:   a.budget,
+		Keys:     a.keys,
+		Audit:    a.audit,
+		Segments: catalog.New(catalog.Config{Kind: "segment", Now: a.now}, a.store),
+		Revoker:  a.revocations, Connected: a.connected, Ready: a.Ready, Healthy: a.Healthy,
 		Cluster: func(ctx context.Context) any { return a.node.Status(ctx) }, Drain: a.Drain,
 		Topics: a.node.Topics(), Views: a.views(cfg, deps), Pages: pages(cfg.Dev),
 		Now: a.now, Log: a.log.With("part", "api"), Registerer: f.metrics, Gatherer: prometheus.Gatherers{a.registry, f.metrics},

@@ -12,6 +12,8 @@ import (
 // monotonic, and only what a person, a token or the store means by a time is
 // judged by the wall clock. The files that do stand here, each with its reason.
 var wallClocks = map[string]string{
+	"actors/catalog/catalog.go":        "the time of a version, for people, and for how long it is kept",
+	"actors/catalog/history.go":        "likewise",
 	"actors/gap.go":                    "the time of a write",
 	"actors/home.go":                   "the moment of a decision: expiry, send_at, snooze and the ages of messages and keys are stored times",
 	"actors/retained/retainer.go":      "a retained message expires at a stored time",

@@ -109,6 +109,7 @@ var layers = map[string][]string{
 	// import it and leaves, never each other.
 	"actors/session":    {"actors"},
 	"actors/audience":   {"actors"},
+	"actors/catalog":    {"actors"},
 	"actors/profile":    {"actors"},
 	"actors/inbox":      {"actors", "actors/profile", "actors/session"}, // a user's sessions and profile are a part of what the user has
 	"actors/user":       {"actors", "actors/inbox", "actors/profile", "actors/session"},
@@ -132,7 +133,7 @@ var layers = map[string][]string{
 	"transports/auth":    {"actors", "transports/jsontext"},
 	"transports/streams": {"actors", "actors/gateway", "actors/topic", "transports/jsontext"},
 	// The platform's state is campaign's; these are its views and its ways out.
-	"transports/api":         {"actors", "actors/campaign", "actors/profile", "actors/topic", "transports/auth", "transports/jsontext", "transports/streams"},
+	"transports/api":         {"actors", "actors/audience", "actors/campaign", "actors/catalog", "actors/profile", "actors/topic", "transports/auth", "transports/jsontext", "transports/streams"},
 	"transports/channels":    {"actors", "actors/campaign"},
 	"transports/console":     {"actors", "actors/campaign"},
 	"transports/mqtt":        {"actors", "actors/topic", "transports/auth", "transports/mqtt/packet", "transports/streams", "transports/websocket"},

@@ -26,13 +26,15 @@ var rights = []struct {
 	ownTopic, allTopic bool // publish to users/alice/cmd and to news
 	publish, support   bool
 	govern, operate    bool
+	browse, author     bool
 }{
 	{name: "token", watch: true, mark: true, ownTopic: true},
-	{name: "read", scopes: transports.ScopeRead, watch: true},
+	{name: "read", scopes: transports.ScopeRead, watch: true, browse: true},
+	{name: "author", scopes: transports.ScopeAuthor, browse: true, author: true},
 	{name: "publish", scopes: transports.ScopePublish, mark: true, ownTopic: true, allTopic: true, publish: true},
-	{name: "read and publish", scopes: transports.ScopeRead | transports.ScopePublish, watch: true, mark: true, ownTopic: true, allTopic: true, publish: true},
+	{name: "read and publish", scopes: transports.ScopeRead | transports.ScopePublish, watch: true, mark: true, ownTopic: true, allTopic: true, publish: true, browse: true},
 	{name: "support", scopes: transports.ScopeSupport, support: true},
-	{name: "admin", scopes: transports.ScopeAdmin, support: true, govern: true},
+	{name: "admin", scopes: transports.ScopeAdmin, support: true, govern: true, browse: true, author: true},
 	{name: "operator", scopes: transports.ScopeOperator, operate: true},
 }
 
@@ -79,6 +81,8 @@ func TestEveryWayIsEquallyStrict(t *testing.T) {
 				{"GET", u + "/journal", "", r.support},
 				{"GET", u + "/export", "", r.govern},
 				{"GET", "/v1/keys", "", r.govern || r.operate},
+				{"GET", "/v1/segments", "", r.browse},
+				{"PUT", "/v1/segments/vips", `{"where":"'vip' in tags"}`, r.author},
 				{"GET", "/v1/cluster", "", r.operate},
 			} {
 				status, body := call(t, c.method, a.URL()+c.path, text, c.body)

@@ -16,7 +16,7 @@ import (
 // anyStore is what the server asks of its store, whichever it is.
 type anyStore interface {
 	cluster.Store
-	actors.Records
+	actors.SwapRecords
 	Err() error
 	Stats() store.Stats
 	Close(context.Context) error

@@ -1,4 +1,4 @@
-package api
+package transports
 
 import (
 	"context"
@@ -9,10 +9,10 @@ import (
 // deadlineStep is how much later than asked a deadline may come.
 const deadlineStep = 250 * time.Millisecond
 
-// deadlines give the contexts in which requests wait. All that begin within
+// Deadlines give the contexts in which requests wait. All that begin within
 // one step share one, since a context with a timer of its own would cost each
 // request more than parsing it.
-type deadlines struct {
+type Deadlines struct {
 	wait    time.Duration
 	current atomic.Pointer[deadline]
 }
@@ -23,10 +23,11 @@ type deadline struct {
 	until  time.Time          // requests may take it up to here
 }
 
-func newDeadlines(wait time.Duration) *deadlines { return &deadlines{wait: wait} }
+// NewDeadlines returns those of requests that wait so long.
+func NewDeadlines(wait time.Duration) *Deadlines { return &Deadlines{wait: wait} }
 
-// next returns a context that ends after the wait, or up to a step later.
-func (d *deadlines) next() context.Context {
+// Next returns a context that ends after the wait, or up to a step later.
+func (d *Deadlines) Next() context.Context {
 	now := time.Now()
 	if c := d.current.Load(); c != nil && now.Before(c.until) {
 		return c
