@@ -100,14 +100,19 @@ func (l *Log) Extend(e *LogEntry) bool {
 	return true
 }
 
-// Trim forgets the entries up to floor.
-func (l *Log) Trim(floor uint64) {
+// TrimBefore forgets the entries from before a time (unix milliseconds), as Extend does
+// one of them.
+func (l *Log) TrimBefore(at int64) {
 	k := l.known.Load()
-	if floor <= k.floor || floor > k.head() {
+	n := 0
+	for n < len(k.entries) && k.entries[n].At < at {
+		n++
+	}
+	if n == 0 {
 		return
 	}
-	next := &knownLog{floor: floor, entries: slices.Clone(k.entries[floor-k.floor:])}
-	next.recent = slices.DeleteFunc(slices.Clone(k.recent), func(e *LogEntry) bool { return e.Pos <= floor })
+	next := &knownLog{floor: k.floor + uint64(n), entries: slices.Clone(k.entries[n:])}
+	next.recent = slices.DeleteFunc(slices.Clone(k.recent), func(e *LogEntry) bool { return e.Pos <= next.floor })
 	l.known.Store(next)
 }
 

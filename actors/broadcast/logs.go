@@ -147,6 +147,7 @@ func (l *Logs) Received(app string, e *actors.LogEntry, done func()) {
 	known, next := k.log != nil, false
 	if known {
 		next = k.log.Extend(e) || k.log.Head() >= e.Pos
+		k.log.TrimBefore(l.home.Now() - keptFor(&l.home.Limits))
 	}
 	k.mu.Unlock()
 	switch {

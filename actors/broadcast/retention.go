@@ -36,7 +36,12 @@ func (m *message) forgetAt(l *actors.Limits) int64 {
 	if since == 0 {
 		return 0 // scheduled
 	}
-	return since + l.MessageAge.Milliseconds() + l.RetainAge.Milliseconds() + l.EraseWithin.Milliseconds()
+	return since + keptFor(l)
+}
+
+// keptFor returns for how long a user's state may rest on an entry, in milliseconds.
+func keptFor(l *actors.Limits) int64 {
+	return l.MessageAge.Milliseconds() + l.RetainAge.Milliseconds() + l.EraseWithin.Milliseconds()
 }
 
 // trim forgets what is too old. It returns how far entries may go, and the messages that

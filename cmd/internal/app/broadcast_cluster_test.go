@@ -35,7 +35,7 @@ func TestBroadcastInCluster(t *testing.T) {
 			o.SetUsername("alice").SetClientID("phone").SetCleanSession(false).SetOrderMatters(true)
 		})
 	}
-	c, got := phone(a)
+	c, _ := phone(a)
 	done(t, c.Subscribe("users/me/messages", 2, nil))
 	c.Disconnect(100)
 	pages := map[string]<-chan string{}
@@ -53,7 +53,7 @@ func TestBroadcastInCluster(t *testing.T) {
 	for range 2 {
 		next(t, pages["bob"], "message")
 	}
-	_, got = phone(b)
+	_, got := phone(b)
 	for _, title := range []string{"one", "two", "three"} {
 		m := <-got
 		if want := fmt.Sprintf(`"title":%q`, title); !strings.HasPrefix(m, "users/me/messages ") || !strings.Contains(m, want) {

@@ -1,0 +1,105 @@
+package actors
+
+import (
+	"fmt"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+)
+
+func entryAt(pos uint64, at int64, content string) *LogEntry {
+	id := ID{byte(pos)}
+	return &LogEntry{Kind: LogKind_LOG_PUBLISHED, Pos: pos, At: at, Audience: &Audience{All: true},
+		Message: &Message{Id: id[:], Category: "c", Content: []byte(content)}}
+}
+
+// TestLog extends a log by one entry after the other, reads spans of it, and forgets what
+// is old. Who reads it meanwhile keeps what it has.
+func TestLog(t *testing.T) {
+	l := NewLog(10)
+	for pos := uint64(11); pos <= 200; pos++ {
+		if l.Extend(entryAt(pos+1, 0, "")) {
+			t.Fatalf("took entry %d behind %d", pos+1, l.Head())
+		}
+		if !l.Extend(entryAt(pos, int64(pos), fmt.Sprint("text ", pos))) || l.Head() != pos {
+			t.Fatalf("did not take entry %d", pos)
+		}
+	}
+	span := l.Between(5, 12)
+	if len(span) != 2 || span[0].Pos != 11 || span[0].Message.Content != nil || span[0].ContentSize() != 7 {
+		t.Errorf("got %v", span)
+	}
+	if l.Between(200, 300) != nil || len(l.Between(198, 300)) != 2 {
+		t.Error("beyond the head there is something, or too little before it")
+	}
+	if m := l.Content(200); string(m.GetContent()) != "text 200" {
+		t.Errorf("got %v", m)
+	}
+	if l.Content(200-recentEntries+1) == nil || l.Content(200-recentEntries) != nil {
+		t.Errorf("not the last %d contents are at hand", recentEntries)
+	}
+	l.TrimBefore(150)
+	if l.Floor() != 149 || l.Head() != 200 || len(l.Between(0, 151)) != 2 || len(span) != 2 || span[1].Pos != 12 {
+		t.Errorf("from %d to %d", l.Floor(), l.Head())
+	}
+	l.TrimBefore(1000)
+	if l.Floor() != 200 || l.Head() != 200 || l.Content(200) != nil || !l.Extend(entryAt(201, 1000, "x")) {
+		t.Errorf("from %d to %d", l.Floor(), l.Head())
+	}
+}
+
+// TestLogBytes keeps no more contents at hand than it may.
+func TestLogBytes(t *testing.T) {
+	l := NewLog(0)
+	for pos := uint64(1); pos <= 10; pos++ {
+		l.Extend(entryAt(pos, 0, string(make([]byte, recentBytes/4))))
+	}
+	if l.Content(7) == nil || l.Content(6) != nil {
+		t.Error("not the last four contents are at hand")
+	}
+}
+
+// TestLogEntries reads entries as they are written, and refuses what is none.
+func TestLogEntries(t *testing.T) {
+	e := entryAt(3, 5, "text")
+	e.Once, e.Digest = make([]byte, 16), 9
+	got, err := DecodeLogEntry(EncodeLogEntry(e))
+	if err != nil || !proto.Equal(got, e) {
+		t.Fatalf("got %v, %v", got, err)
+	}
+	c := got.Cleared()
+	if len(c.Message.Content) != 0 || !c.Message.Cleared || c.ContentSize() != 4 || c.Digest != 9 || got.Message.Cleared {
+		t.Errorf("got %v", c)
+	}
+	for name, bad := range map[string]*LogEntry{
+		"no message":   {Kind: LogKind_LOG_PUBLISHED, Audience: &Audience{All: true}},
+		"no id":        {Kind: LogKind_LOG_RETRACTED, Audience: &Audience{All: true}},
+		"kind":         {Kind: 99, Audience: &Audience{All: true}},
+		"no audience":  {Kind: LogKind_LOG_RETRACTED, Id: make([]byte, 16)},
+		"two in one":   {Kind: LogKind_LOG_RETRACTED, Id: make([]byte, 16), Audience: &Audience{All: true, Topic: "t"}},
+		"a short once": {Kind: LogKind_LOG_RETRACTED, Id: make([]byte, 16), Audience: &Audience{All: true}, Once: []byte{1}},
+	} {
+		if _, err := DecodeLogEntry(EncodeLogEntry(bad)); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+	for _, raw := range []string{"", "\x02", "\x01\xff"} {
+		if _, err := DecodeLogEntry([]byte(raw)); err == nil {
+			t.Errorf("%q: taken", raw)
+		}
+	}
+}
+
+// FuzzLogEntry: whatever the bytes are, they are an entry that may be stored, or an error.
+func FuzzLogEntry(f *testing.F) {
+	f.Add(EncodeLogEntry(entryAt(1, 2, "text")))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		e, err := DecodeLogEntry(raw)
+		if err != nil {
+			return
+		}
+		if again, err := DecodeLogEntry(EncodeLogEntry(e)); err != nil || again.Pos != e.Pos {
+			t.Fatalf("%v: %v", e, err)
+		}
+	})
+}
