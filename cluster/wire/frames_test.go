@@ -112,7 +112,10 @@ func others() []actors.Command {
 		Tenants:    []*actors.TenantPreferences{{Tenant: "acme", Preferences: &actors.Preferences{MutedUntil: 5}}},
 		QuietHours: &actors.QuietHours{From: 60, To: 120, Days: 3},
 	}
+	id := actors.ID{1, 2, 3}
+	m := &actors.Message{Id: id[:], Category: "order", Content: []byte(`"title":"x"`), Shared: true, CreatedAt: 5}
 	return []actors.Command{
+		&actors.Broadcast{Message: m, Audience: &actors.Audience{All: true}}, &actors.Broadcast{Message: m, Audience: &actors.Audience{Topic: "news"}},
 		&actors.SetProfile{Profile: p, Removed: []string{"attributes.age"}}, &actors.SetProfile{Profile: &actors.Profile{}, Replace: true},
 		&actors.SetPreferences{Preferences: prefs}, &actors.Follow{Topic: "news/a", Stop: true}, &actors.Follow{Topic: "news"},
 		&actors.ReadProfile{}, &actors.ReadProfile{Part: actors.PartFollows, Limit: 7, Next: "bmV3cw"}, &actors.Erase{},

@@ -50,8 +50,6 @@ func EncodeRequest(id uint64, r *actors.Request) (*Frame, error) {
 		w.Command = WireCommand_COMMAND_EXPORT
 	case *actors.StartSend:
 		w.Command, w.Message, w.Users = WireCommand_COMMAND_START_SEND, c.Message, c.Users
-	case *actors.Broadcast:
-		w.Command, w.Message, w.Audience = WireCommand_COMMAND_BROADCAST, c.Message, c.Audience
 	default:
 		if !w.encodeSession(c) && !w.encodeOther(c) {
 			return nil, fmt.Errorf("%T does not cross nodes", c)
@@ -91,15 +89,12 @@ func decodeRequest(b []byte, gate func(node, id string) *actor.PID) (Crossing, e
 // decodeCommand returns the command; nil if this program does not know it.
 func (w *WireRequest) decodeCommand(gate func(node, id string) *actor.PID) (actors.Command, error) {
 	switch w.Command {
-	case WireCommand_COMMAND_PUBLISH, WireCommand_COMMAND_START_SEND, WireCommand_COMMAND_BROADCAST:
-		if w.Message == nil || len(w.Message.Id) != 16 || w.Message.Category == "" || w.Message.Priority < 0 || w.Message.Priority > actors.Priority_CRITICAL {
+	case WireCommand_COMMAND_PUBLISH, WireCommand_COMMAND_START_SEND:
+		if !isWhole(w.Message) {
 			return nil, fmt.Errorf("command %v without a message as it has to be", w.Command)
 		}
-		switch w.Command {
-		case WireCommand_COMMAND_START_SEND:
+		if w.Command == WireCommand_COMMAND_START_SEND {
 			return &actors.StartSend{Message: w.Message, Users: w.Users}, nil
-		case WireCommand_COMMAND_BROADCAST:
-			return &actors.Broadcast{Message: w.Message, Audience: w.Audience}, w.Audience.Check()
 		}
 		return &actors.Publish{Message: w.Message}, nil
 	case WireCommand_COMMAND_EDIT, WireCommand_COMMAND_RETRACT, WireCommand_COMMAND_FIND:
@@ -125,6 +120,11 @@ func (w *WireRequest) decodeCommand(gate func(node, id string) *actor.PID) (acto
 		return w.decodeSession(gate)
 	}
 	return w.decodeQuery(), nil
+}
+
+// isWhole tells whether a message that is to be published is as it has to be.
+func isWhole(m *actors.Message) bool {
+	return m != nil && len(m.Id) == 16 && m.Category != "" && m.Priority >= 0 && m.Priority <= actors.Priority_CRITICAL
 }
 
 func (w *WireRequest) decodeOne(id actors.ID) actors.Command {

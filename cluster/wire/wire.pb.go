@@ -177,8 +177,6 @@ const (
 	WireCommand_COMMAND_RETAIN         WireCommand = 20
 	WireCommand_COMMAND_RETAINED       WireCommand = 21
 	WireCommand_COMMAND_PRESENCE       WireCommand = 22
-	// Since version 3.
-	WireCommand_COMMAND_BROADCAST WireCommand = 40
 )
 
 // Enum value maps for WireCommand.
@@ -207,7 +205,6 @@ var (
 		20: "COMMAND_RETAIN",
 		21: "COMMAND_RETAINED",
 		22: "COMMAND_PRESENCE",
-		40: "COMMAND_BROADCAST",
 	}
 	WireCommand_value = map[string]int32{
 		"COMMAND_NONE":           0,
@@ -233,7 +230,6 @@ var (
 		"COMMAND_RETAIN":         20,
 		"COMMAND_RETAINED":       21,
 		"COMMAND_PRESENCE":       22,
-		"COMMAND_BROADCAST":      40,
 	}
 )
 
@@ -721,8 +717,8 @@ type WireRequest struct {
 	//	*WireRequest_Follow
 	//	*WireRequest_ReadProfile
 	//	*WireRequest_Erase
+	//	*WireRequest_Broadcast
 	Other         isWireRequest_Other `protobuf_oneof:"other"`
-	Audience      *actors.Audience    `protobuf:"bytes,30,opt,name=audience,proto3" json:"audience,omitempty"` // BROADCAST
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -949,9 +945,11 @@ func (x *WireRequest) GetErase() *WireErase {
 	return nil
 }
 
-func (x *WireRequest) GetAudience() *actors.Audience {
+func (x *WireRequest) GetBroadcast() *WireBroadcast {
 	if x != nil {
-		return x.Audience
+		if x, ok := x.Other.(*WireRequest_Broadcast); ok {
+			return x.Broadcast
+		}
 	}
 	return nil
 }
@@ -980,6 +978,10 @@ type WireRequest_Erase struct {
 	Erase *WireErase `protobuf:"bytes,25,opt,name=erase,proto3,oneof"`
 }
 
+type WireRequest_Broadcast struct {
+	Broadcast *WireBroadcast `protobuf:"bytes,26,opt,name=broadcast,proto3,oneof"`
+}
+
 func (*WireRequest_SetProfile) isWireRequest_Other() {}
 
 func (*WireRequest_SetPreferences) isWireRequest_Other() {}
@@ -989,6 +991,8 @@ func (*WireRequest_Follow) isWireRequest_Other() {}
 func (*WireRequest_ReadProfile) isWireRequest_Other() {}
 
 func (*WireRequest_Erase) isWireRequest_Other() {}
+
+func (*WireRequest_Broadcast) isWireRequest_Other() {}
 
 // WireSetProfile changes a profile.
 type WireSetProfile struct {
@@ -1210,6 +1214,59 @@ func (x *WireReadProfile) GetNext() string {
 	return ""
 }
 
+// WireBroadcast asks a broadcast log to take in a message.
+type WireBroadcast struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Message       *actors.Message        `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	Audience      *actors.Audience       `protobuf:"bytes,2,opt,name=audience,proto3" json:"audience,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireBroadcast) Reset() {
+	*x = WireBroadcast{}
+	mi := &file_cluster_wire_wire_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireBroadcast) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireBroadcast) ProtoMessage() {}
+
+func (x *WireBroadcast) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_wire_wire_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireBroadcast.ProtoReflect.Descriptor instead.
+func (*WireBroadcast) Descriptor() ([]byte, []int) {
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *WireBroadcast) GetMessage() *actors.Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *WireBroadcast) GetAudience() *actors.Audience {
+	if x != nil {
+		return x.Audience
+	}
+	return nil
+}
+
 // WireErase erases a user.
 type WireErase struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1219,7 +1276,7 @@ type WireErase struct {
 
 func (x *WireErase) Reset() {
 	*x = WireErase{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[11]
+	mi := &file_cluster_wire_wire_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1231,7 +1288,7 @@ func (x *WireErase) String() string {
 func (*WireErase) ProtoMessage() {}
 
 func (x *WireErase) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[11]
+	mi := &file_cluster_wire_wire_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1244,7 +1301,7 @@ func (x *WireErase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireErase.ProtoReflect.Descriptor instead.
 func (*WireErase) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{11}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{12}
 }
 
 // WireSession is what the commands about sessions and topics say.
@@ -1274,7 +1331,7 @@ type WireSession struct {
 
 func (x *WireSession) Reset() {
 	*x = WireSession{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[12]
+	mi := &file_cluster_wire_wire_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1286,7 +1343,7 @@ func (x *WireSession) String() string {
 func (*WireSession) ProtoMessage() {}
 
 func (x *WireSession) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[12]
+	mi := &file_cluster_wire_wire_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1299,7 +1356,7 @@ func (x *WireSession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSession.ProtoReflect.Descriptor instead.
 func (*WireSession) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{12}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *WireSession) GetClient() string {
@@ -1457,7 +1514,7 @@ type WireAnswer struct {
 
 func (x *WireAnswer) Reset() {
 	*x = WireAnswer{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[13]
+	mi := &file_cluster_wire_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1469,7 +1526,7 @@ func (x *WireAnswer) String() string {
 func (*WireAnswer) ProtoMessage() {}
 
 func (x *WireAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[13]
+	mi := &file_cluster_wire_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1482,7 +1539,7 @@ func (x *WireAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAnswer.ProtoReflect.Descriptor instead.
 func (*WireAnswer) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{13}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *WireAnswer) GetId() uint64 {
@@ -1640,7 +1697,7 @@ type WireTidings struct {
 
 func (x *WireTidings) Reset() {
 	*x = WireTidings{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[14]
+	mi := &file_cluster_wire_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1652,7 +1709,7 @@ func (x *WireTidings) String() string {
 func (*WireTidings) ProtoMessage() {}
 
 func (x *WireTidings) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[14]
+	mi := &file_cluster_wire_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1665,7 +1722,7 @@ func (x *WireTidings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTidings.ProtoReflect.Descriptor instead.
 func (*WireTidings) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{14}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *WireTidings) GetHub() string {
@@ -1721,7 +1778,7 @@ type WireWaits struct {
 
 func (x *WireWaits) Reset() {
 	*x = WireWaits{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[15]
+	mi := &file_cluster_wire_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1733,7 +1790,7 @@ func (x *WireWaits) String() string {
 func (*WireWaits) ProtoMessage() {}
 
 func (x *WireWaits) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[15]
+	mi := &file_cluster_wire_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1746,7 +1803,7 @@ func (x *WireWaits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireWaits.ProtoReflect.Descriptor instead.
 func (*WireWaits) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{15}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *WireWaits) GetWaiting() *actors.Waiting {
@@ -1776,7 +1833,7 @@ type WireFilters struct {
 
 func (x *WireFilters) Reset() {
 	*x = WireFilters{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[16]
+	mi := &file_cluster_wire_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1788,7 +1845,7 @@ func (x *WireFilters) String() string {
 func (*WireFilters) ProtoMessage() {}
 
 func (x *WireFilters) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[16]
+	mi := &file_cluster_wire_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1801,7 +1858,7 @@ func (x *WireFilters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFilters.ProtoReflect.Descriptor instead.
 func (*WireFilters) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{16}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WireFilters) GetId() uint64 {
@@ -1838,7 +1895,7 @@ type WireFilter struct {
 
 func (x *WireFilter) Reset() {
 	*x = WireFilter{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[17]
+	mi := &file_cluster_wire_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1850,7 +1907,7 @@ func (x *WireFilter) String() string {
 func (*WireFilter) ProtoMessage() {}
 
 func (x *WireFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[17]
+	mi := &file_cluster_wire_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1863,7 +1920,7 @@ func (x *WireFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFilter.ProtoReflect.Descriptor instead.
 func (*WireFilter) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{17}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *WireFilter) GetApp() string {
@@ -1900,7 +1957,7 @@ type WireFollowed struct {
 
 func (x *WireFollowed) Reset() {
 	*x = WireFollowed{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[18]
+	mi := &file_cluster_wire_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1912,7 +1969,7 @@ func (x *WireFollowed) String() string {
 func (*WireFollowed) ProtoMessage() {}
 
 func (x *WireFollowed) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[18]
+	mi := &file_cluster_wire_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1925,7 +1982,7 @@ func (x *WireFollowed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFollowed.ProtoReflect.Descriptor instead.
 func (*WireFollowed) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{18}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WireFollowed) GetId() uint64 {
@@ -1961,7 +2018,7 @@ type WireTopic struct {
 
 func (x *WireTopic) Reset() {
 	*x = WireTopic{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[19]
+	mi := &file_cluster_wire_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1973,7 +2030,7 @@ func (x *WireTopic) String() string {
 func (*WireTopic) ProtoMessage() {}
 
 func (x *WireTopic) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[19]
+	mi := &file_cluster_wire_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1986,7 +2043,7 @@ func (x *WireTopic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTopic.ProtoReflect.Descriptor instead.
 func (*WireTopic) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{19}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WireTopic) GetId() uint64 {
@@ -2022,7 +2079,7 @@ type WireLogged struct {
 
 func (x *WireLogged) Reset() {
 	*x = WireLogged{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[20]
+	mi := &file_cluster_wire_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2034,7 +2091,7 @@ func (x *WireLogged) String() string {
 func (*WireLogged) ProtoMessage() {}
 
 func (x *WireLogged) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[20]
+	mi := &file_cluster_wire_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2047,7 +2104,7 @@ func (x *WireLogged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireLogged.ProtoReflect.Descriptor instead.
 func (*WireLogged) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{20}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WireLogged) GetId() uint64 {
@@ -2084,7 +2141,7 @@ type WireHeard struct {
 
 func (x *WireHeard) Reset() {
 	*x = WireHeard{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[21]
+	mi := &file_cluster_wire_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2096,7 +2153,7 @@ func (x *WireHeard) String() string {
 func (*WireHeard) ProtoMessage() {}
 
 func (x *WireHeard) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[21]
+	mi := &file_cluster_wire_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2109,7 +2166,7 @@ func (x *WireHeard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireHeard.ProtoReflect.Descriptor instead.
 func (*WireHeard) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{21}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *WireHeard) GetId() uint64 {
@@ -2161,7 +2218,7 @@ type WireConn struct {
 
 func (x *WireConn) Reset() {
 	*x = WireConn{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[22]
+	mi := &file_cluster_wire_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2173,7 +2230,7 @@ func (x *WireConn) String() string {
 func (*WireConn) ProtoMessage() {}
 
 func (x *WireConn) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[22]
+	mi := &file_cluster_wire_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2186,7 +2243,7 @@ func (x *WireConn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConn.ProtoReflect.Descriptor instead.
 func (*WireConn) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{22}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WireConn) GetKey() string {
@@ -2292,7 +2349,7 @@ type WireGreeting struct {
 
 func (x *WireGreeting) Reset() {
 	*x = WireGreeting{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[23]
+	mi := &file_cluster_wire_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2304,7 +2361,7 @@ func (x *WireGreeting) String() string {
 func (*WireGreeting) ProtoMessage() {}
 
 func (x *WireGreeting) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[23]
+	mi := &file_cluster_wire_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2317,7 +2374,7 @@ func (x *WireGreeting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireGreeting.ProtoReflect.Descriptor instead.
 func (*WireGreeting) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{23}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WireGreeting) GetKey() string {
@@ -2410,7 +2467,7 @@ type WirePush struct {
 
 func (x *WirePush) Reset() {
 	*x = WirePush{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[24]
+	mi := &file_cluster_wire_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2422,7 +2479,7 @@ func (x *WirePush) String() string {
 func (*WirePush) ProtoMessage() {}
 
 func (x *WirePush) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[24]
+	mi := &file_cluster_wire_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2435,7 +2492,7 @@ func (x *WirePush) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WirePush.ProtoReflect.Descriptor instead.
 func (*WirePush) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{24}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WirePush) GetKey() string {
@@ -2522,7 +2579,7 @@ type WireEvent struct {
 
 func (x *WireEvent) Reset() {
 	*x = WireEvent{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[25]
+	mi := &file_cluster_wire_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2534,7 +2591,7 @@ func (x *WireEvent) String() string {
 func (*WireEvent) ProtoMessage() {}
 
 func (x *WireEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[25]
+	mi := &file_cluster_wire_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2547,7 +2604,7 @@ func (x *WireEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireEvent.ProtoReflect.Descriptor instead.
 func (*WireEvent) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{25}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WireEvent) GetType() string {
@@ -2591,7 +2648,7 @@ type WireDescribed struct {
 
 func (x *WireDescribed) Reset() {
 	*x = WireDescribed{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[26]
+	mi := &file_cluster_wire_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2603,7 +2660,7 @@ func (x *WireDescribed) String() string {
 func (*WireDescribed) ProtoMessage() {}
 
 func (x *WireDescribed) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[26]
+	mi := &file_cluster_wire_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2616,7 +2673,7 @@ func (x *WireDescribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireDescribed.ProtoReflect.Descriptor instead.
 func (*WireDescribed) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{26}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *WireDescribed) GetUser() string {
@@ -2661,7 +2718,7 @@ type WireConnInfo struct {
 
 func (x *WireConnInfo) Reset() {
 	*x = WireConnInfo{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[27]
+	mi := &file_cluster_wire_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2673,7 +2730,7 @@ func (x *WireConnInfo) String() string {
 func (*WireConnInfo) ProtoMessage() {}
 
 func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[27]
+	mi := &file_cluster_wire_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2686,7 +2743,7 @@ func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConnInfo.ProtoReflect.Descriptor instead.
 func (*WireConnInfo) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{27}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WireConnInfo) GetId() string {
@@ -2736,7 +2793,7 @@ type WireShard struct {
 
 func (x *WireShard) Reset() {
 	*x = WireShard{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[28]
+	mi := &file_cluster_wire_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2748,7 +2805,7 @@ func (x *WireShard) String() string {
 func (*WireShard) ProtoMessage() {}
 
 func (x *WireShard) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[28]
+	mi := &file_cluster_wire_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2761,7 +2818,7 @@ func (x *WireShard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireShard.ProtoReflect.Descriptor instead.
 func (*WireShard) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{28}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WireShard) GetShard() uint32 {
@@ -2796,7 +2853,7 @@ type WireChanged struct {
 
 func (x *WireChanged) Reset() {
 	*x = WireChanged{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[29]
+	mi := &file_cluster_wire_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2808,7 +2865,7 @@ func (x *WireChanged) String() string {
 func (*WireChanged) ProtoMessage() {}
 
 func (x *WireChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[29]
+	mi := &file_cluster_wire_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2821,7 +2878,7 @@ func (x *WireChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireChanged.ProtoReflect.Descriptor instead.
 func (*WireChanged) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{29}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WireChanged) GetWhat() string {
@@ -2843,7 +2900,7 @@ type WireAsk struct {
 
 func (x *WireAsk) Reset() {
 	*x = WireAsk{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[30]
+	mi := &file_cluster_wire_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2855,7 +2912,7 @@ func (x *WireAsk) String() string {
 func (*WireAsk) ProtoMessage() {}
 
 func (x *WireAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[30]
+	mi := &file_cluster_wire_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2868,7 +2925,7 @@ func (x *WireAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAsk.ProtoReflect.Descriptor instead.
 func (*WireAsk) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{30}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WireAsk) GetId() uint64 {
@@ -2904,7 +2961,7 @@ type WireTold struct {
 
 func (x *WireTold) Reset() {
 	*x = WireTold{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[31]
+	mi := &file_cluster_wire_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2916,7 +2973,7 @@ func (x *WireTold) String() string {
 func (*WireTold) ProtoMessage() {}
 
 func (x *WireTold) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[31]
+	mi := &file_cluster_wire_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2929,7 +2986,7 @@ func (x *WireTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTold.ProtoReflect.Descriptor instead.
 func (*WireTold) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{31}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WireTold) GetId() uint64 {
@@ -2969,7 +3026,7 @@ type WireMember struct {
 
 func (x *WireMember) Reset() {
 	*x = WireMember{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[32]
+	mi := &file_cluster_wire_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2981,7 +3038,7 @@ func (x *WireMember) String() string {
 func (*WireMember) ProtoMessage() {}
 
 func (x *WireMember) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[32]
+	mi := &file_cluster_wire_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2994,7 +3051,7 @@ func (x *WireMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireMember.ProtoReflect.Descriptor instead.
 func (*WireMember) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{32}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WireMember) GetPeers() string {
@@ -3067,7 +3124,7 @@ type WireSign struct {
 
 func (x *WireSign) Reset() {
 	*x = WireSign{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[33]
+	mi := &file_cluster_wire_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3079,7 +3136,7 @@ func (x *WireSign) String() string {
 func (*WireSign) ProtoMessage() {}
 
 func (x *WireSign) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[33]
+	mi := &file_cluster_wire_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3092,7 +3149,7 @@ func (x *WireSign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSign.ProtoReflect.Descriptor instead.
 func (*WireSign) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{33}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WireSign) GetCount() uint64 {
@@ -3191,7 +3248,7 @@ type WireTie struct {
 
 func (x *WireTie) Reset() {
 	*x = WireTie{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[34]
+	mi := &file_cluster_wire_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3203,7 +3260,7 @@ func (x *WireTie) String() string {
 func (*WireTie) ProtoMessage() {}
 
 func (x *WireTie) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[34]
+	mi := &file_cluster_wire_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3216,7 +3273,7 @@ func (x *WireTie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTie.ProtoReflect.Descriptor instead.
 func (*WireTie) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{34}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WireTie) GetNode() string {
@@ -3269,7 +3326,7 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\tWirePlace\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
-	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\xef\x06\n" +
+	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\xf8\x06\n" +
 	"\vWireRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
@@ -3297,8 +3354,8 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\x0fset_preferences\x18\x16 \x01(\v2\x1a.reddot.WireSetPreferencesH\x00R\x0esetPreferences\x12,\n" +
 	"\x06follow\x18\x17 \x01(\v2\x12.reddot.WireFollowH\x00R\x06follow\x12<\n" +
 	"\fread_profile\x18\x18 \x01(\v2\x17.reddot.WireReadProfileH\x00R\vreadProfile\x12)\n" +
-	"\x05erase\x18\x19 \x01(\v2\x11.reddot.WireEraseH\x00R\x05erase\x12,\n" +
-	"\baudience\x18\x1e \x01(\v2\x10.reddot.AudienceR\baudienceB\a\n" +
+	"\x05erase\x18\x19 \x01(\v2\x11.reddot.WireEraseH\x00R\x05erase\x125\n" +
+	"\tbroadcast\x18\x1a \x01(\v2\x15.reddot.WireBroadcastH\x00R\tbroadcastB\a\n" +
 	"\x05other\"o\n" +
 	"\x0eWireSetProfile\x12\x18\n" +
 	"\areplace\x18\x01 \x01(\bR\areplace\x12)\n" +
@@ -3313,7 +3370,10 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\x0fWireReadProfile\x12\x12\n" +
 	"\x04part\x18\x01 \x01(\rR\x04part\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x12\n" +
-	"\x04next\x18\x03 \x01(\tR\x04next\"\v\n" +
+	"\x04next\x18\x03 \x01(\tR\x04next\"h\n" +
+	"\rWireBroadcast\x12)\n" +
+	"\amessage\x18\x01 \x01(\v2\x0f.reddot.MessageR\amessage\x12,\n" +
+	"\baudience\x18\x02 \x01(\v2\x10.reddot.AudienceR\baudience\"\v\n" +
 	"\tWireErase\"\xc6\x03\n" +
 	"\vWireSession\x12\x16\n" +
 	"\x06client\x18\x01 \x01(\tR\x06client\x12\x10\n" +
@@ -3529,7 +3589,7 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\x0eFRAME_FOLLOWED\x10\x17\x12\x0f\n" +
 	"\vFRAME_TOPIC\x10\x18\x12\x0f\n" +
 	"\vFRAME_HEARD\x10\x19\x12\x10\n" +
-	"\fFRAME_LOGGED\x10\x1e*\xa4\x04\n" +
+	"\fFRAME_LOGGED\x10\x1e*\x8d\x04\n" +
 	"\vWireCommand\x12\x10\n" +
 	"\fCOMMAND_NONE\x10\x00\x12\x13\n" +
 	"\x0fCOMMAND_PUBLISH\x10\x01\x12\x10\n" +
@@ -3554,8 +3614,7 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\x15COMMAND_FETCH_WAITING\x10\x13\x12\x12\n" +
 	"\x0eCOMMAND_RETAIN\x10\x14\x12\x14\n" +
 	"\x10COMMAND_RETAINED\x10\x15\x12\x14\n" +
-	"\x10COMMAND_PRESENCE\x10\x16\x12\x15\n" +
-	"\x11COMMAND_BROADCAST\x10(*6\n" +
+	"\x10COMMAND_PRESENCE\x10\x16*6\n" +
 	"\bTieState\x12\r\n" +
 	"\tTIE_YOUNG\x10\x00\x12\r\n" +
 	"\tTIE_HOLDS\x10\x01\x12\f\n" +
@@ -3574,7 +3633,7 @@ func file_cluster_wire_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_cluster_wire_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_cluster_wire_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_cluster_wire_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_cluster_wire_wire_proto_goTypes = []any{
 	(FrameType)(0),               // 0: reddot.FrameType
 	(WireCommand)(0),             // 1: reddot.WireCommand
@@ -3590,84 +3649,87 @@ var file_cluster_wire_wire_proto_goTypes = []any{
 	(*WireSetPreferences)(nil),   // 11: reddot.WireSetPreferences
 	(*WireFollow)(nil),           // 12: reddot.WireFollow
 	(*WireReadProfile)(nil),      // 13: reddot.WireReadProfile
-	(*WireErase)(nil),            // 14: reddot.WireErase
-	(*WireSession)(nil),          // 15: reddot.WireSession
-	(*WireAnswer)(nil),           // 16: reddot.WireAnswer
-	(*WireTidings)(nil),          // 17: reddot.WireTidings
-	(*WireWaits)(nil),            // 18: reddot.WireWaits
-	(*WireFilters)(nil),          // 19: reddot.WireFilters
-	(*WireFilter)(nil),           // 20: reddot.WireFilter
-	(*WireFollowed)(nil),         // 21: reddot.WireFollowed
-	(*WireTopic)(nil),            // 22: reddot.WireTopic
-	(*WireLogged)(nil),           // 23: reddot.WireLogged
-	(*WireHeard)(nil),            // 24: reddot.WireHeard
-	(*WireConn)(nil),             // 25: reddot.WireConn
-	(*WireGreeting)(nil),         // 26: reddot.WireGreeting
-	(*WirePush)(nil),             // 27: reddot.WirePush
-	(*WireEvent)(nil),            // 28: reddot.WireEvent
-	(*WireDescribed)(nil),        // 29: reddot.WireDescribed
-	(*WireConnInfo)(nil),         // 30: reddot.WireConnInfo
-	(*WireShard)(nil),            // 31: reddot.WireShard
-	(*WireChanged)(nil),          // 32: reddot.WireChanged
-	(*WireAsk)(nil),              // 33: reddot.WireAsk
-	(*WireTold)(nil),             // 34: reddot.WireTold
-	(*WireMember)(nil),           // 35: reddot.WireMember
-	(*WireSign)(nil),             // 36: reddot.WireSign
-	(*WireTie)(nil),              // 37: reddot.WireTie
-	(*actors.Message)(nil),       // 38: reddot.Message
-	(*actors.TopicMessage)(nil),  // 39: reddot.TopicMessage
-	(*actors.Audience)(nil),      // 40: reddot.Audience
+	(*WireBroadcast)(nil),        // 14: reddot.WireBroadcast
+	(*WireErase)(nil),            // 15: reddot.WireErase
+	(*WireSession)(nil),          // 16: reddot.WireSession
+	(*WireAnswer)(nil),           // 17: reddot.WireAnswer
+	(*WireTidings)(nil),          // 18: reddot.WireTidings
+	(*WireWaits)(nil),            // 19: reddot.WireWaits
+	(*WireFilters)(nil),          // 20: reddot.WireFilters
+	(*WireFilter)(nil),           // 21: reddot.WireFilter
+	(*WireFollowed)(nil),         // 22: reddot.WireFollowed
+	(*WireTopic)(nil),            // 23: reddot.WireTopic
+	(*WireLogged)(nil),           // 24: reddot.WireLogged
+	(*WireHeard)(nil),            // 25: reddot.WireHeard
+	(*WireConn)(nil),             // 26: reddot.WireConn
+	(*WireGreeting)(nil),         // 27: reddot.WireGreeting
+	(*WirePush)(nil),             // 28: reddot.WirePush
+	(*WireEvent)(nil),            // 29: reddot.WireEvent
+	(*WireDescribed)(nil),        // 30: reddot.WireDescribed
+	(*WireConnInfo)(nil),         // 31: reddot.WireConnInfo
+	(*WireShard)(nil),            // 32: reddot.WireShard
+	(*WireChanged)(nil),          // 33: reddot.WireChanged
+	(*WireAsk)(nil),              // 34: reddot.WireAsk
+	(*WireTold)(nil),             // 35: reddot.WireTold
+	(*WireMember)(nil),           // 36: reddot.WireMember
+	(*WireSign)(nil),             // 37: reddot.WireSign
+	(*WireTie)(nil),              // 38: reddot.WireTie
+	(*actors.Message)(nil),       // 39: reddot.Message
+	(*actors.TopicMessage)(nil),  // 40: reddot.TopicMessage
 	(*actors.Profile)(nil),       // 41: reddot.Profile
 	(*actors.Preferences)(nil),   // 42: reddot.Preferences
-	(*actors.Will)(nil),          // 43: reddot.Will
-	(*actors.SessionChange)(nil), // 44: reddot.SessionChange
-	(*actors.SessionState)(nil),  // 45: reddot.SessionState
-	(*actors.Waiting)(nil),       // 46: reddot.Waiting
-	(*actors.LogEntry)(nil),      // 47: reddot.LogEntry
+	(*actors.Audience)(nil),      // 43: reddot.Audience
+	(*actors.Will)(nil),          // 44: reddot.Will
+	(*actors.SessionChange)(nil), // 45: reddot.SessionChange
+	(*actors.SessionState)(nil),  // 46: reddot.SessionState
+	(*actors.Waiting)(nil),       // 47: reddot.Waiting
+	(*actors.LogEntry)(nil),      // 48: reddot.LogEntry
 }
 var file_cluster_wire_wire_proto_depIdxs = []int32{
 	0,  // 0: reddot.Frame.type:type_name -> reddot.FrameType
 	3,  // 1: reddot.Batch.frames:type_name -> reddot.Frame
 	6,  // 2: reddot.WireHello.settings:type_name -> reddot.WireSetting
 	1,  // 3: reddot.WireRequest.command:type_name -> reddot.WireCommand
-	38, // 4: reddot.WireRequest.message:type_name -> reddot.Message
+	39, // 4: reddot.WireRequest.message:type_name -> reddot.Message
 	8,  // 5: reddot.WireRequest.at:type_name -> reddot.WirePlace
-	15, // 6: reddot.WireRequest.session:type_name -> reddot.WireSession
-	39, // 7: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
+	16, // 6: reddot.WireRequest.session:type_name -> reddot.WireSession
+	40, // 7: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
 	10, // 8: reddot.WireRequest.set_profile:type_name -> reddot.WireSetProfile
 	11, // 9: reddot.WireRequest.set_preferences:type_name -> reddot.WireSetPreferences
 	12, // 10: reddot.WireRequest.follow:type_name -> reddot.WireFollow
 	13, // 11: reddot.WireRequest.read_profile:type_name -> reddot.WireReadProfile
-	14, // 12: reddot.WireRequest.erase:type_name -> reddot.WireErase
-	40, // 13: reddot.WireRequest.audience:type_name -> reddot.Audience
+	15, // 12: reddot.WireRequest.erase:type_name -> reddot.WireErase
+	14, // 13: reddot.WireRequest.broadcast:type_name -> reddot.WireBroadcast
 	41, // 14: reddot.WireSetProfile.profile:type_name -> reddot.Profile
 	42, // 15: reddot.WireSetPreferences.preferences:type_name -> reddot.Preferences
-	43, // 16: reddot.WireSession.will:type_name -> reddot.Will
-	44, // 17: reddot.WireSession.change:type_name -> reddot.SessionChange
-	8,  // 18: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
-	45, // 19: reddot.WireAnswer.session:type_name -> reddot.SessionState
-	39, // 20: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
-	18, // 21: reddot.WireTidings.waits:type_name -> reddot.WireWaits
-	46, // 22: reddot.WireWaits.waiting:type_name -> reddot.Waiting
-	39, // 23: reddot.WireWaits.message:type_name -> reddot.TopicMessage
-	20, // 24: reddot.WireFilters.list:type_name -> reddot.WireFilter
-	39, // 25: reddot.WireTopic.message:type_name -> reddot.TopicMessage
-	47, // 26: reddot.WireLogged.entry:type_name -> reddot.LogEntry
-	8,  // 27: reddot.WireConn.after:type_name -> reddot.WirePlace
-	8,  // 28: reddot.WireGreeting.at:type_name -> reddot.WirePlace
-	8,  // 29: reddot.WireGreeting.head:type_name -> reddot.WirePlace
-	8,  // 30: reddot.WirePush.from:type_name -> reddot.WirePlace
-	8,  // 31: reddot.WirePush.to:type_name -> reddot.WirePlace
-	28, // 32: reddot.WirePush.events:type_name -> reddot.WireEvent
-	8,  // 33: reddot.WireEvent.to:type_name -> reddot.WirePlace
-	30, // 34: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
-	37, // 35: reddot.WireSign.ties:type_name -> reddot.WireTie
-	2,  // 36: reddot.WireTie.state:type_name -> reddot.TieState
-	37, // [37:37] is the sub-list for method output_type
-	37, // [37:37] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	39, // 16: reddot.WireBroadcast.message:type_name -> reddot.Message
+	43, // 17: reddot.WireBroadcast.audience:type_name -> reddot.Audience
+	44, // 18: reddot.WireSession.will:type_name -> reddot.Will
+	45, // 19: reddot.WireSession.change:type_name -> reddot.SessionChange
+	8,  // 20: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
+	46, // 21: reddot.WireAnswer.session:type_name -> reddot.SessionState
+	40, // 22: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
+	19, // 23: reddot.WireTidings.waits:type_name -> reddot.WireWaits
+	47, // 24: reddot.WireWaits.waiting:type_name -> reddot.Waiting
+	40, // 25: reddot.WireWaits.message:type_name -> reddot.TopicMessage
+	21, // 26: reddot.WireFilters.list:type_name -> reddot.WireFilter
+	40, // 27: reddot.WireTopic.message:type_name -> reddot.TopicMessage
+	48, // 28: reddot.WireLogged.entry:type_name -> reddot.LogEntry
+	8,  // 29: reddot.WireConn.after:type_name -> reddot.WirePlace
+	8,  // 30: reddot.WireGreeting.at:type_name -> reddot.WirePlace
+	8,  // 31: reddot.WireGreeting.head:type_name -> reddot.WirePlace
+	8,  // 32: reddot.WirePush.from:type_name -> reddot.WirePlace
+	8,  // 33: reddot.WirePush.to:type_name -> reddot.WirePlace
+	29, // 34: reddot.WirePush.events:type_name -> reddot.WireEvent
+	8,  // 35: reddot.WireEvent.to:type_name -> reddot.WirePlace
+	31, // 36: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
+	38, // 37: reddot.WireSign.ties:type_name -> reddot.WireTie
+	2,  // 38: reddot.WireTie.state:type_name -> reddot.TieState
+	39, // [39:39] is the sub-list for method output_type
+	39, // [39:39] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_cluster_wire_wire_proto_init() }
@@ -3681,6 +3743,7 @@ func file_cluster_wire_wire_proto_init() {
 		(*WireRequest_Follow)(nil),
 		(*WireRequest_ReadProfile)(nil),
 		(*WireRequest_Erase)(nil),
+		(*WireRequest_Broadcast)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -3688,7 +3751,7 @@ func file_cluster_wire_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_wire_wire_proto_rawDesc), len(file_cluster_wire_wire_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   35,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

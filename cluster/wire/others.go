@@ -20,6 +20,8 @@ func (w *WireRequest) encodeOther(c actors.Command) bool {
 		w.Other = &WireRequest_Follow{&WireFollow{Topic: c.Topic, Stop: c.Stop}}
 	case *actors.ReadProfile:
 		w.Other = &WireRequest_ReadProfile{&WireReadProfile{Part: uint32(c.Part), Limit: wireLimit(c.Limit), Next: c.Next}}
+	case *actors.Broadcast:
+		w.Other = &WireRequest_Broadcast{&WireBroadcast{Message: c.Message, Audience: c.Audience}}
 	case *actors.Erase:
 		w.Other = &WireRequest_Erase{&WireErase{}}
 	default:
@@ -42,6 +44,11 @@ func (w *WireRequest) decodeOther() (actors.Command, error) {
 			return nil, fmt.Errorf("part %d of a profile", c.ReadProfile.Part)
 		}
 		return &actors.ReadProfile{Part: actors.ProfilePart(c.ReadProfile.Part), Limit: int(c.ReadProfile.Limit), Next: c.ReadProfile.Next}, nil
+	case *WireRequest_Broadcast:
+		if !isWhole(c.Broadcast.Message) {
+			return nil, fmt.Errorf("a broadcast without a message as it has to be")
+		}
+		return &actors.Broadcast{Message: c.Broadcast.Message, Audience: c.Broadcast.Audience}, c.Broadcast.Audience.Check()
 	case *WireRequest_Erase:
 		return &actors.Erase{}, nil
 	}
