@@ -21,6 +21,7 @@ var wallClocks = map[string]string{
 	"actors/user/sweep.go":             "what is to leave the disk is due at a stored time",
 	"actors/broadcast/writer.go":       "wake-ups, and when a broadcast is due or expires, are stored times",
 	"actors/broadcast/query.go":        "the time of an edit",
+	"actors/broadcast/logs.go":         "entries are forgotten after stored times",
 	"actors/send/send.go":              "wake-ups and ages of sends are stored times; the pause between rounds is Home.Delay's",
 	"actors/topic/publish.go":          "the time of a message, and its expiry",
 	"actors/user/turn.go":              "the moment of a decision; due is a stored time",
