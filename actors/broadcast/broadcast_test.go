@@ -284,6 +284,27 @@ func TestMissed(t *testing.T) {
 	}
 }
 
+// TestBehind wakes a user on a node that has not heard of what the user has merged on another
+// one: it reads the log first.
+func TestBehind(t *testing.T) {
+	w := newWorld(t)
+	w.own("alice", "hello")
+	w.own("bob", "hello")
+	w.j.Flush()
+	other := actorstest.NewNode(t, w.j, w.clock, actors.Limits{})
+	t.Cleanup(other.Stop)
+	here := w.node
+	w.node = other
+	w.wantInbox("bob", 1, "hello") // so that it knows the log
+	w.node = here
+	w.broadcast("to all")
+	w.own("alice", "after")
+	w.j.Flush()
+	here.Stop()
+	w.node = other
+	w.wantInbox("alice", 3, "after", "to all", "hello")
+}
+
 // TestForgotten lets a log forget what no user's state rests on any more.
 func TestForgotten(t *testing.T) {
 	w := newWorld(t)

@@ -122,9 +122,7 @@ func (l *Logs) Appended(app string, e *actors.LogEntry, done func()) {
 		return
 	}
 	once := sync.OnceFunc(done)
-	left := countdown(2, once)
-	l.Received(app, e, left)
-	l.nodes.Appended(app, e, left)
+	l.Received(app, e, func() { l.nodes.Appended(app, e, once) })
 	l.home.Delay(patience, once)
 }
 
@@ -228,18 +226,4 @@ func (l *Logs) Forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	clear(l.apps)
-}
-
-// countdown returns what counts calls, and calls done at the n-th.
-func countdown(n int, done func()) func() {
-	var mu sync.Mutex
-	return func() {
-		mu.Lock()
-		n--
-		last := n == 0
-		mu.Unlock()
-		if last {
-			done()
-		}
-	}
 }

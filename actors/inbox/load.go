@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"reddot/actors"
@@ -10,20 +11,29 @@ import (
 // A LogReader returns an app's log as far as it is known, at least up to pos.
 type LogReader func(ctx context.Context, pos uint64) (*actors.Log, error)
 
+// Behind says that an event was decided at a position up to which the log is not known.
+type Behind struct{ Pos uint64 }
+
+// Error implements error.
+func (e *Behind) Error() string {
+	return fmt.Sprintf("the broadcast log is not known up to entry %d", e.Pos)
+}
+
 // catchUp merges what an event follows, before it is applied.
-func (b *Inbox) catchUp(ctx context.Context, e *actors.Event, read LogReader) error {
-	if e.Pos <= b.pos || e.Seq == 1 { // a user begins where its first event says
+func (b *Inbox) catchUp(e *actors.Event, log *actors.Log) error {
+	switch {
+	case e.Pos <= b.pos || e.Seq == 1: // a user begins where its first event says
 		return nil
-	}
-	log, err := read(ctx, e.Pos)
-	if err != nil {
-		return err
+	case e.Pos > log.Head():
+		return &Behind{e.Pos}
 	}
 	return b.MergeUpTo(log, e.Pos)
 }
 
-// Load brings a new inbox to what the journal says, and the log up to its last event.
-func (b *Inbox) Load(ctx context.Context, j actors.Journal, key actors.Key, log LogReader) error {
+// Load brings a new inbox to what the journal says, and the log up to its last event. It reads
+// no log: whoever holds a connection to the store does not wait for another one. If the log
+// does not reach so far the error is a Behind; then another inbox can be loaded.
+func (b *Inbox) Load(ctx context.Context, j actors.Journal, key actors.Key, log *actors.Log) error {
 	var r eventReader
 	return j.Load(ctx, key, b.restore, func(raw []byte) error {
 		e, err := r.read(raw)
@@ -31,7 +41,7 @@ func (b *Inbox) Load(ctx context.Context, j actors.Journal, key actors.Key, log 
 			return err
 		}
 		b.history.bytes += uint64(len(raw))
-		if err := b.catchUp(ctx, e, log); err != nil {
+		if err := b.catchUp(e, log); err != nil {
 			return err
 		}
 		return b.Apply(e)

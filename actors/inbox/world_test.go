@@ -287,7 +287,7 @@ func (w *world) replayAll(cut int) {
 		if err := actors.DecodeEvent(raw, &e); err != nil {
 			w.t.Fatal(err)
 		}
-		if err := b.catchUp(context.Background(), &e, w.readLog); err != nil {
+		if err := b.catchUp(&e, w.known); err != nil {
 			w.t.Fatal(err)
 		}
 		if err := b.Apply(&e); err != nil {
@@ -425,7 +425,7 @@ func (w *world) readLog(context.Context, uint64) (*actors.Log, error) { return w
 // load brings a new inbox to where the journal and the log are.
 func (w *world) load(b *Inbox) {
 	w.t.Helper()
-	if err := b.Load(context.Background(), w, w.key, w.readLog); err != nil {
+	if err := b.Load(context.Background(), w, w.key, w.known); err != nil {
 		w.t.Fatal(err)
 	}
 	b.BeginAt(w.b.pos)

@@ -2,6 +2,7 @@ package user
 
 import (
 	"context"
+	"errors"
 
 	"reddot/actors"
 	"reddot/actors/inbox"
@@ -13,6 +14,23 @@ import (
 func (u *User) readLog() inbox.LogReader {
 	h, app := u.Home, u.Key.App()
 	return func(ctx context.Context, pos uint64) (*actors.Log, error) { return h.Broadcasts.Log(ctx, app, pos) }
+}
+
+// loadInbox reads a user's inbox, and the log as far as its events need it.
+func loadInbox(ctx context.Context, h *actors.Home, key actors.Key, origin uint64, read inbox.LogReader) (*inbox.Inbox, *actors.Log, error) {
+	for pos := uint64(0); ; {
+		b := inbox.New()
+		b.Origin = origin
+		log, err := read(ctx, pos)
+		if err == nil {
+			err = b.Load(ctx, h.Journal, key, log)
+		}
+		var behind *inbox.Behind
+		if !errors.As(err, &behind) {
+			return b, log, err
+		}
+		pos = behind.Pos
+	}
 }
 
 // merge takes in what the log has since, and tells the connections. False means that the

@@ -165,14 +165,11 @@ func (u *User) load() {
 	h, key, self, origin, read := u.Home, u.Key, u.Self, u.Origin, u.readLog()
 	h.Metrics.Loads.Inc()
 	h.Load(func() {
-		b := inbox.New()
-		b.Origin = origin
+		var b *inbox.Inbox
 		var log *actors.Log
 		rest, err := h.Read(key, func(ctx context.Context) (err error) {
-			if log, err = read(ctx, 0); err != nil {
-				return err
-			}
-			return b.Load(ctx, h.Journal, key, read)
+			b, log, err = loadInbox(ctx, h, key, origin, read)
+			return err
 		})
 		h.Send(self, &loaded{b, log, rest, err})
 	})
