@@ -9,6 +9,8 @@ GO ?= go
 NPM ?= npm
 # ARGS are handed on to the command of run and bench: make run ARGS='--http 127.0.0.1:8080'
 ARGS ?=
+# STEPS is how many random commands make model gives.
+STEPS ?= 1000000
 # FUZZTIME is how long each fuzz target runs.
 FUZZTIME ?= 30s
 # TIMEOUT ends the tests of one package; PARALLEL is how many packages are tested at a time.
@@ -27,7 +29,7 @@ BUILT := $(CLIENT)/node_modules/.reddot-built
 
 export GO NPM CLIENT TIMEOUT PARALLEL FUZZTIME
 
-.PHONY: help build chaos cluster run test race lint fuzz bench crowd e2e check generate layout metrics mosquitto clean assets
+.PHONY: help build chaos cluster model run test race lint fuzz bench crowd e2e check generate layout metrics mosquitto clean assets
 
 help: ## list the verbs
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -42,6 +44,9 @@ chaos: assets ## let four servers go through kills, freezes, cuts and more under
 	@CGO_ENABLED=0 $(GO) build -trimpath -tags faults -o bin/reddot-faults ./cmd/reddot
 	@$(GO) build -o bin/chaos ./cmd/chaos
 	@exec bin/chaos $(ARGS)
+
+model: ## random commands by the million on a user and on a naive model; STEPS, ARGS='-model.seed 7'
+	@$(GO) test -count=1 -timeout 0 -run '^TestModel$$' ./actors/inbox -v -args -model.steps $(STEPS) $(ARGS)
 
 run: build ## build all and start a server for development; it prints its URL
 	@exec bin/reddot serve --dev $(ARGS)

@@ -12,17 +12,17 @@ import (
 
 // logged is a message in the log, as its writer knows it.
 type logged struct {
-	message   *actors.Message
-	hidden    bool
-	body      uint64
-	model     *modelMessage
-	followers bool // it is for those who follow the topic news
+	message *actors.Message
+	hidden  bool
+	body    uint64
+	model   *modelMessage
+	topic   string // it is for those who follow it; "": for all
 }
 
 // audience returns for whom the message is.
 func (c *logged) audience() *actors.Audience {
-	if c.followers {
-		return &actors.Audience{Topic: "news"}
+	if c.topic != "" {
+		return &actors.Audience{Topic: c.topic}
 	}
 	return &actors.Audience{All: true}
 }
@@ -40,7 +40,7 @@ func (w *world) append(e *actors.LogEntry) {
 	if err != nil {
 		w.t.Fatalf("an entry of our own: %v", err)
 	}
-	if !w.known.Extend(got) || w.known.Extend(got) {
+	if !w.known.Extend(got) || w.known.Extend(got) || !w.whole.Extend(got) {
 		w.t.Fatalf("entry %d is not taken once", e.Pos)
 	}
 }
@@ -74,11 +74,21 @@ func (x *trial) broadcast(i int) {
 	case 3:
 		e.Kind, e.Id = actors.LogKind_LOG_EXPIRED, c.message.Id
 	}
-	x.append(e)
-	x.unmerged = append(x.unmerged, merging{e, c, *c.model})
+	x.append(e, c)
 	if len(e.Id) > 0 {
 		x.casts = slices.Delete(x.casts, k, k+1)
 		x.clearContents(c)
+	}
+}
+
+// forget lets the log forget what no user's state rests on (broadcast/retention.go).
+func (x *trial) forget() {
+	l := &x.limits
+	x.known.TrimBefore(x.now - l.MessageAge.Milliseconds() - l.RetainAge.Milliseconds() - l.EraseWithin.Milliseconds())
+	for pos := range x.entries {
+		if pos <= x.known.Floor() && !slices.ContainsFunc(x.casts, func(c *logged) bool { return c.body == pos }) {
+			delete(x.entries, pos)
+		}
 	}
 }
 
@@ -100,7 +110,10 @@ func (x *trial) publishToAll(i int) {
 	c := &logged{hidden: x.rng.IntN(4) == 0, body: x.known.Head() + 1}
 	c.model = &modelMessage{id: id, category: string(rune('a' + x.rng.IntN(6))), title: fmt.Sprint("all", i)}
 	c.message = &actors.Message{Id: id[:], Category: c.model.category, CreatedAt: x.now, Content: fmt.Appendf(nil, `"title":%q`, c.model.title)}
-	c.model.size, c.followers = len(c.message.Content), x.rng.IntN(3) == 0
+	c.model.size = len(c.message.Content)
+	if x.rng.IntN(2) == 0 {
+		c.topic = topics[x.rng.IntN(len(topics))]
+	}
 	if x.rng.IntN(3) == 0 {
 		c.message.CollapseKey = string(rune('k' + x.rng.IntN(3)))
 		c.model.collapse = c.message.CollapseKey
@@ -108,31 +121,52 @@ func (x *trial) publishToAll(i int) {
 	x.ids = append(x.ids, id)
 	x.casts = append(x.casts, c)
 	e := &actors.LogEntry{Kind: actors.LogKind_LOG_PUBLISHED, Message: c.message, Hidden: c.hidden, Audience: c.audience()}
-	x.append(e)
-	x.unmerged = append(x.unmerged, merging{e, c, *c.model})
+	x.append(e, c)
 }
 
-// merging is an entry that the inbox has not merged, with the message as it was then.
-type merging struct {
-	entry *actors.LogEntry
-	cast  *logged
-	then  modelMessage
+// append puts an entry into the log, and writes what it does to the user into the model.
+func (x *trial) append(e *actors.LogEntry, c *logged) {
+	x.note("entry %d: %v of %s for %v, hidden %v", x.known.Head()+1, e.Kind, c.model.id, c.audience(), e.Hidden)
+	x.world.append(e)
+	x.unmerged = append(x.unmerged, e)
+	x.model(e, c)
 }
 
-// merge lets the inbox and the model take in what the log has since, as a user does before
-// it decides anything.
+// sleeps tells whether the user is away: the log goes on, and the journal may be read anew.
+func (x *trial) sleeps() bool {
+	switch {
+	case x.away > 0 && x.now >= min(x.b.Due(&x.limits), x.b.SweepDue(&x.limits)):
+		x.away = 0
+	case x.away > 0:
+		x.away--
+		if x.rng.IntN(20) == 0 {
+			x.note("restart, asleep")
+			x.restart()
+		}
+	case x.rng.IntN(150) == 0:
+		x.away = x.rng.IntN(150)
+		x.note("away")
+	}
+	return x.away > 0
+}
+
+// merge lets the inbox take in what the log has since, as a user does before it decides
+// anything.
 func (x *trial) merge() {
 	x.t.Helper()
 	if x.b.seq == 0 && len(x.unmerged) > 0 {
 		x.do(Ready{Events: []*actors.Event{x.b.Birth(x.moment())}})
 	}
-	for _, g := range x.unmerged {
-		before := x.b.rev
-		v := x.b.Merge(x.known.Between(g.entry.Pos-1, g.entry.Pos)[0])
-		if (v != nil) != (x.b.rev == before+1) {
-			x.t.Fatalf("entry %v: rev from %d to %d, %v", g.entry, before, x.b.rev, v)
+	x.b.SkipTo(x.known.Floor())
+	for _, entry := range x.unmerged {
+		if entry.Pos <= x.b.pos {
+			continue
 		}
-		x.model(g)
+		before := x.b.rev
+		v := x.b.Merge(x.known.Between(entry.Pos-1, entry.Pos)[0])
+		if (v != nil) != (x.b.rev == before+1) {
+			x.t.Fatalf("entry %v: rev from %d to %d, %v", entry, before, x.b.rev, v)
+		}
 		if v == nil {
 			continue
 		}
@@ -152,23 +186,62 @@ func (x *trial) merge() {
 	}
 }
 
-// model does to the model what an entry does.
-func (x *trial) model(g merging) {
-	o := x.m.find(g.then.id)
-	switch g.entry.Kind {
+// model writes the user's row for an entry, as it is appended: by what the user is then.
+func (x *trial) model(e *actors.LogEntry, c *logged) {
+	o := x.m.find(c.model.id)
+	switch e.Kind {
 	case actors.LogKind_LOG_PUBLISHED, actors.LogKind_LOG_DUE:
-		if g.entry.Hidden || g.cast.followers && !x.following {
+		if e.Hidden || x.erased || c.topic != "" && !x.follows[c.topic] {
 			return
 		}
-		n := g.then
-		n.at = g.entry.At
+		n := *c.model
+		n.at = e.At
 		x.m.appear(&n, true)
 	case actors.LogKind_LOG_EDITED:
 		if o != nil {
-			o.category, o.title, o.size = g.then.category, g.then.title, g.then.size
+			o.category, o.title, o.size = c.model.category, c.model.title, c.model.size
 		}
 	default:
 		x.m.remove(func(n *modelMessage) bool { return n == o })
+	}
+}
+
+// describe changes what is known of the user, and forgets it now and then.
+func (x *trial) describe() {
+	var r Ready
+	switch n := x.rng.IntN(24); {
+	case n < 12:
+		topic := topics[x.rng.IntN(len(topics))]
+		x.follows[topic] = !x.follows[topic]
+		x.note("follows %v", x.follows)
+		r = x.b.Follow(&actors.Follow{Topic: topic, Stop: !x.follows[topic]}, actors.Once{}, x.moment())
+	case n < 18:
+		x.tag = fmt.Sprint("t", x.rng.IntN(3))
+		x.note("tag %s", x.tag)
+		r = x.b.SetProfile(&actors.SetProfile{Profile: &actors.Profile{Tags: []string{x.tag}}, Replace: x.rng.IntN(2) == 0}, actors.Once{}, x.moment())
+	case n < 23:
+		r = x.b.SetPreferences(&actors.SetPreferences{Preferences: &actors.Preferences{MutedUntil: int64(x.rng.IntN(3))}}, actors.Once{}, x.moment())
+	case x.b.seq > 0:
+		x.note("erase")
+		x.erase(actors.Once{})
+		x.m.list, x.cursors, x.tag, x.erased = nil, nil, "", true
+		clear(x.follows)
+		x.live.states, x.live.counts = map[string]string{}, ""
+		return
+	}
+	if r.Err != nil {
+		x.t.Fatal(r.Err)
+	}
+	if x.done(r); len(r.Events) > 0 {
+		x.erased = false
+	}
+	if got := x.b.Profile.Profile().GetTags(); (x.tag == "") != (got == nil) || got != nil && !slices.Equal(got, []string{x.tag}) {
+		x.t.Fatalf("the tags %v, want %q", got, x.tag)
+	}
+	for _, topic := range topics {
+		if x.b.Profile.Following(topic) != x.follows[topic] {
+			x.t.Fatalf("following %s is %v", topic, !x.follows[topic])
+		}
 	}
 }
 

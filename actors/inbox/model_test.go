@@ -128,97 +128,6 @@ func (x *modelMessage) mark(to actors.Marking, until int64, named bool) {
 	}
 }
 
-// client is what a screen knows: it learns by events alone.
-type client struct {
-	at     actors.Cursor
-	states map[string]string
-	counts string
-}
-
-func (c *client) take(t *testing.T, p actors.PushEvent) {
-	t.Helper()
-	var v struct {
-		Type, State string
-		IDs         []string `json:"ids"`
-		Message     struct{ ID, State string }
-		Replaces    []string
-		Dropped     []string
-		Counts      json.RawMessage
-	}
-	if err := json.Unmarshal(p.JSON, &v); err != nil {
-		t.Fatalf("%s: %v", p.JSON, err)
-	}
-	c.counts = string(v.Counts)
-	for _, id := range slices.Concat(v.Replaces, v.Dropped) {
-		delete(c.states, id)
-	}
-	switch v.Type {
-	case "message":
-		c.states[v.Message.ID] = v.Message.State
-	case "retract":
-		for _, id := range v.IDs {
-			delete(c.states, id)
-		}
-	case "state":
-		for _, id := range v.IDs {
-			if _, ok := c.states[id]; !ok {
-				continue
-			}
-			if c.states[id] = v.State; v.State == "expired" || v.State == "dropped" {
-				delete(c.states, id)
-			}
-		}
-	case "update":
-		if _, ok := c.states[v.Message.ID]; !ok {
-			t.Fatalf("an update of a message that the client does not know: %s", p.JSON)
-		}
-	default:
-		t.Fatalf("an event of type %s", v.Type)
-	}
-}
-
-// catchUp pulls pages as a connection does.
-func (c *client) catchUp(w *world, limit int) (reset bool) {
-	w.t.Helper()
-	if !w.b.Reaches(c.at) {
-		c.at, c.states, c.counts = w.b.Cursor(), screen(w.b), string(w.b.AppendCounts(nil))
-		return true
-	}
-	for more := true; more; {
-		p, err := w.page(c.at, limit)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		last := c.at
-		for _, e := range p.Events {
-			if last.Covers(e.To) || !p.To.Covers(e.To) && p.More {
-				w.t.Fatalf("page %v–%v: an event at %v behind %v", p.From, p.To, e.To, last)
-			}
-			last = e.To
-			c.take(w.t.(*testing.T), e)
-		}
-		if more = p.More; more && p.To == c.at {
-			w.t.Fatalf("a page that leads nowhere, at %v", c.at)
-		}
-		c.at = p.To
-	}
-	if c.at != w.b.Cursor() {
-		w.t.Fatalf("pages end at %v, want %v", c.at, w.b.Cursor())
-	}
-	return false
-}
-
-// screen is what a client that fetches everything sees.
-func screen(b *Inbox) map[string]string {
-	s := map[string]string{}
-	for i := range b.entries {
-		if n := &b.entries[i]; n.State != actors.State_SCHEDULED {
-			s[n.id.String()] = n.State.Word()
-		}
-	}
-	return s
-}
-
 // trial is one random run.
 type trial struct {
 	*world
@@ -232,10 +141,29 @@ type trial struct {
 	resets   int
 	pages    int
 	restarts int
-	casts    []*logged // broadcasts that are not over
-	unmerged []merging // entries of the log that the inbox stands before
+	casts    []*logged          // broadcasts that are not over
+	unmerged []*actors.LogEntry // that the inbox stands before
+	away     int                // steps for which nothing wakes the user
 
-	following bool // the topic news
+	follows map[string]bool
+	tag     string
+	erased  bool // and nothing has come since
+
+	steps []string // the last of them
+}
+
+// topics are what the user may follow.
+var topics = []string{"news", "sport"}
+
+// keptSteps is how many steps a failure tells.
+const keptSteps = 50
+
+// note keeps what is done in a step.
+func (x *trial) note(format string, args ...any) {
+	if len(x.steps) == keptSteps {
+		x.steps = x.steps[1:]
+	}
+	x.steps = append(x.steps, fmt.Sprintf("%d: ", x.now-epoch)+fmt.Sprintf(format, args...))
 }
 
 // TestModel lets random commands and the time work on an Inbox and on a naive
@@ -259,7 +187,7 @@ func TestModel(t *testing.T) {
 			Messages: 1 + rng.IntN(40), InboxBytes: 200 + rng.IntN(4000), MessageAge: time.Duration(1+rng.IntN(72)) * time.Hour,
 			RetainEvents: 2 + rng.IntN(60), RetainAge: time.Duration(1+rng.IntN(48)) * time.Hour, RetainBytes: 500 + rng.IntN(20_000),
 		}})
-		x := &trial{world: w, t: t, rng: rng, m: &model{limits: w.limits}, live: &client{states: map[string]string{}}}
+		x := &trial{world: w, t: t, rng: rng, m: &model{limits: w.limits}, live: &client{states: map[string]string{}}, follows: map[string]bool{}}
 		for range 3 {
 			x.late = append(x.late, &client{states: map[string]string{}})
 		}
@@ -268,6 +196,11 @@ func TestModel(t *testing.T) {
 }
 
 func (x *trial) run(steps int) {
+	defer func() {
+		if x.t.Failed() {
+			x.t.Logf("the last steps:\n%s", strings.Join(x.steps, "\n"))
+		}
+	}()
 	for i := range steps {
 		x.now += int64(x.rng.IntN(2000))
 		if x.rng.IntN(20) == 0 {
@@ -277,7 +210,11 @@ func (x *trial) run(steps int) {
 			x.broadcast(i)
 			i += steps
 		}
+		if x.sleeps() {
+			continue
+		}
 		x.merge()
+		x.forget()
 		x.expireBoth()
 		x.step(i)
 		x.compare()
@@ -291,6 +228,7 @@ func (x *trial) run(steps int) {
 		switch x.rng.IntN(50) {
 		case 0:
 			x.restarts++
+			x.note("restart")
 			x.restart()
 		case 1, 2:
 			c := x.late[x.rng.IntN(len(x.late))]
@@ -321,6 +259,9 @@ func (x *trial) done(r Ready) Ready {
 }
 
 func (x *trial) expireBoth() {
+	if x.now >= x.b.SweepDue(&x.limits) {
+		x.sweep()
+	}
 	if x.rng.IntN(100) == 0 || x.now >= x.b.Due(&x.limits) {
 		x.done(x.b.Expire(x.moment(), &x.limits))
 		if r := x.b.Expire(x.moment(), &x.limits); len(r.Events) > 0 {
@@ -339,9 +280,8 @@ func (x *trial) step(i int) {
 	case n < 9:
 		x.edit(i)
 	default:
-		if x.rng.IntN(4) == 0 {
-			x.following = !x.following
-			x.done(x.b.Follow(&actors.Follow{Topic: "news", Stop: !x.following}, actors.Once{}, x.moment()))
+		if x.rng.IntN(3) == 0 {
+			x.describe()
 			return
 		}
 		if x.rng.IntN(3) == 0 {
@@ -377,6 +317,7 @@ func (x *trial) publish(i int) {
 	if x.rng.IntN(3) == 0 {
 		once = actors.CallersOnce("c", fmt.Sprint(i))
 	}
+	x.note("publish %s %+v", id, *o)
 	r := x.done(x.b.Publish(m, once, x.moment(), &x.limits))
 	if o.size > x.limits.InboxBytes {
 		if r.Err == nil {
@@ -384,6 +325,7 @@ func (x *trial) publish(i int) {
 		}
 		return
 	}
+	x.erased = false
 	x.m.publish(o)
 	x.ids = append(x.ids, id)
 	again := x.b.Publish(m, once, x.moment(), &x.limits)
@@ -434,6 +376,7 @@ func (x *trial) mark() {
 	if x.rng.IntN(4) == 0 {
 		once = actors.CallersOnce("c", fmt.Sprint("mark", x.rng.Uint64()))
 	}
+	x.note("mark %+v", *m)
 	if r := x.done(x.b.Mark(m, once, x.moment())); r.Err != nil {
 		x.t.Fatalf("%+v: %v", m, r.Err)
 	}
@@ -461,6 +404,7 @@ func (x *trial) edit(i int) {
 		title += strings.Repeat("x", x.rng.IntN(300))
 		patch = fmt.Sprintf(`{"title":%q,"category":%q,"body":null}`, title, category)
 	}
+	x.note("edit %s %s", id, patch)
 	r := x.done(x.b.Edit(x.content(id), []byte(patch), actors.Once{}, x.moment(), &x.limits))
 	if (r.Err != nil) != (len(title)+10 > x.limits.InboxBytes) {
 		x.t.Fatalf("an edit to %d bytes: %v", len(title)+10, r.Err)
@@ -477,6 +421,7 @@ func (x *trial) retract() {
 	if i := x.b.find(id); i >= 0 && x.b.entries[i].IsBroadcast() {
 		return
 	}
+	x.note("retract %s", id)
 	r := x.done(x.b.Retract(id, actors.Once{}, x.moment()))
 	if (r.Err == nil) != (x.m.find(id) != nil) {
 		x.t.Fatalf("retract: %v, but the model has %v", r.Err, x.m.find(id))

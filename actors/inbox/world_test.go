@@ -33,6 +33,7 @@ type world struct {
 	origin    uint64             // the store's history
 	entries   map[uint64][]byte  // the app's broadcast log
 	known     *actors.Log        // what is known of it
+	whole     *actors.Log        // what was ever in it
 	told      []actors.PushEvent // by the last step, to those who are connected
 }
 
@@ -46,7 +47,7 @@ func newWorld(t testing.TB, l actors.Limits) *world {
 	return &world{
 		t: t, b: New(), now: epoch, limits: l, key: actors.UserKey(actors.DefaultApp, "alice"),
 		journal: map[uint64][]byte{}, snapshots: map[uint64][]byte{}, deleted: map[uint64]bool{},
-		entries: map[uint64][]byte{}, known: actors.NewLog(0),
+		entries: map[uint64][]byte{}, known: actors.NewLog(0), whole: actors.NewLog(0),
 	}
 }
 
@@ -287,14 +288,16 @@ func (w *world) replayAll(cut int) {
 		if err := actors.DecodeEvent(raw, &e); err != nil {
 			w.t.Fatal(err)
 		}
-		if err := b.catchUp(&e, w.known); err != nil {
+		if err := b.catchUp(&e, w.whole); err != nil {
 			w.t.Fatal(err)
 		}
 		if err := b.Apply(&e); err != nil {
 			w.t.Fatal(err)
 		}
 	}
-	w.mergeUpTo(b, w.b.pos)
+	if err := b.MergeUpTo(w.whole, w.b.pos); err != nil {
+		w.t.Fatal(err)
+	}
 	w.same("replayed", b, false)
 }
 
