@@ -26,6 +26,7 @@ With --pid the server's CPU time and memory are measured too. Run it against a
 server of your own: it publishes as fast as it can.`,
 		Example: `  reddot bench --duration 5s --pid $(pgrep -n reddot)
   reddot bench broadcast --transport ws --users 1 --connections 10000 --audience user
+  reddot bench broadcast --stored 1000000 --users 10000 --in-flight 16 --singles 200
   reddot bench durable --batch 500 --json
   reddot bench idle --transport mqtt --connections 10 --pid $(pgrep -n reddot)
   reddot bench --topics --transport mqtt --qos 1 --rival mqtt://127.0.0.1:1884`,
@@ -55,8 +56,12 @@ server of your own: it publishes as fast as it can.`,
 	f.Float64Var(&cfg.Rate, "rate", 0, "messages a second, on schedule; 0: as fast as answers come")
 	f.IntVar(&cfg.BodySize, "body", 128, "bytes of a message's body")
 	f.IntVar(&cfg.Batch, "batch", 0, "messages in one request to /v1/messages/batch; 0: no batches")
-	f.StringVar(&audience, "audience", "", "broadcast: all, user or topic")
-	f.IntVar(&cfg.Window, "window", 0, "broadcast: how many under way")
+	f.StringVar(&audience, "audience", "", "broadcast: all, followers, segment (half of the users), user, or topic")
+	f.IntVar(&cfg.Window, "in-flight", 0, "broadcast: how many under way; 0: 2")
+	f.IntVar(&cfg.Window, "window", 0, "")
+	f.IntVar(&cfg.Stored, "stored", 0, "broadcast: users besides, who are away")
+	f.IntVar(&cfg.Woken, "woken", 0, "broadcast: how many of them are read at the end; 0: up to 10,000")
+	f.Float64Var(&cfg.Singles, "singles", 0, "broadcast: messages a second to one user each, before and beside")
 	f.IntVar(&cfg.Missed, "missed", 0, "storm: messages that each user misses")
 	f.IntVar(&cfg.Slow, "slow", 0, "slow: users that never read")
 	f.IntVar(&cfg.SlowBytes, "slow-bytes", 0, "slow: bytes to each user")
@@ -75,8 +80,10 @@ server of your own: it publishes as fast as it can.`,
 	f.IntVar(&cfg.Runs, "runs", 1, "how often")
 	r.addJSON(c)
 	f.BoolVar(&serveFloor, "serve-floor", false, "")
-	if err := f.MarkHidden("serve-floor"); err != nil {
-		panic(err) // the flag stands above
+	for _, name := range []string{"serve-floor", "window"} { // window is what in-flight was called
+		if err := f.MarkHidden(name); err != nil {
+			panic(err) // the flag stands above
+		}
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if serveFloor {

@@ -1,13 +1,23 @@
 package load
 
 import (
+	"bytes"
 	"context"
+	"slices"
 	"sync/atomic"
 )
 
 // broadcast publishes to everybody who is connected, with a fixed number of
 // messages under way: the next one leaves when one has reached all.
 func broadcast(ctx context.Context, w *worker) error {
+	if !w.b.stateless && w.b.topic == "" {
+		if err := w.storeCrowd(ctx); err != nil {
+			return err
+		}
+		if err := w.gather(ctx); err != nil {
+			return err
+		}
+	}
 	if w.b.topic == "" {
 		if err := w.readBase(ctx); err != nil {
 			return err
@@ -17,7 +27,10 @@ func broadcast(ctx context.Context, w *worker) error {
 		return err
 	}
 	w.b.measureConnected(w)
-	feed := func(*publisher, int64) bool { return false }
+	if err := w.alone(ctx); err != nil {
+		return err
+	}
+	feed := w.single
 	if w.id == 0 {
 		feed = w.all
 	}
@@ -30,10 +43,18 @@ func broadcast(ctx context.Context, w *worker) error {
 		return err
 	}
 	w.b.barrier.wait(w.now)
-	return w.verify(ctx)
+	w.tellSingles()
+	if err := w.verify(ctx); err != nil || w.b.stateless || w.b.topic != "" {
+		return err
+	}
+	w.verifyCursors()
+	return w.wakeCrowd(ctx)
 }
 
 func (w *worker) all(p *publisher, due int64) bool {
+	if w.single(p, due) {
+		return true
+	}
 	n, ok := w.b.window.take(due, int64(w.cfg.Timeout))
 	if ok {
 		p.broadcast(n, due)
@@ -44,8 +65,16 @@ func (w *worker) all(p *publisher, due int64) bool {
 // checkBroadcast tells what a broadcast can't do.
 func checkBroadcast(c *Config) (field, msg string) {
 	switch {
-	case c.Audience != AudienceAll && c.Audience != AudienceUser && c.Audience != AudienceTopic:
-		return "Audience", "none of all, user, topic"
+	case !slices.Contains([]Audience{AudienceAll, AudienceUser, AudienceTopic, AudienceFollowers, AudienceSegment}, c.Audience):
+		return "Audience", "none of all, user, topic, followers, segment"
+	case c.Audience.isPartial() && c.Floor:
+		return "Floor", "it knows no " + string(c.Audience)
+	case c.Singles < 0 || c.Singles > 1_000_000:
+		return "Singles", "not in 0..1,000,000"
+	case (c.Singles > 0 || c.Stored > 0) && (c.Audience == AudienceTopic || c.Audience == AudienceUser):
+		return "Audience", "its users are not those of single messages"
+	case c.Singles > 0 && c.Rate > 0:
+		return "Singles", "they have a rate of their own"
 	case c.Audience == AudienceUser && c.Users != 1:
 		return "Users", "one user holds all connections of audience user"
 	case c.Transport == Poll:
@@ -115,4 +144,46 @@ func (w *window) pending() (n int64) {
 		n += max(0, w.slots[i].left.Load())
 	}
 	return n
+}
+
+// A sequence is the order of the broadcasts in the log, as the first connection had them
+// that came so far: the same for every connection.
+type sequence struct{ numbers []uint64 }
+
+// heard judges where a broadcast stands among those that the connection has had.
+func (w *worker) heard(c *conn, n uint64) {
+	list := &w.sequence.numbers
+	if c.heard == len(*list) {
+		*list = append(*list, n)
+	} else if (*list)[c.heard] != n {
+		w.fault(&w.tally.disordered, c, "broadcast %d in the place of %d", n, (*list)[c.heard])
+	}
+	c.heard++
+}
+
+// verifyCursors holds each connection's cursor against its user's, and against those of
+// all others; and the order of broadcasts against the other workers'.
+func (w *worker) verifyCursors() {
+	seen := make(map[string]int, len(w.conns))
+	for i, c := range w.conns {
+		if !bytes.Equal(c.cursor, c.u.cursor) {
+			w.fault(&w.tally.wrong, c, "cursor %s at the end, the user's is %s", c.cursor, c.u.cursor)
+		}
+		if other, ok := seen[string(c.cursor)]; ok && w.conns[other].u != c.u {
+			w.fault(&w.tally.wrong, c, "has the cursor of another user")
+		}
+		seen[string(c.cursor)] = i
+	}
+	if len(w.sequence.numbers) == 0 {
+		return
+	}
+	w.b.mu.Lock()
+	if w.b.agreed.numbers == nil {
+		w.b.agreed = w.sequence
+	}
+	same := slices.Equal(w.b.agreed.numbers, w.sequence.numbers)
+	w.b.mu.Unlock()
+	if !same {
+		w.fault(&w.tally.disordered, nil, "broadcasts came in another order than elsewhere")
+	}
 }

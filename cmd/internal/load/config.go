@@ -31,6 +31,9 @@ const (
 	AudienceAll   Audience = "all"   // {"to":{"all":true}}: each user has counts of its own
 	AudienceUser  Audience = "user"  // one user holds every connection
 	AudienceTopic Audience = "topic" // one live topic, by SSE or WebSocket
+
+	AudienceFollowers Audience = "followers" // {"to":{"topic":…}}: every other user follows it
+	AudienceSegment   Audience = "segment"   // {"to":{"segment":…}}: every other user matches it
 )
 
 // Errors of Run.
@@ -100,6 +103,13 @@ type Config struct {
 	// many broadcasts are under way at a time. Defaults: all, 2.
 	Audience Audience
 	Window   int
+	// Stored is how many users there are besides in a broadcast, who are away, and
+	// Woken how many of them are read at the end: their counts must be exact.
+	// Defaults: 0, and up to 10,000.
+	Stored, Woken int
+	// Singles is how many messages a second go to one user each beside broadcasts,
+	// and for as long as those before them. Default: 0.
+	Singles float64
 	// Missed is the number of messages that each user misses while away, in the
 	// scenario storm. Default: 3.
 	Missed int
@@ -160,6 +170,7 @@ func (c *Config) fill() {
 	def(&c.Publishers, 32)
 	def(&c.BodySize, 128)
 	def(&c.Window, 2)
+	def(&c.Woken, min(c.Stored, 10_000))
 	def(&c.Missed, 3)
 	def(&c.Slow, max(1, c.Users/10))
 	def(&c.SlowBytes, 12_000_000)
@@ -238,6 +249,8 @@ func (c *Config) check() error {
 		{"BodySize", c.BodySize, 64, 65_536},
 		{"Batch", c.Batch, 0, 10_000},
 		{"Window", c.Window, 1, windowSlots / 2},
+		{"Stored", c.Stored, 0, 10_000_000},
+		{"Woken", c.Woken, 0, c.Stored},
 		{"Missed", c.Missed, 1, 1000},
 		{"Slow", c.Slow, 1, c.Users},
 		{"SlowBytes", c.SlowBytes, c.BodySize, 1 << 30},

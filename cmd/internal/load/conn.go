@@ -29,6 +29,7 @@ type conn struct {
 	nth    int           // of the run's connections
 	caller *http1.Caller // of the polling transports
 	cursor []byte
+	heard  int // broadcasts so far
 	order  order
 	known  bool  // order.rev is known: the first event has come, once
 	live   bool  // since this start
@@ -397,6 +398,7 @@ func (c *conn) message(e *event.Event) {
 		p.delivered++
 		c.u.settle()
 	} else {
+		w.heard(c, s.n)
 		w.arrived(s)
 	}
 }

@@ -60,6 +60,10 @@ func Run(ctx context.Context, cfg Config, out, progress io.Writer) (report.Repor
 		return report.Report{}, err
 	}
 	var all report.Report
+	var stored *crowd
+	if cfg.Stored > 0 {
+		stored = newCrowd(&cfg)
+	}
 	for n := range cfg.Runs {
 		take := func(r report.Result, of string, err error) error {
 			if err != nil {
@@ -85,7 +89,7 @@ func Run(ctx context.Context, cfg Config, out, progress io.Writer) (report.Repor
 				return all, err
 			}
 		}
-		r, err := runOnce(ctx, cfg, progress)
+		r, err := runOnce(ctx, cfg, stored, progress)
 		if err = take(r, "", err); err != nil {
 			return all, err
 		}
@@ -112,6 +116,8 @@ type bench struct {
 	sources    []netip.Addr
 	secure     *tls.Config
 	window     window
+	crowd      *crowd // nil: nobody is stored besides
+	agreed     sequence
 	broadcasts atomic.Int64 // accepted
 	live       []live
 	barrier    barrier
@@ -153,7 +159,7 @@ func newBench(cfg Config, system string, progress io.Writer) (*bench, error) {
 	b.barrier.parties = cfg.Workers
 	if cfg.Scenario == "broadcast" {
 		b.perUser = 1
-		b.window.size, b.window.total = cfg.Window, int64(cfg.Users*cfg.Connections)
+		b.window.size, b.window.total = cfg.Window, int64(cfg.hearers()*cfg.Connections)
 	}
 	if cfg.Topics {
 		b.topic, b.each = "bench-"+b.run, cfg.onePerUser()
@@ -230,11 +236,12 @@ func (b *bench) limit() int64 {
 }
 
 // runOnce measures the server once.
-func runOnce(ctx context.Context, cfg Config, progress io.Writer) (report.Result, error) {
+func runOnce(ctx context.Context, cfg Config, stored *crowd, progress io.Writer) (report.Result, error) {
 	b, err := newBench(cfg, "server", progress)
 	if err != nil {
 		return report.Result{}, err
 	}
+	b.crowd = stored
 	return b.measure(ctx)
 }
 

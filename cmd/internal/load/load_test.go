@@ -87,7 +87,13 @@ func TestVariants(t *testing.T) {
 		"slow":              func(c *Config) { c.Scenario, c.SlowBytes, c.BodySize, c.PIDs = "slow", 1<<20, 4096, []int{os.Getpid()} },
 		"mixed":             func(c *Config) { c.Scenario, c.Connections = "mixed", 2 },
 		"mixed by ws":       func(c *Config) { c.Scenario, c.Transport, c.Workers = "mixed", WS, 2 },
-		"broadcast, topic":  func(c *Config) { c.Scenario, c.Audience = "broadcast", AudienceTopic },
+		"broadcast, stored": func(c *Config) { c.Scenario, c.Stored, c.Runs = "broadcast", 700, 2 },
+		"broadcast, singles": func(c *Config) {
+			c.Scenario, c.Stored, c.Singles, c.Workers = "broadcast", 10, 500, 2
+		},
+		"broadcast, followers": func(c *Config) { c.Scenario, c.Audience, c.Stored = "broadcast", AudienceFollowers, 10 },
+		"broadcast, segment":   func(c *Config) { c.Scenario, c.Audience, c.Workers = "broadcast", AudienceSegment, 2 },
+		"broadcast, topic":     func(c *Config) { c.Scenario, c.Audience = "broadcast", AudienceTopic },
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := short(newStandIn(t, "").url)
@@ -136,6 +142,23 @@ func TestFindsFaults(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestFindsBroadcastFaults shows that no fault of a broadcast passes.
+func TestFindsBroadcastFaults(t *testing.T) {
+	for fault, count := range map[string]func(report.Result) uint64{
+		"forgets who is away": func(r report.Result) uint64 { return r.Wrong },
+		"one cursor":          func(r report.Result) uint64 { return r.Wrong },
+		"other order":         func(r report.Result) uint64 { return r.Disordered },
+	} {
+		t.Run(fault, func(t *testing.T) {
+			cfg := short(newStandIn(t, fault).url)
+			cfg.Scenario, cfg.Stored, cfg.Window = "broadcast", 20, 4
+			if r := run(t, cfg); count(r) == 0 {
+				t.Errorf("got %d lost, %d out of order, %d wrong; want %s", r.Lost, r.Disordered, r.Wrong, fault)
+			}
+		})
 	}
 }
 
@@ -318,6 +341,9 @@ func TestConfig(t *testing.T) {
 		"QoS":         func(c *Config) { c.QoS = 2 },
 		"PingEvery":   func(c *Config) { c.PingEvery = -1 },
 		"Audience":    func(c *Config) { c.Scenario, c.Audience = "broadcast", "x" },
+		"Stored":      func(c *Config) { c.Stored = -1 },
+		"Woken":       func(c *Config) { c.Stored, c.Woken = 5, 6 },
+		"Singles":     func(c *Config) { c.Scenario, c.Singles = "broadcast", -1 },
 	} {
 		c := ok()
 		change(&c)

@@ -7,6 +7,8 @@ import "reddot/cmd/internal/load/event"
 type user struct {
 	base          event.Counts // when the run began
 	final         event.Counts // when it ended
+	cursor        []byte       // as of final
+	deaf          bool         // what is broadcast is not for it
 	sent          []pending
 	head          int            // sent[:head] are settled
 	first         uint64         // the number of sent[0]

@@ -148,7 +148,16 @@ func (w *worker) due(u *user) int64 {
 	if u.final.Known {
 		return u.final.Rev
 	}
-	return u.base.Rev + u.taken + u.changes + w.b.broadcasts.Load()*w.b.perUser
+	return w.least(u)
+}
+
+// least returns the rev that a user must have.
+func (w *worker) least(u *user) int64 {
+	rev := u.base.Rev + u.taken + u.changes
+	if !u.deaf {
+		rev += w.b.broadcasts.Load() * w.b.perUser
+	}
+	return rev
 }
 
 // verify reads the final counts and judges what is missing. It ends the run.
@@ -187,7 +196,7 @@ func head(s []int64, n int) []int64 { return s[:min(n, len(s))] }
 // verifyUser compares the final counts with what was accepted.
 func (w *worker) verifyUser(i int) {
 	u := &w.users[i]
-	least := u.base.Rev + u.taken + u.changes + w.b.broadcasts.Load()*w.b.perUser
+	least := w.least(u)
 	who := string(w.appendName(nil, w.name(i)))
 	switch {
 	case !u.possible(u.final, w.limit):

@@ -22,6 +22,9 @@ const (
 	opRead
 	opList
 	opTopic
+	opStore
+	opWake
+	opChange
 	opKinds
 )
 
@@ -43,6 +46,9 @@ type publisher struct {
 	take   func(*user, event.Counts) // of opCounts
 	line   []byte
 	nth    int // of the worker's
+	count  int // of opStore: its users; of opWake: which one
+	since  int64
+	woke   func(n int, c event.Counts, ns int64)
 
 	broker *mqttPublisher // in the place of the caller, if it publishes by MQTT
 }
@@ -70,6 +76,7 @@ func (p *publisher) Answered(status int, body []byte) {
 		if status != 200 {
 			err = fmt.Errorf("counts: status %d", status)
 		} else if err = event.ParseAnswer(body, &a); err == nil && a.Counts.Known {
+			w.users[p.refs[0].user].cursor = append([]byte(nil), a.Cursor...)
 			p.take(&w.users[p.refs[0].user], a.Counts)
 		}
 	case opRead:
@@ -78,9 +85,18 @@ func (p *publisher) Answered(status int, body []byte) {
 		if status != 200 {
 			err = fmt.Errorf("list: status %d", status)
 		}
+	case opStore:
+		err = p.judgeStore(status, body)
+	case opWake:
+		err = p.judgeWake(status, body, now)
+	case opChange:
+		if status < 200 || status > 299 {
+			err = fmt.Errorf("change: status %d %s", status, problemCode(body))
+		}
 	}
 	if err != nil {
 		w.tally.fail(err.Error(), 1)
+		w.failed++
 	}
 	w.done[p.op]++
 	p.free()
@@ -91,6 +107,7 @@ func (p *publisher) Answered(status int, body []byte) {
 func (p *publisher) Failed(err error) {
 	w := p.w
 	w.tally.fail("publish: "+reason(err), 1)
+	w.failed++
 	for _, r := range p.refs {
 		switch p.op {
 		case opMessage, opBatch, opTopic:
@@ -176,7 +193,7 @@ func (w *worker) judge(r ref, status, want int, body []byte, now int64) error {
 	u.taken++
 	p.answered = true
 	if w.measuring(r.sent) {
-		w.answers.Record(now - r.sent)
+		w.recordAnswer(now - r.sent)
 	}
 	if !w.b.stateless && a.Counts.Known {
 		if a.Counts.Rev == 0 {
@@ -269,9 +286,10 @@ func (p *publisher) broadcast(n uint64, due int64) {
 	}
 	b := append(append(w.scratch[:0], "POST "...), p.to.Path...)
 	switch w.cfg.Audience {
-	case AudienceAll:
+	default:
 		b = append(b, "/v1/messages"...)
-		p.line = appendMessage(p.line[:0], []byte(`{"all":true}`), w.b.run, s, w.cfg.BodySize)
+		w.to = w.appendAudience(w.to[:0])
+		p.line = appendMessage(p.line[:0], w.to, w.b.run, s, w.cfg.BodySize)
 	case AudienceUser:
 		b = append(w.appendUser(b, 0), "/messages"...)
 		p.line = appendMessage(p.line[:0], nil, w.b.run, s, w.cfg.BodySize)

@@ -33,6 +33,9 @@ func (b *bench) result(workers []*worker) report.Result {
 			per = uint64(r.Answer.Count)
 		}
 		r.CPU = report.Cores(b.first, b.last)
+		if n := r.Answer.Count; b.cfg.Scenario == "broadcast" && b.cfg.Singles == 0 && n > 0 && b.last.Written > 0 {
+			b.more["bytes written to disks, a broadcast"] = float64(b.last.Written-b.first.Written) / float64(n)
+		}
 		if per > 0 {
 			r.CPUPerDelivery = float64((b.last.CPU - b.first.CPU).Microseconds()) / float64(per)
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ type standIn struct {
 	url   string
 	fault string
 	once  sync.Once
+	log   sync.Mutex // held by a broadcast
 	mu    sync.Mutex
 	users map[string]*standInUser
 	topic map[*standInSub]string // what a stream listens to
@@ -35,6 +37,8 @@ type standIn struct {
 }
 
 type standInUser struct {
+	id                  string // in its cursors
+	member              bool   // of what is followed or matched
 	unread, unseen, rev int64
 	history             []standInEvent
 	subs                map[*standInSub]bool
@@ -86,14 +90,20 @@ func newStandIn(t *testing.T, fault string) *standIn {
 func (s *standIn) user(name string) *standInUser {
 	u := s.users[name]
 	if u == nil {
-		u = &standInUser{subs: map[*standInSub]bool{}}
+		u = &standInUser{id: name, subs: map[*standInSub]bool{}}
+		if s.fault == "one cursor" {
+			u.id = ""
+		}
 		s.users[name] = u
 	}
 	return u
 }
 
+// cursor returns the user's cursor as of a rev.
+func (u *standInUser) cursor(rev int64) string { return fmt.Sprintf("%d.%s", rev, u.id) }
+
 func (u *standInUser) counts(unread int64) string {
-	return fmt.Sprintf(`{"unread":%d,"unseen":%d,"by_category":{"a\"b":%d},"rev":%d,"cursor":"%d"}`, unread, u.unseen, u.unread, u.rev, u.rev)
+	return fmt.Sprintf(`{"unread":%d,"unseen":%d,"by_category":{"a\"b":%d},"rev":%d,"cursor":%q}`, unread, u.unseen, u.unread, u.rev, u.cursor(u.rev))
 }
 
 // publish adds a message, with the stand-in's fault in every tenth.
@@ -115,7 +125,7 @@ func (s *standIn) publish(name, body string) string {
 		unread++
 	}
 	message, _ := json.Marshal(body)
-	e := standInEvent{u.rev, "message", fmt.Sprintf(`{"type":"message","cursor":"%d","message":{"id":"m%d","body":%s,"data":{"body":"no"}},"counts":%s}`, u.rev, s.nth, message, u.counts(unread))}
+	e := standInEvent{u.rev, "message", fmt.Sprintf(`{"type":"message","cursor":%q,"message":{"id":"m%d","body":%s,"data":{"body":"no"}},"counts":%s}`, u.cursor(u.rev), s.nth, message, u.counts(unread))}
 	if fault != "forgets" {
 		u.history = append(u.history, e)
 	}
@@ -147,8 +157,10 @@ func (s *standIn) result(u *standInUser) string {
 
 type standInMessage struct {
 	To struct {
-		User string `json:"user"`
-		All  bool   `json:"all"`
+		User    string `json:"user"`
+		All     bool   `json:"all"`
+		Topic   string `json:"topic"`
+		Segment string `json:"segment"`
 	} `json:"to"`
 	Body string `json:"body"`
 }
@@ -162,17 +174,29 @@ func (s *standIn) serve(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	switch {
+	case strings.HasPrefix(path, "/v1/segments/"):
 	case path == "/v1/messages":
 		_ = json.Unmarshal(ctx.PostBody(), &m)
+		unlock := func() {}
+		if s.fault != "other order" {
+			s.log.Lock()
+			unlock = s.log.Unlock
+		}
 		s.mu.Lock()
 		var names []string
-		for name := range s.users {
-			names = append(names, name)
+		for name, u := range s.users {
+			if m.To.All || u.member {
+				names = append(names, name)
+			}
 		}
 		s.mu.Unlock()
+		if s.fault == "forgets who is away" {
+			names = slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, "bench-stored-") })
+		}
 		for _, name := range names {
 			s.publish(name, m.Body)
 		}
+		unlock()
 		ctx.SetStatusCode(202)
 		ctx.SetBodyString(`{"id":"b"}`)
 	case path == "/v1/messages/batch":
@@ -200,13 +224,19 @@ func (s *standIn) serve(ctx *fasthttp.RequestCtx) {
 }
 
 func (s *standIn) serveUser(ctx *fasthttp.RequestCtx, name, what string) {
+	if what == "" || strings.HasPrefix(what, "follows/") {
+		s.mu.Lock()
+		s.user(name).member = true
+		s.mu.Unlock()
+		return
+	}
 	switch what {
 	case "read":
 		s.mu.Lock()
 		u := s.user(name)
 		if u.unread > 0 {
 			u.unread, u.unseen, u.rev = 0, 0, u.rev+1
-			e := standInEvent{u.rev, "state", fmt.Sprintf(`{"type":"state","cursor":"%d","ids":[],"counts":%s}`, u.rev, u.counts(0))}
+			e := standInEvent{u.rev, "state", fmt.Sprintf(`{"type":"state","cursor":%q,"ids":[],"counts":%s}`, u.cursor(u.rev), u.counts(0))}
 			u.history = append(u.history, e)
 			for sub := range u.subs {
 				sub.ch <- e
@@ -234,7 +264,7 @@ func (s *standIn) serveUser(ctx *fasthttp.RequestCtx, name, what string) {
 	case "counts":
 		s.mu.Lock()
 		u := s.user(name)
-		body, tag := u.counts(u.unread), fmt.Sprintf(`"%d"`, u.rev)
+		body, tag := u.counts(u.unread), fmt.Sprintf("%q", u.cursor(u.rev))
 		s.mu.Unlock()
 		if string(ctx.Request.Header.Peek("If-None-Match")) == tag {
 			ctx.SetStatusCode(304)
@@ -308,12 +338,13 @@ func (s *standIn) attach(ctx *fasthttp.RequestCtx, name, greeting string) (*stan
 		s.topic[sub] = topic
 	}
 	if after == "" {
-		return sub, []standInEvent{{u.rev, "counts", fmt.Sprintf(`{"type":%q,"cursor":"%d","counts":%s}`, greeting, u.rev, u.counts(u.unread))}}
+		return sub, []standInEvent{{u.rev, "counts", fmt.Sprintf(`{"type":%q,"cursor":%q,"counts":%s}`, greeting, u.cursor(u.rev), u.counts(u.unread))}}
 	}
-	from, _ := strconv.ParseInt(after, 10, 64)
+	text, _, _ := strings.Cut(after, ".")
+	from, _ := strconv.ParseInt(text, 10, 64)
 	var missed []standInEvent
 	if greeting == "hello" {
-		missed = append(missed, standInEvent{u.rev, "hello", fmt.Sprintf(`{"type":"hello","recovered":true,"cursor":"%d","counts":%s}`, from, u.counts(u.unread))})
+		missed = append(missed, standInEvent{u.rev, "hello", fmt.Sprintf(`{"type":"hello","recovered":true,"cursor":%q,"counts":%s}`, u.cursor(from), u.counts(u.unread))})
 	}
 	for _, e := range u.history {
 		if e.rev > from { // as of now, like the real one

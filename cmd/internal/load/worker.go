@@ -46,6 +46,10 @@ type worker struct {
 	began    int64   // of the open loop
 	nth      int64   // request of the open loop
 
+	singles  singles
+	sequence sequence
+	failed   int // requests that set something up
+
 	waiting  []*conn // to be started
 	starting int
 	up       int // connections that are live
@@ -92,12 +96,12 @@ func newWorker(b *bench, id int) (*worker, error) {
 		limit:   b.limit(),
 		random:  rand.New(rand.NewPCG(uint64(b.start.UnixNano()), uint64(id))),
 		answers: report.NewLatencies(), deliveries: report.NewLatencies(),
-		from: never, upTo: never,
+		from: never, upTo: never, singles: newSingles(&b.cfg),
 	}
 	n := b.cfg.Workers
 	w.users = make([]user, (b.cfg.Users-id+n-1)/n)
 	for i := range w.users {
-		w.users[i].conns = int32(b.cfg.Connections)
+		w.users[i].conns, w.users[i].deaf = int32(b.cfg.Connections), !b.cfg.belongs(w.name(i))
 		for range b.cfg.Connections {
 			k := len(w.conns)*n + id
 			w.conns = append(w.conns, &conn{w: w, u: &w.users[i], name: w.name(i), nth: k, to: b.target(k), from: b.source(k), gone: true})
@@ -170,6 +174,7 @@ func (w *worker) until(ctx context.Context, limit int64, done func() bool) bool 
 			next = min(next, w.pace(now))
 		} else if w.feed != nil && len(w.idle) > 0 {
 			w.feedIdle(now)
+			next = min(next, w.singles.nextFeed())
 			if w.cfg.Workers > 1 { // another's arrivals may make work for this one
 				next = min(next, now+int64(200*time.Microsecond))
 			}

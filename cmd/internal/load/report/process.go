@@ -13,12 +13,15 @@ type Reading struct {
 	at  time.Time
 	CPU time.Duration // user and system, of all its threads
 	RSS int64         // bytes resident
+	// Written is how many bytes it has let the system write to disks; 0 where that
+	// is not told.
+	Written int64
 }
 
 // clockTick is the kernel's USER_HZ, 100 on every Linux port that Go runs on.
 const clockTick = 10 * time.Millisecond
 
-// ReadProcess reads /proc/PID/stat and /proc/PID/status (proc_pid_stat(5)).
+// ReadProcess reads /proc/PID/stat, status and io (proc_pid_stat(5)).
 func ReadProcess(pid int) (Reading, error) {
 	dir := "/proc/" + strconv.Itoa(pid)
 	stat, err := os.ReadFile(dir + "/stat")
@@ -37,7 +40,21 @@ func ReadProcess(pid int) (Reading, error) {
 	if err != nil {
 		return Reading{}, fmt.Errorf("read process %d: %w", pid, err)
 	}
+	if io, err := os.ReadFile(dir + "/io"); err == nil { // another user's is not told
+		r.Written = parseIO(io)
+	}
 	return r, nil
+}
+
+// parseIO returns write_bytes.
+func parseIO(b []byte) int64 {
+	for line := range bytes.Lines(b) {
+		if v, ok := bytes.CutPrefix(line, []byte("write_bytes:")); ok {
+			n, _ := strconv.ParseInt(string(bytes.TrimSpace(v)), 10, 64)
+			return n
+		}
+	}
+	return 0
 }
 
 // ReadProcesses reads several processes and adds them up.
@@ -50,6 +67,7 @@ func ReadProcesses(pids []int) (sum Reading, err error) {
 		sum.at = r.at
 		sum.CPU += r.CPU
 		sum.RSS += r.RSS
+		sum.Written += r.Written
 	}
 	return sum, nil
 }
