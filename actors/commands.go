@@ -118,9 +118,16 @@ type Follow struct {
 	Stop  bool
 }
 
+// JoinList puts the user into a list of the app, or, with Leave, takes it out. Answers
+// Rev, Counts, Cursor; TooMany if it is in as many as it may.
+type JoinList struct {
+	List  string
+	Leave bool
+}
+
 // ReadProfile asks for a part of what is known of the user. Answers Body: its JSON
-// object; of follows one with "follows", of which there are up to Limit from behind
-// Next on, and "next" where there are more.
+// object; of follows and lists one with "follows" or "lists", of which there are up to
+// Limit from behind Next on, and "next" where there are more.
 type ReadProfile struct {
 	Part  ProfilePart
 	Limit int
@@ -135,6 +142,7 @@ const (
 	PartProfile ProfilePart = iota
 	PartPreferences
 	PartFollows
+	PartLists
 	NumProfileParts
 )
 
@@ -282,6 +290,9 @@ func (c *SetPreferences) Weight() int { return c.Preferences.SizeVT() }
 
 // Weight implements Command.
 func (c *Follow) Weight() int { return len(c.Topic) }
+
+// Weight implements Command.
+func (c *JoinList) Weight() int { return len(c.List) }
 
 // Weight implements Command.
 func (c *ReadProfile) Weight() int { return len(c.Next) }

@@ -540,6 +540,8 @@ type ProfileChange struct {
 	Preferences   *Preferences           `protobuf:"bytes,2,opt,name=preferences,proto3" json:"preferences,omitempty"`
 	Followed      []string               `protobuf:"bytes,3,rep,name=followed,proto3" json:"followed,omitempty"`     // topics that the user follows from now on
 	Unfollowed    []string               `protobuf:"bytes,4,rep,name=unfollowed,proto3" json:"unfollowed,omitempty"` // and those no more
+	Joined        []string               `protobuf:"bytes,5,rep,name=joined,proto3" json:"joined,omitempty"`         // lists that the user is in from now on
+	Left          []string               `protobuf:"bytes,6,rep,name=left,proto3" json:"left,omitempty"`             // and those no more
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -598,6 +600,20 @@ func (x *ProfileChange) GetFollowed() []string {
 func (x *ProfileChange) GetUnfollowed() []string {
 	if x != nil {
 		return x.Unfollowed
+	}
+	return nil
+}
+
+func (x *ProfileChange) GetJoined() []string {
+	if x != nil {
+		return x.Joined
+	}
+	return nil
+}
+
+func (x *ProfileChange) GetLeft() []string {
+	if x != nil {
+		return x.Left
 	}
 	return nil
 }
@@ -2917,6 +2933,8 @@ type Snapshot struct {
 	Follows        []string               `protobuf:"bytes,24,rep,name=follows,proto3" json:"follows,omitempty"`                                      // topics, in their order
 	FollowSeqs     []uint64               `protobuf:"varint,25,rep,packed,name=follow_seqs,json=followSeqs,proto3" json:"follow_seqs,omitempty"`      // of the events above floor that name such
 	ErasedAt       int64                  `protobuf:"varint,26,opt,name=erased_at,json=erasedAt,proto3" json:"erased_at,omitempty"`                   // unix milliseconds; 0: something has come since, or it never was
+	Lists          []string               `protobuf:"bytes,27,rep,name=lists,proto3" json:"lists,omitempty"`                                          // that the user is in, in their order
+	ListSeqs       []uint64               `protobuf:"varint,28,rep,packed,name=list_seqs,json=listSeqs,proto3" json:"list_seqs,omitempty"`            // of the events above floor that name such
 	ShownPos       uint64                 `protobuf:"varint,40,opt,name=shown_pos,json=shownPos,proto3" json:"shown_pos,omitempty"`                   // pos of the last entry of the broadcast log that changed what the user sees
 	Displaced      []*Displacement        `protobuf:"bytes,41,rep,name=displaced,proto3" json:"displaced,omitempty"`                                  // the last ones, oldest first
 	PosFloor       uint64                 `protobuf:"varint,42,opt,name=pos_floor,json=posFloor,proto3" json:"pos_floor,omitempty"`                   // those at or below it are forgotten
@@ -3134,6 +3152,20 @@ func (x *Snapshot) GetErasedAt() int64 {
 		return x.ErasedAt
 	}
 	return 0
+}
+
+func (x *Snapshot) GetLists() []string {
+	if x != nil {
+		return x.Lists
+	}
+	return nil
+}
+
+func (x *Snapshot) GetListSeqs() []uint64 {
+	if x != nil {
+		return x.ListSeqs
+	}
+	return nil
 }
 
 func (x *Snapshot) GetShownPos() uint64 {
@@ -3887,14 +3919,16 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\asession\x18\x11 \x01(\v2\x15.reddot.SessionChangeR\asession\x12*\n" +
 	"\x05topic\x18\x12 \x01(\v2\x14.reddot.TopicMessageR\x05topic\x12&\n" +
 	"\x05queue\x18\x13 \x03(\v2\x10.reddot.QueueingR\x05queue\x12/\n" +
-	"\aprofile\x18\x14 \x01(\v2\x15.reddot.ProfileChangeR\aprofile\"\xad\x01\n" +
+	"\aprofile\x18\x14 \x01(\v2\x15.reddot.ProfileChangeR\aprofile\"\xd9\x01\n" +
 	"\rProfileChange\x12)\n" +
 	"\aprofile\x18\x01 \x01(\v2\x0f.reddot.ProfileR\aprofile\x125\n" +
 	"\vpreferences\x18\x02 \x01(\v2\x13.reddot.PreferencesR\vpreferences\x12\x1a\n" +
 	"\bfollowed\x18\x03 \x03(\tR\bfollowed\x12\x1e\n" +
 	"\n" +
 	"unfollowed\x18\x04 \x03(\tR\n" +
-	"unfollowed\"\xc5\x01\n" +
+	"unfollowed\x12\x16\n" +
+	"\x06joined\x18\x05 \x03(\tR\x06joined\x12\x12\n" +
+	"\x04left\x18\x06 \x03(\tR\x04left\"\xc5\x01\n" +
 	"\aProfile\x12\x12\n" +
 	"\x04tags\x18\x01 \x03(\tR\x04tags\x121\n" +
 	"\n" +
@@ -4095,7 +4129,7 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\tMilestone\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x14\n" +
-	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\xb1\a\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\xe4\a\n" +
 	"\bSnapshot\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
@@ -4128,7 +4162,9 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\afollows\x18\x18 \x03(\tR\afollows\x12\x1f\n" +
 	"\vfollow_seqs\x18\x19 \x03(\x04R\n" +
 	"followSeqs\x12\x1b\n" +
-	"\terased_at\x18\x1a \x01(\x03R\berasedAt\x12\x1b\n" +
+	"\terased_at\x18\x1a \x01(\x03R\berasedAt\x12\x14\n" +
+	"\x05lists\x18\x1b \x03(\tR\x05lists\x12\x1b\n" +
+	"\tlist_seqs\x18\x1c \x03(\x04R\blistSeqs\x12\x1b\n" +
 	"\tshown_pos\x18( \x01(\x04R\bshownPos\x122\n" +
 	"\tdisplaced\x18) \x03(\v2\x14.reddot.DisplacementR\tdisplaced\x12\x1b\n" +
 	"\tpos_floor\x18* \x01(\x04R\bposFloor\"\x96\x02\n" +

@@ -93,7 +93,7 @@ func (c *checker) in(n *ast.BinaryNode) test {
 		return c.oneOf(n, list)
 	}
 	if _, ok := n.Right.(*ast.MemberNode); !ok {
-		c.fail(n.Right, "in asks for tags, tenants, follows, attributes, a list that is an attribute, or constants, as in ['de', 'at']")
+		c.fail(n.Right, "in asks for tags, tenants, follows, lists, attributes, a list that is an attribute, or constants, as in ['de', 'at']")
 		return always(false)
 	}
 	t := &listed{c.operand(n.Left), c.operand(n.Right)}

@@ -9,7 +9,7 @@
 //	attributes.signed_up > now - duration('30d') && !('news' in follows)
 //
 // A profile has attributes.NAME or attributes['NAME'] (a string, number, bool, time or
-// list), the sets tags, tenants and follows, and the strings locale and zone. now is
+// list), the sets tags, tenants, follows and lists, and the strings locale and zone. now is
 // the time of the message. There are comparisons, in, contains, startsWith, endsWith,
 // && || ! (and, or, not), lists of constants, and the functions date, duration, len
 // and lower. TestExpressions is a list of what each means.

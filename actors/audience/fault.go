@@ -17,7 +17,7 @@ const field = "where"
 
 // What is allowed, for people.
 const (
-	allowedValues    = "there are attributes.NAME, tags, tenants, follows, locale, zone, now and constants"
+	allowedValues    = "there are attributes.NAME, tags, tenants, follows, lists, locale, zone, now and constants"
 	allowedFunctions = "there are date, duration, len and lower"
 	allowedOperators = "there are == != < <= > >= in contains startsWith endsWith && || !"
 )

@@ -232,7 +232,7 @@ func TestFaults(t *testing.T) {
 // TestFaultShown has the place under the fault, also in a long line.
 func TestFaultShown(t *testing.T) {
 	_, err := Check("true &&\n'城' in tags\t&& city == 'x'")
-	want := "line 2, column 16: there is no \"city\"; there are attributes.NAME, tags, tenants, follows, locale, zone, now and constants\n" +
+	want := "line 2, column 16: there is no \"city\"; there are attributes.NAME, tags, tenants, follows, lists, locale, zone, now and constants\n" +
 		"'城' in tags && city == 'x'\n" +
 		"               ^"
 	if got := actors.AsError(err).Detail; got != want {

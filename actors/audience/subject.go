@@ -26,11 +26,12 @@ const (
 	Tags Set = iota
 	Tenants
 	Follows // topics
+	Lists   // of the app
 	numSets = iota
 )
 
 // setNames are as expressions write them.
-var setNames = [numSets]string{"tags", "tenants", "follows"}
+var setNames = [numSets]string{"tags", "tenants", "follows", "lists"}
 
 // A Kind is the type of a value.
 type Kind uint8

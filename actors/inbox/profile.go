@@ -23,6 +23,11 @@ func (b *Inbox) Follow(c *actors.Follow, once actors.Once, t actors.Moment) Read
 	return b.changeProfile(once, t, func() (*actors.ProfileChange, *actors.Error) { return b.Profile.Follow(c) })
 }
 
+// JoinList decides about a list of the app that the user is to be in, or no more.
+func (b *Inbox) JoinList(c *actors.JoinList, once actors.Once, t actors.Moment) Ready {
+	return b.changeProfile(once, t, func() (*actors.ProfileChange, *actors.Error) { return b.Profile.JoinList(c) })
+}
+
 // changeProfile returns the event of a change, unless it was made before.
 func (b *Inbox) changeProfile(once actors.Once, t actors.Moment, decide func() (*actors.ProfileChange, *actors.Error)) Ready {
 	if r, ok := b.Replayed(once, t); ok {

@@ -47,7 +47,7 @@ func (w *world) erase(once actors.Once) {
 	w.check()
 }
 
-// TestProfileAtRandom changes a profile, preferences and follows at random, beside
+// TestProfileAtRandom changes a profile, preferences, follows and lists at random, beside
 // messages, and erases now and then. After each step the state is what the journal
 // says, and no event holds what was replaced (world.do).
 func TestProfileAtRandom(t *testing.T) {
@@ -55,11 +55,11 @@ func TestProfileAtRandom(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	w := newWorld(t, actors.Limits{InboxLimits: actors.InboxLimits{RetainEvents: 20, Messages: 5}})
-	tags, muted, follows := "", int64(0), map[string]bool{}
+	tags, muted, follows, lists := "", int64(0), map[string]bool{}, map[string]bool{}
 	for i := range 3000 {
 		w.now += int64(rng.IntN(2000))
 		once := actors.Once{} // keys have tests of their own, and many would slow this one down
-		switch rng.IntN(9) {
+		switch rng.IntN(10) {
 		case 0, 1:
 			tags = fmt.Sprint("t", rng.IntN(3))
 			w.do(w.b.SetProfile(&actors.SetProfile{Profile: &actors.Profile{Tags: []string{tags}}, Replace: rng.IntN(2) == 0}, once, w.moment()))
@@ -70,6 +70,10 @@ func TestProfileAtRandom(t *testing.T) {
 			topic, stop := fmt.Sprint("topic", rng.IntN(6)), rng.IntN(2) == 0
 			follows[topic] = !stop
 			w.do(w.b.Follow(&actors.Follow{Topic: topic, Stop: stop}, once, w.moment()))
+		case 9:
+			list, leave := fmt.Sprint("list", rng.IntN(6)), rng.IntN(2) == 0
+			lists[list] = !leave
+			w.do(w.b.JoinList(&actors.JoinList{List: list, Leave: leave}, once, w.moment()))
 		case 5:
 			n := id(fmt.Sprint(i), w.now)
 			w.do(w.b.Publish(&actors.Message{Id: n[:], Category: "a", Content: []byte(`"title":"x"`)}, once, w.moment(), &w.limits))
@@ -83,7 +87,7 @@ func TestProfileAtRandom(t *testing.T) {
 		case 8:
 			if rng.IntN(20) == 0 {
 				w.erase(once)
-				tags, muted, follows = "", 0, map[string]bool{}
+				tags, muted, follows, lists = "", 0, map[string]bool{}, map[string]bool{}
 			}
 		}
 		p := w.b.Profile
@@ -96,8 +100,17 @@ func TestProfileAtRandom(t *testing.T) {
 				followed++
 			}
 		}
-		if got := p.Profile().GetTags(); (tags == "") != (got == nil) || got != nil && !slices.Equal(got, []string{tags}) || p.Preferences().GetMutedUntil() != muted || len(p.Follows()) != followed {
-			t.Fatalf("step %d: got %v %v %v, want %q %d %v", i, got, p.Preferences(), p.Follows(), tags, muted, follows)
+		in := 0
+		for list, ok := range lists {
+			if p.InList(list) != ok {
+				t.Fatalf("step %d: being in %s is %v", i, list, !ok)
+			}
+			if ok {
+				in++
+			}
+		}
+		if got := p.Profile().GetTags(); (tags == "") != (got == nil) || got != nil && !slices.Equal(got, []string{tags}) || p.Preferences().GetMutedUntil() != muted || len(p.Follows()) != followed || len(p.Lists()) != in {
+			t.Fatalf("step %d: got %v %v %v %v, want %q %d %v %v", i, got, p.Preferences(), p.Follows(), p.Lists(), tags, muted, follows, lists)
 		}
 	}
 	w.replayAll(rng.IntN(len(w.log)))
@@ -283,7 +296,7 @@ func TestProfileIsNotAStateOfMessages(t *testing.T) {
 		t.Errorf("got %+v, %v", p, err)
 	}
 	at, err := InboxAt(context.Background(), w, w.key, 1, w.b.seq, w.b.pos, w.readLog)
-	if err != nil || at.Profile.Empty() || string(profile.AppendFollows(nil, at.Profile.Follows())) != `["x"]` {
+	if err != nil || at.Profile.Empty() || string(profile.AppendNames(nil, at.Profile.Follows())) != `["x"]` {
 		t.Errorf("got %+v, %v", at, err)
 	}
 }

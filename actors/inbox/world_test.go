@@ -347,14 +347,14 @@ func (w *world) view(b *Inbox, withHistory bool) Inbox {
 // removes tells whether a change only removes parts of a profile: nothing of the user
 // is left in it.
 func removes(c *actors.ProfileChange) bool {
-	return len(c.Followed)+len(c.Unfollowed) == 0 && c.Profile.SizeVT()+c.Preferences.SizeVT() == 0
+	return len(c.Followed)+len(c.Unfollowed)+len(c.Joined)+len(c.Left) == 0 && c.Profile.SizeVT()+c.Preferences.SizeVT() == 0
 }
 
 // viewProfile is what is known of the user, as text.
 func viewProfile(b *Inbox, withHistory bool) string {
 	p := b.Profile
 	v := profile.AppendPreferences(profile.AppendProfile(nil, p.Profile()), p.Preferences())
-	v = profile.AppendFollows(v, p.Follows())
+	v = profile.AppendNames(profile.AppendNames(v, p.Follows()), p.Lists())
 	if withHistory {
 		v = fmt.Append(v, slices.DeleteFunc(p.Events(), func(seq uint64) bool { return seq <= b.history.floor }))
 	}

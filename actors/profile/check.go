@@ -248,6 +248,14 @@ func checkTopic(topic string) *actors.Error {
 	return nil
 }
 
+// checkList returns what is wrong with the name of a list.
+func checkList(name string) *actors.Error {
+	if !isLabel(name) || strings.Contains(name, ":") || len(name) > MaxListName || name == "." || name == ".." {
+		return wrong("list", "the name of a list has 1 to %d characters of A-Z a-z 0-9 . _ - and is not . or ..", MaxListName)
+	}
+	return nil
+}
+
 // isText tells whether s is text that can stand in a line.
 func isText(s string) bool {
 	return s != "" && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 })

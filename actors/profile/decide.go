@@ -127,39 +127,46 @@ func (s *State) Follow(c *actors.Follow) (*actors.ProfileChange, *actors.Error) 
 	if err := checkTopic(c.Topic); err != nil {
 		return nil, err
 	}
-	following := s.Following(c.Topic)
-	if c.Stop {
-		if !following {
-			return nil, nil
-		}
+	changes, err := s.known().follows.changes(c.Topic, c.Stop, MaxFollows, MaxFollowsSize, "topics that it follows")
+	switch {
+	case !changes:
+		return nil, err
+	case c.Stop:
 		return &actors.ProfileChange{Unfollowed: []string{c.Topic}}, nil
 	}
-	if following {
-		return nil, nil
-	}
-	size := len(c.Topic)
-	for _, t := range s.Follows() {
-		size += len(t)
-	}
-	switch {
-	case len(s.Follows()) >= MaxFollows:
-		return nil, actors.Errorf(actors.TooMany, "a user follows at most %d topics", MaxFollows)
-	case size > MaxFollowsSize:
-		return nil, actors.Errorf(actors.TooMany, "the names of the topics that a user follows have at most %d bytes", MaxFollowsSize)
-	}
 	return &actors.ProfileChange{Followed: []string{c.Topic}}, nil
+}
+
+// JoinList decides about a list that the user is to be in, or no more.
+func (s *State) JoinList(c *actors.JoinList) (*actors.ProfileChange, *actors.Error) {
+	if err := checkList(c.List); err != nil {
+		return nil, err
+	}
+	changes, err := s.known().lists.changes(c.List, c.Leave, MaxLists, MaxListsSize, "lists that it is in")
+	switch {
+	case !changes:
+		return nil, err
+	case c.Leave:
+		return &actors.ProfileChange{Left: []string{c.List}}, nil
+	}
+	return &actors.ProfileChange{Joined: []string{c.List}}, nil
+}
+
+// known returns the state, or one that knows nothing in the place of a nil.
+func (s *State) known() *State {
+	if s == nil {
+		return &State{}
+	}
+	return s
 }
 
 // FollowsAfter returns up to limit of the topics that the user follows, from behind
 // one on, and whether there are more. The list is not to be changed.
 func (s *State) FollowsAfter(topic string, limit int) (list []string, more bool) {
-	list = s.Follows()
-	i, ok := slices.BinarySearch(list, topic)
-	if ok {
-		i++
-	}
-	if list = list[i:]; len(list) > limit {
-		return list[:limit], true
-	}
-	return list, false
+	return s.known().follows.after(topic, limit)
+}
+
+// ListsAfter is FollowsAfter for the lists that the user is in.
+func (s *State) ListsAfter(name string, limit int) (list []string, more bool) {
+	return s.known().lists.after(name, limit)
 }

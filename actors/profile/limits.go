@@ -23,4 +23,8 @@ const (
 
 	MaxFollows     = 1000     // topics that a user follows
 	MaxFollowsSize = 64 << 10 // of their names
+
+	MaxLists     = 1000     // that a user is in
+	MaxListName  = 64       // as of other names in a path
+	MaxListsSize = 32 << 10 // of their names
 )

@@ -136,6 +136,60 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+// TestJoinList holds in which lists a user is, and that no event goes on naming one that
+// it has left.
+func TestJoinList(t *testing.T) {
+	w := &walk{State: &State{}, t: t}
+	join := func(list string, leave bool) []uint64 {
+		t.Helper()
+		return w.do(w.JoinList(&actors.JoinList{List: list, Leave: leave}))
+	}
+	w.do(w.Follow(&actors.Follow{Topic: "b"}))
+	join("b", false)
+	join("a", false)
+	join("b", false)
+	if got := w.Lists(); !slices.Equal(got, []string{"a", "b"}) || w.seq != 3 || !w.InList("a") || w.InList("c") || w.Empty() || w.Size() != 12 {
+		t.Errorf("in %v after %d events, %d bytes", got, w.seq, w.Size())
+	}
+	if list, more := w.ListsAfter("", 1); !slices.Equal(list, []string{"a"}) || !more {
+		t.Errorf("got %v, %v", list, more)
+	}
+	if old := join("c", true); old != nil {
+		t.Errorf("got %v for a list that the user is not in", old)
+	}
+	if c := (&actors.ProfileChange{Left: []string{"b"}}); !w.Frees(c) || w.Frees(&actors.ProfileChange{Joined: []string{"b"}}) {
+		t.Error("leaving a list frees nothing, or joining one does")
+	}
+	if old := join("b", true); !slices.Equal(old, []uint64{2, 3, 4}) || !w.Following("b") {
+		t.Errorf("superseded %v, want all that name a list", old)
+	}
+	for _, list := range []string{"", ".", "..", "a b", "a/b", "a:b", strings.Repeat("x", MaxListName+1)} {
+		if _, err := w.JoinList(&actors.JoinList{List: list}); err == nil || err.Code != actors.Invalid || err.Field != "list" {
+			t.Errorf("%q: got %v", list, err)
+		}
+	}
+	for i := len(w.Lists()); i < MaxLists; i++ {
+		join(fmt.Sprint("l", i), false)
+	}
+	if _, err := w.JoinList(&actors.JoinList{List: "one-more"}); err == nil || err.Code != actors.TooMany {
+		t.Errorf("got %v beyond the number", err)
+	}
+	w = &walk{State: &State{}, t: t}
+	for i := range MaxListsSize / MaxListName {
+		join(fmt.Sprintf("%0*d", MaxListName, i), false)
+	}
+	if _, err := w.JoinList(&actors.JoinList{List: "x"}); err == nil || err.Code != actors.TooMany {
+		t.Errorf("got %v beyond the size", err)
+	}
+	none := (*State)(nil)
+	if list, more := none.ListsAfter("", 1); len(list) > 0 || more || none.InList("a") {
+		t.Errorf("who is not known is in %v", list)
+	}
+	if c, err := none.JoinList(&actors.JoinList{List: "a"}); err != nil || c == nil {
+		t.Errorf("who is not known can join no list: %v", err)
+	}
+}
+
 // TestPreferences shows preferences as they come back.
 func TestPreferences(t *testing.T) {
 	w := &walk{State: &State{}, t: t}

@@ -10,11 +10,11 @@ import (
 type State struct {
 	profile     *actors.Profile     // nil: nothing is known
 	preferences *actors.Preferences // nil: there are none
-	follows     []string            // in their order
+	follows     names               // topics
+	lists       names               // of the app
 
 	// The events that hold what is known: when it is replaced, it is to leave them.
 	profileSeq, preferencesSeq uint64
-	followSeqs                 []uint64 // that name topics which were followed
 }
 
 // Profile returns the profile, which nobody changes; nil: nothing is known.
@@ -39,18 +39,26 @@ func (s *State) Follows() []string {
 	if s == nil {
 		return nil
 	}
-	return s.follows
+	return s.follows.list
 }
 
 // Following tells whether the user follows the topic.
-func (s *State) Following(topic string) bool {
-	_, ok := slices.BinarySearch(s.Follows(), topic)
-	return ok
+func (s *State) Following(topic string) bool { return s != nil && s.follows.has(topic) }
+
+// Lists returns the lists that the user is in, in their order. It is not to be changed.
+func (s *State) Lists() []string {
+	if s == nil {
+		return nil
+	}
+	return s.lists.list
 }
+
+// InList tells whether the user is in the list.
+func (s *State) InList(list string) bool { return s != nil && s.lists.has(list) }
 
 // Empty tells whether nothing is known.
 func (s *State) Empty() bool {
-	return s == nil || s.profile == nil && s.preferences == nil && len(s.follows) == 0
+	return s == nil || s.profile == nil && s.preferences == nil && len(s.follows.list)+len(s.lists.list) == 0
 }
 
 // Size returns about how many bytes the state takes in a snapshot.
@@ -58,11 +66,7 @@ func (s *State) Size() int {
 	if s == nil {
 		return 0
 	}
-	n := s.profile.SizeVT() + s.preferences.SizeVT()
-	for _, t := range s.follows {
-		n += len(t) + 3
-	}
-	return n
+	return s.profile.SizeVT() + s.preferences.SizeVT() + s.follows.size() + s.lists.size()
 }
 
 // Apply takes in an event's change. It returns which events hold something that
@@ -86,23 +90,8 @@ func (s *State) Apply(e *actors.Event) (superseded []uint64) {
 			s.preferences, s.preferencesSeq = nil, 0
 		}
 	}
-	for _, topic := range c.Followed {
-		if i, ok := slices.BinarySearch(s.follows, topic); !ok {
-			s.follows = slices.Insert(s.follows, i, topic)
-		}
-	}
-	for _, topic := range c.Unfollowed {
-		if i, ok := slices.BinarySearch(s.follows, topic); ok {
-			s.follows = slices.Delete(s.follows, i, i+1)
-		}
-	}
-	if len(c.Followed)+len(c.Unfollowed) > 0 {
-		s.followSeqs = append(s.followSeqs, e.Seq)
-	}
-	if len(c.Unfollowed) > 0 { // which of them names the topic is not kept
-		superseded = append(superseded, s.followSeqs...)
-		s.followSeqs = nil
-	}
+	superseded = append(superseded, s.follows.apply(c.Followed, c.Unfollowed, e.Seq)...)
+	superseded = append(superseded, s.lists.apply(c.Joined, c.Left, e.Seq)...)
 	return superseded
 }
 
@@ -117,10 +106,10 @@ func (s *State) Events() (seqs []uint64) {
 			seqs = append(seqs, seq)
 		}
 	}
-	return append(seqs, s.followSeqs...)
+	return slices.Concat(seqs, s.follows.seqs, s.lists.seqs)
 }
 
 // Frees tells whether a change lets something become superfluous.
 func (s *State) Frees(c *actors.ProfileChange) bool {
-	return c != nil && (len(c.Unfollowed) > 0 || c.Profile != nil && s.Profile() != nil || c.Preferences != nil && s.Preferences() != nil)
+	return c != nil && (len(c.Unfollowed)+len(c.Left) > 0 || c.Profile != nil && s.Profile() != nil || c.Preferences != nil && s.Preferences() != nil)
 }

@@ -174,7 +174,7 @@ func appendClock(b []byte, minutes uint32) []byte {
 	return append(b, '"', byte('0'+h/10), byte('0'+h%10), ':', byte('0'+m/10), byte('0'+m%10), '"')
 }
 
-// AppendFollows appends topics as a JSON array.
-func AppendFollows(b []byte, topics []string) []byte {
-	return appendList(b, topics, actors.AppendString)
+// AppendNames appends topics or lists as a JSON array.
+func AppendNames(b []byte, names []string) []byte {
+	return appendList(b, names, actors.AppendString)
 }

@@ -80,6 +80,7 @@ func TestErase(t *testing.T) {
 	e := newErasable(t)
 	e.ask(&actors.SetProfile{Profile: &actors.Profile{Tags: []string{"secret"}}, Replace: true}, "")
 	e.ask(&actors.Follow{Topic: "secret"}, "")
+	e.ask(&actors.JoinList{List: "secret"}, "")
 	r := e.ask(&actors.OpenSession{Client: "secret", Expiry: 1 << 40, Link: actors.NewRemoteLink(actor.NewPID(far, "exchange"), 7, "secret", 1)}, "")
 	epoch := r.Answer.Epoch
 	e.ask(&actors.ChangeSession{Client: "secret", Epoch: epoch, Change: &actors.SessionChange{Set: []*actors.Subscription{{Filter: "secret/#", Qos: 1}}}}, "")

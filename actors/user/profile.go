@@ -39,18 +39,28 @@ func (u *User) readProfile(r *actors.Request, c *actors.ReadProfile) {
 	case actors.PartPreferences:
 		r.Answer.Body = profile.AppendPreferences(nil, known.Preferences())
 	case actors.PartFollows:
-		after, err := base64.RawURLEncoding.Strict().DecodeString(c.Next)
-		if err != nil {
-			u.refuse(r, &actors.Error{Code: actors.Invalid, Field: "next", Detail: "this is not the next of an answer"})
-			return
-		}
-		topics, more := known.FollowsAfter(string(after), c.Limit)
-		body := profile.AppendFollows([]byte(`{"follows":`), topics)
-		if more {
-			next := base64.RawURLEncoding.EncodeToString([]byte(topics[len(topics)-1]))
-			body = append(append(append(body, `,"next":"`...), next...), '"')
-		}
-		r.Answer.Body = append(body, '}')
+		u.readNames(r, c, `{"follows":`, known.FollowsAfter)
+		return
+	case actors.PartLists:
+		u.readNames(r, c, `{"lists":`, known.ListsAfter)
+		return
 	}
+	u.answer(r, inbox.Ready{Rev: u.inbox.Rev()})
+}
+
+// readNames answers with a page of names behind a prefix.
+func (u *User) readNames(r *actors.Request, c *actors.ReadProfile, prefix string, after func(string, int) ([]string, bool)) {
+	from, err := base64.RawURLEncoding.Strict().DecodeString(c.Next)
+	if err != nil {
+		u.refuse(r, &actors.Error{Code: actors.Invalid, Field: "next", Detail: "this is not the next of an answer"})
+		return
+	}
+	list, more := after(string(from), c.Limit)
+	body := profile.AppendNames([]byte(prefix), list)
+	if more {
+		next := base64.RawURLEncoding.EncodeToString([]byte(list[len(list)-1]))
+		body = append(append(append(body, `,"next":"`...), next...), '"')
+	}
+	r.Answer.Body = append(body, '}')
 	u.answer(r, inbox.Ready{Rev: u.inbox.Rev()})
 }

@@ -313,7 +313,8 @@ func (u *User) export(r *actors.Request) {
 	known := b.Profile
 	about := profile.AppendProfile([]byte(`,"profile":`), known.Profile())
 	about = profile.AppendPreferences(append(about, `,"preferences":`...), known.Preferences())
-	about = profile.AppendFollows(append(about, `,"follows":`...), known.Follows())
+	about = profile.AppendNames(append(about, `,"follows":`...), known.Follows())
+	about = profile.AppendNames(append(about, `,"lists":`...), known.Lists())
 	u.fill(r, inbox.Ready{Rev: b.Rev()})
 	u.read(r, func(ctx context.Context, out []byte) ([]byte, error) {
 		out = actors.AppendString(append(out, `{"app":`...), u.Key.App())

@@ -65,6 +65,8 @@ func (u *User) command(r *actors.Request, t actors.Moment) {
 		u.setPreferences(r, c, t)
 	case *actors.Follow:
 		u.commit(r, b.Follow(c, r.Once, t))
+	case *actors.JoinList:
+		u.commit(r, b.JoinList(c, r.Once, t))
 	case *actors.ReadProfile:
 		u.readProfile(r, c)
 	case *actors.Erase:

@@ -18,6 +18,8 @@ func (w *WireRequest) encodeOther(c actors.Command) bool {
 		w.Other = &WireRequest_SetPreferences{&WireSetPreferences{Preferences: c.Preferences}}
 	case *actors.Follow:
 		w.Other = &WireRequest_Follow{&WireFollow{Topic: c.Topic, Stop: c.Stop}}
+	case *actors.JoinList:
+		w.Other = &WireRequest_JoinList{&WireJoinList{List: c.List, Leave: c.Leave}}
 	case *actors.ReadProfile:
 		w.Other = &WireRequest_ReadProfile{&WireReadProfile{Part: uint32(c.Part), Limit: wireLimit(c.Limit), Next: c.Next}}
 	case *actors.Broadcast:
@@ -39,6 +41,8 @@ func (w *WireRequest) decodeOther() (actors.Command, error) {
 		return &actors.SetPreferences{Preferences: c.SetPreferences.Preferences}, nil
 	case *WireRequest_Follow:
 		return &actors.Follow{Topic: c.Follow.Topic, Stop: c.Follow.Stop}, nil
+	case *WireRequest_JoinList:
+		return &actors.JoinList{List: c.JoinList.List, Leave: c.JoinList.Leave}, nil
 	case *WireRequest_ReadProfile:
 		if c.ReadProfile.Part >= uint32(actors.NumProfileParts) {
 			return nil, fmt.Errorf("part %d of a profile", c.ReadProfile.Part)

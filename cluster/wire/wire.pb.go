@@ -718,6 +718,7 @@ type WireRequest struct {
 	//	*WireRequest_ReadProfile
 	//	*WireRequest_Erase
 	//	*WireRequest_Broadcast
+	//	*WireRequest_JoinList
 	Other         isWireRequest_Other `protobuf_oneof:"other"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -954,6 +955,15 @@ func (x *WireRequest) GetBroadcast() *WireBroadcast {
 	return nil
 }
 
+func (x *WireRequest) GetJoinList() *WireJoinList {
+	if x != nil {
+		if x, ok := x.Other.(*WireRequest_JoinList); ok {
+			return x.JoinList
+		}
+	}
+	return nil
+}
+
 type isWireRequest_Other interface {
 	isWireRequest_Other()
 }
@@ -982,6 +992,10 @@ type WireRequest_Broadcast struct {
 	Broadcast *WireBroadcast `protobuf:"bytes,26,opt,name=broadcast,proto3,oneof"`
 }
 
+type WireRequest_JoinList struct {
+	JoinList *WireJoinList `protobuf:"bytes,27,opt,name=join_list,json=joinList,proto3,oneof"`
+}
+
 func (*WireRequest_SetProfile) isWireRequest_Other() {}
 
 func (*WireRequest_SetPreferences) isWireRequest_Other() {}
@@ -993,6 +1007,8 @@ func (*WireRequest_ReadProfile) isWireRequest_Other() {}
 func (*WireRequest_Erase) isWireRequest_Other() {}
 
 func (*WireRequest_Broadcast) isWireRequest_Other() {}
+
+func (*WireRequest_JoinList) isWireRequest_Other() {}
 
 // WireSetProfile changes a profile.
 type WireSetProfile struct {
@@ -1153,19 +1169,72 @@ func (x *WireFollow) GetStop() bool {
 	return false
 }
 
+// WireJoinList puts a user into a list, or takes it out.
+type WireJoinList struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	List          string                 `protobuf:"bytes,1,opt,name=list,proto3" json:"list,omitempty"`
+	Leave         bool                   `protobuf:"varint,2,opt,name=leave,proto3" json:"leave,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireJoinList) Reset() {
+	*x = WireJoinList{}
+	mi := &file_cluster_wire_wire_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireJoinList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireJoinList) ProtoMessage() {}
+
+func (x *WireJoinList) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_wire_wire_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireJoinList.ProtoReflect.Descriptor instead.
+func (*WireJoinList) Descriptor() ([]byte, []int) {
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *WireJoinList) GetList() string {
+	if x != nil {
+		return x.List
+	}
+	return ""
+}
+
+func (x *WireJoinList) GetLeave() bool {
+	if x != nil {
+		return x.Leave
+	}
+	return false
+}
+
 // WireReadProfile asks for a part of what is known of a user.
 type WireReadProfile struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Part          uint32                 `protobuf:"varint,1,opt,name=part,proto3" json:"part,omitempty"`   // a ProfilePart
-	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"` // follows
-	Next          string                 `protobuf:"bytes,3,opt,name=next,proto3" json:"next,omitempty"`    // follows
+	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"` // follows, lists
+	Next          string                 `protobuf:"bytes,3,opt,name=next,proto3" json:"next,omitempty"`    // likewise
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WireReadProfile) Reset() {
 	*x = WireReadProfile{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[10]
+	mi := &file_cluster_wire_wire_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1177,7 +1246,7 @@ func (x *WireReadProfile) String() string {
 func (*WireReadProfile) ProtoMessage() {}
 
 func (x *WireReadProfile) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[10]
+	mi := &file_cluster_wire_wire_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1190,7 +1259,7 @@ func (x *WireReadProfile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireReadProfile.ProtoReflect.Descriptor instead.
 func (*WireReadProfile) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{10}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *WireReadProfile) GetPart() uint32 {
@@ -1225,7 +1294,7 @@ type WireBroadcast struct {
 
 func (x *WireBroadcast) Reset() {
 	*x = WireBroadcast{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[11]
+	mi := &file_cluster_wire_wire_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1237,7 +1306,7 @@ func (x *WireBroadcast) String() string {
 func (*WireBroadcast) ProtoMessage() {}
 
 func (x *WireBroadcast) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[11]
+	mi := &file_cluster_wire_wire_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1250,7 +1319,7 @@ func (x *WireBroadcast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireBroadcast.ProtoReflect.Descriptor instead.
 func (*WireBroadcast) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{11}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *WireBroadcast) GetMessage() *actors.Message {
@@ -1276,7 +1345,7 @@ type WireErase struct {
 
 func (x *WireErase) Reset() {
 	*x = WireErase{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[12]
+	mi := &file_cluster_wire_wire_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1288,7 +1357,7 @@ func (x *WireErase) String() string {
 func (*WireErase) ProtoMessage() {}
 
 func (x *WireErase) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[12]
+	mi := &file_cluster_wire_wire_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1301,7 +1370,7 @@ func (x *WireErase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireErase.ProtoReflect.Descriptor instead.
 func (*WireErase) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{12}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{13}
 }
 
 // WireSession is what the commands about sessions and topics say.
@@ -1331,7 +1400,7 @@ type WireSession struct {
 
 func (x *WireSession) Reset() {
 	*x = WireSession{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[13]
+	mi := &file_cluster_wire_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1343,7 +1412,7 @@ func (x *WireSession) String() string {
 func (*WireSession) ProtoMessage() {}
 
 func (x *WireSession) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[13]
+	mi := &file_cluster_wire_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1356,7 +1425,7 @@ func (x *WireSession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSession.ProtoReflect.Descriptor instead.
 func (*WireSession) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{13}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *WireSession) GetClient() string {
@@ -1514,7 +1583,7 @@ type WireAnswer struct {
 
 func (x *WireAnswer) Reset() {
 	*x = WireAnswer{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[14]
+	mi := &file_cluster_wire_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1526,7 +1595,7 @@ func (x *WireAnswer) String() string {
 func (*WireAnswer) ProtoMessage() {}
 
 func (x *WireAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[14]
+	mi := &file_cluster_wire_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1539,7 +1608,7 @@ func (x *WireAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAnswer.ProtoReflect.Descriptor instead.
 func (*WireAnswer) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{14}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *WireAnswer) GetId() uint64 {
@@ -1697,7 +1766,7 @@ type WireTidings struct {
 
 func (x *WireTidings) Reset() {
 	*x = WireTidings{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[15]
+	mi := &file_cluster_wire_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1709,7 +1778,7 @@ func (x *WireTidings) String() string {
 func (*WireTidings) ProtoMessage() {}
 
 func (x *WireTidings) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[15]
+	mi := &file_cluster_wire_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1722,7 +1791,7 @@ func (x *WireTidings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTidings.ProtoReflect.Descriptor instead.
 func (*WireTidings) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{15}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *WireTidings) GetHub() string {
@@ -1778,7 +1847,7 @@ type WireWaits struct {
 
 func (x *WireWaits) Reset() {
 	*x = WireWaits{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[16]
+	mi := &file_cluster_wire_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1790,7 +1859,7 @@ func (x *WireWaits) String() string {
 func (*WireWaits) ProtoMessage() {}
 
 func (x *WireWaits) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[16]
+	mi := &file_cluster_wire_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1803,7 +1872,7 @@ func (x *WireWaits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireWaits.ProtoReflect.Descriptor instead.
 func (*WireWaits) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{16}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WireWaits) GetWaiting() *actors.Waiting {
@@ -1833,7 +1902,7 @@ type WireFilters struct {
 
 func (x *WireFilters) Reset() {
 	*x = WireFilters{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[17]
+	mi := &file_cluster_wire_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1845,7 +1914,7 @@ func (x *WireFilters) String() string {
 func (*WireFilters) ProtoMessage() {}
 
 func (x *WireFilters) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[17]
+	mi := &file_cluster_wire_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1858,7 +1927,7 @@ func (x *WireFilters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFilters.ProtoReflect.Descriptor instead.
 func (*WireFilters) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{17}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *WireFilters) GetId() uint64 {
@@ -1895,7 +1964,7 @@ type WireFilter struct {
 
 func (x *WireFilter) Reset() {
 	*x = WireFilter{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[18]
+	mi := &file_cluster_wire_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1907,7 +1976,7 @@ func (x *WireFilter) String() string {
 func (*WireFilter) ProtoMessage() {}
 
 func (x *WireFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[18]
+	mi := &file_cluster_wire_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1920,7 +1989,7 @@ func (x *WireFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFilter.ProtoReflect.Descriptor instead.
 func (*WireFilter) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{18}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WireFilter) GetApp() string {
@@ -1957,7 +2026,7 @@ type WireFollowed struct {
 
 func (x *WireFollowed) Reset() {
 	*x = WireFollowed{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[19]
+	mi := &file_cluster_wire_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1969,7 +2038,7 @@ func (x *WireFollowed) String() string {
 func (*WireFollowed) ProtoMessage() {}
 
 func (x *WireFollowed) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[19]
+	mi := &file_cluster_wire_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1982,7 +2051,7 @@ func (x *WireFollowed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFollowed.ProtoReflect.Descriptor instead.
 func (*WireFollowed) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{19}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WireFollowed) GetId() uint64 {
@@ -2018,7 +2087,7 @@ type WireTopic struct {
 
 func (x *WireTopic) Reset() {
 	*x = WireTopic{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[20]
+	mi := &file_cluster_wire_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2030,7 +2099,7 @@ func (x *WireTopic) String() string {
 func (*WireTopic) ProtoMessage() {}
 
 func (x *WireTopic) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[20]
+	mi := &file_cluster_wire_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2043,7 +2112,7 @@ func (x *WireTopic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTopic.ProtoReflect.Descriptor instead.
 func (*WireTopic) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{20}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WireTopic) GetId() uint64 {
@@ -2079,7 +2148,7 @@ type WireLogged struct {
 
 func (x *WireLogged) Reset() {
 	*x = WireLogged{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[21]
+	mi := &file_cluster_wire_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2091,7 +2160,7 @@ func (x *WireLogged) String() string {
 func (*WireLogged) ProtoMessage() {}
 
 func (x *WireLogged) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[21]
+	mi := &file_cluster_wire_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2104,7 +2173,7 @@ func (x *WireLogged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireLogged.ProtoReflect.Descriptor instead.
 func (*WireLogged) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{21}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *WireLogged) GetId() uint64 {
@@ -2141,7 +2210,7 @@ type WireHeard struct {
 
 func (x *WireHeard) Reset() {
 	*x = WireHeard{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[22]
+	mi := &file_cluster_wire_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2153,7 +2222,7 @@ func (x *WireHeard) String() string {
 func (*WireHeard) ProtoMessage() {}
 
 func (x *WireHeard) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[22]
+	mi := &file_cluster_wire_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2166,7 +2235,7 @@ func (x *WireHeard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireHeard.ProtoReflect.Descriptor instead.
 func (*WireHeard) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{22}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WireHeard) GetId() uint64 {
@@ -2218,7 +2287,7 @@ type WireConn struct {
 
 func (x *WireConn) Reset() {
 	*x = WireConn{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[23]
+	mi := &file_cluster_wire_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2230,7 +2299,7 @@ func (x *WireConn) String() string {
 func (*WireConn) ProtoMessage() {}
 
 func (x *WireConn) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[23]
+	mi := &file_cluster_wire_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2243,7 +2312,7 @@ func (x *WireConn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConn.ProtoReflect.Descriptor instead.
 func (*WireConn) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{23}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WireConn) GetKey() string {
@@ -2349,7 +2418,7 @@ type WireGreeting struct {
 
 func (x *WireGreeting) Reset() {
 	*x = WireGreeting{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[24]
+	mi := &file_cluster_wire_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2361,7 +2430,7 @@ func (x *WireGreeting) String() string {
 func (*WireGreeting) ProtoMessage() {}
 
 func (x *WireGreeting) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[24]
+	mi := &file_cluster_wire_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2374,7 +2443,7 @@ func (x *WireGreeting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireGreeting.ProtoReflect.Descriptor instead.
 func (*WireGreeting) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{24}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WireGreeting) GetKey() string {
@@ -2467,7 +2536,7 @@ type WirePush struct {
 
 func (x *WirePush) Reset() {
 	*x = WirePush{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[25]
+	mi := &file_cluster_wire_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2479,7 +2548,7 @@ func (x *WirePush) String() string {
 func (*WirePush) ProtoMessage() {}
 
 func (x *WirePush) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[25]
+	mi := &file_cluster_wire_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2492,7 +2561,7 @@ func (x *WirePush) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WirePush.ProtoReflect.Descriptor instead.
 func (*WirePush) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{25}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WirePush) GetKey() string {
@@ -2579,7 +2648,7 @@ type WireEvent struct {
 
 func (x *WireEvent) Reset() {
 	*x = WireEvent{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[26]
+	mi := &file_cluster_wire_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2591,7 +2660,7 @@ func (x *WireEvent) String() string {
 func (*WireEvent) ProtoMessage() {}
 
 func (x *WireEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[26]
+	mi := &file_cluster_wire_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2604,7 +2673,7 @@ func (x *WireEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireEvent.ProtoReflect.Descriptor instead.
 func (*WireEvent) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{26}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *WireEvent) GetType() string {
@@ -2648,7 +2717,7 @@ type WireDescribed struct {
 
 func (x *WireDescribed) Reset() {
 	*x = WireDescribed{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[27]
+	mi := &file_cluster_wire_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2660,7 +2729,7 @@ func (x *WireDescribed) String() string {
 func (*WireDescribed) ProtoMessage() {}
 
 func (x *WireDescribed) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[27]
+	mi := &file_cluster_wire_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2673,7 +2742,7 @@ func (x *WireDescribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireDescribed.ProtoReflect.Descriptor instead.
 func (*WireDescribed) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{27}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WireDescribed) GetUser() string {
@@ -2718,7 +2787,7 @@ type WireConnInfo struct {
 
 func (x *WireConnInfo) Reset() {
 	*x = WireConnInfo{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[28]
+	mi := &file_cluster_wire_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2730,7 +2799,7 @@ func (x *WireConnInfo) String() string {
 func (*WireConnInfo) ProtoMessage() {}
 
 func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[28]
+	mi := &file_cluster_wire_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2743,7 +2812,7 @@ func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConnInfo.ProtoReflect.Descriptor instead.
 func (*WireConnInfo) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{28}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WireConnInfo) GetId() string {
@@ -2793,7 +2862,7 @@ type WireShard struct {
 
 func (x *WireShard) Reset() {
 	*x = WireShard{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[29]
+	mi := &file_cluster_wire_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2805,7 +2874,7 @@ func (x *WireShard) String() string {
 func (*WireShard) ProtoMessage() {}
 
 func (x *WireShard) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[29]
+	mi := &file_cluster_wire_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2818,7 +2887,7 @@ func (x *WireShard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireShard.ProtoReflect.Descriptor instead.
 func (*WireShard) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{29}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WireShard) GetShard() uint32 {
@@ -2853,7 +2922,7 @@ type WireChanged struct {
 
 func (x *WireChanged) Reset() {
 	*x = WireChanged{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[30]
+	mi := &file_cluster_wire_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2865,7 +2934,7 @@ func (x *WireChanged) String() string {
 func (*WireChanged) ProtoMessage() {}
 
 func (x *WireChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[30]
+	mi := &file_cluster_wire_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2878,7 +2947,7 @@ func (x *WireChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireChanged.ProtoReflect.Descriptor instead.
 func (*WireChanged) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{30}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WireChanged) GetWhat() string {
@@ -2900,7 +2969,7 @@ type WireAsk struct {
 
 func (x *WireAsk) Reset() {
 	*x = WireAsk{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[31]
+	mi := &file_cluster_wire_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2912,7 +2981,7 @@ func (x *WireAsk) String() string {
 func (*WireAsk) ProtoMessage() {}
 
 func (x *WireAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[31]
+	mi := &file_cluster_wire_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2925,7 +2994,7 @@ func (x *WireAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAsk.ProtoReflect.Descriptor instead.
 func (*WireAsk) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{31}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WireAsk) GetId() uint64 {
@@ -2961,7 +3030,7 @@ type WireTold struct {
 
 func (x *WireTold) Reset() {
 	*x = WireTold{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[32]
+	mi := &file_cluster_wire_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2973,7 +3042,7 @@ func (x *WireTold) String() string {
 func (*WireTold) ProtoMessage() {}
 
 func (x *WireTold) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[32]
+	mi := &file_cluster_wire_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2986,7 +3055,7 @@ func (x *WireTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTold.ProtoReflect.Descriptor instead.
 func (*WireTold) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{32}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WireTold) GetId() uint64 {
@@ -3026,7 +3095,7 @@ type WireMember struct {
 
 func (x *WireMember) Reset() {
 	*x = WireMember{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[33]
+	mi := &file_cluster_wire_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3038,7 +3107,7 @@ func (x *WireMember) String() string {
 func (*WireMember) ProtoMessage() {}
 
 func (x *WireMember) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[33]
+	mi := &file_cluster_wire_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3051,7 +3120,7 @@ func (x *WireMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireMember.ProtoReflect.Descriptor instead.
 func (*WireMember) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{33}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WireMember) GetPeers() string {
@@ -3124,7 +3193,7 @@ type WireSign struct {
 
 func (x *WireSign) Reset() {
 	*x = WireSign{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[34]
+	mi := &file_cluster_wire_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3136,7 +3205,7 @@ func (x *WireSign) String() string {
 func (*WireSign) ProtoMessage() {}
 
 func (x *WireSign) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[34]
+	mi := &file_cluster_wire_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3149,7 +3218,7 @@ func (x *WireSign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSign.ProtoReflect.Descriptor instead.
 func (*WireSign) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{34}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WireSign) GetCount() uint64 {
@@ -3248,7 +3317,7 @@ type WireTie struct {
 
 func (x *WireTie) Reset() {
 	*x = WireTie{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[35]
+	mi := &file_cluster_wire_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3260,7 +3329,7 @@ func (x *WireTie) String() string {
 func (*WireTie) ProtoMessage() {}
 
 func (x *WireTie) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[35]
+	mi := &file_cluster_wire_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3273,7 +3342,7 @@ func (x *WireTie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTie.ProtoReflect.Descriptor instead.
 func (*WireTie) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{35}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WireTie) GetNode() string {
@@ -3326,7 +3395,7 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\tWirePlace\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
-	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\xf8\x06\n" +
+	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\xad\a\n" +
 	"\vWireRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
@@ -3355,7 +3424,8 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\x06follow\x18\x17 \x01(\v2\x12.reddot.WireFollowH\x00R\x06follow\x12<\n" +
 	"\fread_profile\x18\x18 \x01(\v2\x17.reddot.WireReadProfileH\x00R\vreadProfile\x12)\n" +
 	"\x05erase\x18\x19 \x01(\v2\x11.reddot.WireEraseH\x00R\x05erase\x125\n" +
-	"\tbroadcast\x18\x1a \x01(\v2\x15.reddot.WireBroadcastH\x00R\tbroadcastB\a\n" +
+	"\tbroadcast\x18\x1a \x01(\v2\x15.reddot.WireBroadcastH\x00R\tbroadcast\x123\n" +
+	"\tjoin_list\x18\x1b \x01(\v2\x14.reddot.WireJoinListH\x00R\bjoinListB\a\n" +
 	"\x05other\"o\n" +
 	"\x0eWireSetProfile\x12\x18\n" +
 	"\areplace\x18\x01 \x01(\bR\areplace\x12)\n" +
@@ -3366,7 +3436,10 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\n" +
 	"WireFollow\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x12\n" +
-	"\x04stop\x18\x02 \x01(\bR\x04stop\"O\n" +
+	"\x04stop\x18\x02 \x01(\bR\x04stop\"8\n" +
+	"\fWireJoinList\x12\x12\n" +
+	"\x04list\x18\x01 \x01(\tR\x04list\x12\x14\n" +
+	"\x05leave\x18\x02 \x01(\bR\x05leave\"O\n" +
 	"\x0fWireReadProfile\x12\x12\n" +
 	"\x04part\x18\x01 \x01(\rR\x04part\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x12\n" +
@@ -3633,7 +3706,7 @@ func file_cluster_wire_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_cluster_wire_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_cluster_wire_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_cluster_wire_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_cluster_wire_wire_proto_goTypes = []any{
 	(FrameType)(0),               // 0: reddot.FrameType
 	(WireCommand)(0),             // 1: reddot.WireCommand
@@ -3648,88 +3721,90 @@ var file_cluster_wire_wire_proto_goTypes = []any{
 	(*WireSetProfile)(nil),       // 10: reddot.WireSetProfile
 	(*WireSetPreferences)(nil),   // 11: reddot.WireSetPreferences
 	(*WireFollow)(nil),           // 12: reddot.WireFollow
-	(*WireReadProfile)(nil),      // 13: reddot.WireReadProfile
-	(*WireBroadcast)(nil),        // 14: reddot.WireBroadcast
-	(*WireErase)(nil),            // 15: reddot.WireErase
-	(*WireSession)(nil),          // 16: reddot.WireSession
-	(*WireAnswer)(nil),           // 17: reddot.WireAnswer
-	(*WireTidings)(nil),          // 18: reddot.WireTidings
-	(*WireWaits)(nil),            // 19: reddot.WireWaits
-	(*WireFilters)(nil),          // 20: reddot.WireFilters
-	(*WireFilter)(nil),           // 21: reddot.WireFilter
-	(*WireFollowed)(nil),         // 22: reddot.WireFollowed
-	(*WireTopic)(nil),            // 23: reddot.WireTopic
-	(*WireLogged)(nil),           // 24: reddot.WireLogged
-	(*WireHeard)(nil),            // 25: reddot.WireHeard
-	(*WireConn)(nil),             // 26: reddot.WireConn
-	(*WireGreeting)(nil),         // 27: reddot.WireGreeting
-	(*WirePush)(nil),             // 28: reddot.WirePush
-	(*WireEvent)(nil),            // 29: reddot.WireEvent
-	(*WireDescribed)(nil),        // 30: reddot.WireDescribed
-	(*WireConnInfo)(nil),         // 31: reddot.WireConnInfo
-	(*WireShard)(nil),            // 32: reddot.WireShard
-	(*WireChanged)(nil),          // 33: reddot.WireChanged
-	(*WireAsk)(nil),              // 34: reddot.WireAsk
-	(*WireTold)(nil),             // 35: reddot.WireTold
-	(*WireMember)(nil),           // 36: reddot.WireMember
-	(*WireSign)(nil),             // 37: reddot.WireSign
-	(*WireTie)(nil),              // 38: reddot.WireTie
-	(*actors.Message)(nil),       // 39: reddot.Message
-	(*actors.TopicMessage)(nil),  // 40: reddot.TopicMessage
-	(*actors.Profile)(nil),       // 41: reddot.Profile
-	(*actors.Preferences)(nil),   // 42: reddot.Preferences
-	(*actors.Audience)(nil),      // 43: reddot.Audience
-	(*actors.Will)(nil),          // 44: reddot.Will
-	(*actors.SessionChange)(nil), // 45: reddot.SessionChange
-	(*actors.SessionState)(nil),  // 46: reddot.SessionState
-	(*actors.Waiting)(nil),       // 47: reddot.Waiting
-	(*actors.LogEntry)(nil),      // 48: reddot.LogEntry
+	(*WireJoinList)(nil),         // 13: reddot.WireJoinList
+	(*WireReadProfile)(nil),      // 14: reddot.WireReadProfile
+	(*WireBroadcast)(nil),        // 15: reddot.WireBroadcast
+	(*WireErase)(nil),            // 16: reddot.WireErase
+	(*WireSession)(nil),          // 17: reddot.WireSession
+	(*WireAnswer)(nil),           // 18: reddot.WireAnswer
+	(*WireTidings)(nil),          // 19: reddot.WireTidings
+	(*WireWaits)(nil),            // 20: reddot.WireWaits
+	(*WireFilters)(nil),          // 21: reddot.WireFilters
+	(*WireFilter)(nil),           // 22: reddot.WireFilter
+	(*WireFollowed)(nil),         // 23: reddot.WireFollowed
+	(*WireTopic)(nil),            // 24: reddot.WireTopic
+	(*WireLogged)(nil),           // 25: reddot.WireLogged
+	(*WireHeard)(nil),            // 26: reddot.WireHeard
+	(*WireConn)(nil),             // 27: reddot.WireConn
+	(*WireGreeting)(nil),         // 28: reddot.WireGreeting
+	(*WirePush)(nil),             // 29: reddot.WirePush
+	(*WireEvent)(nil),            // 30: reddot.WireEvent
+	(*WireDescribed)(nil),        // 31: reddot.WireDescribed
+	(*WireConnInfo)(nil),         // 32: reddot.WireConnInfo
+	(*WireShard)(nil),            // 33: reddot.WireShard
+	(*WireChanged)(nil),          // 34: reddot.WireChanged
+	(*WireAsk)(nil),              // 35: reddot.WireAsk
+	(*WireTold)(nil),             // 36: reddot.WireTold
+	(*WireMember)(nil),           // 37: reddot.WireMember
+	(*WireSign)(nil),             // 38: reddot.WireSign
+	(*WireTie)(nil),              // 39: reddot.WireTie
+	(*actors.Message)(nil),       // 40: reddot.Message
+	(*actors.TopicMessage)(nil),  // 41: reddot.TopicMessage
+	(*actors.Profile)(nil),       // 42: reddot.Profile
+	(*actors.Preferences)(nil),   // 43: reddot.Preferences
+	(*actors.Audience)(nil),      // 44: reddot.Audience
+	(*actors.Will)(nil),          // 45: reddot.Will
+	(*actors.SessionChange)(nil), // 46: reddot.SessionChange
+	(*actors.SessionState)(nil),  // 47: reddot.SessionState
+	(*actors.Waiting)(nil),       // 48: reddot.Waiting
+	(*actors.LogEntry)(nil),      // 49: reddot.LogEntry
 }
 var file_cluster_wire_wire_proto_depIdxs = []int32{
 	0,  // 0: reddot.Frame.type:type_name -> reddot.FrameType
 	3,  // 1: reddot.Batch.frames:type_name -> reddot.Frame
 	6,  // 2: reddot.WireHello.settings:type_name -> reddot.WireSetting
 	1,  // 3: reddot.WireRequest.command:type_name -> reddot.WireCommand
-	39, // 4: reddot.WireRequest.message:type_name -> reddot.Message
+	40, // 4: reddot.WireRequest.message:type_name -> reddot.Message
 	8,  // 5: reddot.WireRequest.at:type_name -> reddot.WirePlace
-	16, // 6: reddot.WireRequest.session:type_name -> reddot.WireSession
-	40, // 7: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
+	17, // 6: reddot.WireRequest.session:type_name -> reddot.WireSession
+	41, // 7: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
 	10, // 8: reddot.WireRequest.set_profile:type_name -> reddot.WireSetProfile
 	11, // 9: reddot.WireRequest.set_preferences:type_name -> reddot.WireSetPreferences
 	12, // 10: reddot.WireRequest.follow:type_name -> reddot.WireFollow
-	13, // 11: reddot.WireRequest.read_profile:type_name -> reddot.WireReadProfile
-	15, // 12: reddot.WireRequest.erase:type_name -> reddot.WireErase
-	14, // 13: reddot.WireRequest.broadcast:type_name -> reddot.WireBroadcast
-	41, // 14: reddot.WireSetProfile.profile:type_name -> reddot.Profile
-	42, // 15: reddot.WireSetPreferences.preferences:type_name -> reddot.Preferences
-	39, // 16: reddot.WireBroadcast.message:type_name -> reddot.Message
-	43, // 17: reddot.WireBroadcast.audience:type_name -> reddot.Audience
-	44, // 18: reddot.WireSession.will:type_name -> reddot.Will
-	45, // 19: reddot.WireSession.change:type_name -> reddot.SessionChange
-	8,  // 20: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
-	46, // 21: reddot.WireAnswer.session:type_name -> reddot.SessionState
-	40, // 22: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
-	19, // 23: reddot.WireTidings.waits:type_name -> reddot.WireWaits
-	47, // 24: reddot.WireWaits.waiting:type_name -> reddot.Waiting
-	40, // 25: reddot.WireWaits.message:type_name -> reddot.TopicMessage
-	21, // 26: reddot.WireFilters.list:type_name -> reddot.WireFilter
-	40, // 27: reddot.WireTopic.message:type_name -> reddot.TopicMessage
-	48, // 28: reddot.WireLogged.entry:type_name -> reddot.LogEntry
-	8,  // 29: reddot.WireConn.after:type_name -> reddot.WirePlace
-	8,  // 30: reddot.WireGreeting.at:type_name -> reddot.WirePlace
-	8,  // 31: reddot.WireGreeting.head:type_name -> reddot.WirePlace
-	8,  // 32: reddot.WirePush.from:type_name -> reddot.WirePlace
-	8,  // 33: reddot.WirePush.to:type_name -> reddot.WirePlace
-	29, // 34: reddot.WirePush.events:type_name -> reddot.WireEvent
-	8,  // 35: reddot.WireEvent.to:type_name -> reddot.WirePlace
-	31, // 36: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
-	38, // 37: reddot.WireSign.ties:type_name -> reddot.WireTie
-	2,  // 38: reddot.WireTie.state:type_name -> reddot.TieState
-	39, // [39:39] is the sub-list for method output_type
-	39, // [39:39] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	14, // 11: reddot.WireRequest.read_profile:type_name -> reddot.WireReadProfile
+	16, // 12: reddot.WireRequest.erase:type_name -> reddot.WireErase
+	15, // 13: reddot.WireRequest.broadcast:type_name -> reddot.WireBroadcast
+	13, // 14: reddot.WireRequest.join_list:type_name -> reddot.WireJoinList
+	42, // 15: reddot.WireSetProfile.profile:type_name -> reddot.Profile
+	43, // 16: reddot.WireSetPreferences.preferences:type_name -> reddot.Preferences
+	40, // 17: reddot.WireBroadcast.message:type_name -> reddot.Message
+	44, // 18: reddot.WireBroadcast.audience:type_name -> reddot.Audience
+	45, // 19: reddot.WireSession.will:type_name -> reddot.Will
+	46, // 20: reddot.WireSession.change:type_name -> reddot.SessionChange
+	8,  // 21: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
+	47, // 22: reddot.WireAnswer.session:type_name -> reddot.SessionState
+	41, // 23: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
+	20, // 24: reddot.WireTidings.waits:type_name -> reddot.WireWaits
+	48, // 25: reddot.WireWaits.waiting:type_name -> reddot.Waiting
+	41, // 26: reddot.WireWaits.message:type_name -> reddot.TopicMessage
+	22, // 27: reddot.WireFilters.list:type_name -> reddot.WireFilter
+	41, // 28: reddot.WireTopic.message:type_name -> reddot.TopicMessage
+	49, // 29: reddot.WireLogged.entry:type_name -> reddot.LogEntry
+	8,  // 30: reddot.WireConn.after:type_name -> reddot.WirePlace
+	8,  // 31: reddot.WireGreeting.at:type_name -> reddot.WirePlace
+	8,  // 32: reddot.WireGreeting.head:type_name -> reddot.WirePlace
+	8,  // 33: reddot.WirePush.from:type_name -> reddot.WirePlace
+	8,  // 34: reddot.WirePush.to:type_name -> reddot.WirePlace
+	30, // 35: reddot.WirePush.events:type_name -> reddot.WireEvent
+	8,  // 36: reddot.WireEvent.to:type_name -> reddot.WirePlace
+	32, // 37: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
+	39, // 38: reddot.WireSign.ties:type_name -> reddot.WireTie
+	2,  // 39: reddot.WireTie.state:type_name -> reddot.TieState
+	40, // [40:40] is the sub-list for method output_type
+	40, // [40:40] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_cluster_wire_wire_proto_init() }
@@ -3744,6 +3819,7 @@ func file_cluster_wire_wire_proto_init() {
 		(*WireRequest_ReadProfile)(nil),
 		(*WireRequest_Erase)(nil),
 		(*WireRequest_Broadcast)(nil),
+		(*WireRequest_JoinList)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -3751,7 +3827,7 @@ func file_cluster_wire_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_wire_wire_proto_rawDesc), len(file_cluster_wire_wire_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   36,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -202,7 +202,7 @@ func (f *fakeRouter) do(r *actors.Request, u *fakeInbox) {
 	case *actors.ReadProfile:
 		a.Body = [...][]byte{
 			actors.PartProfile: profile.AppendProfile(nil, u.known.Profile()), actors.PartPreferences: profile.AppendPreferences(nil, u.known.Preferences()),
-			actors.PartFollows: append(profile.AppendFollows([]byte(`{"follows":`), u.known.Follows()), '}'),
+			actors.PartFollows: append(profile.AppendNames([]byte(`{"follows":`), u.known.Follows()), '}'),
 		}[cmd.Part]
 	case *actors.Erase:
 		*u = fakeInbox{once: u.once}
