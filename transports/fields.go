@@ -39,6 +39,12 @@ func (r *FieldReader) TextField(name string, limit int) (jsontext.Text, error) {
 	return t, nil
 }
 
+// StringField reads a string of at most limit bytes, which may be empty.
+func (r *FieldReader) StringField(name string, limit int) (string, error) {
+	t, err := r.TextField(name, limit)
+	return t.String(), err
+}
+
 // NotA says that the field has the wrong type; where no value stands at all,
 // that this is no JSON.
 func (r *FieldReader) NotA(name, want string) error {

@@ -96,23 +96,23 @@ func (c *call) makeRoom(app string) error {
 
 // parseKey reads {"name":…,"scopes":[…],"expires_at":…,"addresses":[…],"app":…}.
 func (d *draft) parseKey(body []byte) (order auth.KeyOrder, err error) {
-	err = d.whole(body, func(field string) (err error) {
+	err = d.in.Whole(body, func(field string) (err error) {
 		var words []string
 		switch field {
 		case "name":
-			order.Name, err = d.label("name", 128)
+			order.Name, err = d.in.StringField("name", 128)
 		case "app":
-			order.App, err = d.label("app", transports.MaxApp)
+			order.App, err = d.in.StringField("app", transports.MaxApp)
 		case "expires_at":
 			var at int64
 			at, err = d.time("expires_at")
 			order.ExpiresAt = time.UnixMilli(at)
 		case "scopes":
-			if words, err = d.strings("scopes", 8, 64); err == nil {
+			if words, err = d.in.WordsField("scopes", 8, 64); err == nil {
 				order.Scopes, err = transports.ParseScopes(words)
 			}
 		case "addresses":
-			if words, err = d.strings("addresses", 32, 64); err == nil {
+			if words, err = d.in.WordsField("addresses", 32, 64); err == nil {
 				order.Addresses, err = transports.ParseNetworks(words)
 			}
 		default:
@@ -124,12 +124,6 @@ func (d *draft) parseKey(body []byte) (order auth.KeyOrder, err error) {
 		_, err = transports.ParseScopes(nil)
 	}
 	return order, err
-}
-
-// label reads a string of at most so many bytes, which may be empty.
-func (d *draft) label(field string, most int) (string, error) {
-	t, err := d.in.TextField(field, most)
-	return t.String(), err
 }
 
 // listKeys is GET /v1/keys.

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -54,53 +53,25 @@ func (c *call) presentUsers() (users []string, err error) {
 		return nil, err
 	}
 	var r transports.FieldReader
-	r.Reset(body, transports.MaxDepth)
-	if !r.Open('{') {
-		return nil, actors.Errorf(actors.Invalid, `the body is an object such as {"users":["alice"]}`)
+	err = r.Whole(body, func(name string) error {
+		if name != "users" {
+			return wrong(transports.ShownField(name), "there is no such field")
+		}
+		users, err = r.WordsField("users", maxPresent, transports.MaxUser)
+		return err
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case len(users) == 0:
+		return nil, wrong("users", "name at least one user")
 	}
-	for first := true; ; first = false {
-		name, more := r.Member(first)
-		switch {
-		case !more:
-			if r.Bad() || !r.End() {
-				return nil, r.Err()
-			}
-			if len(users) == 0 {
-				return nil, wrong("users", "name at least one user")
-			}
-			return users, nil
-		case !name.Is("users"):
-			return nil, wrong(shown(name), "there is no such field")
-		case users != nil:
-			return nil, transports.TwiceField("users")
-		}
-		if users, err = c.readPresent(&r); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// readPresent reads the names.
-func (c *call) readPresent(r *transports.FieldReader) ([]string, error) {
-	if !r.Open('[') {
-		return nil, r.NotA("users", "an array of user names")
-	}
-	users := []string{}
-	for r.Item(len(users) == 0) {
-		if len(users) == maxPresent {
-			return nil, wrong("users", fmt.Sprintf("at most %d users can be asked for at once", maxPresent))
-		}
-		t, err := r.TextField("users", transports.MaxUser)
-		if err != nil {
-			return nil, err
-		}
-		user, err := c.who.Resolve(t.String())
-		if err != nil {
+	for i := range users {
+		if users[i], err = c.who.Resolve(users[i]); err != nil {
 			e := *actors.AsError(err)
 			e.Field = "users"
 			return nil, &e
 		}
-		users = append(users, user)
 	}
 	return users, nil
 }

@@ -29,7 +29,7 @@ func TestPresenceOfMany(t *testing.T) {
 	for bad, field := range map[string]string{
 		body(names): "users", `{"users":[]}`: "users", `{}`: "users", `{"users":null}`: "users", `{"users":[1]}`: "users",
 		`{"users":["a b"]}`: "users", `{"users":["me"]}`: "users", `{"users":["a"],"users":["b"]}`: "users", `{"users":["a"],"more":1}`: "more",
-		`["a"]`: "", `{"users":["a"]`: "", ``: "", `{"users":["a"]}x`: "",
+		`["a"]`: "body", `{"users":["a"]`: "", ``: "", `{"users":["a"]}x`: "",
 	} {
 		wantProblem(t, s.do("POST", "/v1/presence", s.admin, bad), 400, actors.Invalid, field)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/api/userjson"
 )
 
 // readProfile returns the handler of a GET for a part of what is known of a user. Of
@@ -26,7 +27,8 @@ func (c *call) setProfile(patch bool) error {
 	if err != nil {
 		return err
 	}
-	cmd, err := c.draft.parseProfile(body, patch)
+	var r userjson.Reader
+	cmd, err := r.Profile(body, patch)
 	if err != nil {
 		return err
 	}
@@ -39,7 +41,8 @@ func putPreferences(c *call) error {
 	if err != nil {
 		return err
 	}
-	p, err := c.draft.parsePreferences(body)
+	var r userjson.Reader
+	p, err := r.Preferences(body)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"reddot/actors"
-	"reddot/actors/profile"
 	"reddot/transports"
 )
 
@@ -160,63 +158,4 @@ func TestEraseIsAudited(t *testing.T) {
 	if a := s.do("GET", "/v1/audit?action=user.erase", s.admin, ""); !bytes.Contains(a.body, []byte(`"target":"user:alice"`)) {
 		t.Errorf("got %s", a.body)
 	}
-}
-
-// FuzzProfile holds that what is taken comes back as it was taken, and that nothing
-// ends the parser.
-func FuzzProfile(f *testing.F) {
-	f.Add([]byte(wholeProfile), false)
-	f.Add([]byte(`{"tags":null,"attributes":{"a":null,"b":"2026-01-01T00:00:00+08:00"},"addresses":{"sms":[]}}`), true)
-	f.Fuzz(func(t *testing.T, in []byte, patch bool) {
-		d := newDraft()
-		c, err := d.parseProfile(in, patch)
-		if err != nil {
-			if code := actors.AsError(err).Code; code != actors.Invalid && code != actors.TooLarge {
-				t.Fatal(err)
-			}
-			return
-		}
-		var s profile.State
-		change, refused := s.SetProfile(c)
-		if refused != nil {
-			t.Fatalf("taken, and then refused: %v", refused)
-		}
-		if change == nil {
-			return
-		}
-		out := profile.AppendProfile(nil, change.Profile)
-		if !json.Valid(out) {
-			t.Fatalf("shown as %s", out)
-		}
-		again, err := d.parseProfile(out, false)
-		if err != nil {
-			t.Fatalf("%s: %v", out, err)
-		}
-		if back := profile.AppendProfile(nil, again.Profile); !bytes.Equal(back, out) {
-			t.Fatalf("%s came back as %s", out, back)
-		}
-	})
-}
-
-// FuzzPreferences does the same with preferences.
-func FuzzPreferences(f *testing.F) {
-	f.Add([]byte(wholePreferences))
-	f.Fuzz(func(t *testing.T, in []byte) {
-		d := newDraft()
-		p, err := d.parsePreferences(in)
-		if err != nil {
-			if code := actors.AsError(err).Code; code != actors.Invalid && code != actors.TooLarge {
-				t.Fatal(err)
-			}
-			return
-		}
-		out := profile.AppendPreferences(nil, p)
-		again, err := d.parsePreferences(out)
-		if err != nil {
-			t.Fatalf("%s: %v", out, err)
-		}
-		if back := profile.AppendPreferences(nil, again); !bytes.Equal(back, out) {
-			t.Fatalf("%s came back as %s", out, back)
-		}
-	})
 }

@@ -78,11 +78,11 @@ func putSegment(c *call) error {
 	var segment struct {
 		Where string `json:"where"`
 	}
-	err = c.draft.whole(body, func(name string) (err error) {
+	err = c.draft.in.Whole(body, func(name string) (err error) {
 		if name != "where" {
 			return wrong(transports.ShownField(name), "there is no such field")
 		}
-		segment.Where, err = c.draft.text("where", audience.MaxLength)
+		segment.Where, err = c.draft.in.WordField("where", audience.MaxLength)
 		return err
 	})
 	if err != nil {

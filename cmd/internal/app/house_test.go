@@ -133,13 +133,14 @@ var layers = map[string][]string{
 	"transports/auth":    {"actors", "transports/jsontext"},
 	"transports/streams": {"actors", "actors/gateway", "actors/topic", "transports/jsontext"},
 	// The platform's state is campaign's; these are its views and its ways out.
-	"transports/api":         {"actors", "actors/audience", "actors/campaign", "actors/catalog", "actors/profile", "actors/topic", "transports/auth", "transports/jsontext", "transports/streams"},
-	"transports/channels":    {"actors", "actors/campaign"},
-	"transports/console":     {"actors", "actors/campaign"},
-	"transports/mqtt":        {"actors", "actors/topic", "transports/auth", "transports/mqtt/packet", "transports/streams", "transports/websocket"},
-	"transports/jsontext":    {"actors"},
-	"transports/mqtt/packet": {},
-	"transports/ws":          {"actors", "actors/topic", "transports/auth", "transports/jsontext", "transports/streams", "transports/websocket"}, // frames are read in one place, for both
+	"transports/api":          {"actors", "actors/audience", "actors/campaign", "actors/catalog", "actors/profile", "actors/topic", "transports/auth", "transports/api/userjson", "transports/jsontext", "transports/streams"},
+	"transports/api/userjson": {"actors", "actors/profile", "transports", "transports/jsontext"},
+	"transports/channels":     {"actors", "actors/campaign"},
+	"transports/console":      {"actors", "actors/campaign"},
+	"transports/mqtt":         {"actors", "actors/topic", "transports/auth", "transports/mqtt/packet", "transports/streams", "transports/websocket"},
+	"transports/jsontext":     {"actors"},
+	"transports/mqtt/packet":  {},
+	"transports/ws":           {"actors", "actors/topic", "transports/auth", "transports/jsontext", "transports/streams", "transports/websocket"}, // frames are read in one place, for both
 	// A load generator reads what comes with code of its own.
 	"cmd/internal/load":         {"cmd/internal/load/..."},
 	"cmd/internal/load/event":   {},
