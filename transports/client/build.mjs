@@ -43,7 +43,7 @@ const packed = {
  * what tabs say to each other or of what two copies of the file share may stand here.
  */
 const INTERNAL =
-  /^(onStatus|onEvent|onRefused|tokenLife|accepted|forbidden|backoffBase|backoffCap|opened|ended|granted|hear|tick|want|wake|alone|unlock|rest|pet|fire|due|cut|own|made|written|epoch|confirm|leading|ledger|position|accept|begin|life|lost|look|tabs|kick|renew|stop|start|tokens|patience|lead|tell|placed|early|heed|leave|fresh|emit|say|lock)$/;
+  /^(onStatus|onEvent|onRefused|tokenLife|accepted|forbidden|backoffBase|backoffCap|opened|ended|granted|hear|tick|want|wake|alone|unlock|rest|pet|fire|due|cut|own|made|written|epoch|confirm|leading|ledger|position|accept|begin|life|lost|look|tabs|kick|renew|stop|start|tokens|patience|lead|tell|placed|early|heed|leave|fresh|emit|say|lock|first)$/;
 
 async function clean() {
   await mkdir(dist, { recursive: true });

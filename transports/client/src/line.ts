@@ -71,7 +71,7 @@ interface Attempt {
   cut: AbortController;
   end: (e: End) => void;
   /** Is told which topics come and go; undefined where the transport has not asked for any. */
-  topics?: (added: string[], dropped: string[]) => void;
+  want?: (added: string[], dropped: string[], visible: boolean) => unknown;
   /** Resolves to true when it works, to false when it ended before. */
   opened: Promise<boolean>;
   ended: Promise<End>;
@@ -89,6 +89,7 @@ export class Line {
   #renew = new AbortController();
   #attempts = new Set<Attempt>();
   #topics: string[] = [];
+  #visible = false;
   #failures: number[] = [];
   #proven = new Set<number>();
   #round = 0;
@@ -112,15 +113,17 @@ export class Line {
     this.#life = undefined;
   }
 
-  /** Subscribes to these topics, and no others. */
-  topics(topics: string[]): void {
+  /** Subscribes to these topics, and no others; SEEN says that somebody looks. */
+  want(all: string[]): void {
+    const topics = all.filter(Boolean);
+    this.#visible = all.length > topics.length;
     const [added, dropped] = [without(topics, this.#topics), without(this.#topics, topics)];
     this.#topics = topics;
-    if (added.length + dropped.length) for (const a of [...this.#attempts]) a.topics?.(added, dropped);
+    for (const a of [...this.#attempts]) a.want?.(added, dropped, this.#visible);
   }
 
   /** The network is gone: what looks like a connection is none. */
-  offline(): void {
+  lost(): void {
     for (const a of [...this.#attempts]) a.end({ next: "retry", reason: OFFLINE });
   }
 
@@ -240,7 +243,8 @@ export class Line {
       cursor: () => this.ledger.cursor,
       rev: () => this.ledger.counts?.rev,
       topics: (changed) => {
-        attempt.topics = changed ?? (() => this.renew());
+        attempt.want = changed ?? ((added, dropped) => added.length + dropped.length && this.renew());
+        changed?.(this.#topics, [], this.#visible);
         return this.#topics;
       },
       refused: (topics, code) => {

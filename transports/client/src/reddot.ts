@@ -14,7 +14,7 @@ import { Sharing } from "./sharing.ts";
 import { sse } from "./sse.ts";
 import type { Snapshot } from "./tabs.ts";
 import type { TokenSource } from "./tokens.ts";
-import { matches } from "./topics.ts";
+import { matches, SEEN } from "./topics.ts";
 import type { NamedTransport, Transport } from "./transport.ts";
 import { ws } from "./ws.ts";
 
@@ -136,7 +136,7 @@ export class Reddot extends Emitter<Listeners> {
   connect(): void {
     if (!globalThis.document) return; // On a server there is nobody to tell.
     this.#closed = false;
-    this.#who.tokens.retry();
+    this.#who.tokens.renew();
     this.#listen();
     this.#leave();
     void this.#run();
@@ -144,7 +144,7 @@ export class Reddot extends Emitter<Listeners> {
 
   /** Asks token() again. If it gives another user's token, all starts anew; if it gives the same user's, nothing is cut. */
   async refresh(): Promise<void> {
-    this.#who.tokens.retry();
+    this.#who.tokens.renew();
     await this.#who.token().catch(() => {}); // Who needs a token is told.
     if (this.#status.state === "signed-out") this.#kick.abort();
   }
@@ -176,13 +176,14 @@ export class Reddot extends Emitter<Listeners> {
   #listen(): void {
     if (this.#life) return;
     const { signal } = (this.#life = new AbortController());
-    addEventListener("online", () => this.#line?.renew(), { signal });
-    addEventListener("offline", () => this.#line?.offline(), { signal });
-    document.addEventListener("visibilitychange", () => document.hidden || this.#wake(), { signal });
+    const on = (name: string, heard: (e: Event) => unknown) => addEventListener(name, heard, { signal, capture: true });
+    on("online", () => this.#line?.renew());
+    on("offline", () => this.#line?.lost());
+    on("visibilitychange", () => (this.#want(), document.hidden || this.#wake()));
     // A page kept for "back", or frozen, must not hold the connection of the others.
-    for (const away of ["pagehide", "freeze"]) addEventListener(away, () => this.#leave(), { signal, capture: true });
-    addEventListener("pageshow", (e) => e.persisted && this.connect(), { signal });
-    addEventListener("resume", () => this.connect(), { signal, capture: true });
+    for (const away of ["pagehide", "freeze"]) on(away, () => this.#leave());
+    on("pageshow", (e) => (e as PageTransitionEvent).persisted && this.connect());
+    on("resume", () => this.connect());
     // A machine that slept has missed its timers, and with them that its connection is dead.
     const timer = setInterval(poke, LOOK);
     signal.addEventListener("abort", () => clearInterval(timer));
@@ -191,7 +192,7 @@ export class Reddot extends Emitter<Listeners> {
   /** Somebody looks at the tab: what waits is tried. */
   #wake(): void {
     poke();
-    if (this.#status.state === "signed-out") this.#who.tokens.retry();
+    if (this.#status.state === "signed-out") this.#who.tokens.renew();
     this.#kick.abort();
     this.#line?.kick();
     this.#sharing?.tabs.wake(Date.now());
@@ -271,10 +272,10 @@ export class Reddot extends Emitter<Listeners> {
         poke();
         if (now) this.#line?.kick();
       },
-      topics: (all) => this.#line?.topics(all),
+      want: (all) => this.#line?.want(all),
     });
     this.#sharing.join();
-    if (this.#topics.length) this.#sharing.tabs.want(this.#topics);
+    this.#want();
   }
 
   #lead(at: Position): void {
@@ -329,9 +330,9 @@ export class Reddot extends Emitter<Listeners> {
     if (this.#life) this.#start();
   }
 
-  #want(topics: string[]): void {
+  #want(topics = this.#topics): void {
     this.#topics = topics;
-    this.#sharing?.tabs.want(topics);
+    this.#sharing?.tabs.want(document.hidden ? topics : [...topics, SEEN]);
   }
 
   #transports(): NamedTransport[] {

@@ -1,4 +1,4 @@
-import { after } from "./clock.ts";
+import { after, onAbort } from "./clock.ts";
 import { uniqueKey } from "./request.ts";
 import { Tabs, type Host, type Note } from "./tabs.ts";
 
@@ -8,7 +8,7 @@ interface Locks {
 }
 
 /** What the client provides; the rest of the Host is the browser. */
-export type Client = Omit<Host, "say" | "lock" | "unlock" | "alone">;
+export type Client = Omit<Host, "say" | "lock" | "unlock" | "watch" | "alone">;
 
 /**
  * Sharing joins Tabs to the browser: its Web Locks, its BroadcastChannel, its clock. Where any of them is missing or refuses (a
@@ -19,6 +19,7 @@ export class Sharing {
   #channel: BroadcastChannel | undefined;
   #locks: Locks | undefined;
   #lock = new AbortController();
+  #here = new AbortController();
   #cancel: () => void = () => {};
   #name: string;
 
@@ -31,6 +32,8 @@ export class Sharing {
         say: (note) => this.#channel?.postMessage(note),
         lock: (steal) => this.#request(steal),
         unlock: () => this.#lock.abort(),
+        // A tab holds a lock of its own for as long as it is there.
+        watch: (tab) => this.#own(tab, this.#lock.signal, () => this.tabs.gone(tab)),
         alone: () => this.#alone(),
       },
       uniqueKey(),
@@ -46,6 +49,8 @@ export class Sharing {
 
   join(): void {
     if (this.#channel) this.#channel.onmessage = ({ data }) => this.tabs.hear(data as Note, Date.now());
+    const { signal } = this.#here;
+    this.#own(this.tabs.id, signal, () => until(signal));
     this.tabs.join(Date.now());
     this.look();
   }
@@ -58,6 +63,7 @@ export class Sharing {
 
   leave(): void {
     this.#cancel();
+    this.#here.abort();
     this.tabs.leave();
     this.#channel?.close();
     this.#channel = undefined;
@@ -70,10 +76,9 @@ export class Sharing {
     const { signal } = lock;
     let got = false;
     const held = () => {
-      if (signal.aborted) return Promise.resolve();
-      got = true;
-      this.tabs.granted();
-      return new Promise<void>((release) => signal.addEventListener("abort", () => release()));
+      got = !signal.aborted;
+      if (got) this.tabs.granted();
+      return until(signal);
     };
     const refused = () => {
       if (signal.aborted) return;
@@ -87,10 +92,20 @@ export class Sharing {
     }
   }
 
+  /** Asks for the lock that is a tab's own. Where that is refused, nothing is known of it. */
+  #own(tab: string, signal: AbortSignal, held: () => Promise<void> | void): void {
+    if (this.#channel) this.#locks!.request(this.#name + tab, { signal }, async () => held()).catch(() => {});
+  }
+
   #alone(): void {
     this.#cancel();
     this.#channel?.close();
     this.#channel = undefined;
     this.tabs.granted();
   }
+}
+
+/** Resolves when the signal is raised. */
+function until(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => onAbort(signal, resolve));
 }

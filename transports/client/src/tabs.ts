@@ -33,7 +33,8 @@ export type Note =
   | { t: "status"; term: number; status: Status } // Also the answer to a ping.
   | { t: "ping" } // Is the leader alive?
   | { t: "wake" } // Somebody looks at a tab: try now, if you are waiting.
-  | { t: "want"; from: string; topics: string[] };
+  | { t: "want"; from: string; topics: string[] }
+  | { t: "gone"; from: string }; // It is taken for dead; if it lives, it says again what it wants.
 
 /** A note without its term. */
 type Unsigned<N> = N extends unknown ? Omit<N, "term"> : never;
@@ -56,7 +57,9 @@ export interface Host {
   status(s: Status): void;
   /** Overdue timers run; and what waits is tried, if `now` is set. */
   wake(now: boolean): void;
-  topics(all: string[]): void;
+  want(all: string[]): void;
+  /** Calls gone() when that tab has died. */
+  watch(tab: string): void;
   /** The lock cannot be had: connect without the others. */
   alone(): void;
 }
@@ -130,6 +133,7 @@ export class Tabs {
   leave(): void {
     this.leading = false;
     this.#h.unlock();
+    this.want([]);
     this.#closed = true;
   }
 
@@ -185,7 +189,7 @@ export class Tabs {
     if (this.leading) this.#h.wake(true);
   }
 
-  /** The topics that this tab wants to hear of. */
+  /** The topics that this tab wants to hear of, and SEEN if somebody looks at it. */
   want(topics: string[]): void {
     this.#mine = topics;
     if (this.leading) this.#union();
@@ -202,13 +206,28 @@ export class Tabs {
       case "wake":
         return this.#pinged(note.t === "wake", now);
       case "want":
-        this.#wanted.set(note.from, note.topics);
-        return this.leading ? this.#union() : undefined;
+        return this.leading ? this.#wants(note.from, note.topics) : undefined;
+      case "gone":
+        return note.from === this.id ? this.want(this.#mine) : undefined;
       case "behind":
         return this.#goBack(note);
       default:
         return this.#follow(note, now);
     }
+  }
+
+  /** A tab has died without a word. */
+  gone(tab: string): void {
+    this.#wanted.delete(tab);
+    if (!this.leading) return;
+    this.#union();
+    this.#say({ t: "gone", from: tab });
+  }
+
+  #wants(tab: string, topics: string[]): void {
+    if (!this.#wanted.has(tab)) this.#h.watch(tab);
+    this.#wanted.set(tab, topics);
+    this.#union();
   }
 
   #pinged(wake: boolean, now: number): void {
@@ -253,7 +272,7 @@ export class Tabs {
     this.#left = new Map(note.path);
     this.#place = { n: note.n, at: note.at };
     this.#h.tell(note.snapshot);
-    if (this.#mine.length) this.want(this.#mine);
+    this.want(this.#mine);
   }
 
   /** A leader begins, or goes back: has this tab come so far? */
@@ -261,7 +280,7 @@ export class Tabs {
     const here = this.#place;
     const known = lead.term === this.#term ? here : this.#parted(lead.path, here);
     this.#enter(lead.term);
-    if (this.#mine.length) this.want(this.#mine);
+    this.want(this.#mine);
     const place = lead.at.cursor === undefined ? here : known;
     if (this.#awaits === "tell" || here.at.cursor === undefined || !place) {
       this.#awaits = "tell";
@@ -312,6 +331,7 @@ export class Tabs {
 
   #stepDown(now: number): void {
     this.leading = false;
+    this.#wanted.clear();
     this.#heard = now;
     this.#h.rest();
     this.#h.unlock();
@@ -329,7 +349,7 @@ export class Tabs {
   }
 
   #union(): void {
-    this.#h.topics([...new Set([...this.#mine, ...[...this.#wanted.values()].flat()])]);
+    this.#h.want([...new Set([...this.#mine, ...[...this.#wanted.values()].flat()])]);
   }
 
   /** Says what belongs to its term. */

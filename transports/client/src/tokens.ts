@@ -81,7 +81,7 @@ export class Tokens {
   }
 
   /** There is reason to think that somebody else has signed in: the next get() asks the source. */
-  retry(): void {
+  renew(): void {
     this.#notBefore = this.#refusals = this.#renewAt = 0;
   }
 

@@ -20,10 +20,11 @@ export interface Wire {
   /** Raised when the connection is no longer wanted. */
   signal: AbortSignal;
   /**
-   * The topics to subscribe to. A transport that gives `changed` is told what comes and goes; one that asks without is started anew
-   * when they change; one that never asks has none.
+   * The topics to subscribe to. A transport that gives `changed` is told them at once, and then what comes and goes, and whether
+   * somebody looks at one of the pages that share the connection; one that asks without is started anew when the topics change; one
+   * that never asks has none.
    */
-  topics(changed?: (added: string[], dropped: string[]) => void): string[];
+  topics(changed?: (added: string[], dropped: string[], visible: boolean) => void): string[];
   /** The server does not let the user subscribe to these. */
   refused(topics: string[], code: string): void;
   /** The connection works: something came by it. May be called again. */

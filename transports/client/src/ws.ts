@@ -20,17 +20,6 @@ export const ws: Transport = (w) =>
     const send = (frame: object) => {
       if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ id: ++frames, ...frame }));
     };
-    const subscribe = (topics: string[]) => {
-      // One frame each: a topic that is refused does not take the others along.
-      for (const topic of topics) {
-        asked.set(frames + 1, topic);
-        send({ type: "subscribe", topic });
-      }
-    };
-    const topics = w.topics((added, dropped) => {
-      subscribe(added);
-      if (dropped.length) send({ type: "unsubscribe", topics: dropped });
-    });
     let calm = () => {};
     const idle = watchdog(IDLE, () => {
       send({ type: "ping" });
@@ -47,7 +36,16 @@ export const ws: Transport = (w) =>
       resolve(e);
     };
     const off = onAbort(w.signal, () => end({ next: "retry", reason: "aborted" }));
-    socket.onopen = () => subscribe(topics);
+    const change = (added: string[], dropped: string[], visible: boolean) => {
+      // One frame each: a topic that is refused does not take the others along.
+      for (const topic of added) {
+        asked.set(frames + 1, topic);
+        send({ type: "subscribe", topic });
+      }
+      if (dropped.length) send({ type: "unsubscribe", topics: dropped });
+      send({ type: "visible", visible });
+    };
+    socket.onopen = () => w.topics(change);
     socket.onmessage = ({ data }) => {
       calm();
       idle.pet();

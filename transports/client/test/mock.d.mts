@@ -18,6 +18,7 @@ export interface Mock {
     tokens: Record<string, string> | undefined;
     delay: number;
     requests: string[];
+    frames: { id: number; type: string; topic?: string; topics?: string[]; visible?: boolean }[];
   };
   sockets: Set<WebSocket>;
   close(): Promise<void>;

@@ -83,9 +83,9 @@ export async function serve({ port = 0, file, heartbeat = 15_000 } = {}) {
   };
   /**
    * Tests set these: how to refuse requests, (req) => { status, headers } | undefined; whose token is whose, or undefined where
-   * none is needed; how long an answer to a POST takes.
+   * none is needed; how long an answer to a POST takes. They read what came: requests, and frames of WebSockets.
    */
-  const control = { refuse: undefined, tokens: undefined, delay: 0, requests: [] };
+  const control = { refuse: undefined, tokens: undefined, delay: 0, requests: [], frames: [] };
 
   const server = createServer((req, res) => {
     control.requests.push(req.method + " " + req.url);
@@ -245,7 +245,11 @@ export async function serve({ port = 0, file, heartbeat = 15_000 } = {}) {
     if (missed) missed.forEach(send);
     else send({ type: "reset", cursor: u.cursor, counts: u.counts });
     u.listeners.add(send);
-    ws.on("message", (text) => send({ type: "ok", id: JSON.parse(text).id }));
+    ws.on("message", (text) => {
+      const frame = JSON.parse(text);
+      control.frames.push(frame);
+      send({ type: "ok", id: frame.id });
+    });
     ws.on("close", () => u.listeners.delete(send));
   }
 

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Counts, ServerEvent } from "../src/events.ts";
 import { Ledger, type Position } from "../src/ledger.ts";
-import { Tabs, type Note } from "../src/tabs.ts";
+import { Tabs, type Note, type Host } from "../src/tabs.ts";
+import { SEEN } from "../src/topics.ts";
 
 /** Everything happens at the times that the test says. */
 type Task = { at: number; run: () => void; tab: Tab | undefined };
@@ -18,6 +19,7 @@ class Browser {
   tasks: Task[] = [];
   #queue: { tab: Tab; held: () => void; lost: () => void }[] = [];
   #holder: { tab: Tab; lost: () => void } | undefined;
+  #watches: { tab: Tab; id: string; gone: () => void }[] = [];
 
   constructor(readonly random: (n: number) => number) {}
 
@@ -92,6 +94,12 @@ class Browser {
       other.inbox = other.inbox.filter((p) => !lost.includes(p));
     }
     this.unlock(tab);
+    for (const w of this.#watches.filter((w) => w.id === tab.id)) this.later(this.random(5), w.tab, w.gone);
+  }
+
+  watch(tab: Tab, id: string, gone: () => void): void {
+    if (this.tabs.some((t) => t.id === id)) this.#watches.push({ tab, id, gone });
+    else this.later(this.random(5), tab, gone);
   }
 
   publish(): void {
@@ -118,6 +126,9 @@ class Tab {
   ledger = new Ledger();
   tabs: Tabs;
   resets = 0;
+  /** What it wants itself, and what it was told that all want. */
+  own: string[] = [];
+  wants: string[] = [];
   #line: Ledger | undefined;
 
   constructor(
@@ -143,7 +154,8 @@ class Tab {
         event: (e) => this.#take(e),
         status: (s) => (this.state = s.state),
         wake: () => {},
-        topics: () => {},
+        want: (all) => (this.wants = all),
+        watch: (tab) => browser.watch(this, tab, () => this.tabs.gone(tab)),
         alone: () => assert.fail("the lock could be had"),
       },
       id,
@@ -324,7 +336,7 @@ function story(seed: number): number {
   let born = 3;
   for (let step = 0; step < 60; step++) {
     const awake = browser.tabs.filter((t) => !t.blocked);
-    switch (random(9)) {
+    switch (random(10)) {
       case 0: {
         const victims = random(2) ? browser.leaders() : browser.tabs;
         if (awake.length > 2 && victims.length) browser.kill(victims[random(victims.length)]!);
@@ -342,6 +354,11 @@ function story(seed: number): number {
       case 4:
         for (const t of browser.tabs) if (t.blocked && random(2)) t.wakeUp();
         break;
+      case 5: {
+        const tab = browser.tabs[random(browser.tabs.length)]!;
+        if (!tab.blocked) tab.tabs.want((tab.own = ["a", "b", SEEN].filter(() => random(2))));
+        break;
+      }
       default:
         browser.publish();
     }
@@ -352,6 +369,8 @@ function story(seed: number): number {
   browser.publish();
   browser.run(1000);
   assert.equal(browser.leaders().length, 1, `seed ${seed}: leaders`);
+  const wanted = new Set(browser.tabs.flatMap((t) => t.own));
+  assert.deepEqual(new Set(browser.leaders()[0]!.wants), wanted, `seed ${seed}: what all want`);
   for (const t of browser.tabs) assert.equal(t.state, "live", `seed ${seed}: tab ${t.id}`);
   gapless(browser, `seed ${seed}`);
   return browser.tabs.reduce((sum, t) => sum + t.resets, 0);
@@ -362,4 +381,43 @@ test("random deaths, births, losses, blocked and frozen leaders: one leader, eac
   for (let seed = 1; seed <= 100; seed++) resets += story(seed);
   // A tab that cannot tell what it missed is told to fetch again. That is right, and must be rare: not each change of the leader.
   assert.ok(resets < 10, `${resets} resets`);
+});
+
+test("the leader knows whether somebody looks at any of the tabs", () => {
+  const tabs: Tabs[] = [];
+  const watched = new Set<string>();
+  let all: string[] = [];
+  const add = (id: string) => {
+    const nothing = () => {};
+    const host: Host = {
+      say: (note) => tabs.forEach((t) => t.id !== id && t.hear(note, 0)),
+      lock: nothing, unlock: nothing, lead: nothing, rest: nothing, tell: nothing, event: nothing, status: nothing, wake: nothing, alone: nothing,
+      watch: (tab) => watched.add(tab),
+      snapshot: () => ({ at: { cursor: "c", rev: 1 }, told: [], status: { state: "live" } }),
+      want: (topics) => (all = topics),
+    };
+    const tab = new Tabs(host, id);
+    tabs.push(tab);
+    tab.join(0);
+    return tab;
+  };
+  const [a, b] = [add("a"), add("b")];
+  a.want([SEEN]);
+  a.granted();
+  assert.deepEqual(all, [SEEN]);
+  b.want(["news", SEEN]);
+  a.want([]);
+  assert.deepEqual(all, ["news", SEEN]);
+  b.leave();
+  assert.deepEqual(all, []);
+  // One that dies says nothing, but the browser knows; one that lives after all says it again.
+  const c = add("c");
+  c.want(["sports"]);
+  assert.deepEqual(all, ["sports"]);
+  assert.deepEqual([...watched], ["b", "c"]);
+  a.gone("c");
+  assert.deepEqual(all, ["sports"]);
+  tabs.pop();
+  a.gone("c");
+  assert.deepEqual(all, []);
 });

@@ -95,7 +95,7 @@ test("a refusal asks once for a fresh one; a second in a row says that nobody is
   await rejects(kept.get("b"));
   await rejects(kept.get());
   assert.equal(asked.length, 2);
-  kept.retry();
+  kept.renew();
   assert.equal(await kept.get(), "c");
   kept.accepted();
   assert.equal(await kept.get("c"), "d", "what was accepted may be refused again");
@@ -114,15 +114,15 @@ test("another user's token is noticed, the same user's fresh one is not", async 
   const { kept, foreign } = tokens(t, () => next);
   await kept.get();
   next = token("alice");
-  kept.retry();
+  kept.renew();
   await kept.get();
   assert.equal(foreign(), 0);
   next = token("bob");
-  kept.retry();
+  kept.renew();
   await kept.get();
   assert.equal(foreign(), 1);
   next = token("bob", undefined, "shop");
-  kept.retry();
+  kept.renew();
   await kept.get();
   assert.equal(foreign(), 2, "a bob of another app is another one");
 });

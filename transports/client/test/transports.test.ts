@@ -3,10 +3,12 @@ import { after, afterEach, before, test } from "node:test";
 import { WebSocket } from "ws";
 import type { ServerEvent } from "../src/events.ts";
 import { Ledger } from "../src/ledger.ts";
+import { Line } from "../src/line.ts";
 import { longpoll } from "../src/longpoll.ts";
 import { poll } from "../src/poll.ts";
 import { sse } from "../src/sse.ts";
 import { retryAfter } from "../src/request.ts";
+import { SEEN } from "../src/topics.ts";
 import { endOfClose, type End, type Transport, type Wire } from "../src/transport.ts";
 import { ws } from "../src/ws.ts";
 import { serve, type Mock } from "./mock.mjs";
@@ -34,7 +36,7 @@ function connect(run: Transport, user: string, ledger = new Ledger(), topics: st
   const cut = new AbortController();
   const told: ServerEvent[] = [];
   const refused: string[] = [];
-  let tell: ((added: string[], dropped: string[]) => void) | undefined;
+  let tell: Parameters<Wire["topics"]>[0];
   let lives = 0;
   const wire: Wire = {
     base: `${mock.url}/v1/users/${user}`,
@@ -42,14 +44,18 @@ function connect(run: Transport, user: string, ledger = new Ledger(), topics: st
     pollEvery: 10,
     cursor: () => ledger.cursor,
     rev: () => ledger.counts?.rev,
-    topics: (changed) => ((tell = changed), topics),
+    topics: (changed) => {
+      tell = changed;
+      changed?.(topics, [], false);
+      return topics;
+    },
     refused: (names, code) => void refused.push(`${names} ${code}`),
     signal: cut.signal,
     live: () => void lives++,
     event: (e) => ledger.accept(e).fresh && told.push(e),
   };
   const ended: Promise<End> = run(wire).catch((e: unknown) => ({ next: "retry", reason: String(e) }));
-  return { ledger, told, ended, refused, topics: (added: string[], dropped: string[]) => tell?.(added, dropped), live: () => lives > 0, stop: () => (cut.abort(), ended) };
+  return { ledger, told, ended, refused, topics: (added: string[], dropped: string[]) => tell?.(added, dropped, true), live: () => lives > 0, stop: () => (cut.abort(), ended) };
 }
 
 async function until(what: string, condition: () => boolean): Promise<void> {
@@ -135,6 +141,27 @@ test("sse: the server's retry is the base of the backoff", async () => {
 test("ws: a refused handshake is a failure to retry", async () => {
   mock.control.refuse = () => ({ status: 503 });
   assert.equal((await connect(ws, "user" + users++).ended).next, "retry");
+});
+
+test("ws: a topic that is subscribed to while the socket opens is sent, and so is whether somebody looks", async () => {
+  mock.control.frames.length = 0;
+  const nothing = () => {};
+  const line = new Line({
+    base: `${mock.url}/v1/users/user${users++}`,
+    transports: [{ name: "ws", run: (w) => late(ws(w)) }],
+    pollEvery: 10,
+    onEvent: nothing,
+    onStatus: nothing,
+  });
+  const late = <T>(connection: T) => (line.want(["late", SEEN]), connection);
+  line.start();
+  const came = (type: string) => mock.control.frames.filter((f) => f.type === type);
+  await until("both came", () => came("subscribe").length > 0 && came("visible").length > 0);
+  line.want(["late"]);
+  await until("nobody looks any more", () => came("visible").length > 1);
+  line.stop();
+  assert.deepEqual(came("subscribe").map((f) => f.topic), ["late"]);
+  assert.deepEqual(came("visible").map((f) => f.visible), [true, false]);
 });
 
 test("ws: close codes say whether to come back", async () => {

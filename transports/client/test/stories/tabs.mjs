@@ -88,6 +88,31 @@ async function leadsAlone({ server, site, open }) {
   for (const [name, tab] of pages) await until(`it hears with ${name}`, () => tab.evaluate(shows, "c"), (s) => s.ids.length === 1);
 }
 
+async function seen({ server, open }) {
+  const tabs = [await open(), await open()];
+  for (const tab of tabs) {
+    await tab.evaluate(make, { name: "c", options: { url: server.url, user: "alice" } });
+    await until("it is live", () => tab.evaluate(shows, "c"), live);
+  }
+  assert.equal(server.sockets.size, 1);
+  const hide = (tab, hidden) =>
+    tab.evaluate((hidden) => {
+      Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
+    }, hidden);
+  const last = () => server.control.frames.filter((f) => f.type === "visible").at(-1)?.visible;
+  await until("somebody looks", last, (v) => v === true);
+  await hide(tabs[0], true); // It leads.
+  await sleep(300);
+  assert.equal(last(), true, "the other tab is still looked at");
+  await hide(tabs[1], true);
+  await until("nobody looks", last, (v) => v === false);
+  await hide(tabs[1], false);
+  await until("somebody looks at the tab that follows", last, (v) => v === true);
+  await tabs[1].close();
+  await until("it is gone, and nobody looks", last, (v) => v === false);
+}
+
 async function inFrame({ server, site, open }) {
   // An opaque origin, as a sandbox makes it, has neither locks nor storage.
   const script = `import("${server.url}/reddot.js").then(({ Reddot }) => new Reddot({ url: "${server.url}", user: "alice" }).on("state", (s) => parent.postMessage(s, "*")))`;
@@ -125,6 +150,7 @@ export const tabs = [
   { name: "users never mix", core: true, run: usersNeverMix },
   { name: "another's cookie starts anew", core: true, run: cookieChanges },
   { name: "tabs share one connection, and hand it over", core: true, run: shares },
+  { name: "the connection of all is seen while one of them is", core: true, run: seen },
   { name: "it leads alone when it must", core: true, run: leadsAlone },
   { name: "in a frame without rights", core: true, run: inFrame },
   { name: "a leader with an open dialog is replaced", run: blockedLeader },
