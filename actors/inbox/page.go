@@ -64,37 +64,33 @@ func within(seq, after, last uint64) bool { return seq > after && seq <= last }
 // ErrTrimmed says that a page's events went away before they were read.
 var ErrTrimmed error = actors.Errorf(actors.Unavailable, "the events were trimmed meanwhile; ask again")
 
-// Read fills the page from the journal.
+// Read fills the page from the journal. The contents of messages are read once the
+// events are: a read within a read takes two of the store's connections, and where
+// many pages hold one each, none gets its second.
 func (p *page) Read(ctx context.Context) (*actors.Push, error) {
-	var failed error
-	seq, last := p.from.Seq, p.to.Seq
-	full := false
-	err := p.journal.Events(ctx, p.Key, seq+1, last, func(at uint64, raw []byte) bool {
-		e := &actors.Event{}
-		if failed = actors.DecodeEvent(raw, e); failed == nil && at != seq+1 {
-			failed = ErrTrimmed
-		}
-		if failed == nil {
-			full, failed = p.merge(ctx, seq, e.Pos)
-		}
-		if full = full || p.isFull(); failed != nil || full {
-			last = seq
-			return false
-		}
-		failed = p.add(ctx, e)
-		seq, p.to.Pos = at, max(p.to.Pos, e.Pos)
-		return failed == nil
-	})
-	if err == nil && failed == nil && seq == last && seq >= p.head.Seq && !full {
-		full, failed = p.merge(ctx, seq, p.merged)
-	}
-	switch {
-	case err != nil:
+	events, last, err := p.readEvents(ctx)
+	if err != nil {
 		return nil, err
-	case failed != nil:
-		return nil, failed
-	case seq != last:
-		return nil, ErrTrimmed
+	}
+	seq, full := p.from.Seq, last < p.to.Seq
+	for _, e := range events {
+		stop, err := p.merge(ctx, seq, e.Pos)
+		if err != nil {
+			return nil, err
+		}
+		if stop || p.isFull() {
+			full = true
+			break
+		}
+		if err := p.add(ctx, e); err != nil {
+			return nil, err
+		}
+		seq, p.to.Pos = e.Seq, max(p.to.Pos, e.Pos)
+	}
+	if !full && seq >= p.head.Seq {
+		if full, err = p.merge(ctx, seq, p.merged); err != nil {
+			return nil, err
+		}
 	}
 	p.to.Seq = seq
 	more := full || seq < p.head.Seq
@@ -102,6 +98,34 @@ func (p *page) Read(ctx context.Context) (*actors.Push, error) {
 		p.to = p.head
 	}
 	return &actors.Push{Key: p.Key, From: p.from, To: p.to, Events: p.events, More: more}, nil
+}
+
+// readEvents reads the events of the page's span, up to the last that it returns: all
+// of them, or fewer where those are as large as a page.
+func (p *page) readEvents(ctx context.Context) (events []*actors.Event, last uint64, err error) {
+	var failed error
+	last = p.from.Seq
+	size := 0
+	err = p.journal.Events(ctx, p.Key, last+1, p.to.Seq, func(at uint64, raw []byte) bool {
+		e := &actors.Event{}
+		if failed = actors.DecodeEvent(raw, e); failed == nil && at != last+1 {
+			failed = ErrTrimmed
+		}
+		if failed != nil {
+			return false
+		}
+		events, last, size = append(events, e), at, size+len(raw)
+		return size < pageBytes
+	})
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case failed != nil:
+		return nil, 0, failed
+	case last != p.to.Seq && size < pageBytes:
+		return nil, 0, ErrTrimmed
+	}
+	return events, last, nil
 }
 
 func (p *page) isFull() bool { return len(p.events) >= p.limit || p.bytes >= pageBytes }

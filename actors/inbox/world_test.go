@@ -21,6 +21,7 @@ import (
 // step is checked against what the journal says.
 type world struct {
 	t      testing.TB
+	busy   bool // it is being read
 	b      *Inbox
 	now    int64
 	limits actors.Limits
@@ -442,11 +443,22 @@ func (w *world) mergeUpTo(b *Inbox, pos uint64) {
 	}
 }
 
-// world is its own Journal, for reading.
+// world is its own Journal, for reading. A read within a read fails: it would take two
+// of a store's connections.
+
+func (w *world) reading() func() {
+	w.t.Helper()
+	if w.busy {
+		w.t.Fatal("the journal is read within a read")
+	}
+	w.busy = true
+	return func() { w.busy = false }
+}
 
 func (w *world) Append(*actors.Write) error { panic("not here") }
 
 func (w *world) Load(_ context.Context, _ actors.Key, snapshot, event func([]byte) error) error {
+	defer w.reading()()
 	from := uint64(0)
 	for s := range w.snapshots {
 		from = max(from, s)
@@ -465,6 +477,7 @@ func (w *world) Load(_ context.Context, _ actors.Key, snapshot, event func([]byt
 }
 
 func (w *world) Events(_ context.Context, key actors.Key, first, last uint64, fn func(uint64, []byte) bool) error {
+	defer w.reading()()
 	events := w.journal
 	if key.Kind() == actors.KindLog {
 		events = w.entries
