@@ -74,7 +74,7 @@ func (l *link) takeQuestionAnswer(body []byte) error {
 	return nil
 }
 
-// answerAsk answers a question, elsewhere: it may take a while.
+// answerQuestion answers a question, elsewhere: it may take a while.
 func (n *Node) answerQuestion(l *link, body []byte) error {
 	w := &wire.WireAsk{}
 	if err := w.UnmarshalVT(body); err != nil {

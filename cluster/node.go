@@ -156,7 +156,7 @@ func (n *Node) delay(d time.Duration, fn func()) {
 	})
 }
 
-// resolve returns the peer that a process on another node is behind.
+// peerProcess returns the peer that a process on another node is behind.
 func (n *Node) peerProcess(pid *actor.PID) (actor.Process, bool) {
 	p := n.peers.get(pid.Address)
 	return p, p != nil

@@ -120,7 +120,7 @@ func (t *Broker) SetOther(node string, list []FilterCount, anew bool) {
 	}
 }
 
-// place puts another node into the tree. The caller holds mu.
+// setOtherLocked puts another node into the tree. The caller holds mu.
 func (t *Broker) setOtherLocked(name string, k filterKey, n int) {
 	group, filter, shared := actors.SplitShare(k.filter)
 	t.editLocked(k.app, filter, n > 0, func(at *node) {
@@ -137,7 +137,7 @@ func (t *Broker) setOtherLocked(name string, k filterKey, n int) {
 	})
 }
 
-// setFar returns the list with the node's number; 0: without it.
+// withNode returns the list with the node's number; 0: without it.
 func withNode(list []otherNode, node string, n int) []otherNode {
 	i := slices.IndexFunc(list, func(f otherNode) bool { return f.node == node })
 	switch {
@@ -151,7 +151,7 @@ func withNode(list []otherNode, node string, n int) []otherNode {
 	return list
 }
 
-// sendTo is a message on its way to another node.
+// A nodeShare is a message on its way to another node.
 type nodeShare struct{ node, share string }
 
 // PublishHere gives a message that another node has to the sessions that are
@@ -190,7 +190,7 @@ func (t *Broker) PublishHere(m *actors.TopicMessage, share string, done func(too
 	p.done(0, nil)
 }
 
-// sendFar gives the message to other nodes.
+// sendOthers gives the message to other nodes.
 func (t *Broker) sendOthers(m *actors.TopicMessage, list []nodeShare, p *publishing) {
 	for _, f := range list {
 		p.left.Add(1)

@@ -33,7 +33,7 @@ const (
 	politeness = 64
 )
 
-// fanKey names a topic.
+// A topicKey names a topic.
 type topicKey struct{ app, topic string }
 
 // rounds are the topics that have a round under way, or more to come.
