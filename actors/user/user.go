@@ -35,6 +35,8 @@ type User struct {
 	dozing   bool                 // the inbox is let go of
 	unsaved  bool                 // seen is not written down
 
+	claims claims // of devices
+
 	orderly bool // it ends for being idle, or because another node takes it over and rouses it
 }
 
@@ -99,6 +101,14 @@ func (u *User) Receive(c actor.Context) {
 			return
 		}
 		u.edit(m)
+	case *devicesTold:
+		u.devicesTold(m)
+	case *devicesChecked:
+		if u.inbox == nil || u.Ending {
+			u.wait(m.req)
+			return
+		}
+		u.devicesChecked(m)
 	case *actors.Request, *actors.Attach, *actors.Detach, *actors.Pull, *actors.Reached, *actors.TimeUp, *actors.Recover, *actors.Merge, *graceOver, *handedOver:
 		if u.inbox == nil || u.Ending {
 			u.wait(m)
@@ -251,7 +261,7 @@ func (u *User) passivate() {
 	case !u.keepSeen(): // busy: it stops the next time
 	case u.dozing:
 		u.retire()
-	case u.inbox == nil || !u.quiet() || u.sweeping || u.interest.unwritten():
+	case u.inbox == nil || !u.quiet() || u.sweeping || u.interest.unwritten() || u.claims.state == claimsUnderWay:
 	case u.inbox.SinceSnapshot() > passivateEvents && u.snapshot(nil):
 		// so that it wakes quickly; it stops the next time
 	default:
@@ -278,7 +288,7 @@ func (u *User) retire() {
 // nothing happens.
 func (u *User) doze() {
 	switch {
-	case u.inbox == nil || u.sweeping || u.graces > 0 || len(u.gates)+len(u.links) == 0 || len(u.queries) > 0 || !u.quiet():
+	case u.inbox == nil || u.sweeping || u.claims.state == claimsUnderWay || u.graces > 0 || len(u.gates)+len(u.links) == 0 || len(u.queries) > 0 || !u.quiet():
 	case u.inbox.SinceSnapshot() > passivateEvents && u.snapshot(nil):
 		// so that it wakes quickly; it dozes the next time
 	default:

@@ -71,6 +71,14 @@ func (s *State) apply(w *actors.Write) {
 	for _, id := range w.Own {
 		s.owners[id] = key
 	}
+	for _, id := range w.Release {
+		if s.owners[id] == key {
+			delete(s.owners, id)
+		}
+	}
+	for _, id := range w.Claim {
+		s.owners[id] = key
+	}
 	for _, id := range w.Untally {
 		delete(s.tallies, id)
 	}

@@ -23,6 +23,7 @@ type changeset struct {
 	places  map[uint16]int32 // the place of a shard in shards, from 1
 	parts   map[actors.Key]*actorChanges
 	owners  map[actors.ID]ownerChange
+	claims  map[actors.ID]ownerChange
 	tallies map[tallyKey]int64
 	funnels map[actors.ID]funnelChange
 	records map[recordKey]recordChange
@@ -74,6 +75,7 @@ func newChangeset(by session) *changeset {
 	return &changeset{
 		by:     by,
 		places: make(map[uint16]int32), parts: make(map[actors.Key]*actorChanges), owners: make(map[actors.ID]ownerChange),
+		claims:  make(map[actors.ID]ownerChange),
 		tallies: make(map[tallyKey]int64), funnels: make(map[actors.ID]funnelChange), records: make(map[recordKey]recordChange),
 	}
 }
@@ -107,6 +109,13 @@ func (s *changeset) fits(w *actors.Write) bool {
 	for _, list := range [2][]actors.ID{w.Own, w.Disown} {
 		for _, id := range list {
 			if o, ok := s.owners[id]; ok && o.by != w.Stream.Key {
+				return false
+			}
+		}
+	}
+	for _, list := range [2][]actors.ID{w.Claim, w.Release} {
+		for _, id := range list {
+			if _, ok := s.claims[id]; ok { // what comes of the second depends on the first
 				return false
 			}
 		}
@@ -174,6 +183,12 @@ func (s *changeset) fold(w *actors.Write) {
 	for _, id := range w.Own {
 		s.owners[id] = ownerChange{w.Stream.Key, p.place, true}
 	}
+	for _, id := range w.Release {
+		s.claims[id] = ownerChange{w.Stream.Key, p.place, false}
+	}
+	for _, id := range w.Claim {
+		s.claims[id] = ownerChange{w.Stream.Key, p.place, true}
+	}
 	for _, t := range w.Tally {
 		s.tallies[tallyKey{t.ID, t.Kind, p.place}] += t.N
 		s.funnels[t.ID] = funnelChange{added: true}
@@ -235,6 +250,7 @@ func (s *changeset) statement() *statement {
 	s.journalRows(q, parts)
 	s.wakeRows(q, parts)
 	s.ownerRows(q)
+	s.claimRows(q)
 	s.tallyRows(q)
 	s.recordRows(q)
 	q.end()
@@ -300,6 +316,26 @@ func (s *changeset) ownerRows(q *statement) {
 	}
 	q.id(&drops, sqlDisown)
 	q.named(&sets, sqlOwn)
+}
+
+func (s *changeset) claimRows(q *statement) {
+	if len(s.claims) == 0 {
+		return
+	}
+	var sets, drops rows
+	var all [][]byte
+	ids := slices.SortedFunc(maps.Keys(s.claims), func(a, b actors.ID) int { return bytes.Compare(a[:], b[:]) })
+	for i := range ids {
+		o, to := s.claims[ids[i]], &drops
+		if o.set {
+			to = &sets
+		}
+		to.add(o.place, ids[i][:], 0, []byte(o.by))
+		all = append(all, ids[i][:])
+	}
+	q.add(sqlHeld, all)
+	q.named(&drops, sqlRelease)
+	q.named(&sets, sqlClaim)
 }
 
 func (s *changeset) tallyRows(q *statement) {

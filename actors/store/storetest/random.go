@@ -132,6 +132,10 @@ func (tw *comparison) write(key actors.Key, a *comparedActor) actors.Write {
 		w.Untally = append(w.Untally, tw.id())
 		return w
 	}
+	if tw.IntN(4) == 0 {
+		w.Claim, w.Release = []actors.ID{tw.idOf(key)}, []actors.ID{tw.idOf(key)}
+		w.Claim[0][0], w.Release[0][0] = 'c', 'c' // no message's
+	}
 	for range tw.IntN(3) {
 		w.Own = append(w.Own, tw.idOf(key))
 		w.Disown = append(w.Disown, tw.idOf(key))
@@ -263,10 +267,17 @@ func (tw *comparison) view(t *testing.T, s Store) []string {
 		}
 	}
 	ids := slices.Clone(tw.ids)
+	for i := range tw.ids {
+		id := tw.ids[i]
+		id[0] = 'c'
+		ids = append(ids, id)
+	}
 	for _, key := range slices.Sorted(maps.Keys(tw.actors)) {
 		for i := range ids[:len(tw.ids)] {
 			id := ids[i]
 			copy(id[1:8], key.Name())
+			ids = append(ids, id)
+			id[0] = 'c'
 			ids = append(ids, id)
 		}
 	}

@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(t *testing.T) Store, persists bool) {
 		{"callback error", testCallbackError},
 		{"cancelled", testCancelled},
 		{"owner", testOwner},
+		{"claim", testClaim},
 		{"tallies", testTallies},
 		{"due", testDue},
 		{"records", testRecords},
