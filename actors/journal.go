@@ -73,6 +73,7 @@ type Write struct {
 	Untally []ID    // shared messages whose funnels are no longer needed
 
 	Records []RecordChange // of the actor's own, each under a key that no other actor's writes have
+	Index   []IndexRow     // likewise
 
 	// Upkeep says that nobody asked for new content: time did its work, or a
 	// session's bookkeeping. A store that refuses new writes for want of room

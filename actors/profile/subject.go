@@ -41,11 +41,11 @@ func (s *State) Attribute(name string) audience.Value {
 	if !ok {
 		return audience.Value{}
 	}
-	return ValueOf(list[i])
+	return valueOf(list[i])
 }
 
-// ValueOf returns what an attribute holds as segments see it.
-func ValueOf(a *actors.Attribute) audience.Value {
+// valueOf returns what an attribute holds as segments see it.
+func valueOf(a *actors.Attribute) audience.Value {
 	switch v := a.Value.(type) {
 	case *actors.Attribute_Text:
 		return audience.Value{Kind: audience.Text, Text: v.Text}

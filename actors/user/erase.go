@@ -46,6 +46,7 @@ func (u *User) storeErased(e *actors.Event) *actors.Error {
 	}
 	w.Stream, w.Upkeep = u.Stream, true
 	w.Wake.Old = u.armed
+	w.Index = u.inbox.Profile.Unindexed(u.Key)
 	w.Records = []actors.RecordChange{actors.UnseenRecord(u.Key)}
 	for _, id := range u.devices() {
 		u.disown(&w, id)

@@ -122,6 +122,9 @@ func (c *committer) stageWrite(w *actors.Write) {
 	for _, r := range w.Records {
 		c.setRecord(r.Kind, r.Key, r.Value)
 	}
+	for _, r := range w.Index {
+		c.setRow(r)
+	}
 }
 
 func (c *committer) stageRecord(r *store.RecordWrite) {
@@ -144,6 +147,19 @@ func (c *committer) setRecord(kind, key string, value []byte) {
 		return
 	}
 	c.note(c.batch.Set(c.key, value, nil))
+}
+
+// setRow sets a row of the index, or removes it.
+func (c *committer) setRow(r actors.IndexRow) {
+	if r.Value == nil {
+		c.key = appendRow(c.key[:0], r.Key)
+		c.delete(c.key)
+		return
+	}
+	op := c.batch.SetDeferred(1+len(r.Key), len(r.Value))
+	appendRow(op.Key[:0], r.Key)
+	copy(op.Value, r.Value)
+	c.note(op.Finish())
 }
 
 // Commit implements store.Engine. Pebble panics on some errors of its log; on the

@@ -20,10 +20,13 @@ type State struct {
 	tallies  map[actors.ID][actors.NumTallies]int64
 	wakes    []wakeUp // sorted
 	records  map[string]map[string][]byte
+	rows     map[string][]byte
+	rowKeys  []string // of rows, sorted; nil: they are to be sorted again
 }
 
 var (
 	_ actors.Lookup = (*State)(nil)
+	_ actors.Index  = (*State)(nil)
 	_ store.Index   = (*State)(nil)
 )
 
@@ -46,6 +49,7 @@ func NewState() *State {
 		owners:   make(map[actors.ID]actors.Key),
 		tallies:  make(map[actors.ID][actors.NumTallies]int64),
 		records:  make(map[string]map[string][]byte),
+		rows:     make(map[string][]byte),
 	}
 }
 
@@ -87,6 +91,9 @@ func (s *State) apply(w *actors.Write) {
 		sum[t.Kind] += t.N
 		s.tallies[t.ID] = sum
 	}
+	for _, r := range w.Index {
+		s.applyRow(r)
+	}
 	for _, r := range w.Records {
 		if r.Value == nil {
 			delete(s.records[r.Kind], r.Key)
@@ -126,6 +133,15 @@ func (s *State) applyWake(key actors.Key, w actors.Wake) {
 	}
 	if i, ok := slices.BinarySearchFunc(s.wakes, wakeUp{w.New, key}, wakeUp.compare); !ok {
 		s.wakes = slices.Insert(s.wakes, i, wakeUp{w.New, key})
+	}
+}
+
+func (s *State) applyRow(r actors.IndexRow) {
+	s.rowKeys = nil
+	if r.Value == nil {
+		delete(s.rows, string(r.Key))
+	} else {
+		s.rows[string(r.Key)] = append([]byte{}, r.Value...)
 	}
 }
 

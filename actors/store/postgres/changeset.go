@@ -27,6 +27,7 @@ type changeset struct {
 	tallies map[tallyKey]int64
 	funnels map[actors.ID]funnelChange
 	records map[recordKey]recordChange
+	index   map[string]rowChange
 }
 
 // actorChanges are what a changeset does to one actor.
@@ -68,6 +69,10 @@ type (
 	recordChange struct { // the record's value; nil: it is removed
 		value []byte
 		place int32 // of the actor's shard; 0: it is no actor's
+	}
+	rowChange struct { // the value of an index row; nil: it is removed
+		value []byte
+		place int32
 	}
 )
 
@@ -199,6 +204,12 @@ func (s *changeset) fold(w *actors.Write) {
 	for _, r := range w.Records {
 		s.records[recordKey{r.Kind, r.Key}] = recordChange{r.Value, p.place}
 	}
+	for _, r := range w.Index {
+		if s.index == nil {
+			s.index = make(map[string]rowChange)
+		}
+		s.index[string(r.Key)] = rowChange{r.Value, p.place}
+	}
 }
 
 // part returns the part of a write's actor.
@@ -253,6 +264,7 @@ func (s *changeset) statement() *statement {
 	s.claimRows(q)
 	s.tallyRows(q)
 	s.recordRows(q)
+	s.indexRows(q)
 	q.end()
 	return q
 }
@@ -372,6 +384,20 @@ func (s *changeset) recordRows(q *statement) {
 	}
 	q.record(&drops, sqlDropRecord, false)
 	q.record(&sets, sqlPutRecord, true)
+}
+
+func (s *changeset) indexRows(q *statement) {
+	var sets, drops rows
+	for _, k := range slices.Sorted(maps.Keys(s.index)) {
+		r := s.index[k]
+		if r.value == nil {
+			drops.add(r.place, []byte(k), 0, nil)
+		} else {
+			sets.add(r.place, []byte(k), 0, r.value)
+		}
+	}
+	q.id(&drops, sqlDropRow)
+	q.named(&sets, sqlPutRow)
 }
 
 // rows are the columns of what one part of a statement works on.

@@ -102,6 +102,13 @@ const (
 	select kind, key, value from unnest(?::int[], ?::bytea[], ?::bytea[], ?::bytea[]) as t(place, kind, key, value)
 	where case place when 0 then exists (select from session) else (select list from good)[place] end
 	on conflict (kind, key) do update set value = excluded.value)`
+	sqlDropRow = `, droprow as (delete from reddot_index r
+	using unnest(?::int[], ?::bytea[]) as t(place, key)
+	where (select list from good)[t.place] and r.key = t.key)`
+	sqlPutRow = `, putrow as (insert into reddot_index (key, value)
+	select key, value from unnest(?::int[], ?::bytea[], ?::bytea[]) as t(place, key, value)
+	where (select list from good)[place]
+	on conflict (key) do update set value = excluded.value)`
 	sqlNewRecord = `, swap as (insert into reddot_records (kind, key, value)
 	select ?::bytea, ?::bytea, ?::bytea where exists (select from session)
 	on conflict do nothing returning 1)`

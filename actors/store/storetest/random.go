@@ -128,6 +128,13 @@ func (tw *comparison) write(key actors.Key, a *comparedActor) actors.Write {
 		}
 		w.Records = []actors.RecordChange{r}
 	}
+	for range tw.IntN(3) {
+		r := actors.IndexRow{Key: []byte(fmt.Sprint(tw.IntN(3), key))}
+		if tw.IntN(3) > 0 {
+			r.Value = []byte(fmt.Sprint(tw.IntN(10)))
+		}
+		w.Index = append(w.Index, r)
+	}
 	if !tw.apart && tw.IntN(8) == 0 {
 		w.Untally = append(w.Untally, tw.id())
 		return w
@@ -292,5 +299,7 @@ func (tw *comparison) view(t *testing.T, s Store) []string {
 		list, err := s.ListRecords(t.Context(), kind, "1", 12)
 		add("records ", list, err)
 	}
+	add("index ", scan(t, s, "", "\xff", 1000))
+	add("index ", scan(t, s, "1", "2", 7))
 	return lines
 }

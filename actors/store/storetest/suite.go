@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(t *testing.T) Store, persists bool) {
 		{"records", testRecords},
 		{"written records", testWrittenRecords},
 		{"swapped records", testSwaps},
+		{"index", testIndex},
 		{"failed stream", testFailedStream},
 		{"append within notify", testAppendWithinNotify},
 		{"fences", testFences},
