@@ -1,8 +1,10 @@
 package inbox
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
+	"testing"
 
 	"reddot/actors"
 )
@@ -260,5 +262,52 @@ func (m *model) shed() {
 		}
 		bytes -= m.list[i].size
 		m.list = slices.Delete(m.list, i, i+1)
+	}
+}
+
+// TestEndsOfOthers: who resumes is told of the end of what came to it, and not of what was
+// for others.
+func TestEndsOfOthers(t *testing.T) {
+	w := newWorld(t, actors.Limits{})
+	own := id("own", w.now)
+	w.do(w.b.Publish(&actors.Message{Id: own[:], Category: "a", Content: []byte(`"title":"own"`)}, actors.Once{}, w.moment(), &w.limits))
+	at := w.b.Cursor()
+	names := map[actors.ID]string{}
+	say := func(name string, a *actors.Audience) []byte {
+		n := id(name, w.now)
+		names[n] = name
+		w.append(&actors.LogEntry{Kind: actors.LogKind_LOG_PUBLISHED, Audience: a, Message: &actors.Message{Id: n[:], Category: "a", Content: []byte(`"title":"x"`)}})
+		return n[:]
+	}
+	all, topic := &actors.Audience{All: true}, &actors.Audience{Topic: "news"}
+	mine, foreign := say("to all", all), say("to followers", topic)
+	short, foreignShort := say("short, to all", all), say("short, to followers", topic)
+	for _, n := range [][]byte{foreign, mine} {
+		w.append(&actors.LogEntry{Kind: actors.LogKind_LOG_RETRACTED, Audience: all, Id: n})
+	}
+	for _, n := range [][]byte{foreignShort, short} {
+		w.append(&actors.LogEntry{Kind: actors.LogKind_LOG_EXPIRED, Audience: all, Id: n})
+	}
+	w.mergeUpTo(w.b, w.known.Head())
+	w.checkpoint()
+	w.restart()
+	p, err := w.page(at, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for _, e := range p.Events {
+		var v struct{ IDs []string }
+		if err := json.Unmarshal(e.JSON, &v); err != nil {
+			t.Fatal(err)
+		}
+		for n, name := range names {
+			if slices.Contains(v.IDs, n.String()) {
+				told = append(told, name)
+			}
+		}
+	}
+	if want := []string{"to all", "short, to all"}; !slices.Equal(told, want) {
+		t.Errorf("told of the ends of %q, want %q", told, want)
 	}
 }

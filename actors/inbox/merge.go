@@ -93,21 +93,23 @@ func (b *Inbox) Merge(e *actors.LogEntry) *actors.Event {
 		if e.Kind == actors.LogKind_LOG_EXPIRED {
 			v.Kind = actors.Kind_EXPIRED
 		}
+		b.displace(e.Pos, actors.ID(e.Id))
 		b.remove(actors.ID(e.Id))
 	}
 	b.history.noteFreed(e.At)
 	return v
 }
 
-// displacement says that a broadcast has taken the place of another message. No event
-// says it to those who were away.
+// displacement says that an entry has taken a message out: a broadcast that took its place,
+// or the broadcast's own end. No event says it to those who were away, and an entry that
+// ends a broadcast does not say whether the user had it.
 type displacement struct {
 	pos uint64
 	id  actors.ID
 }
 
 // keptDisplacements is how many are remembered. Whoever was away for longer gets a reset.
-const keptDisplacements = 64
+const keptDisplacements = 128
 
 func (b *Inbox) displace(pos uint64, id actors.ID) {
 	if len(b.displaced) == keptDisplacements {

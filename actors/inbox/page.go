@@ -160,9 +160,9 @@ func (p *page) addEntry(ctx context.Context, seq uint64, e *actors.LogEntry) err
 	case actors.LogKind_LOG_EDITED:
 		v.Kind, n = actors.Kind_EDITED, p.item(func(n *Item) bool { return n.IsBroadcast() && n.Body == e.Pos })
 	case actors.LogKind_LOG_RETRACTED:
-		v.Kind, v.Ids = actors.Kind_RETRACTED, e.Id
+		v.Kind, v.Ids = actors.Kind_RETRACTED, p.displacedAt(e.Pos)
 	case actors.LogKind_LOG_EXPIRED:
-		v.Kind, v.Ids = actors.Kind_EXPIRED, e.Id
+		v.Kind, v.Ids = actors.Kind_EXPIRED, p.displacedAt(e.Pos)
 	}
 	if len(v.Ids) == 0 && n == nil {
 		return nil // it is not for this user, or has left since
