@@ -8,22 +8,26 @@ import (
 
 // EventJSON is a stored event as the operator sees it, without its content.
 type EventJSON struct {
-	Seq     uint64   `json:"seq"`
-	Rev     uint64   `json:"rev"`
-	At      string   `json:"at"`
-	Kind    string   `json:"kind"`
-	ID      string   `json:"id,omitempty"`
-	IDs     []string `json:"ids,omitempty"`
-	State   string   `json:"state,omitempty"`
-	Until   string   `json:"until,omitempty"`
-	Dropped []string `json:"dropped,omitempty"`
-	Upto    uint64   `json:"upto,omitempty"`
-	By      string   `json:"transport,omitempty"`
+	Seq        uint64   `json:"seq"`
+	Pos        uint64   `json:"pos,omitempty"` // up to which the broadcast log was merged before it
+	Rev        uint64   `json:"rev"`
+	At         string   `json:"at"`
+	Kind       string   `json:"kind"`
+	ID         string   `json:"id,omitempty"`
+	IDs        []string `json:"ids,omitempty"`
+	State      string   `json:"state,omitempty"`
+	Until      string   `json:"until,omitempty"`
+	Dropped    []string `json:"dropped,omitempty"`
+	Upto       uint64   `json:"upto,omitempty"`
+	By         string   `json:"transport,omitempty"`
+	Followed   []string `json:"followed,omitempty"`
+	Unfollowed []string `json:"unfollowed,omitempty"`
 }
 
 // Describe returns e for the operator.
 func Describe(e *actors.Event) EventJSON {
-	d := EventJSON{Seq: e.Seq, Rev: e.Rev, At: actors.TimeText(e.At), Kind: kindWord(e.Kind), Upto: e.Upto, By: e.Transport}
+	d := EventJSON{Seq: e.Seq, Pos: e.Pos, Rev: e.Rev, At: actors.TimeText(e.At), Kind: kindWord(e.Kind), Upto: e.Upto, By: e.Transport,
+		Followed: e.Profile.GetFollowed(), Unfollowed: e.Profile.GetUnfollowed()}
 	actors.EachID(e.Ids, func(id actors.ID) { d.IDs = append(d.IDs, id.String()) })
 	actors.EachID(e.Dropped, func(id actors.ID) { d.Dropped = append(d.Dropped, id.String()) })
 	if e.Message != nil {
