@@ -92,15 +92,20 @@ func (p *Persistent) Begin(seq uint64, b *Beyond) bool {
 	return true
 }
 
-// CatchUp works off what has waited. What act lets wait once more, waits.
+// CatchUp works off what has waited. What act lets wait once more, waits; so does what comes
+// behind the end of the activation, or behind a panic.
 func (p *Persistent) CatchUp(act func(any)) {
 	list := p.Waiting
 	p.Waiting = nil
-	for i, m := range list {
-		if p.Ending {
-			p.Waiting = append(list[i:], p.Waiting...)
-			return
+	next := 0
+	defer func() {
+		if next < len(list) {
+			p.Waiting = append(list[next:], p.Waiting...)
 		}
+	}()
+	for next < len(list) && !p.Ending {
+		m := list[next]
+		next++
 		act(m)
 	}
 }
