@@ -10,12 +10,27 @@ import (
 // A Log is what a node knows of an app's broadcast log: each entry up to its head,
 // without contents but for the newest ones. Users merge it (DESIGN.md, invariant
 // 10). One goroutine at a time may extend it; any may read it.
-type Log struct{ known atomic.Pointer[knownLog] }
+type Log struct {
+	known   atomic.Pointer[knownLog]
+	compile Compile
+}
+
+// A KnownEntry is an entry as a node has it.
+type KnownEntry struct {
+	*LogEntry
+	// Segment is what Compile made of the audience's segment, where the entry lets its
+	// message be seen.
+	Segment any
+}
+
+// Compile reads the expression of a segment, once for each entry and node. The kernel does
+// not know what a segment is made of (actors/audience does).
+type Compile func(where string) (any, error)
 
 // knownLog is never changed: what is behind its slices may be appended to.
 type knownLog struct {
 	floor   uint64 // entries at or below it are gone
-	entries []*LogEntry
+	entries []*KnownEntry
 	recent  []*LogEntry // the last of them, with their contents
 }
 
@@ -33,8 +48,9 @@ type Broadcasts interface {
 	// Appended lets all nodes know of an entry that is durable. done is called when
 	// those know that can be reached.
 	Appended(app string, e *LogEntry, done func())
-	// Understand tells why not all nodes would understand an entry; nil: they do.
-	Understand() *Error
+	// Understand tells why not all nodes would understand an entry for the audience; nil:
+	// they do.
+	Understand(a *Audience) *Error
 }
 
 // Merge asks a user's actor to take in what its app's log has since.
@@ -44,8 +60,8 @@ type Merge struct{}
 func (*Merge) ForOne() {}
 
 // NewLog returns a log of which nothing is known yet, that begins behind floor.
-func NewLog(floor uint64) *Log {
-	l := &Log{}
+func NewLog(floor uint64, compile Compile) *Log {
+	l := &Log{compile: compile}
 	l.known.Store(&knownLog{floor: floor})
 	return l
 }
@@ -59,7 +75,7 @@ func (l *Log) Floor() uint64 { return l.known.Load().floor }
 func (k *knownLog) head() uint64 { return k.floor + uint64(len(k.entries)) }
 
 // Between returns the entries with after < pos ≤ upto. They are not to be changed.
-func (l *Log) Between(after, upto uint64) []*LogEntry {
+func (l *Log) Between(after, upto uint64) []*KnownEntry {
 	k := l.known.Load()
 	first, last := max(after, k.floor), min(upto, k.head())
 	if first >= last {
@@ -80,14 +96,21 @@ func (l *Log) Content(pos uint64) *Message {
 	return nil
 }
 
-// Extend appends the entry that follows the head. It returns false for one that
-// does not.
-func (l *Log) Extend(e *LogEntry) bool {
+// Extend appends the entry that follows the head. It returns an error for one that does
+// not, or that this program does not understand.
+func (l *Log) Extend(e *LogEntry) error {
 	k := l.known.Load()
 	if e.Pos != k.head()+1 {
-		return false
+		return fmt.Errorf("entry %d of the broadcast log follows entry %d", e.Pos, k.head())
 	}
-	next := &knownLog{floor: k.floor, entries: append(k.entries, e.bare()), recent: k.recent}
+	known := &KnownEntry{LogEntry: e.bare()}
+	if s := e.Audience.GetSegment(); s != nil && e.appears() {
+		var err error
+		if known.Segment, err = l.compile(s.Where); err != nil {
+			return fmt.Errorf("entry %d of the broadcast log: segment %s, version %d: %w", e.Pos, s.Name, s.Version, err)
+		}
+	}
+	next := &knownLog{floor: k.floor, entries: append(k.entries, known), recent: k.recent}
 	next.recent = append(slices.Clone(k.recent), e)
 	size := 0
 	for i := len(next.recent) - 1; i >= 0; i-- {
@@ -97,7 +120,12 @@ func (l *Log) Extend(e *LogEntry) bool {
 		}
 	}
 	l.known.Store(next)
-	return true
+	return nil
+}
+
+// appears tells whether the entry lets its audience see the message.
+func (e *LogEntry) appears() bool {
+	return !e.Hidden && (e.Kind == LogKind_LOG_PUBLISHED || e.Kind == LogKind_LOG_DUE)
 }
 
 // TrimBefore forgets the entries from before a time (unix milliseconds), as Extend does
@@ -131,14 +159,6 @@ func (e *LogEntry) Cleared() *LogEntry {
 	c := e.bare()
 	c.Once, c.Digest, c.Message.Cleared = e.Once, e.Digest, true
 	return c
-}
-
-// AppendJSON appends the audience as it stands in the API.
-func (a *Audience) AppendJSON(b []byte) []byte {
-	if a.All {
-		return append(b, `{"all":true}`...)
-	}
-	return append(AppendString(append(b, `{"topic":`...), a.Topic), '}')
 }
 
 // handleOfLog tells the handles of broadcasts from those of other messages.
@@ -216,12 +236,4 @@ func (e *LogEntry) Check() error {
 		return fmt.Errorf("entry %d of the broadcast log has a key of %d bytes", e.Pos, len(e.Once))
 	}
 	return e.Audience.Check()
-}
-
-// Check tells whether the audience is one that may be stored.
-func (a *Audience) Check() error {
-	if a == nil || a.All == (a.Topic != "") {
-		return fmt.Errorf("an audience that is none, or two")
-	}
-	return nil
 }

@@ -1,7 +1,9 @@
 package actors
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -16,12 +18,12 @@ func entryAt(pos uint64, at int64, content string) *LogEntry {
 // TestLog extends a log by one entry after the other, reads spans of it, and forgets what
 // is old. Who reads it meanwhile keeps what it has.
 func TestLog(t *testing.T) {
-	l := NewLog(10)
+	l := NewLog(10, nil)
 	for pos := uint64(11); pos <= 200; pos++ {
-		if l.Extend(entryAt(pos+1, 0, "")) {
+		if l.Extend(entryAt(pos+1, 0, "")) == nil {
 			t.Fatalf("took entry %d behind %d", pos+1, l.Head())
 		}
-		if !l.Extend(entryAt(pos, int64(pos), fmt.Sprint("text ", pos))) || l.Head() != pos {
+		if l.Extend(entryAt(pos, int64(pos), fmt.Sprint("text ", pos))) != nil || l.Head() != pos {
 			t.Fatalf("did not take entry %d", pos)
 		}
 	}
@@ -43,16 +45,18 @@ func TestLog(t *testing.T) {
 		t.Errorf("from %d to %d", l.Floor(), l.Head())
 	}
 	l.TrimBefore(1000)
-	if l.Floor() != 200 || l.Head() != 200 || l.Content(200) != nil || !l.Extend(entryAt(201, 1000, "x")) {
+	if l.Floor() != 200 || l.Head() != 200 || l.Content(200) != nil || l.Extend(entryAt(201, 1000, "x")) != nil {
 		t.Errorf("from %d to %d", l.Floor(), l.Head())
 	}
 }
 
 // TestLogBytes keeps no more contents at hand than it may.
 func TestLogBytes(t *testing.T) {
-	l := NewLog(0)
+	l := NewLog(0, nil)
 	for pos := uint64(1); pos <= 10; pos++ {
-		l.Extend(entryAt(pos, 0, string(make([]byte, recentBytes/4))))
+		if err := l.Extend(entryAt(pos, 0, string(make([]byte, recentBytes/4)))); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if l.Content(7) == nil || l.Content(6) != nil {
 		t.Error("not the last four contents are at hand")
@@ -86,6 +90,65 @@ func TestLogEntries(t *testing.T) {
 	for _, raw := range []string{"", "\x02", "\x01\xff"} {
 		if _, err := DecodeLogEntry([]byte(raw)); err == nil {
 			t.Errorf("%q: taken", raw)
+		}
+	}
+}
+
+// TestSegmentsAreCompiledOnce: an entry for a segment has what was made of its expression,
+// where it lets somebody see the message; one that can't be read is not taken.
+func TestSegmentsAreCompiledOnce(t *testing.T) {
+	compiled := 0
+	l := NewLog(0, func(where string) (any, error) {
+		if compiled++; where == "new" {
+			return nil, errors.New("a function of a newer program")
+		}
+		return where + " compiled", nil
+	})
+	of := func(kind LogKind, hidden bool, where string) error {
+		e := entryAt(l.Head()+1, 0, "text")
+		e.Kind, e.Hidden, e.Id = kind, hidden, e.Message.Id
+		e.Audience = &Audience{Segment: &Segment{Name: "vip", Version: 3, Where: where}}
+		return l.Extend(e)
+	}
+	for _, e := range []struct {
+		kind   LogKind
+		hidden bool
+	}{{LogKind_LOG_PUBLISHED, true}, {LogKind_LOG_EDITED, true}, {LogKind_LOG_DUE, false}, {LogKind_LOG_EDITED, false}, {LogKind_LOG_RETRACTED, false}, {LogKind_LOG_PUBLISHED, false}} {
+		if err := of(e.kind, e.hidden, "a"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, e := range l.Between(0, 9) {
+		want := any(nil)
+		if e.Pos == 3 || e.Pos == 6 {
+			want = "a compiled"
+		}
+		if e.Segment != want {
+			t.Errorf("entry %d has %v, want %v", e.Pos, e.Segment, want)
+		}
+	}
+	if err := of(LogKind_LOG_PUBLISHED, false, "new"); err == nil || !strings.Contains(err.Error(), "segment vip, version 3") || l.Head() != 6 || compiled != 3 {
+		t.Errorf("got %v, and the log ends at %d", err, l.Head())
+	}
+}
+
+// TestAudience holds which audiences may be stored, and how they are shown.
+func TestAudience(t *testing.T) {
+	for _, c := range []struct {
+		audience *Audience
+		want     string
+	}{
+		{&Audience{All: true}, `{"all":true}`},
+		{&Audience{Topic: "a/\""}, "{\"topic\":\"a/\\\"\"}"},
+		{&Audience{List: "friends"}, `{"list":"friends"}`},
+		{&Audience{Segment: &Segment{Name: "vip", Version: 3, Where: "'x' in tags"}}, `{"segment":"vip","version":3}`},
+		{&Audience{}, ""}, {nil, ""}, {&Audience{All: true, List: "l"}, ""}, {&Audience{Topic: "t", Segment: &Segment{Name: "vip", Version: 3, Where: "x"}}, ""},
+		{&Audience{Segment: &Segment{Version: 3, Where: "x"}}, ""}, {&Audience{Segment: &Segment{Name: "vip", Where: "x"}}, ""}, {&Audience{Segment: &Segment{Name: "vip", Version: 3}}, ""},
+	} {
+		if err := c.audience.Check(); (err == nil) != (c.want != "") {
+			t.Errorf("%v: got %v", c.audience, err)
+		} else if err == nil && string(c.audience.AppendJSON(nil)) != c.want {
+			t.Errorf("got %s, want %s", c.audience.AppendJSON(nil), c.want)
 		}
 	}
 }

@@ -3532,8 +3532,10 @@ func (x *Displacement) GetId() []byte {
 // Audience says for whom a broadcast is. One of its fields is set.
 type Audience struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	All           bool                   `protobuf:"varint,1,opt,name=all,proto3" json:"all,omitempty"`    // every user of the app
-	Topic         string                 `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"` // those who follow it
+	All           bool                   `protobuf:"varint,1,opt,name=all,proto3" json:"all,omitempty"`        // every user of the app
+	Topic         string                 `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"`     // those who follow it
+	Segment       *Segment               `protobuf:"bytes,3,opt,name=segment,proto3" json:"segment,omitempty"` // those whom it matches
+	List          string                 `protobuf:"bytes,4,opt,name=list,proto3" json:"list,omitempty"`       // those who are in it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3582,6 +3584,81 @@ func (x *Audience) GetTopic() string {
 	return ""
 }
 
+func (x *Audience) GetSegment() *Segment {
+	if x != nil {
+		return x.Segment
+	}
+	return nil
+}
+
+func (x *Audience) GetList() string {
+	if x != nil {
+		return x.List
+	}
+	return ""
+}
+
+// Segment is one version of a segment: an expression over what is known of a user.
+type Segment struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	Where         string                 `protobuf:"bytes,3,opt,name=where,proto3" json:"where,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Segment) Reset() {
+	*x = Segment{}
+	mi := &file_actors_messages_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Segment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Segment) ProtoMessage() {}
+
+func (x *Segment) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Segment.ProtoReflect.Descriptor instead.
+func (*Segment) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *Segment) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Segment) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Segment) GetWhere() string {
+	if x != nil {
+		return x.Where
+	}
+	return ""
+}
+
 // LogEntry is one entry of an app's broadcast log.
 type LogEntry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3602,7 +3679,7 @@ type LogEntry struct {
 
 func (x *LogEntry) Reset() {
 	*x = LogEntry{}
-	mi := &file_actors_messages_proto_msgTypes[35]
+	mi := &file_actors_messages_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3614,7 +3691,7 @@ func (x *LogEntry) String() string {
 func (*LogEntry) ProtoMessage() {}
 
 func (x *LogEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[35]
+	mi := &file_actors_messages_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3627,7 +3704,7 @@ func (x *LogEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogEntry.ProtoReflect.Descriptor instead.
 func (*LogEntry) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{35}
+	return file_actors_messages_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *LogEntry) GetKind() LogKind {
@@ -3726,7 +3803,7 @@ type LoggedMessage struct {
 
 func (x *LoggedMessage) Reset() {
 	*x = LoggedMessage{}
-	mi := &file_actors_messages_proto_msgTypes[36]
+	mi := &file_actors_messages_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3738,7 +3815,7 @@ func (x *LoggedMessage) String() string {
 func (*LoggedMessage) ProtoMessage() {}
 
 func (x *LoggedMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[36]
+	mi := &file_actors_messages_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3751,7 +3828,7 @@ func (x *LoggedMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoggedMessage.ProtoReflect.Descriptor instead.
 func (*LoggedMessage) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{36}
+	return file_actors_messages_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *LoggedMessage) GetMessage() *Message {
@@ -3837,7 +3914,7 @@ type LogState struct {
 
 func (x *LogState) Reset() {
 	*x = LogState{}
-	mi := &file_actors_messages_proto_msgTypes[37]
+	mi := &file_actors_messages_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3849,7 +3926,7 @@ func (x *LogState) String() string {
 func (*LogState) ProtoMessage() {}
 
 func (x *LogState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[37]
+	mi := &file_actors_messages_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3862,7 +3939,7 @@ func (x *LogState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogState.ProtoReflect.Descriptor instead.
 func (*LogState) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{37}
+	return file_actors_messages_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *LogState) GetPos() uint64 {
@@ -4196,10 +4273,16 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x04left\x18\x04 \x03(\rR\x04left\"0\n" +
 	"\fDisplacement\x12\x10\n" +
 	"\x03pos\x18\x01 \x01(\x04R\x03pos\x12\x0e\n" +
-	"\x02id\x18\x02 \x01(\fR\x02id\"2\n" +
+	"\x02id\x18\x02 \x01(\fR\x02id\"q\n" +
 	"\bAudience\x12\x10\n" +
 	"\x03all\x18\x01 \x01(\bR\x03all\x12\x14\n" +
-	"\x05topic\x18\x02 \x01(\tR\x05topic\"\xa6\x02\n" +
+	"\x05topic\x18\x02 \x01(\tR\x05topic\x12)\n" +
+	"\asegment\x18\x03 \x01(\v2\x0f.reddot.SegmentR\asegment\x12\x12\n" +
+	"\x04list\x18\x04 \x01(\tR\x04list\"M\n" +
+	"\aSegment\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x14\n" +
+	"\x05where\x18\x03 \x01(\tR\x05where\"\xa6\x02\n" +
 	"\bLogEntry\x12#\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x0f.reddot.LogKindR\x04kind\x12\x10\n" +
 	"\x03pos\x18\x02 \x01(\x04R\x03pos\x12\x0e\n" +
@@ -4292,7 +4375,7 @@ func file_actors_messages_proto_rawDescGZIP() []byte {
 }
 
 var file_actors_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_actors_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_actors_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_actors_messages_proto_goTypes = []any{
 	(Kind)(0),                  // 0: reddot.Kind
 	(State)(0),                 // 1: reddot.State
@@ -4334,9 +4417,10 @@ var file_actors_messages_proto_goTypes = []any{
 	(*SendStep)(nil),           // 37: reddot.SendStep
 	(*Displacement)(nil),       // 38: reddot.Displacement
 	(*Audience)(nil),           // 39: reddot.Audience
-	(*LogEntry)(nil),           // 40: reddot.LogEntry
-	(*LoggedMessage)(nil),      // 41: reddot.LoggedMessage
-	(*LogState)(nil),           // 42: reddot.LogState
+	(*Segment)(nil),            // 40: reddot.Segment
+	(*LogEntry)(nil),           // 41: reddot.LogEntry
+	(*LoggedMessage)(nil),      // 42: reddot.LoggedMessage
+	(*LogState)(nil),           // 43: reddot.LogState
 }
 var file_actors_messages_proto_depIdxs = []int32{
 	0,  // 0: reddot.Event.kind:type_name -> reddot.Kind
@@ -4390,18 +4474,19 @@ var file_actors_messages_proto_depIdxs = []int32{
 	37, // 48: reddot.SendState.steps:type_name -> reddot.SendStep
 	31, // 49: reddot.SendState.keys:type_name -> reddot.OnceKey
 	3,  // 50: reddot.SendStep.kind:type_name -> reddot.SendKind
-	4,  // 51: reddot.LogEntry.kind:type_name -> reddot.LogKind
-	29, // 52: reddot.LogEntry.message:type_name -> reddot.Message
-	39, // 53: reddot.LogEntry.audience:type_name -> reddot.Audience
-	29, // 54: reddot.LoggedMessage.message:type_name -> reddot.Message
-	39, // 55: reddot.LoggedMessage.audience:type_name -> reddot.Audience
-	41, // 56: reddot.LogState.messages:type_name -> reddot.LoggedMessage
-	31, // 57: reddot.LogState.keys:type_name -> reddot.OnceKey
-	58, // [58:58] is the sub-list for method output_type
-	58, // [58:58] is the sub-list for method input_type
-	58, // [58:58] is the sub-list for extension type_name
-	58, // [58:58] is the sub-list for extension extendee
-	0,  // [0:58] is the sub-list for field type_name
+	40, // 51: reddot.Audience.segment:type_name -> reddot.Segment
+	4,  // 52: reddot.LogEntry.kind:type_name -> reddot.LogKind
+	29, // 53: reddot.LogEntry.message:type_name -> reddot.Message
+	39, // 54: reddot.LogEntry.audience:type_name -> reddot.Audience
+	29, // 55: reddot.LoggedMessage.message:type_name -> reddot.Message
+	39, // 56: reddot.LoggedMessage.audience:type_name -> reddot.Audience
+	42, // 57: reddot.LogState.messages:type_name -> reddot.LoggedMessage
+	31, // 58: reddot.LogState.keys:type_name -> reddot.OnceKey
+	59, // [59:59] is the sub-list for method output_type
+	59, // [59:59] is the sub-list for method input_type
+	59, // [59:59] is the sub-list for extension type_name
+	59, // [59:59] is the sub-list for extension extendee
+	0,  // [0:59] is the sub-list for field type_name
 }
 
 func init() { file_actors_messages_proto_init() }
@@ -4423,7 +4508,7 @@ func file_actors_messages_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_messages_proto_rawDesc), len(file_actors_messages_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   38,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -10,17 +10,24 @@ import (
 
 // What nodes tell each other of broadcast logs: each entry, once it is durable.
 
-// broadcastsVersion is the first wire version that knows of them.
-const broadcastsVersion = 3
+// The first wire versions that know of them, and of those for segments and lists.
+const (
+	broadcastsVersion = 3
+	segmentsVersion   = 4
+)
 
 var _ broadcast.Nodes = (*Node)(nil)
 
 // Understand implements broadcast.Nodes: an older program would take a broadcast in a
-// user's snapshot for a message of its own.
-func (n *Node) Understand() *actors.Error {
+// user's snapshot for a message of its own, or for one that is for nobody.
+func (n *Node) Understand(a *actors.Audience) *actors.Error {
+	least, what := uint32(broadcastsVersion), "broadcasts"
+	if a.Segment != nil || a.List != "" {
+		least, what = segmentsVersion, "broadcasts to segments and lists"
+	}
 	for _, p := range n.peers.list() {
-		if l := p.link.Load(); l != nil && l.version < broadcastsVersion {
-			return actors.Errorf(actors.Unavailable, "the program of node %s is too old for broadcasts; bring all nodes to one version", p.name)
+		if l := p.link.Load(); l != nil && l.version < least {
+			return actors.Errorf(actors.Unavailable, "the program of node %s is too old for %s; bring all nodes to one version", p.name, what)
 		}
 	}
 	return nil

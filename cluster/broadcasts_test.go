@@ -13,9 +13,14 @@ import (
 // broadcast publishes a message to all users of the app.
 func broadcast(t *testing.T, n *cluster.Node, title string) actors.ID {
 	t.Helper()
+	return broadcastTo(t, n, &actors.Audience{All: true}, title)
+}
+
+func broadcastTo(t *testing.T, n *cluster.Node, to *actors.Audience, title string) actors.ID {
+	t.Helper()
 	m := newMessage(title)
 	m.Shared = true
-	r := actors.NewRequest(actors.LogKey(actors.DefaultApp), &actors.Broadcast{Message: m, Audience: &actors.Audience{All: true}})
+	r := actors.NewRequest(actors.LogKey(actors.DefaultApp), &actors.Broadcast{Message: m, Audience: to})
 	r.Once = actors.EdgeOnce(actors.ID(m.Id))
 	return ask(t, n, r).ID
 }
@@ -47,10 +52,18 @@ func TestBroadcastEverywhere(t *testing.T) {
 			probes[i].WaitRev(t, rev)
 		}
 	}
+	all := []*actors.Audience{{All: true}, {Segment: &actors.Segment{Name: "known", Version: 1, Where: "'known' in tags && attributes.at <= now"}}, {List: "known"}}
+	for i, name := range users {
+		p := &actors.Profile{Tags: []string{"known"}, Attributes: []*actors.Attribute{{Name: "at", Value: &actors.Attribute_Time{Time: 1}}}}
+		ask(t, w.nodes[i%3], cmd(name, &actors.SetProfile{Profile: p}))
+		ask(t, w.nodes[i%3], cmd(name, &actors.JoinList{List: "known"}))
+	}
 	for i, n := range w.nodes {
-		broadcast(t, n, fmt.Sprint("from ", i))
+		broadcastTo(t, n, all[i], fmt.Sprint("from ", i))
 		counted(uint64(i) + 2)
 	}
+	broadcastTo(t, w.nodes[1], &actors.Audience{Segment: &actors.Segment{Name: "known", Version: 2, Where: "'known' not in tags"}}, "for nobody")
+	counted(4)
 	fourth := w.start()
 	w.settled()
 	counted(4)

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"reddot/actors"
 	"reddot/actors/actorstest"
 )
@@ -174,6 +172,86 @@ func TestBroadcast(t *testing.T) {
 	w.wantInbox("eve", 0)
 }
 
+// to lets a message be for another audience than all.
+func (w *world) to(a *actors.Audience, title string, with ...func(*actors.Message)) actors.ID {
+	w.t.Helper()
+	b := w.message(title, with...)
+	b.Audience = a
+	return w.must(log, b).ID
+}
+
+// vips is a version of a segment.
+func vips(version uint64, where string) *actors.Audience {
+	return &actors.Audience{Segment: &actors.Segment{Name: "vips", Version: version, Where: where}}
+}
+
+// TestSegmentsAndLists sends to a segment and to a list: to who belongs to it when the
+// message is published, or due, and to nobody who does later.
+func TestSegmentsAndLists(t *testing.T) {
+	w := newWorld(t)
+	set := func(user, tag string) {
+		w.must(userKey(user), &actors.SetProfile{Profile: &actors.Profile{Tags: []string{tag}}, Replace: true})
+	}
+	set("alice", "vip")
+	set("bob", "gold")
+	w.own("carol", "hello")
+	w.must(userKey("carol"), &actors.JoinList{List: "friends"})
+	alice, bob := w.attach("alice"), w.attach("bob")
+	want(alice, t, "counts 0/0")
+	want(bob, t, "counts 0/0")
+
+	first := w.to(vips(1, "'vip' in tags"), "one")
+	want(alice, t, "message 1/1 one")
+	set("bob", "vip") // too late for the first
+	w.to(vips(2, "'vip' in tags && 'friends' not in lists"), "two")
+	want(bob, t, "message 1/1 two")
+	want(alice, t, "message 2/2 two")
+	w.to(&actors.Audience{List: "friends"}, "three")
+	w.must(userKey("carol"), &actors.JoinList{List: "friends", Leave: true})
+	w.to(&actors.Audience{List: "friends"}, "four")
+	w.to(vips(3, "now >= date('2100-01-01')"), "never")
+	due := w.clock.Now() + time.Hour.Milliseconds()
+	later := w.to(vips(4, "'gold' in tags"), "five", func(m *actors.Message) { m.SendAt = due })
+	w.must(log, &actors.Edit{ID: first, Patch: []byte(`{"title":"first"}`)})
+	want(alice, t, "update 2/2 first")
+	w.wantInbox("carol", 2, "three", "hello")
+
+	w.restart()
+	w.wantInbox("alice", 2, "two", "first")
+	w.wantInbox("bob", 1, "two")
+	w.wantInbox("carol", 2, "three", "hello")
+	w.wantInbox("dave", 0)
+	set("carol", "gold") // in time
+	w.clock.Advance(2 * time.Hour)
+	w.node.Fire()
+	for late := time.Now().Add(actorstest.Patience); !strings.Contains(string(w.must(log, &actors.Find{ID: later}).Body), `"state":"delivered"`); time.Sleep(time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatal("it never became due")
+		}
+	}
+	set("alice", "gold")
+	w.wantInbox("carol", 3, "five", "three", "hello")
+	w.wantInbox("alice", 2, "two", "first")
+	w.must(log, &actors.Retract{ID: first})
+	w.wantInbox("alice", 1, "two")
+	if body := string(w.must(log, &actors.Find{ID: later}).Body); !strings.Contains(body, `"to":{"segment":"vips","version":4}`) {
+		t.Errorf("got %s", body)
+	}
+}
+
+// TestBadAudience refuses what no node could judge.
+func TestBadAudience(t *testing.T) {
+	w := newWorld(t)
+	for _, a := range []*actors.Audience{nil, {}, {All: true, List: "x"}, vips(1, ""), vips(0, "true"), vips(1, "city == 'x'"), vips(1, "attributes.city ==")} {
+		b := w.message("x")
+		b.Audience = a
+		if _, err := w.ask(log, b, actors.EdgeOnce(actors.NewID())); err == nil || err.Code != actors.Invalid {
+			t.Errorf("%v: got %v", a, err)
+		}
+	}
+	w.broadcast("the log goes on")
+}
+
 // TestChanges edits, retracts and expires broadcasts: in every inbox, with its counts.
 func TestChanges(t *testing.T) {
 	w := newWorld(t)
@@ -305,78 +383,6 @@ func TestBehind(t *testing.T) {
 	here.Stop()
 	w.node = other
 	w.wantInbox("alice", 3, "after", "to all", "hello")
-}
-
-// TestDozing broadcasts to those who are connected and have let go of their inboxes: they are
-// told without reading the disk, unless it takes their messages to know what to tell.
-func TestDozing(t *testing.T) {
-	w := newWorld(t)
-	screens := map[string]*screen{}
-	for _, user := range []string{"alice", "stranger", "follower"} {
-		if user != "stranger" {
-			w.own(user, "hello")
-		}
-		screens[user] = w.attach(user)
-	}
-	alice, stranger, follower := screens["alice"], screens["stranger"], screens["follower"]
-	w.must(userKey("follower"), &actors.Follow{Topic: "news"})
-	want(alice, t, "counts 1/1")
-	want(stranger, t, "counts 0/0")
-	want(follower, t, "counts 1/1")
-	doze := func() {
-		for user := range screens {
-			w.node.Send(userKey(user), &actors.Doze{})
-		}
-	}
-	figures := prometheus.NewRegistry()
-	figures.MustRegister(w.node.Home.Metrics.Loads)
-	loads := func() float64 {
-		list, err := figures.Gather()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return list[0].GetMetric()[0].GetCounter().GetValue()
-	}
-	doze()
-	dozing := loads()
-	w.broadcast("one")
-	want(alice, t, "message 2/2 one")
-	want(stranger, t, "message 1/1 one")
-	want(follower, t, "message 2/2 one")
-	if n := loads() - dozing; n != 1 {
-		t.Errorf("%v inboxes were read, want that of the user who became known", n)
-	}
-	w.j.Flush()
-	doze()
-	dozing = loads()
-	topic := w.message("two")
-	topic.Audience = &actors.Audience{Topic: "news"}
-	w.must(log, topic)
-	three := w.broadcast("three", func(m *actors.Message) { m.CollapseKey = "k" })
-	want(follower, t, "message 3/3 two")
-	want(follower, t, "message 4/4 three")
-	want(alice, t, "message 3/3 three")
-	want(stranger, t, "message 2/2 three")
-	if n := loads() - dozing; n != 0 {
-		t.Errorf("%v inboxes were read, want none", n)
-	}
-	w.broadcast("four", func(m *actors.Message) { m.CollapseKey = "k" }) // it takes the place of a message
-	want(alice, t, "message 3/3 four")
-	want(stranger, t, "message 2/2 four")
-	want(follower, t, "message 4/4 four")
-	doze()
-	w.own("alice", "own")
-	want(alice, t, "message 4/4 own")
-	w.wantInbox("alice", 4, "own", "four", "one", "hello")
-	if _, err := w.ask(log, &actors.Retract{ID: three}, actors.Once{}); err != nil {
-		t.Fatal(err)
-	}
-	doze()
-	w.broadcast("five")
-	want(follower, t, "message 5/5 five")
-	w.restart()
-	w.wantInbox("follower", 5, "five", "four", "two", "one", "hello")
-	w.wantInbox("stranger", 3, "five", "four", "one")
 }
 
 // TestForgotten lets a log forget what no user's state rests on any more.

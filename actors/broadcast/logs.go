@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/actors/audience"
 )
 
 // Nodes is the other nodes of the cluster.
@@ -16,8 +17,9 @@ type Nodes interface {
 	// Appended lets all other nodes know of an entry. done is called when all know it that
 	// can be reached. It does not block.
 	Appended(app string, e *actors.LogEntry, done func())
-	// Understand tells why not all of them would understand an entry; nil: they do.
-	Understand() *actors.Error
+	// Understand tells why not all of them would understand an entry for the audience; nil:
+	// they do.
+	Understand(a *actors.Audience) *actors.Error
 }
 
 // Logs is what a node knows of broadcast logs. It has those of the apps whose users have been awake
@@ -87,29 +89,35 @@ func (l *Logs) Log(ctx context.Context, app string, pos uint64) (*actors.Log, er
 func (l *Logs) begin(ctx context.Context, app string) (*actors.Log, error) {
 	raw, err := l.home.Journal.Snapshot(ctx, actors.LogKey(app), math.MaxInt64)
 	if err != nil || raw == nil {
-		return actors.NewLog(0), err
+		return actors.NewLog(0, compile), err
 	}
 	s, err := decodeState(raw)
 	if err != nil {
 		return nil, err
 	}
-	return actors.NewLog(s.Floor), nil
+	return actors.NewLog(s.Floor, compile), nil
 }
+
+// compile implements actors.Compile.
+func compile(where string) (any, error) { return audience.Check(where) }
 
 // extend reads what the journal has behind the log's head.
 func (l *Logs) extend(ctx context.Context, app string, log *actors.Log) error {
 	var failed error
-	err := l.home.Journal.Events(ctx, actors.LogKey(app), log.Head()+1, math.MaxInt64, func(pos uint64, raw []byte) bool {
+	err := l.home.Journal.Events(ctx, actors.LogKey(app), log.Head()+1, math.MaxInt64, func(_ uint64, raw []byte) bool {
 		var e *actors.LogEntry
-		if e, failed = actors.DecodeLogEntry(raw); failed == nil && !log.Extend(e) {
-			failed = fmt.Errorf("entry %d of the broadcast log of %q follows entry %d", pos, app, log.Head())
+		if e, failed = actors.DecodeLogEntry(raw); failed == nil {
+			failed = log.Extend(e)
 		}
 		return failed == nil
 	})
 	if err == nil {
 		err = failed
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("app %s: %w", app, err)
+	}
+	return nil
 }
 
 // patience is how long a broadcast's answer waits for nodes that can't be reached.
@@ -127,11 +135,11 @@ func (l *Logs) Appended(app string, e *actors.LogEntry, done func()) {
 }
 
 // Understand implements actors.Broadcasts.
-func (l *Logs) Understand() *actors.Error {
+func (l *Logs) Understand(a *actors.Audience) *actors.Error {
 	if l.nodes == nil {
 		return nil
 	}
-	return l.nodes.Understand()
+	return l.nodes.Understand(a)
 }
 
 // Received takes in an entry that is durable, and tells the users of its app who are awake
@@ -144,7 +152,7 @@ func (l *Logs) Received(app string, e *actors.LogEntry, done func()) {
 	}
 	known, next := k.log != nil, false
 	if known {
-		next = k.log.Extend(e) || k.log.Head() >= e.Pos
+		next = k.log.Extend(e) == nil || k.log.Head() >= e.Pos
 		k.log.TrimBefore(l.home.Now() - keptFor(&l.home.Limits))
 	}
 	k.mu.Unlock()

@@ -167,7 +167,7 @@ func (w *Writer) request(r *actors.Request) {
 
 func (w *Writer) publish(r *actors.Request, c *actors.Broadcast, now int64) {
 	l := &w.Home.Limits
-	if err := w.Home.Broadcasts.Understand(); err != nil {
+	if err := w.check(c.Audience); err != nil {
 		w.refuse(r, err)
 		return
 	}
@@ -183,6 +183,19 @@ func (w *Writer) publish(r *actors.Request, c *actors.Broadcast, now int64) {
 	default:
 		w.append(r, w.state.publish(c, r.Once, now))
 	}
+}
+
+// check tells what is wrong with an audience: each node has to understand the entry.
+func (w *Writer) check(a *actors.Audience) *actors.Error {
+	if err := a.Check(); err != nil {
+		return actors.Errorf(actors.Invalid, "%s", err)
+	}
+	if s := a.Segment; s != nil {
+		if _, err := compile(s.Where); err != nil {
+			return actors.AsError(err)
+		}
+	}
+	return w.Home.Broadcasts.Understand(a)
 }
 
 func (w *Writer) refuse(r *actors.Request, err *actors.Error) {

@@ -18,15 +18,7 @@ type logged struct {
 	hidden  bool
 	body    uint64
 	model   *modelMessage
-	topic   string // it is for those who follow it; "": for all
-}
-
-// audience returns for whom the message is.
-func (c *logged) audience() *actors.Audience {
-	if c.topic != "" {
-		return &actors.Audience{Topic: c.topic}
-	}
-	return &actors.Audience{All: true}
+	to      *modelAudience
 }
 
 // append puts an entry into the log, as a store and a node have it.
@@ -42,7 +34,7 @@ func (w *world) append(e *actors.LogEntry) {
 	if err != nil {
 		w.t.Fatalf("an entry of our own: %v", err)
 	}
-	if !w.known.Extend(got) || w.known.Extend(got) || !w.whole.Extend(got) {
+	if w.known.Extend(got) != nil || w.known.Extend(got) == nil || w.whole.Extend(got) != nil {
 		w.t.Fatalf("entry %d is not taken once", e.Pos)
 	}
 }
@@ -55,7 +47,7 @@ func (x *trial) broadcast(i int) {
 	}
 	k := x.rng.IntN(len(x.casts))
 	c := x.casts[k]
-	e := &actors.LogEntry{Hidden: c.hidden, Audience: c.audience()}
+	e := &actors.LogEntry{Hidden: c.hidden, Audience: c.to.audience}
 	switch x.rng.IntN(4) {
 	case 0:
 		if !c.hidden {
@@ -83,7 +75,7 @@ func (x *trial) broadcast(i int) {
 	}
 }
 
-// forget lets the log forget what no user's state rests on (broadcast/retention.go).
+// forget lets the log forget what no user's state rests on (actors/broadcast/retention.go).
 func (x *trial) forget() {
 	l := &x.limits
 	x.known.TrimBefore(x.now - l.MessageAge.Milliseconds() - l.RetainAge.Milliseconds() - l.EraseWithin.Milliseconds())
@@ -113,22 +105,20 @@ func (x *trial) publishToAll(i int) {
 	c.model = &modelMessage{id: id, category: string(rune('a' + x.rng.IntN(6))), title: fmt.Sprint("all", i)}
 	c.message = &actors.Message{Id: id[:], Category: c.model.category, CreatedAt: x.now, Content: fmt.Appendf(nil, `"title":%q`, c.model.title)}
 	c.model.size = len(c.message.Content)
-	if x.rng.IntN(2) == 0 {
-		c.topic = topics[x.rng.IntN(len(topics))]
-	}
+	c.to = &modelAudiences[x.rng.IntN(len(modelAudiences))]
 	if x.rng.IntN(3) == 0 {
 		c.message.CollapseKey = string(rune('k' + x.rng.IntN(3)))
 		c.model.collapse = c.message.CollapseKey
 	}
 	x.ids = append(x.ids, id)
 	x.casts = append(x.casts, c)
-	e := &actors.LogEntry{Kind: actors.LogKind_LOG_PUBLISHED, Message: c.message, Hidden: c.hidden, Audience: c.audience()}
+	e := &actors.LogEntry{Kind: actors.LogKind_LOG_PUBLISHED, Message: c.message, Hidden: c.hidden, Audience: c.to.audience}
 	x.append(e, c)
 }
 
 // append puts an entry into the log, and writes what it does to the user into the model.
 func (x *trial) append(e *actors.LogEntry, c *logged) {
-	x.note("entry %d: %v of %s for %v, hidden %v", x.known.Head()+1, e.Kind, c.model.id, c.audience(), e.Hidden)
+	x.note("entry %d: %v of %s for %v, hidden %v", x.known.Head()+1, e.Kind, c.model.id, c.to.audience, e.Hidden)
 	x.world.append(e)
 	x.unmerged = append(x.unmerged, e)
 	x.model(e, c)
@@ -160,8 +150,6 @@ func (x *trial) merge() {
 		x.do(Ready{Events: []*actors.Event{x.b.Birth(x.moment())}})
 	}
 	x.b.SkipTo(x.known.Floor())
-	told := x.outlined()
-	defer func() { told() }()
 	for _, entry := range x.unmerged {
 		if entry.Pos <= x.b.pos {
 			continue
@@ -195,7 +183,7 @@ func (x *trial) model(e *actors.LogEntry, c *logged) {
 	o := x.m.find(c.model.id)
 	switch e.Kind {
 	case actors.LogKind_LOG_PUBLISHED, actors.LogKind_LOG_DUE:
-		if e.Hidden || x.erased || c.topic != "" && !x.follows[c.topic] {
+		if e.Hidden || x.erased || !c.to.has(x, e.At) {
 			return
 		}
 		n := *c.model
@@ -215,21 +203,26 @@ func (x *trial) describe() {
 	var r Ready
 	switch n := x.rng.IntN(24); {
 	case n < 12:
-		topic := topics[x.rng.IntN(len(topics))]
-		x.follows[topic] = !x.follows[topic]
-		x.note("follows %v", x.follows)
-		r = x.b.Follow(&actors.Follow{Topic: topic, Stop: !x.follows[topic]}, actors.Once{}, x.moment())
+		name := topics[x.rng.IntN(len(topics))]
+		if n < 6 {
+			x.follows[name] = !x.follows[name]
+			x.note("follows %v", x.follows)
+			r = x.b.Follow(&actors.Follow{Topic: name, Stop: !x.follows[name]}, actors.Once{}, x.moment())
+		} else {
+			x.lists[name] = !x.lists[name]
+			x.note("in lists %v", x.lists)
+			r = x.b.JoinList(&actors.JoinList{List: name, Leave: !x.lists[name]}, actors.Once{}, x.moment())
+		}
 	case n < 18:
-		x.tag = fmt.Sprint("t", x.rng.IntN(3))
-		x.note("tag %s", x.tag)
-		r = x.b.SetProfile(&actors.SetProfile{Profile: &actors.Profile{Tags: []string{x.tag}}, Replace: x.rng.IntN(2) == 0}, actors.Once{}, x.moment())
+		r = x.setProfile()
 	case n < 23:
 		r = x.b.SetPreferences(&actors.SetPreferences{Preferences: &actors.Preferences{MutedUntil: int64(x.rng.IntN(3))}}, actors.Once{}, x.moment())
 	case x.b.seq > 0:
 		x.note("erase")
 		x.erase(actors.Once{})
-		x.m.list, x.cursors, x.tag, x.erased = nil, nil, "", true
+		x.m.list, x.cursors, x.tag, x.met, x.erased = nil, nil, "", 0, true
 		clear(x.follows)
+		clear(x.lists)
 		x.live.states, x.live.counts = map[string]string{}, ""
 		return
 	}
@@ -246,7 +239,25 @@ func (x *trial) describe() {
 		if x.b.Profile.Following(topic) != x.follows[topic] {
 			x.t.Fatalf("following %s is %v", topic, !x.follows[topic])
 		}
+		if x.b.Profile.InList(topic) != x.lists[topic] {
+			x.t.Fatalf("being in the list %s is %v", topic, !x.lists[topic])
+		}
 	}
+}
+
+// setProfile sets a tag, and now and then when the user was met.
+func (x *trial) setProfile() Ready {
+	x.tag = fmt.Sprint("t", x.rng.IntN(3))
+	c := &actors.SetProfile{Profile: &actors.Profile{Tags: []string{x.tag}}, Replace: x.rng.IntN(2) == 0}
+	if c.Replace {
+		x.met = 0
+	}
+	if x.rng.IntN(2) == 0 {
+		x.met = x.now
+		c.Profile.Attributes = []*actors.Attribute{{Name: "met", Value: &actors.Attribute_Time{Time: x.met}}}
+	}
+	x.note("tag %s, met %d", x.tag, x.met)
+	return x.b.SetProfile(c, actors.Once{}, x.moment())
 }
 
 // shed lets the oldest that anybody sees fall out for what was broadcast.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"reddot/actors"
+	"reddot/actors/audience"
 )
 
 // The merge of the broadcast log (DESIGN.md, invariant 10). A user's state is that
@@ -53,23 +54,34 @@ func (b *Inbox) BeginAt(pos uint64) {
 func (b *Inbox) Birth(t actors.Moment) *actors.Event { return b.Next(actors.Kind_NOTED, 0, t) }
 
 // Concerns tells whether merging an entry changes what the user sees.
-func (b *Inbox) Concerns(e *actors.LogEntry) bool {
+func (b *Inbox) Concerns(e *actors.KnownEntry) bool {
 	switch e.Kind {
 	case actors.LogKind_LOG_PUBLISHED, actors.LogKind_LOG_DUE:
-		return !e.Hidden && b.isIn(e.Audience)
+		return !e.Hidden && b.isIn(e)
 	}
 	return !e.Hidden && b.find(e.Concerns()) >= 0
 }
 
-// isIn tells whether the user belongs to an audience, as of now. One who was erased belongs
-// to none.
-func (b *Inbox) isIn(a *actors.Audience) bool {
-	return b.erasedAt == 0 && (a.All || a.Topic != "" && b.Profile.Following(a.Topic))
+// isIn tells whether the user belongs to an entry's audience: as of now, and by the
+// entry's own time. One who was erased belongs to none.
+func (b *Inbox) isIn(e *actors.KnownEntry) bool {
+	switch a := e.Audience; {
+	case b.erasedAt != 0:
+		return false
+	case a.All:
+		return true
+	case a.Topic != "":
+		return b.Profile.Following(a.Topic)
+	case a.List != "":
+		return b.Profile.InList(a.List)
+	}
+	s, ok := e.Segment.(*audience.Segment)
+	return ok && s.Matches(b.Profile, e.At)
 }
 
 // Merge takes in the entry of the log that follows those merged so far. It returns
 // what changed for the user as an event that no journal has; nil: nothing did.
-func (b *Inbox) Merge(e *actors.LogEntry) *actors.Event {
+func (b *Inbox) Merge(e *actors.KnownEntry) *actors.Event {
 	if e.Pos != b.pos+1 {
 		panic(fmt.Sprintf("entry %d of the broadcast log follows entry %d", e.Pos, b.pos))
 	}
@@ -119,7 +131,7 @@ func (b *Inbox) displace(pos uint64, id actors.ID) {
 	b.displaced = append(b.displaced, displacement{pos, id})
 }
 
-func (b *Inbox) mergeMessage(e *actors.LogEntry, replaced []byte) {
+func (b *Inbox) mergeMessage(e *actors.KnownEntry, replaced []byte) {
 	actors.EachID(replaced, func(id actors.ID) {
 		b.remove(id)
 		b.displace(e.Pos, id)
@@ -138,7 +150,7 @@ func (b *Inbox) mergeMessage(e *actors.LogEntry, replaced []byte) {
 	b.Sessions.Offer(n.Handle(), n.size)
 }
 
-func (b *Inbox) mergeEdit(e *actors.LogEntry) {
+func (b *Inbox) mergeEdit(e *actors.KnownEntry) {
 	n, m := &b.entries[b.find(e.Concerns())], e.Message
 	b.recast(n, m, e.Pos, e.ContentSize())
 }

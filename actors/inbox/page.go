@@ -17,7 +17,7 @@ type page struct {
 	merged    uint64        // and up to which position it had merged the log
 	counts    []byte
 	items     []Item // the messages that became visible or were edited in the span
-	entries   []*actors.LogEntry
+	entries   []*actors.KnownEntry
 	displaced []displacement // in the span, oldest first
 	journal   actors.Journal
 	events    []actors.PushEvent
@@ -147,7 +147,7 @@ func (p *page) merge(ctx context.Context, seq, pos uint64) (full bool, err error
 }
 
 // addEntry takes in one entry of the log, if a client is to see it.
-func (p *page) addEntry(ctx context.Context, seq uint64, e *actors.LogEntry) error {
+func (p *page) addEntry(ctx context.Context, seq uint64, e *actors.KnownEntry) error {
 	if e.Hidden {
 		return nil
 	}

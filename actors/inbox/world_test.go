@@ -48,7 +48,7 @@ func newWorld(t testing.TB, l actors.Limits) *world {
 	return &world{
 		t: t, b: New(), now: epoch, limits: l, key: actors.UserKey(actors.DefaultApp, "alice"),
 		journal: map[uint64][]byte{}, snapshots: map[uint64][]byte{}, deleted: map[uint64]bool{},
-		entries: map[uint64][]byte{}, known: actors.NewLog(0), whole: actors.NewLog(0),
+		entries: map[uint64][]byte{}, known: actors.NewLog(0, compile), whole: actors.NewLog(0, compile),
 	}
 }
 

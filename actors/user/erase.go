@@ -46,15 +46,10 @@ func (u *User) storeErased(e *actors.Event) *actors.Error {
 	}
 	w.Stream, w.Upkeep = u.Stream, true
 	w.Wake.Old = u.armed
-	w.Index = u.inbox.Profile.Unindexed(u.Key)
 	w.Records = []actors.RecordChange{actors.UnseenRecord(u.Key)}
-	for _, id := range u.devices() {
-		u.disown(&w, id)
-	}
 	if err := u.Append(&w); err != nil {
 		return err
 	}
-	u.claims.turn++
 	u.inbox, u.Seq, u.armed = next, e.Seq, w.Wake.New
 	u.seen, u.unsaved = 0, false
 	return nil

@@ -116,6 +116,8 @@ func others() []actors.Command {
 	m := &actors.Message{Id: id[:], Category: "order", Content: []byte(`"title":"x"`), Shared: true, CreatedAt: 5}
 	return []actors.Command{
 		&actors.Broadcast{Message: m, Audience: &actors.Audience{All: true}}, &actors.Broadcast{Message: m, Audience: &actors.Audience{Topic: "news"}},
+		&actors.Broadcast{Message: m, Audience: &actors.Audience{List: "friends"}},
+		&actors.Broadcast{Message: m, Audience: &actors.Audience{Segment: &actors.Segment{Name: "vips", Version: 3, Where: "'vip' in tags"}}},
 		&actors.SetProfile{Profile: p, Removed: []string{"attributes.age"}}, &actors.SetProfile{Profile: &actors.Profile{}, Replace: true},
 		&actors.SetPreferences{Preferences: prefs}, &actors.Follow{Topic: "news/a", Stop: true}, &actors.Follow{Topic: "news"},
 		&actors.ReadProfile{}, &actors.ReadProfile{Part: actors.PartFollows, Limit: 7, Next: "bmV3cw"}, &actors.Erase{},

@@ -33,12 +33,13 @@ under the same idempotency key, one that is made for this call or that of
 		Example: `  reddot publish alice "Your parcel has arrived" --category order
   reddot publish alice "It waits at the front desk" --title "Your parcel" --data '{"order":7}'
   reddot publish --to users:alice,bob "Maintenance at 22:00" --priority high
+  reddot publish --to segment:vips "Your lounge has moved"
   date | reddot publish alice -`,
 	}
 	r := addRemote(c)
 	r.addJSON(c)
 	f := c.Flags()
-	f.StringVar(&to, "to", "", "`target` instead of USER: user:NAME, users:A,B,…, topic:…, segment:… or all")
+	f.StringVar(&to, "to", "", "`target` instead of USER: user:NAME, users:A,B,…, topic:…, segment:…, list:… or all")
 	f.StringVar(&draft.Title, "title", "", "a title")
 	f.StringVar(&draft.Category, "category", "", "a category, as order or system; counted apart")
 	f.StringVar(&draft.Priority, "priority", "", "low, normal, high or critical")
@@ -161,6 +162,8 @@ func parseTarget(text string) (*client.To, error) {
 		return &client.To{Topic: name}, nil
 	case kind == "segment":
 		return &client.To{Segment: name}, nil
+	case kind == "list":
+		return &client.To{List: name}, nil
 	}
-	return nil, fmt.Errorf("--to %s: write user:NAME, users:A,B, topic:NAME, segment:NAME or all", text)
+	return nil, fmt.Errorf("--to %s: write user:NAME, users:A,B, topic:NAME, segment:NAME, list:NAME or all", text)
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -85,6 +86,34 @@ func TestSend(t *testing.T) {
 	a = s.do("POST", "/v1/messages/batch", s.publisher, all)
 	if line := strings.TrimSpace(string(a.body)); !strings.HasPrefix(line, `{"status":202,"id":"`) || strings.Contains(line, "recipients") {
 		t.Errorf("got %s", line)
+	}
+}
+
+// TestSendToSegment: a message is for the version that there is, with its expression.
+func TestSendToSegment(t *testing.T) {
+	s := serve(t, nil)
+	const to = `{"to":{"segment":"vips"},"body":"hi"}`
+	problem := s.do("POST", "/v1/messages", s.publisher, to)
+	wantProblem(t, problem, 404, actors.NotFound, "to.segment")
+	s.put("vips", "'vip' in tags")
+	s.put("vips", "'gold' in tags")
+	sent := func(path, body, want string) {
+		t.Helper()
+		if a := s.do("POST", path, s.publisher, body); !strings.Contains(string(a.body), `"id":"`) {
+			t.Fatalf("got %s", a.body)
+		}
+		b, ok := s.router.last().(*actors.Broadcast)
+		if !ok || b.Audience.Check() != nil || fmt.Sprint(b.Audience.Segment, b.Audience.List) != want {
+			t.Errorf("got %v, want %s", s.router.last(), want)
+		}
+	}
+	want := fmt.Sprint(&actors.Segment{Name: "vips", Version: 2, Where: "'gold' in tags"}, "")
+	sent("/v1/messages", to, want)
+	sent("/v1/messages/batch", to, want)
+	sent("/v1/messages", `{"to":{"list":"friends"},"body":"hi"}`, fmt.Sprint((*actors.Segment)(nil), "friends"))
+	s.do("DELETE", "/v1/segments/vips", s.admin, "")
+	if a := s.do("POST", "/v1/messages/batch", s.publisher, to+"\n"+`{"to":{"all":true},"body":"x"}`); !strings.Contains(string(a.body), `"status":404`) || !strings.Contains(string(a.body), `"status":202`) {
+		t.Errorf("got %s", a.body)
 	}
 }
 

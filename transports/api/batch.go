@@ -318,6 +318,9 @@ func (b *batch) request(line []byte) (r *actors.Request, recipients int, err err
 	if d.to.isOne() {
 		r, recipients = actors.NewRequest(actors.UserKey(b.who.App, d.to.user), &d.publication(id).publish), isPublish
 	} else {
+		if err := b.api.pin(b.who.App, &d.to); err != nil {
+			return nil, 0, err
+		}
 		r, recipients = actors.NewRequest(d.order(b.who.App, id, once)), d.to.recipients()
 	}
 	r.Once = once

@@ -69,15 +69,18 @@ func readSegment(c *call) error {
 	return nil
 }
 
+// segmentBody is what stands under a segment's name.
+type segmentBody struct {
+	Where string `json:"where"`
+}
+
 // putSegment is PUT /v1/segments/{name} with {"where":…}.
 func putSegment(c *call) error {
 	body, err := c.readBody(c.api.deps.Gate.Limits().MaxBody)
 	if err != nil {
 		return err
 	}
-	var segment struct {
-		Where string `json:"where"`
-	}
+	var segment segmentBody
 	err = c.draft.in.Whole(body, func(name string) (err error) {
 		if name != "where" {
 			return wrong(transports.ShownField(name), "there is no such field")

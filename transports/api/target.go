@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"reddot/actors"
@@ -31,8 +32,8 @@ func (t *target) recipients() int {
 	return 1
 }
 
-// readTo reads {"user":…}, {"users":[…]}, {"topic":…} or {"all":true}. Segments are known, and
-// not enabled.
+// readTo reads {"user":…}, {"users":[…]}, {"topic":…}, {"segment":…}, {"list":…} or
+// {"all":true}.
 func (d *draft) readTo() error {
 	s := &d.in.Scanner
 	if !s.Open('{') {
@@ -77,7 +78,13 @@ func (d *draft) readTarget(name jsontext.Text) (err error) {
 		d.to.audience, err = d.followers()
 		return err
 	case name.Is("segment"):
-		return wrong("to."+name.String(), "this target is not enabled")
+		segment, err := d.named("to.segment")
+		d.to.audience = &actors.Audience{Segment: &actors.Segment{Name: segment}} // pin says which version
+		return err
+	case name.Is("list"):
+		list, err := d.named("to.list")
+		d.to.audience = &actors.Audience{List: list}
+		return err
 	}
 	return wrong("to."+shown(name), "there is no such target")
 }
@@ -96,6 +103,40 @@ func (d *draft) followers() (*actors.Audience, error) {
 		return nil, wrong("to.topic", "nobody follows a topic that begins with $")
 	}
 	return &actors.Audience{Topic: topic}, nil
+}
+
+// named reads the name of something that the app has.
+func (d *draft) named(field string) (string, error) {
+	t, err := d.in.TextField(field, transports.MaxUser)
+	if err != nil {
+		return "", err
+	}
+	name, err := transports.ParseName(t.String())
+	if err != nil {
+		return "", wrong(field, detail(err))
+	}
+	return name, nil
+}
+
+// pin lets a message for a segment be for the version that there is now.
+func (a *API) pin(app string, t *target) error {
+	s := t.audience.GetSegment()
+	if s == nil {
+		return nil
+	}
+	e, err := a.deps.Segments.Read(a.deadlines.Next(), app, s.Name, 0)
+	if err != nil {
+		if actors.AsError(err).Code == actors.NotFound {
+			return &actors.Error{Code: actors.NotFound, Field: "to.segment", Detail: "there is no segment " + s.Name}
+		}
+		return err
+	}
+	var body segmentBody
+	if err := json.Unmarshal(e.Body, &body); err != nil {
+		return fmt.Errorf("segment %s: %w", s.Name, err)
+	}
+	s.Version, s.Where = e.Version, body.Where
+	return nil
 }
 
 // user reads a user's name.

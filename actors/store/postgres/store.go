@@ -49,7 +49,6 @@ type Store struct {
 }
 
 var (
-	_ actors.Index       = (*Store)(nil)
 	_ actors.Journal     = (*Store)(nil)
 	_ actors.Lookup      = (*Store)(nil)
 	_ actors.ShardLookup = (*Store)(nil)

@@ -22,7 +22,6 @@ type Store interface {
 	actors.Journal
 	actors.Lookup
 	actors.SwapRecords
-	actors.Index
 	actors.Fences
 	actors.Historian
 	Close(context.Context) error

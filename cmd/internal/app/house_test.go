@@ -110,12 +110,11 @@ var layers = map[string][]string{
 	"actors/session":    {"actors"},
 	"actors/audience":   {"actors"},
 	"actors/catalog":    {"actors"},
-	"actors/index":      {"actors", "actors/audience", "actors/profile"}, // a reader of what users' writes left
-	"actors/profile":    {"actors", "actors/audience"},                   // what segments are matched with
-	"actors/inbox":      {"actors", "actors/profile", "actors/session"},  // a user's sessions and profile are a part of what the user has
+	"actors/profile":    {"actors", "actors/audience"},                                     // what segments are matched with
+	"actors/inbox":      {"actors", "actors/audience", "actors/profile", "actors/session"}, // a user's sessions and profile are a part of what the user has
 	"actors/user":       {"actors", "actors/inbox", "actors/profile", "actors/session"},
 	"actors/send":       {"actors"},
-	"actors/broadcast":  {"actors"},
+	"actors/broadcast":  {"actors", "actors/audience"},
 	"actors/retained":   {"actors"},
 	"actors/gateway":    {"actors"},
 	"actors/topic":      {"actors"},

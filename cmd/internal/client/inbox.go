@@ -51,6 +51,7 @@ type To struct {
 	Users   []string `json:"users,omitempty"`
 	Topic   string   `json:"topic,omitempty"`
 	Segment string   `json:"segment,omitempty"`
+	List    string   `json:"list,omitempty"`
 	All     bool     `json:"all,omitempty"`
 }
 
