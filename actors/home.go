@@ -65,6 +65,9 @@ type Home struct {
 	// them is broken, before it is taken for closed.
 	Grace time.Duration
 
+	// Presence says whether it is told who is online.
+	Presence PresenceEvents
+
 	// Kinds says which kinds of actors there are. They don't know each other.
 	Kinds Kinds
 

@@ -187,6 +187,12 @@ func (p *Persistent) Flush(send func(*Push)) {
 // settled tells whether the store has done with all that it was given.
 func (p *Persistent) settled() bool { return p.Stream == nil || p.writes == p.Stream.settled.Load() }
 
+// Handed returns how many writes the store was handed by this activation.
+func (p *Persistent) Handed() uint64 { return p.writes }
+
+// HasSettled tells whether the store has done with so many writes.
+func (p *Persistent) HasSettled(writes uint64) bool { return p.Stream.settled.Load() >= writes }
+
 // Idle tells whether nothing is under way.
 func (p *Persistent) Idle() bool { return p.Out.N == 0 && p.settled() && !p.Ending }
 

@@ -13,11 +13,13 @@ func SplitShare(filter string) (group, rest string, shared bool) {
 	return "", filter, false
 }
 
-// InboxTopics begin the topics of users, and privateTopics those that no
-// publisher reaches: wildcards at the first level match neither.
+// InboxTopics begin the topics of users, and privateTopics those that the server
+// alone publishes: wildcards at the first level match neither. PresenceTopics begin
+// those that tell who is online.
 const (
-	InboxTopics   = "users/"
-	privateTopics = "$"
+	InboxTopics    = "users/"
+	PresenceTopics = "$presence/"
+	privateTopics  = "$"
 )
 
 // AnyLevel tells whether a wildcard may stand for the topic's first level.

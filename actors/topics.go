@@ -18,6 +18,8 @@ type Topics interface {
 	// called with how many sessions it concerns, when it is durable for those that
 	// outlive their connections; nil: nobody waits.
 	PublishWill(w *Will, done func(took int, err *Error))
+	// Tell publishes what the server itself says, as of now, and does not wait.
+	Tell(m *TopicMessage)
 	// Reassign gives a message by a shared subscription to another session than the
 	// one that it waits for: to one that is connected or, if anybody may have it, to
 	// any. done is called with whether there was one.

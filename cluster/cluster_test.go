@@ -21,6 +21,8 @@ type world struct {
 	started int
 	told    func(string)
 	store   cluster.Store // in place of the journal
+
+	presence actors.PresenceEvents
 }
 
 var secret = bytes.Repeat([]byte{7}, 32)
@@ -51,7 +53,7 @@ func (w *world) start(with ...func(*cluster.Node)) *cluster.Node {
 		cfg.Log, cfg.Limits = nil, actors.Limits{}
 	}
 	cfg.Failed = func(err error) { w.failed <- fmt.Errorf("%s: %w", name, err) }
-	cfg.Changed = w.told
+	cfg.Changed, cfg.Presence = w.told, w.presence
 	cfg.Limits.Connections = 10_000
 	cfg.Cluster = &cluster.ClusterConfig{Bind: "127.0.0.1:0", Key: secret}
 	for _, n := range w.nodes {

@@ -27,7 +27,8 @@ type Config struct {
 	Loaders  int           // how many actors are read from the journal at a time; default 4 a processor
 	Gateways int           // default one a processor
 	Awake    int           // users who keep their inboxes in memory for a while though nothing happens; default 2,000
-	Log      *slog.Logger  // default: nowhere
+	Presence actors.PresenceEvents
+	Log      *slog.Logger // default: nowhere
 	Metrics  prometheus.Registerer
 	Now      func() int64 // the wall clock, unix milliseconds; default: the machine's
 	// Name names this node as it was started, once: who took a shard. Default:

@@ -189,6 +189,9 @@ func (c *cuttable) DialAddressTimeout(addr memberlist.Address, timeout time.Dura
 	return c.NetTransport.DialAddressTimeout(addr, timeout)
 }
 
+// SetGrace says how long users wait for connections that have lost their way.
+func (n *Node) SetGrace(d time.Duration) { n.home.Grace = d }
+
 // Kill ends a node as SIGKILL would: nothing is said to anybody.
 func (n *Node) Kill() {
 	n.stopping.Store(true)

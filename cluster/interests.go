@@ -22,6 +22,9 @@ func (n *Node) loadInterests(ctx context.Context) error {
 		all.Add(shard)
 	}
 	n.wakeFollowers(all) // of others' shards, their owners do that; of those taken later, placement
+	if n.cfg.Cluster == nil {
+		n.wakeOnline(all)
+	}
 	return nil
 }
 
@@ -63,12 +66,46 @@ func (n *Node) wakeFollowers(shards *actors.ShardSet) {
 	}
 	n.spawn(func() {
 		for _, k := range keys {
-			select {
-			case <-n.stop:
+			if !n.wakeSoon(k) {
 				return
-			case <-time.After(wakePace):
-				n.Send(k, &actors.Recover{Key: k})
 			}
 		}
 	})
+}
+
+// wakeOnline wakes the users of some shards who were told to be online, so that it is
+// told that they have gone if no connection of theirs is left.
+func (n *Node) wakeOnline(shards *actors.ShardSet) {
+	if !n.cfg.Presence.Events || n.home.Records == nil {
+		return
+	}
+	n.spawn(func() {
+		for after := ""; ; {
+			list, err := n.home.Records.ListRecords(context.Background(), actors.OnlineKind, after, interestPage)
+			if err != nil {
+				n.cfg.Log.Error("who was online can't be read: that they have gone may not be told before they come back", "err", err)
+				return
+			}
+			for _, r := range list {
+				after = r.Key
+				if k := actors.Key(r.Key); shards.Has(actors.ShardOf(k)) && !n.wakeSoon(k) {
+					return
+				}
+			}
+			if len(list) < interestPage {
+				return
+			}
+		}
+	})
+}
+
+// wakeSoon wakes a user after a pause. False: the node stops.
+func (n *Node) wakeSoon(k actors.Key) bool {
+	select {
+	case <-n.stop:
+		return false
+	case <-time.After(wakePace):
+		n.Send(k, &actors.Recover{Key: k})
+		return true
+	}
 }

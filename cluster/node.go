@@ -114,6 +114,7 @@ func New(cfg Config, store Store) (*Node, error) {
 		Linked:     n.linkedTo,
 		Delay:      n.delay,
 		Grace:      grace,
+		Presence:   cfg.Presence,
 		Kinds:      cfg.Kinds,
 		Forget:     n.dir.forget,
 	}

@@ -423,6 +423,7 @@ func (p *placement) openIfFree(shard uint16, now time.Time) {
 func (p *placement) wakeFollowers() {
 	if p.opened != nil {
 		p.node.wakeFollowers(p.opened)
+		p.node.wakeOnline(p.opened)
 		p.opened = nil
 	}
 }

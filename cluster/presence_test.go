@@ -3,6 +3,8 @@ package cluster_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/actorstest"
+	"reddot/actors/topic"
 	"reddot/cluster"
 )
 
@@ -131,4 +134,124 @@ func TestPresenceAfterCrash(t *testing.T) {
 	if string(r.Answer.Body) != want {
 		t.Errorf("got %s, want %s", r.Answer.Body, want)
 	}
+}
+
+// presences is a session that is told who is online.
+type presences struct {
+	mu   sync.Mutex
+	told map[string][]bool
+}
+
+// Deliver implements topic.Subscriber.
+func (p *presences) Deliver(push *topic.Push, _ []*topic.Subscription) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, m := range push.Messages {
+		var e struct{ Online bool }
+		if err := json.Unmarshal(m.Payload, &e); err != nil {
+			panic(err) // ours
+		}
+		p.told[m.Topic] = append(p.told[m.Topic], e.Online)
+	}
+}
+
+// Is implements topic.Subscriber.
+func (*presences) Is(string, string) bool { return false }
+
+func (p *presences) want(t *testing.T, name string, want ...bool) {
+	t.Helper()
+	of := func() []bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return slices.Clone(p.told["$presence/"+name])
+	}
+	wait(t, fmt.Sprint(name, " to be told as ", want), func() bool { return len(of()) >= len(want) })
+	if got := of(); !slices.Equal(got, want) {
+		t.Errorf("%s: told %v, want %v", name, got, want)
+	}
+}
+
+// TestPresenceEvents tells on one node who comes and goes on another, while a third
+// owns the user; of those whose nodes die, too. Who is connected to a node that lives
+// stays online.
+func TestPresenceEvents(t *testing.T) {
+	w := newWorld(t, 0)
+	w.presence = actors.PresenceEvents{Events: true, OfflineAfter: 500 * time.Millisecond}
+	for range 3 {
+		w.start(func(n *cluster.Node) { n.SetGrace(2 * time.Second) })
+	}
+	w.settled()
+	a, b, c := w.nodes[0], w.nodes[1], w.nodes[2]
+	heard := &presences{told: map[string][]bool{}}
+	c.Topics().Subscribe(actors.DefaultApp, &topic.Subscription{Filter: "$presence/#", Subscriber: heard}, "", "")
+	known := make(chan struct{})
+	c.Topics().Announce(func() { close(known) })
+	<-known
+
+	attach := func(n *cluster.Node, name string) *actorstest.Probe {
+		p := actorstest.Attach(t, n, name)
+		p.Want(t, "counts rev=0 unread=0")
+		return p
+	}
+	bob := w.userOf(b, 0)
+	p := attach(a, bob)
+	heard.want(t, bob, true)
+	p.Close()
+	heard.want(t, bob, true, false)
+
+	bob = w.userOf(b, 100) // his connection's node dies
+	attach(a, bob)
+	alice := w.userOf(a, 200) // so do both of hers
+	attach(a, alice)
+	amy := w.userOf(a, 300) // and the one that owns her
+	p = attach(b, amy)
+	for _, name := range []string{bob, alice, amy} {
+		heard.want(t, name, true)
+	}
+	w.drop(a)
+	a.Kill()
+	w.settled()
+	heard.want(t, bob, true, false)
+	heard.want(t, alice, true, false)
+	p.Close()
+	heard.want(t, amy, true, false)
+}
+
+// TestPresenceEventsAfterRestart: who was online when the only node ended, and has not
+// come back, is told to be offline by the next.
+func TestPresenceEventsAfterRestart(t *testing.T) {
+	j := newJournal(t)
+	with := func(c *cluster.Config) {
+		c.Presence = actors.PresenceEvents{Events: true, OfflineAfter: 500 * time.Millisecond}
+	}
+	n := newNode(t, j, with)
+	for i := range 20 {
+		actorstest.Attach(t, n, fmt.Sprint("user", i)).Want(t, "counts rev=0 unread=0")
+	}
+	online := func() int {
+		list, err := j.ListRecords(t.Context(), actors.OnlineKind, "", 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	wait(t, "all to be told", func() bool { return online() == 20 })
+	stop(t, n)
+	if got := online(); got != 20 {
+		t.Errorf("%d are marked to be online after the stop", got)
+	}
+	cfg := config(t)
+	with(&cfg)
+	n, err := cluster.New(cfg, j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.SetGrace(time.Second)
+	if err := n.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stop(t, n) })
+	p := actorstest.Attach(t, n, "user7")
+	p.Want(t, "counts rev=0 unread=0")
+	wait(t, "all others to be told", func() bool { return online() == 1 })
 }

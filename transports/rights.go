@@ -2,6 +2,7 @@ package transports
 
 import (
 	"slices"
+	"strings"
 
 	"reddot/actors"
 )
@@ -57,13 +58,17 @@ func (p *Principal) IsUser() bool {
 
 // MayRead tells whether the caller may subscribe, as the user, to the filter,
 // without its share. By users/me/ there is the inbox alone: what else is there
-// would be one topic of all users (FullTopic).
+// would be one topic of all users (FullTopic). Who is online is told to whoever sees
+// all users, and to a user whose token names such topics.
 func (p *Principal) MayRead(user, filter string) bool {
 	if rest, me, ok := OwnTopic(filter, user); ok {
 		if p.Can(ToWatch) != nil {
 			return false
 		}
 		return !me || rest != "" && slices.ContainsFunc(InboxTopics[:], func(name string) bool { return actors.MatchTopic(rest, name) })
+	}
+	if strings.HasPrefix(filter, actors.PresenceTopics) && (p.Kind == Developer || !p.IsUser() && p.Can(ToWatch) == nil) {
+		return true
 	}
 	return filter != "" && slices.ContainsFunc(p.Topics.Read, func(pattern string) bool { return covers(pattern, filter) })
 }

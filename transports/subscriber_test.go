@@ -161,6 +161,30 @@ func TestTopicAccess(t *testing.T) {
 			t.Errorf("read %s: got %v", filter, got)
 		}
 	}
+	// Nobody sees who is online by a wildcard, only by a pattern of its own, or by the
+	// right to see all users.
+	for _, c := range []struct {
+		p      transports.Principal
+		filter string
+		want   bool
+	}{
+		{transports.Principal{Kind: transports.UserToken, Topics: transports.Topics{Read: []string{"#", "+/bob", "+/#"}}}, "$presence/bob", false},
+		{transports.Principal{Kind: transports.UserToken, Topics: transports.Topics{Read: []string{"#"}}}, "$presence/#", false},
+		{transports.Principal{Kind: transports.UserToken, Topics: transports.Topics{Read: []string{"#"}}}, "$SYS/#", false},
+		{transports.Principal{Kind: transports.UserToken, Topics: transports.Topics{Read: []string{"$presence/bob"}}}, "$presence/bob", true},
+		{transports.Principal{Kind: transports.UserToken, Topics: transports.Topics{Read: []string{"$presence/bob"}}}, "$presence/+", false},
+		{transports.Principal{Kind: transports.UserToken, Topics: transports.Topics{Read: []string{"$presence/+"}}}, "$presence/bob", true},
+		{transports.Principal{Kind: transports.ServerKey, App: "shop", Scopes: transports.ScopeRead}, "$presence/#", true},
+		{transports.Principal{Kind: transports.ServerKey, App: "shop", Scopes: transports.ScopePublish}, "$presence/#", false},
+		{transports.Principal{Kind: transports.Developer, Scopes: transports.ScopeAll}, "$presence/#", true},
+	} {
+		if got := c.p.MayRead("alice", c.filter); got != c.want {
+			t.Errorf("%v reads %s: got %v", c.p, c.filter, got)
+		}
+		if c.p.MayWrite("alice", "$presence/alice") {
+			t.Errorf("%v writes who is online", c.p)
+		}
+	}
 	for topic, want := range map[string]bool{
 		"a/b": true, "c": true, "": false, "$SYS/x": false, "users/alice/lamp": true, "users/alice/counts": false, "users/alice/messages": false,
 		"users/bob/lamp": false, "users/me/lamp": false, "users/me/counts": false,

@@ -90,12 +90,8 @@ func FullTopic(topic, user string) string {
 }
 
 // covers tells whether every topic that a filter matches is matched by a
-// pattern of a token. Nobody publishes to what begins with a $, so whoever may
-// read all may ask for that.
+// pattern of a token.
 func covers(pattern, filter string) bool {
-	if pattern == "#" && filter[0] == '$' {
-		return true
-	}
 	if (pattern[0] == '#' || pattern[0] == '+') && (filter[0] == '$' || strings.HasPrefix(filter, UsersTopics)) {
 		return false
 	}

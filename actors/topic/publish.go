@@ -129,6 +129,12 @@ func (t *Broker) PublishWill(w *actors.Will, done func(took int, err *actors.Err
 	t.publish(m, done, false)
 }
 
+// Tell publishes what the server itself says, as of now, and does not wait.
+func (t *Broker) Tell(m *actors.TopicMessage) {
+	m.At = t.home.Now()
+	t.publish(m, nil, false)
+}
+
 // queue lets the message wait for a user's sessions.
 func (t *Broker) queue(m *actors.TopicMessage, q queueFor, p *publishing) {
 	r := actors.NewRequest(q.user, &actors.QueueMessage{Message: m, Client: q.client, Filter: q.filter})

@@ -45,6 +45,7 @@ func (u *User) admit(m *actors.Attach) {
 		u.Home.Send(m.Gate, m.Refusal(actors.EndTooMany))
 		return
 	}
+	u.noteHere(0)
 	head := u.inbox.Cursor()
 	g := &actors.Greeting{Key: u.Key, Conn: m.Conn, Turn: m.Turn, At: head, Head: head, Counts: u.inbox.AppendCounts(nil)}
 	if m.After != nil {

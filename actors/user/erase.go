@@ -17,11 +17,16 @@ func (u *User) erase(r *actors.Request, t actors.Moment) {
 		u.refuse(r, d.Err)
 		return
 	}
-	if len(d.Events) > 0 {
-		if err := u.storeErased(d.Events[0]); err != nil {
-			u.refuse(r, err)
-			return
-		}
+	var err *actors.Error
+	switch {
+	case len(d.Events) > 0:
+		err = u.storeErased(d.Events[0])
+	case !d.Replayed: // nothing has ever happened to one who was here all the same
+		err = u.erasePresence(&actors.Write{After: u.Seq})
+	}
+	if err != nil {
+		u.refuse(r, err)
+		return
 	}
 	r.Answer.Replayed = d.Replayed
 	u.after(r, func() {
@@ -44,15 +49,31 @@ func (u *User) storeErased(e *actors.Event) *actors.Error {
 	if err != nil {
 		panic(err) // we have just decided it
 	}
-	w.Stream, w.Upkeep = u.Stream, true
 	w.Wake.Old = u.armed
-	w.Records = []actors.RecordChange{actors.UnseenRecord(u.Key)}
-	if err := u.Append(&w); err != nil {
+	if err := u.erasePresence(&w); err != nil {
 		return err
 	}
 	u.inbox, u.Seq, u.armed = next, e.Seq, w.Wake.New
+	return nil
+}
+
+// erasePresence writes w, and with it that nothing is known of the user's presence. Who
+// was told to be online is told to be not; connections that are left tell it anew.
+func (u *User) erasePresence(w *actors.Write) *actors.Error {
+	w.Stream, w.Upkeep, w.Records = u.Stream, true, noPresence(u.Key)
+	if err := u.Append(w); err != nil {
+		return err
+	}
+	if u.here.wasTold() {
+		u.toTell(false, u.nextRev())
+	}
 	u.seen, u.unsaved = 0, false
 	return nil
+}
+
+// noPresence are the changes by which nothing is known of a user's presence.
+func noPresence(key actors.Key) []actors.RecordChange {
+	return []actors.RecordChange{actors.UnseenRecord(key), actors.OnlineRecord(key, false, 0)}
 }
 
 // loseConnections lets all connections attach again, and those of sessions ask for
@@ -84,10 +105,16 @@ func (u *User) eraseAside(r *actors.Request) {
 // asidePage is how many records are read at a time; a record may have a megabyte.
 const asidePage = 4
 
-// deleteAside deletes the records of what was kept aside of an actor's journal.
+// deleteAside deletes the records of what was kept aside of an actor's journal, and of
+// when it was here.
 func deleteAside(ctx context.Context, records actors.Records, key actors.Key) error {
 	if records == nil {
 		return nil
+	}
+	for _, c := range noPresence(key) { // the answer may be sooner than the commit
+		if err := records.DeleteRecord(ctx, c.Kind, c.Key); err != nil {
+			return fmt.Errorf("delete when the user was here: %w", err)
+		}
 	}
 	prefix := string(key) + "/"
 	for {
@@ -117,7 +144,7 @@ func (u *User) forget(old int64) bool {
 	}
 	w := u.inbox.Forget()
 	w.Stream, w.Upkeep, w.Wake = u.Stream, true, actors.Wake{Old: old}
-	w.Records = []actors.RecordChange{actors.UnseenRecord(u.Key)}
+	w.Records = noPresence(u.Key)
 	if u.Append(&w) != nil {
 		return false
 	}

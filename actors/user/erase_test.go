@@ -60,7 +60,7 @@ func (e *erasable) stored() string {
 		e.t.Fatal(err)
 	}
 	_ = e.j.Events(context.Background(), e.key, 1, 1<<40, func(_ uint64, raw []byte) bool { return add(raw) == nil })
-	for _, kind := range []string{actors.InterestKind, actors.AsideKind, "seen"} {
+	for _, kind := range []string{actors.InterestKind, actors.AsideKind, actors.OnlineKind, "seen"} {
 		list, err := e.j.ListRecords(context.Background(), kind, "", 100)
 		if err != nil {
 			e.t.Fatal(err)

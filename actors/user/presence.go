@@ -34,6 +34,7 @@ func (u *User) left() {
 	if len(u.gates) == 0 {
 		u.gates = nil
 		u.seen, u.unsaved = u.Home.Now(), true
+		u.noteHere(u.Home.Presence.OfflineAfter)
 	}
 }
 

@@ -34,6 +34,7 @@ type User struct {
 	alive    bool                 // what an earlier activation left open is looked after
 	dozing   bool                 // the inbox is let go of
 	unsaved  bool                 // seen is not written down
+	here     *here                // nil: it is not told who is online, or not known yet what was
 
 	orderly bool // it ends for being idle, or because another node takes it over and rouses it
 }
@@ -43,6 +44,7 @@ type (
 	loaded struct {
 		inbox  *inbox.Inbox
 		log    *actors.Log
+		here   *here
 		beyond *actors.Beyond // nil: the journal is whole
 		err    error
 	}
@@ -87,6 +89,8 @@ func (u *User) Receive(c actor.Context) {
 		u.interestWritten(m)
 	case *writeAgain:
 		u.writeInterestAgain()
+	case *waited:
+		u.waited(m)
 	case *willPublished:
 		if u.inbox != nil && !u.Ending {
 			u.willPublished(m)
@@ -163,15 +167,18 @@ func (u *User) start(self *actor.PID) {
 
 func (u *User) load() {
 	h, key, self, origin, read := u.Home, u.Key, u.Self, u.Origin, u.readLog()
+	told := u.here
 	h.Metrics.Loads.Inc()
 	h.Load(func() {
-		var b *inbox.Inbox
-		var log *actors.Log
-		rest, err := h.Read(key, func(ctx context.Context) (err error) {
-			b, log, err = loadInbox(ctx, h, key, origin, read)
+		m := &loaded{here: told}
+		m.beyond, m.err = h.Read(key, func(ctx context.Context) (err error) {
+			m.inbox, m.log, err = loadInbox(ctx, h, key, origin, read)
 			return err
 		})
-		h.Send(self, &loaded{b, log, rest, err})
+		if m.err == nil && m.here == nil && h.Presence.Events {
+			m.here, m.err = readHere(context.Background(), h, key)
+		}
+		h.Send(self, m)
 	})
 }
 
@@ -181,7 +188,7 @@ func (u *User) loaded(m *loaded) {
 		u.Unreadable(m.err)
 		return
 	}
-	u.inbox, u.log = m.inbox, m.log
+	u.inbox, u.log, u.here = m.inbox, m.log, m.here
 	u.inbox.BeginAt(u.log.Head())
 	u.Home.InMemory.Add(1)
 	if u.Stream == nil {
@@ -199,6 +206,7 @@ func (u *User) loaded(m *loaded) {
 	}
 	u.inbox.Sessions.Arrived = nil
 	u.CatchUp(u.handle)
+	u.noteHere(max(u.Home.Presence.OfflineAfter, u.Home.Grace)) // connections find their way back
 	u.dozeIfCrowded()
 }
 
@@ -233,6 +241,7 @@ func (u *User) panicked() {
 // committed lets out what has become durable.
 func (u *User) committed() {
 	if u.Stream != nil {
+		u.publishHere()
 		u.Flush(u.push)
 	}
 }
@@ -246,7 +255,7 @@ func (u *User) push(p *actors.Push) {
 // passivate stops an idle user. Its next message wakes it again.
 func (u *User) passivate() {
 	switch {
-	case len(u.gates)+len(u.links) > 0 || u.graces > 0:
+	case len(u.gates)+len(u.links) > 0 || u.graces > 0 || u.here.holds():
 		u.doze()
 	case !u.keepSeen(): // busy: it stops the next time
 	case u.dozing:
@@ -306,7 +315,7 @@ func (u *User) stopped() {
 	for _, l := range u.links {
 		l.Lost()
 	}
-	if u.Stream != nil && !u.orderly && u.Home.Topics.InterestOf(u.Key).Any {
+	if u.Stream != nil && !u.orderly && (u.here.wasTold() || u.Home.Topics.InterestOf(u.Key).Any) {
 		u.Home.Router.Send(u.Key, &actors.Recover{Key: u.Key}) // a connection that is gone does not ask again
 	}
 	u.links = nil

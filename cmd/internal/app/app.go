@@ -277,7 +277,7 @@ func (a *App) startNode(ctx context.Context) error {
 	n, err := cluster.New(cluster.Config{
 		Kinds:  kinds,
 		Limits: cfg.Actors(), Idle: a.forTests.idle, Now: a.nowMilli, Log: a.log.With("part", "node"), Metrics: a.registry, Fenced: a.fenced,
-		Cluster: conf, Program: Version().String(), Failed: a.fail, Changed: a.reloadCredentials,
+		Presence: cfg.Presence, Cluster: conf, Program: Version().String(), Failed: a.fail, Changed: a.reloadCredentials,
 		Listen: func(ctx context.Context, addr string) (net.Listener, error) { return a.listenTCP(ctx, "links", addr) },
 	}, a.store)
 	if err != nil {

@@ -17,6 +17,7 @@ var wallClocks = map[string]string{
 	"actors/gap.go":                    "the time of a write",
 	"actors/home.go":                   "the moment of a decision: expiry, send_at, snooze and the ages of messages and keys are stored times",
 	"actors/retained/retainer.go":      "a retained message expires at a stored time",
+	"actors/user/here.go":              "since when a user is online is a stored time, and so is the rev that rises over restarts",
 	"actors/user/presence.go":          "when a user was last connected is a stored time",
 	"actors/user/sweep.go":             "what is to leave the disk is due at a stored time",
 	"actors/broadcast/writer.go":       "wake-ups, and when a broadcast is due or expires, are stored times",

@@ -57,7 +57,9 @@ type Config struct {
 	// Inbox bounds what one user may take up.
 	Inbox actors.InboxLimits `yaml:"inbox"`
 	MQTT  MQTT               `yaml:"mqtt"`
-	Store Store              `yaml:"store"`
+	// Presence says whether it is told who is online.
+	Presence actors.PresenceEvents `yaml:"presence"`
+	Store    Store                 `yaml:"store"`
 	// Audit bounds the audit log.
 	Audit transports.AuditConfig `yaml:"audit"`
 	// Cluster lets servers share the users of one database.
@@ -182,8 +184,9 @@ func Default() Config {
 			Config:   must(store.Config{}.WithDefaults()),
 			Postgres: must(postgres.Config{}.WithDefaults()), Embedded: must(embedded.Config{}.WithDefaults()),
 		},
-		Audit:   transports.AuditConfig{}.WithDefaults(),
-		Cluster: Cluster{ClusterConfig: cluster.ClusterConfig{}.WithDefaults()},
+		Presence: actors.PresenceEvents{OfflineAfter: 10 * time.Second},
+		Audit:    transports.AuditConfig{}.WithDefaults(),
+		Cluster:  Cluster{ClusterConfig: cluster.ClusterConfig{}.WithDefaults()},
 	}
 }
 

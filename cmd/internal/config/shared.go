@@ -23,7 +23,7 @@ var alike = []string{
 // compared are those that may differ for a while, as when servers get a new
 // configuration one by one; clients then find another behavior on each.
 var compared = []string{
-	"inbox.connections", "dev", "seed_urls", "origins", "token", "limits.subscriptions",
+	"inbox.connections", "presence", "dev", "seed_urls", "origins", "token", "limits.subscriptions",
 	"mqtt.anonymous", "mqtt.anonymous_topics", "mqtt.refused_filters", "mqtt.password_topics",
 }
 
