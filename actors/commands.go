@@ -24,12 +24,13 @@ type Retract struct{ ID ID }
 
 // Mark brings messages into another state. It concerns IDs, or else all
 // that were accepted at or before UpTo, or else all; and of those only the
-// ones of Category, if it is set. Answers Rev, Counts, Cursor, Unknown.
+// ones of Category and of Tenant, if these are set. Answers Rev, Counts, Cursor, Unknown.
 type Mark struct {
 	To       Marking
 	IDs      []ID
 	UpTo     *Cursor
 	Category string
+	Tenant   string
 	Until    int64 // MarkSnoozed: unix milliseconds
 }
 
@@ -45,14 +46,16 @@ const (
 	MarkSnoozed
 )
 
-// Counts asks where the user stands. Answers Rev, Counts, Cursor.
-type Counts struct{}
+// Counts asks where the user stands, or, with a Tenant, with the messages of that one
+// alone. Answers Rev, Counts, Cursor.
+type Counts struct{ Tenant string }
 
 // List asks for messages, newest first. Answers Body: a JSON object with
 // "messages", and "next" where there are more; and Counts, Cursor.
 type List struct {
 	State    string // "", unseen, seen, unread, read, archived, snoozed, scheduled, all
 	Category string
+	Tenant   string
 	Limit    int
 	Next     string // the "next" of the answer before
 }
@@ -256,10 +259,10 @@ func (*Retract) Weight() int { return 0 }
 func (c *Mark) Weight() int { return 16 * len(c.IDs) }
 
 // Weight implements Command.
-func (*Counts) Weight() int { return 0 }
+func (c *Counts) Weight() int { return len(c.Tenant) }
 
 // Weight implements Command.
-func (c *List) Weight() int { return len(c.State) + len(c.Category) + len(c.Next) }
+func (c *List) Weight() int { return len(c.State) + len(c.Category) + len(c.Tenant) + len(c.Next) }
 
 // Weight implements Command.
 func (*Find) Weight() int { return 0 }

@@ -31,7 +31,7 @@ func Patched(old *Message, patch []byte) (*Message, *Error) {
 // Copy returns a message of its own with the same fields.
 func (m *Message) Copy() *Message {
 	return &Message{
-		Id: m.Id, Category: m.Category, Priority: m.Priority, Content: m.Content, ExpiresAt: m.ExpiresAt, SendAt: m.SendAt,
+		Id: m.Id, Category: m.Category, Tenant: m.Tenant, Priority: m.Priority, Content: m.Content, ExpiresAt: m.ExpiresAt, SendAt: m.SendAt,
 		CollapseKey: m.CollapseKey, CreatedAt: m.CreatedAt, Shared: m.Shared, EditedAt: m.EditedAt,
 		Cleared: m.Cleared,
 	}
@@ -107,6 +107,15 @@ func (m *Message) setContent(set map[string]json.RawMessage) *Error {
 	}
 	m.Content = out
 	return nil
+}
+
+// CollapseHash returns what stands for the message's collapse key in an index; 0: it has
+// none. A key is one of its tenant.
+func (m *Message) CollapseHash() uint64 {
+	if m.Tenant == "" || m.CollapseKey == "" {
+		return CollapseHash(m.CollapseKey)
+	}
+	return CollapseHash(m.Tenant + "\xff" + m.CollapseKey) // no text has this byte
 }
 
 // DefaultCategory is the category of a message that names none.

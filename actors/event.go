@@ -98,7 +98,7 @@ func (e *Event) checkSession() error {
 func (e *Event) Clear() {
 	if m := e.Message; m != nil {
 		e.Message = &Message{
-			Id: m.Id, Category: m.Category, Priority: m.Priority, ExpiresAt: m.ExpiresAt, SendAt: m.SendAt,
+			Id: m.Id, Category: m.Category, Tenant: m.Tenant, Priority: m.Priority, ExpiresAt: m.ExpiresAt, SendAt: m.SendAt,
 			CreatedAt: m.CreatedAt, Shared: m.Shared, EditedAt: m.EditedAt, Cleared: true,
 		}
 	}

@@ -79,7 +79,7 @@ func TestEventsThatAreRefused(t *testing.T) {
 func TestClearedEvents(t *testing.T) {
 	const secret = "secret"
 	message := func() *Message {
-		return &Message{Id: ids("a"), Category: "order", Priority: Priority_HIGH, Content: []byte(secret), CollapseKey: secret, ExpiresAt: 3, SendAt: 4, CreatedAt: 5, Shared: true, EditedAt: 6}
+		return &Message{Id: ids("a"), Category: "order", Tenant: "acme", Priority: Priority_HIGH, Content: []byte(secret), CollapseKey: secret, ExpiresAt: 3, SendAt: 4, CreatedAt: 5, Shared: true, EditedAt: 6}
 	}
 	topic := &TopicMessage{Topic: secret, Payload: []byte(secret), Attributes: []byte(secret), App: secret, User: secret, Client: secret}
 	e := &Event{

@@ -2437,6 +2437,7 @@ type Message struct {
 	Shared        bool                   `protobuf:"varint,9,opt,name=shared,proto3" json:"shared,omitempty"`                        // one of a send to many: its funnel is kept beside the journal
 	EditedAt      int64                  `protobuf:"varint,10,opt,name=edited_at,json=editedAt,proto3" json:"edited_at,omitempty"`   // unix milliseconds; 0: never
 	Cleared       bool                   `protobuf:"varint,11,opt,name=cleared,proto3" json:"cleared,omitempty"`                     // what it said is no longer needed, and was taken out
+	Tenant        string                 `protobuf:"bytes,12,opt,name=tenant,proto3" json:"tenant,omitempty"`                        // the workspace of the product that it belongs to; empty: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2548,6 +2549,13 @@ func (x *Message) GetCleared() bool {
 	return false
 }
 
+func (x *Message) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
 // Entry is a message in the inbox's index: everything but its content.
 type Entry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2566,6 +2574,7 @@ type Entry struct {
 	WasSeen       bool                   `protobuf:"varint,13,opt,name=was_seen,json=wasSeen,proto3" json:"was_seen,omitempty"` // ever
 	WasRead       bool                   `protobuf:"varint,14,opt,name=was_read,json=wasRead,proto3" json:"was_read,omitempty"` // ever
 	Pos           uint64                 `protobuf:"varint,15,opt,name=pos,proto3" json:"pos,omitempty"`                        // of the entry of the broadcast log that made it visible; 0: it is the user's own
+	Tenant        uint32                 `protobuf:"varint,16,opt,name=tenant,proto3" json:"tenant,omitempty"`                  // index into Snapshot.tenants, plus 1; 0: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2701,6 +2710,13 @@ func (x *Entry) GetWasRead() bool {
 func (x *Entry) GetPos() uint64 {
 	if x != nil {
 		return x.Pos
+	}
+	return 0
+}
+
+func (x *Entry) GetTenant() uint32 {
+	if x != nil {
+		return x.Tenant
 	}
 	return 0
 }
@@ -2935,6 +2951,7 @@ type Snapshot struct {
 	ErasedAt       int64                  `protobuf:"varint,26,opt,name=erased_at,json=erasedAt,proto3" json:"erased_at,omitempty"`                   // unix milliseconds; 0: something has come since, or it never was
 	Lists          []string               `protobuf:"bytes,27,rep,name=lists,proto3" json:"lists,omitempty"`                                          // that the user is in, in their order
 	ListSeqs       []uint64               `protobuf:"varint,28,rep,packed,name=list_seqs,json=listSeqs,proto3" json:"list_seqs,omitempty"`            // of the events above floor that name such
+	Tenants        []string               `protobuf:"bytes,30,rep,name=tenants,proto3" json:"tenants,omitempty"`                                      // of its entries
 	ShownPos       uint64                 `protobuf:"varint,40,opt,name=shown_pos,json=shownPos,proto3" json:"shown_pos,omitempty"`                   // pos of the last entry of the broadcast log that changed what the user sees
 	Displaced      []*Displacement        `protobuf:"bytes,41,rep,name=displaced,proto3" json:"displaced,omitempty"`                                  // the last ones, oldest first
 	PosFloor       uint64                 `protobuf:"varint,42,opt,name=pos_floor,json=posFloor,proto3" json:"pos_floor,omitempty"`                   // those at or below it are forgotten
@@ -3164,6 +3181,13 @@ func (x *Snapshot) GetLists() []string {
 func (x *Snapshot) GetListSeqs() []uint64 {
 	if x != nil {
 		return x.ListSeqs
+	}
+	return nil
+}
+
+func (x *Snapshot) GetTenants() []string {
+	if x != nil {
+		return x.Tenants
 	}
 	return nil
 }
@@ -4159,7 +4183,7 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\amessage\x18\x02 \x01(\v2\x14.reddot.TopicMessageR\amessage\"S\n" +
 	"\rRetainedState\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x120\n" +
-	"\bmessages\x18\x02 \x03(\v2\x14.reddot.TopicMessageR\bmessages\"\xc6\x02\n" +
+	"\bmessages\x18\x02 \x03(\v2\x14.reddot.TopicMessageR\bmessages\"\xde\x02\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1a\n" +
 	"\bcategory\x18\x02 \x01(\tR\bcategory\x12,\n" +
@@ -4174,7 +4198,8 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x06shared\x18\t \x01(\bR\x06shared\x12\x1b\n" +
 	"\tedited_at\x18\n" +
 	" \x01(\x03R\beditedAt\x12\x18\n" +
-	"\acleared\x18\v \x01(\bR\acleared\"\x81\x03\n" +
+	"\acleared\x18\v \x01(\bR\acleared\x12\x16\n" +
+	"\x06tenant\x18\f \x01(\tR\x06tenant\"\x99\x03\n" +
 	"\x05Entry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x12\n" +
@@ -4192,7 +4217,8 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\bcollapse\x18\f \x01(\x06R\bcollapse\x12\x19\n" +
 	"\bwas_seen\x18\r \x01(\bR\awasSeen\x12\x19\n" +
 	"\bwas_read\x18\x0e \x01(\bR\awasRead\x12\x10\n" +
-	"\x03pos\x18\x0f \x01(\x04R\x03pos\"e\n" +
+	"\x03pos\x18\x0f \x01(\x04R\x03pos\x12\x16\n" +
+	"\x06tenant\x18\x10 \x01(\rR\x06tenant\"e\n" +
 	"\aOnceKey\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\x06R\x06digest\x12\x0e\n" +
@@ -4206,7 +4232,7 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\tMilestone\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x14\n" +
-	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\xe4\a\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\xfe\a\n" +
 	"\bSnapshot\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
@@ -4241,7 +4267,8 @@ const file_actors_messages_proto_rawDesc = "" +
 	"followSeqs\x12\x1b\n" +
 	"\terased_at\x18\x1a \x01(\x03R\berasedAt\x12\x14\n" +
 	"\x05lists\x18\x1b \x03(\tR\x05lists\x12\x1b\n" +
-	"\tlist_seqs\x18\x1c \x03(\x04R\blistSeqs\x12\x1b\n" +
+	"\tlist_seqs\x18\x1c \x03(\x04R\blistSeqs\x12\x18\n" +
+	"\atenants\x18\x1e \x03(\tR\atenants\x12\x1b\n" +
 	"\tshown_pos\x18( \x01(\x04R\bshownPos\x122\n" +
 	"\tdisplaced\x18) \x03(\v2\x14.reddot.DisplacementR\tdisplaced\x12\x1b\n" +
 	"\tpos_floor\x18* \x01(\x04R\bposFloor\"\x96\x02\n" +

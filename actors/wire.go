@@ -26,6 +26,9 @@ func AppendMessage(b []byte, m *Message, state State, until int64) []byte {
 	b = AppendTime(b, m.CreatedAt)
 	b = append(b, `,"category":`...)
 	b = AppendString(b, m.Category)
+	if m.Tenant != "" {
+		b = AppendString(append(b, `,"tenant":`...), m.Tenant)
+	}
 	b = append(b, `,"priority":"`...)
 	b = append(b, m.Priority.Word()...)
 	b = append(b, '"')

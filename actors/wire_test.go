@@ -77,6 +77,7 @@ func wireMessage(t *testing.T, d *datadriven.TestData) *Message {
 	d.ScanArgs(t, "id", &id)
 	m.Id = ids(id)
 	d.MaybeScanArgs(t, "category", &m.Category)
+	d.MaybeScanArgs(t, "tenant", &m.Tenant)
 	d.MaybeScanArgs(t, "collapse", &m.CollapseKey)
 	d.MaybeScanArgs(t, "priority", &priority)
 	var ok bool

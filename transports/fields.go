@@ -10,8 +10,11 @@ import (
 // MaxDepth is how deep a value may nest within a command.
 const MaxDepth = 64
 
-// MaxCategory is the longest category, in bytes.
-const MaxCategory = 64
+// The longest labels, in bytes.
+const (
+	MaxCategory = 64
+	MaxTenant   = 64
+)
 
 // A FieldReader reads the fields of an object that comes from outside, by
 // whichever transport, and says by name what is wrong with one. Its errors are each
@@ -65,7 +68,7 @@ func (r *FieldReader) BoolField(name string) (bool, error) {
 	return false, r.NotA(name, "true or false")
 }
 
-// LabelField reads a string of 1 to limit bytes that a category may be made of.
+// LabelField reads a string of 1 to limit bytes that a category or a tenant may be made of.
 func (r *FieldReader) LabelField(name string, limit int) (string, error) {
 	t, err := r.TextField(name, limit)
 	if err != nil {
@@ -78,7 +81,16 @@ func (r *FieldReader) LabelField(name string, limit int) (string, error) {
 	return string(r.scratch), nil
 }
 
-// IsLabel tells whether b is made of what a category may be made of.
+// LabelParam reads a query parameter that is a label of at most limit bytes; an empty
+// one is as none.
+func LabelParam(name string, v []byte, limit int) (string, error) {
+	if len(v) > 0 && (len(v) > limit || !IsLabel(v)) {
+		return "", WrongField(name, fmt.Sprintf("it must be 1 to %d characters of A-Z a-z 0-9 . _ : -", limit))
+	}
+	return string(v), nil
+}
+
+// IsLabel tells whether b is made of what a category or a tenant may be made of.
 func IsLabel(b []byte) bool {
 	for _, c := range b {
 		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == ':' || c == '-') {

@@ -20,16 +20,17 @@ const (
 	MarkUpTo
 	MarkAll
 	MarkCategory
+	MarkTenant
 	MarkUntil
 
 	// MarkMany are those of a command that may name many messages.
-	MarkMany = markWhat | MarkCategory
+	MarkMany = markWhat | MarkCategory | MarkTenant
 
 	markWhat = MarkIDs | MarkUpTo | MarkAll
 )
 
 // markNames name them, in the order of their bits.
-var markNames = [...]string{"ids", "up_to", "all", "category", "until"}
+var markNames = [...]string{"ids", "up_to", "all", "category", "tenant", "until"}
 
 // MarkField returns the field of the name; 0 if there is none.
 func MarkField(name jsontext.Text) MarkFields {
@@ -110,6 +111,8 @@ func (r *FieldReader) MarkField(m *actors.Mark, f MarkFields, now int64) (err er
 		}
 	case MarkCategory:
 		m.Category, err = r.LabelField("category", MaxCategory)
+	case MarkTenant:
+		m.Tenant, err = r.LabelField("tenant", MaxTenant)
 	case MarkUntil:
 		m.Until, err = r.TimeField("until", now)
 	}

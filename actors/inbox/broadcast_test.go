@@ -106,6 +106,8 @@ func (x *trial) publishToAll(i int) {
 	c.message = &actors.Message{Id: id[:], Category: c.model.category, CreatedAt: x.now, Content: fmt.Appendf(nil, `"title":%q`, c.model.title)}
 	c.model.size = len(c.message.Content)
 	c.to = &modelAudiences[x.rng.IntN(len(modelAudiences))]
+	c.model.tenant = x.someTenant()
+	c.message.Tenant = c.model.tenant
 	if x.rng.IntN(3) == 0 {
 		c.message.CollapseKey = string(rune('k' + x.rng.IntN(3)))
 		c.model.collapse = c.message.CollapseKey

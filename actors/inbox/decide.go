@@ -80,7 +80,7 @@ func (b *Inbox) Publish(m *actors.Message, once actors.Once, t actors.Moment, l 
 	if m.SendAt > t.Now {
 		e.State, e.Until, r.Outcome = actors.State_SCHEDULED, m.SendAt, actors.Scheduled
 	} else {
-		e.Ids = b.holder(m.CollapseKey)
+		e.Ids = b.holder(m)
 	}
 	e.Dropped = b.overflow(len(m.Content), e.Ids, l)
 	if e.State != actors.State_SCHEDULED || b.anyVisible(e.Dropped) {
@@ -110,9 +110,9 @@ func (b *Inbox) anyVisible(packed []byte) bool {
 	return any
 }
 
-// holder returns the newest message that a collapse key stands for, packed.
-func (b *Inbox) holder(key string) []byte {
-	h := actors.CollapseHash(key)
+// holder returns the newest message that the collapse key of m stands for, packed.
+func (b *Inbox) holder(m *actors.Message) []byte {
+	h := m.CollapseHash()
 	if h == 0 {
 		return nil
 	}
@@ -221,7 +221,7 @@ func (b *Inbox) pick(m *actors.Mark) (ids, unknown []actors.ID) {
 		switch {
 		case i < 0 || b.entries[i].State == actors.State_SCHEDULED:
 			unknown = append(unknown, id)
-		case m.To.Changes(b.entries[i].State, false) && b.in(&b.entries[i], m.Category) && !slices.Contains(ids, id):
+		case m.To.Changes(b.entries[i].State, false) && b.in(&b.entries[i], m.Category, m.Tenant) && !slices.Contains(ids, id):
 			ids = append(ids, id)
 		}
 	}
@@ -236,16 +236,11 @@ func (b *Inbox) sweep(m *actors.Mark) []actors.ID {
 		if m.UpTo != nil && !n.isCovered(*m.UpTo) {
 			continue
 		}
-		if m.To.Changes(n.State, true) && b.in(n, m.Category) {
+		if m.To.Changes(n.State, true) && b.in(n, m.Category, m.Tenant) {
 			ids = append(ids, n.id)
 		}
 	}
 	return ids
-}
-
-// in tells whether the message is of the category; "" is every one.
-func (b *Inbox) in(n *Item, category string) bool {
-	return category == "" || b.categories[n.category].name == category
 }
 
 // Delivered decides about a connection's mark: up to seq all was written.

@@ -64,6 +64,9 @@ func (b *Inbox) AppendState(dst []byte) []byte {
 		}
 		dst = n.id.Append(append(dst, `{"id":"`...))
 		dst = actors.AppendString(append(dst, `","category":`...), b.categories[n.category].name)
+		if t := b.tenantOf(n); t != "" {
+			dst = actors.AppendString(append(dst, `,"tenant":`...), t)
+		}
 		dst = actors.AppendTime(append(dst, `,"accepted_at":`...), n.at)
 		dst = append(append(append(dst, `,"state":"`...), n.State.Word()...), '"')
 		dst = actors.AppendTimeMember(dst, `,"until":`, n.Until)

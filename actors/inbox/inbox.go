@@ -3,7 +3,6 @@ package inbox
 import (
 	"fmt"
 	"slices"
-	"strconv"
 
 	"reddot/actors"
 	"reddot/actors/profile"
@@ -24,7 +23,9 @@ type Inbox struct {
 	posFloor       uint64 // displacements at or below it are forgotten
 	displaced      []displacement
 	unread, unseen uint32
-	categories     []category
+	categories     labels
+	tenants        labels // none where no message has had one
+	tenanted       uint32 // messages that the user sees and that have one
 	entries        []Item // oldest first: their seqs rise
 	content        uint64 // bytes of content held
 	nextDue        int64  // no timer ends before it (unix milliseconds)
@@ -35,12 +36,6 @@ type Inbox struct {
 	Sessions       session.Set
 	Profile        *profile.State // nil: nothing is known
 	erasedAt       int64          // unix milliseconds; 0: something has come since, or it never was
-}
-
-// category is one label of messages and how many of them are unread.
-type category struct {
-	name         string
-	unread, held uint32
 }
 
 // Item is one message in the inbox; its content stays in the journal.
@@ -55,6 +50,7 @@ type Item struct {
 	collapse uint64 // hash of the collapse key; 0: none
 	size     uint32 // bytes of content
 	category uint16 // index into Inbox.categories
+	tenant   uint16 // index into Inbox.tenants, plus 1; 0: none
 	State    actors.State
 	priority actors.Priority
 	shared   bool
@@ -153,13 +149,12 @@ func (b *Inbox) applyAccepted(e *actors.Event) {
 	actors.EachID(e.Ids, b.remove)
 	n := Item{
 		id: actors.ID(m.Id), Seq: e.Seq, Body: e.Seq, at: e.At, expires: m.ExpiresAt,
-		collapse: actors.CollapseHash(m.CollapseKey), size: uint32(len(m.Content)),
-		category: b.category(m.Category), State: e.State, priority: m.Priority, shared: m.Shared,
+		collapse: m.CollapseHash(), size: uint32(len(m.Content)),
+		category: b.categories.hold(m.Category), tenant: b.holdTenant(m.Tenant), State: e.State, priority: m.Priority, shared: m.Shared,
 	}
 	if e.State == actors.State_SCHEDULED {
 		n.Until = e.Until
 	}
-	b.categories[n.category].held++
 	b.content += uint64(n.size)
 	b.count(&n, 1)
 	b.entries = append(doubled(b.entries), n)
@@ -182,14 +177,13 @@ func (b *Inbox) applyEdited(e *actors.Event) {
 }
 
 // recast gives n the category and the priority that m has, and its content, which
-// body holds.
+// body holds. Its tenant stays.
 func (b *Inbox) recast(n *Item, m *actors.Message, body uint64, size uint32) {
 	b.count(n, -1)
 	b.content += uint64(size) - uint64(n.size)
 	b.categories[n.category].held--
 	n.Body, n.size, n.priority = body, size, m.Priority
-	n.category = b.category(m.Category)
-	b.categories[n.category].held++
+	n.category = b.categories.hold(m.Category)
 	b.count(n, 1)
 	b.arm(n)
 }
@@ -232,7 +226,7 @@ func (b *Inbox) remove(id actors.ID) {
 	}
 	n := b.entries[i]
 	b.count(&n, -1)
-	b.categories[n.category].held--
+	b.release(&n)
 	b.content -= uint64(n.size)
 	if !n.IsBroadcast() {
 		b.history.freed(n.Body)
@@ -248,14 +242,6 @@ func (b *Inbox) remove(id actors.ID) {
 	}
 }
 
-// count adds n's share to the counts, sign times.
-func (b *Inbox) count(n *Item, sign int32) {
-	unread, unseen := n.State.Counts()
-	b.unread += unread * uint32(sign)
-	b.unseen += unseen * uint32(sign)
-	b.categories[n.category].unread += unread * uint32(sign)
-}
-
 // arm lets nextDue be no later than n's first timer, and oldest than n.
 func (b *Inbox) arm(n *Item) {
 	if n.State != actors.State_SCHEDULED { // what is scheduled does not age
@@ -267,26 +253,6 @@ func (b *Inbox) arm(n *Item) {
 	if n.Until != 0 {
 		b.nextDue = min(b.nextDue, n.Until)
 	}
-}
-
-// category returns the index of the name, which it takes in if it is new. A
-// category of which nothing is held gives its place away.
-func (b *Inbox) category(name string) uint16 {
-	free := -1
-	for i := range b.categories {
-		if b.categories[i].name == name {
-			return uint16(i)
-		}
-		if b.categories[i].held == 0 {
-			free = i
-		}
-	}
-	if free >= 0 {
-		b.categories[free] = category{name: name}
-		return uint16(free)
-	}
-	b.categories = append(b.categories, category{name: name})
-	return uint16(len(b.categories) - 1)
 }
 
 // StateOf returns the state of the message that e carries, as it is now.
@@ -342,32 +308,4 @@ func (b *Inbox) Reaches(c actors.Cursor) bool {
 // from before the first event belongs to every one.
 func (b *Inbox) foreign(c actors.Cursor) bool {
 	return c.Lineage != b.CursorLineage() && (c.Lineage != 0 || c.Seq != 0)
-}
-
-// AppendCounts appends the counts as a JSON object.
-func (b *Inbox) AppendCounts(dst []byte) []byte {
-	dst = append(dst, `{"unread":`...)
-	dst = strconv.AppendUint(dst, uint64(b.unread), 10)
-	dst = append(dst, `,"unseen":`...)
-	dst = strconv.AppendUint(dst, uint64(b.unseen), 10)
-	dst = append(dst, `,"by_category":{`...)
-	first := true
-	for i := range b.categories {
-		c := &b.categories[i]
-		if c.unread == 0 {
-			continue
-		}
-		if !first {
-			dst = append(dst, ',')
-		}
-		first = false
-		dst = actors.AppendString(dst, c.name)
-		dst = append(dst, ':')
-		dst = strconv.AppendUint(dst, uint64(c.unread), 10)
-	}
-	dst = append(dst, `},"rev":`...)
-	dst = strconv.AppendUint(dst, b.rev, 10)
-	dst = append(dst, `,"cursor":"`...)
-	dst = b.Cursor().Append(dst)
-	return append(dst, `"}`...)
 }

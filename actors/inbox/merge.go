@@ -95,7 +95,7 @@ func (b *Inbox) Merge(e *actors.KnownEntry) *actors.Event {
 	v := &actors.Event{Seq: b.seq, Pos: e.Pos, Rev: b.rev, At: e.At, Message: e.Message}
 	switch e.Kind {
 	case actors.LogKind_LOG_PUBLISHED, actors.LogKind_LOG_DUE:
-		v.Kind, v.Ids = actors.Kind_ACCEPTED, b.holder(e.Message.CollapseKey)
+		v.Kind, v.Ids = actors.Kind_ACCEPTED, b.holder(e.Message)
 		b.mergeMessage(e, v.Ids)
 	case actors.LogKind_LOG_EDITED:
 		v.Kind = actors.Kind_EDITED
@@ -139,10 +139,9 @@ func (b *Inbox) mergeMessage(e *actors.KnownEntry, replaced []byte) {
 	m := e.Message
 	n := Item{
 		id: actors.ID(m.Id), Seq: b.seq, Pos: e.Pos, Body: e.ContentAt(), at: e.At,
-		collapse: actors.CollapseHash(m.CollapseKey), size: e.ContentSize(),
-		category: b.category(m.Category), State: actors.State_UNSEEN, priority: m.Priority, shared: true,
+		collapse: m.CollapseHash(), size: e.ContentSize(),
+		category: b.categories.hold(m.Category), tenant: b.holdTenant(m.Tenant), State: actors.State_UNSEEN, priority: m.Priority, shared: true,
 	}
-	b.categories[n.category].held++
 	b.content += uint64(n.size)
 	b.count(&n, 1)
 	b.entries = append(doubled(b.entries), n)

@@ -29,6 +29,7 @@ type model struct {
 type modelMessage struct {
 	id       actors.ID
 	category string
+	tenant   string
 	collapse string
 	state    actors.State
 	until    int64
@@ -55,7 +56,7 @@ func (m *model) appear(x *modelMessage, holders bool) {
 	if holders && x.collapse != "" {
 		for i := len(m.list) - 1; i >= 0; i-- {
 			o := m.list[i]
-			if o.collapse == x.collapse && o.state != actors.State_ARCHIVED && o.state != actors.State_SCHEDULED {
+			if o.collapse == x.collapse && o.tenant == x.tenant && o.state != actors.State_ARCHIVED && o.state != actors.State_SCHEDULED {
 				m.list = slices.Delete(m.list, i, i+1)
 				break
 			}
@@ -151,6 +152,8 @@ type trial struct {
 	tag     string
 	erased  bool // and nothing has come since
 
+	untenanted bool // nothing has a tenant
+
 	steps []string // the last of them
 }
 
@@ -189,7 +192,7 @@ func TestModel(t *testing.T) {
 			Messages: 1 + rng.IntN(40), InboxBytes: 200 + rng.IntN(4000), MessageAge: time.Duration(1+rng.IntN(72)) * time.Hour,
 			RetainEvents: 2 + rng.IntN(60), RetainAge: time.Duration(1+rng.IntN(48)) * time.Hour, RetainBytes: 500 + rng.IntN(20_000),
 		}})
-		x := &trial{world: w, t: t, rng: rng, m: &model{limits: w.limits}, live: &client{states: map[string]string{}}, follows: map[string]bool{}, lists: map[string]bool{}}
+		x := &trial{world: w, t: t, rng: rng, untenanted: rng.IntN(4) == 0, m: &model{limits: w.limits}, live: &client{states: map[string]string{}}, follows: map[string]bool{}, lists: map[string]bool{}}
 		for range 3 {
 			x.late = append(x.late, &client{states: map[string]string{}})
 		}
@@ -315,6 +318,8 @@ func (x *trial) publish(i int) {
 		m.ExpiresAt = x.now + 1 + int64(x.rng.IntN(int(12*time.Hour/time.Millisecond)))
 		o.expires = m.ExpiresAt
 	}
+	o.tenant = x.someTenant()
+	m.Tenant = o.tenant
 	once := actors.EdgeOnce(id)
 	if x.rng.IntN(3) == 0 {
 		once = actors.CallersOnce("c", fmt.Sprint(i))
@@ -352,6 +357,9 @@ func (x *trial) mark() {
 	if x.rng.IntN(3) == 0 {
 		m.Category = string(rune('a' + x.rng.IntN(6)))
 	}
+	if x.rng.IntN(3) == 0 {
+		m.Tenant = x.someTenant()
+	}
 	var concerned []*modelMessage
 	named := x.rng.IntN(3) > 0
 	switch {
@@ -388,7 +396,7 @@ func (x *trial) mark() {
 		}
 	}
 	for _, o := range concerned {
-		if m.Category == "" || o.category == m.Category {
+		if (m.Category == "" || o.category == m.Category) && (m.Tenant == "" || o.tenant == m.Tenant) {
 			o.mark(m.To, m.Until, named)
 		}
 	}
@@ -440,7 +448,7 @@ func (x *trial) compare() {
 	unread, unseen := uint32(0), uint32(0)
 	for i, o := range x.m.list {
 		n := &x.b.entries[i]
-		got := modelMessage{n.id, x.b.categories[n.category].name, o.collapse, n.State, n.Until, n.expires, n.at, int(n.size), o.title}
+		got := modelMessage{n.id, x.b.categories[n.category].name, x.b.tenantOf(n), o.collapse, n.State, n.Until, n.expires, n.at, int(n.size), o.title}
 		if !reflect.DeepEqual(&got, o) {
 			x.t.Fatalf("message %d: got %+v, want %+v", i, got, *o)
 		}
@@ -451,6 +459,7 @@ func (x *trial) compare() {
 			unread++
 		}
 	}
+	x.compareTenants()
 	if x.b.unread != unread || x.b.unseen != unseen {
 		x.t.Fatalf("%d unread, %d unseen; want %d, %d", x.b.unread, x.b.unseen, unread, unseen)
 	}
@@ -476,6 +485,7 @@ func (x *trial) screened(who string, c *client) {
 	var got, want struct {
 		Unread, Unseen uint32
 		By             map[string]uint32 `json:"by_category"`
+		ByTenant       map[string]uint32 `json:"by_tenant"`
 		Rev            uint64
 	}
 	if json.Unmarshal([]byte(c.counts), &got) != nil || json.Unmarshal(x.b.AppendCounts(nil), &want) != nil || !reflect.DeepEqual(got, want) {

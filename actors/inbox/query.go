@@ -42,11 +42,11 @@ func (n *Item) Place() Place { return Place{n.Seq, n.Pos} }
 func (n *Item) isBefore(p Place) bool { return n.Seq < p.Seq || n.Seq == p.Seq && n.Pos < p.Pos }
 
 // List returns up to limit messages from before a place, the newest first, in states
-// that match and in a category; "" is any. more says that there are further ones.
-func (b *Inbox) List(match func(actors.State) bool, category string, before Place, limit int) (found []Item, more bool) {
+// that match, of a category and of a tenant; "" is any. more says that there are further ones.
+func (b *Inbox) List(match func(actors.State) bool, category, tenant string, before Place, limit int) (found []Item, more bool) {
 	for i := len(b.entries) - 1; i >= 0; i-- {
 		n := &b.entries[i]
-		if !n.isBefore(before) || !match(n.State) || !b.in(n, category) {
+		if !n.isBefore(before) || !match(n.State) || !b.in(n, category, tenant) {
 			continue
 		}
 		if len(found) == limit {

@@ -22,10 +22,13 @@ func (b *Inbox) snapshot() []byte {
 		c := &b.categories[i]
 		s.Categories = append(s.Categories, &actors.Category{Name: c.name, Unread: c.unread, Held: c.held})
 	}
+	for i := range b.tenants {
+		s.Tenants = append(s.Tenants, b.tenants[i].name)
+	}
 	for i := range b.entries {
 		n := &b.entries[i]
 		s.Entries = append(s.Entries, &actors.Entry{
-			Id: n.id[:], Seq: n.Seq, Body: n.Body, Category: uint32(n.category), State: n.State, Priority: n.priority,
+			Id: n.id[:], Seq: n.Seq, Body: n.Body, Category: uint32(n.category), Tenant: uint32(n.tenant), State: n.State, Priority: n.priority,
 			Shared: n.shared, At: n.at, Size: n.size, ExpiresAt: n.expires, Until: n.Until, Collapse: n.collapse,
 			WasSeen: n.WasSeen, WasRead: n.WasRead, Pos: n.Pos,
 		})
@@ -69,7 +72,10 @@ func (b *Inbox) restore(raw []byte) error {
 	}
 	b.history.stale, b.history.since = s.Stale, s.StaleSince
 	for _, c := range s.Categories {
-		b.categories = append(b.categories, category{name: c.Name, unread: c.Unread, held: c.Held})
+		b.categories = append(b.categories, label{name: c.Name, unread: c.Unread, held: c.Held})
+	}
+	for _, name := range s.Tenants {
+		b.tenants = append(b.tenants, label{name: name})
 	}
 	if err := b.restoreEntries(s.Entries); err != nil {
 		return fmt.Errorf("snapshot of event %d: %w", s.Seq, err)
@@ -92,16 +98,17 @@ func (b *Inbox) restore(raw []byte) error {
 func (b *Inbox) restoreEntries(es []*actors.Entry) error {
 	b.entries = make([]Item, 0, len(es)+len(es)/8)
 	for _, e := range es {
-		if len(e.Id) != 16 || int(e.Category) >= len(b.categories) {
+		if len(e.Id) != 16 || int(e.Category) >= len(b.categories) || int(e.Tenant) > len(b.tenants) {
 			return fmt.Errorf("entry %d is damaged", e.Seq)
 		}
 		b.entries = append(b.entries, Item{
 			id: actors.ID(e.Id), Seq: e.Seq, Body: e.Body, at: e.At, expires: e.ExpiresAt, Until: e.Until, collapse: e.Collapse,
-			size: e.Size, category: uint16(e.Category), State: e.State, priority: e.Priority, shared: e.Shared,
+			size: e.Size, category: uint16(e.Category), tenant: uint16(e.Tenant), State: e.State, priority: e.Priority, shared: e.Shared,
 			WasSeen: e.WasSeen, WasRead: e.WasRead, Pos: e.Pos,
 		})
 		n := &b.entries[len(b.entries)-1]
 		b.content += uint64(n.size)
+		b.restoreTenant(n)
 		b.arm(n)
 	}
 	return nil

@@ -325,7 +325,7 @@ func (w *world) view(b *Inbox, withHistory bool) Inbox {
 	v.Profile = nil // viewProfile
 	v.keys.byCaller = maps.Clone(b.keys.byCaller)
 	v.keys.prune(w.now)
-	v.categories = append([]category{}, b.categories...)
+	v.categories, v.tenants = append(labels{}, b.categories...), append(labels{}, b.tenants...)
 	v.entries = append([]Item{}, b.entries...)
 	v.keys.order = append([]onceRef{}, v.keys.order...)
 	v.Origin, v.Sessions = 0, session.Set{} // the origin is no part of the state; viewSessions
@@ -383,6 +383,7 @@ func viewSessions(b *Inbox) sessionsView {
 // checkCounts counts anew.
 func (w *world) checkCounts() {
 	w.t.Helper()
+	w.checkTenants()
 	b := w.b
 	var unread, unseen, sum uint32
 	var bytes uint64

@@ -32,7 +32,7 @@ func (u *User) list(r *actors.Request, c *actors.List) {
 		u.refuse(r, &actors.Error{Code: actors.Invalid, Field: "state", Detail: "want unseen, seen, unread, read, archived, snoozed, scheduled or all"})
 		return
 	}
-	found, more := u.inbox.List(match, c.Category, before, c.Limit)
+	found, more := u.inbox.List(match, c.Category, c.Tenant, before, c.Limit)
 	next := ""
 	if more {
 		next = formatNext(found[len(found)-1].Place())
@@ -308,7 +308,7 @@ func (u *User) stateAt(r *actors.Request, c *actors.StateAt) {
 // export answers with all that is known of the user.
 func (u *User) export(r *actors.Request) {
 	b := u.inbox
-	items, _ := b.List(func(actors.State) bool { return true }, "", inbox.Place{Seq: math.MaxUint64}, math.MaxInt)
+	items, _ := b.List(func(actors.State) bool { return true }, "", "", inbox.Place{Seq: math.MaxUint64}, math.MaxInt)
 	counts := b.AppendCounts(nil)
 	known := b.Profile
 	about := profile.AppendProfile([]byte(`,"profile":`), known.Profile())

@@ -40,7 +40,7 @@ func (u *User) command(r *actors.Request, t actors.Moment) {
 	case *actors.Mark:
 		u.commit(r, b.Mark(c, r.Once, t))
 	case *actors.Counts:
-		u.answer(r, inbox.Ready{Rev: b.Rev()})
+		u.counts(r, c)
 	case *actors.List:
 		u.list(r, c)
 	case *actors.Find:
@@ -105,6 +105,18 @@ func (u *User) refuse(r *actors.Request, err *actors.Error) {
 // answer answers with what was decided and the present counts.
 func (u *User) answer(r *actors.Request, d inbox.Ready) {
 	r.Answer.Counts = u.inbox.AppendCounts(r.Answer.Counts[:0])
+	u.fill(r, d)
+	u.release(&r.Effect, r, nil, nil)
+}
+
+// counts answers where the user stands, with all messages or those of a tenant.
+func (u *User) counts(r *actors.Request, c *actors.Counts) {
+	d := inbox.Ready{Rev: u.inbox.Rev()}
+	if c.Tenant == "" {
+		u.answer(r, d)
+		return
+	}
+	r.Answer.Counts = u.inbox.AppendCountsOf(r.Answer.Counts[:0], c.Tenant)
 	u.fill(r, d)
 	u.release(&r.Effect, r, nil, nil)
 }

@@ -114,7 +114,11 @@ func others() []actors.Command {
 	}
 	id := actors.ID{1, 2, 3}
 	m := &actors.Message{Id: id[:], Category: "order", Content: []byte(`"title":"x"`), Shared: true, CreatedAt: 5}
+	of := m.Copy()
+	of.Tenant = "acme"
 	return []actors.Command{
+		&actors.Publish{Message: of}, &actors.StartSend{Message: of, Users: []string{"alice"}}, &actors.Broadcast{Message: of, Audience: &actors.Audience{All: true}},
+		&actors.Mark{To: actors.MarkRead, Category: "c", Tenant: "acme"}, &actors.List{State: "unread", Tenant: "acme", Limit: 20}, &actors.Counts{Tenant: "acme"},
 		&actors.Broadcast{Message: m, Audience: &actors.Audience{All: true}}, &actors.Broadcast{Message: m, Audience: &actors.Audience{Topic: "news"}},
 		&actors.Broadcast{Message: m, Audience: &actors.Audience{List: "friends"}},
 		&actors.Broadcast{Message: m, Audience: &actors.Audience{Segment: &actors.Segment{Name: "vips", Version: 3, Where: "'vip' in tags"}}},
@@ -368,4 +372,26 @@ func FuzzFrame(f *testing.F) {
 			t.Fatalf("got %+v, then %+v", c.Message, again.Message)
 		}
 	})
+}
+
+// A program that does not know of tenants finds no command in what concerns one.
+func TestTenantsAreNotForOlderPrograms(t *testing.T) {
+	id := actors.ID{1}
+	m := &actors.Message{Id: id[:], Category: "order", Tenant: "acme"}
+	for _, c := range []actors.Command{&actors.Publish{Message: m}, &actors.StartSend{Message: m}, &actors.Mark{To: actors.MarkRead, Tenant: "acme"}, &actors.List{Tenant: "acme"}, &actors.Counts{Tenant: "acme"}} {
+		f, err := EncodeRequest(1, actors.NewRequest(actors.UserKey("shop", "alice"), c))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var w WireRequest
+		if err := w.UnmarshalVT(f.Body); err != nil {
+			t.Fatal(err)
+		}
+		if w.Other = nil; w.Command != WireCommand_COMMAND_NONE {
+			t.Errorf("%T: an older program would do %v for all tenants", c, w.Command)
+		}
+		if got, err := w.decodeCommand(nil); got != nil || err != nil {
+			t.Errorf("%T: an older program reads %v, %v", c, got, err)
+		}
+	}
 }

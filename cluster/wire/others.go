@@ -3,6 +3,8 @@ package wire
 import (
 	"fmt"
 
+	"github.com/asynkron/protoactor-go/actor"
+
 	"reddot/actors"
 )
 
@@ -32,9 +34,43 @@ func (w *WireRequest) encodeOther(c actors.Command) bool {
 	return true
 }
 
+// tenantOf returns the tenant that a command with a number concerns; empty: none.
+func tenantOf(c actors.Command) string {
+	switch c := c.(type) {
+	case *actors.Publish:
+		return c.Message.Tenant
+	case *actors.StartSend:
+		return c.Message.Tenant
+	case *actors.Mark:
+		return c.Tenant
+	case *actors.List:
+		return c.Tenant
+	case *actors.Counts:
+		return c.Tenant
+	}
+	return ""
+}
+
+// decodeOfTenant returns a command that concerns a tenant.
+func (w *WireRequest) decodeOfTenant(of *WireOfTenant, gate func(node, id string) *actor.PID) (actors.Command, error) {
+	w.Command, w.Other = of.Command, nil
+	c, err := w.decodeCommand(gate)
+	switch c := c.(type) {
+	case *actors.Mark:
+		c.Tenant = of.Tenant
+	case *actors.List:
+		c.Tenant = of.Tenant
+	case *actors.Counts:
+		c.Tenant = of.Tenant
+	}
+	return c, err
+}
+
 // decodeOther returns such a command; nil if this program does not know it.
-func (w *WireRequest) decodeOther() (actors.Command, error) {
+func (w *WireRequest) decodeOther(gate func(node, id string) *actor.PID) (actors.Command, error) {
 	switch c := w.Other.(type) {
+	case *WireRequest_OfTenant:
+		return w.decodeOfTenant(c.OfTenant, gate)
 	case *WireRequest_SetProfile:
 		return &actors.SetProfile{Replace: c.SetProfile.Replace, Profile: c.SetProfile.Profile, Removed: c.SetProfile.Removed}, nil
 	case *WireRequest_SetPreferences:

@@ -55,6 +55,9 @@ func EncodeRequest(id uint64, r *actors.Request) (*Frame, error) {
 			return nil, fmt.Errorf("%T does not cross nodes", c)
 		}
 	}
+	if tenant := tenantOf(r.Command); tenant != "" {
+		w.Command, w.Other = WireCommand_COMMAND_NONE, &WireRequest_OfTenant{&WireOfTenant{Command: w.Command, Tenant: tenant}}
+	}
 	return frame(FrameType_FRAME_REQUEST, w)
 }
 
@@ -114,7 +117,7 @@ func (w *WireRequest) decodeCommand(gate func(node, id string) *actor.PID) (acto
 		return &actors.Disconnect{Why: why}, err
 	}
 	if w.Command == WireCommand_COMMAND_NONE {
-		return w.decodeOther()
+		return w.decodeOther(gate)
 	}
 	if w.Command >= WireCommand_COMMAND_OPEN_SESSION && w.Command <= WireCommand_COMMAND_RETAINED {
 		return w.decodeSession(gate)

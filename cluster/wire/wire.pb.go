@@ -719,6 +719,7 @@ type WireRequest struct {
 	//	*WireRequest_Erase
 	//	*WireRequest_Broadcast
 	//	*WireRequest_JoinList
+	//	*WireRequest_OfTenant
 	Other         isWireRequest_Other `protobuf_oneof:"other"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -964,6 +965,15 @@ func (x *WireRequest) GetJoinList() *WireJoinList {
 	return nil
 }
 
+func (x *WireRequest) GetOfTenant() *WireOfTenant {
+	if x != nil {
+		if x, ok := x.Other.(*WireRequest_OfTenant); ok {
+			return x.OfTenant
+		}
+	}
+	return nil
+}
+
 type isWireRequest_Other interface {
 	isWireRequest_Other()
 }
@@ -996,6 +1006,10 @@ type WireRequest_JoinList struct {
 	JoinList *WireJoinList `protobuf:"bytes,27,opt,name=join_list,json=joinList,proto3,oneof"`
 }
 
+type WireRequest_OfTenant struct {
+	OfTenant *WireOfTenant `protobuf:"bytes,30,opt,name=of_tenant,json=ofTenant,proto3,oneof"`
+}
+
 func (*WireRequest_SetProfile) isWireRequest_Other() {}
 
 func (*WireRequest_SetPreferences) isWireRequest_Other() {}
@@ -1009,6 +1023,8 @@ func (*WireRequest_Erase) isWireRequest_Other() {}
 func (*WireRequest_Broadcast) isWireRequest_Other() {}
 
 func (*WireRequest_JoinList) isWireRequest_Other() {}
+
+func (*WireRequest_OfTenant) isWireRequest_Other() {}
 
 // WireSetProfile changes a profile.
 type WireSetProfile struct {
@@ -1283,6 +1299,61 @@ func (x *WireReadProfile) GetNext() string {
 	return ""
 }
 
+// WireOfTenant stands in place of a command's number where the command concerns the
+// messages of a tenant alone, or brings one. A program that does not know of tenants
+// would let it concern all.
+type WireOfTenant struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Command       WireCommand            `protobuf:"varint,1,opt,name=command,proto3,enum=reddot.WireCommand" json:"command,omitempty"`
+	Tenant        string                 `protobuf:"bytes,2,opt,name=tenant,proto3" json:"tenant,omitempty"` // MARK, LIST, COUNTS
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireOfTenant) Reset() {
+	*x = WireOfTenant{}
+	mi := &file_cluster_wire_wire_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireOfTenant) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireOfTenant) ProtoMessage() {}
+
+func (x *WireOfTenant) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_wire_wire_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireOfTenant.ProtoReflect.Descriptor instead.
+func (*WireOfTenant) Descriptor() ([]byte, []int) {
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *WireOfTenant) GetCommand() WireCommand {
+	if x != nil {
+		return x.Command
+	}
+	return WireCommand_COMMAND_NONE
+}
+
+func (x *WireOfTenant) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
 // WireBroadcast asks a broadcast log to take in a message.
 type WireBroadcast struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1294,7 +1365,7 @@ type WireBroadcast struct {
 
 func (x *WireBroadcast) Reset() {
 	*x = WireBroadcast{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[12]
+	mi := &file_cluster_wire_wire_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1306,7 +1377,7 @@ func (x *WireBroadcast) String() string {
 func (*WireBroadcast) ProtoMessage() {}
 
 func (x *WireBroadcast) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[12]
+	mi := &file_cluster_wire_wire_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1319,7 +1390,7 @@ func (x *WireBroadcast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireBroadcast.ProtoReflect.Descriptor instead.
 func (*WireBroadcast) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{12}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *WireBroadcast) GetMessage() *actors.Message {
@@ -1345,7 +1416,7 @@ type WireErase struct {
 
 func (x *WireErase) Reset() {
 	*x = WireErase{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[13]
+	mi := &file_cluster_wire_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1357,7 +1428,7 @@ func (x *WireErase) String() string {
 func (*WireErase) ProtoMessage() {}
 
 func (x *WireErase) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[13]
+	mi := &file_cluster_wire_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1370,7 +1441,7 @@ func (x *WireErase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireErase.ProtoReflect.Descriptor instead.
 func (*WireErase) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{13}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{14}
 }
 
 // WireSession is what the commands about sessions and topics say.
@@ -1400,7 +1471,7 @@ type WireSession struct {
 
 func (x *WireSession) Reset() {
 	*x = WireSession{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[14]
+	mi := &file_cluster_wire_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1412,7 +1483,7 @@ func (x *WireSession) String() string {
 func (*WireSession) ProtoMessage() {}
 
 func (x *WireSession) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[14]
+	mi := &file_cluster_wire_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1425,7 +1496,7 @@ func (x *WireSession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSession.ProtoReflect.Descriptor instead.
 func (*WireSession) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{14}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *WireSession) GetClient() string {
@@ -1583,7 +1654,7 @@ type WireAnswer struct {
 
 func (x *WireAnswer) Reset() {
 	*x = WireAnswer{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[15]
+	mi := &file_cluster_wire_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1595,7 +1666,7 @@ func (x *WireAnswer) String() string {
 func (*WireAnswer) ProtoMessage() {}
 
 func (x *WireAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[15]
+	mi := &file_cluster_wire_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1608,7 +1679,7 @@ func (x *WireAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAnswer.ProtoReflect.Descriptor instead.
 func (*WireAnswer) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{15}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *WireAnswer) GetId() uint64 {
@@ -1766,7 +1837,7 @@ type WireTidings struct {
 
 func (x *WireTidings) Reset() {
 	*x = WireTidings{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[16]
+	mi := &file_cluster_wire_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1778,7 +1849,7 @@ func (x *WireTidings) String() string {
 func (*WireTidings) ProtoMessage() {}
 
 func (x *WireTidings) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[16]
+	mi := &file_cluster_wire_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1791,7 +1862,7 @@ func (x *WireTidings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTidings.ProtoReflect.Descriptor instead.
 func (*WireTidings) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{16}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WireTidings) GetHub() string {
@@ -1847,7 +1918,7 @@ type WireWaits struct {
 
 func (x *WireWaits) Reset() {
 	*x = WireWaits{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[17]
+	mi := &file_cluster_wire_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1859,7 +1930,7 @@ func (x *WireWaits) String() string {
 func (*WireWaits) ProtoMessage() {}
 
 func (x *WireWaits) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[17]
+	mi := &file_cluster_wire_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1872,7 +1943,7 @@ func (x *WireWaits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireWaits.ProtoReflect.Descriptor instead.
 func (*WireWaits) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{17}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *WireWaits) GetWaiting() *actors.Waiting {
@@ -1902,7 +1973,7 @@ type WireFilters struct {
 
 func (x *WireFilters) Reset() {
 	*x = WireFilters{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[18]
+	mi := &file_cluster_wire_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1914,7 +1985,7 @@ func (x *WireFilters) String() string {
 func (*WireFilters) ProtoMessage() {}
 
 func (x *WireFilters) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[18]
+	mi := &file_cluster_wire_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1927,7 +1998,7 @@ func (x *WireFilters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFilters.ProtoReflect.Descriptor instead.
 func (*WireFilters) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{18}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WireFilters) GetId() uint64 {
@@ -1964,7 +2035,7 @@ type WireFilter struct {
 
 func (x *WireFilter) Reset() {
 	*x = WireFilter{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[19]
+	mi := &file_cluster_wire_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1976,7 +2047,7 @@ func (x *WireFilter) String() string {
 func (*WireFilter) ProtoMessage() {}
 
 func (x *WireFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[19]
+	mi := &file_cluster_wire_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1989,7 +2060,7 @@ func (x *WireFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFilter.ProtoReflect.Descriptor instead.
 func (*WireFilter) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{19}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WireFilter) GetApp() string {
@@ -2026,7 +2097,7 @@ type WireFollowed struct {
 
 func (x *WireFollowed) Reset() {
 	*x = WireFollowed{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[20]
+	mi := &file_cluster_wire_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2038,7 +2109,7 @@ func (x *WireFollowed) String() string {
 func (*WireFollowed) ProtoMessage() {}
 
 func (x *WireFollowed) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[20]
+	mi := &file_cluster_wire_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2051,7 +2122,7 @@ func (x *WireFollowed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFollowed.ProtoReflect.Descriptor instead.
 func (*WireFollowed) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{20}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WireFollowed) GetId() uint64 {
@@ -2087,7 +2158,7 @@ type WireTopic struct {
 
 func (x *WireTopic) Reset() {
 	*x = WireTopic{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[21]
+	mi := &file_cluster_wire_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2099,7 +2170,7 @@ func (x *WireTopic) String() string {
 func (*WireTopic) ProtoMessage() {}
 
 func (x *WireTopic) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[21]
+	mi := &file_cluster_wire_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2112,7 +2183,7 @@ func (x *WireTopic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTopic.ProtoReflect.Descriptor instead.
 func (*WireTopic) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{21}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *WireTopic) GetId() uint64 {
@@ -2148,7 +2219,7 @@ type WireLogged struct {
 
 func (x *WireLogged) Reset() {
 	*x = WireLogged{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[22]
+	mi := &file_cluster_wire_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2160,7 +2231,7 @@ func (x *WireLogged) String() string {
 func (*WireLogged) ProtoMessage() {}
 
 func (x *WireLogged) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[22]
+	mi := &file_cluster_wire_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2173,7 +2244,7 @@ func (x *WireLogged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireLogged.ProtoReflect.Descriptor instead.
 func (*WireLogged) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{22}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WireLogged) GetId() uint64 {
@@ -2210,7 +2281,7 @@ type WireHeard struct {
 
 func (x *WireHeard) Reset() {
 	*x = WireHeard{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[23]
+	mi := &file_cluster_wire_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2222,7 +2293,7 @@ func (x *WireHeard) String() string {
 func (*WireHeard) ProtoMessage() {}
 
 func (x *WireHeard) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[23]
+	mi := &file_cluster_wire_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2235,7 +2306,7 @@ func (x *WireHeard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireHeard.ProtoReflect.Descriptor instead.
 func (*WireHeard) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{23}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WireHeard) GetId() uint64 {
@@ -2287,7 +2358,7 @@ type WireConn struct {
 
 func (x *WireConn) Reset() {
 	*x = WireConn{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[24]
+	mi := &file_cluster_wire_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2299,7 +2370,7 @@ func (x *WireConn) String() string {
 func (*WireConn) ProtoMessage() {}
 
 func (x *WireConn) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[24]
+	mi := &file_cluster_wire_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2312,7 +2383,7 @@ func (x *WireConn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConn.ProtoReflect.Descriptor instead.
 func (*WireConn) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{24}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WireConn) GetKey() string {
@@ -2418,7 +2489,7 @@ type WireGreeting struct {
 
 func (x *WireGreeting) Reset() {
 	*x = WireGreeting{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[25]
+	mi := &file_cluster_wire_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2430,7 +2501,7 @@ func (x *WireGreeting) String() string {
 func (*WireGreeting) ProtoMessage() {}
 
 func (x *WireGreeting) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[25]
+	mi := &file_cluster_wire_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2443,7 +2514,7 @@ func (x *WireGreeting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireGreeting.ProtoReflect.Descriptor instead.
 func (*WireGreeting) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{25}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WireGreeting) GetKey() string {
@@ -2536,7 +2607,7 @@ type WirePush struct {
 
 func (x *WirePush) Reset() {
 	*x = WirePush{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[26]
+	mi := &file_cluster_wire_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2548,7 +2619,7 @@ func (x *WirePush) String() string {
 func (*WirePush) ProtoMessage() {}
 
 func (x *WirePush) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[26]
+	mi := &file_cluster_wire_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2561,7 +2632,7 @@ func (x *WirePush) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WirePush.ProtoReflect.Descriptor instead.
 func (*WirePush) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{26}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *WirePush) GetKey() string {
@@ -2648,7 +2719,7 @@ type WireEvent struct {
 
 func (x *WireEvent) Reset() {
 	*x = WireEvent{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[27]
+	mi := &file_cluster_wire_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2660,7 +2731,7 @@ func (x *WireEvent) String() string {
 func (*WireEvent) ProtoMessage() {}
 
 func (x *WireEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[27]
+	mi := &file_cluster_wire_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2673,7 +2744,7 @@ func (x *WireEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireEvent.ProtoReflect.Descriptor instead.
 func (*WireEvent) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{27}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WireEvent) GetType() string {
@@ -2717,7 +2788,7 @@ type WireDescribed struct {
 
 func (x *WireDescribed) Reset() {
 	*x = WireDescribed{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[28]
+	mi := &file_cluster_wire_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2729,7 +2800,7 @@ func (x *WireDescribed) String() string {
 func (*WireDescribed) ProtoMessage() {}
 
 func (x *WireDescribed) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[28]
+	mi := &file_cluster_wire_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2742,7 +2813,7 @@ func (x *WireDescribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireDescribed.ProtoReflect.Descriptor instead.
 func (*WireDescribed) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{28}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WireDescribed) GetUser() string {
@@ -2787,7 +2858,7 @@ type WireConnInfo struct {
 
 func (x *WireConnInfo) Reset() {
 	*x = WireConnInfo{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[29]
+	mi := &file_cluster_wire_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2799,7 +2870,7 @@ func (x *WireConnInfo) String() string {
 func (*WireConnInfo) ProtoMessage() {}
 
 func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[29]
+	mi := &file_cluster_wire_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2812,7 +2883,7 @@ func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConnInfo.ProtoReflect.Descriptor instead.
 func (*WireConnInfo) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{29}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WireConnInfo) GetId() string {
@@ -2862,7 +2933,7 @@ type WireShard struct {
 
 func (x *WireShard) Reset() {
 	*x = WireShard{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[30]
+	mi := &file_cluster_wire_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2874,7 +2945,7 @@ func (x *WireShard) String() string {
 func (*WireShard) ProtoMessage() {}
 
 func (x *WireShard) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[30]
+	mi := &file_cluster_wire_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2887,7 +2958,7 @@ func (x *WireShard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireShard.ProtoReflect.Descriptor instead.
 func (*WireShard) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{30}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WireShard) GetShard() uint32 {
@@ -2922,7 +2993,7 @@ type WireChanged struct {
 
 func (x *WireChanged) Reset() {
 	*x = WireChanged{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[31]
+	mi := &file_cluster_wire_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2934,7 +3005,7 @@ func (x *WireChanged) String() string {
 func (*WireChanged) ProtoMessage() {}
 
 func (x *WireChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[31]
+	mi := &file_cluster_wire_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2947,7 +3018,7 @@ func (x *WireChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireChanged.ProtoReflect.Descriptor instead.
 func (*WireChanged) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{31}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WireChanged) GetWhat() string {
@@ -2969,7 +3040,7 @@ type WireAsk struct {
 
 func (x *WireAsk) Reset() {
 	*x = WireAsk{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[32]
+	mi := &file_cluster_wire_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2981,7 +3052,7 @@ func (x *WireAsk) String() string {
 func (*WireAsk) ProtoMessage() {}
 
 func (x *WireAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[32]
+	mi := &file_cluster_wire_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2994,7 +3065,7 @@ func (x *WireAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAsk.ProtoReflect.Descriptor instead.
 func (*WireAsk) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{32}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WireAsk) GetId() uint64 {
@@ -3030,7 +3101,7 @@ type WireTold struct {
 
 func (x *WireTold) Reset() {
 	*x = WireTold{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[33]
+	mi := &file_cluster_wire_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3042,7 +3113,7 @@ func (x *WireTold) String() string {
 func (*WireTold) ProtoMessage() {}
 
 func (x *WireTold) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[33]
+	mi := &file_cluster_wire_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3055,7 +3126,7 @@ func (x *WireTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTold.ProtoReflect.Descriptor instead.
 func (*WireTold) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{33}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WireTold) GetId() uint64 {
@@ -3095,7 +3166,7 @@ type WireMember struct {
 
 func (x *WireMember) Reset() {
 	*x = WireMember{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[34]
+	mi := &file_cluster_wire_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3107,7 +3178,7 @@ func (x *WireMember) String() string {
 func (*WireMember) ProtoMessage() {}
 
 func (x *WireMember) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[34]
+	mi := &file_cluster_wire_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3120,7 +3191,7 @@ func (x *WireMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireMember.ProtoReflect.Descriptor instead.
 func (*WireMember) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{34}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WireMember) GetPeers() string {
@@ -3193,7 +3264,7 @@ type WireSign struct {
 
 func (x *WireSign) Reset() {
 	*x = WireSign{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[35]
+	mi := &file_cluster_wire_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3205,7 +3276,7 @@ func (x *WireSign) String() string {
 func (*WireSign) ProtoMessage() {}
 
 func (x *WireSign) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[35]
+	mi := &file_cluster_wire_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3218,7 +3289,7 @@ func (x *WireSign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSign.ProtoReflect.Descriptor instead.
 func (*WireSign) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{35}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WireSign) GetCount() uint64 {
@@ -3317,7 +3388,7 @@ type WireTie struct {
 
 func (x *WireTie) Reset() {
 	*x = WireTie{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[36]
+	mi := &file_cluster_wire_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3329,7 +3400,7 @@ func (x *WireTie) String() string {
 func (*WireTie) ProtoMessage() {}
 
 func (x *WireTie) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[36]
+	mi := &file_cluster_wire_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3342,7 +3413,7 @@ func (x *WireTie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTie.ProtoReflect.Descriptor instead.
 func (*WireTie) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{36}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *WireTie) GetNode() string {
@@ -3395,7 +3466,7 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\tWirePlace\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
-	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\xad\a\n" +
+	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\xe2\a\n" +
 	"\vWireRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
@@ -3425,7 +3496,8 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\fread_profile\x18\x18 \x01(\v2\x17.reddot.WireReadProfileH\x00R\vreadProfile\x12)\n" +
 	"\x05erase\x18\x19 \x01(\v2\x11.reddot.WireEraseH\x00R\x05erase\x125\n" +
 	"\tbroadcast\x18\x1a \x01(\v2\x15.reddot.WireBroadcastH\x00R\tbroadcast\x123\n" +
-	"\tjoin_list\x18\x1b \x01(\v2\x14.reddot.WireJoinListH\x00R\bjoinListB\a\n" +
+	"\tjoin_list\x18\x1b \x01(\v2\x14.reddot.WireJoinListH\x00R\bjoinList\x123\n" +
+	"\tof_tenant\x18\x1e \x01(\v2\x14.reddot.WireOfTenantH\x00R\bofTenantB\a\n" +
 	"\x05other\"o\n" +
 	"\x0eWireSetProfile\x12\x18\n" +
 	"\areplace\x18\x01 \x01(\bR\areplace\x12)\n" +
@@ -3443,7 +3515,10 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\x0fWireReadProfile\x12\x12\n" +
 	"\x04part\x18\x01 \x01(\rR\x04part\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x12\n" +
-	"\x04next\x18\x03 \x01(\tR\x04next\"h\n" +
+	"\x04next\x18\x03 \x01(\tR\x04next\"U\n" +
+	"\fWireOfTenant\x12-\n" +
+	"\acommand\x18\x01 \x01(\x0e2\x13.reddot.WireCommandR\acommand\x12\x16\n" +
+	"\x06tenant\x18\x02 \x01(\tR\x06tenant\"h\n" +
 	"\rWireBroadcast\x12)\n" +
 	"\amessage\x18\x01 \x01(\v2\x0f.reddot.MessageR\amessage\x12,\n" +
 	"\baudience\x18\x02 \x01(\v2\x10.reddot.AudienceR\baudience\"\v\n" +
@@ -3706,7 +3781,7 @@ func file_cluster_wire_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_cluster_wire_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_cluster_wire_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_cluster_wire_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_cluster_wire_wire_proto_goTypes = []any{
 	(FrameType)(0),               // 0: reddot.FrameType
 	(WireCommand)(0),             // 1: reddot.WireCommand
@@ -3723,88 +3798,91 @@ var file_cluster_wire_wire_proto_goTypes = []any{
 	(*WireFollow)(nil),           // 12: reddot.WireFollow
 	(*WireJoinList)(nil),         // 13: reddot.WireJoinList
 	(*WireReadProfile)(nil),      // 14: reddot.WireReadProfile
-	(*WireBroadcast)(nil),        // 15: reddot.WireBroadcast
-	(*WireErase)(nil),            // 16: reddot.WireErase
-	(*WireSession)(nil),          // 17: reddot.WireSession
-	(*WireAnswer)(nil),           // 18: reddot.WireAnswer
-	(*WireTidings)(nil),          // 19: reddot.WireTidings
-	(*WireWaits)(nil),            // 20: reddot.WireWaits
-	(*WireFilters)(nil),          // 21: reddot.WireFilters
-	(*WireFilter)(nil),           // 22: reddot.WireFilter
-	(*WireFollowed)(nil),         // 23: reddot.WireFollowed
-	(*WireTopic)(nil),            // 24: reddot.WireTopic
-	(*WireLogged)(nil),           // 25: reddot.WireLogged
-	(*WireHeard)(nil),            // 26: reddot.WireHeard
-	(*WireConn)(nil),             // 27: reddot.WireConn
-	(*WireGreeting)(nil),         // 28: reddot.WireGreeting
-	(*WirePush)(nil),             // 29: reddot.WirePush
-	(*WireEvent)(nil),            // 30: reddot.WireEvent
-	(*WireDescribed)(nil),        // 31: reddot.WireDescribed
-	(*WireConnInfo)(nil),         // 32: reddot.WireConnInfo
-	(*WireShard)(nil),            // 33: reddot.WireShard
-	(*WireChanged)(nil),          // 34: reddot.WireChanged
-	(*WireAsk)(nil),              // 35: reddot.WireAsk
-	(*WireTold)(nil),             // 36: reddot.WireTold
-	(*WireMember)(nil),           // 37: reddot.WireMember
-	(*WireSign)(nil),             // 38: reddot.WireSign
-	(*WireTie)(nil),              // 39: reddot.WireTie
-	(*actors.Message)(nil),       // 40: reddot.Message
-	(*actors.TopicMessage)(nil),  // 41: reddot.TopicMessage
-	(*actors.Profile)(nil),       // 42: reddot.Profile
-	(*actors.Preferences)(nil),   // 43: reddot.Preferences
-	(*actors.Audience)(nil),      // 44: reddot.Audience
-	(*actors.Will)(nil),          // 45: reddot.Will
-	(*actors.SessionChange)(nil), // 46: reddot.SessionChange
-	(*actors.SessionState)(nil),  // 47: reddot.SessionState
-	(*actors.Waiting)(nil),       // 48: reddot.Waiting
-	(*actors.LogEntry)(nil),      // 49: reddot.LogEntry
+	(*WireOfTenant)(nil),         // 15: reddot.WireOfTenant
+	(*WireBroadcast)(nil),        // 16: reddot.WireBroadcast
+	(*WireErase)(nil),            // 17: reddot.WireErase
+	(*WireSession)(nil),          // 18: reddot.WireSession
+	(*WireAnswer)(nil),           // 19: reddot.WireAnswer
+	(*WireTidings)(nil),          // 20: reddot.WireTidings
+	(*WireWaits)(nil),            // 21: reddot.WireWaits
+	(*WireFilters)(nil),          // 22: reddot.WireFilters
+	(*WireFilter)(nil),           // 23: reddot.WireFilter
+	(*WireFollowed)(nil),         // 24: reddot.WireFollowed
+	(*WireTopic)(nil),            // 25: reddot.WireTopic
+	(*WireLogged)(nil),           // 26: reddot.WireLogged
+	(*WireHeard)(nil),            // 27: reddot.WireHeard
+	(*WireConn)(nil),             // 28: reddot.WireConn
+	(*WireGreeting)(nil),         // 29: reddot.WireGreeting
+	(*WirePush)(nil),             // 30: reddot.WirePush
+	(*WireEvent)(nil),            // 31: reddot.WireEvent
+	(*WireDescribed)(nil),        // 32: reddot.WireDescribed
+	(*WireConnInfo)(nil),         // 33: reddot.WireConnInfo
+	(*WireShard)(nil),            // 34: reddot.WireShard
+	(*WireChanged)(nil),          // 35: reddot.WireChanged
+	(*WireAsk)(nil),              // 36: reddot.WireAsk
+	(*WireTold)(nil),             // 37: reddot.WireTold
+	(*WireMember)(nil),           // 38: reddot.WireMember
+	(*WireSign)(nil),             // 39: reddot.WireSign
+	(*WireTie)(nil),              // 40: reddot.WireTie
+	(*actors.Message)(nil),       // 41: reddot.Message
+	(*actors.TopicMessage)(nil),  // 42: reddot.TopicMessage
+	(*actors.Profile)(nil),       // 43: reddot.Profile
+	(*actors.Preferences)(nil),   // 44: reddot.Preferences
+	(*actors.Audience)(nil),      // 45: reddot.Audience
+	(*actors.Will)(nil),          // 46: reddot.Will
+	(*actors.SessionChange)(nil), // 47: reddot.SessionChange
+	(*actors.SessionState)(nil),  // 48: reddot.SessionState
+	(*actors.Waiting)(nil),       // 49: reddot.Waiting
+	(*actors.LogEntry)(nil),      // 50: reddot.LogEntry
 }
 var file_cluster_wire_wire_proto_depIdxs = []int32{
 	0,  // 0: reddot.Frame.type:type_name -> reddot.FrameType
 	3,  // 1: reddot.Batch.frames:type_name -> reddot.Frame
 	6,  // 2: reddot.WireHello.settings:type_name -> reddot.WireSetting
 	1,  // 3: reddot.WireRequest.command:type_name -> reddot.WireCommand
-	40, // 4: reddot.WireRequest.message:type_name -> reddot.Message
+	41, // 4: reddot.WireRequest.message:type_name -> reddot.Message
 	8,  // 5: reddot.WireRequest.at:type_name -> reddot.WirePlace
-	17, // 6: reddot.WireRequest.session:type_name -> reddot.WireSession
-	41, // 7: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
+	18, // 6: reddot.WireRequest.session:type_name -> reddot.WireSession
+	42, // 7: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
 	10, // 8: reddot.WireRequest.set_profile:type_name -> reddot.WireSetProfile
 	11, // 9: reddot.WireRequest.set_preferences:type_name -> reddot.WireSetPreferences
 	12, // 10: reddot.WireRequest.follow:type_name -> reddot.WireFollow
 	14, // 11: reddot.WireRequest.read_profile:type_name -> reddot.WireReadProfile
-	16, // 12: reddot.WireRequest.erase:type_name -> reddot.WireErase
-	15, // 13: reddot.WireRequest.broadcast:type_name -> reddot.WireBroadcast
+	17, // 12: reddot.WireRequest.erase:type_name -> reddot.WireErase
+	16, // 13: reddot.WireRequest.broadcast:type_name -> reddot.WireBroadcast
 	13, // 14: reddot.WireRequest.join_list:type_name -> reddot.WireJoinList
-	42, // 15: reddot.WireSetProfile.profile:type_name -> reddot.Profile
-	43, // 16: reddot.WireSetPreferences.preferences:type_name -> reddot.Preferences
-	40, // 17: reddot.WireBroadcast.message:type_name -> reddot.Message
-	44, // 18: reddot.WireBroadcast.audience:type_name -> reddot.Audience
-	45, // 19: reddot.WireSession.will:type_name -> reddot.Will
-	46, // 20: reddot.WireSession.change:type_name -> reddot.SessionChange
-	8,  // 21: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
-	47, // 22: reddot.WireAnswer.session:type_name -> reddot.SessionState
-	41, // 23: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
-	20, // 24: reddot.WireTidings.waits:type_name -> reddot.WireWaits
-	48, // 25: reddot.WireWaits.waiting:type_name -> reddot.Waiting
-	41, // 26: reddot.WireWaits.message:type_name -> reddot.TopicMessage
-	22, // 27: reddot.WireFilters.list:type_name -> reddot.WireFilter
-	41, // 28: reddot.WireTopic.message:type_name -> reddot.TopicMessage
-	49, // 29: reddot.WireLogged.entry:type_name -> reddot.LogEntry
-	8,  // 30: reddot.WireConn.after:type_name -> reddot.WirePlace
-	8,  // 31: reddot.WireGreeting.at:type_name -> reddot.WirePlace
-	8,  // 32: reddot.WireGreeting.head:type_name -> reddot.WirePlace
-	8,  // 33: reddot.WirePush.from:type_name -> reddot.WirePlace
-	8,  // 34: reddot.WirePush.to:type_name -> reddot.WirePlace
-	30, // 35: reddot.WirePush.events:type_name -> reddot.WireEvent
-	8,  // 36: reddot.WireEvent.to:type_name -> reddot.WirePlace
-	32, // 37: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
-	39, // 38: reddot.WireSign.ties:type_name -> reddot.WireTie
-	2,  // 39: reddot.WireTie.state:type_name -> reddot.TieState
-	40, // [40:40] is the sub-list for method output_type
-	40, // [40:40] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	15, // 15: reddot.WireRequest.of_tenant:type_name -> reddot.WireOfTenant
+	43, // 16: reddot.WireSetProfile.profile:type_name -> reddot.Profile
+	44, // 17: reddot.WireSetPreferences.preferences:type_name -> reddot.Preferences
+	1,  // 18: reddot.WireOfTenant.command:type_name -> reddot.WireCommand
+	41, // 19: reddot.WireBroadcast.message:type_name -> reddot.Message
+	45, // 20: reddot.WireBroadcast.audience:type_name -> reddot.Audience
+	46, // 21: reddot.WireSession.will:type_name -> reddot.Will
+	47, // 22: reddot.WireSession.change:type_name -> reddot.SessionChange
+	8,  // 23: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
+	48, // 24: reddot.WireAnswer.session:type_name -> reddot.SessionState
+	42, // 25: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
+	21, // 26: reddot.WireTidings.waits:type_name -> reddot.WireWaits
+	49, // 27: reddot.WireWaits.waiting:type_name -> reddot.Waiting
+	42, // 28: reddot.WireWaits.message:type_name -> reddot.TopicMessage
+	23, // 29: reddot.WireFilters.list:type_name -> reddot.WireFilter
+	42, // 30: reddot.WireTopic.message:type_name -> reddot.TopicMessage
+	50, // 31: reddot.WireLogged.entry:type_name -> reddot.LogEntry
+	8,  // 32: reddot.WireConn.after:type_name -> reddot.WirePlace
+	8,  // 33: reddot.WireGreeting.at:type_name -> reddot.WirePlace
+	8,  // 34: reddot.WireGreeting.head:type_name -> reddot.WirePlace
+	8,  // 35: reddot.WirePush.from:type_name -> reddot.WirePlace
+	8,  // 36: reddot.WirePush.to:type_name -> reddot.WirePlace
+	31, // 37: reddot.WirePush.events:type_name -> reddot.WireEvent
+	8,  // 38: reddot.WireEvent.to:type_name -> reddot.WirePlace
+	33, // 39: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
+	40, // 40: reddot.WireSign.ties:type_name -> reddot.WireTie
+	2,  // 41: reddot.WireTie.state:type_name -> reddot.TieState
+	42, // [42:42] is the sub-list for method output_type
+	42, // [42:42] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_cluster_wire_wire_proto_init() }
@@ -3820,6 +3898,7 @@ func file_cluster_wire_wire_proto_init() {
 		(*WireRequest_Erase)(nil),
 		(*WireRequest_Broadcast)(nil),
 		(*WireRequest_JoinList)(nil),
+		(*WireRequest_OfTenant)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -3827,7 +3906,7 @@ func file_cluster_wire_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_wire_wire_proto_rawDesc), len(file_cluster_wire_wire_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   37,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -24,6 +24,7 @@ func newInbox() *cobra.Command {
 	r.addJSON(c)
 	c.Flags().StringVar(&f.State, "state", "", "unseen, seen, unread, read, archived, snoozed, scheduled or all")
 	c.Flags().StringVar(&f.Category, "category", "", "only of this category")
+	c.Flags().StringVar(&f.Tenant, "tenant", "", "only of this tenant")
 	c.Flags().IntVar(&f.Limit, "limit", 20, "messages, 1 to 200")
 	c.Flags().StringVar(&f.Next, "next", "", "go on where the list before ended")
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -62,12 +63,13 @@ func newCounts() *cobra.Command {
 	}
 	r := addRemote(c)
 	r.addJSON(c)
+	tenant := c.Flags().String("tenant", "", "only of this tenant")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		remote, err := r.client()
 		if err != nil {
 			return err
 		}
-		counts, err := remote.Counts(c.Context(), args[0])
+		counts, err := remote.Counts(c.Context(), args[0], *tenant)
 		if err != nil {
 			return err
 		}

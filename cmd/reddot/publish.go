@@ -42,6 +42,7 @@ under the same idempotency key, one that is made for this call or that of
 	f.StringVar(&to, "to", "", "`target` instead of USER: user:NAME, users:A,B,…, topic:…, segment:…, list:… or all")
 	f.StringVar(&draft.Title, "title", "", "a title")
 	f.StringVar(&draft.Category, "category", "", "a category, as order or system; counted apart")
+	f.StringVar(&draft.Tenant, "tenant", "", "the workspace of the product that it belongs to; counted apart")
 	f.StringVar(&draft.Priority, "priority", "", "low, normal, high or critical")
 	f.StringVar(&data, "data", "", "any `JSON` for the client's program")
 	f.StringVar(&draft.URL, "link", "", "where the message leads")

@@ -68,14 +68,16 @@ func writeJSON(w io.Writer, v any) error {
 // countsLine is what people read of counts.
 func countsLine(c client.Counts) string {
 	s := fmt.Sprintf("%d unread, %d unseen", c.Unread, c.Unseen)
-	if len(c.ByCategory) == 0 {
-		return s
+	for _, by := range []map[string]int{c.ByCategory, c.ByTenant} {
+		var parts []string
+		for _, name := range sortedKeys(by) {
+			parts = append(parts, fmt.Sprintf("%s %d", name, by[name]))
+		}
+		if len(parts) > 0 {
+			s += " (" + strings.Join(parts, ", ") + ")"
+		}
 	}
-	var parts []string
-	for _, name := range sortedKeys(c.ByCategory) {
-		parts = append(parts, fmt.Sprintf("%s %d", name, c.ByCategory[name]))
-	}
-	return s + " (" + strings.Join(parts, ", ") + ")"
+	return s
 }
 
 // pause waits before a request is repeated.

@@ -16,7 +16,7 @@ import (
 
 func TestPublish(t *testing.T) {
 	s := serve(t, nil)
-	a := s.do("POST", "/v1/users/alice/messages", s.publisher, `{"body":"hi","category":"order"}`)
+	a := s.do("POST", "/v1/users/alice/messages", s.publisher, `{"body":"hi","category":"order","tenant":"acme"}`)
 	if a.StatusCode != http.StatusCreated {
 		t.Fatalf("got %d %s", a.StatusCode, a.body)
 	}
@@ -27,8 +27,8 @@ func TestPublish(t *testing.T) {
 	if a.Header.Get("Location") != "/v1/messages/"+got["id"].(string) {
 		t.Errorf("got Location %q", a.Header.Get("Location"))
 	}
-	if m := s.router.last().(*actors.Publish).Message; string(m.Content) != `"body":"hi"` || m.Category != "order" {
-		t.Errorf("got %s of category %s", m.Content, m.Category)
+	if m := s.router.last().(*actors.Publish).Message; string(m.Content) != `"body":"hi"` || m.Category != "order" || m.Tenant != "acme" {
+		t.Errorf("got %s of category %s and tenant %s", m.Content, m.Category, m.Tenant)
 	}
 	a = s.do("POST", "/v1/users/alice/messages", s.publisher, `{"body":"x","category":"banned"}`)
 	if a.json(t)["reason"] != `list "deny"` {
@@ -151,11 +151,11 @@ func TestMark(t *testing.T) {
 		t.Errorf("got %d %s", a.StatusCode, a.body)
 	}
 	stranger := actors.NewID().String()
-	a = s.do("POST", "/v1/users/alice/read", s.publisher, `{"ids":["`+id+`","`+stranger+`"],"category":"order"}`)
+	a = s.do("POST", "/v1/users/alice/read", s.publisher, `{"ids":["`+id+`","`+stranger+`"],"category":"order","tenant":"acme"}`)
 	if got := a.json(t)["unknown"]; len(got.([]any)) != 1 || got.([]any)[0] != stranger {
 		t.Errorf("got %s", a.body)
 	}
-	if m := s.router.last().(*actors.Mark); m.To != actors.MarkRead || len(m.IDs) != 2 || m.Category != "order" {
+	if m := s.router.last().(*actors.Mark); m.To != actors.MarkRead || len(m.IDs) != 2 || m.Category != "order" || m.Tenant != "acme" {
 		t.Errorf("got %v", m)
 	}
 	cursor := actors.Cursor{Lineage: 7, Seq: 3}
@@ -168,7 +168,7 @@ func TestMark(t *testing.T) {
 		t.Errorf("got %v", m)
 	}
 	for body, field := range map[string]string{`{}`: "ids", ``: "ids", `{"all":false}`: "all", `{"all":true,"ids":["` + id + `"]}`: "ids",
-		`{"ids":[]}`: "ids", `{"ids":["x"]}`: "ids", `{"up_to":"%"}`: "up_to", `{"all":true,"until":"x"}`: "until", `{"all":true,"category":" "}`: "category",
+		`{"ids":[]}`: "ids", `{"ids":["x"]}`: "ids", `{"up_to":"%"}`: "up_to", `{"all":true,"until":"x"}`: "until", `{"all":true,"category":" "}`: "category", `{"all":true,"tenant":""}`: "tenant",
 		`{"all":true,"all":true}`: "all", `[]`: ""} {
 		wantProblem(t, s.do("POST", "/v1/users/alice/seen", s.alice, body), 400, actors.Invalid, field)
 	}
@@ -280,14 +280,14 @@ func TestCORS(t *testing.T) {
 func TestQuery(t *testing.T) {
 	s := serve(t, nil)
 	for query, field := range map[string]string{"?limit=0": "limit", "?limit=201": "limit", "?limit=x": "limit", "?state=gone": "state",
-		"?category=%20": "category", "?stat=x": "stat", "?limit=1&limit=2": "limit", "?next=" + strings.Repeat("x", 257): "next"} {
+		"?category=%20": "category", "?tenant=a/b": "tenant", "?tenant=" + strings.Repeat("x", 65): "tenant", "?stat=x": "stat", "?limit=1&limit=2": "limit", "?next=" + strings.Repeat("x", 257): "next"} {
 		wantProblem(t, s.do("GET", "/v1/users/alice/messages"+query, s.alice, ""), 400, actors.Invalid, field)
 	}
-	a := s.do("GET", "/v1/users/alice/messages?state=unread&category=order&limit=7&next=abc&token="+s.alice, "", "")
+	a := s.do("GET", "/v1/users/alice/messages?state=unread&category=order&tenant=acme&limit=7&next=abc&token="+s.alice, "", "")
 	if a.StatusCode != 200 {
 		t.Fatalf("got %d %s", a.StatusCode, a.body)
 	}
-	if l := s.router.last().(*actors.List); *l != (actors.List{State: "unread", Category: "order", Limit: 7, Next: "abc"}) {
+	if l := s.router.last().(*actors.List); *l != (actors.List{State: "unread", Category: "order", Tenant: "acme", Limit: 7, Next: "abc"}) {
 		t.Errorf("got %+v", l)
 	}
 	wantProblem(t, s.do("GET", "/v1/users/alice/state", s.alice, ""), 400, actors.Invalid, "rev")

@@ -22,15 +22,16 @@ const messageType = "application/vnd.reddot.message+json"
 const maxAttribute = 1 << 10
 
 // A cloudEvent is an event (CloudEvents 1.0.2) that is to become a message:
-// its subject is the user, its type the category, its data the message's data.
+// its subject is the user, its type the category, its data the message's data, and
+// its extension attribute tenant the tenant.
 // Data that is text becomes the body, and data of messageType is a message of
 // its own. Attributes beyond these are let pass: the format is open.
 type cloudEvent struct {
 	draft *draft
 
-	specversion, id, source, kind, user, contentType, time string
-	data                                                   []byte // as it stands; nil: none
-	base64                                                 bool
+	specversion, id, source, kind, user, contentType, time, tenant string
+	data                                                           []byte // as it stands; nil: none
+	base64                                                         bool
 }
 
 // set notes a context attribute. What it does not know it ignores.
@@ -50,6 +51,8 @@ func (e *cloudEvent) set(name, value string) {
 		e.contentType = value
 	case "time":
 		e.time = value
+	case "tenant":
+		e.tenant = value
 	}
 }
 
@@ -115,7 +118,7 @@ func (e *cloudEvent) member(s *jsontext.Scanner, name string) error {
 // isAttribute tells whether the name is one of those that are strings.
 func isAttribute(name string) bool {
 	switch name {
-	case "specversion", "id", "source", "type", "subject", "datacontenttype", "time", "data_base64":
+	case "specversion", "id", "source", "type", "subject", "datacontenttype", "time", "data_base64", "tenant":
 		return true
 	}
 	return false
@@ -188,6 +191,9 @@ func (e *cloudEvent) complete(now int64) error {
 	if len(e.kind) > e.draft.lim.Category || !transports.IsLabel([]byte(e.kind)) {
 		return wrong("type", fmt.Sprintf("it is the message's category: 1 to %d characters of A-Z a-z 0-9 . _ : -", e.draft.lim.Category))
 	}
+	if _, err := transports.LabelParam("tenant", []byte(e.tenant), transports.MaxTenant); err != nil {
+		return err
+	}
 	return e.fill(now)
 }
 
@@ -216,6 +222,9 @@ func (e *cloudEvent) fill(now int64) error {
 	if d.category == "" {
 		d.category = e.kind
 	}
+	if d.tenant == "" {
+		d.tenant = e.tenant
+	}
 	return d.complete()
 }
 
@@ -232,6 +241,9 @@ func wrap(head string, value []byte) []byte {
 // Idempotency-Key has, keeps the two apart.
 func (e *cloudEvent) publication(caller string) (*publication, actors.Once) {
 	p := e.draft.publication(actors.NewID())
-	once := actors.CallersOnce(caller, "event\n"+e.source+"\n"+e.id, []byte(e.user), []byte(p.message.Category), p.message.Content)
-	return p, once
+	said := [][]byte{[]byte(e.user), []byte(p.message.Category), p.message.Content}
+	if p.message.Tenant != "" {
+		said = append(said, []byte(p.message.Tenant))
+	}
+	return p, actors.CallersOnce(caller, "event\n"+e.source+"\n"+e.id, said...)
 }

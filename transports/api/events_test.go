@@ -38,6 +38,33 @@ func TestEvents(t *testing.T) {
 	wantProblem(t, s.do("POST", "/v1/events", s.publisher, event, "Content-Type", "application/json"), 400, actors.Invalid, "Content-Type")
 }
 
+// TestEventTenant reads the extension attribute tenant in each content mode. A message's
+// own tenant comes first.
+func TestEventTenant(t *testing.T) {
+	s := serve(t, nil)
+	structured := func(tenant string) string {
+		return `{"specversion":"1.0","id":"1","source":"/shop","type":"order","subject":"alice","tenant":` + tenant + `,"data":1}`
+	}
+	binary := []string{"Content-Type", "application/json", "ce-specversion", "1.0", "ce-id", "2", "ce-source", "/shop", "ce-type", "order", "ce-subject", "alice", "ce-tenant", "acme"}
+	want := func(tenant string) {
+		t.Helper()
+		if m := s.router.last().(*actors.Publish).Message; m.Tenant != tenant {
+			t.Errorf("got tenant %q, want %q", m.Tenant, tenant)
+		}
+	}
+	s.do("POST", "/v1/events", s.publisher, structured(`"globex"`), "Content-Type", typeEvent)
+	want("globex")
+	wantProblem(t, s.do("POST", "/v1/events", s.publisher, structured(`"acme"`), "Content-Type", typeEvent), 422, actors.IdempotencyConflict, "")
+	s.do("POST", "/v1/events", s.publisher, `1`, binary...)
+	want("acme")
+	binary[1], binary[5] = messageType, "3"
+	s.do("POST", "/v1/events", s.publisher, `{"title":"t","tenant":"initech"}`, binary...)
+	want("initech")
+	for _, bad := range []string{`"a b"`, `7`, `{}`} {
+		wantProblem(t, s.do("POST", "/v1/events", s.publisher, structured(bad), "Content-Type", typeEvent), 400, actors.Invalid, "tenant")
+	}
+}
+
 func TestEventBatch(t *testing.T) {
 	s := serve(t, func(c *Config, _ *Deps, _ *transports.Limits) { c.Events = 3 })
 	const good, typ = `{"specversion":"1.0","id":"1","source":"/shop","type":"order","subject":"alice","data":1}`, "application/cloudevents-batch+json"

@@ -23,20 +23,22 @@ const maxNext = 256
 func listMessages(c *call) error {
 	q := c.QueryArgs()
 	l := &actors.List{
-		State:    string(q.Peek("state")),
-		Category: string(q.Peek("category")),
-		Next:     string(q.Peek("next")),
+		State: string(q.Peek("state")),
+		Next:  string(q.Peek("next")),
 	}
 	if l.State != "" && !slices.Contains(listStates, l.State) {
 		return wrong("state", "it must be one of "+strings.Join(listStates, ", "))
 	}
-	if l.Category != "" && (len(l.Category) > c.api.cfg.Message.Category || !transports.IsLabel([]byte(l.Category))) {
-		return wrong("category", "this is no category")
+	var err error
+	if l.Category, err = transports.LabelParam("category", q.Peek("category"), c.api.cfg.Message.Category); err != nil {
+		return err
+	}
+	if l.Tenant, err = transports.LabelParam("tenant", q.Peek("tenant"), transports.MaxTenant); err != nil {
+		return err
 	}
 	if len(l.Next) > maxNext {
 		return wrong("next", "this is no next that the server gave out")
 	}
-	var err error
 	if l.Limit, err = c.limit(); err != nil {
 		return err
 	}

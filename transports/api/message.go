@@ -47,6 +47,7 @@ const (
 	fieldData
 	fieldURL
 	fieldCategory
+	fieldTenant
 	fieldPriority
 	fieldCollapseKey
 	fieldExpiresAt
@@ -73,6 +74,8 @@ func fieldOf(name jsontext.Text) field {
 		return fieldURL
 	case "category":
 		return fieldCategory
+	case "tenant":
+		return fieldTenant
 	case "priority":
 		return fieldPriority
 	case "collapse_key":
@@ -102,6 +105,7 @@ type draft struct {
 	link     jsontext.Text
 	data     []byte
 	category string
+	tenant   string
 	collapse string
 	priority actors.Priority
 	expires  int64 // unix milliseconds; 0: never
@@ -181,6 +185,8 @@ func (d *draft) value(f field) (err error) {
 		err = d.readURL()
 	case fieldCategory:
 		d.category, err = d.in.LabelField("category", d.lim.Category)
+	case fieldTenant:
+		d.tenant, err = d.in.LabelField("tenant", transports.MaxTenant)
 	case fieldPriority:
 		err = d.readPriority()
 	case fieldCollapseKey:
@@ -339,6 +345,7 @@ func (d *draft) publication(id actors.ID) *publication {
 	if d.category == "" {
 		p.message.Category = actors.DefaultCategory
 	}
+	p.message.Tenant = d.tenant
 	p.message.Priority = d.priority
 	p.message.Content = d.appendContent(make([]byte, 0, size), d.has)
 	p.message.ExpiresAt = d.expires

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"reddot/actors"
+	"reddot/transports"
 )
 
 // noon is the present of these tests.
@@ -50,14 +51,14 @@ func TestMessageContent(t *testing.T) {
 
 func TestMessageFields(t *testing.T) {
 	d := newDraft()
-	err := d.parse([]byte(`{"body":"b","category":"order.paid","priority":"critical","collapse_key":"k\u0031",
+	err := d.parse([]byte(`{"body":"b","category":"order.paid","tenant":"acme:eu","priority":"critical","collapse_key":"k\u0031",
 		"send_at":"2026-01-31T13:00:00+00:30","expires_at":"2026-02-01T00:00:00.5Z"}`), fieldsMessage, noon.UnixMilli())
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := &d.publication(actors.NewID()).message
 	switch {
-	case m.Category != "order.paid" || m.Priority != actors.Priority_CRITICAL || m.CollapseKey != "k1":
+	case m.Category != "order.paid" || m.Tenant != "acme:eu" || m.Priority != actors.Priority_CRITICAL || m.CollapseKey != "k1":
 		t.Errorf("got category %q, priority %v, collapse key %q", m.Category, m.Priority, m.CollapseKey)
 	case m.SendAt != noon.Add(30*time.Minute).UnixMilli():
 		t.Errorf("got send_at %d", m.SendAt)
@@ -101,6 +102,10 @@ func TestMessageRefused(t *testing.T) {
 		"title long":        {`{"title":"` + strings.Repeat("x", 1025) + `"}`, actors.TooLarge, "title"},
 		"body long":         {`{"body":"` + strings.Repeat("x", 65537) + `"}`, actors.TooLarge, "body"},
 		"data long":         {`{"data":"` + strings.Repeat("x", 65535) + `"}`, actors.TooLarge, "data"},
+		"tenant type":       {`{"body":"x","tenant":7}`, actors.Invalid, "tenant"},
+		"tenant empty":      {`{"body":"x","tenant":""}`, actors.Invalid, "tenant"},
+		"tenant charset":    {`{"body":"x","tenant":"a/b"}`, actors.Invalid, "tenant"},
+		"tenant long":       {`{"body":"x","tenant":"` + strings.Repeat("x", transports.MaxTenant+1) + `"}`, actors.TooLarge, "tenant"},
 		"category empty":    {`{"body":"x","category":""}`, actors.Invalid, "category"},
 		"category charset":  {`{"body":"x","category":"a b"}`, actors.Invalid, "category"},
 		"category long":     {`{"body":"x","category":"` + strings.Repeat("x", 65) + `"}`, actors.TooLarge, "category"},
@@ -232,6 +237,7 @@ func TestPatch(t *testing.T) {
 	}
 	wantError(t, d.parsePatch([]byte(`{}`), 0), actors.Invalid, "body")
 	wantError(t, d.parsePatch([]byte(`{"send_at":"2026-02-01T00:00:00Z"}`), 0), actors.Invalid, "send_at")
+	wantError(t, d.parsePatch([]byte(`{"tenant":"acme"}`), 0), actors.Invalid, "tenant")
 	wantError(t, d.parse([]byte(`{"body":null}`), fieldsMessage, 0), actors.Invalid, "body")
 }
 

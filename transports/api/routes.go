@@ -86,7 +86,7 @@ func (a *API) routes(watched []*route) []*route {
 		view(user+"/stream", own, v.Stream, false),
 		view(user+"/iframe", own, v.Iframe, false),
 		view(user+"/ws", own, v.WebSocket, true),
-		{method: "GET", path: user + "/messages", access: own, query: params{"state", "category", "limit", "next"}, handle: listMessages},
+		{method: "GET", path: user + "/messages", access: own, query: params{"state", "category", "tenant", "limit", "next"}, handle: listMessages},
 		{method: "GET", path: user + "/connections", access: own, handle: listConnections},
 		{method: "GET", path: user + "/presence", access: own, handle: findPresence},
 		{method: "POST", path: "/v1/presence", access: needRead, handle: listPresence},

@@ -12,7 +12,7 @@ import (
 // FuzzRead holds that what a client publishes to users/{user}/read is
 // understood or refused as invalid.
 func FuzzRead(f *testing.F) {
-	for _, s := range []string{`{"all":true}`, `{"ids":["01980e2b-6b3c-7c1e-a4b0-0123456789ab"],"category":"a"}`, `{"up_to":"AQAAAAAAAAAHAQA"}`, `{}`, `[]`, `{"all":1}`} {
+	for _, s := range []string{`{"all":true}`, `{"ids":["01980e2b-6b3c-7c1e-a4b0-0123456789ab"],"category":"a","tenant":"b"}`, `{"up_to":"AQAAAAAAAAAHAQA"}`, `{}`, `[]`, `{"all":1}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {

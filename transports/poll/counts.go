@@ -21,9 +21,14 @@ type Polls struct{ deps streams.Deps }
 func New(deps streams.Deps) *Polls { return &Polls{deps} }
 
 // Handle is a streams.Handler: it answers with the user's counts, or 304 if
-// the client has them.
+// the client has them. Those of a tenant are asked for by ?tenant=.
 func (p *Polls) Handle(ctx *fasthttp.RequestCtx, _ *transports.Principal, user actors.Key) {
-	p.ask(ctx, user, func(a *actors.Answer) {
+	tenant, err := transports.LabelParam("tenant", ctx.QueryArgs().Peek("tenant"), transports.MaxTenant)
+	if err != nil {
+		transports.WriteProblem(ctx, err)
+		return
+	}
+	p.ask(ctx, user, tenant, func(a *actors.Answer) {
 		h := &ctx.Response.Header
 		etag := transports.AppendETag(nil, a.Cursor)
 		h.SetBytesV(fasthttp.HeaderETag, etag)
@@ -40,8 +45,8 @@ func (p *Polls) Handle(ctx *fasthttp.RequestCtx, _ *transports.Principal, user a
 }
 
 // ask calls write with where the user stands, or tells the client why not.
-func (p *Polls) ask(ctx *fasthttp.RequestCtx, user actors.Key, write func(*actors.Answer)) {
-	r := actors.NewRequest(user, &actors.Counts{})
+func (p *Polls) ask(ctx *fasthttp.RequestCtx, user actors.Key, tenant string, write func(*actors.Answer)) {
+	r := actors.NewRequest(user, &actors.Counts{Tenant: tenant})
 	deadline, cancel := context.WithTimeout(context.Background(), answerTime)
 	defer cancel()
 	if err := p.deps.Router.Ask(deadline, r); err != nil {

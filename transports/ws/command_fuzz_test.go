@@ -13,7 +13,7 @@ import (
 // refused as invalid or understood.
 func FuzzClientFrame(f *testing.F) {
 	for _, s := range []string{
-		`{"type":"read","id":1,"ids":["01980e2b-6b3c-7c1e-a4b0-0123456789ab"],"category":"order"}`,
+		`{"type":"read","id":1,"ids":["01980e2b-6b3c-7c1e-a4b0-0123456789ab"],"category":"order","tenant":"acme"}`,
 		`{"type":"snooze","id":-1,"ids":["01980e2b-6b3c-7c1e-a4b0-0123456789ab"],"until":"2030-01-01T00:00:00Z"}`,
 		`{"type":"seen","up_to":"AQAAAAAAAAAHAQA"}`, `{"type":"connect","after":"x"}`, `{"type":"publish","id":7}`,
 		`{"type":"subscribe","topic":"news/+"}`, `{"type":"unsubscribe","id":3,"topics":["a","$share/g/b/#"]}`,

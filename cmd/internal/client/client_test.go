@@ -52,7 +52,7 @@ func TestProblem(t *testing.T) {
 			w.WriteHeader(http.StatusTooManyRequests)
 			fmt.Fprint(w, body)
 		})
-		_, err := c.Counts(t.Context(), "alice")
+		_, err := c.Counts(t.Context(), "alice", "")
 		var p *Problem
 		if !errors.As(err, &p) || p.Error() != want || p.RetryAfter != 7*time.Second || !p.Temporary() {
 			t.Errorf("%s: got %v", body, err)
@@ -71,7 +71,7 @@ func TestNobodyListens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.Counts(t.Context(), "alice")
+	_, err = c.Counts(t.Context(), "alice", "")
 	if err == nil || !strings.Contains(err.Error(), "is reddot serve running there?") {
 		t.Errorf("got %v", err)
 	}
@@ -81,7 +81,7 @@ func TestRedirectKeepsTheKey(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://elsewhere.invalid/", http.StatusFound)
 	})
-	_, err := c.Counts(t.Context(), "alice")
+	_, err := c.Counts(t.Context(), "alice", "")
 	var p *Problem
 	if !errors.As(err, &p) || p.Status != http.StatusFound {
 		t.Errorf("got %v", err)

@@ -14,6 +14,7 @@ type Counts struct {
 	Unread     int            `json:"unread"`
 	Unseen     int            `json:"unseen"`
 	ByCategory map[string]int `json:"by_category,omitempty"`
+	ByTenant   map[string]int `json:"by_tenant,omitempty"`
 	Rev        uint64         `json:"rev"`
 	Cursor     string         `json:"cursor"`
 }
@@ -23,6 +24,7 @@ type Message struct {
 	ID        string          `json:"id"`
 	CreatedAt time.Time       `json:"created_at"`
 	Category  string          `json:"category"`
+	Tenant    string          `json:"tenant,omitempty"`
 	Priority  string          `json:"priority"`
 	Title     string          `json:"title,omitempty"`
 	Body      string          `json:"body,omitempty"`
@@ -38,6 +40,7 @@ type Draft struct {
 	Body        string          `json:"body,omitempty"`
 	Data        json.RawMessage `json:"data,omitempty"`
 	Category    string          `json:"category,omitempty"`
+	Tenant      string          `json:"tenant,omitempty"`
 	Priority    string          `json:"priority,omitempty"`
 	URL         string          `json:"url,omitempty"`
 	CollapseKey string          `json:"collapse_key,omitempty"`
@@ -88,10 +91,14 @@ func (c *Client) Publish(ctx context.Context, user string, d Draft, key string) 
 	return out, err
 }
 
-// Counts returns where the user stands.
-func (c *Client) Counts(ctx context.Context, user string) (Counts, error) {
+// Counts returns where the user stands, or, with a tenant, where with its messages.
+func (c *Client) Counts(ctx context.Context, user, tenant string) (Counts, error) {
 	var out Counts
-	req, err := c.request(ctx, http.MethodGet, userPath(user, "/counts"), nil, nil)
+	q := url.Values{}
+	if tenant != "" {
+		q.Set("tenant", tenant)
+	}
+	req, err := c.request(ctx, http.MethodGet, userPath(user, "/counts"), q, nil)
 	if err != nil {
 		return out, err
 	}
@@ -103,6 +110,7 @@ func (c *Client) Counts(ctx context.Context, user string) (Counts, error) {
 type Filter struct {
 	State    string // empty: all but archived
 	Category string // empty: all
+	Tenant   string // empty: all
 	Limit    int    // 0: as the server likes
 	Next     string // of the page before
 }
@@ -116,7 +124,7 @@ type Page struct {
 // Inbox returns a page of the user's messages.
 func (c *Client) Inbox(ctx context.Context, user string, f Filter) (Page, error) {
 	q := url.Values{}
-	for name, value := range map[string]string{"state": f.State, "category": f.Category, "next": f.Next} {
+	for name, value := range map[string]string{"state": f.State, "category": f.Category, "tenant": f.Tenant, "next": f.Next} {
 		if value != "" {
 			q.Set(name, value)
 		}

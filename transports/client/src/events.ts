@@ -6,6 +6,8 @@ export interface Counts {
   unseen: number;
   /** Unread messages by category. */
   by_category: Record<string, number>;
+  /** And by tenant, while the inbox has a message of one. */
+  by_tenant?: Record<string, number>;
   rev: number;
   cursor?: string;
 }
@@ -26,6 +28,7 @@ export interface Message {
   body?: string;
   data?: unknown;
   category?: string;
+  tenant?: string;
   priority?: Priority;
   url?: string;
   state: MessageState;

@@ -4,6 +4,7 @@ import { ask, type Account } from "./request.ts";
 /** Which messages to list. */
 export interface Query {
   category?: string;
+  tenant?: string;
   /** The whole inbox but what is archived, snoozed or scheduled by default. */
   state?: MessageState | "unread" | "all";
   /** At most 200. */
@@ -95,15 +96,15 @@ export class Inbox {
     return this.#one(id, "snooze", { until });
   }
 
-  seenAll(scope?: { category?: string }): Promise<Changed> {
+  seenAll(scope?: { category?: string; tenant?: string }): Promise<Changed> {
     return this.#change("/seen", { all: true, ...scope });
   }
 
-  readAll(scope?: { category?: string }): Promise<Changed> {
+  readAll(scope?: { category?: string; tenant?: string }): Promise<Changed> {
     return this.#change("/read", { all: true, ...scope });
   }
 
-  archiveAll(scope?: { category?: string }): Promise<Changed> {
+  archiveAll(scope?: { category?: string; tenant?: string }): Promise<Changed> {
     return this.#change("/archive", { all: true, ...scope });
   }
 
