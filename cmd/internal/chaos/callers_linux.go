@@ -37,11 +37,13 @@ type caller struct {
 	done    int           // operations that were answered
 	slowest time.Duration
 	faults  []error
+	air     *air
+	spoken  []string       // broadcasts of this caller that are not over
 	codes   map[string]int // refusals, by code
 }
 
-func newCaller(w *world, number int, users []*log, began time.Time, pause time.Duration) *caller {
-	return &caller{world: w, number: number, rng: rand.New(rand.NewPCG(w.cfg.Seed, uint64(1000+number))), users: users, began: began, pause: pause,
+func newCaller(w *world, number int, users []*log, air *air, began time.Time, pause time.Duration) *caller {
+	return &caller{world: w, number: number, air: air, rng: rand.New(rand.NewPCG(w.cfg.Seed, uint64(1000+number))), users: users, began: began, pause: pause,
 		client: &http.Client{Timeout: callTime, Transport: &http.Transport{MaxIdleConnsPerHost: 2, TLSClientConfig: trusting}}, codes: make(map[string]int)}
 }
 
@@ -68,25 +70,41 @@ func (c *caller) call(stop <-chan struct{}) {
 func (c *caller) one(l *log) {
 	op := Op{Caller: c.number, Return: unanswered}
 	path, body := "", ""
-	switch k := c.rng.IntN(100); {
-	case k < 50:
+	k := c.rng.IntN(100)
+	if c.world.cfg.Mode == Lost && k >= 82 {
+		k = 99 // what else is lost with a database's end is not judged
+	}
+	switch {
+	case k < 46:
 		c.publish(l, c.rng.IntN(20) == 0)
 		return
 	case k < 60:
 		op.Kind = Seen
 	case k < 72:
 		op.Kind = Read
-	case k < 80:
+	case k < 79:
 		op.Kind = Unread
-	case k < 83:
+	case k < 82:
 		op.Kind = ReadAll
 		path, body = "/read", `{"all":true}`
+	case k < 86:
+		c.follow(l)
+		return
+	case k < 90:
+		c.profile(l)
+		return
+	case k < 92:
+		c.presence(l)
+		return
+	case k < 96:
+		c.broadcast()
+		return
 	default:
 		op.Kind = Counts
 		path = "/counts"
 	}
 	if path == "" {
-		m, ok := l.some(c.rng.IntN)
+		m, ok := c.some(l)
 		if !ok {
 			return
 		}
@@ -94,6 +112,16 @@ func (c *caller) one(l *log) {
 		path = "/messages/" + m.id + "/" + op.Kind.String()
 	}
 	c.do(l, op, "/v1/users/"+l.h.User+path, body, false)
+}
+
+// some returns a message of the user's own, or one that was broadcast to all.
+func (c *caller) some(l *log) (ackedMessage, bool) {
+	if c.rng.IntN(4) == 0 {
+		if id, ok := c.air.some(c.rng.IntN); ok {
+			return ackedMessage{l.number(id), id}, true
+		}
+	}
+	return l.some(c.rng.IntN)
 }
 
 // publish publishes until it is acknowledged, or once.
@@ -111,53 +139,91 @@ type answer struct {
 	Counts *screen.Counts `json:"counts"`
 	Unread int            `json:"unread"` // of GET /counts
 	Unseen int            `json:"unseen"`
+
+	Unknown    []string          `json:"unknown"`    // messages that are not there
+	Attributes map[string]string `json:"attributes"` // of GET /v1/users/{user}
+	Online     *bool             `json:"online"`     // of GET …/presence
 }
 
 func tally(n screen.Counts) Tally { return Tally{n.Rev, n.Unread, n.Unseen} }
 
-// do asks one server after the other until one answers, and records it.
+// do does an operation on a user, and records it.
 func (c *caller) do(l *log, op Op, path, body string, once bool) {
+	method := http.MethodPost
+	if op.Kind == Counts {
+		method = http.MethodGet
+	}
+	r := c.insist(op.Kind.String()+" of "+l.h.User, request{method, path, body}, once)
+	op.Call, op.Return, op.Answered, op.Repeated = r.call, r.back, r.answered, r.repeated
+	switch {
+	case r.missing && r.tries > 0: // the message may have left after an earlier try
+		unsure := op
+		unsure.Return, unsure.Answered = unanswered, false
+		l.add(unsure)
+		op.Missing = true
+	case r.missing, len(r.Unknown) > 0:
+		op.Missing = true
+	case r.refused, op.Kind == Counts && !r.answered:
+		return
+	}
+	op.ID, op.Rev = r.ID, r.Rev
+	if op.Kind == Counts {
+		op.Tally = Tally{r.Rev, r.Unread, r.Unseen}
+	} else if r.Counts != nil {
+		op.Tally = tally(*r.Counts)
+	}
+	l.add(op)
+}
+
+// A request is what a server is asked. What is no GET has a key of its own.
+type request struct{ method, path, body string }
+
+// A reply is what came of a request in the end.
+type reply struct {
+	answer
+	call, back time.Duration // back: unanswered, if nothing came
+	tries      int           // in vain, before
+	answered   bool
+	repeated   bool
+	missing    bool // answered: there is no such message
+	refused    bool // an answer that is a fault, or that something was lost
+}
+
+// insist asks one server after the other until one answers; once: or just one of them.
+func (c *caller) insist(what string, q request, once bool) (r reply) {
 	c.keys++
 	key := fmt.Sprintf("c%d-%d", c.number, c.keys)
-	op.Call = time.Since(c.began)
+	r.call, r.back = time.Since(c.began), unanswered
 	var last error
-	for try := 0; ; try++ {
-		if op.Kind == Counts {
-			op.Call = time.Since(c.began) // those before it have done nothing
+	for ; ; r.tries++ {
+		if q.method == http.MethodGet {
+			r.call = time.Since(c.began) // those before it have done nothing
 		}
-		a, repeated, err := c.ask(c.world.any(c.rng), &op, path, key, body)
-		if err == nil {
-			op.Answered, op.Repeated, op.Return = true, repeated, time.Since(c.began)
-			op.ID, op.Rev = a.ID, a.Rev
-			if op.Kind == Counts {
-				op.Tally = Tally{a.Rev, a.Unread, a.Unseen}
-			} else if a.Counts != nil {
-				op.Tally = tally(*a.Counts)
-			}
-			l.add(op)
-			c.done++
-			c.slowest = max(c.slowest, op.Return-op.Call)
-			return
-		}
-		last = err
+		r.answer, r.repeated, last = c.ask(c.world.any(c.rng), q, key)
 		var final *refusal
-		if c.world.cfg.Mode == Lost && errors.As(err, &final) && final.status == http.StatusNotFound {
-			return // what it is about was lost
+		if last == nil || errors.As(last, &final) && !final.temporary() {
+			r.back, r.answered = time.Since(c.began), last == nil
+			c.slowest = max(c.slowest, r.back-r.call)
 		}
-		if errors.As(err, &final) && !final.temporary() {
-			c.faults = append(c.faults, fmt.Errorf("caller %d: %s of %s: %w", c.number, op.Kind, l.h.User, err))
-			return
-		}
-		if once || time.Since(c.began)-op.Call > giveUp {
-			break
+		switch {
+		case last == nil:
+			c.done++
+			return r
+		case final != nil && final.status == http.StatusNotFound && c.world.cfg.Mode != Lost:
+			r.answered, r.missing = true, true
+			return r
+		case final != nil && !final.temporary():
+			if r.refused = true; c.world.cfg.Mode != Lost || final.status != http.StatusNotFound { // else what it is about was lost
+				c.faults = append(c.faults, fmt.Errorf("caller %d: %s: %w", c.number, what, last))
+			}
+			return r
+		case once:
+			return r
+		case time.Since(c.began)-r.call > giveUp:
+			c.faults = append(c.faults, fmt.Errorf("caller %d: %s has no answer after %v: %w", c.number, what, giveUp, last))
+			return r
 		}
 		time.Sleep(time.Duration(5+c.rng.IntN(20)) * time.Millisecond)
-	}
-	if !once {
-		c.faults = append(c.faults, fmt.Errorf("caller %d: %s of %s has no answer after %v: %w", c.number, op.Kind, l.h.User, giveUp, last))
-	}
-	if op.Kind != Counts {
-		l.add(op)
 	}
 }
 
@@ -174,18 +240,16 @@ func (r *refusal) Error() string { return fmt.Sprintf("%d %s", r.status, r.text)
 func (r *refusal) temporary() bool { return r.status == http.StatusServiceUnavailable }
 
 // ask asks one server once.
-func (c *caller) ask(server int, op *Op, path, key, body string) (a answer, repeated bool, err error) {
-	method := http.MethodPost
-	if op.Kind == Counts {
-		method = http.MethodGet
-	}
-	req, err := http.NewRequest(method, c.world.url(server)+path, strings.NewReader(body))
+func (c *caller) ask(server int, q request, key string) (a answer, repeated bool, err error) {
+	req, err := http.NewRequest(q.method, c.world.url(server)+q.path, strings.NewReader(q.body))
 	if err != nil {
 		return a, false, err
 	}
 	req.Header.Set("Authorization", "Bearer "+c.world.key)
-	if method == http.MethodPost {
+	if q.method != http.MethodGet {
 		req.Header.Set("Idempotency-Key", key)
+	}
+	if q.body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	res, err := c.client.Do(req)
@@ -263,9 +327,11 @@ type crowd struct {
 	clients    []*client
 	devices    []*device
 	users      []*log
+	air        *air
 	calling    sync.WaitGroup
 	watching   sync.WaitGroup
 	stop, over chan struct{}
+	began      time.Time
 }
 
 func (c *crowd) answered() (n int, slowest time.Duration) {

@@ -9,17 +9,21 @@ import (
 
 // Check judges a user's history, and returns what is wrong with it.
 func Check(h *UserHistory, patience time.Duration) []error {
-	c := &checker{h: h, made: make(map[uint64]Tally), visible: make(map[uint64]Entry)}
+	c := newChecker(h)
 	c.journal()
 	c.inbox()
 	c.operations()
+	c.broadcasts()
 	for _, v := range h.Views {
 		c.view(v)
 	}
 	for _, d := range h.Devices {
 		c.device(d)
 	}
-	if err := linearizable(h, patience); err != nil {
+	if err := linearizable(h, c.merges(), patience); err != nil {
+		c.wrong("%v", err)
+	}
+	if err := register(h.Profile, patience); err != nil {
 		c.wrong("%v", err)
 	}
 	return c.errs
@@ -29,11 +33,12 @@ func Check(h *UserHistory, patience time.Duration) []error {
 type checker struct {
 	h       *UserHistory
 	errs    []error
-	states  map[string]byte   // of messages, by id, as the journal has it at its end
-	revs    map[string]uint64 // of messages, by id: the rev of the event that accepted it
+	states  map[string]byte   // of messages, by id, as the journal and the log have it at their ends
+	revs    map[string]uint64 // of messages, by id: the rev at which each came
+	bodies  map[string]string // of broadcasts, by id, likewise
 	made    map[uint64]Tally  // the tally at each rev
-	visible map[uint64]Entry  // the events that clients are shown, by seq
-	seqs    []uint64          // theirs, rising
+	changes []change          // what clients are shown, in its order
+	follows map[string]bool
 	last    Tally
 	lost    map[string]bool // messages that the database had lost, by id
 }
@@ -41,54 +46,13 @@ type checker struct {
 // maxErrors is how many errors of a user are told.
 const maxErrors = 20
 
+func newChecker(h *UserHistory) *checker {
+	return &checker{h: h, made: make(map[uint64]Tally), states: make(map[string]byte), revs: make(map[string]uint64), bodies: make(map[string]string), follows: make(map[string]bool)}
+}
+
 func (c *checker) wrong(format string, args ...any) {
 	if len(c.errs) < maxErrors {
 		c.errs = append(c.errs, fmt.Errorf(c.h.User+": "+format, args...))
-	}
-}
-
-// journal holds that the journal has no gap and no fork, and learns from it what
-// the state was at each rev.
-func (c *checker) journal() {
-	c.states, c.revs = make(map[string]byte), make(map[string]uint64)
-	c.made[0] = Tally{}
-	seq := uint64(0)
-	for _, e := range c.h.Journal {
-		if e.Seq != seq+1 {
-			c.wrong("the journal has event %d behind event %d", e.Seq, seq)
-		}
-		seq = e.Seq
-		if e.Rev == c.last.Rev {
-			continue
-		}
-		if e.Rev != c.last.Rev+1 {
-			c.wrong("event %d of the journal has rev %d behind rev %d", e.Seq, e.Rev, c.last.Rev)
-		}
-		c.last.Rev = e.Rev
-		c.take(e)
-		c.made[e.Rev] = c.last
-		c.visible[e.Seq] = e
-		c.seqs = append(c.seqs, e.Seq)
-	}
-}
-
-// take takes in an event of the journal that changes what the user sees.
-func (c *checker) take(e Entry) {
-	for _, id := range e.IDs {
-		was, known := c.states[id]
-		if known == (e.Kind == "accepted") {
-			c.wrong("event %d of the journal: %s of %s, whose state is %q", e.Seq, e.Kind, id, was)
-		}
-		is, ok := map[string]byte{"unseen": unseen, "seen": seen, "read": read}[e.State]
-		if !ok {
-			c.wrong("event %d of the journal: the state %q", e.Seq, e.State)
-		}
-		c.states[id] = is
-		if e.Kind == "accepted" {
-			c.revs[id] = e.Rev
-		}
-		c.last.Unread += unreads(is) - unreads(was)
-		c.last.Unseen += unseens(is) - unseens(was)
 	}
 }
 
@@ -106,7 +70,9 @@ func (c *checker) inbox() {
 		if got, want := states[m.State], c.states[m.ID]; got != want {
 			c.wrong("%q (%s) is %s in the inbox, and %q by the journal", m.Body, m.ID, m.State, want)
 		}
-		if !slices.Contains(c.h.Bodies, m.Body) {
+		if body, broadcast := c.bodies[m.ID]; broadcast && body != m.Body {
+			c.wrong("%s is %q in the inbox, and %q by the log", m.ID, m.Body, body)
+		} else if !broadcast && !slices.Contains(c.h.Bodies, m.Body) {
 			c.wrong("%q was never published", m.Body)
 		}
 	}
@@ -133,7 +99,7 @@ func (c *checker) inbox() {
 // operations holds each answer against the journal.
 func (c *checker) operations() {
 	for _, op := range c.h.Ops {
-		if op.Answered {
+		if op.Answered && !op.Missing {
 			c.answer(op)
 		}
 	}
@@ -158,7 +124,7 @@ func (c *checker) view(v *View) {
 	for _, t := range v.Trouble {
 		c.wrong("%s: %s", v.Name, t)
 	}
-	at, rev, lineage := uint64(0), uint64(0), uint64(0)
+	at, rev, lineage := 0, uint64(0), uint64(0)
 	met := false
 	for _, g := range v.Observations {
 		if want, ok := c.made[g.Tally.Rev]; !ok || want != g.Tally {
@@ -175,59 +141,55 @@ func (c *checker) view(v *View) {
 			wrong(g, "another lineage: %x and %x", lineage, g.Lineage)
 		}
 		lineage = g.Lineage
+		to, ok := c.index(g)
 		switch {
+		case !ok:
+			wrong(g, "%s at %d/%d, which is no moment of the journal and the log", g.Type, g.Seq, g.Pos)
 		case g.Type == "counts":
-			if met && g.Seq > at && c.between(at, g.Seq) > 0 {
-				wrong(g, "counts at %d skip %d events behind %d", g.Seq, c.between(at, g.Seq), at)
+			if met && c.missed(at, to) > 0 {
+				wrong(g, "counts at %d/%d skip %d events behind %s", g.Seq, g.Pos, c.missed(at, to), c.place(at))
 			}
 		case !met:
 			wrong(g, "the first event is %s", g.Type)
 		default:
-			c.event(g, at, wrong)
+			c.event(g, at, to, wrong)
 		}
-		at, met = max(at, g.Seq), true
+		at, met = max(at, to), true
 	}
 	if rev != c.last.Rev {
 		c.wrong("%s ends with rev %d, by the journal %d", v.Name, rev, c.last.Rev)
 	}
-	if met && c.between(at, 1<<63) > 0 {
-		c.wrong("%s ends at event %d and misses %d", v.Name, at, c.between(at, 1<<63))
+	if n := c.missed(at, len(c.changes)); met && n > 0 {
+		c.wrong("%s ends at %s and misses %d", v.Name, c.place(at), n)
 	}
 }
 
 // event judges one event that a client saw, who had seen all up to at.
-func (c *checker) event(g Observation, at uint64, wrong func(Observation, string, ...any)) {
-	e, ok := c.visible[g.Seq]
-	if !ok {
-		wrong(g, "%s at %d, where the journal has nothing to see", g.Type, g.Seq)
+func (c *checker) event(g Observation, at, to int, wrong func(Observation, string, ...any)) {
+	e, ok := c.at(g, to)
+	switch {
+	case !ok:
+		wrong(g, "%s at %d/%d, where the journal and the log have nothing to see", g.Type, g.Seq, g.Pos)
+		return
+	case to <= at:
+		wrong(g, "%s at %d/%d comes again, or late: it had seen all up to %s", g.Type, g.Seq, g.Pos, c.place(at))
 		return
 	}
-	if g.Seq <= at {
-		wrong(g, "%s at %d comes again, or late: it had seen all up to %d", g.Type, g.Seq, at)
-		return
+	if n := c.missed(at, to-1); n > 0 {
+		wrong(g, "%s at %d/%d: a gap of %d events behind %s", g.Type, g.Seq, g.Pos, n, c.place(at))
 	}
-	if n := c.between(at, g.Seq-1); n > 0 {
-		wrong(g, "%s at %d: a gap of %d events behind %d", g.Type, g.Seq, n, at)
+	if g.Type != e.told {
+		wrong(g, "%s at %d/%d, in the journal it is %s", g.Type, g.Seq, g.Pos, e.told)
 	}
-	if want := map[string]string{"accepted": "message", "marked": "state"}[e.Kind]; g.Type != want {
-		wrong(g, "%s at %d, in the journal it is %s", g.Type, g.Seq, e.Kind)
+	if a, b := slices.Sorted(slices.Values(g.IDs)), slices.Sorted(slices.Values(e.ids)); !slices.Equal(a, b) {
+		wrong(g, "%s at %d/%d is about %s, in the journal about %s", g.Type, g.Seq, g.Pos, strings.Join(a, " "), strings.Join(b, " "))
 	}
-	if a, b := slices.Sorted(slices.Values(g.IDs)), slices.Sorted(slices.Values(e.IDs)); !slices.Equal(a, b) {
-		wrong(g, "%s at %d is about %s, in the journal about %s", g.Type, g.Seq, strings.Join(a, " "), strings.Join(b, " "))
+	if g.Type == "state" && g.State != e.state {
+		wrong(g, "state at %d/%d is %s, in the journal %s", g.Seq, g.Pos, g.State, e.state)
 	}
-	if g.Type == "state" && g.State != e.State {
-		wrong(g, "state at %d is %s, in the journal %s", g.Seq, g.State, e.State)
+	if g.Tally.Rev < e.rev {
+		wrong(g, "%s at %d/%d has rev %d and shows counts of rev %d", g.Type, g.Seq, g.Pos, e.rev, g.Tally.Rev)
 	}
-	if g.Tally.Rev < e.Rev {
-		wrong(g, "%s at %d has rev %d and shows counts of rev %d", g.Type, g.Seq, e.Rev, g.Tally.Rev)
-	}
-}
-
-// between returns how many events there are to see behind one seq, up to another.
-func (c *checker) between(after, upto uint64) int {
-	i, _ := slices.BinarySearch(c.seqs, after+1)
-	j, _ := slices.BinarySearch(c.seqs, upto+1)
-	return max(0, j-i)
 }
 
 // device holds what an MQTT session was sent with QoS 2 against the journal: all
@@ -259,4 +221,5 @@ func (c *checker) device(d *Device) {
 			c.wrong("%s has never got %s, acknowledged at %v", d.Name, op.ID, op.Return)
 		}
 	}
+	c.reached(d, got)
 }

@@ -99,9 +99,9 @@ func (c *client) trouble(format string, args ...any) {
 func (c *client) take(server int, transport string, e screen.Event) {
 	g := Observation{Transport: transport, Server: server, Type: e.Type, IDs: e.IDs, State: e.State, At: time.Since(c.began).Round(time.Millisecond)}
 	switch e.Type {
-	case "message":
+	case "message", "update":
 		g.IDs = []string{e.Message.ID}
-	case "state":
+	case "state", "retract":
 	case "counts", "hello":
 		g.Type = "counts"
 	case "drain", "beat", "ok":
@@ -125,7 +125,7 @@ func (c *client) take(server int, transport string, e screen.Event) {
 		c.trouble("the cursor %q by %s: %v", e.Cursor, transport, err)
 		return
 	}
-	g.Lineage, g.Seq, g.Tally = at.Lineage, at.Seq, tally(*e.Counts)
+	g.Lineage, g.Seq, g.Pos, g.Tally = at.Lineage, at.Seq, at.Pos, tally(*e.Counts)
 	c.view.Observations = append(c.view.Observations, g)
 	c.rev = max(c.rev, g.Tally.Rev)
 	if transport != poll {

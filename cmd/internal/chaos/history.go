@@ -21,9 +21,16 @@ const (
 	Counts
 )
 
+// What a merge of the broadcast log does.
+const (
+	shows Kind = iota + Counts + 1
+	recasts
+	withdraws
+)
+
 // String returns the operation's word in the API.
 func (k Kind) String() string {
-	return [...]string{"publish", "seen", "read", "unread", "read all", "counts"}[k]
+	return [...]string{"publish", "seen", "read", "unread", "read all", "counts", "broadcast", "edit of a broadcast", "end of a broadcast"}[k]
 }
 
 // Tally is where a user stands.
@@ -44,6 +51,7 @@ type Op struct {
 	ID           string // of a publish
 	Tally        Tally  // after it
 	Repeated     bool   // the answer is a repeat's: Tally is of a later moment
+	Missing      bool   // the answer says that there is no such message
 }
 
 // unanswered is the return of an operation that never returned.
@@ -60,6 +68,9 @@ type Entry struct {
 	Kind     string // accepted, marked; others change nothing that a user sees
 	IDs      []string
 	State    string
+	Pos      uint64 // up to which the broadcast log was merged before it
+
+	Followed, Unfollowed []string
 }
 
 // The transports.
@@ -79,7 +90,7 @@ type Observation struct {
 	Server    int
 	Type      string
 	Lineage   uint64
-	Seq       uint64 // of the cursor: the client has seen all up to it
+	Seq, Pos  uint64 // of the cursor: the client has seen all up to it
 	IDs       []string
 	State     string
 	Tally     Tally
@@ -113,6 +124,28 @@ type UserHistory struct {
 	// Finals are the counts at the end, by whomever was asked: each server, and
 	// one that was started when all others had ended.
 	Finals []Tally
+
+	Log     *LogHistory    // that of all users; nil: nothing was broadcast
+	Numbers map[string]int // of broadcasts that callers have marked, by id
+	Follows []FollowOp
+	Topics  []string // that the user follows at the end
+	Profile []ProfileOp
+}
+
+// A FollowOp lets a user follow a topic, or stop to.
+type FollowOp struct {
+	Topic        string
+	Stop         bool
+	Call, Return time.Duration
+	Answered     bool
+}
+
+// A ProfileOp writes a value of its own into a profile, or reads which one is there.
+type ProfileOp struct {
+	Read         bool
+	Value        string // "": there is none
+	Call, Return time.Duration
+	Answered     bool
 }
 
 // A log gathers a user's history.
@@ -131,7 +164,7 @@ func (l *log) add(op Op) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.h.Ops = append(l.h.Ops, op)
-	if op.Kind == Publish && op.Answered {
+	if op.Kind == Publish && op.Answered && !op.Missing {
 		l.acked = append(l.acked, ackedMessage{op.Message, op.ID})
 	}
 }
@@ -142,6 +175,22 @@ func (l *log) message(body string) int {
 	defer l.mu.Unlock()
 	l.h.Bodies = append(l.h.Bodies, body)
 	return len(l.h.Bodies) - 1
+}
+
+// number returns the user's number of a broadcast.
+func (l *log) number(id string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n, ok := l.h.Numbers[id]
+	if !ok {
+		n = len(l.h.Bodies)
+		l.h.Bodies = append(l.h.Bodies, "")
+		if l.h.Numbers == nil {
+			l.h.Numbers = make(map[string]int)
+		}
+		l.h.Numbers[id] = n
+	}
+	return n
 }
 
 // some returns one of the messages whose publish was answered.

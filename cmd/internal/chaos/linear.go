@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,7 +46,11 @@ func (b inbox) apply(k Kind, number int) (inbox, bool) {
 	}
 	was := b.messages[number]
 	is, ok := next(k, was)
-	if !ok || is == was {
+	switch {
+	case ok && k == recasts:
+		b.tally.Rev++
+		return b, true
+	case !ok || is == was:
 		return b, ok
 	}
 	b.messages = b.messages[:number] + string(is) + b.messages[number+1:]
@@ -57,12 +62,13 @@ func (b inbox) apply(k Kind, number int) (inbox, bool) {
 
 // next returns a message's state after an operation on it.
 func next(k Kind, was byte) (byte, bool) {
-	if k == Publish {
-		return unseen, was == absent // a second time is once too often
-	}
 	switch {
+	case k == Publish || k == shows:
+		return unseen, was == absent // a second time is once too often
 	case was == absent:
-		return was, false // nobody can know its id
+		return was, false // nobody can know its id, or it has left
+	case k == withdraws:
+		return absent, true
 	case k == Read:
 		return read, true
 	case k == Seen && was == unseen, k == Unread && was == read:
@@ -89,6 +95,12 @@ func unseens(s byte) int {
 func (b inbox) step(op Op) (inbox, bool) {
 	after, ok := b.apply(op.Kind, op.Message)
 	switch {
+	case op.Missing:
+		return b, !ok && (op.Rev == 0 || op.Tally == b.tally)
+	case !ok && !op.Answered && op.Kind != Publish:
+		return b, true // the message had left
+	case !ok && op.Repeated && op.Kind != Publish && op.Kind < shows:
+		return b, op.Rev == b.tally.Rev // so it had at the first time
 	case !ok:
 		return b, false
 	case !op.Answered:
@@ -110,11 +122,12 @@ var model = porcupine.Model{
 	},
 }
 
-// linearizable says why the operations on a user can't have happened one after
-// the other, each at a moment between its call and its return; nil: they can.
-func linearizable(h *UserHistory, patience time.Duration) error {
-	ops := make([]porcupine.Operation, 0, len(h.Ops))
-	for _, op := range h.Ops {
+// linearizable says why the operations on a user, and what was merged, can't have happened
+// one after the other, each at a moment between its call and its return; nil: they can.
+func linearizable(h *UserHistory, merged []Op, patience time.Duration) error {
+	all := slices.Concat(h.Ops, merged)
+	ops := make([]porcupine.Operation, 0, len(all))
+	for _, op := range all {
 		ops = append(ops, porcupine.Operation{ClientId: op.Caller, Input: op, Call: int64(op.Call), Return: int64(op.Return)})
 	}
 	switch porcupine.CheckOperationsTimeout(model, ops, patience) {
@@ -123,7 +136,57 @@ func linearizable(h *UserHistory, patience time.Duration) error {
 	case porcupine.Unknown:
 		return fmt.Errorf("whether its %d operations are linearizable was not found out in %v", len(ops), patience)
 	}
-	return fmt.Errorf("its %d operations are not linearizable; %s", len(ops), stuck(h.Ops))
+	return fmt.Errorf("its %d operations are not linearizable; %s; %s", len(ops), stuck(h.Ops), furthest(all, ops, patience))
+}
+
+// furthest tells after which operations no other one makes sense.
+func furthest(all []Op, ops []porcupine.Operation, patience time.Duration) string {
+	_, info := porcupine.CheckOperationsVerbose(model, ops, patience)
+	var most []int
+	for _, part := range info.PartialLinearizations() {
+		for _, line := range part {
+			if len(line) > len(most) {
+				most = line
+			}
+		}
+	}
+	state, done := inbox{}, make(map[int]bool)
+	for _, i := range most {
+		state, _ = state.step(all[i])
+		done[i] = true
+	}
+	next := -1
+	for i, op := range all {
+		if !done[i] && (next < 0 || op.Return < all[next].Return) {
+			next = i
+		}
+	}
+	if next < 0 {
+		return "all make sense"
+	}
+	return fmt.Sprintf("%d make sense, up to %+v; then not %+v", len(most), state.tally, all[next])
+}
+
+// register says why reads and writes of a profile can't have happened one after the other;
+// nil: they can.
+func register(list []ProfileOp, patience time.Duration) error {
+	ops := make([]porcupine.Operation, 0, len(list))
+	for _, op := range list {
+		if op.Answered || !op.Read {
+			ops = append(ops, porcupine.Operation{Input: op, Call: int64(op.Call), Return: int64(op.Return)})
+		}
+	}
+	m := porcupine.Model{
+		Init: func() any { return "" },
+		Step: func(state, input, _ any) (bool, any) {
+			op := input.(ProfileOp)
+			return !op.Read || state == op.Value, op.Value
+		},
+	}
+	if r := porcupine.CheckOperationsTimeout(m, ops, patience); r != porcupine.Ok {
+		return fmt.Errorf("the reads and writes of its profile are not linearizable (%v): %+v", r, list)
+	}
+	return nil
 }
 
 // stuck tells where a history stops making sense: the first answer, by rev, that

@@ -16,7 +16,8 @@ type Loss struct {
 // nothing else that was acknowledged may be missing, every client was told each
 // time, and what it was shown since then is what the journal says.
 func CheckLoss(h *UserHistory, losses []Loss) []error {
-	c := &checker{h: h, made: make(map[uint64]Tally), visible: make(map[uint64]Entry), lost: make(map[string]bool)}
+	c := newChecker(h)
+	c.lost = make(map[string]bool)
 	for _, l := range losses {
 		for id := range l.Lost {
 			c.lost[id] = true

@@ -47,7 +47,7 @@ func (p *prober) probe(began time.Time, rng *rand.Rand, stop <-chan struct{}, av
 			if int64(server) == avoid.Load() {
 				continue // a proxy in front of the servers knows who is away
 			}
-			_, _, err := c.ask(server, &Op{}, "/v1/users/"+p.user+"/messages", key, `{"body":"x"}`)
+			_, _, err := c.ask(server, request{http.MethodPost, "/v1/users/" + p.user + "/messages", `{"body":"x"}`}, key)
 			if err == nil {
 				break
 			}
@@ -156,7 +156,7 @@ func runCalm(ctx context.Context, w *world, began time.Time) error {
 	var calling sync.WaitGroup
 	var callers []*caller
 	for i := range w.cfg.Callers {
-		c := newCaller(w, i, users, began, 0)
+		c := newCaller(w, i, users, &air{}, began, 0)
 		callers = append(callers, c)
 		calling.Go(func() {
 			for {

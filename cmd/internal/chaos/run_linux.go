@@ -2,10 +2,13 @@ package chaos
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -52,7 +55,7 @@ const callPause = 30 * time.Millisecond
 
 // newCrowd starts callers and clients.
 func newCrowd(ctx context.Context, w *world, began time.Time) (*crowd, error) {
-	c := &crowd{stop: make(chan struct{}), over: make(chan struct{})}
+	c := &crowd{stop: make(chan struct{}), over: make(chan struct{}), air: &air{}, began: began}
 	for i := range w.cfg.Users {
 		c.users = append(c.users, &log{h: UserHistory{User: fmt.Sprintf("user-%d", i)}})
 	}
@@ -74,7 +77,7 @@ func newCrowd(ctx context.Context, w *world, began time.Time) (*crowd, error) {
 		c.watching.Go(func() { d.live(c.over) })
 	}
 	for i := range w.cfg.Callers {
-		o := newCaller(w, i, c.users, began, callPause)
+		o := newCaller(w, i, c.users, c.air, began, callPause)
 		c.callers = append(c.callers, o)
 		c.calling.Go(func() { o.call(c.stop) })
 	}
@@ -98,18 +101,27 @@ func storm(ctx context.Context, w *world, began time.Time) error {
 	close(c.stop)
 	c.calling.Wait()
 	c.deliver(n.losses)
+	errs = append(errs, c.watched(ctx, w, n.rng))
 	close(c.over)
 	c.watching.Wait()
-	if err := c.finish(ctx, w); err != nil {
-		errs = append(errs, err)
-	}
+	errs = append(errs, c.absent(ctx, w))
+	heard, err := c.finish(ctx, w)
+	errs = append(errs, err)
 	w.say("judging")
+	if heard != nil {
+		errs = append(errs, CheckLog(heard)...)
+	}
 	for _, l := range c.users {
+		var wrong []error
 		if w.cfg.Mode == Lost && len(n.losses) > 0 {
-			errs = append(errs, CheckLoss(&l.h, n.losses)...)
+			wrong = CheckLoss(&l.h, n.losses)
 		} else {
-			errs = append(errs, Check(&l.h, time.Minute)...)
+			wrong = Check(&l.h, time.Minute)
 		}
+		if len(wrong) > 0 && w.cfg.Keep != "" {
+			errs = append(errs, keepHistory(w.cfg.Keep, &l.h))
+		}
+		errs = append(errs, wrong...)
 	}
 	for _, o := range c.callers {
 		errs = append(errs, o.faults...)
@@ -123,6 +135,15 @@ func storm(ctx context.Context, w *world, began time.Time) error {
 	return nil
 }
 
+// keepHistory writes a history down, for whoever looks for the cause of what is wrong in it.
+func keepHistory(dir string, h *UserHistory) error {
+	raw, err := json.MarshalIndent(h, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, h.User+".json"), raw, 0o600)
+}
+
 // deliver waits until the devices have all that they are to get, for a while.
 func (c *crowd) deliver(losses []Loss) {
 	lost := func(id string) bool {
@@ -131,6 +152,7 @@ func (c *crowd) deliver(losses []Loss) {
 	for i, d := range c.devices {
 		var ids []string
 		since := d.since()
+		ids = append(ids, c.air.acked(since)...)
 		for _, op := range c.users[i].h.Ops {
 			if op.Kind == Publish && op.Answered && op.Call > since && !lost(op.ID) {
 				ids = append(ids, op.ID)
@@ -153,13 +175,13 @@ func first(errs []error, most int) error {
 
 // finish lets clients catch up, and reads the truth: by each server, and by one
 // that has begun when all others had ended.
-func (c *crowd) finish(ctx context.Context, w *world) error {
+func (c *crowd) finish(ctx context.Context, w *world) (*LogHistory, error) {
 	servers := w.running()
 	last := make([]screen.Counts, len(c.users))
 	for u, l := range c.users {
 		for _, i := range servers {
 			if err := w.getUntil(ctx, i, "/v1/users/"+l.h.User+"/counts", &last[u]); err != nil {
-				return err
+				return nil, err
 			}
 			l.h.Finals = append(l.h.Finals, tally(last[u]))
 		}
@@ -171,20 +193,25 @@ func (c *crowd) finish(ctx context.Context, w *world) error {
 	wait.Wait()
 	w.say("a fresh server reads the journal")
 	if err := w.stop(); err != nil {
-		return err
+		return nil, err
 	}
 	if err := w.start(1); err != nil {
-		return err
+		return nil, err
 	}
 	if err := w.settle(ctx); err != nil {
-		return err
+		return nil, err
+	}
+	heard, err := c.air.history(ctx, w)
+	if err != nil {
+		return nil, err
 	}
 	for _, l := range c.users {
+		l.h.Log = heard
 		if err := c.readFinal(ctx, w, l); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return heard, nil
 }
 
 // readFinal reads a user's journal, inbox and counts.
@@ -195,6 +222,17 @@ func (c *crowd) readFinal(ctx context.Context, w *world, l *log) error {
 		return err
 	}
 	l.h.Finals = append(l.h.Finals, tally(n))
+	var follows struct{ Follows []string }
+	var profile answer
+	if err := w.getUntil(ctx, 1, base+"/follows", &follows); err != nil {
+		return err
+	}
+	began := time.Since(c.began)
+	if err := w.getUntil(ctx, 1, base, &profile); err != nil {
+		return err
+	}
+	l.h.Topics = follows.Follows
+	l.h.Profile = append(l.h.Profile, ProfileOp{Read: true, Value: profile.Attributes["n"], Call: began, Return: time.Since(c.began), Answered: true})
 	for next := ""; ; {
 		var page struct {
 			Messages []Message
@@ -216,6 +254,9 @@ func (c *crowd) readFinal(ctx context.Context, w *world, l *log) error {
 				ID       string
 				IDs      []string
 				State    string
+				Pos      uint64
+
+				Followed, Unfollowed []string
 			}
 			Next string
 		}
@@ -227,7 +268,7 @@ func (c *crowd) readFinal(ctx context.Context, w *world, l *log) error {
 			if e.ID != "" {
 				ids = append(ids, e.ID)
 			}
-			l.h.Journal = append(l.h.Journal, Entry{e.Seq, e.Rev, e.Kind, ids, e.State})
+			l.h.Journal = append(l.h.Journal, Entry{e.Seq, e.Rev, e.Kind, ids, e.State, e.Pos, e.Followed, e.Unfollowed})
 		}
 		if next = page.Next; next == "" {
 			return nil
@@ -238,6 +279,10 @@ func (c *crowd) readFinal(ctx context.Context, w *world, l *log) error {
 // tell says what a run has shown; an error if that is nothing.
 func (c *crowd) tell(w *world, n *nemesis) error {
 	answered, slowest := c.answered()
+	says := make(map[LogKind]int)
+	for _, op := range c.air.ops {
+		says[op.Change]++
+	}
 	used, codes := make(map[string]int), make(map[string]int)
 	unknown := 0
 	for _, l := range c.users {
@@ -261,8 +306,12 @@ func (c *crowd) tell(w *world, n *nemesis) error {
 		}
 	}
 	w.say("%d operations answered, the slowest after %v; %d with an unknown outcome; refusals %v; events %v", answered, slowest.Round(time.Millisecond), unknown, codes, used)
+	w.say("broadcasts: %v", says)
 	w.say("faults: %s", n.summary())
 	var errs []error
+	if w.cfg.Mode != Lost && (says[Published] == 0 || says[Edited] == 0 || says[Retracted] == 0) {
+		errs = append(errs, fmt.Errorf("broadcasts: %v: the run has shown nothing of them", says))
+	}
 	for _, t := range append([]string{"mqtt"}, transports...) {
 		if used[t] == 0 {
 			errs = append(errs, fmt.Errorf("nothing came by %s: the run has shown nothing of it", t))
