@@ -11,6 +11,15 @@ type Publish struct {
 	Message *Message
 }
 
+// DryRun asks what a Publish, StartSend or Broadcast would come to, and lets nothing come
+// of it: nothing is written, and no key is kept. A Publish answers Outcome, Rev, Cursor
+// as they are, and Counts as they would be. All answer the error that they would, and
+// ID and Replayed if they would be the repeat of an earlier one.
+type DryRun struct{ Of Command }
+
+// Weight implements Command.
+func (c *DryRun) Weight() int { return c.Of.Weight() }
+
 // Edit changes a message's content. Patch is a JSON object of the members to
 // set; null removes one. Answers ID, Rev, Counts, Cursor.
 type Edit struct {

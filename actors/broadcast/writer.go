@@ -150,6 +150,8 @@ func (w *Writer) request(r *actors.Request) {
 	switch c := r.Command.(type) {
 	case *actors.Broadcast:
 		w.publish(r, c, now)
+	case *actors.DryRun:
+		w.dryRun(r, c)
 	case *actors.Edit:
 		w.loadContent(r, c)
 	case *actors.Retract:
@@ -166,23 +168,46 @@ func (w *Writer) request(r *actors.Request) {
 }
 
 func (w *Writer) publish(r *actors.Request, c *actors.Broadcast, now int64) {
-	l := &w.Home.Limits
-	if err := w.check(c.Audience); err != nil {
+	err := w.check(c.Audience)
+	switch {
+	case err == nil && w.state.find(actors.ID(c.Message.Id)) != nil: // a repeat of one without a key
+		r.Answer.ID, r.Answer.Replayed = actors.ID(c.Message.Id), true
+		w.answer(r)
+		return
+	case err == nil:
+		err = w.room(c.Message)
+	}
+	if err != nil {
 		w.refuse(r, err)
 		return
 	}
+	w.append(r, w.state.publish(c, r.Once, now))
+}
+
+// dryRun answers whether a broadcast would be refused.
+func (w *Writer) dryRun(r *actors.Request, c *actors.DryRun) {
+	b, ok := c.Of.(*actors.Broadcast)
+	if !ok {
+		w.refuse(r, actors.Errorf(actors.Internal, "a broadcast log does not know how %T would be done", c.Of))
+		return
+	}
+	if r.Answer.Err = w.check(b.Audience); r.Answer.Err == nil {
+		r.Answer.Err = w.room(b.Message)
+	}
+	w.answer(r)
+}
+
+// room tells why the log, or inboxes, have no room for a message.
+func (w *Writer) room(m *actors.Message) *actors.Error {
+	l := &w.Home.Limits
 	switch {
-	case w.state.find(actors.ID(c.Message.Id)) != nil: // a repeat of one without a key
-		r.Answer.ID, r.Answer.Replayed = actors.ID(c.Message.Id), true
-		w.answer(r)
-	case len(c.Message.Content) > l.InboxBytes:
-		w.refuse(r, actors.Errorf(actors.TooLarge, "the message is larger than an inbox may be (%d bytes)", l.InboxBytes))
+	case len(m.Content) > l.InboxBytes:
+		return actors.Errorf(actors.TooLarge, "the message is larger than an inbox may be (%d bytes)", l.InboxBytes)
 	case len(w.state.messages) >= l.Broadcasts:
 		w.Home.Metrics.Refuse("broadcasts")
-		w.refuse(r, actors.Errorf(actors.TooMany, "an app's broadcast log keeps at most %d messages", l.Broadcasts))
-	default:
-		w.append(r, w.state.publish(c, r.Once, now))
+		return actors.Errorf(actors.TooMany, "an app's broadcast log keeps at most %d messages", l.Broadcasts)
 	}
+	return nil
 }
 
 // check tells what is wrong with an audience: each node has to understand the entry.

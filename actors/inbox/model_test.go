@@ -325,7 +325,9 @@ func (x *trial) publish(i int) {
 		once = actors.CallersOnce("c", fmt.Sprint(i))
 	}
 	x.note("publish %s %+v", id, *o)
+	dry := x.dryRun(m, once)
 	r := x.done(x.b.Publish(m, once, x.moment(), &x.limits))
+	x.compareDryRun(dry, r)
 	if o.size > x.limits.InboxBytes {
 		if r.Err == nil {
 			x.t.Fatal("took a message larger than the inbox")

@@ -152,6 +152,8 @@ func (s *Send) request(r *actors.Request) {
 	switch c := r.Command.(type) {
 	case *actors.StartSend:
 		s.order(r, &actors.SendEvent{Kind: actors.SendKind_SEND_STARTED, At: at, Message: c.Message, Users: c.Users})
+	case *actors.DryRun:
+		s.dryRun(r, at)
 	case *actors.Edit:
 		s.edit(r, c, at)
 	case *actors.Retract:
@@ -161,6 +163,16 @@ func (s *Send) request(r *actors.Request) {
 	default:
 		s.refuse(r, actors.Errorf(actors.Internal, "a send does not know how to do %T", c))
 	}
+}
+
+// dryRun answers whether an order to start would be the repeat of an earlier one.
+func (s *Send) dryRun(r *actors.Request, at int64) {
+	e, err := s.state.decide(&actors.SendEvent{Kind: actors.SendKind_SEND_STARTED, At: at}, r.Once)
+	if r.Answer.Err = err; err == nil && e == nil {
+		r.Answer.ID, r.Answer.Replayed = actors.ID(s.state.message.Id), true
+	}
+	s.Leave(&r.Effect, r, nil, nil)
+	s.committed()
 }
 
 // edit checks what each user would refuse, before it is promised.

@@ -19,7 +19,7 @@ func (u *User) request(r *actors.Request) {
 		r.Fail(actors.Errorf(actors.Busy, "too many requests of this user wait for the disk"))
 	case u.Ending:
 		u.Wait(r)
-	case !u.expire(t):
+	case !isDryRun(r) && !u.expire(t):
 		u.refuse(r, actors.ErrBusyStore)
 	default:
 		u.command(r, t)
@@ -33,6 +33,8 @@ func (u *User) command(r *actors.Request, t actors.Moment) {
 	switch c := r.Command.(type) {
 	case *actors.Publish:
 		u.commit(r, b.Publish(c.Message, r.Once, t, l))
+	case *actors.DryRun:
+		u.dryRun(r, c, t)
 	case *actors.Edit:
 		u.loadContent(r, c.ID, t)
 	case *actors.Retract:

@@ -118,6 +118,7 @@ func others() []actors.Command {
 	of.Tenant = "acme"
 	return []actors.Command{
 		&actors.Publish{Message: of}, &actors.StartSend{Message: of, Users: []string{"alice"}}, &actors.Broadcast{Message: of, Audience: &actors.Audience{All: true}},
+		&actors.DryRun{Of: &actors.Publish{Message: m}}, &actors.DryRun{Of: &actors.StartSend{Message: of, Users: []string{"alice"}}}, &actors.DryRun{Of: &actors.Broadcast{Message: m, Audience: &actors.Audience{All: true}}},
 		&actors.Mark{To: actors.MarkRead, Category: "c", Tenant: "acme"}, &actors.List{State: "unread", Tenant: "acme", Limit: 20}, &actors.Counts{Tenant: "acme"},
 		&actors.Broadcast{Message: m, Audience: &actors.Audience{All: true}}, &actors.Broadcast{Message: m, Audience: &actors.Audience{Topic: "news"}},
 		&actors.Broadcast{Message: m, Audience: &actors.Audience{List: "friends"}},
@@ -378,7 +379,7 @@ func FuzzFrame(f *testing.F) {
 func TestTenantsAreNotForOlderPrograms(t *testing.T) {
 	id := actors.ID{1}
 	m := &actors.Message{Id: id[:], Category: "order", Tenant: "acme"}
-	for _, c := range []actors.Command{&actors.Publish{Message: m}, &actors.StartSend{Message: m}, &actors.Mark{To: actors.MarkRead, Tenant: "acme"}, &actors.List{Tenant: "acme"}, &actors.Counts{Tenant: "acme"}} {
+	for _, c := range []actors.Command{&actors.Publish{Message: m}, &actors.StartSend{Message: m}, &actors.Mark{To: actors.MarkRead, Tenant: "acme"}, &actors.List{Tenant: "acme"}, &actors.Counts{Tenant: "acme"}, &actors.DryRun{Of: &actors.Publish{Message: m}}} {
 		f, err := EncodeRequest(1, actors.NewRequest(actors.UserKey("shop", "alice"), c))
 		if err != nil {
 			t.Fatal(err)

@@ -69,6 +69,13 @@ func (w *WireRequest) decodeOfTenant(of *WireOfTenant, gate func(node, id string
 // decodeOther returns such a command; nil if this program does not know it.
 func (w *WireRequest) decodeOther(gate func(node, id string) *actor.PID) (actors.Command, error) {
 	switch c := w.Other.(type) {
+	case *WireRequest_DryRun:
+		of, err := c.DryRun.decodeCommand(gate)
+		switch of.(type) {
+		case *actors.Publish, *actors.StartSend, *actors.Broadcast:
+			return &actors.DryRun{Of: of}, err
+		}
+		return nil, err
 	case *WireRequest_OfTenant:
 		return w.decodeOfTenant(c.OfTenant, gate)
 	case *WireRequest_SetProfile:

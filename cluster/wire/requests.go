@@ -18,7 +18,21 @@ func EncodeRequest(id uint64, r *actors.Request) (*Frame, error) {
 	if !r.Once.IsZero() {
 		w.Once, w.Digest, w.Edge = r.Once.Key[:], r.Once.Digest, r.Once.Edge
 	}
-	switch c := r.Command.(type) {
+	if c, ok := r.Command.(*actors.DryRun); ok {
+		of := &WireRequest{}
+		if err := of.encodeCommand(c.Of); err != nil {
+			return nil, err
+		}
+		w.Other = &WireRequest_DryRun{of}
+	} else if err := w.encodeCommand(r.Command); err != nil {
+		return nil, err
+	}
+	return frame(FrameType_FRAME_REQUEST, w)
+}
+
+// encodeCommand fills in the command.
+func (w *WireRequest) encodeCommand(cmd actors.Command) error {
+	switch c := cmd.(type) {
 	case *actors.Publish:
 		w.Command, w.Message = WireCommand_COMMAND_PUBLISH, c.Message
 	case *actors.Edit:
@@ -52,13 +66,13 @@ func EncodeRequest(id uint64, r *actors.Request) (*Frame, error) {
 		w.Command, w.Message, w.Users = WireCommand_COMMAND_START_SEND, c.Message, c.Users
 	default:
 		if !w.encodeSession(c) && !w.encodeOther(c) {
-			return nil, fmt.Errorf("%T does not cross nodes", c)
+			return fmt.Errorf("%T does not cross nodes", c)
 		}
 	}
-	if tenant := tenantOf(r.Command); tenant != "" {
+	if tenant := tenantOf(cmd); tenant != "" {
 		w.Command, w.Other = WireCommand_COMMAND_NONE, &WireRequest_OfTenant{&WireOfTenant{Command: w.Command, Tenant: tenant}}
 	}
-	return frame(FrameType_FRAME_REQUEST, w)
+	return nil
 }
 
 // wireLimit returns a limit as it crosses nodes: what is below zero is none.

@@ -720,6 +720,7 @@ type WireRequest struct {
 	//	*WireRequest_Broadcast
 	//	*WireRequest_JoinList
 	//	*WireRequest_OfTenant
+	//	*WireRequest_DryRun
 	Other         isWireRequest_Other `protobuf_oneof:"other"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -974,6 +975,15 @@ func (x *WireRequest) GetOfTenant() *WireOfTenant {
 	return nil
 }
 
+func (x *WireRequest) GetDryRun() *WireRequest {
+	if x != nil {
+		if x, ok := x.Other.(*WireRequest_DryRun); ok {
+			return x.DryRun
+		}
+	}
+	return nil
+}
+
 type isWireRequest_Other interface {
 	isWireRequest_Other()
 }
@@ -1010,6 +1020,10 @@ type WireRequest_OfTenant struct {
 	OfTenant *WireOfTenant `protobuf:"bytes,30,opt,name=of_tenant,json=ofTenant,proto3,oneof"`
 }
 
+type WireRequest_DryRun struct {
+	DryRun *WireRequest `protobuf:"bytes,31,opt,name=dry_run,json=dryRun,proto3,oneof"` // the command that nothing is to come of
+}
+
 func (*WireRequest_SetProfile) isWireRequest_Other() {}
 
 func (*WireRequest_SetPreferences) isWireRequest_Other() {}
@@ -1025,6 +1039,8 @@ func (*WireRequest_Broadcast) isWireRequest_Other() {}
 func (*WireRequest_JoinList) isWireRequest_Other() {}
 
 func (*WireRequest_OfTenant) isWireRequest_Other() {}
+
+func (*WireRequest_DryRun) isWireRequest_Other() {}
 
 // WireSetProfile changes a profile.
 type WireSetProfile struct {
@@ -3466,7 +3482,7 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\tWirePlace\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
-	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\xe2\a\n" +
+	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\x92\b\n" +
 	"\vWireRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
@@ -3497,7 +3513,8 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\x05erase\x18\x19 \x01(\v2\x11.reddot.WireEraseH\x00R\x05erase\x125\n" +
 	"\tbroadcast\x18\x1a \x01(\v2\x15.reddot.WireBroadcastH\x00R\tbroadcast\x123\n" +
 	"\tjoin_list\x18\x1b \x01(\v2\x14.reddot.WireJoinListH\x00R\bjoinList\x123\n" +
-	"\tof_tenant\x18\x1e \x01(\v2\x14.reddot.WireOfTenantH\x00R\bofTenantB\a\n" +
+	"\tof_tenant\x18\x1e \x01(\v2\x14.reddot.WireOfTenantH\x00R\bofTenant\x12.\n" +
+	"\adry_run\x18\x1f \x01(\v2\x13.reddot.WireRequestH\x00R\x06dryRunB\a\n" +
 	"\x05other\"o\n" +
 	"\x0eWireSetProfile\x12\x18\n" +
 	"\areplace\x18\x01 \x01(\bR\areplace\x12)\n" +
@@ -3852,37 +3869,38 @@ var file_cluster_wire_wire_proto_depIdxs = []int32{
 	16, // 13: reddot.WireRequest.broadcast:type_name -> reddot.WireBroadcast
 	13, // 14: reddot.WireRequest.join_list:type_name -> reddot.WireJoinList
 	15, // 15: reddot.WireRequest.of_tenant:type_name -> reddot.WireOfTenant
-	43, // 16: reddot.WireSetProfile.profile:type_name -> reddot.Profile
-	44, // 17: reddot.WireSetPreferences.preferences:type_name -> reddot.Preferences
-	1,  // 18: reddot.WireOfTenant.command:type_name -> reddot.WireCommand
-	41, // 19: reddot.WireBroadcast.message:type_name -> reddot.Message
-	45, // 20: reddot.WireBroadcast.audience:type_name -> reddot.Audience
-	46, // 21: reddot.WireSession.will:type_name -> reddot.Will
-	47, // 22: reddot.WireSession.change:type_name -> reddot.SessionChange
-	8,  // 23: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
-	48, // 24: reddot.WireAnswer.session:type_name -> reddot.SessionState
-	42, // 25: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
-	21, // 26: reddot.WireTidings.waits:type_name -> reddot.WireWaits
-	49, // 27: reddot.WireWaits.waiting:type_name -> reddot.Waiting
-	42, // 28: reddot.WireWaits.message:type_name -> reddot.TopicMessage
-	23, // 29: reddot.WireFilters.list:type_name -> reddot.WireFilter
-	42, // 30: reddot.WireTopic.message:type_name -> reddot.TopicMessage
-	50, // 31: reddot.WireLogged.entry:type_name -> reddot.LogEntry
-	8,  // 32: reddot.WireConn.after:type_name -> reddot.WirePlace
-	8,  // 33: reddot.WireGreeting.at:type_name -> reddot.WirePlace
-	8,  // 34: reddot.WireGreeting.head:type_name -> reddot.WirePlace
-	8,  // 35: reddot.WirePush.from:type_name -> reddot.WirePlace
-	8,  // 36: reddot.WirePush.to:type_name -> reddot.WirePlace
-	31, // 37: reddot.WirePush.events:type_name -> reddot.WireEvent
-	8,  // 38: reddot.WireEvent.to:type_name -> reddot.WirePlace
-	33, // 39: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
-	40, // 40: reddot.WireSign.ties:type_name -> reddot.WireTie
-	2,  // 41: reddot.WireTie.state:type_name -> reddot.TieState
-	42, // [42:42] is the sub-list for method output_type
-	42, // [42:42] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	9,  // 16: reddot.WireRequest.dry_run:type_name -> reddot.WireRequest
+	43, // 17: reddot.WireSetProfile.profile:type_name -> reddot.Profile
+	44, // 18: reddot.WireSetPreferences.preferences:type_name -> reddot.Preferences
+	1,  // 19: reddot.WireOfTenant.command:type_name -> reddot.WireCommand
+	41, // 20: reddot.WireBroadcast.message:type_name -> reddot.Message
+	45, // 21: reddot.WireBroadcast.audience:type_name -> reddot.Audience
+	46, // 22: reddot.WireSession.will:type_name -> reddot.Will
+	47, // 23: reddot.WireSession.change:type_name -> reddot.SessionChange
+	8,  // 24: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
+	48, // 25: reddot.WireAnswer.session:type_name -> reddot.SessionState
+	42, // 26: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
+	21, // 27: reddot.WireTidings.waits:type_name -> reddot.WireWaits
+	49, // 28: reddot.WireWaits.waiting:type_name -> reddot.Waiting
+	42, // 29: reddot.WireWaits.message:type_name -> reddot.TopicMessage
+	23, // 30: reddot.WireFilters.list:type_name -> reddot.WireFilter
+	42, // 31: reddot.WireTopic.message:type_name -> reddot.TopicMessage
+	50, // 32: reddot.WireLogged.entry:type_name -> reddot.LogEntry
+	8,  // 33: reddot.WireConn.after:type_name -> reddot.WirePlace
+	8,  // 34: reddot.WireGreeting.at:type_name -> reddot.WirePlace
+	8,  // 35: reddot.WireGreeting.head:type_name -> reddot.WirePlace
+	8,  // 36: reddot.WirePush.from:type_name -> reddot.WirePlace
+	8,  // 37: reddot.WirePush.to:type_name -> reddot.WirePlace
+	31, // 38: reddot.WirePush.events:type_name -> reddot.WireEvent
+	8,  // 39: reddot.WireEvent.to:type_name -> reddot.WirePlace
+	33, // 40: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
+	40, // 41: reddot.WireSign.ties:type_name -> reddot.WireTie
+	2,  // 42: reddot.WireTie.state:type_name -> reddot.TieState
+	43, // [43:43] is the sub-list for method output_type
+	43, // [43:43] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_cluster_wire_wire_proto_init() }
@@ -3899,6 +3917,7 @@ func file_cluster_wire_wire_proto_init() {
 		(*WireRequest_Broadcast)(nil),
 		(*WireRequest_JoinList)(nil),
 		(*WireRequest_OfTenant)(nil),
+		(*WireRequest_DryRun)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -78,6 +78,9 @@ func publishBatch(c *call) error {
 	if n := c.Request.Header.ContentLength(); n > limits.MaxBatch {
 		return large("body of the request", limits.MaxBatch)
 	}
+	if err := c.readDryRun(); err != nil {
+		return err
+	}
 	if err := a.batches.take(c.who.App); err != nil {
 		a.metrics.refused.WithLabelValues("batches").Inc()
 		return err
@@ -93,7 +96,7 @@ func publishBatch(c *call) error {
 	}
 	b.lane = a.lane(body, min(limits.MaxLine, limits.MaxBatch)+1)
 	b.claim = c.claim()
-	b.pipeline.mayWait = b.mayWait
+	b.pipeline.mayWait, b.pipeline.dry = b.mayWait, c.dry
 	c.SetContentType("application/x-ndjson")
 	c.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store, no-transform") // results come one by one
 	c.Response.Header.Set("X-Accel-Buffering", "no")
@@ -316,12 +319,13 @@ func (b *batch) request(line []byte) (r *actors.Request, recipients int, err err
 		return nil, 0, err
 	}
 	if d.to.isOne() {
-		r, recipients = actors.NewRequest(actors.UserKey(b.who.App, d.to.user), &d.publication(id).publish), isPublish
+		r, recipients = actors.NewRequest(actors.UserKey(b.who.App, d.to.user), rehearsed(b.pipeline.dry, &d.publication(id).publish)), isPublish
 	} else {
 		if err := b.api.pin(b.who.App, &d.to); err != nil {
 			return nil, 0, err
 		}
-		r, recipients = actors.NewRequest(d.order(b.who.App, id, once)), d.to.recipients()
+		key, order := d.order(b.who.App, id, once)
+		r, recipients = actors.NewRequest(key, rehearsed(b.pipeline.dry, order)), d.to.recipients()
 	}
 	r.Once = once
 	return r, recipients, nil

@@ -28,6 +28,7 @@ type call struct {
 	draft  draft
 	body   []byte
 	out    []byte
+	dry    bool // nothing is to be written
 }
 
 func newCall(a *API) *call {
@@ -39,7 +40,7 @@ const maxKept = 64 << 10
 
 // reset lets go of the request.
 func (c *call) reset() {
-	c.RequestCtx, c.route, c.who, c.user = nil, nil, nil, ""
+	c.RequestCtx, c.route, c.who, c.user, c.dry = nil, nil, nil, "", false
 	c.params, c.body, c.out = c.params[:0], c.body[:0], c.out[:0]
 	if cap(c.body)+cap(c.out)+cap(c.draft.buf) > maxKept {
 		c.body, c.out, c.draft.buf = nil, nil, nil

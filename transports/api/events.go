@@ -18,6 +18,9 @@ const (
 // publishEvents is POST /v1/events: CloudEvents 1.0 in each of HTTP's content
 // modes.
 func publishEvents(c *call) error {
+	if err := c.readDryRun(); err != nil {
+		return err
+	}
 	body, err := c.readBody(c.api.deps.Gate.Limits().MaxBody)
 	if err != nil {
 		return err
@@ -38,9 +41,12 @@ func publishEvents(c *call) error {
 		return err
 	}
 	p, once := e.publication(c.who.ID)
-	r, err := c.ask(actors.UserKey(c.who.App, e.user), &p.publish, once)
+	r, err := c.ask(actors.UserKey(c.who.App, e.user), rehearsed(c.dry, &p.publish), once)
 	if err != nil {
 		return err
+	}
+	if c.dry {
+		return c.answerDry(r, isPublish)
 	}
 	c.out = appendPublished(append(c.out[:0], '{'), &r.Answer)
 	c.out = append(c.out, '}')
@@ -58,6 +64,7 @@ func (c *call) publishEventBatch(e *cloudEvent, body []byte) error {
 	}
 	now := c.api.now().UnixMilli()
 	f := newPipeline(c.api.deps.Router, max(1, len(events)), c.api.cfg.BatchOutput, c.api.cfg.Deadline)
+	f.dry = c.dry
 	for _, event := range events {
 		err := e.parse(event, now)
 		if err == nil {
@@ -68,7 +75,7 @@ func (c *call) publishEventBatch(e *cloudEvent, body []byte) error {
 			continue
 		}
 		p, once := e.publication(c.who.ID)
-		r := actors.NewRequest(actors.UserKey(c.who.App, e.user), &p.publish)
+		r := actors.NewRequest(actors.UserKey(c.who.App, e.user), rehearsed(c.dry, &p.publish))
 		r.Once = once
 		f.send(r, 0, isPublish)
 	}

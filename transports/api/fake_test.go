@@ -155,6 +155,8 @@ func (f *fakeRouter) do(r *actors.Request, u *fakeInbox) {
 		if cmd.Message.Category == "banned" {
 			a.Outcome, a.Reason = actors.Filtered, "list \"deny\""
 		}
+	case *actors.DryRun:
+		a.Outcome = actors.Delivered
 	case *actors.StartSend:
 		f.sends[r.Key] = cmd
 		a.ID = actors.ID(cmd.Message.Id)

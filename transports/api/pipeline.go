@@ -22,6 +22,7 @@ type pipeline struct {
 	router  actors.Router
 	wait    time.Duration  // for one answer
 	full    int            // bytes of results at which collecting stops
+	dry     bool           // nothing is to be written
 	mayWait func(int) bool // tells whether so many may wait, above freeOutput; nil: they may
 
 	slots []*slot // a ring; slot i of the ring holds request n with n % len = i
@@ -68,7 +69,7 @@ func (s *slot) bind(p *pipeline) *slot {
 
 // reset readies an idle pipeline for other requests.
 func (p *pipeline) reset() {
-	p.failed, p.mayWait = 0, nil
+	p.failed, p.mayWait, p.dry = 0, nil, false
 	p.ended.Store(false)
 }
 
@@ -254,6 +255,9 @@ func (s *slot) failure() error {
 
 // appendResult appends the line of a result that is no failure.
 func (s *slot) appendResult(b []byte) []byte {
+	if s.pipeline.dry {
+		return append(appendDry(append(b, `{"status":200,`...), &s.request.Answer, s.recipients), '}', '\n')
+	}
 	if s.recipients != isPublish {
 		b = append(b, `{"status":202,`...)
 		b = appendAccepted(b, s.request.Answer.ID, s.recipients)

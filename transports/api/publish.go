@@ -21,6 +21,9 @@ func publish(c *call) error {
 	if err != nil {
 		return err
 	}
+	if c.dry {
+		return c.answerDry(r, isPublish)
+	}
 	c.out = appendPublished(append(c.out[:0], '{'), &r.Answer)
 	c.out = append(c.out, '}')
 	c.created(fasthttp.StatusCreated, &r.Answer)
@@ -45,8 +48,15 @@ func send(c *call) error {
 	} else {
 		r, err = c.sendTo(d)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case c.dry && d.to.many:
+		return c.answerDrySend(r, d)
+	case c.dry && d.to.isOne():
+		return c.answerDry(r, isPublish)
+	case c.dry:
+		return c.answerDry(r, d.to.recipients())
 	}
 	c.out = appendAccepted(append(c.out[:0], '{'), r.Answer.ID, d.to.recipients())
 	c.out = append(c.out, '}')
@@ -58,6 +68,9 @@ func send(c *call) error {
 
 // readMessage reads the body as a new message.
 func (c *call) readMessage(allow field) (*draft, error) {
+	if err := c.readDryRun(); err != nil {
+		return nil, err
+	}
 	body, err := c.readBody(c.api.deps.Gate.Limits().MaxBody)
 	if err != nil {
 		return nil, err
@@ -79,7 +92,7 @@ func (c *call) publishTo(key actors.Key, d *draft) (*actors.Request, error) {
 	if err := c.api.deps.Gate.Publish(c.who, 1); err != nil {
 		return nil, err
 	}
-	return c.ask(key, &d.publication(id).publish, once)
+	return c.ask(key, rehearsed(c.dry, &d.publication(id).publish), once)
 }
 
 // sendTo orders the draft's delivery to many users, or broadcasts it.
@@ -96,7 +109,7 @@ func (c *call) sendTo(d *draft) (*actors.Request, error) {
 		return nil, err
 	}
 	key, start := d.order(c.who.App, id, once)
-	return c.ask(key, start, once)
+	return c.ask(key, rehearsed(c.dry, start), once)
 }
 
 // order returns the draft as a broadcast, or an order to many users, and the actor to

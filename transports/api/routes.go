@@ -61,13 +61,13 @@ func (a *API) routes(watched []*route) []*route {
 	const own = needRead | needUser
 	v := &a.deps.Views
 	table := []*route{
-		{method: "POST", path: user + "/messages", access: needPublish | needUser, handle: publish},
-		{method: "POST", path: "/v1/messages", access: needPublish, handle: send},
-		{method: "POST", path: "/v1/messages/batch", access: needPublish, handle: publishBatch},
+		{method: "POST", path: user + "/messages", access: needPublish | needUser, query: params{dryParam}, handle: publish},
+		{method: "POST", path: "/v1/messages", access: needPublish, query: params{dryParam}, handle: send},
+		{method: "POST", path: "/v1/messages/batch", access: needPublish, query: params{dryParam}, handle: publishBatch},
 		{method: "GET", path: "/v1/messages/{id}", access: needRead, handle: findMessage},
 		{method: "PATCH", path: "/v1/messages/{id}", access: needPublish, handle: editMessage},
 		{method: "DELETE", path: "/v1/messages/{id}", access: needPublish, plain: true, handle: retractMessage},
-		{method: "POST", path: "/v1/events", access: needPublish, handle: publishEvents},
+		{method: "POST", path: "/v1/events", access: needPublish, query: params{dryParam}, handle: publishEvents},
 
 		{method: "GET", path: user, access: own, handle: readProfile(actors.PartProfile)},
 		{method: "PUT", path: user, access: needPublish | needUser, handle: putProfile},
