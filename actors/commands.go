@@ -117,6 +117,8 @@ type SetProfile struct {
 	Profile *Profile
 	Removed []string
 	Replace bool
+
+	Anew bool // the actor's own: it is an event also where the profile stays as it was
 }
 
 // SetPreferences replaces what the user prefers. Answers as SetProfile; Body: the

@@ -67,10 +67,13 @@ type Write struct {
 	Wake    Wake    // changes the actor's wake-up
 	Own     []ID    // messages that this actor answers for from now on
 	Disown  []ID    // and no longer
+	Claim   []ID    // what one actor has at a time, such as a device: this one, from now on
+	Release []ID    // and no longer, where no other one has claimed it since
 	Tally   []Tally // what this step adds to the funnels of shared messages
 	Untally []ID    // shared messages whose funnels are no longer needed
 
 	Records []RecordChange // of the actor's own, each under a key that no other actor's writes have
+	Index   []IndexRow     // likewise
 
 	// Upkeep says that nobody asked for new content: time did its work, or a
 	// session's bookkeeping. A store that refuses new writes for want of room

@@ -1,5 +1,7 @@
 package audience
 
+import "strings"
+
 // Postings is an index of the profiles of one app: for each value of a field, the
 // users who have it. The users of every lookup come in the same order, that of the
 // bytes of their names in the index.
@@ -59,6 +61,20 @@ func (l *Lookup) Has(v *Value) bool {
 	}
 	order, ok := v.compare(&l.High)
 	return l.High.Kind == Absent || ok && (order < 0 || order == 0 && !l.BelowHigh)
+}
+
+// Finds tells whether the lookup finds the subject by a field that has one value.
+func (l *Lookup) Finds(s Subject) bool {
+	var v Value
+	switch name, ok := strings.CutPrefix(l.Field, attributeField("")); {
+	case ok && !l.Listed:
+		v = s.Attribute(name)
+	case l.Field == localeField:
+		v = known(s.Locale())
+	case l.Field == zoneField:
+		v = known(s.Zone())
+	}
+	return v.Kind != Absent && l.Has(&v)
 }
 
 // narrow leaves of a lookup whom the other finds as well, if one lookup can say that:

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"reddot/actors"
 	"reddot/actors/actorstest"
 )
@@ -383,6 +385,78 @@ func TestBehind(t *testing.T) {
 	here.Stop()
 	w.node = other
 	w.wantInbox("alice", 3, "after", "to all", "hello")
+}
+
+// TestDozing broadcasts to those who are connected and have let go of their inboxes: they are
+// told without reading the disk, unless it takes their messages to know what to tell.
+func TestDozing(t *testing.T) {
+	w := newWorld(t)
+	screens := map[string]*screen{}
+	for _, user := range []string{"alice", "stranger", "follower"} {
+		if user != "stranger" {
+			w.own(user, "hello")
+		}
+		screens[user] = w.attach(user)
+	}
+	alice, stranger, follower := screens["alice"], screens["stranger"], screens["follower"]
+	w.must(userKey("follower"), &actors.Follow{Topic: "news"})
+	want(alice, t, "counts 1/1")
+	want(stranger, t, "counts 0/0")
+	want(follower, t, "counts 1/1")
+	doze := func() {
+		for user := range screens {
+			w.node.Send(userKey(user), &actors.Doze{})
+		}
+	}
+	figures := prometheus.NewRegistry()
+	figures.MustRegister(w.node.Home.Metrics.Loads)
+	loads := func() float64 {
+		list, err := figures.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list[0].GetMetric()[0].GetCounter().GetValue()
+	}
+	doze()
+	dozing := loads()
+	w.broadcast("one")
+	want(alice, t, "message 2/2 one")
+	want(stranger, t, "message 1/1 one")
+	want(follower, t, "message 2/2 one")
+	if n := loads() - dozing; n != 1 {
+		t.Errorf("%v inboxes were read, want that of the user who became known", n)
+	}
+	w.j.Flush()
+	doze()
+	dozing = loads()
+	topic := w.message("two")
+	topic.Audience = &actors.Audience{Topic: "news"}
+	w.must(log, topic)
+	three := w.broadcast("three", func(m *actors.Message) { m.CollapseKey = "k" })
+	want(follower, t, "message 3/3 two")
+	want(follower, t, "message 4/4 three")
+	want(alice, t, "message 3/3 three")
+	want(stranger, t, "message 2/2 three")
+	if n := loads() - dozing; n != 0 {
+		t.Errorf("%v inboxes were read, want none", n)
+	}
+	w.broadcast("four", func(m *actors.Message) { m.CollapseKey = "k" }) // it takes the place of a message
+	want(alice, t, "message 3/3 four")
+	want(stranger, t, "message 2/2 four")
+	want(follower, t, "message 4/4 four")
+	doze()
+	w.own("alice", "own")
+	want(alice, t, "message 4/4 own")
+	w.wantInbox("alice", 4, "own", "four", "one", "hello")
+	if _, err := w.ask(log, &actors.Retract{ID: three}, actors.Once{}); err != nil {
+		t.Fatal(err)
+	}
+	doze()
+	w.broadcast("five")
+	want(follower, t, "message 5/5 five")
+	w.restart()
+	w.wantInbox("follower", 5, "five", "four", "two", "one", "hello")
+	w.wantInbox("stranger", 3, "five", "four", "one")
 }
 
 // TestForgotten lets a log forget what no user's state rests on any more.

@@ -1,12 +1,20 @@
 package inbox
 
-import "reddot/actors"
+import (
+	"reddot/actors"
+	"reddot/actors/profile"
+)
 
 // Annotate adds to w what the store keeps beside the event: who answers for a
-// message, the wake-up (w.Wake.New, the earliest that is needed) and funnels.
-// The event is not applied yet.
+// message, the wake-up (w.Wake.New, the earliest that is needed), funnels, and the
+// user's rows of the index. The event is not applied yet.
 func (b *Inbox) Annotate(w *actors.Write, e *actors.Event, l *actors.Limits) {
+	if b.appears(e) {
+		w.Index = append(w.Index, profile.NewIndexRow(w.Stream.Key))
+	}
 	switch e.Kind {
+	case actors.Kind_PROFILE:
+		w.Index = append(w.Index, b.Profile.IndexChange(w.Stream.Key, e.Profile)...)
 	case actors.Kind_ACCEPTED:
 		m := e.Message
 		if !m.Shared {
@@ -39,6 +47,11 @@ func (b *Inbox) Annotate(w *actors.Write, e *actors.Event, l *actors.Limits) {
 			}
 		}
 	}
+}
+
+// appears tells whether the user is one from this event on.
+func (b *Inbox) appears(e *actors.Event) bool {
+	return b.seq == 0 && e.Seq == 1 || b.erasedAt != 0 && revives(e)
 }
 
 // tallyMark counts who has seen and who has read a shared message, each once.

@@ -152,6 +152,8 @@ func (x *trial) merge() {
 		x.do(Ready{Events: []*actors.Event{x.b.Birth(x.moment())}})
 	}
 	x.b.SkipTo(x.known.Floor())
+	told := x.outlined()
+	defer func() { told() }()
 	for _, entry := range x.unmerged {
 		if entry.Pos <= x.b.pos {
 			continue

@@ -132,15 +132,18 @@ func (b *Inbox) Apply(e *actors.Event) error {
 	if e.Rev != b.rev {
 		b.shown = e.Seq
 	}
-	switch e.Kind {
-	case actors.Kind_ERASED, actors.Kind_NOTED, actors.Kind_DELIVERED:
-	default:
+	if revives(e) {
 		b.erasedAt = 0
 	}
 	b.seq, b.pos, b.rev = e.Seq, e.Pos, e.Rev
 	b.keys.apply(e)
 	b.history.note(e.At)
 	return nil
+}
+
+// revives tells whether an erased user is there again after the event.
+func revives(e *actors.Event) bool {
+	return e.Kind != actors.Kind_ERASED && e.Kind != actors.Kind_NOTED && e.Kind != actors.Kind_DELIVERED
 }
 
 func (b *Inbox) applyAccepted(e *actors.Event) {

@@ -145,6 +145,8 @@ type trial struct {
 	casts    []*logged          // broadcasts that are not over
 	unmerged []*actors.LogEntry // that the inbox stands before
 	away     int                // steps for which nothing wakes the user
+	outline  *Outline           // of one who dozes since the last event
+	outlines int                // how often it has told of a change
 
 	follows map[string]bool
 	lists   map[string]bool
@@ -181,7 +183,7 @@ func TestModel(t *testing.T) {
 	}
 	t.Logf("seed %d (-model.seed)", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	steps := *modelSteps
+	steps, told := *modelSteps, 0
 	if testing.Short() {
 		steps = 2000
 	}
@@ -197,6 +199,10 @@ func TestModel(t *testing.T) {
 			x.late = append(x.late, &client{states: map[string]string{}})
 		}
 		x.run(n)
+		told += x.outlines
+	}
+	if told == 0 {
+		t.Error("no outline has told of anything: the test shows nothing of them")
 	}
 }
 
@@ -249,8 +255,8 @@ func (x *trial) run(steps int) {
 			x.replayAll(x.rng.IntN(len(x.log) + 1))
 		}
 	}
-	x.t.Logf("%d steps: rev %d, %d of %d events kept, %d messages; %d restarts, %d catch-ups, %d resets",
-		steps, x.b.rev, len(x.journal), len(x.log), len(x.b.entries), x.restarts, x.pages, x.resets)
+	x.t.Logf("%d steps: rev %d, %d of %d events kept, %d messages; %d restarts, %d catch-ups, %d resets, %d changes told by outlines",
+		steps, x.b.rev, len(x.journal), len(x.log), len(x.b.entries), x.restarts, x.pages, x.resets, x.outlines)
 }
 
 // done carries a decision out and lets the live client know.

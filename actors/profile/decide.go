@@ -27,7 +27,7 @@ func (s *State) SetProfile(c *actors.SetProfile) (*actors.ProfileChange, *actors
 	if err := Check(p); err != nil {
 		return nil, err
 	}
-	if same(p, old) {
+	if same(p, old) && !c.Anew {
 		return nil, nil
 	}
 	return &actors.ProfileChange{Profile: p}, nil

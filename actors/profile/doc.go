@@ -16,6 +16,8 @@
 //   - Everything has a bound in numbers and in bytes (limits.go), which is checked
 //     again here after the edge has: another node may be older.
 //   - A new field is stored too (stored.go) and shown (text.go).
+//   - What segments may ask for has rows in the index (index.go), which change with it,
+//     in the same commit.
 //
 // Start reading at state.go, then decide.go. check.go is what is allowed, channel.go
 // which channels there are and how they name an address.

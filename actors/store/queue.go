@@ -82,7 +82,10 @@ func writeSize(w *actors.Write) int {
 	for _, r := range w.Rewrite {
 		n += len(r.Event) + len(w.Stream.Key) + perKey
 	}
-	n += (len(w.Own) + len(w.Disown) + len(w.Tally) + int(actors.NumTallies)*len(w.Untally) + 2*len(w.Delete)) * (len(w.Stream.Key) + perKey)
+	n += (len(w.Own) + len(w.Disown) + len(w.Claim) + len(w.Release) + len(w.Tally) + int(actors.NumTallies)*len(w.Untally) + 2*len(w.Delete)) * (len(w.Stream.Key) + perKey)
+	for _, r := range w.Index {
+		n += len(r.Key) + len(r.Value) + perKey
+	}
 	for _, r := range w.Records {
 		n += len(r.Kind) + len(r.Key) + len(r.Value) + perKey
 	}

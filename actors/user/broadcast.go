@@ -57,7 +57,7 @@ func (u *User) merge(t actors.Moment) bool {
 	}
 	u.Home.Metrics.Merged.Add(float64(len(news)))
 	if len(u.gates) > 0 {
-		u.release(&actors.Effect{}, nil, u.pushOf(news, from), nil)
+		u.release(&actors.Effect{}, nil, u.pushOf(b, news, from), nil)
 	}
 	u.notifySessions(news)
 	return true
@@ -72,18 +72,18 @@ func (u *User) anyConcerns(entries []*actors.KnownEntry) bool {
 	return false
 }
 
-// pushOf returns what connections are told of a merge. What is in the inbox no more is
+// pushOf returns what connections are told of a merge into b. What is in the inbox no more is
 // not shown.
-func (u *User) pushOf(news []*actors.Event, from actors.Cursor) *actors.Push {
-	p := &actors.Push{Key: u.Key, From: from, To: u.inbox.Cursor()}
+func (u *User) pushOf(b *inbox.Inbox, news []*actors.Event, from actors.Cursor) *actors.Push {
+	p := &actors.Push{Key: u.Key, From: from, To: b.Cursor()}
 	p.Events = p.One[:0]
-	counts := u.inbox.AppendCounts(nil)
+	counts := b.AppendCounts(nil)
 	for _, v := range news {
 		to := actors.Cursor{Lineage: p.To.Lineage, Seq: p.To.Seq, Pos: v.Pos}
 		e, m, n := v, v.Message, inbox.Item{}
 		if m != nil {
 			there := false
-			if n, there = u.inbox.Find(actors.ID(m.Id)); !there {
+			if n, there = b.Find(actors.ID(m.Id)); !there {
 				e, m = v.Remains(), nil
 			} else if m = u.log.Content(n.Body); m == nil { // the journal has it
 				p.Hole, p.Events = true, append(p.One[:0], actors.PlainEvent("counts", p.To, counts))

@@ -50,9 +50,14 @@ func (u *User) storeErased(e *actors.Event) *actors.Error {
 		panic(err) // we have just decided it
 	}
 	w.Wake.Old = u.armed
+	w.Index = u.inbox.Profile.Unindexed(u.Key)
+	for _, id := range u.devices() {
+		u.disown(&w, id)
+	}
 	if err := u.erasePresence(&w); err != nil {
 		return err
 	}
+	u.claims.turn++
 	u.inbox, u.Seq, u.armed = next, e.Seq, w.Wake.New
 	return nil
 }
@@ -60,7 +65,7 @@ func (u *User) storeErased(e *actors.Event) *actors.Error {
 // erasePresence writes w, and with it that nothing is known of the user's presence. Who
 // was told to be online is told to be not; connections that are left tell it anew.
 func (u *User) erasePresence(w *actors.Write) *actors.Error {
-	w.Stream, w.Upkeep, w.Records = u.Stream, true, noPresence(u.Key)
+	w.Stream, w.Upkeep, w.Records = u.Stream, true, append(w.Records, noPresence(u.Key)...)
 	if err := u.Append(w); err != nil {
 		return err
 	}

@@ -10,6 +10,23 @@ import (
 
 // setProfile changes what is known of the user, and answers with what that is then.
 func (u *User) setProfile(r *actors.Request, c *actors.SetProfile, t actors.Moment) {
+	if named := u.reclaimed(c); len(named) > 0 {
+		lost, known := u.lostDevices(r, named, true)
+		if !known {
+			return
+		}
+		u.claims.again, c.Anew = lost, len(lost) > 0
+	}
+	before := u.Seq
+	u.changeProfile(r, c, t)
+	u.claims.again = nil
+	if u.Seq > before && len(u.claims.fresh) > 0 {
+		u.tellClaims(u.claims.fresh, nil)
+	}
+	u.claims.fresh = nil
+}
+
+func (u *User) changeProfile(r *actors.Request, c *actors.SetProfile, t actors.Moment) {
 	d := u.inbox.SetProfile(c, r.Once, t)
 	p := u.inbox.Profile.Profile()
 	if len(d.Events) > 0 && d.Events[0].Profile != nil {
@@ -31,10 +48,20 @@ func (u *User) setPreferences(r *actors.Request, c *actors.SetPreferences, t act
 }
 
 // readProfile answers with a part of what is known of the user.
-func (u *User) readProfile(r *actors.Request, c *actors.ReadProfile) {
+func (u *User) readProfile(r *actors.Request, c *actors.ReadProfile, t actors.Moment) {
 	known := u.inbox.Profile
 	switch c.Part {
 	case actors.PartProfile:
+		if ids := u.devices(); len(ids) > 0 {
+			lost, checked := u.lostDevices(r, ids, false)
+			if !checked {
+				return
+			}
+			if !u.dropDevices(lost, t) {
+				u.refuse(r, actors.ErrBusyStore)
+				return
+			}
+		}
 		r.Answer.Body = profile.AppendProfile(nil, known.Profile())
 	case actors.PartPreferences:
 		r.Answer.Body = profile.AppendPreferences(nil, known.Preferences())

@@ -74,7 +74,7 @@ func (u *User) passivateSwept() {
 func (u *User) rearmWake(old int64) {
 	b, l, now := u.inbox, &u.Home.Limits, u.Home.Now()
 	next := min(b.Due(l), max(b.SweepDue(l), now+l.EraseWithin.Milliseconds()/inbox.SweepRetry))
-	if next == actors.Never {
+	if next = min(next, u.claimWake(now)); next == actors.Never {
 		next = 0
 	}
 	if old == next {

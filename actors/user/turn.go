@@ -70,7 +70,7 @@ func (u *User) command(r *actors.Request, t actors.Moment) {
 	case *actors.JoinList:
 		u.commit(r, b.JoinList(c, r.Once, t))
 	case *actors.ReadProfile:
-		u.readProfile(r, c)
+		u.readProfile(r, c, t)
 	case *actors.Erase:
 		u.erase(r, t)
 	case *actors.OpenSession:
@@ -204,6 +204,9 @@ func (u *User) encode(r *actors.WriteBuffer, events []*actors.Event) *actors.Wri
 		w.Events = append(w.Events, buf[n:len(buf):len(buf)])
 		u.inbox.Annotate(w, e, &u.Home.Limits)
 		w.WakeBy(u.inbox.SweepAfter(e, &u.Home.Limits))
+		if e.Kind == actors.Kind_PROFILE && e.Profile.Profile != nil {
+			u.noteDevices(w, e)
+		}
 		if e.Kind == actors.Kind_DELIVERED {
 			w.Records = append(w.Records, actors.SeenRecord(u.Key, e.At))
 		}
@@ -294,6 +297,14 @@ func (u *User) timeUp(m *actors.TimeUp) {
 	if u.inbox.Forgettable(t.Now) && u.forget(m.At) {
 		return
 	}
+	if !u.tellsFirst(m) {
+		u.due(m)
+	}
+}
+
+// due does what a wake-up is for.
+func (u *User) due(m *actors.TimeUp) {
+	t := u.Home.Moment()
 	swept := t.Now >= u.inbox.SweepDue(&u.Home.Limits)
 	if !u.expire(t) {
 		return // the sweeper comes again

@@ -15,8 +15,9 @@ import (
 // keeps every answer and push in the outbox until what it rests on is durable.
 type User struct {
 	actors.Persistent
-	inbox   *inbox.Inbox // nil until it is loaded
-	log     *actors.Log  // the app's broadcast log; nil until then
+	inbox   *inbox.Inbox   // nil until it is loaded
+	outline *inbox.Outline // of one who dozes; nil: it has to be loaded for all
+	log     *actors.Log    // the app's broadcast log; nil until then
 	gates   []gate
 	queries []*connQuery // for connections, not answered yet
 	armed   int64        // the wake-up in the store (unix milliseconds); 0: none
@@ -35,6 +36,8 @@ type User struct {
 	dozing   bool                 // the inbox is let go of
 	unsaved  bool                 // seen is not written down
 	here     *here                // nil: it is not told who is online, or not known yet what was
+
+	claims claims // of devices
 
 	orderly bool // it ends for being idle, or because another node takes it over and rouses it
 }
@@ -97,13 +100,23 @@ func (u *User) Receive(c actor.Context) {
 		}
 	case *inbox.Cleared:
 		u.cleared(m)
+	case *actors.Merge:
+		u.tellMerge(m)
 	case *contentLoaded:
 		if u.inbox == nil || u.Ending {
 			u.wait(m.req)
 			return
 		}
 		u.edit(m)
-	case *actors.Request, *actors.Attach, *actors.Detach, *actors.Pull, *actors.Reached, *actors.TimeUp, *actors.Recover, *actors.Merge, *graceOver, *handedOver:
+	case *devicesTold:
+		u.devicesTold(m)
+	case *devicesChecked:
+		if u.inbox == nil || u.Ending {
+			u.wait(m.req)
+			return
+		}
+		u.devicesChecked(m)
+	case *actors.Request, *actors.Attach, *actors.Detach, *actors.Pull, *actors.Reached, *actors.TimeUp, *actors.Recover, *graceOver, *handedOver:
 		if u.inbox == nil || u.Ending {
 			u.wait(m)
 			return
@@ -126,8 +139,7 @@ func (u *User) wait(m any) {
 	}
 	u.Wait(m)
 	if u.dozing {
-		u.dozing = false
-		u.load()
+		u.wakeUp()
 	}
 }
 
@@ -189,12 +201,16 @@ func (u *User) loaded(m *loaded) {
 		return
 	}
 	u.inbox, u.log, u.here = m.inbox, m.log, m.here
-	u.inbox.BeginAt(u.log.Head())
+	u.inbox.BeginAt(u.firstPos())
 	u.Home.InMemory.Add(1)
 	if u.Stream == nil {
 		u.Opened(m.inbox.Seq())
 	} else if u.Seq != m.inbox.Seq() {
 		u.Unreadable(fmt.Errorf("the journal ends at event %d, and the user knows event %d", m.inbox.Seq(), u.Seq))
+		return
+	}
+	if err := u.rouse(); err != nil {
+		u.Unreadable(err)
 		return
 	}
 	if m.beyond != nil && !u.mend(m.beyond) {
@@ -207,26 +223,10 @@ func (u *User) loaded(m *loaded) {
 	u.inbox.Sessions.Arrived = nil
 	u.CatchUp(u.handle)
 	u.noteHere(max(u.Home.Presence.OfflineAfter, u.Home.Grace)) // connections find their way back
-	u.dozeIfCrowded()
-}
-
-// dozeIfCrowded lets a user doze at once who was woken only to take a connection
-// in, if many others are awake: thousands may come at the same time.
-func (u *User) dozeIfCrowded() {
-	if u.Home.InMemory.Load() > u.Home.Awake && len(u.gates) > 0 && len(u.queries) == 0 && u.quiet() {
-		u.unload()
+	if len(u.gates)+len(u.links) > 0 && u.log.Head() > u.inbox.Pos() && !u.Ending {
+		u.handle(&actors.Merge{})
 	}
-}
-
-// quiet tells whether nothing is under way. What is being offered to others is: who
-// has taken it is not written down yet.
-func (u *User) quiet() bool { return u.Idle() && !u.inbox.Sessions.Offering() }
-
-// unload forgets the inbox. The journal has it.
-func (u *User) unload() {
-	u.inbox, u.dozing = nil, true
-	u.Home.InMemory.Add(-1)
-	u.Home.Metrics.Dozes.Inc()
+	u.dozeIfCrowded()
 }
 
 // panicked ends the user after a panic.
@@ -260,7 +260,7 @@ func (u *User) passivate() {
 	case !u.keepSeen(): // busy: it stops the next time
 	case u.dozing:
 		u.retire()
-	case u.inbox == nil || !u.quiet() || u.sweeping || u.interest.unwritten():
+	case u.inbox == nil || !u.quiet() || u.sweeping || u.interest.unwritten() || u.claims.state == claimsUnderWay:
 	case u.inbox.SinceSnapshot() > passivateEvents && u.snapshot(nil):
 		// so that it wakes quickly; it stops the next time
 	default:
@@ -281,18 +281,6 @@ func (u *User) move() {
 func (u *User) retire() {
 	u.orderly = true
 	u.End()
-}
-
-// doze lets go of the inbox of a user who has connections, but for whom
-// nothing happens.
-func (u *User) doze() {
-	switch {
-	case u.inbox == nil || u.sweeping || u.graces > 0 || len(u.gates)+len(u.links) == 0 || len(u.queries) > 0 || !u.quiet():
-	case u.inbox.SinceSnapshot() > passivateEvents && u.snapshot(nil):
-		// so that it wakes quickly; it dozes the next time
-	default:
-		u.unload()
-	}
 }
 
 // passivateEvents is how many events a user may leave behind its snapshot.

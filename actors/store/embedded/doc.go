@@ -33,8 +33,8 @@
 //   - Owner answers whom to ask. That actor's answer leaves through its outbox,
 //     when what it rests on is durable.
 //   - Due answers whom to wake. That actor decides by its own state.
-//   - Tallies, ReadRecord and ListRecords are believed as they are: they wait
-//     for the sync of the commit under way (leaveDurable).
+//   - Tallies, ReadRecord, ListRecords, ScanIndex and ReadIndex are believed as
+//     they are: they wait for the sync of the commit under way (leaveDurable).
 //   - Epochs answers what was committed.
 //
 // Each asks again at its end whether the writer has failed meanwhile.

@@ -10,10 +10,11 @@ import (
 
 // formatVersion is the version of what this package writes: keys, order,
 // merged values. A data directory with a newer one is refused.
-const formatVersion = 1
+const formatVersion = 2
 
 // The kinds of keys, their first byte. On disk.
 //
+//	index    an actor's key          an index row's value (format 2)
 //	fence    shard (2 bytes)         the epoch, and who took it
 //	journal  key 0x00 part seq       a snapshot or an event, as the actor made it
 //	owner    message id              the key of the actor that answers for it
@@ -26,6 +27,7 @@ const formatVersion = 1
 // prefix, so that one bloom filter and mostly one block answer a load.
 const (
 	kindFence   = 'f'
+	kindIndex   = 'i'
 	kindJournal = 'j'
 	kindMeta    = 'm'
 	kindOwner   = 'o'
@@ -104,6 +106,8 @@ func appendRecord(b []byte, kind, key string) []byte {
 	b = append(append(b, kindRecord), kind...)
 	return append(append(b, 0), key...)
 }
+
+func appendRow(b, key []byte) []byte { return append(append(b, kindIndex), key...) }
 
 func appendFence(b []byte, shard uint16) []byte {
 	return binary.BigEndian.AppendUint16(append(b, kindFence), shard)

@@ -121,11 +121,21 @@ func (p *Store) Owner(_ context.Context, id actors.ID) (actors.Key, error) {
 	if err := p.enter(); err != nil {
 		return "", err
 	}
-	value, err := p.get(appendOwner(nil, id))
-	if errors.Is(err, pebble.ErrNotFound) {
+	key, err := p.owner(id)
+	if err == nil && key == "" {
 		err = store.ErrNoMessage
 	}
-	return actors.Key(value), p.leave(err)
+	return key, p.leave(err)
+}
+
+// owner returns who has an id; empty: nobody. The caller has entered, or is the
+// committer.
+func (p *Store) owner(id actors.ID) (actors.Key, error) {
+	value, err := p.get(appendOwner(nil, id))
+	if errors.Is(err, pebble.ErrNotFound) {
+		err = nil
+	}
+	return actors.Key(value), err
 }
 
 // ReadRecord implements actors.Records.
@@ -137,7 +147,6 @@ func (p *Store) ReadRecord(ctx context.Context, kind, key string) ([]byte, error
 	return value, p.leaveDurable(ctx, err)
 }
 
-// get returns a copy of the key's value. The caller has entered.
 // storedRecord returns a record for the committer.
 func (p *Store) storedRecord(kind, key string) ([]byte, error) {
 	value, err := p.get(appendRecord(nil, kind, key))
@@ -147,6 +156,7 @@ func (p *Store) storedRecord(kind, key string) ([]byte, error) {
 	return value, err
 }
 
+// get returns a copy of the key's value. The caller has entered, or is the committer.
 func (p *Store) get(key []byte) ([]byte, error) {
 	value, closer, err := p.db.Get(key)
 	if err != nil {

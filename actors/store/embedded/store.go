@@ -38,6 +38,7 @@ type Store struct {
 }
 
 var (
+	_ actors.Index   = (*Store)(nil)
 	_ actors.Journal = (*Store)(nil)
 	_ actors.Lookup  = (*Store)(nil)
 	_ actors.Fences  = (*Store)(nil)
@@ -157,6 +158,10 @@ func checkFormat(db *pebble.DB) error {
 	case version > formatVersion:
 		return fmt.Errorf("it has format version %d, and this program knows only up to %d: "+
 			"a newer version wrote it; start that one", version, formatVersion)
+	case version < formatVersion: // it has fewer kinds of keys; older programs are to leave them alone
+		if err := db.Set(formatKey, appendSum(nil, formatVersion), pebble.Sync); err != nil {
+			return fmt.Errorf("write the format version: %w", err)
+		}
 	}
 	return nil
 }

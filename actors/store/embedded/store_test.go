@@ -149,7 +149,7 @@ func TestNewerFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	storetest.Close(t, p)
-	wantOpenError(t, dir, "format version 2", "up to 1", "newer version")
+	wantOpenError(t, dir, "format version 3", "up to 2", "newer version")
 }
 
 func TestForeignStore(t *testing.T) {

@@ -23,8 +23,9 @@ const maxRetained = 4 << 20
 // next commit makes durable.
 type committer struct {
 	p       *Store
-	batch   *pebble.Batch // nil: empty
-	owners  []ownerChange // to be added at the end
+	batch   *pebble.Batch            // nil: empty
+	owners  []ownerChange            // to be added at the end
+	claims  map[actors.ID]actors.Key // of those, what was claimed (or, empty, released)
 	records store.RecordBatch
 	key     []byte // scratch
 	wake    int64  // the earliest wake-up that is set; 0: none
@@ -100,6 +101,12 @@ func (c *committer) stageWrite(w *actors.Write) {
 	for _, id := range w.Own {
 		c.owners = append(c.owners, ownerChange{id, key})
 	}
+	for _, id := range w.Release {
+		c.release(id, key)
+	}
+	for _, id := range w.Claim {
+		c.claim(id, key)
+	}
 	for _, id := range w.Untally {
 		for kind := range actors.NumTallies {
 			c.key = appendTally(c.key[:0], id, kind)
@@ -114,6 +121,9 @@ func (c *committer) stageWrite(w *actors.Write) {
 	}
 	for _, r := range w.Records {
 		c.setRecord(r.Kind, r.Key, r.Value)
+	}
+	for _, r := range w.Index {
+		c.setRow(r)
 	}
 }
 
@@ -137,6 +147,19 @@ func (c *committer) setRecord(kind, key string, value []byte) {
 		return
 	}
 	c.note(c.batch.Set(c.key, value, nil))
+}
+
+// setRow sets a row of the index, or removes it.
+func (c *committer) setRow(r actors.IndexRow) {
+	if r.Value == nil {
+		c.key = appendRow(c.key[:0], r.Key)
+		c.delete(c.key)
+		return
+	}
+	op := c.batch.SetDeferred(1+len(r.Key), len(r.Value))
+	appendRow(op.Key[:0], r.Key)
+	copy(op.Value, r.Value)
+	c.note(op.Finish())
 }
 
 // Commit implements store.Engine. Pebble panics on some errors of its log; on the
@@ -189,6 +212,30 @@ func (c *committer) stageOwners() {
 	}
 	clear(c.owners)
 	c.owners = c.owners[:0]
+	clear(c.claims)
+}
+
+// claim lets the actor have the id; an empty key: nobody.
+func (c *committer) claim(id actors.ID, key actors.Key) {
+	if c.claims == nil {
+		c.claims = make(map[actors.ID]actors.Key)
+	}
+	c.claims[id] = key
+	c.owners = append(c.owners, ownerChange{id, key})
+}
+
+// release takes the id from the actor if it has it, in the store or in the batch.
+func (c *committer) release(id actors.ID, key actors.Key) {
+	has, staged := c.claims[id]
+	if !staged {
+		var err error
+		if has, err = c.p.owner(id); err != nil {
+			c.note(err)
+		}
+	}
+	if has == key {
+		c.claim(id, "")
+	}
 }
 
 func (c *committer) note(err error) {

@@ -138,3 +138,49 @@ func (s *State) ListRecords(_ context.Context, kind, after string, limit int) ([
 	}
 	return list, nil
 }
+
+// ScanIndex implements actors.Index.
+func (s *State) ScanIndex(ctx context.Context, from, below []byte, limit int, fn func(key, value []byte) bool) error {
+	for _, r := range s.someRows(from, below, limit) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if !fn(r.Key, r.Value) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// someRows returns up to limit rows from a key to below another one.
+func (s *State) someRows(from, below []byte, limit int) (rows []actors.IndexRow) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rowKeys == nil {
+		s.rowKeys = slices.Sorted(maps.Keys(s.rows))
+	}
+	first, _ := slices.BinarySearch(s.rowKeys, string(from))
+	for _, k := range s.rowKeys[first:] {
+		if k >= string(below) || len(rows) >= limit {
+			break
+		}
+		rows = append(rows, actors.IndexRow{Key: []byte(k), Value: s.rows[k]})
+	}
+	return rows
+}
+
+// ReadIndex implements actors.Index.
+func (s *State) ReadIndex(_ context.Context, keys [][]byte, fn func(i int, value []byte) error) error {
+	for i, k := range keys {
+		s.mu.RLock()
+		value, ok := s.rows[string(k)]
+		s.mu.RUnlock()
+		if !ok {
+			continue
+		}
+		if err := fn(i, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}

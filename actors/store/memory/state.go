@@ -20,10 +20,13 @@ type State struct {
 	tallies  map[actors.ID][actors.NumTallies]int64
 	wakes    []wakeUp // sorted
 	records  map[string]map[string][]byte
+	rows     map[string][]byte
+	rowKeys  []string // of rows, sorted; nil: they are to be sorted again
 }
 
 var (
 	_ actors.Lookup = (*State)(nil)
+	_ actors.Index  = (*State)(nil)
 	_ store.Index   = (*State)(nil)
 )
 
@@ -46,6 +49,7 @@ func NewState() *State {
 		owners:   make(map[actors.ID]actors.Key),
 		tallies:  make(map[actors.ID][actors.NumTallies]int64),
 		records:  make(map[string]map[string][]byte),
+		rows:     make(map[string][]byte),
 	}
 }
 
@@ -71,6 +75,14 @@ func (s *State) apply(w *actors.Write) {
 	for _, id := range w.Own {
 		s.owners[id] = key
 	}
+	for _, id := range w.Release {
+		if s.owners[id] == key {
+			delete(s.owners, id)
+		}
+	}
+	for _, id := range w.Claim {
+		s.owners[id] = key
+	}
 	for _, id := range w.Untally {
 		delete(s.tallies, id)
 	}
@@ -78,6 +90,9 @@ func (s *State) apply(w *actors.Write) {
 		sum := s.tallies[t.ID]
 		sum[t.Kind] += t.N
 		s.tallies[t.ID] = sum
+	}
+	for _, r := range w.Index {
+		s.applyRow(r)
 	}
 	for _, r := range w.Records {
 		if r.Value == nil {
@@ -118,6 +133,15 @@ func (s *State) applyWake(key actors.Key, w actors.Wake) {
 	}
 	if i, ok := slices.BinarySearchFunc(s.wakes, wakeUp{w.New, key}, wakeUp.compare); !ok {
 		s.wakes = slices.Insert(s.wakes, i, wakeUp{w.New, key})
+	}
+}
+
+func (s *State) applyRow(r actors.IndexRow) {
+	s.rowKeys = nil
+	if r.Value == nil {
+		delete(s.rows, string(r.Key))
+	} else {
+		s.rows[string(r.Key)] = append([]byte{}, r.Value...)
 	}
 }
 

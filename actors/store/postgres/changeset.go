@@ -23,9 +23,11 @@ type changeset struct {
 	places  map[uint16]int32 // the place of a shard in shards, from 1
 	parts   map[actors.Key]*actorChanges
 	owners  map[actors.ID]ownerChange
+	claims  map[actors.ID]ownerChange
 	tallies map[tallyKey]int64
 	funnels map[actors.ID]funnelChange
 	records map[recordKey]recordChange
+	index   map[string]rowChange
 }
 
 // actorChanges are what a changeset does to one actor.
@@ -68,12 +70,17 @@ type (
 		value []byte
 		place int32 // of the actor's shard; 0: it is no actor's
 	}
+	rowChange struct { // the value of an index row; nil: it is removed
+		value []byte
+		place int32
+	}
 )
 
 func newChangeset(by session) *changeset {
 	return &changeset{
 		by:     by,
 		places: make(map[uint16]int32), parts: make(map[actors.Key]*actorChanges), owners: make(map[actors.ID]ownerChange),
+		claims:  make(map[actors.ID]ownerChange),
 		tallies: make(map[tallyKey]int64), funnels: make(map[actors.ID]funnelChange), records: make(map[recordKey]recordChange),
 	}
 }
@@ -107,6 +114,13 @@ func (s *changeset) fits(w *actors.Write) bool {
 	for _, list := range [2][]actors.ID{w.Own, w.Disown} {
 		for _, id := range list {
 			if o, ok := s.owners[id]; ok && o.by != w.Stream.Key {
+				return false
+			}
+		}
+	}
+	for _, list := range [2][]actors.ID{w.Claim, w.Release} {
+		for _, id := range list {
+			if _, ok := s.claims[id]; ok { // what comes of the second depends on the first
 				return false
 			}
 		}
@@ -174,6 +188,12 @@ func (s *changeset) fold(w *actors.Write) {
 	for _, id := range w.Own {
 		s.owners[id] = ownerChange{w.Stream.Key, p.place, true}
 	}
+	for _, id := range w.Release {
+		s.claims[id] = ownerChange{w.Stream.Key, p.place, false}
+	}
+	for _, id := range w.Claim {
+		s.claims[id] = ownerChange{w.Stream.Key, p.place, true}
+	}
 	for _, t := range w.Tally {
 		s.tallies[tallyKey{t.ID, t.Kind, p.place}] += t.N
 		s.funnels[t.ID] = funnelChange{added: true}
@@ -183,6 +203,12 @@ func (s *changeset) fold(w *actors.Write) {
 	}
 	for _, r := range w.Records {
 		s.records[recordKey{r.Kind, r.Key}] = recordChange{r.Value, p.place}
+	}
+	for _, r := range w.Index {
+		if s.index == nil {
+			s.index = make(map[string]rowChange)
+		}
+		s.index[string(r.Key)] = rowChange{r.Value, p.place}
 	}
 }
 
@@ -235,8 +261,10 @@ func (s *changeset) statement() *statement {
 	s.journalRows(q, parts)
 	s.wakeRows(q, parts)
 	s.ownerRows(q)
+	s.claimRows(q)
 	s.tallyRows(q)
 	s.recordRows(q)
+	s.indexRows(q)
 	q.end()
 	return q
 }
@@ -302,6 +330,26 @@ func (s *changeset) ownerRows(q *statement) {
 	q.named(&sets, sqlOwn)
 }
 
+func (s *changeset) claimRows(q *statement) {
+	if len(s.claims) == 0 {
+		return
+	}
+	var sets, drops rows
+	var all [][]byte
+	ids := slices.SortedFunc(maps.Keys(s.claims), func(a, b actors.ID) int { return bytes.Compare(a[:], b[:]) })
+	for i := range ids {
+		o, to := s.claims[ids[i]], &drops
+		if o.set {
+			to = &sets
+		}
+		to.add(o.place, ids[i][:], 0, []byte(o.by))
+		all = append(all, ids[i][:])
+	}
+	q.add(sqlHeld, all)
+	q.named(&drops, sqlRelease)
+	q.named(&sets, sqlClaim)
+}
+
 func (s *changeset) tallyRows(q *statement) {
 	var t rows
 	list := slices.SortedFunc(maps.Keys(s.tallies), func(a, b tallyKey) int {
@@ -336,6 +384,20 @@ func (s *changeset) recordRows(q *statement) {
 	}
 	q.record(&drops, sqlDropRecord, false)
 	q.record(&sets, sqlPutRecord, true)
+}
+
+func (s *changeset) indexRows(q *statement) {
+	var sets, drops rows
+	for _, k := range slices.Sorted(maps.Keys(s.index)) {
+		r := s.index[k]
+		if r.value == nil {
+			drops.add(r.place, []byte(k), 0, nil)
+		} else {
+			sets.add(r.place, []byte(k), 0, r.value)
+		}
+	}
+	q.id(&drops, sqlDropRow)
+	q.named(&sets, sqlPutRow)
 }
 
 // rows are the columns of what one part of a statement works on.

@@ -77,6 +77,17 @@ const (
 	select id, key from unnest(?::int[], ?::bytea[], ?::bytea[]) as t(place, id, key)
 	where (select list from good)[place]
 	on conflict (id) do update set key = excluded.key)`
+	// What is claimed may be in a statement of another node at the same time, and in
+	// another order of parts: all of its rows are locked first, in their order.
+	sqlHeld = `, held as materialized (
+	select id from reddot_owners where id = any(?::bytea[]) order by id for update)`
+	sqlRelease = `, release as (delete from reddot_owners o
+	using unnest(?::int[], ?::bytea[], ?::bytea[]) as t(place, id, key)
+	where (select count(*) from held) >= 0 and (select list from good)[t.place] and o.id = t.id and o.key = t.key)`
+	sqlClaim = `, claim as (insert into reddot_owners (id, key)
+	select id, key from unnest(?::int[], ?::bytea[], ?::bytea[]) as t(place, id, key)
+	where (select count(*) from held) >= 0 and (select list from good)[place]
+	on conflict (id) do update set key = excluded.key)`
 	sqlTally = `, tally as (insert into reddot_tallies as o (id, kind, shard, n)
 	select id, kind, (?::int[])[place], n from unnest(?::int[], ?::bytea[], ?::smallint[], ?::bigint[]) as t(place, id, kind, n)
 	where (select list from good)[place]
@@ -91,6 +102,13 @@ const (
 	select kind, key, value from unnest(?::int[], ?::bytea[], ?::bytea[], ?::bytea[]) as t(place, kind, key, value)
 	where case place when 0 then exists (select from session) else (select list from good)[place] end
 	on conflict (kind, key) do update set value = excluded.value)`
+	sqlDropRow = `, droprow as (delete from reddot_index r
+	using unnest(?::int[], ?::bytea[]) as t(place, key)
+	where (select list from good)[t.place] and r.key = t.key)`
+	sqlPutRow = `, putrow as (insert into reddot_index (key, value)
+	select key, value from unnest(?::int[], ?::bytea[], ?::bytea[]) as t(place, key, value)
+	where (select list from good)[place]
+	on conflict (key) do update set value = excluded.value)`
 	sqlNewRecord = `, swap as (insert into reddot_records (kind, key, value)
 	select ?::bytea, ?::bytea, ?::bytea where exists (select from session)
 	on conflict do nothing returning 1)`

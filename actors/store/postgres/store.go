@@ -49,6 +49,7 @@ type Store struct {
 }
 
 var (
+	_ actors.Index       = (*Store)(nil)
 	_ actors.Journal     = (*Store)(nil)
 	_ actors.Lookup      = (*Store)(nil)
 	_ actors.ShardLookup = (*Store)(nil)

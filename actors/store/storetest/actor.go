@@ -22,6 +22,7 @@ type Store interface {
 	actors.Journal
 	actors.Lookup
 	actors.SwapRecords
+	actors.Index
 	actors.Fences
 	actors.Historian
 	Close(context.Context) error

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -27,6 +28,68 @@ func testOwner(t *testing.T, b *fixture) {
 		if key, err := b.Owner(t.Context(), two); key != z.Key || err != nil {
 			t.Errorf("owned: got %q, %v", key, err)
 		}
+	})
+}
+
+// neighbor returns the key of another user of the same shard.
+func neighbor(of actors.Key) actors.Key {
+	for i := 0; ; i++ {
+		if key := actors.UserKey("default", fmt.Sprint("zoe", i)); actors.ShardOf(key) == actors.ShardOf(of) {
+			return key
+		}
+	}
+}
+
+func testClaim(t *testing.T, b *fixture) {
+	a := NewActor(actors.UserKey("default", "ann"), 0)
+	z := NewActor(neighbor(a.Key), 0) // of one shard, whose order each store keeps
+	one, two, three := actors.ID{1}, actors.ID{2}, actors.ID{3}
+	claim := func(of *Actor, claim, release []actors.ID) *actors.Write {
+		w := of.Write("e")
+		w.Claim, w.Release = claim, release
+		return w
+	}
+	together := func(writes ...*actors.Write) {
+		t.Helper()
+		for _, w := range writes {
+			if err := b.Append(w); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, of := range []*Actor{a, z} {
+			if err := of.Await(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	want := func(id actors.ID, key actors.Key) {
+		t.Helper()
+		got, err := b.Owner(t.Context(), id)
+		if got != key || (err == nil) == (key == "") || key == "" && CodeOf(err) != actors.NotFound {
+			t.Errorf("id %d: got %q, %v, want %q", id[0], got, err, key)
+		}
+	}
+	together(claim(a, []actors.ID{three, one, two}, nil))
+	want(one, a.Key)
+	together(claim(z, []actors.ID{one}, nil))
+	together(claim(a, nil, []actors.ID{one, two})) // one is no longer its own
+	b.check(t, func() {
+		want(one, z.Key)
+		want(two, "")
+		want(three, a.Key)
+	})
+	// In one commit, in whichever the store puts them: the last one has it.
+	together(claim(a, []actors.ID{one}, []actors.ID{three}), claim(z, []actors.ID{three}, []actors.ID{one}),
+		claim(a, []actors.ID{two}, nil), claim(a, nil, []actors.ID{two}), claim(z, nil, []actors.ID{two}))
+	b.check(t, func() {
+		want(one, a.Key)
+		want(two, "")
+		want(three, z.Key)
+	})
+	together(claim(z, []actors.ID{two}, nil), claim(a, []actors.ID{two}, nil), claim(z, nil, []actors.ID{two, three}))
+	b.check(t, func() {
+		want(two, a.Key)
+		want(three, "")
 	})
 }
 

@@ -128,9 +128,20 @@ func (tw *comparison) write(key actors.Key, a *comparedActor) actors.Write {
 		}
 		w.Records = []actors.RecordChange{r}
 	}
+	for range tw.IntN(3) {
+		r := actors.IndexRow{Key: []byte(fmt.Sprint(tw.IntN(3), key))}
+		if tw.IntN(3) > 0 {
+			r.Value = []byte(fmt.Sprint(tw.IntN(10)))
+		}
+		w.Index = append(w.Index, r)
+	}
 	if !tw.apart && tw.IntN(8) == 0 {
 		w.Untally = append(w.Untally, tw.id())
 		return w
+	}
+	if tw.IntN(4) == 0 {
+		w.Claim, w.Release = []actors.ID{tw.idOf(key)}, []actors.ID{tw.idOf(key)}
+		w.Claim[0][0], w.Release[0][0] = 'c', 'c' // no message's
 	}
 	for range tw.IntN(3) {
 		w.Own = append(w.Own, tw.idOf(key))
@@ -263,10 +274,17 @@ func (tw *comparison) view(t *testing.T, s Store) []string {
 		}
 	}
 	ids := slices.Clone(tw.ids)
+	for i := range tw.ids {
+		id := tw.ids[i]
+		id[0] = 'c'
+		ids = append(ids, id)
+	}
 	for _, key := range slices.Sorted(maps.Keys(tw.actors)) {
 		for i := range ids[:len(tw.ids)] {
 			id := ids[i]
 			copy(id[1:8], key.Name())
+			ids = append(ids, id)
+			id[0] = 'c'
 			ids = append(ids, id)
 		}
 	}
@@ -281,5 +299,7 @@ func (tw *comparison) view(t *testing.T, s Store) []string {
 		list, err := s.ListRecords(t.Context(), kind, "1", 12)
 		add("records ", list, err)
 	}
+	add("index ", scan(t, s, "", "\xff", 1000))
+	add("index ", scan(t, s, "1", "2", 7))
 	return lines
 }

@@ -110,6 +110,7 @@ var layers = map[string][]string{
 	"actors/session":    {"actors"},
 	"actors/audience":   {"actors"},
 	"actors/catalog":    {"actors"},
+	"actors/index":      {"actors", "actors/audience", "actors/profile"},                   // a reader of what users' writes left
 	"actors/profile":    {"actors", "actors/audience"},                                     // what segments are matched with
 	"actors/inbox":      {"actors", "actors/audience", "actors/profile", "actors/session"}, // a user's sessions and profile are a part of what the user has
 	"actors/user":       {"actors", "actors/inbox", "actors/profile", "actors/session"},

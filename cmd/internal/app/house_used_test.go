@@ -25,7 +25,6 @@ var askedFor = []string{
 // with the reason.
 var testedFromOutside = map[string]string{
 	"actors/store/memory.":                   "a double",
-	"actors/audience.Plan":                   "there is no index to ask yet",
 	"actors/gateway.Resumes":                 "the double of a gateway, in the tests of transports, replays as one",
 	"actors/store/pgserver.":                 "a double",
 	"cmd/internal/app.MQTTAddr":              "where tests find a server that has chosen its port",

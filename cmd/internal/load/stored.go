@@ -12,7 +12,7 @@ import (
 
 // A crowd is users who exist and are not online, with a message each: what a
 // broadcast may not cost anything for. It outlives a run, so that a million is stored
-// once.
+// once. Those who are online are stored like them.
 type crowd struct {
 	prefix string
 	size   int
@@ -35,31 +35,21 @@ func (c *crowd) appendStored(b []byte, n int) []byte {
 	return fmt.Appendf(append(b, c.prefix...), "%07d", n)
 }
 
-// storeCrowd stores the crowd, each worker its share.
+// storeCrowd stores the crowd and those who are to be online, each worker its share.
 func (w *worker) storeCrowd(ctx context.Context) error {
 	c := w.b.crowd
-	if c == nil || c.stored {
+	if c == nil {
 		return nil
 	}
+	stored := c.stored
+	w.b.barrier.wait(w.now)
+	err := w.store(ctx, len(w.users), func(b []byte, i int) []byte { return w.appendName(b, w.name(i)) })
+	if err != nil || stored {
+		return err
+	}
 	w.say("storing %d users", c.size)
-	next := w.id * storedLines
-	step := w.cfg.Workers * storedLines
-	w.feed = func(p *publisher, _ int64) bool {
-		if next >= c.size {
-			return false
-		}
-		p.storeUsers(next, min(next+storedLines, c.size))
-		next += step
-		return true
-	}
-	defer func() { w.feed = nil }()
-	failed := w.failed
-	err := w.progress(ctx, "store", w.cfg.Timeout, func() int { return next + len(w.idle) }, func(int) bool {
-		return next >= c.size && len(w.idle) == len(w.pubs)
-	})
-	if err == nil && w.failed > failed {
-		err = fmt.Errorf("%w: the users can't be stored: %s", ErrStalled, w.tally.worst())
-	}
+	own := (c.size - w.id + w.cfg.Workers - 1) / w.cfg.Workers
+	err = w.store(ctx, own, func(b []byte, i int) []byte { return c.appendStored(b, i*w.cfg.Workers+w.id) })
 	w.b.barrier.wait(w.now)
 	if w.id == 0 {
 		c.stored = err == nil
@@ -67,12 +57,20 @@ func (w *worker) storeCrowd(ctx context.Context) error {
 	return err
 }
 
-// storeUsers sends one message each to some of the crowd.
-func (p *publisher) storeUsers(from, to int) {
+// store sends one message each to n users.
+func (w *worker) store(ctx context.Context, n int, appendName func(b []byte, i int) []byte) error {
+	return w.each(ctx, (n+storedLines-1)/storedLines, func(p *publisher, i int) bool {
+		p.storeUsers(i*storedLines, min((i+1)*storedLines, n), appendName)
+		return true
+	})
+}
+
+// storeUsers sends one message each to some users.
+func (p *publisher) storeUsers(from, to int, appendName func(b []byte, i int) []byte) {
 	w := p.w
 	p.op, p.line = opStore, p.line[:0]
 	for n := from; n < to; n++ {
-		w.to = append(w.b.crowd.appendStored(append(w.to[:0], `{"user":"`...), n), `"}`...)
+		w.to = append(appendName(append(w.to[:0], `{"user":"`...), n), `"}`...)
 		p.line = append(appendMessage(p.line, w.to, w.b.run, stamp{user: n}, w.cfg.BodySize), '\n')
 	}
 	p.count = to - from
