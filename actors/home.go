@@ -55,8 +55,8 @@ type Home struct {
 	// of them at once instead of after a while.
 	Awake int64
 
-	// EachUser sends a message to every user of an app who is awake here.
-	EachUser func(app string, m any)
+	// Listeners are the users here who are told of broadcasts at once.
+	Listeners Listeners
 
 	// Delay calls fn in a while, in a goroutine of its own.
 	Delay func(d time.Duration, fn func())

@@ -11,6 +11,7 @@ type Limits struct {
 	InboxLimits
 	SessionLimits
 	RetainedLimits
+	BroadcastLimits
 	EraseWithin    time.Duration // what nobody needs any more is off the disk by then (inbox/retention.go); default 24 hours
 	Outbox         int           // requests of one user that wait for the disk; default 4,096
 	Waiting        int           // messages that wait while a user is loaded; default 4,096
@@ -28,6 +29,11 @@ type InboxLimits struct {
 	RetainAge    time.Duration `yaml:"retain_age" min:"1ns"`             // default 24 hours
 	RetainBytes  int           `yaml:"retain_size" unit:"bytes" min:"1"` // default 4 MiB
 	Connections  int           `yaml:"connections" min:"1"`              // of one user; default 100
+}
+
+// BroadcastLimits bound what is broadcast.
+type BroadcastLimits struct {
+	Pace int `yaml:"pace" min:"1"` // users of an app whom one node tells a second, of those who are connected; default 1,000,000: as fast as it can
 }
 
 // SessionLimits bound the MQTT sessions that outlive their connections.
@@ -66,7 +72,7 @@ func (l Limits) WithDefaults() (Limits, error) {
 		{"sessions_of_app", &l.SessionsOfApp, 250_000}, {"sessions_size_of_app", &l.SizeOfApp, 1 << 30},
 		{"retained", &l.Retained, 1000}, {"retained_bytes", &l.RetainedBytes, 64 << 10},
 		{"sessions_bytes", &l.SessionsBytes, 16 << 20}, {"retained_of_user", &l.RetainedOfUser, 4 << 20}, {"retained_of_app", &l.RetainedOfApp, 256 << 20},
-		{"topic_bytes", &l.TopicBytes, 256 << 10},
+		{"topic_bytes", &l.TopicBytes, 256 << 10}, {"pace", &l.Pace, 1_000_000},
 	}
 	for _, f := range ints {
 		if *f.p < 0 {

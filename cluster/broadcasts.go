@@ -62,12 +62,3 @@ func (n *Node) receiveLogged(l *link, f *wire.Frame) error {
 	n.logs.Received(w.App, w.Entry, func() { _ = l.sendAck(&wire.WireHeard{Id: w.Id}) }) // the other side learns of the end
 	return nil
 }
-
-// eachUser implements actors.Home.
-func (n *Node) eachUser(app string, m any) {
-	n.dir.each(func(key actors.Key, a *activation) {
-		if key.Kind() == actors.KindUser && key.App() == app {
-			a.proc.SendUserMessage(a.pid, m)
-		}
-	})
-}

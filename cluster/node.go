@@ -128,7 +128,7 @@ func New(cfg Config, store Store) (*Node, error) {
 	n.topics = topic.New(n.home)
 	n.home.Topics = n.topics
 	n.logs = broadcast.NewLogs(n.home)
-	n.home.Broadcasts, n.home.EachUser = n.logs, n.eachUser
+	n.home.Broadcasts = n.logs
 	if cfg.Cluster != nil {
 		n.topics.Join(n)
 		n.logs.Join(n)

@@ -77,7 +77,7 @@ func NewNode(t testing.TB, j *Journal, c *Clock, l actors.Limits, with ...func(*
 	n.Topics = topic.New(n.Home)
 	n.Home.Topics = n.Topics
 	n.Logs = broadcast.NewLogs(n.Home)
-	n.Home.Broadcasts, n.Home.EachUser = n.Logs, n.eachUser
+	n.Home.Broadcasts = n.Logs
 	n.gate = gateway.Start(n.Home, 1)[0]
 	for _, fn := range with {
 		fn(n)
@@ -191,21 +191,6 @@ func (n *Node) Send(key actors.Key, m any) {
 		return
 	}
 	a.process.SendUserMessage(a.pid, m)
-}
-
-// eachUser tells every user of an app who is awake.
-func (n *Node) eachUser(app string, m any) {
-	n.mu.Lock()
-	var list []activation
-	for key, a := range n.awake {
-		if key.Kind() == actors.KindUser && key.App() == app {
-			list = append(list, a)
-		}
-	}
-	n.mu.Unlock()
-	for _, a := range list {
-		a.process.SendUserMessage(a.pid, m)
-	}
 }
 
 // Ask implements actors.Router.

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -457,6 +459,53 @@ func TestDozing(t *testing.T) {
 	w.restart()
 	w.wantInbox("follower", 5, "five", "four", "two", "one", "hello")
 	w.wantInbox("stranger", 3, "five", "four", "one")
+}
+
+// TestOrder broadcasts by several hands at once: each connection hears all in the order of
+// the log, whether its user dozes, is awake or has just been woken.
+func TestOrder(t *testing.T) {
+	w := newWorld(t)
+	var screens []*screen
+	for i := range 6 {
+		user := fmt.Sprint("user", i)
+		w.own(user, "hello")
+		screens = append(screens, w.attach(user))
+		if i%2 == 0 {
+			w.node.Send(userKey(user), &actors.Doze{})
+		}
+	}
+	const hands, each = 4, 40
+	var wg sync.WaitGroup
+	for hand := range hands {
+		wg.Go(func() {
+			for i := range each {
+				w.broadcast(fmt.Sprint(hand, " ", i))
+				if i%8 == hand {
+					w.node.Send(userKey(fmt.Sprint("user", hand)), &actors.Doze{})
+					w.own(fmt.Sprint("user", hand), "own")
+				}
+			}
+		})
+	}
+	wg.Wait()
+	var first []string
+	for i, s := range screens {
+		var got []string
+		for late := time.Now().Add(actorstest.Patience); len(got) < hands*each && time.Now().Before(late); time.Sleep(time.Millisecond) {
+			got = got[:0]
+			for _, e := range s.Events() {
+				if e.Type == "message" && e.Content != "own" {
+					got = append(got, e.Content)
+				}
+			}
+		}
+		if i == 0 {
+			first = got
+		}
+		if len(got) != hands*each || !slices.Equal(got, first) {
+			t.Fatalf("user %d heard %d: %v, the first one %v", i, len(got), got, first)
+		}
+	}
 }
 
 // TestForgotten lets a log forget what no user's state rests on any more.

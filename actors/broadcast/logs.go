@@ -220,7 +220,7 @@ func (l *Logs) tell(app string, k *known) {
 	}
 	l.home.Delay(0, func() {
 		for k.news.Swap(false) {
-			l.home.EachUser(app, &actors.Merge{})
+			l.home.TellListeners(app, &actors.Merge{})
 		}
 		k.telling.Store(false)
 		if k.news.Load() {

@@ -76,6 +76,24 @@ func (u *User) rouse() error {
 // scratch holds inboxes for outlines to unfold in.
 var scratch = sync.Pool{New: func() any { return inbox.New() }}
 
+// listen lets the node tell the user of broadcasts as long as anybody is connected, or a
+// session waits for messages.
+func (u *User) listen() {
+	is := !u.Ending && (len(u.gates)+len(u.links) > 0 || u.inbox != nil && len(u.inbox.Sessions.List) > 0)
+	if is == u.listens {
+		return
+	}
+	app := u.Key.App()
+	if u.listens = is; !is {
+		u.Home.Listeners.Remove(app, u.Self)
+		return
+	}
+	u.Home.Listeners.Add(app, u.Self)
+	if u.inbox != nil && u.log.Head() > u.inbox.Pos() { // it came before the node knew
+		u.tellMerge(&actors.Merge{})
+	}
+}
+
 // tellMerge takes in what the broadcast log has since: at once, if anybody is to be told.
 // Whoever loads sees to it then, and who has no connection with the next command.
 func (u *User) tellMerge(m *actors.Merge) {

@@ -35,6 +35,7 @@ type User struct {
 	alive    bool                 // what an earlier activation left open is looked after
 	dozing   bool                 // the inbox is let go of
 	unsaved  bool                 // seen is not written down
+	listens  bool                 // it is told of broadcasts
 	here     *here                // nil: it is not told who is online, or not known yet what was
 
 	claims claims // of devices
@@ -62,8 +63,14 @@ type (
 // New returns a User, for Home.Kinds.
 func New(h *actors.Home) actor.Actor { return &User{Persistent: actors.Persistent{Home: h}} }
 
-// Receive is the actor's table of contents.
+// Receive takes in a message.
 func (u *User) Receive(c actor.Context) {
+	u.receive(c)
+	u.listen()
+}
+
+// receive is the actor's table of contents.
+func (u *User) receive(c actor.Context) {
 	switch m := c.Message().(type) {
 	case *actor.Started:
 		u.start(c.Self())

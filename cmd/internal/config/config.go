@@ -56,7 +56,9 @@ type Config struct {
 	Limits Limits `yaml:"limits"`
 	// Inbox bounds what one user may take up.
 	Inbox actors.InboxLimits `yaml:"inbox"`
-	MQTT  MQTT               `yaml:"mqtt"`
+	// Broadcast bounds what is for many users.
+	Broadcast actors.BroadcastLimits `yaml:"broadcast"`
+	MQTT      MQTT                   `yaml:"mqtt"`
 	// Presence says whether it is told who is online.
 	Presence actors.PresenceEvents `yaml:"presence"`
 	Store    Store                 `yaml:"store"`
@@ -178,8 +180,9 @@ func Default() Config {
 			Door: streams.DoorConfig{PerAddress: 2000}, API: api.Config{}.WithDefaults(),
 			WriteStall: 10 * time.Second, Topic: a.TopicBytes,
 		},
-		Inbox: a.InboxLimits,
-		MQTT:  MQTT{Config: must(mqtt.Config{}.WithDefaults()), SessionLimits: a.SessionLimits, RetainedLimits: a.RetainedLimits},
+		Inbox:     a.InboxLimits,
+		Broadcast: a.BroadcastLimits,
+		MQTT:      MQTT{Config: must(mqtt.Config{}.WithDefaults()), SessionLimits: a.SessionLimits, RetainedLimits: a.RetainedLimits},
 		Store: Store{
 			Config:   must(store.Config{}.WithDefaults()),
 			Postgres: must(postgres.Config{}.WithDefaults()), Embedded: must(embedded.Config{}.WithDefaults()),

@@ -37,7 +37,7 @@ func (c *Config) Gate() (transports.Limits, error) {
 // Actors returns what one user may take up.
 func (c *Config) Actors() actors.Limits {
 	l := actors.Limits{
-		InboxLimits: c.Inbox, SessionLimits: c.MQTT.SessionLimits, RetainedLimits: c.MQTT.RetainedLimits,
+		InboxLimits: c.Inbox, SessionLimits: c.MQTT.SessionLimits, RetainedLimits: c.MQTT.RetainedLimits, BroadcastLimits: c.Broadcast,
 		EraseWithin: c.Store.EraseWithin, TopicBytes: c.Limits.Topic,
 	}
 	l.SessionMessages, l.SessionBytes = c.MQTT.QueueMessages, c.MQTT.QueueBytes // connected or not
