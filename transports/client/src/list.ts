@@ -4,6 +4,7 @@ import type { Reddot } from "./reddot.ts";
 /** Which messages, and how many of them a page holds. */
 export interface Scope {
   category?: string;
+  tenant?: string;
   limit?: number;
 }
 
@@ -70,7 +71,8 @@ export class MessageList {
   }
 
   #shows(m: Message): boolean {
-    return !this.#query.category || m.category === this.#query.category;
+    const { category, tenant } = this.#query;
+    return (!category || m.category === category) && (!tenant || m.tenant === tenant);
   }
 
   #take(step: Step): void {

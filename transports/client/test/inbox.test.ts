@@ -67,7 +67,7 @@ test("each verb has its path and body", async (t) => {
   await box.archive("a");
   await box.unread("a");
   await box.snooze("a", new Date(0));
-  await box.readAll({ category: "order" });
+  await box.readAll({ category: "order", tenant: "acme" });
   await box.seenAll();
   await box.archiveAll();
   assert.deepEqual(
@@ -79,7 +79,7 @@ test("each verb has its path and body", async (t) => {
       ["POST", "/messages/a/archive", undefined],
       ["POST", "/messages/a/unread", undefined],
       ["POST", "/messages/a/snooze", { until: "1970-01-01T00:00:00.000Z" }],
-      ["POST", "/read", { all: true, category: "order" }],
+      ["POST", "/read", { all: true, category: "order", tenant: "acme" }],
       ["POST", "/seen", { all: true }],
       ["POST", "/archive", { all: true }],
     ],

@@ -101,6 +101,18 @@ test("what happens while a list loads is not lost", async () => {
   assert.equal(list.messages.map((x) => `${x.id}:${x.state}`).join(" "), "c:unseen b:seen a:read");
 });
 
+test("a list of a tenant takes in no others' messages", async () => {
+  const client = new Client();
+  client.pages = [{ messages: [] }];
+  const list = new MessageList(client as unknown as Reddot, { category: "c", tenant: "acme" }, () => {});
+  await list.load();
+  for (const other of [{ category: "c" }, { category: "c", tenant: "globex" }, { category: "d", tenant: "acme" }]) {
+    client.say("message", { ...m("x"), ...other });
+  }
+  client.say("message", { ...m("a"), category: "c", tenant: "acme" });
+  assert.deepEqual(list.messages.map((x) => x.id), ["a"]);
+});
+
 test("a listener that throws does not stop the others, and one can leave", () => {
   const reported: unknown[] = [];
   globalThis.reportError = (e) => void reported.push(e);
