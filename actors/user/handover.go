@@ -99,5 +99,15 @@ func (u *User) endShares(t actors.Moment) {
 	}
 }
 
+// endsShares offers what waits for a session that its client starts anew, unless that
+// was done, and tells whether that is under way. A session whose connection is still
+// there has given it what it may have seen, and is not asked for.
+func (u *User) endsShares(s *session.Session) bool {
+	if s != nil && s.ClosedAt != 0 {
+		u.handOver(s, true)
+	}
+	return s != nil && s.Offering
+}
+
 // ForOne implements ForOne.
 func (*handedOver) ForOne() {}

@@ -89,6 +89,10 @@ func (u *User) openSession(r *actors.Request, c *actors.OpenSession, t actors.Mo
 		u.Wait(r) // until it is known what others have taken
 		return
 	}
+	if c.Clean && u.endsShares(old) {
+		u.Wait(r) // likewise: the session ends
+		return
+	}
 	crowded := u.Home.Topics.SessionsOf(u.Key.App()).Sessions >= u.Home.Limits.SessionsOfApp
 	d, wills := u.inbox.OpenSession(c, t, &u.Home.Limits, crowded, u.Home.Grace)
 	if d.Err != nil {
