@@ -1,4 +1,5 @@
 import { place } from "./bell_place.ts";
+import { Prefs } from "./bell_prefs.ts";
 import { Rows } from "./bell_rows.ts";
 import { css } from "./bell_style.ts";
 import { textsOf, type BellTexts } from "./bell_texts.ts";
@@ -23,6 +24,9 @@ const PHONE = "(max-width: 480px)";
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** The channels in the preferences, unless the attribute `channels` names others. */
+const CHANNELS = "inapp,email,sms";
+
 /** Attributes that say whose bell it is: another value means another client. */
 const IDENTITY = ["url", "user", "transports"];
 
@@ -35,7 +39,7 @@ const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
 /**
  * `<reddot-bell>`: a bell with the unread count and the inbox behind it. It makes a client of its own from the attributes
  * `url`, `user`, `transports` (comma-separated) and the property `token`, or takes one by the property `client`. With `read-on-open`, what it
- * shows is marked as read, otherwise as seen. `lang` and `texts` set its words. Its look is set by the custom
+ * shows is marked as read, otherwise as seen. Behind a button are the user's preferences; `channels` (comma-separated) says which it offers. `lang` and `texts` set its words. Its look is set by the custom
  * properties `--reddot-accent`, `-fg`, `-bg`, `-muted`, `-line`, `-hover`, `-radius`, `-width` and `-font`.
  *
  * A chosen message is marked as read and told by the event `reddot-open` (detail: the message); unless that is prevented,
@@ -62,10 +66,20 @@ export class ReddotBell extends Base {
   #button = this.#h("button", { class: "bell", part: "bell", type: "button", "aria-haspopup": "dialog", "aria-expanded": "false" });
   #head = this.#h("strong", { id: "head" });
   #readAll = this.#h("button", { class: "link", type: "button" });
+  #gear = this.#h("button", { class: "gear", part: "preferences-button", type: "button", "aria-pressed": "false" });
   #note = this.#h("p", { class: "note", role: "status", hidden: true });
   #items = this.#h("ul", { part: "list", role: "list" });
   #more = this.#h("button", { class: "more", type: "button", hidden: true });
   #panel = this.#h("div", { class: "panel", part: "panel", role: "dialog", "aria-labelledby": "head", tabindex: "-1", popover: "manual", hidden: true });
+  #prefs = new Prefs({
+    inbox: () => this.#client?.inbox,
+    channels: () => listed(this.getAttribute("channels") ?? CHANNELS),
+    categories: () => this.#categories(),
+    told: (done) => {
+      this.#notDone = !done;
+      this.#render();
+    },
+  });
   #rows = new Rows({ choose: (m, e, plain) => this.#choose(m, e, plain), archive: (m) => this.#archive(m) });
 
   constructor() {
@@ -75,11 +89,13 @@ export class ReddotBell extends Base {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(css);
     root.adoptedStyleSheets = [sheet];
-    this.#button.append(icon(), this.#dot);
-    this.#panel.append(h("div", { class: "top" }, this.#head, this.#readAll), this.#note, this.#items, this.#more);
+    this.#button.append(icon(BELL), this.#dot);
+    this.#gear.append(icon(SLIDERS));
+    this.#panel.append(h("div", { class: "top" }, this.#head, this.#readAll, this.#gear), this.#note, this.#items, this.#more, this.#prefs.element);
     root.append(this.#button, this.#said, this.#panel);
     this.#button.onclick = () => (this.#panel.hidden ? void this.open() : this.close());
     this.#readAll.onclick = () => this.#do(this.#client?.inbox.readAll());
+    this.#gear.onclick = () => this.#turn(!this.#prefs.shown);
     this.#more.onclick = () => this.#do(this.#list?.more());
     this.addEventListener("focusout", ({ relatedTarget }) => {
       if (relatedTarget && relatedTarget !== this && !this.contains(relatedTarget as Node)) this.close();
@@ -199,8 +215,23 @@ export class ReddotBell extends Base {
     this.#away?.abort();
     if (this.#panel.hidePopover && this.#panel.isConnected) this.#panel.hidePopover();
     this.#panel.hidden = true;
+    this.#prefs.close();
     this.#button.setAttribute("aria-expanded", "false");
     if (inside) this.#button.focus({ preventScroll: true });
+  }
+
+  /** Turns the panel to the preferences, or back to the inbox. */
+  #turn(prefs: boolean): void {
+    this.#notDone = false;
+    if (prefs && this.#words) void this.#prefs.open(this.#words, this.#lang()).then(() => this.#place());
+    else this.#prefs.close();
+    this.#render();
+  }
+
+  /** The categories that messages have had, as far as the bell knows. */
+  #categories(): string[] {
+    const counted = Object.keys(this.#client?.counts?.by_category ?? {});
+    return [...counted, ...(this.#list?.messages ?? []).flatMap((m) => m.category ?? [])];
   }
 
   /** Loads what the list shows, and marks it. */
@@ -250,7 +281,7 @@ export class ReddotBell extends Base {
       ...(url && { url }),
       ...(user && { user }),
       ...(this.#token && { token: (stale?: string) => this.#token?.(stale) }),
-      ...(transports && { transports: transports.split(",").map((t) => t.trim() as TransportName) }),
+      ...(transports && { transports: listed(transports) as TransportName[] }),
     };
   }
 
@@ -285,7 +316,9 @@ export class ReddotBell extends Base {
 
   /** Finds its words anew. */
   #speak(): void {
-    this.#words = { ...textsOf(this.#lang()), ...this.#texts };
+    const words = { ...textsOf(this.#lang()), ...this.#texts };
+    this.#words = words;
+    this.#prefs.speak(words, this.#lang());
     this.#count();
     this.#render();
   }
@@ -305,11 +338,19 @@ export class ReddotBell extends Base {
     if (this.#panel.hidden || !words) return;
     const state = this.#client?.status.state;
     const out = state === "signed-out";
-    this.#head.textContent = words.inbox;
+    if (out) this.#prefs.close();
+    const prefs = this.#prefs.shown;
+    this.#head.textContent = prefs ? words.preferences : words.inbox;
     this.#readAll.textContent = words.readAll;
-    this.#readAll.hidden = out;
+    this.#readAll.hidden = out || prefs;
+    const gear = prefs ? words.back : words.preferences;
+    this.#gear.setAttribute("aria-label", gear);
+    this.#gear.setAttribute("aria-pressed", String(prefs));
+    this.#gear.title = gear;
+    this.#gear.hidden = out;
+    this.#items.hidden = prefs;
     this.#more.textContent = words.more;
-    this.#more.hidden = out || !this.#list?.next;
+    this.#more.hidden = out || prefs || !this.#list?.next;
     const note = this.#notDone ? words.notDone : state === "offline" ? words.offline : "";
     if (this.#note.textContent !== note) this.#note.textContent = note;
     this.#note.hidden = !note;
@@ -387,6 +428,7 @@ export class ReddotBell extends Base {
       return e.stopPropagation();
     }
     if (!e.composedPath().includes(this.#panel) && !e.composedPath().includes(this.#button)) return;
+    if (this.#prefs.shown) return; // The arrows are the fields' there.
     const items = this.#buttons();
     const row = this.shadowRoot!.activeElement?.closest("li")?.querySelector<HTMLElement>(".item");
     const at = row ? items.indexOf(row) : -1;
@@ -401,13 +443,21 @@ export class ReddotBell extends Base {
   }
 }
 
-/** The bell, built node by node: pages with Trusted Types take no markup from a text. */
-function icon(): SVGElement {
+const BELL = "M6 9.5a6 6 0 0 1 12 0c0 5.5 2 7 2 7H4s2-1.5 2-7M10 20a2.2 2.2 0 0 0 4 0";
+const SLIDERS = "M4 7h8m6 0h2M4 17h2m6 0h8M15 4.5v5M9 14.5v5";
+
+/** The words of a comma-separated list. */
+function listed(text: string): string[] {
+  return text.split(",").flatMap((word) => word.trim() || []);
+}
+
+/** An icon, built node by node: pages with Trusted Types take no markup from a text. */
+function icon(line: string): SVGElement {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 24 24");
   svg.setAttribute("aria-hidden", "true");
   const path = document.createElementNS(SVG, "path");
-  path.setAttribute("d", "M6 9.5a6 6 0 0 1 12 0c0 5.5 2 7 2 7H4s2-1.5 2-7M10 20a2.2 2.2 0 0 0 4 0");
+  path.setAttribute("d", line);
   svg.append(path);
   return svg;
 }

@@ -48,6 +48,26 @@ strong { font-size: 15px; font-weight: 650 }
 .link { color: var(--_strong); font-size: 13px; padding: 4px 6px; margin: -4px -6px }
 .link:hover { text-decoration: underline }
 .link[disabled] { color: var(--_muted); cursor: default; text-decoration: none }
+.top strong { flex: 1 }
+.gear { display: grid; place-items: center; width: 28px; height: 28px; margin: -4px -6px -4px -2px; border-radius: 8px; color: var(--_muted) }
+.gear svg { width: 18px; height: 18px }
+.gear:hover, .gear[aria-pressed="true"] { background: var(--_hover); color: var(--_fg) }
+.prefs { overflow-y: auto; overscroll-behavior: contain; padding: 8px 16px 14px }
+table { width: 100%; border-collapse: collapse }
+th { padding: 4px 0; font-weight: 400; text-align: start; overflow-wrap: anywhere }
+th[scope="col"] { color: var(--_muted); font-size: 12px; text-align: center }
+td { width: 56px; padding: 0; text-align: center }
+tr > td:first-child { width: auto }
+label input { margin: 0 }
+td input { display: block; margin: 8px auto }
+fieldset { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: 6px 12px; min-height: 34px; margin: 10px 0 0; padding: 10px 0 0; border: 0; border-top: 1px solid var(--_line) }
+label { display: flex; align-items: center; gap: 8px }
+label:has(select) { flex: 1; justify-content: space-between }
+.times { display: flex; align-items: center; gap: 6px; color: var(--_muted) }
+input, select { font: inherit; color: inherit; accent-color: var(--_accent) }
+input[type="checkbox"] { width: 16px; height: 16px; margin-block: 0 }
+input[type="time"], select { max-width: 100%; padding: 4px 6px; border: 1px solid var(--_line); border-radius: 8px; background: var(--_bg) }
+input:focus-visible, select:focus-visible { outline: 2px solid var(--_accent); outline-offset: 1px }
 .note { flex: none; margin: 0; padding: 8px 16px; font-size: 13px; background: var(--_hover); border-bottom: 1px solid var(--_line) }
 ul { margin: 0; padding: 0; overflow-y: auto; overscroll-behavior: contain; list-style: none }
 li { position: relative; display: flex }

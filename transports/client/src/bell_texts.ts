@@ -18,7 +18,25 @@ export interface BellTexts {
   /** The name of a message that has neither title nor body nor category. */
   message: string;
   unread: (count: number) => string;
+  preferences: string;
+  /** From the preferences to the inbox. */
+  back: string;
+  prefsFailed: string;
+  /** The row of the preferences that holds for all categories. */
+  allMessages: string;
+  /** The name of a channel, such as `email`. */
+  channel: (name: string) => string;
+  quietHours: string;
+  from: string;
+  to: string;
+  mute: string;
+  notMuted: string;
+  muteFor: (hours: number) => string;
+  /** `time` is in the reader's form. */
+  mutedUntil: (time: string) => string;
 }
+
+const names = (channels: Record<string, string>) => (name: string) => channels[name] ?? name;
 
 const ENGLISH: BellTexts = {
   inbox: "Inbox",
@@ -35,6 +53,18 @@ const ENGLISH: BellTexts = {
   isUnread: "Unread:",
   message: "Message",
   unread: (count) => (count === 1 ? "1 unread message" : `${count} unread messages`),
+  preferences: "Preferences",
+  back: "Back to the inbox",
+  prefsFailed: "The preferences could not be loaded.",
+  allMessages: "All messages",
+  channel: names({ inapp: "Inbox", email: "Email", sms: "SMS", webpush: "Browser", apns: "iPhone", fcm: "Android", jpush: "JPush", wechat_mp: "WeChat" }),
+  quietHours: "Quiet hours",
+  from: "From",
+  to: "To",
+  mute: "Mute",
+  notMuted: "Off",
+  muteFor: (hours) => (hours === 1 ? "For an hour" : hours < 24 ? `For ${hours} hours` : hours === 24 ? "For a day" : `For ${hours / 24} days`),
+  mutedUntil: (time) => `Until ${time}`,
 };
 
 const CHINESE: BellTexts = {
@@ -52,6 +82,18 @@ const CHINESE: BellTexts = {
   isUnread: "未读：",
   message: "消息",
   unread: (count) => `${count} 条未读消息`,
+  preferences: "通知设置",
+  back: "返回消息",
+  prefsFailed: "设置加载失败",
+  allMessages: "全部消息",
+  channel: names({ inapp: "站内", email: "邮件", sms: "短信", webpush: "浏览器", apns: "iPhone", fcm: "安卓", jpush: "极光", wechat_mp: "微信" }),
+  quietHours: "免打扰时段",
+  from: "开始",
+  to: "结束",
+  mute: "静音",
+  notMuted: "关闭",
+  muteFor: (hours) => (hours < 24 ? `${hours} 小时` : `${hours / 24} 天`),
+  mutedUntil: (time) => `直到 ${time}`,
 };
 
 /** The words of a language (BCP 47): Chinese, or else English. */

@@ -1,10 +1,15 @@
 import type { Counts, Message, MessageState } from "./events.ts";
 import { ask, type Account } from "./request.ts";
 
-/** Which messages to list. */
-export interface Query {
+/** Which messages are meant: all that have both, or what is named of them. */
+export interface Selection {
   category?: string;
+  /** A workspace of a product that has several. */
   tenant?: string;
+}
+
+/** Which messages to list. */
+export interface Query extends Selection {
   /** The whole inbox but what is archived, snoozed or scheduled by default. */
   state?: MessageState | "unread" | "all";
   /** At most 200. */
@@ -63,8 +68,7 @@ export class Inbox {
   /** One page, newest first. */
   async list(query: Query = {}): Promise<Page> {
     await this.#keeper.placed();
-    const set: string[][] = Object.entries(query).filter(([, v]) => (v ?? "") !== ""); // a number is made text
-    return this.#ask("GET", "/messages?" + new URLSearchParams(set));
+    return this.#ask("GET", "/messages?" + params(query));
   }
 
   /** The counts as of now. */
@@ -96,21 +100,26 @@ export class Inbox {
     return this.#one(id, "snooze", { until });
   }
 
-  seenAll(scope?: { category?: string; tenant?: string }): Promise<Changed> {
+  seenAll(scope?: Selection): Promise<Changed> {
     return this.#change("/seen", { all: true, ...scope });
   }
 
-  readAll(scope?: { category?: string; tenant?: string }): Promise<Changed> {
+  readAll(scope?: Selection): Promise<Changed> {
     return this.#change("/read", { all: true, ...scope });
   }
 
-  archiveAll(scope?: { category?: string; tenant?: string }): Promise<Changed> {
+  archiveAll(scope?: Selection): Promise<Changed> {
     return this.#change("/archive", { all: true, ...scope });
   }
 
   /** Lets messages for the topic's followers come into the inbox, or, with `on` false, no more. */
   follow(topic: string, on = true): Promise<Changed> {
     return this.#change("/follows/" + encodeURIComponent(topic), undefined, on ? "PUT" : "DELETE");
+  }
+
+  /** The topics that the user follows, a page at a time. */
+  follows(page: { limit?: number; next?: string } = {}): Promise<{ follows: string[]; next?: string }> {
+    return this.#ask("GET", "/follows?" + params(page));
   }
 
   unfollow(topic: string): Promise<Changed> {
@@ -140,4 +149,9 @@ export class Inbox {
   async #ask<T>(method: string, path: string, body?: object): Promise<T> {
     return JSON.parse((await ask(this.#account, method, path, body)).body) as T;
   }
+}
+
+/** The parameters that are set. */
+function params(all: object): URLSearchParams {
+  return new URLSearchParams(Object.entries(all).filter(([, v]) => (v ?? "") !== "")); // a number is made text
 }

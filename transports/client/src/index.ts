@@ -3,7 +3,7 @@
  * says what is new, tabs.ts and sharing.ts share the connection, page.ts owns title and icon, and each transport is a file of its own.
  */
 export { Reddot, type Listeners, type Options, type TransportName } from "./reddot.ts";
-export { Inbox, type Changed, type Page, type Preferences, type Query, type Switches } from "./inbox.ts";
+export { Inbox, type Changed, type Page, type Preferences, type Query, type Selection, type Switches } from "./inbox.ts";
 export { ReddotError } from "./errors.ts";
 export { isUnread, MessageList, type Scope } from "./list.ts";
 export type { BadgeOptions } from "./page.ts";

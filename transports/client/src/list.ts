@@ -1,10 +1,9 @@
 import type { Departure, Message, MessageState } from "./events.ts";
+import type { Selection } from "./inbox.ts";
 import type { Reddot } from "./reddot.ts";
 
 /** Which messages, and how many of them a page holds. */
-export interface Scope {
-  category?: string;
-  tenant?: string;
+export interface Scope extends Selection {
   limit?: number;
 }
 

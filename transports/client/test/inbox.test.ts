@@ -133,3 +133,18 @@ test("a wait that is not worth it, and a proxy's page, are errors too", async (t
   const { box } = inbox(t, new Response("<html>", { status: 429, headers: { "Retry-After": "3600" } }));
   await assert.rejects(box.readAll(), (e: ReddotError) => e.code === "internal" && e.status === 429);
 });
+
+test("a tenant's messages alone are listed and marked", async (t) => {
+  const { box, asked } = inbox(t, ok({ messages: [] }), ok());
+  await box.list({ tenant: "acme", category: "order" });
+  await box.readAll({ tenant: "acme" });
+  await box.seenAll({ tenant: "acme", category: "order" });
+  assert.deepEqual(
+    asked.map(({ path, body }) => [path, body]),
+    [
+      ["/messages?tenant=acme&category=order", undefined],
+      ["/read", { all: true, tenant: "acme" }],
+      ["/seen", { all: true, tenant: "acme", category: "order" }],
+    ],
+  );
+});

@@ -6,6 +6,7 @@ export interface MockUser {
   cursor: string;
   counts: Counts;
   lineage: string;
+  preferences: object;
   publish(fields: object): { id: string };
   mark(ids: string[], state: string): void;
 }

@@ -14,7 +14,7 @@ const counted = { unseen: [1, 1], seen: [1, 0] };
 /** One user's inbox: messages, and the events that made them. */
 class User {
   constructor(kept) {
-    Object.assign(this, { lineage: randomBytes(3).toString("hex"), rev: 0, messages: [], events: [] }, kept);
+    Object.assign(this, { lineage: randomBytes(3).toString("hex"), rev: 0, messages: [], events: [], preferences: {} }, kept);
     this.listeners = new Set();
   }
 
@@ -103,7 +103,7 @@ export async function serve({ port = 0, file, heartbeat = 15_000 } = {}) {
     res.setHeader("Access-Control-Allow-Origin", origin === "null" ? "*" : origin);
     if (origin !== "null") res.setHeader("Access-Control-Allow-Credentials", "true");
     res.setHeader("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID");
-    res.setHeader("Access-Control-Allow-Methods", "GET, POST");
+    res.setHeader("Access-Control-Allow-Methods", "GET, POST, PUT");
     res.setHeader("Access-Control-Expose-Headers", "ETag, Retry-After, Reddot-User");
   }
 
@@ -142,7 +142,10 @@ export async function serve({ port = 0, file, heartbeat = 15_000 } = {}) {
       keep();
       return json(res, answer ? (answer.id ? 201 : 200) : 404, answer ?? { code: "not_found" });
     }
+    if (rest === "preferences" && req.method === "PUT") u.preferences = await body(req);
     switch (rest) {
+      case "preferences":
+        return json(res, 200, u.preferences);
       case "counts":
         res.setHeader("ETag", `"${u.cursor}"`);
         res.setHeader("Reddot-User", "default/" + whose);

@@ -179,6 +179,82 @@ async function keys({ server, site, open: to, context }) {
   await until("the reading survives the navigation", () => server.user("alice").counts.unread, (n) => n === 1);
 }
 
+/** Runs in a page: the preferences that a bell shows. */
+function prefs() {
+  const form = document.querySelector("reddot-bell").shadowRoot.querySelector(".prefs");
+  const [head, ...rows] = [...form.querySelectorAll("tr")].map((r) => [...r.children]);
+  return {
+    shown: !form.hidden,
+    text: form.querySelector(".empty")?.textContent ?? "",
+    columns: head?.slice(1).map((c) => c.textContent) ?? [],
+    rows: rows.map((r) => r.map((c) => c.querySelector("input")?.checked ?? c.textContent)),
+    quiet: [...form.querySelectorAll("[type=time]")].filter((f) => f.offsetParent).map((f) => f.value),
+    mute: form.querySelector("select")?.selectedOptions[0].textContent ?? "",
+  };
+}
+
+async function preferences({ server, open: to }) {
+  const alice = server.user("alice");
+  alice.publish({ title: "one", category: "order" });
+  alice.publish({ title: "two", category: "news" });
+  const kept = { tenants: { acme: { channels: { email: false } } } };
+  alice.preferences = { ...kept, categories: { order: { sms: false } }, channels: { webpush: false }, quiet_hours: { from: "21:30", to: "07:00", zone: "Asia/Shanghai", days: ["mon"] } };
+  const tab = await to();
+  await tab.evaluate(add, { attributes: { url: server.url, user: "alice" } });
+  await until("it is live", () => tab.evaluate(look), (b) => b?.dot === "2");
+  await tab.evaluate(open);
+  await until("its list is there", () => tab.evaluate(look), (b) => b.rows.length === 2);
+  server.control.refuse = (req) => (req.url.includes("/preferences") ? { status: 500 } : undefined);
+  const gear = tab.locator("reddot-bell .gear");
+  await gear.focus();
+  await tab.keyboard.press("Enter");
+  await until("a failure is told", () => tab.evaluate(prefs), (p) => p.text.includes("could not be loaded"));
+  server.control.refuse = undefined;
+  await tab.locator("reddot-bell .prefs .retry").click();
+  await until("they are shown", () => tab.evaluate(prefs), (p) => p.rows.length === 3);
+  assert.deepEqual(await tab.evaluate(prefs), {
+    shown: true,
+    text: "",
+    columns: ["Inbox", "Email", "SMS", "Browser"],
+    rows: [["All messages", true, true, true, false], ["news", true, true, true, false], ["order", true, true, false, false]],
+    quiet: ["21:30", "07:00"],
+    mute: "Off",
+  });
+  assert.equal((await tab.evaluate(look)).head, "Preferences");
+  // By keyboard, and at once.
+  await tab.locator('reddot-bell [data-channel="email"]:not([data-category])').focus();
+  await tab.keyboard.press("Space");
+  await until("email is off for all", () => alice.preferences.channels, (c) => c.email === false);
+  assert.deepEqual((await tab.evaluate(prefs)).rows.map((r) => r[2]), [false, false, false], "what says nothing of its own follows");
+  await tab.locator('reddot-bell [data-category="news"][data-channel="email"]').check();
+  await tab.locator("reddot-bell [name=to]").fill("06:15");
+  await tab.locator("reddot-bell [name=mute]").selectOption("24");
+  await until("all of it is kept", () => alice.preferences, (p) => p.muted_until);
+  const { muted_until, ...rest } = alice.preferences;
+  assert.ok(Math.abs(Date.parse(muted_until) - Date.now() - 86_400_000) < 60_000, muted_until);
+  assert.deepEqual(rest, {
+    ...kept,
+    categories: { order: { sms: false }, news: { email: true } },
+    channels: { webpush: false, email: false },
+    quiet_hours: { from: "21:30", to: "06:15", zone: "Asia/Shanghai", days: ["mon"] },
+  });
+  await tab.locator("reddot-bell [name=quiet]").uncheck();
+  await until("no quiet hours", () => alice.preferences, (p) => !p.quiet_hours);
+  // What could not be made is told, and not shown as made.
+  server.control.refuse = (req) => (req.method === "PUT" ? { status: 400 } : undefined);
+  await tab.locator('reddot-bell [data-category="news"][data-channel="sms"]').uncheck();
+  await until("a failure is told", () => tab.evaluate(look), (b) => b.note !== "");
+  await until("and not shown", () => tab.evaluate(prefs), (p) => p.rows[1]?.[3] === true);
+  server.control.refuse = undefined;
+  await gear.click();
+  await until("the inbox is back", () => tab.evaluate(look), (b) => b.head === "Inbox" && b.rows.length === 2);
+  await gear.click();
+  await until("they are shown again", () => tab.evaluate(prefs), (p) => p.mute.startsWith("Until "));
+  await tab.keyboard.press("Escape");
+  await tab.evaluate(open);
+  assert.equal((await tab.evaluate(look)).head, "Inbox", "it opens at the inbox");
+}
+
 /** Where a bell may stand in a page. */
 const CORNERS = {
   "left edge": "position:fixed;left:0;top:0",
@@ -219,17 +295,22 @@ async function accessible({ server, site, open: to, shots }) {
   alice.publish({ title: "A very long title that goes on and on " + "and on ".repeat(60), body: "supercalifragilistic".repeat(30) });
   alice.publish({ data: { a: 1 } });
   alice.mark([alice.publish({ title: "Read already" }).id], "read");
+  alice.preferences = { categories: { "a-category-with-a-rather-long-name": { sms: false }, order: {} }, quiet_hours: { from: "22:00", to: "08:00" }, muted_until: "2099-01-01T00:00:00Z" };
   const looks = [
     { name: "desktop" },
     { name: "dark", media: { colorScheme: "dark" } },
     { name: "phone", size: { width: 375, height: 720 } },
     { name: "chinese", lang: "zh-CN" },
+    { name: "preferences", prefs: true },
+    { name: "preferences-dark", prefs: true, media: { colorScheme: "dark" } },
+    { name: "preferences-phone", prefs: true, size: { width: 320, height: 720 } },
+    { name: "preferences-chinese", prefs: true, lang: "zh-CN" },
     { name: "empty", user: "nobody" },
     { name: "error", refuse: (req) => (req.url.includes("/messages?") ? { status: 500 } : undefined) },
     { name: "offline", offline: true },
     { name: "signed-out", refuse: () => ({ status: 401 }), user: "stranger" },
   ];
-  for (const { name, media, size, lang = "en", user = "alice", refuse, offline } of looks) {
+  for (const { name, media, size, lang = "en", user = "alice", refuse, offline, prefs: turned } of looks) {
     server.control.refuse = refuse;
     const tab = await to(site.page(page(`<style>:root{color-scheme:light dark}body{font-family:sans-serif}</style><div style="display:flex;justify-content:flex-end;padding:8px" id=box></div>`)));
     if (size) await tab.setViewportSize(size);
@@ -243,6 +324,10 @@ async function accessible({ server, site, open: to, shots }) {
       server.control.refuse = () => ({ status: 503 });
       await tab.evaluate(() => dispatchEvent(new Event("offline")));
       await until("it says so", () => tab.evaluate(look), (b) => b.note);
+    }
+    if (turned) {
+      await tab.locator("reddot-bell .gear").click();
+      await until("its preferences are there", () => tab.evaluate(prefs), (p) => p.rows.length > 1);
     }
     await tab.evaluate(axe);
     const { violations } = await tab.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
@@ -258,6 +343,7 @@ export const bell = [
   { name: "the bell under a strict policy and Trusted Types", core: true, run: strict },
   { name: "the bell loads, fails, retries, is offline", core: true, run: states },
   { name: "the bell follows its attributes and properties", core: true, run: reactive },
+  { name: "the bell's preferences", core: true, run: preferences },
   { name: "the bell by keyboard and by link", run: keys },
   { name: "the bell stays on screen", run: places },
   { name: "the bell is accessible, however it looks", run: accessible },
