@@ -3,6 +3,7 @@
 import "../src/bell.ts";
 import { h } from "../src/dom.ts";
 import { Reddot } from "../src/index.ts";
+import { Follow } from "./follow.ts";
 import { InboxView } from "./inbox.ts";
 import { Log } from "./log.ts";
 import type { Mqtt } from "./mqtt.ts";
@@ -72,6 +73,7 @@ main.on("status", ({ state, transport, reason }) => {
 });
 const inbox = new InboxView(element("inbox"), element<HTMLButtonElement>("read-all"), main);
 void inbox.start();
+new Follow(element<HTMLInputElement>("follow"), main);
 
 const form = new PublishForm(element<HTMLFormElement>("publish"), element("published"), user, (id, sent) => {
   for (const pane of panes) pane.expect(id, sent);

@@ -1,4 +1,10 @@
-/** PublishForm sends one message to the user, as a back end would: by HTTP. */
+/** The topic that the page lets the user follow. */
+export const NEWS = "news";
+
+/** To whom a message may go, beside the user. */
+const MANY: Record<string, object> = { all: { all: true }, topic: { topic: NEWS } };
+
+/** PublishForm sends one message to the user, to everybody or to a topic's followers, as a back end would: by HTTP. */
 export class PublishForm {
   #form: HTMLFormElement;
   #note: HTMLElement;
@@ -10,6 +16,7 @@ export class PublishForm {
     this.#note = note;
     this.#path = `/v1/users/${encodeURIComponent(user)}/messages`;
     this.#sent = sent;
+    form.querySelector<HTMLOptionElement>('[name="to"] option')!.text = user;
     form.onsubmit = (e) => {
       e.preventDefault();
       void this.#publish();
@@ -22,13 +29,15 @@ export class PublishForm {
   }
 
   async #publish(): Promise<void> {
-    const fields = [...new FormData(this.#form)].filter(([, value]) => value !== "");
+    const fields: Record<string, unknown> = Object.fromEntries([...new FormData(this.#form)].filter(([, value]) => value !== ""));
+    const to = MANY[String(fields.to ?? "")];
+    if (to) fields.to = to;
     const at = performance.now();
     try {
-      const res = await fetch(this.#path, {
+      const res = await fetch(to ? "/v1/messages" : this.#path, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(Object.fromEntries(fields)),
+        body: JSON.stringify(fields),
       });
       const answer = (await res.json()) as { id: string; outcome?: string; detail?: string; title?: string };
       if (!res.ok) throw new Error(answer.detail ?? answer.title ?? "HTTP " + res.status);
