@@ -51,9 +51,9 @@ type LogHistory struct {
 	Lag time.Duration
 }
 
-// CheckLog judges the log: each acknowledged operation made one entry, in real time's
+// checkLog judges the log: each acknowledged operation made one entry, in real time's
 // order, and no other entries are there.
-func CheckLog(l *LogHistory) (errs []error) {
+func checkLog(l *LogHistory) (errs []error) {
 	wrong := func(format string, args ...any) {
 		if len(errs) < maxErrors {
 			errs = append(errs, fmt.Errorf("the broadcast log: "+format, args...))

@@ -167,7 +167,7 @@ func (x *heard) follow() {
 	x.Profile = append(x.Profile, ProfileOp{Value: value, Call: x.now, Return: x.now + 1, Answered: true}, ProfileOp{Read: true, Value: value, Call: x.now + 2, Return: x.now + 3, Answered: true})
 }
 
-func checkAll(h *UserHistory) []error { return append(Check(h, time.Minute), CheckLog(h.Log)...) }
+func checkAll(h *UserHistory) []error { return append(Check(h, time.Minute), checkLog(h.Log)...) }
 
 func TestGoodBroadcastsPass(t *testing.T) {
 	for seed := range uint64(20) {

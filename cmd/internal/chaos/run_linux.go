@@ -109,7 +109,7 @@ func storm(ctx context.Context, w *world, began time.Time) error {
 	errs = append(errs, err)
 	w.say("judging")
 	if heard != nil {
-		errs = append(errs, CheckLog(heard)...)
+		errs = append(errs, checkLog(heard)...)
 	}
 	for _, l := range c.users {
 		var wrong []error
