@@ -409,6 +409,7 @@ func (p *placement) openIfFree(shard uint16, now time.Time) {
 		return
 	}
 	s.phase = owned
+	n.logs.Doubt() // before the first of its users wakes up
 	n.fences.set(s.fence)
 	n.dir.parts[shard].set(n.cfg.Name, true, nil)
 	n.flush(shard)

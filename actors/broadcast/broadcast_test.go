@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -533,4 +534,66 @@ func TestForgotten(t *testing.T) {
 	w.wantInbox("alice", 1, "new")
 	w.restart()
 	w.wantInbox("alice", 1, "new")
+}
+
+// TestUnsure: a node that can't tell whether it still owns a user shows it no entry, whether it
+// is awake or dozes: another node may count otherwise from there. Once it is sure it does.
+func TestUnsure(t *testing.T) {
+	for _, doze := range []bool{false, true} {
+		w := newWorld(t)
+		var unsure atomic.Bool
+		var asked atomic.Int32
+		w.node.Home.HoldsLease = func(key actors.Key) bool {
+			if key != userKey("alice") || !unsure.Load() {
+				return true
+			}
+			asked.Add(1)
+			return false
+		}
+		w.own("alice", "hello")
+		alice := w.attach("alice")
+		want(alice, t, "counts 1/1")
+		if doze {
+			w.node.Send(userKey("alice"), &actors.Doze{})
+		}
+		unsure.Store(true)
+		w.broadcast("to all")
+		w.broadcast("again")
+		for late := time.Now().Add(actorstest.Patience); asked.Load() < 3 && time.Now().Before(late); {
+			time.Sleep(time.Millisecond)
+		}
+		if n := len(alice.Events()); n != alice.read || asked.Load() < 3 {
+			t.Fatalf("dozing %v: %d events from a node that is not sure, asked %d times", doze, n-alice.read, asked.Load())
+		}
+		unsure.Store(false)
+		want(alice, t, "message 3/3 to all")
+		want(alice, t, "message 3/3 again")
+	}
+}
+
+// TestDoubt: a node that gets users of another one reads what that may have shown them, also
+// where it has not heard of it.
+func TestDoubt(t *testing.T) {
+	w := newWorld(t)
+	w.own("alice", "hello")
+	w.own("bob", "hello")
+	w.j.Flush()
+	other := actorstest.NewNode(t, w.j, w.clock, actors.Limits{})
+	t.Cleanup(other.Stop)
+	here := w.node
+	w.node = other
+	w.wantInbox("bob", 1, "hello") // so that it knows the log
+	w.node = here
+	alice := w.attach("alice")
+	want(alice, t, "counts 1/1")
+	w.broadcast("to all")
+	want(alice, t, "message 2/2 to all")
+	here.Stop()
+	w.node = other
+	other.Logs.Doubt()
+	w.own("alice", "after")
+	w.wantInbox("alice", 3, "after", "to all", "hello")
+	back := w.attach("alice", actorstest.After(alice.Last().Cursor))
+	want(back, t, "message 3/3 after")
+	w.wantInbox("bob", 2, "to all", "hello")
 }

@@ -40,6 +40,7 @@ type known struct {
 	log     *actors.Log // nil: it was not read yet
 	news    atomic.Bool // users are to be told
 	telling atomic.Bool // somebody tells them
+	doubted atomic.Bool // there may be entries that were not heard of
 }
 
 // NewLogs returns what a node knows of logs, of which it has read nothing yet.
@@ -64,7 +65,9 @@ func (l *Logs) Log(ctx context.Context, app string, pos uint64) (*actors.Log, er
 	k := l.app(app)
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	doubted := k.doubted.Swap(false)
 	if k.log == nil {
+		doubted = false
 		log, err := l.begin(ctx, app)
 		if err != nil {
 			return nil, err
@@ -74,9 +77,13 @@ func (l *Logs) Log(ctx context.Context, app string, pos uint64) (*actors.Log, er
 		}
 		k.log = log
 	}
-	if k.log.Head() < pos {
+	if head := k.log.Head(); head < pos || doubted {
 		if err := l.extend(ctx, app, k.log); err != nil {
+			k.doubted.Store(doubted)
 			return nil, err
+		}
+		if k.log.Head() > head {
+			l.tell(app, k)
 		}
 	}
 	if k.log.Head() < pos {
@@ -176,6 +183,16 @@ func (l *Logs) catchUp(app string, pos uint64, done func()) {
 		l.tell(app, l.app(app))
 		done()
 	})
+}
+
+// Doubt lets each log be read on before the next user wakes up with it: another node, which had
+// the user until now, may have shown it entries that were not heard of here.
+func (l *Logs) Doubt() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, k := range l.apps {
+		k.doubted.Store(true)
+	}
 }
 
 // Refresh reads what the journal has beyond what is known here: what was missed while

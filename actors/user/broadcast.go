@@ -3,6 +3,7 @@ package user
 import (
 	"context"
 	"errors"
+	"time"
 
 	"reddot/actors"
 	"reddot/actors/inbox"
@@ -31,6 +32,27 @@ func loadInbox(ctx context.Context, h *actors.Home, key actors.Key, origin uint6
 		}
 		pos = behind.Pos
 	}
+}
+
+// mergeAgain is what a user tells itself that was not sure to be the only one.
+type mergeAgain struct{}
+
+// ForOne implements ForOne.
+func (*mergeAgain) ForOne() {}
+
+// mergePause is how long such a user waits.
+const mergePause = 100 * time.Millisecond
+
+// mergeLater lets the user merge as soon as this node is sure again that it owns the user. A
+// merge writes nothing that the store could refuse: on a node that has lost the user it would
+// show a rev that another node gives to something else.
+func (u *User) mergeLater() {
+	if u.mergesLater {
+		return
+	}
+	u.mergesLater = true
+	h, self := u.Home, u.Self
+	h.Delay(mergePause, func() { h.Send(self, &mergeAgain{}) })
 }
 
 // merge takes in what the log has since, and tells the connections. False means that the

@@ -99,6 +99,8 @@ func (u *User) listen() {
 func (u *User) tellMerge(m *actors.Merge) {
 	switch {
 	case u.Ending:
+	case !u.HoldsLease():
+		u.mergeLater()
 	case u.inbox != nil:
 		u.handle(m)
 	case u.dozing && len(u.gates)+len(u.links) > 0 && !u.mergeDozing():

@@ -271,10 +271,17 @@ func (u *User) apply(events []*actors.Event, from actors.Cursor, counts []byte) 
 }
 
 // expire lets the broadcast log and the time do their work before anything is
-// decided. False means that the store is too busy for it.
+// decided. False means that the store is too busy for it, or that another node may own
+// the user.
 func (u *User) expire(t actors.Moment) bool {
-	if u.log.Head() > u.inbox.Pos() && !u.merge(t) {
-		return false
+	if u.log.Head() > u.inbox.Pos() {
+		if !u.HoldsLease() {
+			u.mergeLater()
+			return false
+		}
+		if !u.merge(t) {
+			return false
+		}
 	}
 	u.maintain(t.Now)
 	if t.Now < u.inbox.Due(&u.Home.Limits) && !u.inbox.IsOverfull(&u.Home.Limits) {

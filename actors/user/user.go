@@ -38,6 +38,8 @@ type User struct {
 	listens  bool                 // it is told of broadcasts
 	here     *here                // nil: it is not told who is online, or not known yet what was
 
+	mergesLater bool // it was not sure to be the only one
+
 	claims claims // of devices
 
 	orderly bool // it ends for being idle, or because another node takes it over and rouses it
@@ -109,6 +111,9 @@ func (u *User) receive(c actor.Context) {
 		u.cleared(m)
 	case *actors.Merge:
 		u.tellMerge(m)
+	case *mergeAgain:
+		u.mergesLater = false
+		u.tellMerge(&actors.Merge{})
 	case *contentLoaded:
 		if u.inbox == nil || u.Ending {
 			u.wait(m.req)
