@@ -196,6 +196,15 @@ const grace = 10 * time.Second
 // Topics returns the node's live publish/subscribe.
 func (n *Node) Topics() *topic.Broker { return n.topics }
 
+// LogHead returns the position up to which the node knows the broadcast log of an app.
+func (n *Node) LogHead(ctx context.Context, app string) (uint64, error) {
+	l, err := n.logs.Log(ctx, app, 0)
+	if err != nil {
+		return 0, err
+	}
+	return l.Head(), nil
+}
+
 // every calls fn in its own goroutine each time d has gone by, until Stop.
 func (n *Node) every(d time.Duration, fn func()) {
 	n.done.Add(1)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -22,11 +23,12 @@ key with the scope read, author or admin; to change them author or admin. Each c
 is a version, and those before stay readable.`,
 		Example: `  reddot segment put vips "'vip' in tags && attributes.city == 'Shanghai'"
   reddot segment get vips --version 1
+  reddot segment preview vips
   reddot segment check "attributes.level >= 3"        # without a server`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newSegmentPut(), newSegmentGet(), newSegmentList(), newSegmentRemove(), newSegmentCheck())
+	c.AddCommand(newSegmentPut(), newSegmentGet(), newSegmentList(), newSegmentRemove(), newSegmentPreview(), newSegmentCheck())
 	return c
 }
 
@@ -137,6 +139,48 @@ func newSegmentRemove() *cobra.Command {
 			return err
 		}
 		fmt.Fprintf(c.ErrOrStderr(), "deleted %s\n", args[0])
+		return nil
+	}
+	return c
+}
+
+func newSegmentPreview() *cobra.Command {
+	var where string
+	var noCount bool
+	c := &cobra.Command{
+		Use:   "preview [NAME]",
+		Short: "Print how many users a segment finds, and the first 20 of them",
+		Args:  cobra.MaximumNArgs(1),
+	}
+	r := addRemote(c)
+	r.addJSON(c)
+	c.Flags().StringVar(&where, "where", "", "an expression that is not saved, in the place of NAME; - reads it from standard input")
+	c.Flags().BoolVar(&noCount, "no-count", false, "do not count, which may take a second for a million users")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if (len(args) == 1) == (where != "") {
+			return errors.New("say one of NAME and --where")
+		}
+		where, err := expression(c, where)
+		if err != nil {
+			return err
+		}
+		remote, err := r.client()
+		if err != nil {
+			return err
+		}
+		p, err := remote.PreviewSegment(c.Context(), strings.Join(args, ""), where, !noCount)
+		if err != nil {
+			return err
+		}
+		if r.json {
+			return writeJSON(c.OutOrStdout(), p)
+		}
+		if p.Count != nil {
+			fmt.Fprintf(c.ErrOrStderr(), "%d users\n", *p.Count)
+		}
+		for _, user := range p.Users {
+			fmt.Fprintln(c.OutOrStdout(), user)
+		}
 		return nil
 	}
 	return c

@@ -13,6 +13,7 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/catalog"
+	"reddot/actors/index"
 	"reddot/transports"
 	"reddot/transports/auth"
 	"reddot/transports/streams"
@@ -65,6 +66,9 @@ type Deps struct {
 
 	Segments *catalog.Catalog // nil: there is no /v1/segments
 
+	Index   *index.Index                                          // finds users; nil: segments are not previewed
+	LogHead func(ctx context.Context, app string) (uint64, error) // the position of an app's broadcast log; needed with Index
+
 	Audit *transports.Audit // nil: nothing is written down, and /v1/audit not served
 
 	Topics Topics // nil: there is no /v1/topics
@@ -88,6 +92,7 @@ type API struct {
 	deadlines *transports.Deadlines
 	metrics   *metrics
 	batches   places
+	counts    places
 	calls     sync.Pool  // *call
 	lanes     sync.Pool  // *lane
 	keys      sync.Mutex // held while a key is counted and made
@@ -125,7 +130,8 @@ func New(cfg Config, deps Deps) (*API, error) {
 		log:       deps.Log,
 		now:       deps.Now,
 		deadlines: transports.NewDeadlines(cfg.Deadline),
-		batches:   places{all: cfg.Batches, each: cfg.AppBatches},
+		batches:   places{all: cfg.Batches, each: cfg.AppBatches, what: "batches"},
+		counts:    places{all: countsAtOnce, each: countsAtOnce, what: "counts of segments"},
 	}
 	a.calls.New = func() any { return newCall(a) }
 	watched := a.operations()

@@ -344,7 +344,7 @@ func (p *places) under() int {
 
 // An app that holds all of its places keeps none from another.
 func TestBatchPlaces(t *testing.T) {
-	p := places{all: 4, each: 2}
+	p := places{all: 4, each: 2, what: "batches"}
 	for range 2 {
 		if err := p.take("a"); err != nil {
 			t.Fatal(err)

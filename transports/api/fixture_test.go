@@ -21,6 +21,8 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/catalog"
+	"reddot/actors/index"
+	"reddot/actors/store/memory"
 	"reddot/transports"
 	"reddot/transports/auth"
 )
@@ -40,6 +42,7 @@ func (fakeTopics) Publish(m *actors.TopicMessage, done func(int, *actors.Error))
 
 // A server is the API on a real socket, over a fakeRouter.
 type server struct {
+	rows      *memory.State // of the index
 	t         testing.TB
 	api       *API
 	router    *fakeRouter
@@ -60,7 +63,7 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, router: newFakeRouter()}
+	s := &server{t: t, router: newFakeRouter(), rows: memory.NewState()}
 	records := &memoryRecords{all: map[string]map[string][]byte{}}
 	keys, err := auth.LoadKeys(ctx, records, nil)
 	if err != nil {
@@ -102,7 +105,9 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 	registry := prometheus.NewRegistry()
 	cfg := Config{Origins: origins, LegacyURLs: true, Deadline: time.Second, BatchIdle: 5 * time.Second}
 	limits := transports.Limits{}
-	deps := Deps{Router: s.router, Lookup: s.router, Keys: keys, Revoker: revocations, Segments: catalog.New(catalog.Config{Kind: "segment", Names: 4, Now: time.Now}, records), Audit: transports.NewAudit(transports.AuditConfig{}, records, slog.New(slog.DiscardHandler)),
+	deps := Deps{Router: s.router, Lookup: s.router, Keys: keys, Revoker: revocations, Segments: catalog.New(catalog.Config{Kind: "segment", Names: 4, Now: time.Now}, records),
+		Index: index.New(s.rows), LogHead: func(context.Context, string) (uint64, error) { return 7, nil },
+		Audit: transports.NewAudit(transports.AuditConfig{}, records, slog.New(slog.DiscardHandler)),
 		Cluster: func(context.Context) any {
 			return map[string]any{"cluster": "c", "node": "a", "members": []any{map[string]any{
 				"node": "a", "state": "ready", "shards": 1, "owned": []any{map[string]any{"epoch": 2, "shards": "1"}}, "actors": 0, "connections": 0, "held": 0, "links": []any{},

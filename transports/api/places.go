@@ -7,9 +7,10 @@ import (
 	"reddot/actors"
 )
 
-// places are what batches need one of: so many in all, and of each app.
+// places are what batches and the like need one of: so many in all, and of each app.
 type places struct {
 	all, each int
+	what      string // for people
 
 	mu    sync.Mutex
 	taken int
@@ -22,9 +23,9 @@ func (p *places) take(app string) error {
 	defer p.mu.Unlock()
 	switch {
 	case p.taken >= p.all:
-		return &actors.Error{Code: actors.Busy, Detail: "too many batches are under way", RetryAfter: time.Second}
+		return &actors.Error{Code: actors.Busy, Detail: "too many " + p.what + " are under way", RetryAfter: time.Second}
 	case p.of[app] >= p.each:
-		return &actors.Error{Code: actors.TooMany, Detail: "too many batches of this app are under way", RetryAfter: time.Second}
+		return &actors.Error{Code: actors.TooMany, Detail: "too many " + p.what + " of this app are under way", RetryAfter: time.Second}
 	}
 	if p.of == nil {
 		p.of = map[string]int{}

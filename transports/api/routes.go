@@ -111,6 +111,9 @@ func (a *API) routes(watched []*route) []*route {
 	}
 	if a.deps.Segments != nil {
 		table = append(table, segmentRoutes()...)
+		if a.deps.Index != nil {
+			table = append(table, previewRoutes()...)
+		}
 	}
 	if a.deps.Audit != nil {
 		table = append(table, &route{method: "GET", path: "/v1/audit", access: needCaller,

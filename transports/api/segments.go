@@ -48,9 +48,19 @@ func listSegments(c *call) error {
 
 // readSegment is GET /v1/segments/{name}, of a version if one is named.
 func readSegment(c *call) error {
-	name, err := transports.ParseName(string(c.params[0]))
+	e, err := c.segment()
 	if err != nil {
 		return err
+	}
+	c.answerEntry(fasthttp.StatusOK, &e)
+	return nil
+}
+
+// segment returns the segment that the path names, in the version that is asked for.
+func (c *call) segment() (e catalog.Entry, err error) {
+	name, err := transports.ParseName(string(c.params[0]))
+	if err != nil {
+		return e, err
 	}
 	version := uint64(0)
 	if len(c.QueryArgs().Peek("version")) > 0 {
@@ -58,15 +68,10 @@ func readSegment(c *call) error {
 			err = wrong("version", "versions are numbered from 1")
 		}
 		if err != nil {
-			return err
+			return e, err
 		}
 	}
-	e, err := c.api.deps.Segments.Read(c.api.deadlines.Next(), c.who.App, name, version)
-	if err != nil {
-		return err
-	}
-	c.answerEntry(fasthttp.StatusOK, &e)
-	return nil
+	return c.api.deps.Segments.Read(c.api.deadlines.Next(), c.who.App, name, version)
 }
 
 // segmentBody is what stands under a segment's name.
@@ -76,19 +81,9 @@ type segmentBody struct {
 
 // putSegment is PUT /v1/segments/{name} with {"where":…}.
 func putSegment(c *call) error {
-	body, err := c.readBody(c.api.deps.Gate.Limits().MaxBody)
-	if err != nil {
-		return err
-	}
 	var segment segmentBody
-	err = c.draft.in.Whole(body, func(name string) (err error) {
-		if name != "where" {
-			return wrong(transports.ShownField(name), "there is no such field")
-		}
-		segment.Where, err = c.draft.in.WordField("where", audience.MaxLength)
-		return err
-	})
-	if err != nil {
+	var err error
+	if segment.Where, err = c.where(); err != nil {
 		return err
 	}
 	if _, err := audience.Check(segment.Where); err != nil {
@@ -108,6 +103,22 @@ func putSegment(c *call) error {
 	}
 	c.answerEntry(status, &r.Entry)
 	return nil
+}
+
+// where reads a body {"where":…}.
+func (c *call) where() (where string, err error) {
+	body, err := c.readBody(c.api.deps.Gate.Limits().MaxBody)
+	if err != nil {
+		return "", err
+	}
+	err = c.draft.in.Whole(body, func(name string) (err error) {
+		if name != "where" {
+			return wrong(transports.ShownField(name), "there is no such field")
+		}
+		where, err = c.draft.in.WordField("where", audience.MaxLength)
+		return err
+	})
+	return where, err
 }
 
 // deleteSegment is DELETE /v1/segments/{name}.

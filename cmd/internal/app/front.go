@@ -8,6 +8,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors/catalog"
+	"reddot/actors/index"
 	"reddot/cmd/internal/config"
 	"reddot/transports"
 	"reddot/transports/api"
@@ -120,7 +121,8 @@ func (a *App) newFront(cfg *config.Config) (*front, error) {
 		Keys:     a.keys,
 		Audit:    a.audit,
 		Segments: catalog.New(catalog.Config{Kind: "segment", Now: a.now}, a.store),
-		Revoker:  a.revocations, Connected: a.connected, Ready: a.Ready, Healthy: a.Healthy,
+		Index:    index.New(a.store), LogHead: a.node.LogHead,
+		Revoker: a.revocations, Connected: a.connected, Ready: a.Ready, Healthy: a.Healthy,
 		Cluster: func(ctx context.Context) any { return a.node.Status(ctx) }, Drain: a.Drain,
 		Topics: a.node.Topics(), Views: a.views(cfg, deps), Pages: pages(cfg.Dev),
 		Now: a.now, Log: a.log.With("part", "api"), Registerer: f.metrics, Gatherer: prometheus.Gatherers{a.registry, f.metrics},

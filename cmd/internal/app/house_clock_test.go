@@ -38,6 +38,7 @@ var wallClocks = map[string]string{
 	"transports/api/keys.go":           "times in requests, and the expiry of keys",
 	"transports/api/mark.go":           "snooze until a time",
 	"transports/api/publish.go":        "times in requests",
+	"transports/api/preview.go":        "the time that an expression calls now",
 	"transports/api/legacy.go":         "the time of a message",
 	"transports/api/topics.go":         "the time of a message",
 	"transports/audit.go":              "the time of an entry, and for how long it is kept",

@@ -17,6 +17,7 @@ import (
 type anyStore interface {
 	cluster.Store
 	actors.SwapRecords
+	actors.Index
 	Err() error
 	Stats() store.Stats
 	Close(context.Context) error

@@ -82,3 +82,30 @@ func (c *Client) RemoveSegment(ctx context.Context, name string) error {
 	}
 	return c.do(ctx, req, nil)
 }
+
+// A Preview is whom an expression finds.
+type Preview struct {
+	Count *int     `json:"count,omitempty"`
+	Users []string `json:"users"`
+	Pos   uint64   `json:"pos"` // of the broadcast log
+}
+
+// PreviewSegment returns whom the segment of a name finds, or, with where, an
+// expression that is not saved; with count how many there are.
+func (c *Client) PreviewSegment(ctx context.Context, name, where string, count bool) (Preview, error) {
+	var out Preview
+	method, path, body := http.MethodGet, segmentPath(name)+"/preview", []byte(nil)
+	if where != "" {
+		var err error
+		if body, err = json.Marshal(map[string]string{"where": where}); err != nil {
+			return out, err
+		}
+		method, path = http.MethodPost, "/v1/segments/preview"
+	}
+	req, err := c.request(ctx, method, path, url.Values{"count": {strconv.FormatBool(count)}}, body)
+	if err != nil {
+		return out, err
+	}
+	err = c.do(ctx, req, &out)
+	return out, err
+}
