@@ -38,6 +38,11 @@ type Lookup struct {
 // one asks for a single value.
 func one(field string, v Value) Lookup { return Lookup{Field: field, Kind: v.Kind, Low: v, High: v} }
 
+// InSet asks for the users of whose set a name is.
+func InSet(set Set, name string) Lookup {
+	return one(setNames[set], Value{Kind: Text, Text: name})
+}
+
 // startingWith asks for the strings that begin so.
 func startingWith(field, prefix string) Lookup {
 	l := Lookup{Field: field, Kind: Text}

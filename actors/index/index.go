@@ -50,6 +50,28 @@ func (x *Index) Users(ctx context.Context, app, after string, limit int, fn func
 	return last, nil
 }
 
+// Members calls fn with up to limit users of a list of an app behind after, in the
+// order of the index. An empty after is the beginning. next is where to go on; empty:
+// these were the last.
+func (x *Index) Members(ctx context.Context, app, list, after string, limit int, fn func(user string)) (next string, err error) {
+	from := ""
+	if after != "" {
+		from = audience.Name(app, after) + "\x00"
+	}
+	page := make([]string, limit)
+	n, err := x.view(ctx, app).Users(audience.InSet(audience.Lists, list), from, page)
+	if err != nil {
+		return "", fmt.Errorf("read the list %s of %s: %w", list, app, err)
+	}
+	for _, name := range page[:n] {
+		fn(audience.UserOf(name))
+	}
+	if n < limit {
+		return "", nil
+	}
+	return audience.UserOf(page[n-1]), nil
+}
+
 // First returns up to limit users of the segment at now (unix milliseconds), the first
 // ones in the order of the index.
 func (x *Index) First(ctx context.Context, app string, s *audience.Segment, now int64, limit int) ([]string, error) {

@@ -37,6 +37,8 @@ type batch struct {
 	claim    *transports.Claim
 	complete bool // it has come to its end, and nothing is under way
 
+	request func(b *batch, line []byte) (r *actors.Request, recipients int, err error) // makes a request of a line; recipients is as in slot
+
 	broken atomic.Pointer[error] // why reading ended before the body's end
 }
 
@@ -72,7 +74,10 @@ func (a *API) leave(l *lane) {
 }
 
 // publishBatch is POST /v1/messages/batch.
-func publishBatch(c *call) error {
+func publishBatch(c *call) error { return c.batch((*batch).publish) }
+
+// batch answers a body of many lines, of each of which a request is made.
+func (c *call) batch(request func(*batch, []byte) (*actors.Request, int, error)) error {
 	a := c.api
 	limits := a.deps.Gate.Limits()
 	if n := c.Request.Header.ContentLength(); n > limits.MaxBatch {
@@ -85,7 +90,7 @@ func publishBatch(c *call) error {
 		a.metrics.refused.WithLabelValues("batches").Inc()
 		return err
 	}
-	b := &batch{api: a, ctx: c.RequestCtx, who: c.who, limits: limits}
+	b := &batch{api: a, ctx: c.RequestCtx, who: c.who, limits: limits, request: request}
 	var body io.Reader = bytes.NewReader(nil)
 	if stream := c.Request.BodyStream(); stream != nil {
 		b.body = stream
@@ -291,15 +296,15 @@ func (b *batch) line(line []byte, n int) bool {
 	if len(line) == 0 {
 		return true
 	}
-	r, recipients, err := b.request(line)
+	r, recipients, err := b.request(b, line)
 	if err != nil {
 		return b.pipeline.refuse(err, n)
 	}
 	return b.pipeline.send(r, n, recipients)
 }
 
-// request makes a request of a line. recipients is as in slot.
-func (b *batch) request(line []byte) (r *actors.Request, recipients int, err error) {
+// publish makes the request of a line that is a message.
+func (b *batch) publish(line []byte) (r *actors.Request, recipients int, err error) {
 	d := &b.draft
 	if err := d.parse(line, fieldsMessage|fieldTo|fieldIdempotencyKey, b.api.now().UnixMilli()); err != nil {
 		return nil, 0, err

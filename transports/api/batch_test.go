@@ -285,7 +285,7 @@ func lineBatch(t testing.TB, router actors.Router) *batch {
 	}
 	a := &API{now: time.Now, deps: Deps{Gate: gate, Router: router}}
 	a.cfg.fill()
-	return &batch{api: a, who: &transports.Principal{ID: "key:x", App: "default", Kind: transports.ServerKey}, limits: gate.Limits(),
+	return &batch{request: (*batch).publish, api: a, who: &transports.Principal{ID: "key:x", App: "default", Kind: transports.ServerKey}, limits: gate.Limits(),
 		lane: &lane{draft: draft{lim: &a.cfg.Message}, pipeline: newPipeline(router, a.cfg.BatchWindow, a.cfg.BatchOutput, time.Second)}}
 }
 

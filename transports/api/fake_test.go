@@ -198,6 +198,9 @@ func (f *fakeRouter) do(r *actors.Request, u *fakeInbox) {
 		c, err := u.known.SetPreferences(cmd.Preferences)
 		u.learn(c, err, a)
 		a.Body = profile.AppendPreferences(nil, u.known.Preferences())
+	case *actors.JoinList:
+		c, err := u.known.JoinList(cmd)
+		u.learn(c, err, a)
 	case *actors.Follow:
 		c, err := u.known.Follow(cmd)
 		u.learn(c, err, a)

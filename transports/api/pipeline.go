@@ -91,8 +91,12 @@ func wake(c chan struct{}) {
 	}
 }
 
-// isPublish says that a request goes to one user, and is answered as a publish.
-const isPublish = -1
+// isPublish says that a request goes to one user, and is answered as a publish;
+// isMember that it is about a list, and is answered with the user.
+const (
+	isPublish = -1
+	isMember  = -2
+)
 
 // send sends a request when there is room. recipients is as in slot.
 func (p *pipeline) send(r *actors.Request, line, recipients int) bool {
@@ -257,6 +261,9 @@ func (s *slot) failure() error {
 func (s *slot) appendResult(b []byte) []byte {
 	if s.pipeline.dry {
 		return append(appendDry(append(b, `{"status":200,`...), &s.request.Answer, s.recipients), '}', '\n')
+	}
+	if s.recipients == isMember {
+		return append(actors.AppendString(append(b, `{"status":200,"user":`...), s.request.Key.Name()), '}', '\n')
 	}
 	if s.recipients != isPublish {
 		b = append(b, `{"status":202,`...)

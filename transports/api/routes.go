@@ -112,7 +112,7 @@ func (a *API) routes(watched []*route) []*route {
 	if a.deps.Segments != nil {
 		table = append(table, segmentRoutes()...)
 		if a.deps.Index != nil {
-			table = append(table, previewRoutes()...)
+			table = append(table, append(previewRoutes(), listRoutes()...)...)
 		}
 	}
 	if a.deps.Audit != nil {
