@@ -121,6 +121,18 @@ type SetProfile struct {
 	Anew bool // the actor's own: it is an event also where the profile stays as it was
 }
 
+// ImportUser changes all that is named of it at once, by one event: the profile, the
+// preferences unless they are nil, and which topics the user follows and which lists
+// it is in, besides the present ones or, with AllFollows and AllLists, in their place.
+// It is one of many: the actor sleeps again as soon as it can. Answers nothing but Err
+// and Replayed. The actor owns what it points to from then on.
+type ImportUser struct {
+	Profile              SetProfile
+	Preferences          *Preferences
+	Follows, Lists       []string
+	AllFollows, AllLists bool
+}
+
 // SetPreferences replaces what the user prefers. Answers as SetProfile; Body: the
 // preferences' JSON object. The actor owns the Preferences from then on.
 type SetPreferences struct{ Preferences *Preferences }
@@ -298,6 +310,11 @@ func (*Export) Weight() int { return 0 }
 
 // Weight implements Command.
 func (c *SetProfile) Weight() int { return c.Profile.SizeVT() + 64*len(c.Removed) }
+
+// Weight implements Command.
+func (c *ImportUser) Weight() int {
+	return c.Profile.Weight() + c.Preferences.SizeVT() + 64*(len(c.Follows)+len(c.Lists))
+}
 
 // Weight implements Command.
 func (c *SetPreferences) Weight() int { return c.Preferences.SizeVT() }

@@ -28,6 +28,11 @@ func (b *Inbox) JoinList(c *actors.JoinList, once actors.Once, t actors.Moment) 
 	return b.changeProfile(once, t, func() (*actors.ProfileChange, *actors.Error) { return b.Profile.JoinList(c) })
 }
 
+// Import decides about all that is told of the user at once.
+func (b *Inbox) Import(c *actors.ImportUser, once actors.Once, t actors.Moment) Ready {
+	return b.changeProfile(once, t, func() (*actors.ProfileChange, *actors.Error) { return b.Profile.Import(c) })
+}
+
 // changeProfile returns the event of a change, unless it was made before.
 func (b *Inbox) changeProfile(once actors.Once, t actors.Moment, decide func() (*actors.ProfileChange, *actors.Error)) Ready {
 	if r, ok := b.Replayed(once, t); ok {

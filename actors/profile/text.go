@@ -12,15 +12,7 @@ import (
 // AppendProfile appends a profile as a JSON object; nil is an empty one.
 func AppendProfile(b []byte, p *actors.Profile) []byte {
 	b = appendList(append(b, `{"tags":`...), p.GetTags(), actors.AppendString)
-	b = append(b, `,"attributes":{`...)
-	for i, a := range p.GetAttributes() {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(actors.AppendString(b, a.Name), ':')
-		b = appendValue(b, a)
-	}
-	b = append(b, '}')
+	b = appendAttributes(append(b, `,"attributes":`...), p)
 	if p.GetLocale() != "" {
 		b = actors.AppendString(append(b, `,"locale":`...), p.Locale)
 	}
@@ -28,7 +20,35 @@ func AppendProfile(b []byte, p *actors.Profile) []byte {
 		b = actors.AppendString(append(b, `,"zone":`...), p.Zone)
 	}
 	b = appendList(append(b, `,"tenants":`...), p.GetTenants(), actors.AppendString)
-	b = append(b, `,"addresses":{`...)
+	return append(appendAddresses(append(b, `,"addresses":`...), p), '}')
+}
+
+// Members returns a profile's attributes and addresses, each as a JSON object;
+// empty: there are none.
+func Members(p *actors.Profile) (attributes, addresses string) {
+	if len(p.GetAttributes()) > 0 {
+		attributes = string(appendAttributes(nil, p))
+	}
+	if len(p.GetAddresses()) > 0 {
+		addresses = string(appendAddresses(nil, p))
+	}
+	return attributes, addresses
+}
+
+func appendAttributes(b []byte, p *actors.Profile) []byte {
+	b = append(b, '{')
+	for i, a := range p.GetAttributes() {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(actors.AppendString(b, a.Name), ':')
+		b = appendValue(b, a)
+	}
+	return append(b, '}')
+}
+
+func appendAddresses(b []byte, p *actors.Profile) []byte {
+	b = append(b, '{')
 	for i, a := range p.GetAddresses() {
 		switch {
 		case i > 0 && a.Channel == p.Addresses[i-1].Channel:
@@ -44,7 +64,7 @@ func AppendProfile(b []byte, p *actors.Profile) []byte {
 	if len(p.GetAddresses()) > 0 {
 		b = append(b, ']')
 	}
-	return append(b, "}}"...)
+	return append(b, '}')
 }
 
 func appendValue(b []byte, a *actors.Attribute) []byte {

@@ -152,6 +152,24 @@ func (u *User) reclaimed(c *actors.SetProfile) []actors.ID {
 	return slices.DeleteFunc(profile.DeviceIDs(u.Key.App(), c.Profile), func(id actors.ID) bool { return !slices.Contains(had, id) })
 }
 
+// claiming changes the profile, and lets others know of the devices that it claims.
+func (u *User) claiming(r *actors.Request, c *actors.SetProfile, change func()) {
+	if named := u.reclaimed(c); len(named) > 0 {
+		lost, known := u.lostDevices(r, named, true)
+		if !known {
+			return
+		}
+		u.claims.again, c.Anew = lost, len(lost) > 0
+	}
+	before := u.Seq
+	change()
+	u.claims.again = nil
+	if u.Seq > before && len(u.claims.fresh) > 0 {
+		u.tellClaims(u.claims.fresh, nil)
+	}
+	u.claims.fresh = nil
+}
+
 // dropDevices forgets devices that are somebody else's by now. False means that the
 // store is busy.
 func (u *User) dropDevices(lost []actors.ID, t actors.Moment) bool {
@@ -247,6 +265,9 @@ func (u *User) devicesTold(m *devicesTold) {
 		u.due(m.due)
 	case !m.failed:
 		u.rearmWake(u.armed)
+	}
+	if u.swept {
+		u.passivateSoon()
 	}
 }
 

@@ -10,30 +10,24 @@ import (
 
 // setProfile changes what is known of the user, and answers with what that is then.
 func (u *User) setProfile(r *actors.Request, c *actors.SetProfile, t actors.Moment) {
-	if named := u.reclaimed(c); len(named) > 0 {
-		lost, known := u.lostDevices(r, named, true)
-		if !known {
-			return
+	u.claiming(r, c, func() {
+		d := u.inbox.SetProfile(c, r.Once, t)
+		p := u.inbox.Profile.Profile()
+		if len(d.Events) > 0 && d.Events[0].Profile != nil {
+			p = d.Events[0].Profile.Profile
 		}
-		u.claims.again, c.Anew = lost, len(lost) > 0
-	}
-	before := u.Seq
-	u.changeProfile(r, c, t)
-	u.claims.again = nil
-	if u.Seq > before && len(u.claims.fresh) > 0 {
-		u.tellClaims(u.claims.fresh, nil)
-	}
-	u.claims.fresh = nil
+		r.Answer.Body = profile.AppendProfile(nil, p)
+		u.commit(r, d)
+	})
 }
 
-func (u *User) changeProfile(r *actors.Request, c *actors.SetProfile, t actors.Moment) {
-	d := u.inbox.SetProfile(c, r.Once, t)
-	p := u.inbox.Profile.Profile()
-	if len(d.Events) > 0 && d.Events[0].Profile != nil {
-		p = d.Events[0].Profile.Profile
-	}
-	r.Answer.Body = profile.AppendProfile(nil, p)
-	u.commit(r, d)
+// importUser changes all that is told of the user at once, and lets it sleep again:
+// many come, one after the other.
+func (u *User) importUser(r *actors.Request, c *actors.ImportUser, t actors.Moment) {
+	u.claiming(r, &c.Profile, func() {
+		u.commit(r, u.inbox.Import(c, r.Once, t))
+		u.passivateSoon()
+	})
 }
 
 // setPreferences is setProfile for what the user prefers.

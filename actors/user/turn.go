@@ -7,7 +7,10 @@ import (
 
 // request takes in one request. Whatever comes of it, it is answered.
 func (u *User) request(r *actors.Request) {
-	u.Current, u.asked = r, true
+	u.Current = r
+	if _, brief := r.Command.(*actors.ImportUser); !brief {
+		u.asked = true
+	}
 	t := u.Home.Moment()
 	switch {
 	case !u.HoldsLease():
@@ -63,6 +66,8 @@ func (u *User) command(r *actors.Request, t actors.Moment) {
 		u.export(r)
 	case *actors.SetProfile:
 		u.setProfile(r, c, t)
+	case *actors.ImportUser:
+		u.importUser(r, c, t)
 	case *actors.SetPreferences:
 		u.setPreferences(r, c, t)
 	case *actors.Follow:

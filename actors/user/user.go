@@ -23,9 +23,9 @@ type User struct {
 	armed   int64        // the wake-up in the store (unix milliseconds); 0: none
 	seen    int64        // when the last connection went (unix milliseconds); 0: not in this activation
 
-	asked    bool // this activation has had a request
+	asked    bool // this activation has had a request, of an import apart
 	sweeping bool // what is to leave the disk is being read
-	swept    bool // a sweep is done, and was perhaps all that it was woken for
+	swept    bool // a sweep or an import is done, and was perhaps all that it was woken for
 
 	entering *actors.Attach // whose turn it is
 

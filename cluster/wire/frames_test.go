@@ -124,6 +124,8 @@ func others() []actors.Command {
 		&actors.Broadcast{Message: m, Audience: &actors.Audience{List: "friends"}},
 		&actors.Broadcast{Message: m, Audience: &actors.Audience{Segment: &actors.Segment{Name: "vips", Version: 3, Where: "'vip' in tags"}}},
 		&actors.SetProfile{Profile: p, Removed: []string{"attributes.age"}}, &actors.SetProfile{Profile: &actors.Profile{}, Replace: true},
+		&actors.ImportUser{Profile: actors.SetProfile{Profile: p, Removed: []string{"tags"}}, Preferences: prefs, Follows: []string{"news"}, Lists: []string{"beta"}, AllLists: true},
+		&actors.ImportUser{Profile: actors.SetProfile{Profile: &actors.Profile{}, Replace: true}, AllFollows: true},
 		&actors.SetPreferences{Preferences: prefs}, &actors.Follow{Topic: "news/a", Stop: true}, &actors.Follow{Topic: "news"},
 		&actors.ReadProfile{}, &actors.ReadProfile{Part: actors.PartFollows, Limit: 7, Next: "bmV3cw"}, &actors.Erase{},
 		&actors.JoinList{List: "vip"}, &actors.JoinList{List: "vip", Leave: true}, &actors.ReadProfile{Part: actors.PartLists, Limit: 7},

@@ -16,6 +16,11 @@ func (w *WireRequest) encodeOther(c actors.Command) bool {
 	switch c := c.(type) {
 	case *actors.SetProfile:
 		w.Other = &WireRequest_SetProfile{&WireSetProfile{Replace: c.Replace, Profile: c.Profile, Removed: c.Removed}}
+	case *actors.ImportUser:
+		p := &WireSetProfile{Replace: c.Profile.Replace, Profile: c.Profile.Profile, Removed: c.Profile.Removed}
+		w.Other = &WireRequest_ImportUser{&WireImportUser{
+			Profile: p, Preferences: c.Preferences, Follows: c.Follows, Lists: c.Lists, AllFollows: c.AllFollows, AllLists: c.AllLists,
+		}}
 	case *actors.SetPreferences:
 		w.Other = &WireRequest_SetPreferences{&WireSetPreferences{Preferences: c.Preferences}}
 	case *actors.Follow:
@@ -80,6 +85,13 @@ func (w *WireRequest) decodeOther(gate func(node, id string) *actor.PID) (actors
 		return w.decodeOfTenant(c.OfTenant, gate)
 	case *WireRequest_SetProfile:
 		return &actors.SetProfile{Replace: c.SetProfile.Replace, Profile: c.SetProfile.Profile, Removed: c.SetProfile.Removed}, nil
+	case *WireRequest_ImportUser:
+		m := c.ImportUser
+		p := m.GetProfile()
+		return &actors.ImportUser{
+			Profile:     actors.SetProfile{Replace: p.GetReplace(), Profile: p.GetProfile(), Removed: p.GetRemoved()},
+			Preferences: m.Preferences, Follows: m.Follows, Lists: m.Lists, AllFollows: m.AllFollows, AllLists: m.AllLists,
+		}, nil
 	case *WireRequest_SetPreferences:
 		return &actors.SetPreferences{Preferences: c.SetPreferences.Preferences}, nil
 	case *WireRequest_Follow:

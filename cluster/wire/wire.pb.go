@@ -721,6 +721,7 @@ type WireRequest struct {
 	//	*WireRequest_JoinList
 	//	*WireRequest_OfTenant
 	//	*WireRequest_DryRun
+	//	*WireRequest_ImportUser
 	Other         isWireRequest_Other `protobuf_oneof:"other"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -984,6 +985,15 @@ func (x *WireRequest) GetDryRun() *WireRequest {
 	return nil
 }
 
+func (x *WireRequest) GetImportUser() *WireImportUser {
+	if x != nil {
+		if x, ok := x.Other.(*WireRequest_ImportUser); ok {
+			return x.ImportUser
+		}
+	}
+	return nil
+}
+
 type isWireRequest_Other interface {
 	isWireRequest_Other()
 }
@@ -1024,6 +1034,10 @@ type WireRequest_DryRun struct {
 	DryRun *WireRequest `protobuf:"bytes,31,opt,name=dry_run,json=dryRun,proto3,oneof"` // the command that nothing is to come of
 }
 
+type WireRequest_ImportUser struct {
+	ImportUser *WireImportUser `protobuf:"bytes,33,opt,name=import_user,json=importUser,proto3,oneof"`
+}
+
 func (*WireRequest_SetProfile) isWireRequest_Other() {}
 
 func (*WireRequest_SetPreferences) isWireRequest_Other() {}
@@ -1041,6 +1055,8 @@ func (*WireRequest_JoinList) isWireRequest_Other() {}
 func (*WireRequest_OfTenant) isWireRequest_Other() {}
 
 func (*WireRequest_DryRun) isWireRequest_Other() {}
+
+func (*WireRequest_ImportUser) isWireRequest_Other() {}
 
 // WireSetProfile changes a profile.
 type WireSetProfile struct {
@@ -1254,6 +1270,91 @@ func (x *WireJoinList) GetLeave() bool {
 	return false
 }
 
+// WireImportUser changes what is known of a user at once.
+type WireImportUser struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Profile       *WireSetProfile        `protobuf:"bytes,1,opt,name=profile,proto3" json:"profile,omitempty"`
+	Preferences   *actors.Preferences    `protobuf:"bytes,2,opt,name=preferences,proto3" json:"preferences,omitempty"` // absent: they stay
+	Follows       []string               `protobuf:"bytes,3,rep,name=follows,proto3" json:"follows,omitempty"`
+	Lists         []string               `protobuf:"bytes,4,rep,name=lists,proto3" json:"lists,omitempty"`
+	AllFollows    bool                   `protobuf:"varint,5,opt,name=all_follows,json=allFollows,proto3" json:"all_follows,omitempty"` // the user follows no others
+	AllLists      bool                   `protobuf:"varint,6,opt,name=all_lists,json=allLists,proto3" json:"all_lists,omitempty"`       // and is in no others
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireImportUser) Reset() {
+	*x = WireImportUser{}
+	mi := &file_cluster_wire_wire_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireImportUser) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireImportUser) ProtoMessage() {}
+
+func (x *WireImportUser) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_wire_wire_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireImportUser.ProtoReflect.Descriptor instead.
+func (*WireImportUser) Descriptor() ([]byte, []int) {
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *WireImportUser) GetProfile() *WireSetProfile {
+	if x != nil {
+		return x.Profile
+	}
+	return nil
+}
+
+func (x *WireImportUser) GetPreferences() *actors.Preferences {
+	if x != nil {
+		return x.Preferences
+	}
+	return nil
+}
+
+func (x *WireImportUser) GetFollows() []string {
+	if x != nil {
+		return x.Follows
+	}
+	return nil
+}
+
+func (x *WireImportUser) GetLists() []string {
+	if x != nil {
+		return x.Lists
+	}
+	return nil
+}
+
+func (x *WireImportUser) GetAllFollows() bool {
+	if x != nil {
+		return x.AllFollows
+	}
+	return false
+}
+
+func (x *WireImportUser) GetAllLists() bool {
+	if x != nil {
+		return x.AllLists
+	}
+	return false
+}
+
 // WireReadProfile asks for a part of what is known of a user.
 type WireReadProfile struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1266,7 +1367,7 @@ type WireReadProfile struct {
 
 func (x *WireReadProfile) Reset() {
 	*x = WireReadProfile{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[11]
+	mi := &file_cluster_wire_wire_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1278,7 +1379,7 @@ func (x *WireReadProfile) String() string {
 func (*WireReadProfile) ProtoMessage() {}
 
 func (x *WireReadProfile) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[11]
+	mi := &file_cluster_wire_wire_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1291,7 +1392,7 @@ func (x *WireReadProfile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireReadProfile.ProtoReflect.Descriptor instead.
 func (*WireReadProfile) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{11}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *WireReadProfile) GetPart() uint32 {
@@ -1328,7 +1429,7 @@ type WireOfTenant struct {
 
 func (x *WireOfTenant) Reset() {
 	*x = WireOfTenant{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[12]
+	mi := &file_cluster_wire_wire_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1340,7 +1441,7 @@ func (x *WireOfTenant) String() string {
 func (*WireOfTenant) ProtoMessage() {}
 
 func (x *WireOfTenant) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[12]
+	mi := &file_cluster_wire_wire_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1353,7 +1454,7 @@ func (x *WireOfTenant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireOfTenant.ProtoReflect.Descriptor instead.
 func (*WireOfTenant) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{12}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *WireOfTenant) GetCommand() WireCommand {
@@ -1381,7 +1482,7 @@ type WireBroadcast struct {
 
 func (x *WireBroadcast) Reset() {
 	*x = WireBroadcast{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[13]
+	mi := &file_cluster_wire_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1393,7 +1494,7 @@ func (x *WireBroadcast) String() string {
 func (*WireBroadcast) ProtoMessage() {}
 
 func (x *WireBroadcast) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[13]
+	mi := &file_cluster_wire_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1406,7 +1507,7 @@ func (x *WireBroadcast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireBroadcast.ProtoReflect.Descriptor instead.
 func (*WireBroadcast) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{13}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *WireBroadcast) GetMessage() *actors.Message {
@@ -1432,7 +1533,7 @@ type WireErase struct {
 
 func (x *WireErase) Reset() {
 	*x = WireErase{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[14]
+	mi := &file_cluster_wire_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1444,7 +1545,7 @@ func (x *WireErase) String() string {
 func (*WireErase) ProtoMessage() {}
 
 func (x *WireErase) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[14]
+	mi := &file_cluster_wire_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1457,7 +1558,7 @@ func (x *WireErase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireErase.ProtoReflect.Descriptor instead.
 func (*WireErase) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{14}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{15}
 }
 
 // WireSession is what the commands about sessions and topics say.
@@ -1487,7 +1588,7 @@ type WireSession struct {
 
 func (x *WireSession) Reset() {
 	*x = WireSession{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[15]
+	mi := &file_cluster_wire_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1499,7 +1600,7 @@ func (x *WireSession) String() string {
 func (*WireSession) ProtoMessage() {}
 
 func (x *WireSession) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[15]
+	mi := &file_cluster_wire_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1512,7 +1613,7 @@ func (x *WireSession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSession.ProtoReflect.Descriptor instead.
 func (*WireSession) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{15}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *WireSession) GetClient() string {
@@ -1670,7 +1771,7 @@ type WireAnswer struct {
 
 func (x *WireAnswer) Reset() {
 	*x = WireAnswer{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[16]
+	mi := &file_cluster_wire_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1682,7 +1783,7 @@ func (x *WireAnswer) String() string {
 func (*WireAnswer) ProtoMessage() {}
 
 func (x *WireAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[16]
+	mi := &file_cluster_wire_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1695,7 +1796,7 @@ func (x *WireAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAnswer.ProtoReflect.Descriptor instead.
 func (*WireAnswer) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{16}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WireAnswer) GetId() uint64 {
@@ -1853,7 +1954,7 @@ type WireTidings struct {
 
 func (x *WireTidings) Reset() {
 	*x = WireTidings{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[17]
+	mi := &file_cluster_wire_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1865,7 +1966,7 @@ func (x *WireTidings) String() string {
 func (*WireTidings) ProtoMessage() {}
 
 func (x *WireTidings) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[17]
+	mi := &file_cluster_wire_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1878,7 +1979,7 @@ func (x *WireTidings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTidings.ProtoReflect.Descriptor instead.
 func (*WireTidings) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{17}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *WireTidings) GetHub() string {
@@ -1934,7 +2035,7 @@ type WireWaits struct {
 
 func (x *WireWaits) Reset() {
 	*x = WireWaits{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[18]
+	mi := &file_cluster_wire_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1946,7 +2047,7 @@ func (x *WireWaits) String() string {
 func (*WireWaits) ProtoMessage() {}
 
 func (x *WireWaits) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[18]
+	mi := &file_cluster_wire_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1959,7 +2060,7 @@ func (x *WireWaits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireWaits.ProtoReflect.Descriptor instead.
 func (*WireWaits) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{18}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WireWaits) GetWaiting() *actors.Waiting {
@@ -1989,7 +2090,7 @@ type WireFilters struct {
 
 func (x *WireFilters) Reset() {
 	*x = WireFilters{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[19]
+	mi := &file_cluster_wire_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2001,7 +2102,7 @@ func (x *WireFilters) String() string {
 func (*WireFilters) ProtoMessage() {}
 
 func (x *WireFilters) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[19]
+	mi := &file_cluster_wire_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2014,7 +2115,7 @@ func (x *WireFilters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFilters.ProtoReflect.Descriptor instead.
 func (*WireFilters) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{19}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WireFilters) GetId() uint64 {
@@ -2051,7 +2152,7 @@ type WireFilter struct {
 
 func (x *WireFilter) Reset() {
 	*x = WireFilter{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[20]
+	mi := &file_cluster_wire_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2063,7 +2164,7 @@ func (x *WireFilter) String() string {
 func (*WireFilter) ProtoMessage() {}
 
 func (x *WireFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[20]
+	mi := &file_cluster_wire_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2076,7 +2177,7 @@ func (x *WireFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFilter.ProtoReflect.Descriptor instead.
 func (*WireFilter) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{20}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WireFilter) GetApp() string {
@@ -2113,7 +2214,7 @@ type WireFollowed struct {
 
 func (x *WireFollowed) Reset() {
 	*x = WireFollowed{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[21]
+	mi := &file_cluster_wire_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2125,7 +2226,7 @@ func (x *WireFollowed) String() string {
 func (*WireFollowed) ProtoMessage() {}
 
 func (x *WireFollowed) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[21]
+	mi := &file_cluster_wire_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2138,7 +2239,7 @@ func (x *WireFollowed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFollowed.ProtoReflect.Descriptor instead.
 func (*WireFollowed) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{21}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *WireFollowed) GetId() uint64 {
@@ -2174,7 +2275,7 @@ type WireTopic struct {
 
 func (x *WireTopic) Reset() {
 	*x = WireTopic{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[22]
+	mi := &file_cluster_wire_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2186,7 +2287,7 @@ func (x *WireTopic) String() string {
 func (*WireTopic) ProtoMessage() {}
 
 func (x *WireTopic) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[22]
+	mi := &file_cluster_wire_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2199,7 +2300,7 @@ func (x *WireTopic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTopic.ProtoReflect.Descriptor instead.
 func (*WireTopic) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{22}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WireTopic) GetId() uint64 {
@@ -2235,7 +2336,7 @@ type WireLogged struct {
 
 func (x *WireLogged) Reset() {
 	*x = WireLogged{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[23]
+	mi := &file_cluster_wire_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2247,7 +2348,7 @@ func (x *WireLogged) String() string {
 func (*WireLogged) ProtoMessage() {}
 
 func (x *WireLogged) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[23]
+	mi := &file_cluster_wire_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2260,7 +2361,7 @@ func (x *WireLogged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireLogged.ProtoReflect.Descriptor instead.
 func (*WireLogged) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{23}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WireLogged) GetId() uint64 {
@@ -2297,7 +2398,7 @@ type WireHeard struct {
 
 func (x *WireHeard) Reset() {
 	*x = WireHeard{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[24]
+	mi := &file_cluster_wire_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2309,7 +2410,7 @@ func (x *WireHeard) String() string {
 func (*WireHeard) ProtoMessage() {}
 
 func (x *WireHeard) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[24]
+	mi := &file_cluster_wire_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2322,7 +2423,7 @@ func (x *WireHeard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireHeard.ProtoReflect.Descriptor instead.
 func (*WireHeard) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{24}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WireHeard) GetId() uint64 {
@@ -2374,7 +2475,7 @@ type WireConn struct {
 
 func (x *WireConn) Reset() {
 	*x = WireConn{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[25]
+	mi := &file_cluster_wire_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2386,7 +2487,7 @@ func (x *WireConn) String() string {
 func (*WireConn) ProtoMessage() {}
 
 func (x *WireConn) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[25]
+	mi := &file_cluster_wire_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2399,7 +2500,7 @@ func (x *WireConn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConn.ProtoReflect.Descriptor instead.
 func (*WireConn) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{25}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WireConn) GetKey() string {
@@ -2505,7 +2606,7 @@ type WireGreeting struct {
 
 func (x *WireGreeting) Reset() {
 	*x = WireGreeting{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[26]
+	mi := &file_cluster_wire_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2517,7 +2618,7 @@ func (x *WireGreeting) String() string {
 func (*WireGreeting) ProtoMessage() {}
 
 func (x *WireGreeting) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[26]
+	mi := &file_cluster_wire_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2530,7 +2631,7 @@ func (x *WireGreeting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireGreeting.ProtoReflect.Descriptor instead.
 func (*WireGreeting) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{26}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *WireGreeting) GetKey() string {
@@ -2623,7 +2724,7 @@ type WirePush struct {
 
 func (x *WirePush) Reset() {
 	*x = WirePush{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[27]
+	mi := &file_cluster_wire_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2635,7 +2736,7 @@ func (x *WirePush) String() string {
 func (*WirePush) ProtoMessage() {}
 
 func (x *WirePush) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[27]
+	mi := &file_cluster_wire_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2648,7 +2749,7 @@ func (x *WirePush) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WirePush.ProtoReflect.Descriptor instead.
 func (*WirePush) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{27}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WirePush) GetKey() string {
@@ -2735,7 +2836,7 @@ type WireEvent struct {
 
 func (x *WireEvent) Reset() {
 	*x = WireEvent{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[28]
+	mi := &file_cluster_wire_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2747,7 +2848,7 @@ func (x *WireEvent) String() string {
 func (*WireEvent) ProtoMessage() {}
 
 func (x *WireEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[28]
+	mi := &file_cluster_wire_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2760,7 +2861,7 @@ func (x *WireEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireEvent.ProtoReflect.Descriptor instead.
 func (*WireEvent) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{28}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WireEvent) GetType() string {
@@ -2804,7 +2905,7 @@ type WireDescribed struct {
 
 func (x *WireDescribed) Reset() {
 	*x = WireDescribed{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[29]
+	mi := &file_cluster_wire_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2816,7 +2917,7 @@ func (x *WireDescribed) String() string {
 func (*WireDescribed) ProtoMessage() {}
 
 func (x *WireDescribed) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[29]
+	mi := &file_cluster_wire_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2829,7 +2930,7 @@ func (x *WireDescribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireDescribed.ProtoReflect.Descriptor instead.
 func (*WireDescribed) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{29}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WireDescribed) GetUser() string {
@@ -2874,7 +2975,7 @@ type WireConnInfo struct {
 
 func (x *WireConnInfo) Reset() {
 	*x = WireConnInfo{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[30]
+	mi := &file_cluster_wire_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2886,7 +2987,7 @@ func (x *WireConnInfo) String() string {
 func (*WireConnInfo) ProtoMessage() {}
 
 func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[30]
+	mi := &file_cluster_wire_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2899,7 +3000,7 @@ func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConnInfo.ProtoReflect.Descriptor instead.
 func (*WireConnInfo) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{30}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WireConnInfo) GetId() string {
@@ -2949,7 +3050,7 @@ type WireShard struct {
 
 func (x *WireShard) Reset() {
 	*x = WireShard{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[31]
+	mi := &file_cluster_wire_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2961,7 +3062,7 @@ func (x *WireShard) String() string {
 func (*WireShard) ProtoMessage() {}
 
 func (x *WireShard) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[31]
+	mi := &file_cluster_wire_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2974,7 +3075,7 @@ func (x *WireShard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireShard.ProtoReflect.Descriptor instead.
 func (*WireShard) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{31}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WireShard) GetShard() uint32 {
@@ -3009,7 +3110,7 @@ type WireChanged struct {
 
 func (x *WireChanged) Reset() {
 	*x = WireChanged{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[32]
+	mi := &file_cluster_wire_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3021,7 +3122,7 @@ func (x *WireChanged) String() string {
 func (*WireChanged) ProtoMessage() {}
 
 func (x *WireChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[32]
+	mi := &file_cluster_wire_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3034,7 +3135,7 @@ func (x *WireChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireChanged.ProtoReflect.Descriptor instead.
 func (*WireChanged) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{32}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WireChanged) GetWhat() string {
@@ -3056,7 +3157,7 @@ type WireAsk struct {
 
 func (x *WireAsk) Reset() {
 	*x = WireAsk{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[33]
+	mi := &file_cluster_wire_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3068,7 +3169,7 @@ func (x *WireAsk) String() string {
 func (*WireAsk) ProtoMessage() {}
 
 func (x *WireAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[33]
+	mi := &file_cluster_wire_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3081,7 +3182,7 @@ func (x *WireAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAsk.ProtoReflect.Descriptor instead.
 func (*WireAsk) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{33}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WireAsk) GetId() uint64 {
@@ -3117,7 +3218,7 @@ type WireTold struct {
 
 func (x *WireTold) Reset() {
 	*x = WireTold{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[34]
+	mi := &file_cluster_wire_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3129,7 +3230,7 @@ func (x *WireTold) String() string {
 func (*WireTold) ProtoMessage() {}
 
 func (x *WireTold) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[34]
+	mi := &file_cluster_wire_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3142,7 +3243,7 @@ func (x *WireTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTold.ProtoReflect.Descriptor instead.
 func (*WireTold) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{34}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WireTold) GetId() uint64 {
@@ -3182,7 +3283,7 @@ type WireMember struct {
 
 func (x *WireMember) Reset() {
 	*x = WireMember{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[35]
+	mi := &file_cluster_wire_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3194,7 +3295,7 @@ func (x *WireMember) String() string {
 func (*WireMember) ProtoMessage() {}
 
 func (x *WireMember) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[35]
+	mi := &file_cluster_wire_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3207,7 +3308,7 @@ func (x *WireMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireMember.ProtoReflect.Descriptor instead.
 func (*WireMember) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{35}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WireMember) GetPeers() string {
@@ -3280,7 +3381,7 @@ type WireSign struct {
 
 func (x *WireSign) Reset() {
 	*x = WireSign{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[36]
+	mi := &file_cluster_wire_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3292,7 +3393,7 @@ func (x *WireSign) String() string {
 func (*WireSign) ProtoMessage() {}
 
 func (x *WireSign) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[36]
+	mi := &file_cluster_wire_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3305,7 +3406,7 @@ func (x *WireSign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSign.ProtoReflect.Descriptor instead.
 func (*WireSign) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{36}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *WireSign) GetCount() uint64 {
@@ -3404,7 +3505,7 @@ type WireTie struct {
 
 func (x *WireTie) Reset() {
 	*x = WireTie{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[37]
+	mi := &file_cluster_wire_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3416,7 +3517,7 @@ func (x *WireTie) String() string {
 func (*WireTie) ProtoMessage() {}
 
 func (x *WireTie) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[37]
+	mi := &file_cluster_wire_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3429,7 +3530,7 @@ func (x *WireTie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTie.ProtoReflect.Descriptor instead.
 func (*WireTie) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{37}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *WireTie) GetNode() string {
@@ -3482,7 +3583,7 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\tWirePlace\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
-	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\x92\b\n" +
+	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\xcd\b\n" +
 	"\vWireRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
@@ -3514,7 +3615,9 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\tbroadcast\x18\x1a \x01(\v2\x15.reddot.WireBroadcastH\x00R\tbroadcast\x123\n" +
 	"\tjoin_list\x18\x1b \x01(\v2\x14.reddot.WireJoinListH\x00R\bjoinList\x123\n" +
 	"\tof_tenant\x18\x1e \x01(\v2\x14.reddot.WireOfTenantH\x00R\bofTenant\x12.\n" +
-	"\adry_run\x18\x1f \x01(\v2\x13.reddot.WireRequestH\x00R\x06dryRunB\a\n" +
+	"\adry_run\x18\x1f \x01(\v2\x13.reddot.WireRequestH\x00R\x06dryRun\x129\n" +
+	"\vimport_user\x18! \x01(\v2\x16.reddot.WireImportUserH\x00R\n" +
+	"importUserB\a\n" +
 	"\x05other\"o\n" +
 	"\x0eWireSetProfile\x12\x18\n" +
 	"\areplace\x18\x01 \x01(\bR\areplace\x12)\n" +
@@ -3528,7 +3631,15 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\x04stop\x18\x02 \x01(\bR\x04stop\"8\n" +
 	"\fWireJoinList\x12\x12\n" +
 	"\x04list\x18\x01 \x01(\tR\x04list\x12\x14\n" +
-	"\x05leave\x18\x02 \x01(\bR\x05leave\"O\n" +
+	"\x05leave\x18\x02 \x01(\bR\x05leave\"\xe7\x01\n" +
+	"\x0eWireImportUser\x120\n" +
+	"\aprofile\x18\x01 \x01(\v2\x16.reddot.WireSetProfileR\aprofile\x125\n" +
+	"\vpreferences\x18\x02 \x01(\v2\x13.reddot.PreferencesR\vpreferences\x12\x18\n" +
+	"\afollows\x18\x03 \x03(\tR\afollows\x12\x14\n" +
+	"\x05lists\x18\x04 \x03(\tR\x05lists\x12\x1f\n" +
+	"\vall_follows\x18\x05 \x01(\bR\n" +
+	"allFollows\x12\x1b\n" +
+	"\tall_lists\x18\x06 \x01(\bR\ballLists\"O\n" +
 	"\x0fWireReadProfile\x12\x12\n" +
 	"\x04part\x18\x01 \x01(\rR\x04part\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x12\n" +
@@ -3798,7 +3909,7 @@ func file_cluster_wire_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_cluster_wire_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_cluster_wire_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_cluster_wire_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_cluster_wire_wire_proto_goTypes = []any{
 	(FrameType)(0),               // 0: reddot.FrameType
 	(WireCommand)(0),             // 1: reddot.WireCommand
@@ -3814,93 +3925,97 @@ var file_cluster_wire_wire_proto_goTypes = []any{
 	(*WireSetPreferences)(nil),   // 11: reddot.WireSetPreferences
 	(*WireFollow)(nil),           // 12: reddot.WireFollow
 	(*WireJoinList)(nil),         // 13: reddot.WireJoinList
-	(*WireReadProfile)(nil),      // 14: reddot.WireReadProfile
-	(*WireOfTenant)(nil),         // 15: reddot.WireOfTenant
-	(*WireBroadcast)(nil),        // 16: reddot.WireBroadcast
-	(*WireErase)(nil),            // 17: reddot.WireErase
-	(*WireSession)(nil),          // 18: reddot.WireSession
-	(*WireAnswer)(nil),           // 19: reddot.WireAnswer
-	(*WireTidings)(nil),          // 20: reddot.WireTidings
-	(*WireWaits)(nil),            // 21: reddot.WireWaits
-	(*WireFilters)(nil),          // 22: reddot.WireFilters
-	(*WireFilter)(nil),           // 23: reddot.WireFilter
-	(*WireFollowed)(nil),         // 24: reddot.WireFollowed
-	(*WireTopic)(nil),            // 25: reddot.WireTopic
-	(*WireLogged)(nil),           // 26: reddot.WireLogged
-	(*WireHeard)(nil),            // 27: reddot.WireHeard
-	(*WireConn)(nil),             // 28: reddot.WireConn
-	(*WireGreeting)(nil),         // 29: reddot.WireGreeting
-	(*WirePush)(nil),             // 30: reddot.WirePush
-	(*WireEvent)(nil),            // 31: reddot.WireEvent
-	(*WireDescribed)(nil),        // 32: reddot.WireDescribed
-	(*WireConnInfo)(nil),         // 33: reddot.WireConnInfo
-	(*WireShard)(nil),            // 34: reddot.WireShard
-	(*WireChanged)(nil),          // 35: reddot.WireChanged
-	(*WireAsk)(nil),              // 36: reddot.WireAsk
-	(*WireTold)(nil),             // 37: reddot.WireTold
-	(*WireMember)(nil),           // 38: reddot.WireMember
-	(*WireSign)(nil),             // 39: reddot.WireSign
-	(*WireTie)(nil),              // 40: reddot.WireTie
-	(*actors.Message)(nil),       // 41: reddot.Message
-	(*actors.TopicMessage)(nil),  // 42: reddot.TopicMessage
-	(*actors.Profile)(nil),       // 43: reddot.Profile
-	(*actors.Preferences)(nil),   // 44: reddot.Preferences
-	(*actors.Audience)(nil),      // 45: reddot.Audience
-	(*actors.Will)(nil),          // 46: reddot.Will
-	(*actors.SessionChange)(nil), // 47: reddot.SessionChange
-	(*actors.SessionState)(nil),  // 48: reddot.SessionState
-	(*actors.Waiting)(nil),       // 49: reddot.Waiting
-	(*actors.LogEntry)(nil),      // 50: reddot.LogEntry
+	(*WireImportUser)(nil),       // 14: reddot.WireImportUser
+	(*WireReadProfile)(nil),      // 15: reddot.WireReadProfile
+	(*WireOfTenant)(nil),         // 16: reddot.WireOfTenant
+	(*WireBroadcast)(nil),        // 17: reddot.WireBroadcast
+	(*WireErase)(nil),            // 18: reddot.WireErase
+	(*WireSession)(nil),          // 19: reddot.WireSession
+	(*WireAnswer)(nil),           // 20: reddot.WireAnswer
+	(*WireTidings)(nil),          // 21: reddot.WireTidings
+	(*WireWaits)(nil),            // 22: reddot.WireWaits
+	(*WireFilters)(nil),          // 23: reddot.WireFilters
+	(*WireFilter)(nil),           // 24: reddot.WireFilter
+	(*WireFollowed)(nil),         // 25: reddot.WireFollowed
+	(*WireTopic)(nil),            // 26: reddot.WireTopic
+	(*WireLogged)(nil),           // 27: reddot.WireLogged
+	(*WireHeard)(nil),            // 28: reddot.WireHeard
+	(*WireConn)(nil),             // 29: reddot.WireConn
+	(*WireGreeting)(nil),         // 30: reddot.WireGreeting
+	(*WirePush)(nil),             // 31: reddot.WirePush
+	(*WireEvent)(nil),            // 32: reddot.WireEvent
+	(*WireDescribed)(nil),        // 33: reddot.WireDescribed
+	(*WireConnInfo)(nil),         // 34: reddot.WireConnInfo
+	(*WireShard)(nil),            // 35: reddot.WireShard
+	(*WireChanged)(nil),          // 36: reddot.WireChanged
+	(*WireAsk)(nil),              // 37: reddot.WireAsk
+	(*WireTold)(nil),             // 38: reddot.WireTold
+	(*WireMember)(nil),           // 39: reddot.WireMember
+	(*WireSign)(nil),             // 40: reddot.WireSign
+	(*WireTie)(nil),              // 41: reddot.WireTie
+	(*actors.Message)(nil),       // 42: reddot.Message
+	(*actors.TopicMessage)(nil),  // 43: reddot.TopicMessage
+	(*actors.Profile)(nil),       // 44: reddot.Profile
+	(*actors.Preferences)(nil),   // 45: reddot.Preferences
+	(*actors.Audience)(nil),      // 46: reddot.Audience
+	(*actors.Will)(nil),          // 47: reddot.Will
+	(*actors.SessionChange)(nil), // 48: reddot.SessionChange
+	(*actors.SessionState)(nil),  // 49: reddot.SessionState
+	(*actors.Waiting)(nil),       // 50: reddot.Waiting
+	(*actors.LogEntry)(nil),      // 51: reddot.LogEntry
 }
 var file_cluster_wire_wire_proto_depIdxs = []int32{
 	0,  // 0: reddot.Frame.type:type_name -> reddot.FrameType
 	3,  // 1: reddot.Batch.frames:type_name -> reddot.Frame
 	6,  // 2: reddot.WireHello.settings:type_name -> reddot.WireSetting
 	1,  // 3: reddot.WireRequest.command:type_name -> reddot.WireCommand
-	41, // 4: reddot.WireRequest.message:type_name -> reddot.Message
+	42, // 4: reddot.WireRequest.message:type_name -> reddot.Message
 	8,  // 5: reddot.WireRequest.at:type_name -> reddot.WirePlace
-	18, // 6: reddot.WireRequest.session:type_name -> reddot.WireSession
-	42, // 7: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
+	19, // 6: reddot.WireRequest.session:type_name -> reddot.WireSession
+	43, // 7: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
 	10, // 8: reddot.WireRequest.set_profile:type_name -> reddot.WireSetProfile
 	11, // 9: reddot.WireRequest.set_preferences:type_name -> reddot.WireSetPreferences
 	12, // 10: reddot.WireRequest.follow:type_name -> reddot.WireFollow
-	14, // 11: reddot.WireRequest.read_profile:type_name -> reddot.WireReadProfile
-	17, // 12: reddot.WireRequest.erase:type_name -> reddot.WireErase
-	16, // 13: reddot.WireRequest.broadcast:type_name -> reddot.WireBroadcast
+	15, // 11: reddot.WireRequest.read_profile:type_name -> reddot.WireReadProfile
+	18, // 12: reddot.WireRequest.erase:type_name -> reddot.WireErase
+	17, // 13: reddot.WireRequest.broadcast:type_name -> reddot.WireBroadcast
 	13, // 14: reddot.WireRequest.join_list:type_name -> reddot.WireJoinList
-	15, // 15: reddot.WireRequest.of_tenant:type_name -> reddot.WireOfTenant
+	16, // 15: reddot.WireRequest.of_tenant:type_name -> reddot.WireOfTenant
 	9,  // 16: reddot.WireRequest.dry_run:type_name -> reddot.WireRequest
-	43, // 17: reddot.WireSetProfile.profile:type_name -> reddot.Profile
-	44, // 18: reddot.WireSetPreferences.preferences:type_name -> reddot.Preferences
-	1,  // 19: reddot.WireOfTenant.command:type_name -> reddot.WireCommand
-	41, // 20: reddot.WireBroadcast.message:type_name -> reddot.Message
-	45, // 21: reddot.WireBroadcast.audience:type_name -> reddot.Audience
-	46, // 22: reddot.WireSession.will:type_name -> reddot.Will
-	47, // 23: reddot.WireSession.change:type_name -> reddot.SessionChange
-	8,  // 24: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
-	48, // 25: reddot.WireAnswer.session:type_name -> reddot.SessionState
-	42, // 26: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
-	21, // 27: reddot.WireTidings.waits:type_name -> reddot.WireWaits
-	49, // 28: reddot.WireWaits.waiting:type_name -> reddot.Waiting
-	42, // 29: reddot.WireWaits.message:type_name -> reddot.TopicMessage
-	23, // 30: reddot.WireFilters.list:type_name -> reddot.WireFilter
-	42, // 31: reddot.WireTopic.message:type_name -> reddot.TopicMessage
-	50, // 32: reddot.WireLogged.entry:type_name -> reddot.LogEntry
-	8,  // 33: reddot.WireConn.after:type_name -> reddot.WirePlace
-	8,  // 34: reddot.WireGreeting.at:type_name -> reddot.WirePlace
-	8,  // 35: reddot.WireGreeting.head:type_name -> reddot.WirePlace
-	8,  // 36: reddot.WirePush.from:type_name -> reddot.WirePlace
-	8,  // 37: reddot.WirePush.to:type_name -> reddot.WirePlace
-	31, // 38: reddot.WirePush.events:type_name -> reddot.WireEvent
-	8,  // 39: reddot.WireEvent.to:type_name -> reddot.WirePlace
-	33, // 40: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
-	40, // 41: reddot.WireSign.ties:type_name -> reddot.WireTie
-	2,  // 42: reddot.WireTie.state:type_name -> reddot.TieState
-	43, // [43:43] is the sub-list for method output_type
-	43, // [43:43] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	14, // 17: reddot.WireRequest.import_user:type_name -> reddot.WireImportUser
+	44, // 18: reddot.WireSetProfile.profile:type_name -> reddot.Profile
+	45, // 19: reddot.WireSetPreferences.preferences:type_name -> reddot.Preferences
+	10, // 20: reddot.WireImportUser.profile:type_name -> reddot.WireSetProfile
+	45, // 21: reddot.WireImportUser.preferences:type_name -> reddot.Preferences
+	1,  // 22: reddot.WireOfTenant.command:type_name -> reddot.WireCommand
+	42, // 23: reddot.WireBroadcast.message:type_name -> reddot.Message
+	46, // 24: reddot.WireBroadcast.audience:type_name -> reddot.Audience
+	47, // 25: reddot.WireSession.will:type_name -> reddot.Will
+	48, // 26: reddot.WireSession.change:type_name -> reddot.SessionChange
+	8,  // 27: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
+	49, // 28: reddot.WireAnswer.session:type_name -> reddot.SessionState
+	43, // 29: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
+	22, // 30: reddot.WireTidings.waits:type_name -> reddot.WireWaits
+	50, // 31: reddot.WireWaits.waiting:type_name -> reddot.Waiting
+	43, // 32: reddot.WireWaits.message:type_name -> reddot.TopicMessage
+	24, // 33: reddot.WireFilters.list:type_name -> reddot.WireFilter
+	43, // 34: reddot.WireTopic.message:type_name -> reddot.TopicMessage
+	51, // 35: reddot.WireLogged.entry:type_name -> reddot.LogEntry
+	8,  // 36: reddot.WireConn.after:type_name -> reddot.WirePlace
+	8,  // 37: reddot.WireGreeting.at:type_name -> reddot.WirePlace
+	8,  // 38: reddot.WireGreeting.head:type_name -> reddot.WirePlace
+	8,  // 39: reddot.WirePush.from:type_name -> reddot.WirePlace
+	8,  // 40: reddot.WirePush.to:type_name -> reddot.WirePlace
+	32, // 41: reddot.WirePush.events:type_name -> reddot.WireEvent
+	8,  // 42: reddot.WireEvent.to:type_name -> reddot.WirePlace
+	34, // 43: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
+	41, // 44: reddot.WireSign.ties:type_name -> reddot.WireTie
+	2,  // 45: reddot.WireTie.state:type_name -> reddot.TieState
+	46, // [46:46] is the sub-list for method output_type
+	46, // [46:46] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_cluster_wire_wire_proto_init() }
@@ -3918,6 +4033,7 @@ func file_cluster_wire_wire_proto_init() {
 		(*WireRequest_JoinList)(nil),
 		(*WireRequest_OfTenant)(nil),
 		(*WireRequest_DryRun)(nil),
+		(*WireRequest_ImportUser)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -3925,7 +4041,7 @@ func file_cluster_wire_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_wire_wire_proto_rawDesc), len(file_cluster_wire_wire_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   38,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

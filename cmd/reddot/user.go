@@ -19,7 +19,7 @@ func newUser() *cobra.Command {
 		Args:  exactly(),
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newUserGet(), newUserSet(), newUserExport(), newUserErase())
+	c.AddCommand(newUserGet(), newUserSet(), newUserImport(), newUserExport(), newUserErase())
 	return c
 }
 

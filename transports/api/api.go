@@ -15,6 +15,7 @@ import (
 	"reddot/actors/catalog"
 	"reddot/actors/index"
 	"reddot/transports"
+	"reddot/transports/api/bulk"
 	"reddot/transports/auth"
 	"reddot/transports/streams"
 )
@@ -65,6 +66,8 @@ type Deps struct {
 	Drain   func()                    // asks the node to drain and to end; nil: not served
 
 	Segments *catalog.Catalog // nil: there is no /v1/segments
+	Jobs     *bulk.Jobs       // nil: there are no imports and exports of users
+	Users    bulk.Lister      // needed with Jobs
 
 	Index   *index.Index                                          // finds users; nil: segments are not previewed
 	LogHead func(ctx context.Context, app string) (uint64, error) // the position of an app's broadcast log; needed with Index

@@ -194,6 +194,9 @@ func (f *fakeRouter) do(r *actors.Request, u *fakeInbox) {
 		c, err := u.known.SetProfile(cmd)
 		u.learn(c, err, a)
 		a.Body = profile.AppendProfile(nil, u.known.Profile())
+	case *actors.ImportUser:
+		c, err := u.known.Import(cmd)
+		u.learn(c, err, a)
 	case *actors.SetPreferences:
 		c, err := u.known.SetPreferences(cmd.Preferences)
 		u.learn(c, err, a)

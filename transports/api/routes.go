@@ -115,6 +115,9 @@ func (a *API) routes(watched []*route) []*route {
 			table = append(table, append(previewRoutes(), listRoutes()...)...)
 		}
 	}
+	if a.deps.Jobs != nil {
+		table = append(table, importRoutes()...)
+	}
 	if a.deps.Audit != nil {
 		table = append(table, &route{method: "GET", path: "/v1/audit", access: needCaller,
 			query: params{"since", "until", "action", "actor", "app", "limit", "next"}, handle: listAudit})

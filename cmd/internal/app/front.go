@@ -12,6 +12,7 @@ import (
 	"reddot/cmd/internal/config"
 	"reddot/transports"
 	"reddot/transports/api"
+	"reddot/transports/api/bulk"
 	"reddot/transports/auth"
 	"reddot/transports/iframe"
 	"reddot/transports/longpoll"
@@ -120,6 +121,8 @@ func (a *App) newFront(cfg *config.Config) (*front, error) {
 		Budget:   a.budget,
 		Keys:     a.keys,
 		Audit:    a.audit,
+		Jobs:     bulk.NewJobs(a.store, a.now),
+		Users:    index.New(a.store),
 		Segments: catalog.New(catalog.Config{Kind: "segment", Now: a.now}, a.store),
 		Index:    index.New(a.store), LogHead: a.node.LogHead,
 		Revoker: a.revocations, Connected: a.connected, Ready: a.Ready, Healthy: a.Healthy,

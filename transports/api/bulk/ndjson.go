@@ -1,0 +1,63 @@
+package bulk
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"reddot/actors"
+)
+
+// A line is one user's, cut from a stream.
+type line struct {
+	text  []byte // JSON, until the next one is cut; empty: there is nothing on it
+	end   int64  // where the stream goes on behind it
+	wrong error  // why it can't be taken; nil: it can
+}
+
+// A source cuts a stream into lines. It ends with io.EOF.
+type source interface{ next() (line, error) }
+
+// ndjson cuts a stream at its line ends.
+type ndjson struct {
+	in   *bufio.Reader
+	at   int64
+	most int // bytes of a line
+	over bool
+}
+
+func newNDJSON(in io.Reader, at int64, most int) *ndjson {
+	return &ndjson{in: bufio.NewReaderSize(in, most+2), at: at, most: most}
+}
+
+func (s *ndjson) next() (line, error) {
+	if s.over {
+		return line{}, io.EOF
+	}
+	text, err := s.in.ReadSlice('\n')
+	n := len(text)
+	long := false
+	for errors.Is(err, bufio.ErrBufferFull) {
+		long = true
+		text, err = s.in.ReadSlice('\n')
+		n += len(text)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return line{}, err
+	}
+	if s.over = err != nil; s.over && n == 0 {
+		return line{}, io.EOF
+	}
+	s.at += int64(n)
+	l := line{end: s.at, text: bytes.TrimSpace(text)}
+	if long || len(text) > s.most+1 {
+		l.text, l.wrong = nil, tooLong(s.most)
+	}
+	return l, nil
+}
+
+func tooLong(most int) error {
+	return &actors.Error{Code: actors.TooLarge, Field: "line", Detail: fmt.Sprintf("line: at most %d bytes are allowed", most)}
+}
