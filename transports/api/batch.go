@@ -14,6 +14,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/api/results"
 )
 
 // A batch is one request with many messages, a line each. Its lines are read,
@@ -44,7 +45,7 @@ type batch struct {
 
 // A lane is what a batch works with, and leaves to the next one.
 type lane struct {
-	pipeline *pipeline
+	pipeline *results.Pipeline
 	draft    draft
 	in       *bufio.Reader
 	out      []byte // results are written from here while others are collected
@@ -54,21 +55,21 @@ type lane struct {
 func (a *API) lane(body io.Reader, size int) *lane {
 	l, _ := a.lanes.Get().(*lane)
 	if l == nil {
-		l = &lane{pipeline: newPipeline(a.deps.Router, a.cfg.BatchWindow, a.cfg.BatchOutput, a.cfg.Deadline), draft: draft{lim: &a.cfg.Message}}
+		l = &lane{pipeline: results.NewPipeline(a.deps.Router, a.cfg.BatchWindow, a.cfg.BatchOutput, a.cfg.Deadline), draft: draft{lim: &a.cfg.Message}}
 	}
 	if l.in == nil || l.in.Size() != size {
 		l.in = bufio.NewReaderSize(body, size)
 	} else {
 		l.in.Reset(body)
 	}
-	l.pipeline.reset()
+	l.pipeline.Reset()
 	return l
 }
 
 // leave lets go of what the batch has brought.
 func (a *API) leave(l *lane) {
 	l.in.Reset(nil)
-	l.pipeline.mayWait = nil
+	l.pipeline.Bound(nil)
 	l.draft.forget()
 	a.lanes.Put(l)
 }
@@ -101,7 +102,8 @@ func (c *call) batch(request func(*batch, []byte) (*actors.Request, int, error))
 	}
 	b.lane = a.lane(body, min(limits.MaxLine, limits.MaxBatch)+1)
 	b.claim = c.claim()
-	b.pipeline.mayWait, b.pipeline.dry = b.mayWait, c.dry
+	b.pipeline.Bound(b.mayWait)
+	b.pipeline.SetDry(c.dry)
 	c.SetContentType("application/x-ndjson")
 	c.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store, no-transform") // results come one by one
 	c.Response.Header.Set("X-Accel-Buffering", "no")
@@ -115,7 +117,7 @@ type timedReader struct{ *batch }
 
 func (r *timedReader) Read(p []byte) (int, error) {
 	b := r.batch
-	if b.pipeline.ended.Load() {
+	if b.pipeline.IsOver() {
 		return 0, io.ErrClosedPipe
 	}
 	began := time.Now()
@@ -189,17 +191,16 @@ func (b *batch) WriteTo(w io.Writer) (written int64, err error) {
 	end := make(chan struct{})
 	go b.read(end)
 	defer func() {
-		b.pipeline.ended.Store(true)
-		wake(b.pipeline.room)
+		b.pipeline.End()
 		if err != nil {
 			_ = b.ctx.SetReadDeadline(time.Unix(1, 0)) // wakes a Read
 		}
 		<-end
 		_ = b.ctx.SetWriteDeadline(time.Now().Add(b.api.cfg.BatchIdle)) // what is left was drained meanwhile
-		b.complete = err == nil && b.pipeline.idle()
+		b.complete = err == nil && b.pipeline.Idle()
 	}()
 	for reading := end; ; {
-		out := b.pipeline.take(b.out)
+		out := b.pipeline.Take(b.out)
 		switch {
 		case out != nil:
 			n, err := transports.WritePieces(b.ctx, w, out, b.api.cfg.WriteStall)
@@ -207,13 +208,13 @@ func (b *batch) WriteTo(w io.Writer) (written int64, err error) {
 				return written, fmt.Errorf("batch: write the results: %w", err)
 			}
 			b.out = out
-		case reading == nil && b.pipeline.idle():
+		case reading == nil && b.pipeline.Idle():
 			if broken := b.broken.Load(); broken != nil {
 				return written, *broken
 			}
 			return written, nil
 		default:
-			b.pipeline.await(reading)
+			b.pipeline.Await(reading)
 			if isClosed(end) {
 				reading = nil
 			}
@@ -246,7 +247,7 @@ func (b *batch) read(end chan<- struct{}) {
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull) || len(line) > b.limits.MaxLine:
 			err = b.skip(err)
-			if !b.pipeline.refuse(large("line", b.limits.MaxLine), n) {
+			if !b.pipeline.Refuse(large("line", b.limits.MaxLine), n) {
 				return
 			}
 			last = errors.Is(err, io.EOF)
@@ -262,7 +263,7 @@ func (b *batch) read(end chan<- struct{}) {
 			b.stop(err, n)
 			return
 		case n == b.api.cfg.BatchLines:
-			b.pipeline.refuse(actors.Errorf(actors.TooMany, "a batch has at most %d lines; what follows was not read", n), n)
+			b.pipeline.Refuse(actors.Errorf(actors.TooMany, "a batch has at most %d lines; what follows was not read", n), n)
 			b.drain()
 			return
 		}
@@ -282,7 +283,7 @@ func (b *batch) skip(err error) error {
 func (b *batch) stop(err error, line int) {
 	var e *actors.Error
 	if errors.As(err, &e) {
-		b.pipeline.refuse(e, line)
+		b.pipeline.Refuse(e, line)
 		b.drain()
 		return
 	}
@@ -298,9 +299,9 @@ func (b *batch) line(line []byte, n int) bool {
 	}
 	r, recipients, err := b.request(b, line)
 	if err != nil {
-		return b.pipeline.refuse(err, n)
+		return b.pipeline.Refuse(err, n)
 	}
-	return b.pipeline.send(r, n, recipients)
+	return b.pipeline.Send(r, n, recipients)
 }
 
 // publish makes the request of a line that is a message.
@@ -324,13 +325,13 @@ func (b *batch) publish(line []byte) (r *actors.Request, recipients int, err err
 		return nil, 0, err
 	}
 	if d.to.isOne() {
-		r, recipients = actors.NewRequest(actors.UserKey(b.who.App, d.to.user), rehearsed(b.pipeline.dry, &d.publication(id).publish)), isPublish
+		r, recipients = actors.NewRequest(actors.UserKey(b.who.App, d.to.user), rehearsed(b.pipeline.IsDry(), &d.publication(id).publish)), results.IsPublish
 	} else {
 		if err := b.api.pin(b.who.App, &d.to); err != nil {
 			return nil, 0, err
 		}
 		key, order := d.order(b.who.App, id, once)
-		r, recipients = actors.NewRequest(key, rehearsed(b.pipeline.dry, order)), d.to.recipients()
+		r, recipients = actors.NewRequest(key, rehearsed(b.pipeline.IsDry(), order)), d.to.recipients()
 	}
 	r.Once = once
 	return r, recipients, nil

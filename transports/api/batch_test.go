@@ -16,6 +16,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/api/results"
 )
 
 const batchPath = "/v1/messages/batch"
@@ -128,31 +129,31 @@ func TestBatchStreams(t *testing.T) {
 func TestBatchKeepsOrder(t *testing.T) {
 	const n = 500
 	r := &shuffler{}
-	f := newPipeline(r, 16, 1<<20, 5*time.Second)
+	f := results.NewPipeline(r, 16, 1<<20, 5*time.Second)
 	var out []byte
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for i := range n {
 			if i%7 == 3 {
-				f.refuse(actors.Errorf(actors.Invalid, "no"), i)
+				f.Refuse(actors.Errorf(actors.Invalid, "no"), i)
 				continue
 			}
-			f.send(actors.NewRequest("ua/u", &actors.Counts{}), i, i+1)
+			f.Send(actors.NewRequest("ua/u", &actors.Counts{}), i, i+1)
 		}
 		r.flush()
 	}()
 	var spare []byte
 	for end := done; ; {
-		if b := f.take(spare); b != nil {
+		if b := f.Take(spare); b != nil {
 			out = append(out, b...)
 			spare = b
 			continue
 		}
-		if end == nil && f.idle() {
+		if end == nil && f.Idle() {
 			break
 		}
-		f.await(end)
+		f.Await(end)
 		if isClosed(done) {
 			end = nil
 		}
@@ -254,7 +255,7 @@ func FuzzBatchLine(f *testing.F) {
 			return
 		}
 		b.line(bytes.TrimSpace(line), 1)
-		out := b.pipeline.flush(nil)
+		out := b.pipeline.Flush(nil)
 		if n := bytes.Count(out, []byte("\n")); n > 1 || n == 0 && len(bytes.TrimSpace(line)) > 0 || n == 1 && !json.Valid(out) {
 			t.Fatalf("%q: got %q", line, out)
 		}
@@ -286,7 +287,7 @@ func lineBatch(t testing.TB, router actors.Router) *batch {
 	a := &API{now: time.Now, deps: Deps{Gate: gate, Router: router}}
 	a.cfg.fill()
 	return &batch{request: (*batch).publish, api: a, who: &transports.Principal{ID: "key:x", App: "default", Kind: transports.ServerKey}, limits: gate.Limits(),
-		lane: &lane{draft: draft{lim: &a.cfg.Message}, pipeline: newPipeline(router, a.cfg.BatchWindow, a.cfg.BatchOutput, time.Second)}}
+		lane: &lane{draft: draft{lim: &a.cfg.Message}, pipeline: results.NewPipeline(router, a.cfg.BatchWindow, a.cfg.BatchOutput, time.Second)}}
 }
 
 // BenchmarkBatch is what a line costs here: to read it, to send it to an actor
@@ -306,7 +307,7 @@ func BenchmarkBatch(b *testing.B) {
 			i++
 			batch.line(line[:len(line)-1], i)
 		}
-		if out := batch.pipeline.take(spare); out != nil {
+		if out := batch.pipeline.Take(spare); out != nil {
 			spare = out
 		}
 	}

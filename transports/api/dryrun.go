@@ -1,11 +1,10 @@
 package api
 
 import (
-	"strconv"
-
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/transports/api/results"
 	"reddot/transports/jsontext"
 )
 
@@ -38,7 +37,7 @@ func rehearsed(dry bool, cmd actors.Command) actors.Command {
 
 // answerDry answers the dry run of a publish to one user, or of a broadcast.
 func (c *call) answerDry(r *actors.Request, recipients int) error {
-	c.out = append(appendDry(append(c.out[:0], '{'), &r.Answer, recipients), '}')
+	c.out = append(results.AppendDry(append(c.out[:0], '{'), &r.Answer, recipients), '}')
 	c.replayed(r)
 	r.Release()
 	c.reply(fasthttp.StatusOK, c.out)
@@ -49,7 +48,7 @@ func (c *call) answerDry(r *actors.Request, recipients int) error {
 // become of it with the first of them.
 func (c *call) answerDrySend(r *actors.Request, d *draft) error {
 	c.replayed(r)
-	b := appendDry(append(c.out[:0], '{'), &r.Answer, d.to.recipients())
+	b := results.AppendDry(append(c.out[:0], '{'), &r.Answer, d.to.recipients())
 	replayed := r.Answer.Replayed
 	r.Release()
 	for i, user := range d.to.users[:min(len(d.to.users), dryUsers)] {
@@ -69,7 +68,7 @@ func (c *call) answerDrySend(r *actors.Request, d *draft) error {
 			b = append(jsontext.AppendString(append(b, `,"outcome":"filtered","reason":`...), e.Detail), '}')
 			continue
 		}
-		b = append(appendOutcome(b, &r.Answer), '}')
+		b = append(results.AppendOutcome(b, &r.Answer), '}')
 		r.Release()
 	}
 	if !replayed {
@@ -78,29 +77,4 @@ func (c *call) answerDrySend(r *actors.Request, d *draft) error {
 	c.out = append(b, '}')
 	c.reply(fasthttp.StatusOK, c.out)
 	return nil
-}
-
-// appendDry appends the members of a dry run's answer. recipients is as in slot.
-func appendDry(b []byte, a *actors.Answer, recipients int) []byte {
-	b = append(b, `"dry_run":true`...)
-	if a.Replayed {
-		b = append(a.ID.Append(append(b, `,"replayed":true,"id":"`...)), '"')
-	}
-	switch {
-	case recipients == isPublish:
-		b = appendOutcome(b, a)
-	case recipients > 0:
-		b = strconv.AppendInt(append(b, `,"recipients":`...), int64(recipients), 10)
-	}
-	return b
-}
-
-// appendOutcome appends what would become of a message to one user.
-func appendOutcome(b []byte, a *actors.Answer) []byte {
-	b = append(append(b, `,"outcome":"`...), a.Outcome.String()...)
-	b = append(b, '"')
-	if a.Reason != "" {
-		b = jsontext.AppendString(append(b, `,"reason":`...), a.Reason)
-	}
-	return append(append(b, `,"counts":`...), a.Counts...)
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/transports/api/results"
 	"reddot/transports/jsontext"
 )
 
@@ -46,9 +47,9 @@ func publishEvents(c *call) error {
 		return err
 	}
 	if c.dry {
-		return c.answerDry(r, isPublish)
+		return c.answerDry(r, results.IsPublish)
 	}
-	c.out = appendPublished(append(c.out[:0], '{'), &r.Answer)
+	c.out = results.AppendPublished(append(c.out[:0], '{'), &r.Answer)
 	c.out = append(c.out, '}')
 	c.created(fasthttp.StatusCreated, &r.Answer)
 	r.Release()
@@ -63,24 +64,24 @@ func (c *call) publishEventBatch(e *cloudEvent, body []byte) error {
 		return err
 	}
 	now := c.api.now().UnixMilli()
-	f := newPipeline(c.api.deps.Router, max(1, len(events)), c.api.cfg.BatchOutput, c.api.cfg.Deadline)
-	f.dry = c.dry
+	f := results.NewPipeline(c.api.deps.Router, max(1, len(events)), c.api.cfg.BatchOutput, c.api.cfg.Deadline)
+	f.SetDry(c.dry)
 	for _, event := range events {
 		err := e.parse(event, now)
 		if err == nil {
 			err = c.api.deps.Gate.Publish(c.who, 1)
 		}
 		if err != nil {
-			f.refuse(err, 0)
+			f.Refuse(err, 0)
 			continue
 		}
 		p, once := e.publication(c.who.ID)
 		r := actors.NewRequest(actors.UserKey(c.who.App, e.user), rehearsed(c.dry, &p.publish))
 		r.Once = once
-		f.send(r, 0, isPublish)
+		f.Send(r, 0, results.IsPublish)
 	}
 	out := append(c.out[:0], `{"results":[`...)
-	out = f.flush(out)
+	out = f.Flush(out)
 	out = bytes.ReplaceAll(bytes.TrimSuffix(out, []byte("\n")), []byte("}\n{"), []byte("},{"))
 	c.out = append(out, `]}`...)
 	c.reply(fasthttp.StatusOK, c.out)

@@ -22,8 +22,8 @@ import (
 	"reddot/actors"
 	"reddot/actors/catalog"
 	"reddot/actors/index"
-	"reddot/actors/store/memory"
 	"reddot/actors/profile"
+	"reddot/actors/store/memory"
 	"reddot/transports"
 	"reddot/transports/api/bulk"
 	"reddot/transports/auth"
@@ -254,8 +254,12 @@ func (m *memoryRecords) PutRecord(_ context.Context, kind, key string, value []b
 func (m *memoryRecords) SwapRecord(_ context.Context, kind, key string, old, value []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if now, ok := m.all[kind][key]; ok != (old != nil) || !bytes.Equal(now, old) || value == nil {
+	if now, ok := m.all[kind][key]; ok != (old != nil) || !bytes.Equal(now, old) {
 		return actors.Errorf(actors.Conflict, "another one")
+	}
+	if value == nil {
+		delete(m.all[kind], key)
+		return nil
 	}
 	if m.all[kind] == nil {
 		m.all[kind] = map[string][]byte{}

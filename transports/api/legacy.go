@@ -9,6 +9,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/api/results"
 	"reddot/transports/jsontext"
 	"reddot/transports/streams"
 )
@@ -162,19 +163,19 @@ func (c *call) legacyToAll(d *draft) error {
 	if err := c.api.deps.Gate.Publish(c.who, max(1, len(users))); err != nil {
 		return err
 	}
-	f := newPipeline(c.api.deps.Router, c.api.cfg.BatchWindow, c.api.cfg.BatchOutput, c.api.cfg.Deadline)
+	f := results.NewPipeline(c.api.deps.Router, c.api.cfg.BatchWindow, c.api.cfg.BatchOutput, c.api.cfg.Deadline)
 	for i, user := range users {
 		id := actors.NewID()
 		r := actors.NewRequest(actors.UserKey(c.who.App, user), &d.publication(id).publish)
 		r.Once = actors.EdgeOnce(id)
-		f.send(r, 0, isPublish)
-		if (i+1)%len(f.slots) == 0 {
-			f.flush(nil)
+		f.Send(r, 0, results.IsPublish)
+		if (i+1)%f.Window() == 0 {
+			f.Flush(nil)
 		}
 	}
-	f.flush(nil)
-	if f.failed > 0 {
-		return actors.Errorf(actors.Unavailable, "%d of %d users may not have the message", f.failed, len(users))
+	f.Flush(nil)
+	if f.Failures() > 0 {
+		return actors.Errorf(actors.Unavailable, "%d of %d users may not have the message", f.Failures(), len(users))
 	}
 	return nil
 }

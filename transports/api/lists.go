@@ -10,6 +10,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/api/results"
 )
 
 // listRoutes are those of /v1/lists: who is in a list is a part of what is known of
@@ -51,7 +52,7 @@ func changeList(leave bool) func(*call) error {
 			}
 			r := actors.NewRequest(actors.UserKey(b.who.App, user), &actors.JoinList{List: list, Leave: leave})
 			r.Once = actors.EdgeOnce(actors.NewID())
-			return r, isMember, nil
+			return r, results.IsMember, nil
 		})
 	}
 }
@@ -112,19 +113,19 @@ func emptyList(c *call) error {
 		Removed int  `json:"removed"`
 		More    bool `json:"more"`
 	}
-	p, ctx := newPipeline(a.deps.Router, a.cfg.BatchWindow, a.cfg.BatchOutput, a.cfg.Deadline), a.deadlines.Next()
+	p, ctx := results.NewPipeline(a.deps.Router, a.cfg.BatchWindow, a.cfg.BatchOutput, a.cfg.Deadline), a.deadlines.Next()
 	err = c.members(ctx, list, "", func(users []string) bool {
 		for _, user := range users {
 			r := actors.NewRequest(actors.UserKey(c.who.App, user), &actors.JoinList{List: list, Leave: true})
 			r.Once = actors.EdgeOnce(actors.NewID())
-			p.send(r, 0, isMember)
+			p.Send(r, 0, results.IsMember)
 		}
-		p.flush(nil)
+		p.Flush(nil)
 		answer.Removed += len(users)
-		answer.More = p.failed > 0 || ctx.Err() != nil
+		answer.More = p.Failures() > 0 || ctx.Err() != nil
 		return !answer.More
 	})
-	answer.Removed -= p.failed
+	answer.Removed -= p.Failures()
 	if err != nil && answer.Removed == 0 {
 		return err
 	}

@@ -1,13 +1,12 @@
 package api
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
-	"reddot/transports/jsontext"
+	"reddot/transports/api/results"
 )
 
 // publish is POST /v1/users/{user}/messages.
@@ -22,9 +21,9 @@ func publish(c *call) error {
 		return err
 	}
 	if c.dry {
-		return c.answerDry(r, isPublish)
+		return c.answerDry(r, results.IsPublish)
 	}
-	c.out = appendPublished(append(c.out[:0], '{'), &r.Answer)
+	c.out = results.AppendPublished(append(c.out[:0], '{'), &r.Answer)
 	c.out = append(c.out, '}')
 	c.created(fasthttp.StatusCreated, &r.Answer)
 	r.Release()
@@ -54,11 +53,11 @@ func send(c *call) error {
 	case c.dry && d.to.many:
 		return c.answerDrySend(r, d)
 	case c.dry && d.to.isOne():
-		return c.answerDry(r, isPublish)
+		return c.answerDry(r, results.IsPublish)
 	case c.dry:
 		return c.answerDry(r, d.to.recipients())
 	}
-	c.out = appendAccepted(append(c.out[:0], '{'), r.Answer.ID, d.to.recipients())
+	c.out = results.AppendAccepted(append(c.out[:0], '{'), r.Answer.ID, d.to.recipients())
 	c.out = append(c.out, '}')
 	c.created(fasthttp.StatusAccepted, &r.Answer)
 	r.Release()
@@ -141,34 +140,4 @@ func (c *call) created(status int, a *actors.Answer) {
 		h.Set("Idempotent-Replayed", "true")
 	}
 	c.reply(status, c.out)
-}
-
-// appendPublished appends the members of a publish's answer.
-func appendPublished(b []byte, a *actors.Answer) []byte {
-	b = append(b, `"id":"`...)
-	b = a.ID.Append(b)
-	b = append(b, `","rev":`...)
-	b = strconv.AppendUint(b, a.Rev, 10)
-	b = append(b, `,"counts":`...)
-	b = append(b, a.Counts...)
-	b = append(b, `,"outcome":"`...)
-	b = append(b, a.Outcome.String()...)
-	b = append(b, '"')
-	if a.Reason != "" {
-		b = append(b, `,"reason":`...)
-		b = jsontext.AppendString(b, a.Reason)
-	}
-	return b
-}
-
-// appendAccepted appends the members of a send's answer; recipients 0: they are not
-// counted.
-func appendAccepted(b []byte, id actors.ID, recipients int) []byte {
-	b = append(b, `"id":"`...)
-	b = append(id.Append(b), '"')
-	if recipients == 0 {
-		return b
-	}
-	b = append(b, `,"recipients":`...)
-	return strconv.AppendInt(b, int64(recipients), 10)
 }

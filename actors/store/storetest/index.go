@@ -25,7 +25,7 @@ func testIndex(t *testing.T, b *fixture) {
 	}
 	gone := func(key string) actors.IndexRow { return actors.IndexRow{Key: []byte(key)} }
 	random := make([]byte, actors.MaxIndexKey) // which no store compresses
-	rand.NewChaCha8([32]byte{}).Read(random)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(random)
 	random[0] = 0xfe
 	long := string(random)
 	do(ann, row("a\x00ann", "1"), row("b\x00ann", ""), row("c", "old"), row("c", "new"), gone("c"), row(long, "long"))

@@ -32,6 +32,7 @@ var wallClocks = map[string]string{
 	"cluster/node.go":                  "the store's timers are due at stored times",
 	"cmd/internal/app/clock.go":        "the server's wall clock, and the watch for its steps",
 	"transports/api/batch.go":          "times in requests",
+	"transports/api/bulk/jobs.go":      "when a job was changed, for people",
 	"transports/api/edit.go":           "times in requests",
 	"transports/api/events.go":         "times in requests",
 	"transports/api/inbox.go":          "tokens issued up to a time are refused",

@@ -134,8 +134,9 @@ var layers = map[string][]string{
 	"transports/auth":    {"actors", "transports/jsontext"},
 	"transports/streams": {"actors", "actors/gateway", "actors/topic", "transports/jsontext"},
 	// The platform's state is campaign's; these are its views and its ways out.
-	"transports/api":          {"actors", "actors/audience", "actors/campaign", "actors/catalog", "actors/index", "actors/profile", "actors/topic", "transports/auth", "transports/api/bulk", "transports/api/userjson", "transports/jsontext", "transports/streams"},
-	"transports/api/bulk":     {"actors", "actors/profile", "transports", "transports/api/userjson"},
+	"transports/api":          {"actors", "actors/audience", "actors/campaign", "actors/catalog", "actors/index", "actors/profile", "actors/topic", "transports/auth", "transports/api/bulk", "transports/api/results", "transports/api/userjson", "transports/jsontext", "transports/streams"},
+	"transports/api/results":  {"actors", "transports", "transports/jsontext"},
+	"transports/api/bulk":     {"actors", "actors/index", "actors/profile", "transports", "transports/api/userjson"},
 	"transports/api/userjson": {"actors", "actors/profile", "transports", "transports/jsontext"},
 	"transports/channels":     {"actors", "actors/campaign"},
 	"transports/console":      {"actors", "actors/campaign"},

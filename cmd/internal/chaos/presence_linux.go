@@ -41,7 +41,7 @@ func (c *crowd) watched(ctx context.Context, w *world, rng *rand.Rand) error {
 			return nil
 		}))
 		leave()
-		<-gone
+		_ = <-gone // it ends with an error, since it is left
 	}
 	return errors.Join(errs...)
 }

@@ -85,7 +85,7 @@ func (j *Jobs) List(ctx context.Context, app, after string, limit int) (list []*
 // End cancels a job that goes on or could, which whoever works on it finds out, and
 // forgets one that has ended.
 func (j *Jobs) End(ctx context.Context, app, id string) error {
-	for {
+	for range mostSwaps {
 		job, raw, err := j.read(ctx, app, id)
 		if err != nil {
 			return err
@@ -100,7 +100,11 @@ func (j *Jobs) End(ctx context.Context, app, id string) error {
 			return err
 		}
 	}
+	return actors.Errorf(actors.Busy, "the job %s changes all the time; try again", id)
 }
+
+// mostSwaps is how many times a change of a record is tried that others change, too.
+const mostSwaps = 16
 
 func (j *Jobs) time() time.Time { return j.now().UTC().Truncate(time.Millisecond) }
 

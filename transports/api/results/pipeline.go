@@ -1,4 +1,4 @@
-package api
+package results
 
 import (
 	"runtime"
@@ -12,13 +12,13 @@ import (
 	"reddot/transports/jsontext"
 )
 
-// A pipeline has many requests under way at a time and gives their results in
+// A Pipeline has many requests under way at a time and gives their results in
 // the order in which they were sent, each as a line of JSON.
 //
 // One goroutine sends, one collects, and they may be the same. The actors'
 // answers come in goroutines that must not wait: they raise a flag, and wake
 // whoever waits only if theirs is the next result.
-type pipeline struct {
+type Pipeline struct {
 	router  actors.Router
 	wait    time.Duration  // for one answer
 	full    int            // bytes of results at which collecting stops
@@ -41,18 +41,20 @@ type pipeline struct {
 
 // A slot is a place in a pipeline's ring.
 type slot struct {
-	pipeline   *pipeline
+	pipeline   *Pipeline
 	number     uint64
 	line       int // where it stood in the request; 0: not said
-	recipients int // as appendAccepted takes them; isPublish: it is one
+	recipients int // as AppendAccepted takes them; IsPublish: it is one
 	request    *actors.Request
 	err        error
 	done       atomic.Bool
 	reply      func(*actors.Request) // answered, bound once
 }
 
-func newPipeline(router actors.Router, window, full int, wait time.Duration) *pipeline {
-	p := &pipeline{router: router, wait: wait, full: full, slots: make([]*slot, window),
+// NewPipeline returns a pipeline with room for window requests and full bytes of
+// results, in which a request has so long to be answered.
+func NewPipeline(router actors.Router, window, full int, wait time.Duration) *Pipeline {
+	p := &Pipeline{router: router, wait: wait, full: full, slots: make([]*slot, window),
 		arrived: make(chan struct{}, 1), room: make(chan struct{}, 1), timer: time.NewTimer(wait)}
 	p.timer.Stop()
 	for i, block := 0, make([]slot, window); i < window; i++ {
@@ -62,13 +64,13 @@ func newPipeline(router actors.Router, window, full int, wait time.Duration) *pi
 }
 
 // bind makes s a slot of p.
-func (s *slot) bind(p *pipeline) *slot {
+func (s *slot) bind(p *Pipeline) *slot {
 	s.pipeline, s.reply = p, s.answered
 	return s
 }
 
-// reset readies an idle pipeline for other requests.
-func (p *pipeline) reset() {
+// Reset readies an idle pipeline for other requests.
+func (p *Pipeline) Reset() {
 	p.failed, p.mayWait, p.dry = 0, nil, false
 	p.ended.Store(false)
 }
@@ -91,15 +93,15 @@ func wake(c chan struct{}) {
 	}
 }
 
-// isPublish says that a request goes to one user, and is answered as a publish;
-// isMember that it is about a list, and is answered with the user.
+// IsPublish says that a request goes to one user, and is answered as a publish;
+// IsMember that it is about a list, and is answered with the user.
 const (
-	isPublish = -1
-	isMember  = -2
+	IsPublish = -1
+	IsMember  = -2
 )
 
-// send sends a request when there is room. recipients is as in slot.
-func (p *pipeline) send(r *actors.Request, line, recipients int) bool {
+// Send sends a request when there is room. recipients is as in slot.
+func (p *Pipeline) Send(r *actors.Request, line, recipients int) bool {
 	s := p.place(line)
 	if s == nil {
 		return false
@@ -111,8 +113,8 @@ func (p *pipeline) send(r *actors.Request, line, recipients int) bool {
 	return true
 }
 
-// refuse puts an error in place of a result.
-func (p *pipeline) refuse(err error, line int) bool {
+// Refuse puts an error in place of a result.
+func (p *Pipeline) Refuse(err error, line int) bool {
 	s := p.place(line)
 	if s == nil {
 		return false
@@ -125,7 +127,7 @@ func (p *pipeline) refuse(err error, line int) bool {
 }
 
 // place waits for a free slot. It returns nil when nobody collects any more.
-func (p *pipeline) place(line int) *slot {
+func (p *Pipeline) place(line int) *slot {
 	number := p.tail.Load()
 	for number-p.head.Load() >= uint64(len(p.slots)) {
 		p.collect()
@@ -142,25 +144,50 @@ func (p *pipeline) place(line int) *slot {
 	}
 	s := p.slots[number%uint64(len(p.slots))]
 	s.number, s.line = number, line
-	s.request, s.err, s.recipients = nil, nil, isPublish
+	s.request, s.err, s.recipients = nil, nil, IsPublish
 	s.done.Store(false)
 	return s
 }
 
-// idle tells whether nothing is under way.
-func (p *pipeline) idle() bool { return p.head.Load() == p.tail.Load() }
+// End says that nobody collects any more.
+func (p *Pipeline) End() {
+	p.ended.Store(true)
+	wake(p.room)
+}
+
+// IsOver tells whether that was said.
+func (p *Pipeline) IsOver() bool { return p.ended.Load() }
+
+// Window returns how many requests may be under way.
+func (p *Pipeline) Window() int { return len(p.slots) }
+
+// Failures returns how many of the results that were collected are errors.
+func (p *Pipeline) Failures() int { return p.failed }
+
+// SetDry says whether nothing is to be written, for the form of results.
+func (p *Pipeline) SetDry(dry bool) { p.dry = dry }
+
+// IsDry tells whether nothing is to be written.
+func (p *Pipeline) IsDry() bool { return p.dry }
+
+// Bound lets results wait only while mayWait allows so many bytes of them; nil: it is
+// not asked.
+func (p *Pipeline) Bound(mayWait func(int) bool) { p.mayWait = mayWait }
+
+// Idle tells whether nothing is under way.
+func (p *Pipeline) Idle() bool { return p.head.Load() == p.tail.Load() }
 
 // freeOutput is how many bytes of results may wait in any case.
 const freeOutput = 64 << 10
 
 // isFull tells whether no more results may wait.
-func (p *pipeline) isFull() bool {
+func (p *Pipeline) isFull() bool {
 	n := len(p.out)
 	return n >= p.full || n >= freeOutput && p.mayWait != nil && !p.mayWait(n)
 }
 
 // collect adds the results that are next to the output.
-func (p *pipeline) collect() {
+func (p *Pipeline) collect() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for n := p.head.Load(); n < p.tail.Load() && !p.isFull(); n++ {
@@ -182,9 +209,9 @@ func (p *pipeline) collect() {
 	}
 }
 
-// take collects, and returns the output in exchange for the memory of the last
+// Take collects, and returns the output in exchange for the memory of the last
 // one. If there is none it returns nil and leaves spare to the caller.
-func (p *pipeline) take(spare []byte) []byte {
+func (p *Pipeline) Take(spare []byte) []byte {
 	p.collect()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -197,9 +224,9 @@ func (p *pipeline) take(spare []byte) []byte {
 	return out
 }
 
-// await waits until there may be a next result, or until end is closed. A
+// Await waits until there may be a next result, or until end is closed. A
 // request that is not answered in time is given up: its outcome is unknown.
-func (p *pipeline) await(end <-chan struct{}) {
+func (p *Pipeline) Await(end <-chan struct{}) {
 	p.timer.Reset(p.wait)
 	defer p.timer.Stop()
 	next := p.head.Load()
@@ -214,7 +241,7 @@ func (p *pipeline) await(end <-chan struct{}) {
 }
 
 // abandon gives up request n if it is still the next one.
-func (p *pipeline) abandon(n uint64) {
+func (p *Pipeline) abandon(n uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	i := n % uint64(len(p.slots))
@@ -229,20 +256,20 @@ func (p *pipeline) abandon(n uint64) {
 	wake(p.room)
 }
 
-// flush waits for all that is under way and appends its results to b. It is for
+// Flush waits for all that is under way and appends its results to b. It is for
 // one goroutine that sends and collects, with no more than the ring under way.
-func (p *pipeline) flush(b []byte) []byte {
+func (p *Pipeline) Flush(b []byte) []byte {
 	var spare []byte
 	for {
-		if out := p.take(spare); out != nil {
+		if out := p.Take(spare); out != nil {
 			b = append(b, out...)
 			spare = out
 			continue
 		}
-		if p.idle() {
+		if p.Idle() {
 			return b
 		}
-		p.await(nil)
+		p.Await(nil)
 	}
 }
 
@@ -260,17 +287,17 @@ func (s *slot) failure() error {
 // appendResult appends the line of a result that is no failure.
 func (s *slot) appendResult(b []byte) []byte {
 	if s.pipeline.dry {
-		return append(appendDry(append(b, `{"status":200,`...), &s.request.Answer, s.recipients), '}', '\n')
+		return append(AppendDry(append(b, `{"status":200,`...), &s.request.Answer, s.recipients), '}', '\n')
 	}
-	if s.recipients == isMember {
+	if s.recipients == IsMember {
 		return append(actors.AppendString(append(b, `{"status":200,"user":`...), s.request.Key.Name()), '}', '\n')
 	}
-	if s.recipients != isPublish {
+	if s.recipients != IsPublish {
 		b = append(b, `{"status":202,`...)
-		b = appendAccepted(b, s.request.Answer.ID, s.recipients)
+		b = AppendAccepted(b, s.request.Answer.ID, s.recipients)
 	} else {
 		b = append(b, `{"status":201,`...)
-		b = appendPublished(b, &s.request.Answer)
+		b = AppendPublished(b, &s.request.Answer)
 	}
 	if s.request.Answer.Replayed {
 		b = append(b, `,"replayed":true`...)
