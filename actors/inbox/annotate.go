@@ -49,6 +49,14 @@ func (b *Inbox) Annotate(w *actors.Write, e *actors.Event, l *actors.Limits) {
 	}
 }
 
+// IndexRows returns all that the index is to have of the user.
+func (b *Inbox) IndexRows(user actors.Key) []actors.IndexRow {
+	if b.seq == 0 || b.erasedAt != 0 {
+		return nil
+	}
+	return b.Profile.IndexRows(user)
+}
+
 // appears tells whether the user is one from this event on.
 func (b *Inbox) appears(e *actors.Event) bool {
 	return b.seq == 0 && e.Seq == 1 || b.erasedAt != 0 && revives(e)

@@ -24,6 +24,12 @@ func (s *State) IndexChange(user actors.Key, c *actors.ProfileChange) []actors.I
 	return append(rows, difference(s.postings(user), next.postings(user))...)
 }
 
+// IndexRows returns all rows of the user.
+func (s *State) IndexRows(user actors.Key) []actors.IndexRow {
+	rows := []actors.IndexRow{{Key: audience.NewRowMaker(user).UserRow(), Value: s.row()}}
+	return append(rows, difference(nil, s.postings(user))...)
+}
+
 // NewIndexRow returns the row of a user of whom nothing is known but that it is there.
 func NewIndexRow(user actors.Key) actors.IndexRow {
 	return actors.IndexRow{Key: audience.NewRowMaker(user).UserRow(), Value: []byte{}}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,4 +109,38 @@ func TestIndex(t *testing.T) {
 func rowsOf(key actors.Key, s *profile.State) []actors.IndexRow {
 	var nothing *profile.State
 	return nothing.IndexChange(key, &actors.ProfileChange{Profile: s.Profile(), Preferences: s.Preferences(), Followed: s.Follows(), Joined: s.Lists()})
+}
+
+// TestIndexOfOlderData: a user of whom the index has nothing, as where a program
+// without one has written, is found again after its next snapshot.
+func TestIndexOfOlderData(t *testing.T) {
+	e := newErasable(t)
+	e.ask(&actors.SetProfile{Profile: &actors.Profile{Tags: []string{"vip"}}, Replace: true}, "")
+	rows := func() (list []actors.IndexRow) {
+		err := e.j.ScanIndex(t.Context(), nil, []byte{0xff}, 100, func(key, _ []byte) bool {
+			list = append(list, actors.IndexRow{Key: slices.Clone(key)})
+			return true
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	had := rows()
+	settled := make(chan struct{})
+	other := actors.NewStream(actors.UserKey(actors.DefaultApp, "nobody"), actors.Fence{}, 0, func() { close(settled) })
+	if err := e.j.Append(&actors.Write{Stream: other, Index: rows()}); err != nil {
+		t.Fatal(err)
+	}
+	<-settled
+	if left := rows(); len(had) == 0 || len(left) > 0 {
+		t.Fatalf("of %d rows, %d are left", len(had), len(left))
+	}
+	l, _ := actors.Limits{}.WithDefaults()
+	for range l.RetainEvents {
+		e.publish(strings.Repeat("x", 200)) // a snapshot is due when the journal has outgrown it
+	}
+	if now := rows(); !slices.EqualFunc(now, had, func(a, b actors.IndexRow) bool { return string(a.Key) == string(b.Key) }) {
+		t.Errorf("got %q, want %q", now, had)
+	}
 }

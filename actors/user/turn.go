@@ -339,6 +339,7 @@ func (u *User) maybeSnapshot() {
 func (u *User) snapshot(cleared []actors.Rewrite) bool {
 	w, undo := u.inbox.Checkpoint(u.Home.Now(), &u.Home.Limits, cleared)
 	w.Stream = u.Stream
+	w.Index = u.inbox.IndexRows(u.Key) // it may lack some: a program without an index may have written before
 	if u.Append(&w) != nil {
 		undo()
 		return false

@@ -31,9 +31,12 @@ func (c *crowd) watched(ctx context.Context, w *world, rng *rand.Rand) error {
 		by := streams[rng.IntN(len(streams))]
 		s := screen.Screen{Key: w.key, HTTP: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: trusting}}}
 		open, leave := context.WithCancel(ctx)
-		gone := make(chan error, 1)
+		gone := make(chan struct{})
 		url := w.url(servers[rng.IntN(len(servers))]) + "/v1/users/" + l.h.User
-		go func() { gone <- s.Connect(open, url, by, "", func(screen.Event) {}) }()
+		go func() {
+			_ = s.Connect(open, url, by, "", func(screen.Event) {}) // it ends with an error, since it is left
+			close(gone)
+		}()
 		errs = append(errs, w.agree(ctx, l.h.User, func(p presence) error {
 			if !p.Online || !slices.Contains(p.Transports, by) {
 				return fmt.Errorf("it is connected by %s, and presence says %+v", by, p)
@@ -41,7 +44,7 @@ func (c *crowd) watched(ctx context.Context, w *world, rng *rand.Rand) error {
 			return nil
 		}))
 		leave()
-		_ = <-gone // it ends with an error, since it is left
+		<-gone
 	}
 	return errors.Join(errs...)
 }
