@@ -80,6 +80,7 @@ type importer struct {
 	began     time.Time
 	before    int // lines that were done before
 	told      time.Time
+	reached   bool // the server has answered once: if it does not now, it is waited for
 }
 
 // once imports what can be read only once.
@@ -105,11 +106,11 @@ func (p *importer) file(ctx context.Context, f *os.File) error {
 		err := p.resume(ctx, f)
 		var broken interface{ Temporary() bool }
 		var nobody *client.UnreachableError
-		again := errors.As(err, &nobody) && !p.told.IsZero() || errors.As(err, &broken) && broken.Temporary() || errors.Is(err, errPaused)
+		again := errors.As(err, &nobody) && p.reached || errors.As(err, &broken) && broken.Temporary() || errors.Is(err, errPaused)
 		switch {
 		case err == nil || ctx.Err() != nil || !again:
 			return err
-		case p.told.After(failed):
+		case failed.IsZero() || p.told.After(failed):
 			failed = time.Now() // it has come on since
 		case time.Since(failed) > p.patience:
 			return err
@@ -139,6 +140,7 @@ func jobOf(f *os.File, im client.Import) (string, error) {
 func (p *importer) resume(ctx context.Context, f *os.File) error {
 	job, err := p.remote.Job(ctx, p.Job)
 	var problem *client.Problem
+	p.reached = p.reached || err == nil || errors.As(err, &problem)
 	switch {
 	case errors.As(err, &problem) && problem.Status == http.StatusNotFound:
 		job = client.Progress{}

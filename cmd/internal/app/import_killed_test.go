@@ -46,10 +46,16 @@ func TestImportKilled(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
 	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	over := make(chan struct{})
+	go func() {
+		ended <- cmd.Wait()
+		close(over)
+	}()
 	peak, down := 0, time.Duration(0)
 	for k := range kills {
-		awaitUser(t, s, importedUser(users*(k+1)/(kills+1)))
+		if !awaitUser(t, s, importedUser(users*(k+1)/(kills+1)), over) {
+			t.Fatalf("the import ended after %d kills: %v\n%s", k, <-ended, tail(told.String()))
+		}
 		peak = max(peak, peakMemory(s.cmd.Process.Pid))
 		s.kill(t)
 		at := time.Now()
@@ -124,15 +130,22 @@ func get(t *testing.T, c *http.Client, url string) (int, string) {
 	return res.StatusCode, string(b)
 }
 
-// awaitUser waits until a user is written.
-func awaitUser(t *testing.T, s *process, user string) {
+// awaitUser waits until a user is written, and tells whether it is; over: what writes it
+// has ended.
+func awaitUser(t *testing.T, s *process, user string, over <-chan struct{}) bool {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if _, body := get(t, http.DefaultClient, s.url+"/v1/users/"+user); strings.Contains(body, `"vip"`) {
-			return
+			return true
+		}
+		select {
+		case <-over:
+			return false
+		default:
 		}
 	}
 	t.Fatalf("%s does not come", user)
+	return false
 }
 
 // peakMemory returns the most memory that a process has had, in KiB; 0: it is not known.

@@ -343,7 +343,7 @@ export const bell = [
   { name: "the bell under a strict policy and Trusted Types", core: true, run: strict },
   { name: "the bell loads, fails, retries, is offline", core: true, run: states },
   { name: "the bell follows its attributes and properties", core: true, run: reactive },
-  { name: "the bell's preferences", core: true, run: preferences },
+  { name: "the bell's preferences", run: preferences },
   { name: "the bell by keyboard and by link", run: keys },
   { name: "the bell stays on screen", run: places },
   { name: "the bell is accessible, however it looks", run: accessible },
