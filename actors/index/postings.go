@@ -18,6 +18,7 @@ type view struct {
 	rows   actors.Index
 	app    string
 	most   int                // maxRanged
+	held   int                // names in all of ranges
 	ranges map[string]*ranged // that were looked up, by their first and last keys
 }
 
@@ -37,8 +38,8 @@ type ranged struct {
 	wide  bool     // they are too many to be put in order: names has none
 }
 
-// maxRanged is how many users of a range are put in order. Of a wider one the profiles
-// are looked at, in their order.
+// maxRanged is how many users of all ranges of a question are put in order. Of a range for
+// which that leaves no room the profiles are looked at, in their order.
 const maxRanged = 20_000
 
 // sample is how many rows an estimate looks at.
@@ -143,18 +144,20 @@ func (v *view) ranged(l audience.Lookup) (*ranged, error) {
 	}
 	r := &ranged{}
 	name := v.nameIn(l)
-	err := v.rows.ScanIndex(v.ctx, from, below, v.most+1, func(key, _ []byte) bool {
+	room := v.most - v.held
+	err := v.rows.ScanIndex(v.ctx, from, below, room+1, func(key, _ []byte) bool {
 		r.names = append(r.names, name(key))
 		return true
 	})
 	if err != nil {
 		return r, err
 	}
-	if len(r.names) > v.most {
+	if len(r.names) > room {
 		r.names, r.wide = nil, true
 	}
 	slices.Sort(r.names)
 	r.names = slices.Compact(r.names) // a list may have several such items
+	v.held += len(r.names)
 	v.ranges[key] = r
 	return r, nil
 }

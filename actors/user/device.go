@@ -44,6 +44,22 @@ const (
 	claimsFailed
 )
 
+// told returns whether others were told; of a user without devices that is never known.
+func (c *claims) told() claimState {
+	if c == nil {
+		return claimsUnknown
+	}
+	return c.state
+}
+
+// claim returns what is known of the user's devices, to be changed.
+func (u *User) claim() *claims {
+	if u.claims == nil {
+		u.claims = &claims{}
+	}
+	return u.claims
+}
+
 // What the user's actor tells itself.
 type (
 	devicesChecked struct { // for a request: which devices the store says are not this user's
@@ -73,7 +89,7 @@ func (u *User) devices() []actors.ID {
 func (u *User) noteDevices(w *actors.Write, e *actors.Event) {
 	had, has := u.devices(), profile.DeviceIDs(u.Key.App(), e.Profile.Profile)
 	for _, id := range has {
-		if !slices.Contains(had, id) || slices.Contains(u.claims.again, id) {
+		if !slices.Contains(had, id) || slices.Contains(u.claim().again, id) {
 			w.Claim = append(w.Claim, id)
 			w.Records = append(w.Records, actors.RecordChange{Kind: claimKind, Key: claimKey(id, u.Key), Value: []byte{}})
 		}
@@ -83,9 +99,9 @@ func (u *User) noteDevices(w *actors.Write, e *actors.Event) {
 			u.disown(w, id)
 		}
 	}
-	u.claims.fresh = slices.Clone(w.Claim) // the write is the store's
 	if len(w.Claim)+len(w.Release) > 0 {
-		u.claims.turn++
+		u.claim().turn++
+		u.claims.fresh = slices.Clone(w.Claim) // the write is the store's
 	}
 	if len(w.Claim) > 0 {
 		w.WakeBy(e.At + claimRetry)
@@ -104,7 +120,7 @@ func claimKey(id actors.ID, of actors.Key) string {
 // lostDevices returns which of the devices the store says are not this user's. False:
 // it is being read, and the request comes again then.
 func (u *User) lostDevices(r *actors.Request, ids []actors.ID, missing bool) (lost []actors.ID, known bool) {
-	if m := u.claims.checked; m != nil && m.turn == u.claims.turn {
+	if m := u.claim().checked; m != nil && m.turn == u.claims.turn {
 		if m.err != nil {
 			u.refuse(r, actors.AsError(m.err))
 		}
@@ -140,7 +156,7 @@ func notOwned(ctx context.Context, lookup actors.Lookup, key actors.Key, ids []a
 
 // devicesChecked goes on with a request that waited to know whose devices are.
 func (u *User) devicesChecked(m *devicesChecked) {
-	u.claims.checked = m
+	u.claim().checked = m
 	u.request(m.req)
 	u.claims.checked = nil
 }
@@ -159,10 +175,13 @@ func (u *User) claiming(r *actors.Request, c *actors.SetProfile, change func()) 
 		if !known {
 			return
 		}
-		u.claims.again, c.Anew = lost, len(lost) > 0
+		u.claim().again, c.Anew = lost, len(lost) > 0
 	}
 	before := u.Seq
 	change()
+	if u.claims == nil {
+		return
+	}
 	u.claims.again = nil
 	if u.Seq > before && len(u.claims.fresh) > 0 {
 		u.tellClaims(u.claims.fresh, nil)
@@ -184,7 +203,7 @@ func (u *User) dropDevices(lost []actors.ID, t actors.Moment) bool {
 
 // tellClaims lets all others who name the devices look whose they are.
 func (u *User) tellClaims(ids []actors.ID, due *actors.TimeUp) {
-	u.claims.state = claimsUnderWay
+	u.claim().state = claimsUnderWay
 	h, self, key, told := u.Home, u.Self, u.Key, &devicesTold{turn: u.claims.turn, due: due}
 	u.after(nil, func() {
 		h.Load(func() {
@@ -253,7 +272,7 @@ func (u *User) devicesTold(m *devicesTold) {
 	}
 	switch {
 	case m.failed:
-		u.claims.state = claimsFailed
+		u.claim().state = claimsFailed
 	case m.turn != u.claims.turn && u.claims.state == claimsUnderWay:
 		u.tellClaims(u.devices(), m.due)
 		return
@@ -274,7 +293,7 @@ func (u *User) devicesTold(m *devicesTold) {
 // tellsFirst tells whether others are to hear of this user's devices before it does what
 // its wake-up is for: that may be what an earlier activation did not come to.
 func (u *User) tellsFirst(m *actors.TimeUp) bool {
-	if u.claims.state == claimsUnderWay || u.claims.state == claimsTold {
+	if s := u.claims.told(); s == claimsUnderWay || s == claimsTold {
 		return false
 	}
 	ids := u.devices()
@@ -287,7 +306,7 @@ func (u *User) tellsFirst(m *actors.TimeUp) bool {
 
 // claimWake returns when this user has to be woken for its claims at the latest.
 func (u *User) claimWake(now int64) int64 {
-	if u.claims.state == claimsUnderWay || u.claims.state == claimsFailed {
+	if s := u.claims.told(); s == claimsUnderWay || s == claimsFailed {
 		return now + claimRetry
 	}
 	return actors.Never

@@ -34,7 +34,7 @@ func (u *User) unload() {
 // nothing happens.
 func (u *User) doze() {
 	switch {
-	case u.inbox == nil || u.sweeping || u.claims.state == claimsUnderWay || u.graces > 0 || len(u.gates)+len(u.links) == 0 || len(u.queries) > 0 || !u.quiet():
+	case u.inbox == nil || u.sweeping || u.claims.told() == claimsUnderWay || u.graces > 0 || len(u.gates)+len(u.links) == 0 || len(u.queries) > 0 || !u.quiet():
 	case u.inbox.SinceSnapshot() > passivateEvents && u.snapshot(nil):
 		// so that it wakes quickly; it dozes the next time
 	default:

@@ -57,7 +57,7 @@ func (u *User) storeErased(e *actors.Event) *actors.Error {
 	if err := u.erasePresence(&w); err != nil {
 		return err
 	}
-	u.claims.turn++
+	u.claim().turn++
 	u.inbox, u.Seq, u.armed = next, e.Seq, w.Wake.New
 	return nil
 }

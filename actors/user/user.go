@@ -40,7 +40,7 @@ type User struct {
 
 	mergesLater bool // it was not sure to be the only one
 
-	claims claims // of devices
+	claims *claims // of devices; nil: it has none that it knows of
 
 	orderly bool // it ends for being idle, or because another node takes it over and rouses it
 }
@@ -272,7 +272,7 @@ func (u *User) passivate() {
 	case !u.keepSeen(): // busy: it stops the next time
 	case u.dozing:
 		u.retire()
-	case u.inbox == nil || !u.quiet() || u.sweeping || u.interest.unwritten() || u.claims.state == claimsUnderWay:
+	case u.inbox == nil || !u.quiet() || u.sweeping || u.interest.unwritten() || u.claims.told() == claimsUnderWay:
 	case u.inbox.SinceSnapshot() > passivateEvents && u.snapshot(nil):
 		// so that it wakes quickly; it stops the next time
 	default:

@@ -67,9 +67,8 @@ type Deps struct {
 
 	Segments *catalog.Catalog // nil: there is no /v1/segments
 	Jobs     *bulk.Jobs       // nil: there are no imports and exports of users
-	Users    bulk.Lister      // needed with Jobs
 
-	Index   *index.Index                                          // finds users; nil: segments are not previewed
+	Index   *index.Index                                          // finds users; nil: segments are not previewed, and users not exported
 	LogHead func(ctx context.Context, app string) (uint64, error) // the position of an app's broadcast log; needed with Index
 
 	Audit *transports.Audit // nil: nothing is written down, and /v1/audit not served

@@ -38,7 +38,7 @@ type batch struct {
 	claim    *transports.Claim
 	complete bool // it has come to its end, and nothing is under way
 
-	request func(b *batch, line []byte) (r *actors.Request, recipients int, err error) // makes a request of a line; recipients is as in slot
+	request func(b *batch, line []byte) (r *actors.Request, recipients int, err error) // makes a request of a line; recipients is as in Pipeline.Send
 
 	broken atomic.Pointer[error] // why reading ended before the body's end
 }

@@ -58,7 +58,7 @@ func (e *exportedUsers) Close() error {
 // WriteTo implements io.WriterTo. An error in the middle cuts the answer off, so
 // that it is not taken for the whole.
 func (e *exportedUsers) WriteTo(w io.Writer) (written int64, err error) {
-	err = bulk.Export(context.Background(), e.api.deps.Users, e.app, e.after, e.format, func(lines []byte) error {
+	err = bulk.Export(context.Background(), e.api.deps.Index, e.app, e.after, e.format, func(lines []byte) error {
 		if err := e.claim.Resize(len(lines)); err != nil {
 			return err
 		}

@@ -22,7 +22,6 @@ import (
 	"reddot/actors"
 	"reddot/actors/catalog"
 	"reddot/actors/index"
-	"reddot/actors/profile"
 	"reddot/actors/store/memory"
 	"reddot/transports"
 	"reddot/transports/api/bulk"
@@ -40,16 +39,6 @@ func (fakeTopics) Publish(m *actors.TopicMessage, done func(int, *actors.Error))
 		return
 	}
 	done(1, nil)
-}
-
-// fakeUsers are one user, of whom nothing is known.
-type fakeUsers struct{}
-
-func (fakeUsers) Users(_ context.Context, _, after string, _ int, fn func(string, *profile.State) error) (string, error) {
-	if after != "" {
-		return "", nil
-	}
-	return "", fn("ann", nil)
 }
 
 // A server is the API on a real socket, over a fakeRouter.
@@ -119,7 +108,7 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 	limits := transports.Limits{}
 	deps := Deps{Router: s.router, Lookup: s.router, Keys: keys, Revoker: revocations, Segments: catalog.New(catalog.Config{Kind: "segment", Names: 4, Now: time.Now}, records),
 		Index: index.New(s.rows), LogHead: func(context.Context, string) (uint64, error) { return 7, nil },
-		Jobs: bulk.NewJobs(records, time.Now), Users: fakeUsers{},
+		Jobs:  bulk.NewJobs(records, time.Now),
 		Audit: transports.NewAudit(transports.AuditConfig{}, records, slog.New(slog.DiscardHandler)),
 		Cluster: func(context.Context) any {
 			return map[string]any{"cluster": "c", "node": "a", "members": []any{map[string]any{

@@ -122,7 +122,6 @@ func (a *App) newFront(cfg *config.Config) (*front, error) {
 		Keys:     a.keys,
 		Audit:    a.audit,
 		Jobs:     bulk.NewJobs(a.store, a.now),
-		Users:    index.New(a.store),
 		Segments: catalog.New(catalog.Config{Kind: "segment", Now: a.now}, a.store),
 		Index:    index.New(a.store), LogHead: a.node.LogHead,
 		Revoker: a.revocations, Connected: a.connected, Ready: a.Ready, Healthy: a.Healthy,

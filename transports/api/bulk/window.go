@@ -21,6 +21,7 @@ type window struct {
 	mu         sync.Mutex
 	slots      []slot
 	head, tail uint64
+	bytes      int           // of the lines under way
 	closed     bool          // nobody takes any more
 	room       chan struct{} // there may be room for another line
 	news       chan struct{} // the next result may be there
@@ -61,13 +62,14 @@ func wake(c chan struct{}) {
 
 // add sends a line's request when there is room. False: nobody takes results any more.
 func (w *window) add(l *line, number int, reader *userjson.Reader) bool {
-	s := w.place()
+	s := w.place(len(l.text))
 	if s == nil {
 		return false
 	}
 	now := time.Now()
 	s.result = result{line: number, end: l.end, empty: len(l.text) == 0 && l.wrong == nil, err: l.wrong}
 	s.text, s.began, s.sent, s.lost = append(s.text[:0], l.text...), now, now, false
+	w.bytes += len(s.text)
 	s.attempt++
 	r, err := w.request(s, reader)
 	s.err, s.done = err, r == nil
@@ -82,16 +84,22 @@ func (w *window) add(l *line, number int, reader *userjson.Reader) bool {
 	return true
 }
 
-// place waits for a free slot, and returns it with the lock held; nil without it: there
-// will be none.
-func (w *window) place() *slot {
+// windowBytes is how many bytes of lines may be under way, unless one alone has more.
+const windowBytes = 4 << 20
+
+// keptText is how many bytes a slot keeps for its next line.
+const keptText = 2 << 10
+
+// place waits for a free slot and room for a line, and returns the slot with the lock
+// held; nil without it: there will be none.
+func (w *window) place(size int) *slot {
 	for {
 		w.mu.Lock()
 		if w.closed {
 			w.mu.Unlock()
 			return nil
 		}
-		if w.tail-w.head < uint64(len(w.slots)) {
+		if n := w.tail - w.head; n == 0 || n < uint64(len(w.slots)) && w.bytes+size <= windowBytes {
 			return w.slot(w.tail)
 		}
 		w.mu.Unlock()
@@ -198,6 +206,9 @@ func (w *window) take(list []result) (_ []result, idle bool, lost error) {
 			break
 		}
 		list = append(list, s.result)
+		if w.bytes -= len(s.text); cap(s.text) > keptText {
+			s.text = nil
+		}
 	}
 	wake(w.room)
 	return list, w.head == w.tail, lost

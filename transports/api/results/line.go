@@ -7,7 +7,7 @@ import (
 	"reddot/transports/jsontext"
 )
 
-// AppendDry appends the members of a dry run's answer. recipients is as in slot.
+// AppendDry appends the members of a dry run's answer. recipients is as in Pipeline.Send.
 func AppendDry(b []byte, a *actors.Answer, recipients int) []byte {
 	b = append(b, `"dry_run":true`...)
 	if a.Replayed {

@@ -100,7 +100,9 @@ const (
 	IsMember  = -2
 )
 
-// Send sends a request when there is room. recipients is as in slot.
+// Send sends a request when there is room. recipients is how many users
+// it is for (0: they are not counted), IsPublish or IsMember: it says what its line looks
+// like.
 func (p *Pipeline) Send(r *actors.Request, line, recipients int) bool {
 	s := p.place(line)
 	if s == nil {
