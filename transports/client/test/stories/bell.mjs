@@ -65,6 +65,8 @@ async function states({ server, open: to }) {
   server.control.refuse = (req) => (req.url.includes("/messages?") ? { status: 500 } : undefined);
   await tab.evaluate(add, { attributes: { url: server.url, user: "alice" } });
   await until("the dot shows at most 99", () => tab.evaluate(look), (b) => b?.dot === "99+" && b.label === "Inbox: 105 unread messages");
+  // What could not be loaded comes by itself once the client is live: the button is for later.
+  await until("it is live", () => tab.evaluate(() => document.querySelector("reddot-bell").client.status.state), (s) => s === "live");
   await tab.evaluate(open);
   await until("an error is told", () => tab.evaluate(look), (b) => b.empty.includes("could not be loaded"));
   server.control.refuse = undefined;
