@@ -43,7 +43,7 @@ is written. A database is backed up with its own tools instead; README says how.
 		if err := end(err); err != nil {
 			return err
 		}
-		fmt.Fprintf(c.ErrOrStderr(), "backed up %s: %d files, %d bytes\n", cfg.Data, len(b.Files), b.Bytes())
+		fmt.Fprintf(c.ErrOrStderr(), "backed up %s: %s, %d bytes\n", cfg.Data, number(len(b.Files), "file"), b.Bytes())
 		return nil
 	}
 	return c

@@ -23,7 +23,7 @@ server grows by more than --memory-mib.
 The attacker comes from 127.0.0.2, the others from 127.0.0.3 on, so the server runs
 here. An inbox of some megabytes makes the attacker worse.`,
 		Example: `  reddot bench hostile --attacker "$MALLORY" --others "$ALICE,$BOB" --pid $(pgrep -n reddot)`,
-		Args:    cobra.NoArgs,
+		Args:    exactly(),
 	}
 	f := c.Flags()
 	mib := 0

@@ -110,15 +110,23 @@ func reportProblem(w io.Writer, err error, p *client.Problem) int {
 }
 
 // exactly returns a check of the number of arguments, which names them.
-func exactly(names ...string) cobra.PositionalArgs {
+func exactly(names ...string) cobra.PositionalArgs { return between(len(names), len(names), names...) }
+
+// between returns a check that there are so many arguments, which names them.
+func between(least, most int, names ...string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
-		if len(args) == len(names) {
+		n := len(args)
+		if least <= n && n <= most {
 			return nil
 		}
 		want := strings.Join(names, " ")
 		if want == "" {
 			want = "no arguments"
 		}
-		return usageError{fmt.Errorf("%s takes %s; there are %d arguments", c.CommandPath(), want, len(args)), c.CommandPath()}
+		there := "there are"
+		if n == 1 {
+			there = "there is"
+		}
+		return usageError{fmt.Errorf("%s takes %s; %s %s", c.CommandPath(), want, there, number(n, "argument")), c.CommandPath()}
 	}
 }

@@ -15,12 +15,13 @@ import (
 	"reddot/cmd/internal/client"
 )
 
-// publishAttempts is how often a publish is tried whose outcome is not known.
-const publishAttempts = 4
+// attempts is how often is tried what may succeed later.
+const attempts = 4
 
 func newPublish() *cobra.Command {
 	var draft client.Draft
 	var to, data, key string
+	var dry bool
 	c := &cobra.Command{
 		Use:   "publish [USER] TEXT",
 		Short: "Publish a message",
@@ -34,6 +35,7 @@ under the same idempotency key, one that is made for this call or that of
   reddot publish alice "It waits at the front desk" --title "Your parcel" --data '{"order":7}'
   reddot publish --to users:alice,bob "Maintenance at 22:00" --priority high
   reddot publish --to segment:vips "Your lounge has moved"
+  reddot publish --to segment:vips "Your lounge has moved" --dry-run
   date | reddot publish alice -`,
 	}
 	r := addRemote(c)
@@ -50,6 +52,7 @@ under the same idempotency key, one that is made for this call or that of
 	f.StringVar(&draft.SendAt, "send-at", "", "a `time`, RFC 3339, at which it appears")
 	f.StringVar(&draft.ExpiresAt, "expires-at", "", "a `time`, RFC 3339, at which it goes")
 	f.StringVar(&key, "idempotency-key", "", "the same key is the same message; default: a new one")
+	f.BoolVar(&dry, "dry-run", false, "only say what would come of it: nothing is written")
 	c.Args = func(c *cobra.Command, args []string) error {
 		if to == "" {
 			return exactly("USER", "TEXT")(c, args)
@@ -84,7 +87,14 @@ under the same idempotency key, one that is made for this call or that of
 		if err != nil {
 			return err
 		}
-		done, err := publish(c.Context(), remote, user, draft, key)
+		if dry {
+			return r.rehearse(c.Context(), c.OutOrStdout(), remote, user, draft, key)
+		}
+		var done client.Published
+		err = again(c.Context(), func() (err error) {
+			done, err = remote.Publish(c.Context(), user, draft, key)
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -93,13 +103,13 @@ under the same idempotency key, one that is made for this call or that of
 	return c
 }
 
-// publish publishes, and repeats what may or may not have arrived.
-func publish(ctx context.Context, c *client.Client, user string, d client.Draft, key string) (client.Published, error) {
+// again does what may be done twice, and repeats it where it may succeed later.
+func again(ctx context.Context, do func() error) error {
 	for attempt := 1; ; attempt++ {
-		done, err := c.Publish(ctx, user, d, key)
+		err := do()
 		var temporary interface{ Temporary() bool }
-		if !errors.As(err, &temporary) || !temporary.Temporary() || attempt == publishAttempts {
-			return done, err
+		if !errors.As(err, &temporary) || !temporary.Temporary() || attempt == attempts {
+			return err
 		}
 		wait := time.Duration(attempt) * 200 * time.Millisecond
 		var p *client.Problem
@@ -107,7 +117,7 @@ func publish(ctx context.Context, c *client.Client, user string, d client.Draft,
 			wait = max(wait, p.RetryAfter)
 		}
 		if err := pause(ctx, wait); err != nil {
-			return done, err
+			return err
 		}
 	}
 }
@@ -116,20 +126,64 @@ func (r *remote) printPublished(w io.Writer, p client.Published) error {
 	if r.json {
 		return writeJSON(w, p)
 	}
+	outcome := p.Outcome
+	if outcome == "delivered" {
+		outcome = ""
+	}
 	fmt.Fprint(w, p.ID)
-	if p.Outcome != "" && p.Outcome != "delivered" {
-		fmt.Fprint(w, "  ", p.Outcome)
-		if p.Reason != "" {
-			fmt.Fprint(w, ": ", p.Reason)
-		}
-	}
-	if p.Counts != nil {
-		fmt.Fprint(w, "  ", countsLine(*p.Counts))
-	}
-	if p.Recipients > 0 {
-		fmt.Fprintf(w, "  for %d users", p.Recipients)
+	printOutcome(w, outcome, p.Reason, p.Counts)
+	if p.Recipients != nil {
+		fmt.Fprint(w, "  for ", number(*p.Recipients, "user"))
 	}
 	fmt.Fprintln(w)
+	return nil
+}
+
+// printOutcome prints what is known of it.
+func printOutcome(w io.Writer, outcome, reason string, counts *client.Counts) {
+	if outcome != "" {
+		fmt.Fprint(w, "  ", outcome)
+	}
+	if reason != "" {
+		fmt.Fprint(w, ": ", reason)
+	}
+	if counts != nil {
+		fmt.Fprint(w, "  ", countsLine(*counts))
+	}
+}
+
+// rehearse prints what would come of a publish.
+func (r *remote) rehearse(ctx context.Context, w io.Writer, remote *client.Client, user string, d client.Draft, key string) error {
+	var said json.RawMessage
+	err := again(ctx, func() (err error) {
+		said, err = remote.DryRun(ctx, user, d, key)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if r.json {
+		return writeJSON(w, said)
+	}
+	var p client.Published
+	if err := json.Unmarshal(said, &p); err != nil {
+		return fmt.Errorf("the server answers what is no dry run: %w", err)
+	}
+	if p.Replayed {
+		fmt.Fprint(w, "nothing new: the key has published ", p.ID)
+	} else {
+		fmt.Fprint(w, "would be accepted")
+	}
+	printOutcome(w, p.Outcome, p.Reason, p.Counts)
+	if p.Recipients != nil {
+		fmt.Fprint(w, "  for ", number(*p.Recipients, "user"))
+	}
+	fmt.Fprintln(w)
+	for _, u := range p.Users {
+		fmt.Fprint(w, u.User)
+		printOutcome(w, u.Outcome, u.Reason, u.Counts)
+		fmt.Fprintln(w)
+	}
 	return nil
 }
 

@@ -80,6 +80,14 @@ func countsLine(c client.Counts) string {
 	return s
 }
 
+// number writes how many there are of what one is called.
+func number(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}
+
 // pause waits before a request is repeated.
 func pause(ctx context.Context, d time.Duration) error {
 	select {

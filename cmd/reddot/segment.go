@@ -150,7 +150,7 @@ func newSegmentPreview() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "preview [NAME]",
 		Short: "Print how many users a segment finds, and the first 20 of them",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  between(0, 1, "[NAME]"),
 	}
 	r := addRemote(c)
 	r.addJSON(c)
@@ -158,7 +158,7 @@ func newSegmentPreview() *cobra.Command {
 	c.Flags().BoolVar(&noCount, "no-count", false, "do not count, which may take a second for a million users")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if (len(args) == 1) == (where != "") {
-			return errors.New("say one of NAME and --where")
+			return usageError{errors.New("say one of NAME and --where"), c.CommandPath()}
 		}
 		where, err := expression(c, where)
 		if err != nil {
@@ -176,7 +176,7 @@ func newSegmentPreview() *cobra.Command {
 			return writeJSON(c.OutOrStdout(), p)
 		}
 		if p.Count != nil {
-			fmt.Fprintf(c.ErrOrStderr(), "%d users\n", *p.Count)
+			fmt.Fprintln(c.ErrOrStderr(), number(*p.Count, "user"))
 		}
 		for _, user := range p.Users {
 			fmt.Fprintln(c.OutOrStdout(), user)

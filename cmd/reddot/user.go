@@ -121,23 +121,6 @@ func readInput(c *cobra.Command, name string) ([]byte, error) {
 	return b, err
 }
 
-// newUserExport hands out all that is known.
-func newUserExport() *cobra.Command {
-	c := &cobra.Command{
-		Use:     "export USER",
-		Short:   "Write all that is known of a user, messages included, as one JSON object",
-		Example: `  reddot user export alice > alice.json`,
-		Args:    exactly("USER"),
-	}
-	return remoteRun(c, func(c *cobra.Command, remote *client.Client, user string) error {
-		if err := remote.Export(c.Context(), user, c.OutOrStdout()); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintln(c.OutOrStdout())
-		return err
-	})
-}
-
 // newUserErase erases a user.
 func newUserErase() *cobra.Command {
 	var yes bool

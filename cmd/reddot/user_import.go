@@ -190,5 +190,6 @@ func (p *importer) progress(now client.Progress) {
 	if took := time.Since(p.began).Seconds(); took > 0 && !p.began.IsZero() {
 		rate = float64(now.Lines-p.before) / took
 	}
-	fmt.Fprintf(p.info, "%s: %d lines, %d users written, %d lines bad, %.0f lines/s (job %s)\n", now.State, now.Lines, now.Done, now.Bad, rate, now.Job)
+	fmt.Fprintf(p.info, "%s: %s, %s written, %s bad, %.0f lines/s (job %s)\n",
+		now.State, number(now.Lines, "line"), number(now.Done, "user"), number(now.Bad, "line"), rate, now.Job)
 }

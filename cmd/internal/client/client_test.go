@@ -170,3 +170,76 @@ func FuzzSSE(f *testing.F) {
 		_ = readSSE(strings.NewReader(string(stream)), w)
 	})
 }
+
+// cutOff ends an answer within a line, as a server does that is killed.
+func cutOff(w http.ResponseWriter, text string) {
+	fmt.Fprint(w, text)
+	_ = http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler)
+}
+
+// What lists users goes on behind the last whole line.
+func TestUsersAreListedToTheEnd(t *testing.T) {
+	answers := map[string]func(http.ResponseWriter){
+		"":      func(w http.ResponseWriter) { cutOff(w, "{\"user\":\"alice\"}\n{\"user\":\"bo") },
+		"alice": func(w http.ResponseWriter) { http.Error(w, `{"code":"busy"}`, http.StatusServiceUnavailable) },
+		"bob":   func(w http.ResponseWriter) { fmt.Fprint(w, "{\"user\":\"carol\"}\n") },
+	}
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		after := r.URL.Query().Get("after")
+		answer := answers[after]
+		if after == "alice" {
+			answers[after] = func(w http.ResponseWriter) { cutOff(w, "{\"user\":\"bob\"}\n") }
+		}
+		answer(w)
+	})
+	var got []string
+	err := c.List(t.Context(), "beta", func(user string) error {
+		got = append(got, user)
+		return nil
+	})
+	if err != nil || strings.Join(got, " ") != "alice bob carol" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	var out strings.Builder
+	answers[""] = func(w http.ResponseWriter) { fmt.Fprint(w, "{\"user\":\"alice\",\"tags\":[]}\n") }
+	if err := c.ExportUsers(t.Context(), "ndjson", &out); err != nil || out.String() != "{\"user\":\"alice\",\"tags\":[]}\n" {
+		t.Errorf("got %q, %v", out.String(), err)
+	}
+	answers[""] = func(w http.ResponseWriter) { cutOff(w, "user\nali") }
+	if err := c.ExportUsers(t.Context(), "csv", io.Discard); err == nil || !strings.Contains(err.Error(), "is not whole") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// An import whose answer breaks off within a line may go on: the line is no answer.
+func TestImportBreaksOffWithinALine(t *testing.T) {
+	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		cutOff(w, "{\"job\":\"j\",\"state\":\"running\",\"lines\":7}\n{\"job\":\"j\",\"sta")
+	})
+	last, err := c.ImportUsers(t.Context(), Import{Job: "j", Mode: "merge", Format: "ndjson"}, strings.NewReader(""), func(BadLine) {}, func(Progress) {})
+	var broken interface{ Temporary() bool }
+	if !errors.As(err, &broken) || !broken.Temporary() || last.Lines != 7 {
+		t.Errorf("got %+v, %v", last, err)
+	}
+}
+
+// Each user's result is its own, and a refusal says why.
+func TestChangeList(t *testing.T) {
+	answer := "{\"status\":200,\"user\":\"alice\"}\n{\"status\":400,\"code\":\"invalid\",\"detail\":\"no\",\"line\":2}\n"
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if got := r.URL.Path + " " + string(body); got != "/v1/lists/beta/remove {\"user\":\"alice\"}\n{\"user\":\"b c\"}\n" {
+			t.Errorf("got %q", got)
+		}
+		fmt.Fprint(w, answer)
+	})
+	got, err := c.ChangeList(t.Context(), "beta", true, []string{"alice", "b c"})
+	if err != nil || len(got) != 2 || got[0].Failed != nil || got[1].User != "b c" || got[1].Failed.Detail != "no" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	answer = "{\"status\":200,\"user\":\"alice\"}\n"
+	if _, err := c.ChangeList(t.Context(), "beta", true, []string{"alice", "b c"}); err == nil {
+		t.Error("a result is missing, and nobody says so")
+	}
+}

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -66,22 +65,22 @@ func (c *Client) ImportUsers(ctx context.Context, im Import, body io.Reader, bad
 	if res.StatusCode != http.StatusOK {
 		return last, readProblem(res)
 	}
-	lines := bufio.NewScanner(res.Body)
-	for lines.Scan() {
+	err = c.readLines(res.Body, func(line []byte) error {
 		var p Progress
 		var b BadLine
-		if err := errors.Join(json.Unmarshal(lines.Bytes(), &p), json.Unmarshal(lines.Bytes(), &b)); err != nil {
-			return last, fmt.Errorf("the answer has a line that is no JSON: %w", err)
+		if err := errors.Join(json.Unmarshal(line, &p), json.Unmarshal(line, &b)); err != nil {
+			return fmt.Errorf("the answer has a line that is no JSON: %w", err)
 		}
 		if p.State == "" {
 			bad(b)
-			continue
+			return nil
 		}
 		last = p
 		progress(p)
-	}
-	if err := lines.Err(); err != nil {
-		return last, c.unreachable(err)
+		return nil
+	})
+	if err != nil {
+		return last, err
 	}
 	if last.State == "running" || last.State == "" {
 		return last, c.unreachable(io.ErrUnexpectedEOF)

@@ -65,30 +65,54 @@ type Published struct {
 	Counts     *Counts `json:"counts,omitempty"`     // to one user
 	Outcome    string  `json:"outcome,omitempty"`    // to one user: delivered, held, scheduled or filtered
 	Reason     string  `json:"reason,omitempty"`     // of held and filtered
-	Recipients int     `json:"recipients,omitempty"` // to several
+	Recipients *int    `json:"recipients,omitempty"` // to several, where they are counted
+
+	DryRun   bool        `json:"dry_run,omitempty"`  // nothing was written: it says what would be
+	Replayed bool        `json:"replayed,omitempty"` // of a dry run: ID has been published under the key
+	Users    []Rehearsed `json:"users,omitempty"`    // of a dry run: the first of several
+}
+
+// Rehearsed is what would become of a message with one user of several.
+type Rehearsed struct {
+	User    string  `json:"user"`
+	Outcome string  `json:"outcome"`
+	Reason  string  `json:"reason,omitempty"`
+	Counts  *Counts `json:"counts,omitempty"`
 }
 
 // Publish publishes the draft to the user, or to whom its To names if user is
 // empty. The key makes it safe to repeat; empty: none.
 func (c *Client) Publish(ctx context.Context, user string, d Draft, key string) (Published, error) {
+	var out Published
+	err := c.publish(ctx, user, d, key, nil, &out)
+	return out, err
+}
+
+// DryRun asks what would come of a publish, which writes nothing, and returns what the
+// server says; Published has the most of it.
+func (c *Client) DryRun(ctx context.Context, user string, d Draft, key string) (json.RawMessage, error) {
+	var out json.RawMessage
+	err := c.publish(ctx, user, d, key, url.Values{"dry_run": {"true"}}, &out)
+	return out, err
+}
+
+func (c *Client) publish(ctx context.Context, user string, d Draft, key string, q url.Values, out any) error {
 	path := "/v1/messages"
 	if user != "" {
 		path = userPath(user, "/messages")
 	}
-	var out Published
 	body, err := json.Marshal(d)
 	if err != nil {
-		return out, err
+		return err
 	}
-	req, err := c.request(ctx, http.MethodPost, path, nil, body)
+	req, err := c.request(ctx, http.MethodPost, path, q, body)
 	if err != nil {
-		return out, err
+		return err
 	}
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)
 	}
-	err = c.do(ctx, req, &out)
-	return out, err
+	return c.do(ctx, req, out)
 }
 
 // Counts returns where the user stands, or, with a tenant, where with its messages.
