@@ -9,37 +9,11 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/actors/actorstest/people"
 	"reddot/actors/audience"
 )
 
-// Audiences of the random trial, and what a naive program says of them.
-
 func compile(where string) (any, error) { return audience.Check(where) }
-
-// A modelAudience tells by what the trial knows of a user whether the user is in it.
-type modelAudience struct {
-	audience *actors.Audience
-	has      func(x *trial, now int64) bool
-}
-
-func segment(where string, has func(x *trial, now int64) bool) modelAudience {
-	return modelAudience{&actors.Audience{Segment: &actors.Segment{Name: "s", Version: 1, Where: where}}, has}
-}
-
-var modelAudiences = []modelAudience{
-	{&actors.Audience{All: true}, func(*trial, int64) bool { return true }},
-	{&actors.Audience{All: true}, func(*trial, int64) bool { return true }},
-	{&actors.Audience{Topic: "news"}, func(x *trial, _ int64) bool { return x.follows["news"] }},
-	{&actors.Audience{Topic: "sport"}, func(x *trial, _ int64) bool { return x.follows["sport"] }},
-	{&actors.Audience{List: "news"}, func(x *trial, _ int64) bool { return x.lists["news"] }},
-	{&actors.Audience{List: "sport"}, func(x *trial, _ int64) bool { return x.lists["sport"] }},
-	segment("'t1' in tags", func(x *trial, _ int64) bool { return x.tag == "t1" }),
-	segment("'t1' not in tags && ('news' in lists || 'sport' in follows)", func(x *trial, _ int64) bool {
-		return x.tag != "t1" && (x.lists["news"] || x.follows["sport"])
-	}),
-	segment("attributes.met > now - duration('6h')", func(x *trial, now int64) bool { return x.met != 0 && x.met > now-(6*time.Hour).Milliseconds() }),
-	segment("!('met' in attributes)", func(x *trial, _ int64) bool { return x.met == 0 }),
-}
 
 // TestPreviewIsSent: whom a naive look at the profiles of all users finds when a message
 // is published gets it, and nobody else, whenever each of them merges the log.
@@ -53,20 +27,20 @@ func TestPreviewIsSent(t *testing.T) {
 	users := make([]*trial, 8)
 	for i := range users {
 		w := newWorld(t, actors.Limits{InboxLimits: actors.InboxLimits{Messages: 1 << 20, InboxBytes: 1 << 30, MessageAge: 1000 * time.Hour}})
-		users[i] = &trial{world: w, t: t, rng: rng, m: &model{limits: w.limits}, live: &client{states: map[string]string{}}, follows: map[string]bool{}, lists: map[string]bool{}}
+		users[i] = newTrial(t, w, rng)
 		w.known, w.whole, w.entries = users[0].known, users[0].whole, users[0].entries
 		users[i].publish(-1 - i) // one who is not known gets nothing
 	}
 	preview := map[actors.ID][]int{}
 	sent := func(i int) {
-		to := &modelAudiences[rng.IntN(len(modelAudiences))]
+		to := people.RandomAudience(rng)
 		id := id(fmt.Sprint("all", i), users[0].now)
-		e := &actors.LogEntry{Kind: actors.LogKind_LOG_PUBLISHED, Audience: to.audience, Message: &actors.Message{Id: id[:], Category: "a", CreatedAt: users[0].now, Content: []byte(`"title":"x"`)}}
+		e := &actors.LogEntry{Kind: actors.LogKind_LOG_PUBLISHED, Audience: to.Audience, Message: &actors.Message{Id: id[:], Category: "a", CreatedAt: users[0].now, Content: []byte(`"title":"x"`)}}
 		users[0].world.append(e)
 		preview[id] = []int{}
 		for n, x := range users {
 			x.unmerged = append(x.unmerged, e)
-			if !x.erased && to.has(x, e.At) {
+			if !x.erased && to.Has(x.who, e.At) {
 				preview[id] = append(preview[id], n)
 			}
 		}

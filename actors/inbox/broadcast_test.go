@@ -1,12 +1,14 @@
 package inbox
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
 
 	"reddot/actors"
+	"reddot/actors/actorstest/people"
 )
 
 // The broadcast log in the random trial: an app's log grows while the inbox stands
@@ -18,7 +20,7 @@ type logged struct {
 	hidden  bool
 	body    uint64
 	model   *modelMessage
-	to      *modelAudience
+	to      people.Audience
 }
 
 // append puts an entry into the log, as a store and a node have it.
@@ -47,7 +49,7 @@ func (x *trial) broadcast(i int) {
 	}
 	k := x.rng.IntN(len(x.casts))
 	c := x.casts[k]
-	e := &actors.LogEntry{Hidden: c.hidden, Audience: c.to.audience}
+	e := &actors.LogEntry{Hidden: c.hidden, Audience: c.to.Audience}
 	switch x.rng.IntN(4) {
 	case 0:
 		if !c.hidden {
@@ -105,7 +107,7 @@ func (x *trial) publishToAll(i int) {
 	c.model = &modelMessage{id: id, category: string(rune('a' + x.rng.IntN(6))), title: fmt.Sprint("all", i)}
 	c.message = &actors.Message{Id: id[:], Category: c.model.category, CreatedAt: x.now, Content: fmt.Appendf(nil, `"title":%q`, c.model.title)}
 	c.model.size = len(c.message.Content)
-	c.to = &modelAudiences[x.rng.IntN(len(modelAudiences))]
+	c.to = people.RandomAudience(x.rng)
 	c.model.tenant = x.someTenant()
 	c.message.Tenant = c.model.tenant
 	if x.rng.IntN(3) == 0 {
@@ -114,13 +116,13 @@ func (x *trial) publishToAll(i int) {
 	}
 	x.ids = append(x.ids, id)
 	x.casts = append(x.casts, c)
-	e := &actors.LogEntry{Kind: actors.LogKind_LOG_PUBLISHED, Message: c.message, Hidden: c.hidden, Audience: c.to.audience}
+	e := &actors.LogEntry{Kind: actors.LogKind_LOG_PUBLISHED, Message: c.message, Hidden: c.hidden, Audience: c.to.Audience}
 	x.append(e, c)
 }
 
 // append puts an entry into the log, and writes what it does to the user into the model.
 func (x *trial) append(e *actors.LogEntry, c *logged) {
-	x.note("entry %d: %v of %s for %v, hidden %v", x.known.Head()+1, e.Kind, c.model.id, c.to.audience, e.Hidden)
+	x.note("entry %d: %v of %s for %v, hidden %v", x.known.Head()+1, e.Kind, c.model.id, c.to.Audience, e.Hidden)
 	x.world.append(e)
 	x.unmerged = append(x.unmerged, e)
 	x.model(e, c)
@@ -187,7 +189,7 @@ func (x *trial) model(e *actors.LogEntry, c *logged) {
 	o := x.m.find(c.model.id)
 	switch e.Kind {
 	case actors.LogKind_LOG_PUBLISHED, actors.LogKind_LOG_DUE:
-		if e.Hidden || x.erased || !c.to.has(x, e.At) {
+		if e.Hidden || x.erased || !c.to.Has(x.who, e.At) {
 			return
 		}
 		n := *c.model
@@ -206,62 +208,53 @@ func (x *trial) model(e *actors.LogEntry, c *logged) {
 func (x *trial) describe() {
 	var r Ready
 	switch n := x.rng.IntN(24); {
-	case n < 12:
-		name := topics[x.rng.IntN(len(topics))]
-		if n < 6 {
-			x.follows[name] = !x.follows[name]
-			x.note("follows %v", x.follows)
-			r = x.b.Follow(&actors.Follow{Topic: name, Stop: !x.follows[name]}, actors.Once{}, x.moment())
-		} else {
-			x.lists[name] = !x.lists[name]
-			x.note("in lists %v", x.lists)
-			r = x.b.JoinList(&actors.JoinList{List: name, Leave: !x.lists[name]}, actors.Once{}, x.moment())
-		}
-	case n < 18:
-		r = x.setProfile()
+	case n < 5:
+		r = x.b.Follow(x.who.Follow(x.rng), actors.Once{}, x.moment())
+	case n < 10:
+		r = x.b.JoinList(x.who.Join(x.rng), actors.Once{}, x.moment())
+	case n < 17:
+		r = x.b.SetProfile(x.who.Describe(x.rng, x.now), actors.Once{}, x.moment())
+	case n < 20:
+		r = x.b.SetPreferences(x.who.Prefer(x.rng), actors.Once{}, x.moment())
 	case n < 23:
-		r = x.b.SetPreferences(&actors.SetPreferences{Preferences: &actors.Preferences{MutedUntil: int64(x.rng.IntN(3))}}, actors.Once{}, x.moment())
+		r = x.b.Import(x.who.Import(x.rng, x.now), actors.Once{}, x.moment())
 	case x.b.seq > 0:
 		x.note("erase")
 		x.erase(actors.Once{})
-		x.m.list, x.cursors, x.tag, x.met, x.erased = nil, nil, "", 0, true
-		clear(x.follows)
-		clear(x.lists)
+		x.m.list, x.cursors, x.who, x.erased = nil, nil, people.New(), true
 		x.live.states, x.live.counts = map[string]string{}, ""
 		return
 	}
+	x.note("the user %v", x.who)
 	if r.Err != nil {
 		x.t.Fatal(r.Err)
 	}
 	if x.done(r); len(r.Events) > 0 {
 		x.erased = false
 	}
-	if got := x.b.Profile.Profile().GetTags(); (x.tag == "") != (got == nil) || got != nil && !slices.Equal(got, []string{x.tag}) {
-		x.t.Fatalf("the tags %v, want %q", got, x.tag)
-	}
-	for _, topic := range topics {
-		if x.b.Profile.Following(topic) != x.follows[topic] {
-			x.t.Fatalf("following %s is %v", topic, !x.follows[topic])
-		}
-		if x.b.Profile.InList(topic) != x.lists[topic] {
-			x.t.Fatalf("being in the list %s is %v", topic, !x.lists[topic])
-		}
-	}
+	x.compareProfile()
 }
 
-// setProfile sets a tag, and now and then when the user was met.
-func (x *trial) setProfile() Ready {
-	x.tag = fmt.Sprint("t", x.rng.IntN(3))
-	c := &actors.SetProfile{Profile: &actors.Profile{Tags: []string{x.tag}}, Replace: x.rng.IntN(2) == 0}
-	if c.Replace {
-		x.met = 0
+// compareProfile holds what is known of the user against the model.
+func (x *trial) compareProfile() {
+	x.t.Helper()
+	p := x.b.Profile
+	if got := p.Profile().GetTags(); !slices.Equal(got, x.who.Tags()) {
+		x.t.Fatalf("the tags %q, want %q", got, x.who.Tags())
 	}
-	if x.rng.IntN(2) == 0 {
-		x.met = x.now
-		c.Profile.Attributes = []*actors.Attribute{{Name: "met", Value: &actors.Attribute_Time{Time: x.met}}}
+	if got, err := p.Preferences().MarshalVT(); err != nil || !bytes.Equal(got, x.who.Prefers()) {
+		x.t.Fatalf("the preferences %q, %v, want %q", got, err, x.who.Prefers())
 	}
-	x.note("tag %s, met %d", x.tag, x.met)
-	return x.b.SetProfile(c, actors.Once{}, x.moment())
+	for _, topic := range people.Topics {
+		if p.Following(topic) != x.who.Follows[topic] {
+			x.t.Fatalf("following %s is %v", topic, !x.who.Follows[topic])
+		}
+	}
+	for _, list := range people.Lists {
+		if p.InList(list) != x.who.Lists[list] {
+			x.t.Fatalf("being in the list %s is %v", list, !x.who.Lists[list])
+		}
+	}
 }
 
 // shed lets the oldest that anybody sees fall out for what was broadcast.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/actors/actorstest/people"
 )
 
 var (
@@ -148,19 +149,17 @@ type trial struct {
 	outline  *Outline           // of one who dozes since the last event
 	outlines int                // how often it has told of a change
 
-	follows map[string]bool
-	lists   map[string]bool
-	met     int64 // a time in the profile; 0: none
-	tag     string
-	erased  bool // and nothing has come since
+	who    *people.Person
+	erased bool // and nothing has come since
 
 	untenanted bool // nothing has a tenant
 
 	steps []string // the last of them
 }
 
-// topics are what the user may follow, and the lists that it may be in.
-var topics = []string{"news", "sport"}
+func newTrial(t *testing.T, w *world, rng *rand.Rand) *trial {
+	return &trial{world: w, t: t, rng: rng, m: &model{limits: w.limits}, live: &client{states: map[string]string{}}, who: people.New()}
+}
 
 // keptSteps is how many steps a failure tells.
 const keptSteps = 50
@@ -194,7 +193,8 @@ func TestModel(t *testing.T) {
 			Messages: 1 + rng.IntN(40), InboxBytes: 200 + rng.IntN(4000), MessageAge: time.Duration(1+rng.IntN(72)) * time.Hour,
 			RetainEvents: 2 + rng.IntN(60), RetainAge: time.Duration(1+rng.IntN(48)) * time.Hour, RetainBytes: 500 + rng.IntN(20_000),
 		}})
-		x := &trial{world: w, t: t, rng: rng, untenanted: rng.IntN(4) == 0, m: &model{limits: w.limits}, live: &client{states: map[string]string{}}, follows: map[string]bool{}, lists: map[string]bool{}}
+		x := newTrial(t, w, rng)
+		x.untenanted = rng.IntN(4) == 0
 		for range 3 {
 			x.late = append(x.late, &client{states: map[string]string{}})
 		}
