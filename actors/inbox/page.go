@@ -14,7 +14,7 @@ type page struct {
 	Key       actors.Key
 	from, to  actors.Cursor // the span that it may cover; to moves back where it ends sooner
 	head      actors.Cursor // where the user stood
-	merged    uint64        // and up to which position it had merged the log
+	here      Place         // how far it had taken in its journal and the log
 	counts    []byte
 	items     []Item // the messages that became visible or were edited in the span
 	entries   []*actors.KnownEntry
@@ -28,7 +28,7 @@ type page struct {
 // Page returns the page after a cursor that the journal reaches back to.
 func (b *Inbox) Page(key actors.Key, j actors.Journal, log *actors.Log, after actors.Cursor, limit int) *page {
 	p := &page{
-		Key: key, from: after, to: b.Cursor(), head: b.Cursor(), merged: b.pos,
+		Key: key, from: after, to: b.Cursor(), head: b.Cursor(), here: b.Here(),
 		counts: b.AppendCounts(nil), journal: j, limit: limit, entries: log.Between(after.Pos, b.pos),
 	}
 	p.to.Pos = after.Pos
@@ -88,7 +88,7 @@ func (p *page) Read(ctx context.Context) (*actors.Push, error) {
 		seq, p.to.Pos = e.Seq, max(p.to.Pos, e.Pos)
 	}
 	if !full && seq >= p.head.Seq {
-		if full, err = p.merge(ctx, seq, p.merged); err != nil {
+		if full, err = p.merge(ctx, seq, p.here.Pos); err != nil {
 			return nil, err
 		}
 	}
@@ -170,7 +170,7 @@ func (p *page) addEntry(ctx context.Context, seq uint64, e *actors.KnownEntry) e
 	var m *actors.Message
 	if n != nil {
 		var err error
-		if m, err = n.Content(ctx, p.journal, p.Key, nil); err != nil && ignoreGone(err) != nil {
+		if m, err = n.Content(ctx, p.journal, p.Key, p.here, nil); err != nil && ignoreGone(err) != nil {
 			return err
 		}
 	}
@@ -205,7 +205,7 @@ func (p *page) add(ctx context.Context, e *actors.Event) error {
 	n := p.carried(e)
 	if n != nil {
 		var err error
-		if m, err = n.Content(ctx, p.journal, p.Key, e); err != nil && ignoreGone(err) != nil {
+		if m, err = n.Content(ctx, p.journal, p.Key, p.here, e); err != nil && ignoreGone(err) != nil {
 			return err
 		}
 	}

@@ -35,6 +35,9 @@ func (b *Inbox) CursorOf(n *Item) actors.Cursor {
 // in the order of the broadcast log.
 type Place struct{ Seq, Pos uint64 }
 
+// Here returns how far the inbox has taken in its journal and the broadcast log.
+func (b *Inbox) Here() Place { return Place{b.seq, b.pos} }
+
 // Place returns where the message stands.
 func (n *Item) Place() Place { return Place{n.Seq, n.Pos} }
 

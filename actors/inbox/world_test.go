@@ -116,7 +116,7 @@ func (w *world) content(id actors.ID) *actors.Message {
 	if i < 0 {
 		w.t.Fatalf("no message %s", id)
 	}
-	m, err := w.b.entries[i].Content(context.Background(), w, w.key, nil)
+	m, err := w.b.entries[i].Content(context.Background(), w, w.key, w.b.Here(), nil)
 	if err != nil {
 		w.t.Fatalf("the content of message %s: %v", id, err)
 	}
@@ -497,8 +497,8 @@ func (w *world) Events(_ context.Context, key actors.Key, first, last uint64, fn
 	if key.Kind() == actors.KindLog {
 		events = w.entries
 	}
-	for s := first; s <= last; s++ {
-		if raw := events[s]; raw != nil && !fn(s, raw) {
+	for _, s := range slices.Sorted(maps.Keys(events)) {
+		if s >= first && s <= last && !fn(s, events[s]) {
 			break
 		}
 	}

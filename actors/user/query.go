@@ -38,14 +38,15 @@ func (u *User) list(r *actors.Request, c *actors.List) {
 		next = formatNext(found[len(found)-1].Place())
 	}
 	u.fill(r, inbox.Ready{Rev: u.inbox.Rev()})
+	here := u.inbox.Here()
 	u.read(r, func(ctx context.Context, out []byte) ([]byte, error) {
-		return appendPage(ctx, u.Home, append(out, '{'), u.Key, found, next)
+		return appendPage(ctx, u.Home, append(out, '{'), u.Key, here, found, next)
 	})
 }
 
 // appendPage appends the rest of an object: messages, as far as they fit in one
 // answer, and where to go on.
-func appendPage(ctx context.Context, h *actors.Home, out []byte, key actors.Key, found []inbox.Item, next string) ([]byte, error) {
+func appendPage(ctx context.Context, h *actors.Home, out []byte, key actors.Key, here inbox.Place, found []inbox.Item, next string) ([]byte, error) {
 	start := len(out)
 	out = append(out, `"messages":[`...)
 	for i := range found {
@@ -59,7 +60,7 @@ func appendPage(ctx context.Context, h *actors.Home, out []byte, key actors.Key,
 		}
 		m := len(out)
 		var err error
-		if out, err = appendMessages(ctx, h, out, key, found[i:i+1]); err != nil {
+		if out, err = appendMessages(ctx, h, out, key, here, found[i:i+1]); err != nil {
 			return nil, err
 		}
 		if len(out) == m { // it was pushed out in the meantime
@@ -91,10 +92,10 @@ func (u *User) read(r *actors.Request, body func(ctx context.Context, b []byte) 
 
 // appendMessages appends the messages' JSON objects, comma-separated. One
 // that was pushed out in the meantime is left out.
-func appendMessages(ctx context.Context, h *actors.Home, b []byte, key actors.Key, list []inbox.Item) ([]byte, error) {
+func appendMessages(ctx context.Context, h *actors.Home, b []byte, key actors.Key, here inbox.Place, list []inbox.Item) ([]byte, error) {
 	n := len(b)
 	for i := range list {
-		m, err := list[i].Content(ctx, h.Journal, key, nil)
+		m, err := list[i].Content(ctx, h.Journal, key, here, nil)
 		if err != nil {
 			if actors.AsError(err).Code == actors.NotFound {
 				continue
@@ -177,10 +178,10 @@ func (u *User) findMessage(r *actors.Request, c *actors.Find) {
 		u.refuse(r, actors.ErrNotHere)
 		return
 	}
-	delivered := u.inbox.WasDelivered(&n)
+	delivered, here := u.inbox.WasDelivered(&n), u.inbox.Here()
 	u.fill(r, inbox.Ready{Rev: u.inbox.Rev(), ID: c.ID})
 	u.read(r, func(ctx context.Context, out []byte) ([]byte, error) {
-		m, err := n.Content(ctx, u.Home.Journal, u.Key, nil)
+		m, err := n.Content(ctx, u.Home.Journal, u.Key, here, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -213,10 +214,10 @@ func (u *User) loadContent(r *actors.Request, id actors.ID, t actors.Moment) {
 		u.refuse(r, actors.ErrNotHere)
 		return
 	}
-	h, key := u.Home, u.Key
+	h, key, here := u.Home, u.Key, u.inbox.Here()
 	u.after(r, func() {
 		h.Load(func() {
-			old, err := n.Content(context.Background(), h.Journal, key, nil)
+			old, err := n.Content(context.Background(), h.Journal, key, here, nil)
 			h.Router.Send(key, &contentLoaded{r, n.Body, old, err}) // this activation may have ended
 		})
 	})
@@ -307,7 +308,7 @@ func (u *User) stateAt(r *actors.Request, c *actors.StateAt) {
 
 // export answers with all that is known of the user.
 func (u *User) export(r *actors.Request) {
-	b := u.inbox
+	b, here := u.inbox, u.inbox.Here()
 	items, _ := b.List(func(actors.State) bool { return true }, "", "", inbox.Place{Seq: math.MaxUint64}, math.MaxInt)
 	counts := b.AppendCounts(nil)
 	known := b.Profile
@@ -321,6 +322,6 @@ func (u *User) export(r *actors.Request) {
 		out = actors.AppendString(append(out, `,"user":`...), u.Key.Name())
 		out = append(append(out, `,"counts":`...), counts...)
 		out = append(out, about...)
-		return appendPage(ctx, u.Home, append(out, ','), u.Key, items, "")
+		return appendPage(ctx, u.Home, append(out, ','), u.Key, here, items, "")
 	})
 }

@@ -298,6 +298,7 @@ func (u *User) fetchWaiting(r *actors.Request, c *actors.FetchWaiting) {
 		}
 	}
 	u.fill(r, inbox.Ready{Rev: u.inbox.Rev()})
+	here := u.inbox.Here()
 	u.read(r, func(ctx context.Context, _ []byte) ([]byte, error) {
 		r.Answer.Messages = make([]*actors.TopicMessage, len(c.Seqs))
 		for i, seq := range c.Seqs {
@@ -305,7 +306,7 @@ func (u *User) fetchWaiting(r *actors.Request, c *actors.FetchWaiting) {
 			switch n := items[i]; {
 			case n != nil:
 				var m *actors.Message
-				if m, err = n.Content(ctx, u.Home.Journal, u.Key, nil); err == nil {
+				if m, err = n.Content(ctx, u.Home.Journal, u.Key, here, nil); err == nil {
 					r.Answer.Messages[i] = u.inboxMessage(m, n.State, n.Until, cursors[i])
 				}
 			case !c.Inbox[i]:
