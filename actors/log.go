@@ -31,7 +31,13 @@ type Compile func(where string) (any, error)
 type knownLog struct {
 	floor   uint64 // entries at or below it are gone
 	entries []*KnownEntry
-	recent  []*LogEntry // the last of them, with their contents
+	recent  []*recentEntry // the last of them, with their contents
+}
+
+// A recentEntry is an entry with its content.
+type recentEntry struct {
+	*LogEntry
+	unseen atomic.Pointer[[]byte] // its message as those show it for whom it is new; nil: nobody has asked
 }
 
 // The contents that a Log keeps at hand for those who are online.
@@ -87,13 +93,42 @@ func (l *Log) Between(after, upto uint64) []*KnownEntry {
 // Content returns the message of an entry with its content, if that is at hand;
 // nil: the journal has it.
 func (l *Log) Content(pos uint64) *Message {
-	recent := l.known.Load().recent
-	for i := len(recent) - 1; i >= 0 && recent[i].Pos >= pos; i-- {
-		if recent[i].Pos == pos {
-			return recent[i].Message
+	if e := l.known.Load().recentAt(pos); e != nil {
+		return e.Message
+	}
+	return nil
+}
+
+// Show returns the message of an entry as a user sees it; false: the journal has its
+// content. For the many to whom it is new it is encoded once.
+func (l *Log) Show(pos uint64, state State, until int64) (Shown, bool) {
+	e := l.known.Load().recentAt(pos)
+	if e == nil {
+		return Shown{}, false
+	}
+	m := Shown{Message: e.Message, State: state, Until: until}
+	if state == State_UNSEEN {
+		m.json = e.asUnseen()
+	}
+	return m, true
+}
+
+func (k *knownLog) recentAt(pos uint64) *recentEntry {
+	for i := len(k.recent) - 1; i >= 0 && k.recent[i].Pos >= pos; i-- {
+		if k.recent[i].Pos == pos {
+			return k.recent[i]
 		}
 	}
 	return nil
+}
+
+func (e *recentEntry) asUnseen() []byte {
+	if b := e.unseen.Load(); b != nil {
+		return *b
+	}
+	b := AppendMessage(nil, e.Message, State_UNSEEN, 0)
+	e.unseen.Store(&b)
+	return b
 }
 
 // Extend appends the entry that follows the head. It returns an error for one that does
@@ -111,7 +146,7 @@ func (l *Log) Extend(e *LogEntry) error {
 		}
 	}
 	next := &knownLog{floor: k.floor, entries: append(k.entries, known), recent: k.recent}
-	next.recent = append(slices.Clone(k.recent), e)
+	next.recent = append(slices.Clone(k.recent), &recentEntry{LogEntry: e})
 	size := 0
 	for i := len(next.recent) - 1; i >= 0; i-- {
 		if size += len(next.recent[i].Message.GetContent()); size > recentBytes || len(next.recent)-i > recentEntries {
@@ -140,7 +175,7 @@ func (l *Log) TrimBefore(at int64) {
 		return
 	}
 	next := &knownLog{floor: k.floor + uint64(n), entries: slices.Clone(k.entries[n:])}
-	next.recent = slices.DeleteFunc(slices.Clone(k.recent), func(e *LogEntry) bool { return e.Pos <= next.floor })
+	next.recent = slices.DeleteFunc(slices.Clone(k.recent), func(e *recentEntry) bool { return e.Pos <= next.floor })
 	l.known.Store(next)
 }
 

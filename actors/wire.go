@@ -118,10 +118,25 @@ func (p *PushEvent) end(counts []byte) {
 	p.JSON = append(b, '}')
 }
 
+// A Shown is a message as its user sees it at present.
+type Shown struct {
+	*Message
+	State State
+	Until int64  // unix milliseconds up to when it is snoozed
+	json  []byte // the same, if it is at hand
+}
+
+// appendTo appends the message as a JSON object.
+func (m *Shown) appendTo(b []byte) []byte {
+	if m.json != nil {
+		return append(b, m.json...)
+	}
+	return AppendMessage(b, m.Message, m.State, m.Until)
+}
+
 // NewPushEvent returns what clients are told of e, and false if they are told
-// nothing. state and until are the message's at present, for those events that
-// carry one; counts are the user's.
-func NewPushEvent(e *Event, m *Message, state State, until int64, to Cursor, counts []byte) (PushEvent, bool) {
+// nothing. m is for those events that carry a message; counts are the user's.
+func NewPushEvent(e *Event, m Shown, to Cursor, counts []byte) (PushEvent, bool) {
 	var p PushEvent
 	p.JSON = make([]byte, 0, 320+len(counts)+len(m.GetContent()))
 	if e.State == State_SCHEDULED { // of a message that is not visible yet
@@ -135,11 +150,11 @@ func NewPushEvent(e *Event, m *Message, state State, until int64, to Cursor, cou
 	switch e.Kind {
 	case Kind_ACCEPTED, Kind_DUE:
 		p.begin("message", to)
-		p.JSON = AppendMessage(append(p.JSON, `,"message":`...), m, state, until)
+		p.JSON = m.appendTo(append(p.JSON, `,"message":`...))
 		p.appendReplaced(e)
 	case Kind_EDITED:
 		p.begin("update", to)
-		p.JSON = AppendMessage(append(p.JSON, `,"message":`...), m, state, until)
+		p.JSON = m.appendTo(append(p.JSON, `,"message":`...))
 		p.appendReplaced(e)
 	case Kind_RETRACTED:
 		p.begin("retract", to)

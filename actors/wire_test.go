@@ -48,7 +48,7 @@ func wireEvent(t *testing.T, d *datadriven.TestData) string {
 	if d.HasArg("id") {
 		m = wireMessage(t, d)
 	}
-	p, ok := NewPushEvent(e, m, wireState(t, d), e.Until, Cursor{Lineage: 1, Seq: 9}, []byte(`{"unread":1}`))
+	p, ok := NewPushEvent(e, Shown{Message: m, State: wireState(t, d), Until: e.Until}, Cursor{Lineage: 1, Seq: 9}, []byte(`{"unread":1}`))
 	if !ok {
 		return "nothing\n"
 	}

@@ -171,7 +171,7 @@ func (x *trial) merge() {
 		if v.Message != nil {
 			v.Message = &actors.Message{Id: v.Message.Id, Category: v.Message.Category, Content: []byte(`"title":"any"`)}
 		}
-		p, ok := actors.NewPushEvent(v, v.Message, actors.State_UNSEEN, 0, x.b.Cursor(), x.b.AppendCounts(nil))
+		p, ok := actors.NewPushEvent(v, actors.Shown{Message: v.Message}, x.b.Cursor(), x.b.AppendCounts(nil))
 		if !ok {
 			x.t.Fatalf("nobody is told of %v", v)
 		}

@@ -61,7 +61,7 @@ func FuzzEvent(f *testing.F) {
 		if e.Kind == actors.Kind_DUE {
 			m = &actors.Message{Id: e.Ids[:16]}
 		}
-		actors.NewPushEvent(&e, m, b.StateOf(&e), e.Until, b.Cursor(), b.AppendCounts(nil))
+		actors.NewPushEvent(&e, actors.Shown{Message: m, State: b.StateOf(&e), Until: e.Until}, b.Cursor(), b.AppendCounts(nil))
 		Describe(&e)
 		b.AppendState(nil)
 		l, _ := actors.Limits{}.WithDefaults()

@@ -218,7 +218,7 @@ func (p *page) add(ctx context.Context, e *actors.Event) error {
 
 // tell adds what clients are told of an event.
 func (p *page) tell(e *actors.Event, m *actors.Message, n *Item, to actors.Cursor) {
-	if ev, ok := actors.NewPushEvent(e, m, n.State, n.Until, to, p.counts); ok {
+	if ev, ok := actors.NewPushEvent(e, actors.Shown{Message: m, State: n.State, Until: n.Until}, to, p.counts); ok {
 		p.events = append(p.events, ev)
 		p.bytes += len(ev.JSON)
 	}

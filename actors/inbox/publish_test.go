@@ -24,7 +24,7 @@ func BenchmarkPublish(b *testing.B) {
 		if err := inbox.Apply(d.Events[0]); err != nil {
 			b.Fatal(err)
 		}
-		actors.NewPushEvent(d.Events[0], d.Events[0].Message, actors.State_UNSEEN, 0, inbox.Cursor(), inbox.AppendCounts(nil))
+		actors.NewPushEvent(d.Events[0], actors.Shown{Message: d.Events[0].Message}, inbox.Cursor(), inbox.AppendCounts(nil))
 		if inbox.SnapshotDue(&l) {
 			inbox.Checkpoint(t.Now, &l, nil)
 		}

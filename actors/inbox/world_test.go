@@ -98,7 +98,7 @@ func (w *world) tell(e *actors.Event, before uint64) {
 	if e.Kind == actors.Kind_DUE {
 		m = w.content(actors.ID(e.Ids[:16]))
 	}
-	p, ok := actors.NewPushEvent(e, m, w.b.StateOf(e), 0, w.b.Cursor(), w.b.AppendCounts(nil))
+	p, ok := actors.NewPushEvent(e, actors.Shown{Message: m, State: w.b.StateOf(e)}, w.b.Cursor(), w.b.AppendCounts(nil))
 	if e.State == actors.State_SCHEDULED && len(e.Dropped) > 0 {
 		ok = w.b.rev > before // what was dropped may have been invisible too
 	}

@@ -94,25 +94,27 @@ func (u *User) anyConcerns(entries []*actors.KnownEntry) bool {
 	return false
 }
 
+// usualCounts is how many bytes most counts are at most.
+const usualCounts = 192
+
 // pushOf returns what connections are told of a merge into b. What is in the inbox no more is
 // not shown.
 func (u *User) pushOf(b *inbox.Inbox, news []*actors.Event, from actors.Cursor) *actors.Push {
 	p := &actors.Push{Key: u.Key, From: from, To: b.Cursor()}
 	p.Events = p.One[:0]
-	counts := b.AppendCounts(nil)
+	counts := b.AppendCounts(make([]byte, 0, usualCounts))
 	for _, v := range news {
 		to := actors.Cursor{Lineage: p.To.Lineage, Seq: p.To.Seq, Pos: v.Pos}
-		e, m, n := v, v.Message, inbox.Item{}
-		if m != nil {
-			there := false
-			if n, there = b.Find(actors.ID(m.Id)); !there {
-				e, m = v.Remains(), nil
-			} else if m = u.log.Content(n.Body); m == nil { // the journal has it
+		e, m := v, actors.Shown{}
+		if v.Message != nil {
+			if n, there := b.Find(actors.ID(v.Message.Id)); !there {
+				e = v.Remains()
+			} else if m, there = u.log.Show(n.Body, n.State, n.Until); !there { // the journal has it
 				p.Hole, p.Events = true, append(p.One[:0], actors.PlainEvent("counts", p.To, counts))
 				return p
 			}
 		}
-		if ev, ok := actors.NewPushEvent(e, m, n.State, n.Until, to, counts); ok {
+		if ev, ok := actors.NewPushEvent(e, m, to, counts); ok {
 			p.Events = append(p.Events, ev)
 		}
 	}

@@ -258,7 +258,7 @@ func (u *User) apply(events []*actors.Event, from actors.Cursor, counts []byte) 
 		case e.Kind == actors.Kind_DUE:
 			p.Hole = true // its content is in the journal
 		default:
-			if ev, ok := actors.NewPushEvent(e, e.Message, u.inbox.StateOf(e), 0, u.inbox.Cursor(), counts); ok {
+			if ev, ok := actors.NewPushEvent(e, actors.Shown{Message: e.Message, State: u.inbox.StateOf(e)}, u.inbox.Cursor(), counts); ok {
 				p.Events = append(p.Events, ev)
 			}
 		}
