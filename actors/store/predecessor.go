@@ -35,25 +35,31 @@ func Follow(w *actors.Write, in Index) error {
 }
 
 func lookBefore(w *actors.Write, in Index) error {
-	key := w.Stream.Key
-	found, err := in.HasEvent(key, w.After)
-	switch {
-	case w.After == 0:
-		found, err = in.Begun(key)
-	case err == nil && !found:
-		found, err = in.HasSnapshot(key, w.After)
-	}
-	taken := false
-	if err == nil && len(w.Events) > 0 {
-		taken, err = in.HasEvent(key, w.After+1)
-	}
+	found, taken, err := around(w, in)
 	switch {
 	case err != nil:
-		return fmt.Errorf("look for event %d of %q: %w", w.After, key, err)
+		return fmt.Errorf("look for event %d of %q: %w", w.After, w.Stream.Key, err)
 	case taken:
 		return AlreadyWritten(w, errThere)
 	case found != (w.After > 0):
 		return OutOfOrder(w)
 	}
 	return nil
+}
+
+// around tells whether the journal has anything at w.After, which for 0 is anything at
+// all, and whether it has the event behind. A new actor costs one look.
+func around(w *actors.Write, in Index) (found, taken bool, err error) {
+	key := w.Stream.Key
+	if w.After == 0 {
+		if found, err = in.Begun(key); !found {
+			return false, false, err
+		}
+	} else if found, err = in.HasEvent(key, w.After); err == nil && !found {
+		found, err = in.HasSnapshot(key, w.After)
+	}
+	if err == nil && len(w.Events) > 0 {
+		taken, err = in.HasEvent(key, w.After+1)
+	}
+	return found, taken, err
 }

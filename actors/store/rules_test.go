@@ -35,7 +35,10 @@ func (h *held) HasSnapshot(_ actors.Key, seq uint64) (bool, error) {
 	return seq != 0 && seq == h.snapshot, h.err
 }
 
-func (h *held) Begun(actors.Key) (bool, error) { return len(h.events) > 0 || h.snapshot > 0, h.err }
+func (h *held) Begun(actors.Key) (bool, error) {
+	h.looked++
+	return len(h.events) > 0 || h.snapshot > 0, h.err
+}
 
 // TestFollow: a write is taken only where it follows what the journal holds, so that no
 // journal gets a hole and no event is written twice.
@@ -71,8 +74,13 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// TestFollowLooksOnce: a stream that goes on costs no look into the store.
+// TestFollowLooksOnce: a stream that goes on costs no look into the store, and a new one a
+// single look: so many users can be imported a second.
 func TestFollowLooksOnce(t *testing.T) {
+	none := &held{}
+	if err := store.Follow(storetest.NewActor("ua/new", 0).Write("e"), none); err != nil || none.looked != 1 {
+		t.Errorf("a new stream: got %v after %d looks", err, none.looked)
+	}
 	in, a := &held{events: []uint64{1}}, storetest.NewActor("ua/a", 1)
 	for range 5 {
 		if err := store.Follow(a.Write("e", "f"), in); err != nil {

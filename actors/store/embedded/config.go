@@ -20,7 +20,9 @@ type Config struct {
 	// less compaction, a longer start after a crash, and two or three of them in memory.
 	// 0: 16 MiB.
 	MemTableBytes int `yaml:"mem_table" unit:"bytes" min:"1MiB"`
-	// CacheBytes is the size of Pebble's block cache. The system caches files as well. 0: 4 MiB.
+	// CacheBytes is the size of Pebble's block cache, which fills as the data grows. The
+	// system caches files as well; but where the tables' filters and indexes have no room
+	// here, each load reads and checks them anew. 0: 32 MiB.
 	CacheBytes int `yaml:"cache" unit:"bytes" min:"1MiB"`
 	// MaxOpenFiles bounds the table files that Pebble keeps open. 0: 1,000.
 	MaxOpenFiles int `yaml:"open_files" min:"64"`
@@ -46,7 +48,7 @@ func (c Config) WithDefaults() (Config, error) {
 	c.Config, err = c.Config.WithDefaults()
 	err = errors.Join(err,
 		store.Default("MemTableBytes", &c.MemTableBytes, 16<<20, 256<<10),
-		store.Default("CacheBytes", &c.CacheBytes, 4<<20, 1<<20),
+		store.Default("CacheBytes", &c.CacheBytes, 32<<20, 1<<20),
 		store.Default("MaxOpenFiles", &c.MaxOpenFiles, 1000, 64),
 	)
 	return c, err
