@@ -21,6 +21,10 @@ type node struct {
 // find returns the node of the call's path and notes the path's parameters;
 // nil if there is none. It looks at the path as it came: fasthttp's own would
 // have joined segments, and read an escaped slash as one.
+//
+// A segment that the tree knows by itself may be a name, too: where that leads to nothing
+// with the call's method, it is taken for one. So users may be called as a route beside
+// them is (/v1/users/import).
 func (n *node) find(c *call) (*node, error) {
 	path := c.URI().PathOriginal()
 	if len(path) == 0 || path[0] != '/' {
@@ -31,25 +35,51 @@ func (n *node) find(c *call) (*node, error) {
 	if len(path) == 1 {
 		return n.orNil(), nil
 	}
-	for path = path[1:]; ; {
+	found, other, err := n.walk(c, path[1:])
+	if err != nil || other.node == nil || found != nil && found.route(c.Method()) != nil {
+		return found, err
+	}
+	c.params = append(c.params[:other.params], other.segment)
+	named, _, err := other.node.walk(c, other.rest)
+	if err != nil || named != nil && (found == nil || named.route(c.Method()) != nil) {
+		return named, err
+	}
+	return found, nil
+}
+
+// A fork is where a path can be read in another way.
+type fork struct {
+	node    *node // of the segment as a name; nil: there is no fork
+	segment []byte
+	rest    []byte
+	params  int // how many there are before it
+}
+
+// walk goes down the tree by the rest of a path. other is the last fork.
+func (n *node) walk(c *call, path []byte) (found *node, other fork, err error) {
+	for path != nil {
 		seg, rest, more := cutSlash(path)
 		seg, err := c.unescape(seg)
 		if err != nil {
-			return nil, err
+			return nil, other, err
+		}
+		if !more {
+			rest = nil
 		}
 		next := n.static[string(seg)]
-		if next == nil && n.param != nil && len(seg) > 0 {
+		switch {
+		case next != nil && n.param != nil:
+			other = fork{n.param, seg, rest, len(c.params)}
+		case next == nil && n.param != nil && len(seg) > 0:
 			next = n.param
 			c.params = append(c.params, seg)
 		}
 		if next == nil {
-			return n.below, nil
+			return n.below, other, nil
 		}
-		if n = next; !more {
-			return n.orNil(), nil
-		}
-		path = rest
+		n, path = next, rest
 	}
+	return n.orNil(), other, nil
 }
 
 // orNil returns the node if it is a path's end.

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/valyala/fasthttp"
@@ -29,9 +30,10 @@ func TestPath(t *testing.T) {
 		"/console/":                        "/console/*",
 		"/console/a/b":                     "/console/*",
 		"/v1/messages":                     "/v1/messages",
-		"/v1/messages/batch":               "/v1/messages/batch",
+		"POST /v1/messages/batch":          "/v1/messages/batch",
+		"/v1/messages/batch":               "/v1/messages/{id} batch",
 		"/v1/messages/x":                   "/v1/messages/{id} x",
-		"/v1/messages/%62atch":             "/v1/messages/batch",
+		"POST /v1/messages/%62atch":        "/v1/messages/batch",
 		"/%76%31/users/%61b/read":          "/v1/users/{user}/read ab",
 		"/v1/users/a%2Fb/messages":         "/v1/users/{user}/messages a/b",
 		"/v1/users/a%00/messages/%31/read": "/v1/users/{user}/messages/{id}/read a\x00 1",
@@ -53,6 +55,10 @@ func TestPath(t *testing.T) {
 	} {
 		c := newCall(a)
 		c.RequestCtx = &fasthttp.RequestCtx{}
+		if method, rest, ok := strings.Cut(path, " "); ok {
+			c.Request.Header.SetMethod(method)
+			path = rest
+		}
 		c.Request.SetRequestURI(path)
 		n, err := root.find(c)
 		got := ""
@@ -67,6 +73,59 @@ func TestPath(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%s: got %q, want %q", path, got, want)
+		}
+	}
+}
+
+// What is called as a route beside it is reached by all methods and paths that are not
+// that route's own.
+func TestNamesOfRoutes(t *testing.T) {
+	handle := func(*call) error { return nil }
+	var table []*route
+	for _, r := range []string{"POST /users/import", "GET /users/{user}", "PUT /users/{user}", "GET /users/{user}/counts",
+		"POST /users/import/now", "GET /users/{user}/now"} {
+		method, path, _ := strings.Cut(r, " ")
+		table = append(table, &route{method: method, path: path, handle: handle})
+	}
+	root, err := compile(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &API{}
+	for asked, want := range map[string]string{
+		"POST /users/import":         "/users/import",
+		"PUT /users/import":          "/users/{user} import",
+		"HEAD /users/%69mport":       "/users/{user} import",
+		"GET /users/import/counts":   "/users/{user}/counts import",
+		"POST /users/import/now":     "/users/import/now",
+		"GET /users/import/now":      "/users/{user}/now import",
+		"DELETE /users/import":       "none of GET, HEAD, OPTIONS, POST, PUT",
+		"DELETE /users/alice":        "none of GET, HEAD, OPTIONS, PUT",
+		"DELETE /users/import/now":   "none of GET, HEAD, OPTIONS, POST",
+		"GET /users/import/now/then": "nothing",
+		"GET /users/import/":         "nothing",
+	} {
+		c := newCall(a)
+		c.RequestCtx = &fasthttp.RequestCtx{}
+		method, path, _ := strings.Cut(asked, " ")
+		c.Request.Header.SetMethod(method)
+		c.Request.SetRequestURI(path)
+		n, err := root.find(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := "nothing"
+		if n != nil {
+			got = "none of " + n.allow
+			if r := n.route([]byte(method)); r != nil {
+				got = r.path
+				for _, p := range c.params {
+					got += " " + string(p)
+				}
+			}
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", asked, got, want)
 		}
 	}
 }

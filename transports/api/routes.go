@@ -219,17 +219,23 @@ func compile(table []*route) (*node, error) {
 		}
 		n.routes = append(n.routes, r)
 	}
-	root.fill()
+	root.fill(nil)
 	return root, nil
 }
 
-// fill writes the values of Allow.
-func (n *node) fill() {
+// fill writes the values of Allow. twin is what the node's path is as well, where a
+// segment of it is taken for a name; nil: nothing.
+func (n *node) fill(twin *node) {
 	var methods []string
-	for _, r := range n.routes {
-		methods = append(methods, r.method)
-		if r.method == "GET" && !r.parks {
-			methods = append(methods, "HEAD")
+	for _, at := range []*node{n, twin} {
+		if at == nil || n.routes == nil {
+			continue
+		}
+		for _, r := range at.routes {
+			methods = append(methods, r.method)
+			if r.method == "GET" && !r.parks {
+				methods = append(methods, "HEAD")
+			}
 		}
 	}
 	if methods != nil {
@@ -237,12 +243,18 @@ func (n *node) fill() {
 		slices.Sort(methods)
 		n.allow = strings.Join(slices.Compact(methods), ", ")
 	}
-	for _, child := range n.static {
-		child.fill()
+	for name, child := range n.static {
+		named := n.param
+		if twin != nil && named == nil {
+			if named = twin.static[name]; named == nil {
+				named = twin.param
+			}
+		}
+		child.fill(named)
 	}
 	for _, child := range []*node{n.param, n.below} {
 		if child != nil {
-			child.fill()
+			child.fill(nil)
 		}
 	}
 }
