@@ -47,7 +47,7 @@ func importUsers(c *call) error {
 		body = bytes.NewReader(c.PostBody())
 	}
 	deps := bulk.Deps{Router: a.deps.Router, Jobs: a.deps.Jobs, Log: a.log}
-	b.work, err = bulk.Begin(a.deadlines.Next(), bulk.Config{Line: a.deps.Gate.Limits().MaxLine, Answer: a.cfg.Deadline}, deps, o, body)
+	b.work, err = bulk.Begin(a.deadlines.Next(), bulk.Config{Answer: a.cfg.Deadline}, deps, o, body)
 	if err != nil {
 		_ = b.Close()
 		return err

@@ -391,31 +391,15 @@ func TestExport(t *testing.T) {
 {"user":"bob"}
 ` + manyLines(120)
 	w.wantLast(w.run(order, strings.NewReader(stream)), `"done":122,"bad":0`)
-	export := func(app string, format Format) string {
-		var b strings.Builder
-		err := Export(t.Context(), index.New(w.j), app, "", format, func(lines []byte) error {
-			b.Write(lines)
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b.String()
-	}
-	sorted := func(text string) []string {
-		list := strings.Split(strings.TrimSpace(text), "\n")
-		slices.Sort(list)
-		return list
-	}
-	first := export(actors.DefaultApp, NDJSON)
+	first := w.export(actors.DefaultApp, NDJSON)
 	if n := strings.Count(first, "\n"); n != 122 {
 		t.Fatalf("got %d users, want 122", n)
 	}
 	for _, format := range []Format{NDJSON, CSV} {
 		o := order
 		o.App, o.Format, o.Mode = "copy-"+string(format), format, Replace
-		w.wantLast(w.run(o, strings.NewReader(export(actors.DefaultApp, format))), `"done":122,"bad":0`)
-		if got, want := sorted(export(o.App, NDJSON)), sorted(first); !slices.Equal(got, want) {
+		w.wantLast(w.run(o, strings.NewReader(w.export(actors.DefaultApp, format))), `"done":122,"bad":0`)
+		if got, want := sortedLines(w.export(o.App, NDJSON)), sortedLines(first); !slices.Equal(got, want) {
 			t.Errorf("by %s: got %s\nwant %s", format, got[:2], want[:2])
 		}
 	}

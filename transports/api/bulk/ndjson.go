@@ -23,27 +23,24 @@ type source interface{ next() (line, error) }
 // ndjson cuts a stream at its line ends.
 type ndjson struct {
 	in   *bufio.Reader
+	long []byte // a line that is longer than what is read at a time
 	at   int64
 	most int // bytes of a line
 	over bool
 }
 
+// readSize is how many bytes are read at a time.
+const readSize = 64 << 10
+
 func newNDJSON(in io.Reader, at int64, most int) *ndjson {
-	return &ndjson{in: bufio.NewReaderSize(in, most+2), at: at, most: most}
+	return &ndjson{in: bufio.NewReaderSize(in, min(readSize, most+2)), at: at, most: most}
 }
 
 func (s *ndjson) next() (line, error) {
 	if s.over {
 		return line{}, io.EOF
 	}
-	text, err := s.in.ReadSlice('\n')
-	n := len(text)
-	long := false
-	for errors.Is(err, bufio.ErrBufferFull) {
-		long = true
-		text, err = s.in.ReadSlice('\n')
-		n += len(text)
-	}
+	text, n, err := s.cut()
 	if err != nil && !errors.Is(err, io.EOF) {
 		return line{}, err
 	}
@@ -52,10 +49,27 @@ func (s *ndjson) next() (line, error) {
 	}
 	s.at += int64(n)
 	l := line{end: s.at, text: bytes.TrimSpace(text)}
-	if long || len(text) > s.most+1 {
+	if n > s.most+1 {
 		l.text, l.wrong = nil, tooLong(s.most)
 	}
 	return l, nil
+}
+
+// cut reads to the next line end: text is the line, or a part of one that is too long, and
+// n how many bytes it has.
+func (s *ndjson) cut() (text []byte, n int, err error) {
+	text, err = s.in.ReadSlice('\n')
+	n = len(text)
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		return text, n, err
+	}
+	for s.long = append(s.long[:0], text...); errors.Is(err, bufio.ErrBufferFull); {
+		text, err = s.in.ReadSlice('\n')
+		if n += len(text); n <= s.most+1 {
+			s.long = append(s.long, text...)
+		}
+	}
+	return s.long, n, err
 }
 
 func tooLong(most int) error {

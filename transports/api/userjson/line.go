@@ -13,8 +13,9 @@ import (
 // lineMembers are what a line of an import has besides the profile's.
 var lineMembers = []string{"user", "preferences", "follows", "lists"}
 
-// maxEntry bounds the name of a topic or a list that a line names, in bytes.
-const maxEntry = 1024
+// maxEntry bounds the name of a topic or a list that a line names, in bytes. A topic is
+// longer than one that is published to where users/me/ stood for its user.
+const maxEntry = transports.MaxTopic + transports.MaxUser
 
 // Line reads a line of an import: an object with the user's name, the members of a
 // profile and, where they are to be changed, preferences, follows and lists. With patch

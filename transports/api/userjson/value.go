@@ -57,7 +57,8 @@ func (p *profileReader) textValue(field string, a *actors.Attribute) error {
 // maxWhole is the number below which a float64 has every whole one.
 const maxWhole = 1 << 53
 
-// number reads a number that can be kept as it is written.
+// number reads a number that can be kept as it is written. Of larger whole ones those can
+// whose digits come back as they were, as an export writes them.
 func (p *profileReader) number(field string) (float64, error) {
 	raw, ok := p.Raw()
 	if !ok {
@@ -67,7 +68,7 @@ func (p *profileReader) number(field string) (float64, error) {
 	switch {
 	case err != nil:
 		return 0, transports.WrongField(field, "the number is too large")
-	case math.Abs(n) >= maxWhole && !strings.ContainsAny(string(raw), ".eE"):
+	case math.Abs(n) >= maxWhole && !strings.ContainsAny(string(raw), ".eE") && strconv.FormatFloat(n, 'f', -1, 64) != string(raw):
 		return 0, transports.WrongField(field, "a whole number of more than 53 bits would lose its last digits; send it as a string")
 	}
 	return n, nil
