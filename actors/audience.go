@@ -18,6 +18,9 @@ func (a *Audience) AppendJSON(b []byte) []byte {
 	default:
 		b = append(b, `{"all":true`...)
 	}
+	if a.Newcomers {
+		b = append(b, `,"since":"publish"`...)
+	}
 	return append(b, '}')
 }
 

@@ -21,6 +21,8 @@ type KnownEntry struct {
 	// Segment is what Compile made of the audience's segment, where the entry lets its
 	// message be seen.
 	Segment any
+
+	ended atomic.Uint64 // pos of the entry by which its message came to its end; 0: it has not. Kept where newcomers are admitted
 }
 
 // Compile reads the expression of a segment, once for each entry and node. The kernel does
@@ -31,6 +33,7 @@ type Compile func(where string) (any, error)
 type knownLog struct {
 	floor   uint64 // entries at or below it are gone
 	entries []*KnownEntry
+	open    []*KnownEntry  // those of them that admit newcomers
 	recent  []*recentEntry // the last of them, with their contents
 }
 
@@ -145,7 +148,11 @@ func (l *Log) Extend(e *LogEntry) error {
 			return fmt.Errorf("entry %d of the broadcast log: segment %s, version %d: %w", e.Pos, s.Name, s.Version, err)
 		}
 	}
-	next := &knownLog{floor: k.floor, entries: append(k.entries, known), recent: k.recent}
+	next := &knownLog{floor: k.floor, entries: append(k.entries, known), open: k.open, recent: k.recent}
+	if e.Audience.GetNewcomers() {
+		next.open = append(k.open, known)
+		next.noteEnd(e)
+	}
 	next.recent = append(slices.Clone(k.recent), &recentEntry{LogEntry: e})
 	size := 0
 	for i := len(next.recent) - 1; i >= 0; i-- {
@@ -175,6 +182,7 @@ func (l *Log) TrimBefore(at int64) {
 		return
 	}
 	next := &knownLog{floor: k.floor + uint64(n), entries: slices.Clone(k.entries[n:])}
+	next.open = slices.DeleteFunc(slices.Clone(k.open), func(e *KnownEntry) bool { return e.Pos <= next.floor })
 	next.recent = slices.DeleteFunc(slices.Clone(k.recent), func(e *recentEntry) bool { return e.Pos <= next.floor })
 	l.known.Store(next)
 }

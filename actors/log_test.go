@@ -3,6 +3,7 @@ package actors
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -142,6 +143,8 @@ func TestAudience(t *testing.T) {
 		{&Audience{Topic: "a/\""}, "{\"topic\":\"a/\\\"\"}"},
 		{&Audience{List: "friends"}, `{"list":"friends"}`},
 		{&Audience{Segment: &Segment{Name: "vip", Version: 3, Where: "'x' in tags"}}, `{"segment":"vip","version":3}`},
+		{&Audience{All: true, Newcomers: true}, `{"all":true,"since":"publish"}`},
+		{&Audience{Newcomers: true}, ""},
 		{&Audience{}, ""}, {nil, ""}, {&Audience{All: true, List: "l"}, ""}, {&Audience{Topic: "t", Segment: &Segment{Name: "vip", Version: 3, Where: "x"}}, ""},
 		{&Audience{Segment: &Segment{Version: 3, Where: "x"}}, ""}, {&Audience{Segment: &Segment{Name: "vip", Where: "x"}}, ""}, {&Audience{Segment: &Segment{Name: "vip", Version: 3}}, ""},
 	} {
@@ -151,6 +154,60 @@ func TestAudience(t *testing.T) {
 			t.Errorf("got %s, want %s", c.audience.AppendJSON(nil), c.want)
 		}
 	}
+}
+
+// TestOpen holds what of a log is for those who join later, as of where they join.
+func TestOpen(t *testing.T) {
+	l := NewLog(0, nil)
+	var ids [][]byte
+	add := func(kind LogKind, newcomers bool, of int, at int64) {
+		t.Helper()
+		e := entryAt(l.Head()+1, at, "x")
+		if e.Audience = (&Audience{All: true, Newcomers: newcomers}); kind == LogKind_LOG_PUBLISHED {
+			id := NewID()
+			ids = append(ids, id[:])
+			e.Message.Id = id[:]
+		} else {
+			e.Kind, e.Message, e.Id = kind, nil, ids[of]
+		}
+		if err := l.Extend(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open := func(after, upto uint64, want ...uint64) {
+		t.Helper()
+		var got []uint64
+		for _, e := range l.Open(after, upto) {
+			got = append(got, e.Pos)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("open behind %d, up to %d: got %v, want %v", after, upto, got, want)
+		}
+	}
+	first := func(since int64, want uint64) {
+		t.Helper()
+		if got := l.FirstOpen(since); got != want {
+			t.Errorf("the first since %d is %d, want %d", since, got, want)
+		}
+	}
+	first(0, 0)
+	add(LogKind_LOG_PUBLISHED, false, 0, 10)
+	first(0, 0)
+	add(LogKind_LOG_PUBLISHED, true, 0, 20)
+	add(LogKind_LOG_PUBLISHED, true, 0, 30)
+	first(0, 2)
+	first(21, 3)
+	add(LogKind_LOG_RETRACTED, true, 1, 40)
+	open(0, 3, 2, 3)
+	open(0, 4, 3)
+	open(2, 3, 3)
+	first(0, 3)
+	first(31, 0)
+	l.TrimBefore(21)
+	open(0, 4, 3)
+	l.TrimBefore(100)
+	open(0, 4)
+	first(0, 0)
 }
 
 // FuzzLogEntry: whatever the bytes are, they are an entry that may be stored, or an error.

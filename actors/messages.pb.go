@@ -358,6 +358,7 @@ type Event struct {
 	Topic         *TopicMessage          `protobuf:"bytes,18,opt,name=topic,proto3" json:"topic,omitempty"`
 	Queue         []*Queueing            `protobuf:"bytes,19,rep,name=queue,proto3" json:"queue,omitempty"`
 	Profile       *ProfileChange         `protobuf:"bytes,20,opt,name=profile,proto3" json:"profile,omitempty"`
+	Joined        uint64                 `protobuf:"varint,21,opt,name=joined,proto3" json:"joined,omitempty"` // of the event by which a user joins: where the broadcast log stood. Behind pos, and up to there, what admits newcomers is for the user
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -530,6 +531,13 @@ func (x *Event) GetProfile() *ProfileChange {
 		return x.Profile
 	}
 	return nil
+}
+
+func (x *Event) GetJoined() uint64 {
+	if x != nil {
+		return x.Joined
+	}
+	return 0
 }
 
 // ProfileChange is what an event changes in what is known of a user. A part that
@@ -2955,6 +2963,7 @@ type Snapshot struct {
 	ShownPos       uint64                 `protobuf:"varint,40,opt,name=shown_pos,json=shownPos,proto3" json:"shown_pos,omitempty"`                   // pos of the last entry of the broadcast log that changed what the user sees
 	Displaced      []*Displacement        `protobuf:"bytes,41,rep,name=displaced,proto3" json:"displaced,omitempty"`                                  // the last ones, oldest first
 	PosFloor       uint64                 `protobuf:"varint,42,opt,name=pos_floor,json=posFloor,proto3" json:"pos_floor,omitempty"`                   // those at or below it are forgotten
+	Joined         uint64                 `protobuf:"varint,43,opt,name=joined,proto3" json:"joined,omitempty"`                                       // as in the event; 0: it is merged so far
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -3209,6 +3218,13 @@ func (x *Snapshot) GetDisplaced() []*Displacement {
 func (x *Snapshot) GetPosFloor() uint64 {
 	if x != nil {
 		return x.PosFloor
+	}
+	return 0
+}
+
+func (x *Snapshot) GetJoined() uint64 {
+	if x != nil {
+		return x.Joined
 	}
 	return 0
 }
@@ -3553,13 +3569,14 @@ func (x *Displacement) GetId() []byte {
 	return nil
 }
 
-// Audience says for whom a broadcast is. One of its fields is set.
+// Audience says for whom a broadcast is. One of all, topic, segment and list is set.
 type Audience struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	All           bool                   `protobuf:"varint,1,opt,name=all,proto3" json:"all,omitempty"`        // every user of the app
-	Topic         string                 `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"`     // those who follow it
-	Segment       *Segment               `protobuf:"bytes,3,opt,name=segment,proto3" json:"segment,omitempty"` // those whom it matches
-	List          string                 `protobuf:"bytes,4,opt,name=list,proto3" json:"list,omitempty"`       // those who are in it
+	All           bool                   `protobuf:"varint,1,opt,name=all,proto3" json:"all,omitempty"`             // every user of the app
+	Topic         string                 `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"`          // those who follow it
+	Segment       *Segment               `protobuf:"bytes,3,opt,name=segment,proto3" json:"segment,omitempty"`      // those whom it matches
+	List          string                 `protobuf:"bytes,4,opt,name=list,proto3" json:"list,omitempty"`            // those who are in it
+	Newcomers     bool                   `protobuf:"varint,5,opt,name=newcomers,proto3" json:"newcomers,omitempty"` // beside it: also users who join later
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3620,6 +3637,13 @@ func (x *Audience) GetList() string {
 		return x.List
 	}
 	return ""
+}
+
+func (x *Audience) GetNewcomers() bool {
+	if x != nil {
+		return x.Newcomers
+	}
+	return false
 }
 
 // Segment is one version of a segment: an expression over what is known of a user.
@@ -3998,7 +4022,7 @@ var File_actors_messages_proto protoreflect.FileDescriptor
 
 const file_actors_messages_proto_rawDesc = "" +
 	"\n" +
-	"\x15actors/messages.proto\x12\x06reddot\"\xc3\x04\n" +
+	"\x15actors/messages.proto\x12\x06reddot\"\xdb\x04\n" +
 	"\x05Event\x12 \n" +
 	"\x04kind\x18\x01 \x01(\x0e2\f.reddot.KindR\x04kind\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
@@ -4020,7 +4044,8 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\asession\x18\x11 \x01(\v2\x15.reddot.SessionChangeR\asession\x12*\n" +
 	"\x05topic\x18\x12 \x01(\v2\x14.reddot.TopicMessageR\x05topic\x12&\n" +
 	"\x05queue\x18\x13 \x03(\v2\x10.reddot.QueueingR\x05queue\x12/\n" +
-	"\aprofile\x18\x14 \x01(\v2\x15.reddot.ProfileChangeR\aprofile\"\xd9\x01\n" +
+	"\aprofile\x18\x14 \x01(\v2\x15.reddot.ProfileChangeR\aprofile\x12\x16\n" +
+	"\x06joined\x18\x15 \x01(\x04R\x06joined\"\xd9\x01\n" +
 	"\rProfileChange\x12)\n" +
 	"\aprofile\x18\x01 \x01(\v2\x0f.reddot.ProfileR\aprofile\x125\n" +
 	"\vpreferences\x18\x02 \x01(\v2\x13.reddot.PreferencesR\vpreferences\x12\x1a\n" +
@@ -4232,7 +4257,7 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\tMilestone\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x14\n" +
-	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\xfe\a\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\x96\b\n" +
 	"\bSnapshot\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
@@ -4271,7 +4296,8 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\atenants\x18\x1e \x03(\tR\atenants\x12\x1b\n" +
 	"\tshown_pos\x18( \x01(\x04R\bshownPos\x122\n" +
 	"\tdisplaced\x18) \x03(\v2\x14.reddot.DisplacementR\tdisplaced\x12\x1b\n" +
-	"\tpos_floor\x18* \x01(\x04R\bposFloor\"\x96\x02\n" +
+	"\tpos_floor\x18* \x01(\x04R\bposFloor\x12\x16\n" +
+	"\x06joined\x18+ \x01(\x04R\x06joined\"\x96\x02\n" +
 	"\tSendEvent\x12$\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x10.reddot.SendKindR\x04kind\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x0e\n" +
@@ -4300,12 +4326,13 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x04left\x18\x04 \x03(\rR\x04left\"0\n" +
 	"\fDisplacement\x12\x10\n" +
 	"\x03pos\x18\x01 \x01(\x04R\x03pos\x12\x0e\n" +
-	"\x02id\x18\x02 \x01(\fR\x02id\"q\n" +
+	"\x02id\x18\x02 \x01(\fR\x02id\"\x8f\x01\n" +
 	"\bAudience\x12\x10\n" +
 	"\x03all\x18\x01 \x01(\bR\x03all\x12\x14\n" +
 	"\x05topic\x18\x02 \x01(\tR\x05topic\x12)\n" +
 	"\asegment\x18\x03 \x01(\v2\x0f.reddot.SegmentR\asegment\x12\x12\n" +
-	"\x04list\x18\x04 \x01(\tR\x04list\"M\n" +
+	"\x04list\x18\x04 \x01(\tR\x04list\x12\x1c\n" +
+	"\tnewcomers\x18\x05 \x01(\bR\tnewcomers\"M\n" +
 	"\aSegment\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x14\n" +

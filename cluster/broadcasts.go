@@ -10,10 +10,12 @@ import (
 
 // What nodes tell each other of broadcast logs: each entry, once it is durable.
 
-// The first wire versions that know of them, and of those for segments and lists.
+// The first wire versions that know of them, of those for segments and lists, and of those
+// that are also for users who join later.
 const (
 	broadcastsVersion = 3
 	segmentsVersion   = 4
+	newcomersVersion  = 5
 )
 
 var _ broadcast.Nodes = (*Node)(nil)
@@ -24,6 +26,9 @@ func (n *Node) Understand(a *actors.Audience) *actors.Error {
 	least, what := uint32(broadcastsVersion), "broadcasts"
 	if a.Segment != nil || a.List != "" {
 		least, what = segmentsVersion, "broadcasts to segments and lists"
+	}
+	if a.Newcomers {
+		least, what = newcomersVersion, "broadcasts to users who join later"
 	}
 	for _, p := range n.peers.list() {
 		if l := p.link.Load(); l != nil && l.version < least {

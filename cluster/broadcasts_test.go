@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"reddot/actors"
@@ -90,4 +91,35 @@ func broadcastsSeen(t *testing.T, p *actorstest.Probe) {
 	if es := p.Events(); slices.ContainsFunc(es, func(e actorstest.Event) bool { return e.Type == "message" }) {
 		t.Fatalf("told again: %v", es)
 	}
+}
+
+// TestNewcomersEverywhere: a message for those who join later reaches them on whichever node they
+// are, wherever it was published, and also once their nodes have changed.
+func TestNewcomersEverywhere(t *testing.T) {
+	w := newWorld(t, 2)
+	w.settled()
+	broadcastTo(t, w.nodes[0], &actors.Audience{All: true}, "for those of then")
+	broadcastTo(t, w.nodes[0], &actors.Audience{All: true, Newcomers: true}, "welcome")
+	broadcastTo(t, w.nodes[1], &actors.Audience{Segment: &actors.Segment{Name: "known", Version: 1, Where: "'known' in tags"}, Newcomers: true}, "for the known")
+	want := map[string]int{}
+	for i := range 8 {
+		looked, connected, known := fmt.Sprint("looked", i), fmt.Sprint("connected", i), fmt.Sprint("known", i)
+		want[looked], want[connected], want[known] = 1, 1, 2
+		actorstest.Attach(t, w.nodes[i%2], connected).WaitRev(t, 1)
+		ask(t, w.nodes[i%2], cmd(known, &actors.SetProfile{Profile: &actors.Profile{Tags: []string{"known"}}}))
+	}
+	counted := func() {
+		t.Helper()
+		for user, unread := range want {
+			for _, n := range w.nodes {
+				if a := ask(t, n, cmd(user, &actors.Counts{})); !strings.Contains(string(a.Counts), fmt.Sprintf(`"unread":%d,`, unread)) {
+					t.Errorf("%s has %s, want %d unread", user, a.Counts, unread)
+				}
+			}
+		}
+	}
+	counted()
+	w.start()
+	w.settled()
+	counted()
 }

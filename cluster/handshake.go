@@ -18,10 +18,10 @@ import (
 // more. Version 1: all frames and commands of wire.proto up to FRAME_TOLD
 // and COMMAND_START_SEND. Version 2: sessions and topics, up to FRAME_HEARD and
 // COMMAND_RETAINED; heartbeats say for how long nothing was heard. Version 3: broadcasts.
-// Version 4: broadcasts to segments and lists.
+// Version 4: broadcasts to segments and lists. Version 5: those to users who join later.
 const (
 	wireLeast     = 1
-	wireMost      = 4
+	wireMost      = 5
 	silentVersion = 2
 )
 

@@ -21,6 +21,7 @@ type logged struct {
 	body    uint64
 	model   *modelMessage
 	to      people.Audience
+	shown   int64 // when it became visible
 }
 
 // append puts an entry into the log, as a store and a node have it.
@@ -108,6 +109,9 @@ func (x *trial) publishToAll(i int) {
 	c.message = &actors.Message{Id: id[:], Category: c.model.category, CreatedAt: x.now, Content: fmt.Appendf(nil, `"title":%q`, c.model.title)}
 	c.model.size = len(c.message.Content)
 	c.to = people.RandomAudience(x.rng)
+	if x.rng.IntN(3) == 0 {
+		c.to.Audience = forNewcomers(c.to.Audience)
+	}
 	c.model.tenant = x.someTenant()
 	c.message.Tenant = c.model.tenant
 	if x.rng.IntN(3) == 0 {
@@ -122,6 +126,13 @@ func (x *trial) publishToAll(i int) {
 
 // append puts an entry into the log, and writes what it does to the user into the model.
 func (x *trial) append(e *actors.LogEntry, c *logged) {
+	if x.b.seq == 0 && !x.erased {
+		x.birth()
+	}
+	if e.Kind == actors.LogKind_LOG_DUE || e.Kind == actors.LogKind_LOG_PUBLISHED && !e.Hidden {
+		c.shown = x.now
+		x.casts = append(slices.DeleteFunc(x.casts, func(o *logged) bool { return o == c }), c) // in the order in which they appear
+	}
 	x.note("entry %d: %v of %s for %v, hidden %v", x.known.Head()+1, e.Kind, c.model.id, c.to.Audience, e.Hidden)
 	x.world.append(e)
 	x.unmerged = append(x.unmerged, e)
@@ -150,9 +161,6 @@ func (x *trial) sleeps() bool {
 // anything.
 func (x *trial) merge() {
 	x.t.Helper()
-	if x.b.seq == 0 && len(x.unmerged) > 0 {
-		x.do(Ready{Events: []*actors.Event{x.b.Birth(x.moment())}})
-	}
 	x.b.SkipTo(x.known.Floor())
 	told := x.outlined()
 	defer func() { told() }()
@@ -160,28 +168,34 @@ func (x *trial) merge() {
 		if entry.Pos <= x.b.pos {
 			continue
 		}
-		before := x.b.rev
-		v := x.b.Merge(x.known.Between(entry.Pos-1, entry.Pos)[0])
-		if (v != nil) != (x.b.rev == before+1) {
-			x.t.Fatalf("entry %v: rev from %d to %d, %v", entry, before, x.b.rev, v)
-		}
-		if v == nil {
-			continue
-		}
-		if v.Message != nil {
-			v.Message = &actors.Message{Id: v.Message.Id, Category: v.Message.Category, Content: []byte(`"title":"any"`)}
-		}
-		p, ok := actors.NewPushEvent(v, actors.Shown{Message: v.Message}, x.b.Cursor(), x.b.AppendCounts(nil))
-		if !ok {
-			x.t.Fatalf("nobody is told of %v", v)
-		}
-		x.live.take(x.t, p)
+		x.mergeOne(x.known.Between(entry.Pos-1, entry.Pos)[0])
 	}
 	x.unmerged = nil
 	if x.b.IsOverfull(&x.limits) {
 		x.done(x.b.Expire(x.moment(), &x.limits))
 		x.m.expire(x.now)
 	}
+}
+
+// mergeOne merges an entry, and tells the live client.
+func (x *trial) mergeOne(e *actors.KnownEntry) {
+	x.t.Helper()
+	before := x.b.rev
+	v := x.b.Merge(e)
+	if (v != nil) != (x.b.rev == before+1) {
+		x.t.Fatalf("entry %v: rev from %d to %d, %v", e.LogEntry, before, x.b.rev, v)
+	}
+	if v == nil {
+		return
+	}
+	if v.Message != nil {
+		v.Message = &actors.Message{Id: v.Message.Id, Category: v.Message.Category, Content: []byte(`"title":"any"`)}
+	}
+	p, ok := actors.NewPushEvent(v, actors.Shown{Message: v.Message}, x.b.Cursor(), x.b.AppendCounts(nil))
+	if !ok {
+		x.t.Fatalf("nobody is told of %v", v)
+	}
+	x.live.take(x.t, p)
 }
 
 // model writes the user's row for an entry, as it is appended: by what the user is then.

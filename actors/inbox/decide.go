@@ -24,6 +24,9 @@ func (b *Inbox) Next(kind actors.Kind, i int, t actors.Moment) *actors.Event {
 	if e.Seq == 1 {
 		e.Lineage = max(t.Random, 1)
 	}
+	if b.joins(kind) {
+		e.Pos, e.Joined = b.open-1, b.pos
+	}
 	return e
 }
 

@@ -9,7 +9,8 @@ import (
 // EventJSON is a stored event as the operator sees it, without its content.
 type EventJSON struct {
 	Seq        uint64   `json:"seq"`
-	Pos        uint64   `json:"pos,omitempty"` // up to which the broadcast log was merged before it
+	Pos        uint64   `json:"pos,omitempty"`    // up to which the broadcast log was merged before it
+	Joined     uint64   `json:"joined,omitempty"` // where that stood when the user joined, with this event
 	Rev        uint64   `json:"rev"`
 	At         string   `json:"at"`
 	Kind       string   `json:"kind"`
@@ -26,7 +27,7 @@ type EventJSON struct {
 
 // Describe returns e for the operator.
 func Describe(e *actors.Event) EventJSON {
-	d := EventJSON{Seq: e.Seq, Pos: e.Pos, Rev: e.Rev, At: actors.TimeText(e.At), Kind: kindWord(e.Kind), Upto: e.Upto, By: e.Transport,
+	d := EventJSON{Seq: e.Seq, Pos: e.Pos, Joined: e.Joined, Rev: e.Rev, At: actors.TimeText(e.At), Kind: kindWord(e.Kind), Upto: e.Upto, By: e.Transport,
 		Followed: e.Profile.GetFollowed(), Unfollowed: e.Profile.GetUnfollowed()}
 	actors.EachID(e.Ids, func(id actors.ID) { d.IDs = append(d.IDs, id.String()) })
 	actors.EachID(e.Dropped, func(id actors.ID) { d.Dropped = append(d.Dropped, id.String()) })

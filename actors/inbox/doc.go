@@ -12,8 +12,8 @@
 //   - What is no longer needed leaves the disk by time (retention.go).
 //
 // Start reading at inbox.go, then decide.go; history.go is what stays in the
-// journal, snapshot.go the state as it is stored, outline.go what stays in memory of one whose
-// user dozes, sessions.go what is decided about
-// the sessions (actors/session), profile.go about the profile (actors/profile), erase.go
-// the end of all of it.
+// journal, snapshot.go the state as it is stored, merge.go how broadcasts come in and
+// join.go those from before a user was one, outline.go what stays in memory of one whose
+// user dozes, sessions.go what is decided about the sessions (actors/session), profile.go
+// about the profile (actors/profile), erase.go the end of all of it.
 package inbox

@@ -11,7 +11,7 @@ func (b *Inbox) DryRun(dst []byte, m *actors.Message, once actors.Once, t actors
 	if err := c.restore(b.snapshot()); err != nil {
 		return Ready{}, dst, err
 	}
-	c.Origin = b.Origin
+	c.Origin, c.open = b.Origin, b.open
 	if err := c.MergeUpTo(log, log.Head()); err != nil {
 		return Ready{}, dst, err
 	}
@@ -20,6 +20,9 @@ func (b *Inbox) DryRun(dst []byte, m *actors.Message, once actors.Once, t actors
 	}
 	d := c.Publish(m, once, t, l)
 	if err := c.applyAll(d); err != nil {
+		return Ready{}, dst, err
+	}
+	if err := c.MergeUpTo(log, log.Head()); err != nil { // the user may have joined by it
 		return Ready{}, dst, err
 	}
 	if !d.Replayed {

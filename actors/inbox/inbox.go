@@ -21,6 +21,8 @@ type Inbox struct {
 	shown          uint64 // seq of the last event that changed what the user sees
 	shownPos       uint64 // pos of the last entry of the broadcast log that did
 	posFloor       uint64 // displacements at or below it are forgotten
+	joined         uint64 // where the log stood when the user joined, until it is merged so far (join.go); 0: it is
+	open           uint64 // pos of the first entry for one who joins now; 0: there is none. Not part of the state
 	displaced      []displacement
 	unread, unseen uint32
 	categories     labels
@@ -92,7 +94,7 @@ func (b *Inbox) Apply(e *actors.Event) error {
 	if e.Seq != b.seq+1 {
 		return fmt.Errorf("event %d follows event %d: the journal is damaged", e.Seq, b.seq)
 	}
-	if e.Pos != b.pos && e.Seq > 1 {
+	if e.Pos != b.pos && e.Seq > 1 && e.Joined == 0 {
 		return fmt.Errorf("event %d follows entry %d of the broadcast log, and %d is merged", e.Seq, e.Pos, b.pos)
 	}
 	switch e.Kind {
@@ -136,6 +138,9 @@ func (b *Inbox) Apply(e *actors.Event) error {
 		b.erasedAt = 0
 	}
 	b.seq, b.pos, b.rev = e.Seq, e.Pos, e.Rev
+	if e.Joined != 0 {
+		b.joined = e.Joined
+	}
 	b.keys.apply(e)
 	b.history.note(e.At)
 	return nil

@@ -22,6 +22,8 @@ func (e *Behind) Error() string {
 // catchUp merges what an event follows, before it is applied.
 func (b *Inbox) catchUp(e *actors.Event, log *actors.Log) error {
 	switch {
+	case e.Joined > log.Head():
+		return &Behind{e.Joined}
 	case e.Pos <= b.pos || e.Seq == 1: // a user begins where its first event says
 		return nil
 	case e.Pos > log.Head():

@@ -41,23 +41,11 @@ func (n *Item) isCovered(c actors.Cursor) bool {
 // Pos returns up to which position the broadcast log is merged.
 func (b *Inbox) Pos() uint64 { return b.pos }
 
-// BeginAt lets an inbox without events begin at a position: what was broadcast before a
-// user was known is not for it.
-func (b *Inbox) BeginAt(pos uint64) {
-	if b.seq == 0 {
-		b.pos = pos
-	}
-}
-
-// Birth decides about the event that makes a user known to whom something was
-// broadcast: its position would be lost otherwise.
-func (b *Inbox) Birth(t actors.Moment) *actors.Event { return b.Next(actors.Kind_NOTED, 0, t) }
-
 // Concerns tells whether merging an entry changes what the user sees.
 func (b *Inbox) Concerns(e *actors.KnownEntry) bool {
 	switch e.Kind {
 	case actors.LogKind_LOG_PUBLISHED, actors.LogKind_LOG_DUE:
-		return !e.Hidden && b.isIn(e)
+		return !e.Hidden && b.isIn(e) && !b.isOutdone(e)
 	}
 	return !e.Hidden && b.find(e.Concerns()) >= 0
 }
@@ -82,11 +70,11 @@ func (b *Inbox) isIn(e *actors.KnownEntry) bool {
 // Merge takes in the entry of the log that follows those merged so far. It returns
 // what changed for the user as an event that no journal has; nil: nothing did.
 func (b *Inbox) Merge(e *actors.KnownEntry) *actors.Event {
-	if e.Pos != b.pos+1 {
+	if !b.precedes(e) {
 		panic(fmt.Sprintf("entry %d of the broadcast log follows entry %d", e.Pos, b.pos))
 	}
 	concerns := b.Concerns(e)
-	b.pos = e.Pos
+	b.SkipTo(e.Pos)
 	if !concerns {
 		return nil
 	}
@@ -180,7 +168,11 @@ func (b *Inbox) excess(leave []actors.ID, l *actors.Limits) (out []actors.ID) {
 
 // SkipTo passes over entries that the log no longer has: they are older than an inbox
 // may be.
-func (b *Inbox) SkipTo(pos uint64) { b.pos = max(b.pos, pos) }
+func (b *Inbox) SkipTo(pos uint64) {
+	if b.pos = max(b.pos, pos); b.pos >= b.joined {
+		b.joined = 0
+	}
+}
 
 // MergeUpTo merges the entries of a log up to a position.
 func (b *Inbox) MergeUpTo(log *actors.Log, pos uint64) error {
@@ -188,9 +180,10 @@ func (b *Inbox) MergeUpTo(log *actors.Log, pos uint64) error {
 		return nil
 	}
 	b.SkipTo(min(log.Floor(), pos))
-	for _, e := range log.Between(b.pos, pos) {
+	for _, e := range b.Ahead(log, pos) {
 		b.Merge(e)
 	}
+	b.SkipTo(min(pos, b.joined))
 	if b.pos != pos {
 		return fmt.Errorf("the broadcast log is known up to %d only, want %d", b.pos, pos)
 	}
@@ -201,10 +194,11 @@ func (b *Inbox) MergeUpTo(log *actors.Log, pos uint64) error {
 // the inbox past a rev.
 func (b *Inbox) mergeUntil(log *actors.Log, pos, rev uint64) {
 	b.SkipTo(min(log.Floor(), pos))
-	for _, e := range log.Between(b.pos, pos) {
+	for _, e := range b.Ahead(log, pos) {
 		if b.rev == rev && b.Concerns(e) {
 			return
 		}
 		b.Merge(e)
 	}
+	b.SkipTo(min(pos, b.joined))
 }

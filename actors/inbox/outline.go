@@ -62,7 +62,7 @@ const (
 
 // Outline returns the outline of the inbox; nil: it can't do without the rest.
 func (b *Inbox) Outline() *Outline {
-	if len(b.Sessions.List) > 0 || b.Sessions.Yielded != nil ||
+	if b.IsJoining() || len(b.Sessions.List) > 0 || b.Sessions.Yielded != nil ||
 		len(b.categories)+len(b.tenants) > outlineLabels || b.Profile.Size() > outlineProfile {
 		return nil
 	}

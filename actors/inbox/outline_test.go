@@ -45,6 +45,7 @@ func TestOutlineFields(t *testing.T) {
 		"posFloor": "only who loads asks what cursors reach", "displaced": "nothing is displaced unless a message is",
 		"deliveredUpTo": "only an event changes it", "keys": "a merge has none", "history": "it frees only contents of messages that are there",
 		"Sessions": "who has any has no outline", "entries": "the messages",
+		"joined": "who is joining has no outline", "open": "only an event lets a user join",
 	}
 	b := reflect.TypeFor[Inbox]()
 	full := New()
@@ -62,7 +63,7 @@ func TestOutlineFields(t *testing.T) {
 			f.Set(reflect.New(f.Type().Elem()))
 		}
 	}
-	full.Sessions.List, full.Sessions.Yielded, full.entries = nil, nil, nil
+	full.Sessions.List, full.Sessions.Yielded, full.entries, full.joined = nil, nil, nil, 0
 	o, got := full.Outline(), New()
 	if o == nil {
 		t.Fatal("got no outline")

@@ -327,6 +327,7 @@ func (w *world) view(b *Inbox, withHistory bool) Inbox {
 	v := *b
 	v.Rearm()
 	v.Profile = nil // viewProfile
+	v.open = 0      // no part of the state
 	v.keys.byCaller = maps.Clone(b.keys.byCaller)
 	v.keys.prune(w.now)
 	v.categories, v.tenants = append(labels{}, b.categories...), append(labels{}, b.tenants...)

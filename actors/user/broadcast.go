@@ -59,18 +59,18 @@ func (u *User) mergeLater() {
 // store is too busy for the first event of a user.
 func (u *User) merge(t actors.Moment) bool {
 	b, head := u.inbox, u.log.Head()
-	entries := u.log.Between(b.Pos(), head)
-	if b.Seq() == 0 && u.anyConcerns(entries) && !u.persist([]*actors.Event{b.Birth(t)}) {
+	if b.Seq() == 0 && u.anyConcerns(u.log.Between(b.Pos(), head)) && !u.persist([]*actors.Event{b.Birth(t)}) {
 		return false
 	}
 	from := b.Cursor()
 	b.SkipTo(u.log.Floor())
 	var news []*actors.Event
-	for _, e := range u.log.Between(b.Pos(), head) {
+	for _, e := range b.Ahead(u.log, head) {
 		if v := b.Merge(e); v != nil {
 			news = append(news, v)
 		}
 	}
+	b.SkipTo(head)
 	if len(news) == 0 {
 		return true
 	}

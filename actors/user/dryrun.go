@@ -18,6 +18,7 @@ func (u *User) dryRun(r *actors.Request, c *actors.DryRun, t actors.Moment) {
 		u.refuse(r, actors.Errorf(actors.Internal, "a user does not know how %T would be done", c.Of))
 		return
 	}
+	u.noteOpen(t)
 	d, counts, err := u.inbox.DryRun(r.Answer.Counts[:0], p.Message, r.Once, t, &u.Home.Limits, u.log)
 	if err != nil {
 		d = inbox.Ready{Err: actors.AsError(err)}

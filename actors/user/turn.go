@@ -24,6 +24,7 @@ func (u *User) request(r *actors.Request) {
 		u.Wait(r)
 	case !isDryRun(r) && !u.expire(t):
 		u.refuse(r, actors.ErrBusyStore)
+	case u.commandAsNewcomer(r, t):
 	default:
 		u.command(r, t)
 	}
@@ -43,7 +44,7 @@ func (u *User) command(r *actors.Request, t actors.Moment) {
 	case *actors.Retract:
 		u.commit(r, b.Retract(c.ID, r.Once, t))
 	case *actors.Mark:
-		u.commit(r, b.Mark(c, r.Once, t))
+		u.mark(r, c, t)
 	case *actors.Counts:
 		u.counts(r, c)
 	case *actors.List:
@@ -176,6 +177,10 @@ func (u *User) commit(r *actors.Request, d inbox.Ready) {
 	var push *actors.Push
 	push, r.Answer.Counts = u.apply(d.Events, from, r.Answer.Counts)
 	d.Rev = u.inbox.Rev()
+	if u.inbox.IsJoining() {
+		push = u.joined(push)
+		r.Answer.Counts = u.inbox.AppendCounts(r.Answer.Counts[:0])
+	}
 	u.fill(r, d)
 	u.release(&r.Effect, r, push, nil)
 	u.notifySessions(d.Events)
@@ -192,6 +197,9 @@ func (u *User) persist(events []*actors.Event) bool {
 		return false
 	}
 	push, _ := u.apply(events, from, nil)
+	if u.inbox.IsJoining() {
+		push = u.joined(push)
+	}
 	u.release(&actors.Effect{}, nil, push, nil)
 	u.notifySessions(events)
 	u.maybeSnapshot()
@@ -279,6 +287,7 @@ func (u *User) apply(events []*actors.Event, from actors.Cursor, counts []byte) 
 // decided. False means that the store is too busy for it, or that another node may own
 // the user.
 func (u *User) expire(t actors.Moment) bool {
+	u.noteOpen(t)
 	if u.log.Head() > u.inbox.Pos() {
 		if !u.HoldsLease() {
 			u.mergeLater()

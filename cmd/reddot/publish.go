@@ -20,7 +20,7 @@ const attempts = 4
 
 func newPublish() *cobra.Command {
 	var draft client.Draft
-	var to, data, key string
+	var to, since, data, key string
 	var dry bool
 	c := &cobra.Command{
 		Use:   "publish [USER] TEXT",
@@ -36,12 +36,14 @@ under the same idempotency key, one that is made for this call or that of
   reddot publish --to users:alice,bob "Maintenance at 22:00" --priority high
   reddot publish --to segment:vips "Your lounge has moved"
   reddot publish --to segment:vips "Your lounge has moved" --dry-run
+  reddot publish --to all --since publish "Welcome" --category hello
   date | reddot publish alice -`,
 	}
 	r := addRemote(c)
 	r.addJSON(c)
 	f := c.Flags()
 	f.StringVar(&to, "to", "", "`target` instead of USER: user:NAME, users:A,B,…, topic:…, segment:…, list:… or all")
+	f.StringVar(&since, "since", "", "for topic, segment, list and all: join means those who are users by now (default), publish also those who join later")
 	f.StringVar(&draft.Title, "title", "", "a title")
 	f.StringVar(&draft.Category, "category", "", "a category, as order or system; counted apart")
 	f.StringVar(&draft.Tenant, "tenant", "", "the workspace of the product that it belongs to; counted apart")
@@ -68,7 +70,7 @@ under the same idempotency key, one that is made for this call or that of
 		if draft.Body, err = readText(args[len(args)-1], c.InOrStdin()); err != nil {
 			return err
 		}
-		if draft.To, err = parseTarget(to); err != nil {
+		if draft.To, err = parseTarget(to, since); err != nil {
 			return usageError{err, c.CommandPath()}
 		}
 		if data != "" {
@@ -199,8 +201,23 @@ func readText(text string, in io.Reader) (string, error) {
 	return strings.TrimRight(string(b), "\r\n"), nil
 }
 
-// parseTarget reads the value of --to.
-func parseTarget(text string) (*client.To, error) {
+// parseTarget reads the values of --to and --since.
+func parseTarget(text, since string) (*client.To, error) {
+	to, err := parseTo(text)
+	switch {
+	case err != nil || since == "":
+		return to, err
+	case since != "join" && since != "publish":
+		return nil, fmt.Errorf("--since %s: write join or publish", since)
+	case to == nil || to.User != "" || len(to.Users) > 0:
+		return nil, errors.New("--since goes with --to topic:…, segment:…, list:… and all: who is named gets the message in any case")
+	}
+	to.Since = since
+	return to, nil
+}
+
+// parseTo reads the value of --to.
+func parseTo(text string) (*client.To, error) {
 	kind, name, _ := strings.Cut(text, ":")
 	switch {
 	case text == "":

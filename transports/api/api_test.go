@@ -110,6 +110,10 @@ func TestSendToSegment(t *testing.T) {
 	want := fmt.Sprint(&actors.Segment{Name: "vips", Version: 2, Where: "'gold' in tags"}, "")
 	sent("/v1/messages", to, want)
 	sent("/v1/messages/batch", to, want)
+	sent("/v1/messages", `{"to":{"segment":"vips","since":"publish"},"body":"hi"}`, want)
+	if !s.router.last().(*actors.Broadcast).Audience.Newcomers {
+		t.Error("what is pinned is not for newcomers")
+	}
 	sent("/v1/messages", `{"to":{"list":"friends"},"body":"hi"}`, fmt.Sprint((*actors.Segment)(nil), "friends"))
 	s.do("DELETE", "/v1/segments/vips", s.admin, "")
 	if a := s.do("POST", "/v1/messages/batch", s.publisher, to+"\n"+`{"to":{"all":true},"body":"x"}`); !strings.Contains(string(a.body), `"status":404`) || !strings.Contains(string(a.body), `"status":202`) {

@@ -200,10 +200,23 @@ func TestTarget(t *testing.T) {
 		"not all":  {`{"all":false}`, "to.all"},
 		"all, one": {`{"all":true,"user":"a"}`, "to"},
 		"unknown":  {`{"usr":"a"}`, "to.usr"},
+		"since":    {`{"all":true,"since":"ever"}`, "to.since"},
+		"no since": {`{"all":true,"since":null}`, "to.since"},
+		"twice":    {`{"since":"join","all":true,"since":"publish"}`, "to.since"},
+		"alone":    {`{"since":"publish"}`, "to"},
+		"named":    {`{"user":"a","since":"publish"}`, "to.since"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			wantError(t, d.parse([]byte(`{"body":"x","to":`+tt.to+`}`), all, 0), actors.Invalid, tt.field)
 		})
+	}
+	for to, want := range map[string]bool{
+		`{"all":true}`: false, `{"all":true,"since":"join"}`: false, `{"since":"publish","all":true}`: true, `{"segment":"vips","since":"publish"}`: true,
+		`{"topic":"news","since":"publish"}`: true, `{"list":"beta","since":"publish"}`: true,
+	} {
+		if err := d.parse([]byte(`{"body":"x","to":`+to+`}`), all, 0); err != nil || d.to.audience.Newcomers != want {
+			t.Errorf("%s: got %v, %v", to, d.to.audience, err)
+		}
 	}
 	if err := d.parse([]byte(`{"body":"x","to":{"users":[`+manyUsers(1000)+`]}}`), all, 0); err != nil {
 		t.Error(err)

@@ -33,21 +33,30 @@ func (t *target) recipients() int {
 }
 
 // readTo reads {"user":…}, {"users":[…]}, {"topic":…}, {"segment":…}, {"list":…} or
-// {"all":true}.
+// {"all":true}, the last four with a "since" if there is one.
 func (d *draft) readTo() error {
 	s := &d.in.Scanner
 	if !s.Open('{') {
 		return d.in.NotA("to", `an object such as {"user":"alice"}`)
 	}
-	for first := true; ; first = false {
+	since := ""
+	for first, named := true, false; ; first = false {
 		name, more := s.Member(first)
 		if !more {
 			break
 		}
-		if !first {
-			return wrong("to", "it must name one target alone")
+		var err error
+		switch {
+		case name.Is("since") && since != "":
+			err = transports.TwiceField("to.since")
+		case name.Is("since"):
+			since, err = d.readSince()
+		case named:
+			err = wrong("to", "it must name one target alone")
+		default:
+			named, err = true, d.readTarget(name)
 		}
-		if err := d.readTarget(name); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -56,8 +65,26 @@ func (d *draft) readTo() error {
 		return s.Err()
 	case d.to.user == "" && !d.to.many && d.to.audience == nil:
 		return wrong("to", "it names no target")
+	case since != "" && d.to.audience == nil:
+		return wrong("to.since", "it goes with all, topic, segment and list alone: a user who is named gets the message in any case")
+	case since == sincePublish:
+		d.to.audience.Newcomers = true
 	}
 	return nil
+}
+
+// Since when somebody must have been a user to be in the audience of a broadcast.
+const (
+	sinceJoin    = "join"    // before it: each user begins with what comes then
+	sincePublish = "publish" // also later: the message waits for those who join
+)
+
+func (d *draft) readSince() (string, error) {
+	since, err := d.in.WordField("to.since", len(sincePublish))
+	if err == nil && since != sinceJoin && since != sincePublish {
+		err = wrong("to.since", "it must be "+sinceJoin+" or "+sincePublish)
+	}
+	return since, err
 }
 
 func (d *draft) readTarget(name jsontext.Text) (err error) {

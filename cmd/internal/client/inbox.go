@@ -56,6 +56,7 @@ type To struct {
 	Segment string   `json:"segment,omitempty"`
 	List    string   `json:"list,omitempty"`
 	All     bool     `json:"all,omitempty"`
+	Since   string   `json:"since,omitempty"` // join or publish; empty: join
 }
 
 // Published is the answer to a publish.
