@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/cmd/internal/chaos/judge"
 )
 
 // What callers say to many users, and what they let users follow and know.
@@ -22,20 +24,23 @@ const lag = 20 * time.Second
 
 // air is what was broadcast, by all callers.
 type air struct {
-	mu    sync.Mutex
-	ops   []Broadcast
-	toAll []string // ids of what was broadcast to all and is not over
+	mu       sync.Mutex
+	ops      []judge.Broadcast
+	toAll    []string        // ids of what was broadcast to all and is not over
+	passing  map[string]bool // those that may leave by themselves
+	moving   []judge.ProfileOp
+	previews []judge.Preview
 }
 
-func (a *air) add(op Broadcast) {
+func (a *air) add(op judge.Broadcast) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.ops = append(a.ops, op)
 	switch {
 	case !op.Answered:
-	case op.Change == Published && op.Topic == "":
+	case op.Change == judge.Published && op.ToAll():
 		a.toAll = append(a.toAll, op.ID)
-	case op.Change == Retracted:
+	case op.Change == judge.Retracted:
 		a.toAll = slices.DeleteFunc(a.toAll, func(id string) bool { return id == op.ID })
 	}
 }
@@ -56,7 +61,7 @@ func (a *air) acked(since time.Duration) (ids []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, op := range a.ops {
-		if op.Change == Published && op.Answered && op.Call > since && slices.Contains(a.toAll, op.ID) {
+		if op.Change == judge.Published && op.Answered && op.Call > since && slices.Contains(a.toAll, op.ID) && !a.passing[op.ID] {
 			ids = append(ids, op.ID)
 		}
 	}
@@ -71,13 +76,13 @@ func (c *caller) broadcast() {
 		return
 	}
 	i := c.rng.IntN(len(c.spoken))
-	op := Broadcast{Change: Edited, ID: c.spoken[i]}
+	op := judge.Broadcast{Change: judge.Edited, ID: c.spoken[i]}
 	q := request{method: http.MethodPatch, path: "/v1/messages/" + op.ID}
 	if n == 2 {
 		op.Body = fmt.Sprintf("edit %d of caller %d", c.keys, c.number)
 		q.body = fmt.Sprintf(`{"body":%q}`, op.Body)
 	} else {
-		op.Change, q.method = Retracted, http.MethodDelete
+		op.Change, q.method = judge.Retracted, http.MethodDelete
 		c.spoken = slices.Delete(c.spoken, i, i+1)
 	}
 	r := c.insist("a broadcast is "+string(op.Change), q, false)
@@ -91,25 +96,64 @@ func (c *caller) broadcast() {
 
 // say broadcasts a message to all or to the followers of a topic, now or a little later.
 func (c *caller) say() {
-	op := Broadcast{Change: Published, Body: fmt.Sprintf("broadcast %d of caller %d", c.keys, c.number)}
-	to, later := `{"all":true}`, ""
-	if c.rng.IntN(2) == 0 {
-		op.Topic = topics[c.rng.IntN(len(topics))]
-		to = fmt.Sprintf(`{"topic":%q}`, op.Topic)
-	}
-	if c.rng.IntN(8) == 0 {
+	op := judge.Broadcast{Change: judge.Published, Body: fmt.Sprintf("broadcast %d of caller %d", c.keys, c.number)}
+	about, later := c.label("b"), ""
+	if about.Expires == 0 && c.rng.IntN(8) == 0 {
 		later = fmt.Sprintf(`,"send_at":%q`, time.Now().Add(time.Duration(c.rng.IntN(4000))*time.Millisecond).UTC().Format(time.RFC3339Nano))
 	}
-	r := c.insist("a broadcast", request{http.MethodPost, "/v1/messages", fmt.Sprintf(`{"to":%s,"body":%q,"category":"b%d"%s}`, to, op.Body, c.number%3, later)}, c.rng.IntN(20) == 0)
-	if op.Call, op.Return, op.Answered, op.ID = r.call, r.back, r.answered, r.ID; r.answered {
+	names := slices.Sorted(maps.Keys(judge.Segments))
+	switch c.rng.IntN(6) {
+	case 0:
+		op.Topic = judge.Topics[c.rng.IntN(len(judge.Topics))]
+	case 1:
+		op.List = judge.Lists[c.rng.IntN(len(judge.Lists))]
+	case 2:
+		op.Segment = names[c.rng.IntN(len(names))]
+	case 3:
+		op.Segment = judge.Moving
+	}
+	c.speak(op, about, later, c.rng.IntN(20) == 0)
+}
+
+// speak broadcasts a message, and returns its id.
+func (c *caller) speak(op judge.Broadcast, about judge.Label, later string, once bool) string {
+	to := `{"all":true}`
+	switch {
+	case op.Topic != "":
+		to = fmt.Sprintf(`{"topic":%q}`, op.Topic)
+	case op.List != "":
+		to = fmt.Sprintf(`{"list":%q}`, op.List)
+	case op.Segment != "":
+		to = fmt.Sprintf(`{"segment":%q}`, op.Segment)
+	}
+	r := c.insist("a broadcast", request{http.MethodPost, "/v1/messages", fmt.Sprintf(`{"to":%s,"body":%q%s%s}`, to, op.Body, members(about), later)}, once)
+	if r.missing {
+		c.faults = append(c.faults, fmt.Errorf("caller %d: there is nobody to broadcast to: %+v", c.number, op.Audience))
+		return ""
+	}
+	if op.Call, op.Return, op.Answered, op.ID = r.call, r.back, r.answered, r.ID; r.answered && about.Expires == 0 {
 		c.spoken = append(c.spoken, op.ID)
 	}
 	c.air.add(op)
+	if !about.Stays() {
+		c.air.passes(op.ID)
+	}
+	return op.ID
+}
+
+// passes notes that a broadcast may leave by itself.
+func (a *air) passes(id string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.passing == nil {
+		a.passing = make(map[string]bool)
+	}
+	a.passing[id] = true
 }
 
 // follow lets a user follow a topic, or stop to.
 func (c *caller) follow(l *log) {
-	op := FollowOp{Topic: topics[c.rng.IntN(len(topics))], Stop: c.rng.IntN(3) == 0}
+	op := judge.FollowOp{Topic: judge.Topics[c.rng.IntN(len(judge.Topics))], Stop: c.rng.IntN(3) == 0}
 	q := request{method: http.MethodPut, path: "/v1/users/" + l.h.User + "/follows/" + op.Topic}
 	if op.Stop {
 		q.method = http.MethodDelete
@@ -123,17 +167,17 @@ func (c *caller) follow(l *log) {
 
 // profile writes something of its own into a profile, or reads what is there.
 func (c *caller) profile(l *log) {
-	op := ProfileOp{Read: c.rng.IntN(3) == 0, Value: fmt.Sprintf("p%d-%d", c.number, c.keys)}
-	q := request{http.MethodPut, "/v1/users/" + l.h.User, fmt.Sprintf(`{"tags":["chaos"],"attributes":{"n":%q}}`, op.Value)}
+	op := judge.ProfileOp{Read: c.rng.IntN(3) == 0, Value: fmt.Sprintf("p%d-%d", c.number, c.keys)}
+	q := request{http.MethodPut, "/v1/users/" + l.h.User, profileBody(op.Value)}
 	switch {
 	case op.Read:
 		q.method, q.body = http.MethodGet, ""
 	case c.rng.IntN(2) == 0:
-		q.method, q.body = http.MethodPatch, fmt.Sprintf(`{"attributes":{"n":%q}}`, op.Value)
+		q.method = http.MethodPatch
 	}
 	r := c.insist("the profile of "+l.h.User, q, false)
 	if op.Call, op.Return, op.Answered = r.call, r.back, r.answered; op.Read {
-		op.Value = r.Attributes["n"]
+		op.Value = judge.ValueOf(r.Attributes, r.Tags)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -149,12 +193,12 @@ func (c *caller) presence(l *log) {
 }
 
 // history reads the log as the store has it.
-func (a *air) history(ctx context.Context, w *world) (*LogHistory, error) {
+func (a *air) history(ctx context.Context, w *world) (*judge.LogHistory, error) {
 	text, err := w.db.SQL(ctx, fmt.Sprintf("select string_agg(encode(data, 'hex'), ' ' order by seq) from reddot_events where key = convert_to('%s', 'UTF8')", actors.LogKey(actors.DefaultApp)))
 	if err != nil {
 		return nil, fmt.Errorf("read the broadcast log: %w", err)
 	}
-	h := &LogHistory{Ops: a.ops, Lag: lag}
+	h := &judge.LogHistory{Ops: a.ops, Lag: lag, Moving: a.moving, Previews: a.previews}
 	for _, one := range strings.Fields(text) {
 		raw, err := hex.DecodeString(one)
 		if err != nil {
@@ -164,10 +208,12 @@ func (a *air) history(ctx context.Context, w *world) (*LogHistory, error) {
 		if err != nil {
 			return nil, err
 		}
-		n := LogEntry{Pos: e.Pos, ID: e.Concerns().String(), Topic: e.Audience.Topic, Hidden: e.Hidden, Kind: map[actors.LogKind]LogKind{
-			actors.LogKind_LOG_PUBLISHED: Published, actors.LogKind_LOG_EDITED: Edited, actors.LogKind_LOG_RETRACTED: Retracted,
-			actors.LogKind_LOG_DUE: Due, actors.LogKind_LOG_EXPIRED: Expired,
-		}[e.Kind]}
+		n := judge.LogEntry{Pos: e.Pos, ID: e.Concerns().String(), Hidden: e.Hidden, At: e.At, Label: labelOf(e.Message),
+			Audience: judge.Audience{Topic: e.Audience.Topic, List: e.Audience.List, Segment: e.Audience.Segment.GetName()}, Where: e.Audience.Segment.GetWhere(),
+			Kind: map[actors.LogKind]judge.LogKind{
+				actors.LogKind_LOG_PUBLISHED: judge.Published, actors.LogKind_LOG_EDITED: judge.Edited, actors.LogKind_LOG_RETRACTED: judge.Retracted,
+				actors.LogKind_LOG_DUE: judge.Due, actors.LogKind_LOG_EXPIRED: judge.Expired,
+			}[e.Kind]}
 		if n.Body, err = body(e.Message); err != nil {
 			return nil, err
 		}

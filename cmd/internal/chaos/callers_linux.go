@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"reddot/cmd/internal/chaos/judge"
 	"reddot/cmd/internal/chaos/screen"
 )
 
@@ -68,40 +69,40 @@ func (c *caller) call(stop <-chan struct{}) {
 
 // one does an operation of chance.
 func (c *caller) one(l *log) {
-	op := Op{Caller: c.number, Return: unanswered}
+	op := judge.Op{Caller: c.number, Return: judge.Unanswered}
 	path, body := "", ""
 	k := c.rng.IntN(100)
-	if c.world.cfg.Mode == Lost && k >= 82 {
+	if c.world.cfg.Mode == Lost && k >= 73 {
 		k = 99 // what else is lost with a database's end is not judged
 	}
 	switch {
-	case k < 46:
+	case k < 42:
 		c.publish(l, c.rng.IntN(20) == 0)
 		return
-	case k < 60:
-		op.Kind = Seen
-	case k < 72:
-		op.Kind = Read
-	case k < 79:
-		op.Kind = Unread
-	case k < 82:
-		op.Kind = ReadAll
+	case k < 54:
+		op.Kind = judge.Seen
+	case k < 64:
+		op.Kind = judge.Read
+	case k < 70:
+		op.Kind = judge.Unread
+	case k < 73:
+		op.Kind = judge.ReadAll
 		path, body = "/read", `{"all":true}`
-	case k < 86:
-		c.follow(l)
-		return
-	case k < 90:
-		c.profile(l)
-		return
-	case k < 92:
-		c.presence(l)
+		if op.Tenant = c.someTenant(); op.Tenant != "" {
+			body = fmt.Sprintf(`{"all":true,"tenant":%q}`, op.Tenant)
+		}
+	case k < 91:
+		c.other(l, k)
 		return
 	case k < 96:
 		c.broadcast()
 		return
 	default:
-		op.Kind = Counts
+		op.Kind = judge.Counts
 		path = "/counts"
+		if op.Tenant = c.someTenant(); op.Tenant != "" {
+			path += "?tenant=" + op.Tenant
+		}
 	}
 	if path == "" {
 		m, ok := c.some(l)
@@ -112,6 +113,26 @@ func (c *caller) one(l *log) {
 		path = "/messages/" + m.id + "/" + op.Kind.String()
 	}
 	c.do(l, op, "/v1/users/"+l.h.User+path, body, false)
+}
+
+// other does something that is no operation on a user's inbox.
+func (c *caller) other(l *log, k int) {
+	switch {
+	case k < 77:
+		c.follow(l)
+	case k < 81:
+		c.profile(l)
+	case k < 83:
+		c.presence(l)
+	case k < 87:
+		c.list(l)
+	case k < 89:
+		c.wish(l)
+	case k < 90:
+		c.preview(false)
+	default:
+		c.move()
+	}
 }
 
 // some returns a message of the user's own, or one that was broadcast to all.
@@ -128,8 +149,9 @@ func (c *caller) some(l *log) (ackedMessage, bool) {
 func (c *caller) publish(l *log, once bool) {
 	c.keys++
 	text := fmt.Sprintf("message %d of caller %d", c.keys, c.number)
-	op := Op{Caller: c.number, Kind: Publish, Message: l.message(text), Return: unanswered}
-	c.do(l, op, "/v1/users/"+l.h.User+"/messages", fmt.Sprintf(`{"body":%q,"category":"c%d"}`, text, c.number%3), once)
+	about := c.label("c")
+	op := judge.Op{Caller: c.number, Kind: judge.Publish, Message: l.message(text, about), Label: about, Return: judge.Unanswered}
+	c.do(l, op, "/v1/users/"+l.h.User+"/messages", fmt.Sprintf(`{"body":%q%s}`, text, members(about)), once && about.Expires == 0)
 }
 
 // answer is what the API says to an operation.
@@ -140,17 +162,30 @@ type answer struct {
 	Unread int            `json:"unread"` // of GET /counts
 	Unseen int            `json:"unseen"`
 
+	ByCategory map[string]int `json:"by_category"`
+	ByTenant   map[string]int `json:"by_tenant"`
+
 	Unknown    []string          `json:"unknown"`    // messages that are not there
 	Attributes map[string]string `json:"attributes"` // of GET /v1/users/{user}
-	Online     *bool             `json:"online"`     // of GET …/presence
+	Tags       []string          `json:"tags"`
+	Online     *bool             `json:"online"` // of GET …/presence
+
+	Status int      `json:"status"` // of a line of a list
+	Code   string   `json:"code"`
+	More   bool     `json:"more"`  // a list is not empty yet
+	Count  int      `json:"count"` // of a preview
+	Users  []string `json:"users"`
+	preferences
 }
 
-func tally(n screen.Counts) Tally { return Tally{n.Rev, n.Unread, n.Unseen} }
+func tally(n screen.Counts) judge.Tally {
+	return judge.Tally{Rev: n.Rev, Unread: n.Unread, Unseen: n.Unseen, Labels: judge.LabelsOf(n.ByCategory, n.ByTenant, n.ByTenant != nil)}
+}
 
 // do does an operation on a user, and records it.
-func (c *caller) do(l *log, op Op, path, body string, once bool) {
+func (c *caller) do(l *log, op judge.Op, path, body string, once bool) {
 	method := http.MethodPost
-	if op.Kind == Counts {
+	if op.Kind == judge.Counts {
 		method = http.MethodGet
 	}
 	r := c.insist(op.Kind.String()+" of "+l.h.User, request{method, path, body}, once)
@@ -158,17 +193,17 @@ func (c *caller) do(l *log, op Op, path, body string, once bool) {
 	switch {
 	case r.missing && r.tries > 0: // the message may have left after an earlier try
 		unsure := op
-		unsure.Return, unsure.Answered = unanswered, false
+		unsure.Return, unsure.Answered = judge.Unanswered, false
 		l.add(unsure)
 		op.Missing = true
 	case r.missing, len(r.Unknown) > 0:
 		op.Missing = true
-	case r.refused, op.Kind == Counts && !r.answered:
+	case r.refused, op.Kind == judge.Counts && !r.answered:
 		return
 	}
 	op.ID, op.Rev = r.ID, r.Rev
-	if op.Kind == Counts {
-		op.Tally = Tally{r.Rev, r.Unread, r.Unseen}
+	if op.Kind == judge.Counts {
+		op.Tally = tally(screen.Counts{Rev: r.Rev, Unread: r.Unread, Unseen: r.Unseen, ByCategory: r.ByCategory, ByTenant: r.ByTenant})
 	} else if r.Counts != nil {
 		op.Tally = tally(*r.Counts)
 	}
@@ -181,7 +216,7 @@ type request struct{ method, path, body string }
 // A reply is what came of a request in the end.
 type reply struct {
 	answer
-	call, back time.Duration // back: unanswered, if nothing came
+	call, back time.Duration // back: Unanswered, if nothing came
 	tries      int           // in vain, before
 	answered   bool
 	repeated   bool
@@ -193,7 +228,7 @@ type reply struct {
 func (c *caller) insist(what string, q request, once bool) (r reply) {
 	c.keys++
 	key := fmt.Sprintf("c%d-%d", c.number, c.keys)
-	r.call, r.back = time.Since(c.began), unanswered
+	r.call, r.back = time.Since(c.began), judge.Unanswered
 	var last error
 	for ; ; r.tries++ {
 		if q.method == http.MethodGet {
@@ -237,7 +272,11 @@ type refusal struct {
 // Error implements error.
 func (r *refusal) Error() string { return fmt.Sprintf("%d %s", r.status, r.text) }
 
-func (r *refusal) temporary() bool { return r.status == http.StatusServiceUnavailable }
+// temporary tells whether another server, or the same one later, may do it: also one whose
+// clock was put forward, and finds a time past that is to come.
+func (r *refusal) temporary() bool {
+	return r.status == http.StatusServiceUnavailable || r.status == http.StatusBadRequest && strings.Contains(r.text, "it is past")
+}
 
 // ask asks one server once.
 func (c *caller) ask(server int, q request, key string) (a answer, repeated bool, err error) {
@@ -275,6 +314,10 @@ func (c *caller) ask(server int, q request, key string) (a answer, repeated bool
 	if err := json.Unmarshal(raw, &a); err != nil {
 		return a, false, &refusal{status: res.StatusCode, text: fmt.Sprintf("%v in %s", err, raw)}
 	}
+	if a.Status >= 300 { // a line of its own
+		c.codes[a.Code]++
+		return a, false, &refusal{status: a.Status, code: a.Code, text: string(raw)}
+	}
 	return a, res.Header.Get("Idempotent-Replayed") == "true", nil
 }
 
@@ -305,7 +348,11 @@ func (w *world) ask(ctx context.Context, client *http.Client, i int, path string
 	if res.StatusCode != http.StatusOK {
 		return &refusal{status: res.StatusCode, text: string(bytes.TrimSpace(raw))}
 	}
-	if out == nil {
+	switch out := out.(type) {
+	case nil:
+		return nil
+	case *[]byte:
+		*out = raw
 		return nil
 	}
 	return json.Unmarshal(raw, out)
@@ -328,6 +375,8 @@ type crowd struct {
 	devices    []*device
 	users      []*log
 	air        *air
+	importer   *importer           // nil: nothing is imported
+	members    map[string][]string // of the lists, at the end
 	calling    sync.WaitGroup
 	watching   sync.WaitGroup
 	stop, over chan struct{}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"reddot/actors"
+	"reddot/cmd/internal/chaos/judge"
 	"reddot/cmd/internal/chaos/screen"
 )
 
@@ -24,13 +25,13 @@ type client struct {
 	began  time.Time
 	cursor string
 	rev    uint64
-	view   *View
+	view   *judge.View
 }
 
 func newClient(w *world, number int, user string, began time.Time) *client {
 	d := &net.Dialer{Timeout: time.Second}
 	return &client{world: w, user: user, rng: rand.New(rand.NewPCG(w.cfg.Seed, uint64(5000+number))), began: began,
-		view:   &View{Name: fmt.Sprintf("client %d", number)},
+		view:   &judge.View{Name: fmt.Sprintf("client %d", number)},
 		screen: screen.Screen{Key: w.key, HTTP: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: trusting, DialContext: d.DialContext, ResponseHeaderTimeout: 3 * time.Second}}}}
 }
 
@@ -97,7 +98,7 @@ func (c *client) trouble(format string, args ...any) {
 
 // take takes one event in.
 func (c *client) take(server int, transport string, e screen.Event) {
-	g := Observation{Transport: transport, Server: server, Type: e.Type, IDs: e.IDs, State: e.State, At: time.Since(c.began).Round(time.Millisecond)}
+	g := judge.Observation{Transport: transport, Server: server, Type: e.Type, IDs: e.IDs, Replaced: e.Replaces, State: e.State, At: time.Since(c.began).Round(time.Millisecond)}
 	switch e.Type {
 	case "message", "update":
 		g.IDs = []string{e.Message.ID}

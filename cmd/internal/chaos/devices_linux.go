@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"reddot/cmd/internal/chaos/judge"
 	"reddot/transports/mqtt/packet"
 )
 
@@ -22,7 +23,7 @@ import (
 // asks for, by one server after the other.
 type device struct {
 	world *world
-	view  *Device
+	view  *judge.Device
 	user  string
 	token string
 	rng   *rand.Rand
@@ -45,7 +46,7 @@ func newDevice(ctx context.Context, w *world, number int, user string, began tim
 	}
 	return &device{world: w, user: user, token: strings.TrimSpace(string(out)), began: began,
 		rng:  rand.New(rand.NewPCG(w.cfg.Seed, uint64(9000+number))),
-		view: &Device{Name: fmt.Sprintf("device %d", number)}}, nil
+		view: &judge.Device{Name: fmt.Sprintf("device %d", number)}}, nil
 }
 
 func (d *device) trouble(format string, args ...any) {

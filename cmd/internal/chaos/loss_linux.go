@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"reddot/actors/store/pgserver"
+	"reddot/cmd/internal/chaos/judge"
 )
 
 // lossFaults are those by which a database loses what it has acknowledged.
@@ -60,7 +61,7 @@ func (n *nemesis) replace(take func(context.Context, *pgserver.Server)) {
 	n.must(err)
 	n.must(old.Close())
 	n.world.db = r
-	l := Loss{From: from, At: at, Lost: make(map[string]bool)}
+	l := judge.Loss{From: from, At: at, Lost: make(map[string]bool)}
 	for id := range had {
 		if !n.kept[id] {
 			l.Lost[id] = true

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"time"
+
+	"reddot/cmd/internal/chaos/judge"
 )
 
 // A nemesis does one fault after the other.
@@ -18,7 +20,7 @@ type nemesis struct {
 
 	faults []fault
 	began  time.Time
-	losses []Loss
+	losses []judge.Loss
 	kept   map[string]bool // messages that a promoted replica has
 }
 

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"reddot/cmd/internal/chaos/judge"
 )
 
 // How long users may be away: the 95th of 100.
@@ -150,7 +152,7 @@ func (w *world) freezeInAppend(v int) {
 func runCalm(ctx context.Context, w *world, began time.Time) error {
 	users := make([]*log, w.cfg.Users)
 	for i := range users {
-		users[i] = &log{h: UserHistory{User: fmt.Sprintf("calm-%d", i)}}
+		users[i] = &log{h: judge.UserHistory{User: fmt.Sprintf("calm-%d", i)}}
 	}
 	stop := make(chan struct{})
 	var calling sync.WaitGroup

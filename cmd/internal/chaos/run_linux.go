@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"reddot/cmd/internal/chaos/judge"
 	"reddot/cmd/internal/chaos/screen"
 )
 
@@ -57,7 +58,7 @@ const callPause = 30 * time.Millisecond
 func newCrowd(ctx context.Context, w *world, began time.Time) (*crowd, error) {
 	c := &crowd{stop: make(chan struct{}), over: make(chan struct{}), air: &air{}, began: began}
 	for i := range w.cfg.Users {
-		c.users = append(c.users, &log{h: UserHistory{User: fmt.Sprintf("user-%d", i)}})
+		c.users = append(c.users, &log{h: judge.UserHistory{User: fmt.Sprintf("user-%d", i)}})
 	}
 	for i := range w.cfg.Clients {
 		o := newClient(w, i, c.users[i%len(c.users)].h.User, began)
@@ -77,8 +78,14 @@ func newCrowd(ctx context.Context, w *world, began time.Time) (*crowd, error) {
 		c.watching.Go(func() { d.live(c.over) })
 	}
 	for i := range w.cfg.Callers {
-		o := newCaller(w, i, c.users, c.air, began, callPause)
-		c.callers = append(c.callers, o)
+		c.callers = append(c.callers, newCaller(w, i, c.users, c.air, began, callPause))
+	}
+	if w.cfg.Mode != Lost {
+		c.callers[0].save()
+		c.importer = newImporter(w)
+		c.calling.Go(func() { c.importer.live(c.stop) })
+	}
+	for _, o := range c.callers {
 		c.calling.Go(func() { o.call(c.stop) })
 	}
 	return c, nil
@@ -100,6 +107,10 @@ func storm(ctx context.Context, w *world, began time.Time) error {
 	errs = append(errs, w.settle(ctx))
 	close(c.stop)
 	c.calling.Wait()
+	if w.cfg.Mode != Lost {
+		c.callers[0].preview(true)
+		errs = append(errs, c.pass(ctx, w))
+	}
 	c.deliver(n.losses)
 	errs = append(errs, c.watched(ctx, w, n.rng))
 	close(c.over)
@@ -109,14 +120,17 @@ func storm(ctx context.Context, w *world, began time.Time) error {
 	errs = append(errs, err)
 	w.say("judging")
 	if heard != nil {
-		errs = append(errs, checkLog(heard)...)
+		errs = append(errs, judge.CheckLog(heard)...)
+	}
+	if c.importer != nil {
+		errs = append(errs, judge.CheckImports(c.importer.imports)...)
 	}
 	for _, l := range c.users {
 		var wrong []error
 		if w.cfg.Mode == Lost && len(n.losses) > 0 {
-			wrong = CheckLoss(&l.h, n.losses)
+			wrong = judge.CheckLoss(&l.h, n.losses)
 		} else {
-			wrong = Check(&l.h, time.Minute)
+			wrong = judge.Check(&l.h, time.Minute)
 		}
 		if len(wrong) > 0 && w.cfg.Keep != "" {
 			errs = append(errs, keepHistory(w.cfg.Keep, &l.h))
@@ -136,7 +150,7 @@ func storm(ctx context.Context, w *world, began time.Time) error {
 }
 
 // keepHistory writes a history down, for whoever looks for the cause of what is wrong in it.
-func keepHistory(dir string, h *UserHistory) error {
+func keepHistory(dir string, h *judge.UserHistory) error {
 	raw, err := json.MarshalIndent(h, "", " ")
 	if err != nil {
 		return err
@@ -145,16 +159,16 @@ func keepHistory(dir string, h *UserHistory) error {
 }
 
 // deliver waits until the devices have all that they are to get, for a while.
-func (c *crowd) deliver(losses []Loss) {
+func (c *crowd) deliver(losses []judge.Loss) {
 	lost := func(id string) bool {
-		return slices.ContainsFunc(losses, func(l Loss) bool { return l.Lost[id] })
+		return slices.ContainsFunc(losses, func(l judge.Loss) bool { return l.Lost[id] })
 	}
 	for i, d := range c.devices {
 		var ids []string
 		since := d.since()
 		ids = append(ids, c.air.acked(since)...)
 		for _, op := range c.users[i].h.Ops {
-			if op.Kind == Publish && op.Answered && op.Call > since && !lost(op.ID) {
+			if op.Kind == judge.Publish && op.Answered && op.Call > since && op.Label.Stays() && !lost(op.ID) {
 				ids = append(ids, op.ID)
 			}
 		}
@@ -175,7 +189,7 @@ func first(errs []error, most int) error {
 
 // finish lets clients catch up, and reads the truth: by each server, and by one
 // that has begun when all others had ended.
-func (c *crowd) finish(ctx context.Context, w *world) (*LogHistory, error) {
+func (c *crowd) finish(ctx context.Context, w *world) (*judge.LogHistory, error) {
 	servers := w.running()
 	last := make([]screen.Counts, len(c.users))
 	for u, l := range c.users {
@@ -205,6 +219,17 @@ func (c *crowd) finish(ctx context.Context, w *world) (*LogHistory, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.members = make(map[string][]string)
+	for _, name := range judge.Lists {
+		if c.members[name], err = w.members(ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	if c.importer != nil {
+		if err := c.importer.finish(ctx, w); err != nil {
+			return nil, err
+		}
+	}
 	for _, l := range c.users {
 		l.h.Log = heard
 		if err := c.readFinal(ctx, w, l); err != nil {
@@ -214,72 +239,10 @@ func (c *crowd) finish(ctx context.Context, w *world) (*LogHistory, error) {
 	return heard, nil
 }
 
-// readFinal reads a user's journal, inbox and counts.
-func (c *crowd) readFinal(ctx context.Context, w *world, l *log) error {
-	base := "/v1/users/" + l.h.User
-	var n screen.Counts
-	if err := w.getUntil(ctx, 1, base+"/counts", &n); err != nil {
-		return err
-	}
-	l.h.Finals = append(l.h.Finals, tally(n))
-	var follows struct{ Follows []string }
-	var profile answer
-	if err := w.getUntil(ctx, 1, base+"/follows", &follows); err != nil {
-		return err
-	}
-	began := time.Since(c.began)
-	if err := w.getUntil(ctx, 1, base, &profile); err != nil {
-		return err
-	}
-	l.h.Topics = follows.Follows
-	l.h.Profile = append(l.h.Profile, ProfileOp{Read: true, Value: profile.Attributes["n"], Call: began, Return: time.Since(c.began), Answered: true})
-	for next := ""; ; {
-		var page struct {
-			Messages []Message
-			Next     string
-		}
-		if err := w.getUntil(ctx, 1, base+"/messages?state=all&limit=200&next="+next, &page); err != nil {
-			return err
-		}
-		l.h.Inbox = append(l.h.Inbox, page.Messages...)
-		if next = page.Next; next == "" {
-			break
-		}
-	}
-	for next := ""; ; {
-		var page struct {
-			Events []struct {
-				Seq, Rev uint64
-				Kind     string
-				ID       string
-				IDs      []string
-				State    string
-				Pos      uint64
-
-				Followed, Unfollowed []string
-			}
-			Next string
-		}
-		if err := w.getUntil(ctx, 1, base+"/journal?limit=200&next="+next, &page); err != nil {
-			return err
-		}
-		for _, e := range page.Events {
-			ids := e.IDs
-			if e.ID != "" {
-				ids = append(ids, e.ID)
-			}
-			l.h.Journal = append(l.h.Journal, Entry{e.Seq, e.Rev, e.Kind, ids, e.State, e.Pos, e.Followed, e.Unfollowed})
-		}
-		if next = page.Next; next == "" {
-			return nil
-		}
-	}
-}
-
 // tell says what a run has shown; an error if that is nothing.
 func (c *crowd) tell(w *world, n *nemesis) error {
 	answered, slowest := c.answered()
-	says := make(map[LogKind]int)
+	says := make(map[judge.LogKind]int)
 	for _, op := range c.air.ops {
 		says[op.Change]++
 	}
@@ -306,10 +269,16 @@ func (c *crowd) tell(w *world, n *nemesis) error {
 		}
 	}
 	w.say("%d operations answered, the slowest after %v; %d with an unknown outcome; refusals %v; events %v", answered, slowest.Round(time.Millisecond), unknown, codes, used)
-	w.say("broadcasts: %v", says)
+	shown := c.shown()
+	w.say("broadcasts: %v; %v", says, shown)
 	w.say("faults: %s", n.summary())
 	var errs []error
-	if w.cfg.Mode != Lost && (says[Published] == 0 || says[Edited] == 0 || says[Retracted] == 0) {
+	for what, n := range shown {
+		if n == 0 && what != resumed && w.cfg.Mode != Lost && w.cfg.For >= 30*time.Second {
+			errs = append(errs, fmt.Errorf("%s: the run has shown nothing of them", what))
+		}
+	}
+	if w.cfg.Mode != Lost && (says[judge.Published] == 0 || says[judge.Edited] == 0 || says[judge.Retracted] == 0) {
 		errs = append(errs, fmt.Errorf("broadcasts: %v: the run has shown nothing of them", says))
 	}
 	for _, t := range append([]string{"mqtt"}, transports...) {
@@ -321,4 +290,36 @@ func (c *crowd) tell(w *world, n *nemesis) error {
 		errs = append(errs, fmt.Errorf("%d operations were answered: the run has shown nothing", answered))
 	}
 	return errors.Join(errs...)
+}
+
+// resumed names what chance decides: an import that a fault has broken off.
+const resumed = "resumed imports"
+
+// shown tells how often what happened that a short run need not have.
+func (c *crowd) shown() map[string]int {
+	n := map[string]int{"segments": 0, "lists": 0, "collapsed": 0, "expired": 0, "previews": len(c.air.previews), "imports": 0, resumed: 0}
+	if c.importer == nil {
+		return n
+	}
+	for _, op := range c.air.ops {
+		if op.Segment != "" {
+			n["segments"]++
+		}
+		if op.List != "" {
+			n["lists"]++
+		}
+	}
+	for _, l := range c.users {
+		for _, e := range l.h.Journal {
+			n["collapsed"] += len(e.Replaced)
+			if e.Kind == "expired" {
+				n["expired"] += len(e.IDs)
+			}
+		}
+	}
+	for _, im := range c.importer.imports {
+		n["imports"]++
+		n[resumed] += im.Resumed - 1
+	}
+	return n
 }

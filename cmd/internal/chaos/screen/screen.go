@@ -31,18 +31,21 @@ type Counts struct {
 	Unread     int            `json:"unread"`
 	Unseen     int            `json:"unseen"`
 	ByCategory map[string]int `json:"by_category"`
+	ByTenant   map[string]int `json:"by_tenant"` // nil: tenants are not used
 	Rev        uint64         `json:"rev"`
 	Cursor     string         `json:"cursor"` // of GET /counts
 }
 
 // An Event is what a transport tells of a user.
 type Event struct {
-	Type    string   `json:"type"`
-	Cursor  string   `json:"cursor"`
-	Counts  *Counts  `json:"counts"` // nil: it came without
-	IDs     []string `json:"ids"`
-	State   string   `json:"state"`
-	Message struct {
+	Type   string   `json:"type"`
+	Cursor string   `json:"cursor"`
+	Counts *Counts  `json:"counts"` // nil: it came without
+	IDs    []string `json:"ids"`
+	State  string   `json:"state"`
+	// Replaces are the messages whose place the one takes that the event brings.
+	Replaces []string `json:"replaces"`
+	Message  struct {
 		ID   string `json:"id"`
 		Body string `json:"body"`
 	} `json:"message"`

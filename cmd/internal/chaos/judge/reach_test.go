@@ -1,4 +1,4 @@
-package chaos
+package judge
 
 import (
 	"fmt"
@@ -18,6 +18,7 @@ type heard struct {
 	seq  uint64
 	live []int // indexes of the broadcasts in Log.Ops that are not over
 	has  map[string]bool
+	who  Known
 }
 
 // broadcastTo returns a history as a Reddot without a fault would make it.
@@ -27,11 +28,12 @@ func broadcastTo(seed uint64) *UserHistory {
 	for _, v := range x.Views {
 		v.Observations = append(v.Observations, Observation{Transport: sse, Type: "counts"})
 	}
+	x.b.labels = &x.Labels
 	x.now = time.Millisecond
 	x.publish()
-	for range 150 {
+	for range 200 {
 		x.now += 10 * time.Millisecond
-		switch x.rng.IntN(6) {
+		switch x.rng.IntN(9) {
 		case 0:
 			x.publish()
 		case 1, 2:
@@ -40,8 +42,12 @@ func broadcastTo(seed uint64) *UserHistory {
 			x.change()
 		case 4:
 			x.mark()
-		case 5:
+		case 5, 6:
 			x.follow()
+		case 7:
+			x.end()
+		case 8:
+			x.ask()
 		}
 	}
 	for n, text := range x.Bodies {
@@ -56,22 +62,63 @@ func broadcastTo(seed uint64) *UserHistory {
 		}
 	}
 	for t, is := range x.has {
-		if is {
+		if name, ok := strings.CutPrefix(t, Listed("")); ok && is {
+			x.Lists = append(x.Lists, name)
+		} else if is {
 			x.Topics = append(x.Topics, t)
 		}
 	}
-	x.Finals = []Tally{x.b.tally, x.b.tally}
+	x.Finals = []Tally{x.tally(), x.tally()}
 	return x.UserHistory
+}
+
+// tally returns the counts with their labels.
+func (x *heard) tally() Tally {
+	t, by, of, any := x.b.tally, map[string]int{}, map[string]int{}, false
+	for n := range x.b.messages {
+		if s := x.b.messages[n]; s != absent {
+			by[x.Labels[n].Category] += unreads(s)
+			of[x.Labels[n].Tenant] += unreads(s)
+			any = any || x.Labels[n].Tenant != ""
+		}
+	}
+	t.Labels = LabelsOf(by, of, any)
+	return t
+}
+
+// label says something of a message.
+func (x *heard) label() Label {
+	l := Label{Category: fmt.Sprint("c", x.rng.IntN(2)), Tenant: []string{"", "acme", "globex"}[x.rng.IntN(3)]}
+	switch x.rng.IntN(4) {
+	case 0:
+		l.Collapse = fmt.Sprint("k", x.rng.IntN(2))
+	case 1:
+		l.Expires = x.now.Milliseconds() + int64(x.rng.IntN(500))
+	}
+	return l
+}
+
+// holder returns the message whose place a new one takes.
+func (x *heard) holder(l Label) (ids []string) {
+	for n := range x.b.messages {
+		if x.b.messages[n] != absent && l.collapses(x.Labels[n]) {
+			ids = append(ids, fmt.Sprint("id ", n))
+		}
+	}
+	return ids
 }
 
 // does lets a change happen to the user, and clients see it.
 func (x *heard) does(k Kind, number int, g Observation) {
-	after, ok := x.b.apply(k, number)
+	if k == Publish || k == shows {
+		g.Replaced = x.holder(x.Labels[number])
+	}
+	after, ok := x.b.apply(Op{Kind: k, Message: number, Numbers: []int{number}})
 	if !ok {
 		panic("the model refuses what the test does")
 	}
 	x.b = after
-	g.Transport, g.Lineage, g.Seq, g.Pos, g.Tally, g.IDs = sse, 7, x.seq, uint64(len(x.Log.Entries)), after.tally, []string{fmt.Sprint("id ", number)}
+	g.Transport, g.Lineage, g.Seq, g.Pos, g.Tally, g.IDs = sse, 7, x.seq, uint64(len(x.Log.Entries)), x.tally(), []string{fmt.Sprint("id ", number)}
 	for _, v := range x.Views {
 		v.Observations = append(v.Observations, g)
 	}
@@ -88,30 +135,42 @@ func (x *heard) journal(e Entry) {
 
 func (x *heard) publish() {
 	n := len(x.Bodies)
-	x.Bodies = append(x.Bodies, fmt.Sprint("own ", n))
+	x.Bodies, x.Labels = append(x.Bodies, fmt.Sprint("own ", n)), append(x.Labels, x.label())
+	l := x.Labels[n]
+	replaced := x.holder(l)
 	x.seq++
 	x.does(Publish, n, Observation{Type: "message"})
 	x.seq--
-	x.journal(Entry{Kind: "accepted", IDs: []string{fmt.Sprint("id ", n)}, State: "unseen"})
-	x.Ops = append(x.Ops, Op{Kind: Publish, Message: n, ID: fmt.Sprint("id ", n), Call: x.now, Return: x.now + time.Millisecond, Answered: true, Rev: x.b.tally.Rev, Tally: x.b.tally})
+	x.journal(Entry{Kind: "accepted", IDs: []string{fmt.Sprint("id ", n)}, State: "unseen", Label: l, Replaced: replaced})
+	x.Ops = append(x.Ops, Op{Kind: Publish, Message: n, ID: fmt.Sprint("id ", n), Label: l, Call: x.now, Return: x.now + time.Millisecond, Answered: true, Rev: x.b.tally.Rev, Tally: x.tally()})
 }
 
 func (x *heard) say() {
 	n := len(x.Bodies)
 	id, text := fmt.Sprint("id ", n), fmt.Sprint("broadcast ", n)
-	x.Bodies = append(x.Bodies, "")
+	x.Bodies, x.Labels = append(x.Bodies, ""), append(x.Labels, x.label())
 	x.Numbers[id] = n
 	op := Broadcast{Change: Published, ID: id, Body: text, Call: x.now, Return: x.now + time.Millisecond, Answered: true}
-	if x.rng.IntN(2) == 0 {
-		op.Topic = topics[x.rng.IntN(len(topics))]
+	where := ""
+	switch x.rng.IntN(5) {
+	case 0:
+		op.Topic = Topics[x.rng.IntN(len(Topics))]
+	case 1:
+		op.List = Lists[x.rng.IntN(len(Lists))]
+	case 2:
+		op.Segment = []string{"vips", "oslo", "away", "aboard", "readers"}[x.rng.IntN(5)]
+		where = Segments[op.Segment]
+	case 3:
+		op.Segment, where = Moving, Movements[x.rng.IntN(2)]
+		x.Log.Moving = append(x.Log.Moving, ProfileOp{Value: where, Call: x.now - 2, Return: x.now - 1, Answered: true})
 	}
 	x.live = append(x.live, len(x.Log.Ops))
 	x.Log.Ops = append(x.Log.Ops, op)
-	x.Log.Entries = append(x.Log.Entries, LogEntry{Pos: uint64(len(x.Log.Entries)) + 1, Kind: Published, ID: id, Topic: op.Topic, Body: text})
-	if op.Topic == "" || x.has[op.Topic] {
+	x.Log.Entries = append(x.Log.Entries, LogEntry{Pos: uint64(len(x.Log.Entries)) + 1, Kind: Published, ID: id, Audience: op.Audience, Body: text, Where: where, Label: x.Labels[n], At: x.now.Milliseconds()})
+	if x.isIn(op.Audience, where) {
 		x.does(shows, n, Observation{Type: "message"})
 	} else {
-		x.b, _ = x.b.apply(Seen, n) // it has its number
+		x.b, _ = x.b.apply(Op{Kind: Seen, Message: n}) // it has its number
 	}
 }
 
@@ -129,10 +188,89 @@ func (x *heard) change() {
 		x.live = slices.Delete(x.live, i, i+1)
 	}
 	x.Log.Ops = append(x.Log.Ops, op)
-	x.Log.Entries = append(x.Log.Entries, LogEntry{Pos: uint64(len(x.Log.Entries)) + 1, Kind: op.Change, ID: op.ID, Topic: first.Topic, Body: op.Body})
+	x.Log.Entries = append(x.Log.Entries, LogEntry{Pos: uint64(len(x.Log.Entries)) + 1, Kind: op.Change, ID: op.ID, Audience: first.Audience, Body: op.Body})
 	if n := x.Numbers[op.ID]; x.b.messages[n] != absent {
 		x.does(k, n, Observation{Type: told})
 	}
+}
+
+func (x *heard) isIn(a Audience, where string) bool {
+	in := func(group string) bool { return x.has[group] }
+	switch {
+	case a.Topic != "":
+		return in(a.Topic)
+	case a.List != "":
+		return in(Listed(a.List))
+	case a.Segment != "":
+		return expressions[where](x.who, in)
+	}
+	return true
+}
+
+// end lets a message expire that is to: one of the user's own, or a broadcast.
+func (x *heard) end() {
+	for n := range x.b.messages {
+		id := fmt.Sprint("id ", n)
+		if x.b.messages[n] == absent || x.Labels[n].Expires == 0 || x.Labels[n].Expires > x.now.Milliseconds() {
+			continue
+		}
+		g := Observation{Type: "state", State: "expired"}
+		if x.Numbers[id] == 0 {
+			x.seq++
+			x.does(expires, n, g)
+			x.seq--
+			x.journal(Entry{Kind: "expired", IDs: []string{id}, At: x.now.Milliseconds()})
+			return
+		}
+		x.live = slices.DeleteFunc(x.live, func(i int) bool { return x.Log.Ops[i].ID == id })
+		x.Log.Entries = append(x.Log.Entries, LogEntry{Pos: uint64(len(x.Log.Entries)) + 1, Kind: Expired, ID: id, At: x.now.Milliseconds()})
+		x.does(withdraws, n, g)
+		return
+	}
+}
+
+// ask asks for the counts of a tenant, whom a segment finds, or reads all of a tenant.
+func (x *heard) ask() {
+	op := Op{Kind: Counts, Tenant: Tenants[x.rng.IntN(2)], Call: x.now, Return: x.now + time.Millisecond, Answered: true, Rev: x.b.tally.Rev}
+	switch x.rng.IntN(3) {
+	case 0:
+		p := Preview{Segment: "away", Call: x.now, Return: x.now + 1}
+		if x.isIn(Audience{Segment: "away"}, Segments["away"]) {
+			p.Count, p.Users = 1, []string{x.User}
+		}
+		x.Log.Previews = append(x.Log.Previews, p)
+		return
+	case 1:
+		if op.Tally = x.b.of(op.Tenant); op.Tally.Unread > 0 {
+			by := map[string]int{}
+			for n := range x.b.messages {
+				if x.Labels[n].Tenant == op.Tenant {
+					by[x.Labels[n].Category] += unreads(x.b.messages[n])
+				}
+			}
+			op.Tally.Labels = LabelsOf(by, nil, false)
+		}
+	default:
+		op.Kind = ReadAll
+		after := x.b.readAll(op.Tenant)
+		if after.tally.Rev == x.b.tally.Rev {
+			op.Tally = x.tally()
+			break
+		}
+		e := Entry{Kind: "marked", State: "read"}
+		for n := range x.b.messages {
+			if x.b.messages[n] != after.messages[n] {
+				e.IDs = append(e.IDs, fmt.Sprint("id ", n))
+			}
+		}
+		x.b = after
+		x.journal(e)
+		for _, v := range x.Views {
+			v.Observations = append(v.Observations, Observation{Transport: sse, Type: "state", State: "read", IDs: e.IDs, Lineage: 7, Seq: x.seq, Pos: uint64(len(x.Log.Entries)), Tally: x.tally()})
+		}
+		op.Rev, op.Tally = after.tally.Rev, x.tally()
+	}
+	x.Ops = append(x.Ops, op)
 }
 
 // mark reads a message; one that is not there is said to be missing.
@@ -143,31 +281,45 @@ func (x *heard) mark() {
 	case absent:
 		op.Missing = true
 	case read:
-		op.Rev, op.Tally = x.b.tally.Rev, x.b.tally
+		op.Rev, op.Tally = x.b.tally.Rev, x.tally()
 	default:
 		x.seq++
 		x.does(Read, n, Observation{Type: "state", State: "read"})
 		x.seq--
 		x.journal(Entry{Kind: "marked", IDs: []string{fmt.Sprint("id ", n)}, State: "read"})
-		op.Rev, op.Tally = x.b.tally.Rev, x.b.tally
+		op.Rev, op.Tally = x.b.tally.Rev, x.tally()
 	}
 	x.Ops = append(x.Ops, op)
 }
 
+// follow lets the user follow a topic or be in a list, or no more, and be known otherwise.
 func (x *heard) follow() {
-	t := topics[x.rng.IntN(len(topics))]
-	x.Follows = append(x.Follows, FollowOp{Topic: t, Stop: x.has[t], Call: x.now, Return: x.now + time.Millisecond, Answered: true})
-	e := Entry{Kind: "profile", Followed: []string{t}}
-	if x.has[t] {
-		e.Followed, e.Unfollowed = nil, e.Followed
+	t, name := Topics[x.rng.IntN(len(Topics))], ""
+	if x.rng.IntN(2) == 0 {
+		name = Lists[x.rng.IntN(len(Lists))]
+		t = Listed(name)
 	}
+	x.Follows = append(x.Follows, FollowOp{Topic: t, Stop: x.has[t], Call: x.now, Return: x.now + time.Millisecond, Answered: true})
+	e := Entry{Kind: "profile"}
+	to := &e.Followed
+	switch {
+	case name != "" && x.has[t]:
+		to = &e.Left
+	case name != "":
+		to = &e.Joined
+	case x.has[t]:
+		to = &e.Unfollowed
+	}
+	*to = []string{strings.TrimPrefix(t, Listed(""))}
 	x.has[t] = !x.has[t]
 	x.journal(e)
-	value := fmt.Sprint(x.now)
-	x.Profile = append(x.Profile, ProfileOp{Value: value, Call: x.now, Return: x.now + 1, Answered: true}, ProfileOp{Read: true, Value: value, Call: x.now + 2, Return: x.now + 3, Answered: true})
+	x.who = KnownBy(fmt.Sprint("p-", x.now.Milliseconds()/10))
+	x.journal(Entry{Kind: "profile", Known: new(x.who)})
+	writes := []ProfileOp{{Value: x.who.Value, Call: x.now, Return: x.now + 1, Answered: true}, {Read: true, Value: x.who.Value, Call: x.now + 2, Return: x.now + 3, Answered: true}}
+	x.Profile, x.Wishes = append(x.Profile, writes...), append(x.Wishes, writes...)
 }
 
-func checkAll(h *UserHistory) []error { return append(Check(h, time.Minute), checkLog(h.Log)...) }
+func checkAll(h *UserHistory) []error { return append(Check(h, time.Minute), CheckLog(h.Log)...) }
 
 func TestGoodBroadcastsPass(t *testing.T) {
 	for seed := range uint64(20) {
@@ -179,8 +331,8 @@ func TestGoodBroadcastsPass(t *testing.T) {
 
 // later appends an entry to the log that was published after all else.
 func later(h *UserHistory, topic string) {
-	h.Log.Ops = append(h.Log.Ops, Broadcast{Change: Published, ID: "late", Topic: topic, Body: "late", Call: time.Hour, Return: time.Hour + 1, Answered: true})
-	h.Log.Entries = append(h.Log.Entries, LogEntry{Pos: uint64(len(h.Log.Entries)) + 1, Kind: Published, ID: "late", Topic: topic, Body: "late"})
+	h.Log.Ops = append(h.Log.Ops, Broadcast{Change: Published, ID: "late", Audience: Audience{Topic: topic}, Body: "late", Call: time.Hour, Return: time.Hour + 1, Answered: true})
+	h.Log.Entries = append(h.Log.Entries, LogEntry{Pos: uint64(len(h.Log.Entries)) + 1, Kind: Published, ID: "late", Audience: Audience{Topic: topic}, Body: "late"})
 }
 
 // shown returns the place among a view's observations of a broadcast that stays.

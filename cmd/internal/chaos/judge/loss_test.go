@@ -1,4 +1,4 @@
-package chaos
+package judge
 
 import (
 	"math/rand/v2"
@@ -21,7 +21,7 @@ func afterLoss(seed uint64) (*UserHistory, []Loss) {
 	}
 	h.Devices[0].Since += 2 * at
 	h.Bodies = append(h.Bodies, "what was lost")
-	gone := Op{Kind: Publish, Message: len(h.Bodies) - 1, Call: 1, Return: 2, Answered: true, Rev: 1, ID: "gone", Tally: Tally{1, 1, 1}}
+	gone := Op{Kind: Publish, Message: len(h.Bodies) - 1, Call: 1, Return: 2, Answered: true, Rev: 1, ID: "gone", Tally: Tally{Rev: 1, Unread: 1, Unseen: 1}}
 	h.Ops = append(h.Ops, gone)
 	for _, v := range h.Views {
 		first := v.Observations[0]
@@ -30,7 +30,7 @@ func afterLoss(seed uint64) (*UserHistory, []Loss) {
 		}
 		v.Observations = slices.Insert(v.Observations, 0,
 			Observation{Transport: sse, Type: "counts", Lineage: 3, Tally: Tally{}},
-			Observation{Transport: sse, Type: "message", Lineage: 3, Seq: 1, IDs: []string{"gone"}, Tally: Tally{1, 1, 1}},
+			Observation{Transport: sse, Type: "message", Lineage: 3, Seq: 1, IDs: []string{"gone"}, Tally: Tally{Rev: 1, Unread: 1, Unseen: 1}},
 			Observation{Transport: sse, Type: "reset", Lineage: 7, Seq: 0, At: at + at/2, Tally: Tally{}})
 		if first.Type == "counts" {
 			v.Observations = slices.Delete(v.Observations, 3, 4)

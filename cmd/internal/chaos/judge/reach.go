@@ -1,4 +1,4 @@
-package chaos
+package judge
 
 import (
 	"math"
@@ -12,18 +12,22 @@ import (
 
 // broadcasts holds what the user has of the log against its acknowledged operations.
 func (c *checker) broadcasts() {
+	said := slices.Clone(c.h.Topics)
+	for _, name := range c.h.Lists {
+		said = append(said, Listed(name))
+	}
 	for topic := range c.follows {
-		if !slices.Contains(c.h.Topics, topic) {
+		if !slices.Contains(said, topic) {
 			c.wrong("by its journal it follows %s, at the end it is said not to", topic)
 		}
 	}
-	for _, topic := range c.h.Topics {
+	for _, topic := range said {
 		if !c.follows[topic] {
 			c.wrong("at the end it is said to follow %s, by its journal it does not", topic)
 		}
 	}
 	for _, op := range c.h.Follows {
-		if is, sure := c.followed(op.Topic, unanswered, unanswered); sure && is != c.follows[op.Topic] {
+		if is, sure := c.followed(op.Topic, Unanswered, Unanswered); sure && is != c.follows[op.Topic] {
 			c.wrong("that it follows %s is %v at the end; the last that was acknowledged is %v", op.Topic, !is, is)
 		}
 	}
@@ -37,12 +41,8 @@ func (c *checker) broadcasts() {
 			continue
 		}
 		got := c.revs[e.ID] != 0
-		must, sure := true, true
-		if op.Topic != "" {
-			must, sure = c.followed(op.Topic, op.Call, op.Return)
-		}
-		if sure && got != must {
-			c.wrong("that the broadcast %s to %q reached it is %v; by what was acknowledged when it was published, at %v, it is %v", e.ID, op.Topic, got, op.Call, must)
+		if must, sure := c.mustBeIn(op.Audience, e.Where, op.Call, op.Return); sure && got != must {
+			c.wrong("that the broadcast %s to %+v reached it is %v; by what was acknowledged when it was published, at %v, it is %v", e.ID, op.Audience, got, op.Call, must)
 		}
 	}
 }
@@ -57,26 +57,31 @@ func (c *checker) knownBefore(at time.Duration) bool {
 // followed tells whether the user followed a topic between two times. It is sure if no
 // operation overlaps them, and those before do not leave it open.
 func (c *checker) followed(topic string, from, to time.Duration) (is, sure bool) {
-	if to != unanswered {
-		to += c.h.Log.Lag
+	if to != Unanswered {
+		to += c.lag()
 	}
 	var before []FollowOp
 	for _, op := range c.h.Follows {
 		switch {
 		case op.Topic != topic || op.Call > to:
-		case !op.Answered || op.Return >= from:
+		case !op.Answered && !op.Maybe || op.Return >= from && from != Unanswered:
 			return false, false
 		default:
 			before = append(before, op)
 		}
 	}
-	sure = true
 	last := slices.DeleteFunc(slices.Clone(before), func(op FollowOp) bool {
-		return slices.ContainsFunc(before, func(o FollowOp) bool { return o.Call > op.Return })
+		return slices.ContainsFunc(before, func(o FollowOp) bool { return o.Call > op.Return && !o.Maybe })
 	})
-	for i, op := range last {
-		sure = sure && (i == 0 || !op.Stop == is)
-		is = !op.Stop
+	sure, known := true, false
+	for _, op := range last {
+		if !op.Maybe {
+			sure = sure && (!known || !op.Stop == is)
+			is, known = !op.Stop, true
+		}
+	}
+	for _, op := range last {
+		sure = sure && (!op.Maybe || !op.Stop == is)
 	}
 	return is, sure
 }
@@ -84,8 +89,9 @@ func (c *checker) followed(topic string, from, to time.Duration) (is, sure bool)
 // merges returns what the log has done to the user, as operations: each happened at some
 // moment from when it was asked for until all servers knew of it.
 func (c *checker) merges() (list []Op) {
+	list = c.ends()
 	if c.h.Log == nil {
-		return nil
+		return list
 	}
 	by := make(map[uint64]Broadcast)
 	for i, e := range c.h.Log.made(func(string, ...any) {}) {
@@ -107,7 +113,7 @@ func (c *checker) merges() (list []Op) {
 			numbers[id] = next
 			next++
 		}
-		op := Op{Kind: map[string]Kind{"message": shows, "update": recasts}[x.told], Message: numbers[id], Return: unanswered, Answered: true, Repeated: true, Rev: x.rev}
+		op := Op{Label: c.labels[id], Kind: map[string]Kind{"message": shows, "update": recasts}[x.told], Message: numbers[id], Return: Unanswered, Answered: true, Repeated: true, Rev: x.rev}
 		if op.Kind == 0 {
 			op.Kind = withdraws
 		}
@@ -115,6 +121,33 @@ func (c *checker) merges() (list []Op) {
 			op.Call = asked.Call
 			if asked.Answered {
 				op.Return = asked.Return + min(c.h.Log.Lag, math.MaxInt64-asked.Return)
+			}
+		}
+		list = append(list, op)
+	}
+	return list
+}
+
+// ends returns what has expired by an event of the user's own, as operations: each happened
+// at some moment, which its rev tells.
+func (c *checker) ends() (list []Op) {
+	numbers := make(map[string]int)
+	for _, op := range c.h.Ops {
+		if op.Kind == Publish && op.Answered {
+			numbers[op.ID] = op.Message
+		}
+	}
+	for i := range c.changes {
+		x := &c.changes[i]
+		if x.pos != 0 || x.state != "expired" {
+			continue
+		}
+		op := Op{Kind: expires, Return: Unanswered, Answered: true, Repeated: true, Rev: x.rev}
+		for _, id := range x.ids {
+			if n, ok := numbers[id]; ok {
+				op.Numbers = append(op.Numbers, n)
+			} else {
+				c.wrong("%s has expired, and nobody knows who published it", id)
 			}
 		}
 		list = append(list, op)
@@ -144,7 +177,7 @@ func (c *checker) reached(d *Device, got map[string]bool) {
 			continue
 		}
 		op, ok := calls[x.ids[0]]
-		if ok && op.Call > d.Since && (x.rev <= last || op.Answered && op.Topic == "") {
+		if ok && op.Call > d.Since && (x.rev <= last || op.Answered && op.ToAll() && c.labels[x.ids[0]].Stays()) {
 			c.wrong("%s has never got the broadcast %s, acknowledged at %v", d.Name, x.ids[0], op.Return)
 		}
 	}

@@ -1,4 +1,4 @@
-package chaos
+package judge
 
 import (
 	"fmt"
@@ -12,8 +12,10 @@ func Check(h *UserHistory, patience time.Duration) []error {
 	c := newChecker(h)
 	c.journal()
 	c.inbox()
+	c.overdue()
 	c.operations()
 	c.broadcasts()
+	c.previews()
 	for _, v := range h.Views {
 		c.view(v)
 	}
@@ -23,8 +25,10 @@ func Check(h *UserHistory, patience time.Duration) []error {
 	if err := linearizable(h, c.merges(), patience); err != nil {
 		c.wrong("%v", err)
 	}
-	if err := register(h.Profile, patience); err != nil {
-		c.wrong("%v", err)
+	for what, list := range map[string][]ProfileOp{"profile": h.Profile, "preferences": h.Wishes} {
+		if err := register(list, patience); err != nil {
+			c.wrong("its %s: %v", what, err)
+		}
 	}
 	return c.errs
 }
@@ -38,7 +42,10 @@ type checker struct {
 	bodies  map[string]string // of broadcasts, by id, likewise
 	made    map[uint64]Tally  // the tally at each rev
 	changes []change          // what clients are shown, in its order
-	follows map[string]bool
+	follows map[string]bool   // and lists
+	known   Known
+	labels  map[string]Label            // of messages, by id
+	madeOf  map[string]map[uint64]Tally // the tally of a tenant's messages at each rev
 	last    Tally
 	lost    map[string]bool // messages that the database had lost, by id
 }
@@ -47,7 +54,7 @@ type checker struct {
 const maxErrors = 20
 
 func newChecker(h *UserHistory) *checker {
-	return &checker{h: h, made: make(map[uint64]Tally), states: make(map[string]byte), revs: make(map[string]uint64), bodies: make(map[string]string), follows: make(map[string]bool)}
+	return &checker{h: h, made: make(map[uint64]Tally), states: make(map[string]byte), revs: make(map[string]uint64), bodies: make(map[string]string), follows: make(map[string]bool), labels: make(map[string]Label), madeOf: make(map[string]map[uint64]Tally)}
 }
 
 func (c *checker) wrong(format string, args ...any) {
@@ -60,13 +67,13 @@ func (c *checker) wrong(format string, args ...any) {
 func (c *checker) inbox() {
 	states := map[string]byte{"unseen": unseen, "seen": seen, "read": read}
 	bodies := make(map[string]string)
-	listed := make(map[string]bool)
+	Listed := make(map[string]bool)
 	for _, m := range c.h.Inbox {
 		if id, twice := bodies[m.Body]; twice {
 			c.wrong("%q is there twice: %s and %s", m.Body, id, m.ID)
 		}
 		bodies[m.Body] = m.ID
-		listed[m.ID] = true
+		Listed[m.ID] = true
 		if got, want := states[m.State], c.states[m.ID]; got != want {
 			c.wrong("%q (%s) is %s in the inbox, and %q by the journal", m.Body, m.ID, m.State, want)
 		}
@@ -77,7 +84,7 @@ func (c *checker) inbox() {
 		}
 	}
 	for id := range c.states {
-		if !listed[id] {
+		if !Listed[id] {
 			c.wrong("%s is in the journal and not in the inbox", id)
 		}
 	}
@@ -90,7 +97,8 @@ func (c *checker) inbox() {
 		}
 	}
 	for _, op := range c.h.Ops {
-		if op.Kind == Publish && op.Answered && bodies[c.h.Bodies[op.Message]] != op.ID && !c.lost[op.ID] {
+		gone := c.labels[op.ID] != Label{} && c.revs[op.ID] != 0 && c.states[op.ID] == 0 // the journal says why
+		if op.Kind == Publish && op.Answered && bodies[c.h.Bodies[op.Message]] != op.ID && !c.lost[op.ID] && !(gone && !op.Label.Stays()) {
 			c.wrong("%q was acknowledged as %s at %v; the inbox has %q", c.h.Bodies[op.Message], op.ID, op.Return, bodies[c.h.Bodies[op.Message]])
 		}
 	}
@@ -110,7 +118,11 @@ func (c *checker) answer(op Op) {
 	if op.Kind == Publish && c.revs[op.ID] != op.Rev {
 		c.wrong("%s was acknowledged with rev %d; the journal has it with rev %d", op.ID, op.Rev, c.revs[op.ID])
 	}
-	if want, ok := c.made[op.Tally.Rev]; !ok || want != op.Tally {
+	made := c.made
+	if op.Kind == Counts && op.Tenant != "" {
+		made = c.madeOf[op.Tenant]
+	}
+	if want, ok := made[op.Tally.Rev]; !ok || want != op.Tally {
 		c.wrong("%s, answered at %v: %+v, by the journal %+v", op.Kind, op.Return, op.Tally, want)
 	}
 }
@@ -178,8 +190,14 @@ func (c *checker) event(g Observation, at, to int, wrong func(Observation, strin
 	if n := c.missed(at, to-1); n > 0 {
 		wrong(g, "%s at %d/%d: a gap of %d events behind %s", g.Type, g.Seq, g.Pos, n, c.place(at))
 	}
+	if g.Type != e.told && c.superseded(to-1) {
+		e = e.remains()
+	}
 	if g.Type != e.told {
 		wrong(g, "%s at %d/%d, in the journal it is %s", g.Type, g.Seq, g.Pos, e.told)
+	}
+	if a, b := slices.Sorted(slices.Values(g.Replaced)), slices.Sorted(slices.Values(e.replaced)); !slices.Equal(a, b) {
+		wrong(g, "%s at %d/%d takes the place of %s, in the journal of %s", g.Type, g.Seq, g.Pos, strings.Join(a, " "), strings.Join(b, " "))
 	}
 	if a, b := slices.Sorted(slices.Values(g.IDs)), slices.Sorted(slices.Values(e.ids)); !slices.Equal(a, b) {
 		wrong(g, "%s at %d/%d is about %s, in the journal about %s", g.Type, g.Seq, g.Pos, strings.Join(a, " "), strings.Join(b, " "))
@@ -190,6 +208,12 @@ func (c *checker) event(g Observation, at, to int, wrong func(Observation, strin
 	if g.Tally.Rev < e.rev {
 		wrong(g, "%s at %d/%d has rev %d and shows counts of rev %d", g.Type, g.Seq, g.Pos, e.rev, g.Tally.Rev)
 	}
+}
+
+// mustReach tells whether a message must have come to a device that got all up to a rev: it
+// is there, or nothing but its reader could end it.
+func (c *checker) mustReach(op Op, rev uint64) bool {
+	return op.Label.Stays() || c.states[op.ID] != 0 && c.revs[op.ID] <= rev
 }
 
 // device holds what an MQTT session was sent with QoS 2 against the journal: all
@@ -217,7 +241,7 @@ func (c *checker) device(d *Device) {
 		rev = max(rev, at)
 	}
 	for _, op := range c.h.Ops {
-		if op.Kind == Publish && op.Answered && op.Call > d.Since && !got[op.ID] {
+		if op.Kind == Publish && op.Answered && op.Call > d.Since && !got[op.ID] && c.mustReach(op, rev) {
 			c.wrong("%s has never got %s, acknowledged at %v", d.Name, op.ID, op.Return)
 		}
 	}

@@ -1,4 +1,4 @@
-package chaos
+package judge
 
 import (
 	"fmt"
@@ -14,14 +14,24 @@ type change struct {
 	rev      uint64
 	told     string // the type of what clients are told
 	ids      []string
+	replaced []string // whose place the message takes
 	state    string
 	events   int // how many of the changes up to this one are events
+}
+
+// remains is what clients are told of a message that has left again.
+func (n change) remains() change {
+	n.told, n.ids, n.state, n.replaced = "state", n.replaced, "dropped", nil
+	return n
 }
 
 // journal holds that the journal has no gap and no fork, and learns from it and from the
 // log what the state was at each rev.
 func (c *checker) journal() {
 	c.made[0] = Tally{}
+	for _, tenant := range Tenants {
+		c.madeOf[tenant] = map[uint64]Tally{0: {}}
+	}
 	seq, pos := uint64(0), uint64(0)
 	for _, e := range c.h.Journal {
 		if e.Seq != seq+1 {
@@ -41,6 +51,15 @@ func (c *checker) journal() {
 		for _, t := range e.Unfollowed {
 			delete(c.follows, t)
 		}
+		for _, name := range e.Joined {
+			c.follows[Listed(name)] = true
+		}
+		for _, name := range e.Left {
+			delete(c.follows, Listed(name))
+		}
+		if e.Known != nil {
+			c.known = *e.Known
+		}
 		if e.Rev == c.last.Rev {
 			continue
 		}
@@ -48,9 +67,9 @@ func (c *checker) journal() {
 			c.wrong("event %d of the journal has rev %d behind rev %d", e.Seq, e.Rev, c.last.Rev)
 		}
 		c.last.Rev = e.Rev
-		c.take(e)
-		told := map[string]string{"accepted": "message", "marked": "state"}[e.Kind]
-		c.changed(change{seq: e.Seq, told: told, ids: e.IDs, state: e.State})
+		c.take(&e)
+		told := map[string]string{"accepted": "message", "marked": "state", "expired": "state"}[e.Kind]
+		c.changed(change{seq: e.Seq, told: told, ids: e.IDs, replaced: e.Replaced, state: e.State})
 	}
 	if c.h.Log != nil && seq > 0 {
 		c.merge(seq, pos, uint64(len(c.h.Log.Entries)))
@@ -67,11 +86,35 @@ func (c *checker) changed(n change) {
 		n.events++
 	}
 	c.changes = append(c.changes, n)
+	c.last = c.tallyOf("")
 	c.made[n.rev] = c.last
+	for _, tenant := range Tenants {
+		c.madeOf[tenant][n.rev] = c.tallyOf(tenant)
+	}
 }
 
 // take takes in an event of the journal that changes what the user sees.
-func (c *checker) take(e Entry) {
+func (c *checker) take(e *Entry) {
+	if e.Kind == "accepted" {
+		c.labels[e.IDs[0]] = e.Label
+		if want := c.replaced(e.IDs[0]); !slices.Equal(e.Replaced, want) {
+			c.wrong("event %d of the journal: %s takes the place of %v, want %v", e.Seq, e.IDs[0], e.Replaced, want)
+		}
+		for _, id := range e.Replaced {
+			c.become(id, absent)
+		}
+	}
+	if e.Kind == "expired" {
+		e.State = "expired"
+		for _, id := range e.IDs {
+			if _, known := c.states[id]; !known {
+				c.wrong("event %d of the journal: the end of %s, which is not there", e.Seq, id)
+			}
+			c.expired(id, e.At)
+			c.become(id, absent)
+		}
+		return
+	}
 	for _, id := range e.IDs {
 		was, known := c.states[id]
 		if known == (e.Kind == "accepted") {
@@ -88,14 +131,11 @@ func (c *checker) take(e Entry) {
 	}
 }
 
-// become gives a message a state, and the counts their share; absent: it leaves.
+// become gives a message a state; absent: it leaves.
 func (c *checker) become(id string, is byte) {
-	was := c.states[id]
 	if c.states[id] = is; is == absent {
 		delete(c.states, id)
 	}
-	c.last.Unread += unreads(is) - unreads(was)
-	c.last.Unseen += unseens(is) - unseens(was)
 }
 
 // merge takes in the entries of the log behind the event seq, from behind one position up
@@ -109,6 +149,9 @@ func (c *checker) merge(seq, pos, upto uint64) uint64 {
 		e := &c.h.Log.Entries[pos]
 		n := change{seq: seq, pos: e.Pos, ids: []string{e.ID}}
 		_, known := c.states[e.ID]
+		if e.Kind == Published {
+			c.labels[e.ID] = e.Label
+		}
 		switch {
 		case e.Hidden:
 			if e.Kind == Published || e.Kind == Edited {
@@ -116,10 +159,10 @@ func (c *checker) merge(seq, pos, upto uint64) uint64 {
 			}
 			continue
 		case e.Kind == Published || e.Kind == Due:
-			if e.Topic != "" && !c.follows[e.Topic] {
+			if !c.isIn(e) {
 				continue
 			}
-			n.told = "message"
+			n.told, n.replaced = "message", c.replaced(e.ID)
 		case !known:
 			continue
 		case e.Kind == Edited:
@@ -128,6 +171,7 @@ func (c *checker) merge(seq, pos, upto uint64) uint64 {
 			n.told = "retract"
 		case e.Kind == Expired:
 			n.told, n.state = "state", "expired"
+			c.expired(e.ID, e.At)
 		}
 		if e.Kind == Published || e.Kind == Edited {
 			c.bodies[e.ID] = e.Body
@@ -136,6 +180,9 @@ func (c *checker) merge(seq, pos, upto uint64) uint64 {
 		switch n.told {
 		case "message":
 			c.revs[e.ID] = c.last.Rev
+			for _, id := range n.replaced {
+				c.become(id, absent)
+			}
 			c.become(e.ID, unseen)
 		case "retract", "state":
 			c.become(e.ID, absent)
@@ -180,23 +227,26 @@ func (c *checker) place(n int) string {
 
 // missed returns how many changes behind one place, up to another, a client is told of
 // that was away. It is not shown a message that has left since, nor an edit that was not the
-// last.
+// last; but that another message had to leave for it.
 func (c *checker) missed(at, to int) (n int) {
 	for i := at; i < to; i++ {
-		x := &c.changes[i]
-		if x.pos == 0 || x.told != "message" && x.told != "update" || !c.superseded(i) {
+		if len(c.changes[i].replaced) > 0 || !c.superseded(i) {
 			n++
 		}
 	}
 	return n
 }
 
-// superseded tells whether an entry's message has left since, or whether it was edited
+// superseded tells whether the message that a change brings has left since, or was edited
 // again.
 func (c *checker) superseded(i int) bool {
 	x := &c.changes[i]
+	if x.told != "message" && x.told != "update" {
+		return false
+	}
+	id := x.ids[0]
 	return slices.ContainsFunc(c.changes[i+1:], func(y change) bool {
 		gone := y.told == "retract" || y.told == "state" && y.state == "expired"
-		return y.pos != 0 && y.ids[0] == x.ids[0] && (gone || x.told == "update")
+		return slices.Contains(y.replaced, id) || slices.Contains(y.ids, id) && (gone || y.told == "update" && x.told == "update")
 	})
 }

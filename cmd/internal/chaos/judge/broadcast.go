@@ -1,4 +1,4 @@
-package chaos
+package judge
 
 import (
 	"fmt"
@@ -11,11 +11,21 @@ import (
 type Broadcast struct {
 	Change       LogKind
 	ID           string // of the message; a publish without an answer has none
-	Topic        string // of a publish, for its followers; "": it is for all
+	Audience            // of a publish; without any field it is for all
 	Body         string // of a publish or an edit
 	Call, Return time.Duration
 	Answered     bool // else its outcome is unknown
 }
+
+// An Audience says for whom a broadcast is.
+type Audience struct {
+	Topic   string // for those who follow it
+	List    string // for those in it
+	Segment string // for those whom it matches
+}
+
+// toAll tells whether it is for everybody.
+func (a Audience) ToAll() bool { return a == Audience{} }
 
 // LogKind is what an entry of the log does.
 type LogKind string
@@ -29,17 +39,20 @@ const (
 	Expired   LogKind = "expired"
 )
 
-// topics are what users may follow.
-var topics = []string{"news", "sport/football", "weather"}
+// Topics are what users may follow.
+var Topics = []string{"news", "sport/football", "weather"}
 
 // A LogEntry is one entry of the broadcast log, as the store has it.
 type LogEntry struct {
 	Pos    uint64
 	Kind   LogKind
 	ID     string
-	Topic  string
 	Body   string // "": it was taken out
 	Hidden bool   // nobody sees the message yet
+	Where  string // of the segment
+	Label  Label
+	At     int64 // unix milliseconds, by the server's clock
+	Audience
 }
 
 // A LogHistory is all that is known of the broadcast log.
@@ -49,11 +62,14 @@ type LogHistory struct {
 	// Lag is how long a server that others do not reach may answer without knowing of
 	// an entry that was acknowledged.
 	Lag time.Duration
+
+	Moving   []ProfileOp // what callers have made of the segment whose expression changes
+	Previews []Preview
 }
 
-// checkLog judges the log: each acknowledged operation made one entry, in real time's
+// CheckLog judges the log: each acknowledged operation made one entry, in real time's
 // order, and no other entries are there.
-func checkLog(l *LogHistory) (errs []error) {
+func CheckLog(l *LogHistory) (errs []error) {
 	wrong := func(format string, args ...any) {
 		if len(errs) < maxErrors {
 			errs = append(errs, fmt.Errorf("the broadcast log: "+format, args...))
@@ -78,6 +94,7 @@ func checkLog(l *LogHistory) (errs []error) {
 		}
 	}
 	made := l.made(wrong)
+	errs = append(errs, l.checkSegments(made)...)
 	for i, op := range l.Ops {
 		for j, before := range l.Ops {
 			if made[i] != nil && made[j] != nil && before.Answered && before.Return < op.Call && made[j].Pos > made[i].Pos {
@@ -87,6 +104,43 @@ func checkLog(l *LogHistory) (errs []error) {
 		}
 	}
 	return errs
+}
+
+// checkSegments holds that a segment whose expression changes had one of then, and that a preview
+// which nothing else overlapped agrees with itself.
+func (l *LogHistory) checkSegments(made []*LogEntry) (errs []error) {
+	moves := slices.Clone(l.Moving)
+	for i, op := range l.Ops {
+		if e := made[i]; e != nil && op.Change == Published && op.Answered && op.Segment == Moving {
+			moves = append(moves, ProfileOp{Read: true, Value: e.Where, Call: op.Call, Return: op.Return, Answered: true})
+		}
+	}
+	if err := register(moves, time.Minute); err != nil {
+		errs = append(errs, fmt.Errorf("the segment %s: %w", Moving, err))
+	}
+	for _, p := range l.Previews {
+		if p.Sent != "" && len(p.Users) != min(p.Count, previewed) {
+			errs = append(errs, fmt.Errorf("the preview of %s counts %d users and shows %d", p.Segment, p.Count, len(p.Users)))
+		}
+	}
+	return errs
+}
+
+// Pending says what is to become visible, or to leave.
+func (l *LogHistory) Pending() error {
+	open := make(map[string]LogEntry)
+	for _, e := range l.Entries {
+		switch {
+		case e.Kind == Retracted || e.Kind == Expired, e.Kind == Due && open[e.ID].Label.Expires == 0:
+			delete(open, e.ID)
+		case e.Kind == Published && (e.Hidden || e.Label.Expires != 0):
+			open[e.ID] = e
+		}
+	}
+	for id := range open {
+		return fmt.Errorf("the broadcast %s is neither due nor over", id)
+	}
+	return nil
 }
 
 // made returns which entry each operation has made; nil: none, or it is not known.

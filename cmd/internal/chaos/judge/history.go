@@ -1,8 +1,7 @@
-package chaos
+package judge
 
 import (
 	"math"
-	"sync"
 	"time"
 
 	"reddot/cmd/internal/chaos/screen"
@@ -26,17 +25,19 @@ const (
 	shows Kind = iota + Counts + 1
 	recasts
 	withdraws
+	expires
 )
 
 // String returns the operation's word in the API.
 func (k Kind) String() string {
-	return [...]string{"publish", "seen", "read", "unread", "read all", "counts", "broadcast", "edit of a broadcast", "end of a broadcast"}[k]
+	return [...]string{"publish", "seen", "read", "unread", "read all", "counts", "broadcast", "edit of a broadcast", "end of a broadcast", "end of messages"}[k]
 }
 
 // Tally is where a user stands.
 type Tally struct {
 	Rev            uint64
 	Unread, Unseen int
+	Labels         string // unread by category and tenant, as LabelsOf writes it
 }
 
 // An Op is one operation of a caller on one user. A write is repeated under one
@@ -52,10 +53,14 @@ type Op struct {
 	Tally        Tally  // after it
 	Repeated     bool   // the answer is a repeat's: Tally is of a later moment
 	Missing      bool   // the answer says that there is no such message
+
+	Label   Label  // of a publish
+	Tenant  string // of a read all, or counts: of its messages alone
+	Numbers []int  // of the messages that expire
 }
 
-// unanswered is the return of an operation that never returned.
-const unanswered = time.Duration(math.MaxInt64)
+// Unanswered is the return of an operation that never returned.
+const Unanswered = time.Duration(math.MaxInt64)
 
 // A Message is one message of an inbox.
 type Message struct {
@@ -65,24 +70,24 @@ type Message struct {
 // An Entry is one event of a user's journal.
 type Entry struct {
 	Seq, Rev uint64
-	Kind     string // accepted, marked; others change nothing that a user sees
+	Kind     string // accepted, marked, expired; others change nothing that a user sees
 	IDs      []string
+	Replaced []string // by what was accepted
 	State    string
 	Pos      uint64 // up to which the broadcast log was merged before it
 
 	Followed, Unfollowed []string
+	Joined, Left         []string // lists
+	Known                *Known   // nil: as before
+	Label                Label    // of what was accepted
+	At                   int64    // unix milliseconds, by the server's clock
 }
 
 // The transports.
 const (
-	poll      = screen.Poll
-	longPoll  = screen.LongPoll
-	iframe    = screen.Iframe
-	sse       = screen.SSE
-	webSocket = screen.WebSocket
+	poll = screen.Poll
+	sse  = screen.SSE
 )
-
-var transports = []string{poll, longPoll, iframe, sse, webSocket}
 
 // An Observation is what a client was shown by one event, or one answer.
 type Observation struct {
@@ -92,6 +97,7 @@ type Observation struct {
 	Lineage   uint64
 	Seq, Pos  uint64 // of the cursor: the client has seen all up to it
 	IDs       []string
+	Replaced  []string // messages whose place the one takes that it tells of
 	State     string
 	Tally     Tally
 	At        time.Duration
@@ -129,16 +135,24 @@ type UserHistory struct {
 	Numbers map[string]int // of broadcasts that callers have marked, by id
 	Follows []FollowOp
 	Topics  []string // that the user follows at the end
+	Lists   []string // that have the user at the end
 	Profile []ProfileOp
+	Wishes  []ProfileOp // its preferences
+	Labels  []Label     // of the messages, by number
+	ReadAt  int64       // unix milliseconds, when the inbox was read at the end; 0: nobody knows
 }
 
-// A FollowOp lets a user follow a topic, or stop to.
+// A FollowOp lets a user follow a topic, or be in a list, or stop to.
 type FollowOp struct {
-	Topic        string
+	Topic        string // or Listed(a list)
 	Stop         bool
 	Call, Return time.Duration
 	Answered     bool
+	Maybe        bool // it was tried in vain: it may have happened, or do so until Return
 }
+
+// Listed names a list among what is followed.
+func Listed(list string) string { return "list " + list }
 
 // A ProfileOp writes a value of its own into a profile, or reads which one is there.
 type ProfileOp struct {
@@ -146,59 +160,4 @@ type ProfileOp struct {
 	Value        string // "": there is none
 	Call, Return time.Duration
 	Answered     bool
-}
-
-// A log gathers a user's history.
-type log struct {
-	mu    sync.Mutex
-	h     UserHistory
-	acked []ackedMessage
-}
-
-type ackedMessage struct {
-	number int
-	id     string
-}
-
-func (l *log) add(op Op) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.h.Ops = append(l.h.Ops, op)
-	if op.Kind == Publish && op.Answered && !op.Missing {
-		l.acked = append(l.acked, ackedMessage{op.Message, op.ID})
-	}
-}
-
-// message returns the number of a new message.
-func (l *log) message(body string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.h.Bodies = append(l.h.Bodies, body)
-	return len(l.h.Bodies) - 1
-}
-
-// number returns the user's number of a broadcast.
-func (l *log) number(id string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n, ok := l.h.Numbers[id]
-	if !ok {
-		n = len(l.h.Bodies)
-		l.h.Bodies = append(l.h.Bodies, "")
-		if l.h.Numbers == nil {
-			l.h.Numbers = make(map[string]int)
-		}
-		l.h.Numbers[id] = n
-	}
-	return n
-}
-
-// some returns one of the messages whose publish was answered.
-func (l *log) some(pick func(int) int) (ackedMessage, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.acked) == 0 {
-		return ackedMessage{}, false
-	}
-	return l.acked[pick(len(l.acked))], true
 }

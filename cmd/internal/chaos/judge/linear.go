@@ -1,4 +1,4 @@
-package chaos
+package judge
 
 import (
 	"fmt"
@@ -13,7 +13,8 @@ import (
 // operations are held against.
 type inbox struct {
 	tally    Tally
-	messages string // a letter each: its state
+	messages string   // a letter each: its state
+	labels   *[]Label // of the messages
 }
 
 // The states of a message.
@@ -24,22 +25,82 @@ const (
 	read   = 'r'
 )
 
+// label returns what a message says of itself.
+func (b inbox) label(number int) Label {
+	if b.labels == nil || number >= len(*b.labels) {
+		return Label{}
+	}
+	return (*b.labels)[number]
+}
+
+// become gives a message a state.
+func (b inbox) become(number int, is byte) inbox {
+	was := b.messages[number]
+	b.messages = b.messages[:number] + string(is) + b.messages[number+1:]
+	b.tally.Unread += unreads(is) - unreads(was)
+	b.tally.Unseen += unseens(is) - unseens(was)
+	return b
+}
+
+// readAll reads all messages, or those of a tenant.
+func (b inbox) readAll(tenant string) inbox {
+	after := b
+	for i := range b.messages {
+		if s := b.messages[i]; s != absent && s != read && (tenant == "" || b.label(i).Tenant == tenant) {
+			after = after.become(i, read)
+		}
+	}
+	if after.messages != b.messages {
+		after.tally.Rev++
+	}
+	return after
+}
+
+// of returns the counts of a tenant's messages.
+func (b inbox) of(tenant string) Tally {
+	t := Tally{Rev: b.tally.Rev}
+	for i := range b.messages {
+		if b.label(i).Tenant == tenant {
+			t.Unread += unreads(b.messages[i])
+			t.Unseen += unseens(b.messages[i])
+		}
+	}
+	return t
+}
+
+// expire lets messages leave together.
+func (b inbox) expire(numbers []int) (inbox, bool) {
+	for _, n := range numbers {
+		if n >= len(b.messages) || b.messages[n] == absent {
+			return b, false
+		}
+		b = b.become(n, absent)
+	}
+	b.tally.Rev++
+	return b, true
+}
+
+// collapse lets the message leave whose collapse key a new one has.
+func (b inbox) collapse(number int) inbox {
+	l := b.label(number)
+	for i := range b.messages {
+		if i != number && b.messages[i] != absent && l.collapses(b.label(i)) {
+			b = b.become(i, absent)
+		}
+	}
+	return b
+}
+
 // apply returns the inbox after an operation; false: it can't be done.
-func (b inbox) apply(k Kind, number int) (inbox, bool) {
+func (b inbox) apply(op Op) (inbox, bool) {
+	k, number := op.Kind, op.Message
 	switch k {
 	case Counts:
 		return b, true
 	case ReadAll:
-		after := strings.Map(func(s rune) rune {
-			if s == absent {
-				return absent
-			}
-			return read
-		}, b.messages)
-		if after != b.messages {
-			b = inbox{Tally{b.tally.Rev + 1, 0, 0}, after}
-		}
-		return b, true
+		return b.readAll(op.Tenant), true
+	case expires:
+		return b.expire(op.Numbers)
 	}
 	if missing := number + 1 - len(b.messages); missing > 0 {
 		b.messages += strings.Repeat(string(absent), missing)
@@ -53,10 +114,11 @@ func (b inbox) apply(k Kind, number int) (inbox, bool) {
 	case !ok || is == was:
 		return b, ok
 	}
-	b.messages = b.messages[:number] + string(is) + b.messages[number+1:]
+	if k == Publish || k == shows {
+		b = b.collapse(number)
+	}
+	b = b.become(number, is)
 	b.tally.Rev++
-	b.tally.Unread += unreads(is) - unreads(was)
-	b.tally.Unseen += unseens(is) - unseens(was)
 	return b, true
 }
 
@@ -93,7 +155,7 @@ func unseens(s byte) int {
 
 // step takes an operation with its answer; false: an inbox can't have answered so.
 func (b inbox) step(op Op) (inbox, bool) {
-	after, ok := b.apply(op.Kind, op.Message)
+	after, ok := b.apply(op)
 	switch {
 	case op.Missing:
 		return b, !ok && (op.Rev == 0 || op.Tally == b.tally)
@@ -107,26 +169,39 @@ func (b inbox) step(op Op) (inbox, bool) {
 		return after, true
 	case op.Kind != Counts && op.Rev != after.tally.Rev:
 		return b, false
+	case op.Kind == Counts && op.Tenant != "":
+		return after, op.Tally == after.of(op.Tenant)
 	case !op.Repeated && op.Tally != after.tally:
 		return b, false
 	}
 	return after, true
 }
 
-// model is the inbox for porcupine.
-var model = porcupine.Model{
-	Init: func() any { return inbox{} },
-	Step: func(state, input, _ any) (bool, any) {
-		after, ok := state.(inbox).step(input.(Op))
-		return ok, after
-	},
+// model returns the inbox for porcupine.
+func model(labels *[]Label) porcupine.Model {
+	return porcupine.Model{
+		Init: func() any { return inbox{labels: labels} },
+		Step: func(state, input, _ any) (bool, any) {
+			after, ok := state.(inbox).step(input.(Op))
+			return ok, after
+		},
+	}
 }
 
 // linearizable says why the operations on a user, and what was merged, can't have happened
 // one after the other, each at a moment between its call and its return; nil: they can.
 func linearizable(h *UserHistory, merged []Op, patience time.Duration) error {
-	all := slices.Concat(h.Ops, merged)
+	all, labels := slices.Concat(h.Ops, merged), slices.Clone(h.Labels)
 	ops := make([]porcupine.Operation, 0, len(all))
+	for i := range all {
+		op := &all[i]
+		op.Tally.Labels = "" // the journal tells them, by the rev
+		if op.Kind == shows {
+			labels = append(labels, make([]Label, max(0, op.Message+1-len(labels)))...)
+			labels[op.Message] = op.Label
+		}
+	}
+	model := model(&labels)
 	for _, op := range all {
 		ops = append(ops, porcupine.Operation{ClientId: op.Caller, Input: op, Call: int64(op.Call), Return: int64(op.Return)})
 	}
@@ -136,11 +211,11 @@ func linearizable(h *UserHistory, merged []Op, patience time.Duration) error {
 	case porcupine.Unknown:
 		return fmt.Errorf("whether its %d operations are linearizable was not found out in %v", len(ops), patience)
 	}
-	return fmt.Errorf("its %d operations are not linearizable; %s; %s", len(ops), stuck(h.Ops), furthest(all, ops, patience))
+	return fmt.Errorf("its %d operations are not linearizable; %s; %s", len(ops), stuck(h.Ops), furthest(model, all, ops, patience))
 }
 
 // furthest tells after which operations no other one makes sense.
-func furthest(all []Op, ops []porcupine.Operation, patience time.Duration) string {
+func furthest(model porcupine.Model, all []Op, ops []porcupine.Operation, patience time.Duration) string {
 	_, info := porcupine.CheckOperationsVerbose(model, ops, patience)
 	var most []int
 	for _, part := range info.PartialLinearizations() {
@@ -150,7 +225,7 @@ func furthest(all []Op, ops []porcupine.Operation, patience time.Duration) strin
 			}
 		}
 	}
-	state, done := inbox{}, make(map[int]bool)
+	state, done := model.Init().(inbox), make(map[int]bool)
 	for _, i := range most {
 		state, _ = state.step(all[i])
 		done[i] = true
@@ -184,7 +259,7 @@ func register(list []ProfileOp, patience time.Duration) error {
 		},
 	}
 	if r := porcupine.CheckOperationsTimeout(m, ops, patience); r != porcupine.Ok {
-		return fmt.Errorf("the reads and writes of its profile are not linearizable (%v): %+v", r, list)
+		return fmt.Errorf("reads and writes are not linearizable (%v): %+v", r, list)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package chaos
+package judge
 
 import (
 	"fmt"
@@ -36,7 +36,7 @@ func good(seed uint64) *UserHistory {
 		default:
 			op.Kind, op.Message = k, rng.IntN(len(ids))
 		}
-		after, ok := b.apply(op.Kind, op.Message)
+		after, ok := b.apply(op)
 		if !ok {
 			panic("the model refuses what the test does")
 		}
@@ -225,9 +225,9 @@ func TestBadHistoriesFail(t *testing.T) {
 func TestUnknownOutcomes(t *testing.T) {
 	h := good(1)
 	i := slices.IndexFunc(h.Ops, func(op Op) bool { return op.Kind == Publish })
-	h.Ops[i] = Op{Kind: Publish, Message: h.Ops[i].Message, Call: h.Ops[i].Call, Return: unanswered}
+	h.Ops[i] = Op{Kind: Publish, Message: h.Ops[i].Message, Call: h.Ops[i].Call, Return: Unanswered}
 	h.Bodies = append(h.Bodies, "never done")
-	h.Ops = append(h.Ops, Op{Kind: Publish, Message: len(h.Bodies) - 1, Call: 5, Return: unanswered})
+	h.Ops = append(h.Ops, Op{Kind: Publish, Message: len(h.Bodies) - 1, Call: 5, Return: Unanswered})
 	if errs := Check(h, time.Minute); len(errs) > 0 {
 		t.Error(errs)
 	}
