@@ -209,14 +209,19 @@ func (n *Node) Ask(ctx context.Context, r *actors.Request) error {
 func (n *Node) Attach(c *gateway.Conn) { n.gate.Attach(c) }
 
 // Fire tells each actor whose time has come.
-func (n *Node) Fire() {
+func (n *Node) Fire() { n.FireAt(func(actors.Key) bool { return true }) }
+
+// FireAt tells those actors whose time has come that are asked for.
+func (n *Node) FireAt(whose func(actors.Key) bool) {
 	type one struct {
 		key actors.Key
 		at  int64
 	}
 	var due []one
 	_ = n.journal.Due(context.Background(), n.Clock.Now(), func(k actors.Key, at int64) bool { // it never fails
-		due = append(due, one{k, at})
+		if whose(k) {
+			due = append(due, one{k, at})
+		}
 		return true
 	})
 	for _, d := range due {

@@ -43,7 +43,8 @@ type Event struct {
 	Rev     uint64   // the counts'
 	Unread  int
 	Unseen  int
-	Size    int // bytes of JSON
+	Counts  string // all of them, as JSON
+	Size    int    // bytes of JSON
 }
 
 // String describes the event: «message rev=1 unread=1».
@@ -251,22 +252,26 @@ func parse(line []byte) Event {
 		IDs                 []string `json:"ids"`
 		Replaces, Dropped   []string
 		Message             struct{ ID, State, Title string }
-		Counts              struct {
-			Rev            uint64
-			Unread, Unseen int
-		}
+		Counts              json.RawMessage
 	}
-	if err := json.Unmarshal(line, &v); err != nil {
+	var counts struct {
+		Rev            uint64
+		Unread, Unseen int
+	}
+	err := json.Unmarshal(line, &v)
+	if err == nil && v.Counts != nil {
+		err = json.Unmarshal(v.Counts, &counts)
+	}
+	if err != nil {
 		panic(fmt.Sprintf("%s: %v", line, err))
 	}
 	e := Event{
 		Type: v.Type, ID: v.Message.ID, IDs: v.IDs, Gone: append(v.Replaces, v.Dropped...), State: v.State, Content: v.Message.Title,
-		Rev: v.Counts.Rev, Unread: v.Counts.Unread, Unseen: v.Counts.Unseen, Size: len(line),
+		Rev: counts.Rev, Unread: counts.Unread, Unseen: counts.Unseen, Counts: string(v.Counts), Size: len(line),
 	}
 	if e.ID != "" {
 		e.State = v.Message.State
 	}
-	var err error
 	if e.Cursor, err = actors.ParseCursor(v.Cursor); err != nil {
 		panic(fmt.Sprintf("%s: %v", line, err))
 	}

@@ -62,7 +62,7 @@ func (u *User) merge(t actors.Moment) bool {
 	if b.Seq() == 0 && u.anyConcerns(u.log.Between(b.Pos(), head)) && !u.persist([]*actors.Event{b.Birth(t)}) {
 		return false
 	}
-	from := b.Cursor()
+	from, sweep := b.Cursor(), b.SweepDue(&u.Home.Limits)
 	b.SkipTo(u.log.Floor())
 	var news []*actors.Event
 	for _, e := range b.Ahead(u.log, head) {
@@ -74,7 +74,7 @@ func (u *User) merge(t actors.Moment) bool {
 	if len(news) == 0 {
 		return true
 	}
-	if due := b.SweepDue(&u.Home.Limits); due != actors.Never && (u.armed == 0 || due < u.armed) {
+	if due := b.SweepDue(&u.Home.Limits); u.armed == 0 && due < sweep || due < u.armed {
 		u.rearmWake(u.armed) // a message of the user's own had to leave
 	}
 	u.Home.Metrics.Merged.Add(float64(len(news)))

@@ -2,10 +2,10 @@ package user_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -14,6 +14,7 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/actorstest"
+	"reddot/actors/actorstest/people"
 )
 
 var (
@@ -21,42 +22,11 @@ var (
 	modelSteps = flag.Int("model.steps", 1500, "random commands of TestModel")
 )
 
-// row is a message in a user's inbox, as a server would have it that writes a row a user.
-type row struct {
-	id    actors.ID
-	title string
-	state string
-}
+// trialSteps is how long a trial is: inboxes grow, and so what a step costs.
+const trialSteps = 500
 
-// person is a user as the model has it, with the connection that watches the actor.
-type person struct {
-	name    string
-	rows    []*row // oldest first
-	follows map[string]bool
-	tag     string
-	probe   *actorstest.Probe
-	shown   actorstest.Event // the last event of the connections before it
-}
-
-// last is the last event that its connections were sent. One that resumes where nothing was
-// missed is sent none.
-func (p *person) last() actorstest.Event {
-	if p.probe != nil {
-		if e := p.probe.Last(); e.Type != "" {
-			p.shown = e
-		}
-	}
-	return p.shown
-}
-
-func (p *person) find(id actors.ID) *row {
-	for _, r := range p.rows {
-		if r.id == id {
-			return r
-		}
-	}
-	return nil
-}
+// keptLines is how much a failure tells of what was done before it.
+const keptLines = 50
 
 // trial is one random run: what actors are told, in spite of crashes, doubt and dozing,
 // and what a naive server would have of it.
@@ -66,16 +36,19 @@ type trial struct {
 	j      *actorstest.Journal
 	clock  *actorstest.Clock
 	node   *actorstest.Node
-	people []*person
-	casts  []actors.ID          // broadcasts that are not over
-	topics map[actors.ID]string // theirs; "": to all
+	people map[string]*person
+	casts  []*cast // that are not over
 	keys   int
 	lines  []string // the last steps
-	faults map[string]int
+
+	planned map[int64]bool // times for which something was planned
+	faults  map[string]int
+
+	previewed, sent int // previews, and whom they found
 }
 
 // TestModel lets random commands and faults work on users' actors, and compares them with
-// a naive model that writes a row a user.
+// a naive model that writes a row a user. Whom a preview finds is whom a message is sent to.
 func TestModel(t *testing.T) {
 	seed := *modelSeed
 	if seed == 0 {
@@ -86,13 +59,18 @@ func TestModel(t *testing.T) {
 	if testing.Short() {
 		steps = min(steps, 300)
 	}
-	for rng := rand.New(rand.NewPCG(seed, 0)); steps > 0; steps -= 1500 {
-		x := &trial{t: t, rng: rng, j: actorstest.NewJournal(), clock: actorstest.NewClock(), topics: map[actors.ID]string{}, faults: map[string]int{}}
+	previewed, sent := 0, 0
+	for rng := rand.New(rand.NewPCG(seed, 0)); steps > 0; steps -= trialSteps {
+		x := &trial{t: t, rng: rng, j: actorstest.NewJournal(), clock: actorstest.NewClock(), people: map[string]*person{}, faults: map[string]int{}, planned: map[int64]bool{}}
 		x.node = actorstest.NewNode(t, x.j, x.clock, actors.Limits{})
-		for _, name := range []string{"alice", "bob", "carol"} {
-			x.people = append(x.people, &person{name: name, follows: map[string]bool{}})
+		for _, name := range []string{"alice", "bob", "carol", "dave"} {
+			x.people[name] = &person{name: name, who: people.New()}
 		}
-		x.run(min(steps, 1500))
+		x.run(min(steps, trialSteps))
+		previewed, sent = previewed+x.previewed, sent+x.sent
+	}
+	if t.Logf("%d previews found %d users", previewed, sent); sent == 0 || sent == 4*previewed {
+		t.Error("the previews show nothing")
 	}
 }
 
@@ -107,11 +85,15 @@ func (x *trial) run(steps int) {
 			x.t.Logf("the last steps:\n%s", strings.Join(x.lines, "\n"))
 		}
 	}()
-	for _, p := range x.people { // who is not known has missed nothing
+	for _, p := range x.everybody() { // who is not known has missed nothing
 		x.publish(p)
 	}
-	for range steps {
-		x.clock.Advance(time.Duration(x.rng.IntN(500)) * time.Millisecond)
+	for i := range steps {
+		x.pass(1 + x.rng.Int64N(500))
+		if x.rng.IntN(40) == 0 {
+			x.pass(x.rng.Int64N(time.Hour.Milliseconds()))
+		}
+		x.note("step %d at %d", i, x.clock.Now())
 		x.fault()
 		x.step()
 		if x.rng.IntN(8) == 0 {
@@ -123,67 +105,162 @@ func (x *trial) run(steps int) {
 }
 
 func (x *trial) note(format string, args ...any) {
-	if len(x.lines) == 50 {
+	if len(x.lines) == keptLines {
 		x.lines = x.lines[1:]
 	}
 	x.lines = append(x.lines, fmt.Sprintf(format, args...))
 }
 
-func (x *trial) someone() *person { return x.people[x.rng.IntN(len(x.people))] }
+// everybody returns the people in an order that the seed settles.
+func (x *trial) everybody() (list []*person) {
+	for _, name := range slices.Sorted(maps.Keys(x.people)) {
+		list = append(list, x.people[name])
+	}
+	return list
+}
 
-var topics = []string{"news", "sport"}
+func (x *trial) someone() *person {
+	list := x.everybody()
+	return list[x.rng.IntN(len(list))]
+}
 
 func (x *trial) step() {
 	p := x.someone()
-	switch n := x.rng.IntN(20); {
-	case n < 4:
+	switch n := x.rng.IntN(26); {
+	case n < 4 || p.erased && x.rng.IntN(2) == 0:
 		x.publish(p)
-	case n < 8:
+	case n < 9:
 		x.broadcast()
-	case n < 10:
+	case n < 11:
 		x.change()
-	case n < 15:
+	case n < 16:
 		x.mark(p)
 	case n < 18:
-		topic := topics[x.rng.IntN(len(topics))]
-		p.follows[topic] = !p.follows[topic]
-		x.must(userKey(p.name), &actors.Follow{Topic: topic, Stop: !p.follows[topic]})
-	case n < 19:
-		p.tag = fmt.Sprint("t", x.rng.IntN(3))
-		x.must(userKey(p.name), &actors.SetProfile{Profile: &actors.Profile{Tags: []string{p.tag}}, Replace: true})
-	default:
-		x.must(userKey(p.name), &actors.SetPreferences{Preferences: &actors.Preferences{MutedUntil: int64(x.rng.IntN(3))}})
+		x.changeOwn(p)
+	case n < 25:
+		x.describe(p)
+	case x.rng.IntN(5) == 0:
+		x.must(userKey(p.name), &actors.Erase{})
+		p.forget()
+	case len(x.people) < 7: // one who is new has missed all that was broadcast before
+		p := &person{name: fmt.Sprint("new", x.keys), who: people.New()}
+		x.people[p.name] = p
+		x.publish(p)
 	}
 }
 
 func userKey(name string) actors.Key { return actors.UserKey(actors.DefaultApp, name) }
 
-func (x *trial) message(title string) *actors.Message {
-	id := actors.NewID()
-	return &actors.Message{Id: id[:], Category: "a", CreatedAt: x.clock.Now(), Content: fmt.Appendf(nil, `"title":%q`, title)}
+var logKey = actors.LogKey(actors.DefaultApp)
+
+// soon returns a time in the next two hours that nothing else is planned for.
+func (x *trial) soon() int64 {
+	for {
+		at := x.clock.Now() + 1 + x.rng.Int64N(2*time.Hour.Milliseconds())
+		if !x.planned[at] {
+			x.planned[at] = true
+			return at
+		}
+	}
+}
+
+// message makes a message at random, and its row.
+func (x *trial) message(title string) (*actors.Message, row) {
+	x.keys++
+	id, now := actors.NewID(), x.clock.Now()
+	r := row{id: id, title: fmt.Sprint(title, " ", x.keys), category: string(rune('a' + x.rng.IntN(3))), state: "unseen"}
+	if x.rng.IntN(3) == 0 {
+		r.tenant = []string{"acme", "globex"}[x.rng.IntN(2)]
+	}
+	if x.rng.IntN(4) == 0 {
+		r.collapse = string(rune('k' + x.rng.IntN(2)))
+	}
+	if x.rng.IntN(5) == 0 {
+		r.expires = x.soon()
+	}
+	return &actors.Message{Id: id[:], Category: r.category, Tenant: r.tenant, CollapseKey: r.collapse, ExpiresAt: r.expires, CreatedAt: now,
+		Content: fmt.Appendf(nil, `"title":%q`, r.title)}, r
 }
 
 func (x *trial) publish(p *person) {
-	m := x.message(fmt.Sprint("own ", x.keys))
+	m, r := x.message("own")
+	if x.rng.IntN(5) == 0 {
+		r.until = x.soon()
+		m.SendAt = r.until
+	}
 	x.must(userKey(p.name), &actors.Publish{Message: m})
-	p.rows = append(p.rows, &row{actors.ID(m.Id), fmt.Sprint("own ", x.keys-1), "unseen"})
+	p.erased = false
+	if r.until != 0 {
+		r.state = "scheduled"
+		p.rows = append(p.rows, &r)
+		return
+	}
+	p.appear(&r)
 }
 
+// broadcast sends a message to an audience. Those who get it are those whom a preview
+// has found just before.
 func (x *trial) broadcast() {
-	title := fmt.Sprint("all ", x.keys)
-	m, to, topic := x.message(title), &actors.Audience{All: true}, ""
-	if x.rng.IntN(2) == 0 {
-		topic = topics[x.rng.IntN(len(topics))]
-		to = &actors.Audience{Topic: topic}
+	m, r := x.message("all")
+	r.all = true
+	c := &cast{row: r, to: people.RandomAudience(x.rng)}
+	if x.rng.IntN(5) == 0 {
+		c.sendAt = x.soon()
+		m.SendAt = c.sendAt
 	}
-	id := actors.ID(m.Id)
-	x.must(actors.LogKey(actors.DefaultApp), &actors.Broadcast{Message: m, Audience: to})
-	x.casts, x.topics[id] = append(x.casts, id), topic
-	for _, p := range x.people {
-		if topic == "" || p.follows[topic] {
-			p.rows = append(p.rows, &row{id, title, "unseen"})
+	x.casts = append(x.casts, c)
+	found := x.preview(c)
+	x.must(logKey, &actors.Broadcast{Message: m, Audience: c.to.Audience})
+	if c.sendAt != 0 {
+		return
+	}
+	x.show(c)
+	if x.rng.IntN(3) == 0 {
+		got := names(x.people, func(p *person) bool { return x.has(p, c.id) })
+		if !slices.Equal(got, found) {
+			x.t.Fatalf("a preview of %s finds %v, and the message was sent to %v", c.to.Where(), found, got)
 		}
 	}
+}
+
+// preview compares whom the index finds with a look at everybody.
+func (x *trial) preview(c *cast) []string {
+	x.t.Helper()
+	now := x.clock.Now()
+	want := names(x.people, func(p *person) bool { return !p.erased && c.to.Has(p.who, now) })
+	got, n := x.j.Preview(x.t, c.to.Where(), now, len(x.people)+1)
+	slices.Sort(got)
+	if !slices.Equal(got, want) || n != len(want) {
+		x.t.Fatalf("%s finds %v, and counts %d, want %v", c.to.Where(), got, n, want)
+	}
+	few, _ := x.j.Preview(x.t, c.to.Where(), now, 1)
+	if len(few) != min(1, len(want)) || len(few) > 0 && !slices.Contains(want, few[0]) {
+		x.t.Fatalf("the first of %v is %v", want, few)
+	}
+	x.previewed, x.sent = x.previewed+1, x.sent+len(want)
+	return want
+}
+
+// show writes the rows of a broadcast that becomes visible.
+func (x *trial) show(c *cast) {
+	now := x.clock.Now()
+	for _, p := range x.people {
+		if !p.erased && c.to.Has(p.who, now) {
+			r := c.row
+			r.expires = 0 // the log says when
+			p.appear(&r)
+		}
+	}
+}
+
+// has tells whether the user has a message.
+func (x *trial) has(p *person, id actors.ID) bool {
+	x.t.Helper()
+	_, err := x.ask(userKey(p.name), &actors.Find{ID: id})
+	if err != nil && err.Code != actors.NotFound {
+		x.t.Fatalf("%s: find %s: %v", p.name, id, err)
+	}
+	return err == nil
 }
 
 // change edits a broadcast, or takes it back.
@@ -191,144 +268,179 @@ func (x *trial) change() {
 	if len(x.casts) == 0 {
 		return
 	}
-	i := x.rng.IntN(len(x.casts))
-	id := x.casts[i]
+	c := x.casts[x.rng.IntN(len(x.casts))]
 	if x.rng.IntN(2) == 0 {
-		title := fmt.Sprint("edited ", x.keys)
-		x.must(actors.LogKey(actors.DefaultApp), &actors.Edit{ID: id, Patch: fmt.Appendf(nil, `{"title":%q}`, title)})
+		x.edit(logKey, &c.row)
 		for _, p := range x.people {
-			if r := p.find(id); r != nil {
-				r.title = title
+			if r := p.find(c.id); r != nil {
+				r.title, r.category = c.title, c.category
 			}
 		}
 		return
 	}
-	x.must(actors.LogKey(actors.DefaultApp), &actors.Retract{ID: id})
-	x.casts = slices.Delete(x.casts, i, i+1)
+	x.must(logKey, &actors.Retract{ID: c.id})
+	x.end(c)
+}
+
+// end takes a broadcast from all who have it.
+func (x *trial) end(c *cast) {
+	x.casts = slices.DeleteFunc(x.casts, func(o *cast) bool { return o == c })
 	for _, p := range x.people {
-		p.rows = slices.DeleteFunc(p.rows, func(r *row) bool { return r.id == id })
+		p.remove(func(r *row) bool { return r.id == c.id })
 	}
+}
+
+func (x *trial) edit(key actors.Key, r *row) {
+	x.keys++
+	r.title, r.category = fmt.Sprint("edited ", x.keys), string(rune('a'+x.rng.IntN(3)))
+	x.must(key, &actors.Edit{ID: r.id, Patch: fmt.Appendf(nil, `{"title":%q,"category":%q}`, r.title, r.category)})
+}
+
+// changeOwn edits a message that came to the user alone, or takes it back.
+func (x *trial) changeOwn(p *person) {
+	r := x.recent(p)
+	switch {
+	case r == nil || r.all:
+	case x.rng.IntN(2) == 0:
+		x.edit(userKey(p.name), r)
+	default:
+		x.must(userKey(p.name), &actors.Retract{ID: r.id})
+		p.remove(func(o *row) bool { return o == r })
+	}
+}
+
+// recent returns one of the newest messages; nil: there is none.
+func (x *trial) recent(p *person) *row {
+	if len(p.rows) == 0 {
+		return nil
+	}
+	return p.rows[max(0, len(p.rows)-1-x.rng.IntN(30))]
 }
 
 func (x *trial) mark(p *person) {
-	m := &actors.Mark{To: []actors.Marking{actors.MarkSeen, actors.MarkRead, actors.MarkUnread, actors.MarkArchived}[x.rng.IntN(4)]}
-	rows := p.rows
-	if named := x.rng.IntN(4) > 0; named {
-		if len(p.rows) == 0 {
+	m := &actors.Mark{To: actors.Marking(1 + x.rng.IntN(5))}
+	if m.To == actors.MarkSnoozed {
+		m.Until = x.soon()
+	}
+	if x.rng.IntN(3) == 0 {
+		m.Category = string(rune('a' + x.rng.IntN(3)))
+	}
+	if x.rng.IntN(3) == 0 {
+		m.Tenant = []string{"acme", "globex"}[x.rng.IntN(2)]
+	}
+	rows, named := p.rows, x.rng.IntN(4) > 0
+	switch {
+	case named:
+		r := x.recent(p)
+		if r == nil {
 			return
 		}
-		r := p.rows[max(0, len(p.rows)-1-x.rng.IntN(30))]
 		m.IDs, rows = []actors.ID{r.id}, []*row{r}
+	case len(p.places) > 0 && x.rng.IntN(2) == 0:
+		at := p.places[x.rng.IntN(len(p.places))]
+		m.UpTo = &at.cursor
+		rows = slices.DeleteFunc(slices.Clone(rows), func(r *row) bool { return !at.ids[r.id] })
 	}
 	x.must(userKey(p.name), m)
 	for _, r := range rows {
-		switch {
-		case m.To == actors.MarkSeen && r.state == "unseen", m.To == actors.MarkUnread && (r.state == "read" || r.state == "archived" && len(m.IDs) > 0):
-			r.state = "seen"
-		case m.To == actors.MarkRead && r.state != "archived":
-			r.state = "read"
-		case m.To == actors.MarkArchived:
-			r.state = "archived"
+		if (m.Category == "" || r.category == m.Category) && (m.Tenant == "" || r.tenant == m.Tenant) {
+			r.mark(m.To, m.Until, named)
 		}
 	}
 }
 
-// fault lets something go wrong now and then. What it does to a command is seen when that is
-// given.
-func (x *trial) fault() {
-	name := ""
-	switch p := x.someone(); x.rng.IntN(40) {
-	case 0, 1:
-		name = "passivate " + p.name
-		x.node.Send(userKey(p.name), &actors.Passivate{})
-	case 2, 3:
-		name = "doze " + p.name
-		x.node.Send(userKey(p.name), &actors.Doze{})
-	case 4:
-		name = "doubt"
-		x.j.Fail(errors.New("the disk is gone"))
-	case 5:
-		name = "panic " + p.name
-		x.j.Panic(p.name)
-	case 6:
-		name = "busy"
-		x.j.Refuse(actors.ErrBusyStore)
-	case 7:
-		name = "crash"
-		x.node.Stop()
-		x.begin(actorstest.NewNode(x.t, x.j, x.clock, actors.Limits{}))
-	case 8:
-		name = "another node, which knows little of the log"
-		x.takeOver()
-	case 9:
-		name = "attach " + p.name
-		x.attach(p)
-	case 10:
-		name = "time"
-		x.node.Fire()
-	case 11:
-		name = "passivate the log"
-		x.node.Send(actors.LogKey(actors.DefaultApp), &actors.Passivate{})
+// describe changes what is known of a user.
+func (x *trial) describe(p *person) {
+	before := p.who.String()
+	var c actors.Command
+	switch n := x.rng.IntN(12); {
+	case n < 3:
+		c = p.who.Follow(x.rng)
+	case n < 6:
+		c = p.who.Join(x.rng)
+	case n < 9:
+		c = p.who.Describe(x.rng, x.clock.Now())
+	case n < 10:
+		c = p.who.Prefer(x.rng)
+	default:
+		c = p.who.Import(x.rng, x.clock.Now())
 	}
-	if name != "" {
-		x.note("%s", name)
-		x.faults[strings.Fields(name)[0]]++
+	if x.must(userKey(p.name), c); p.who.String() != before {
+		p.erased = false
 	}
 }
 
-// takeOver goes on with a node that knows the log as it was a while ago.
-func (x *trial) takeOver() {
-	next := actorstest.NewNode(x.t, x.j, x.clock, actors.Limits{})
-	r := actors.NewRequest(userKey(fmt.Sprint("stranger", x.keys)), &actors.Counts{})
-	if err := next.Ask(x.t.Context(), r); err != nil {
-		x.t.Fatal(err)
-	}
-	for range 1 + x.rng.IntN(8) {
-		x.step()
-	}
-	x.node.Stop()
-	for _, p := range x.people { // some are behind what they have merged
-		if x.rng.IntN(2) == 0 {
-			next.Send(userKey(p.name), &actors.Recover{Key: userKey(p.name)})
-		}
-	}
-	next.Logs.Refresh(x.t.Context()) // as when a node can be reached again
-	x.begin(next)
-}
-
-func (x *trial) begin(n *actorstest.Node) {
-	x.node = n
-	for _, p := range x.people {
-		if p.probe != nil && x.rng.IntN(3) > 0 {
-			x.attach(p)
-		} else {
-			x.leave(p)
-		}
-	}
-}
-
-func (x *trial) leave(p *person) {
-	if p.probe != nil {
-		p.probe.Close()
-	}
-	p.probe = nil
-}
-
-// attach attaches a connection in place of the one before it, from where that stood.
-func (x *trial) attach(p *person) {
-	var with []func(*actors.Attachment)
-	if last := p.last(); last.Type != "" {
-		with = append(with, actorstest.After(last.Cursor))
-	}
-	x.leave(p)
-	p.probe = actorstest.New(p.name, with...)
-	p.probe.Attach(x.node)
-}
-
-// must gives a command until it is answered, always under the same key.
-func (x *trial) must(key actors.Key, c actors.Command) actors.Answer {
+// pass lets so many milliseconds go by, and what is planned happen one after the other: an
+// actor that is busy might be told of one of two first, or of the other.
+func (x *trial) pass(ms int64) {
 	x.t.Helper()
-	x.note("%s: %T %+v", key, c, c)
+	for end := x.clock.Now() + ms; ; {
+		next := end
+		for at := range x.planned {
+			if at > x.clock.Now() {
+				next = min(next, at)
+			} else {
+				delete(x.planned, at)
+			}
+		}
+		x.clock.Advance(time.Duration(next-x.clock.Now()) * time.Millisecond)
+		x.settle()
+		if next == end {
+			return
+		}
+	}
+}
+
+// settle lets the time do its work: in the log, and then at each user.
+func (x *trial) settle() {
+	x.t.Helper()
+	now := x.clock.Now()
+	x.fire(func(key actors.Key) bool { return key == logKey })
+	for list := ripe(x.casts, now); len(list) > 0; list = ripe(x.casts, now) {
+		switch c := list[0]; {
+		case c.expires != 0 && c.expires <= now:
+			x.end(c)
+		default:
+			x.preview(c)
+			c.sendAt = 0
+			x.show(c)
+		}
+	}
+	x.node.Logs.Refresh(x.t.Context())
+	x.fire(func(key actors.Key) bool { return key.Kind() == actors.KindUser })
+	for _, p := range x.people {
+		p.pass(now)
+	}
+}
+
+// fire tells actors their time until nothing of theirs is due.
+func (x *trial) fire(whose func(actors.Key) bool) {
+	x.t.Helper()
+	due := func() (list []actors.Key) {
+		_ = x.j.Due(x.t.Context(), x.clock.Now(), func(key actors.Key, _ int64) bool { // it never fails
+			if whose(key) {
+				list = append(list, key)
+			}
+			return true
+		})
+		return list
+	}
+	for late := time.Now().Add(actorstest.Patience); len(due()) > 0; {
+		if time.Now().After(late) {
+			x.t.Fatalf("%q are due for ever", due())
+		}
+		x.node.FireAt(whose)
+		for next := time.Now().Add(50 * time.Millisecond); len(due()) > 0 && time.Now().Before(next); {
+			time.Sleep(100 * time.Microsecond)
+		}
+		x.j.Refuse(nil)
+	}
+}
+
+// ask gives a command until it is answered, always under the same key. The error is none that
+// another try would mend.
+func (x *trial) ask(key actors.Key, c actors.Command) (actors.Answer, *actors.Error) {
+	x.t.Helper()
 	x.keys++
 	once := actors.CallersOnce("c", fmt.Sprint(x.keys))
 	for range 100 {
@@ -338,74 +450,29 @@ func (x *trial) must(key actors.Key, c actors.Command) actors.Answer {
 		err := x.node.Ask(ctx, r)
 		cancel()
 		if err == nil {
-			return r.Answer
+			return r.Answer, nil
 		}
 		x.j.Refuse(nil)
 		var e *actors.Error
-		if !errors.As(err, &e) || e.Code != actors.Busy && e.Code != actors.Unavailable && e.Code != actors.Internal {
+		if !errors.As(err, &e) {
 			x.t.Fatalf("%s: %T: %v", key, c, err)
+		}
+		if e.Code != actors.Busy && e.Code != actors.Unavailable && e.Code != actors.Internal {
+			return r.Answer, e
 		}
 		x.note("  %v", err)
 	}
 	x.t.Fatalf("%s: %T is never answered", key, c)
-	return actors.Answer{}
+	return actors.Answer{}, nil
 }
 
-// compare holds each user's inbox, counts and connection against the model.
-func (x *trial) compare() {
+// must is ask, and fails where the answer is an error.
+func (x *trial) must(key actors.Key, c actors.Command) actors.Answer {
 	x.t.Helper()
-	for _, p := range x.people {
-		var got, want []string
-		unread, unseen := 0, 0
-		for _, r := range slices.Backward(p.rows) {
-			want = append(want, r.title+" "+r.state)
-			switch r.state {
-			case "unseen":
-				unseen, unread = unseen+1, unread+1
-			case "seen":
-				unread++
-			}
-		}
-		next := ""
-		for {
-			var page struct {
-				Messages []struct{ Title, State string }
-				Next     string
-			}
-			if err := json.Unmarshal(x.must(userKey(p.name), &actors.List{State: "all", Limit: 200, Next: next}).Body, &page); err != nil {
-				x.t.Fatal(err)
-			}
-			for _, m := range page.Messages {
-				got = append(got, m.Title+" "+m.State)
-			}
-			if next = page.Next; next == "" {
-				break
-			}
-		}
-		if !slices.Equal(got, want) {
-			x.t.Fatalf("%s has\n%q, want\n%q", p.name, got, want)
-		}
-		a := x.must(userKey(p.name), &actors.Counts{})
-		var counts struct {
-			Unread, Unseen int
-			Rev            uint64
-		}
-		if err := json.Unmarshal(a.Counts, &counts); err != nil {
-			x.t.Fatal(err)
-		}
-		if counts.Unread != unread || counts.Unseen != unseen {
-			x.t.Fatalf("%s counts %+v, want %d unread, %d unseen", p.name, counts, unread, unseen)
-		}
-		if p.probe != nil {
-			for late := time.Now().Add(actorstest.Patience); p.last().Rev < counts.Rev && time.Now().Before(late); {
-				if _, over := p.probe.Ended(); over { // it was told to come back
-					x.attach(p)
-				}
-				time.Sleep(time.Millisecond)
-			}
-			if e := p.last(); e.Unread != unread || e.Unseen != unseen || e.Rev != counts.Rev {
-				x.t.Fatalf("%s is shown %v, want %d unread at rev %d", p.name, e, unread, counts.Rev)
-			}
-		}
+	x.note("%s: %T %+v", key, c, c)
+	a, err := x.ask(key, c)
+	if err != nil {
+		x.t.Fatalf("%s: %T: %v", key, c, err)
 	}
+	return a
 }

@@ -20,7 +20,7 @@ type User struct {
 	log     *actors.Log    // the app's broadcast log; nil until then
 	gates   []gate
 	queries []*connQuery // for connections, not answered yet
-	armed   int64        // the wake-up in the store (unix milliseconds); 0: none
+	armed   int64        // the wake-up that this activation knows to be in the store (unix milliseconds); 0: none
 	seen    int64        // when the last connection went (unix milliseconds); 0: not in this activation
 
 	asked    bool // this activation has had a request, of an import apart
@@ -228,9 +228,6 @@ func (u *User) loaded(m *loaded) {
 	if m.beyond != nil && !u.mend(m.beyond) {
 		u.Refuse(actors.ErrBusyStore)
 		return
-	}
-	if d := u.inbox.Due(&u.Home.Limits); d != actors.Never {
-		u.armed = d // whoever wrote the events has armed a wake-up no later than this
 	}
 	u.inbox.Sessions.Arrived = nil
 	u.CatchUp(u.handle)

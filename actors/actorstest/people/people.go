@@ -24,7 +24,7 @@ var (
 
 // A Person is what is known of a user.
 type Person struct {
-	Follows, Lists map[string]bool
+	Follows, Lists Names
 
 	tags, tenants []string // in their order; nil: none
 	locale, zone  string
@@ -32,24 +32,28 @@ type Person struct {
 	prefers       []byte         // as it is stored
 }
 
+// Names are a set: those that are true are in it.
+type Names map[string]bool
+
+// Names returns the names that are in the set, in their order.
+func (n Names) Names() (list []string) {
+	for _, name := range slices.Sorted(maps.Keys(n)) {
+		if n[name] {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
 // New returns a person of whom nothing is known.
 func New() *Person {
-	return &Person{Follows: map[string]bool{}, Lists: map[string]bool{}, attributes: map[string]any{}}
+	return &Person{Follows: Names{}, Lists: Names{}, attributes: map[string]any{}}
 }
 
 // String describes the person: two of whom the same is known have the same description.
 func (p *Person) String() string {
 	return fmt.Sprintf("follows %q, in %q, tags %q, tenants %q, locale %q, zone %q, attributes %v, prefers %q",
-		chosen(p.Follows), chosen(p.Lists), p.tags, p.tenants, p.locale, p.zone, p.attributes, p.prefers)
-}
-
-func chosen(names map[string]bool) (list []string) {
-	for _, n := range slices.Sorted(maps.Keys(names)) {
-		if names[n] {
-			list = append(list, n)
-		}
-	}
-	return list
+		p.Follows.Names(), p.Lists.Names(), p.tags, p.tenants, p.locale, p.zone, p.attributes, p.prefers)
 }
 
 // Tags returns the person's tags in their order; nil: there are none.
@@ -131,7 +135,7 @@ func (*Person) replace(have *[]string, chosen []string) {
 // Import changes much of what is known of the person at once.
 func (p *Person) Import(rng *rand.Rand, now int64) *actors.ImportUser {
 	c := &actors.ImportUser{AllFollows: rng.IntN(2) == 0, AllLists: rng.IntN(2) == 0, Follows: some(rng, Topics), Lists: some(rng, Lists)}
-	add := func(have map[string]bool, all bool, names []string) {
+	add := func(have Names, all bool, names []string) {
 		if all {
 			clear(have)
 		}

@@ -119,7 +119,7 @@ var layers = map[string][]string{
 	"actors/retained":          {"actors"},
 	"actors/gateway":           {"actors"},
 	"actors/topic":             {"actors"},
-	"actors/actorstest":        {"actors", "actors/broadcast", "actors/gateway", "actors/topic", "actors/user", "actors/send", "actors/retained", "actors/store/memory"},
+	"actors/actorstest":        {"actors", "actors/audience", "actors/broadcast", "actors/index", "actors/gateway", "actors/topic", "actors/user", "actors/send", "actors/retained", "actors/store/memory"},
 	"actors/actorstest/people": {"actors"}, // it knows nothing of what is compared with it
 	// A store's engines never see each other.
 	"actors/store":           {"actors"},
