@@ -23,10 +23,8 @@ func (w *world) clockFile(i int) string { return filepath.Join(w.dir, fmt.Sprint
 // faults, since here all are all the time.
 func (n *nemesis) clockStep(v int) {
 	step := clockSteps[n.rng.IntN(len(clockSteps))]
-	for late := time.Now().Add(readyTime); n.world.get(n.ctx, v, "/readyz", nil) != nil; time.Sleep(50 * time.Millisecond) {
-		if n.ctx.Err() != nil || time.Now().After(late) {
-			return // it has not come back from the fault before: settle tells why
-		}
+	if !n.isBack(v) {
+		return
 	}
 	life := n.world.life(v)
 	for _, off := range []time.Duration{step, 0} {
@@ -46,6 +44,17 @@ func (n *nemesis) clockStep(v int) {
 	if now := n.world.life(v); now != life {
 		n.must(fmt.Errorf("server %d has ended when its clock stepped by %v", v, step))
 	}
+}
+
+// isBack waits until a server has come back from the fault before, which else would be taken
+// for this one's doing; false: it does not, and settle tells why.
+func (n *nemesis) isBack(v int) bool {
+	for late := time.Now().Add(readyTime); n.world.get(n.ctx, v, "/readyz", nil) != nil; time.Sleep(50 * time.Millisecond) {
+		if n.ctx.Err() != nil || time.Now().After(late) {
+			return false
+		}
+	}
+	return true
 }
 
 // stepsSaid returns how often a server has said that its clock stepped.

@@ -15,6 +15,9 @@ const silentTime = 30 * time.Second
 // and more, it must give up its users, say that it is not ready, and the others
 // must own all; when its links speak again it must not have ended.
 func (n *nemesis) silent(v int) {
+	if !n.isBack(v) {
+		return
+	}
 	others := n.others(v)
 	each := func(silent bool) {
 		for _, o := range others {

@@ -56,13 +56,13 @@ var expressions = map[string]func(Known, has) bool{
 	`'news' in follows || 'guests' in lists`:        func(_ Known, in has) bool { return in("news") || in(Listed("guests")) },
 }
 
-// Segments are the saved ones that stay as they are; Moving has another expression now and
-// then.
+// Segments are the saved ones that stay as they are.
 var Segments = map[string]string{
 	"vips": `'vip' in tags`, "oslo": `attributes.city == 'Oslo'`, "away": `'chaos' in tags && attributes.city != 'Paris'`,
 	"aboard": `'crew' in lists && !('vip' in tags)`, "readers": `'news' in follows || 'guests' in lists`,
 }
 
+// Moving is the segment whose expression changes.
 const Moving = "moving"
 
 // Movements are the expressions of Moving.

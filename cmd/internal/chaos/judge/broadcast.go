@@ -24,7 +24,7 @@ type Audience struct {
 	Segment string // for those whom it matches
 }
 
-// toAll tells whether it is for everybody.
+// ToAll tells whether it is for everybody.
 func (a Audience) ToAll() bool { return a == Audience{} }
 
 // LogKind is what an entry of the log does.

@@ -16,7 +16,7 @@ type Label struct {
 	Expires          int64  // unix milliseconds; 0: never
 }
 
-// stays tells whether the message leaves by nobody's doing but its caller's.
+// Stays tells whether the message leaves by nobody's doing but its caller's.
 func (l Label) Stays() bool { return l.Collapse == "" && l.Expires == 0 }
 
 // collapses tells whether a message takes the place of one that is before it: keys are a
