@@ -18,6 +18,7 @@ type (
 		Key       Key
 		Conn      uint64
 		Upto      uint64 // written to it; 0: nothing that the user does not know
+		Casts     Span   // and of the broadcast log
 		Transport string
 	}
 	// Pull asks for the next page after a cursor.
@@ -38,10 +39,14 @@ type (
 	// Reached is a connection's high-water mark.
 	Reached struct {
 		Key       Key
-		Upto      uint64
+		Upto      uint64 // 0: nothing that the user does not know
+		Casts     Span
 		Transport string
 	}
 )
+
+// A Span is the positions of a broadcast log with After < pos ≤ Upto.
+type Span struct{ After, Upto uint64 }
 
 // WhoIs asks a gateway about the user's connections.
 type WhoIs struct {

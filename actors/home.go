@@ -58,6 +58,9 @@ type Home struct {
 	// Listeners are the users here who are told of broadcasts at once.
 	Listeners Listeners
 
+	// Funnels is how many users here broadcasts were written to, until it is written down.
+	Funnels Funnels
+
 	// Delay calls fn in a while, in a goroutine of its own.
 	Delay func(d time.Duration, fn func())
 	// Grace is how long a session whose connection may still be there waits to

@@ -358,7 +358,8 @@ type Event struct {
 	Topic         *TopicMessage          `protobuf:"bytes,18,opt,name=topic,proto3" json:"topic,omitempty"`
 	Queue         []*Queueing            `protobuf:"bytes,19,rep,name=queue,proto3" json:"queue,omitempty"`
 	Profile       *ProfileChange         `protobuf:"bytes,20,opt,name=profile,proto3" json:"profile,omitempty"`
-	Joined        uint64                 `protobuf:"varint,21,opt,name=joined,proto3" json:"joined,omitempty"` // of the event by which a user joins: where the broadcast log stood. Behind pos, and up to there, what admits newcomers is for the user
+	Joined        uint64                 `protobuf:"varint,21,opt,name=joined,proto3" json:"joined,omitempty"`                  // of the event by which a user joins: where the broadcast log stood. Behind pos, and up to there, what admits newcomers is for the user
+	UptoPos       uint64                 `protobuf:"varint,22,opt,name=upto_pos,json=uptoPos,proto3" json:"upto_pos,omitempty"` // DELIVERED: and a position of the broadcast log
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -536,6 +537,13 @@ func (x *Event) GetProfile() *ProfileChange {
 func (x *Event) GetJoined() uint64 {
 	if x != nil {
 		return x.Joined
+	}
+	return 0
+}
+
+func (x *Event) GetUptoPos() uint64 {
+	if x != nil {
+		return x.UptoPos
 	}
 	return 0
 }
@@ -2964,6 +2972,7 @@ type Snapshot struct {
 	Displaced      []*Displacement        `protobuf:"bytes,41,rep,name=displaced,proto3" json:"displaced,omitempty"`                                  // the last ones, oldest first
 	PosFloor       uint64                 `protobuf:"varint,42,opt,name=pos_floor,json=posFloor,proto3" json:"pos_floor,omitempty"`                   // those at or below it are forgotten
 	Joined         uint64                 `protobuf:"varint,43,opt,name=joined,proto3" json:"joined,omitempty"`                                       // as in the event; 0: it is merged so far
+	DeliveredPos   uint64                 `protobuf:"varint,44,opt,name=delivered_pos,json=deliveredPos,proto3" json:"delivered_pos,omitempty"`       // as delivered, of the broadcast log
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -3225,6 +3234,13 @@ func (x *Snapshot) GetPosFloor() uint64 {
 func (x *Snapshot) GetJoined() uint64 {
 	if x != nil {
 		return x.Joined
+	}
+	return 0
+}
+
+func (x *Snapshot) GetDeliveredPos() uint64 {
+	if x != nil {
+		return x.DeliveredPos
 	}
 	return 0
 }
@@ -4022,7 +4038,7 @@ var File_actors_messages_proto protoreflect.FileDescriptor
 
 const file_actors_messages_proto_rawDesc = "" +
 	"\n" +
-	"\x15actors/messages.proto\x12\x06reddot\"\xdb\x04\n" +
+	"\x15actors/messages.proto\x12\x06reddot\"\xf6\x04\n" +
 	"\x05Event\x12 \n" +
 	"\x04kind\x18\x01 \x01(\x0e2\f.reddot.KindR\x04kind\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
@@ -4045,7 +4061,8 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x05topic\x18\x12 \x01(\v2\x14.reddot.TopicMessageR\x05topic\x12&\n" +
 	"\x05queue\x18\x13 \x03(\v2\x10.reddot.QueueingR\x05queue\x12/\n" +
 	"\aprofile\x18\x14 \x01(\v2\x15.reddot.ProfileChangeR\aprofile\x12\x16\n" +
-	"\x06joined\x18\x15 \x01(\x04R\x06joined\"\xd9\x01\n" +
+	"\x06joined\x18\x15 \x01(\x04R\x06joined\x12\x19\n" +
+	"\bupto_pos\x18\x16 \x01(\x04R\auptoPos\"\xd9\x01\n" +
 	"\rProfileChange\x12)\n" +
 	"\aprofile\x18\x01 \x01(\v2\x0f.reddot.ProfileR\aprofile\x125\n" +
 	"\vpreferences\x18\x02 \x01(\v2\x13.reddot.PreferencesR\vpreferences\x12\x1a\n" +
@@ -4257,7 +4274,7 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\tMilestone\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x14\n" +
-	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\x96\b\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\xbb\b\n" +
 	"\bSnapshot\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
@@ -4297,7 +4314,8 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\tshown_pos\x18( \x01(\x04R\bshownPos\x122\n" +
 	"\tdisplaced\x18) \x03(\v2\x14.reddot.DisplacementR\tdisplaced\x12\x1b\n" +
 	"\tpos_floor\x18* \x01(\x04R\bposFloor\x12\x16\n" +
-	"\x06joined\x18+ \x01(\x04R\x06joined\"\x96\x02\n" +
+	"\x06joined\x18+ \x01(\x04R\x06joined\x12#\n" +
+	"\rdelivered_pos\x18, \x01(\x04R\fdeliveredPos\"\x96\x02\n" +
 	"\tSendEvent\x12$\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x10.reddot.SendKindR\x04kind\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x0e\n" +

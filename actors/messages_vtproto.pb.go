@@ -50,6 +50,13 @@ func (m *Event) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.UptoPos != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.UptoPos))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xb0
+	}
 	if m.Joined != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Joined))
 		i--
@@ -2529,6 +2536,13 @@ func (m *Snapshot) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.DeliveredPos != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.DeliveredPos))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xe0
+	}
 	if m.Joined != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Joined))
 		i--
@@ -3670,6 +3684,9 @@ func (m *Event) SizeVT() (n int) {
 	if m.Joined != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.Joined))
 	}
+	if m.UptoPos != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.UptoPos))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -4772,6 +4789,9 @@ func (m *Snapshot) SizeVT() (n int) {
 	if m.Joined != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.Joined))
 	}
+	if m.DeliveredPos != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.DeliveredPos))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -5631,6 +5651,25 @@ func (m *Event) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Joined |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 22:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field UptoPos", wireType)
+			}
+			m.UptoPos = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.UptoPos |= uint64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -12515,6 +12554,25 @@ func (m *Snapshot) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Joined |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 44:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field DeliveredPos", wireType)
+			}
+			m.DeliveredPos = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.DeliveredPos |= uint64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

@@ -210,10 +210,26 @@ func TimeText(ms int64) string {
 }
 
 // AppendFunnel appends a funnel as a JSON object.
-func AppendFunnel(b []byte, f [NumTallies]int64) []byte {
-	for i, name := range [NumTallies]string{`{"accepted":`, `,"delivered":`, `,"seen":`, `,"read":`, `,"filtered":`} {
-		b = append(b, name...)
-		b = strconv.AppendInt(b, f[i], 10)
+func AppendFunnel(b []byte, f [NumTallies]int64) []byte { return appendFunnel(b, f, TallyAccepted) }
+
+// AppendBroadcastFunnel appends the funnel of a broadcast. Nobody counts by how many inboxes it
+// was accepted: each finds out by itself, and writes nothing.
+func AppendBroadcastFunnel(b []byte, f [NumTallies]int64) []byte {
+	return appendFunnel(b, f, TallyDelivered)
+}
+
+// appendFunnel appends the figures of a funnel from one on.
+func appendFunnel(b []byte, f [NumTallies]int64, from TallyKind) []byte {
+	b = append(b, '{')
+	for kind, name := range [NumTallies]string{"accepted", "delivered", "seen", "read", "filtered"} {
+		if kind < int(from) {
+			continue
+		}
+		if b[len(b)-1] != '{' {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, '"'), name...), '"', ':')
+		b = strconv.AppendInt(b, f[kind], 10)
 	}
 	return append(b, '}')
 }

@@ -208,6 +208,13 @@ func (n *Node) Ask(ctx context.Context, r *actors.Request) error {
 // Attach implements gateway.Hub.
 func (n *Node) Attach(c *gateway.Conn) { n.gate.Attach(c) }
 
+// Tick lets the gateway do what is to be done each second, so many times.
+func (n *Node) Tick(times int) {
+	for range times {
+		n.Home.Send(n.gate.PID(), &gateway.Tick{})
+	}
+}
+
 // Fire tells each actor whose time has come.
 func (n *Node) Fire() { n.FireAt(func(actors.Key) bool { return true }) }
 

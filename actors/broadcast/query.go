@@ -108,7 +108,7 @@ func (w *Writer) find(r *actors.Request, c *actors.Find) {
 			b = append(b[:len(b)-len(`,"state":"unseen"}`)], `,"state":"`...)
 			b = append(append(b, word...), `","to":`...)
 			b = append(audience.AppendJSON(b), `,"funnel":`...)
-			r.Answer.Body = append(actors.AppendFunnel(b, f), '}')
+			r.Answer.Body = append(actors.AppendBroadcastFunnel(b, f), '}')
 			r.Respond()
 		})
 	})

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"math"
 	"runtime/debug"
 	"strconv"
 	"sync"
@@ -38,7 +39,8 @@ type Conn struct {
 	news    bool            // written has risen since the user was told
 	at      actors.Cursor   // everything up to here was given to the sink
 	queue   *[]*actors.Push // live pushes that wait for pages
-	written uint64          // everything up to this seq left the sink
+	unsent  uint32          // by so many seqs the sink has less behind it than at says
+	untold  uint32          // so many positions of the broadcast log before at were not told to the user
 }
 
 type connState uint8
@@ -213,6 +215,9 @@ func (c *Conn) greet(g *actors.Greeting) {
 			return g.Refused, true, nil
 		}
 		first := !c.met
+		if g.At.Pos != c.at.Pos {
+			c.untold = 0
+		}
 		c.at, c.state, c.met = g.At, connLive, true
 		var b []byte
 		cursor := g.At.String()
@@ -228,7 +233,7 @@ func (c *Conn) greet(g *actors.Greeting) {
 		if why, over := c.write(b); over {
 			return why, true, nil
 		}
-		c.written, c.news = max(c.written, g.At.Seq), false // what came before was written elsewhere, or not at all
+		c.unsent, c.news = 0, false // what came before was written elsewhere, or not at all
 		if c.behind = !g.At.Covers(g.Head); c.behind && c.sight == sightConflated {
 			if why, over := c.write(c.frame(nil, actors.PlainEvent("counts", c.at, g.Counts))); over {
 				return why, true, nil
@@ -292,8 +297,15 @@ func (c *Conn) deliver(p *actors.Push) (actors.End, bool) {
 	case p.From != c.at:
 		p = p.Beyond(c.at)
 	}
-	c.at = p.To
+	c.moveTo(p.To)
 	return c.write(p.Frame(c.format))
+}
+
+// moveTo notes that everything up to a cursor is given to the sink.
+func (c *Conn) moveTo(to actors.Cursor) {
+	c.unsent += uint32(min(to.Seq-min(c.at.Seq, to.Seq), uint64(math.MaxUint32-c.unsent)))
+	c.untold += uint32(min(to.Pos-min(c.at.Pos, to.Pos), uint64(math.MaxUint32-c.untold)))
+	c.at = to
 }
 
 // page takes in what was pulled.
@@ -306,7 +318,8 @@ func (c *Conn) page(m *actors.PageRead) {
 		case p == nil:
 			return actors.EndFailed, true, nil
 		}
-		c.at, c.behind, c.state = p.To, p.More, connLive
+		c.moveTo(p.To)
+		c.behind, c.state = p.More, connLive
 		if why, over := c.write(p.Frame(c.format)); over {
 			return why, true, nil
 		}
@@ -381,8 +394,8 @@ func (c *Conn) write(b []byte) (actors.End, bool) {
 
 // wrote notes that the sink has nothing left of what it was given.
 func (c *Conn) wrote() {
-	if c.at.Seq > c.written {
-		c.written, c.news = c.at.Seq, true
+	if c.unsent > 0 {
+		c.unsent, c.news = 0, true
 	}
 }
 
@@ -439,13 +452,19 @@ func (c *Conn) again() (after *actors.Cursor, turn uint32, ok bool) {
 	return after, c.turn, true
 }
 
-// mark returns up to which seq the client has everything, and whether that is
-// news to its user.
-func (c *Conn) mark() (upto uint64, news bool) {
+// mark returns what the client has that is news to its user: everything up to a seq, and of the
+// broadcast log; 0 and an empty span are none.
+func (c *Conn) mark() (upto uint64, casts actors.Span) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	news, c.news = c.news, false
-	return c.written, news
+	if c.news {
+		upto, c.news = c.at.Seq-uint64(c.unsent), false
+	}
+	if c.untold > 0 && !c.pending {
+		casts = actors.Span{After: c.at.Pos - uint64(c.untold), Upto: c.at.Pos}
+		c.untold = 0
+	}
+	return upto, casts
 }
 
 // transport returns the name of the way by which the client came.

@@ -193,11 +193,8 @@ func (g *Gateway) leave(c *Conn) {
 	g.home.Metrics.Connections.Dec()
 	g.displace(c)
 	g.farewell(c.id)
-	upto, news := c.mark()
-	if !news {
-		upto = 0
-	}
-	g.home.Router.Send(c.Key, &actors.Detach{Gate: g.pid, Key: c.Key, Conn: c.id, Upto: upto, Transport: c.transport()})
+	upto, casts := c.mark()
+	g.home.Router.Send(c.Key, &actors.Detach{Gate: g.pid, Key: c.Key, Conn: c.id, Upto: upto, Casts: casts, Transport: c.transport()})
 }
 
 // tick lets a slice of the connections beat, and tells users what was written.
@@ -213,8 +210,8 @@ func (g *Gateway) tick() {
 		if c == nil {
 			continue
 		}
-		if upto, news := c.mark(); news {
-			g.home.Router.Send(c.Key, &actors.Reached{Key: c.Key, Upto: upto, Transport: c.transport()})
+		if upto, casts := c.mark(); upto != 0 || casts.Upto != 0 {
+			g.home.Router.Send(c.Key, &actors.Reached{Key: c.Key, Upto: upto, Casts: casts, Transport: c.transport()})
 		}
 	}
 }

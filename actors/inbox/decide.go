@@ -246,16 +246,6 @@ func (b *Inbox) sweep(m *actors.Mark) []actors.ID {
 	return ids
 }
 
-// Delivered decides about a connection's mark: up to seq all was written.
-func (b *Inbox) Delivered(seq uint64, transport string, t actors.Moment) Ready {
-	if seq = min(seq, b.seq); seq <= b.deliveredUpTo {
-		return Ready{}
-	}
-	e := b.Next(actors.Kind_DELIVERED, 0, t)
-	e.Upto, e.Transport = seq, transport
-	return Ready{Events: []*actors.Event{e}}
-}
-
 // Due returns when the inbox next changes by itself, or earlier, where what was
 // to change has gone; never, if it does not. It looks at no message: each
 // request asks.

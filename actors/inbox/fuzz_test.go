@@ -22,7 +22,7 @@ func fuzzSeeds() (events [][]byte, snapshot []byte) {
 		w.do(w.b.Publish(m, actors.CallersOnce("c", fmt.Sprint(i)), w.moment(), &w.limits))
 	}
 	w.do(w.b.Mark(&actors.Mark{To: actors.MarkSnoozed, Until: w.now + 10}, actors.Once{}, w.moment()))
-	w.do(w.b.Delivered(3, "sse", w.moment()))
+	w.do(w.b.Delivered(3, 0, "sse", w.moment()))
 	w.now += 2000
 	w.do(w.b.Expire(w.moment(), &w.limits))
 	return w.log, w.b.snapshot()

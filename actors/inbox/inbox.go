@@ -33,6 +33,7 @@ type Inbox struct {
 	nextDue        int64  // no timer ends before it (unix milliseconds)
 	oldest         int64  // no visible message is older, likewise
 	deliveredUpTo  uint64 // up to this seq everything was written to a connection
+	deliveredPos   uint64 // what was broadcast up to here was counted as written, if it was
 	keys           onceKeys
 	history        history
 	Sessions       session.Set
@@ -110,6 +111,7 @@ func (b *Inbox) Apply(e *actors.Event) error {
 		b.applyDue(e)
 	case actors.Kind_DELIVERED:
 		b.deliveredUpTo = max(b.deliveredUpTo, e.Upto)
+		b.deliveredPos = max(b.deliveredPos, e.UptoPos)
 	case actors.Kind_NOTED:
 	case actors.Kind_SESSION:
 		freed, wills := b.Sessions.Apply(e)

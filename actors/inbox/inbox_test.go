@@ -63,7 +63,7 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 	case "seen", "read", "unread", "archive", "snooze":
 		return s.report(from, s.do(s.b.Mark(s.mark(t, d), s.once(t, d, ""), s.moment())))
 	case "delivered":
-		return s.report(from, s.do(s.b.Delivered(s.cursors[arg(d, "upto")].Seq, "sse", s.moment())))
+		return s.report(from, s.do(s.b.Delivered(s.cursors[arg(d, "upto")].Seq, 0, "sse", s.moment())))
 	case "expire":
 		return s.report(from, s.do(s.b.Expire(s.moment(), &s.limits)))
 	case "cursor":

@@ -308,7 +308,7 @@ func (x *trial) step(i int) {
 			return
 		}
 		if x.rng.IntN(3) == 0 {
-			x.done(x.b.Delivered(x.b.seq-min(x.b.seq, uint64(x.rng.IntN(5))), "sse", x.moment()))
+			x.done(x.b.Delivered(x.b.seq-min(x.b.seq, uint64(x.rng.IntN(5))), x.b.pos-min(x.b.pos, uint64(x.rng.IntN(50))), "sse", x.moment()))
 			return
 		}
 		x.retract()

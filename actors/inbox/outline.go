@@ -22,6 +22,7 @@ type Outline struct {
 	categories, tenants      outlinedLabels
 	tenanted                 uint32
 	profile                  *profile.State
+	began, beganShown        uint64 // pos and shownPos since which it stands for the inbox
 }
 
 // An outlinedLabel is a label whose name all outlines share.
@@ -66,7 +67,7 @@ func (b *Inbox) Outline() *Outline {
 		len(b.categories)+len(b.tenants) > outlineLabels || b.Profile.Size() > outlineProfile {
 		return nil
 	}
-	o := &Outline{}
+	o := &Outline{began: b.pos, beganShown: b.shownPos}
 	o.fold(b)
 	return o
 }

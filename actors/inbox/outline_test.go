@@ -43,7 +43,7 @@ func (x *trial) outlined() (compare func()) {
 func TestOutlineFields(t *testing.T) {
 	without := map[string]string{
 		"posFloor": "only who loads asks what cursors reach", "displaced": "nothing is displaced unless a message is",
-		"deliveredUpTo": "only an event changes it", "keys": "a merge has none", "history": "it frees only contents of messages that are there",
+		"deliveredUpTo": "only an event changes it", "deliveredPos": "likewise", "keys": "a merge has none", "history": "it frees only contents of messages that are there",
 		"Sessions": "who has any has no outline", "entries": "the messages",
 		"joined": "who is joining has no outline", "open": "only an event lets a user join",
 	}

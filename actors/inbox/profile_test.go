@@ -247,7 +247,7 @@ func TestEraseOfWhoIsConnected(t *testing.T) {
 	w := newWorld(t, actors.Limits{})
 	w.do(w.b.SetProfile(&actors.SetProfile{Profile: &actors.Profile{Tags: []string{"x"}}}, actors.Once{}, w.moment()))
 	w.erase(actors.EdgeOnce(id("e", w.now)))
-	if r := w.b.Delivered(w.b.Cursor().Seq, "ws", w.moment()); len(r.Events) > 0 {
+	if r := w.b.Delivered(w.b.Cursor().Seq, 0, "ws", w.moment()); len(r.Events) > 0 {
 		t.Error("what was there at the beginning is noted as delivered")
 	}
 	w.now += 1000

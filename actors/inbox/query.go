@@ -59,8 +59,3 @@ func (b *Inbox) List(match func(actors.State) bool, category, tenant string, bef
 	}
 	return found, false
 }
-
-// WasDelivered tells whether a message was written to a connection of the user.
-func (b *Inbox) WasDelivered(n *Item) bool {
-	return n.Seq <= b.deliveredUpTo && n.State != actors.State_SCHEDULED
-}

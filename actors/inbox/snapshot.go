@@ -12,7 +12,7 @@ func (b *Inbox) snapshot() []byte {
 	s := &actors.Snapshot{
 		Lineage: b.lineage, Seq: b.seq, Pos: b.pos, Rev: b.rev, Unread: b.unread, Unseen: b.unseen,
 		Floor: b.history.floor, Stale: b.history.stale, StaleSince: b.history.since, Delivered: b.deliveredUpTo, Bytes: b.history.bytes, Edge: b.keys.packEdge(), Shown: b.shown, ShownPos: b.shownPos, PosFloor: b.posFloor,
-		ErasedAt: b.erasedAt, Joined: b.joined,
+		ErasedAt: b.erasedAt, Joined: b.joined, DeliveredPos: b.deliveredPos,
 	}
 	for i := range b.displaced {
 		d := &b.displaced[i]
@@ -63,7 +63,7 @@ func (b *Inbox) restore(raw []byte) error {
 	b.lineage, b.seq, b.pos, b.rev = s.Lineage, s.Seq, s.Pos, s.Rev
 	b.unread, b.unseen, b.deliveredUpTo, b.shown, b.shownPos = s.Unread, s.Unseen, s.Delivered, s.Shown, s.ShownPos
 	b.history.floor, b.history.bytes = s.Floor, s.Bytes
-	b.posFloor, b.joined = s.PosFloor, s.Joined
+	b.posFloor, b.joined, b.deliveredPos = s.PosFloor, s.Joined, s.DeliveredPos
 	for _, d := range s.Displaced {
 		if len(d.Id) != 16 {
 			return fmt.Errorf("snapshot of event %d: a displaced message with %d bytes of id", s.Seq, len(d.Id))

@@ -90,7 +90,7 @@ func (u *User) gate(pid *actor.PID) *gate {
 
 func (u *User) detach(m *actors.Detach) {
 	u.drop(m)
-	u.reached(m.Upto, m.Transport)
+	u.reached(&actors.Reached{Upto: m.Upto, Casts: m.Casts, Transport: m.Transport})
 }
 
 // drop forgets a connection.
@@ -107,14 +107,6 @@ func (u *User) drop(m *actors.Detach) {
 	}
 	u.gates = slices.DeleteFunc(u.gates, func(o gate) bool { return len(o.conns) == 0 })
 	u.left()
-}
-
-// reached journals that everything up to seq was written to a connection. If
-// the store is busy the next mark says it too.
-func (u *User) reached(seq uint64, transport string) {
-	if d := u.inbox.Delivered(seq, transport, u.Home.Moment()); len(d.Events) > 0 && u.persist(d.Events) {
-		u.unsaved = false // it is written down with the mark
-	}
 }
 
 // askGates asks the gateways who is attached; described goes on.

@@ -7,7 +7,8 @@
 // them and here.go what is told of that to others, replay.go what they are sent of what
 // they missed, query.go what is read, sweep.go what leaves the disk, doze.go what is left
 // in memory of one for whom nothing happens. profile.go is what is known of the user,
-// device.go which of its devices are its own still, erase.go how all of it ends.
+// delivered.go what is counted as written to its connections, join.go how it becomes
+// one, device.go which of its devices are its own still, erase.go how all of it ends.
 // session.go is how a user hosts the sessions that outlive their
 // connections, handover.go what others take over of them, interest.go the record of
 // what they are subscribed to.

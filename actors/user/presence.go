@@ -38,6 +38,14 @@ func (u *User) left() {
 	}
 }
 
+// seenAt returns when the user was last connected, as far as that is before a time.
+func (u *User) seenAt(now int64) int64 {
+	if len(u.gates) == 0 && u.seen != 0 {
+		return u.seen
+	}
+	return now
+}
+
 // keepSeen writes down when the user was last connected, before the activation
 // forgets it. False: the store is busy.
 func (u *User) keepSeen() bool {

@@ -221,7 +221,7 @@ func (u *User) encode(r *actors.WriteBuffer, events []*actors.Event) *actors.Wri
 			u.noteDevices(w, e)
 		}
 		if e.Kind == actors.Kind_DELIVERED {
-			w.Records = append(w.Records, actors.SeenRecord(u.Key, e.At))
+			w.Records = append(w.Records, actors.SeenRecord(u.Key, u.seenAt(e.At)))
 		}
 	}
 	w.WakeBy(u.inbox.SweepDue(&u.Home.Limits))

@@ -15,13 +15,15 @@ import (
 // keeps every answer and push in the outbox until what it rests on is durable.
 type User struct {
 	actors.Persistent
-	inbox   *inbox.Inbox   // nil until it is loaded
-	outline *inbox.Outline // of one who dozes; nil: it has to be loaded for all
-	log     *actors.Log    // the app's broadcast log; nil until then
-	gates   []gate
-	queries []*connQuery // for connections, not answered yet
-	armed   int64        // the wake-up that this activation knows to be in the store (unix milliseconds); 0: none
-	seen    int64        // when the last connection went (unix milliseconds); 0: not in this activation
+	inbox    *inbox.Inbox   // nil until it is loaded
+	outline  *inbox.Outline // of one who dozes; nil: it has to be loaded for all
+	log      *actors.Log    // the app's broadcast log; nil until then
+	gates    []gate
+	queries  []*connQuery // for connections, not answered yet
+	armed    int64        // the wake-up that this activation knows to be in the store (unix milliseconds); 0: none
+	told     uint64       // what was broadcast up to here was counted as written, if it was
+	toldKept uint64       // and the journal says so up to here
+	seen     int64        // when the last connection went (unix milliseconds); 0: not in this activation
 
 	asked    bool // this activation has had a request, of an import apart
 	sweeping bool // what is to leave the disk is being read
@@ -36,6 +38,7 @@ type User struct {
 	dozing   bool                 // the inbox is let go of
 	unsaved  bool                 // seen is not written down
 	listens  bool                 // it is told of broadcasts
+	carries  bool                 // it is to write down the node's funnels
 	here     *here                // nil: it is not told who is online, or not known yet what was
 
 	mergesLater bool // it was not sure to be the only one
@@ -111,6 +114,8 @@ func (u *User) receive(c actor.Context) {
 		u.cleared(m)
 	case *actors.Merge:
 		u.tellMerge(m)
+	case *funnelsDue:
+		u.writeFunnels()
 	case *mergeAgain:
 		u.mergesLater = false
 		u.tellMerge(&actors.Merge{})
@@ -139,9 +144,16 @@ func (u *User) receive(c actor.Context) {
 
 // wait keeps a message until the inbox is there; one that dozes wakes up.
 func (u *User) wait(m any) {
-	if d, ok := m.(*actors.Detach); ok && u.dozing && d.Upto == 0 {
-		u.drop(d) // it needs no inbox
-		return
+	switch d := m.(type) { // those that need no inbox
+	case *actors.Detach:
+		if u.dozing && d.Upto == 0 && u.wroteDozing(d.Casts) {
+			u.drop(d)
+			return
+		}
+	case *actors.Reached:
+		if u.dozing && d.Upto == 0 && u.wroteDozing(d.Casts) {
+			return
+		}
 	}
 	if r, ok := m.(*actors.Request); ok && u.dozing && !u.Ending {
 		if _, ok := r.Command.(*actors.Presence); ok {
@@ -168,7 +180,7 @@ func (u *User) handle(m any) {
 	case *actors.Pull:
 		u.pull(m)
 	case *actors.Reached:
-		u.reached(m.Upto, m.Transport)
+		u.reached(m)
 	case *actors.TimeUp:
 		u.timeUp(m)
 	case *graceOver:
@@ -213,6 +225,7 @@ func (u *User) loaded(m *loaded) {
 		return
 	}
 	u.inbox, u.log, u.here = m.inbox, m.log, m.here
+	u.told, u.toldKept = max(u.told, u.inbox.DeliveredPos()), u.inbox.DeliveredPos()
 	u.inbox.BeginAt(u.firstPos())
 	u.Home.InMemory.Add(1)
 	if u.Stream == nil {
@@ -266,6 +279,8 @@ func (u *User) passivate() {
 	switch {
 	case len(u.gates)+len(u.links) > 0 || u.graces > 0 || u.here.holds():
 		u.doze()
+	case u.told > u.toldKept:
+		u.keepTold() // it stops the next time
 	case !u.keepSeen(): // busy: it stops the next time
 	case u.dozing:
 		u.retire()
@@ -288,6 +303,9 @@ func (u *User) move() {
 
 // retire ends an activation that leaves nothing open.
 func (u *User) retire() {
+	if u.carries {
+		u.writeFunnels()
+	}
 	u.orderly = true
 	u.End()
 }

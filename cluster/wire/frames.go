@@ -46,14 +46,14 @@ func EncodeFrame(m any, to *actor.PID, self string) (*Frame, error) {
 		return frame(FrameType_FRAME_ATTACH, w)
 	case *actors.Detach:
 		w := connOf(m.Gate, self)
-		w.Key, w.Conn, w.Upto, w.Transport = string(m.Key), m.Conn, m.Upto, m.Transport
+		w.Key, w.Conn, w.Upto, w.Transport, w.AfterPos, w.UptoPos = string(m.Key), m.Conn, m.Upto, m.Transport, m.Casts.After, m.Casts.Upto
 		return frame(FrameType_FRAME_DETACH, w)
 	case *actors.Pull:
 		w := connOf(m.Gate, self)
 		w.Key, w.Conn, w.Turn, w.After, w.Again = string(m.Key), m.Conn, m.Turn, placeOf(&m.After), m.Again
 		return frame(FrameType_FRAME_PULL, w)
 	case *actors.Reached:
-		return frame(FrameType_FRAME_REACHED, &WireConn{Key: string(m.Key), Upto: m.Upto, Transport: m.Transport})
+		return frame(FrameType_FRAME_REACHED, &WireConn{Key: string(m.Key), Upto: m.Upto, Transport: m.Transport, AfterPos: m.Casts.After, UptoPos: m.Casts.Upto})
 	case *actors.Gone:
 		return frame(FrameType_FRAME_GONE, &WireConn{Key: string(m.Key), Gate: id})
 	case *actors.Kick:
@@ -175,11 +175,11 @@ func decodeConn(t FrameType, w *WireConn, gate func(node, id string) *actor.PID)
 	case FrameType_FRAME_ATTACH:
 		return Crossing{Key: key, Message: &actors.Attach{Gate: gate(w.Node, w.Gate), Key: key, Conn: w.Conn, Turn: w.Turn, After: w.After.cursorOrNil()}}, nil
 	case FrameType_FRAME_DETACH:
-		return Crossing{Key: key, Message: &actors.Detach{Gate: gate(w.Node, w.Gate), Key: key, Conn: w.Conn, Upto: w.Upto, Transport: w.Transport}}, nil
+		return Crossing{Key: key, Message: &actors.Detach{Gate: gate(w.Node, w.Gate), Key: key, Conn: w.Conn, Upto: w.Upto, Transport: w.Transport, Casts: actors.Span{After: w.AfterPos, Upto: w.UptoPos}}}, nil
 	case FrameType_FRAME_PULL:
 		return Crossing{Key: key, Message: &actors.Pull{Gate: gate(w.Node, w.Gate), Key: key, Conn: w.Conn, Turn: w.Turn, After: w.After.cursor(), Again: w.Again}}, nil
 	case FrameType_FRAME_REACHED:
-		return Crossing{Key: key, Message: &actors.Reached{Key: key, Upto: w.Upto, Transport: w.Transport}}, nil
+		return Crossing{Key: key, Message: &actors.Reached{Key: key, Upto: w.Upto, Transport: w.Transport, Casts: actors.Span{After: w.AfterPos, Upto: w.UptoPos}}}, nil
 	case FrameType_FRAME_GONE:
 		return Crossing{PID: w.Gate, Message: &actors.Gone{Key: key}}, nil
 	case FrameType_FRAME_KICK:

@@ -134,7 +134,12 @@ func others() []actors.Command {
 
 // TestFrames sends each kind of message to another node and reads it there.
 func TestFrames(t *testing.T) {
-	for _, c := range append(crossings(), crossings2()...) {
+	all := append(crossings(), crossings2()...)
+	key := actors.UserKey("shop", "alice")
+	all = append(all, // older programs pass over the spans
+		crossing{nil, &actors.Reached{Key: key, Upto: 1, Casts: actors.Span{After: 3, Upto: 5}}},
+		crossing{nil, &actors.Detach{Gate: actor.NewPID("a", "$7"), Key: key, Conn: 9, Casts: actors.Span{After: 5, Upto: 6}}})
+	for _, c := range all {
 		f, err := EncodeFrame(c.m, c.to, "a")
 		if err != nil {
 			t.Fatalf("%T: %v", c.m, err)

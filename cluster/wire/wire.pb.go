@@ -2466,9 +2466,11 @@ type WireConn struct {
 	Again         bool                   `protobuf:"varint,7,opt,name=again,proto3" json:"again,omitempty"`
 	Upto          uint64                 `protobuf:"varint,8,opt,name=upto,proto3" json:"upto,omitempty"`
 	Transport     string                 `protobuf:"bytes,9,opt,name=transport,proto3" json:"transport,omitempty"`
-	Why           uint32                 `protobuf:"varint,10,opt,name=why,proto3" json:"why,omitempty"`     // an End
-	Query         uint64                 `protobuf:"varint,11,opt,name=query,proto3" json:"query,omitempty"` // WHO_IS
-	User          string                 `protobuf:"bytes,12,opt,name=user,proto3" json:"user,omitempty"`    // WHO_IS: the id of the activation that asks
+	Why           uint32                 `protobuf:"varint,10,opt,name=why,proto3" json:"why,omitempty"`                           // an End
+	Query         uint64                 `protobuf:"varint,11,opt,name=query,proto3" json:"query,omitempty"`                       // WHO_IS
+	User          string                 `protobuf:"bytes,12,opt,name=user,proto3" json:"user,omitempty"`                          // WHO_IS: the id of the activation that asks
+	AfterPos      uint64                 `protobuf:"varint,13,opt,name=after_pos,json=afterPos,proto3" json:"after_pos,omitempty"` // DETACH, REACHED: behind this position of the broadcast log
+	UptoPos       uint64                 `protobuf:"varint,14,opt,name=upto_pos,json=uptoPos,proto3" json:"upto_pos,omitempty"`    // up to this one all was written
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2585,6 +2587,20 @@ func (x *WireConn) GetUser() string {
 		return x.User
 	}
 	return ""
+}
+
+func (x *WireConn) GetAfterPos() uint64 {
+	if x != nil {
+		return x.AfterPos
+	}
+	return 0
+}
+
+func (x *WireConn) GetUptoPos() uint64 {
+	if x != nil {
+		return x.UptoPos
+	}
+	return 0
 }
 
 // WireGreeting is a user's answer to an attach.
@@ -3731,7 +3747,7 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\f\n" +
 	"\x01n\x18\x02 \x01(\rR\x01n\x12\x12\n" +
 	"\x04code\x18\x03 \x01(\tR\x04code\x12\x16\n" +
-	"\x06detail\x18\x04 \x01(\tR\x06detail\"\x99\x02\n" +
+	"\x06detail\x18\x04 \x01(\tR\x06detail\"\xd1\x02\n" +
 	"\bWireConn\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
 	"\x04gate\x18\x02 \x01(\tR\x04gate\x12\x12\n" +
@@ -3745,7 +3761,9 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\x03why\x18\n" +
 	" \x01(\rR\x03why\x12\x14\n" +
 	"\x05query\x18\v \x01(\x04R\x05query\x12\x12\n" +
-	"\x04user\x18\f \x01(\tR\x04user\"\x8c\x02\n" +
+	"\x04user\x18\f \x01(\tR\x04user\x12\x1b\n" +
+	"\tafter_pos\x18\r \x01(\x04R\bafterPos\x12\x19\n" +
+	"\bupto_pos\x18\x0e \x01(\x04R\auptoPos\"\x8c\x02\n" +
 	"\fWireGreeting\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
 	"\x04gate\x18\x02 \x01(\tR\x04gate\x12\x12\n" +

@@ -2171,6 +2171,16 @@ func (m *WireConn) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.UptoPos != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.UptoPos))
+		i--
+		dAtA[i] = 0x70
+	}
+	if m.AfterPos != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.AfterPos))
+		i--
+		dAtA[i] = 0x68
+	}
 	if len(m.User) > 0 {
 		i -= len(m.User)
 		copy(dAtA[i:], m.User)
@@ -4061,6 +4071,12 @@ func (m *WireConn) SizeVT() (n int) {
 	l = len(m.User)
 	if l > 0 {
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	if m.AfterPos != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.AfterPos))
+	}
+	if m.UptoPos != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.UptoPos))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -9927,6 +9943,44 @@ func (m *WireConn) UnmarshalVT(dAtA []byte) error {
 			}
 			m.User = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 13:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field AfterPos", wireType)
+			}
+			m.AfterPos = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.AfterPos |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 14:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field UptoPos", wireType)
+			}
+			m.UptoPos = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.UptoPos |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
