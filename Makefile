@@ -47,7 +47,7 @@ chaos: assets ## let four servers go through kills, freezes, cuts and more under
 
 model: ## random commands by the million on a user and on a naive model, with crashes of its actor; STEPS, ARGS='-model.seed 7'
 	@$(GO) test -count=1 -timeout 0 -run '^TestModel$$' ./actors/inbox -v -args -model.steps $(STEPS) $(ARGS)
-	@$(GO) test -count=1 -timeout 0 -run '^TestModel$$' ./actors/user -v -args -model.steps $$(($(STEPS) / 50)) $(ARGS)
+	@$(GO) test -count=1 -timeout 0 -run '^TestModel$$' ./actors/user -v -args -model.steps $$(($(STEPS) / 10)) $(ARGS)
 
 run: build ## build all and start a server for development; it prints its URL
 	@exec bin/reddot serve --dev $(ARGS)
