@@ -124,3 +124,43 @@ func heap() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc + m.StackInuse)
 }
+
+// TestDozingTenants: who dozes is shown the counts of each tenant, and says what is asked of one.
+func TestDozingTenants(t *testing.T) {
+	j, clock := actorstest.NewJournal(), actorstest.NewClock()
+	node := actorstest.NewNode(t, j, clock, actors.Limits{})
+	t.Cleanup(func() {
+		node.Stop()
+		j.Close()
+	})
+	ask := func(key actors.Key, c actors.Command) actors.Answer {
+		t.Helper()
+		r := actors.NewRequest(key, c)
+		if err := node.Ask(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		return r.Answer
+	}
+	message := func(tenant string) *actors.Message {
+		id := actors.NewID()
+		return &actors.Message{Id: id[:], Category: "a", Tenant: tenant, CreatedAt: clock.Now(), Content: []byte(`"title":"x"`)}
+	}
+	alice := userKey("alice")
+	ask(alice, &actors.Publish{Message: message("acme")})
+	p := actorstest.Attach(t, node, "alice")
+	p.WaitRev(t, 1)
+	ask(alice, &actors.Counts{}) // nothing is under way
+	for i, tenant := range []string{"globex", "acme", ""} {
+		node.Send(alice, &actors.Doze{})
+		ask(logKey, &actors.Broadcast{Message: message(tenant), Audience: &actors.Audience{All: true}})
+		p.WaitRev(t, uint64(i+2))
+	}
+	want := totals{Unread: 4, Unseen: 4, ByCategory: map[string]int{"a": 4}, ByTenant: map[string]int{"acme": 2, "globex": 1}}
+	if got := counted(p.Last().Counts); got != want.String() {
+		t.Errorf("shown are %s, want %s", got, want)
+	}
+	acme := totals{Unread: 2, Unseen: 2, ByCategory: map[string]int{"a": 2}}
+	if got := counted(string(ask(alice, &actors.Counts{Tenant: "acme"}).Counts)); got != acme.String() {
+		t.Errorf("of acme are counted %s, want %s", got, acme)
+	}
+}
