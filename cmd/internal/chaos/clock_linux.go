@@ -23,7 +23,7 @@ func (w *world) clockFile(i int) string { return filepath.Join(w.dir, fmt.Sprint
 // faults, since here all are all the time.
 func (n *nemesis) clockStep(v int) {
 	step := clockSteps[n.rng.IntN(len(clockSteps))]
-	if !n.isBack(v) {
+	if !n.isBack() {
 		return
 	}
 	life := n.world.life(v)
@@ -46,10 +46,11 @@ func (n *nemesis) clockStep(v int) {
 	}
 }
 
-// isBack waits until a server has come back from the fault before, which else would be taken
-// for this one's doing; false: it does not, and settle tells why.
-func (n *nemesis) isBack(v int) bool {
-	for late := time.Now().Add(readyTime); n.world.get(n.ctx, v, "/readyz", nil) != nil; time.Sleep(50 * time.Millisecond) {
+// isBack waits until all servers have come back from the fault before, which else would be
+// taken for this one's doing: one that the others have given up may not know so yet, and be
+// ready. false: they do not, and settle tells why.
+func (n *nemesis) isBack() bool {
+	for late := time.Now().Add(readyTime); n.world.unsettled(n.ctx) != nil; time.Sleep(50 * time.Millisecond) {
 		if n.ctx.Err() != nil || time.Now().After(late) {
 			return false
 		}

@@ -15,7 +15,7 @@ const silentTime = 30 * time.Second
 // and more, it must give up its users, say that it is not ready, and the others
 // must own all; when its links speak again it must not have ended.
 func (n *nemesis) silent(v int) {
-	if !n.isBack(v) {
+	if !n.isBack() {
 		return
 	}
 	others := n.others(v)
