@@ -1,10 +1,6 @@
 package user
 
-import (
-	"time"
-
-	"reddot/actors"
-)
+import "reddot/actors"
 
 // What was written to the user's connections. Of the user's own messages each mark is an event. Of
 // what was broadcast it is counted in memory, for all users of the node (actors.Funnels), once a
@@ -57,7 +53,7 @@ func (u *User) untold(s actors.Span) (actors.Span, bool) {
 // count counts the user for messages that a span of the log made visible.
 func (u *User) count(ids []actors.ID, s actors.Span) {
 	u.told = s.Upto
-	if u.Home.Funnels.Add(ids, u.Home.Now()) {
+	if u.Home.Funnels.Add(ids) {
 		u.carry()
 	}
 }
@@ -66,7 +62,7 @@ func (u *User) count(ids []actors.ID, s actors.Span) {
 func (u *User) carry() {
 	u.carries = true
 	h, self := u.Home, u.Self
-	h.Delay(actors.FunnelPause*time.Millisecond, func() { h.Send(self, &funnelsDue{}) })
+	h.Delay(actors.FunnelPause, func() { h.Send(self, &funnelsDue{}) })
 }
 
 // writeFunnels writes the node's funnels down.
@@ -78,7 +74,7 @@ func (u *User) writeFunnels() {
 		return
 	}
 	if u.Stream == nil || u.Ending || u.Append(&actors.Write{Stream: u.Stream, After: u.Seq, Upkeep: true, Tally: list}) != nil {
-		if f.Return(list, u.Home.Now()) && !u.Ending {
+		if f.Return(list) && !u.Ending {
 			u.carry()
 		}
 	}
