@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -115,7 +116,20 @@ func TestSendToSegment(t *testing.T) {
 		t.Error("what is pinned is not for newcomers")
 	}
 	sent("/v1/messages", `{"to":{"list":"friends"},"body":"hi"}`, fmt.Sprint((*actors.Segment)(nil), "friends"))
+	const line = `{"to":{"segment":"vips"},"body":"hi","idempotency_key":"line"}`
+	first := s.do("POST", "/v1/messages", s.publisher, to, "Idempotency-Key", "k")
+	firstLine := s.do("POST", "/v1/messages/batch", s.publisher, line).body
 	s.do("DELETE", "/v1/segments/vips", s.admin, "")
+	again := s.do("POST", "/v1/messages", s.publisher, to, "Idempotency-Key", "k")
+	if again.StatusCode != 202 || again.json(t)["id"] != first.json(t)["id"] || again.Header.Get("Idempotent-Replayed") != "true" {
+		t.Errorf("the repeat of %s is answered %d %s once the segment is gone", first.body, again.StatusCode, again.body)
+	}
+	id := regexp.MustCompile(`"id":"[^"]+"`)
+	if a := s.do("POST", "/v1/messages/batch", s.publisher, line); string(id.Find(a.body)) != string(id.Find(firstLine)) || len(id.Find(a.body)) == 0 {
+		t.Errorf("the repeat of %s is answered %s", firstLine, a.body)
+	}
+	wantProblem(t, s.do("POST", "/v1/messages", s.publisher, `{"to":{"segment":"vips"},"body":"other"}`, "Idempotency-Key", "k"), 422, actors.IdempotencyConflict, "")
+	wantProblem(t, s.do("POST", "/v1/messages", s.publisher, to, "Idempotency-Key", "new"), 404, actors.NotFound, "to.segment")
 	if a := s.do("POST", "/v1/messages/batch", s.publisher, to+"\n"+`{"to":{"all":true},"body":"x"}`); !strings.Contains(string(a.body), `"status":404`) || !strings.Contains(string(a.body), `"status":202`) {
 		t.Errorf("got %s", a.body)
 	}

@@ -327,7 +327,7 @@ func (b *batch) publish(line []byte) (r *actors.Request, recipients int, err err
 	if d.to.isOne() {
 		r, recipients = actors.NewRequest(actors.UserKey(b.who.App, d.to.user), rehearsed(b.pipeline.IsDry(), &d.publication(id).publish)), results.IsPublish
 	} else {
-		if err := b.api.pin(b.who.App, &d.to); err != nil {
+		if err := b.api.pin(b.who.App, &d.to, once); err != nil {
 			return nil, 0, err
 		}
 		key, order := d.order(b.who.App, id, once)

@@ -135,7 +135,7 @@ func (f *fakeRouter) answer(r *actors.Request) {
 	f.do(r, u)
 	a.Cursor = actors.Cursor{Lineage: 1, Seq: u.rev}
 	a.Counts = u.appendCounts(a.Counts[:0])
-	if !r.Once.IsZero() && !r.Once.Edge && a.Err == nil {
+	if _, dry := r.Command.(*actors.DryRun); !dry && !r.Once.IsZero() && !r.Once.Edge && a.Err == nil {
 		u.once[r.Once.Key] = fakeOnce{r.Once.Digest, a.ID, a.Rev}
 	}
 }

@@ -104,7 +104,7 @@ func (c *call) sendTo(d *draft) (*actors.Request, error) {
 	if err := c.api.deps.Gate.Publish(c.who, max(1, len(d.to.users))); err != nil {
 		return nil, err
 	}
-	if err := c.api.pin(c.who.App, &d.to); err != nil {
+	if err := c.api.pin(c.who.App, &d.to, once); err != nil {
 		return nil, err
 	}
 	key, start := d.order(c.who.App, id, once)

@@ -145,8 +145,9 @@ func (d *draft) named(field string) (string, error) {
 	return name, nil
 }
 
-// pin lets a message for a segment be for the version that there is now.
-func (a *API) pin(app string, t *target) error {
+// pin lets a message for a segment be for the version that there is now. The repeat of one
+// that was sent is answered also when the segment is gone.
+func (a *API) pin(app string, t *target, once actors.Once) error {
 	s := t.audience.GetSegment()
 	if s == nil {
 		return nil
@@ -154,6 +155,9 @@ func (a *API) pin(app string, t *target) error {
 	e, err := a.deps.Segments.Read(a.deadlines.Next(), app, s.Name, 0)
 	if err != nil {
 		if actors.AsError(err).Code == actors.NotFound {
+			if s.Version, s.Where = 1, nobody; a.isRepeat(actors.LogKey(app), t.audience, once) {
+				return nil
+			}
 			return &actors.Error{Code: actors.NotFound, Field: "to.segment", Detail: "there is no segment " + s.Name}
 		}
 		return err
@@ -164,6 +168,22 @@ func (a *API) pin(app string, t *target) error {
 	}
 	s.Version, s.Where = e.Version, body.Where
 	return nil
+}
+
+// nobody is an expression that matches nobody.
+const nobody = "now < now"
+
+// isRepeat tells whether the app's broadcast log knows the caller's key.
+func (a *API) isRepeat(log actors.Key, to *actors.Audience, once actors.Once) bool {
+	if once.Edge {
+		return false
+	}
+	id := actors.NewID()
+	m := &actors.Message{Id: id[:], Category: actors.DefaultCategory}
+	r := actors.NewRequest(log, &actors.DryRun{Of: &actors.Broadcast{Message: m, Audience: to}})
+	r.Once = once
+	err := a.deps.Router.Ask(a.deadlines.Next(), r)
+	return err == nil && r.Answer.Replayed || err != nil && actors.AsError(err).Code == actors.IdempotencyConflict
 }
 
 // user reads a user's name.
