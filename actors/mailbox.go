@@ -9,8 +9,8 @@ import (
 )
 
 // mailbox runs an actor's turns in the goroutine of whoever sends to it while
-// nobody else does; else the message waits until that one comes to it. It
-// holds a queue only while there is something in it. So a turn must not
+// nobody else does; else the message waits until that one comes to it, or hands
+// over. It holds a queue only while there is something in it. So a turn must not
 // block, and a sender must hold no lock.
 //
 // Unlike the mailboxes of protoactor it loses nothing: what comes after the
@@ -44,9 +44,10 @@ func WithMailbox(h MailboxHost) actor.PropsOption {
 	return actor.WithMailbox(func() actor.Mailbox { return &mailbox{host: h} })
 }
 
-// turnsAtOnce is how many messages one sender works off before it lets other
-// goroutines run.
-const turnsAtOnce = 300
+// turnsAtOnce is how many messages of others a sender works off before a goroutine of
+// the mailbox takes over, which yields as often. A sender may be one for whom many wait,
+// like the store's writer: without a bound, whoever sends without pause holds it.
+const turnsAtOnce = 32
 
 // RegisterHandlers implements actor.Mailbox.
 func (b *mailbox) RegisterHandlers(i actor.MessageInvoker, _ actor.Dispatcher) { b.invoker = i }
@@ -102,18 +103,28 @@ func (b *mailbox) waiting() *waiting {
 	return b.waits
 }
 
-// run takes turns until nothing is left. The caller has set running.
+// run takes turns until nothing is left, or leaves the rest to a goroutine. The caller
+// has set running.
 func (b *mailbox) run() {
-	for n := 1; ; n++ {
+	if b.some() {
+		go func() {
+			for b.some() {
+				runtime.Gosched()
+			}
+		}()
+	}
+}
+
+// some takes some turns. It tells whether there may be more.
+func (b *mailbox) some() bool {
+	for range turnsAtOnce {
 		m, sys, ok := b.next()
 		if !ok {
-			return
+			return false
 		}
 		b.turn(m, sys)
-		if n%turnsAtOnce == 0 {
-			runtime.Gosched()
-		}
 	}
+	return true
 }
 
 // next takes the next message out, or ends the run.

@@ -151,8 +151,27 @@ func TestMailboxStopsWhatPanicsAgain(t *testing.T) {
 	}
 }
 
-// Of very many senders each is heard in its order, one turn at a time, and none does
-// another's work for ever: the runner yields.
+// A sender does not do the work of others without end: it comes back although something
+// waits all the time.
+func TestMailboxLetsSendersGo(t *testing.T) {
+	b := newBoxed()
+	back, over := make(chan struct{}), make(chan struct{})
+	turns := 0
+	b.RegisterHandlers(counting{b, func(any) {
+		switch turns++; turns {
+		case 2 * turnsAtOnce:
+			<-back
+			close(over)
+		default:
+			b.post("next")
+		}
+	}}, nil)
+	b.post("first")
+	close(back)
+	<-over
+}
+
+// Of very many senders each is heard in its order, one turn at a time.
 func TestMailboxOfManySenders(t *testing.T) {
 	const senders, each = 8, 2 * turnsAtOnce
 	b := newBoxed()
@@ -177,7 +196,10 @@ func TestMailboxOfManySenders(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	b.mu.Lock()
+	for b.mu.Lock(); b.running; b.mu.Lock() {
+		b.mu.Unlock()
+		runtime.Gosched()
+	}
 	defer b.mu.Unlock()
 	if turns != senders*each || b.running || b.waits != nil {
 		t.Errorf("%d turns of %d; running %v, waiting %v", turns, senders*each, b.running, b.waits)
