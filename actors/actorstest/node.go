@@ -208,6 +208,9 @@ func (n *Node) Ask(ctx context.Context, r *actors.Request) error {
 // Attach implements gateway.Hub.
 func (n *Node) Attach(c *gateway.Conn) { n.gate.Attach(c) }
 
+// Connect makes a connection and attaches it to its user.
+func (n *Node) Connect(a actors.Attachment) { n.Attach(gateway.NewConn(a)) }
+
 // Tick lets the gateway do what is to be done each second, so many times.
 func (n *Node) Tick(times int) {
 	for range times {

@@ -10,7 +10,6 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/actorstest"
-	"reddot/actors/gateway"
 )
 
 // A quietSink takes what a connection is sent and keeps nothing but its length.
@@ -74,10 +73,9 @@ func TestDozingSize(t *testing.T) {
 	}
 	j.Flush()
 	before := heap()
-	sinks, conns := make([]quietSink, users), make([]*gateway.Conn, users)
+	sinks := make([]quietSink, users)
 	for i := range users {
-		conns[i] = gateway.NewConn(actors.Attachment{Key: userKey(name(i)), Format: quietFormat{}, Sink: &sinks[i], Since: clock.Now()})
-		node.Attach(conns[i])
+		node.Connect(actors.Attachment{Key: userKey(name(i)), Format: quietFormat{}, Sink: &sinks[i], Since: clock.Now()})
 	}
 	told := func(n uint32) {
 		t.Helper()
@@ -114,7 +112,6 @@ func TestDozingSize(t *testing.T) {
 	if n := loads.Load() - woken; n > 1 { // the log's writer
 		t.Errorf("%d users were read for a broadcast: they do not doze", n)
 	}
-	runtime.KeepAlive(conns)
 }
 
 func heap() int64 {

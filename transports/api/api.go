@@ -16,6 +16,7 @@ import (
 	"reddot/actors/index"
 	"reddot/transports"
 	"reddot/transports/api/bulk"
+	"reddot/transports/api/paths"
 	"reddot/transports/auth"
 	"reddot/transports/streams"
 )
@@ -89,8 +90,8 @@ type API struct {
 	deps      Deps
 	log       *slog.Logger
 	now       func() time.Time
-	root      *node
-	watched   *node // of Operations
+	root      *paths.Node[*route]
+	watched   *paths.Node[*route] // of Operations
 	deadlines *transports.Deadlines
 	metrics   *metrics
 	batches   places
@@ -155,7 +156,7 @@ func New(cfg Config, deps Deps) (*API, error) {
 }
 
 // serve answers one request by the routes of a tree.
-func (a *API) serve(ctx *fasthttp.RequestCtx, root *node) {
+func (a *API) serve(ctx *fasthttp.RequestCtx, root *paths.Node[*route]) {
 	c := a.calls.Get().(*call)
 	c.RequestCtx = ctx
 	a.metrics.inFlight.Inc()
@@ -206,8 +207,8 @@ func (a *API) finish(c *call) {
 }
 
 // answer finds the route, lets the caller in and hands the request over.
-func (a *API) answer(c *call, root *node) error {
-	n, err := root.find(c)
+func (a *API) answer(c *call, root *paths.Node[*route]) error {
+	n, err := root.Find(c.URI().PathOriginal(), c.Method(), &c.params) // not fasthttp's own path: it would have joined segments
 	if err != nil {
 		return err
 	}
@@ -216,12 +217,12 @@ func (a *API) answer(c *call, root *node) error {
 	}
 	a.allowOrigin(c)
 	if c.IsOptions() {
-		a.answerOptions(c, n)
+		a.answerOptions(c, n.Allow)
 		return nil
 	}
-	r := n.route(c.Method())
-	if r == nil {
-		return errMethod{allow: n.allow}
+	r, ok := n.Route(c.Method())
+	if !ok {
+		return errMethod{allow: n.Allow}
 	}
 	c.route = r
 	if err := r.query.check(c.RequestCtx); err != nil {

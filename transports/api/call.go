@@ -11,6 +11,7 @@ import (
 	"reddot/actors"
 	"reddot/actors/catalog"
 	"reddot/transports"
+	"reddot/transports/api/paths"
 	"reddot/transports/streams"
 )
 
@@ -23,8 +24,7 @@ type call struct {
 	who   *transports.Principal
 	user  string // whom the path names; "me" resolved
 
-	params [][]byte // the path's parameters, decoded, in order
-	path   []byte   // what holds them where they were escaped
+	params paths.Params // of the path
 	draft  draft
 	body   []byte
 	out    []byte
@@ -32,7 +32,7 @@ type call struct {
 }
 
 func newCall(a *API) *call {
-	return &call{api: a, params: make([][]byte, 0, maxParams), draft: draft{lim: &a.cfg.Message}}
+	return &call{api: a, params: paths.Params{List: make([][]byte, 0, paths.MaxParams)}, draft: draft{lim: &a.cfg.Message}}
 }
 
 // maxKept is how large a buffer may be that a call keeps for the next request.
@@ -41,7 +41,7 @@ const maxKept = 64 << 10
 // reset lets go of the request.
 func (c *call) reset() {
 	c.RequestCtx, c.route, c.who, c.user, c.dry = nil, nil, nil, "", false
-	c.params, c.body, c.out = c.params[:0], c.body[:0], c.out[:0]
+	c.params.List, c.body, c.out = c.params.List[:0], c.body[:0], c.out[:0]
 	if cap(c.body)+cap(c.out)+cap(c.draft.buf) > maxKept {
 		c.body, c.out, c.draft.buf = nil, nil, nil
 	}
@@ -66,11 +66,11 @@ func (c *call) enter(access access) error {
 			return err
 		}
 	}
-	if access&needUser == 0 || len(c.params) == 0 {
+	if access&needUser == 0 || len(c.params.List) == 0 {
 		return nil
 	}
 	var err error
-	c.user, err = c.who.Resolve(string(c.params[0]))
+	c.user, err = c.who.Resolve(string(c.params.List[0]))
 	return err
 }
 
@@ -93,7 +93,7 @@ func (c *call) view(v streams.Handler) {
 
 // id reads the path's parameter i as a message's id.
 func (c *call) id(i int) (actors.ID, error) {
-	id, err := actors.ParseID(string(c.params[i]))
+	id, err := actors.ParseID(string(c.params.List[i]))
 	if err != nil {
 		return id, wrong("id", "a message's id looks like 01980e2b-6b3c-7c1e-a4b0-0123456789ab")
 	}

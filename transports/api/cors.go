@@ -49,15 +49,15 @@ func varies(h *fasthttp.ResponseHeader) bool {
 }
 
 // answerOptions answers OPTIONS: what the path offers, and a preflight.
-func (a *API) answerOptions(c *call, n *node) {
+func (a *API) answerOptions(c *call, allow string) {
 	h := &c.Response.Header
-	h.Set(fasthttp.HeaderAllow, n.allow)
+	h.Set(fasthttp.HeaderAllow, allow)
 	c.SetStatusCode(fasthttp.StatusNoContent)
 	if len(h.Peek(fasthttp.HeaderAccessControlAllowOrigin)) == 0 ||
 		len(c.Request.Header.Peek(fasthttp.HeaderAccessControlRequestMethod)) == 0 {
 		return
 	}
-	h.Set(fasthttp.HeaderAccessControlAllowMethods, n.allow)
+	h.Set(fasthttp.HeaderAccessControlAllowMethods, allow)
 	h.Set(fasthttp.HeaderAccessControlAllowHeaders, corsRequestHeaders)
 	h.Set(fasthttp.HeaderAccessControlMaxAge, corsMaxAge)
 }

@@ -168,7 +168,7 @@ func (b *importAnswer) WriteTo(w io.Writer) (written int64, err error) {
 
 // jobName reads the job that the path names.
 func (c *call) jobName() (string, error) {
-	id, err := transports.ParseName(string(c.params[0]))
+	id, err := transports.ParseName(string(c.params.List[0]))
 	if err != nil {
 		return "", wrong("id", detail(err))
 	}

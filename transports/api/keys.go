@@ -174,7 +174,7 @@ func revokeKey(c *call) error {
 			return wrong("remove", "remove is true or false")
 		}
 	}
-	id := string(c.params[0])
+	id := string(c.params.List[0])
 	key, err := c.revoke(app, id)
 	if err == nil && remove {
 		err = c.removeKey(app, id)

@@ -26,7 +26,7 @@ func listRoutes() []*route {
 }
 
 // list returns the name of the list that the path names.
-func (c *call) list() (string, error) { return transports.ParseName(string(c.params[0])) }
+func (c *call) list() (string, error) { return transports.ParseName(string(c.params.List[0])) }
 
 // changeList is POST /v1/lists/{name}, and …/remove with leave: a user a line.
 func changeList(leave bool) func(*call) error {

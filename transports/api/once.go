@@ -33,8 +33,8 @@ func (c *call) param(i int) []byte {
 	if c.route.access&needUser == 0 {
 		i--
 	}
-	if i < len(c.params) {
-		return c.params[i]
+	if i < len(c.params.List) {
+		return c.params.List[i]
 	}
 	return nil
 }

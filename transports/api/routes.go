@@ -3,12 +3,12 @@ package api
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/api/paths"
 	"reddot/transports/auth"
 	"reddot/transports/streams"
 )
@@ -182,81 +182,16 @@ func plainHandler(h fasthttp.RequestHandler) func(*call) error {
 }
 
 // compile makes a tree of the table.
-func compile(table []*route) (*node, error) {
-	root := &node{}
-	for _, r := range table {
-		n := root
-		segments := strings.Split(r.path[1:], "/")
-		if r.path == "/" {
-			segments = nil
-		}
-		for _, seg := range segments {
-			switch {
-			case seg == "*":
-				if n.below == nil {
-					n.below = &node{}
-				}
-				n = n.below
-			case seg[0] == '{':
-				if n.param == nil {
-					n.param = &node{}
-				}
-				n = n.param
-			default:
-				if n.static == nil {
-					n.static = map[string]*node{}
-				}
-				if n.static[seg] == nil {
-					n.static[seg] = &node{}
-				}
-				n = n.static[seg]
-			}
-		}
-		for _, other := range n.routes {
-			if other.method == r.method && other.path == r.path {
-				return nil, fmt.Errorf("api: %s %s stands twice in the table", r.method, r.path)
-			}
-		}
-		n.routes = append(n.routes, r)
+func compile(table []*route) (*paths.Node[*route], error) {
+	ops := make([]paths.Operation[*route], len(table))
+	for i, r := range table {
+		ops[i] = paths.Operation[*route]{Method: r.method, Path: r.path, NoHead: r.parks, Route: r}
 	}
-	root.fill(nil)
+	root, err := paths.New(ops)
+	if err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
 	return root, nil
-}
-
-// fill writes the values of Allow. twin is what the node's path is as well, where a
-// segment of it is taken for a name; nil: nothing.
-func (n *node) fill(twin *node) {
-	var methods []string
-	for _, at := range []*node{n, twin} {
-		if at == nil || n.routes == nil {
-			continue
-		}
-		for _, r := range at.routes {
-			methods = append(methods, r.method)
-			if r.method == "GET" && !r.parks {
-				methods = append(methods, "HEAD")
-			}
-		}
-	}
-	if methods != nil {
-		methods = append(methods, "OPTIONS")
-		slices.Sort(methods)
-		n.allow = strings.Join(slices.Compact(methods), ", ")
-	}
-	for name, child := range n.static {
-		named := n.param
-		if twin != nil && named == nil {
-			if named = twin.static[name]; named == nil {
-				named = twin.param
-			}
-		}
-		child.fill(named)
-	}
-	for _, child := range []*node{n.param, n.below} {
-		if child != nil {
-			child.fill(nil)
-		}
-	}
 }
 
 // params are the names of the query parameters that a route knows, besides

@@ -58,7 +58,7 @@ func readSegment(c *call) error {
 
 // segment returns the segment that the path names, in the version that is asked for.
 func (c *call) segment() (e catalog.Entry, err error) {
-	name, err := transports.ParseName(string(c.params[0]))
+	name, err := transports.ParseName(string(c.params.List[0]))
 	if err != nil {
 		return e, err
 	}
@@ -133,7 +133,7 @@ func deleteSegment(c *call) error {
 // changeSegment makes a version of the segment that the path names; a nil body
 // removes it.
 func (c *call) changeSegment(action string, body json.RawMessage) (catalog.Result, error) {
-	name, err := transports.ParseName(string(c.params[0]))
+	name, err := transports.ParseName(string(c.params.List[0]))
 	if err != nil {
 		return catalog.Result{}, err
 	}

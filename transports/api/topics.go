@@ -68,11 +68,7 @@ func publishTopic(c *call) error {
 // topicBehind reads the path's topic: all that follows so many segments, slashes
 // included.
 func (c *call) topicBehind(segments int) (string, error) {
-	rest := c.URI().PathOriginal()[1:]
-	for range segments {
-		_, rest, _ = cutSlash(rest)
-	}
-	b, err := c.unescape(rest)
+	b, err := c.params.Behind(c.URI().PathOriginal(), segments)
 	if err != nil {
 		return "", err
 	}

@@ -135,9 +135,10 @@ var layers = map[string][]string{
 	"transports/auth":    {"actors", "transports/jsontext"},
 	"transports/streams": {"actors", "actors/gateway", "actors/topic", "transports/jsontext"},
 	// The platform's state is campaign's; these are its views and its ways out.
-	"transports/api":          {"actors", "actors/audience", "actors/campaign", "actors/catalog", "actors/index", "actors/profile", "actors/topic", "transports/auth", "transports/api/bulk", "transports/api/results", "transports/api/userjson", "transports/jsontext", "transports/streams"},
+	"transports/api":          {"actors", "actors/audience", "actors/campaign", "actors/catalog", "actors/index", "actors/profile", "actors/topic", "transports/auth", "transports/api/bulk", "transports/api/paths", "transports/api/results", "transports/api/userjson", "transports/jsontext", "transports/streams"},
 	"transports/api/results":  {"actors", "transports", "transports/jsontext"},
 	"transports/api/bulk":     {"actors", "actors/index", "actors/profile", "transports", "transports/api/userjson"},
+	"transports/api/paths":    {"actors"},
 	"transports/api/userjson": {"actors", "actors/profile", "transports", "transports/jsontext"},
 	"transports/channels":     {"actors", "actors/campaign"},
 	"transports/console":      {"actors", "actors/campaign"},
@@ -156,8 +157,9 @@ var layers = map[string][]string{
 	"cmd/internal/load/poller":  {},
 	"cmd/internal/load/report":  {},
 
-	"cmd/internal/chaos":        {"actors", "actors/store/pgserver", "cmd/internal/chaos/screen", "transports", "transports/mqtt", "transports/mqtt/packet"},
-	"cmd/internal/chaos/screen": {"cmd/internal/load/frames"}, // streams are read in one place, for both
+	"cmd/internal/chaos":        {"actors", "actors/store/pgserver", "cmd/internal/chaos/judge", "cmd/internal/chaos/screen", "transports", "transports/mqtt", "transports/mqtt/packet"},
+	"cmd/internal/chaos/judge":  {"actors/audience", "cmd/internal/chaos/screen"}, // whose test compares what it says of segments
+	"cmd/internal/chaos/screen": {"cmd/internal/load/frames"},                     // streams are read in one place, for both
 	"cmd/chaos":                 {"cmd/internal/chaos"},
 	"cmd/internal/app":          {"actors", "actors/...", "actors/store/pgserver", "cluster", "cmd/internal/config", "transports", "transports/..."},
 	"cmd/internal/config":       {"actors", "actors/store", "actors/store/embedded", "actors/store/postgres", "cluster", "transports", "transports/..."},

@@ -29,8 +29,6 @@ var testedFromOutside = map[string]string{
 	"actors/store/pgserver.":                 "a double",
 	"cmd/internal/app.MQTTAddr":              "where tests find a server that has chosen its port",
 	"cmd/internal/app.MQTTSecureAddr":        "likewise",
-	"cmd/internal/chaos.Check":               "the chaos tests judge by it, too",
-	"cmd/internal/chaos.CheckLoss":           "likewise",
 	"transports.DoubtedShare":                "documented to operators, and tested where it is spent",
 	"transports.MaxMarkIDs":                  "of the public contract, which is tested in api and mqtt",
 	"transports.MaxPattern":                  "likewise, in auth",

@@ -20,15 +20,15 @@ import (
 // Config says how imports behave. Zero takes the default.
 type Config struct {
 	Window     int           // lines of an import under way; 1,000
-	Line       int           // bytes of a line; LongestLine
+	Line       int           // bytes of a line; longestLine
 	Checkpoint time.Duration // after how long a job's record is written again; 1 s
 	Patience   time.Duration // how long a line is tried again whose user can't be reached; 1 minute
 	Answer     time.Duration // how long an answer is waited for; 10 s
 }
 
-// LongestLine is how many bytes an export may make of one user: six of each that is kept,
+// longestLine is how many bytes an export may make of one user: six of each that is kept,
 // as a control character has in JSON, and twice the quotes of names in CSV.
-const LongestLine = 8 * (profile.MaxSize + profile.MaxPreferencesSize + profile.MaxFollowsSize + profile.MaxListsSize)
+const longestLine = 8 * (profile.MaxSize + profile.MaxPreferencesSize + profile.MaxFollowsSize + profile.MaxListsSize)
 
 func (c *Config) fill() {
 	or := func(v *time.Duration, def time.Duration) {
@@ -40,7 +40,7 @@ func (c *Config) fill() {
 		c.Window = 1000
 	}
 	if c.Line == 0 {
-		c.Line = LongestLine
+		c.Line = longestLine
 	}
 	or(&c.Checkpoint, time.Second)
 	or(&c.Patience, time.Minute)

@@ -127,7 +127,7 @@ func TestExportIsWhatAnImportTakes(t *testing.T) {
 	t.Logf("seed %d", seed)
 	r := anyOf{rand.New(rand.NewPCG(seed, 0))}
 	w := newWorld(t)
-	w.line = LongestLine
+	w.line = longestLine
 	var stream strings.Builder
 	const users = 600
 	for i := range users {
