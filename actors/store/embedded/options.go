@@ -24,7 +24,7 @@ func options(cfg Config, fs vfs.FS, lock *pebble.Lock, p *Store) *pebble.Options
 		Comparer:                    newComparer(),
 		Merger:                      newMerger(),
 		FormatMajorVersion:          fileFormat,
-		CacheSize:                   int64(cfg.CacheBytes),
+		CacheSize:                   int64(cfg.CacheBytes) + 2*int64(cfg.MemTableBytes), // Pebble takes the memory tables from it
 		MaxOpenFiles:                cfg.MaxOpenFiles,
 		MemTableSize:                uint64(cfg.MemTableBytes),
 		MemTableStopWritesThreshold: 4,
