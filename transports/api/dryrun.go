@@ -1,9 +1,12 @@
 package api
 
 import (
+	"strconv"
+
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/actors/audience"
 	"reddot/transports/api/results"
 	"reddot/transports/jsontext"
 )
@@ -35,9 +38,9 @@ func rehearsed(dry bool, cmd actors.Command) actors.Command {
 	return cmd
 }
 
-// answerDry answers the dry run of a publish to one user, or of a broadcast.
-func (c *call) answerDry(r *actors.Request, recipients int) error {
-	c.out = append(results.AppendDry(append(c.out[:0], '{'), &r.Answer, recipients), '}')
+// answerDry answers the dry run of a publish to one user.
+func (c *call) answerDry(r *actors.Request) error {
+	c.out = append(results.AppendDry(append(c.out[:0], '{'), &r.Answer, results.IsPublish), '}')
 	c.replayed(r)
 	r.Release()
 	c.reply(fasthttp.StatusOK, c.out)
@@ -51,19 +54,75 @@ func (c *call) answerDrySend(r *actors.Request, d *draft) error {
 	b := results.AppendDry(append(c.out[:0], '{'), &r.Answer, d.to.recipients())
 	replayed := r.Answer.Replayed
 	r.Release()
-	for i, user := range d.to.users[:min(len(d.to.users), dryUsers)] {
-		if replayed {
-			break
+	if !replayed {
+		var err error
+		if b, err = c.appendRehearsals(b, d, d.to.users[:min(len(d.to.users), dryUsers)]); err != nil {
+			return err
 		}
+	}
+	c.out = append(b, '}')
+	c.reply(fasthttp.StatusOK, c.out)
+	return nil
+}
+
+// answerDryBroadcast answers the dry run of a broadcast: how many users there are whom it
+// would reach now, and what would become of it with the first of them. How many there are of
+// all is not known.
+func (c *call) answerDryBroadcast(r *actors.Request, d *draft) error {
+	c.replayed(r)
+	defer r.Release()
+	recipients := 0
+	var users []string
+	if s, err := segmentOf(d.to.audience); err != nil {
+		return err
+	} else if s != nil && !r.Answer.Replayed {
+		if users, recipients, err = c.found(c.api.deadlines.Next(), s, true); err != nil {
+			return err
+		}
+	}
+	b := results.AppendDry(append(c.out[:0], '{'), &r.Answer, recipients)
+	if users != nil {
+		if recipients == 0 {
+			b = append(b, `,"recipients":0`...)
+		}
+		var err error
+		if b, err = c.appendRehearsals(b, d, users); err != nil {
+			return err
+		}
+	}
+	c.out = append(b, '}')
+	c.reply(fasthttp.StatusOK, c.out)
+	return nil
+}
+
+// segmentOf returns the segment of those whom a broadcast is for; nil: all.
+func segmentOf(a *actors.Audience) (*audience.Segment, error) {
+	switch {
+	case a.Topic != "":
+		return audience.Check(strconv.Quote(a.Topic) + " in follows")
+	case a.List != "":
+		return audience.Check(strconv.Quote(a.List) + " in lists")
+	case a.Segment != nil:
+		return audience.Check(a.Segment.Where)
+	}
+	return nil, nil
+}
+
+// appendRehearsals appends what would become of a message with each of some users.
+func (c *call) appendRehearsals(b []byte, d *draft, users []string) ([]byte, error) {
+	b = append(b, `,"users":[`...)
+	for i, user := range users {
 		p := d.publication(actors.NewID())
 		p.message.Shared = true
 		r, err := c.ask(actors.UserKey(c.who.App, user), &actors.DryRun{Of: &p.publish}, actors.Once{})
 		e := actors.AsError(err)
 		if err != nil && (e.Temporary() || e.Code == actors.Internal) {
-			return err
+			return nil, err
 		}
-		b = append(b, map[bool]string{true: `,"users":[{"user":`, false: `,{"user":`}[i == 0]...)
-		b = jsontext.AppendString(b, user)
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = jsontext.AppendString(append(b, `{"user":`...), user)
 		if err != nil { // a send goes on without the user
 			b = append(jsontext.AppendString(append(b, `,"outcome":"filtered","reason":`...), e.Detail), '}')
 			continue
@@ -71,10 +130,5 @@ func (c *call) answerDrySend(r *actors.Request, d *draft) error {
 		b = append(results.AppendOutcome(b, &r.Answer), '}')
 		r.Release()
 	}
-	if !replayed {
-		b = append(b, ']')
-	}
-	c.out = append(b, '}')
-	c.reply(fasthttp.StatusOK, c.out)
-	return nil
+	return append(b, ']'), nil
 }

@@ -47,7 +47,7 @@ func publishEvents(c *call) error {
 		return err
 	}
 	if c.dry {
-		return c.answerDry(r, results.IsPublish)
+		return c.answerDry(r)
 	}
 	c.out = results.AppendPublished(append(c.out[:0], '{'), &r.Answer)
 	c.out = append(c.out, '}')

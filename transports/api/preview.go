@@ -72,22 +72,28 @@ func (c *call) preview(where string) error {
 	if answer.Pos, err = c.api.deps.LogHead(ctx, c.who.App); err != nil {
 		return err
 	}
-	now := c.api.now().UnixMilli()
-	if answer.Users, err = c.api.deps.Index.First(ctx, c.who.App, segment, now, previewUsers); err != nil {
-		return tooSlow(err)
+	var n int
+	if answer.Users, n, err = c.found(ctx, segment, counts); err != nil {
+		return err
 	}
 	if counts {
-		if err := c.api.counts.take(c.who.App); err != nil {
-			return err
-		}
-		defer c.api.counts.leave(c.who.App)
-		n, err := c.api.deps.Index.Count(ctx, c.who.App, segment, now)
-		if err != nil {
-			return tooSlow(err)
-		}
 		answer.Count = &n
 	}
 	return c.encode(fasthttp.StatusOK, answer)
+}
+
+// found returns the first users of a segment, and how many there are if that is asked for.
+func (c *call) found(ctx context.Context, s *audience.Segment, counts bool) (users []string, n int, err error) {
+	x, now := c.api.deps.Index, c.api.now().UnixMilli()
+	if users, err = x.First(ctx, c.who.App, s, now, previewUsers); err != nil || !counts {
+		return users, 0, tooSlow(err)
+	}
+	if err := c.api.counts.take(c.who.App); err != nil {
+		return nil, 0, err
+	}
+	defer c.api.counts.leave(c.who.App)
+	n, err = x.Count(ctx, c.who.App, s, now)
+	return users, n, tooSlow(err)
 }
 
 // tooSlow says what may be asked for in place of what took too long.

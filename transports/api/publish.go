@@ -21,7 +21,7 @@ func publish(c *call) error {
 		return err
 	}
 	if c.dry {
-		return c.answerDry(r, results.IsPublish)
+		return c.answerDry(r)
 	}
 	c.out = results.AppendPublished(append(c.out[:0], '{'), &r.Answer)
 	c.out = append(c.out, '}')
@@ -53,9 +53,9 @@ func send(c *call) error {
 	case c.dry && d.to.many:
 		return c.answerDrySend(r, d)
 	case c.dry && d.to.isOne():
-		return c.answerDry(r, results.IsPublish)
+		return c.answerDry(r)
 	case c.dry:
-		return c.answerDry(r, d.to.recipients())
+		return c.answerDryBroadcast(r, d)
 	}
 	c.out = results.AppendAccepted(append(c.out[:0], '{'), r.Answer.ID, d.to.recipients())
 	c.out = append(c.out, '}')

@@ -38,6 +38,11 @@ func TestDryRunWritesNothing(t *testing.T) {
 	if status, body := ask("POST", one, "first", `{"body":"1","tenant":"acme"}`); status != http.StatusCreated {
 		t.Fatalf("publish: %d %s", status, body)
 	}
+	for path, body := range map[string]string{"/v1/users/alice": `{"tags":["vip"]}`, "/v1/segments/vips": `{"where":"'vip' in tags"}`, "/v1/users/alice/follows/it's%22new": ""} {
+		if status, body := ask("PUT", path, "", body, "Content-Type", "application/json"); status/100 != 2 {
+			t.Fatalf("%s: %d %s", path, status, body)
+		}
+	}
 	stored := func() (all string) {
 		for _, user := range []string{"alice", "bob"} {
 			for _, part := range []string{"/journal", "/counts"} {
@@ -63,7 +68,11 @@ func TestDryRunWritesNothing(t *testing.T) {
 		{many, "", `{"to":{"user":"bob"},"body":"2"}`, "", 200, []string{`"outcome":"delivered","counts":{"unread":1`}},
 		{many, "new", `{"to":{"users":["alice","bob"]},"body":"2"}`, "", 200, []string{`{"dry_run":true,"recipients":2,"users":[{"user":"alice","outcome":"delivered","counts":{"unread":2`, `},{"user":"bob","outcome":"delivered","counts":{"unread":1`}},
 		{many, "new", `{"to":{"all":true},"body":"2"}`, "", 200, []string{`{"dry_run":true}`}},
-		{many, "", `{"to":{"topic":"news"},"body":"2"}`, "", 200, []string{`{"dry_run":true}`}},
+		{many, "", `{"to":{"topic":"news"},"body":"2"}`, "", 200, []string{`{"dry_run":true,"recipients":0,"users":[]}`}},
+		{many, "", `{"to":{"topic":"it's\"new"},"body":"2"}`, "", 200, []string{`{"dry_run":true,"recipients":1,"users":[{"user":"alice","outcome":"delivered","counts":{"unread":2`}},
+		{many, "", `{"to":{"segment":"vips"},"body":"2"}`, "", 200, []string{`{"dry_run":true,"recipients":1,"users":[{"user":"alice","outcome":"delivered","counts":{"unread":2`}},
+		{many, "", `{"to":{"list":"beta"},"body":"2"}`, "", 200, []string{`{"dry_run":true,"recipients":0,"users":[]}`}},
+		{many, "", `{"to":{"segment":"gone"},"body":"2"}`, "", 404, []string{"there is no segment gone"}},
 		{batch, "", `{"to":{"user":"alice"},"body":"2","idempotency_key":"b1"}` + "\n" + `{"to":{"users":["alice","bob"]},"body":"2"}` + "\n" + `{"to":{"all":true},"body":"2"}` + "\n{}\n", "", 200,
 			[]string{`{"status":200,"dry_run":true,"outcome":"delivered","counts":{"unread":2`, `{"status":200,"dry_run":true,"recipients":2}`, `{"status":200,"dry_run":true}`, `"status":400`}},
 		{"/v1/events", "", event, "application/cloudevents+json", 200, []string{`{"dry_run":true,"outcome":"delivered"`}},
