@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -120,8 +121,23 @@ type claim struct {
 var errTaken = actors.Errorf(actors.Conflict, "another request has taken the job over, or it was cancelled")
 
 // begin returns the right to work on the job as want has it, which is made unless it is
-// there.
+// there. Whoever works on it writes it down all the time: what comes in between is no
+// reason to fail.
 func (j *Jobs) begin(ctx context.Context, app string, want Job) (*claim, error) {
+	for range mostSwaps {
+		c, err := j.claim(ctx, app, want)
+		if err != nil {
+			return nil, err
+		}
+		if err = c.save(ctx); !errors.Is(err, errTaken) {
+			return c, err
+		}
+	}
+	return nil, actors.Errorf(actors.Busy, "the job %s changes all the time; try again", want.ID)
+}
+
+// claim returns the claim to a job as it is by now, which is not written down yet.
+func (j *Jobs) claim(ctx context.Context, app string, want Job) (*claim, error) {
 	c := &claim{jobs: j, app: app}
 	job, raw, err := j.read(ctx, app, want.ID)
 	switch {
@@ -141,7 +157,7 @@ func (j *Jobs) begin(ctx context.Context, app string, want Job) (*claim, error) 
 		c.job, c.raw = job, raw
 	}
 	c.job.State, c.job.Run = Running, actors.NewID().String()
-	return c, c.save(ctx)
+	return c, nil
 }
 
 // room tells whether an app may have one more job.
