@@ -74,6 +74,15 @@ func (a *API) leave(l *lane) {
 	a.lanes.Put(l)
 }
 
+// takeBatch takes a place among the requests that stream, which are bounded.
+func (c *call) takeBatch() error {
+	err := c.api.batches.take(c.who.App)
+	if err != nil {
+		c.api.metrics.refused.WithLabelValues("batches").Inc()
+	}
+	return err
+}
+
 // publishBatch is POST /v1/messages/batch.
 func publishBatch(c *call) error { return c.batch((*batch).publish) }
 
@@ -87,8 +96,7 @@ func (c *call) batch(request func(*batch, []byte) (*actors.Request, int, error))
 	if err := c.readDryRun(); err != nil {
 		return err
 	}
-	if err := a.batches.take(c.who.App); err != nil {
-		a.metrics.refused.WithLabelValues("batches").Inc()
+	if err := c.takeBatch(); err != nil {
 		return err
 	}
 	b := &batch{api: a, ctx: c.RequestCtx, who: c.who, limits: limits, request: request}

@@ -84,7 +84,10 @@ func TestBatchRefused(t *testing.T) {
 		t.Errorf("got %v", last)
 	}
 	_ = s.api.batches.take("default")
-	wantProblem(t, s.do("POST", batchPath, s.publisher, ""), 503, actors.Busy, "")
+	for _, streams := range []string{"POST " + batchPath, "POST /v1/users/import", "GET /v1/users/export", "GET /v1/lists/beta", "POST /v1/lists/beta", "DELETE /v1/lists/beta"} {
+		method, path, _ := strings.Cut(streams, " ")
+		wantProblem(t, s.do(method, path, s.admin, ""), 503, actors.Busy, "")
+	}
 	s.api.batches.leave("default")
 }
 

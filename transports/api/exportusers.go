@@ -23,13 +23,16 @@ func exportUsers(c *call) error {
 			return wrong("after", detail(err))
 		}
 	}
+	if err := c.takeBatch(); err != nil {
+		return err
+	}
 	media := "application/x-ndjson"
 	if format == bulk.CSV {
 		media = "text/csv; charset=utf-8"
 	}
 	c.SetContentType(media)
 	c.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
-	c.SetBodyStream(&exportedUsers{c.api, c.RequestCtx, c.who.App, after, format, c.claim()}, -1)
+	c.SetBodyStream(&exportedUsers{c.api, c.RequestCtx, c.who.App, after, format, c.claim(), false}, -1)
 	return nil
 }
 
@@ -41,6 +44,7 @@ type exportedUsers struct {
 	after  string
 	format bulk.Format
 	claim  *transports.Claim
+	closed bool
 }
 
 // SupportsBodyWriteTo tells fasthttp to call WriteTo.
@@ -49,9 +53,13 @@ func (*exportedUsers) SupportsBodyWriteTo() bool { return true }
 // Read is not used: fasthttp calls WriteTo.
 func (*exportedUsers) Read([]byte) (int, error) { return 0, errors.ErrUnsupported }
 
-// Close implements io.Closer.
+// Close gives the export's place back.
 func (e *exportedUsers) Close() error {
-	e.claim.Close()
+	if !e.closed {
+		e.closed = true
+		e.claim.Close()
+		e.api.batches.leave(e.app)
+	}
 	return nil
 }
 

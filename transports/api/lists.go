@@ -105,7 +105,7 @@ func emptyList(c *call) error {
 		return err
 	}
 	a := c.api
-	if err := a.batches.take(c.who.App); err != nil {
+	if err := c.takeBatch(); err != nil {
 		return err
 	}
 	defer a.batches.leave(c.who.App)
@@ -145,7 +145,7 @@ func readList(c *call) error {
 			return err
 		}
 	}
-	if err := c.api.batches.take(c.who.App); err != nil {
+	if err := c.takeBatch(); err != nil {
 		return err
 	}
 	c.SetContentType("application/x-ndjson")
