@@ -35,8 +35,7 @@ func importUsers(c *call) error {
 		return err
 	}
 	a := c.api
-	if err := a.batches.take(c.who.App); err != nil {
-		a.metrics.refused.WithLabelValues("batches").Inc()
+	if err := c.takeBatch(); err != nil {
 		return err
 	}
 	b := &imported{api: a, ctx: c.RequestCtx, app: c.who.App, length: c.Request.Header.ContentLength()}
@@ -46,7 +45,7 @@ func importUsers(c *call) error {
 	} else if len(c.PostBody()) > 0 {
 		body = bytes.NewReader(c.PostBody())
 	}
-	deps := bulk.Deps{Router: a.deps.Router, Jobs: a.deps.Jobs, Log: a.log}
+	deps := bulk.Deps{Router: a.deps.Router, Jobs: a.deps.Jobs, Metrics: a.metrics.imports, Log: a.log}
 	b.work, err = bulk.Begin(a.deadlines.Next(), bulk.Config{Answer: a.cfg.Deadline}, deps, o, body)
 	if err != nil {
 		_ = b.Close()

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"reddot/transports/api/bulk"
 )
 
 // metrics are the API's own. A label is a route's template or a class of
@@ -13,6 +15,7 @@ type metrics struct {
 	publish  prometheus.Histogram
 	requests map[*route]*[6]prometheus.Counter // by the status's first digit; that of nil: no route
 	refused  *prometheus.CounterVec            // by the limit
+	imports  *bulk.Metrics
 }
 
 // newMetrics registers the metrics; none are seen if reg is nil.
@@ -35,6 +38,10 @@ func newMetrics(reg prometheus.Registerer, routes []*route) (*metrics, error) {
 				return nil, fmt.Errorf("api: register metrics: %w", err)
 			}
 		}
+	}
+	var err error
+	if m.imports, err = bulk.NewMetrics(reg); err != nil {
+		return nil, fmt.Errorf("api: %w", err)
 	}
 	m.requests[nil] = counters(total, "", "none")
 	for _, r := range routes {

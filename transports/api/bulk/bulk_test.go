@@ -13,6 +13,8 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"reddot/actors"
 	"reddot/actors/actorstest"
 	"reddot/actors/index"
@@ -25,6 +27,8 @@ type world struct {
 	node *actorstest.Node
 	deps Deps
 	line int // the most bytes of one
+
+	metrics *prometheus.Registry
 }
 
 func newWorld(t *testing.T) *world {
@@ -32,7 +36,12 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(w.j.Close)
 	w.node = actorstest.NewNode(t, w.j, actorstest.NewClock(), actors.Limits{})
 	t.Cleanup(w.node.Stop)
-	w.deps = Deps{Router: w.node, Jobs: NewJobs(w.j, time.Now), Log: slog.New(slog.DiscardHandler)}
+	w.metrics = prometheus.NewRegistry()
+	m, err := NewMetrics(w.metrics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.deps = Deps{Router: w.node, Jobs: NewJobs(w.j, time.Now), Metrics: m, Log: slog.New(slog.DiscardHandler)}
 	return w
 }
 

@@ -49,9 +49,10 @@ func (c *Config) fill() {
 
 // Deps are what imports rest on.
 type Deps struct {
-	Router actors.Router
-	Jobs   *Jobs
-	Log    *slog.Logger
+	Router  actors.Router
+	Jobs    *Jobs
+	Metrics *Metrics
+	Log     *slog.Logger
 }
 
 // An Order says what is to be imported.
@@ -66,11 +67,13 @@ type Order struct {
 
 // An Import is one request's work on a job.
 type Import struct {
-	cfg    Config
-	log    *slog.Logger
-	claim  *claim
-	source source
-	window *window
+	cfg     Config
+	log     *slog.Logger
+	metrics *Metrics
+	claim   *claim
+	source  source
+	window  *window
+	state   State // how this request ended
 
 	broken atomic.Pointer[error] // why reading ended before the stream's end
 	end    chan struct{}         // closed when nothing more is read
@@ -86,7 +89,7 @@ func Begin(ctx context.Context, cfg Config, deps Deps, o Order, body io.Reader) 
 	if err != nil {
 		return nil, err
 	}
-	im := &Import{cfg: cfg, log: deps.Log, claim: c, end: make(chan struct{})}
+	im := &Import{cfg: cfg, log: deps.Log, metrics: deps.Metrics, claim: c, state: Paused, end: make(chan struct{})}
 	if err := im.open(o, body); err != nil {
 		return nil, errors.Join(err, im.pause(ctx))
 	}
@@ -134,25 +137,27 @@ func (im *Import) open(o Order, body io.Reader) error {
 // lines of the answer: bad lines, how far it is and, last, how it ended. An error says
 // that emit has failed, or that the answer has to break off.
 func (im *Import) Run(ctx context.Context, emit func([]byte) error) error {
+	end := im.metrics.run()
+	defer func() { end(im.state) }()
 	go im.read(im.claim.job.Lines)
 	tick := time.NewTicker(im.cfg.Checkpoint)
 	defer tick.Stop()
 	var out []byte
 	var list []result
-	for end := im.end; ; {
+	for ended := im.end; ; {
 		due := false
 		select {
 		case <-im.window.news:
 		case <-tick.C:
 			due = true
-		case <-end:
-			end = nil
+		case <-ended:
+			ended = nil
 		}
 		var idle bool
 		var lost error
 		list, idle, lost = im.window.take(list[:0])
 		out = im.note(out[:0], list)
-		over := lost != nil || end == nil && idle
+		over := lost != nil || ended == nil && idle
 		if due && !over {
 			if err := im.claim.save(ctx); err != nil {
 				return im.stop(emit, out, err)
@@ -176,6 +181,7 @@ func (im *Import) Run(ctx context.Context, emit func([]byte) error) error {
 func (im *Import) note(out []byte, list []result) []byte {
 	for i := range list {
 		im.claim.job.note(&list[i])
+		im.metrics.note(&list[i])
 		if list[i].err != nil {
 			out = append(mustAppend(out, lineError(list[i].line, list[i].err)), '\n')
 		}
@@ -198,6 +204,7 @@ func (im *Import) finish(ctx context.Context, emit func([]byte) error, out []byt
 		return im.stop(emit, out, err)
 	}
 	p := job.progress()
+	im.state = job.State
 	if why != nil {
 		p.Detail = transports.ProblemOf(why).Detail
 	}
@@ -209,7 +216,7 @@ func (im *Import) stop(emit func([]byte) error, out []byte, why error) error {
 	im.window.close()
 	p := Progress{Job: im.claim.job.ID, State: Paused, Detail: transports.ProblemOf(why).Detail}
 	if errors.Is(why, errTaken) {
-		p.State = Cancelled
+		p.State, im.state = Cancelled, Cancelled
 	} else {
 		im.log.Warn("an import stops, whose job can't be written down", "job", im.claim.job.ID, "err", why)
 	}
