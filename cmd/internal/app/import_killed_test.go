@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,14 +22,16 @@ import (
 	"time"
 )
 
+var importUsers = flag.Int("import.users", 8000, "TestImportKilled: how many")
+
 // TestImportKilled imports users by the program's own command, from a file in which some
 // lines are bad, while the server is killed several times: none is missing, none is
-// written twice, and each bad line is told once. REDDOT_IMPORT is how many users, for
-// make import; then it also tells the rate and the peak of the server's memory.
+// written twice, and each bad line is told once. With -v it also tells the rate and the peak of
+// the server's memory.
 func TestImportKilled(t *testing.T) {
-	users, kills := 8000, 3
-	if n, err := strconv.Atoi(os.Getenv("REDDOT_IMPORT")); err == nil {
-		users, kills = n, 5
+	users, kills := *importUsers, 3
+	if users > 100_000 {
+		kills = 5
 	}
 	if testing.Short() {
 		t.Skip("starts processes")
