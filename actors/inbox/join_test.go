@@ -75,7 +75,7 @@ func (x *trial) modelJoin() {
 	}
 	x.joins = false
 	for _, c := range x.casts {
-		if c.hidden || !c.to.Audience.Newcomers || c.shown < x.now-x.limits.MessageAge.Milliseconds() || !c.to.Has(x.who, c.shown) {
+		if c.hidden || !c.to.Newcomers || c.shown < x.now-x.limits.MessageAge.Milliseconds() || !c.to.Has(x.who, c.shown) {
 			continue
 		}
 		if x.m.ownHolder(c.model) {
