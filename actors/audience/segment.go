@@ -46,6 +46,11 @@ func Check(where string) (*Segment, error) {
 	return &Segment{where: where, test: t}, nil
 }
 
+// Having returns the segment of those in whose set a name is. It has no expression.
+func Having(set Set, name string) *Segment {
+	return &Segment{test: &member{operand{kind: Text, fixed: Value{Kind: Text, Text: name}}, set}}
+}
+
 // Where returns the expression.
 func (s *Segment) Where() string { return s.where }
 

@@ -124,20 +124,7 @@ func heap() int64 {
 
 // TestDozingTenants: who dozes is shown the counts of each tenant, and says what is asked of one.
 func TestDozingTenants(t *testing.T) {
-	j, clock := actorstest.NewJournal(), actorstest.NewClock()
-	node := actorstest.NewNode(t, j, clock, actors.Limits{})
-	t.Cleanup(func() {
-		node.Stop()
-		j.Close()
-	})
-	ask := func(key actors.Key, c actors.Command) actors.Answer {
-		t.Helper()
-		r := actors.NewRequest(key, c)
-		if err := node.Ask(t.Context(), r); err != nil {
-			t.Fatal(err)
-		}
-		return r.Answer
-	}
+	_, clock, node, ask := lone(t)
 	message := func(tenant string) *actors.Message {
 		id := actors.NewID()
 		return &actors.Message{Id: id[:], Category: "a", Tenant: tenant, CreatedAt: clock.Now(), Content: []byte(`"title":"x"`)}

@@ -88,20 +88,7 @@ func wakeAfterAPassedTimer(t *testing.T, sleep any, broadcast bool) {
 // TestMergeWritesNothing: whoever comes back to what was broadcast writes nothing for it, no
 // wake-up either.
 func TestMergeWritesNothing(t *testing.T) {
-	j, clock := actorstest.NewJournal(), actorstest.NewClock()
-	node := actorstest.NewNode(t, j, clock, actors.Limits{})
-	t.Cleanup(func() {
-		node.Stop()
-		j.Close()
-	})
-	ask := func(key actors.Key, c actors.Command) actors.Answer {
-		t.Helper()
-		r := actors.NewRequest(key, c)
-		if err := node.Ask(t.Context(), r); err != nil {
-			t.Fatal(err)
-		}
-		return r.Answer
-	}
+	j, clock, node, ask := lone(t)
 	message := func() *actors.Message {
 		id := actors.NewID()
 		return &actors.Message{Id: id[:], Category: "a", CreatedAt: clock.Now(), Content: []byte(`"title":"x"`)}
@@ -117,5 +104,24 @@ func TestMergeWritesNothing(t *testing.T) {
 	j.Flush()
 	if n := j.Writes() - before; n > 0 {
 		t.Errorf("a user who comes back to a broadcast makes %d writes", n)
+	}
+}
+
+// lone starts a node for a test, and returns what asks its actors.
+func lone(t *testing.T) (j *actorstest.Journal, clock *actorstest.Clock, node *actorstest.Node, ask func(actors.Key, actors.Command) actors.Answer) {
+	t.Helper()
+	j, clock = actorstest.NewJournal(), actorstest.NewClock()
+	node = actorstest.NewNode(t, j, clock, actors.Limits{})
+	t.Cleanup(func() {
+		node.Stop()
+		j.Close()
+	})
+	return j, clock, node, func(key actors.Key, c actors.Command) actors.Answer {
+		t.Helper()
+		r := actors.NewRequest(key, c)
+		if err := node.Ask(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		return r.Answer
 	}
 }

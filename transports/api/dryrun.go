@@ -71,21 +71,17 @@ func (c *call) answerDrySend(r *actors.Request, d *draft) error {
 func (c *call) answerDryBroadcast(r *actors.Request, d *draft) error {
 	c.replayed(r)
 	defer r.Release()
-	recipients := 0
-	var users []string
-	if s, err := segmentOf(d.to.audience); err != nil {
-		return err
-	} else if s != nil && !r.Answer.Replayed {
-		if users, recipients, err = c.found(c.api.deadlines.Next(), s, true); err != nil {
+	b := results.AppendDry(append(c.out[:0], '{'), &r.Answer, d.to.recipients())
+	if !d.to.audience.All && !r.Answer.Replayed {
+		s, err := segmentOf(d.to.audience)
+		if err != nil {
 			return err
 		}
-	}
-	b := results.AppendDry(append(c.out[:0], '{'), &r.Answer, recipients)
-	if users != nil {
-		if recipients == 0 {
-			b = append(b, `,"recipients":0`...)
+		users, n, err := c.found(c.api.deadlines.Next(), s, true)
+		if err != nil {
+			return err
 		}
-		var err error
+		b = strconv.AppendInt(append(b, `,"recipients":`...), int64(n), 10)
 		if b, err = c.appendRehearsals(b, d, users); err != nil {
 			return err
 		}
@@ -95,17 +91,16 @@ func (c *call) answerDryBroadcast(r *actors.Request, d *draft) error {
 	return nil
 }
 
-// segmentOf returns the segment of those whom a broadcast is for; nil: all.
+// segmentOf returns the segment of those whom a broadcast to a topic, a list or a segment
+// is for.
 func segmentOf(a *actors.Audience) (*audience.Segment, error) {
 	switch {
 	case a.Topic != "":
-		return audience.Check(strconv.Quote(a.Topic) + " in follows")
+		return audience.Having(audience.Follows, a.Topic), nil
 	case a.List != "":
-		return audience.Check(strconv.Quote(a.List) + " in lists")
-	case a.Segment != nil:
-		return audience.Check(a.Segment.Where)
+		return audience.Having(audience.Lists, a.List), nil
 	}
-	return nil, nil
+	return audience.Check(a.Segment.Where)
 }
 
 // appendRehearsals appends what would become of a message with each of some users.

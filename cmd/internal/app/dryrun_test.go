@@ -70,6 +70,7 @@ func TestDryRunWritesNothing(t *testing.T) {
 		{many, "new", `{"to":{"all":true},"body":"2"}`, "", 200, []string{`{"dry_run":true}`}},
 		{many, "", `{"to":{"topic":"news"},"body":"2"}`, "", 200, []string{`{"dry_run":true,"recipients":0,"users":[]}`}},
 		{many, "", `{"to":{"topic":"it's\"new"},"body":"2"}`, "", 200, []string{`{"dry_run":true,"recipients":1,"users":[{"user":"alice","outcome":"delivered","counts":{"unread":2`}},
+		{many, "", `{"to":{"topic":"` + strings.Repeat(`\"`, 1000) + `"},"body":"2"}`, "", 200, []string{`{"dry_run":true,"recipients":0,"users":[]}`}}, // longer than an expression may be, if it were one
 		{many, "", `{"to":{"segment":"vips"},"body":"2"}`, "", 200, []string{`{"dry_run":true,"recipients":1,"users":[{"user":"alice","outcome":"delivered","counts":{"unread":2`}},
 		{many, "", `{"to":{"list":"beta"},"body":"2"}`, "", 200, []string{`{"dry_run":true,"recipients":0,"users":[]}`}},
 		{many, "", `{"to":{"segment":"gone"},"body":"2"}`, "", 404, []string{"there is no segment gone"}},
