@@ -2,6 +2,7 @@ package actors
 
 import (
 	"fmt"
+	"runtime"
 	"time"
 )
 
@@ -33,7 +34,7 @@ type InboxLimits struct {
 
 // BroadcastLimits bound what is broadcast.
 type BroadcastLimits struct {
-	Pace int `yaml:"pace" min:"1"` // users of an app whom one node tells a second, of those who are connected; default 1,000,000: as fast as it can
+	Pace int `yaml:"pace" min:"0"` // users of an app whom one node tells a second, of those who are connected; default 10,000 for each processor, so that messages to single users do not wait
 }
 
 // SessionLimits bound the MQTT sessions that outlive their connections.
@@ -72,7 +73,7 @@ func (l Limits) WithDefaults() (Limits, error) {
 		{"sessions_of_app", &l.SessionsOfApp, 250_000}, {"sessions_size_of_app", &l.SizeOfApp, 1 << 30},
 		{"retained", &l.Retained, 1000}, {"retained_bytes", &l.RetainedBytes, 64 << 10},
 		{"sessions_bytes", &l.SessionsBytes, 16 << 20}, {"retained_of_user", &l.RetainedOfUser, 4 << 20}, {"retained_of_app", &l.RetainedOfApp, 256 << 20},
-		{"topic_bytes", &l.TopicBytes, 256 << 10}, {"pace", &l.Pace, 1_000_000},
+		{"topic_bytes", &l.TopicBytes, 256 << 10}, {"pace", &l.Pace, 10_000 * runtime.GOMAXPROCS(0)},
 	}
 	for _, f := range ints {
 		if *f.p < 0 {

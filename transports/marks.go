@@ -64,9 +64,8 @@ func (has MarkFields) Check(allow MarkFields) error {
 	return nil
 }
 
-// Mark reads an object of those fields into m. allow says which may stand in it;
-// now is the present in unix milliseconds.
-func (r *FieldReader) Mark(src []byte, m *actors.Mark, allow MarkFields, now int64) error {
+// Mark reads an object of those fields into m. allow says which may stand in it.
+func (r *FieldReader) Mark(src []byte, m *actors.Mark, allow MarkFields) error {
 	r.Reset(src, MaxDepth+1)
 	if !r.Take('{', "no object") {
 		return r.Err()
@@ -91,7 +90,7 @@ func (r *FieldReader) Mark(src []byte, m *actors.Mark, allow MarkFields, now int
 			return TwiceField(name.String())
 		}
 		has |= f
-		if err := r.MarkField(m, f, now); err != nil {
+		if err := r.MarkField(m, f); err != nil {
 			return err
 		}
 	}
@@ -99,7 +98,7 @@ func (r *FieldReader) Mark(src []byte, m *actors.Mark, allow MarkFields, now int
 }
 
 // MarkField reads the value of one field into m.
-func (r *FieldReader) MarkField(m *actors.Mark, f MarkFields, now int64) (err error) {
+func (r *FieldReader) MarkField(m *actors.Mark, f MarkFields) (err error) {
 	switch f {
 	case MarkIDs:
 		m.IDs, err = r.markIDs()
@@ -114,7 +113,7 @@ func (r *FieldReader) MarkField(m *actors.Mark, f MarkFields, now int64) (err er
 	case MarkTenant:
 		m.Tenant, err = r.LabelField("tenant", MaxTenant)
 	case MarkUntil:
-		m.Until, err = r.TimeField("until", now)
+		m.Until, err = r.TimeField("until", 0)
 	}
 	return err
 }

@@ -196,6 +196,9 @@ func (b *Inbox) Mark(m *actors.Mark, once actors.Once, t actors.Moment) Ready {
 	if m.UpTo != nil && b.seq > 0 && b.foreign(*m.UpTo) {
 		return Ready{Err: &actors.Error{Code: actors.Invalid, Field: "up_to", Detail: "the cursor belongs to another history of this user; fetch the counts again"}}
 	}
+	if m.To == actors.MarkSnoozed && m.Until <= t.Now {
+		return Ready{Err: &actors.Error{Code: actors.Invalid, Field: "until", Detail: "until: it is past"}}
+	}
 	var r Ready
 	var ids []actors.ID
 	if len(m.IDs) > 0 {

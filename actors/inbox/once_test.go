@@ -76,3 +76,20 @@ func TestEdgeKeysAge(t *testing.T) {
 		t.Errorf("%d keys are kept, want %d", n, want)
 	}
 }
+
+// A snooze that is asked again under its key after its time has come is known.
+func TestSnoozeRepeats(t *testing.T) {
+	w := newWorld(t, actors.Limits{})
+	name := id("m", w.now)
+	m := &actors.Message{Id: name[:], Content: []byte(`"title":"x"`)}
+	w.do(w.b.Publish(m, actors.CallersOnce("c", "1"), w.moment(), &w.limits))
+	snooze := &actors.Mark{To: actors.MarkSnoozed, IDs: []actors.ID{name}, Until: w.now + 1000}
+	first := w.do(w.b.Mark(snooze, actors.CallersOnce("c", "2"), w.moment()))
+	w.now += 5000
+	if r := w.b.Mark(snooze, actors.CallersOnce("c", "2"), w.moment()); r.Err != nil || !r.Replayed || first.Err != nil {
+		t.Errorf("the repeat got %+v, the first %+v", r, first)
+	}
+	if r := w.b.Mark(snooze, actors.CallersOnce("c", "3"), w.moment()); r.Err == nil {
+		t.Error("a message was snoozed until a time that is past")
+	}
+}

@@ -113,5 +113,5 @@ func (c *call) readMark(m *actors.Mark, allow transports.MarkFields) error {
 	case len(body) == 0:
 		return transports.MarkFields(0).Check(allow)
 	}
-	return c.draft.in.Mark(body, m, allow, c.api.now().UnixMilli())
+	return c.draft.in.Mark(body, m, allow)
 }

@@ -20,7 +20,7 @@ type MessageLimits struct {
 	CollapseKey int           // bytes of collapse_key; 0: 128
 	Depth       int           // how deep data may nest; 0: 64
 	Users       int           // users of one send; 0: 1,000
-	Late        time.Duration // how far expires_at and send_at may be past, since clocks differ; 0: 1 minute
+	Late        time.Duration // how far expires_at and send_at may be past, since clocks differ and a repeat may be late; 0: as long as its key is kept
 }
 
 // fill puts the defaults in.
@@ -33,7 +33,7 @@ func (l *MessageLimits) fill() {
 	orInt(&l.CollapseKey, 128)
 	orInt(&l.Depth, transports.MaxDepth)
 	orInt(&l.Users, 1000)
-	orDuration(&l.Late, time.Minute)
+	orDuration(&l.Late, actors.CallerKeyAge*time.Millisecond)
 }
 
 // A field names a member of a message's JSON object.
@@ -269,8 +269,8 @@ func (d *draft) readCollapseKey() error {
 	return nil
 }
 
-// time reads a time as unix milliseconds, which is past only as far as clocks
-// differ.
+// time reads a time as unix milliseconds. What is past by less than a key is kept
+// is taken as it is: the message may be a repeat.
 func (d *draft) time(name string) (int64, error) {
 	return d.in.TimeField(name, d.now-d.lim.Late.Milliseconds())
 }

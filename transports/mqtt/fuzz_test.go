@@ -16,7 +16,7 @@ func FuzzRead(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		m, err := parseRead(payload, 0)
+		m, err := parseRead(payload)
 		switch {
 		case err != nil && err.Code != actors.Invalid && err.Code != actors.TooLarge:
 			t.Errorf("got %v", err)

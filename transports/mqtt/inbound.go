@@ -373,7 +373,7 @@ func (s *session) handlePubrel(frame []byte) error {
 
 // publishRead marks messages of the user's inbox as read.
 func (s *session) publishRead(p *packet.Publish) error {
-	mark, fault := parseRead(p.Payload, s.server.now())
+	mark, fault := parseRead(p.Payload)
 	if err := s.socket.Caller().Can(transports.ToMark); err != nil {
 		fault = actors.AsError(err)
 	}

@@ -157,11 +157,11 @@ func (s *session) sendCounts(retained bool) {
 }
 
 // parseRead reads what a client publishes to users/{user}/read, as POST …/read
-// has it; now is the present in unix milliseconds.
-func parseRead(payload []byte, now int64) (*actors.Mark, *actors.Error) {
+// has it.
+func parseRead(payload []byte) (*actors.Mark, *actors.Error) {
 	var r transports.FieldReader
 	m := &actors.Mark{To: actors.MarkRead}
-	if err := r.Mark(payload, m, transports.MarkMany, now); err != nil {
+	if err := r.Mark(payload, m, transports.MarkMany); err != nil {
 		return nil, actors.AsError(err)
 	}
 	return m, nil

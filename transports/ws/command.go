@@ -146,9 +146,9 @@ func (f *frame) seek(bit field) bool {
 	return true
 }
 
-// parseCommand reads a frame; now is the present in unix milliseconds. The error
-// is an actors.Error; the command then has its id, if that could be read.
-func parseCommand(text []byte, now int64) (c command, err error) {
+// parseCommand reads a frame. The error is an actors.Error; the command then has
+// its id, if that could be read.
+func parseCommand(text []byte) (c command, err error) {
 	var f frame
 	if err := f.scan(text); err != nil {
 		return c, err
@@ -181,7 +181,7 @@ func parseCommand(text []byte, now int64) (c command, err error) {
 		return c, hasNone(c.kind, nameOf(foreign))
 	case kind.marks:
 		c.mark = &actors.Mark{To: kind.to}
-		return c, f.marks(c.mark, transports.MarkFields(kind.fields), now)
+		return c, f.marks(c.mark, transports.MarkFields(kind.fields))
 	case kind.fields&(fieldsTopics|fieldPayload) != 0:
 		return c, c.setTopics(&f)
 	}
@@ -203,12 +203,12 @@ func nameOf(fields field) string {
 }
 
 // marks reads what a frame marks.
-func (f *frame) marks(m *actors.Mark, allow transports.MarkFields, now int64) error {
+func (f *frame) marks(m *actors.Mark, allow transports.MarkFields) error {
 	has := transports.MarkFields(f.has & (fieldType - 1))
 	for rest := has; rest != 0; rest &= rest - 1 {
 		bit := rest & -rest
 		f.seek(field(bit))
-		if err := f.MarkField(m, bit, now); err != nil {
+		if err := f.MarkField(m, bit); err != nil {
 			return err
 		}
 	}

@@ -23,7 +23,7 @@ func FuzzClientFrame(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		c, err := parseCommand(text, 0)
+		c, err := parseCommand(text)
 		var answer []byte
 		if err != nil {
 			e := actors.AsError(err)

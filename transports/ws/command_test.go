@@ -15,7 +15,7 @@ func BenchmarkCommand(b *testing.B) {
 			b.ReportAllocs()
 			frame := []byte(text)
 			for b.Loop() {
-				if _, err := parseCommand(frame, 0); err != nil {
+				if _, err := parseCommand(frame); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -135,7 +135,7 @@ func (s *session) Message(message []byte) bool {
 	if !goOn || s.kind.plain {
 		return goOn
 	}
-	c, err := parseCommand(message, s.kind.sockets.deps.Clock().UnixMilli())
+	c, err := parseCommand(message)
 	if !ok {
 		err = tooFast
 	}

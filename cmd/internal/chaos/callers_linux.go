@@ -272,11 +272,8 @@ type refusal struct {
 // Error implements error.
 func (r *refusal) Error() string { return fmt.Sprintf("%d %s", r.status, r.text) }
 
-// temporary tells whether another server, or the same one later, may do it: also one whose
-// clock was put forward, and finds a time past that is to come.
-func (r *refusal) temporary() bool {
-	return r.status == http.StatusServiceUnavailable || r.status == http.StatusBadRequest && strings.Contains(r.text, "it is past")
-}
+// temporary tells whether another server, or the same one later, may do it.
+func (r *refusal) temporary() bool { return r.status == http.StatusServiceUnavailable }
 
 // ask asks one server once.
 func (c *caller) ask(server int, q request, key string) (a answer, repeated bool, err error) {

@@ -167,6 +167,7 @@ func (c Cluster) isSet() bool { return len(c.Join) > 0 || c.Bind != "" }
 // Default returns the configuration of a server for which nothing was set.
 func Default() Config {
 	a := must(actors.Limits{}.WithDefaults())
+	a.Pace = 0 // by the machine that it runs on
 	return Config{
 		HTTP: "127.0.0.1:7777",
 		Data: "data",
