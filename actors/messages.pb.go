@@ -42,6 +42,9 @@ const (
 	Kind_QUEUED    Kind = 11 // a topic's message (topic) waits for sessions (queue)
 	Kind_PROFILE   Kind = 12 // what is known of the user has changed (profile)
 	Kind_ERASED    Kind = 13 // all that there was of the user is gone, but for idempotency keys
+	Kind_FILTERED  Kind = 14 // a message (message, without its content) was stopped by a rule (verdict)
+	Kind_DIGESTED  Kind = 15 // a message (message) is an item of a digest that is open (verdict, until)
+	Kind_STANDING  Kind = 16 // what the app says of the user beside the profile has changed: denied, allowed (standing)
 )
 
 // Enum value maps for Kind.
@@ -61,6 +64,9 @@ var (
 		11: "QUEUED",
 		12: "PROFILE",
 		13: "ERASED",
+		14: "FILTERED",
+		15: "DIGESTED",
+		16: "STANDING",
 	}
 	Kind_value = map[string]int32{
 		"KIND_NONE": 0,
@@ -77,6 +83,9 @@ var (
 		"QUEUED":    11,
 		"PROFILE":   12,
 		"ERASED":    13,
+		"FILTERED":  14,
+		"DIGESTED":  15,
+		"STANDING":  16,
 	}
 )
 
@@ -219,6 +228,81 @@ func (Priority) EnumDescriptor() ([]byte, []int) {
 	return file_actors_messages_proto_rawDescGZIP(), []int{2}
 }
 
+// Rule is a stage that may stop or hold a message, in the order in which they are asked.
+// It is on disk: append only.
+type Rule int32
+
+const (
+	Rule_PASSED       Rule = 0
+	Rule_EXPIRY       Rule = 1
+	Rule_DENY         Rule = 2
+	Rule_SUBSCRIPTION Rule = 3
+	Rule_MUTE         Rule = 4
+	Rule_REVIEW       Rule = 5
+	Rule_KEYWORDS     Rule = 6
+	Rule_QUIET_HOURS  Rule = 7
+	Rule_DUPLICATE    Rule = 8
+	Rule_CAP          Rule = 9
+	Rule_QUOTA        Rule = 10
+)
+
+// Enum value maps for Rule.
+var (
+	Rule_name = map[int32]string{
+		0:  "PASSED",
+		1:  "EXPIRY",
+		2:  "DENY",
+		3:  "SUBSCRIPTION",
+		4:  "MUTE",
+		5:  "REVIEW",
+		6:  "KEYWORDS",
+		7:  "QUIET_HOURS",
+		8:  "DUPLICATE",
+		9:  "CAP",
+		10: "QUOTA",
+	}
+	Rule_value = map[string]int32{
+		"PASSED":       0,
+		"EXPIRY":       1,
+		"DENY":         2,
+		"SUBSCRIPTION": 3,
+		"MUTE":         4,
+		"REVIEW":       5,
+		"KEYWORDS":     6,
+		"QUIET_HOURS":  7,
+		"DUPLICATE":    8,
+		"CAP":          9,
+		"QUOTA":        10,
+	}
+)
+
+func (x Rule) Enum() *Rule {
+	p := new(Rule)
+	*p = x
+	return p
+}
+
+func (x Rule) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Rule) Descriptor() protoreflect.EnumDescriptor {
+	return file_actors_messages_proto_enumTypes[3].Descriptor()
+}
+
+func (Rule) Type() protoreflect.EnumType {
+	return &file_actors_messages_proto_enumTypes[3]
+}
+
+func (x Rule) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Rule.Descriptor instead.
+func (Rule) EnumDescriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{3}
+}
+
 // SendKind says what happened to a send. It is on disk: append only.
 type SendKind int32
 
@@ -259,11 +343,11 @@ func (x SendKind) String() string {
 }
 
 func (SendKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_actors_messages_proto_enumTypes[3].Descriptor()
+	return file_actors_messages_proto_enumTypes[4].Descriptor()
 }
 
 func (SendKind) Type() protoreflect.EnumType {
-	return &file_actors_messages_proto_enumTypes[3]
+	return &file_actors_messages_proto_enumTypes[4]
 }
 
 func (x SendKind) Number() protoreflect.EnumNumber {
@@ -272,7 +356,7 @@ func (x SendKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SendKind.Descriptor instead.
 func (SendKind) EnumDescriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{3}
+	return file_actors_messages_proto_rawDescGZIP(), []int{4}
 }
 
 // LogKind says what an entry of an app's broadcast log is. It is on disk: append
@@ -319,11 +403,11 @@ func (x LogKind) String() string {
 }
 
 func (LogKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_actors_messages_proto_enumTypes[4].Descriptor()
+	return file_actors_messages_proto_enumTypes[5].Descriptor()
 }
 
 func (LogKind) Type() protoreflect.EnumType {
-	return &file_actors_messages_proto_enumTypes[4]
+	return &file_actors_messages_proto_enumTypes[5]
 }
 
 func (x LogKind) Number() protoreflect.EnumNumber {
@@ -332,7 +416,7 @@ func (x LogKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LogKind.Descriptor instead.
 func (LogKind) EnumDescriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{4}
+	return file_actors_messages_proto_rawDescGZIP(), []int{5}
 }
 
 // Event is one fact about one user, as it stands in the journal.
@@ -360,6 +444,9 @@ type Event struct {
 	Profile       *ProfileChange         `protobuf:"bytes,20,opt,name=profile,proto3" json:"profile,omitempty"`
 	Joined        uint64                 `protobuf:"varint,21,opt,name=joined,proto3" json:"joined,omitempty"`                  // of the event by which a user joins: where the broadcast log stood. Behind pos, and up to there, what admits newcomers is for the user
 	UptoPos       uint64                 `protobuf:"varint,22,opt,name=upto_pos,json=uptoPos,proto3" json:"upto_pos,omitempty"` // DELIVERED: and a position of the broadcast log
+	Verdict       *Verdict               `protobuf:"bytes,23,opt,name=verdict,proto3" json:"verdict,omitempty"`                 // ACCEPTED, DUE, FILTERED, DIGESTED: what a policy said; none: no policy was asked
+	Policy        *Policy                `protobuf:"bytes,24,opt,name=policy,proto3" json:"policy,omitempty"`                   // ACCEPTED, DIGESTED: what judges the message again when it is released
+	Standing      *Standing              `protobuf:"bytes,25,opt,name=standing,proto3" json:"standing,omitempty"`               // STANDING
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -548,6 +635,335 @@ func (x *Event) GetUptoPos() uint64 {
 	return 0
 }
 
+func (x *Event) GetVerdict() *Verdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return nil
+}
+
+func (x *Event) GetPolicy() *Policy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+func (x *Event) GetStanding() *Standing {
+	if x != nil {
+		return x.Standing
+	}
+	return nil
+}
+
+// Verdict is what a policy says of a message, once for all: a replay takes it as it is.
+type Verdict struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rule          Rule                   `protobuf:"varint,1,opt,name=rule,proto3,enum=reddot.Rule" json:"rule,omitempty"` // that stopped, held or gathered it; PASSED: none
+	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`                 // why, as a person reads it: "3 in 24h of category promo"
+	Policy        string                 `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`               // its name; empty: none, the rule is the user's or the app's own
+	Version       uint64                 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
+	Spent         []*Spent               `protobuf:"bytes,5,rep,name=spent,proto3" json:"spent,omitempty"`     // of a message that is delivered
+	Digest        uint64                 `protobuf:"fixed64,6,opt,name=digest,proto3" json:"digest,omitempty"` // hash of what the message says, to know its duplicate; 0: no rule asks
+	Gather        string                 `protobuf:"bytes,7,opt,name=gather,proto3" json:"gather,omitempty"`   // DIGESTED, and the ACCEPTED of a digest: its key
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Verdict) Reset() {
+	*x = Verdict{}
+	mi := &file_actors_messages_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Verdict) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Verdict) ProtoMessage() {}
+
+func (x *Verdict) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
+func (*Verdict) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Verdict) GetRule() Rule {
+	if x != nil {
+		return x.Rule
+	}
+	return Rule_PASSED
+}
+
+func (x *Verdict) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *Verdict) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *Verdict) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Verdict) GetSpent() []*Spent {
+	if x != nil {
+		return x.Spent
+	}
+	return nil
+}
+
+func (x *Verdict) GetDigest() uint64 {
+	if x != nil {
+		return x.Digest
+	}
+	return 0
+}
+
+func (x *Verdict) GetGather() string {
+	if x != nil {
+		return x.Gather
+	}
+	return ""
+}
+
+// Spent is one delivery that counts against a cap.
+type Spent struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Scope         uint64                 `protobuf:"fixed64,1,opt,name=scope,proto3" json:"scope,omitempty"`  // hash of what is counted together: category, tenant, channel
+	Keep          uint32                 `protobuf:"varint,2,opt,name=keep,proto3" json:"keep,omitempty"`     // how many of the last times are kept at least
+	Window        int64                  `protobuf:"varint,3,opt,name=window,proto3" json:"window,omitempty"` // milliseconds for which they are kept
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Spent) Reset() {
+	*x = Spent{}
+	mi := &file_actors_messages_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Spent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Spent) ProtoMessage() {}
+
+func (x *Spent) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Spent.ProtoReflect.Descriptor instead.
+func (*Spent) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Spent) GetScope() uint64 {
+	if x != nil {
+		return x.Scope
+	}
+	return 0
+}
+
+func (x *Spent) GetKeep() uint32 {
+	if x != nil {
+		return x.Keep
+	}
+	return 0
+}
+
+func (x *Spent) GetWindow() int64 {
+	if x != nil {
+		return x.Window
+	}
+	return 0
+}
+
+// Policy is a version of the rules that an app keeps under a name.
+type Policy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	Body          []byte                 `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"` // JSON, checked
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Policy) Reset() {
+	*x = Policy{}
+	mi := &file_actors_messages_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Policy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Policy) ProtoMessage() {}
+
+func (x *Policy) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Policy.ProtoReflect.Descriptor instead.
+func (*Policy) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Policy) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Policy) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Policy) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+// Standing is one change of what the app says of a user.
+type Standing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Allow         bool                   `protobuf:"varint,1,opt,name=allow,proto3" json:"allow,omitempty"`      // else: deny
+	Category      string                 `protobuf:"bytes,2,opt,name=category,proto3" json:"category,omitempty"` // empty: all
+	Channel       string                 `protobuf:"bytes,3,opt,name=channel,proto3" json:"channel,omitempty"`   // empty: all
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`     // shown by explain
+	Until         int64                  `protobuf:"varint,5,opt,name=until,proto3" json:"until,omitempty"`      // unix milliseconds; 0: for good
+	Removed       bool                   `protobuf:"varint,6,opt,name=removed,proto3" json:"removed,omitempty"`  // it holds no longer
+	By            string                 `protobuf:"bytes,7,opt,name=by,proto3" json:"by,omitempty"`             // a Principal's ID
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Standing) Reset() {
+	*x = Standing{}
+	mi := &file_actors_messages_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Standing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Standing) ProtoMessage() {}
+
+func (x *Standing) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Standing.ProtoReflect.Descriptor instead.
+func (*Standing) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Standing) GetAllow() bool {
+	if x != nil {
+		return x.Allow
+	}
+	return false
+}
+
+func (x *Standing) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *Standing) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *Standing) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Standing) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *Standing) GetRemoved() bool {
+	if x != nil {
+		return x.Removed
+	}
+	return false
+}
+
+func (x *Standing) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
 // ProfileChange is what an event changes in what is known of a user. A part that
 // stands in it takes the place of the one before; one that is empty removes it.
 type ProfileChange struct {
@@ -564,7 +980,7 @@ type ProfileChange struct {
 
 func (x *ProfileChange) Reset() {
 	*x = ProfileChange{}
-	mi := &file_actors_messages_proto_msgTypes[1]
+	mi := &file_actors_messages_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -576,7 +992,7 @@ func (x *ProfileChange) String() string {
 func (*ProfileChange) ProtoMessage() {}
 
 func (x *ProfileChange) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[1]
+	mi := &file_actors_messages_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -589,7 +1005,7 @@ func (x *ProfileChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProfileChange.ProtoReflect.Descriptor instead.
 func (*ProfileChange) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{1}
+	return file_actors_messages_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ProfileChange) GetProfile() *Profile {
@@ -649,7 +1065,7 @@ type Profile struct {
 
 func (x *Profile) Reset() {
 	*x = Profile{}
-	mi := &file_actors_messages_proto_msgTypes[2]
+	mi := &file_actors_messages_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -661,7 +1077,7 @@ func (x *Profile) String() string {
 func (*Profile) ProtoMessage() {}
 
 func (x *Profile) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[2]
+	mi := &file_actors_messages_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -674,7 +1090,7 @@ func (x *Profile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Profile.ProtoReflect.Descriptor instead.
 func (*Profile) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{2}
+	return file_actors_messages_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Profile) GetTags() []string {
@@ -738,7 +1154,7 @@ type Attribute struct {
 
 func (x *Attribute) Reset() {
 	*x = Attribute{}
-	mi := &file_actors_messages_proto_msgTypes[3]
+	mi := &file_actors_messages_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -750,7 +1166,7 @@ func (x *Attribute) String() string {
 func (*Attribute) ProtoMessage() {}
 
 func (x *Attribute) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[3]
+	mi := &file_actors_messages_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -763,7 +1179,7 @@ func (x *Attribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
 func (*Attribute) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{3}
+	return file_actors_messages_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Attribute) GetName() string {
@@ -884,7 +1300,7 @@ type TextList struct {
 
 func (x *TextList) Reset() {
 	*x = TextList{}
-	mi := &file_actors_messages_proto_msgTypes[4]
+	mi := &file_actors_messages_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -896,7 +1312,7 @@ func (x *TextList) String() string {
 func (*TextList) ProtoMessage() {}
 
 func (x *TextList) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[4]
+	mi := &file_actors_messages_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -909,7 +1325,7 @@ func (x *TextList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TextList.ProtoReflect.Descriptor instead.
 func (*TextList) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{4}
+	return file_actors_messages_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *TextList) GetList() []string {
@@ -929,7 +1345,7 @@ type NumberList struct {
 
 func (x *NumberList) Reset() {
 	*x = NumberList{}
-	mi := &file_actors_messages_proto_msgTypes[5]
+	mi := &file_actors_messages_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -941,7 +1357,7 @@ func (x *NumberList) String() string {
 func (*NumberList) ProtoMessage() {}
 
 func (x *NumberList) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[5]
+	mi := &file_actors_messages_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -954,7 +1370,7 @@ func (x *NumberList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NumberList.ProtoReflect.Descriptor instead.
 func (*NumberList) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{5}
+	return file_actors_messages_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *NumberList) GetList() []float64 {
@@ -978,7 +1394,7 @@ type Address struct {
 
 func (x *Address) Reset() {
 	*x = Address{}
-	mi := &file_actors_messages_proto_msgTypes[6]
+	mi := &file_actors_messages_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -990,7 +1406,7 @@ func (x *Address) String() string {
 func (*Address) ProtoMessage() {}
 
 func (x *Address) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[6]
+	mi := &file_actors_messages_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1003,7 +1419,7 @@ func (x *Address) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Address.ProtoReflect.Descriptor instead.
 func (*Address) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{6}
+	return file_actors_messages_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Address) GetChannel() string {
@@ -1055,7 +1471,7 @@ type Preferences struct {
 
 func (x *Preferences) Reset() {
 	*x = Preferences{}
-	mi := &file_actors_messages_proto_msgTypes[7]
+	mi := &file_actors_messages_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1067,7 +1483,7 @@ func (x *Preferences) String() string {
 func (*Preferences) ProtoMessage() {}
 
 func (x *Preferences) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[7]
+	mi := &file_actors_messages_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1080,7 +1496,7 @@ func (x *Preferences) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Preferences.ProtoReflect.Descriptor instead.
 func (*Preferences) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{7}
+	return file_actors_messages_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Preferences) GetCategories() []*CategoryPreference {
@@ -1129,7 +1545,7 @@ type ChannelPreference struct {
 
 func (x *ChannelPreference) Reset() {
 	*x = ChannelPreference{}
-	mi := &file_actors_messages_proto_msgTypes[8]
+	mi := &file_actors_messages_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1141,7 +1557,7 @@ func (x *ChannelPreference) String() string {
 func (*ChannelPreference) ProtoMessage() {}
 
 func (x *ChannelPreference) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[8]
+	mi := &file_actors_messages_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1154,7 +1570,7 @@ func (x *ChannelPreference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChannelPreference.ProtoReflect.Descriptor instead.
 func (*ChannelPreference) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{8}
+	return file_actors_messages_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ChannelPreference) GetChannel() string {
@@ -1182,7 +1598,7 @@ type CategoryPreference struct {
 
 func (x *CategoryPreference) Reset() {
 	*x = CategoryPreference{}
-	mi := &file_actors_messages_proto_msgTypes[9]
+	mi := &file_actors_messages_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1194,7 +1610,7 @@ func (x *CategoryPreference) String() string {
 func (*CategoryPreference) ProtoMessage() {}
 
 func (x *CategoryPreference) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[9]
+	mi := &file_actors_messages_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1207,7 +1623,7 @@ func (x *CategoryPreference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CategoryPreference.ProtoReflect.Descriptor instead.
 func (*CategoryPreference) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{9}
+	return file_actors_messages_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CategoryPreference) GetCategory() string {
@@ -1235,7 +1651,7 @@ type TenantPreferences struct {
 
 func (x *TenantPreferences) Reset() {
 	*x = TenantPreferences{}
-	mi := &file_actors_messages_proto_msgTypes[10]
+	mi := &file_actors_messages_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1247,7 +1663,7 @@ func (x *TenantPreferences) String() string {
 func (*TenantPreferences) ProtoMessage() {}
 
 func (x *TenantPreferences) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[10]
+	mi := &file_actors_messages_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1260,7 +1676,7 @@ func (x *TenantPreferences) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantPreferences.ProtoReflect.Descriptor instead.
 func (*TenantPreferences) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{10}
+	return file_actors_messages_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TenantPreferences) GetTenant() string {
@@ -1290,7 +1706,7 @@ type QuietHours struct {
 
 func (x *QuietHours) Reset() {
 	*x = QuietHours{}
-	mi := &file_actors_messages_proto_msgTypes[11]
+	mi := &file_actors_messages_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1302,7 +1718,7 @@ func (x *QuietHours) String() string {
 func (*QuietHours) ProtoMessage() {}
 
 func (x *QuietHours) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[11]
+	mi := &file_actors_messages_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1315,7 +1731,7 @@ func (x *QuietHours) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuietHours.ProtoReflect.Descriptor instead.
 func (*QuietHours) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{11}
+	return file_actors_messages_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *QuietHours) GetFrom() uint32 {
@@ -1366,7 +1782,7 @@ type TopicMessage struct {
 
 func (x *TopicMessage) Reset() {
 	*x = TopicMessage{}
-	mi := &file_actors_messages_proto_msgTypes[12]
+	mi := &file_actors_messages_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1378,7 +1794,7 @@ func (x *TopicMessage) String() string {
 func (*TopicMessage) ProtoMessage() {}
 
 func (x *TopicMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[12]
+	mi := &file_actors_messages_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1391,7 +1807,7 @@ func (x *TopicMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicMessage.ProtoReflect.Descriptor instead.
 func (*TopicMessage) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{12}
+	return file_actors_messages_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TopicMessage) GetTopic() string {
@@ -1482,7 +1898,7 @@ type Will struct {
 
 func (x *Will) Reset() {
 	*x = Will{}
-	mi := &file_actors_messages_proto_msgTypes[13]
+	mi := &file_actors_messages_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1494,7 +1910,7 @@ func (x *Will) String() string {
 func (*Will) ProtoMessage() {}
 
 func (x *Will) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[13]
+	mi := &file_actors_messages_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1507,7 +1923,7 @@ func (x *Will) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Will.ProtoReflect.Descriptor instead.
 func (*Will) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{13}
+	return file_actors_messages_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Will) GetMessage() *TopicMessage {
@@ -1540,7 +1956,7 @@ type Subscription struct {
 
 func (x *Subscription) Reset() {
 	*x = Subscription{}
-	mi := &file_actors_messages_proto_msgTypes[14]
+	mi := &file_actors_messages_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1552,7 +1968,7 @@ func (x *Subscription) String() string {
 func (*Subscription) ProtoMessage() {}
 
 func (x *Subscription) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[14]
+	mi := &file_actors_messages_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1565,7 +1981,7 @@ func (x *Subscription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscription.ProtoReflect.Descriptor instead.
 func (*Subscription) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{14}
+	return file_actors_messages_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Subscription) GetFilter() string {
@@ -1634,7 +2050,7 @@ type Outgoing struct {
 
 func (x *Outgoing) Reset() {
 	*x = Outgoing{}
-	mi := &file_actors_messages_proto_msgTypes[15]
+	mi := &file_actors_messages_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1646,7 +2062,7 @@ func (x *Outgoing) String() string {
 func (*Outgoing) ProtoMessage() {}
 
 func (x *Outgoing) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[15]
+	mi := &file_actors_messages_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1659,7 +2075,7 @@ func (x *Outgoing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outgoing.ProtoReflect.Descriptor instead.
 func (*Outgoing) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{15}
+	return file_actors_messages_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Outgoing) GetId() uint32 {
@@ -1735,7 +2151,7 @@ type Waiting struct {
 
 func (x *Waiting) Reset() {
 	*x = Waiting{}
-	mi := &file_actors_messages_proto_msgTypes[16]
+	mi := &file_actors_messages_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1747,7 +2163,7 @@ func (x *Waiting) String() string {
 func (*Waiting) ProtoMessage() {}
 
 func (x *Waiting) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[16]
+	mi := &file_actors_messages_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1760,7 +2176,7 @@ func (x *Waiting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Waiting.ProtoReflect.Descriptor instead.
 func (*Waiting) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{16}
+	return file_actors_messages_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Waiting) GetSeq() uint64 {
@@ -1830,7 +2246,7 @@ type Incoming struct {
 
 func (x *Incoming) Reset() {
 	*x = Incoming{}
-	mi := &file_actors_messages_proto_msgTypes[17]
+	mi := &file_actors_messages_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1842,7 +2258,7 @@ func (x *Incoming) String() string {
 func (*Incoming) ProtoMessage() {}
 
 func (x *Incoming) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[17]
+	mi := &file_actors_messages_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1855,7 +2271,7 @@ func (x *Incoming) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Incoming.ProtoReflect.Descriptor instead.
 func (*Incoming) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{17}
+	return file_actors_messages_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Incoming) GetId() uint32 {
@@ -1883,7 +2299,7 @@ type Queueing struct {
 
 func (x *Queueing) Reset() {
 	*x = Queueing{}
-	mi := &file_actors_messages_proto_msgTypes[18]
+	mi := &file_actors_messages_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1895,7 +2311,7 @@ func (x *Queueing) String() string {
 func (*Queueing) ProtoMessage() {}
 
 func (x *Queueing) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[18]
+	mi := &file_actors_messages_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1908,7 +2324,7 @@ func (x *Queueing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queueing.ProtoReflect.Descriptor instead.
 func (*Queueing) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{18}
+	return file_actors_messages_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Queueing) GetClient() string {
@@ -1955,7 +2371,7 @@ type SessionChange struct {
 
 func (x *SessionChange) Reset() {
 	*x = SessionChange{}
-	mi := &file_actors_messages_proto_msgTypes[19]
+	mi := &file_actors_messages_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1967,7 +2383,7 @@ func (x *SessionChange) String() string {
 func (*SessionChange) ProtoMessage() {}
 
 func (x *SessionChange) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[19]
+	mi := &file_actors_messages_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1980,7 +2396,7 @@ func (x *SessionChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionChange.ProtoReflect.Descriptor instead.
 func (*SessionChange) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{19}
+	return file_actors_messages_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SessionChange) GetClient() string {
@@ -2135,7 +2551,7 @@ type YieldedWill struct {
 
 func (x *YieldedWill) Reset() {
 	*x = YieldedWill{}
-	mi := &file_actors_messages_proto_msgTypes[20]
+	mi := &file_actors_messages_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2147,7 +2563,7 @@ func (x *YieldedWill) String() string {
 func (*YieldedWill) ProtoMessage() {}
 
 func (x *YieldedWill) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[20]
+	mi := &file_actors_messages_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2160,7 +2576,7 @@ func (x *YieldedWill) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use YieldedWill.ProtoReflect.Descriptor instead.
 func (*YieldedWill) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{20}
+	return file_actors_messages_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *YieldedWill) GetEpoch() uint64 {
@@ -2207,7 +2623,7 @@ type SessionState struct {
 
 func (x *SessionState) Reset() {
 	*x = SessionState{}
-	mi := &file_actors_messages_proto_msgTypes[21]
+	mi := &file_actors_messages_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2219,7 +2635,7 @@ func (x *SessionState) String() string {
 func (*SessionState) ProtoMessage() {}
 
 func (x *SessionState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[21]
+	mi := &file_actors_messages_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2232,7 +2648,7 @@ func (x *SessionState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionState.ProtoReflect.Descriptor instead.
 func (*SessionState) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{21}
+	return file_actors_messages_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SessionState) GetClient() string {
@@ -2344,7 +2760,7 @@ type RetainedEvent struct {
 
 func (x *RetainedEvent) Reset() {
 	*x = RetainedEvent{}
-	mi := &file_actors_messages_proto_msgTypes[22]
+	mi := &file_actors_messages_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2356,7 +2772,7 @@ func (x *RetainedEvent) String() string {
 func (*RetainedEvent) ProtoMessage() {}
 
 func (x *RetainedEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[22]
+	mi := &file_actors_messages_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2369,7 +2785,7 @@ func (x *RetainedEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetainedEvent.ProtoReflect.Descriptor instead.
 func (*RetainedEvent) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{22}
+	return file_actors_messages_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RetainedEvent) GetSeq() uint64 {
@@ -2397,7 +2813,7 @@ type RetainedState struct {
 
 func (x *RetainedState) Reset() {
 	*x = RetainedState{}
-	mi := &file_actors_messages_proto_msgTypes[23]
+	mi := &file_actors_messages_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2409,7 +2825,7 @@ func (x *RetainedState) String() string {
 func (*RetainedState) ProtoMessage() {}
 
 func (x *RetainedState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[23]
+	mi := &file_actors_messages_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2422,7 +2838,7 @@ func (x *RetainedState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetainedState.ProtoReflect.Descriptor instead.
 func (*RetainedState) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{23}
+	return file_actors_messages_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RetainedState) GetSeq() uint64 {
@@ -2460,7 +2876,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_actors_messages_proto_msgTypes[24]
+	mi := &file_actors_messages_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2472,7 +2888,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[24]
+	mi := &file_actors_messages_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2485,7 +2901,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{24}
+	return file_actors_messages_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Message) GetId() []byte {
@@ -2597,7 +3013,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_actors_messages_proto_msgTypes[25]
+	mi := &file_actors_messages_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2609,7 +3025,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[25]
+	mi := &file_actors_messages_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2622,7 +3038,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{25}
+	return file_actors_messages_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Entry) GetId() []byte {
@@ -2751,7 +3167,7 @@ type OnceKey struct {
 
 func (x *OnceKey) Reset() {
 	*x = OnceKey{}
-	mi := &file_actors_messages_proto_msgTypes[26]
+	mi := &file_actors_messages_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2763,7 +3179,7 @@ func (x *OnceKey) String() string {
 func (*OnceKey) ProtoMessage() {}
 
 func (x *OnceKey) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[26]
+	mi := &file_actors_messages_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2776,7 +3192,7 @@ func (x *OnceKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OnceKey.ProtoReflect.Descriptor instead.
 func (*OnceKey) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{26}
+	return file_actors_messages_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *OnceKey) GetKey() []byte {
@@ -2826,7 +3242,7 @@ type Category struct {
 
 func (x *Category) Reset() {
 	*x = Category{}
-	mi := &file_actors_messages_proto_msgTypes[27]
+	mi := &file_actors_messages_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2838,7 +3254,7 @@ func (x *Category) String() string {
 func (*Category) ProtoMessage() {}
 
 func (x *Category) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[27]
+	mi := &file_actors_messages_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2851,7 +3267,7 @@ func (x *Category) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Category.ProtoReflect.Descriptor instead.
 func (*Category) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{27}
+	return file_actors_messages_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Category) GetName() string {
@@ -2887,7 +3303,7 @@ type Milestone struct {
 
 func (x *Milestone) Reset() {
 	*x = Milestone{}
-	mi := &file_actors_messages_proto_msgTypes[28]
+	mi := &file_actors_messages_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2899,7 +3315,7 @@ func (x *Milestone) String() string {
 func (*Milestone) ProtoMessage() {}
 
 func (x *Milestone) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[28]
+	mi := &file_actors_messages_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2912,7 +3328,7 @@ func (x *Milestone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Milestone.ProtoReflect.Descriptor instead.
 func (*Milestone) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{28}
+	return file_actors_messages_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Milestone) GetSeq() uint64 {
@@ -2979,7 +3395,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_actors_messages_proto_msgTypes[29]
+	mi := &file_actors_messages_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2991,7 +3407,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[29]
+	mi := &file_actors_messages_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3004,7 +3420,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{29}
+	return file_actors_messages_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Snapshot) GetLineage() uint64 {
@@ -3265,7 +3681,7 @@ type SendEvent struct {
 
 func (x *SendEvent) Reset() {
 	*x = SendEvent{}
-	mi := &file_actors_messages_proto_msgTypes[30]
+	mi := &file_actors_messages_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3277,7 +3693,7 @@ func (x *SendEvent) String() string {
 func (*SendEvent) ProtoMessage() {}
 
 func (x *SendEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[30]
+	mi := &file_actors_messages_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3290,7 +3706,7 @@ func (x *SendEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendEvent.ProtoReflect.Descriptor instead.
 func (*SendEvent) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{30}
+	return file_actors_messages_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *SendEvent) GetKind() SendKind {
@@ -3386,7 +3802,7 @@ type SendState struct {
 
 func (x *SendState) Reset() {
 	*x = SendState{}
-	mi := &file_actors_messages_proto_msgTypes[31]
+	mi := &file_actors_messages_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3398,7 +3814,7 @@ func (x *SendState) String() string {
 func (*SendState) ProtoMessage() {}
 
 func (x *SendState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[31]
+	mi := &file_actors_messages_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3411,7 +3827,7 @@ func (x *SendState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendState.ProtoReflect.Descriptor instead.
 func (*SendState) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{31}
+	return file_actors_messages_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *SendState) GetSeq() uint64 {
@@ -3476,7 +3892,7 @@ type SendStep struct {
 
 func (x *SendStep) Reset() {
 	*x = SendStep{}
-	mi := &file_actors_messages_proto_msgTypes[32]
+	mi := &file_actors_messages_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3488,7 +3904,7 @@ func (x *SendStep) String() string {
 func (*SendStep) ProtoMessage() {}
 
 func (x *SendStep) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[32]
+	mi := &file_actors_messages_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3501,7 +3917,7 @@ func (x *SendStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendStep.ProtoReflect.Descriptor instead.
 func (*SendStep) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{32}
+	return file_actors_messages_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *SendStep) GetKind() SendKind {
@@ -3543,7 +3959,7 @@ type Displacement struct {
 
 func (x *Displacement) Reset() {
 	*x = Displacement{}
-	mi := &file_actors_messages_proto_msgTypes[33]
+	mi := &file_actors_messages_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3555,7 +3971,7 @@ func (x *Displacement) String() string {
 func (*Displacement) ProtoMessage() {}
 
 func (x *Displacement) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[33]
+	mi := &file_actors_messages_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3568,7 +3984,7 @@ func (x *Displacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Displacement.ProtoReflect.Descriptor instead.
 func (*Displacement) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{33}
+	return file_actors_messages_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Displacement) GetPos() uint64 {
@@ -3599,7 +4015,7 @@ type Audience struct {
 
 func (x *Audience) Reset() {
 	*x = Audience{}
-	mi := &file_actors_messages_proto_msgTypes[34]
+	mi := &file_actors_messages_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3611,7 +4027,7 @@ func (x *Audience) String() string {
 func (*Audience) ProtoMessage() {}
 
 func (x *Audience) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[34]
+	mi := &file_actors_messages_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3624,7 +4040,7 @@ func (x *Audience) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audience.ProtoReflect.Descriptor instead.
 func (*Audience) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{34}
+	return file_actors_messages_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Audience) GetAll() bool {
@@ -3674,7 +4090,7 @@ type Segment struct {
 
 func (x *Segment) Reset() {
 	*x = Segment{}
-	mi := &file_actors_messages_proto_msgTypes[35]
+	mi := &file_actors_messages_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3686,7 +4102,7 @@ func (x *Segment) String() string {
 func (*Segment) ProtoMessage() {}
 
 func (x *Segment) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[35]
+	mi := &file_actors_messages_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3699,7 +4115,7 @@ func (x *Segment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Segment.ProtoReflect.Descriptor instead.
 func (*Segment) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{35}
+	return file_actors_messages_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Segment) GetName() string {
@@ -3743,7 +4159,7 @@ type LogEntry struct {
 
 func (x *LogEntry) Reset() {
 	*x = LogEntry{}
-	mi := &file_actors_messages_proto_msgTypes[36]
+	mi := &file_actors_messages_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3755,7 +4171,7 @@ func (x *LogEntry) String() string {
 func (*LogEntry) ProtoMessage() {}
 
 func (x *LogEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[36]
+	mi := &file_actors_messages_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3768,7 +4184,7 @@ func (x *LogEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogEntry.ProtoReflect.Descriptor instead.
 func (*LogEntry) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{36}
+	return file_actors_messages_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *LogEntry) GetKind() LogKind {
@@ -3867,7 +4283,7 @@ type LoggedMessage struct {
 
 func (x *LoggedMessage) Reset() {
 	*x = LoggedMessage{}
-	mi := &file_actors_messages_proto_msgTypes[37]
+	mi := &file_actors_messages_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3879,7 +4295,7 @@ func (x *LoggedMessage) String() string {
 func (*LoggedMessage) ProtoMessage() {}
 
 func (x *LoggedMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[37]
+	mi := &file_actors_messages_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3892,7 +4308,7 @@ func (x *LoggedMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoggedMessage.ProtoReflect.Descriptor instead.
 func (*LoggedMessage) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{37}
+	return file_actors_messages_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *LoggedMessage) GetMessage() *Message {
@@ -3978,7 +4394,7 @@ type LogState struct {
 
 func (x *LogState) Reset() {
 	*x = LogState{}
-	mi := &file_actors_messages_proto_msgTypes[38]
+	mi := &file_actors_messages_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3990,7 +4406,7 @@ func (x *LogState) String() string {
 func (*LogState) ProtoMessage() {}
 
 func (x *LogState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[38]
+	mi := &file_actors_messages_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4003,7 +4419,7 @@ func (x *LogState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogState.ProtoReflect.Descriptor instead.
 func (*LogState) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{38}
+	return file_actors_messages_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *LogState) GetPos() uint64 {
@@ -4038,7 +4454,7 @@ var File_actors_messages_proto protoreflect.FileDescriptor
 
 const file_actors_messages_proto_rawDesc = "" +
 	"\n" +
-	"\x15actors/messages.proto\x12\x06reddot\"\xf6\x04\n" +
+	"\x15actors/messages.proto\x12\x06reddot\"\xf7\x05\n" +
 	"\x05Event\x12 \n" +
 	"\x04kind\x18\x01 \x01(\x0e2\f.reddot.KindR\x04kind\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
@@ -4062,7 +4478,34 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x05queue\x18\x13 \x03(\v2\x10.reddot.QueueingR\x05queue\x12/\n" +
 	"\aprofile\x18\x14 \x01(\v2\x15.reddot.ProfileChangeR\aprofile\x12\x16\n" +
 	"\x06joined\x18\x15 \x01(\x04R\x06joined\x12\x19\n" +
-	"\bupto_pos\x18\x16 \x01(\x04R\auptoPos\"\xd9\x01\n" +
+	"\bupto_pos\x18\x16 \x01(\x04R\auptoPos\x12)\n" +
+	"\averdict\x18\x17 \x01(\v2\x0f.reddot.VerdictR\averdict\x12&\n" +
+	"\x06policy\x18\x18 \x01(\v2\x0e.reddot.PolicyR\x06policy\x12,\n" +
+	"\bstanding\x18\x19 \x01(\v2\x10.reddot.StandingR\bstanding\"\xc8\x01\n" +
+	"\aVerdict\x12 \n" +
+	"\x04rule\x18\x01 \x01(\x0e2\f.reddot.RuleR\x04rule\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\x12\x16\n" +
+	"\x06policy\x18\x03 \x01(\tR\x06policy\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\x04R\aversion\x12#\n" +
+	"\x05spent\x18\x05 \x03(\v2\r.reddot.SpentR\x05spent\x12\x16\n" +
+	"\x06digest\x18\x06 \x01(\x06R\x06digest\x12\x16\n" +
+	"\x06gather\x18\a \x01(\tR\x06gather\"I\n" +
+	"\x05Spent\x12\x14\n" +
+	"\x05scope\x18\x01 \x01(\x06R\x05scope\x12\x12\n" +
+	"\x04keep\x18\x02 \x01(\rR\x04keep\x12\x16\n" +
+	"\x06window\x18\x03 \x01(\x03R\x06window\"J\n" +
+	"\x06Policy\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x12\n" +
+	"\x04body\x18\x03 \x01(\fR\x04body\"\xae\x01\n" +
+	"\bStanding\x12\x14\n" +
+	"\x05allow\x18\x01 \x01(\bR\x05allow\x12\x1a\n" +
+	"\bcategory\x18\x02 \x01(\tR\bcategory\x12\x18\n" +
+	"\achannel\x18\x03 \x01(\tR\achannel\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05until\x18\x05 \x01(\x03R\x05until\x12\x18\n" +
+	"\aremoved\x18\x06 \x01(\bR\aremoved\x12\x0e\n" +
+	"\x02by\x18\a \x01(\tR\x02by\"\xd9\x01\n" +
 	"\rProfileChange\x12)\n" +
 	"\aprofile\x18\x01 \x01(\v2\x0f.reddot.ProfileR\aprofile\x125\n" +
 	"\vpreferences\x18\x02 \x01(\v2\x13.reddot.PreferencesR\vpreferences\x12\x1a\n" +
@@ -4384,7 +4827,7 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x03pos\x18\x01 \x01(\x04R\x03pos\x12\x14\n" +
 	"\x05floor\x18\x02 \x01(\x04R\x05floor\x121\n" +
 	"\bmessages\x18\x03 \x03(\v2\x15.reddot.LoggedMessageR\bmessages\x12#\n" +
-	"\x04keys\x18\x04 \x03(\v2\x0f.reddot.OnceKeyR\x04keys*\xb9\x01\n" +
+	"\x04keys\x18\x04 \x03(\v2\x0f.reddot.OnceKeyR\x04keys*\xe3\x01\n" +
 	"\x04Kind\x12\r\n" +
 	"\tKIND_NONE\x10\x00\x12\f\n" +
 	"\bACCEPTED\x10\x01\x12\n" +
@@ -4404,7 +4847,10 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x06QUEUED\x10\v\x12\v\n" +
 	"\aPROFILE\x10\f\x12\n" +
 	"\n" +
-	"\x06ERASED\x10\r*Q\n" +
+	"\x06ERASED\x10\r\x12\f\n" +
+	"\bFILTERED\x10\x0e\x12\f\n" +
+	"\bDIGESTED\x10\x0f\x12\f\n" +
+	"\bSTANDING\x10\x10*Q\n" +
 	"\x05State\x12\n" +
 	"\n" +
 	"\x06UNSEEN\x10\x00\x12\b\n" +
@@ -4418,7 +4864,23 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x06NORMAL\x10\x00\x12\a\n" +
 	"\x03LOW\x10\x01\x12\b\n" +
 	"\x04HIGH\x10\x02\x12\f\n" +
-	"\bCRITICAL\x10\x03*c\n" +
+	"\bCRITICAL\x10\x03*\x92\x01\n" +
+	"\x04Rule\x12\n" +
+	"\n" +
+	"\x06PASSED\x10\x00\x12\n" +
+	"\n" +
+	"\x06EXPIRY\x10\x01\x12\b\n" +
+	"\x04DENY\x10\x02\x12\x10\n" +
+	"\fSUBSCRIPTION\x10\x03\x12\b\n" +
+	"\x04MUTE\x10\x04\x12\n" +
+	"\n" +
+	"\x06REVIEW\x10\x05\x12\f\n" +
+	"\bKEYWORDS\x10\x06\x12\x0f\n" +
+	"\vQUIET_HOURS\x10\a\x12\r\n" +
+	"\tDUPLICATE\x10\b\x12\a\n" +
+	"\x03CAP\x10\t\x12\t\n" +
+	"\x05QUOTA\x10\n" +
+	"*c\n" +
 	"\bSendKind\x12\r\n" +
 	"\tSEND_NONE\x10\x00\x12\x10\n" +
 	"\fSEND_STARTED\x10\x01\x12\x0f\n" +
@@ -4446,119 +4908,129 @@ func file_actors_messages_proto_rawDescGZIP() []byte {
 	return file_actors_messages_proto_rawDescData
 }
 
-var file_actors_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_actors_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
+var file_actors_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_actors_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
 var file_actors_messages_proto_goTypes = []any{
 	(Kind)(0),                  // 0: reddot.Kind
 	(State)(0),                 // 1: reddot.State
 	(Priority)(0),              // 2: reddot.Priority
-	(SendKind)(0),              // 3: reddot.SendKind
-	(LogKind)(0),               // 4: reddot.LogKind
-	(*Event)(nil),              // 5: reddot.Event
-	(*ProfileChange)(nil),      // 6: reddot.ProfileChange
-	(*Profile)(nil),            // 7: reddot.Profile
-	(*Attribute)(nil),          // 8: reddot.Attribute
-	(*TextList)(nil),           // 9: reddot.TextList
-	(*NumberList)(nil),         // 10: reddot.NumberList
-	(*Address)(nil),            // 11: reddot.Address
-	(*Preferences)(nil),        // 12: reddot.Preferences
-	(*ChannelPreference)(nil),  // 13: reddot.ChannelPreference
-	(*CategoryPreference)(nil), // 14: reddot.CategoryPreference
-	(*TenantPreferences)(nil),  // 15: reddot.TenantPreferences
-	(*QuietHours)(nil),         // 16: reddot.QuietHours
-	(*TopicMessage)(nil),       // 17: reddot.TopicMessage
-	(*Will)(nil),               // 18: reddot.Will
-	(*Subscription)(nil),       // 19: reddot.Subscription
-	(*Outgoing)(nil),           // 20: reddot.Outgoing
-	(*Waiting)(nil),            // 21: reddot.Waiting
-	(*Incoming)(nil),           // 22: reddot.Incoming
-	(*Queueing)(nil),           // 23: reddot.Queueing
-	(*SessionChange)(nil),      // 24: reddot.SessionChange
-	(*YieldedWill)(nil),        // 25: reddot.YieldedWill
-	(*SessionState)(nil),       // 26: reddot.SessionState
-	(*RetainedEvent)(nil),      // 27: reddot.RetainedEvent
-	(*RetainedState)(nil),      // 28: reddot.RetainedState
-	(*Message)(nil),            // 29: reddot.Message
-	(*Entry)(nil),              // 30: reddot.Entry
-	(*OnceKey)(nil),            // 31: reddot.OnceKey
-	(*Category)(nil),           // 32: reddot.Category
-	(*Milestone)(nil),          // 33: reddot.Milestone
-	(*Snapshot)(nil),           // 34: reddot.Snapshot
-	(*SendEvent)(nil),          // 35: reddot.SendEvent
-	(*SendState)(nil),          // 36: reddot.SendState
-	(*SendStep)(nil),           // 37: reddot.SendStep
-	(*Displacement)(nil),       // 38: reddot.Displacement
-	(*Audience)(nil),           // 39: reddot.Audience
-	(*Segment)(nil),            // 40: reddot.Segment
-	(*LogEntry)(nil),           // 41: reddot.LogEntry
-	(*LoggedMessage)(nil),      // 42: reddot.LoggedMessage
-	(*LogState)(nil),           // 43: reddot.LogState
+	(Rule)(0),                  // 3: reddot.Rule
+	(SendKind)(0),              // 4: reddot.SendKind
+	(LogKind)(0),               // 5: reddot.LogKind
+	(*Event)(nil),              // 6: reddot.Event
+	(*Verdict)(nil),            // 7: reddot.Verdict
+	(*Spent)(nil),              // 8: reddot.Spent
+	(*Policy)(nil),             // 9: reddot.Policy
+	(*Standing)(nil),           // 10: reddot.Standing
+	(*ProfileChange)(nil),      // 11: reddot.ProfileChange
+	(*Profile)(nil),            // 12: reddot.Profile
+	(*Attribute)(nil),          // 13: reddot.Attribute
+	(*TextList)(nil),           // 14: reddot.TextList
+	(*NumberList)(nil),         // 15: reddot.NumberList
+	(*Address)(nil),            // 16: reddot.Address
+	(*Preferences)(nil),        // 17: reddot.Preferences
+	(*ChannelPreference)(nil),  // 18: reddot.ChannelPreference
+	(*CategoryPreference)(nil), // 19: reddot.CategoryPreference
+	(*TenantPreferences)(nil),  // 20: reddot.TenantPreferences
+	(*QuietHours)(nil),         // 21: reddot.QuietHours
+	(*TopicMessage)(nil),       // 22: reddot.TopicMessage
+	(*Will)(nil),               // 23: reddot.Will
+	(*Subscription)(nil),       // 24: reddot.Subscription
+	(*Outgoing)(nil),           // 25: reddot.Outgoing
+	(*Waiting)(nil),            // 26: reddot.Waiting
+	(*Incoming)(nil),           // 27: reddot.Incoming
+	(*Queueing)(nil),           // 28: reddot.Queueing
+	(*SessionChange)(nil),      // 29: reddot.SessionChange
+	(*YieldedWill)(nil),        // 30: reddot.YieldedWill
+	(*SessionState)(nil),       // 31: reddot.SessionState
+	(*RetainedEvent)(nil),      // 32: reddot.RetainedEvent
+	(*RetainedState)(nil),      // 33: reddot.RetainedState
+	(*Message)(nil),            // 34: reddot.Message
+	(*Entry)(nil),              // 35: reddot.Entry
+	(*OnceKey)(nil),            // 36: reddot.OnceKey
+	(*Category)(nil),           // 37: reddot.Category
+	(*Milestone)(nil),          // 38: reddot.Milestone
+	(*Snapshot)(nil),           // 39: reddot.Snapshot
+	(*SendEvent)(nil),          // 40: reddot.SendEvent
+	(*SendState)(nil),          // 41: reddot.SendState
+	(*SendStep)(nil),           // 42: reddot.SendStep
+	(*Displacement)(nil),       // 43: reddot.Displacement
+	(*Audience)(nil),           // 44: reddot.Audience
+	(*Segment)(nil),            // 45: reddot.Segment
+	(*LogEntry)(nil),           // 46: reddot.LogEntry
+	(*LoggedMessage)(nil),      // 47: reddot.LoggedMessage
+	(*LogState)(nil),           // 48: reddot.LogState
 }
 var file_actors_messages_proto_depIdxs = []int32{
 	0,  // 0: reddot.Event.kind:type_name -> reddot.Kind
-	29, // 1: reddot.Event.message:type_name -> reddot.Message
+	34, // 1: reddot.Event.message:type_name -> reddot.Message
 	1,  // 2: reddot.Event.state:type_name -> reddot.State
-	24, // 3: reddot.Event.session:type_name -> reddot.SessionChange
-	17, // 4: reddot.Event.topic:type_name -> reddot.TopicMessage
-	23, // 5: reddot.Event.queue:type_name -> reddot.Queueing
-	6,  // 6: reddot.Event.profile:type_name -> reddot.ProfileChange
-	7,  // 7: reddot.ProfileChange.profile:type_name -> reddot.Profile
-	12, // 8: reddot.ProfileChange.preferences:type_name -> reddot.Preferences
-	8,  // 9: reddot.Profile.attributes:type_name -> reddot.Attribute
-	11, // 10: reddot.Profile.addresses:type_name -> reddot.Address
-	9,  // 11: reddot.Attribute.texts:type_name -> reddot.TextList
-	10, // 12: reddot.Attribute.numbers:type_name -> reddot.NumberList
-	14, // 13: reddot.Preferences.categories:type_name -> reddot.CategoryPreference
-	13, // 14: reddot.Preferences.channels:type_name -> reddot.ChannelPreference
-	15, // 15: reddot.Preferences.tenants:type_name -> reddot.TenantPreferences
-	16, // 16: reddot.Preferences.quiet_hours:type_name -> reddot.QuietHours
-	13, // 17: reddot.CategoryPreference.channels:type_name -> reddot.ChannelPreference
-	12, // 18: reddot.TenantPreferences.preferences:type_name -> reddot.Preferences
-	17, // 19: reddot.Will.message:type_name -> reddot.TopicMessage
-	21, // 20: reddot.Queueing.waiting:type_name -> reddot.Waiting
-	18, // 21: reddot.SessionChange.will:type_name -> reddot.Will
-	19, // 22: reddot.SessionChange.set:type_name -> reddot.Subscription
-	20, // 23: reddot.SessionChange.sent:type_name -> reddot.Outgoing
-	22, // 24: reddot.SessionChange.received:type_name -> reddot.Incoming
-	18, // 25: reddot.YieldedWill.will:type_name -> reddot.Will
-	18, // 26: reddot.SessionState.will:type_name -> reddot.Will
-	19, // 27: reddot.SessionState.subscriptions:type_name -> reddot.Subscription
-	20, // 28: reddot.SessionState.outgoing:type_name -> reddot.Outgoing
-	21, // 29: reddot.SessionState.waiting:type_name -> reddot.Waiting
-	22, // 30: reddot.SessionState.incoming:type_name -> reddot.Incoming
-	17, // 31: reddot.RetainedEvent.message:type_name -> reddot.TopicMessage
-	17, // 32: reddot.RetainedState.messages:type_name -> reddot.TopicMessage
-	2,  // 33: reddot.Message.priority:type_name -> reddot.Priority
-	1,  // 34: reddot.Entry.state:type_name -> reddot.State
-	2,  // 35: reddot.Entry.priority:type_name -> reddot.Priority
-	32, // 36: reddot.Snapshot.categories:type_name -> reddot.Category
-	30, // 37: reddot.Snapshot.entries:type_name -> reddot.Entry
-	31, // 38: reddot.Snapshot.keys:type_name -> reddot.OnceKey
-	33, // 39: reddot.Snapshot.marks:type_name -> reddot.Milestone
-	26, // 40: reddot.Snapshot.sessions:type_name -> reddot.SessionState
-	25, // 41: reddot.Snapshot.yielded:type_name -> reddot.YieldedWill
-	7,  // 42: reddot.Snapshot.profile:type_name -> reddot.Profile
-	12, // 43: reddot.Snapshot.preferences:type_name -> reddot.Preferences
-	38, // 44: reddot.Snapshot.displaced:type_name -> reddot.Displacement
-	3,  // 45: reddot.SendEvent.kind:type_name -> reddot.SendKind
-	29, // 46: reddot.SendEvent.message:type_name -> reddot.Message
-	29, // 47: reddot.SendState.message:type_name -> reddot.Message
-	37, // 48: reddot.SendState.steps:type_name -> reddot.SendStep
-	31, // 49: reddot.SendState.keys:type_name -> reddot.OnceKey
-	3,  // 50: reddot.SendStep.kind:type_name -> reddot.SendKind
-	40, // 51: reddot.Audience.segment:type_name -> reddot.Segment
-	4,  // 52: reddot.LogEntry.kind:type_name -> reddot.LogKind
-	29, // 53: reddot.LogEntry.message:type_name -> reddot.Message
-	39, // 54: reddot.LogEntry.audience:type_name -> reddot.Audience
-	29, // 55: reddot.LoggedMessage.message:type_name -> reddot.Message
-	39, // 56: reddot.LoggedMessage.audience:type_name -> reddot.Audience
-	42, // 57: reddot.LogState.messages:type_name -> reddot.LoggedMessage
-	31, // 58: reddot.LogState.keys:type_name -> reddot.OnceKey
-	59, // [59:59] is the sub-list for method output_type
-	59, // [59:59] is the sub-list for method input_type
-	59, // [59:59] is the sub-list for extension type_name
-	59, // [59:59] is the sub-list for extension extendee
-	0,  // [0:59] is the sub-list for field type_name
+	29, // 3: reddot.Event.session:type_name -> reddot.SessionChange
+	22, // 4: reddot.Event.topic:type_name -> reddot.TopicMessage
+	28, // 5: reddot.Event.queue:type_name -> reddot.Queueing
+	11, // 6: reddot.Event.profile:type_name -> reddot.ProfileChange
+	7,  // 7: reddot.Event.verdict:type_name -> reddot.Verdict
+	9,  // 8: reddot.Event.policy:type_name -> reddot.Policy
+	10, // 9: reddot.Event.standing:type_name -> reddot.Standing
+	3,  // 10: reddot.Verdict.rule:type_name -> reddot.Rule
+	8,  // 11: reddot.Verdict.spent:type_name -> reddot.Spent
+	12, // 12: reddot.ProfileChange.profile:type_name -> reddot.Profile
+	17, // 13: reddot.ProfileChange.preferences:type_name -> reddot.Preferences
+	13, // 14: reddot.Profile.attributes:type_name -> reddot.Attribute
+	16, // 15: reddot.Profile.addresses:type_name -> reddot.Address
+	14, // 16: reddot.Attribute.texts:type_name -> reddot.TextList
+	15, // 17: reddot.Attribute.numbers:type_name -> reddot.NumberList
+	19, // 18: reddot.Preferences.categories:type_name -> reddot.CategoryPreference
+	18, // 19: reddot.Preferences.channels:type_name -> reddot.ChannelPreference
+	20, // 20: reddot.Preferences.tenants:type_name -> reddot.TenantPreferences
+	21, // 21: reddot.Preferences.quiet_hours:type_name -> reddot.QuietHours
+	18, // 22: reddot.CategoryPreference.channels:type_name -> reddot.ChannelPreference
+	17, // 23: reddot.TenantPreferences.preferences:type_name -> reddot.Preferences
+	22, // 24: reddot.Will.message:type_name -> reddot.TopicMessage
+	26, // 25: reddot.Queueing.waiting:type_name -> reddot.Waiting
+	23, // 26: reddot.SessionChange.will:type_name -> reddot.Will
+	24, // 27: reddot.SessionChange.set:type_name -> reddot.Subscription
+	25, // 28: reddot.SessionChange.sent:type_name -> reddot.Outgoing
+	27, // 29: reddot.SessionChange.received:type_name -> reddot.Incoming
+	23, // 30: reddot.YieldedWill.will:type_name -> reddot.Will
+	23, // 31: reddot.SessionState.will:type_name -> reddot.Will
+	24, // 32: reddot.SessionState.subscriptions:type_name -> reddot.Subscription
+	25, // 33: reddot.SessionState.outgoing:type_name -> reddot.Outgoing
+	26, // 34: reddot.SessionState.waiting:type_name -> reddot.Waiting
+	27, // 35: reddot.SessionState.incoming:type_name -> reddot.Incoming
+	22, // 36: reddot.RetainedEvent.message:type_name -> reddot.TopicMessage
+	22, // 37: reddot.RetainedState.messages:type_name -> reddot.TopicMessage
+	2,  // 38: reddot.Message.priority:type_name -> reddot.Priority
+	1,  // 39: reddot.Entry.state:type_name -> reddot.State
+	2,  // 40: reddot.Entry.priority:type_name -> reddot.Priority
+	37, // 41: reddot.Snapshot.categories:type_name -> reddot.Category
+	35, // 42: reddot.Snapshot.entries:type_name -> reddot.Entry
+	36, // 43: reddot.Snapshot.keys:type_name -> reddot.OnceKey
+	38, // 44: reddot.Snapshot.marks:type_name -> reddot.Milestone
+	31, // 45: reddot.Snapshot.sessions:type_name -> reddot.SessionState
+	30, // 46: reddot.Snapshot.yielded:type_name -> reddot.YieldedWill
+	12, // 47: reddot.Snapshot.profile:type_name -> reddot.Profile
+	17, // 48: reddot.Snapshot.preferences:type_name -> reddot.Preferences
+	43, // 49: reddot.Snapshot.displaced:type_name -> reddot.Displacement
+	4,  // 50: reddot.SendEvent.kind:type_name -> reddot.SendKind
+	34, // 51: reddot.SendEvent.message:type_name -> reddot.Message
+	34, // 52: reddot.SendState.message:type_name -> reddot.Message
+	42, // 53: reddot.SendState.steps:type_name -> reddot.SendStep
+	36, // 54: reddot.SendState.keys:type_name -> reddot.OnceKey
+	4,  // 55: reddot.SendStep.kind:type_name -> reddot.SendKind
+	45, // 56: reddot.Audience.segment:type_name -> reddot.Segment
+	5,  // 57: reddot.LogEntry.kind:type_name -> reddot.LogKind
+	34, // 58: reddot.LogEntry.message:type_name -> reddot.Message
+	44, // 59: reddot.LogEntry.audience:type_name -> reddot.Audience
+	34, // 60: reddot.LoggedMessage.message:type_name -> reddot.Message
+	44, // 61: reddot.LoggedMessage.audience:type_name -> reddot.Audience
+	47, // 62: reddot.LogState.messages:type_name -> reddot.LoggedMessage
+	36, // 63: reddot.LogState.keys:type_name -> reddot.OnceKey
+	64, // [64:64] is the sub-list for method output_type
+	64, // [64:64] is the sub-list for method input_type
+	64, // [64:64] is the sub-list for extension type_name
+	64, // [64:64] is the sub-list for extension extendee
+	0,  // [0:64] is the sub-list for field type_name
 }
 
 func init() { file_actors_messages_proto_init() }
@@ -4566,7 +5038,7 @@ func file_actors_messages_proto_init() {
 	if File_actors_messages_proto != nil {
 		return
 	}
-	file_actors_messages_proto_msgTypes[3].OneofWrappers = []any{
+	file_actors_messages_proto_msgTypes[7].OneofWrappers = []any{
 		(*Attribute_Text)(nil),
 		(*Attribute_Number)(nil),
 		(*Attribute_Flag)(nil),
@@ -4579,8 +5051,8 @@ func file_actors_messages_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_messages_proto_rawDesc), len(file_actors_messages_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   39,
+			NumEnums:      6,
+			NumMessages:   43,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
