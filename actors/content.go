@@ -33,7 +33,7 @@ func (m *Message) Copy() *Message {
 	return &Message{
 		Id: m.Id, Category: m.Category, Tenant: m.Tenant, Priority: m.Priority, Content: m.Content, ExpiresAt: m.ExpiresAt, SendAt: m.SendAt,
 		CollapseKey: m.CollapseKey, CreatedAt: m.CreatedAt, Shared: m.Shared, EditedAt: m.EditedAt,
-		Cleared: m.Cleared,
+		Cleared: m.Cleared, Policy: m.Policy, Screened: m.Screened,
 	}
 }
 

@@ -45,6 +45,8 @@ func fill(t *testing.T, m protoreflect.Message) {
 			m.Set(f, protoreflect.ValueOfUint32(7))
 		case protoreflect.EnumKind:
 			m.Set(f, protoreflect.ValueOfEnum(1))
+		case protoreflect.MessageKind:
+			m.Set(f, m.NewField(f))
 		default:
 			t.Fatalf("%s is a %v, which this test can't fill", f.FullName(), f.Kind())
 		}

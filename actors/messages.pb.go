@@ -45,6 +45,7 @@ const (
 	Kind_FILTERED  Kind = 14 // a message (message, without its content) was stopped by a rule (verdict)
 	Kind_DIGESTED  Kind = 15 // a message (message) is an item of a digest that is open (verdict, until)
 	Kind_STANDING  Kind = 16 // what the app says of the user beside the profile has changed: denied, allowed (standing)
+	Kind_HELD      Kind = 18 // ids wait on, until (until) what a rule says (verdict) is over
 )
 
 // Enum value maps for Kind.
@@ -67,6 +68,7 @@ var (
 		14: "FILTERED",
 		15: "DIGESTED",
 		16: "STANDING",
+		18: "HELD",
 	}
 	Kind_value = map[string]int32{
 		"KIND_NONE": 0,
@@ -86,6 +88,7 @@ var (
 		"FILTERED":  14,
 		"DIGESTED":  15,
 		"STANDING":  16,
+		"HELD":      18,
 	}
 )
 
@@ -444,9 +447,8 @@ type Event struct {
 	Profile       *ProfileChange         `protobuf:"bytes,20,opt,name=profile,proto3" json:"profile,omitempty"`
 	Joined        uint64                 `protobuf:"varint,21,opt,name=joined,proto3" json:"joined,omitempty"`                  // of the event by which a user joins: where the broadcast log stood. Behind pos, and up to there, what admits newcomers is for the user
 	UptoPos       uint64                 `protobuf:"varint,22,opt,name=upto_pos,json=uptoPos,proto3" json:"upto_pos,omitempty"` // DELIVERED: and a position of the broadcast log
-	Verdict       *Verdict               `protobuf:"bytes,23,opt,name=verdict,proto3" json:"verdict,omitempty"`                 // ACCEPTED, DUE, FILTERED, DIGESTED: what a policy said; none: no policy was asked
-	Policy        *Policy                `protobuf:"bytes,24,opt,name=policy,proto3" json:"policy,omitempty"`                   // ACCEPTED, DIGESTED: what judges the message again when it is released
-	Standing      *Standing              `protobuf:"bytes,25,opt,name=standing,proto3" json:"standing,omitempty"`               // STANDING
+	Verdict       *Verdict               `protobuf:"bytes,23,opt,name=verdict,proto3" json:"verdict,omitempty"`                 // ACCEPTED, DUE, FILTERED, DIGESTED, HELD: what the rules said; none: nothing that is to be kept
+	Standing      *Standing              `protobuf:"bytes,24,opt,name=standing,proto3" json:"standing,omitempty"`               // STANDING
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -638,13 +640,6 @@ func (x *Event) GetUptoPos() uint64 {
 func (x *Event) GetVerdict() *Verdict {
 	if x != nil {
 		return x.Verdict
-	}
-	return nil
-}
-
-func (x *Event) GetPolicy() *Policy {
-	if x != nil {
-		return x.Policy
 	}
 	return nil
 }
@@ -2870,6 +2865,8 @@ type Message struct {
 	EditedAt      int64                  `protobuf:"varint,10,opt,name=edited_at,json=editedAt,proto3" json:"edited_at,omitempty"`   // unix milliseconds; 0: never
 	Cleared       bool                   `protobuf:"varint,11,opt,name=cleared,proto3" json:"cleared,omitempty"`                     // what it said is no longer needed, and was taken out
 	Tenant        string                 `protobuf:"bytes,12,opt,name=tenant,proto3" json:"tenant,omitempty"`                        // the workspace of the product that it belongs to; empty: none
+	Policy        *Policy                `protobuf:"bytes,13,opt,name=policy,proto3" json:"policy,omitempty"`                        // the rules that judge it, also once it is released; none: the user's and the app's own alone
+	Screened      *Verdict               `protobuf:"bytes,14,opt,name=screened,proto3" json:"screened,omitempty"`                    // what was said of its words where it was sent; none: nothing
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2986,6 +2983,20 @@ func (x *Message) GetTenant() string {
 		return x.Tenant
 	}
 	return ""
+}
+
+func (x *Message) GetPolicy() *Policy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+func (x *Message) GetScreened() *Verdict {
+	if x != nil {
+		return x.Screened
+	}
+	return nil
 }
 
 // Entry is a message in the inbox's index: everything but its content.
@@ -4454,7 +4465,7 @@ var File_actors_messages_proto protoreflect.FileDescriptor
 
 const file_actors_messages_proto_rawDesc = "" +
 	"\n" +
-	"\x15actors/messages.proto\x12\x06reddot\"\xf7\x05\n" +
+	"\x15actors/messages.proto\x12\x06reddot\"\xcf\x05\n" +
 	"\x05Event\x12 \n" +
 	"\x04kind\x18\x01 \x01(\x0e2\f.reddot.KindR\x04kind\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
@@ -4479,9 +4490,8 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\aprofile\x18\x14 \x01(\v2\x15.reddot.ProfileChangeR\aprofile\x12\x16\n" +
 	"\x06joined\x18\x15 \x01(\x04R\x06joined\x12\x19\n" +
 	"\bupto_pos\x18\x16 \x01(\x04R\auptoPos\x12)\n" +
-	"\averdict\x18\x17 \x01(\v2\x0f.reddot.VerdictR\averdict\x12&\n" +
-	"\x06policy\x18\x18 \x01(\v2\x0e.reddot.PolicyR\x06policy\x12,\n" +
-	"\bstanding\x18\x19 \x01(\v2\x10.reddot.StandingR\bstanding\"\xc8\x01\n" +
+	"\averdict\x18\x17 \x01(\v2\x0f.reddot.VerdictR\averdict\x12,\n" +
+	"\bstanding\x18\x18 \x01(\v2\x10.reddot.StandingR\bstanding\"\xc8\x01\n" +
 	"\aVerdict\x12 \n" +
 	"\x04rule\x18\x01 \x01(\x0e2\f.reddot.RuleR\x04rule\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x16\n" +
@@ -4668,7 +4678,7 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\amessage\x18\x02 \x01(\v2\x14.reddot.TopicMessageR\amessage\"S\n" +
 	"\rRetainedState\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x120\n" +
-	"\bmessages\x18\x02 \x03(\v2\x14.reddot.TopicMessageR\bmessages\"\xde\x02\n" +
+	"\bmessages\x18\x02 \x03(\v2\x14.reddot.TopicMessageR\bmessages\"\xb3\x03\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1a\n" +
 	"\bcategory\x18\x02 \x01(\tR\bcategory\x12,\n" +
@@ -4684,7 +4694,9 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\tedited_at\x18\n" +
 	" \x01(\x03R\beditedAt\x12\x18\n" +
 	"\acleared\x18\v \x01(\bR\acleared\x12\x16\n" +
-	"\x06tenant\x18\f \x01(\tR\x06tenant\"\x99\x03\n" +
+	"\x06tenant\x18\f \x01(\tR\x06tenant\x12&\n" +
+	"\x06policy\x18\r \x01(\v2\x0e.reddot.PolicyR\x06policy\x12+\n" +
+	"\bscreened\x18\x0e \x01(\v2\x0f.reddot.VerdictR\bscreened\"\x99\x03\n" +
 	"\x05Entry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x12\n" +
@@ -4827,7 +4839,7 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x03pos\x18\x01 \x01(\x04R\x03pos\x12\x14\n" +
 	"\x05floor\x18\x02 \x01(\x04R\x05floor\x121\n" +
 	"\bmessages\x18\x03 \x03(\v2\x15.reddot.LoggedMessageR\bmessages\x12#\n" +
-	"\x04keys\x18\x04 \x03(\v2\x0f.reddot.OnceKeyR\x04keys*\xe3\x01\n" +
+	"\x04keys\x18\x04 \x03(\v2\x0f.reddot.OnceKeyR\x04keys*\xed\x01\n" +
 	"\x04Kind\x12\r\n" +
 	"\tKIND_NONE\x10\x00\x12\f\n" +
 	"\bACCEPTED\x10\x01\x12\n" +
@@ -4850,7 +4862,8 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x06ERASED\x10\r\x12\f\n" +
 	"\bFILTERED\x10\x0e\x12\f\n" +
 	"\bDIGESTED\x10\x0f\x12\f\n" +
-	"\bSTANDING\x10\x10*Q\n" +
+	"\bSTANDING\x10\x10\x12\b\n" +
+	"\x04HELD\x10\x12*Q\n" +
 	"\x05State\x12\n" +
 	"\n" +
 	"\x06UNSEEN\x10\x00\x12\b\n" +
@@ -4970,67 +4983,68 @@ var file_actors_messages_proto_depIdxs = []int32{
 	28, // 5: reddot.Event.queue:type_name -> reddot.Queueing
 	11, // 6: reddot.Event.profile:type_name -> reddot.ProfileChange
 	7,  // 7: reddot.Event.verdict:type_name -> reddot.Verdict
-	9,  // 8: reddot.Event.policy:type_name -> reddot.Policy
-	10, // 9: reddot.Event.standing:type_name -> reddot.Standing
-	3,  // 10: reddot.Verdict.rule:type_name -> reddot.Rule
-	8,  // 11: reddot.Verdict.spent:type_name -> reddot.Spent
-	12, // 12: reddot.ProfileChange.profile:type_name -> reddot.Profile
-	17, // 13: reddot.ProfileChange.preferences:type_name -> reddot.Preferences
-	13, // 14: reddot.Profile.attributes:type_name -> reddot.Attribute
-	16, // 15: reddot.Profile.addresses:type_name -> reddot.Address
-	14, // 16: reddot.Attribute.texts:type_name -> reddot.TextList
-	15, // 17: reddot.Attribute.numbers:type_name -> reddot.NumberList
-	19, // 18: reddot.Preferences.categories:type_name -> reddot.CategoryPreference
-	18, // 19: reddot.Preferences.channels:type_name -> reddot.ChannelPreference
-	20, // 20: reddot.Preferences.tenants:type_name -> reddot.TenantPreferences
-	21, // 21: reddot.Preferences.quiet_hours:type_name -> reddot.QuietHours
-	18, // 22: reddot.CategoryPreference.channels:type_name -> reddot.ChannelPreference
-	17, // 23: reddot.TenantPreferences.preferences:type_name -> reddot.Preferences
-	22, // 24: reddot.Will.message:type_name -> reddot.TopicMessage
-	26, // 25: reddot.Queueing.waiting:type_name -> reddot.Waiting
-	23, // 26: reddot.SessionChange.will:type_name -> reddot.Will
-	24, // 27: reddot.SessionChange.set:type_name -> reddot.Subscription
-	25, // 28: reddot.SessionChange.sent:type_name -> reddot.Outgoing
-	27, // 29: reddot.SessionChange.received:type_name -> reddot.Incoming
-	23, // 30: reddot.YieldedWill.will:type_name -> reddot.Will
-	23, // 31: reddot.SessionState.will:type_name -> reddot.Will
-	24, // 32: reddot.SessionState.subscriptions:type_name -> reddot.Subscription
-	25, // 33: reddot.SessionState.outgoing:type_name -> reddot.Outgoing
-	26, // 34: reddot.SessionState.waiting:type_name -> reddot.Waiting
-	27, // 35: reddot.SessionState.incoming:type_name -> reddot.Incoming
-	22, // 36: reddot.RetainedEvent.message:type_name -> reddot.TopicMessage
-	22, // 37: reddot.RetainedState.messages:type_name -> reddot.TopicMessage
-	2,  // 38: reddot.Message.priority:type_name -> reddot.Priority
-	1,  // 39: reddot.Entry.state:type_name -> reddot.State
-	2,  // 40: reddot.Entry.priority:type_name -> reddot.Priority
-	37, // 41: reddot.Snapshot.categories:type_name -> reddot.Category
-	35, // 42: reddot.Snapshot.entries:type_name -> reddot.Entry
-	36, // 43: reddot.Snapshot.keys:type_name -> reddot.OnceKey
-	38, // 44: reddot.Snapshot.marks:type_name -> reddot.Milestone
-	31, // 45: reddot.Snapshot.sessions:type_name -> reddot.SessionState
-	30, // 46: reddot.Snapshot.yielded:type_name -> reddot.YieldedWill
-	12, // 47: reddot.Snapshot.profile:type_name -> reddot.Profile
-	17, // 48: reddot.Snapshot.preferences:type_name -> reddot.Preferences
-	43, // 49: reddot.Snapshot.displaced:type_name -> reddot.Displacement
-	4,  // 50: reddot.SendEvent.kind:type_name -> reddot.SendKind
-	34, // 51: reddot.SendEvent.message:type_name -> reddot.Message
-	34, // 52: reddot.SendState.message:type_name -> reddot.Message
-	42, // 53: reddot.SendState.steps:type_name -> reddot.SendStep
-	36, // 54: reddot.SendState.keys:type_name -> reddot.OnceKey
-	4,  // 55: reddot.SendStep.kind:type_name -> reddot.SendKind
-	45, // 56: reddot.Audience.segment:type_name -> reddot.Segment
-	5,  // 57: reddot.LogEntry.kind:type_name -> reddot.LogKind
-	34, // 58: reddot.LogEntry.message:type_name -> reddot.Message
-	44, // 59: reddot.LogEntry.audience:type_name -> reddot.Audience
-	34, // 60: reddot.LoggedMessage.message:type_name -> reddot.Message
-	44, // 61: reddot.LoggedMessage.audience:type_name -> reddot.Audience
-	47, // 62: reddot.LogState.messages:type_name -> reddot.LoggedMessage
-	36, // 63: reddot.LogState.keys:type_name -> reddot.OnceKey
-	64, // [64:64] is the sub-list for method output_type
-	64, // [64:64] is the sub-list for method input_type
-	64, // [64:64] is the sub-list for extension type_name
-	64, // [64:64] is the sub-list for extension extendee
-	0,  // [0:64] is the sub-list for field type_name
+	10, // 8: reddot.Event.standing:type_name -> reddot.Standing
+	3,  // 9: reddot.Verdict.rule:type_name -> reddot.Rule
+	8,  // 10: reddot.Verdict.spent:type_name -> reddot.Spent
+	12, // 11: reddot.ProfileChange.profile:type_name -> reddot.Profile
+	17, // 12: reddot.ProfileChange.preferences:type_name -> reddot.Preferences
+	13, // 13: reddot.Profile.attributes:type_name -> reddot.Attribute
+	16, // 14: reddot.Profile.addresses:type_name -> reddot.Address
+	14, // 15: reddot.Attribute.texts:type_name -> reddot.TextList
+	15, // 16: reddot.Attribute.numbers:type_name -> reddot.NumberList
+	19, // 17: reddot.Preferences.categories:type_name -> reddot.CategoryPreference
+	18, // 18: reddot.Preferences.channels:type_name -> reddot.ChannelPreference
+	20, // 19: reddot.Preferences.tenants:type_name -> reddot.TenantPreferences
+	21, // 20: reddot.Preferences.quiet_hours:type_name -> reddot.QuietHours
+	18, // 21: reddot.CategoryPreference.channels:type_name -> reddot.ChannelPreference
+	17, // 22: reddot.TenantPreferences.preferences:type_name -> reddot.Preferences
+	22, // 23: reddot.Will.message:type_name -> reddot.TopicMessage
+	26, // 24: reddot.Queueing.waiting:type_name -> reddot.Waiting
+	23, // 25: reddot.SessionChange.will:type_name -> reddot.Will
+	24, // 26: reddot.SessionChange.set:type_name -> reddot.Subscription
+	25, // 27: reddot.SessionChange.sent:type_name -> reddot.Outgoing
+	27, // 28: reddot.SessionChange.received:type_name -> reddot.Incoming
+	23, // 29: reddot.YieldedWill.will:type_name -> reddot.Will
+	23, // 30: reddot.SessionState.will:type_name -> reddot.Will
+	24, // 31: reddot.SessionState.subscriptions:type_name -> reddot.Subscription
+	25, // 32: reddot.SessionState.outgoing:type_name -> reddot.Outgoing
+	26, // 33: reddot.SessionState.waiting:type_name -> reddot.Waiting
+	27, // 34: reddot.SessionState.incoming:type_name -> reddot.Incoming
+	22, // 35: reddot.RetainedEvent.message:type_name -> reddot.TopicMessage
+	22, // 36: reddot.RetainedState.messages:type_name -> reddot.TopicMessage
+	2,  // 37: reddot.Message.priority:type_name -> reddot.Priority
+	9,  // 38: reddot.Message.policy:type_name -> reddot.Policy
+	7,  // 39: reddot.Message.screened:type_name -> reddot.Verdict
+	1,  // 40: reddot.Entry.state:type_name -> reddot.State
+	2,  // 41: reddot.Entry.priority:type_name -> reddot.Priority
+	37, // 42: reddot.Snapshot.categories:type_name -> reddot.Category
+	35, // 43: reddot.Snapshot.entries:type_name -> reddot.Entry
+	36, // 44: reddot.Snapshot.keys:type_name -> reddot.OnceKey
+	38, // 45: reddot.Snapshot.marks:type_name -> reddot.Milestone
+	31, // 46: reddot.Snapshot.sessions:type_name -> reddot.SessionState
+	30, // 47: reddot.Snapshot.yielded:type_name -> reddot.YieldedWill
+	12, // 48: reddot.Snapshot.profile:type_name -> reddot.Profile
+	17, // 49: reddot.Snapshot.preferences:type_name -> reddot.Preferences
+	43, // 50: reddot.Snapshot.displaced:type_name -> reddot.Displacement
+	4,  // 51: reddot.SendEvent.kind:type_name -> reddot.SendKind
+	34, // 52: reddot.SendEvent.message:type_name -> reddot.Message
+	34, // 53: reddot.SendState.message:type_name -> reddot.Message
+	42, // 54: reddot.SendState.steps:type_name -> reddot.SendStep
+	36, // 55: reddot.SendState.keys:type_name -> reddot.OnceKey
+	4,  // 56: reddot.SendStep.kind:type_name -> reddot.SendKind
+	45, // 57: reddot.Audience.segment:type_name -> reddot.Segment
+	5,  // 58: reddot.LogEntry.kind:type_name -> reddot.LogKind
+	34, // 59: reddot.LogEntry.message:type_name -> reddot.Message
+	44, // 60: reddot.LogEntry.audience:type_name -> reddot.Audience
+	34, // 61: reddot.LoggedMessage.message:type_name -> reddot.Message
+	44, // 62: reddot.LoggedMessage.audience:type_name -> reddot.Audience
+	47, // 63: reddot.LogState.messages:type_name -> reddot.LoggedMessage
+	36, // 64: reddot.LogState.keys:type_name -> reddot.OnceKey
+	65, // [65:65] is the sub-list for method output_type
+	65, // [65:65] is the sub-list for method input_type
+	65, // [65:65] is the sub-list for extension type_name
+	65, // [65:65] is the sub-list for extension extendee
+	0,  // [0:65] is the sub-list for field type_name
 }
 
 func init() { file_actors_messages_proto_init() }
