@@ -17,6 +17,7 @@ import (
 	"reddot/transports"
 	"reddot/transports/api/bulk"
 	"reddot/transports/api/paths"
+	"reddot/transports/api/resource"
 	"reddot/transports/auth"
 	"reddot/transports/streams"
 )
@@ -66,8 +67,9 @@ type Deps struct {
 	Cluster func(context.Context) any // what is known of the cluster, as JSON; nil: not served
 	Drain   func()                    // asks the node to drain and to end; nil: not served
 
-	Segments *catalog.Catalog // nil: there is no /v1/segments
-	Jobs     *bulk.Jobs       // nil: there are no imports and exports of users
+	Segments  *catalog.Catalog  // nil: there is no /v1/segments
+	Resources []*resource.Route // what the app has beside them, each in a room of its own
+	Jobs      *bulk.Jobs        // nil: there are no imports and exports of users
 
 	Index   *index.Index                                          // finds users; nil: segments are not previewed, and users not exported
 	LogHead func(ctx context.Context, app string) (uint64, error) // the position of an app's broadcast log; needed with Index

@@ -17,5 +17,6 @@
 //   - A publish allocates its message and little else, and takes no lock.
 //
 // Start reading at routes.go, then api.go and call.go; message.go and
-// publish.go are the hot path, and batch.go is the same for many.
+// publish.go are the hot path, and batch.go is the same for many. Resources that stand on their
+// own live in rooms below, over resource (resources.go).
 package api

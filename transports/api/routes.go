@@ -110,11 +110,12 @@ func (a *API) routes(watched []*route) []*route {
 		{method: "GET", path: "/openapi.yaml", access: openPaced, handle: serveDocument, shared: true},
 	}
 	if a.deps.Segments != nil {
-		table = append(table, segmentRoutes()...)
+		table = append(table, resources(a.segments().Routes())...)
 		if a.deps.Index != nil {
 			table = append(table, append(previewRoutes(), listRoutes()...)...)
 		}
 	}
+	table = append(table, resources(a.deps.Resources)...)
 	if a.deps.Jobs != nil {
 		table = append(table, importRoutes()...)
 	}

@@ -1,0 +1,86 @@
+package resource
+
+import (
+	"context"
+
+	"github.com/valyala/fasthttp"
+
+	"reddot/actors"
+	"reddot/transports"
+)
+
+// A Route is one operation: a method on a path.
+type Route struct {
+	Method string
+	Path   string // as openapi.yaml writes it
+	Access transports.Action
+	Query  []string // the parameters that it knows
+	Plain  bool     // it has no body
+	Handle func(Call) error
+}
+
+// A Call is one request on its way through the API, whose caller may ask for the route.
+// Nothing of it may be held when the handler returns.
+type Call interface {
+	HTTP() *fasthttp.RequestCtx
+	Who() *transports.Principal
+	Param(i int) string                 // of the path
+	Fields() *transports.FieldReader    // for the body
+	ReadBody(limit int) ([]byte, error) // the whole body; 0: of the size that any may have
+	Limit() (int, error)                // ?limit=, or how many a page has without it
+	Number(name string) (uint64, error) // a query parameter that counts something
+	Deadline() context.Context          // when the request is given up
+
+	// CallersOnce is the caller's key; zero: there is none. Who asks for it has read the
+	// body.
+	CallersOnce() (actors.Once, error)
+	// Noting writes into the audit log what the caller does to the target.
+	Noting(action, target string) *transports.Noting
+
+	Encode(status int, v any) error // answers with v as JSON
+	Reply(status int, json []byte)  // answers with JSON, which is copied
+}
+
+// name returns the name that the path's first parameter is.
+func name(c Call) (string, error) { return transports.ParseName(c.Param(0)) }
+
+// version returns ?version=; 0: there is none.
+func version(c Call, param string) (uint64, error) {
+	if len(c.HTTP().QueryArgs().Peek(param)) == 0 {
+		return 0, nil
+	}
+	n, err := c.Number(param)
+	if err == nil && n == 0 {
+		err = transports.WrongField(param, "versions are numbered from 1")
+	}
+	return n, err
+}
+
+// next returns ?next=, where a list by names goes on.
+func next(c Call) (string, error) {
+	after := string(c.HTTP().QueryArgs().Peek("next"))
+	if _, err := transports.ParseName(after); after != "" && err != nil {
+		return "", transports.WrongField("next", "this is no next that the server gave out")
+	}
+	return after, nil
+}
+
+// replayed says in the answer that the caller's key was known, if it was.
+func replayed(c Call, known bool) {
+	if known {
+		c.HTTP().Response.Header.Set("Idempotent-Replayed", "true")
+	}
+}
+
+// tag says in the answer which version it shows.
+func tag(c Call, version uint64) {
+	c.HTTP().Response.Header.SetBytesV(fasthttp.HeaderETag, transports.AppendVersionTag(nil, version))
+}
+
+// status is that of a write's answer.
+func status(created bool) int {
+	if created {
+		return fasthttp.StatusCreated
+	}
+	return fasthttp.StatusOK
+}

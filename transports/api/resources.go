@@ -1,0 +1,59 @@
+package api
+
+import (
+	"context"
+
+	"github.com/valyala/fasthttp"
+
+	"reddot/actors"
+	"reddot/transports"
+	"reddot/transports/api/resource"
+)
+
+// resources are the routes of what lives in rooms of its own.
+func resources(list []*resource.Route) []*route {
+	routes := make([]*route, len(list))
+	for i, r := range list {
+		routes[i] = &route{method: r.Method, path: r.Path, access: needs[r.Access], query: r.Query, plain: r.Plain,
+			handle: func(c *call) error { return r.Handle(resourceCall{c}) }}
+	}
+	return routes
+}
+
+// A resourceCall is a call as such a room sees it.
+type resourceCall struct{ *call }
+
+var _ resource.Call = resourceCall{}
+
+func (c resourceCall) HTTP() *fasthttp.RequestCtx         { return c.RequestCtx }
+func (c resourceCall) Who() *transports.Principal         { return c.who }
+func (c resourceCall) Param(i int) string                 { return string(c.params.List[i]) }
+func (c resourceCall) Fields() *transports.FieldReader    { return &c.draft.in }
+func (c resourceCall) Limit() (int, error)                { return c.limit() }
+func (c resourceCall) Number(name string) (uint64, error) { return c.number(name) }
+func (c resourceCall) Deadline() context.Context          { return c.api.deadlines.Next() }
+func (c resourceCall) Encode(status int, v any) error     { return c.encode(status, v) }
+func (c resourceCall) Reply(status int, json []byte)      { c.reply(status, json) }
+
+// ReadBody implements resource.Call.
+func (c resourceCall) ReadBody(limit int) ([]byte, error) {
+	most := c.api.deps.Gate.Limits().MaxBody
+	if limit > 0 {
+		most = min(most, limit)
+	}
+	return c.readBody(most)
+}
+
+// CallersOnce implements resource.Call.
+func (c resourceCall) CallersOnce() (actors.Once, error) {
+	once, err := c.once(actors.ID{})
+	if once.Edge {
+		once = actors.Once{}
+	}
+	return once, err
+}
+
+// Noting implements resource.Call.
+func (c resourceCall) Noting(action, target string) *transports.Noting {
+	return &transports.Noting{Audit: c.api.deps.Audit, Entry: c.entry(c.who.App, action, target, nil, nil)}
+}
