@@ -26,7 +26,7 @@ var (
 const trialSteps = 500
 
 // keptLines is how much a failure tells of what was done before it.
-const keptLines = 50
+const keptLines = 200
 
 // trial is one random run: what actors are told, in spite of crashes, doubt and dozing,
 // and what a naive server would have of it.
@@ -142,10 +142,8 @@ func (x *trial) step() {
 	case x.rng.IntN(5) == 0:
 		x.must(userKey(p.name), &actors.Erase{})
 		p.forget()
-	case len(x.people) < 7: // one who is new has missed all that was broadcast before
-		p := &person{name: fmt.Sprint("new", x.keys), who: people.New()}
-		x.people[p.name] = p
-		x.publish(p)
+	case len(x.people) < 9: // one who is new has missed what was broadcast before, but for what waits
+		x.meet()
 	}
 }
 
@@ -189,13 +187,13 @@ func (x *trial) publish(p *person) {
 		m.SendAt = r.until
 	}
 	x.must(userKey(p.name), &actors.Publish{Message: m})
-	p.erased = false
 	if r.until != 0 {
 		r.state = "scheduled"
 		p.rows = append(p.rows, &r)
-		return
+	} else {
+		p.appear(&r)
 	}
-	p.appear(&r)
+	x.join(p)
 }
 
 // broadcast sends a message to an audience. Those who get it are those whom a preview
@@ -204,6 +202,9 @@ func (x *trial) broadcast() {
 	m, r := x.message("all")
 	r.all = true
 	c := &cast{row: r, to: people.RandomAudience(x.rng)}
+	if x.rng.IntN(3) == 0 {
+		c.to.Audience = forNewcomers(c.to.Audience)
+	}
 	if x.rng.IntN(5) == 0 {
 		c.sendAt = x.soon()
 		m.SendAt = c.sendAt
@@ -244,6 +245,8 @@ func (x *trial) preview(c *cast) []string {
 // show writes the rows of a broadcast that becomes visible.
 func (x *trial) show(c *cast) {
 	now := x.clock.Now()
+	c.shown = now
+	x.casts = append(slices.DeleteFunc(x.casts, func(o *cast) bool { return o == c }), c) // in the order in which they appear
 	for _, p := range x.people {
 		if !p.erased && c.to.Has(p.who, now) {
 			r := c.row
@@ -366,7 +369,7 @@ func (x *trial) describe(p *person) {
 		c = p.who.Import(x.rng, x.clock.Now())
 	}
 	if x.must(userKey(p.name), c); p.who.String() != before {
-		p.erased = false
+		x.join(p)
 	}
 }
 

@@ -169,6 +169,7 @@ type cast struct {
 	row
 	to     people.Audience
 	sendAt int64 // 0: it is visible
+	shown  int64 // when it became so
 }
 
 // ripe returns the broadcasts that time changes, in the order in which it does.
