@@ -68,9 +68,6 @@ func (p *Persistent) Activated(self *actor.PID) bool {
 	return ok
 }
 
-// ErrBusyStore answers what the store has no room for.
-var ErrBusyStore = Errorf(Busy, "the store has as much to write as it may; nothing was done")
-
 // ErrNotOwner answers what came to a node that may not write to the actor.
 var ErrNotOwner = Errorf(Unavailable, "this node does not own the actor's shard; repeat the request")
 
@@ -81,12 +78,15 @@ func (p *Persistent) Opened(seq uint64) {
 }
 
 // Begin says that the state is loaded, up to seq, and deletes what lies beyond a
-// hole in the journal, if there is one. False means that the store is too busy for
+// hole in the journal, if there is one. False means that the store does not take
 // that, and that the activation ends.
 func (p *Persistent) Begin(seq uint64, b *Beyond) bool {
 	p.Opened(seq)
-	if b != nil && p.Append(&Write{Stream: p.Stream, After: p.Seq, Delete: b.Runs}) != nil {
-		p.Refuse(ErrBusyStore)
+	if b == nil {
+		return true
+	}
+	if err := p.Append(&Write{Stream: p.Stream, After: p.Seq, Delete: b.Runs}); err != nil {
+		p.Refuse(err)
 		return false
 	}
 	return true

@@ -181,7 +181,7 @@ func (r *rig) do(t *testing.T, d *datadriven.TestData) {
 	case "fail":
 		r.Journal.Fail(errors.New("the disk is gone"))
 	case "busy":
-		r.Journal.Refuse(map[bool]error{true: actors.ErrBusyStore}[len(d.CmdArgs) == 0])
+		r.Journal.Refuse(map[bool]error{true: actorstest.ErrBusy}[len(d.CmdArgs) == 0])
 	case "unreadable":
 		r.Journal.Unreadable(errors.New("the disk is gone"))
 	case "hole":

@@ -93,8 +93,8 @@ func TestRequestWaits(t *testing.T) {
 			heard++
 		}
 	})
-	r.Fail(ErrBusyStore)
-	if heard != 1 || r.Answer.Err != ErrBusyStore {
+	r.Fail(ErrNotOwner)
+	if heard != 1 || r.Answer.Err != ErrNotOwner {
 		t.Errorf("heard %d times: %v", heard, r.Answer.Err)
 	}
 }

@@ -74,6 +74,9 @@ func (j *Journal) Hold() { j.set(func() { j.held = true }) }
 // Release ends a Hold.
 func (j *Journal) Release() { j.set(func() { j.held = false }) }
 
+// ErrBusy is what a store answers that has no room.
+var ErrBusy = actors.Errorf(actors.Busy, "the store has as much to write as it may; nothing was done")
+
 // Refuse lets Append fail with err, nil: no more.
 func (j *Journal) Refuse(err error) { j.set(func() { j.refuse = err }) }
 

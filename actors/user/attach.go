@@ -37,7 +37,7 @@ func (u *User) admit(m *actors.Attach) {
 	if !u.Home.Reaches(m.Gate) {
 		return // its gateway attaches it again, with the next link
 	}
-	if t := u.Home.Moment(); !u.HoldsLease() || !u.expire(t) || !u.join(t) || !u.room() {
+	if t := u.Home.Moment(); !u.HoldsLease() || u.expire(t) != nil || u.join(t) != nil || !u.room() {
 		u.Home.Send(m.Gate, m.Refusal(actors.EndFailed))
 		return
 	}

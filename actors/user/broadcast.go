@@ -55,12 +55,14 @@ func (u *User) mergeLater() {
 	h.Delay(mergePause, func() { h.Send(self, &mergeAgain{}) })
 }
 
-// merge takes in what the log has since, and tells the connections. False means that the
-// store is too busy for the first event of a user.
-func (u *User) merge(t actors.Moment) bool {
+// merge takes in what the log has since, and tells the connections. The error says why the
+// store does not take the first event of a user.
+func (u *User) merge(t actors.Moment) *actors.Error {
 	b, head := u.inbox, u.log.Head()
-	if b.Seq() == 0 && u.anyConcerns(u.log.Between(b.Pos(), head)) && !u.persist([]*actors.Event{b.Birth(t)}) {
-		return false
+	if b.Seq() == 0 && u.anyConcerns(u.log.Between(b.Pos(), head)) {
+		if err := u.persist([]*actors.Event{b.Birth(t)}); err != nil {
+			return err
+		}
 	}
 	from, sweep := b.Cursor(), b.SweepDue(&u.Home.Limits)
 	b.SkipTo(u.log.Floor())
@@ -72,7 +74,7 @@ func (u *User) merge(t actors.Moment) bool {
 	}
 	b.SkipTo(head)
 	if len(news) == 0 {
-		return true
+		return nil
 	}
 	if due := b.SweepDue(&u.Home.Limits); u.armed == 0 && due < sweep || due < u.armed {
 		u.rearmWake(u.armed) // a message of the user's own had to leave
@@ -82,7 +84,7 @@ func (u *User) merge(t actors.Moment) bool {
 		u.release(&actors.Effect{}, nil, u.pushOf(b, news, from), nil)
 	}
 	u.notifySessions(news)
-	return true
+	return nil
 }
 
 func (u *User) anyConcerns(entries []*actors.KnownEntry) bool {

@@ -21,7 +21,7 @@ func (u *User) reached(m *actors.Reached) {
 	if !u.inbox.IsNews(m.Upto) {
 		return
 	}
-	if u.persist(u.inbox.Delivered(m.Upto, u.told, m.Transport, u.Home.Moment()).Events) {
+	if u.persist(u.inbox.Delivered(m.Upto, u.told, m.Transport, u.Home.Moment()).Events) == nil {
 		u.unsaved = false // it is written down with the mark
 		u.toldKept = u.told
 	}
@@ -87,7 +87,7 @@ func (u *User) keepTold() {
 		u.wakeUp()
 	case u.inbox == nil || !u.quiet():
 	default:
-		if d := u.inbox.Delivered(0, u.told, "", u.Home.Moment()); len(d.Events) == 0 || u.persist(d.Events) {
+		if d := u.inbox.Delivered(0, u.told, "", u.Home.Moment()); len(d.Events) == 0 || u.persist(d.Events) == nil {
 			u.toldKept, u.unsaved = u.told, false
 		}
 	}

@@ -189,16 +189,19 @@ func (u *User) claiming(r *actors.Request, c *actors.SetProfile, change func()) 
 	u.claims.fresh = nil
 }
 
-// dropDevices forgets devices that are somebody else's by now. False means that the
-// store is busy.
-func (u *User) dropDevices(lost []actors.ID, t actors.Moment) bool {
+// dropDevices forgets devices that are somebody else's by now. After an error nothing was
+// done.
+func (u *User) dropDevices(lost []actors.ID, t actors.Moment) *actors.Error {
 	had := u.devices()
 	if !slices.ContainsFunc(lost, func(id actors.ID) bool { return slices.Contains(had, id) }) {
-		return true
+		return nil
 	}
 	rest := profile.WithoutDevices(u.Key.App(), u.inbox.Profile.Profile(), lost)
 	d := u.inbox.SetProfile(&actors.SetProfile{Profile: rest, Replace: true}, actors.Once{}, t)
-	return d.Err == nil && u.persist(d.Events)
+	if d.Err != nil {
+		return d.Err
+	}
+	return u.persist(d.Events)
 }
 
 // tellClaims lets all others who name the devices look whose they are.

@@ -152,7 +152,7 @@ func TestErase(t *testing.T) {
 func TestEraseRefused(t *testing.T) {
 	e := newErasable(t)
 	e.publish("kept")
-	e.j.Refuse(actors.ErrBusyStore)
+	e.j.Refuse(actorstest.ErrBusy)
 	r := actors.NewRequest(e.key, &actors.Erase{})
 	if err := e.node.Ask(t.Context(), r); err == nil {
 		t.Error("a store that is busy has erased a user")

@@ -38,7 +38,7 @@ func (x *trial) fault() {
 		x.j.Panic(p.name)
 	case 8:
 		name = "busy"
-		x.j.Refuse(actors.ErrBusyStore)
+		x.j.Refuse(actorstest.ErrBusy)
 	case 9:
 		name = "crash"
 		x.node.Stop()

@@ -82,11 +82,11 @@ func (u *User) tookOver(m *handedOver) {
 	if s.Offering = false; s.ClosedAt != 0 && len(m.taken) > 0 {
 		e, change := u.inbox.SessionEvent(m.client, u.Home.Moment())
 		change.Dropped = m.taken
-		if !u.persist([]*actors.Event{e}) {
+		if u.persist([]*actors.Event{e}) != nil {
 			return // busy: they come twice
 		}
 	}
-	u.expire(u.Home.Moment()) // the session may have waited for it to end
+	_ = u.expire(u.Home.Moment()) // the session may have waited for it to end
 }
 
 // endShares offers what waits for those sessions that are about to end, which

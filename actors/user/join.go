@@ -12,9 +12,12 @@ func (u *User) noteOpen(t actors.Moment) {
 }
 
 // join lets one join for whom there is something already, without saying anything of itself:
-// who connects sees it, and it can be marked. False: the store is busy.
-func (u *User) join(t actors.Moment) bool {
-	return u.inbox.AsNewcomer(u.log) == nil || u.persist([]*actors.Event{u.inbox.Birth(t)})
+// who connects sees it, and it can be marked. The error says why the store does not take it.
+func (u *User) join(t actors.Moment) *actors.Error {
+	if u.inbox.AsNewcomer(u.log) == nil {
+		return nil
+	}
+	return u.persist([]*actors.Event{u.inbox.Birth(t)})
 }
 
 // commandAsNewcomer answers what only reads, of a user without events, with what it would find if
@@ -42,14 +45,14 @@ func (u *User) joined(push *actors.Push) *actors.Push {
 	if push != nil {
 		u.release(&actors.Effect{}, nil, push, nil)
 	}
-	u.merge(u.Home.Moment())
+	_ = u.merge(u.Home.Moment()) // it fails for those alone who have no event
 	return nil
 }
 
 // mark decides about messages, also those that are there for one who joins.
 func (u *User) mark(r *actors.Request, c *actors.Mark, t actors.Moment) {
-	if !u.join(t) {
-		u.refuse(r, actors.ErrBusyStore)
+	if err := u.join(t); err != nil {
+		u.refuse(r, err)
 		return
 	}
 	u.commit(r, u.inbox.Mark(c, r.Once, t))

@@ -51,8 +51,8 @@ func (u *User) readProfile(r *actors.Request, c *actors.ReadProfile, t actors.Mo
 			if !checked {
 				return
 			}
-			if !u.dropDevices(lost, t) {
-				u.refuse(r, actors.ErrBusyStore)
+			if err := u.dropDevices(lost, t); err != nil {
+				u.refuse(r, err)
 				return
 			}
 		}

@@ -232,8 +232,8 @@ func (u *User) edit(m *contentLoaded) {
 
 func (u *User) editContent(m *contentLoaded, t actors.Moment) {
 	c := m.req.Command.(*actors.Edit)
-	if !u.expire(t) {
-		u.refuse(m.req, actors.ErrBusyStore)
+	if err := u.expire(t); err != nil {
+		u.refuse(m.req, err)
 		return
 	}
 	n, ok := u.inbox.Find(c.ID)

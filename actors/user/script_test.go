@@ -111,7 +111,9 @@ func (s *script) do(t *testing.T, d *datadriven.TestData) {
 	case "fail":
 		s.Journal.Fail(errors.New("the disk is gone"))
 	case "busy":
-		s.Journal.Refuse(map[bool]error{true: actors.ErrBusyStore}[len(d.CmdArgs) == 0])
+		s.Journal.Refuse(map[bool]error{true: actorstest.ErrBusy}[len(d.CmdArgs) == 0])
+	case "closed":
+		s.Journal.Refuse(map[bool]error{true: actors.Errorf(actors.Unavailable, "the store is closed")}[len(d.CmdArgs) == 0])
 	case "unreadable":
 		s.Journal.Unreadable(errors.New("the disk is gone"))
 	case "records":

@@ -63,13 +63,13 @@ func (u *User) graceOver() {
 	u.graces--
 	t := u.Home.Moment()
 	for s := u.orphanedSession(); s != nil; s = u.orphanedSession() {
-		if d := u.inbox.CloseSession(&actors.CloseSession{Client: s.Client, Epoch: u.inbox.Token(s)}, t); !u.persist(d.Events) {
+		if d := u.inbox.CloseSession(&actors.CloseSession{Client: s.Client, Epoch: u.inbox.Token(s)}, t); u.persist(d.Events) != nil {
 			u.awaitSessions() // busy
 			return
 		}
 		u.offer(s.Client)
 	}
-	u.expire(t) // some may end at once, and their wills be due
+	_ = u.expire(t) // some may end at once, and their wills be due
 }
 
 // openSession gives a session to a connection.
@@ -161,8 +161,11 @@ func (u *User) openAgain(r *actors.Request, c *actors.OpenSession) {
 // change journals and applies events of sessions; false means that r was
 // refused instead.
 func (u *User) change(r *actors.Request, events []*actors.Event) bool {
-	if len(events) > 0 && !u.persist(events) {
-		u.refuse(r, actors.ErrBusyStore)
+	if len(events) == 0 {
+		return true
+	}
+	if err := u.persist(events); err != nil {
+		u.refuse(r, err)
 		return false
 	}
 	return true
@@ -207,8 +210,8 @@ func (u *User) changeSession(r *actors.Request, c *actors.ChangeSession, t actor
 func (u *User) closeSession(r *actors.Request, c *actors.CloseSession, t actors.Moment) {
 	u.links = slices.DeleteFunc(u.links, func(l actors.SessionLink) bool { return actors.SameLink(l, c.Link) })
 	u.Home.Unregister(c.Link) // from when the user was elsewhere
-	if !u.settleWill(c, t) {
-		u.refuse(r, actors.ErrBusyStore)
+	if err := u.settleWill(c, t); err != nil {
+		u.refuse(r, err)
 		return
 	}
 	d := u.inbox.CloseSession(c, t)
@@ -219,11 +222,11 @@ func (u *User) closeSession(r *actors.Request, c *actors.CloseSession, t actors.
 		u.links = nil
 	}
 	u.offer(c.Client)
-	if u.expire(t) { // it may end at once, and its will may be due
-		u.conclude(r, nil, false)
+	if u.expire(t) != nil { // it may end at once, and its will may be due
+		u.refuse(r, actors.ErrUnknownOutcome) // it is closed, and not more
 		return
 	}
-	u.refuse(r, actors.ErrBusyStore)
+	u.conclude(r, nil, false)
 }
 
 // queueMessage lets a topic's message wait for sessions.
@@ -363,7 +366,7 @@ func (u *User) publishWills(t actors.Moment) {
 // willPublished notes that a will was published.
 func (u *User) willPublished(m *willPublished) {
 	if y := u.inbox.Sessions.YieldedAt(m.epoch); y != nil {
-		y.Publishing = u.settled(m.client, m.epoch) // busy: it is published again, and noted then
+		y.Publishing = u.settled(m.client, m.epoch) == nil // else: it is published again, and noted then
 		return
 	}
 	s := u.inbox.Sessions.Find(m.client)
@@ -373,8 +376,8 @@ func (u *User) willPublished(m *willPublished) {
 	s.Publishing = false
 	e, change := u.inbox.SessionEvent(m.client, u.Home.Moment())
 	change.Willed = true
-	if u.persist([]*actors.Event{e}) {
-		u.expire(u.Home.Moment()) // the session may end with it
+	if u.persist([]*actors.Event{e}) == nil {
+		_ = u.expire(u.Home.Moment()) // the session may end with it
 	}
 }
 
@@ -391,9 +394,9 @@ func (*graceOver) ForOne() {}
 func (*willPublished) ForOne() {}
 
 // settleWill takes in how a connection has ended: the will that waits for that is
-// void if its client has said goodbye, or else is due. False means that the store
-// is busy.
-func (u *User) settleWill(c *actors.CloseSession, t actors.Moment) bool {
+// void if its client has said goodbye, or else is due. After an error nothing was
+// done.
+func (u *User) settleWill(c *actors.CloseSession, t actors.Moment) *actors.Error {
 	y := u.inbox.Sessions.YieldedAt(c.Epoch ^ u.inbox.Origin)
 	switch {
 	case y == nil || y.Publishing:
@@ -403,11 +406,11 @@ func (u *User) settleWill(c *actors.CloseSession, t actors.Moment) bool {
 		y.At = min(y.At, t.Now)
 		u.inbox.Sessions.Rearm()
 	}
-	return true
+	return nil
 }
 
-// settled writes down that a will waits no more; false: the store is busy.
-func (u *User) settled(client string, epoch uint64) bool {
+// settled writes down that a will waits no more. After an error nothing was done.
+func (u *User) settled(client string, epoch uint64) *actors.Error {
 	e, change := u.inbox.SessionEvent(client, u.Home.Moment())
 	change.Settled = epoch
 	return u.persist([]*actors.Event{e})

@@ -22,7 +22,7 @@ func (u *User) maintain(now int64) {
 // sweep takes from the disk what nobody needs any more. If that means to write
 // events again, it reads them first, elsewhere.
 func (u *User) sweep() {
-	if d := u.inbox.Lapse(u.Home.Moment()); len(d.Events) > 0 && !u.persist(d.Events) {
+	if d := u.inbox.Lapse(u.Home.Moment()); len(d.Events) > 0 && u.persist(d.Events) != nil {
 		return // busy: the wake-up that is armed comes back to it
 	}
 	u.inbox.Sessions.RearmLapse()

@@ -22,13 +22,23 @@ func (u *User) request(r *actors.Request) {
 		r.Fail(actors.Errorf(actors.Busy, "too many requests of this user wait for the disk"))
 	case u.Ending:
 		u.Wait(r)
-	case !isDryRun(r) && !u.expire(t):
-		u.refuse(r, actors.ErrBusyStore)
-	case u.commandAsNewcomer(r, t):
 	default:
-		u.command(r, t)
+		u.decide(r, t)
 	}
 	u.Current = nil
+}
+
+// decide lets the log and the time do their work, and then what is asked.
+func (u *User) decide(r *actors.Request, t actors.Moment) {
+	if !isDryRun(r) {
+		if err := u.expire(t); err != nil {
+			u.refuse(r, err)
+			return
+		}
+	}
+	if !u.commandAsNewcomer(r, t) {
+		u.command(r, t)
+	}
 }
 
 // command is the table of contents of what a user can be asked.
@@ -187,14 +197,14 @@ func (u *User) commit(r *actors.Request, d inbox.Ready) {
 	u.maybeSnapshot()
 }
 
-// persist carries out a decision that nobody asked for; false means that the
-// store is busy and nothing was done.
-func (u *User) persist(events []*actors.Event) bool {
+// persist carries out a decision that nobody asked for. After an error nothing was
+// done.
+func (u *User) persist(events []*actors.Event) *actors.Error {
 	from := u.inbox.Cursor()
 	w := u.encode(&actors.WriteBuffer{}, events)
 	w.Upkeep = len(events) == 0 || events[0].Kind != actors.Kind_DELIVERED // marks can wait for the next one
-	if u.store(w) != nil {
-		return false
+	if err := u.store(w); err != nil {
+		return err
 	}
 	push, _ := u.apply(events, from, nil)
 	if u.inbox.IsJoining() {
@@ -203,7 +213,7 @@ func (u *User) persist(events []*actors.Event) bool {
 	u.release(&actors.Effect{}, nil, push, nil)
 	u.notifySessions(events)
 	u.maybeSnapshot()
-	return true
+	return nil
 }
 
 // encode prepares the write of events.
@@ -284,32 +294,34 @@ func (u *User) apply(events []*actors.Event, from actors.Cursor, counts []byte) 
 }
 
 // expire lets the broadcast log and the time do their work before anything is
-// decided. False means that the store is too busy for it, or that another node may own
-// the user.
-func (u *User) expire(t actors.Moment) bool {
+// decided. The error says why they could not: the store does not take it, or another node
+// may own the user.
+func (u *User) expire(t actors.Moment) *actors.Error {
 	u.noteOpen(t)
 	if u.log.Head() > u.inbox.Pos() {
 		if !u.HoldsLease() {
 			u.mergeLater()
-			return false
+			return actors.ErrUnsure
 		}
-		if !u.merge(t) {
-			return false
+		if err := u.merge(t); err != nil {
+			return err
 		}
 	}
 	u.maintain(t.Now)
 	if t.Now < u.inbox.Due(&u.Home.Limits) && !u.inbox.IsOverfull(&u.Home.Limits) {
-		return true
+		return nil
 	}
 	u.endShares(t)
 	d := u.inbox.Expire(t, &u.Home.Limits)
-	if len(d.Events) > 0 && !u.persist(d.Events) {
-		return false
+	if len(d.Events) > 0 {
+		if err := u.persist(d.Events); err != nil {
+			return err
+		}
 	}
 	u.inbox.Rearm() // also where the message whose timer it was is gone
 	u.sessionsExpired(d.Events)
 	u.publishWills(t)
-	return true
+	return nil
 }
 
 // timeUp does what is due and arms the next wake-up.
@@ -327,7 +339,7 @@ func (u *User) timeUp(m *actors.TimeUp) {
 func (u *User) due(m *actors.TimeUp) {
 	t := u.Home.Moment()
 	swept := t.Now >= u.inbox.SweepDue(&u.Home.Limits)
-	if !u.expire(t) {
+	if u.expire(t) != nil {
 		return // the sweeper comes again
 	}
 	u.rearmWake(m.At)

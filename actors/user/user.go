@@ -188,7 +188,7 @@ func (u *User) handle(m any) {
 	case *handedOver:
 		u.handedOver(m)
 	case *actors.Merge:
-		u.expire(u.Home.Moment())
+		_ = u.expire(u.Home.Moment()) // what comes next tries again
 	case *actors.Recover: // loading was all that it is for
 	}
 }
@@ -238,9 +238,11 @@ func (u *User) loaded(m *loaded) {
 		u.Unreadable(err)
 		return
 	}
-	if m.beyond != nil && !u.mend(m.beyond) {
-		u.Refuse(actors.ErrBusyStore)
-		return
+	if m.beyond != nil {
+		if err := u.mend(m.beyond); err != nil {
+			u.Refuse(err)
+			return
+		}
 	}
 	u.inbox.Sessions.Arrived = nil
 	u.CatchUp(u.handle)
@@ -348,17 +350,17 @@ func (*loaded) ForOne() {}
 func (m *contentLoaded) Refused(_ *actors.Home, err *actors.Error) { m.req.Fail(err) }
 
 // mend deletes what lies beyond a hole, and begins another lineage: clients may
-// know what is gone. False means that the store is busy.
-func (u *User) mend(b *actors.Beyond) bool {
+// know what is gone. After an error nothing was done.
+func (u *User) mend(b *actors.Beyond) *actors.Error {
 	t := u.Home.Moment()
 	e := u.inbox.Next(actors.Kind_NOTED, 0, t)
 	e.Lineage = max(t.Random, 1)
 	e.Rev++
 	w := u.encode(&actors.WriteBuffer{}, []*actors.Event{e})
 	w.Delete = b.Runs
-	if u.store(w) != nil {
-		return false
+	if err := u.store(w); err != nil {
+		return err
 	}
 	u.apply([]*actors.Event{e}, u.inbox.Cursor(), nil)
-	return true
+	return nil
 }

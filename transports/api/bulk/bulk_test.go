@@ -316,12 +316,12 @@ func (w *world) stopped(im *Import, in io.Closer) (lines []string) {
 // neither done nor bad.
 func TestImportBusy(t *testing.T) {
 	w := newWorld(t)
-	w.j.Refuse(actors.ErrBusyStore)
+	w.j.Refuse(actorstest.ErrBusy)
 	time.AfterFunc(250*time.Millisecond, func() { w.j.Refuse(nil) })
 	w.wantLast(w.run(order, strings.NewReader(manyLines(20))), `"done":20,"bad":0`)
 	w.wantOnce(20)
 
-	w.j.Refuse(actors.ErrBusyStore)
+	w.j.Refuse(actorstest.ErrBusy)
 	o := order
 	o.Job = "busy"
 	im, err := Begin(t.Context(), Config{Patience: time.Millisecond}, w.deps, o, strings.NewReader(manyLines(20)))
