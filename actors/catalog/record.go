@@ -99,15 +99,15 @@ func (c *Catalog) each(ctx context.Context, app, after string, f func(name strin
 	}
 }
 
-// AppendJSON appends the entry as an object: the members of its body, which has some,
-// and its name, version, updated_at and updated_by.
-func (e *Entry) AppendJSON(b []byte) []byte {
+// AppendJSON appends the entry as an object: its name as the member, version, updated_at
+// and updated_by, and the members of its body, which has some.
+func (e *Entry) AppendJSON(b []byte, member string) []byte {
 	head, _ := json.Marshal(struct { // no field of it fails
-		Name      string    `json:"name"`
 		Version   uint64    `json:"version"`
 		UpdatedAt time.Time `json:"updated_at"`
 		UpdatedBy string    `json:"updated_by"`
-	}{e.Name, e.Version, e.At, e.By})
-	b = append(b, head[:len(head)-1]...)
+	}{e.Version, e.At, e.By})
+	b = actors.AppendString(append(append(append(b, `{"`...), member...), `":`...), e.Name)
+	b = append(append(b, ','), head[1:len(head)-1]...)
 	return append(append(b, ','), e.Body[1:]...)
 }

@@ -56,6 +56,12 @@ func (c *Channel) Members() string {
 	return names
 }
 
+// IsChannel tells whether a user may switch the channel on and off.
+func IsChannel(name string) bool { return name == inApp || ChannelOf(name) != nil }
+
+// ChannelNames names those that a user may switch, for people.
+func ChannelNames() string { return inApp + ", " + channelNames() }
+
 // channelNames names those with addresses, for people.
 func channelNames() string {
 	names := make([]string, len(channels))

@@ -22,7 +22,7 @@ func Check(p *actors.Profile) *actors.Error {
 	if err := checkAttributes(p); err != nil {
 		return err
 	}
-	if p.Locale != "" && !isLocale(p.Locale) {
+	if p.Locale != "" && !IsLocale(p.Locale) {
 		return wrong("locale", "it must be a language tag such as zh-CN")
 	}
 	if p.Zone != "" && !isZone(p.Zone) {
@@ -209,8 +209,8 @@ func checkSwitches(field string, list []*actors.ChannelPreference) *actors.Error
 	slices.SortFunc(list, func(a, b *actors.ChannelPreference) int { return cmp.Compare(a.GetChannel(), b.GetChannel()) })
 	for i, c := range list {
 		switch {
-		case c.GetChannel() != inApp && ChannelOf(c.GetChannel()) == nil:
-			return wrong(field+"."+c.GetChannel(), "there is no such channel; there are %s, %s", inApp, channelNames())
+		case !IsChannel(c.GetChannel()):
+			return wrong(field+"."+c.GetChannel(), "there is no such channel; there are %s", ChannelNames())
 		case i > 0 && list[i-1].Channel == c.Channel:
 			return wrong(field+"."+c.Channel, "it stands twice")
 		}
@@ -266,9 +266,9 @@ func isLabel(s string) bool {
 	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-") == ""
 }
 
-// isLocale tells whether s is well-formed enough for a language tag (RFC 5646): a
+// IsLocale tells whether s is well-formed enough for a language tag (RFC 5646): a
 // language, and subtags of 1 to 8 letters and digits.
-func isLocale(s string) bool {
+func IsLocale(s string) bool {
 	for i, tag := range strings.Split(s, "-") {
 		if len(tag) < 1 || len(tag) > 8 || i == 0 && (len(tag) < 2 || strings.ContainsAny(tag, "0123456789")) || !isAlphanumeric(tag) {
 			return false

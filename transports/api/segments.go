@@ -20,7 +20,7 @@ type segmentBody struct {
 // segments are the resource /v1/segments.
 func (a *API) segments() *resource.Entries {
 	return &resource.Entries{
-		Catalog: a.deps.Segments, Kind: "segment", Path: "/v1/segments", Param: "{name}", Member: "segments",
+		Catalog: a.deps.Segments, Kind: "segment", Path: "/v1/segments", ID: "name", Member: "segments",
 		Put: transports.AuditSegmentPut, Drop: transports.AuditSegmentDrop, Read: readSegment,
 	}
 }

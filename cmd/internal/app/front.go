@@ -13,6 +13,7 @@ import (
 	"reddot/transports"
 	"reddot/transports/api"
 	"reddot/transports/api/bulk"
+	"reddot/transports/api/content"
 	"reddot/transports/auth"
 	"reddot/transports/iframe"
 	"reddot/transports/longpoll"
@@ -116,14 +117,15 @@ func (a *App) newFront(cfg *config.Config) (*front, error) {
 	conf.Origins = origins
 	served, err := api.New(conf, api.Deps{
 		Router: a.node, Lookup: a.store,
-		Auth:     auth,
-		Gate:     gate,
-		Budget:   a.budget,
-		Keys:     a.keys,
-		Audit:    a.audit,
-		Jobs:     bulk.NewJobs(a.store, a.now),
-		Segments: catalog.New(catalog.Config{Kind: "segment", Now: a.now}, a.store),
-		Index:    index.New(a.store), LogHead: a.node.LogHead,
+		Auth:      auth,
+		Gate:      gate,
+		Budget:    a.budget,
+		Keys:      a.keys,
+		Audit:     a.audit,
+		Jobs:      bulk.NewJobs(a.store, a.now),
+		Segments:  catalog.New(catalog.Config{Kind: "segment", Now: a.now}, a.store),
+		Resources: content.Categories(catalog.New(catalog.Config{Kind: "category", Now: a.now}, a.store)),
+		Index:     index.New(a.store), LogHead: a.node.LogHead,
 		Revoker: a.revocations, Connected: a.connected, Ready: a.Ready, Healthy: a.Healthy,
 		Cluster: func(ctx context.Context) any { return a.node.Status(ctx) }, Drain: a.Drain,
 		Topics: a.node.Topics(), Views: a.views(cfg, deps), Pages: pages(cfg.Dev),

@@ -110,6 +110,7 @@ var layers = map[string][]string{
 	"actors/session":           {"actors"},
 	"actors/audience":          {"actors"},
 	"actors/catalog":           {"actors"},
+	"actors/content":           {"actors", "actors/profile"},                                      // which knows locales and channels
 	"actors/index":             {"actors", "actors/audience", "actors/profile"},                   // a reader of what users' writes left
 	"actors/profile":           {"actors", "actors/audience"},                                     // what segments are matched with
 	"actors/inbox":             {"actors", "actors/audience", "actors/profile", "actors/session"}, // a user's sessions and profile are a part of what the user has
@@ -139,6 +140,7 @@ var layers = map[string][]string{
 	"transports/api/results":  {"actors", "transports", "transports/jsontext"},
 	"transports/api/bulk":     {"actors", "actors/index", "actors/profile", "transports", "transports/api/userjson"},
 	"transports/api/paths":    {"actors"},
+	"transports/api/content":  {"actors", "actors/catalog", "actors/content", "transports", "transports/api/resource"},
 	"transports/api/resource": {"actors", "actors/catalog", "transports"}, // what resources in rooms of their own share
 	"transports/api/userjson": {"actors", "actors/profile", "transports", "transports/jsontext"},
 	"transports/channels":     {"actors", "actors/campaign"},

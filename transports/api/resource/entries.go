@@ -14,11 +14,13 @@ type Entries struct {
 	Catalog *catalog.Catalog
 	Kind    string // of an entry, as the audit log names it: "segment"
 	Path    string // "/v1/segments"
-	Param   string // the path's parameter: "{name}"
+	ID      string // what the path's parameter is called, and the member with the name: "name"
 	Member  string // of a page, which has the entries: "segments"
 	Put     string // the action of the audit log
 	Drop    string // likewise
 
+	// Named returns what the path says if it is a name; nil: transports.ParseName.
+	Named func(string) (string, error)
 	// Read reads a body as what is stored: valid, compact and canonical JSON, an object
 	// with a member at least.
 	Read func(in *transports.FieldReader, body []byte) (json.RawMessage, error)
@@ -26,7 +28,7 @@ type Entries struct {
 
 // Routes are those of the resource.
 func (e *Entries) Routes() []*Route {
-	one := e.Path + "/" + e.Param
+	one := e.Path + "/{" + e.ID + "}"
 	return []*Route{
 		{Method: "GET", Path: e.Path, Access: transports.ToBrowse, Query: []string{"limit", "next"}, Handle: e.list},
 		{Method: "GET", Path: one, Access: transports.ToBrowse, Query: []string{"version"}, Handle: e.read},
@@ -35,14 +37,21 @@ func (e *Entries) Routes() []*Route {
 	}
 }
 
+func (e *Entries) name(text string) (string, error) {
+	if e.Named != nil {
+		return e.Named(text)
+	}
+	return transports.ParseName(text)
+}
+
 func (e *Entries) list(c Call) error {
 	limit, err := c.Limit()
 	if err != nil {
 		return err
 	}
-	after, err := next(c)
-	if err != nil {
-		return err
+	after := string(c.HTTP().QueryArgs().Peek("next"))
+	if _, err := e.name(after); after != "" && err != nil {
+		return transports.WrongField("next", "this is no next that the server gave out")
 	}
 	entries, more, err := e.Catalog.List(c.Deadline(), c.Who().App, after, limit)
 	if err != nil {
@@ -50,7 +59,7 @@ func (e *Entries) list(c Call) error {
 	}
 	list := []json.RawMessage{}
 	for i := range entries {
-		list = append(list, entries[i].AppendJSON(nil))
+		list = append(list, entries[i].AppendJSON(nil, e.ID))
 	}
 	page := map[string]any{e.Member: list}
 	if more != "" {
@@ -61,7 +70,7 @@ func (e *Entries) list(c Call) error {
 
 // Find returns the entry that the path names, in the version that is asked for.
 func (e *Entries) Find(c Call) (entry catalog.Entry, err error) {
-	called, err := name(c)
+	called, err := e.name(c.Param(0))
 	if err != nil {
 		return entry, err
 	}
@@ -77,7 +86,7 @@ func (e *Entries) read(c Call) error {
 	if err != nil {
 		return err
 	}
-	answer(c, fasthttp.StatusOK, &entry)
+	e.answer(c, fasthttp.StatusOK, &entry)
 	return nil
 }
 
@@ -94,7 +103,7 @@ func (e *Entries) put(c Call) error {
 	if err != nil {
 		return err
 	}
-	answer(c, status(r.Created), &r.Entry)
+	e.answer(c, status(r.Created), &r.Entry)
 	return nil
 }
 
@@ -108,7 +117,7 @@ func (e *Entries) drop(c Call) error {
 
 // change makes a version of what the path names; a nil body removes it.
 func (e *Entries) change(c Call, action string, body json.RawMessage) (catalog.Result, error) {
-	called, err := name(c)
+	called, err := e.name(c.Param(0))
 	if err != nil {
 		return catalog.Result{}, err
 	}
@@ -133,7 +142,7 @@ func (e *Entries) change(c Call, action string, body json.RawMessage) (catalog.R
 }
 
 // answer answers with a version and its tag.
-func answer(c Call, code int, e *catalog.Entry) {
-	tag(c, e.Version)
-	c.Reply(code, e.AppendJSON(nil))
+func (e *Entries) answer(c Call, code int, entry *catalog.Entry) {
+	tag(c, entry.Version)
+	c.Reply(code, entry.AppendJSON(nil, e.ID))
 }

@@ -41,9 +41,6 @@ type Call interface {
 	Reply(status int, json []byte)  // answers with JSON, which is copied
 }
 
-// name returns the name that the path's first parameter is.
-func name(c Call) (string, error) { return transports.ParseName(c.Param(0)) }
-
 // version returns ?version=; 0: there is none.
 func version(c Call, param string) (uint64, error) {
 	if len(c.HTTP().QueryArgs().Peek(param)) == 0 {
@@ -54,15 +51,6 @@ func version(c Call, param string) (uint64, error) {
 		err = transports.WrongField(param, "versions are numbered from 1")
 	}
 	return n, err
-}
-
-// next returns ?next=, where a list by names goes on.
-func next(c Call) (string, error) {
-	after := string(c.HTTP().QueryArgs().Peek("next"))
-	if _, err := transports.ParseName(after); after != "" && err != nil {
-		return "", transports.WrongField("next", "this is no next that the server gave out")
-	}
-	return after, nil
 }
 
 // replayed says in the answer that the caller's key was known, if it was.
