@@ -36,13 +36,23 @@ type (
 		Query uint64
 		Conns []ConnInfo
 	}
-	// Reached is a connection's high-water mark.
+	// Reached is a connection's high-water mark, or says what its client sees.
 	Reached struct {
 		Key       Key
 		Upto      uint64 // 0: nothing that the user does not know
 		Casts     Span
 		Transport string
+		Sight     Sight // 0: as before
 	}
+)
+
+// A Sight is what a client says of whether somebody sees what it shows.
+type Sight uint8
+
+// The sights that are told.
+const (
+	SightVisible Sight = 1 + iota
+	SightHidden
 )
 
 // A Span is the positions of a broadcast log with After < pos ≤ Upto.

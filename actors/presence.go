@@ -38,6 +38,12 @@ func (*Presence) AnswerAsleep(h *Home, r *Request) {
 // AppendPresence appends what is told of a user with these connections, who
 // was last seen at a time (unix milliseconds); 0: never, as far as is known.
 func AppendPresence(b []byte, conns []ConnInfo, seen int64) []byte {
+	return append(AppendTimeMember(appendHere(b, conns), `,"last_seen":`, seen), '}')
+}
+
+// appendHere appends the beginning of an object: whether there is a connection, whether somebody
+// sees one, and by which transports they are.
+func appendHere(b []byte, conns []ConnInfo) []byte {
 	var names []string
 	for i := range conns {
 		if t := conns[i].Transport; t != "" && !slices.Contains(names, t) {
@@ -46,7 +52,7 @@ func AppendPresence(b []byte, conns []ConnInfo, seen int64) []byte {
 	}
 	slices.Sort(names)
 	b = strconv.AppendBool(append(b, `{"online":`...), len(conns) > 0)
-	b = strconv.AppendBool(append(b, `,"visible":`...), slices.ContainsFunc(conns, func(c ConnInfo) bool { return c.Visible }))
+	b = strconv.AppendBool(append(b, `,"visible":`...), AnyVisible(conns))
 	b = append(b, `,"transports":[`...)
 	for i, name := range names {
 		if i > 0 {
@@ -54,7 +60,12 @@ func AppendPresence(b []byte, conns []ConnInfo, seen int64) []byte {
 		}
 		b = AppendString(b, name)
 	}
-	return append(AppendTimeMember(append(b, ']'), `,"last_seen":`, seen), '}')
+	return append(b, ']')
+}
+
+// AnyVisible tells whether somebody sees what one of the connections shows.
+func AnyVisible(conns []ConnInfo) bool {
+	return slices.ContainsFunc(conns, func(c ConnInfo) bool { return c.Visible })
 }
 
 // seenKind is the kind of the records of when users were last connected, unix
@@ -95,40 +106,48 @@ func (h *Home) readMoment(ctx context.Context, kind string, user Key) (int64, er
 	return at, nil
 }
 
-// PresenceEvents says whether it is told who comes online and who goes offline, as
-// messages of the topic PresenceTopics and the user's name.
+// PresenceEvents says whether it is told who comes online and who goes offline, and whom
+// somebody sees, as messages of the topic PresenceTopics and the user's name.
 type PresenceEvents struct {
 	Events bool `yaml:"events"`
-	// OfflineAfter is for how long a user must be without a connection before that is
-	// told: who is back by then was not away.
+	// OfflineAfter is for how long a user must be without a connection, or without one that
+	// somebody sees, before that is told: who is back by then was not away.
 	OfflineAfter time.Duration `yaml:"offline_after" min:"0s"`
 }
 
 // OnlineKind is the kind of the records of who was told to be online, of which it is
 // yet to be told that they are not; the keys are those of the users, the values the
-// rev of the event, in decimal.
+// rev of the event, in decimal, below zero where nobody sees the user's connections.
 const OnlineKind = "online"
 
-// OnlineRecord returns the change by which it is told that the user is online, or is
-// not.
-func OnlineRecord(user Key, online bool, rev int64) RecordChange {
+// Here is what was told of a user.
+type Here struct {
+	Online  bool
+	Visible bool
+	Rev     int64 // of the event, unix milliseconds; above that of the one before
+}
+
+// OnlineRecord returns the change by which h is told of the user.
+func OnlineRecord(user Key, h Here) RecordChange {
 	c := RecordChange{Kind: OnlineKind, Key: string(user)}
-	if online {
-		c.Value = strconv.AppendInt(nil, rev, 10)
+	switch {
+	case h.Visible:
+		c.Value = strconv.AppendInt(nil, h.Rev, 10)
+	case h.Online:
+		c.Value = strconv.AppendInt(nil, -h.Rev, 10)
 	}
 	return c
 }
 
-// ToldOnline returns the rev of the event by which the user was told to be online; 0:
-// the user was not, or it was told since that the user has gone.
-func (h *Home) ToldOnline(ctx context.Context, user Key) (rev int64, err error) {
-	return h.readMoment(ctx, OnlineKind, user)
+// ToldHere returns what was told of the user last. The rev of one who has gone is not known.
+func (h *Home) ToldHere(ctx context.Context, user Key) (Here, error) {
+	rev, err := h.readMoment(ctx, OnlineKind, user)
+	return Here{Online: rev != 0, Visible: rev > 0, Rev: max(rev, -rev)}, err
 }
 
-// AppendPresenceEvent appends the payload of an event: since is when the user came, or
-// the last connection went (unix milliseconds), rev rises with each event of the user.
-func AppendPresenceEvent(b []byte, online bool, since, rev int64) []byte {
-	b = strconv.AppendBool(append(b, `{"online":`...), online)
-	b = AppendTimeMember(b, `,"since":`, since)
+// AppendPresenceEvent appends the payload of an event about a user with these connections:
+// since is from when on it is so (unix milliseconds), rev rises with each event of the user.
+func AppendPresenceEvent(b []byte, conns []ConnInfo, since, rev int64) []byte {
+	b = AppendTimeMember(appendHere(b, conns), `,"since":`, since)
 	return append(strconv.AppendInt(append(b, `,"rev":`...), rev, 10), '}')
 }

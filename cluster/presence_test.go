@@ -196,8 +196,10 @@ func TestPresenceEvents(t *testing.T) {
 	bob := w.userOf(b, 0)
 	p := attach(a, bob)
 	heard.want(t, bob, true)
+	p.SetVisible(false)
+	heard.want(t, bob, true, true) // and unseen
 	p.Close()
-	heard.want(t, bob, true, false)
+	heard.want(t, bob, true, true, false)
 
 	bob = w.userOf(b, 100) // his connection's node dies
 	attach(a, bob)

@@ -56,6 +56,9 @@ func (e Event) String() string {
 	return fmt.Sprintf("%s rev=%d unread=%d", s, e.Rev, e.Unread)
 }
 
+// SetVisible says whether somebody sees what the probe shows.
+func (p *Probe) SetVisible(yes bool) { p.conn.SetVisible(yes, false) }
+
 // Attach attaches a probe to a user of the default app. with changes what it
 // says of itself.
 func Attach(t testing.TB, hub gateway.Hub, user string, with ...func(*actors.Attachment)) *Probe {

@@ -10,8 +10,12 @@ import "reddot/actors"
 // SetVisible notes whether somebody sees what the client shows. conflate says that
 // otherwise the counts are enough.
 func (c *Conn) SetVisible(yes, conflate bool) {
+	var g *Gateway
 	c.do(func() (actors.End, bool, *actors.Pull) {
 		was := c.sight
+		if yes != (was == sightVisible) {
+			g = c.gate
+		}
 		switch {
 		case yes:
 			c.sight = sightVisible
@@ -25,6 +29,13 @@ func (c *Conn) SetVisible(yes, conflate bool) {
 		}
 		return 0, false, c.wantsPage()
 	})
+	if g != nil && g.home.Presence.Events { // nil: it is as before, or not attached yet
+		m := &actors.Reached{Key: c.Key, Sight: actors.SightHidden}
+		if yes {
+			m.Sight = actors.SightVisible
+		}
+		g.home.Router.Send(c.Key, m)
+	}
 }
 
 func (c *Conn) visible() bool {

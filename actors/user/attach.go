@@ -21,8 +21,8 @@ type gate struct {
 // connQuery is a request for connections, while gateways answer.
 type connQuery struct {
 	id    uint64
-	req   *actors.Request
-	asked []*actor.PID // the gateways that have not answered yet
+	req   *actors.Request // nil: it is the user's own
+	asked []*actor.PID    // the gateways that have not answered yet
 	conns []actors.ConnInfo
 	done  func(*connQuery) // called when all have
 }
@@ -102,14 +102,13 @@ func (u *User) drop(m *actors.Detach) {
 	if i := slices.Index(g.conns, m.Conn); i >= 0 {
 		g.conns = slices.Delete(g.conns, i, i+1)
 	}
-	if len(g.conns) > 0 {
-		return
+	if len(g.conns) == 0 {
+		u.gates = slices.DeleteFunc(u.gates, func(o gate) bool { return len(o.conns) == 0 })
 	}
-	u.gates = slices.DeleteFunc(u.gates, func(o gate) bool { return len(o.conns) == 0 })
 	u.left()
 }
 
-// askGates asks the gateways who is attached; described goes on.
+// askGates asks the gateways who is attached, for a request if there is one; described goes on.
 func (u *User) askGates(r *actors.Request, done func(*connQuery)) {
 	q := &connQuery{id: u.Home.Random(), req: r, conns: []actors.ConnInfo{}, done: done}
 	if len(u.gates) == 0 {
@@ -120,7 +119,9 @@ func (u *User) askGates(r *actors.Request, done func(*connQuery)) {
 		q.asked = append(q.asked, g.pid)
 	}
 	u.queries = append(u.queries, q)
-	u.Current = nil                             // the query answers it
+	if r != nil {
+		u.Current = nil // the query answers it
+	}
 	for _, pid := range slices.Clone(q.asked) { // they may answer at once
 		u.Home.Send(pid, &actors.WhoIs{Key: u.Key, User: u.Self, Query: q.id})
 	}

@@ -15,6 +15,7 @@ func (*funnelsDue) ForOne() {}
 
 // reached takes in a connection's mark. If the store is busy the next one says it too.
 func (u *User) reached(m *actors.Reached) {
+	u.sighted(m.Sight)
 	if span, ok := u.untold(m.Casts); ok {
 		u.count(u.inbox.Broadcasts(span), span)
 	}

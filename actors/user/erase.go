@@ -70,7 +70,7 @@ func (u *User) erasePresence(w *actors.Write) *actors.Error {
 		return err
 	}
 	if u.here.wasTold() {
-		u.toTell(false, u.nextRev())
+		u.toTell(actors.Here{Rev: u.nextRev()}, nil)
 	}
 	u.seen, u.unsaved = 0, false
 	return nil
@@ -78,7 +78,7 @@ func (u *User) erasePresence(w *actors.Write) *actors.Error {
 
 // noPresence are the changes by which nothing is known of a user's presence.
 func noPresence(key actors.Key) []actors.RecordChange {
-	return []actors.RecordChange{actors.UnseenRecord(key), actors.OnlineRecord(key, false, 0)}
+	return []actors.RecordChange{actors.UnseenRecord(key), actors.OnlineRecord(key, actors.Here{})}
 }
 
 // loseConnections lets all connections attach again, and those of sessions ask for

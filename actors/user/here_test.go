@@ -56,17 +56,22 @@ func (w *watched) start(on bool) {
 
 func (w *watched) hear(m *actors.TopicMessage) {
 	var e struct {
-		Online *bool
-		Since  time.Time
-		Rev    int64
+		Online, Visible *bool
+		Transports      []string
+		Since           time.Time
+		Rev             int64
 	}
-	if err := json.Unmarshal(m.Payload, &e); err != nil || e.Online == nil {
+	if err := json.Unmarshal(m.Payload, &e); err != nil || e.Online == nil || e.Visible == nil || e.Transports == nil || *e.Visible && !*e.Online {
 		w.t.Errorf("%s: %v", m.Payload, err)
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.told = append(w.told, fmt.Sprint(m.Topic, " ", *e.Online))
+	told := fmt.Sprint(m.Topic, " ", *e.Online)
+	if *e.Online && !*e.Visible {
+		told += ", unseen"
+	}
+	w.told = append(w.told, told)
 	w.since, w.revs = append(w.since, e.Since), append(w.revs, e.Rev)
 	if n := len(w.revs); n > 1 && w.revs[n-1] <= w.revs[n-2] {
 		w.t.Errorf("the revs do not rise: %v", w.revs)
@@ -74,7 +79,7 @@ func (w *watched) hear(m *actors.TopicMessage) {
 }
 
 // want holds when exactly that was told so far, and nothing is under way.
-func (w *watched) want(want ...bool) {
+func (w *watched) want(want ...any) {
 	w.t.Helper()
 	list := []string{}
 	for _, on := range want {
@@ -170,6 +175,79 @@ func TestPresenceEvents(t *testing.T) {
 	w.gone()
 	w.over()
 	w.want(true, false, true, false)
+}
+
+// unseen is told of one who is online, and whom nobody sees.
+const unseen = "true, unseen"
+
+// TestPresenceEventsOfSight tells once that nobody sees a user any more, after a while, and
+// once that somebody does, at once: also of one who dozes, and across a crash.
+func TestPresenceEventsOfSight(t *testing.T) {
+	w := newWatched(t, true)
+	a := w.attach()
+	w.want(true)
+	b := w.attach()
+	a.SetVisible(false)
+	w.settle()
+	w.over()
+	w.want(true) // the other one is seen
+
+	gone := w.clock.Now()
+	b.Close()
+	w.gone()
+	w.clock.Advance(time.Minute)
+	w.over()
+	w.want(true, unseen)
+	if got := w.since[1].UnixMilli(); got != gone {
+		t.Errorf("unseen since %d, want since the connection went that was seen: %d", got, gone)
+	}
+	c := w.attach() // a new one is seen
+	w.want(true, unseen, true)
+	c.SetVisible(false)
+	w.gone()
+	c.SetVisible(true) // in time
+	w.settle()
+	c.SetVisible(false)
+	w.settle()
+	early := w.waits[0]
+	early()
+	w.want(true, unseen, true)
+	w.over()
+	w.want(true, unseen, true, unseen)
+
+	w.node.Send(w.key, &actors.Doze{})
+	a.SetVisible(true)
+	w.want(true, unseen, true, unseen, true)
+	c.Close()
+	w.settle()
+	w.over()
+	w.want(true, unseen, true, unseen, true)
+	a.SetVisible(false)
+	w.gone()
+	a.Close() // the wait for who has gone begins anew
+	w.settle()
+	w.waits[0]()
+	w.want(true, unseen, true, unseen, true)
+	w.over()
+	w.want(true, unseen, true, unseen, true, false)
+}
+
+// TestPresenceEventsOfSightAfterCrash: that nobody sees a user outlives the process, and is told
+// once.
+func TestPresenceEventsOfSightAfterCrash(t *testing.T) {
+	w := newWatched(t, true)
+	w.attach().SetVisible(false)
+	w.eventually("a wait, or an event of one unseen", func() bool { return len(w.waits) > 0 || len(w.told) > 0 && w.told[0] != "$presence/alice true" })
+	w.settle()
+	w.over()
+	w.eventually("to be unseen", func() bool { return len(w.told) > 0 && w.told[len(w.told)-1] == "$presence/alice "+unseen })
+	w.told, w.since, w.revs = nil, nil, nil
+	w.node.Stop()
+	w.start(true)
+	w.node.Send(w.key, &actors.Recover{Key: w.key})
+	w.gone()
+	w.attach() // it says nothing, and so it is seen
+	w.want(true)
 }
 
 // TestPresenceEventsAfterCrash: what was told last outlives the process.

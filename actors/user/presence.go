@@ -29,13 +29,15 @@ func (u *User) present(q *connQuery) {
 	u.release(&r.Effect, r, nil, nil)
 }
 
-// left notes that the last connection has gone.
+// left notes that connections have gone, perhaps the last of them.
 func (u *User) left() {
-	if len(u.gates) == 0 {
-		u.gates = nil
-		u.seen, u.unsaved = u.Home.Now(), true
-		u.noteHere(u.Home.Presence.OfflineAfter)
+	if len(u.gates) > 0 {
+		u.noteLess()
+		return
 	}
+	u.gates = nil
+	u.seen, u.unsaved = u.Home.Now(), true
+	u.noteHere(u.Home.Presence.OfflineAfter)
 }
 
 // seenAt returns when the user was last connected, as far as that is before a time.

@@ -151,6 +151,10 @@ func (u *User) wait(m any) {
 			return
 		}
 	case *actors.Reached:
+		if u.dozing && d.Sight != 0 {
+			u.sighted(d.Sight)
+			return
+		}
 		if u.dozing && d.Upto == 0 && u.wroteDozing(d.Casts) {
 			return
 		}
@@ -338,7 +342,9 @@ func (u *User) stopped() {
 	u.links = nil
 	u.interest.stopped()
 	for _, q := range u.queries {
-		q.req.Fail(actors.ErrUnknownOutcome)
+		if q.req != nil {
+			q.req.Fail(actors.ErrUnknownOutcome)
+		}
 	}
 	u.queries = nil
 }

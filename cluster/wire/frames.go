@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -53,7 +54,7 @@ func EncodeFrame(m any, to *actor.PID, self string) (*Frame, error) {
 		w.Key, w.Conn, w.Turn, w.After, w.Again = string(m.Key), m.Conn, m.Turn, placeOf(&m.After), m.Again
 		return frame(FrameType_FRAME_PULL, w)
 	case *actors.Reached:
-		return frame(FrameType_FRAME_REACHED, &WireConn{Key: string(m.Key), Upto: m.Upto, Transport: m.Transport, AfterPos: m.Casts.After, UptoPos: m.Casts.Upto})
+		return frame(FrameType_FRAME_REACHED, &WireConn{Key: string(m.Key), Upto: m.Upto, Transport: m.Transport, AfterPos: m.Casts.After, UptoPos: m.Casts.Upto, Sight: uint32(m.Sight)})
 	case *actors.Gone:
 		return frame(FrameType_FRAME_GONE, &WireConn{Key: string(m.Key), Gate: id})
 	case *actors.Kick:
@@ -179,7 +180,7 @@ func decodeConn(t FrameType, w *WireConn, gate func(node, id string) *actor.PID)
 	case FrameType_FRAME_PULL:
 		return Crossing{Key: key, Message: &actors.Pull{Gate: gate(w.Node, w.Gate), Key: key, Conn: w.Conn, Turn: w.Turn, After: w.After.cursor(), Again: w.Again}}, nil
 	case FrameType_FRAME_REACHED:
-		return Crossing{Key: key, Message: &actors.Reached{Key: key, Upto: w.Upto, Transport: w.Transport, Casts: actors.Span{After: w.AfterPos, Upto: w.UptoPos}}}, nil
+		return Crossing{Key: key, Message: &actors.Reached{Key: key, Upto: w.Upto, Transport: w.Transport, Casts: actors.Span{After: w.AfterPos, Upto: w.UptoPos}, Sight: actors.Sight(min(w.Sight, math.MaxUint8))}}, nil
 	case FrameType_FRAME_GONE:
 		return Crossing{PID: w.Gate, Message: &actors.Gone{Key: key}}, nil
 	case FrameType_FRAME_KICK:

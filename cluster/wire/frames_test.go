@@ -136,7 +136,8 @@ func others() []actors.Command {
 func TestFrames(t *testing.T) {
 	all := append(crossings(), crossings2()...)
 	key := actors.UserKey("shop", "alice")
-	all = append(all, // older programs pass over the spans
+	all = append(all, // older programs pass over the spans and sights
+		crossing{nil, &actors.Reached{Key: key, Sight: actors.SightHidden}},
 		crossing{nil, &actors.Reached{Key: key, Upto: 1, Casts: actors.Span{After: 3, Upto: 5}}},
 		crossing{nil, &actors.Detach{Gate: actor.NewPID("a", "$7"), Key: key, Conn: 9, Casts: actors.Span{After: 5, Upto: 6}}})
 	for _, c := range all {

@@ -2471,6 +2471,7 @@ type WireConn struct {
 	User          string                 `protobuf:"bytes,12,opt,name=user,proto3" json:"user,omitempty"`                          // WHO_IS: the id of the activation that asks
 	AfterPos      uint64                 `protobuf:"varint,13,opt,name=after_pos,json=afterPos,proto3" json:"after_pos,omitempty"` // DETACH, REACHED: behind this position of the broadcast log
 	UptoPos       uint64                 `protobuf:"varint,14,opt,name=upto_pos,json=uptoPos,proto3" json:"upto_pos,omitempty"`    // up to this one all was written
+	Sight         uint32                 `protobuf:"varint,15,opt,name=sight,proto3" json:"sight,omitempty"`                       // REACHED: a Sight
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2599,6 +2600,13 @@ func (x *WireConn) GetAfterPos() uint64 {
 func (x *WireConn) GetUptoPos() uint64 {
 	if x != nil {
 		return x.UptoPos
+	}
+	return 0
+}
+
+func (x *WireConn) GetSight() uint32 {
+	if x != nil {
+		return x.Sight
 	}
 	return 0
 }
@@ -3747,7 +3755,7 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\f\n" +
 	"\x01n\x18\x02 \x01(\rR\x01n\x12\x12\n" +
 	"\x04code\x18\x03 \x01(\tR\x04code\x12\x16\n" +
-	"\x06detail\x18\x04 \x01(\tR\x06detail\"\xd1\x02\n" +
+	"\x06detail\x18\x04 \x01(\tR\x06detail\"\xe7\x02\n" +
 	"\bWireConn\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
 	"\x04gate\x18\x02 \x01(\tR\x04gate\x12\x12\n" +
@@ -3763,7 +3771,8 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\x05query\x18\v \x01(\x04R\x05query\x12\x12\n" +
 	"\x04user\x18\f \x01(\tR\x04user\x12\x1b\n" +
 	"\tafter_pos\x18\r \x01(\x04R\bafterPos\x12\x19\n" +
-	"\bupto_pos\x18\x0e \x01(\x04R\auptoPos\"\x8c\x02\n" +
+	"\bupto_pos\x18\x0e \x01(\x04R\auptoPos\x12\x14\n" +
+	"\x05sight\x18\x0f \x01(\rR\x05sight\"\x8c\x02\n" +
 	"\fWireGreeting\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
 	"\x04gate\x18\x02 \x01(\tR\x04gate\x12\x12\n" +

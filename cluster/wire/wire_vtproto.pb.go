@@ -2171,6 +2171,11 @@ func (m *WireConn) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Sight != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Sight))
+		i--
+		dAtA[i] = 0x78
+	}
 	if m.UptoPos != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.UptoPos))
 		i--
@@ -4077,6 +4082,9 @@ func (m *WireConn) SizeVT() (n int) {
 	}
 	if m.UptoPos != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.UptoPos))
+	}
+	if m.Sight != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.Sight))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -9977,6 +9985,25 @@ func (m *WireConn) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.UptoPos |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 15:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sight", wireType)
+			}
+			m.Sight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Sight |= uint32(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

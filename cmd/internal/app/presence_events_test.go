@@ -10,8 +10,8 @@ import (
 	"reddot/actors"
 )
 
-// TestPresenceEvents lets a WebSocket and an MQTT client hear who comes and goes, once
-// each, and lets nobody else tell it.
+// TestPresenceEvents lets a WebSocket and an MQTT client hear who comes and goes, and whom
+// somebody sees, once each, and lets nobody else tell it.
 func TestPresenceEvents(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.MQTT.Listen = "127.0.0.1:0"
@@ -26,14 +26,22 @@ func TestPresenceEvents(t *testing.T) {
 	for range 2 {
 		alice := openSocket(t, a, "alice")
 		alice.read("hello")
-		wantMQTT(t, mqttHeard, "$presence/alice", `"online":true`, `"since":"`, `"rev":`)
-		if got := watcher.read("topic"); !strings.Contains(got, `"topic":"$presence/alice","payload":{"online":true,"since":"`) {
+		wantMQTT(t, mqttHeard, "$presence/alice", `"online":true`, `"visible":true`, `"transports":["ws"]`, `"since":"`, `"rev":`)
+		if got := watcher.read("topic"); !strings.Contains(got, `"topic":"$presence/alice","payload":{"online":true,"visible":true,"transports":["ws"],"since":"`) {
 			t.Errorf("got %s", got)
+		}
+		for _, seen := range []string{"false", "true"} {
+			alice.write(`{"type":"visible","id":1,"visible":` + seen + `}`)
+			alice.read("ok")
+			if got := watcher.read("topic"); !strings.Contains(got, `{"online":true,"visible":`+seen+`,"transports":["ws"],"since":"`) {
+				t.Errorf("got %s", got)
+			}
+			wantMQTT(t, mqttHeard, "$presence/alice", `"visible":`+seen)
 		}
 		if err := alice.conn.CloseNow(); err != nil {
 			t.Fatal(err)
 		}
-		wantMQTT(t, mqttHeard, "$presence/alice", `"online":false`)
+		wantMQTT(t, mqttHeard, "$presence/alice", `"online":false,"visible":false,"transports":[]`)
 		if got := watcher.read("topic"); !strings.Contains(got, `"online":false`) {
 			t.Errorf("got %s", got)
 		}
