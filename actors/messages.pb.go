@@ -658,9 +658,12 @@ type Verdict struct {
 	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`                 // why, as a person reads it: "3 in 24h of category promo"
 	Policy        string                 `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`               // its name; empty: none, the rule is the user's or the app's own
 	Version       uint64                 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
-	Spent         []*Spent               `protobuf:"bytes,5,rep,name=spent,proto3" json:"spent,omitempty"`     // of a message that is delivered
-	Digest        uint64                 `protobuf:"fixed64,6,opt,name=digest,proto3" json:"digest,omitempty"` // hash of what the message says, to know its duplicate; 0: no rule asks
-	Gather        string                 `protobuf:"bytes,7,opt,name=gather,proto3" json:"gather,omitempty"`   // DIGESTED, and the ACCEPTED of a digest: its key
+	Spent         []*Spent               `protobuf:"bytes,5,rep,name=spent,proto3" json:"spent,omitempty"`        // of a message that is delivered
+	Digest        uint64                 `protobuf:"fixed64,6,opt,name=digest,proto3" json:"digest,omitempty"`    // hash of what the message says, to know its duplicate; 0: no rule asks
+	Gather        string                 `protobuf:"bytes,7,opt,name=gather,proto3" json:"gather,omitempty"`      // DIGESTED, and the ACCEPTED of a digest: its key
+	Opens         int64                  `protobuf:"varint,8,opt,name=opens,proto3" json:"opens,omitempty"`       // ACCEPTED: the message leads the digest gather, which opens with it and closes then, unix milliseconds
+	Remember      int64                  `protobuf:"varint,9,opt,name=remember,proto3" json:"remember,omitempty"` // milliseconds for which digest is kept
+	Title         string                 `protobuf:"bytes,10,opt,name=title,proto3" json:"title,omitempty"`       // DIGESTED: of the digest; empty: the default
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -740,6 +743,27 @@ func (x *Verdict) GetDigest() uint64 {
 func (x *Verdict) GetGather() string {
 	if x != nil {
 		return x.Gather
+	}
+	return ""
+}
+
+func (x *Verdict) GetOpens() int64 {
+	if x != nil {
+		return x.Opens
+	}
+	return 0
+}
+
+func (x *Verdict) GetRemember() int64 {
+	if x != nil {
+		return x.Remember
+	}
+	return 0
+}
+
+func (x *Verdict) GetTitle() string {
+	if x != nil {
+		return x.Title
 	}
 	return ""
 }
@@ -959,6 +983,383 @@ func (x *Standing) GetBy() string {
 	return ""
 }
 
+// RuleState is what the rules keep of a user, in a snapshot.
+type RuleState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Spent         []*SpentTimes          `protobuf:"bytes,1,rep,name=spent,proto3" json:"spent,omitempty"`         // in the order of their scopes
+	Said          []*SaidOnce            `protobuf:"bytes,2,rep,name=said,proto3" json:"said,omitempty"`           // the oldest first
+	Standings     []*Standing            `protobuf:"bytes,3,rep,name=standings,proto3" json:"standings,omitempty"` // in the order in which they came
+	Windows       []*DigestWindow        `protobuf:"bytes,4,rep,name=windows,proto3" json:"windows,omitempty"`     // in the order in which they opened
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RuleState) Reset() {
+	*x = RuleState{}
+	mi := &file_actors_messages_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RuleState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RuleState) ProtoMessage() {}
+
+func (x *RuleState) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RuleState.ProtoReflect.Descriptor instead.
+func (*RuleState) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *RuleState) GetSpent() []*SpentTimes {
+	if x != nil {
+		return x.Spent
+	}
+	return nil
+}
+
+func (x *RuleState) GetSaid() []*SaidOnce {
+	if x != nil {
+		return x.Said
+	}
+	return nil
+}
+
+func (x *RuleState) GetStandings() []*Standing {
+	if x != nil {
+		return x.Standings
+	}
+	return nil
+}
+
+func (x *RuleState) GetWindows() []*DigestWindow {
+	if x != nil {
+		return x.Windows
+	}
+	return nil
+}
+
+// SpentTimes are the last deliveries that are counted together.
+type SpentTimes struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Scope         uint64                 `protobuf:"fixed64,1,opt,name=scope,proto3" json:"scope,omitempty"` // as in Spent, which all but times come from
+	Keep          uint32                 `protobuf:"varint,2,opt,name=keep,proto3" json:"keep,omitempty"`
+	Window        int64                  `protobuf:"varint,3,opt,name=window,proto3" json:"window,omitempty"`
+	Times         []int64                `protobuf:"varint,4,rep,packed,name=times,proto3" json:"times,omitempty"` // unix milliseconds, rising
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SpentTimes) Reset() {
+	*x = SpentTimes{}
+	mi := &file_actors_messages_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SpentTimes) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SpentTimes) ProtoMessage() {}
+
+func (x *SpentTimes) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SpentTimes.ProtoReflect.Descriptor instead.
+func (*SpentTimes) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *SpentTimes) GetScope() uint64 {
+	if x != nil {
+		return x.Scope
+	}
+	return 0
+}
+
+func (x *SpentTimes) GetKeep() uint32 {
+	if x != nil {
+		return x.Keep
+	}
+	return 0
+}
+
+func (x *SpentTimes) GetWindow() int64 {
+	if x != nil {
+		return x.Window
+	}
+	return 0
+}
+
+func (x *SpentTimes) GetTimes() []int64 {
+	if x != nil {
+		return x.Times
+	}
+	return nil
+}
+
+// SaidOnce is the content of a message that the user has.
+type SaidOnce struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Digest        uint64                 `protobuf:"fixed64,1,opt,name=digest,proto3" json:"digest,omitempty"`
+	At            int64                  `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"`       // unix milliseconds
+	Until         int64                  `protobuf:"varint,3,opt,name=until,proto3" json:"until,omitempty"` // likewise: it is forgotten then
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SaidOnce) Reset() {
+	*x = SaidOnce{}
+	mi := &file_actors_messages_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SaidOnce) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SaidOnce) ProtoMessage() {}
+
+func (x *SaidOnce) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SaidOnce.ProtoReflect.Descriptor instead.
+func (*SaidOnce) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *SaidOnce) GetDigest() uint64 {
+	if x != nil {
+		return x.Digest
+	}
+	return 0
+}
+
+func (x *SaidOnce) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *SaidOnce) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+// DigestWindow is a digest that is open.
+type DigestWindow struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Category      string                 `protobuf:"bytes,2,opt,name=category,proto3" json:"category,omitempty"` // of the first item, as the tenant
+	Tenant        string                 `protobuf:"bytes,3,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Opened        int64                  `protobuf:"varint,4,opt,name=opened,proto3" json:"opened,omitempty"` // unix milliseconds
+	Closes        int64                  `protobuf:"varint,5,opt,name=closes,proto3" json:"closes,omitempty"` // likewise
+	Total         uint32                 `protobuf:"varint,6,opt,name=total,proto3" json:"total,omitempty"`   // of all items, also of those that had no room
+	Items         []*DigestItem          `protobuf:"bytes,7,rep,name=items,proto3" json:"items,omitempty"`    // in the order in which they came
+	Title         string                 `protobuf:"bytes,8,opt,name=title,proto3" json:"title,omitempty"`    // empty: the default
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DigestWindow) Reset() {
+	*x = DigestWindow{}
+	mi := &file_actors_messages_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DigestWindow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DigestWindow) ProtoMessage() {}
+
+func (x *DigestWindow) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DigestWindow.ProtoReflect.Descriptor instead.
+func (*DigestWindow) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *DigestWindow) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *DigestWindow) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *DigestWindow) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *DigestWindow) GetOpened() int64 {
+	if x != nil {
+		return x.Opened
+	}
+	return 0
+}
+
+func (x *DigestWindow) GetCloses() int64 {
+	if x != nil {
+		return x.Closes
+	}
+	return 0
+}
+
+func (x *DigestWindow) GetTotal() uint32 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *DigestWindow) GetItems() []*DigestItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *DigestWindow) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+// DigestItem is a message in a digest.
+type DigestItem struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`               // 16 bytes
+	At            int64                  `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"`              // unix milliseconds
+	Title         string                 `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`         // empty too where there was no room
+	Url           string                 `protobuf:"bytes,4,opt,name=url,proto3" json:"url,omitempty"`             // likewise
+	Collapse      uint64                 `protobuf:"fixed64,5,opt,name=collapse,proto3" json:"collapse,omitempty"` // hash of the collapse key; 0: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DigestItem) Reset() {
+	*x = DigestItem{}
+	mi := &file_actors_messages_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DigestItem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DigestItem) ProtoMessage() {}
+
+func (x *DigestItem) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DigestItem.ProtoReflect.Descriptor instead.
+func (*DigestItem) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *DigestItem) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *DigestItem) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *DigestItem) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *DigestItem) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *DigestItem) GetCollapse() uint64 {
+	if x != nil {
+		return x.Collapse
+	}
+	return 0
+}
+
 // ProfileChange is what an event changes in what is known of a user. A part that
 // stands in it takes the place of the one before; one that is empty removes it.
 type ProfileChange struct {
@@ -975,7 +1376,7 @@ type ProfileChange struct {
 
 func (x *ProfileChange) Reset() {
 	*x = ProfileChange{}
-	mi := &file_actors_messages_proto_msgTypes[5]
+	mi := &file_actors_messages_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -987,7 +1388,7 @@ func (x *ProfileChange) String() string {
 func (*ProfileChange) ProtoMessage() {}
 
 func (x *ProfileChange) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[5]
+	mi := &file_actors_messages_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1000,7 +1401,7 @@ func (x *ProfileChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProfileChange.ProtoReflect.Descriptor instead.
 func (*ProfileChange) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{5}
+	return file_actors_messages_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ProfileChange) GetProfile() *Profile {
@@ -1060,7 +1461,7 @@ type Profile struct {
 
 func (x *Profile) Reset() {
 	*x = Profile{}
-	mi := &file_actors_messages_proto_msgTypes[6]
+	mi := &file_actors_messages_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1072,7 +1473,7 @@ func (x *Profile) String() string {
 func (*Profile) ProtoMessage() {}
 
 func (x *Profile) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[6]
+	mi := &file_actors_messages_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1085,7 +1486,7 @@ func (x *Profile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Profile.ProtoReflect.Descriptor instead.
 func (*Profile) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{6}
+	return file_actors_messages_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Profile) GetTags() []string {
@@ -1149,7 +1550,7 @@ type Attribute struct {
 
 func (x *Attribute) Reset() {
 	*x = Attribute{}
-	mi := &file_actors_messages_proto_msgTypes[7]
+	mi := &file_actors_messages_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1161,7 +1562,7 @@ func (x *Attribute) String() string {
 func (*Attribute) ProtoMessage() {}
 
 func (x *Attribute) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[7]
+	mi := &file_actors_messages_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1174,7 +1575,7 @@ func (x *Attribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
 func (*Attribute) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{7}
+	return file_actors_messages_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Attribute) GetName() string {
@@ -1295,7 +1696,7 @@ type TextList struct {
 
 func (x *TextList) Reset() {
 	*x = TextList{}
-	mi := &file_actors_messages_proto_msgTypes[8]
+	mi := &file_actors_messages_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1307,7 +1708,7 @@ func (x *TextList) String() string {
 func (*TextList) ProtoMessage() {}
 
 func (x *TextList) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[8]
+	mi := &file_actors_messages_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1320,7 +1721,7 @@ func (x *TextList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TextList.ProtoReflect.Descriptor instead.
 func (*TextList) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{8}
+	return file_actors_messages_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TextList) GetList() []string {
@@ -1340,7 +1741,7 @@ type NumberList struct {
 
 func (x *NumberList) Reset() {
 	*x = NumberList{}
-	mi := &file_actors_messages_proto_msgTypes[9]
+	mi := &file_actors_messages_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1352,7 +1753,7 @@ func (x *NumberList) String() string {
 func (*NumberList) ProtoMessage() {}
 
 func (x *NumberList) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[9]
+	mi := &file_actors_messages_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1365,7 +1766,7 @@ func (x *NumberList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NumberList.ProtoReflect.Descriptor instead.
 func (*NumberList) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{9}
+	return file_actors_messages_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *NumberList) GetList() []float64 {
@@ -1389,7 +1790,7 @@ type Address struct {
 
 func (x *Address) Reset() {
 	*x = Address{}
-	mi := &file_actors_messages_proto_msgTypes[10]
+	mi := &file_actors_messages_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1401,7 +1802,7 @@ func (x *Address) String() string {
 func (*Address) ProtoMessage() {}
 
 func (x *Address) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[10]
+	mi := &file_actors_messages_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1414,7 +1815,7 @@ func (x *Address) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Address.ProtoReflect.Descriptor instead.
 func (*Address) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{10}
+	return file_actors_messages_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Address) GetChannel() string {
@@ -1466,7 +1867,7 @@ type Preferences struct {
 
 func (x *Preferences) Reset() {
 	*x = Preferences{}
-	mi := &file_actors_messages_proto_msgTypes[11]
+	mi := &file_actors_messages_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1478,7 +1879,7 @@ func (x *Preferences) String() string {
 func (*Preferences) ProtoMessage() {}
 
 func (x *Preferences) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[11]
+	mi := &file_actors_messages_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1491,7 +1892,7 @@ func (x *Preferences) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Preferences.ProtoReflect.Descriptor instead.
 func (*Preferences) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{11}
+	return file_actors_messages_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Preferences) GetCategories() []*CategoryPreference {
@@ -1540,7 +1941,7 @@ type ChannelPreference struct {
 
 func (x *ChannelPreference) Reset() {
 	*x = ChannelPreference{}
-	mi := &file_actors_messages_proto_msgTypes[12]
+	mi := &file_actors_messages_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1552,7 +1953,7 @@ func (x *ChannelPreference) String() string {
 func (*ChannelPreference) ProtoMessage() {}
 
 func (x *ChannelPreference) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[12]
+	mi := &file_actors_messages_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1565,7 +1966,7 @@ func (x *ChannelPreference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChannelPreference.ProtoReflect.Descriptor instead.
 func (*ChannelPreference) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{12}
+	return file_actors_messages_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ChannelPreference) GetChannel() string {
@@ -1593,7 +1994,7 @@ type CategoryPreference struct {
 
 func (x *CategoryPreference) Reset() {
 	*x = CategoryPreference{}
-	mi := &file_actors_messages_proto_msgTypes[13]
+	mi := &file_actors_messages_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1605,7 +2006,7 @@ func (x *CategoryPreference) String() string {
 func (*CategoryPreference) ProtoMessage() {}
 
 func (x *CategoryPreference) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[13]
+	mi := &file_actors_messages_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1618,7 +2019,7 @@ func (x *CategoryPreference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CategoryPreference.ProtoReflect.Descriptor instead.
 func (*CategoryPreference) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{13}
+	return file_actors_messages_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CategoryPreference) GetCategory() string {
@@ -1646,7 +2047,7 @@ type TenantPreferences struct {
 
 func (x *TenantPreferences) Reset() {
 	*x = TenantPreferences{}
-	mi := &file_actors_messages_proto_msgTypes[14]
+	mi := &file_actors_messages_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1658,7 +2059,7 @@ func (x *TenantPreferences) String() string {
 func (*TenantPreferences) ProtoMessage() {}
 
 func (x *TenantPreferences) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[14]
+	mi := &file_actors_messages_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1671,7 +2072,7 @@ func (x *TenantPreferences) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantPreferences.ProtoReflect.Descriptor instead.
 func (*TenantPreferences) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{14}
+	return file_actors_messages_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TenantPreferences) GetTenant() string {
@@ -1701,7 +2102,7 @@ type QuietHours struct {
 
 func (x *QuietHours) Reset() {
 	*x = QuietHours{}
-	mi := &file_actors_messages_proto_msgTypes[15]
+	mi := &file_actors_messages_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1713,7 +2114,7 @@ func (x *QuietHours) String() string {
 func (*QuietHours) ProtoMessage() {}
 
 func (x *QuietHours) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[15]
+	mi := &file_actors_messages_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1726,7 +2127,7 @@ func (x *QuietHours) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuietHours.ProtoReflect.Descriptor instead.
 func (*QuietHours) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{15}
+	return file_actors_messages_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *QuietHours) GetFrom() uint32 {
@@ -1777,7 +2178,7 @@ type TopicMessage struct {
 
 func (x *TopicMessage) Reset() {
 	*x = TopicMessage{}
-	mi := &file_actors_messages_proto_msgTypes[16]
+	mi := &file_actors_messages_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1789,7 +2190,7 @@ func (x *TopicMessage) String() string {
 func (*TopicMessage) ProtoMessage() {}
 
 func (x *TopicMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[16]
+	mi := &file_actors_messages_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1802,7 +2203,7 @@ func (x *TopicMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicMessage.ProtoReflect.Descriptor instead.
 func (*TopicMessage) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{16}
+	return file_actors_messages_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TopicMessage) GetTopic() string {
@@ -1893,7 +2294,7 @@ type Will struct {
 
 func (x *Will) Reset() {
 	*x = Will{}
-	mi := &file_actors_messages_proto_msgTypes[17]
+	mi := &file_actors_messages_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1905,7 +2306,7 @@ func (x *Will) String() string {
 func (*Will) ProtoMessage() {}
 
 func (x *Will) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[17]
+	mi := &file_actors_messages_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1918,7 +2319,7 @@ func (x *Will) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Will.ProtoReflect.Descriptor instead.
 func (*Will) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{17}
+	return file_actors_messages_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Will) GetMessage() *TopicMessage {
@@ -1951,7 +2352,7 @@ type Subscription struct {
 
 func (x *Subscription) Reset() {
 	*x = Subscription{}
-	mi := &file_actors_messages_proto_msgTypes[18]
+	mi := &file_actors_messages_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1963,7 +2364,7 @@ func (x *Subscription) String() string {
 func (*Subscription) ProtoMessage() {}
 
 func (x *Subscription) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[18]
+	mi := &file_actors_messages_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1976,7 +2377,7 @@ func (x *Subscription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscription.ProtoReflect.Descriptor instead.
 func (*Subscription) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{18}
+	return file_actors_messages_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Subscription) GetFilter() string {
@@ -2045,7 +2446,7 @@ type Outgoing struct {
 
 func (x *Outgoing) Reset() {
 	*x = Outgoing{}
-	mi := &file_actors_messages_proto_msgTypes[19]
+	mi := &file_actors_messages_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2057,7 +2458,7 @@ func (x *Outgoing) String() string {
 func (*Outgoing) ProtoMessage() {}
 
 func (x *Outgoing) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[19]
+	mi := &file_actors_messages_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2070,7 +2471,7 @@ func (x *Outgoing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outgoing.ProtoReflect.Descriptor instead.
 func (*Outgoing) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{19}
+	return file_actors_messages_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Outgoing) GetId() uint32 {
@@ -2146,7 +2547,7 @@ type Waiting struct {
 
 func (x *Waiting) Reset() {
 	*x = Waiting{}
-	mi := &file_actors_messages_proto_msgTypes[20]
+	mi := &file_actors_messages_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2158,7 +2559,7 @@ func (x *Waiting) String() string {
 func (*Waiting) ProtoMessage() {}
 
 func (x *Waiting) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[20]
+	mi := &file_actors_messages_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2171,7 +2572,7 @@ func (x *Waiting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Waiting.ProtoReflect.Descriptor instead.
 func (*Waiting) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{20}
+	return file_actors_messages_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Waiting) GetSeq() uint64 {
@@ -2241,7 +2642,7 @@ type Incoming struct {
 
 func (x *Incoming) Reset() {
 	*x = Incoming{}
-	mi := &file_actors_messages_proto_msgTypes[21]
+	mi := &file_actors_messages_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2253,7 +2654,7 @@ func (x *Incoming) String() string {
 func (*Incoming) ProtoMessage() {}
 
 func (x *Incoming) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[21]
+	mi := &file_actors_messages_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2266,7 +2667,7 @@ func (x *Incoming) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Incoming.ProtoReflect.Descriptor instead.
 func (*Incoming) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{21}
+	return file_actors_messages_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Incoming) GetId() uint32 {
@@ -2294,7 +2695,7 @@ type Queueing struct {
 
 func (x *Queueing) Reset() {
 	*x = Queueing{}
-	mi := &file_actors_messages_proto_msgTypes[22]
+	mi := &file_actors_messages_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2306,7 +2707,7 @@ func (x *Queueing) String() string {
 func (*Queueing) ProtoMessage() {}
 
 func (x *Queueing) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[22]
+	mi := &file_actors_messages_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2319,7 +2720,7 @@ func (x *Queueing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queueing.ProtoReflect.Descriptor instead.
 func (*Queueing) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{22}
+	return file_actors_messages_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Queueing) GetClient() string {
@@ -2366,7 +2767,7 @@ type SessionChange struct {
 
 func (x *SessionChange) Reset() {
 	*x = SessionChange{}
-	mi := &file_actors_messages_proto_msgTypes[23]
+	mi := &file_actors_messages_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2378,7 +2779,7 @@ func (x *SessionChange) String() string {
 func (*SessionChange) ProtoMessage() {}
 
 func (x *SessionChange) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[23]
+	mi := &file_actors_messages_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2391,7 +2792,7 @@ func (x *SessionChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionChange.ProtoReflect.Descriptor instead.
 func (*SessionChange) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{23}
+	return file_actors_messages_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SessionChange) GetClient() string {
@@ -2546,7 +2947,7 @@ type YieldedWill struct {
 
 func (x *YieldedWill) Reset() {
 	*x = YieldedWill{}
-	mi := &file_actors_messages_proto_msgTypes[24]
+	mi := &file_actors_messages_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2558,7 +2959,7 @@ func (x *YieldedWill) String() string {
 func (*YieldedWill) ProtoMessage() {}
 
 func (x *YieldedWill) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[24]
+	mi := &file_actors_messages_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2571,7 +2972,7 @@ func (x *YieldedWill) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use YieldedWill.ProtoReflect.Descriptor instead.
 func (*YieldedWill) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{24}
+	return file_actors_messages_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *YieldedWill) GetEpoch() uint64 {
@@ -2618,7 +3019,7 @@ type SessionState struct {
 
 func (x *SessionState) Reset() {
 	*x = SessionState{}
-	mi := &file_actors_messages_proto_msgTypes[25]
+	mi := &file_actors_messages_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2630,7 +3031,7 @@ func (x *SessionState) String() string {
 func (*SessionState) ProtoMessage() {}
 
 func (x *SessionState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[25]
+	mi := &file_actors_messages_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2643,7 +3044,7 @@ func (x *SessionState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionState.ProtoReflect.Descriptor instead.
 func (*SessionState) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{25}
+	return file_actors_messages_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SessionState) GetClient() string {
@@ -2755,7 +3156,7 @@ type RetainedEvent struct {
 
 func (x *RetainedEvent) Reset() {
 	*x = RetainedEvent{}
-	mi := &file_actors_messages_proto_msgTypes[26]
+	mi := &file_actors_messages_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2767,7 +3168,7 @@ func (x *RetainedEvent) String() string {
 func (*RetainedEvent) ProtoMessage() {}
 
 func (x *RetainedEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[26]
+	mi := &file_actors_messages_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2780,7 +3181,7 @@ func (x *RetainedEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetainedEvent.ProtoReflect.Descriptor instead.
 func (*RetainedEvent) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{26}
+	return file_actors_messages_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *RetainedEvent) GetSeq() uint64 {
@@ -2808,7 +3209,7 @@ type RetainedState struct {
 
 func (x *RetainedState) Reset() {
 	*x = RetainedState{}
-	mi := &file_actors_messages_proto_msgTypes[27]
+	mi := &file_actors_messages_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2820,7 +3221,7 @@ func (x *RetainedState) String() string {
 func (*RetainedState) ProtoMessage() {}
 
 func (x *RetainedState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[27]
+	mi := &file_actors_messages_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2833,7 +3234,7 @@ func (x *RetainedState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetainedState.ProtoReflect.Descriptor instead.
 func (*RetainedState) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{27}
+	return file_actors_messages_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RetainedState) GetSeq() uint64 {
@@ -2873,7 +3274,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_actors_messages_proto_msgTypes[28]
+	mi := &file_actors_messages_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2885,7 +3286,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[28]
+	mi := &file_actors_messages_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2898,7 +3299,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{28}
+	return file_actors_messages_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Message) GetId() []byte {
@@ -3024,7 +3425,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_actors_messages_proto_msgTypes[29]
+	mi := &file_actors_messages_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3036,7 +3437,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[29]
+	mi := &file_actors_messages_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3049,7 +3450,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{29}
+	return file_actors_messages_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Entry) GetId() []byte {
@@ -3178,7 +3579,7 @@ type OnceKey struct {
 
 func (x *OnceKey) Reset() {
 	*x = OnceKey{}
-	mi := &file_actors_messages_proto_msgTypes[30]
+	mi := &file_actors_messages_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3190,7 +3591,7 @@ func (x *OnceKey) String() string {
 func (*OnceKey) ProtoMessage() {}
 
 func (x *OnceKey) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[30]
+	mi := &file_actors_messages_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3203,7 +3604,7 @@ func (x *OnceKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OnceKey.ProtoReflect.Descriptor instead.
 func (*OnceKey) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{30}
+	return file_actors_messages_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *OnceKey) GetKey() []byte {
@@ -3253,7 +3654,7 @@ type Category struct {
 
 func (x *Category) Reset() {
 	*x = Category{}
-	mi := &file_actors_messages_proto_msgTypes[31]
+	mi := &file_actors_messages_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3265,7 +3666,7 @@ func (x *Category) String() string {
 func (*Category) ProtoMessage() {}
 
 func (x *Category) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[31]
+	mi := &file_actors_messages_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3278,7 +3679,7 @@ func (x *Category) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Category.ProtoReflect.Descriptor instead.
 func (*Category) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{31}
+	return file_actors_messages_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Category) GetName() string {
@@ -3314,7 +3715,7 @@ type Milestone struct {
 
 func (x *Milestone) Reset() {
 	*x = Milestone{}
-	mi := &file_actors_messages_proto_msgTypes[32]
+	mi := &file_actors_messages_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3326,7 +3727,7 @@ func (x *Milestone) String() string {
 func (*Milestone) ProtoMessage() {}
 
 func (x *Milestone) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[32]
+	mi := &file_actors_messages_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3339,7 +3740,7 @@ func (x *Milestone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Milestone.ProtoReflect.Descriptor instead.
 func (*Milestone) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{32}
+	return file_actors_messages_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Milestone) GetSeq() uint64 {
@@ -3400,13 +3801,14 @@ type Snapshot struct {
 	PosFloor       uint64                 `protobuf:"varint,42,opt,name=pos_floor,json=posFloor,proto3" json:"pos_floor,omitempty"`                   // those at or below it are forgotten
 	Joined         uint64                 `protobuf:"varint,43,opt,name=joined,proto3" json:"joined,omitempty"`                                       // as in the event; 0: it is merged so far
 	DeliveredPos   uint64                 `protobuf:"varint,44,opt,name=delivered_pos,json=deliveredPos,proto3" json:"delivered_pos,omitempty"`       // as delivered, of the broadcast log
+	Rules          *RuleState             `protobuf:"bytes,50,opt,name=rules,proto3" json:"rules,omitempty"`                                          // none: they keep nothing
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_actors_messages_proto_msgTypes[33]
+	mi := &file_actors_messages_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3418,7 +3820,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[33]
+	mi := &file_actors_messages_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3431,7 +3833,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{33}
+	return file_actors_messages_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Snapshot) GetLineage() uint64 {
@@ -3672,6 +4074,13 @@ func (x *Snapshot) GetDeliveredPos() uint64 {
 	return 0
 }
 
+func (x *Snapshot) GetRules() *RuleState {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
 // SendEvent is one fact about a send to many users.
 type SendEvent struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3692,7 +4101,7 @@ type SendEvent struct {
 
 func (x *SendEvent) Reset() {
 	*x = SendEvent{}
-	mi := &file_actors_messages_proto_msgTypes[34]
+	mi := &file_actors_messages_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3704,7 +4113,7 @@ func (x *SendEvent) String() string {
 func (*SendEvent) ProtoMessage() {}
 
 func (x *SendEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[34]
+	mi := &file_actors_messages_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3717,7 +4126,7 @@ func (x *SendEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendEvent.ProtoReflect.Descriptor instead.
 func (*SendEvent) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{34}
+	return file_actors_messages_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *SendEvent) GetKind() SendKind {
@@ -3813,7 +4222,7 @@ type SendState struct {
 
 func (x *SendState) Reset() {
 	*x = SendState{}
-	mi := &file_actors_messages_proto_msgTypes[35]
+	mi := &file_actors_messages_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3825,7 +4234,7 @@ func (x *SendState) String() string {
 func (*SendState) ProtoMessage() {}
 
 func (x *SendState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[35]
+	mi := &file_actors_messages_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3838,7 +4247,7 @@ func (x *SendState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendState.ProtoReflect.Descriptor instead.
 func (*SendState) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{35}
+	return file_actors_messages_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *SendState) GetSeq() uint64 {
@@ -3903,7 +4312,7 @@ type SendStep struct {
 
 func (x *SendStep) Reset() {
 	*x = SendStep{}
-	mi := &file_actors_messages_proto_msgTypes[36]
+	mi := &file_actors_messages_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3915,7 +4324,7 @@ func (x *SendStep) String() string {
 func (*SendStep) ProtoMessage() {}
 
 func (x *SendStep) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[36]
+	mi := &file_actors_messages_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3928,7 +4337,7 @@ func (x *SendStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendStep.ProtoReflect.Descriptor instead.
 func (*SendStep) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{36}
+	return file_actors_messages_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *SendStep) GetKind() SendKind {
@@ -3970,7 +4379,7 @@ type Displacement struct {
 
 func (x *Displacement) Reset() {
 	*x = Displacement{}
-	mi := &file_actors_messages_proto_msgTypes[37]
+	mi := &file_actors_messages_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3982,7 +4391,7 @@ func (x *Displacement) String() string {
 func (*Displacement) ProtoMessage() {}
 
 func (x *Displacement) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[37]
+	mi := &file_actors_messages_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3995,7 +4404,7 @@ func (x *Displacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Displacement.ProtoReflect.Descriptor instead.
 func (*Displacement) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{37}
+	return file_actors_messages_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Displacement) GetPos() uint64 {
@@ -4026,7 +4435,7 @@ type Audience struct {
 
 func (x *Audience) Reset() {
 	*x = Audience{}
-	mi := &file_actors_messages_proto_msgTypes[38]
+	mi := &file_actors_messages_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4038,7 +4447,7 @@ func (x *Audience) String() string {
 func (*Audience) ProtoMessage() {}
 
 func (x *Audience) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[38]
+	mi := &file_actors_messages_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4051,7 +4460,7 @@ func (x *Audience) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audience.ProtoReflect.Descriptor instead.
 func (*Audience) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{38}
+	return file_actors_messages_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Audience) GetAll() bool {
@@ -4101,7 +4510,7 @@ type Segment struct {
 
 func (x *Segment) Reset() {
 	*x = Segment{}
-	mi := &file_actors_messages_proto_msgTypes[39]
+	mi := &file_actors_messages_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4113,7 +4522,7 @@ func (x *Segment) String() string {
 func (*Segment) ProtoMessage() {}
 
 func (x *Segment) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[39]
+	mi := &file_actors_messages_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4126,7 +4535,7 @@ func (x *Segment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Segment.ProtoReflect.Descriptor instead.
 func (*Segment) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{39}
+	return file_actors_messages_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Segment) GetName() string {
@@ -4170,7 +4579,7 @@ type LogEntry struct {
 
 func (x *LogEntry) Reset() {
 	*x = LogEntry{}
-	mi := &file_actors_messages_proto_msgTypes[40]
+	mi := &file_actors_messages_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4182,7 +4591,7 @@ func (x *LogEntry) String() string {
 func (*LogEntry) ProtoMessage() {}
 
 func (x *LogEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[40]
+	mi := &file_actors_messages_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4195,7 +4604,7 @@ func (x *LogEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogEntry.ProtoReflect.Descriptor instead.
 func (*LogEntry) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{40}
+	return file_actors_messages_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *LogEntry) GetKind() LogKind {
@@ -4294,7 +4703,7 @@ type LoggedMessage struct {
 
 func (x *LoggedMessage) Reset() {
 	*x = LoggedMessage{}
-	mi := &file_actors_messages_proto_msgTypes[41]
+	mi := &file_actors_messages_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4306,7 +4715,7 @@ func (x *LoggedMessage) String() string {
 func (*LoggedMessage) ProtoMessage() {}
 
 func (x *LoggedMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[41]
+	mi := &file_actors_messages_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4319,7 +4728,7 @@ func (x *LoggedMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoggedMessage.ProtoReflect.Descriptor instead.
 func (*LoggedMessage) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{41}
+	return file_actors_messages_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *LoggedMessage) GetMessage() *Message {
@@ -4405,7 +4814,7 @@ type LogState struct {
 
 func (x *LogState) Reset() {
 	*x = LogState{}
-	mi := &file_actors_messages_proto_msgTypes[42]
+	mi := &file_actors_messages_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4417,7 +4826,7 @@ func (x *LogState) String() string {
 func (*LogState) ProtoMessage() {}
 
 func (x *LogState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[42]
+	mi := &file_actors_messages_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4430,7 +4839,7 @@ func (x *LogState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogState.ProtoReflect.Descriptor instead.
 func (*LogState) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{42}
+	return file_actors_messages_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *LogState) GetPos() uint64 {
@@ -4491,7 +4900,7 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x06joined\x18\x15 \x01(\x04R\x06joined\x12\x19\n" +
 	"\bupto_pos\x18\x16 \x01(\x04R\auptoPos\x12)\n" +
 	"\averdict\x18\x17 \x01(\v2\x0f.reddot.VerdictR\averdict\x12,\n" +
-	"\bstanding\x18\x18 \x01(\v2\x10.reddot.StandingR\bstanding\"\xc8\x01\n" +
+	"\bstanding\x18\x18 \x01(\v2\x10.reddot.StandingR\bstanding\"\x90\x02\n" +
 	"\aVerdict\x12 \n" +
 	"\x04rule\x18\x01 \x01(\x0e2\f.reddot.RuleR\x04rule\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x16\n" +
@@ -4499,7 +4908,11 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\aversion\x18\x04 \x01(\x04R\aversion\x12#\n" +
 	"\x05spent\x18\x05 \x03(\v2\r.reddot.SpentR\x05spent\x12\x16\n" +
 	"\x06digest\x18\x06 \x01(\x06R\x06digest\x12\x16\n" +
-	"\x06gather\x18\a \x01(\tR\x06gather\"I\n" +
+	"\x06gather\x18\a \x01(\tR\x06gather\x12\x14\n" +
+	"\x05opens\x18\b \x01(\x03R\x05opens\x12\x1a\n" +
+	"\bremember\x18\t \x01(\x03R\bremember\x12\x14\n" +
+	"\x05title\x18\n" +
+	" \x01(\tR\x05title\"I\n" +
 	"\x05Spent\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\x06R\x05scope\x12\x12\n" +
 	"\x04keep\x18\x02 \x01(\rR\x04keep\x12\x16\n" +
@@ -4515,7 +4928,38 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05until\x18\x05 \x01(\x03R\x05until\x12\x18\n" +
 	"\aremoved\x18\x06 \x01(\bR\aremoved\x12\x0e\n" +
-	"\x02by\x18\a \x01(\tR\x02by\"\xd9\x01\n" +
+	"\x02by\x18\a \x01(\tR\x02by\"\xbb\x01\n" +
+	"\tRuleState\x12(\n" +
+	"\x05spent\x18\x01 \x03(\v2\x12.reddot.SpentTimesR\x05spent\x12$\n" +
+	"\x04said\x18\x02 \x03(\v2\x10.reddot.SaidOnceR\x04said\x12.\n" +
+	"\tstandings\x18\x03 \x03(\v2\x10.reddot.StandingR\tstandings\x12.\n" +
+	"\awindows\x18\x04 \x03(\v2\x14.reddot.DigestWindowR\awindows\"d\n" +
+	"\n" +
+	"SpentTimes\x12\x14\n" +
+	"\x05scope\x18\x01 \x01(\x06R\x05scope\x12\x12\n" +
+	"\x04keep\x18\x02 \x01(\rR\x04keep\x12\x16\n" +
+	"\x06window\x18\x03 \x01(\x03R\x06window\x12\x14\n" +
+	"\x05times\x18\x04 \x03(\x03R\x05times\"H\n" +
+	"\bSaidOnce\x12\x16\n" +
+	"\x06digest\x18\x01 \x01(\x06R\x06digest\x12\x0e\n" +
+	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x14\n" +
+	"\x05until\x18\x03 \x01(\x03R\x05until\"\xda\x01\n" +
+	"\fDigestWindow\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1a\n" +
+	"\bcategory\x18\x02 \x01(\tR\bcategory\x12\x16\n" +
+	"\x06tenant\x18\x03 \x01(\tR\x06tenant\x12\x16\n" +
+	"\x06opened\x18\x04 \x01(\x03R\x06opened\x12\x16\n" +
+	"\x06closes\x18\x05 \x01(\x03R\x06closes\x12\x14\n" +
+	"\x05total\x18\x06 \x01(\rR\x05total\x12(\n" +
+	"\x05items\x18\a \x03(\v2\x12.reddot.DigestItemR\x05items\x12\x14\n" +
+	"\x05title\x18\b \x01(\tR\x05title\"p\n" +
+	"\n" +
+	"DigestItem\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x0e\n" +
+	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x14\n" +
+	"\x05title\x18\x03 \x01(\tR\x05title\x12\x10\n" +
+	"\x03url\x18\x04 \x01(\tR\x03url\x12\x1a\n" +
+	"\bcollapse\x18\x05 \x01(\x06R\bcollapse\"\xd9\x01\n" +
 	"\rProfileChange\x12)\n" +
 	"\aprofile\x18\x01 \x01(\v2\x0f.reddot.ProfileR\aprofile\x125\n" +
 	"\vpreferences\x18\x02 \x01(\v2\x13.reddot.PreferencesR\vpreferences\x12\x1a\n" +
@@ -4729,7 +5173,7 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\tMilestone\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x14\n" +
-	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\xbb\b\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\xe4\b\n" +
 	"\bSnapshot\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
@@ -4770,7 +5214,8 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\tdisplaced\x18) \x03(\v2\x14.reddot.DisplacementR\tdisplaced\x12\x1b\n" +
 	"\tpos_floor\x18* \x01(\x04R\bposFloor\x12\x16\n" +
 	"\x06joined\x18+ \x01(\x04R\x06joined\x12#\n" +
-	"\rdelivered_pos\x18, \x01(\x04R\fdeliveredPos\"\x96\x02\n" +
+	"\rdelivered_pos\x18, \x01(\x04R\fdeliveredPos\x12'\n" +
+	"\x05rules\x182 \x01(\v2\x11.reddot.RuleStateR\x05rules\"\x96\x02\n" +
 	"\tSendEvent\x12$\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x10.reddot.SendKindR\x04kind\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x0e\n" +
@@ -4922,7 +5367,7 @@ func file_actors_messages_proto_rawDescGZIP() []byte {
 }
 
 var file_actors_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_actors_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_actors_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_actors_messages_proto_goTypes = []any{
 	(Kind)(0),                  // 0: reddot.Kind
 	(State)(0),                 // 1: reddot.State
@@ -4935,116 +5380,127 @@ var file_actors_messages_proto_goTypes = []any{
 	(*Spent)(nil),              // 8: reddot.Spent
 	(*Policy)(nil),             // 9: reddot.Policy
 	(*Standing)(nil),           // 10: reddot.Standing
-	(*ProfileChange)(nil),      // 11: reddot.ProfileChange
-	(*Profile)(nil),            // 12: reddot.Profile
-	(*Attribute)(nil),          // 13: reddot.Attribute
-	(*TextList)(nil),           // 14: reddot.TextList
-	(*NumberList)(nil),         // 15: reddot.NumberList
-	(*Address)(nil),            // 16: reddot.Address
-	(*Preferences)(nil),        // 17: reddot.Preferences
-	(*ChannelPreference)(nil),  // 18: reddot.ChannelPreference
-	(*CategoryPreference)(nil), // 19: reddot.CategoryPreference
-	(*TenantPreferences)(nil),  // 20: reddot.TenantPreferences
-	(*QuietHours)(nil),         // 21: reddot.QuietHours
-	(*TopicMessage)(nil),       // 22: reddot.TopicMessage
-	(*Will)(nil),               // 23: reddot.Will
-	(*Subscription)(nil),       // 24: reddot.Subscription
-	(*Outgoing)(nil),           // 25: reddot.Outgoing
-	(*Waiting)(nil),            // 26: reddot.Waiting
-	(*Incoming)(nil),           // 27: reddot.Incoming
-	(*Queueing)(nil),           // 28: reddot.Queueing
-	(*SessionChange)(nil),      // 29: reddot.SessionChange
-	(*YieldedWill)(nil),        // 30: reddot.YieldedWill
-	(*SessionState)(nil),       // 31: reddot.SessionState
-	(*RetainedEvent)(nil),      // 32: reddot.RetainedEvent
-	(*RetainedState)(nil),      // 33: reddot.RetainedState
-	(*Message)(nil),            // 34: reddot.Message
-	(*Entry)(nil),              // 35: reddot.Entry
-	(*OnceKey)(nil),            // 36: reddot.OnceKey
-	(*Category)(nil),           // 37: reddot.Category
-	(*Milestone)(nil),          // 38: reddot.Milestone
-	(*Snapshot)(nil),           // 39: reddot.Snapshot
-	(*SendEvent)(nil),          // 40: reddot.SendEvent
-	(*SendState)(nil),          // 41: reddot.SendState
-	(*SendStep)(nil),           // 42: reddot.SendStep
-	(*Displacement)(nil),       // 43: reddot.Displacement
-	(*Audience)(nil),           // 44: reddot.Audience
-	(*Segment)(nil),            // 45: reddot.Segment
-	(*LogEntry)(nil),           // 46: reddot.LogEntry
-	(*LoggedMessage)(nil),      // 47: reddot.LoggedMessage
-	(*LogState)(nil),           // 48: reddot.LogState
+	(*RuleState)(nil),          // 11: reddot.RuleState
+	(*SpentTimes)(nil),         // 12: reddot.SpentTimes
+	(*SaidOnce)(nil),           // 13: reddot.SaidOnce
+	(*DigestWindow)(nil),       // 14: reddot.DigestWindow
+	(*DigestItem)(nil),         // 15: reddot.DigestItem
+	(*ProfileChange)(nil),      // 16: reddot.ProfileChange
+	(*Profile)(nil),            // 17: reddot.Profile
+	(*Attribute)(nil),          // 18: reddot.Attribute
+	(*TextList)(nil),           // 19: reddot.TextList
+	(*NumberList)(nil),         // 20: reddot.NumberList
+	(*Address)(nil),            // 21: reddot.Address
+	(*Preferences)(nil),        // 22: reddot.Preferences
+	(*ChannelPreference)(nil),  // 23: reddot.ChannelPreference
+	(*CategoryPreference)(nil), // 24: reddot.CategoryPreference
+	(*TenantPreferences)(nil),  // 25: reddot.TenantPreferences
+	(*QuietHours)(nil),         // 26: reddot.QuietHours
+	(*TopicMessage)(nil),       // 27: reddot.TopicMessage
+	(*Will)(nil),               // 28: reddot.Will
+	(*Subscription)(nil),       // 29: reddot.Subscription
+	(*Outgoing)(nil),           // 30: reddot.Outgoing
+	(*Waiting)(nil),            // 31: reddot.Waiting
+	(*Incoming)(nil),           // 32: reddot.Incoming
+	(*Queueing)(nil),           // 33: reddot.Queueing
+	(*SessionChange)(nil),      // 34: reddot.SessionChange
+	(*YieldedWill)(nil),        // 35: reddot.YieldedWill
+	(*SessionState)(nil),       // 36: reddot.SessionState
+	(*RetainedEvent)(nil),      // 37: reddot.RetainedEvent
+	(*RetainedState)(nil),      // 38: reddot.RetainedState
+	(*Message)(nil),            // 39: reddot.Message
+	(*Entry)(nil),              // 40: reddot.Entry
+	(*OnceKey)(nil),            // 41: reddot.OnceKey
+	(*Category)(nil),           // 42: reddot.Category
+	(*Milestone)(nil),          // 43: reddot.Milestone
+	(*Snapshot)(nil),           // 44: reddot.Snapshot
+	(*SendEvent)(nil),          // 45: reddot.SendEvent
+	(*SendState)(nil),          // 46: reddot.SendState
+	(*SendStep)(nil),           // 47: reddot.SendStep
+	(*Displacement)(nil),       // 48: reddot.Displacement
+	(*Audience)(nil),           // 49: reddot.Audience
+	(*Segment)(nil),            // 50: reddot.Segment
+	(*LogEntry)(nil),           // 51: reddot.LogEntry
+	(*LoggedMessage)(nil),      // 52: reddot.LoggedMessage
+	(*LogState)(nil),           // 53: reddot.LogState
 }
 var file_actors_messages_proto_depIdxs = []int32{
 	0,  // 0: reddot.Event.kind:type_name -> reddot.Kind
-	34, // 1: reddot.Event.message:type_name -> reddot.Message
+	39, // 1: reddot.Event.message:type_name -> reddot.Message
 	1,  // 2: reddot.Event.state:type_name -> reddot.State
-	29, // 3: reddot.Event.session:type_name -> reddot.SessionChange
-	22, // 4: reddot.Event.topic:type_name -> reddot.TopicMessage
-	28, // 5: reddot.Event.queue:type_name -> reddot.Queueing
-	11, // 6: reddot.Event.profile:type_name -> reddot.ProfileChange
+	34, // 3: reddot.Event.session:type_name -> reddot.SessionChange
+	27, // 4: reddot.Event.topic:type_name -> reddot.TopicMessage
+	33, // 5: reddot.Event.queue:type_name -> reddot.Queueing
+	16, // 6: reddot.Event.profile:type_name -> reddot.ProfileChange
 	7,  // 7: reddot.Event.verdict:type_name -> reddot.Verdict
 	10, // 8: reddot.Event.standing:type_name -> reddot.Standing
 	3,  // 9: reddot.Verdict.rule:type_name -> reddot.Rule
 	8,  // 10: reddot.Verdict.spent:type_name -> reddot.Spent
-	12, // 11: reddot.ProfileChange.profile:type_name -> reddot.Profile
-	17, // 12: reddot.ProfileChange.preferences:type_name -> reddot.Preferences
-	13, // 13: reddot.Profile.attributes:type_name -> reddot.Attribute
-	16, // 14: reddot.Profile.addresses:type_name -> reddot.Address
-	14, // 15: reddot.Attribute.texts:type_name -> reddot.TextList
-	15, // 16: reddot.Attribute.numbers:type_name -> reddot.NumberList
-	19, // 17: reddot.Preferences.categories:type_name -> reddot.CategoryPreference
-	18, // 18: reddot.Preferences.channels:type_name -> reddot.ChannelPreference
-	20, // 19: reddot.Preferences.tenants:type_name -> reddot.TenantPreferences
-	21, // 20: reddot.Preferences.quiet_hours:type_name -> reddot.QuietHours
-	18, // 21: reddot.CategoryPreference.channels:type_name -> reddot.ChannelPreference
-	17, // 22: reddot.TenantPreferences.preferences:type_name -> reddot.Preferences
-	22, // 23: reddot.Will.message:type_name -> reddot.TopicMessage
-	26, // 24: reddot.Queueing.waiting:type_name -> reddot.Waiting
-	23, // 25: reddot.SessionChange.will:type_name -> reddot.Will
-	24, // 26: reddot.SessionChange.set:type_name -> reddot.Subscription
-	25, // 27: reddot.SessionChange.sent:type_name -> reddot.Outgoing
-	27, // 28: reddot.SessionChange.received:type_name -> reddot.Incoming
-	23, // 29: reddot.YieldedWill.will:type_name -> reddot.Will
-	23, // 30: reddot.SessionState.will:type_name -> reddot.Will
-	24, // 31: reddot.SessionState.subscriptions:type_name -> reddot.Subscription
-	25, // 32: reddot.SessionState.outgoing:type_name -> reddot.Outgoing
-	26, // 33: reddot.SessionState.waiting:type_name -> reddot.Waiting
-	27, // 34: reddot.SessionState.incoming:type_name -> reddot.Incoming
-	22, // 35: reddot.RetainedEvent.message:type_name -> reddot.TopicMessage
-	22, // 36: reddot.RetainedState.messages:type_name -> reddot.TopicMessage
-	2,  // 37: reddot.Message.priority:type_name -> reddot.Priority
-	9,  // 38: reddot.Message.policy:type_name -> reddot.Policy
-	7,  // 39: reddot.Message.screened:type_name -> reddot.Verdict
-	1,  // 40: reddot.Entry.state:type_name -> reddot.State
-	2,  // 41: reddot.Entry.priority:type_name -> reddot.Priority
-	37, // 42: reddot.Snapshot.categories:type_name -> reddot.Category
-	35, // 43: reddot.Snapshot.entries:type_name -> reddot.Entry
-	36, // 44: reddot.Snapshot.keys:type_name -> reddot.OnceKey
-	38, // 45: reddot.Snapshot.marks:type_name -> reddot.Milestone
-	31, // 46: reddot.Snapshot.sessions:type_name -> reddot.SessionState
-	30, // 47: reddot.Snapshot.yielded:type_name -> reddot.YieldedWill
-	12, // 48: reddot.Snapshot.profile:type_name -> reddot.Profile
-	17, // 49: reddot.Snapshot.preferences:type_name -> reddot.Preferences
-	43, // 50: reddot.Snapshot.displaced:type_name -> reddot.Displacement
-	4,  // 51: reddot.SendEvent.kind:type_name -> reddot.SendKind
-	34, // 52: reddot.SendEvent.message:type_name -> reddot.Message
-	34, // 53: reddot.SendState.message:type_name -> reddot.Message
-	42, // 54: reddot.SendState.steps:type_name -> reddot.SendStep
-	36, // 55: reddot.SendState.keys:type_name -> reddot.OnceKey
-	4,  // 56: reddot.SendStep.kind:type_name -> reddot.SendKind
-	45, // 57: reddot.Audience.segment:type_name -> reddot.Segment
-	5,  // 58: reddot.LogEntry.kind:type_name -> reddot.LogKind
-	34, // 59: reddot.LogEntry.message:type_name -> reddot.Message
-	44, // 60: reddot.LogEntry.audience:type_name -> reddot.Audience
-	34, // 61: reddot.LoggedMessage.message:type_name -> reddot.Message
-	44, // 62: reddot.LoggedMessage.audience:type_name -> reddot.Audience
-	47, // 63: reddot.LogState.messages:type_name -> reddot.LoggedMessage
-	36, // 64: reddot.LogState.keys:type_name -> reddot.OnceKey
-	65, // [65:65] is the sub-list for method output_type
-	65, // [65:65] is the sub-list for method input_type
-	65, // [65:65] is the sub-list for extension type_name
-	65, // [65:65] is the sub-list for extension extendee
-	0,  // [0:65] is the sub-list for field type_name
+	12, // 11: reddot.RuleState.spent:type_name -> reddot.SpentTimes
+	13, // 12: reddot.RuleState.said:type_name -> reddot.SaidOnce
+	10, // 13: reddot.RuleState.standings:type_name -> reddot.Standing
+	14, // 14: reddot.RuleState.windows:type_name -> reddot.DigestWindow
+	15, // 15: reddot.DigestWindow.items:type_name -> reddot.DigestItem
+	17, // 16: reddot.ProfileChange.profile:type_name -> reddot.Profile
+	22, // 17: reddot.ProfileChange.preferences:type_name -> reddot.Preferences
+	18, // 18: reddot.Profile.attributes:type_name -> reddot.Attribute
+	21, // 19: reddot.Profile.addresses:type_name -> reddot.Address
+	19, // 20: reddot.Attribute.texts:type_name -> reddot.TextList
+	20, // 21: reddot.Attribute.numbers:type_name -> reddot.NumberList
+	24, // 22: reddot.Preferences.categories:type_name -> reddot.CategoryPreference
+	23, // 23: reddot.Preferences.channels:type_name -> reddot.ChannelPreference
+	25, // 24: reddot.Preferences.tenants:type_name -> reddot.TenantPreferences
+	26, // 25: reddot.Preferences.quiet_hours:type_name -> reddot.QuietHours
+	23, // 26: reddot.CategoryPreference.channels:type_name -> reddot.ChannelPreference
+	22, // 27: reddot.TenantPreferences.preferences:type_name -> reddot.Preferences
+	27, // 28: reddot.Will.message:type_name -> reddot.TopicMessage
+	31, // 29: reddot.Queueing.waiting:type_name -> reddot.Waiting
+	28, // 30: reddot.SessionChange.will:type_name -> reddot.Will
+	29, // 31: reddot.SessionChange.set:type_name -> reddot.Subscription
+	30, // 32: reddot.SessionChange.sent:type_name -> reddot.Outgoing
+	32, // 33: reddot.SessionChange.received:type_name -> reddot.Incoming
+	28, // 34: reddot.YieldedWill.will:type_name -> reddot.Will
+	28, // 35: reddot.SessionState.will:type_name -> reddot.Will
+	29, // 36: reddot.SessionState.subscriptions:type_name -> reddot.Subscription
+	30, // 37: reddot.SessionState.outgoing:type_name -> reddot.Outgoing
+	31, // 38: reddot.SessionState.waiting:type_name -> reddot.Waiting
+	32, // 39: reddot.SessionState.incoming:type_name -> reddot.Incoming
+	27, // 40: reddot.RetainedEvent.message:type_name -> reddot.TopicMessage
+	27, // 41: reddot.RetainedState.messages:type_name -> reddot.TopicMessage
+	2,  // 42: reddot.Message.priority:type_name -> reddot.Priority
+	9,  // 43: reddot.Message.policy:type_name -> reddot.Policy
+	7,  // 44: reddot.Message.screened:type_name -> reddot.Verdict
+	1,  // 45: reddot.Entry.state:type_name -> reddot.State
+	2,  // 46: reddot.Entry.priority:type_name -> reddot.Priority
+	42, // 47: reddot.Snapshot.categories:type_name -> reddot.Category
+	40, // 48: reddot.Snapshot.entries:type_name -> reddot.Entry
+	41, // 49: reddot.Snapshot.keys:type_name -> reddot.OnceKey
+	43, // 50: reddot.Snapshot.marks:type_name -> reddot.Milestone
+	36, // 51: reddot.Snapshot.sessions:type_name -> reddot.SessionState
+	35, // 52: reddot.Snapshot.yielded:type_name -> reddot.YieldedWill
+	17, // 53: reddot.Snapshot.profile:type_name -> reddot.Profile
+	22, // 54: reddot.Snapshot.preferences:type_name -> reddot.Preferences
+	48, // 55: reddot.Snapshot.displaced:type_name -> reddot.Displacement
+	11, // 56: reddot.Snapshot.rules:type_name -> reddot.RuleState
+	4,  // 57: reddot.SendEvent.kind:type_name -> reddot.SendKind
+	39, // 58: reddot.SendEvent.message:type_name -> reddot.Message
+	39, // 59: reddot.SendState.message:type_name -> reddot.Message
+	47, // 60: reddot.SendState.steps:type_name -> reddot.SendStep
+	41, // 61: reddot.SendState.keys:type_name -> reddot.OnceKey
+	4,  // 62: reddot.SendStep.kind:type_name -> reddot.SendKind
+	50, // 63: reddot.Audience.segment:type_name -> reddot.Segment
+	5,  // 64: reddot.LogEntry.kind:type_name -> reddot.LogKind
+	39, // 65: reddot.LogEntry.message:type_name -> reddot.Message
+	49, // 66: reddot.LogEntry.audience:type_name -> reddot.Audience
+	39, // 67: reddot.LoggedMessage.message:type_name -> reddot.Message
+	49, // 68: reddot.LoggedMessage.audience:type_name -> reddot.Audience
+	52, // 69: reddot.LogState.messages:type_name -> reddot.LoggedMessage
+	41, // 70: reddot.LogState.keys:type_name -> reddot.OnceKey
+	71, // [71:71] is the sub-list for method output_type
+	71, // [71:71] is the sub-list for method input_type
+	71, // [71:71] is the sub-list for extension type_name
+	71, // [71:71] is the sub-list for extension extendee
+	0,  // [0:71] is the sub-list for field type_name
 }
 
 func init() { file_actors_messages_proto_init() }
@@ -5052,7 +5508,7 @@ func file_actors_messages_proto_init() {
 	if File_actors_messages_proto != nil {
 		return
 	}
-	file_actors_messages_proto_msgTypes[7].OneofWrappers = []any{
+	file_actors_messages_proto_msgTypes[12].OneofWrappers = []any{
 		(*Attribute_Text)(nil),
 		(*Attribute_Number)(nil),
 		(*Attribute_Flag)(nil),
@@ -5066,7 +5522,7 @@ func file_actors_messages_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_messages_proto_rawDesc), len(file_actors_messages_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   43,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

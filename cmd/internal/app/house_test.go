@@ -110,11 +110,13 @@ var layers = map[string][]string{
 	"actors/session":           {"actors"},
 	"actors/audience":          {"actors"},
 	"actors/catalog":           {"actors"},
-	"actors/content":           {"actors", "actors/profile"},                                      // which knows locales and channels
-	"actors/index":             {"actors", "actors/audience", "actors/profile"},                   // a reader of what users' writes left
-	"actors/profile":           {"actors", "actors/audience"},                                     // what segments are matched with
-	"actors/inbox":             {"actors", "actors/audience", "actors/profile", "actors/session"}, // a user's sessions and profile are a part of what the user has
-	"actors/user":              {"actors", "actors/inbox", "actors/profile", "actors/session"},
+	"actors/content":           {"actors", "actors/profile"},                                                     // which knows locales and channels
+	"actors/index":             {"actors", "actors/audience", "actors/profile"},                                  // a reader of what users' writes left
+	"actors/profile":           {"actors", "actors/audience"},                                                    // what segments are matched with
+	"actors/inbox":             {"actors", "actors/audience", "actors/profile", "actors/rule", "actors/session"}, // a user's sessions and profile are a part of what the user has
+	"actors/user":              {"actors", "actors/inbox", "actors/profile", "actors/rule", "actors/schedule", "actors/session"},
+	"actors/schedule":          {"actors"},
+	"actors/rule":              {"actors", "actors/profile", "actors/schedule"}, // what a user prefers is a rule
 	"actors/send":              {"actors"},
 	"actors/broadcast":         {"actors", "actors/audience"},
 	"actors/retained":          {"actors"},
@@ -137,12 +139,13 @@ var layers = map[string][]string{
 	"transports/streams": {"actors", "actors/gateway", "actors/topic", "transports/jsontext"},
 	// The platform's state is campaign's; these are its views and its ways out.
 	"transports/api":          {"actors", "actors/audience", "actors/campaign", "actors/catalog", "actors/index", "actors/profile", "actors/topic", "transports/auth", "transports/api/bulk", "transports/api/paths", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/jsontext", "transports/streams"},
+	"transports/api/policies": {"actors", "actors/catalog", "actors/rule", "transports", "transports/api/resource"},
 	"transports/api/results":  {"actors", "transports", "transports/jsontext"},
 	"transports/api/bulk":     {"actors", "actors/index", "actors/profile", "transports", "transports/api/userjson"},
 	"transports/api/paths":    {"actors"},
 	"transports/api/content":  {"actors", "actors/catalog", "actors/content", "transports", "transports/api/resource"},
 	"transports/api/resource": {"actors", "actors/catalog", "transports"}, // what resources in rooms of their own share
-	"transports/api/userjson": {"actors", "actors/profile", "transports", "transports/jsontext"},
+	"transports/api/userjson": {"actors", "actors/profile", "actors/schedule", "transports", "transports/jsontext"},
 	"transports/channels":     {"actors", "actors/campaign"},
 	"transports/console":      {"actors", "actors/campaign"},
 	"transports/mqtt":         {"actors", "actors/topic", "transports/auth", "transports/mqtt/packet", "transports/streams", "transports/websocket"},
@@ -277,7 +280,7 @@ func housePackages(t *testing.T, files []*sourceFile) {
 }
 
 // pure are the rooms, and the files, that decide.
-var pure = []string{"actors/audience/", "actors/inbox/", "actors/session/", "actors/send/state.go", "actors/send/steps.go", "actors/retained/state.go", "cluster/rendezvous.go", "cluster/membership/choose.go", "cluster/membership/linkstates.go"}
+var pure = []string{"actors/audience/", "actors/inbox/", "actors/rule/", "actors/schedule/", "actors/session/", "actors/send/state.go", "actors/send/steps.go", "actors/retained/state.go", "cluster/rendezvous.go", "cluster/membership/choose.go", "cluster/membership/linkstates.go"}
 
 // reading are the files in such rooms that read a journal which they are given.
 var reading = []string{"actors/inbox/load.go", "actors/inbox/page.go", "actors/inbox/asof.go", "actors/inbox/content.go"}

@@ -1,0 +1,32 @@
+package rule
+
+// The bounds of a policy. Sizes are in bytes, times in milliseconds.
+const (
+	MaxPolicy   = 16 << 10 // of its JSON
+	MaxCaps     = 16
+	MaxCap      = 1000 // deliveries in a window
+	MaxHolidays = 100
+	MaxKey      = 64 // of a digest, without what stands for its placeholders
+	MaxTitle    = 128
+
+	minPer    = 1000                     // of a cap, of duplicates
+	maxPer    = 31 * 24 * 60 * 60 * 1000 // likewise
+	minWindow = 1000                     // of a digest
+	maxWindow = 7 * 24 * 60 * 60 * 1000  // likewise
+	maxSpread = 60 * 60 * 1000           // of what is released
+	maxHold   = 31 * 24 * 60 * 60 * 1000 // that a message waits; what would wait longer is left out
+)
+
+// The bounds of what is kept of one user. What is beyond the numbers of scopes, times
+// and contents goes with the oldest first, and counts no more.
+const (
+	maxScopes    = 512 // that are counted
+	maxTimes     = MaxCaps * MaxCap
+	maxSaid      = 1000 // contents
+	MaxStandings = 100
+	maxWindows   = 16       // digests that are open
+	maxItems     = 1000     // of a digest; it counts what is beyond
+	maxItemsSize = 64 << 10 // of a digest's items as JSON; the oldest ones lose their titles first
+	maxItemTitle = 128
+	maxItemURL   = 2048
+)
