@@ -51,16 +51,182 @@ type Stage struct {
 	Value   string // why, as a person reads it
 	Policy  string // whose rule it is; empty: the user's or the app's own
 	Version uint64
-	Until   int64 // Hold, Gather
+	Until   int64 // Hold, Gather; unix milliseconds
 }
+
+// lastRule is the last stage that is asked. Quotas, which users share, stand behind it.
+const lastRule = actors.Rule_CAP
 
 // Judge decides about a message to a user. A nil policy asks for expiry, deny,
 // subscription, mute and what the edge has found alone; s may be nil.
 func (p *Policy) Judge(c *Candidate, who *profile.State, s *State, now int64) Decision {
-	return Decision{}
+	h := hearing{p: p, c: c, who: who, s: s, now: now}
+	rule, f := h.hear(nil)
+	if f.do == Deliver && p != nil && p.onPassed == Gather && !h.hurries() {
+		if p.digest.lead && s.window(p.digest.keyOf(c), now) == nil {
+			return h.lead()
+		}
+		f = h.gathered(finding{}, Deliver)
+	}
+	switch f.do {
+	case Deliver:
+		return Decision{Verdict: h.pass()}
+	case Gather:
+		return h.gather(rule, f)
+	}
+	return Decision{Do: f.do, Verdict: h.objection(rule, f), Until: f.until}
 }
 
 // Explain tells what each rule says of the message, in their order.
 func (p *Policy) Explain(c *Candidate, who *profile.State, s *State, now int64) []Stage {
-	return nil
+	h := hearing{p: p, c: c, who: who, s: s, now: now, full: true}
+	var stages []Stage
+	h.hear(&stages)
+	return stages
+}
+
+// A hearing is one message before the rules.
+type hearing struct {
+	p    *Policy
+	c    *Candidate
+	who  *profile.State
+	s    *State
+	now  int64
+	full bool // also what does not object says why
+
+	allowed *actors.Standing // which passes some rules; nil: none
+}
+
+// A finding is what one rule says.
+type finding struct {
+	do    Do
+	until int64 // Hold, Gather
+	value string
+	own   bool // the rule is the user's or the app's own
+}
+
+// hear asks one rule after the other, and returns the one that decides.
+func (h *hearing) hear(report *[]Stage) (by actors.Rule, decided finding) {
+	last := lastRule
+	if h.p == nil {
+		last = actors.Rule_KEYWORDS
+	}
+	h.allowed = h.s.standing(true, h.c, h.now)
+	for rule := actors.Rule_EXPIRY; rule <= last; rule++ {
+		f := h.ask(rule)
+		if report != nil {
+			stage := Stage{Rule: rule, Do: f.do, Value: f.value, Until: f.until}
+			if h.p != nil && !f.own {
+				stage.Policy, stage.Version = h.p.name, h.p.version
+			}
+			*report = append(*report, stage)
+		}
+		switch {
+		case f.do == Deliver:
+		case decided.do == Deliver, decided.do == Gather && rule == actors.Rule_DUPLICATE:
+			by, decided = rule, f
+		}
+		if report == nil && (decided.do == Hold || decided.do == Filter) {
+			break
+		}
+	}
+	return by, decided
+}
+
+// ask asks one rule.
+func (h *hearing) ask(rule actors.Rule) finding {
+	if pass := h.passes(rule); pass != "" {
+		return finding{value: pass, own: pass != criticalPasses}
+	}
+	switch rule {
+	case actors.Rule_EXPIRY:
+		return h.expiry()
+	case actors.Rule_DENY:
+		return h.deny()
+	case actors.Rule_SUBSCRIPTION:
+		return h.subscription()
+	case actors.Rule_MUTE:
+		return h.mute()
+	case actors.Rule_REVIEW, actors.Rule_KEYWORDS:
+		return h.screened(rule)
+	case actors.Rule_QUIET_HOURS:
+		return h.quietHours()
+	case actors.Rule_DUPLICATE:
+		return h.duplicate()
+	case actors.Rule_CAP:
+		return h.caps()
+	}
+	return finding{}
+}
+
+// Why a message passes a rule unasked.
+const (
+	criticalPasses = "a critical message passes"
+	allowedPasses  = "the user is allowed"
+)
+
+// allowedPass is what those pass that are allowed.
+var allowedPass = setOf(actors.Rule_QUIET_HOURS, actors.Rule_DUPLICATE, actors.Rule_CAP)
+
+// passes says why the message passes a rule unasked; empty: it does not.
+func (h *hearing) passes(rule actors.Rule) string {
+	switch {
+	case h.p != nil && h.c.Priority == actors.Priority_CRITICAL && h.p.critical.has(rule):
+		return criticalPasses
+	case h.allowed != nil && allowedPass.has(rule):
+		return allowedPasses
+	}
+	return ""
+}
+
+// hurries tells whether the message is not for a digest that gathers all.
+func (h *hearing) hurries() bool {
+	return h.c.Priority == actors.Priority_CRITICAL || h.allowed != nil
+}
+
+// respects tells whether a rule of the user's own holds.
+func (h *hearing) respects(rule actors.Rule) bool { return h.p == nil || h.p.respects.has(rule) }
+
+// held returns what becomes of a message that a rule of time puts off until then; ok: that
+// comes.
+func (h *hearing) held(until int64, ok bool, value string, own bool) finding {
+	f := finding{do: Hold, until: until, value: value, own: own}
+	if h.p != nil {
+		f.do = h.p.onHeld
+	}
+	switch {
+	case !ok || until-h.now > maxHold:
+		return finding{do: Filter, value: value + ", for too long to wait", own: own}
+	case f.do == Filter:
+		f.until = 0
+	case f.do == Gather:
+		return h.gathered(f, Hold)
+	}
+	if f.do == Hold && h.p != nil && h.p.spread > 0 {
+		f.until += int64(h.c.Seed % uint64(h.p.spread))
+	}
+	return f
+}
+
+// objection returns the verdict of the rule that decides.
+func (h *hearing) objection(rule actors.Rule, f finding) *actors.Verdict {
+	if rule == actors.Rule_REVIEW || rule == actors.Rule_KEYWORDS {
+		return h.c.Screened
+	}
+	v := &actors.Verdict{Rule: rule, Value: f.value}
+	if h.p != nil && !f.own {
+		v.Policy, v.Version = h.p.name, h.p.version
+	}
+	return v
+}
+
+// pass returns the verdict of a message that is delivered, with what that spends.
+func (h *hearing) pass() *actors.Verdict {
+	if h.p == nil {
+		return nil
+	}
+	v := h.spend()
+	v.Policy, v.Version = h.p.name, h.p.version
+	h.remember(v)
+	return v
 }

@@ -1,53 +1,115 @@
 package rule
 
-import (
-	"reddot/actors"
-)
+import "reddot/actors"
 
 // State is what a user has spent, what the app says of it, and which digests are open.
 // The zero value is one of whom nothing is kept; a nil one can be asked too.
-type State struct{}
+type State struct {
+	spent     []spentTimes // in the order of their scopes
+	times     int          // of all of them
+	said      []saidOnce   // the oldest first
+	standings []*actors.Standing
+	windows   []*window // in the order in which they opened
 
-// Restored returns the state that a snapshot holds; nil: nothing is kept.
-func Restored(from *actors.RuleState) *State { return nil }
-
-// Stored returns the state for a snapshot, as a copy; nil: nothing is kept.
-func (s *State) Stored() *actors.RuleState { return nil }
-
-// Clone returns a copy; of nil it is one of whom nothing is kept.
-func (s *State) Clone() *State { return &State{} }
+	stale int64 // before it nothing is to be forgotten
+}
 
 // Empty tells whether nothing is kept.
-func (s *State) Empty() bool { return true }
+func (s *State) Empty() bool {
+	return s == nil || len(s.spent)+len(s.said)+len(s.standings)+len(s.windows) == 0
+}
 
 // Apply takes in an event, fresh or replayed: what its verdict has spent, its digest, its
 // standing, the messages that it takes back. Events without any of these may be left out.
-func (s *State) Apply(e *actors.Event) {}
-
-// Due returns when the next digest closes, in unix milliseconds; actors.Never: none is open.
-func (s *State) Due() int64 { return actors.Never }
-
-// Closing returns the key of a digest that is to be closed by now.
-func (s *State) Closing(now int64) (key string, ok bool) { return "", false }
-
-// A Closed digest is what its message is made of. The ACCEPTED event of the message has a
-// verdict whose gather is the key: by it the digest is closed.
-type Closed struct {
-	Key, Category, Tenant string
-	Content               []byte // title and data, as in actors.Message
-	Total                 uint32
+func (s *State) Apply(e *actors.Event) {
+	if e.At >= s.stale {
+		s.forget(e.At)
+	}
+	switch e.Kind {
+	case actors.Kind_STANDING:
+		s.stand(e.Standing)
+	case actors.Kind_RETRACTED:
+		s.retract(e.Ids)
+	case actors.Kind_ERASED:
+		*s = State{}
+	}
+	v := e.Verdict
+	if v == nil {
+		return
+	}
+	for _, spent := range v.Spent {
+		s.spend(spent, e.At)
+	}
+	if v.Digest != 0 && v.Remember > 0 {
+		s.remember(saidOnce{v.Digest, e.At, e.At + v.Remember})
+	}
+	switch {
+	case v.Gather == "":
+	case e.Kind == actors.Kind_DIGESTED:
+		s.gather(e)
+	case v.Opens != 0:
+		s.open(e, v.Opens)
+	default:
+		s.closed(v.Gather)
+	}
 }
 
-// Close returns what becomes of a digest; ok: there is one of the key. It changes nothing.
-func (s *State) Close(key string, now int64) (c Closed, ok bool) { return c, false }
-
-// Gathered tells whether a message is an item of a digest that is open.
-func (s *State) Gathered(id actors.ID) bool { return false }
-
-// Stand decides about what the app says of the user; nil: it says so already.
-func (s *State) Stand(c *actors.Standing, now int64) (*actors.Standing, *actors.Error) {
-	return nil, nil
+// forget lets go of what counts no more. What is there afterwards does not depend on when
+// it was called before.
+func (s *State) forget(now int64) {
+	s.stale = actors.Never
+	s.forgetSpent(now)
+	s.forgetSaid(now)
+	s.forgetStandings(now)
+	s.forgetWindows(now)
 }
 
-// AppendStandings appends those that hold, denied or allowed, as a JSON array.
-func (s *State) AppendStandings(b []byte, allow bool, now int64) []byte { return b }
+// Restored returns the state that a snapshot holds, of which it keeps nothing; nil: nothing
+// is kept.
+func Restored(from *actors.RuleState) *State {
+	if from == nil {
+		return nil
+	}
+	s := &State{standings: append([]*actors.Standing(nil), from.Standings...)}
+	for _, t := range from.Spent {
+		s.spent = append(s.spent, spentTimes{t.Scope, t.Keep, t.Window, append([]int64(nil), t.Times...)})
+		s.times += len(t.Times)
+	}
+	for _, said := range from.Said {
+		s.said = append(s.said, saidOnce{said.Digest, said.At, said.Until})
+	}
+	for _, w := range from.Windows {
+		s.windows = append(s.windows, restoredWindow(w))
+	}
+	if s.Empty() {
+		return nil
+	}
+	return s
+}
+
+// Stored returns the state for a snapshot, as a copy; nil: nothing is kept.
+func (s *State) Stored() *actors.RuleState {
+	if s.Empty() {
+		return nil
+	}
+	to := &actors.RuleState{Standings: append([]*actors.Standing(nil), s.standings...)}
+	for _, t := range s.spent {
+		to.Spent = append(to.Spent, &actors.SpentTimes{Scope: t.scope, Keep: t.keep, Window: t.window, Times: append([]int64(nil), t.times...)})
+	}
+	for _, said := range s.said {
+		to.Said = append(to.Said, &actors.SaidOnce{Digest: said.digest, At: said.at, Until: said.until})
+	}
+	for _, w := range s.windows {
+		to.Windows = append(to.Windows, w.stored())
+	}
+	return to
+}
+
+// Clone returns a copy, which can be changed by itself; of nil it is one of whom nothing is
+// kept.
+func (s *State) Clone() *State {
+	if c := Restored(s.Stored()); c != nil {
+		return c
+	}
+	return &State{}
+}
