@@ -1286,11 +1286,12 @@ func (x *DigestWindow) GetTitle() string {
 // DigestItem is a message in a digest.
 type DigestItem struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`               // 16 bytes
-	At            int64                  `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"`              // unix milliseconds
-	Title         string                 `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`         // empty too where there was no room
-	Url           string                 `protobuf:"bytes,4,opt,name=url,proto3" json:"url,omitempty"`             // likewise
-	Collapse      uint64                 `protobuf:"fixed64,5,opt,name=collapse,proto3" json:"collapse,omitempty"` // hash of the collapse key; 0: none
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                 // 16 bytes
+	At            int64                  `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"`                                // unix milliseconds
+	Title         string                 `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`                           // empty too where there was no room
+	Url           string                 `protobuf:"bytes,4,opt,name=url,proto3" json:"url,omitempty"`                               // likewise
+	Collapse      uint64                 `protobuf:"fixed64,5,opt,name=collapse,proto3" json:"collapse,omitempty"`                   // hash of the collapse key; 0: none
+	ExpiresAt     int64                  `protobuf:"varint,6,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"` // unix milliseconds; 0: never
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1356,6 +1357,13 @@ func (x *DigestItem) GetUrl() string {
 func (x *DigestItem) GetCollapse() uint64 {
 	if x != nil {
 		return x.Collapse
+	}
+	return 0
+}
+
+func (x *DigestItem) GetExpiresAt() int64 {
+	if x != nil {
+		return x.ExpiresAt
 	}
 	return 0
 }
@@ -4952,14 +4960,16 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x06closes\x18\x05 \x01(\x03R\x06closes\x12\x14\n" +
 	"\x05total\x18\x06 \x01(\rR\x05total\x12(\n" +
 	"\x05items\x18\a \x03(\v2\x12.reddot.DigestItemR\x05items\x12\x14\n" +
-	"\x05title\x18\b \x01(\tR\x05title\"p\n" +
+	"\x05title\x18\b \x01(\tR\x05title\"\x8f\x01\n" +
 	"\n" +
 	"DigestItem\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x14\n" +
 	"\x05title\x18\x03 \x01(\tR\x05title\x12\x10\n" +
 	"\x03url\x18\x04 \x01(\tR\x03url\x12\x1a\n" +
-	"\bcollapse\x18\x05 \x01(\x06R\bcollapse\"\xd9\x01\n" +
+	"\bcollapse\x18\x05 \x01(\x06R\bcollapse\x12\x1d\n" +
+	"\n" +
+	"expires_at\x18\x06 \x01(\x03R\texpiresAt\"\xd9\x01\n" +
 	"\rProfileChange\x12)\n" +
 	"\aprofile\x18\x01 \x01(\v2\x0f.reddot.ProfileR\aprofile\x125\n" +
 	"\vpreferences\x18\x02 \x01(\v2\x13.reddot.PreferencesR\vpreferences\x12\x1a\n" +

@@ -9,6 +9,7 @@ const (
 	MaxKey      = 64 // of a digest, without what stands for its placeholders
 	MaxTitle    = 128
 
+	maxWord   = 32                       // of what is one of a few words
 	minPer    = 1000                     // of a cap, of duplicates
 	maxPer    = 31 * 24 * 60 * 60 * 1000 // likewise
 	minWindow = 1000                     // of a digest
@@ -26,7 +27,7 @@ const (
 	MaxStandings = 100
 	maxWindows   = 16       // digests that are open
 	maxItems     = 1000     // of a digest; it counts what is beyond
-	maxItemsSize = 64 << 10 // of a digest's items as JSON; the oldest ones lose their titles first
+	maxItemsSize = 64<<10 - 128 // of a digest's items as JSON, so that its data is no larger than that of a message; the oldest ones lose their titles first
 	maxItemTitle = 128
 	maxItemURL   = 2048
 )

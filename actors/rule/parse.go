@@ -209,7 +209,7 @@ const (
 
 func readDays(v json.RawMessage, field string) (days uint32, err *actors.Error) {
 	err = readList(v, field, len(profile.Days), func(item string, v json.RawMessage) *actors.Error {
-		name, err := readText(v, item, len("mon"))
+		name, err := readText(v, item, maxWord)
 		if err != nil {
 			return err
 		}
@@ -228,7 +228,7 @@ func readDays(v json.RawMessage, field string) (days uint32, err *actors.Error) 
 
 func readHolidays(v json.RawMessage, field string) (days []schedule.Date, err *actors.Error) {
 	err = readList(v, field, MaxHolidays, func(item string, v json.RawMessage) *actors.Error {
-		text, err := readText(v, item, len("2026-10-01"))
+		text, err := readText(v, item, maxWord)
 		if err != nil {
 			return err
 		}
@@ -266,7 +266,7 @@ func readDigest(v json.RawMessage) (*digest, *actors.Error) {
 			d.at, err = readClock(v, field)
 		case "lead":
 			var lead string
-			if lead, err = readText(v, field, len("first")); err == nil && lead != "first" && lead != "none" {
+			if lead, err = readText(v, field, maxWord); err == nil && lead != "first" && lead != "none" {
 				err = wrong(field, "it must be first or none")
 			}
 			d.lead = lead == "first"
@@ -298,7 +298,7 @@ func readDigest(v json.RawMessage) (*digest, *actors.Error) {
 
 // readOutcome reads what becomes of a message.
 func readOutcome(v json.RawMessage, field string, allowed ...Do) (Do, *actors.Error) {
-	text, err := readText(v, field, len("deliver"))
+	text, err := readText(v, field, maxWord)
 	if err != nil {
 		return 0, err
 	}
@@ -317,7 +317,7 @@ func readOutcome(v json.RawMessage, field string, allowed ...Do) (Do, *actors.Er
 // readRules reads a set of rules by their names.
 func readRules(v json.RawMessage, field string, names map[string]actors.Rule) (s set, err *actors.Error) {
 	err = readList(v, field, len(names), func(item string, v json.RawMessage) *actors.Error {
-		text, err := readText(v, item, len("subscription"))
+		text, err := readText(v, item, maxWord)
 		if err != nil {
 			return err
 		}

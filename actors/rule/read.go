@@ -95,7 +95,7 @@ var units = map[byte]int64{'s': 1000, 'm': 60 * 1000, 'h': 60 * 60 * 1000, 'd': 
 // readDuration reads a duration such as 10m, in milliseconds, and as it is written.
 func readDuration(v json.RawMessage, field string, least, most int64) (int64, string, *actors.Error) {
 	const want = "it must be a duration such as 30s, 10m, 24h or 7d"
-	text, err := readText(v, field, len("2678400s"))
+	text, err := readText(v, field, maxWord)
 	if err != nil {
 		return 0, "", err
 	}
@@ -126,7 +126,7 @@ func shownDuration(d int64) string {
 
 // readClock reads a time of the day as HH:MM, in minutes.
 func readClock(v json.RawMessage, field string) (int, *actors.Error) {
-	text, err := readText(v, field, len("22:00"))
+	text, err := readText(v, field, maxWord)
 	if err != nil {
 		return 0, err
 	}

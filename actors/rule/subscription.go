@@ -59,9 +59,9 @@ func (h *hearing) switchedTo(on bool, by switchedBy, where string) finding {
 	f := finding{own: true}
 	switch by {
 	case nothing:
-		f.value = "category " + h.c.Category + " is off by " + h.c.Channel + " until the user switches it on"
+		f.value = "category " + h.c.Category + " is off for " + h.c.Channel + " until the user switches it on"
 	case byCategory:
-		f.value = "category " + h.c.Category + " is switched " + state + " by " + h.c.Channel + where
+		f.value = "category " + h.c.Category + " is switched " + state + " for " + h.c.Channel + where
 	case byChannel:
 		f.value = h.c.Channel + " is switched " + state + where
 	}

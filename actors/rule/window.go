@@ -26,6 +26,7 @@ type item struct {
 	at         int64 // 0: only the id had room
 	title, url string
 	collapse   uint64
+	expires    int64 // 0: never
 }
 
 // window returns the digest of a key that is open; nil: none is.
@@ -80,7 +81,7 @@ func (s *State) gather(e *actors.Event) {
 	if e.Message == nil {
 		return
 	}
-	n := item{id: actors.ID(e.Message.Id), at: e.At, collapse: e.Message.CollapseHash()}
+	n := item{id: actors.ID(e.Message.Id), at: e.At, collapse: e.Message.CollapseHash(), expires: e.Message.ExpiresAt}
 	n.title, n.url = headline(e.Message.Content)
 	if n.collapse != 0 {
 		w.remove(func(o *item) bool { return o.collapse == n.collapse })
@@ -168,13 +169,13 @@ func (s *State) Closing(now int64) (key string, ok bool) {
 	return "", false
 }
 
-// A Closed digest is what its message is made of. The event of the message has a verdict
-// whose gather is the key: by it the digest is closed.
+// A Closed digest is what its message is made of. The event of the message, or of its being
+// filtered, has a verdict whose gather is the key: by it the digest is closed.
 type Closed struct {
 	Key, Category, Tenant string
 	Content               []byte // title and data, as in actors.Message
 	Items                 int    // that data has
-	Total                 uint32 // of all, also of those that had no room
+	Total                 uint32 // of all, also of those that had no room; 0: all have expired, so there is no message
 }
 
 // Close returns what becomes of a digest; ok: one of the key is open. It changes nothing.
@@ -183,26 +184,33 @@ func (s *State) Close(key string, now int64) (c Closed, ok bool) {
 	if w == nil {
 		return c, false
 	}
-	total := strconv.Itoa(int(w.total))
+	c = Closed{Key: key, Category: w.category, Tenant: w.tenant, Total: w.total}
+	var list []byte
+	for i := range w.items {
+		n := &w.items[i]
+		if n.expires != 0 && n.expires <= now {
+			c.Total--
+			continue
+		}
+		if c.Items++; c.Items > 1 {
+			list = append(list, ',')
+		}
+		list = n.appendJSON(list)
+	}
+	total := strconv.Itoa(int(c.Total))
 	title := w.title
 	switch {
 	case title != "":
 		title = strings.ReplaceAll(title, "{total}", total)
-	case w.total == 1:
+	case c.Total == 1:
 		title = "1 new message"
 	default:
 		title = total + " new messages"
 	}
 	b := actors.AppendString([]byte(`"title":`), title)
-	b = append(b, `,"data":{"items":[`...)
-	for i := range w.items {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = w.items[i].appendJSON(b)
-	}
-	b = append(append(append(b, `],"total":`...), total...), '}')
-	return Closed{Key: key, Category: w.category, Tenant: w.tenant, Content: b, Items: len(w.items), Total: w.total}, true
+	b = append(append(append(b, `,"data":{"items":[`...), list...), `],"total":`...)
+	c.Content = append(append(b, total...), '}')
+	return c, true
 }
 
 func (n *item) appendJSON(b []byte) []byte {
@@ -254,7 +262,7 @@ func shortened(title string) string {
 func restoredWindow(from *actors.DigestWindow) *window {
 	w := &window{key: from.Key, category: from.Category, tenant: from.Tenant, title: from.Title, opened: from.Opened, closes: from.Closes, total: from.Total}
 	for _, n := range from.Items {
-		w.add(item{id: actors.ID(n.Id), at: n.At, title: n.Title, url: n.Url, collapse: n.Collapse})
+		w.add(item{id: actors.ID(n.Id), at: n.At, title: n.Title, url: n.Url, collapse: n.Collapse, expires: n.ExpiresAt})
 	}
 	return w
 }
@@ -263,7 +271,7 @@ func (w *window) stored() *actors.DigestWindow {
 	to := &actors.DigestWindow{Key: w.key, Category: w.category, Tenant: w.tenant, Title: w.title, Opened: w.opened, Closes: w.closes, Total: w.total}
 	for i := range w.items {
 		n := &w.items[i]
-		to.Items = append(to.Items, &actors.DigestItem{Id: append([]byte(nil), n.id[:]...), At: n.at, Title: n.title, Url: n.url, Collapse: n.collapse})
+		to.Items = append(to.Items, &actors.DigestItem{Id: append([]byte(nil), n.id[:]...), At: n.at, Title: n.title, Url: n.url, Collapse: n.collapse, ExpiresAt: n.expires})
 	}
 	return to
 }
