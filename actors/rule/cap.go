@@ -61,7 +61,7 @@ func (l *limit) name(c *Candidate) string {
 }
 
 // caps stops, or gathers, what would be one delivery too many.
-func (h *hearing) caps() finding {
+func (h *hearing) caps() Do {
 	var said string
 	for i := range h.p.caps {
 		l := &h.p.caps[i]
@@ -74,7 +74,7 @@ func (h *hearing) caps() finding {
 			if f.do == Gather {
 				f = h.gathered(f, Filter)
 			}
-			return f
+			return h.says(f)
 		}
 		if h.full {
 			if said != "" {
@@ -83,7 +83,10 @@ func (h *hearing) caps() finding {
 			said += strconv.Itoa(h.s.countSince(scope, h.now-l.per)) + " of " + l.name(h.c)
 		}
 	}
-	return finding{value: said}
+	if h.full {
+		h.says(finding{value: said})
+	}
+	return Deliver
 }
 
 // spend returns a verdict with what a delivery spends: once what several caps count

@@ -1,10 +1,10 @@
 package rule
 
 // deny stops what the app does not want the user to get. Nothing passes it.
-func (h *hearing) deny() finding {
+func (h *hearing) deny() Do {
 	denied := h.s.standing(false, h.c, h.now)
 	if denied == nil {
-		return finding{own: true}
+		return Deliver
 	}
-	return finding{do: Filter, value: standingText(denied), own: true}
+	return h.says(finding{do: Filter, value: standingText(denied)})
 }

@@ -3,15 +3,15 @@ package rule
 import "reddot/actors"
 
 // duplicate stops what says the same as a message that the user has got not long ago.
-func (h *hearing) duplicate() finding {
+func (h *hearing) duplicate() Do {
 	if !h.p.Remembers() || h.c.Digest == 0 {
-		return finding{}
+		return Deliver
 	}
 	at, ok := h.s.saidAt(h.c.Digest)
 	if !ok || at <= h.now-h.p.remember {
-		return finding{}
+		return Deliver
 	}
-	return finding{do: Filter, value: "the same as at " + shownTime(at)}
+	return h.says(finding{do: Filter, value: "the same as at " + shownTime(at)})
 }
 
 // remember lets the verdict say what the message says, so that its duplicates are known.

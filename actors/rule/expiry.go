@@ -1,9 +1,9 @@
 package rule
 
 // expiry stops what has come to its end before it came to the user.
-func (h *hearing) expiry() finding {
+func (h *hearing) expiry() Do {
 	if h.c.Expires == 0 || h.c.Expires > h.now {
-		return finding{own: true}
+		return Deliver
 	}
-	return finding{do: Filter, value: "it ended at " + shownTime(h.c.Expires), own: true}
+	return h.says(finding{do: Filter, value: "it ended at " + shownTime(h.c.Expires)})
 }

@@ -95,6 +95,7 @@ type hearing struct {
 	full bool // also what does not object says why
 
 	allowed *actors.Standing // which passes some rules; nil: none
+	said    finding          // of the rule that was asked last, if it objects or full is set
 }
 
 // A finding is what one rule says.
@@ -105,6 +106,15 @@ type finding struct {
 	own   bool // the rule is the user's or the app's own
 }
 
+// says is how a rule answers.
+func (h *hearing) says(f finding) Do {
+	h.said = f
+	return f.do
+}
+
+// unasked is the answer for a rule of the user's own that the policy does not respect.
+func (h *hearing) unasked() Do { return h.says(finding{value: "the policy does not ask for it"}) }
+
 // hear asks one rule after the other, and returns the one that decides.
 func (h *hearing) hear(report *[]Stage) (by actors.Rule, decided finding) {
 	last := lastRule
@@ -113,30 +123,38 @@ func (h *hearing) hear(report *[]Stage) (by actors.Rule, decided finding) {
 	}
 	h.allowed = h.s.standing(true, h.c, h.now)
 	for rule := actors.Rule_EXPIRY; rule <= last; rule++ {
-		f := h.ask(rule)
+		do := h.ask(rule)
+		if do == Deliver && report == nil {
+			continue
+		}
+		h.said.own = h.said.own || rule < actors.Rule_QUIET_HOURS
 		if report != nil {
-			stage := Stage{Rule: rule, Do: f.do, Value: f.value, Until: f.until}
-			if h.p != nil && !f.own {
-				stage.Policy, stage.Version = h.p.name, h.p.version
+			*report = append(*report, h.stage(rule))
+			h.said = finding{}
+		} else if decided.do == Deliver || decided.do == Gather && rule == actors.Rule_DUPLICATE {
+			by, decided = rule, h.said
+			if do != Gather {
+				break
 			}
-			*report = append(*report, stage)
-		}
-		switch {
-		case f.do == Deliver:
-		case decided.do == Deliver, decided.do == Gather && rule == actors.Rule_DUPLICATE:
-			by, decided = rule, f
-		}
-		if report == nil && (decided.do == Hold || decided.do == Filter) {
-			break
 		}
 	}
 	return by, decided
 }
 
+// stage returns what a rule has said.
+func (h *hearing) stage(rule actors.Rule) Stage {
+	f := &h.said
+	s := Stage{Rule: rule, Do: f.do, Value: f.value, Until: f.until}
+	if h.p != nil && !f.own {
+		s.Policy, s.Version = h.p.name, h.p.version
+	}
+	return s
+}
+
 // ask asks one rule.
-func (h *hearing) ask(rule actors.Rule) finding {
+func (h *hearing) ask(rule actors.Rule) Do {
 	if pass := h.passes(rule); pass != "" {
-		return finding{value: pass, own: pass != criticalPasses}
+		return h.says(finding{value: pass, own: pass != criticalPasses})
 	}
 	switch rule {
 	case actors.Rule_EXPIRY:
@@ -156,7 +174,7 @@ func (h *hearing) ask(rule actors.Rule) finding {
 	case actors.Rule_CAP:
 		return h.caps()
 	}
-	return finding{}
+	return Deliver
 }
 
 // Why a message passes a rule unasked.
@@ -187,23 +205,24 @@ func (h *hearing) hurries() bool {
 // respects tells whether a rule of the user's own holds.
 func (h *hearing) respects(rule actors.Rule) bool { return h.p == nil || h.p.respects.has(rule) }
 
-// held returns what becomes of a message that a rule of time puts off until then; ok: that
-// comes.
-func (h *hearing) held(until int64, ok bool, value string, own bool) finding {
-	f := finding{do: Hold, until: until, value: value, own: own}
+// held returns what becomes of a message that a finding puts off until then; ok: that comes.
+func (h *hearing) held(until int64, ok bool, f finding) finding {
+	if !ok || until-h.now > maxHold {
+		f.do, f.value = Filter, f.value+", for too long to wait"
+		return f
+	}
+	f.do = Hold
 	if h.p != nil {
 		f.do = h.p.onHeld
 	}
-	switch {
-	case !ok || until-h.now > maxHold:
-		return finding{do: Filter, value: value + ", for too long to wait", own: own}
-	case f.do == Filter:
-		f.until = 0
-	case f.do == Gather:
-		return h.gathered(f, Hold)
-	}
-	if f.do == Hold && h.p != nil && h.p.spread > 0 {
-		f.until += int64(h.c.Seed % uint64(h.p.spread))
+	switch f.do {
+	case Hold:
+		if f.until = until; h.p != nil && h.p.spread > 0 {
+			f.until += int64(h.c.Seed % uint64(h.p.spread))
+		}
+	case Gather:
+		f.until = until
+		f = h.gathered(f, Hold)
 	}
 	return f
 }

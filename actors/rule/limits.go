@@ -25,8 +25,8 @@ const (
 	maxTimes     = MaxCaps * MaxCap
 	maxSaid      = 1000 // contents
 	MaxStandings = 100
-	maxWindows   = 16       // digests that are open
-	maxItems     = 1000     // of a digest; it counts what is beyond
+	maxWindows   = 16           // digests that are open
+	maxItems     = 1000         // of a digest; it counts what is beyond
 	maxItemsSize = 64<<10 - 128 // of a digest's items as JSON, so that its data is no larger than that of a message; the oldest ones lose their titles first
 	maxItemTitle = 128
 	maxItemURL   = 2048

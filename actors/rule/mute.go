@@ -3,15 +3,15 @@ package rule
 import "reddot/actors"
 
 // mute puts off what comes while the user has muted all, or all of a tenant.
-func (h *hearing) mute() finding {
+func (h *hearing) mute() Do {
 	preferences := h.who.Preferences()
 	until := preferences.GetMutedUntil()
 	until = max(until, tenantOf(preferences, h.c.Tenant).GetMutedUntil())
 	switch {
 	case until <= h.now:
-		return finding{own: true}
+		return Deliver
 	case !h.respects(actors.Rule_MUTE):
-		return h.mayPass("the policy does not ask for it")
+		return h.unasked()
 	}
-	return h.held(until, true, "muted until "+shownTime(until), true)
+	return h.says(h.held(until, true, finding{value: "muted until " + shownTime(until)}))
 }

@@ -9,22 +9,22 @@ import (
 
 // quietHours puts off what comes at a time of the day when nothing is to come: the policy's,
 // and the user's own.
-func (h *hearing) quietHours() finding {
+func (h *hearing) quietHours() Do {
 	q := h.quiet()
 	at := time.UnixMilli(h.now)
 	switch {
 	case q.policy.Zone != nil && q.policy.Contains(at):
 	case q.user.Zone != nil && q.user.Contains(at):
 		until, ok := q.end(at)
-		return h.held(until.UnixMilli(), ok, windowText(&q.user)+" of the user", true)
+		return h.says(h.held(until.UnixMilli(), ok, finding{value: windowText(&q.user) + " of the user", own: true}))
 	default:
-		if !h.full {
-			return finding{}
+		if h.full {
+			h.says(finding{value: q.text()})
 		}
-		return finding{value: q.text()}
+		return Deliver
 	}
 	until, ok := q.end(at)
-	return h.held(until.UnixMilli(), ok, windowText(&q.policy), false)
+	return h.says(h.held(until.UnixMilli(), ok, finding{value: windowText(&q.policy)}))
 }
 
 // quietTimes are the windows that hold for a user; one without a zone is none.

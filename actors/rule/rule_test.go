@@ -363,7 +363,7 @@ func (s *script) wait(text string) {
 				s.apply(&actors.Event{Kind: actors.Kind_FILTERED, At: s.now, Message: &actors.Message{Id: make([]byte, 16)}, Verdict: &actors.Verdict{Gather: key}})
 				continue
 			}
-			if !json.Valid([]byte("{" + string(c.Content) + "}")) || len(c.Content) > 65<<10 {
+			if !json.Valid([]byte("{"+string(c.Content)+"}")) || len(c.Content) > 65<<10 {
 				s.t.Errorf("a digest of %d bytes: %.200s", len(c.Content), c.Content)
 			}
 			content := string(c.Content)

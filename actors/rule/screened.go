@@ -4,9 +4,9 @@ import "reddot/actors"
 
 // screened stops what was found where the message was sent, outside of the user's turn: that
 // its content is not approved, or has words that it may not have. Nothing passes it.
-func (h *hearing) screened(rule actors.Rule) finding {
+func (h *hearing) screened(rule actors.Rule) Do {
 	if h.c.Screened == nil || h.c.Screened.Rule != rule {
-		return finding{own: true}
+		return Deliver
 	}
-	return finding{do: Filter, value: h.c.Screened.Value, own: true}
+	return h.says(finding{do: Filter, value: h.c.Screened.Value})
 }

@@ -62,7 +62,7 @@ func (s *State) spend(spent *actors.Spent, at int64) {
 	t.keep, t.window = max(t.keep, spent.Keep), max(t.window, spent.Window)
 	s.times -= len(t.times)
 	if n, _ := slices.BinarySearch(t.times, at-t.window+1); n > 0 {
-		t.times = slices.Delete(t.times, 0, n)
+		t.times = t.times[n:] // the room in front goes when it grows
 	}
 	place := len(t.times)
 	for place > 0 && t.times[place-1] > at { // another node's clock was ahead
@@ -70,7 +70,7 @@ func (s *State) spend(spent *actors.Spent, at int64) {
 	}
 	t.times = slices.Insert(t.times, place, at)
 	if len(t.times) > int(t.keep) {
-		t.times = slices.Delete(t.times, 0, 1)
+		t.times = t.times[1:]
 	}
 	s.times += len(t.times)
 	s.stale = min(s.stale, t.end())

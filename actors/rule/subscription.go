@@ -10,13 +10,13 @@ import (
 // subscription stops what the user has switched off. What is said of a tenant's messages
 // counts before what is said of all, and what is said of a category before what is said of
 // the channel.
-func (h *hearing) subscription() finding {
+func (h *hearing) subscription() Do {
 	c := h.c
 	switch {
 	case c.Locked:
-		return h.mayPass("the category " + c.Category + " can't be switched off")
+		return h.says(finding{value: "the category can't be switched off"})
 	case !h.respects(actors.Rule_SUBSCRIPTION):
-		return h.mayPass("the policy does not ask for it")
+		return h.unasked()
 	}
 	preferences := h.who.Preferences()
 	if own := tenantOf(preferences, c.Tenant); own != nil {
@@ -28,14 +28,6 @@ func (h *hearing) subscription() finding {
 	return h.switchedTo(on, by, "")
 }
 
-// mayPass is a finding without an objection. Its text is only made where it is shown.
-func (h *hearing) mayPass(value string) finding {
-	if !h.full {
-		value = ""
-	}
-	return finding{value: value, own: true}
-}
-
 // switchedBy is what has switched a channel on or off.
 type switchedBy uint8
 
@@ -45,18 +37,18 @@ const (
 	byChannel
 )
 
-func (h *hearing) switchedTo(on bool, by switchedBy, where string) finding {
+func (h *hearing) switchedTo(on bool, by switchedBy, where string) Do {
 	if by == nothing {
 		on = !h.c.Off
 	}
 	if on && (by == nothing || !h.full) {
-		return finding{own: true}
+		return Deliver
 	}
 	state := "off"
 	if on {
 		state = "on"
 	}
-	f := finding{own: true}
+	var f finding
 	switch by {
 	case nothing:
 		f.value = "category " + h.c.Category + " is off for " + h.c.Channel + " until the user switches it on"
@@ -68,7 +60,7 @@ func (h *hearing) switchedTo(on bool, by switchedBy, where string) finding {
 	if !on {
 		f.do = Filter
 	}
-	return f
+	return h.says(f)
 }
 
 // switched tells whether preferences let a channel bring the message.
