@@ -23,5 +23,6 @@
 //   - A message that a policy lets pass costs no memory but its verdict.
 //
 // Start reading at judge.go; each stage is a file of its own. policy.go is what an app
-// writes, state.go what a user has spent, digest.go what is gathered.
+// writes, state.go what is kept of a user, gather.go and
+// window.go how digests are filled.
 package rule

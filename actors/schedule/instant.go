@@ -32,11 +32,6 @@ const (
 	calm = 3 * daySeconds
 )
 
-// DateOf returns the date of a day.
-func DateOf(year int, month time.Month, day int) Date {
-	return Date(time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix() / daySeconds)
-}
-
 // ParseDate reads a date such as 2026-10-01.
 func ParseDate(text string) (Date, bool) {
 	t, err := time.Parse(time.DateOnly, text)
