@@ -13,7 +13,7 @@ type Publish struct {
 
 // DryRun asks what a Publish, StartSend or Broadcast would come to, and lets nothing come
 // of it: nothing is written, and no key is kept. A Publish answers Outcome, Rev, Cursor
-// as they are, and Counts as they would be. All answer the error that they would, and
+// as they are, Counts as they would be, and Body: what each rule says, as a JSON array. All answer the error that they would, and
 // ID and Replayed if they would be the repeat of an earlier one.
 type DryRun struct{ Of Command }
 
@@ -137,6 +137,10 @@ type ImportUser struct {
 // preferences' JSON object. The actor owns the Preferences from then on.
 type SetPreferences struct{ Preferences *Preferences }
 
+// SetStanding changes what the app says of the user: that it is denied or allowed.
+// Answers Rev, Counts, Cursor.
+type SetStanding struct{ Standing *Standing }
+
 // Follow lets the user follow a topic, or, with Stop, not any more. Answers Rev,
 // Counts, Cursor; TooMany if it follows as many as it may.
 type Follow struct {
@@ -169,6 +173,7 @@ const (
 	PartPreferences
 	PartFollows
 	PartLists
+	PartStandings
 	NumProfileParts
 )
 
@@ -318,6 +323,9 @@ func (c *ImportUser) Weight() int {
 
 // Weight implements Command.
 func (c *SetPreferences) Weight() int { return c.Preferences.SizeVT() }
+
+// Weight implements Command.
+func (c *SetStanding) Weight() int { return c.Standing.SizeVT() }
 
 // Weight implements Command.
 func (c *Follow) Weight() int { return len(c.Topic) }

@@ -51,9 +51,17 @@ func DecodeInto(b []byte, e *Event) error {
 		if e.Message == nil || len(e.Message.Id) != 16 {
 			return fmt.Errorf("event %d has no message", e.Seq)
 		}
-	case Kind_DUE:
+	case Kind_DUE, Kind_HELD:
 		if len(e.Ids) == 0 {
 			return fmt.Errorf("event %d has no id", e.Seq)
+		}
+	case Kind_FILTERED, Kind_DIGESTED:
+		if e.Message == nil || len(e.Message.Id) != 16 || e.Verdict == nil {
+			return fmt.Errorf("event %d does not say which message a rule put aside, or why", e.Seq)
+		}
+	case Kind_STANDING:
+		if e.Standing == nil {
+			return fmt.Errorf("event %d does not say how the user stands", e.Seq)
 		}
 	case Kind_SESSION, Kind_QUEUED:
 		return e.checkSession()
@@ -120,7 +128,7 @@ func (e *Event) Frees() bool {
 		return len(e.Ids)+len(e.Dropped) > 0
 	case Kind_DUE:
 		return len(e.Ids) > 16
-	case Kind_EDITED, Kind_RETRACTED, Kind_EXPIRED, Kind_DROPPED, Kind_SESSION:
+	case Kind_EDITED, Kind_RETRACTED, Kind_EXPIRED, Kind_DROPPED, Kind_SESSION, Kind_FILTERED, Kind_DIGESTED:
 		return true
 	}
 	return false

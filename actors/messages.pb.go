@@ -3809,7 +3809,10 @@ type Snapshot struct {
 	PosFloor       uint64                 `protobuf:"varint,42,opt,name=pos_floor,json=posFloor,proto3" json:"pos_floor,omitempty"`                   // those at or below it are forgotten
 	Joined         uint64                 `protobuf:"varint,43,opt,name=joined,proto3" json:"joined,omitempty"`                                       // as in the event; 0: it is merged so far
 	DeliveredPos   uint64                 `protobuf:"varint,44,opt,name=delivered_pos,json=deliveredPos,proto3" json:"delivered_pos,omitempty"`       // as delivered, of the broadcast log
-	Rules          *RuleState             `protobuf:"bytes,50,opt,name=rules,proto3" json:"rules,omitempty"`                                          // none: they keep nothing
+	Rules          *RuleState             `protobuf:"bytes,50,opt,name=rules,proto3" json:"rules,omitempty"`
+	Policies       []*Policy              `protobuf:"bytes,51,rep,name=policies,proto3" json:"policies,omitempty"` // of pending
+	Pending        []*Pending             `protobuf:"bytes,52,rep,name=pending,proto3" json:"pending,omitempty"`
+	Asides         []*PutAside            `protobuf:"bytes,53,rep,name=asides,proto3" json:"asides,omitempty"` // oldest first
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -4089,6 +4092,189 @@ func (x *Snapshot) GetRules() *RuleState {
 	return nil
 }
 
+func (x *Snapshot) GetPolicies() []*Policy {
+	if x != nil {
+		return x.Policies
+	}
+	return nil
+}
+
+func (x *Snapshot) GetPending() []*Pending {
+	if x != nil {
+		return x.Pending
+	}
+	return nil
+}
+
+func (x *Snapshot) GetAsides() []*PutAside {
+	if x != nil {
+		return x.Asides
+	}
+	return nil
+}
+
+// Pending is what is kept of a message that waits, to judge it when it is released.
+type Pending struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Policy        uint32                 `protobuf:"varint,2,opt,name=policy,proto3" json:"policy,omitempty"`              // index into Snapshot.policies, plus 1; 0: none
+	Digest        uint64                 `protobuf:"fixed64,3,opt,name=digest,proto3" json:"digest,omitempty"`             // hash of what it says
+	Excerpt       []byte                 `protobuf:"bytes,4,opt,name=excerpt,proto3" json:"excerpt,omitempty"`             // what a digest shows of it, as members of a JSON object
+	Held          Rule                   `protobuf:"varint,5,opt,name=held,proto3,enum=reddot.Rule" json:"held,omitempty"` // PASSED: it waits for its time
+	CollapseKey   string                 `protobuf:"bytes,6,opt,name=collapse_key,json=collapseKey,proto3" json:"collapse_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pending) Reset() {
+	*x = Pending{}
+	mi := &file_actors_messages_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pending) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pending) ProtoMessage() {}
+
+func (x *Pending) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pending.ProtoReflect.Descriptor instead.
+func (*Pending) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *Pending) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *Pending) GetPolicy() uint32 {
+	if x != nil {
+		return x.Policy
+	}
+	return 0
+}
+
+func (x *Pending) GetDigest() uint64 {
+	if x != nil {
+		return x.Digest
+	}
+	return 0
+}
+
+func (x *Pending) GetExcerpt() []byte {
+	if x != nil {
+		return x.Excerpt
+	}
+	return nil
+}
+
+func (x *Pending) GetHeld() Rule {
+	if x != nil {
+		return x.Held
+	}
+	return Rule_PASSED
+}
+
+func (x *Pending) GetCollapseKey() string {
+	if x != nil {
+		return x.CollapseKey
+	}
+	return ""
+}
+
+// PutAside is a message that a rule put aside.
+type PutAside struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	At            int64                  `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"` // unix milliseconds
+	Rule          Rule                   `protobuf:"varint,3,opt,name=rule,proto3,enum=reddot.Rule" json:"rule,omitempty"`
+	Gathered      bool                   `protobuf:"varint,4,opt,name=gathered,proto3" json:"gathered,omitempty"` // it is an item of a digest; else it was stopped
+	Shared        bool                   `protobuf:"varint,5,opt,name=shared,proto3" json:"shared,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutAside) Reset() {
+	*x = PutAside{}
+	mi := &file_actors_messages_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutAside) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutAside) ProtoMessage() {}
+
+func (x *PutAside) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutAside.ProtoReflect.Descriptor instead.
+func (*PutAside) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *PutAside) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *PutAside) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *PutAside) GetRule() Rule {
+	if x != nil {
+		return x.Rule
+	}
+	return Rule_PASSED
+}
+
+func (x *PutAside) GetGathered() bool {
+	if x != nil {
+		return x.Gathered
+	}
+	return false
+}
+
+func (x *PutAside) GetShared() bool {
+	if x != nil {
+		return x.Shared
+	}
+	return false
+}
+
 // SendEvent is one fact about a send to many users.
 type SendEvent struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -4109,7 +4295,7 @@ type SendEvent struct {
 
 func (x *SendEvent) Reset() {
 	*x = SendEvent{}
-	mi := &file_actors_messages_proto_msgTypes[39]
+	mi := &file_actors_messages_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4121,7 +4307,7 @@ func (x *SendEvent) String() string {
 func (*SendEvent) ProtoMessage() {}
 
 func (x *SendEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[39]
+	mi := &file_actors_messages_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4134,7 +4320,7 @@ func (x *SendEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendEvent.ProtoReflect.Descriptor instead.
 func (*SendEvent) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{39}
+	return file_actors_messages_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *SendEvent) GetKind() SendKind {
@@ -4230,7 +4416,7 @@ type SendState struct {
 
 func (x *SendState) Reset() {
 	*x = SendState{}
-	mi := &file_actors_messages_proto_msgTypes[40]
+	mi := &file_actors_messages_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4242,7 +4428,7 @@ func (x *SendState) String() string {
 func (*SendState) ProtoMessage() {}
 
 func (x *SendState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[40]
+	mi := &file_actors_messages_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4255,7 +4441,7 @@ func (x *SendState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendState.ProtoReflect.Descriptor instead.
 func (*SendState) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{40}
+	return file_actors_messages_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *SendState) GetSeq() uint64 {
@@ -4320,7 +4506,7 @@ type SendStep struct {
 
 func (x *SendStep) Reset() {
 	*x = SendStep{}
-	mi := &file_actors_messages_proto_msgTypes[41]
+	mi := &file_actors_messages_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4332,7 +4518,7 @@ func (x *SendStep) String() string {
 func (*SendStep) ProtoMessage() {}
 
 func (x *SendStep) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[41]
+	mi := &file_actors_messages_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4345,7 +4531,7 @@ func (x *SendStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendStep.ProtoReflect.Descriptor instead.
 func (*SendStep) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{41}
+	return file_actors_messages_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *SendStep) GetKind() SendKind {
@@ -4387,7 +4573,7 @@ type Displacement struct {
 
 func (x *Displacement) Reset() {
 	*x = Displacement{}
-	mi := &file_actors_messages_proto_msgTypes[42]
+	mi := &file_actors_messages_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4399,7 +4585,7 @@ func (x *Displacement) String() string {
 func (*Displacement) ProtoMessage() {}
 
 func (x *Displacement) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[42]
+	mi := &file_actors_messages_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4412,7 +4598,7 @@ func (x *Displacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Displacement.ProtoReflect.Descriptor instead.
 func (*Displacement) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{42}
+	return file_actors_messages_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Displacement) GetPos() uint64 {
@@ -4443,7 +4629,7 @@ type Audience struct {
 
 func (x *Audience) Reset() {
 	*x = Audience{}
-	mi := &file_actors_messages_proto_msgTypes[43]
+	mi := &file_actors_messages_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4455,7 +4641,7 @@ func (x *Audience) String() string {
 func (*Audience) ProtoMessage() {}
 
 func (x *Audience) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[43]
+	mi := &file_actors_messages_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4468,7 +4654,7 @@ func (x *Audience) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audience.ProtoReflect.Descriptor instead.
 func (*Audience) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{43}
+	return file_actors_messages_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Audience) GetAll() bool {
@@ -4518,7 +4704,7 @@ type Segment struct {
 
 func (x *Segment) Reset() {
 	*x = Segment{}
-	mi := &file_actors_messages_proto_msgTypes[44]
+	mi := &file_actors_messages_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4530,7 +4716,7 @@ func (x *Segment) String() string {
 func (*Segment) ProtoMessage() {}
 
 func (x *Segment) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[44]
+	mi := &file_actors_messages_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4543,7 +4729,7 @@ func (x *Segment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Segment.ProtoReflect.Descriptor instead.
 func (*Segment) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{44}
+	return file_actors_messages_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Segment) GetName() string {
@@ -4587,7 +4773,7 @@ type LogEntry struct {
 
 func (x *LogEntry) Reset() {
 	*x = LogEntry{}
-	mi := &file_actors_messages_proto_msgTypes[45]
+	mi := &file_actors_messages_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4599,7 +4785,7 @@ func (x *LogEntry) String() string {
 func (*LogEntry) ProtoMessage() {}
 
 func (x *LogEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[45]
+	mi := &file_actors_messages_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4612,7 +4798,7 @@ func (x *LogEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogEntry.ProtoReflect.Descriptor instead.
 func (*LogEntry) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{45}
+	return file_actors_messages_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *LogEntry) GetKind() LogKind {
@@ -4711,7 +4897,7 @@ type LoggedMessage struct {
 
 func (x *LoggedMessage) Reset() {
 	*x = LoggedMessage{}
-	mi := &file_actors_messages_proto_msgTypes[46]
+	mi := &file_actors_messages_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4723,7 +4909,7 @@ func (x *LoggedMessage) String() string {
 func (*LoggedMessage) ProtoMessage() {}
 
 func (x *LoggedMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[46]
+	mi := &file_actors_messages_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4736,7 +4922,7 @@ func (x *LoggedMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoggedMessage.ProtoReflect.Descriptor instead.
 func (*LoggedMessage) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{46}
+	return file_actors_messages_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *LoggedMessage) GetMessage() *Message {
@@ -4822,7 +5008,7 @@ type LogState struct {
 
 func (x *LogState) Reset() {
 	*x = LogState{}
-	mi := &file_actors_messages_proto_msgTypes[47]
+	mi := &file_actors_messages_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4834,7 +5020,7 @@ func (x *LogState) String() string {
 func (*LogState) ProtoMessage() {}
 
 func (x *LogState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[47]
+	mi := &file_actors_messages_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4847,7 +5033,7 @@ func (x *LogState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogState.ProtoReflect.Descriptor instead.
 func (*LogState) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{47}
+	return file_actors_messages_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *LogState) GetPos() uint64 {
@@ -5183,7 +5369,7 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\tMilestone\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x14\n" +
-	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\xe4\b\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\xe5\t\n" +
 	"\bSnapshot\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
@@ -5225,7 +5411,23 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\tpos_floor\x18* \x01(\x04R\bposFloor\x12\x16\n" +
 	"\x06joined\x18+ \x01(\x04R\x06joined\x12#\n" +
 	"\rdelivered_pos\x18, \x01(\x04R\fdeliveredPos\x12'\n" +
-	"\x05rules\x182 \x01(\v2\x11.reddot.RuleStateR\x05rules\"\x96\x02\n" +
+	"\x05rules\x182 \x01(\v2\x11.reddot.RuleStateR\x05rules\x12*\n" +
+	"\bpolicies\x183 \x03(\v2\x0e.reddot.PolicyR\bpolicies\x12)\n" +
+	"\apending\x184 \x03(\v2\x0f.reddot.PendingR\apending\x12(\n" +
+	"\x06asides\x185 \x03(\v2\x10.reddot.PutAsideR\x06asides\"\xa8\x01\n" +
+	"\aPending\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +
+	"\x06policy\x18\x02 \x01(\rR\x06policy\x12\x16\n" +
+	"\x06digest\x18\x03 \x01(\x06R\x06digest\x12\x18\n" +
+	"\aexcerpt\x18\x04 \x01(\fR\aexcerpt\x12 \n" +
+	"\x04held\x18\x05 \x01(\x0e2\f.reddot.RuleR\x04held\x12!\n" +
+	"\fcollapse_key\x18\x06 \x01(\tR\vcollapseKey\"\x80\x01\n" +
+	"\bPutAside\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x0e\n" +
+	"\x02at\x18\x02 \x01(\x03R\x02at\x12 \n" +
+	"\x04rule\x18\x03 \x01(\x0e2\f.reddot.RuleR\x04rule\x12\x1a\n" +
+	"\bgathered\x18\x04 \x01(\bR\bgathered\x12\x16\n" +
+	"\x06shared\x18\x05 \x01(\bR\x06shared\"\x96\x02\n" +
 	"\tSendEvent\x12$\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x10.reddot.SendKindR\x04kind\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x0e\n" +
@@ -5377,7 +5579,7 @@ func file_actors_messages_proto_rawDescGZIP() []byte {
 }
 
 var file_actors_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_actors_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_actors_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
 var file_actors_messages_proto_goTypes = []any{
 	(Kind)(0),                  // 0: reddot.Kind
 	(State)(0),                 // 1: reddot.State
@@ -5424,15 +5626,17 @@ var file_actors_messages_proto_goTypes = []any{
 	(*Category)(nil),           // 42: reddot.Category
 	(*Milestone)(nil),          // 43: reddot.Milestone
 	(*Snapshot)(nil),           // 44: reddot.Snapshot
-	(*SendEvent)(nil),          // 45: reddot.SendEvent
-	(*SendState)(nil),          // 46: reddot.SendState
-	(*SendStep)(nil),           // 47: reddot.SendStep
-	(*Displacement)(nil),       // 48: reddot.Displacement
-	(*Audience)(nil),           // 49: reddot.Audience
-	(*Segment)(nil),            // 50: reddot.Segment
-	(*LogEntry)(nil),           // 51: reddot.LogEntry
-	(*LoggedMessage)(nil),      // 52: reddot.LoggedMessage
-	(*LogState)(nil),           // 53: reddot.LogState
+	(*Pending)(nil),            // 45: reddot.Pending
+	(*PutAside)(nil),           // 46: reddot.PutAside
+	(*SendEvent)(nil),          // 47: reddot.SendEvent
+	(*SendState)(nil),          // 48: reddot.SendState
+	(*SendStep)(nil),           // 49: reddot.SendStep
+	(*Displacement)(nil),       // 50: reddot.Displacement
+	(*Audience)(nil),           // 51: reddot.Audience
+	(*Segment)(nil),            // 52: reddot.Segment
+	(*LogEntry)(nil),           // 53: reddot.LogEntry
+	(*LoggedMessage)(nil),      // 54: reddot.LoggedMessage
+	(*LogState)(nil),           // 55: reddot.LogState
 }
 var file_actors_messages_proto_depIdxs = []int32{
 	0,  // 0: reddot.Event.kind:type_name -> reddot.Kind
@@ -5490,27 +5694,32 @@ var file_actors_messages_proto_depIdxs = []int32{
 	35, // 52: reddot.Snapshot.yielded:type_name -> reddot.YieldedWill
 	17, // 53: reddot.Snapshot.profile:type_name -> reddot.Profile
 	22, // 54: reddot.Snapshot.preferences:type_name -> reddot.Preferences
-	48, // 55: reddot.Snapshot.displaced:type_name -> reddot.Displacement
+	50, // 55: reddot.Snapshot.displaced:type_name -> reddot.Displacement
 	11, // 56: reddot.Snapshot.rules:type_name -> reddot.RuleState
-	4,  // 57: reddot.SendEvent.kind:type_name -> reddot.SendKind
-	39, // 58: reddot.SendEvent.message:type_name -> reddot.Message
-	39, // 59: reddot.SendState.message:type_name -> reddot.Message
-	47, // 60: reddot.SendState.steps:type_name -> reddot.SendStep
-	41, // 61: reddot.SendState.keys:type_name -> reddot.OnceKey
-	4,  // 62: reddot.SendStep.kind:type_name -> reddot.SendKind
-	50, // 63: reddot.Audience.segment:type_name -> reddot.Segment
-	5,  // 64: reddot.LogEntry.kind:type_name -> reddot.LogKind
-	39, // 65: reddot.LogEntry.message:type_name -> reddot.Message
-	49, // 66: reddot.LogEntry.audience:type_name -> reddot.Audience
-	39, // 67: reddot.LoggedMessage.message:type_name -> reddot.Message
-	49, // 68: reddot.LoggedMessage.audience:type_name -> reddot.Audience
-	52, // 69: reddot.LogState.messages:type_name -> reddot.LoggedMessage
-	41, // 70: reddot.LogState.keys:type_name -> reddot.OnceKey
-	71, // [71:71] is the sub-list for method output_type
-	71, // [71:71] is the sub-list for method input_type
-	71, // [71:71] is the sub-list for extension type_name
-	71, // [71:71] is the sub-list for extension extendee
-	0,  // [0:71] is the sub-list for field type_name
+	9,  // 57: reddot.Snapshot.policies:type_name -> reddot.Policy
+	45, // 58: reddot.Snapshot.pending:type_name -> reddot.Pending
+	46, // 59: reddot.Snapshot.asides:type_name -> reddot.PutAside
+	3,  // 60: reddot.Pending.held:type_name -> reddot.Rule
+	3,  // 61: reddot.PutAside.rule:type_name -> reddot.Rule
+	4,  // 62: reddot.SendEvent.kind:type_name -> reddot.SendKind
+	39, // 63: reddot.SendEvent.message:type_name -> reddot.Message
+	39, // 64: reddot.SendState.message:type_name -> reddot.Message
+	49, // 65: reddot.SendState.steps:type_name -> reddot.SendStep
+	41, // 66: reddot.SendState.keys:type_name -> reddot.OnceKey
+	4,  // 67: reddot.SendStep.kind:type_name -> reddot.SendKind
+	52, // 68: reddot.Audience.segment:type_name -> reddot.Segment
+	5,  // 69: reddot.LogEntry.kind:type_name -> reddot.LogKind
+	39, // 70: reddot.LogEntry.message:type_name -> reddot.Message
+	51, // 71: reddot.LogEntry.audience:type_name -> reddot.Audience
+	39, // 72: reddot.LoggedMessage.message:type_name -> reddot.Message
+	51, // 73: reddot.LoggedMessage.audience:type_name -> reddot.Audience
+	54, // 74: reddot.LogState.messages:type_name -> reddot.LoggedMessage
+	41, // 75: reddot.LogState.keys:type_name -> reddot.OnceKey
+	76, // [76:76] is the sub-list for method output_type
+	76, // [76:76] is the sub-list for method input_type
+	76, // [76:76] is the sub-list for extension type_name
+	76, // [76:76] is the sub-list for extension extendee
+	0,  // [0:76] is the sub-list for field type_name
 }
 
 func init() { file_actors_messages_proto_init() }
@@ -5532,7 +5741,7 @@ func file_actors_messages_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_messages_proto_rawDesc), len(file_actors_messages_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   48,
+			NumMessages:   50,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

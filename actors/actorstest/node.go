@@ -43,7 +43,7 @@ var (
 
 // Kinds are all kinds of actors.
 var Kinds = actors.Kinds{
-	actors.KindUser:     user.New,
+	actors.KindUser:     user.Kind(user.NewBook(actors.NewZones(time.LoadLocation).Find)),
 	actors.KindSend:     send.New,
 	actors.KindRetained: retained.New,
 	actors.KindLog:      broadcast.New,

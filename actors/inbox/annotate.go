@@ -27,6 +27,10 @@ func (b *Inbox) Annotate(w *actors.Write, e *actors.Event, l *actors.Limits) {
 		if len(b.entries) == 0 {
 			w.WakeBy(e.At + l.MessageAge.Milliseconds())
 		}
+	case actors.Kind_FILTERED, actors.Kind_DIGESTED:
+		b.annotateAside(w, e)
+	case actors.Kind_HELD:
+		w.WakeBy(e.Until)
 	case actors.Kind_SESSION:
 		c := e.Session
 		if c.Closed || c.Yields {
@@ -47,6 +51,19 @@ func (b *Inbox) Annotate(w *actors.Write, e *actors.Event, l *actors.Limits) {
 			}
 		}
 	}
+}
+
+// annotateAside adds what the store keeps beside the event of a message that a rule puts
+// aside.
+func (b *Inbox) annotateAside(w *actors.Write, e *actors.Event) {
+	id, shared := actors.ID(e.Message.Id), e.Message.Shared
+	switch _, waited := b.Find(id); {
+	case shared && e.Kind == actors.Kind_FILTERED:
+		w.Tally = append(w.Tally, actors.Tally{ID: id, Kind: actors.TallyFiltered, N: 1})
+	case !shared && !waited:
+		w.Own = append(w.Own, id)
+	}
+	w.WakeBy(e.Until)
 }
 
 // IndexRows returns all that the index is to have of the user.

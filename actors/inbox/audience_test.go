@@ -40,7 +40,7 @@ func TestPreviewIsSent(t *testing.T) {
 		preview[id] = []int{}
 		for n, x := range users {
 			x.unmerged = append(x.unmerged, e)
-			if !x.erased && to.Has(x.who, e.At) {
+			if !x.erased && to.Has(x.who, e.At) && x.who.Wants("a", "") {
 				preview[id] = append(preview[id], n)
 			}
 		}

@@ -173,7 +173,7 @@ func (x *trial) merge() {
 	x.unmerged = nil
 	if x.b.IsOverfull(&x.limits) {
 		x.done(x.b.Expire(x.moment(), &x.limits))
-		x.m.expire(x.now)
+		x.m.expire(x.now, x.wants)
 	}
 }
 
@@ -203,7 +203,7 @@ func (x *trial) model(e *actors.LogEntry, c *logged) {
 	o := x.m.find(c.model.id)
 	switch e.Kind {
 	case actors.LogKind_LOG_PUBLISHED, actors.LogKind_LOG_DUE:
-		if e.Hidden || x.erased || !c.to.Has(x.who, e.At) {
+		if e.Hidden || x.erased || !c.to.Has(x.who, e.At) || !x.wants(c.model) {
 			return
 		}
 		n := *c.model

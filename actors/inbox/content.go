@@ -92,6 +92,8 @@ func (n *Item) inEvent(raw []byte) (m *actors.Message, leaves bool, err error) {
 		out = slices.Concat(out, e.Ids)
 	case actors.Kind_DUE:
 		out = e.Ids[16:]
+	case actors.Kind_FILTERED, actors.Kind_DIGESTED:
+		out = e.Message.Id
 	}
 	actors.EachID(out, func(id actors.ID) { leaves = leaves || id == n.id })
 	return m, leaves, nil

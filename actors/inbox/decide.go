@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"reddot/actors"
+	"reddot/actors/rule"
 )
 
 // Ready is what one decision asks the caller to do, in this order: put Events
@@ -14,6 +15,8 @@ type Ready struct {
 	ID       actors.ID
 	Rev      uint64 // of what was done before, if Replayed
 	Outcome  actors.Outcome
+	Reason   string       // of Held and Filtered: the rule
+	Stages   []rule.Stage // of a dry run: what each rule says
 	Replayed bool
 	Unknown  []actors.ID
 }
@@ -76,14 +79,31 @@ func (b *Inbox) Publish(m *actors.Message, once actors.Once, t actors.Moment, l 
 	if len(m.Content) > l.InboxBytes {
 		return Ready{Err: actors.Errorf(actors.TooLarge, "the message is larger than an inbox may be (%d bytes)", l.InboxBytes)}
 	}
+	var d rule.Decision
+	if m.SendAt <= t.Now {
+		var err *actors.Error
+		if d, err = b.judge(m, t.Now); err != nil {
+			return Ready{Err: err}
+		}
+	}
+	switch d.Do {
+	case rule.Filter:
+		return b.filtered(m, d, once, t)
+	case rule.Gather:
+		return b.gathered(m, d, once, t)
+	}
 	e := b.Next(actors.Kind_ACCEPTED, 0, t)
-	e.Message = m
+	e.Message, e.Verdict = m, d.Verdict
 	once.Stamp(e)
 	r := Ready{ID: id, Events: []*actors.Event{e}, Outcome: actors.Delivered}
-	if m.SendAt > t.Now {
+	switch {
+	case m.SendAt > t.Now:
 		e.State, e.Until, r.Outcome = actors.State_SCHEDULED, m.SendAt, actors.Scheduled
-	} else {
+	case d.Do == rule.Hold:
+		e.State, e.Until, r.Outcome, r.Reason = actors.State_SCHEDULED, d.Until, actors.Held, d.Verdict.Rule.Word()
+	default:
 		e.Ids = b.holder(m)
+		e.Message = unruled(m)
 	}
 	e.Dropped = b.overflow(len(m.Content), e.Ids, l)
 	if e.State != actors.State_SCHEDULED || b.anyVisible(e.Dropped) {
@@ -94,10 +114,19 @@ func (b *Inbox) Publish(m *actors.Message, once actors.Once, t actors.Moment, l 
 
 // again completes the answer to a publish that came before.
 func (b *Inbox) again(r Ready) Ready {
-	if r.Err == nil {
-		r.Outcome = actors.Delivered
-		if i := b.find(r.ID); i >= 0 && b.entries[i].State == actors.State_SCHEDULED {
-			r.Outcome = actors.Scheduled
+	if r.Err != nil {
+		return r
+	}
+	r.Outcome = actors.Delivered
+	if i := b.find(r.ID); i >= 0 && b.entries[i].State == actors.State_SCHEDULED {
+		r.Outcome = actors.Scheduled
+		if p := b.pendingOf(r.ID); p != nil && p.held != actors.Rule_PASSED {
+			r.Outcome, r.Reason = actors.Held, p.held.Word()
+		}
+	} else if why, gathered, ok := b.Aside(r.ID); ok {
+		r.Outcome, r.Reason = actors.Filtered, why.Word()
+		if gathered {
+			r.Outcome = actors.Held
 		}
 	}
 	return r
@@ -178,12 +207,16 @@ func (b *Inbox) Retract(id actors.ID, once actors.Once, t actors.Moment) Ready {
 		return r
 	}
 	i := b.find(id)
-	if i < 0 {
+	if i < 0 && !b.Rules.Gathered(id) {
 		return Ready{Err: actors.ErrNotHere}
 	}
 	e := b.Next(actors.Kind_RETRACTED, 0, t)
 	e.Ids = slices.Clone(id[:])
-	markHidden(e, &b.entries[i], false)
+	if i >= 0 {
+		markHidden(e, &b.entries[i], false)
+	} else {
+		e.State = actors.State_SCHEDULED // it is an item of a digest that nobody sees yet
+	}
 	once.Stamp(e)
 	return Ready{ID: id, Events: []*actors.Event{e}}
 }
@@ -257,6 +290,7 @@ func (b *Inbox) Due(l *actors.Limits) int64 {
 	if s := b.Sessions.DueAt(); s != 0 {
 		next = min(next, s)
 	}
+	next = min(next, b.Rules.Due())
 	if b.oldest != actors.Never {
 		next = min(next, b.oldest+l.MessageAge.Milliseconds())
 	}
@@ -310,18 +344,15 @@ func (b *Inbox) Expire(t actors.Moment, l *actors.Limits) Ready {
 	dropped = append(dropped, b.excess(slices.Concat(expired, hidden, dropped), l)...)
 	add(actors.Kind_DROPPED, dropped, true)
 	add(actors.Kind_MARKED, back, true)
-	slices.SortStableFunc(appear, func(x, y *Item) int { return int(min(max(x.Until-y.Until, -1), 1)) })
-	for _, n := range appear {
-		ids := append([]actors.ID{n.id}, b.holders(n, expired, dropped, appear)...)
-		add(actors.Kind_DUE, ids, true)
-	}
+	rev = b.releaseInto(&r, appear, slices.Concat(expired, dropped), rev, t)
+	rev = b.closeDigests(&r, rev, t)
 	b.expireSessions(&r, rev, t)
 	return r
 }
 
 // holders returns what the scheduled message n takes the place of when it
 // becomes due: the newest visible one of its collapse key that stays.
-func (b *Inbox) holders(n *Item, expired, dropped []actors.ID, appear []*Item) []actors.ID {
+func (b *Inbox) holders(n *Item, gone []actors.ID, appear []*Item) []actors.ID {
 	if n.collapse == 0 {
 		return nil
 	}
@@ -340,8 +371,7 @@ func (b *Inbox) holders(n *Item, expired, dropped []actors.ID, appear []*Item) [
 	}
 	for i := len(b.entries) - 1; i >= 0; i-- {
 		h := &b.entries[i]
-		if h.collapse == n.collapse && h.State != actors.State_ARCHIVED && h.State != actors.State_SCHEDULED &&
-			!slices.Contains(expired, h.id) && !slices.Contains(dropped, h.id) {
+		if h.collapse == n.collapse && h.State != actors.State_ARCHIVED && h.State != actors.State_SCHEDULED && !slices.Contains(gone, h.id) {
 			return []actors.ID{h.id}
 		}
 	}

@@ -44,7 +44,7 @@ func (o *Outline) Broadcasts(log *actors.Log, s actors.Span) (ids []actors.ID, o
 	if s.After < o.beganShown {
 		return nil, false
 	}
-	b := Inbox{Profile: o.profile, erasedAt: o.erased}
+	b := Inbox{Profile: o.profile, Rules: o.rules, erasedAt: o.erased}
 	for _, e := range log.Between(max(s.After, o.began), min(s.Upto, o.pos)) {
 		if (e.Kind == actors.LogKind_LOG_PUBLISHED || e.Kind == actors.LogKind_LOG_DUE) && b.Concerns(e) {
 			ids = append(ids, e.Concerns())

@@ -23,12 +23,59 @@ type EventJSON struct {
 	By         string   `json:"transport,omitempty"`
 	Followed   []string `json:"followed,omitempty"`
 	Unfollowed []string `json:"unfollowed,omitempty"`
+
+	Verdict  *VerdictJSON  `json:"verdict,omitempty"`
+	Standing *StandingJSON `json:"standing,omitempty"`
+}
+
+// VerdictJSON is what the rules said of a message.
+type VerdictJSON struct {
+	Rule    string `json:"rule,omitempty"` // that stopped or held it; empty: none did
+	Value   string `json:"value,omitempty"`
+	Policy  string `json:"policy,omitempty"`
+	Version uint64 `json:"version,omitempty"`
+	Digest  string `json:"digest,omitempty"` // the key of the digest that it is an item of, or is
+	Spent   int    `json:"spent,omitempty"`  // caps that it counts against
+}
+
+// StandingJSON is what the app says of the user.
+type StandingJSON struct {
+	Says     string `json:"says"` // deny or allow
+	Removed  bool   `json:"removed,omitempty"`
+	Category string `json:"category,omitempty"`
+	Channel  string `json:"channel,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+	Until    string `json:"until,omitempty"`
+	By       string `json:"by,omitempty"`
+}
+
+// describeVerdict returns v for the operator; nil: there is none.
+func describeVerdict(v *actors.Verdict) *VerdictJSON {
+	if v == nil {
+		return nil
+	}
+	return &VerdictJSON{Rule: v.Rule.Word(), Value: v.Value, Policy: v.Policy, Version: v.Version, Digest: v.Gather, Spent: len(v.Spent)}
+}
+
+func describeStanding(s *actors.Standing) *StandingJSON {
+	if s == nil {
+		return nil
+	}
+	d := &StandingJSON{Says: "deny", Removed: s.Removed, Category: s.Category, Channel: s.Channel, Reason: s.Reason, By: s.By}
+	if s.Allow {
+		d.Says = "allow"
+	}
+	if s.Until != 0 {
+		d.Until = actors.TimeText(s.Until)
+	}
+	return d
 }
 
 // Describe returns e for the operator.
 func Describe(e *actors.Event) EventJSON {
 	d := EventJSON{Seq: e.Seq, Pos: e.Pos, Joined: e.Joined, Rev: e.Rev, At: actors.TimeText(e.At), Kind: kindWord(e.Kind), Upto: e.Upto, By: e.Transport,
-		Followed: e.Profile.GetFollowed(), Unfollowed: e.Profile.GetUnfollowed()}
+		Followed: e.Profile.GetFollowed(), Unfollowed: e.Profile.GetUnfollowed(),
+		Verdict: describeVerdict(e.Verdict), Standing: describeStanding(e.Standing)}
 	actors.EachID(e.Ids, func(id actors.ID) { d.IDs = append(d.IDs, id.String()) })
 	actors.EachID(e.Dropped, func(id actors.ID) { d.Dropped = append(d.Dropped, id.String()) })
 	if e.Message != nil {
@@ -44,7 +91,8 @@ func Describe(e *actors.Event) EventJSON {
 }
 
 func kindWord(k actors.Kind) string {
-	words := [...]string{"none", "accepted", "edited", "retracted", "marked", "due", "expired", "dropped", "noted", "delivered", "session", "queued", "profile", "erased"}
+	words := [...]string{"none", "accepted", "edited", "retracted", "marked", "due", "expired", "dropped", "noted", "delivered", "session", "queued", "profile", "erased",
+		"filtered", "digested", "standing", "unknown", "held"}
 	if k < 0 || int(k) >= len(words) {
 		return "unknown"
 	}

@@ -8,6 +8,7 @@ import "reddot/actors"
 // may come to stand for something else.
 func (b *Inbox) DryRun(dst []byte, m *actors.Message, once actors.Once, t actors.Moment, l *actors.Limits, log *actors.Log) (Ready, []byte, error) {
 	c := New()
+	c.Book = b.Book
 	if err := c.restore(b.snapshot()); err != nil {
 		return Ready{}, dst, err
 	}
@@ -18,6 +19,7 @@ func (b *Inbox) DryRun(dst []byte, m *actors.Message, once actors.Once, t actors
 	if err := c.applyAll(c.Expire(t, l)); err != nil {
 		return Ready{}, dst, err
 	}
+	stages := c.explain(m, t.Now)
 	d := c.Publish(m, once, t, l)
 	if err := c.applyAll(d); err != nil {
 		return Ready{}, dst, err
@@ -26,7 +28,7 @@ func (b *Inbox) DryRun(dst []byte, m *actors.Message, once actors.Once, t actors
 		return Ready{}, dst, err
 	}
 	if !d.Replayed {
-		d.ID = actors.ID{}
+		d.ID, d.Stages = actors.ID{}, stages
 	}
 	d.Rev = b.rev
 	c.lineage, c.rev, c.shown, c.shownPos = b.lineage, b.rev, b.shown, b.shownPos

@@ -49,7 +49,7 @@ func (b *Inbox) Erased(e *actors.Event, encoded []byte, l *actors.Limits) (*Inbo
 // applyErased forgets all but the keys.
 func (b *Inbox) applyErased(e *actors.Event) {
 	n := New()
-	n.Origin, n.seq, n.keys = b.Origin, b.seq, b.keys
+	n.Origin, n.Book, n.seq, n.keys = b.Origin, b.Book, b.seq, b.keys
 	n.history.floor = b.seq
 	n.erasedAt, n.deliveredUpTo = e.At, e.Seq // whoever is connected starts anew
 	*b = *n

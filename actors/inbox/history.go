@@ -92,7 +92,7 @@ func (b *Inbox) SnapshotDue(l *actors.Limits) bool {
 	if b.seq-last.Seq < uint64(l.RetainEvents/2) && grown < uint64(l.RetainBytes/2) {
 		return false
 	}
-	return grown >= uint64(len(b.entries)*entrySize+len(b.keys.edge)*24+len(b.keys.order)*64+b.Profile.Size())
+	return grown >= uint64(len(b.entries)*entrySize+len(b.keys.edge)*24+len(b.keys.order)*64+b.Profile.Size()+b.rulesSize())
 }
 
 // entrySize is about what an entry takes in a snapshot.

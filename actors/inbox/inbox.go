@@ -6,6 +6,7 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/profile"
+	"reddot/actors/rule"
 	"reddot/actors/session"
 )
 
@@ -38,6 +39,10 @@ type Inbox struct {
 	history        history
 	Sessions       session.Set
 	Profile        *profile.State // nil: nothing is known
+	Rules          *rule.State    // what was spent of caps, who says no, which digests are open; nil: nothing
+	Book           *rule.Book     // by which policies are read; not part of the state
+	pending        []pending      // of messages that wait for a rule, or for their time with a policy
+	asides         []aside        // oldest first
 	erasedAt       int64          // unix milliseconds; 0: something has come since, or it never was
 }
 
@@ -113,6 +118,11 @@ func (b *Inbox) Apply(e *actors.Event) error {
 		b.deliveredUpTo = max(b.deliveredUpTo, e.Upto)
 		b.deliveredPos = max(b.deliveredPos, e.UptoPos)
 	case actors.Kind_NOTED:
+	case actors.Kind_FILTERED, actors.Kind_DIGESTED:
+		b.applyAside(e)
+	case actors.Kind_HELD:
+		b.applyHeld(e)
+	case actors.Kind_STANDING:
 	case actors.Kind_SESSION:
 		freed, wills := b.Sessions.Apply(e)
 		for _, seq := range freed {
@@ -129,6 +139,9 @@ func (b *Inbox) Apply(e *actors.Event) error {
 		b.applyErased(e)
 	default:
 		return fmt.Errorf("event %d is of kind %d, which this program does not know: it is older than the data", e.Seq, e.Kind)
+	}
+	if e.Verdict != nil || e.Standing != nil || b.Rules != nil && e.Kind == actors.Kind_RETRACTED {
+		b.applyRuled(e)
 	}
 	if e.Lineage != 0 {
 		b.lineage = e.Lineage
@@ -171,6 +184,8 @@ func (b *Inbox) applyAccepted(e *actors.Event) {
 	b.arm(&n)
 	if n.State != actors.State_SCHEDULED {
 		b.Sessions.Offer(n.Seq, n.size)
+	} else {
+		b.waits(e)
 	}
 }
 
@@ -183,6 +198,9 @@ func (b *Inbox) applyEdited(e *actors.Event) {
 	n, m := &b.entries[i], e.Message
 	b.history.freed(n.Body)
 	n.expires = m.ExpiresAt
+	if p := b.pendingOf(n.id); p != nil {
+		p.note(m)
+	}
 	b.recast(n, m, e.Seq, uint32(len(m.Content)))
 }
 
@@ -220,6 +238,7 @@ func (b *Inbox) applyDue(e *actors.Event) {
 	if i < 0 {
 		return
 	}
+	b.forgetPending(id)
 	n := b.entries[i]
 	n.State, n.Until, n.Seq, n.at = actors.State_UNSEEN, 0, e.Seq, e.At
 	b.entries = append(slices.Delete(b.entries, i, i+1), n)
@@ -228,11 +247,18 @@ func (b *Inbox) applyDue(e *actors.Event) {
 	b.Sessions.Offer(n.Seq, n.size)
 }
 
-// remove takes a message out of the inbox and out of the counts.
+// remove takes a message out of the inbox and out of the counts, for good.
 func (b *Inbox) remove(id actors.ID) {
+	if n, ok := b.take(id); ok && !n.shared { // the send answers for it
+		b.history.disowned = append(b.history.disowned, id)
+	}
+}
+
+// take takes a message out of the inbox and out of the counts; false: it is not here.
+func (b *Inbox) take(id actors.ID) (Item, bool) {
 	i := b.find(id)
 	if i < 0 {
-		return
+		return Item{}, false
 	}
 	n := b.entries[i]
 	b.count(&n, -1)
@@ -242,14 +268,15 @@ func (b *Inbox) remove(id actors.ID) {
 		b.history.freed(n.Body)
 	}
 	b.Sessions.Withdraw(n.Handle())
-	if !n.shared { // the send answers for it
-		b.history.disowned = append(b.history.disowned, id)
+	if n.State == actors.State_SCHEDULED {
+		b.forgetPending(id)
 	}
 	if i == 0 {
 		b.entries = b.entries[1:]
 	} else {
 		b.entries = slices.Delete(b.entries, i, i+1)
 	}
+	return n, true
 }
 
 // arm lets nextDue be no later than n's first timer, and oldest than n.

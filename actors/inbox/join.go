@@ -76,6 +76,7 @@ func (b *Inbox) AsNewcomer(log *actors.Log) *Inbox {
 		return nil
 	}
 	n := New()
+	n.Book = b.Book
 	n.Origin, n.pos, n.joined = b.Origin, b.open-1, b.pos
 	for _, e := range n.Ahead(log, b.pos) {
 		n.Merge(e)

@@ -75,7 +75,7 @@ func (x *trial) modelJoin() {
 	}
 	x.joins = false
 	for _, c := range x.casts {
-		if c.hidden || !c.to.Newcomers || c.shown < x.now-x.limits.MessageAge.Milliseconds() || !c.to.Has(x.who, c.shown) {
+		if c.hidden || !c.to.Newcomers || c.shown < x.now-x.limits.MessageAge.Milliseconds() || !c.to.Has(x.who, c.shown) || !x.wants(c.model) {
 			continue
 		}
 		if x.m.ownHolder(c.model) {
@@ -87,7 +87,7 @@ func (x *trial) modelJoin() {
 	}
 	if x.overfull {
 		x.done(x.b.Expire(x.moment(), &x.limits))
-		x.m.expire(x.now)
+		x.m.expire(x.now, x.wants)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/audience"
+	"reddot/actors/rule"
 )
 
 // The merge of the broadcast log (DESIGN.md, invariant 10). A user's state is that
@@ -45,7 +46,7 @@ func (b *Inbox) Pos() uint64 { return b.pos }
 func (b *Inbox) Concerns(e *actors.KnownEntry) bool {
 	switch e.Kind {
 	case actors.LogKind_LOG_PUBLISHED, actors.LogKind_LOG_DUE:
-		return !e.Hidden && b.isIn(e) && !b.isOutdone(e)
+		return !e.Hidden && b.isIn(e) && !b.refuses(e) && !b.isOutdone(e)
 	}
 	return !e.Hidden && b.find(e.Concerns()) >= 0
 }
@@ -65,6 +66,17 @@ func (b *Inbox) isIn(e *actors.KnownEntry) bool {
 	}
 	s, ok := e.Segment.(*audience.Segment)
 	return ok && s.Matches(b.Profile, e.At)
+}
+
+// refuses tells whether the user, or the app about the user, says no to what an entry lets
+// appear: as of now, and by the entry's own time. A policy does not judge broadcasts.
+func (b *Inbox) refuses(e *actors.KnownEntry) bool {
+	if b.Rules == nil && b.Profile.Preferences() == nil {
+		return false
+	}
+	m := e.Message
+	c := rule.Candidate{Category: m.Category, Tenant: m.Tenant, Channel: channel, Priority: m.Priority}
+	return (*rule.Policy)(nil).Judge(&c, b.Profile, b.Rules, e.At).Do == rule.Filter
 }
 
 // Merge takes in the entry of the log that follows those merged so far. It returns

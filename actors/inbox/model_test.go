@@ -88,7 +88,8 @@ func (m *model) squeeze(x *modelMessage) {
 	}
 }
 
-func (m *model) expire(now int64) {
+// expire lets the time do its work; wants tells what the user has not switched off.
+func (m *model) expire(now int64, wants func(*modelMessage) bool) {
 	m.remove(func(o *modelMessage) bool {
 		return o.expires != 0 && o.expires <= now ||
 			o.state != actors.State_SCHEDULED && o.at <= now-m.limits.MessageAge.Milliseconds()
@@ -105,6 +106,10 @@ func (m *model) expire(now int64) {
 	}
 	slices.SortStableFunc(due, func(a, b *modelMessage) int { return int(a.until - b.until) })
 	for _, o := range due {
+		if !wants(o) {
+			m.remove(func(other *modelMessage) bool { return other == o })
+			continue
+		}
 		o.state, o.until, o.at = actors.State_UNSEEN, 0, now
 		m.appear(o, true)
 	}
@@ -164,6 +169,9 @@ type trial struct {
 func newTrial(t *testing.T, w *world, rng *rand.Rand) *trial {
 	return &trial{world: w, t: t, rng: rng, m: &model{limits: w.limits}, live: &client{states: map[string]string{}}, who: people.New()}
 }
+
+// wants tells whether the user has not switched the message off.
+func (x *trial) wants(o *modelMessage) bool { return x.who.Wants(o.category, o.tenant) }
 
 // keptSteps is how many steps a failure tells.
 const keptSteps = 50
@@ -291,7 +299,7 @@ func (x *trial) expireBoth() {
 			x.t.Fatalf("a second look at the same time finds %v", r.Events)
 		}
 	}
-	x.m.expire(x.now)
+	x.m.expire(x.now, x.wants)
 }
 
 func (x *trial) step(i int) {
@@ -355,7 +363,9 @@ func (x *trial) publish(i int) {
 		return
 	}
 	x.erased = false
-	x.m.publish(o)
+	if o.until != 0 || x.wants(o) {
+		x.m.publish(o)
+	}
 	x.ids = append(x.ids, id)
 	again := x.b.Publish(m, once, x.moment(), &x.limits)
 	if len(again.Events) > 0 || !again.Replayed || again.ID != id || again.Rev != r.Events[0].Rev || again.Outcome != r.Outcome {

@@ -46,7 +46,7 @@ type edgeKey struct {
 // apply remembers the key of e and forgets what is too old.
 func (k *onceKeys) apply(e *actors.Event) {
 	switch {
-	case len(e.Once) == 0 && e.Kind == actors.Kind_ACCEPTED:
+	case len(e.Once) == 0 && isPublish(e):
 		k.addEdge(actors.ID(e.Message.Id), e.Rev, e.At)
 	case len(e.Once) == 0:
 	case e.Edge:
@@ -56,10 +56,20 @@ func (k *onceKeys) apply(e *actors.Event) {
 	}
 }
 
+// isPublish tells whether e says what became of a message that was published: not of one
+// that has waited, which has no key any more.
+func isPublish(e *actors.Event) bool {
+	switch e.Kind {
+	case actors.Kind_ACCEPTED, actors.Kind_FILTERED, actors.Kind_DIGESTED:
+		return true
+	}
+	return false
+}
+
 func (k *onceKeys) addCaller(e *actors.Event) {
 	key := onceKey{digest: e.Digest, rev: e.Rev, at: e.At}
 	switch {
-	case e.Kind == actors.Kind_ACCEPTED || e.Kind == actors.Kind_EDITED:
+	case isPublish(e) || e.Kind == actors.Kind_EDITED:
 		key.id = actors.ID(e.Message.Id)
 	case e.Kind == actors.Kind_RETRACTED && len(e.Ids) >= 16:
 		key.id = actors.ID(e.Ids[:16])

@@ -5,6 +5,7 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/profile"
+	"reddot/actors/rule"
 )
 
 // An Outline is what stays in memory of the inbox of a user who dozes: all but the
@@ -22,6 +23,7 @@ type Outline struct {
 	categories, tenants      outlinedLabels
 	tenanted                 uint32
 	profile                  *profile.State
+	rules                    *rule.State
 	began, beganShown        uint64 // pos and shownPos since which it stands for the inbox
 }
 
@@ -64,7 +66,7 @@ const (
 // Outline returns the outline of the inbox; nil: it can't do without the rest.
 func (b *Inbox) Outline() *Outline {
 	if b.IsJoining() || len(b.Sessions.List) > 0 || b.Sessions.Yielded != nil ||
-		len(b.categories)+len(b.tenants) > outlineLabels || b.Profile.Size() > outlineProfile {
+		len(b.categories)+len(b.tenants) > outlineLabels || b.Profile.Size()+b.Rules.Size() > outlineProfile {
 		return nil
 	}
 	o := &Outline{began: b.pos, beganShown: b.shownPos}
@@ -77,7 +79,7 @@ func (o *Outline) fold(b *Inbox) {
 	o.lineage, o.origin, o.seq, o.pos, o.rev = b.lineage, b.Origin, b.seq, b.pos, b.rev
 	o.shown, o.shownPos, o.content = b.shown, b.shownPos, b.content
 	o.nextDue, o.oldest, o.erased = b.nextDue, b.oldest, b.erasedAt
-	o.unread, o.unseen, o.profile = b.unread, b.unseen, b.Profile
+	o.unread, o.unseen, o.profile, o.rules = b.unread, b.unseen, b.Profile, b.Rules
 	o.categories, o.tenants, o.tenanted = o.categories.fold(b.categories), o.tenants.fold(b.tenants), b.tenanted
 	o.messages += uint32(len(b.entries))
 	for i := range b.entries {
@@ -93,7 +95,7 @@ func (o *Outline) unfold(b *Inbox) {
 		lineage: o.lineage, Origin: o.origin, seq: o.seq, pos: o.pos, rev: o.rev,
 		shown: o.shown, shownPos: o.shownPos, content: o.content,
 		nextDue: o.nextDue, oldest: o.oldest, erasedAt: o.erased,
-		unread: o.unread, unseen: o.unseen, Profile: o.profile, tenanted: o.tenanted,
+		unread: o.unread, unseen: o.unseen, Profile: o.profile, Rules: o.rules, tenanted: o.tenanted,
 		categories: o.categories.unfold(b.categories[:0]), tenants: o.tenants.unfold(b.tenants[:0]), entries: b.entries[:0],
 	}
 }

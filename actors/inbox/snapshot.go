@@ -40,6 +40,7 @@ func (b *Inbox) snapshot() []byte {
 	for _, m := range b.history.milestones {
 		s.Marks = append(s.Marks, &actors.Milestone{Seq: m.Seq, At: m.at, Bytes: m.bytes})
 	}
+	b.storeRules(s)
 	s.Sessions, s.Yielded = b.Sessions.Stored()
 	b.Profile.Store(s, b.history.floor)
 	n := s.SizeVT()
@@ -85,6 +86,9 @@ func (b *Inbox) restore(raw []byte) error {
 			return fmt.Errorf("snapshot of event %d: a key of %d bytes", s.Seq, len(k.Key))
 		}
 		b.keys.put([16]byte(k.Key), onceKey{k.Digest, actors.ID(k.Id), k.Rev, k.At})
+	}
+	if err := b.restoreRules(&s); err != nil {
+		return fmt.Errorf("snapshot of event %d: %w", s.Seq, err)
 	}
 	b.keys.unpackEdge(s.Edge)
 	b.Sessions.Restore(s.Sessions, s.Yielded)

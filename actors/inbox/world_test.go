@@ -316,6 +316,9 @@ func (w *world) same(what string, got *Inbox, withHistory bool) {
 	if x, y := viewProfile(got, withHistory), viewProfile(w.b, withHistory); x != y {
 		w.t.Fatalf("%s: profile: got\n%s, want\n%s", what, x, y)
 	}
+	if x, y := viewRules(got), viewRules(w.b); x != y {
+		w.t.Fatalf("%s: rules: got\n%s, want\n%s", what, x, y)
+	}
 	if !reflect.DeepEqual(x, y) {
 		w.t.Fatalf("%s: got\n%+v, want\n%+v", what, x, y)
 	}
@@ -326,8 +329,9 @@ func (w *world) same(what string, got *Inbox, withHistory bool) {
 func (w *world) view(b *Inbox, withHistory bool) Inbox {
 	v := *b
 	v.Rearm()
-	v.Profile = nil // viewProfile
-	v.open = 0      // no part of the state
+	v.Profile = nil                                           // viewProfile
+	v.Rules, v.Book, v.pending, v.asides = nil, nil, nil, nil // viewRules
+	v.open = 0                                                // no part of the state
 	v.keys.byCaller = maps.Clone(b.keys.byCaller)
 	v.keys.prune(w.now)
 	v.categories, v.tenants = append(labels{}, b.categories...), append(labels{}, b.tenants...)

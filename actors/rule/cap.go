@@ -95,7 +95,7 @@ func (h *hearing) spend() *actors.Verdict {
 	if len(h.p.caps) == 0 || h.isPassed(actors.Rule_CAP) {
 		return &actors.Verdict{}
 	}
-	var list [MaxCaps]spentBy
+	var list [maxCaps]spentBy
 	n := 0
 	for i := range h.p.caps {
 		l := &h.p.caps[i]

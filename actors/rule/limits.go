@@ -2,12 +2,12 @@ package rule
 
 // The bounds of a policy. Sizes are in bytes, times in milliseconds.
 const (
-	MaxPolicy   = 16 << 10 // of its JSON
-	MaxCaps     = 16
-	MaxCap      = 1000 // deliveries in a window
-	MaxHolidays = 100
-	MaxKey      = 64 // of a digest, without what stands for its placeholders
-	MaxTitle    = 128
+	maxPolicy   = 16 << 10 // of its JSON
+	maxCaps     = 16
+	maxCap      = 1000 // deliveries in a window
+	maxHolidays = 100
+	maxKey      = 64 // of a digest, without what stands for its placeholders
+	maxTitle    = 128
 
 	maxWord   = 32                       // of what is one of a few words
 	minPer    = 1000                     // of a cap, of duplicates
@@ -22,9 +22,9 @@ const (
 // and contents goes with the oldest first, and counts no more.
 const (
 	maxScopes    = 512 // that are counted
-	maxTimes     = MaxCaps * MaxCap
+	maxTimes     = maxCaps * maxCap
 	maxSaid      = 1000 // contents
-	MaxStandings = 100
+	maxStandings = 100
 	maxWindows   = 16           // digests that are open
 	maxItems     = 1000         // of a digest; it counts what is beyond
 	maxItemsSize = 64<<10 - 128 // of a digest's items as JSON, so that its data is no larger than that of a message; the oldest ones lose their titles first

@@ -124,10 +124,10 @@ func TestBounds(t *testing.T) {
 	})
 	t.Run("times", func(t *testing.T) {
 		p, s := parsed(t, "p", `{"caps": [{"max": 1000, "per": "24h", "category": "*"}]}`), &State{}
-		for i := range maxTimes + MaxCap {
-			deliver(s, epoch+int64(i), p.Judge(&Candidate{Category: fmt.Sprint("c", i/MaxCap)}, nil, s, epoch+int64(i)).Verdict)
+		for i := range maxTimes + maxCap {
+			deliver(s, epoch+int64(i), p.Judge(&Candidate{Category: fmt.Sprint("c", i/maxCap)}, nil, s, epoch+int64(i)).Verdict)
 		}
-		if s.times != maxTimes || len(s.spent) != MaxCaps {
+		if s.times != maxTimes || len(s.spent) != maxCaps {
 			t.Errorf("%d times in %d scopes", s.times, len(s.spent))
 		}
 		if n := s.Stored().SizeVT(); n > 200<<10 {
@@ -154,7 +154,7 @@ func TestBounds(t *testing.T) {
 			}
 			return err
 		}
-		for i := range MaxStandings {
+		for i := range maxStandings {
 			if err := stand(&actors.Standing{Category: fmt.Sprint("c", i), Until: epoch + 1}); err != nil {
 				t.Fatal(err)
 			}
@@ -168,7 +168,7 @@ func TestBounds(t *testing.T) {
 		if _, err := s.Stand(&actors.Standing{Category: "more"}, epoch+1); err != nil {
 			t.Errorf("got %v, when others hold no more", err)
 		}
-		if err := stand(&actors.Standing{Reason: strings.Repeat("x", MaxReason+1)}); err == nil || err.Code != actors.TooLarge || err.Field != "reason" {
+		if err := stand(&actors.Standing{Reason: strings.Repeat("x", maxReason+1)}); err == nil || err.Code != actors.TooLarge || err.Field != "reason" {
 			t.Errorf("got %v", err)
 		}
 	})

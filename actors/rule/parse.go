@@ -22,11 +22,12 @@ func Parse(name string, version uint64, body []byte) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.source = &actors.Policy{Name: name, Version: version, Body: slices.Clone(body)}
 	return p, nil
 }
 
 func parse(name string, version uint64, body []byte) (*Policy, *actors.Error) {
-	if len(body) > MaxPolicy {
+	if len(body) > maxPolicy {
 		return nil, &actors.Error{Code: actors.TooLarge, Detail: "a policy has at most 16 KiB; this one is larger"}
 	}
 	p := &Policy{name: name, version: version, onHeld: Hold, onCapped: Filter, critical: criticalDefault, respects: respectable}
@@ -126,12 +127,12 @@ func (p *Policy) check() *actors.Error {
 }
 
 func readCaps(v json.RawMessage) (caps []limit, err *actors.Error) {
-	err = readList(v, "caps", MaxCaps, func(field string, v json.RawMessage) *actors.Error {
+	err = readList(v, "caps", maxCaps, func(field string, v json.RawMessage) *actors.Error {
 		var l limit
 		err := readObject(v, field, "max, per, category, tenant, channel", func(name string, v json.RawMessage) (err *actors.Error) {
 			switch name {
 			case "max":
-				l.max, err = readNumber(v, field+".max", 1, MaxCap)
+				l.max, err = readNumber(v, field+".max", 1, maxCap)
 			case "per":
 				l.per, l.text, err = readDuration(v, field+".per", minPer, maxPer)
 			case "category":
@@ -227,7 +228,7 @@ func readDays(v json.RawMessage, field string) (days uint32, err *actors.Error) 
 }
 
 func readHolidays(v json.RawMessage, field string) (days []schedule.Date, err *actors.Error) {
-	err = readList(v, field, MaxHolidays, func(item string, v json.RawMessage) *actors.Error {
+	err = readList(v, field, maxHolidays, func(item string, v json.RawMessage) *actors.Error {
 		text, err := readText(v, item, maxWord)
 		if err != nil {
 			return err
@@ -249,11 +250,11 @@ func readDigest(v json.RawMessage) (*digest, *actors.Error) {
 		field := "digest." + name
 		switch name {
 		case "key":
-			if d.key, err = readText(v, field, MaxKey); err == nil && !isLabel(strings.ReplaceAll(d.key, "{category}", "x")) {
+			if d.key, err = readText(v, field, maxKey); err == nil && !isLabel(strings.ReplaceAll(d.key, "{category}", "x")) {
 				err = wrong(field, "it must be made of A-Z a-z 0-9 . _ : - and {category}")
 			}
 		case "title":
-			if d.title, err = readText(v, field, MaxTitle); err == nil && d.title == "" {
+			if d.title, err = readText(v, field, maxTitle); err == nil && d.title == "" {
 				err = wrong(field, "it is empty")
 			}
 		case "window":

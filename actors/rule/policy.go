@@ -13,6 +13,7 @@ import (
 type Policy struct {
 	name     string
 	version  uint64
+	source   *actors.Policy
 	caps     []limit
 	quiet    *schedule.Window // nil: none; without a Zone it is in the user's
 	remember int64            // milliseconds for which a content has duplicates; 0: they are not looked for

@@ -51,7 +51,7 @@ func (s *State) countSince(scope uint64, after int64) int {
 
 // spend counts a delivery.
 func (s *State) spend(spent *actors.Spent, at int64) {
-	if spent.Keep == 0 || spent.Keep > MaxCap || spent.Window <= 0 || spent.Window > maxPer { // a newer program's
+	if spent.Keep == 0 || spent.Keep > maxCap || spent.Window <= 0 || spent.Window > maxPer { // a newer program's
 		return
 	}
 	i, ok := s.findSpent(spent.Scope)

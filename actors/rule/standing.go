@@ -11,8 +11,8 @@ import (
 // inApp is the channel that is the inbox itself.
 const inApp = "inapp"
 
-// MaxReason is the size of the reason of a standing.
-const MaxReason = 256
+// maxReason is the size of the reason of a standing.
+const maxReason = 256
 
 // standing returns one that concerns the message, denied or allowed; nil: there is none.
 func (s *State) standing(allow bool, c *Candidate, now int64) *actors.Standing {
@@ -53,8 +53,8 @@ func (s *State) Stand(c *actors.Standing, now int64) (*actors.Standing, *actors.
 		return &actors.Standing{Allow: c.Allow, Category: c.Category, Channel: c.Channel, Removed: true, By: c.By}, nil
 	case i >= 0 && s.standings[i].Reason == c.Reason && s.standings[i].Until == c.Until:
 		return nil, nil
-	case i < 0 && s.countStandings(now) >= MaxStandings:
-		return nil, actors.Errorf(actors.TooMany, "a user has at most %d entries that deny or allow", MaxStandings)
+	case i < 0 && s.countStandings(now) >= maxStandings:
+		return nil, actors.Errorf(actors.TooMany, "a user has at most %d entries that deny or allow", maxStandings)
 	}
 	return c, nil
 }
@@ -78,8 +78,8 @@ func checkStanding(c *actors.Standing, now int64) *actors.Error {
 		return wrong("category", "it must be 1 to %d characters of A-Z a-z 0-9 . _ : -", profile.MaxCategory)
 	case c.Channel != "" && c.Channel != inApp && profile.ChannelOf(c.Channel) == nil:
 		return wrong("channel", "there is no such channel")
-	case len(c.Reason) > MaxReason:
-		return large("reason", MaxReason)
+	case len(c.Reason) > maxReason:
+		return large("reason", maxReason)
 	case !utf8.ValidString(c.Reason):
 		return wrong("reason", "it is no UTF-8 text")
 	case c.Until != 0 && c.Until <= now && !c.Removed:

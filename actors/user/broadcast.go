@@ -7,6 +7,7 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/inbox"
+	"reddot/actors/rule"
 )
 
 // What was broadcast to the user's app, as its actor merges it into the inbox.
@@ -18,9 +19,10 @@ func (u *User) readLog() inbox.LogReader {
 }
 
 // loadInbox reads a user's inbox, and the log as far as its events need it.
-func loadInbox(ctx context.Context, h *actors.Home, key actors.Key, origin uint64, read inbox.LogReader) (*inbox.Inbox, *actors.Log, error) {
+func loadInbox(ctx context.Context, h *actors.Home, book *rule.Book, key actors.Key, origin uint64, read inbox.LogReader) (*inbox.Inbox, *actors.Log, error) {
 	for pos := uint64(0); ; {
 		b := inbox.New()
+		b.Book = book
 		b.Origin = origin
 		log, err := read(ctx, pos)
 		if err == nil {

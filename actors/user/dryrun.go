@@ -3,6 +3,7 @@ package user
 import (
 	"reddot/actors"
 	"reddot/actors/inbox"
+	"reddot/actors/rule"
 )
 
 // isDryRun tells whether nothing may be written for the request.
@@ -23,7 +24,7 @@ func (u *User) dryRun(r *actors.Request, c *actors.DryRun, t actors.Moment) {
 	if err != nil {
 		d = inbox.Ready{Err: actors.AsError(err)}
 	}
-	r.Answer.Counts = counts
+	r.Answer.Counts, r.Answer.Body = counts, rule.AppendStages(nil, d.Stages)
 	u.fill(r, d)
 	u.release(&r.Effect, r, nil, nil)
 }

@@ -187,10 +187,11 @@ func (x *trial) publish(p *person) {
 		m.SendAt = r.until
 	}
 	x.must(userKey(p.name), &actors.Publish{Message: m})
-	if r.until != 0 {
+	switch {
+	case r.until != 0:
 		r.state = "scheduled"
 		p.rows = append(p.rows, &r)
-	} else {
+	case p.who.Wants(r.category, r.tenant):
 		p.appear(&r)
 	}
 	x.join(p)
@@ -218,6 +219,7 @@ func (x *trial) broadcast() {
 	x.show(c)
 	if x.rng.IntN(3) == 0 {
 		got := names(x.people, func(p *person) bool { return x.has(p, c.id) })
+		found = slices.DeleteFunc(found, func(name string) bool { return !x.people[name].who.Wants(c.category, c.tenant) })
 		if !slices.Equal(got, found) {
 			x.t.Fatalf("a preview of %s finds %v, and the message was sent to %v", c.to.Where(), found, got)
 		}
@@ -248,7 +250,7 @@ func (x *trial) show(c *cast) {
 	c.shown = now
 	x.casts = append(slices.DeleteFunc(x.casts, func(o *cast) bool { return o == c }), c) // in the order in which they appear
 	for _, p := range x.people {
-		if !p.erased && c.to.Has(p.who, now) {
+		if !p.erased && c.to.Has(p.who, now) && p.who.Wants(c.category, c.tenant) {
 			r := c.row
 			r.expires = 0 // the log says when
 			p.appear(&r)

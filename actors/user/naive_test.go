@@ -130,7 +130,11 @@ func (p *person) pass(now int64) {
 	}
 	slices.SortStableFunc(due, func(a, b *row) int { return int(a.until - b.until) })
 	for _, r := range due {
-		p.appear(r)
+		if p.who.Wants(r.category, r.tenant) {
+			p.appear(r)
+		} else {
+			p.remove(func(o *row) bool { return o == r })
+		}
 	}
 }
 

@@ -65,6 +65,10 @@ func (u *User) readProfile(r *actors.Request, c *actors.ReadProfile, t actors.Mo
 	case actors.PartLists:
 		u.readNames(r, c, `{"lists":`, known.ListsAfter)
 		return
+	case actors.PartStandings:
+		b := u.inbox.Rules.AppendStandings([]byte(`{"deny":`), false, t.Now)
+		b = u.inbox.Rules.AppendStandings(append(b, `,"allow":`...), true, t.Now)
+		r.Answer.Body = append(b, '}')
 	}
 	u.answer(r, inbox.Ready{Rev: u.inbox.Rev()})
 }

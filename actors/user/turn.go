@@ -81,6 +81,8 @@ func (u *User) command(r *actors.Request, t actors.Moment) {
 		u.importUser(r, c, t)
 	case *actors.SetPreferences:
 		u.setPreferences(r, c, t)
+	case *actors.SetStanding:
+		u.commit(r, b.SetStanding(c, r.Once, t))
 	case *actors.Follow:
 		u.commit(r, b.Follow(c, r.Once, t))
 	case *actors.JoinList:
@@ -142,7 +144,7 @@ func (u *User) counts(r *actors.Request, c *actors.Counts) {
 // fill fills the answer; the counts are in it.
 func (u *User) fill(r *actors.Request, d inbox.Ready) {
 	a := &r.Answer
-	a.Err, a.ID, a.Rev, a.Outcome = d.Err, d.ID, d.Rev, d.Outcome
+	a.Err, a.ID, a.Rev, a.Outcome, a.Reason = d.Err, d.ID, d.Rev, d.Outcome, d.Reason
 	a.Replayed, a.Unknown = d.Replayed, d.Unknown
 	a.Cursor = u.inbox.Cursor()
 }

@@ -8,6 +8,7 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/inbox"
+	"reddot/actors/rule"
 )
 
 // User is the actor of one user: the shell around the user's Inbox. It wakes
@@ -15,6 +16,7 @@ import (
 // keeps every answer and push in the outbox until what it rests on is durable.
 type User struct {
 	actors.Persistent
+	book     *rule.Book
 	inbox    *inbox.Inbox   // nil until it is loaded
 	outline  *inbox.Outline // of one who dozes; nil: it has to be loaded for all
 	log      *actors.Log    // the app's broadcast log; nil until then
@@ -65,8 +67,10 @@ type (
 	}
 )
 
-// New returns a User, for Home.Kinds.
-func New(h *actors.Home) actor.Actor { return &User{Persistent: actors.Persistent{Home: h}} }
+// Kind returns how users are made, for Home.Kinds. They read policies by the book.
+func Kind(book *rule.Book) func(*actors.Home) actor.Actor {
+	return func(h *actors.Home) actor.Actor { return &User{Persistent: actors.Persistent{Home: h}, book: book} }
+}
 
 // Receive takes in a message.
 func (u *User) Receive(c actor.Context) {
@@ -206,13 +210,13 @@ func (u *User) start(self *actor.PID) {
 }
 
 func (u *User) load() {
-	h, key, self, origin, read := u.Home, u.Key, u.Self, u.Origin, u.readLog()
+	h, book, key, self, origin, read := u.Home, u.book, u.Key, u.Self, u.Origin, u.readLog()
 	told := u.here
 	h.Metrics.Loads.Inc()
 	h.Load(func() {
 		m := &loaded{here: told}
 		m.beyond, m.err = h.Read(key, func(ctx context.Context) (err error) {
-			m.inbox, m.log, err = loadInbox(ctx, h, key, origin, read)
+			m.inbox, m.log, err = loadInbox(ctx, h, book, key, origin, read)
 			return err
 		})
 		if m.err == nil && m.here == nil && h.Presence.Events {

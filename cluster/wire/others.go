@@ -23,6 +23,8 @@ func (w *WireRequest) encodeOther(c actors.Command) bool {
 		}}
 	case *actors.SetPreferences:
 		w.Other = &WireRequest_SetPreferences{&WireSetPreferences{Preferences: c.Preferences}}
+	case *actors.SetStanding:
+		w.Other = &WireRequest_SetStanding{c.Standing}
 	case *actors.Follow:
 		w.Other = &WireRequest_Follow{&WireFollow{Topic: c.Topic, Stop: c.Stop}}
 	case *actors.JoinList:
@@ -94,6 +96,8 @@ func (w *WireRequest) decodeOther(gate func(node, id string) *actor.PID) (actors
 		}, nil
 	case *WireRequest_SetPreferences:
 		return &actors.SetPreferences{Preferences: c.SetPreferences.Preferences}, nil
+	case *WireRequest_SetStanding:
+		return &actors.SetStanding{Standing: c.SetStanding}, nil
 	case *WireRequest_Follow:
 		return &actors.Follow{Topic: c.Follow.Topic, Stop: c.Follow.Stop}, nil
 	case *WireRequest_JoinList:

@@ -722,6 +722,7 @@ type WireRequest struct {
 	//	*WireRequest_OfTenant
 	//	*WireRequest_DryRun
 	//	*WireRequest_ImportUser
+	//	*WireRequest_SetStanding
 	Other         isWireRequest_Other `protobuf_oneof:"other"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -994,6 +995,15 @@ func (x *WireRequest) GetImportUser() *WireImportUser {
 	return nil
 }
 
+func (x *WireRequest) GetSetStanding() *actors.Standing {
+	if x != nil {
+		if x, ok := x.Other.(*WireRequest_SetStanding); ok {
+			return x.SetStanding
+		}
+	}
+	return nil
+}
+
 type isWireRequest_Other interface {
 	isWireRequest_Other()
 }
@@ -1038,6 +1048,10 @@ type WireRequest_ImportUser struct {
 	ImportUser *WireImportUser `protobuf:"bytes,33,opt,name=import_user,json=importUser,proto3,oneof"`
 }
 
+type WireRequest_SetStanding struct {
+	SetStanding *actors.Standing `protobuf:"bytes,34,opt,name=set_standing,json=setStanding,proto3,oneof"`
+}
+
 func (*WireRequest_SetProfile) isWireRequest_Other() {}
 
 func (*WireRequest_SetPreferences) isWireRequest_Other() {}
@@ -1057,6 +1071,8 @@ func (*WireRequest_OfTenant) isWireRequest_Other() {}
 func (*WireRequest_DryRun) isWireRequest_Other() {}
 
 func (*WireRequest_ImportUser) isWireRequest_Other() {}
+
+func (*WireRequest_SetStanding) isWireRequest_Other() {}
 
 // WireSetProfile changes a profile.
 type WireSetProfile struct {
@@ -3607,7 +3623,7 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\tWirePlace\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
-	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\xcd\b\n" +
+	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\x84\t\n" +
 	"\vWireRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
@@ -3641,7 +3657,8 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\tof_tenant\x18\x1e \x01(\v2\x14.reddot.WireOfTenantH\x00R\bofTenant\x12.\n" +
 	"\adry_run\x18\x1f \x01(\v2\x13.reddot.WireRequestH\x00R\x06dryRun\x129\n" +
 	"\vimport_user\x18! \x01(\v2\x16.reddot.WireImportUserH\x00R\n" +
-	"importUserB\a\n" +
+	"importUser\x125\n" +
+	"\fset_standing\x18\" \x01(\v2\x10.reddot.StandingH\x00R\vsetStandingB\a\n" +
 	"\x05other\"o\n" +
 	"\x0eWireSetProfile\x12\x18\n" +
 	"\areplace\x18\x01 \x01(\bR\areplace\x12)\n" +
@@ -3982,14 +3999,15 @@ var file_cluster_wire_wire_proto_goTypes = []any{
 	(*WireTie)(nil),              // 41: reddot.WireTie
 	(*actors.Message)(nil),       // 42: reddot.Message
 	(*actors.TopicMessage)(nil),  // 43: reddot.TopicMessage
-	(*actors.Profile)(nil),       // 44: reddot.Profile
-	(*actors.Preferences)(nil),   // 45: reddot.Preferences
-	(*actors.Audience)(nil),      // 46: reddot.Audience
-	(*actors.Will)(nil),          // 47: reddot.Will
-	(*actors.SessionChange)(nil), // 48: reddot.SessionChange
-	(*actors.SessionState)(nil),  // 49: reddot.SessionState
-	(*actors.Waiting)(nil),       // 50: reddot.Waiting
-	(*actors.LogEntry)(nil),      // 51: reddot.LogEntry
+	(*actors.Standing)(nil),      // 44: reddot.Standing
+	(*actors.Profile)(nil),       // 45: reddot.Profile
+	(*actors.Preferences)(nil),   // 46: reddot.Preferences
+	(*actors.Audience)(nil),      // 47: reddot.Audience
+	(*actors.Will)(nil),          // 48: reddot.Will
+	(*actors.SessionChange)(nil), // 49: reddot.SessionChange
+	(*actors.SessionState)(nil),  // 50: reddot.SessionState
+	(*actors.Waiting)(nil),       // 51: reddot.Waiting
+	(*actors.LogEntry)(nil),      // 52: reddot.LogEntry
 }
 var file_cluster_wire_wire_proto_depIdxs = []int32{
 	0,  // 0: reddot.Frame.type:type_name -> reddot.FrameType
@@ -4010,39 +4028,40 @@ var file_cluster_wire_wire_proto_depIdxs = []int32{
 	16, // 15: reddot.WireRequest.of_tenant:type_name -> reddot.WireOfTenant
 	9,  // 16: reddot.WireRequest.dry_run:type_name -> reddot.WireRequest
 	14, // 17: reddot.WireRequest.import_user:type_name -> reddot.WireImportUser
-	44, // 18: reddot.WireSetProfile.profile:type_name -> reddot.Profile
-	45, // 19: reddot.WireSetPreferences.preferences:type_name -> reddot.Preferences
-	10, // 20: reddot.WireImportUser.profile:type_name -> reddot.WireSetProfile
-	45, // 21: reddot.WireImportUser.preferences:type_name -> reddot.Preferences
-	1,  // 22: reddot.WireOfTenant.command:type_name -> reddot.WireCommand
-	42, // 23: reddot.WireBroadcast.message:type_name -> reddot.Message
-	46, // 24: reddot.WireBroadcast.audience:type_name -> reddot.Audience
-	47, // 25: reddot.WireSession.will:type_name -> reddot.Will
-	48, // 26: reddot.WireSession.change:type_name -> reddot.SessionChange
-	8,  // 27: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
-	49, // 28: reddot.WireAnswer.session:type_name -> reddot.SessionState
-	43, // 29: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
-	22, // 30: reddot.WireTidings.waits:type_name -> reddot.WireWaits
-	50, // 31: reddot.WireWaits.waiting:type_name -> reddot.Waiting
-	43, // 32: reddot.WireWaits.message:type_name -> reddot.TopicMessage
-	24, // 33: reddot.WireFilters.list:type_name -> reddot.WireFilter
-	43, // 34: reddot.WireTopic.message:type_name -> reddot.TopicMessage
-	51, // 35: reddot.WireLogged.entry:type_name -> reddot.LogEntry
-	8,  // 36: reddot.WireConn.after:type_name -> reddot.WirePlace
-	8,  // 37: reddot.WireGreeting.at:type_name -> reddot.WirePlace
-	8,  // 38: reddot.WireGreeting.head:type_name -> reddot.WirePlace
-	8,  // 39: reddot.WirePush.from:type_name -> reddot.WirePlace
-	8,  // 40: reddot.WirePush.to:type_name -> reddot.WirePlace
-	32, // 41: reddot.WirePush.events:type_name -> reddot.WireEvent
-	8,  // 42: reddot.WireEvent.to:type_name -> reddot.WirePlace
-	34, // 43: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
-	41, // 44: reddot.WireSign.ties:type_name -> reddot.WireTie
-	2,  // 45: reddot.WireTie.state:type_name -> reddot.TieState
-	46, // [46:46] is the sub-list for method output_type
-	46, // [46:46] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	44, // 18: reddot.WireRequest.set_standing:type_name -> reddot.Standing
+	45, // 19: reddot.WireSetProfile.profile:type_name -> reddot.Profile
+	46, // 20: reddot.WireSetPreferences.preferences:type_name -> reddot.Preferences
+	10, // 21: reddot.WireImportUser.profile:type_name -> reddot.WireSetProfile
+	46, // 22: reddot.WireImportUser.preferences:type_name -> reddot.Preferences
+	1,  // 23: reddot.WireOfTenant.command:type_name -> reddot.WireCommand
+	42, // 24: reddot.WireBroadcast.message:type_name -> reddot.Message
+	47, // 25: reddot.WireBroadcast.audience:type_name -> reddot.Audience
+	48, // 26: reddot.WireSession.will:type_name -> reddot.Will
+	49, // 27: reddot.WireSession.change:type_name -> reddot.SessionChange
+	8,  // 28: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
+	50, // 29: reddot.WireAnswer.session:type_name -> reddot.SessionState
+	43, // 30: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
+	22, // 31: reddot.WireTidings.waits:type_name -> reddot.WireWaits
+	51, // 32: reddot.WireWaits.waiting:type_name -> reddot.Waiting
+	43, // 33: reddot.WireWaits.message:type_name -> reddot.TopicMessage
+	24, // 34: reddot.WireFilters.list:type_name -> reddot.WireFilter
+	43, // 35: reddot.WireTopic.message:type_name -> reddot.TopicMessage
+	52, // 36: reddot.WireLogged.entry:type_name -> reddot.LogEntry
+	8,  // 37: reddot.WireConn.after:type_name -> reddot.WirePlace
+	8,  // 38: reddot.WireGreeting.at:type_name -> reddot.WirePlace
+	8,  // 39: reddot.WireGreeting.head:type_name -> reddot.WirePlace
+	8,  // 40: reddot.WirePush.from:type_name -> reddot.WirePlace
+	8,  // 41: reddot.WirePush.to:type_name -> reddot.WirePlace
+	32, // 42: reddot.WirePush.events:type_name -> reddot.WireEvent
+	8,  // 43: reddot.WireEvent.to:type_name -> reddot.WirePlace
+	34, // 44: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
+	41, // 45: reddot.WireSign.ties:type_name -> reddot.WireTie
+	2,  // 46: reddot.WireTie.state:type_name -> reddot.TieState
+	47, // [47:47] is the sub-list for method output_type
+	47, // [47:47] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_cluster_wire_wire_proto_init() }
@@ -4061,6 +4080,7 @@ func file_cluster_wire_wire_proto_init() {
 		(*WireRequest_OfTenant)(nil),
 		(*WireRequest_DryRun)(nil),
 		(*WireRequest_ImportUser)(nil),
+		(*WireRequest_SetStanding)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -16,6 +16,7 @@ import (
 	"reddot/actors/index"
 	"reddot/transports"
 	"reddot/transports/api/bulk"
+	"reddot/transports/api/judges"
 	"reddot/transports/api/paths"
 	"reddot/transports/api/resource"
 	"reddot/transports/auth"
@@ -68,6 +69,7 @@ type Deps struct {
 	Drain   func()                    // asks the node to drain and to end; nil: not served
 
 	Segments  *catalog.Catalog  // nil: there is no /v1/segments
+	Policies  *catalog.Catalog  // by which messages are judged; nil: there are none
 	Resources []*resource.Route // what the app has beside them, each in a room of its own
 	Jobs      *bulk.Jobs        // nil: there are no imports and exports of users
 
@@ -96,6 +98,7 @@ type API struct {
 	watched   *paths.Node[*route] // of Operations
 	deadlines *transports.Deadlines
 	metrics   *metrics
+	policies  *judges.Book // nil: there are none
 	batches   places
 	counts    places
 	calls     sync.Pool  // *call
@@ -137,6 +140,9 @@ func New(cfg Config, deps Deps) (*API, error) {
 		deadlines: transports.NewDeadlines(cfg.Deadline),
 		batches:   places{all: cfg.Batches, each: cfg.AppBatches, what: "batches"},
 		counts:    places{all: countsAtOnce, each: countsAtOnce, what: "counts of segments"},
+	}
+	if deps.Policies != nil {
+		a.policies = judges.New(deps.Policies)
 	}
 	a.calls.New = func() any { return newCall(a) }
 	watched := a.operations()

@@ -321,6 +321,9 @@ func (b *batch) publish(line []byte) (r *actors.Request, recipients int, err err
 	if err := d.complete(); err != nil {
 		return nil, 0, err
 	}
+	if err := b.api.govern(b.who.App, d); err != nil {
+		return nil, 0, err
+	}
 	if d.has&fieldTo == 0 {
 		return nil, 0, wrong("to", "it is missing: say whom the message is for")
 	}

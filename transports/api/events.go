@@ -38,6 +38,9 @@ func publishEvents(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := c.api.govern(c.who.App, e.draft); err != nil {
+		return err
+	}
 	if err := c.api.deps.Gate.Publish(c.who, 1); err != nil {
 		return err
 	}
@@ -68,6 +71,9 @@ func (c *call) publishEventBatch(e *cloudEvent, body []byte) error {
 	f.SetDry(c.dry)
 	for _, event := range events {
 		err := e.parse(event, now)
+		if err == nil {
+			err = c.api.govern(c.who.App, e.draft)
+		}
 		if err == nil {
 			err = c.api.deps.Gate.Publish(c.who, 1)
 		}

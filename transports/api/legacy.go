@@ -115,8 +115,10 @@ func (c *call) legacyMessage(byDefault string) (*draft, error) {
 	quoted := jsontext.AppendString(nil, string(message))
 	d.in.Reset(quoted, d.lim.Depth)
 	var err error
-	d.body, err = d.in.TextField("message", d.lim.Text)
-	return d, err
+	if d.body, err = d.in.TextField("message", d.lim.Text); err != nil {
+		return nil, err
+	}
+	return d, c.api.govern(c.who.App, d)
 }
 
 // legacyParam returns a parameter from the query, or from the form that is the

@@ -52,9 +52,10 @@ const (
 	fieldCollapseKey
 	fieldExpiresAt
 	fieldSendAt
+	fieldPolicy
 	fieldTo
 	fieldIdempotencyKey
-	fieldLater // template, channels, policy: known, and not enabled
+	fieldLater // template, channels: known, and not enabled
 
 	fieldsContent = fieldTitle | fieldBody | fieldData | fieldURL
 	fieldsMessage = fieldTo - 1
@@ -88,7 +89,9 @@ func fieldOf(name jsontext.Text) field {
 		return fieldTo
 	case "idempotency_key":
 		return fieldIdempotencyKey
-	case "template", "channels", "policy":
+	case "policy":
+		return fieldPolicy
+	case "template", "channels":
 		return fieldLater
 	}
 	return 0
@@ -112,6 +115,8 @@ type draft struct {
 	send     int64 // unix milliseconds; 0: at once
 	once     string
 	to       target
+	policy   policyRef
+	governs  *actors.Policy // what judges it, once that was found; nil: nothing does
 
 	lim     *MessageLimits
 	now     int64
@@ -195,6 +200,8 @@ func (d *draft) value(f field) (err error) {
 		d.expires, err = d.time("expires_at")
 	case fieldSendAt:
 		d.send, err = d.time("send_at")
+	case fieldPolicy:
+		err = d.readPolicy()
 	case fieldTo:
 		err = d.readTo()
 	case fieldIdempotencyKey:
@@ -352,6 +359,7 @@ func (d *draft) publication(id actors.ID) *publication {
 	p.message.SendAt = d.send
 	p.message.CollapseKey = d.collapse
 	p.message.CreatedAt = d.now
+	p.message.Policy = d.governs
 	p.publish = actors.Publish{Message: &p.message}
 	return p
 }

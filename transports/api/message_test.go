@@ -133,6 +133,11 @@ func TestMessageRefused(t *testing.T) {
 		"template":          {`{"template":{"id":"x"}}`, actors.Invalid, "template"},
 		"channels":          {`{"body":"x","channels":{}}`, actors.Invalid, "channels"},
 		"policy":            {`{"body":"x","policy":{}}`, actors.Invalid, "policy"},
+		"policy text":       {`{"body":"x","policy":"promo"}`, actors.Invalid, "policy"},
+		"policy name":       {`{"body":"x","policy":{"name":"a/b"}}`, actors.Invalid, "policy.name"},
+		"policy twice":      {`{"body":"x","policy":{"name":"a","name":"b"}}`, actors.Invalid, "policy.name"},
+		"policy version":    {`{"body":"x","policy":{"name":"a","version":0}}`, actors.Invalid, "policy.version"},
+		"policy member":     {`{"body":"x","policy":{"name":"a","caps":[]}}`, actors.Invalid, "policy.caps"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDraft()

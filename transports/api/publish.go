@@ -78,7 +78,10 @@ func (c *call) readMessage(allow field) (*draft, error) {
 	if err := d.parse(body, allow, c.api.now().UnixMilli()); err != nil {
 		return nil, err
 	}
-	return d, d.complete()
+	if err := d.complete(); err != nil {
+		return nil, err
+	}
+	return d, c.api.govern(c.who.App, d)
 }
 
 // publishTo publishes the draft to one user.

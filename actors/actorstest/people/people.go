@@ -62,6 +62,40 @@ func (p *Person) Tags() []string { return p.tags }
 // Prefers returns what the person prefers, in the form in which that is stored.
 func (p *Person) Prefers() []byte { return p.prefers }
 
+// Wants tells whether the person has not switched off, in the inbox, the messages of a
+// category and of a tenant, if they have one: looking at each thing that is preferred, what
+// is said of the tenant first, and of the category before the channel.
+func (p *Person) Wants(category, tenant string) bool {
+	var all actors.Preferences
+	if err := all.UnmarshalVT(p.prefers); err != nil {
+		panic(err) // it was encoded here
+	}
+	in := func(list []*actors.ChannelPreference) (said []bool) {
+		for _, c := range list {
+			if c.Channel == "inapp" {
+				said = append(said, c.On)
+			}
+		}
+		return said
+	}
+	of := func(all *actors.Preferences) (said []bool) {
+		for _, c := range all.Categories {
+			if c.Category == category {
+				said = append(said, in(c.Channels)...)
+			}
+		}
+		return append(said, in(all.Channels)...)
+	}
+	var said []bool
+	for _, t := range all.Tenants {
+		if tenant != "" && t.Tenant == tenant {
+			said = append(said, of(t.Preferences)...)
+		}
+	}
+	said = append(said, of(&all)...)
+	return len(said) == 0 || said[0]
+}
+
 // Follow lets the person follow a topic, or not any more.
 func (p *Person) Follow(rng *rand.Rand) *actors.Follow {
 	t := one(rng, Topics)

@@ -259,7 +259,7 @@ func (a *App) loadCredentials(ctx context.Context) error {
 
 // kinds are all kinds of actors.
 var kinds = actors.Kinds{
-	actors.KindUser:     user.New,
+	actors.KindUser:     user.Kind(user.NewBook(actors.NewZones(time.LoadLocation).Find)),
 	actors.KindSend:     send.New,
 	actors.KindRetained: retained.New,
 	actors.KindLog:      broadcast.New,

@@ -124,6 +124,7 @@ func (a *App) newFront(cfg *config.Config) (*front, error) {
 		Audit:     a.audit,
 		Jobs:      bulk.NewJobs(a.store, a.now),
 		Segments:  catalog.New(catalog.Config{Kind: "segment", Now: a.now}, a.store),
+		Policies:  catalog.New(catalog.Config{Kind: "policy", Names: 200, Now: a.now}, a.store),
 		Resources: content.Categories(catalog.New(catalog.Config{Kind: "category", Now: a.now}, a.store)),
 		Index:     index.New(a.store), LogHead: a.node.LogHead,
 		Revoker: a.revocations, Connected: a.connected, Ready: a.Ready, Healthy: a.Healthy,

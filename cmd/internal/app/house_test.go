@@ -138,11 +138,12 @@ var layers = map[string][]string{
 	"transports/auth":    {"actors", "transports/jsontext"},
 	"transports/streams": {"actors", "actors/gateway", "actors/topic", "transports/jsontext"},
 	// The platform's state is campaign's; these are its views and its ways out.
-	"transports/api":          {"actors", "actors/audience", "actors/campaign", "actors/catalog", "actors/index", "actors/profile", "actors/topic", "transports/auth", "transports/api/bulk", "transports/api/paths", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/jsontext", "transports/streams"},
+	"transports/api":          {"actors", "actors/audience", "actors/campaign", "actors/catalog", "actors/index", "actors/profile", "actors/topic", "transports/auth", "transports/api/bulk", "transports/api/judges", "transports/api/paths", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/jsontext", "transports/streams"},
 	"transports/api/policies": {"actors", "actors/catalog", "actors/rule", "transports", "transports/api/resource"},
 	"transports/api/results":  {"actors", "transports", "transports/jsontext"},
 	"transports/api/bulk":     {"actors", "actors/index", "actors/profile", "transports", "transports/api/userjson"},
 	"transports/api/paths":    {"actors"},
+	"transports/api/judges":   {"actors", "actors/catalog"},
 	"transports/api/content":  {"actors", "actors/catalog", "actors/content", "transports", "transports/api/resource"},
 	"transports/api/resource": {"actors", "actors/catalog", "transports"}, // what resources in rooms of their own share
 	"transports/api/userjson": {"actors", "actors/profile", "actors/schedule", "transports", "transports/jsontext"},

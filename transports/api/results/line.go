@@ -29,6 +29,9 @@ func AppendOutcome(b []byte, a *actors.Answer) []byte {
 	if a.Reason != "" {
 		b = jsontext.AppendString(append(b, `,"reason":`...), a.Reason)
 	}
+	if len(a.Body) > 0 {
+		b = append(append(b, `,"rules":`...), a.Body...)
+	}
 	return append(append(b, `,"counts":`...), a.Counts...)
 }
 
