@@ -21,7 +21,8 @@ type logged struct {
 	body    uint64
 	model   *modelMessage
 	to      people.Audience
-	shown   int64 // when it became visible
+	shown   int64  // when it became visible
+	as      string // its category then
 }
 
 // append puts an entry into the log, as a store and a node have it.
@@ -130,7 +131,7 @@ func (x *trial) append(e *actors.LogEntry, c *logged) {
 		x.birth()
 	}
 	if e.Kind == actors.LogKind_LOG_DUE || e.Kind == actors.LogKind_LOG_PUBLISHED && !e.Hidden {
-		c.shown = x.now
+		c.shown, c.as = x.now, c.model.category
 		x.casts = append(slices.DeleteFunc(x.casts, func(o *logged) bool { return o == c }), c) // in the order in which they appear
 	}
 	x.note("entry %d: %v of %s for %v, hidden %v", x.known.Head()+1, e.Kind, c.model.id, c.to.Audience, e.Hidden)

@@ -75,7 +75,7 @@ func (x *trial) modelJoin() {
 	}
 	x.joins = false
 	for _, c := range x.casts {
-		if c.hidden || !c.to.Newcomers || c.shown < x.now-x.limits.MessageAge.Milliseconds() || !c.to.Has(x.who, c.shown) || !x.wants(c.model) {
+		if c.hidden || !c.to.Newcomers || c.shown < x.now-x.limits.MessageAge.Milliseconds() || !c.to.Has(x.who, c.shown) || !x.who.Wants(c.as, c.model.tenant) {
 			continue
 		}
 		if x.m.ownHolder(c.model) {

@@ -50,7 +50,7 @@ func (x *trial) meet() {
 func (x *trial) waiting(p *person) (rows []*row) {
 	n := person{rows: slices.Clone(p.rows)}
 	for _, c := range x.casts {
-		if c.sendAt != 0 || !c.to.Newcomers || !c.to.Has(p.who, c.shown) || !p.who.Wants(c.category, c.tenant) || n.hasOwn(c) {
+		if c.sendAt != 0 || !c.to.Newcomers || !c.to.Has(p.who, c.shown) || !p.who.Wants(c.as, c.tenant) || n.hasOwn(c) {
 			continue
 		}
 		r := c.row

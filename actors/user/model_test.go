@@ -247,7 +247,7 @@ func (x *trial) preview(c *cast) []string {
 // show writes the rows of a broadcast that becomes visible.
 func (x *trial) show(c *cast) {
 	now := x.clock.Now()
-	c.shown = now
+	c.shown, c.as = now, c.category
 	x.casts = append(slices.DeleteFunc(x.casts, func(o *cast) bool { return o == c }), c) // in the order in which they appear
 	for _, p := range x.people {
 		if !p.erased && c.to.Has(p.who, now) && p.who.Wants(c.category, c.tenant) {

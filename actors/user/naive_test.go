@@ -172,8 +172,9 @@ func (p *person) stand(c actors.Cursor) {
 type cast struct {
 	row
 	to     people.Audience
-	sendAt int64 // 0: it is visible
-	shown  int64 // when it became so
+	sendAt int64  // 0: it is visible
+	shown  int64  // when it became so
+	as     string // its category then
 }
 
 // ripe returns the broadcasts that time changes, in the order in which it does.
