@@ -44,12 +44,14 @@ const (
 	AuditSegmentDrop  = "segment.delete"
 	AuditCategoryPut  = "category.put"
 	AuditCategoryDrop = "category.delete"
+	AuditPolicyPut    = "policy.put"
+	AuditPolicyDrop   = "policy.delete"
 	AuditLoginFailed  = "login.failed"
 )
 
 // AuditActions are all of them.
 var AuditActions = []string{AuditKeyCreate, AuditKeyRevoke, AuditKeyRemove, AuditDisconnect, AuditReconnect, AuditErase, AuditDrain, AuditReload, AuditApp, AuditSegmentPut, AuditSegmentDrop,
-	AuditCategoryPut, AuditCategoryDrop, AuditLoginFailed}
+	AuditCategoryPut, AuditCategoryDrop, AuditPolicyPut, AuditPolicyDrop, AuditLoginFailed}
 
 // An AuditEntry says who does what. It is written before it is done: where that
 // fails afterwards, another entry with Failed follows. It holds no secret.

@@ -26,6 +26,7 @@ import (
 	"reddot/transports"
 	"reddot/transports/api/bulk"
 	"reddot/transports/api/content"
+	"reddot/transports/api/policies"
 	"reddot/transports/auth"
 )
 
@@ -109,9 +110,12 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 	limits := transports.Limits{}
 	deps := Deps{Router: s.router, Lookup: s.router, Keys: keys, Revoker: revocations, Segments: catalog.New(catalog.Config{Kind: "segment", Names: 4, Now: time.Now}, records),
 		Index: index.New(s.rows), LogHead: func(context.Context, string) (uint64, error) { return 7, nil },
-		Jobs:      bulk.NewJobs(records, time.Now),
-		Resources: content.Categories(catalog.New(catalog.Config{Kind: "category", Names: 4, Now: time.Now}, records)),
-		Audit:     transports.NewAudit(transports.AuditConfig{}, records, slog.New(slog.DiscardHandler)),
+		Jobs: bulk.NewJobs(records, time.Now),
+		Resources: slices.Concat(
+			content.Categories(catalog.New(catalog.Config{Kind: "category", Names: 4, Now: time.Now}, records)),
+			policies.Routes(catalog.New(catalog.Config{Kind: "policy", Names: 4, Now: time.Now}, records)),
+		),
+		Audit: transports.NewAudit(transports.AuditConfig{}, records, slog.New(slog.DiscardHandler)),
 		Cluster: func(context.Context) any {
 			return map[string]any{"cluster": "c", "node": "a", "members": []any{map[string]any{
 				"node": "a", "state": "ready", "shards": 1, "owned": []any{map[string]any{"epoch": 2, "shards": "1"}}, "actors": 0, "connections": 0, "held": 0, "links": []any{},

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"net/netip"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
@@ -14,6 +15,7 @@ import (
 	"reddot/transports/api"
 	"reddot/transports/api/bulk"
 	"reddot/transports/api/content"
+	"reddot/transports/api/policies"
 	"reddot/transports/auth"
 	"reddot/transports/iframe"
 	"reddot/transports/longpoll"
@@ -115,6 +117,7 @@ func (a *App) newFront(cfg *config.Config) (*front, error) {
 	f := &front{metrics: prometheus.NewRegistry(), rules: tokens.Rules(), logins: logins, access: mqtt.Access{Auth: auth, Gate: gate, Dev: cfg.Dev}}
 	conf := cfg.API()
 	conf.Origins = origins
+	kept := catalog.New(catalog.Config{Kind: "policy", Names: 200, Now: a.now}, a.store)
 	served, err := api.New(conf, api.Deps{
 		Router: a.node, Lookup: a.store,
 		Auth:      auth,
@@ -124,8 +127,8 @@ func (a *App) newFront(cfg *config.Config) (*front, error) {
 		Audit:     a.audit,
 		Jobs:      bulk.NewJobs(a.store, a.now),
 		Segments:  catalog.New(catalog.Config{Kind: "segment", Now: a.now}, a.store),
-		Policies:  catalog.New(catalog.Config{Kind: "policy", Names: 200, Now: a.now}, a.store),
-		Resources: content.Categories(catalog.New(catalog.Config{Kind: "category", Now: a.now}, a.store)),
+		Policies:  kept,
+		Resources: slices.Concat(content.Categories(catalog.New(catalog.Config{Kind: "category", Now: a.now}, a.store)), policies.Routes(kept)),
 		Index:     index.New(a.store), LogHead: a.node.LogHead,
 		Revoker: a.revocations, Connected: a.connected, Ready: a.Ready, Healthy: a.Healthy,
 		Cluster: func(ctx context.Context) any { return a.node.Status(ctx) }, Drain: a.Drain,

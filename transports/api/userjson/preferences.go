@@ -3,11 +3,11 @@ package userjson
 import (
 	"slices"
 	"strings"
-	"time"
 	_ "time/tzdata" // so that every node knows the same zones, also where the system has none
 
 	"reddot/actors"
 	"reddot/actors/profile"
+	"reddot/actors/schedule"
 	"reddot/transports"
 )
 
@@ -142,8 +142,8 @@ func (r *Reader) zone(field string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := time.LoadLocation(name); err != nil || name == "Local" {
-		return "", transports.WrongField(field, "there is no such zone; it must be a name of the IANA time zone database, such as Asia/Shanghai")
+	if _, err := schedule.Zone(name); err != nil {
+		return "", transports.WrongField(field, err.Error())
 	}
 	return name, nil
 }
