@@ -21,8 +21,9 @@
 //     event that frees a content arms the user's wake-up.
 //   - A turn never blocks and never reads the disk.
 //   - The only locks are those of the mailbox, of Conn, and of the tree of
-//     topics (topic/broker.go) and of Listeners, which are held for a look or a change
-//     and never while anything is sent.
+//     topics (topic/broker.go), of Listeners, and of the templates that are ready
+//     (templates/cache.go), which are held for a look or a change and never while
+//     anything is sent.
 //   - A session that outlives its connection is part of its user's Inbox
 //     (actors/session): its changes are events like all others. One that does
 //     not is its transport's alone. While it is connected, a session survives

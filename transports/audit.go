@@ -31,27 +31,36 @@ const (
 
 // The actions of the audit log.
 const (
-	AuditKeyCreate    = "key.create"
-	AuditKeyRevoke    = "key.revoke"
-	AuditKeyRemove    = "key.remove"
-	AuditDisconnect   = "user.disconnect" // with the revocation of the user's tokens
-	AuditReconnect    = "user.reconnect"  // the revocation is lifted
-	AuditErase        = "user.erase"
-	AuditDrain        = "server.drain"
-	AuditReload       = "config.reload"
-	AuditApp          = "app.change" // an app is new, gone, or verifies tokens otherwise
-	AuditSegmentPut   = "segment.put"
-	AuditSegmentDrop  = "segment.delete"
-	AuditCategoryPut  = "category.put"
-	AuditCategoryDrop = "category.delete"
-	AuditPolicyPut    = "policy.put"
-	AuditPolicyDrop   = "policy.delete"
-	AuditLoginFailed  = "login.failed"
+	AuditKeyCreate        = "key.create"
+	AuditKeyRevoke        = "key.revoke"
+	AuditKeyRemove        = "key.remove"
+	AuditDisconnect       = "user.disconnect" // with the revocation of the user's tokens
+	AuditReconnect        = "user.reconnect"  // the revocation is lifted
+	AuditErase            = "user.erase"
+	AuditDrain            = "server.drain"
+	AuditReload           = "config.reload"
+	AuditApp              = "app.change" // an app is new, gone, or verifies tokens otherwise
+	AuditSegmentPut       = "segment.put"
+	AuditSegmentDrop      = "segment.delete"
+	AuditCategoryPut      = "category.put"
+	AuditCategoryDrop     = "category.delete"
+	AuditPolicyPut        = "policy.put"
+	AuditPolicyDrop       = "policy.delete"
+	AuditTemplateWrite    = "template.write"
+	AuditTemplateSubmit   = "template.submit"
+	AuditTemplateApprove  = "template.approve"
+	AuditTemplateReject   = "template.reject"
+	AuditTemplatePublish  = "template.publish"
+	AuditTemplateRollback = "template.rollback"
+	AuditTemplateArchive  = "template.archive"
+	AuditTemplateTest     = "template.test" // it was sent to a user who is for trying out
+	AuditLoginFailed      = "login.failed"
 )
 
 // AuditActions are all of them.
 var AuditActions = []string{AuditKeyCreate, AuditKeyRevoke, AuditKeyRemove, AuditDisconnect, AuditReconnect, AuditErase, AuditDrain, AuditReload, AuditApp, AuditSegmentPut, AuditSegmentDrop,
-	AuditCategoryPut, AuditCategoryDrop, AuditPolicyPut, AuditPolicyDrop, AuditLoginFailed}
+	AuditCategoryPut, AuditCategoryDrop, AuditPolicyPut, AuditPolicyDrop,
+	AuditTemplateWrite, AuditTemplateSubmit, AuditTemplateApprove, AuditTemplateReject, AuditTemplatePublish, AuditTemplateRollback, AuditTemplateArchive, AuditTemplateTest, AuditLoginFailed}
 
 // An AuditEntry says who does what. It is written before it is done: where that
 // fails afterwards, another entry with Failed follows. It holds no secret.
@@ -62,7 +71,7 @@ type AuditEntry struct {
 	Actor  string          `json:"actor,omitempty"`  // a Principal's ID, "offline:USER", "signal"; empty: not known
 	From   string          `json:"from,omitempty"`   // an address
 	Action string          `json:"action"`           // of AuditActions
-	Target string          `json:"target,omitempty"` // "key:ID", "user:NAME", "app:NAME", "segment:NAME", "category:NAME"
+	Target string          `json:"target,omitempty"` // "key:ID", "user:NAME", "app:NAME", "segment:NAME", "category:NAME", "template:NAME"
 	Before json.RawMessage `json:"before,omitempty"`
 	After  json.RawMessage `json:"after,omitempty"`
 	Count  int             `json:"count,omitempty"`  // of failed logins that it stands for

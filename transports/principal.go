@@ -193,7 +193,7 @@ func NameByte(c byte) bool {
 }
 
 // Scopes are what a server key may do, as a set of bits. scopesOf says what each
-// is good for; admin includes support and author, and no other
+// is good for; admin includes support, author and approve, and no other
 // implies another.
 type Scopes uint8
 
@@ -204,14 +204,15 @@ const (
 	ScopeAdmin                       // all of the app's keys and settings
 	ScopeSupport                     // one user at a time: journal, disconnect
 	ScopeOperator                    // the whole server; of a key that belongs to no app
-	ScopeAuthor                      // what is sent, and to whom: segments
+	ScopeAuthor                      // what is sent, and to whom: segments, templates
+	ScopeApprove                     // what others wrote may be sent
 
-	ScopeApp = ScopePublish | ScopeRead | ScopeAdmin | ScopeSupport | ScopeAuthor // all that a key of an app may have
+	ScopeApp = ScopePublish | ScopeRead | ScopeAdmin | ScopeSupport | ScopeAuthor | ScopeApprove // all that a key of an app may have
 	ScopeAll = ScopeApp | ScopeOperator
 )
 
 // scopeNames are in the order of their bits.
-var scopeNames = [...]string{"publish", "read", "admin", "support", "operator", "author"}
+var scopeNames = [...]string{"publish", "read", "admin", "support", "operator", "author", "approve"}
 
 // ParseScopes returns the set of the named scopes. An empty or unknown one is
 // Invalid: a key without a scope could do nothing.

@@ -19,8 +19,9 @@ const (
 	ToMark                     // change what was seen, read, archived or snoozed
 	ToPublish                  // write, edit and retract messages
 	ToSupport                  // look into one user, and disconnect it
-	ToBrowse                   // see what the app has: segments
+	ToBrowse                   // see what the app has: segments, templates
 	ToAuthor                   // write it
+	ToApprove                  // let what others wrote be sent
 	ToAdminister               // keys and settings of the app
 	ToOperate                  // what belongs to the server: the cluster, apps
 	numKinds     = iota
@@ -30,8 +31,8 @@ const (
 // is enough. The scope read never writes.
 var scopesOf = [numKinds]Scopes{
 	ToWatch: ScopeRead, ToMark: ScopePublish, ToPublish: ScopePublish,
-	ToSupport: ScopeSupport | ScopeAdmin, ToBrowse: ScopeRead | ScopeAuthor | ScopeAdmin, ToAuthor: ScopeAuthor | ScopeAdmin,
-	ToAdminister: ScopeAdmin, ToOperate: ScopeOperator,
+	ToSupport: ScopeSupport | ScopeAdmin, ToBrowse: ScopeRead | ScopeAuthor | ScopeApprove | ScopeAdmin, ToAuthor: ScopeAuthor | ScopeAdmin,
+	ToApprove: ScopeApprove | ScopeAdmin, ToAdminister: ScopeAdmin, ToOperate: ScopeOperator,
 }
 
 // Can returns nil if the caller may do such a thing to those whom it reaches,

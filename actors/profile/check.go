@@ -16,7 +16,7 @@ func Check(p *actors.Profile) *actors.Error {
 	if err := checkLabels("tags", &p.Tags, MaxTags, MaxTag, isText, "text without control characters"); err != nil {
 		return err
 	}
-	if err := checkLabels("tenants", &p.Tenants, MaxTenants, MaxTenant, isLabel, "1 to 64 characters of A-Z a-z 0-9 . _ : -"); err != nil {
+	if err := checkLabels("tenants", &p.Tenants, MaxTenants, MaxTenant, IsLabel, "1 to 64 characters of A-Z a-z 0-9 . _ : -"); err != nil {
 		return err
 	}
 	if err := checkAttributes(p); err != nil {
@@ -160,7 +160,7 @@ func CheckPreferences(p *actors.Preferences) *actors.Error {
 	for i, t := range p.Tenants {
 		field := "tenants." + t.GetTenant()
 		switch {
-		case !isLabel(t.GetTenant()) || len(t.Tenant) > MaxTenant:
+		case !IsLabel(t.GetTenant()) || len(t.Tenant) > MaxTenant:
 			return wrong("tenants", "a tenant must be 1 to 64 characters of A-Z a-z 0-9 . _ : -")
 		case i > 0 && p.Tenants[i-1].Tenant == t.Tenant:
 			return wrong(field, "it stands twice")
@@ -186,7 +186,7 @@ func checkPreferences(p *actors.Preferences, prefix string) *actors.Error {
 	for i, c := range p.Categories {
 		field := prefix + "categories." + c.GetCategory()
 		switch {
-		case !isLabel(c.GetCategory()) || len(c.Category) > MaxCategory:
+		case !IsLabel(c.GetCategory()) || len(c.Category) > MaxCategory:
 			return wrong(prefix+"categories", "a category must be 1 to 64 characters of A-Z a-z 0-9 . _ : -")
 		case i > 0 && p.Categories[i-1].Category == c.Category:
 			return wrong(field, "it stands twice")
@@ -250,7 +250,7 @@ func checkTopic(topic string) *actors.Error {
 
 // checkList returns what is wrong with the name of a list.
 func checkList(name string) *actors.Error {
-	if !isLabel(name) || strings.Contains(name, ":") || len(name) > MaxListName || name == "." || name == ".." {
+	if !IsLabel(name) || strings.Contains(name, ":") || len(name) > MaxListName || name == "." || name == ".." {
 		return wrong("list", "the name of a list has 1 to %d characters of A-Z a-z 0-9 . _ - and is not . or ..", MaxListName)
 	}
 	return nil
@@ -261,8 +261,8 @@ func isText(s string) bool {
 	return s != "" && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 })
 }
 
-// isLabel tells whether s is made of what a category may be made of.
-func isLabel(s string) bool {
+// IsLabel tells whether s is made of what a category may be made of.
+func IsLabel(s string) bool {
 	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-") == ""
 }
 
@@ -277,7 +277,7 @@ func IsLocale(s string) bool {
 	return len(s) <= MaxLocale
 }
 
-func isAlphanumeric(s string) bool { return isLabel(s) && !strings.ContainsAny(s, "._:-") }
+func isAlphanumeric(s string) bool { return IsLabel(s) && !strings.ContainsAny(s, "._:-") }
 
 // isZone tells whether s can be the name of a zone.
 func isZone(s string) bool {

@@ -23,6 +23,7 @@ import (
 	"reddot/actors/catalog"
 	"reddot/actors/index"
 	"reddot/actors/store/memory"
+	"reddot/actors/templates"
 	"reddot/transports"
 	"reddot/transports/api/bulk"
 	"reddot/transports/api/content"
@@ -110,11 +111,7 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 	limits := transports.Limits{}
 	deps := Deps{Router: s.router, Lookup: s.router, Keys: keys, Revoker: revocations, Segments: catalog.New(catalog.Config{Kind: "segment", Names: 4, Now: time.Now}, records),
 		Index: index.New(s.rows), LogHead: func(context.Context, string) (uint64, error) { return 7, nil },
-		Jobs: bulk.NewJobs(records, time.Now),
-		Resources: slices.Concat(
-			content.Categories(catalog.New(catalog.Config{Kind: "category", Names: 4, Now: time.Now}, records)),
-			policies.Routes(catalog.New(catalog.Config{Kind: "policy", Names: 4, Now: time.Now}, records)),
-		),
+		Jobs:  bulk.NewJobs(records, time.Now),
 		Audit: transports.NewAudit(transports.AuditConfig{}, records, slog.New(slog.DiscardHandler)),
 		Cluster: func(context.Context) any {
 			return map[string]any{"cluster": "c", "node": "a", "members": []any{map[string]any{
@@ -134,6 +131,15 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 	if deps.Gate, err = transports.NewGate(limits, nil); err != nil {
 		t.Fatal(err)
 	}
+	resources, err := content.NewTemplates(content.Deps{Store: templates.New(templates.Config{Names: 4, Now: time.Now}, records), Router: s.router, Gate: deps.Gate, Now: time.Now, Registerer: registry})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps.Resources = slices.Concat(
+		content.Categories(catalog.New(catalog.Config{Kind: "category", Names: 4, Now: time.Now}, records)),
+		policies.Routes(catalog.New(catalog.Config{Kind: "policy", Names: 4, Now: time.Now}, records)),
+		resources.Routes(),
+	)
 	if deps.Auth == nil {
 		deps.Auth = auth.NewAuth(auth.AuthConfig{Origins: origins}, keys, tokens, deps.Gate)
 	}
@@ -177,7 +183,7 @@ type answer struct {
 }
 
 // json decodes the body.
-func (a answer) json(t *testing.T) map[string]any {
+func (a answer) json(t testing.TB) map[string]any {
 	t.Helper()
 	var v map[string]any
 	if err := json.Unmarshal(a.body, &v); err != nil {

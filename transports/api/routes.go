@@ -23,6 +23,7 @@ const (
 	needSupport                    // transports.ToSupport
 	needBrowse                     // transports.ToBrowse
 	needAuthor                     // transports.ToAuthor
+	needApprove                    // transports.ToApprove
 	needAdmin                      // transports.ToAdminister
 	needOperate                    // transports.ToOperate
 	needUser                       // the first parameter is a user within the caller's reach
@@ -36,7 +37,8 @@ const (
 // needs are the bits of access by the action that they stand for.
 var needs = [...]access{
 	transports.ToWatch: needRead, transports.ToMark: needMark, transports.ToPublish: needPublish,
-	transports.ToSupport: needSupport, transports.ToBrowse: needBrowse, transports.ToAuthor: needAuthor, transports.ToAdminister: needAdmin, transports.ToOperate: needOperate,
+	transports.ToSupport: needSupport, transports.ToBrowse: needBrowse, transports.ToAuthor: needAuthor, transports.ToApprove: needApprove,
+	transports.ToAdminister: needAdmin, transports.ToOperate: needOperate,
 }
 
 // A route is one operation: a method on a path.

@@ -18,6 +18,7 @@ import (
 	"reddot/actors/broadcast"
 	"reddot/actors/retained"
 	"reddot/actors/send"
+	"reddot/actors/templates"
 	"reddot/actors/user"
 	"reddot/cluster"
 	"reddot/cmd/internal/config"
@@ -45,6 +46,7 @@ type App struct {
 	store       anyStore
 	keys        *auth.Keys
 	audit       *transports.Audit
+	templates   *templates.Templates
 	revocations *auth.Revocations
 	node        *cluster.Node
 	loop        *eventloop.Loop // nil where there is none
@@ -253,6 +255,7 @@ func (a *App) loadCredentials(ctx context.Context) error {
 		return err
 	}
 	a.audit = newAudit(a.cfg.Load(), a.store, a.now, a.log)
+	a.templates = templates.New(templates.Config{Now: a.now}, a.store)
 	a.revocations, err = auth.LoadRevocations(ctx, records)
 	return err
 }

@@ -16,6 +16,7 @@ import (
 	"reddot/transports/api/bulk"
 	"reddot/transports/api/content"
 	"reddot/transports/api/policies"
+	"reddot/transports/api/resource"
 	"reddot/transports/auth"
 	"reddot/transports/iframe"
 	"reddot/transports/longpoll"
@@ -115,6 +116,10 @@ func (a *App) newFront(cfg *config.Config) (*front, error) {
 	auth := auth.NewAuth(auth.AuthConfig{Dev: cfg.Dev, Origins: origins, Logins: logins}, a.keys, tokens, gate)
 	auth.Tell(a.audit)
 	f := &front{metrics: prometheus.NewRegistry(), rules: tokens.Rules(), logins: logins, access: mqtt.Access{Auth: auth, Gate: gate, Dev: cfg.Dev}}
+	resources, err := a.resources(gate, f.metrics)
+	if err != nil {
+		return nil, err
+	}
 	conf := cfg.API()
 	conf.Origins = origins
 	kept := catalog.New(catalog.Config{Kind: "policy", Names: 200, Now: a.now}, a.store)
@@ -128,7 +133,7 @@ func (a *App) newFront(cfg *config.Config) (*front, error) {
 		Jobs:      bulk.NewJobs(a.store, a.now),
 		Segments:  catalog.New(catalog.Config{Kind: "segment", Now: a.now}, a.store),
 		Policies:  kept,
-		Resources: slices.Concat(content.Categories(catalog.New(catalog.Config{Kind: "category", Now: a.now}, a.store)), policies.Routes(kept)),
+		Resources: slices.Concat(resources, policies.Routes(kept)),
 		Index:     index.New(a.store), LogHead: a.node.LogHead,
 		Revoker: a.revocations, Connected: a.connected, Ready: a.Ready, Healthy: a.Healthy,
 		Cluster: func(ctx context.Context) any { return a.node.Status(ctx) }, Drain: a.Drain,
@@ -143,6 +148,15 @@ func (a *App) newFront(cfg *config.Config) (*front, error) {
 	ctx, f.end = context.WithCancel(context.Background())
 	go tokens.Run(ctx)
 	return f, nil
+}
+
+// resources are what an app has that lives in rooms of the API's.
+func (a *App) resources(gate *transports.Gate, reg prometheus.Registerer) ([]*resource.Route, error) {
+	t, err := content.NewTemplates(content.Deps{Store: a.templates, Router: a.node, Gate: gate, Now: a.now, Registerer: reg})
+	if err != nil {
+		return nil, err
+	}
+	return append(content.Categories(catalog.New(catalog.Config{Kind: "category", Now: a.now}, a.store)), t.Routes()...), nil
 }
 
 // views are the transports by which a user is watched.

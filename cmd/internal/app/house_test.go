@@ -110,7 +110,8 @@ var layers = map[string][]string{
 	"actors/session":           {"actors"},
 	"actors/audience":          {"actors"},
 	"actors/catalog":           {"actors"},
-	"actors/content":           {"actors", "actors/profile"},                                                     // which knows locales and channels
+	"actors/content":           {"actors", "actors/profile"}, // which knows locales and channels
+	"actors/templates":         {"actors", "actors/catalog", "actors/content"},
 	"actors/index":             {"actors", "actors/audience", "actors/profile"},                                  // a reader of what users' writes left
 	"actors/profile":           {"actors", "actors/audience"},                                                    // what segments are matched with
 	"actors/inbox":             {"actors", "actors/audience", "actors/profile", "actors/rule", "actors/session"}, // a user's sessions and profile are a part of what the user has
@@ -138,13 +139,13 @@ var layers = map[string][]string{
 	"transports/auth":    {"actors", "transports/jsontext"},
 	"transports/streams": {"actors", "actors/gateway", "actors/topic", "transports/jsontext"},
 	// The platform's state is campaign's; these are its views and its ways out.
-	"transports/api":          {"actors", "actors/audience", "actors/campaign", "actors/catalog", "actors/index", "actors/profile", "actors/topic", "transports/auth", "transports/api/bulk", "transports/api/judges", "transports/api/paths", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/jsontext", "transports/streams"},
+	"transports/api":          {"actors", "actors/audience", "actors/campaign", "actors/catalog", "actors/index", "actors/profile", "actors/templates", "actors/topic", "transports/auth", "transports/api/bulk", "transports/api/judges", "transports/api/paths", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/jsontext", "transports/streams"},
 	"transports/api/policies": {"actors", "actors/catalog", "actors/rule", "transports", "transports/api/resource"},
 	"transports/api/results":  {"actors", "transports", "transports/jsontext"},
 	"transports/api/bulk":     {"actors", "actors/index", "actors/profile", "transports", "transports/api/userjson"},
 	"transports/api/paths":    {"actors"},
 	"transports/api/judges":   {"actors", "actors/catalog"},
-	"transports/api/content":  {"actors", "actors/catalog", "actors/content", "transports", "transports/api/resource"},
+	"transports/api/content":  {"actors", "actors/catalog", "actors/content", "actors/templates", "transports", "transports/api/resource"},
 	"transports/api/resource": {"actors", "actors/catalog", "transports"}, // what resources in rooms of their own share
 	"transports/api/userjson": {"actors", "actors/profile", "actors/schedule", "transports", "transports/jsontext"},
 	"transports/channels":     {"actors", "actors/campaign"},

@@ -31,6 +31,7 @@ var rights = []struct {
 	{name: "token", watch: true, mark: true, ownTopic: true},
 	{name: "read", scopes: transports.ScopeRead, watch: true, browse: true},
 	{name: "author", scopes: transports.ScopeAuthor, browse: true, author: true},
+	{name: "approve", scopes: transports.ScopeApprove, browse: true},
 	{name: "publish", scopes: transports.ScopePublish, mark: true, ownTopic: true, allTopic: true, publish: true},
 	{name: "read and publish", scopes: transports.ScopeRead | transports.ScopePublish, watch: true, mark: true, ownTopic: true, allTopic: true, publish: true, browse: true},
 	{name: "support", scopes: transports.ScopeSupport, support: true},

@@ -74,7 +74,7 @@ func (e *Entries) Find(c Call) (entry catalog.Entry, err error) {
 	if err != nil {
 		return entry, err
 	}
-	at, err := version(c, "version")
+	at, err := Version(c, "version")
 	if err != nil {
 		return entry, err
 	}
@@ -103,7 +103,7 @@ func (e *Entries) put(c Call) error {
 	if err != nil {
 		return err
 	}
-	e.answer(c, status(r.Created), &r.Entry)
+	e.answer(c, Status(r.Created), &r.Entry)
 	return nil
 }
 
@@ -137,12 +137,12 @@ func (e *Entries) change(c Call, action string, body json.RawMessage) (catalog.R
 		noting.Undone(c.Deadline(), err)
 		return r, err
 	}
-	replayed(c, r.Replayed)
+	Replayed(c, r.Replayed)
 	return r, nil
 }
 
 // answer answers with a version and its tag.
 func (e *Entries) answer(c Call, code int, entry *catalog.Entry) {
-	tag(c, entry.Version)
+	Tag(c, entry.Version)
 	c.Reply(code, entry.AppendJSON(nil, e.ID))
 }

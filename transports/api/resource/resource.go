@@ -41,8 +41,8 @@ type Call interface {
 	Reply(status int, json []byte)  // answers with JSON, which is copied
 }
 
-// version returns ?version=; 0: there is none.
-func version(c Call, param string) (uint64, error) {
+// Version returns ?version=; 0: there is none.
+func Version(c Call, param string) (uint64, error) {
 	if len(c.HTTP().QueryArgs().Peek(param)) == 0 {
 		return 0, nil
 	}
@@ -53,20 +53,20 @@ func version(c Call, param string) (uint64, error) {
 	return n, err
 }
 
-// replayed says in the answer that the caller's key was known, if it was.
-func replayed(c Call, known bool) {
+// Replayed says in the answer that the caller's key was known, if it was.
+func Replayed(c Call, known bool) {
 	if known {
 		c.HTTP().Response.Header.Set("Idempotent-Replayed", "true")
 	}
 }
 
-// tag says in the answer which version it shows.
-func tag(c Call, version uint64) {
+// Tag says in the answer which version it shows.
+func Tag(c Call, version uint64) {
 	c.HTTP().Response.Header.SetBytesV(fasthttp.HeaderETag, transports.AppendVersionTag(nil, version))
 }
 
-// status is that of a write's answer.
-func status(created bool) int {
+// Status is that of a write's answer.
+func Status(created bool) int {
 	if created {
 		return fasthttp.StatusCreated
 	}
