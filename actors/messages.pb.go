@@ -3581,6 +3581,8 @@ type OnceKey struct {
 	Id            []byte                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"` // the answer's message id, or empty
 	Rev           uint64                 `protobuf:"varint,4,opt,name=rev,proto3" json:"rev,omitempty"`
 	At            int64                  `protobuf:"varint,5,opt,name=at,proto3" json:"at,omitempty"`
+	Rule          Rule                   `protobuf:"varint,6,opt,name=rule,proto3,enum=reddot.Rule" json:"rule,omitempty"` // that put the message aside; PASSED: none
+	Gathered      bool                   `protobuf:"varint,7,opt,name=gathered,proto3" json:"gathered,omitempty"`          // for a digest; else it was stopped
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3648,6 +3650,20 @@ func (x *OnceKey) GetAt() int64 {
 		return x.At
 	}
 	return 0
+}
+
+func (x *OnceKey) GetRule() Rule {
+	if x != nil {
+		return x.Rule
+	}
+	return Rule_PASSED
+}
+
+func (x *OnceKey) GetGathered() bool {
+	if x != nil {
+		return x.Gathered
+	}
+	return false
 }
 
 // Category counts the unread messages of one category.
@@ -5355,13 +5371,15 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\bwas_seen\x18\r \x01(\bR\awasSeen\x12\x19\n" +
 	"\bwas_read\x18\x0e \x01(\bR\awasRead\x12\x10\n" +
 	"\x03pos\x18\x0f \x01(\x04R\x03pos\x12\x16\n" +
-	"\x06tenant\x18\x10 \x01(\rR\x06tenant\"e\n" +
+	"\x06tenant\x18\x10 \x01(\rR\x06tenant\"\xa3\x01\n" +
 	"\aOnceKey\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\x06R\x06digest\x12\x0e\n" +
 	"\x02id\x18\x03 \x01(\fR\x02id\x12\x10\n" +
 	"\x03rev\x18\x04 \x01(\x04R\x03rev\x12\x0e\n" +
-	"\x02at\x18\x05 \x01(\x03R\x02at\"J\n" +
+	"\x02at\x18\x05 \x01(\x03R\x02at\x12 \n" +
+	"\x04rule\x18\x06 \x01(\x0e2\f.reddot.RuleR\x04rule\x12\x1a\n" +
+	"\bgathered\x18\a \x01(\bR\bgathered\"J\n" +
 	"\bCategory\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06unread\x18\x02 \x01(\rR\x06unread\x12\x12\n" +
@@ -5686,40 +5704,41 @@ var file_actors_messages_proto_depIdxs = []int32{
 	7,  // 44: reddot.Message.screened:type_name -> reddot.Verdict
 	1,  // 45: reddot.Entry.state:type_name -> reddot.State
 	2,  // 46: reddot.Entry.priority:type_name -> reddot.Priority
-	42, // 47: reddot.Snapshot.categories:type_name -> reddot.Category
-	40, // 48: reddot.Snapshot.entries:type_name -> reddot.Entry
-	41, // 49: reddot.Snapshot.keys:type_name -> reddot.OnceKey
-	43, // 50: reddot.Snapshot.marks:type_name -> reddot.Milestone
-	36, // 51: reddot.Snapshot.sessions:type_name -> reddot.SessionState
-	35, // 52: reddot.Snapshot.yielded:type_name -> reddot.YieldedWill
-	17, // 53: reddot.Snapshot.profile:type_name -> reddot.Profile
-	22, // 54: reddot.Snapshot.preferences:type_name -> reddot.Preferences
-	50, // 55: reddot.Snapshot.displaced:type_name -> reddot.Displacement
-	11, // 56: reddot.Snapshot.rules:type_name -> reddot.RuleState
-	9,  // 57: reddot.Snapshot.policies:type_name -> reddot.Policy
-	45, // 58: reddot.Snapshot.pending:type_name -> reddot.Pending
-	46, // 59: reddot.Snapshot.asides:type_name -> reddot.PutAside
-	3,  // 60: reddot.Pending.held:type_name -> reddot.Rule
-	3,  // 61: reddot.PutAside.rule:type_name -> reddot.Rule
-	4,  // 62: reddot.SendEvent.kind:type_name -> reddot.SendKind
-	39, // 63: reddot.SendEvent.message:type_name -> reddot.Message
-	39, // 64: reddot.SendState.message:type_name -> reddot.Message
-	49, // 65: reddot.SendState.steps:type_name -> reddot.SendStep
-	41, // 66: reddot.SendState.keys:type_name -> reddot.OnceKey
-	4,  // 67: reddot.SendStep.kind:type_name -> reddot.SendKind
-	52, // 68: reddot.Audience.segment:type_name -> reddot.Segment
-	5,  // 69: reddot.LogEntry.kind:type_name -> reddot.LogKind
-	39, // 70: reddot.LogEntry.message:type_name -> reddot.Message
-	51, // 71: reddot.LogEntry.audience:type_name -> reddot.Audience
-	39, // 72: reddot.LoggedMessage.message:type_name -> reddot.Message
-	51, // 73: reddot.LoggedMessage.audience:type_name -> reddot.Audience
-	54, // 74: reddot.LogState.messages:type_name -> reddot.LoggedMessage
-	41, // 75: reddot.LogState.keys:type_name -> reddot.OnceKey
-	76, // [76:76] is the sub-list for method output_type
-	76, // [76:76] is the sub-list for method input_type
-	76, // [76:76] is the sub-list for extension type_name
-	76, // [76:76] is the sub-list for extension extendee
-	0,  // [0:76] is the sub-list for field type_name
+	3,  // 47: reddot.OnceKey.rule:type_name -> reddot.Rule
+	42, // 48: reddot.Snapshot.categories:type_name -> reddot.Category
+	40, // 49: reddot.Snapshot.entries:type_name -> reddot.Entry
+	41, // 50: reddot.Snapshot.keys:type_name -> reddot.OnceKey
+	43, // 51: reddot.Snapshot.marks:type_name -> reddot.Milestone
+	36, // 52: reddot.Snapshot.sessions:type_name -> reddot.SessionState
+	35, // 53: reddot.Snapshot.yielded:type_name -> reddot.YieldedWill
+	17, // 54: reddot.Snapshot.profile:type_name -> reddot.Profile
+	22, // 55: reddot.Snapshot.preferences:type_name -> reddot.Preferences
+	50, // 56: reddot.Snapshot.displaced:type_name -> reddot.Displacement
+	11, // 57: reddot.Snapshot.rules:type_name -> reddot.RuleState
+	9,  // 58: reddot.Snapshot.policies:type_name -> reddot.Policy
+	45, // 59: reddot.Snapshot.pending:type_name -> reddot.Pending
+	46, // 60: reddot.Snapshot.asides:type_name -> reddot.PutAside
+	3,  // 61: reddot.Pending.held:type_name -> reddot.Rule
+	3,  // 62: reddot.PutAside.rule:type_name -> reddot.Rule
+	4,  // 63: reddot.SendEvent.kind:type_name -> reddot.SendKind
+	39, // 64: reddot.SendEvent.message:type_name -> reddot.Message
+	39, // 65: reddot.SendState.message:type_name -> reddot.Message
+	49, // 66: reddot.SendState.steps:type_name -> reddot.SendStep
+	41, // 67: reddot.SendState.keys:type_name -> reddot.OnceKey
+	4,  // 68: reddot.SendStep.kind:type_name -> reddot.SendKind
+	52, // 69: reddot.Audience.segment:type_name -> reddot.Segment
+	5,  // 70: reddot.LogEntry.kind:type_name -> reddot.LogKind
+	39, // 71: reddot.LogEntry.message:type_name -> reddot.Message
+	51, // 72: reddot.LogEntry.audience:type_name -> reddot.Audience
+	39, // 73: reddot.LoggedMessage.message:type_name -> reddot.Message
+	51, // 74: reddot.LoggedMessage.audience:type_name -> reddot.Audience
+	54, // 75: reddot.LogState.messages:type_name -> reddot.LoggedMessage
+	41, // 76: reddot.LogState.keys:type_name -> reddot.OnceKey
+	77, // [77:77] is the sub-list for method output_type
+	77, // [77:77] is the sub-list for method input_type
+	77, // [77:77] is the sub-list for extension type_name
+	77, // [77:77] is the sub-list for extension extendee
+	0,  // [0:77] is the sub-list for field type_name
 }
 
 func init() { file_actors_messages_proto_init() }

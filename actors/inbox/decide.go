@@ -47,7 +47,11 @@ func (b *Inbox) Replayed(once actors.Once, t actors.Moment) (Ready, bool) {
 			return Ready{Err: actors.Errorf(actors.IdempotencyConflict, "this Idempotency-Key was used for another request")}, true
 		}
 		if ok {
-			return Ready{ID: k.id, Rev: k.rev, Replayed: true}, true
+			r := Ready{ID: k.id, Rev: k.rev, Replayed: true}
+			if k.rule != actors.Rule_PASSED {
+				r.putAside(k.rule, k.gathered)
+			}
+			return r, true
 		}
 	}
 	return Ready{}, false
@@ -114,7 +118,7 @@ func (b *Inbox) Publish(m *actors.Message, once actors.Once, t actors.Moment, l 
 
 // again completes the answer to a publish that came before.
 func (b *Inbox) again(r Ready) Ready {
-	if r.Err != nil {
+	if r.Err != nil || r.Outcome != 0 {
 		return r
 	}
 	r.Outcome = actors.Delivered
@@ -124,12 +128,17 @@ func (b *Inbox) again(r Ready) Ready {
 			r.Outcome, r.Reason = actors.Held, p.held.Word()
 		}
 	} else if why, gathered, ok := b.Aside(r.ID); ok {
-		r.Outcome, r.Reason = actors.Filtered, why.Word()
-		if gathered {
-			r.Outcome = actors.Held
-		}
+		r.putAside(why, gathered)
 	}
 	return r
+}
+
+// putAside lets r say that a rule put the message aside.
+func (r *Ready) putAside(by actors.Rule, gathered bool) {
+	r.Outcome, r.Reason = actors.Filtered, by.Word()
+	if gathered {
+		r.Outcome = actors.Held
+	}
 }
 
 // anyVisible tells whether one of packed ids is a message that the user sees.

@@ -100,6 +100,25 @@ func TestCap(t *testing.T) {
 	}
 }
 
+// TestRepeatOfWhatWasStopped: a repeat is answered as the first time, also once more
+// messages were stopped than are known by their ids.
+func TestRepeatOfWhatWasStopped(t *testing.T) {
+	r := newRuled(t, `{"caps":[{"max":1,"per":"24h"}]}`)
+	r.want("a", actors.Delivered, "")
+	first := r.want("b", actors.Filtered, "cap")
+	for range maxAsides {
+		r.want("c", actors.Filtered, "cap")
+	}
+	if _, _, ok := r.b.Aside(first); ok {
+		t.Fatal("the first one is known by its id still")
+	}
+	r.pass(time.Minute)
+	m := &actors.Message{Id: first[:], Category: "promo", CreatedAt: r.now, Policy: r.policy, Content: []byte(`"title":"b"`)}
+	if again := r.b.Publish(m, actors.CallersOnce("c", "2"), r.moment(), &r.limits); !again.Replayed || again.Outcome != actors.Filtered || again.Reason != "cap" || again.ID != first {
+		t.Errorf("the repeat is answered by %+v", again)
+	}
+}
+
 // TestHeldOverNight: what comes at night waits for the morning, where a cap leaves the
 // newest; of one collapse key the newest alone counts, and it may be taken back.
 func TestHeldOverNight(t *testing.T) {

@@ -31,6 +31,9 @@ type onceKey struct {
 	id     actors.ID
 	rev    uint64
 	at     int64
+
+	rule     actors.Rule // that put the message aside; PASSED: none
+	gathered bool        // for a digest; else it was stopped
 }
 
 type onceRef struct {
@@ -68,6 +71,9 @@ func isPublish(e *actors.Event) bool {
 
 func (k *onceKeys) addCaller(e *actors.Event) {
 	key := onceKey{digest: e.Digest, rev: e.Rev, at: e.At}
+	if e.Kind == actors.Kind_FILTERED || e.Kind == actors.Kind_DIGESTED {
+		key.rule, key.gathered = e.Verdict.GetRule(), e.Kind == actors.Kind_DIGESTED
+	}
 	switch {
 	case isPublish(e) || e.Kind == actors.Kind_EDITED:
 		key.id = actors.ID(e.Message.Id)

@@ -35,7 +35,7 @@ func (b *Inbox) snapshot() []byte {
 	}
 	for _, r := range b.keys.order {
 		k := b.keys.byCaller[r.key]
-		s.Keys = append(s.Keys, &actors.OnceKey{Key: r.key[:], Digest: k.digest, Id: k.id[:], Rev: k.rev, At: k.at})
+		s.Keys = append(s.Keys, &actors.OnceKey{Key: r.key[:], Digest: k.digest, Id: k.id[:], Rev: k.rev, At: k.at, Rule: k.rule, Gathered: k.gathered})
 	}
 	for _, m := range b.history.milestones {
 		s.Marks = append(s.Marks, &actors.Milestone{Seq: m.Seq, At: m.at, Bytes: m.bytes})
@@ -85,7 +85,7 @@ func (b *Inbox) restore(raw []byte) error {
 		if len(k.Key) != 16 || len(k.Id) != 16 {
 			return fmt.Errorf("snapshot of event %d: a key of %d bytes", s.Seq, len(k.Key))
 		}
-		b.keys.put([16]byte(k.Key), onceKey{k.Digest, actors.ID(k.Id), k.Rev, k.At})
+		b.keys.put([16]byte(k.Key), onceKey{digest: k.Digest, id: actors.ID(k.Id), rev: k.Rev, at: k.At, rule: k.Rule, gathered: k.Gathered})
 	}
 	if err := b.restoreRules(&s); err != nil {
 		return fmt.Errorf("snapshot of event %d: %w", s.Seq, err)
