@@ -46,6 +46,10 @@ const (
 	AuditCategoryDrop     = "category.delete"
 	AuditPolicyPut        = "policy.put"
 	AuditPolicyDrop       = "policy.delete"
+	AuditDeny             = "deny.put"
+	AuditUndeny           = "deny.delete"
+	AuditAllow            = "allow.put"
+	AuditUnallow          = "allow.delete"
 	AuditTemplateWrite    = "template.write"
 	AuditTemplateSubmit   = "template.submit"
 	AuditTemplateApprove  = "template.approve"
@@ -59,7 +63,7 @@ const (
 
 // AuditActions are all of them.
 var AuditActions = []string{AuditKeyCreate, AuditKeyRevoke, AuditKeyRemove, AuditDisconnect, AuditReconnect, AuditErase, AuditDrain, AuditReload, AuditApp, AuditSegmentPut, AuditSegmentDrop,
-	AuditCategoryPut, AuditCategoryDrop, AuditPolicyPut, AuditPolicyDrop,
+	AuditCategoryPut, AuditCategoryDrop, AuditPolicyPut, AuditPolicyDrop, AuditDeny, AuditUndeny, AuditAllow, AuditUnallow,
 	AuditTemplateWrite, AuditTemplateSubmit, AuditTemplateApprove, AuditTemplateReject, AuditTemplatePublish, AuditTemplateRollback, AuditTemplateArchive, AuditTemplateTest, AuditLoginFailed}
 
 // An AuditEntry says who does what. It is written before it is done: where that

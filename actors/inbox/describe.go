@@ -15,6 +15,9 @@ type EventJSON struct {
 	At         string   `json:"at"`
 	Kind       string   `json:"kind"`
 	ID         string   `json:"id,omitempty"`
+	Category   string   `json:"category,omitempty"` // of its message, as those that follow
+	Tenant     string   `json:"tenant,omitempty"`
+	Priority   string   `json:"priority,omitempty"`
 	IDs        []string `json:"ids,omitempty"`
 	State      string   `json:"state,omitempty"`
 	Until      string   `json:"until,omitempty"`
@@ -80,6 +83,7 @@ func Describe(e *actors.Event) EventJSON {
 	actors.EachID(e.Dropped, func(id actors.ID) { d.Dropped = append(d.Dropped, id.String()) })
 	if e.Message != nil {
 		d.ID = actors.ID(e.Message.Id).String()
+		d.Category, d.Tenant, d.Priority = e.Message.Category, e.Message.Tenant, e.Message.Priority.Word()
 	}
 	if e.Kind == actors.Kind_MARKED || e.Kind == actors.Kind_ACCEPTED {
 		d.State = e.State.Word()

@@ -168,7 +168,7 @@ func TestBounds(t *testing.T) {
 		if _, err := s.Stand(&actors.Standing{Category: "more"}, epoch+1); err != nil {
 			t.Errorf("got %v, when others hold no more", err)
 		}
-		if err := stand(&actors.Standing{Reason: strings.Repeat("x", maxReason+1)}); err == nil || err.Code != actors.TooLarge || err.Field != "reason" {
+		if err := stand(&actors.Standing{Reason: strings.Repeat("x", MaxReason+1)}); err == nil || err.Code != actors.TooLarge || err.Field != "reason" {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -24,6 +24,8 @@ func AppendStages(b []byte, stages []Stage) []byte {
 		}
 		if s.Policy != "" {
 			b = actors.AppendString(append(b, `,"policy":`...), s.Policy)
+		}
+		if s.Version > 0 {
 			b = strconv.AppendUint(append(b, `,"version":`...), s.Version, 10)
 		}
 		b = append(actors.AppendTimeMember(b, `,"until":`, s.Until), '}')

@@ -11,8 +11,8 @@ import (
 // inApp is the channel that is the inbox itself.
 const inApp = "inapp"
 
-// maxReason is the size of the reason of a standing.
-const maxReason = 256
+// MaxReason is the size of the reason of a standing.
+const MaxReason = 256
 
 // standing returns one that concerns the message, denied or allowed; nil: there is none.
 func (s *State) standing(allow bool, c *Candidate, now int64) *actors.Standing {
@@ -78,8 +78,8 @@ func checkStanding(c *actors.Standing, now int64) *actors.Error {
 		return wrong("category", "it must be 1 to %d characters of A-Z a-z 0-9 . _ : -", profile.MaxCategory)
 	case c.Channel != "" && c.Channel != inApp && profile.ChannelOf(c.Channel) == nil:
 		return wrong("channel", "there is no such channel")
-	case len(c.Reason) > maxReason:
-		return large("reason", maxReason)
+	case len(c.Reason) > MaxReason:
+		return large("reason", MaxReason)
 	case !utf8.ValidString(c.Reason):
 		return wrong("reason", "it is no UTF-8 text")
 	case c.Until != 0 && c.Until <= now && !c.Removed:

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"reddot/actors"
 	"reddot/actors/profile"
+	"reddot/actors/rule"
 )
 
 // A fakeRouter is a tiny inbox a user, enough for what the API shows of one.
@@ -29,6 +31,7 @@ type fakeInbox struct {
 	messages []*fakeMessage
 	once     map[[16]byte]fakeOnce
 	known    profile.State
+	rules    rule.State
 }
 
 type fakeMessage struct {
@@ -201,6 +204,11 @@ func (f *fakeRouter) do(r *actors.Request, u *fakeInbox) {
 		c, err := u.known.SetPreferences(cmd.Preferences)
 		u.learn(c, err, a)
 		a.Body = profile.AppendPreferences(nil, u.known.Preferences())
+	case *actors.SetStanding:
+		c, err := u.rules.Stand(cmd.Standing, time.Now().UnixMilli())
+		if a.Err = err; c != nil {
+			u.rules.Apply(&actors.Event{Kind: actors.Kind_STANDING, Standing: c})
+		}
 	case *actors.JoinList:
 		c, err := u.known.JoinList(cmd)
 		u.learn(c, err, a)
@@ -210,7 +218,8 @@ func (f *fakeRouter) do(r *actors.Request, u *fakeInbox) {
 	case *actors.ReadProfile:
 		a.Body = [...][]byte{
 			actors.PartProfile: profile.AppendProfile(nil, u.known.Profile()), actors.PartPreferences: profile.AppendPreferences(nil, u.known.Preferences()),
-			actors.PartFollows: append(profile.AppendNames([]byte(`{"follows":`), u.known.Follows()), '}'),
+			actors.PartFollows:   append(profile.AppendNames([]byte(`{"follows":`), u.known.Follows()), '}'),
+			actors.PartStandings: append(u.rules.AppendStandings(append(u.rules.AppendStandings([]byte(`{"deny":`), false, 0), `,"allow":`...), true, 0), '}'),
 		}[cmd.Part]
 	case *actors.Erase:
 		*u = fakeInbox{once: u.once}

@@ -28,6 +28,8 @@ import (
 	"reddot/transports/api/bulk"
 	"reddot/transports/api/content"
 	"reddot/transports/api/policies"
+	"reddot/transports/api/presences"
+	"reddot/transports/api/standings"
 	"reddot/transports/auth"
 )
 
@@ -137,8 +139,8 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 	}
 	deps.Resources = slices.Concat(
 		content.Categories(catalog.New(catalog.Config{Kind: "category", Names: 4, Now: time.Now}, records)),
-		policies.Routes(catalog.New(catalog.Config{Kind: "policy", Names: 4, Now: time.Now}, records)),
-		resources.Routes(),
+		policies.Routes(catalog.New(catalog.Config{Kind: "policy", Names: 4, Now: time.Now}, records), time.Now),
+		resources.Routes(), standings.Routes(), presences.Routes(),
 	)
 	if deps.Auth == nil {
 		deps.Auth = auth.NewAuth(auth.AuthConfig{Origins: origins}, keys, tokens, deps.Gate)

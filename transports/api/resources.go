@@ -14,7 +14,11 @@ import (
 func resources(list []*resource.Route) []*route {
 	routes := make([]*route, len(list))
 	for i, r := range list {
-		routes[i] = &route{method: r.Method, path: r.Path, access: needs[r.Access], query: r.Query, plain: r.Plain,
+		access := needs[r.Access]
+		if r.OfUser {
+			access |= needUser
+		}
+		routes[i] = &route{method: r.Method, path: r.Path, access: access, query: r.Query, plain: r.Plain,
 			handle: func(c *call) error { return r.Handle(resourceCall{c}) }}
 	}
 	return routes
@@ -56,4 +60,33 @@ func (c resourceCall) CallersOnce() (actors.Once, error) {
 // Noting implements resource.Call.
 func (c resourceCall) Noting(action, target string) *transports.Noting {
 	return &transports.Noting{Audit: c.api.deps.Audit, Entry: c.entry(c.who.App, action, target, nil, nil)}
+}
+
+// User implements resource.Call.
+func (c resourceCall) User() string { return c.user }
+
+// Once implements resource.Call.
+func (c resourceCall) Once(what ...[]byte) (actors.Once, error) {
+	key, err := c.onceKey()
+	if err != nil || key == "" {
+		return actors.EdgeOnce(actors.NewID()), err
+	}
+	return actors.CallersOnce(c.who.ID, key, append([][]byte{c.Method(), []byte(c.route.path), []byte(c.user), c.body}, what...)...), nil
+}
+
+// Ask implements resource.Call.
+func (c resourceCall) Ask(user string, cmd actors.Command, once actors.Once) (*actors.Request, error) {
+	return c.ask(actors.UserKey(c.who.App, user), cmd, once)
+}
+
+// Message implements resource.Call.
+func (c resourceCall) Message(json []byte) (*actors.Message, error) {
+	d := c.draft
+	if err := d.parse(json, fieldsMessage&^fieldPolicy, c.api.now().UnixMilli()); err != nil {
+		return nil, err
+	}
+	if err := d.complete(); err != nil {
+		return nil, err
+	}
+	return &d.publication(actors.NewID()).message, nil
 }

@@ -90,8 +90,6 @@ func (a *API) routes(watched []*route) []*route {
 		view(user+"/ws", own, v.WebSocket, true),
 		{method: "GET", path: user + "/messages", access: own, query: params{"state", "category", "tenant", "limit", "next"}, handle: listMessages},
 		{method: "GET", path: user + "/connections", access: own, handle: listConnections},
-		{method: "GET", path: user + "/presence", access: own, handle: findPresence},
-		{method: "POST", path: "/v1/presence", access: needRead, handle: listPresence},
 		{method: "POST", path: user + "/disconnect", access: needSupport | needUser, plain: true, handle: disconnect},
 		{method: "DELETE", path: user + "/disconnect", access: needSupport | needUser, plain: true, handle: reconnect},
 		{method: "GET", path: user + "/journal", access: needSupport | needUser, query: params{"limit", "next"}, handle: readJournal},

@@ -16,7 +16,9 @@ import (
 	"reddot/transports/api/bulk"
 	"reddot/transports/api/content"
 	"reddot/transports/api/policies"
+	"reddot/transports/api/presences"
 	"reddot/transports/api/resource"
+	"reddot/transports/api/standings"
 	"reddot/transports/auth"
 	"reddot/transports/iframe"
 	"reddot/transports/longpoll"
@@ -133,7 +135,7 @@ func (a *App) newFront(cfg *config.Config) (*front, error) {
 		Jobs:      bulk.NewJobs(a.store, a.now),
 		Segments:  catalog.New(catalog.Config{Kind: "segment", Now: a.now}, a.store),
 		Policies:  kept,
-		Resources: slices.Concat(resources, policies.Routes(kept)),
+		Resources: slices.Concat(resources, policies.Routes(kept, a.now), standings.Routes(), presences.Routes()),
 		Index:     index.New(a.store), LogHead: a.node.LogHead,
 		Revoker: a.revocations, Connected: a.connected, Ready: a.Ready, Healthy: a.Healthy,
 		Cluster: func(ctx context.Context) any { return a.node.Status(ctx) }, Drain: a.Drain,

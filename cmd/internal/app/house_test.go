@@ -139,21 +139,23 @@ var layers = map[string][]string{
 	"transports/auth":    {"actors", "transports/jsontext"},
 	"transports/streams": {"actors", "actors/gateway", "actors/topic", "transports/jsontext"},
 	// The platform's state is campaign's; these are its views and its ways out.
-	"transports/api":          {"actors", "actors/audience", "actors/campaign", "actors/catalog", "actors/index", "actors/profile", "actors/templates", "actors/topic", "transports/auth", "transports/api/bulk", "transports/api/judges", "transports/api/paths", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/jsontext", "transports/streams"},
-	"transports/api/policies": {"actors", "actors/catalog", "actors/rule", "transports", "transports/api/resource"},
-	"transports/api/results":  {"actors", "transports", "transports/jsontext"},
-	"transports/api/bulk":     {"actors", "actors/index", "actors/profile", "transports", "transports/api/userjson"},
-	"transports/api/paths":    {"actors"},
-	"transports/api/judges":   {"actors", "actors/catalog"},
-	"transports/api/content":  {"actors", "actors/catalog", "actors/content", "actors/templates", "transports", "transports/api/resource"},
-	"transports/api/resource": {"actors", "actors/catalog", "transports"}, // what resources in rooms of their own share
-	"transports/api/userjson": {"actors", "actors/profile", "actors/schedule", "transports", "transports/jsontext"},
-	"transports/channels":     {"actors", "actors/campaign"},
-	"transports/console":      {"actors", "actors/campaign"},
-	"transports/mqtt":         {"actors", "actors/topic", "transports/auth", "transports/mqtt/packet", "transports/streams", "transports/websocket"},
-	"transports/jsontext":     {"actors"},
-	"transports/mqtt/packet":  {},
-	"transports/ws":           {"actors", "actors/topic", "transports/auth", "transports/jsontext", "transports/streams", "transports/websocket"}, // frames are read in one place, for both
+	"transports/api":           {"actors", "actors/audience", "actors/campaign", "actors/catalog", "actors/index", "actors/profile", "actors/rule", "actors/templates", "actors/topic", "transports/auth", "transports/api/bulk", "transports/api/judges", "transports/api/paths", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/jsontext", "transports/streams"},
+	"transports/api/policies":  {"actors", "actors/catalog", "actors/profile", "actors/rule", "transports", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/jsontext"},
+	"transports/api/presences": {"actors", "transports", "transports/api/resource"},
+	"transports/api/standings": {"actors", "actors/rule", "transports", "transports/api/resource"},
+	"transports/api/results":   {"actors", "transports", "transports/jsontext"},
+	"transports/api/bulk":      {"actors", "actors/index", "actors/profile", "transports", "transports/api/userjson"},
+	"transports/api/paths":     {"actors"},
+	"transports/api/judges":    {"actors", "actors/catalog"},
+	"transports/api/content":   {"actors", "actors/catalog", "actors/content", "actors/templates", "transports", "transports/api/resource"},
+	"transports/api/resource":  {"actors", "actors/catalog", "transports"}, // what resources in rooms of their own share
+	"transports/api/userjson":  {"actors", "actors/profile", "actors/schedule", "transports", "transports/jsontext"},
+	"transports/channels":      {"actors", "actors/campaign"},
+	"transports/console":       {"actors", "actors/campaign"},
+	"transports/mqtt":          {"actors", "actors/topic", "transports/auth", "transports/mqtt/packet", "transports/streams", "transports/websocket"},
+	"transports/jsontext":      {"actors"},
+	"transports/mqtt/packet":   {},
+	"transports/ws":            {"actors", "actors/topic", "transports/auth", "transports/jsontext", "transports/streams", "transports/websocket"}, // frames are read in one place, for both
 	// A load generator reads what comes with code of its own.
 	"cmd/internal/load":         {"cmd/internal/load/..."},
 	"cmd/internal/load/event":   {},

@@ -123,3 +123,48 @@ func TestDigestIsExact(t *testing.T) {
 		t.Errorf("got %.300v; %d are missing", m, len(ids))
 	}
 }
+
+// TestSimulatePast asks what a policy would have made of what came to a user, and of a
+// message now; nothing of it is written.
+func TestSimulatePast(t *testing.T) {
+	srv, _ := start(t, testConfig(t))
+	a := &asker{t, srv.URL()}
+	a.ask("PUT", "/v1/policies/one", `{"caps":[{"max":1,"per":"24h","category":"promo"}]}`)
+	for _, category := range []string{"promo", "promo", "order", "promo"} {
+		a.ask("POST", "/v1/users/alice/messages", fmt.Sprintf(`{"title":"x","category":%q}`, category))
+	}
+	a.ask("POST", "/v1/users/alice/messages", `{"title":"x","category":"promo","policy":{"name":"one"}}`)
+	a.ask("POST", "/v1/users/alice/messages", `{"title":"x","category":"promo","policy":{"name":"one"}}`)
+	_, before := a.ask("GET", "/v1/users/alice/journal", "")
+	status, out := a.ask("POST", "/v1/policies/one/simulate", `{"user":"alice","days":7}`)
+	if want := "map[delivered:5 filtered:1] map[delivered:2 filtered:4]"; status != http.StatusOK || fmt.Sprint(out["was"], " ", out["would"]) != want {
+		t.Errorf("got %d %v, want %s", status, out, want)
+	}
+	if last := out["messages"].([]any)[5].(map[string]any); last["rule"] != "cap" || last["value"] != "1 in 24h of category promo" {
+		t.Errorf("got %v", last)
+	}
+	if status, out := a.ask("PUT", "/v1/deny/alice", `{"category":"order","reason":"test"}`); status != http.StatusNoContent {
+		t.Errorf("got %d %v", status, out)
+	}
+	if _, out := a.ask("POST", "/v1/policies/one/simulate", `{"user":"alice","days":7,"rules":{"caps":[{"max":2,"per":"24h"}]}}`); fmt.Sprint(out["would"]) != "map[delivered:2 filtered:4]" {
+		t.Errorf("got %v", out)
+	}
+	_, out = a.ask("POST", "/v1/policies/one/simulate", `{"users":["alice","bob"],"message":{"title":"y","category":"promo"}}`)
+	users := out["users"].([]any)
+	if alice, bob := users[0].(map[string]any), users[1].(map[string]any); alice["outcome"] != "filtered" || alice["reason"] != "cap" || bob["outcome"] != "delivered" {
+		t.Errorf("got %v", out)
+	}
+	_, after := a.ask("GET", "/v1/users/alice/journal", "")
+	if len(after["events"].([]any)) != len(before["events"].([]any))+1 { // the denial
+		t.Errorf("got %v", after)
+	}
+	if status, out := a.ask("POST", "/v1/users/alice/messages", `{"title":"x","category":"order"}`); status != http.StatusCreated || out["reason"] != "deny" {
+		t.Errorf("got %d %v", status, out)
+	}
+	if status, _ := a.ask("DELETE", "/v1/deny/alice?category=order", ""); status != http.StatusNoContent {
+		t.Errorf("got %d", status)
+	}
+	if _, out := a.ask("POST", "/v1/users/alice/messages", `{"title":"x","category":"order"}`); out["outcome"] != "delivered" {
+		t.Errorf("got %v", out)
+	}
+}

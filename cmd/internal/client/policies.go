@@ -70,3 +70,47 @@ func (c *Client) Policies(ctx context.Context) ([]Policy, error) {
 func (c *Client) RemovePolicy(ctx context.Context, name string) error {
 	return c.ask(ctx, http.MethodDelete, policyPath(name), nil, nil, nil)
 }
+
+// A Simulation is what a policy would make of messages.
+type Simulation struct {
+	Policy  string `json:"policy"`
+	Version uint64 `json:"version"` // 0: rules that are not saved
+	Users   []struct {
+		User    string `json:"user"`
+		Outcome string `json:"outcome"`
+		Reason  string `json:"reason,omitempty"`
+	} `json:"users,omitempty"` // of a message now
+
+	User     string         `json:"user,omitempty"` // whose last days they were
+	Was      map[string]int `json:"was,omitempty"`
+	Would    map[string]int `json:"would,omitempty"`
+	Messages []struct {
+		ID       string    `json:"id"`
+		At       time.Time `json:"at"`
+		Category string    `json:"category"`
+		Tenant   string    `json:"tenant,omitempty"`
+		Was      string    `json:"was"`
+		Would    string    `json:"would"`
+		Rule     string    `json:"rule,omitempty"`
+		Value    string    `json:"value,omitempty"`
+	} `json:"messages,omitempty"`
+}
+
+// An Order is what is to be simulated: a message to users, or the last days of one.
+type Order struct {
+	Users   []string        `json:"users,omitempty"`
+	Message json.RawMessage `json:"message,omitempty"`
+	User    string          `json:"user,omitempty"`
+	Days    int             `json:"days,omitempty"`
+	Rules   json.RawMessage `json:"rules,omitempty"` // in the place of those that are stored
+}
+
+// SimulatePolicy asks what a policy would make of an order. It needs the scope read,
+// author or admin.
+func (c *Client) SimulatePolicy(ctx context.Context, name string, o Order) (out Simulation, err error) {
+	body, err := json.Marshal(o)
+	if err != nil {
+		return out, err
+	}
+	return out, c.ask(ctx, http.MethodPost, policyPath(name)+"/simulate", nil, body, &out)
+}

@@ -3,6 +3,7 @@ package policies
 import (
 	"bytes"
 	"encoding/json"
+	"time"
 
 	"reddot/actors"
 	"reddot/actors/catalog"
@@ -11,13 +12,15 @@ import (
 	"reddot/transports/api/resource"
 )
 
-// Routes returns those of /v1/policies, whose entries are in the catalog.
-func Routes(c *catalog.Catalog) []*resource.Route {
+// Routes returns those of /v1/policies, whose entries are in the catalog. now is the wall
+// clock.
+func Routes(c *catalog.Catalog, now func() time.Time) []*resource.Route {
 	e := &resource.Entries{
 		Catalog: c, Kind: "policy", Path: "/v1/policies", ID: "name", Member: "policies",
 		Put: transports.AuditPolicyPut, Drop: transports.AuditPolicyDrop, Read: read,
 	}
-	return e.Routes()
+	s := &simulator{c, now}
+	return append(e.Routes(), &resource.Route{Method: "POST", Path: "/v1/policies/{name}/simulate", Access: transports.ToBrowse, Handle: s.simulate})
 }
 
 // read reads a policy as what is stored.

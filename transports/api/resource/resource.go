@@ -16,6 +16,7 @@ type Route struct {
 	Access transports.Action
 	Query  []string // the parameters that it knows
 	Plain  bool     // it has no body
+	OfUser bool     // its first parameter is a user within the caller's reach
 	Handle func(Call) error
 }
 
@@ -25,6 +26,7 @@ type Call interface {
 	HTTP() *fasthttp.RequestCtx
 	Who() *transports.Principal
 	Param(i int) string                 // of the path
+	User() string                       // that the path names, of a route that is OfUser
 	Fields() *transports.FieldReader    // for the body
 	ReadBody(limit int) ([]byte, error) // the whole body; 0: of the size that any may have
 	Limit() (int, error)                // ?limit=, or how many a page has without it
@@ -34,6 +36,14 @@ type Call interface {
 	// CallersOnce is the caller's key; zero: there is none. Who asks for it has read the
 	// body.
 	CallersOnce() (actors.Once, error)
+	// Once is the caller's key, or one of the edge's. What it is for is the request's path and
+	// body, and what.
+	Once(what ...[]byte) (actors.Once, error)
+	// Ask asks the actor of a user of the caller's app. The request is to be released.
+	// Several may be asked at once.
+	Ask(user string, cmd actors.Command, once actors.Once) (*actors.Request, error)
+	// Message reads a message as a publish does, which names no policy. It reads by Fields.
+	Message(json []byte) (*actors.Message, error)
 	// Noting writes into the audit log what the caller does to the target.
 	Noting(action, target string) *transports.Noting
 
