@@ -236,6 +236,33 @@ func TestEarlierClock(t *testing.T) {
 	}
 }
 
+// TestRehearse plays the past of a user with another policy.
+func TestRehearse(t *testing.T) {
+	at := func(clock string) int64 {
+		at, err := time.Parse("01-02 15:04", clock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at.AddDate(2026, 0, 0).UnixMilli()
+	}
+	p := parsed(t, "p", `{"caps": [{"max": 1, "per": "12h"}], "quiet_hours": {"from": "22:00", "to": "08:00", "zone": "UTC"}, "on_capped": "digest", "digest": {"window": "1h"}}`)
+	var past []Past
+	for i, clock := range []string{"06-01 12:00", "06-01 12:01", "06-01 12:02", "06-01 23:00", "06-01 23:30", "06-02 23:00", "06-03 12:00"} {
+		past = append(past, Past{Candidate: Candidate{Category: "a"}, ID: actors.ID{15: byte(i)}, At: at(clock)})
+	}
+	standings := &State{}
+	standings.Apply(&actors.Event{Kind: actors.Kind_STANDING, Standing: &actors.Standing{Category: "b"}})
+	past[2].Category = "b"
+	var got []string
+	for _, o := range p.Rehearse(past, nil, standings, at("06-03 07:00")) {
+		got = append(got, fmt.Sprintf("%d %s %s %v %v", o.Past.ID[15], o.Word(), o.Rule.Word(), o.Held, time.UnixMilli(o.At).UTC().Format("02 15:04")))
+	}
+	want := []string{"0 delivered  false 01 12:00", "1 digest cap false 01 12:01", "2 filtered deny false 01 12:02", "3 delivered quiet_hours true 02 08:00", "4 digest cap true 02 08:00", "5 held quiet_hours true 03 08:00"}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 // FuzzParse: a policy is refused with a reason and a field that it has, or judges messages
 // the same each time.
 func FuzzParse(f *testing.F) {
