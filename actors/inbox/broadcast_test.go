@@ -236,7 +236,7 @@ func (x *trial) describe() {
 	case x.b.seq > 0:
 		x.note("erase")
 		x.erase(actors.Once{})
-		x.m.list, x.cursors, x.who, x.erased = nil, nil, people.New(), true
+		x.m.list, x.m.spent, x.cursors, x.who, x.erased = nil, nil, nil, people.New(), true
 		x.live.states, x.live.counts = map[string]string{}, ""
 		return
 	}

@@ -25,6 +25,7 @@ var (
 type model struct {
 	list   []*modelMessage // in the order in which they became visible, or came in
 	limits actors.Limits
+	spent  map[string][]int64 // when messages came that a cap counts, by category; unix milliseconds
 }
 
 type modelMessage struct {
@@ -39,6 +40,36 @@ type modelMessage struct {
 	size     int
 	title    string
 	own      bool // it came to this user alone
+	capped   bool // modelPolicy judges it
+}
+
+// modelPolicy lets modelCap messages of a category through in modelWindow.
+var modelPolicy = &actors.Policy{Name: "p", Version: 1, Body: fmt.Appendf(nil, `{"caps":[{"max":%d,"per":"6h","category":"a"},{"max":%d,"per":"6h","category":"b"}],"respects":["subscription"]}`, modelCap, modelCap)}
+
+const (
+	modelCap    = 2
+	modelWindow = 6 * 60 * 60 * 1000
+)
+
+// passes tells whether no cap stops a message that comes now, and counts it if so.
+func (m *model) passes(o *modelMessage, now int64) bool {
+	if !o.capped || o.category > "b" {
+		return true
+	}
+	n := 0
+	for _, at := range m.spent[o.category] {
+		if at > now-modelWindow {
+			n++
+		}
+	}
+	if n >= modelCap {
+		return false
+	}
+	if m.spent == nil {
+		m.spent = map[string][]int64{}
+	}
+	m.spent[o.category] = append(m.spent[o.category], now)
+	return true
 }
 
 func (m *model) find(id actors.ID) *modelMessage {
@@ -105,8 +136,12 @@ func (m *model) expire(now int64, wants func(*modelMessage) bool) {
 		}
 	}
 	slices.SortStableFunc(due, func(a, b *modelMessage) int { return int(a.until - b.until) })
+	stopped := map[*modelMessage]bool{}
+	for _, o := range slices.Backward(due) { // the newest ones have a cap's room
+		stopped[o] = !wants(o) || !m.passes(o, now)
+	}
 	for _, o := range due {
-		if !wants(o) {
+		if stopped[o] {
 			m.remove(func(other *modelMessage) bool { return other == o })
 			continue
 		}
@@ -346,6 +381,9 @@ func (x *trial) publish(i int) {
 	}
 	o.tenant = x.someTenant()
 	m.Tenant = o.tenant
+	if x.rng.IntN(3) == 0 {
+		m.Policy, o.capped = modelPolicy, true
+	}
 	once := actors.EdgeOnce(id)
 	if x.rng.IntN(3) == 0 {
 		once = actors.CallersOnce("c", fmt.Sprint(i))
@@ -363,7 +401,7 @@ func (x *trial) publish(i int) {
 		return
 	}
 	x.erased = false
-	if o.until != 0 || x.wants(o) {
+	if o.until != 0 || x.wants(o) && x.m.passes(o, x.now) {
 		x.m.publish(o)
 	}
 	x.ids = append(x.ids, id)
@@ -481,7 +519,7 @@ func (x *trial) compare() {
 	unread, unseen := uint32(0), uint32(0)
 	for i, o := range x.m.list {
 		n := &x.b.entries[i]
-		got := modelMessage{n.id, x.b.categories[n.category].name, x.b.tenantOf(n), o.collapse, n.State, n.Until, n.expires, n.at, int(n.size), o.title, !n.IsBroadcast()}
+		got := modelMessage{n.id, x.b.categories[n.category].name, x.b.tenantOf(n), o.collapse, n.State, n.Until, n.expires, n.at, int(n.size), o.title, !n.IsBroadcast(), o.capped}
 		if !reflect.DeepEqual(&got, o) {
 			x.t.Fatalf("message %d: got %+v, want %+v", i, got, *o)
 		}
