@@ -185,6 +185,47 @@ func TestDigest(t *testing.T) {
 	r.want("e", actors.Held, "cap")
 }
 
+// TestDigestIsJudged: a digest closes without a message where all its items have expired, and
+// where its user has refused meanwhile; it waits where the user is muted.
+func TestDigestIsJudged(t *testing.T) {
+	const policy = `{"caps":[{"max":1,"per":"24h"}],"on_capped":"digest","digest":{"key":"news","window":"1h"}}`
+	for name, c := range map[string]struct {
+		prefers *actors.Preferences
+		expires bool
+		want    string // that the user sees when the digest closes, and later
+		later   string
+	}{
+		"expired":  {nil, true, "a", "a"},
+		"switched": {&actors.Preferences{Channels: []*actors.ChannelPreference{{Channel: "inapp"}}}, false, "a", "a"},
+		"muted":    {&actors.Preferences{MutedUntil: time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC).UnixMilli()}, false, "a", "a,1 new message"},
+		"neither":  {nil, false, "a,1 new message", "a,1 new message"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRuled(t, policy)
+			r.want("a", actors.Delivered, "")
+			r.publish("b", func(m *actors.Message) {
+				if c.expires {
+					m.ExpiresAt = r.now + 1000
+				}
+			})
+			if c.prefers != nil {
+				r.do(r.b.SetPreferences(&actors.SetPreferences{Preferences: c.prefers}, actors.Once{}, r.moment()))
+			}
+			r.pass(time.Hour)
+			if got := r.titles(); got != c.want {
+				t.Errorf("when it closes the user sees %s, want %s", got, c.want)
+			}
+			if r.b.Rules.Due() != actors.Never {
+				t.Error("the digest is open still")
+			}
+			r.pass(3 * time.Hour)
+			if got := r.titles(); got != c.later {
+				t.Errorf("later the user sees %s, want %s", got, c.later)
+			}
+		})
+	}
+}
+
 // TestStanding: who is denied gets nothing, neither of his own nor of what is broadcast.
 func TestStanding(t *testing.T) {
 	r := newRuled(t, `{"caps":[{"max":100,"per":"1h"}]}`)

@@ -118,8 +118,8 @@ func (b *Inbox) releaseInto(r *Ready, due []*Item, gone []actors.ID, rev uint64,
 	return rev
 }
 
-// closeDigests adds to r the messages that the digests become which are due. rev is the
-// last event's so far.
+// closeDigests adds to r the messages that the digests become which are due, judged by what
+// the app says of the user and the user prefers by now. rev is the last event's so far.
 func (b *Inbox) closeDigests(r *Ready, rev uint64, t actors.Moment) uint64 {
 	if b.Rules.Due() > t.Now {
 		return rev
@@ -130,15 +130,39 @@ func (b *Inbox) closeDigests(r *Ready, rev uint64, t actors.Moment) uint64 {
 		if !ok {
 			return rev
 		}
-		d, _ := state.Close(key, t.Now)
-		id := digestID(t, i)
-		m := &actors.Message{Id: id[:], Category: d.Category, Tenant: d.Tenant, Content: d.Content, CreatedAt: t.Now}
-		e := b.Next(actors.Kind_ACCEPTED, len(r.Events), t)
-		rev++
-		e.Rev, e.Message, e.Verdict = rev, m, &actors.Verdict{Gather: key}
+		e := b.closeDigest(state, key, digestID(t, i), len(r.Events), t)
+		if e.Kind == actors.Kind_ACCEPTED && e.State != actors.State_SCHEDULED {
+			rev++
+		}
+		e.Rev = rev
 		state.Apply(e)
 		r.Events = append(r.Events, e)
 	}
+}
+
+// closeDigest returns the event by which a digest closes: its message comes in, waits, or is
+// stopped.
+func (b *Inbox) closeDigest(state *rule.State, key string, id actors.ID, n int, t actors.Moment) *actors.Event {
+	d, _ := state.Close(key, t.Now)
+	e := b.Next(actors.Kind_ACCEPTED, n, t)
+	e.Message = &actors.Message{Id: id[:], Category: d.Category, Tenant: d.Tenant, Content: d.Content, CreatedAt: t.Now}
+	c := rule.Candidate{Category: d.Category, Tenant: d.Tenant, Channel: channel, Seed: b.lineage, Zones: b.Book.Zone}
+	decision := (*rule.Policy)(nil).Judge(&c, b.Profile, state, t.Now)
+	e.Verdict = &actors.Verdict{}
+	if decision.Verdict != nil {
+		e.Verdict = decision.Verdict
+	}
+	switch {
+	case d.Total == 0: // all items have expired
+		e.Verdict = &actors.Verdict{Rule: actors.Rule_EXPIRY}
+		fallthrough
+	case decision.Do == rule.Filter:
+		e.Kind, e.Message.Content, e.Message.Cleared = actors.Kind_FILTERED, nil, true
+	case decision.Do == rule.Hold:
+		e.State, e.Until = actors.State_SCHEDULED, decision.Until
+	}
+	e.Verdict.Gather = key
+	return e
 }
 
 // digestID returns the id of the i-th digest that closes at a moment: a UUIDv7 that
