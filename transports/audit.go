@@ -58,13 +58,15 @@ const (
 	AuditTemplateRollback = "template.rollback"
 	AuditTemplateArchive  = "template.archive"
 	AuditTemplateTest     = "template.test" // it was sent to a user who is for trying out
+	AuditKeywordsChange   = "keywords.change"
+	AuditKeywordsDrop     = "keywords.delete"
 	AuditLoginFailed      = "login.failed"
 )
 
 // AuditActions are all of them.
 var AuditActions = []string{AuditKeyCreate, AuditKeyRevoke, AuditKeyRemove, AuditDisconnect, AuditReconnect, AuditErase, AuditDrain, AuditReload, AuditApp, AuditSegmentPut, AuditSegmentDrop,
 	AuditCategoryPut, AuditCategoryDrop, AuditPolicyPut, AuditPolicyDrop, AuditDeny, AuditUndeny, AuditAllow, AuditUnallow,
-	AuditTemplateWrite, AuditTemplateSubmit, AuditTemplateApprove, AuditTemplateReject, AuditTemplatePublish, AuditTemplateRollback, AuditTemplateArchive, AuditTemplateTest, AuditLoginFailed}
+	AuditTemplateWrite, AuditTemplateSubmit, AuditTemplateApprove, AuditTemplateReject, AuditTemplatePublish, AuditTemplateRollback, AuditTemplateArchive, AuditTemplateTest, AuditKeywordsChange, AuditKeywordsDrop, AuditLoginFailed}
 
 // An AuditEntry says who does what. It is written before it is done: where that
 // fails afterwards, another entry with Failed follows. It holds no secret.
@@ -75,7 +77,7 @@ type AuditEntry struct {
 	Actor  string          `json:"actor,omitempty"`  // a Principal's ID, "offline:USER", "signal"; empty: not known
 	From   string          `json:"from,omitempty"`   // an address
 	Action string          `json:"action"`           // of AuditActions
-	Target string          `json:"target,omitempty"` // "key:ID", "user:NAME", "app:NAME", "segment:NAME", "category:NAME", "template:NAME"
+	Target string          `json:"target,omitempty"` // "key:ID", "user:NAME", "app:NAME", "segment:NAME", "keywords:LIST", "category:NAME", "template:NAME"
 	Before json.RawMessage `json:"before,omitempty"`
 	After  json.RawMessage `json:"after,omitempty"`
 	Count  int             `json:"count,omitempty"`  // of failed logins that it stands for

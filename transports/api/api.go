@@ -14,6 +14,7 @@ import (
 	"reddot/actors"
 	"reddot/actors/catalog"
 	"reddot/actors/index"
+	"reddot/actors/screening"
 	"reddot/transports"
 	"reddot/transports/api/bulk"
 	"reddot/transports/api/judges"
@@ -71,6 +72,7 @@ type Deps struct {
 	Segments  *catalog.Catalog  // nil: there is no /v1/segments
 	Policies  *catalog.Catalog  // by which messages are judged; nil: there are none
 	Resources []*resource.Route // what the app has beside them, each in a room of its own
+	Keywords  *screening.Lists  // what messages are screened by; nil: by nothing
 	Jobs      *bulk.Jobs        // nil: there are no imports and exports of users
 
 	Index   *index.Index                                          // finds users; nil: segments are not previewed, and users not exported
@@ -225,7 +227,7 @@ func (a *API) answer(c *call, root *paths.Node[*route]) error {
 	}
 	a.allowOrigin(c)
 	if c.IsOptions() {
-		a.answerOptions(c, n.Allow)
+		transports.AnswerOptions(c.RequestCtx, n.Allow)
 		return nil
 	}
 	r, ok := n.Route(c.Method())
@@ -277,3 +279,6 @@ func (a *API) admit(c *call, access access) error {
 	}
 	return c.enter(access)
 }
+
+// allowOrigin says to a browser whether the page that asks may read the answer.
+func (a *API) allowOrigin(c *call) { a.cfg.Origins.Answer(c.RequestCtx) }

@@ -335,6 +335,7 @@ func (b *batch) publish(line []byte) (r *actors.Request, recipients int, err err
 	if err := b.api.deps.Gate.Publish(b.who, max(1, len(d.to.users))); err != nil {
 		return nil, 0, err
 	}
+	b.api.screen(b.who.App, d)
 	if d.to.isOne() {
 		r, recipients = actors.NewRequest(actors.UserKey(b.who.App, d.to.user), rehearsed(b.pipeline.IsDry(), &d.publication(id).publish)), results.IsPublish
 	} else {
@@ -342,6 +343,9 @@ func (b *batch) publish(line []byte) (r *actors.Request, recipients int, err err
 			return nil, 0, err
 		}
 		key, order := d.order(b.who.App, id, once)
+		if err := b.api.refuseStopped(d, key, order, once); err != nil {
+			return nil, 0, err
+		}
 		r, recipients = actors.NewRequest(key, rehearsed(b.pipeline.IsDry(), order)), d.to.recipients()
 	}
 	r.Once = once

@@ -29,6 +29,7 @@ type call struct {
 	body   []byte
 	out    []byte
 	dry    bool // nothing is to be written
+	long   bool // its body is long: it has a place among the batches
 }
 
 func newCall(a *API) *call {

@@ -20,6 +20,9 @@ func editMessage(c *call) error {
 	if err := d.parsePatch(body, c.api.now().UnixMilli()); err != nil {
 		return err
 	}
+	if c.api.screen(c.who.App, d); d.stop != nil {
+		return d.stop.Refusal()
+	}
 	return c.change(id, &actors.Edit{ID: id, Patch: d.appendPatch(nil)})
 }
 

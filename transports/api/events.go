@@ -44,7 +44,7 @@ func publishEvents(c *call) error {
 	if err := c.api.deps.Gate.Publish(c.who, 1); err != nil {
 		return err
 	}
-	p, once := e.publication(c.who.ID)
+	p, once := c.screenEvent(e)
 	r, err := c.ask(actors.UserKey(c.who.App, e.user), rehearsed(c.dry, &p.publish), once)
 	if err != nil {
 		return err
@@ -62,9 +62,12 @@ func publishEvents(c *call) error {
 // publishEventBatch answers with one result an event, in order; a bad one
 // fails alone.
 func (c *call) publishEventBatch(e *cloudEvent, body []byte) error {
-	events, err := splitArray(body, c.draft.lim.Depth+2, c.api.cfg.Events)
+	events, err := jsontext.Split(body, c.draft.lim.Depth+2, c.api.cfg.Events+1)
 	if err != nil {
 		return err
+	}
+	if n := c.api.cfg.Events; len(events) > n {
+		return actors.Errorf(actors.TooLarge, "at most %d events fit in one batch", n)
 	}
 	now := c.api.now().UnixMilli()
 	f := results.NewPipeline(c.api.deps.Router, max(1, len(events)), c.api.cfg.BatchOutput, c.api.cfg.Deadline)
@@ -81,7 +84,7 @@ func (c *call) publishEventBatch(e *cloudEvent, body []byte) error {
 			f.Refuse(err, 0)
 			continue
 		}
-		p, once := e.publication(c.who.ID)
+		p, once := c.screenEvent(e)
 		r := actors.NewRequest(actors.UserKey(c.who.App, e.user), rehearsed(c.dry, &p.publish))
 		r.Once = once
 		f.Send(r, 0, results.IsPublish)
@@ -94,27 +97,15 @@ func (c *call) publishEventBatch(e *cloudEvent, body []byte) error {
 	return nil
 }
 
-// splitArray returns the elements of a JSON array, at most limit of them.
-func splitArray(src []byte, deep, limit int) ([][]byte, error) {
-	var s jsontext.Scanner
-	s.Reset(src, deep)
-	if !s.Take('[', "no array") {
-		return nil, s.Err()
+// screenEvent returns what an event comes to. Its key is of what the event says, not of what
+// keyword lists leave of it.
+func (c *call) screenEvent(e *cloudEvent) (*publication, actors.Once) {
+	p, once := e.publication(c.who.ID)
+	if c.api.deps.Keywords.Of(c.who.App) != nil {
+		c.api.screen(c.who.App, e.draft)
+		p.message.Content, p.message.Screened = e.draft.appendContent(nil, e.draft.has), e.draft.stop.Verdict()
 	}
-	var items [][]byte
-	for first := true; s.Item(first); first = false {
-		item, ok := s.Raw()
-		if !ok {
-			return nil, s.Err()
-		}
-		if items = append(items, item); len(items) > limit {
-			return nil, actors.Errorf(actors.TooLarge, "at most %d events fit in one batch", limit)
-		}
-	}
-	if s.Bad() || !s.End() {
-		return nil, s.Err()
-	}
-	return items, nil
+	return p, once
 }
 
 // mediaType returns the media type without its parameters, in lower case.

@@ -22,6 +22,7 @@ import (
 	"reddot/actors"
 	"reddot/actors/catalog"
 	"reddot/actors/index"
+	"reddot/actors/screening"
 	"reddot/actors/store/memory"
 	"reddot/actors/templates"
 	"reddot/transports"
@@ -30,6 +31,7 @@ import (
 	"reddot/transports/api/policies"
 	"reddot/transports/api/presences"
 	"reddot/transports/api/standings"
+	"reddot/transports/api/words"
 	"reddot/transports/auth"
 )
 
@@ -109,12 +111,14 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 		ctx.SetBodyString(string(user))
 	}
 	registry := prometheus.NewRegistry()
+	lists := screening.New(screening.Config{Now: time.Now}, records)
 	cfg := Config{Origins: origins, LegacyURLs: true, Deadline: time.Second, BatchIdle: 5 * time.Second}
 	limits := transports.Limits{}
 	deps := Deps{Router: s.router, Lookup: s.router, Keys: keys, Revoker: revocations, Segments: catalog.New(catalog.Config{Kind: "segment", Names: 4, Now: time.Now}, records),
 		Index: index.New(s.rows), LogHead: func(context.Context, string) (uint64, error) { return 7, nil },
-		Jobs:  bulk.NewJobs(records, time.Now),
-		Audit: transports.NewAudit(transports.AuditConfig{}, records, slog.New(slog.DiscardHandler)),
+		Keywords: lists,
+		Jobs:     bulk.NewJobs(records, time.Now),
+		Audit:    transports.NewAudit(transports.AuditConfig{}, records, slog.New(slog.DiscardHandler)),
 		Cluster: func(context.Context) any {
 			return map[string]any{"cluster": "c", "node": "a", "members": []any{map[string]any{
 				"node": "a", "state": "ready", "shards": 1, "owned": []any{map[string]any{"epoch": 2, "shards": "1"}}, "actors": 0, "connections": 0, "held": 0, "links": []any{},
@@ -141,6 +145,7 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 		content.Categories(catalog.New(catalog.Config{Kind: "category", Names: 4, Now: time.Now}, records)),
 		policies.Routes(catalog.New(catalog.Config{Kind: "policy", Names: 4, Now: time.Now}, records), time.Now),
 		resources.Routes(), standings.Routes(), presences.Routes(),
+		(&words.Lists{Lists: lists}).Routes(),
 	)
 	if deps.Auth == nil {
 		deps.Auth = auth.NewAuth(auth.AuthConfig{Origins: origins}, keys, tokens, deps.Gate)

@@ -118,6 +118,7 @@ func (c *call) legacyMessage(byDefault string) (*draft, error) {
 	if d.body, err = d.in.TextField("message", d.lim.Text); err != nil {
 		return nil, err
 	}
+	c.api.screen(c.who.App, d)
 	return d, c.api.govern(c.who.App, d)
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/api/words"
 	"reddot/transports/jsontext"
 )
 
@@ -115,6 +116,7 @@ type draft struct {
 	to       target
 	policy   policyRef
 	governs  *actors.Policy // what judges it, once that was found; nil: nothing does
+	stop     *words.Stop    // why keyword lists stop it; nil: they do not
 
 	lim     *MessageLimits
 	now     int64
@@ -222,13 +224,11 @@ func (d *draft) readData() error {
 	return nil
 }
 
-func (d *draft) readURL() error {
-	t, err := d.in.TextField("url", d.lim.URL)
-	if err != nil {
+func (d *draft) readURL() (err error) {
+	if d.link, err = d.in.TextField("url", d.lim.URL); err != nil {
 		return err
 	}
-	d.link = t
-	d.scratch = t.AppendTo(d.scratch[:0])
+	d.scratch = d.link.AppendTo(d.scratch[:0])
 	if fault := actors.URLFault(string(d.scratch)); fault != "" {
 		return wrong("url", fault)
 	}
@@ -344,6 +344,7 @@ func (d *draft) publication(id actors.ID) *publication {
 	p.message.CollapseKey = d.collapse
 	p.message.CreatedAt = d.now
 	p.message.Policy = d.governs
+	p.message.Screened = d.stop.Verdict()
 	p.publish = actors.Publish{Message: &p.message}
 	return p
 }

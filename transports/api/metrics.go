@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"reddot/transports/api/bulk"
+	"reddot/transports/api/words"
 )
 
 // metrics are the API's own. A label is a route's template or a class of
@@ -16,6 +17,7 @@ type metrics struct {
 	requests map[*route]*[6]prometheus.Counter // by the status's first digit; that of nil: no route
 	refused  *prometheus.CounterVec            // by the limit
 	imports  *bulk.Metrics
+	keywords *words.Metrics
 }
 
 // newMetrics registers the metrics; none are seen if reg is nil.
@@ -41,6 +43,9 @@ func newMetrics(reg prometheus.Registerer, routes []*route) (*metrics, error) {
 	}
 	var err error
 	if m.imports, err = bulk.NewMetrics(reg); err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
+	if m.keywords, err = words.NewMetrics(reg); err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
 	m.requests[nil] = counters(total, "", "none")

@@ -94,6 +94,7 @@ func (c *call) publishTo(key actors.Key, d *draft) (*actors.Request, error) {
 	if err := c.api.deps.Gate.Publish(c.who, 1); err != nil {
 		return nil, err
 	}
+	c.api.screen(c.who.App, d)
 	return c.ask(key, rehearsed(c.dry, &d.publication(id).publish), once)
 }
 
@@ -110,7 +111,11 @@ func (c *call) sendTo(d *draft) (*actors.Request, error) {
 	if err := c.api.pin(c.who.App, &d.to, once); err != nil {
 		return nil, err
 	}
+	c.api.screen(c.who.App, d)
 	key, start := d.order(c.who.App, id, once)
+	if err := c.api.refuseStopped(d, key, start, once); err != nil {
+		return nil, err
+	}
 	return c.ask(key, rehearsed(c.dry, start), once)
 }
 

@@ -19,7 +19,10 @@ func resources(list []*resource.Route) []*route {
 			access |= needUser
 		}
 		routes[i] = &route{method: r.Method, path: r.Path, access: access, query: r.Query, plain: r.Plain,
-			handle: func(c *call) error { return r.Handle(resourceCall{c}) }}
+			handle: func(c *call) error {
+				defer c.leaveLong()
+				return r.Handle(resourceCall{c})
+			}}
 	}
 	return routes
 }
@@ -46,6 +49,26 @@ func (c resourceCall) ReadBody(limit int) ([]byte, error) {
 		most = min(most, limit)
 	}
 	return c.readBody(most)
+}
+
+// ReadLong implements resource.Call.
+func (c resourceCall) ReadLong(limit int) ([]byte, error) {
+	if err := c.takeBatch(); err != nil {
+		return nil, err
+	}
+	c.long = true
+	if most := c.api.deps.Gate.Limits().MaxBatch; most > 0 {
+		limit = min(limit, most)
+	}
+	return c.readBody(limit)
+}
+
+// leaveLong gives back the place that the call has among the batches, if it has one.
+func (c *call) leaveLong() {
+	if c.long {
+		c.long = false
+		c.api.batches.leave(c.who.App)
+	}
 }
 
 // CallersOnce implements resource.Call.

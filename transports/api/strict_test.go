@@ -16,7 +16,7 @@ import (
 func (s *server) writes(t *testing.T, f func(t *testing.T, r *route, path, token string)) {
 	id := s.do("POST", "/v1/users/alice/messages", s.admin, `{"body":"x"}`).json(t)["id"].(string)
 	key := s.do("POST", "/v1/keys", s.admin, `{"scopes":["read"]}`).json(t)["id"].(string)
-	names := strings.NewReplacer("{user}", "alice", "{userId}", "alice", "{id}", id, "{key}", key, "{topic}", "a", "{name}", "vips", "*", "b")
+	names := strings.NewReplacer("{user}", "alice", "{userId}", "alice", "{id}", id, "{key}", key, "{topic}", "a", "{name}", "vips", "{list}", "ads", "*", "b")
 	for _, r := range s.api.routes(s.api.operations()) {
 		if r.method == "GET" {
 			continue

@@ -175,15 +175,9 @@ const nobody = "now < now"
 
 // isRepeat tells whether the app's broadcast log knows the caller's key.
 func (a *API) isRepeat(log actors.Key, to *actors.Audience, once actors.Once) bool {
-	if once.Edge {
-		return false
-	}
 	id := actors.NewID()
 	m := &actors.Message{Id: id[:], Category: actors.DefaultCategory}
-	r := actors.NewRequest(log, &actors.DryRun{Of: &actors.Broadcast{Message: m, Audience: to}})
-	r.Once = once
-	err := a.deps.Router.Ask(a.deadlines.Next(), r)
-	return err == nil && r.Answer.Replayed || err != nil && actors.AsError(err).Code == actors.IdempotencyConflict
+	return a.knows(log, &actors.Broadcast{Message: m, Audience: to}, once)
 }
 
 // user reads a user's name.

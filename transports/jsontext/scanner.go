@@ -190,6 +190,29 @@ func (s *Scanner) Raw() ([]byte, bool) {
 	return s.src[start:s.pos:s.pos], ok
 }
 
+// Split returns the elements of an array, the first ones up to limit; what follows those is
+// not looked at.
+func Split(src []byte, deep, limit int) (items [][]byte, err error) {
+	var s Scanner
+	s.Reset(src, deep)
+	if !s.Take('[', "no array") {
+		return nil, s.Err()
+	}
+	for first := true; s.Item(first); first = false {
+		item, ok := s.Raw()
+		if !ok {
+			return nil, s.Err()
+		}
+		if items = append(items, item); len(items) == limit {
+			return items, nil
+		}
+	}
+	if s.Bad() || !s.End() {
+		return nil, s.Err()
+	}
+	return items, nil
+}
+
 // Value reads any value and appends it to b without white space, otherwise
 // byte by byte as it stands.
 func (s *Scanner) Value(b []byte) ([]byte, bool) {

@@ -1,6 +1,9 @@
 package jsontext
 
-import "unicode/utf8"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // A Text is a JSON string as it stands in the source.
 type Text struct {
@@ -85,6 +88,13 @@ func unhex(c byte) int {
 		return int(c-'A') + 10
 	}
 	return -1
+}
+
+// NewText returns the text that is decoded to s.
+func NewText(s string) Text {
+	b := AppendString(make([]byte, 0, len(s)+2), s)
+	raw := b[1 : len(b)-1]
+	return Text{Raw: raw, Size: len(s), escaped: bytes.IndexByte(raw, '\\') >= 0}
 }
 
 // AppendTo appends the decoded text.

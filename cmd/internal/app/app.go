@@ -17,6 +17,7 @@ import (
 	"reddot/actors"
 	"reddot/actors/broadcast"
 	"reddot/actors/retained"
+	"reddot/actors/screening"
 	"reddot/actors/send"
 	"reddot/actors/templates"
 	"reddot/actors/user"
@@ -48,6 +49,7 @@ type App struct {
 	audit       *transports.Audit
 	templates   *templates.Templates
 	revocations *auth.Revocations
+	keywords    *screening.Lists
 	node        *cluster.Node
 	loop        *eventloop.Loop // nil where there is none
 	streams     *streams.Streams
@@ -104,6 +106,7 @@ func (a *App) steps() []step {
 		{"store", a.openStore, a.closeStore},
 		{"control", a.openControl, a.closeControl},
 		{"credentials", a.loadCredentials, nil},
+		{"keywords", a.loadKeywords, nil},
 		{"node", a.startNode, a.stopNode},
 		{"transports", a.openFront, a.closeFront},
 	}
@@ -280,7 +283,7 @@ func (a *App) startNode(ctx context.Context) error {
 	n, err := cluster.New(cluster.Config{
 		Kinds:  kinds,
 		Limits: cfg.Actors(), Idle: a.forTests.idle, Now: a.nowMilli, Log: a.log.With("part", "node"), Metrics: a.registry, Fenced: a.fenced,
-		Presence: cfg.Presence, Cluster: conf, Program: Version().String(), Failed: a.fail, Changed: a.reloadCredentials,
+		Presence: cfg.Presence, Cluster: conf, Program: Version().String(), Failed: a.fail, Changed: a.reload,
 		Listen: func(ctx context.Context, addr string) (net.Listener, error) { return a.listenTCP(ctx, "links", addr) },
 	}, a.store)
 	if err != nil {

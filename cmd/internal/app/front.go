@@ -19,6 +19,7 @@ import (
 	"reddot/transports/api/presences"
 	"reddot/transports/api/resource"
 	"reddot/transports/api/standings"
+	"reddot/transports/api/words"
 	"reddot/transports/auth"
 	"reddot/transports/iframe"
 	"reddot/transports/longpoll"
@@ -135,7 +136,8 @@ func (a *App) newFront(cfg *config.Config) (*front, error) {
 		Jobs:      bulk.NewJobs(a.store, a.now),
 		Segments:  catalog.New(catalog.Config{Kind: "segment", Now: a.now}, a.store),
 		Policies:  kept,
-		Resources: slices.Concat(resources, policies.Routes(kept, a.now), standings.Routes(), presences.Routes()),
+		Resources: slices.Concat(resources, policies.Routes(kept, a.now), standings.Routes(), presences.Routes(), (&words.Lists{Lists: a.keywords}).Routes()),
+		Keywords:  a.keywords,
 		Index:     index.New(a.store), LogHead: a.node.LogHead,
 		Revoker: a.revocations, Connected: a.connected, Ready: a.Ready, Healthy: a.Healthy,
 		Cluster: func(ctx context.Context) any { return a.node.Status(ctx) }, Drain: a.Drain,

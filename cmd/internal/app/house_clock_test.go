@@ -15,6 +15,8 @@ var wallClocks = map[string]string{
 	"actors/catalog/catalog.go":           "the time of a version, for people, and for how long it is kept",
 	"actors/catalog/history.go":           "likewise",
 	"actors/templates/templates.go":       "when a version was written and reviewed, for people",
+	"actors/screening/change.go":          "when a list was changed, for people, and for how long the key of a change is kept",
+	"actors/screening/reload.go":          "for how long a deleted list's keys are kept",
 	"actors/gap.go":                       "the time of a write",
 	"actors/home.go":                      "the moment of a decision: expiry, send_at, snooze and the ages of messages and keys are stored times",
 	"actors/retained/retainer.go":         "a retained message expires at a stored time",

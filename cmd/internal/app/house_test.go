@@ -118,6 +118,8 @@ var layers = map[string][]string{
 	"actors/user":              {"actors", "actors/inbox", "actors/profile", "actors/rule", "actors/schedule", "actors/session"},
 	"actors/schedule":          {"actors"},
 	"actors/rule":              {"actors", "actors/profile", "actors/schedule"}, // what a user prefers is a rule
+	"actors/keywords":          {"actors"},
+	"actors/screening":         {"actors", "actors/keywords"}, // lists of them, as they are stored
 	"actors/send":              {"actors"},
 	"actors/broadcast":         {"actors", "actors/audience"},
 	"actors/retained":          {"actors"},
@@ -139,7 +141,7 @@ var layers = map[string][]string{
 	"transports/auth":    {"actors", "transports/jsontext"},
 	"transports/streams": {"actors", "actors/gateway", "actors/topic", "transports/jsontext"},
 	// The platform's state is campaign's; these are its views and its ways out.
-	"transports/api":           {"actors", "actors/audience", "actors/campaign", "actors/catalog", "actors/index", "actors/profile", "actors/rule", "actors/templates", "actors/topic", "transports/auth", "transports/api/bulk", "transports/api/judges", "transports/api/paths", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/jsontext", "transports/streams"},
+	"transports/api":           {"actors", "actors/audience", "actors/campaign", "actors/catalog", "actors/index", "actors/profile", "actors/rule", "actors/screening", "actors/templates", "actors/topic", "transports/auth", "transports/api/bulk", "transports/api/judges", "transports/api/paths", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/api/words", "transports/jsontext", "transports/streams"},
 	"transports/api/policies":  {"actors", "actors/catalog", "actors/profile", "actors/rule", "transports", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/jsontext"},
 	"transports/api/presences": {"actors", "transports", "transports/api/resource"},
 	"transports/api/standings": {"actors", "actors/rule", "transports", "transports/api/resource"},
@@ -156,6 +158,7 @@ var layers = map[string][]string{
 	"transports/jsontext":      {"actors"},
 	"transports/mqtt/packet":   {},
 	"transports/ws":            {"actors", "actors/topic", "transports/auth", "transports/jsontext", "transports/streams", "transports/websocket"}, // frames are read in one place, for both
+	"transports/api/words":     {"actors", "actors/keywords", "actors/screening", "transports", "transports/api/resource", "transports/jsontext"},
 	// A load generator reads what comes with code of its own.
 	"cmd/internal/load":         {"cmd/internal/load/..."},
 	"cmd/internal/load/event":   {},
@@ -284,7 +287,7 @@ func housePackages(t *testing.T, files []*sourceFile) {
 }
 
 // pure are the rooms, and the files, that decide.
-var pure = []string{"actors/audience/", "actors/inbox/", "actors/rule/", "actors/schedule/", "actors/session/", "actors/send/state.go", "actors/send/steps.go", "actors/retained/state.go", "cluster/rendezvous.go", "cluster/membership/choose.go", "cluster/membership/linkstates.go"}
+var pure = []string{"actors/audience/", "actors/inbox/", "actors/keywords/", "actors/rule/", "actors/schedule/", "actors/session/", "actors/send/state.go", "actors/send/steps.go", "actors/retained/state.go", "cluster/rendezvous.go", "cluster/membership/choose.go", "cluster/membership/linkstates.go"}
 
 // reading are the files in such rooms that read a journal which they are given.
 var reading = []string{"actors/inbox/load.go", "actors/inbox/page.go", "actors/inbox/asof.go", "actors/inbox/content.go"}

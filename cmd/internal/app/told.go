@@ -60,9 +60,17 @@ func (r toldRecords) changed(ctx context.Context, kind string, err error) error 
 	return nil
 }
 
-// reloadCredentials reads keys and revocations again; connections of what was
-// revoked end.
-func (a *App) reloadCredentials(string) { a.rereadCredentials() }
+// reload reads again what another server says that it has changed: keyword lists, or keys
+// and revocations, in which case connections of what was revoked end. A link that has come
+// up says that it may be any.
+func (a *App) reload(what string) {
+	if what != keywordLists {
+		a.rereadCredentials()
+	}
+	if what != credentials {
+		a.reloadKeywords(context.Background())
+	}
+}
 
 // rereadCredentials tells whether all could be read.
 func (a *App) rereadCredentials() bool {
@@ -96,6 +104,7 @@ func (a *App) watchCredentials() {
 	if !a.cfg.Load().Store.URL.IsZero() {
 		seen := &seenCredentials{}
 		all.Go(func() { every(ctx, changedEvery, func() { a.rereadChanged(ctx, seen) }) })
+		all.Go(func() { every(ctx, changedEvery, func() { a.reloadKeywords(ctx) }) })
 	}
 }
 

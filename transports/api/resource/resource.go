@@ -29,6 +29,7 @@ type Call interface {
 	User() string                       // that the path names, of a route that is OfUser
 	Fields() *transports.FieldReader    // for the body
 	ReadBody(limit int) ([]byte, error) // the whole body; 0: of the size that any may have
+	ReadLong(limit int) ([]byte, error) // likewise of any size up to the limit, as many at a time as there may be batches
 	Limit() (int, error)                // ?limit=, or how many a page has without it
 	Number(name string) (uint64, error) // a query parameter that counts something
 	Deadline() context.Context          // when the request is given up

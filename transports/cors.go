@@ -1,39 +1,30 @@
-package api
+package transports
 
-import (
-	"github.com/valyala/fasthttp"
-
-	"reddot/transports"
-)
+import "github.com/valyala/fasthttp"
 
 const (
 	// What scripts of other origins may send and see beyond the safelisted
 	// (Fetch standard, sections 2.2.2 and 4.9).
 	corsRequestHeaders  = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID"
-	corsResponseHeaders = "ETag, Location, Retry-After, Idempotent-Replayed, " + transports.UserHeader
+	corsResponseHeaders = "ETag, Location, Retry-After, Idempotent-Replayed, " + UserHeader
 
 	corsMaxAge = "600" // seconds that a browser remembers a preflight's answer
 )
 
-// allowOrigin says to a browser whether the page that asks may read the
+// Answer says to a browser whether the page that asks may read the
 // answer. An origin that is not allowed gets no header, not an error: the
 // browser refuses, and what is no browser does not care.
-func (a *API) allowOrigin(c *call) {
-	h := &c.Response.Header
-	if c.IsGet() && !varies(h) {
+func (o Origins) Answer(ctx *fasthttp.RequestCtx) {
+	h := &ctx.Response.Header
+	if ctx.IsGet() && !varies(h) {
 		h.Add(fasthttp.HeaderVary, fasthttp.HeaderOrigin)
 	}
-	origin := c.Request.Header.Peek(fasthttp.HeaderOrigin)
-	if len(origin) == 0 {
+	origin := ctx.Request.Header.Peek(fasthttp.HeaderOrigin)
+	if len(origin) == 0 || !o.Allows(origin) {
 		return
 	}
-	switch {
-	case a.cfg.Origins.Allows(origin):
-		h.SetBytesV(fasthttp.HeaderAccessControlAllowOrigin, origin)
-		h.Set(fasthttp.HeaderAccessControlAllowCredentials, "true")
-	default:
-		return
-	}
+	h.SetBytesV(fasthttp.HeaderAccessControlAllowOrigin, origin)
+	h.Set(fasthttp.HeaderAccessControlAllowCredentials, "true")
 	h.Set(fasthttp.HeaderAccessControlExposeHeaders, corsResponseHeaders)
 }
 
@@ -48,13 +39,14 @@ func varies(h *fasthttp.ResponseHeader) bool {
 	return false
 }
 
-// answerOptions answers OPTIONS: what the path offers, and a preflight.
-func (a *API) answerOptions(c *call, allow string) {
-	h := &c.Response.Header
+// AnswerOptions answers OPTIONS: what the path offers, and a preflight. Origins.Answer
+// comes before.
+func AnswerOptions(ctx *fasthttp.RequestCtx, allow string) {
+	h := &ctx.Response.Header
 	h.Set(fasthttp.HeaderAllow, allow)
-	c.SetStatusCode(fasthttp.StatusNoContent)
+	ctx.SetStatusCode(fasthttp.StatusNoContent)
 	if len(h.Peek(fasthttp.HeaderAccessControlAllowOrigin)) == 0 ||
-		len(c.Request.Header.Peek(fasthttp.HeaderAccessControlRequestMethod)) == 0 {
+		len(ctx.Request.Header.Peek(fasthttp.HeaderAccessControlRequestMethod)) == 0 {
 		return
 	}
 	h.Set(fasthttp.HeaderAccessControlAllowMethods, allow)
