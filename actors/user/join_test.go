@@ -40,6 +40,7 @@ func (x *trial) meet() {
 		x.mark(p)
 	case n == 2:
 		x.describe(p)
+		x.join(p) // also by what changes nothing: its key is its first event
 	}
 	if p.erased { // it would be nobody still
 		x.publish(p)
