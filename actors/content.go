@@ -3,6 +3,7 @@ package actors
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 )
 
 // contentMembers are the members of Message.Content, in their order.
@@ -25,7 +26,24 @@ func Patched(old *Message, patch []byte) (*Message, *Error) {
 			return nil, err
 		}
 	}
-	return m, m.setContent(set)
+	if err := m.setContent(set); err != nil {
+		return m, err
+	}
+	return m, m.setVariants(set)
+}
+
+// setVariants sets the members that set names in every locale.
+func (m *Message) setVariants(set map[string]json.RawMessage) *Error {
+	old := m.Variants
+	m.Variants = nil
+	for _, v := range old {
+		c := &Message{Content: v.Content}
+		if err := c.setContent(set); err != nil {
+			return err
+		}
+		m.Variants = append(m.Variants, &Variant{Locale: v.Locale, Content: c.Content})
+	}
+	return nil
 }
 
 // Copy returns a message of its own with the same fields.
@@ -34,7 +52,27 @@ func (m *Message) Copy() *Message {
 		Id: m.Id, Category: m.Category, Tenant: m.Tenant, Priority: m.Priority, Content: m.Content, ExpiresAt: m.ExpiresAt, SendAt: m.SendAt,
 		CollapseKey: m.CollapseKey, CreatedAt: m.CreatedAt, Shared: m.Shared, EditedAt: m.EditedAt,
 		Cleared: m.Cleared, Policy: m.Policy, Screened: m.Screened,
+		Template: m.Template, TemplateVersion: m.TemplateVersion, TemplateHash: m.TemplateHash, Variants: m.Variants,
 	}
+}
+
+// In returns the message as it is said in a user's locale, without what is said in others.
+func (m *Message) In(locale string) *Message {
+	if len(m.Variants) == 0 {
+		return m
+	}
+	c := m.Copy()
+	c.Variants = nil
+	FindLocale(locale, func(has string) (string, bool) {
+		for _, v := range m.Variants {
+			if strings.EqualFold(v.Locale, has) {
+				c.Content = v.Content
+				return has, true
+			}
+		}
+		return "", false
+	})
+	return c
 }
 
 // Copy returns a message of its own with the same fields.

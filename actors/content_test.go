@@ -43,10 +43,17 @@ func fill(t *testing.T, m protoreflect.Message) {
 			m.Set(f, protoreflect.ValueOfInt64(7))
 		case protoreflect.Uint32Kind:
 			m.Set(f, protoreflect.ValueOfUint32(7))
+		case protoreflect.Uint64Kind:
+			m.Set(f, protoreflect.ValueOfUint64(7))
 		case protoreflect.EnumKind:
 			m.Set(f, protoreflect.ValueOfEnum(1))
 		case protoreflect.MessageKind:
-			m.Set(f, m.NewField(f))
+			if v := m.NewField(f); f.IsList() {
+				v.List().Append(v.List().NewElement())
+				m.Set(f, v)
+			} else {
+				m.Set(f, v)
+			}
 		default:
 			t.Fatalf("%s is a %v, which this test can't fill", f.FullName(), f.Kind())
 		}
@@ -82,4 +89,22 @@ func TestPatch(t *testing.T) {
 			return out + "\n"
 		})
 	})
+}
+
+// TestIn: a message is said in the nearest locale, and has no other with it any more.
+func TestIn(t *testing.T) {
+	m := &Message{Content: []byte(`"title":"Hi"`), Template: "hello", TemplateVersion: 3, Variants: []*Variant{{Locale: "zh", Content: []byte(`"title":"zh"`)}, {Locale: "zh-Hant", Content: []byte(`"title":"Hant"`)}}}
+	for locale, want := range map[string]string{"": "Hi", "en": "Hi", "zh": "zh", "zh-CN": "zh", "ZH-hant-HK": "Hant", "zh-Hant": "Hant", "zhx": "Hi", "-": "Hi", "zh-": "zh"} {
+		got := m.In(locale)
+		if string(got.Content) != `"title":"`+want+`"` || got.Variants != nil || got.Template != "hello" || got.TemplateVersion != 3 {
+			t.Errorf("%q: got %v, want %s", locale, got, want)
+		}
+	}
+	if plain := (&Message{Content: []byte(`"title":"x"`)}); plain.In("zh") != plain {
+		t.Error("a message without variants is copied")
+	}
+	edited, err := Patched(m, []byte(`{"body":"new"}`))
+	if err != nil || string(edited.In("zh").Content) != `"title":"zh","body":"new"` || string(m.Variants[0].Content) != `"title":"zh"` {
+		t.Errorf("got %v, %v", edited, err)
+	}
 }

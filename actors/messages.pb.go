@@ -3261,23 +3261,27 @@ func (x *RetainedState) GetMessages() []*TopicMessage {
 
 // Message is what a back end published.
 type Message struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`             // UUIDv7
-	Category      string                 `protobuf:"bytes,2,opt,name=category,proto3" json:"category,omitempty"` // never empty
-	Priority      Priority               `protobuf:"varint,3,opt,name=priority,proto3,enum=reddot.Priority" json:"priority,omitempty"`
-	Content       []byte                 `protobuf:"bytes,4,opt,name=content,proto3" json:"content,omitempty"`                       // title, body, data and url as members of a JSON object, without its braces
-	ExpiresAt     int64                  `protobuf:"varint,5,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"` // unix milliseconds; 0: never
-	SendAt        int64                  `protobuf:"varint,6,opt,name=send_at,json=sendAt,proto3" json:"send_at,omitempty"`          // unix milliseconds; 0: at once
-	CollapseKey   string                 `protobuf:"bytes,7,opt,name=collapse_key,json=collapseKey,proto3" json:"collapse_key,omitempty"`
-	CreatedAt     int64                  `protobuf:"varint,8,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"` // unix milliseconds
-	Shared        bool                   `protobuf:"varint,9,opt,name=shared,proto3" json:"shared,omitempty"`                        // one of a send to many: its funnel is kept beside the journal
-	EditedAt      int64                  `protobuf:"varint,10,opt,name=edited_at,json=editedAt,proto3" json:"edited_at,omitempty"`   // unix milliseconds; 0: never
-	Cleared       bool                   `protobuf:"varint,11,opt,name=cleared,proto3" json:"cleared,omitempty"`                     // what it said is no longer needed, and was taken out
-	Tenant        string                 `protobuf:"bytes,12,opt,name=tenant,proto3" json:"tenant,omitempty"`                        // the workspace of the product that it belongs to; empty: none
-	Policy        *Policy                `protobuf:"bytes,13,opt,name=policy,proto3" json:"policy,omitempty"`                        // the rules that judge it, also once it is released; none: the user's and the app's own alone
-	Screened      *Verdict               `protobuf:"bytes,14,opt,name=screened,proto3" json:"screened,omitempty"`                    // what was said of its words where it was sent; none: nothing
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Id              []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`             // UUIDv7
+	Category        string                 `protobuf:"bytes,2,opt,name=category,proto3" json:"category,omitempty"` // never empty
+	Priority        Priority               `protobuf:"varint,3,opt,name=priority,proto3,enum=reddot.Priority" json:"priority,omitempty"`
+	Content         []byte                 `protobuf:"bytes,4,opt,name=content,proto3" json:"content,omitempty"`                       // title, body, data and url as members of a JSON object, without its braces
+	ExpiresAt       int64                  `protobuf:"varint,5,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"` // unix milliseconds; 0: never
+	SendAt          int64                  `protobuf:"varint,6,opt,name=send_at,json=sendAt,proto3" json:"send_at,omitempty"`          // unix milliseconds; 0: at once
+	CollapseKey     string                 `protobuf:"bytes,7,opt,name=collapse_key,json=collapseKey,proto3" json:"collapse_key,omitempty"`
+	CreatedAt       int64                  `protobuf:"varint,8,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"` // unix milliseconds
+	Shared          bool                   `protobuf:"varint,9,opt,name=shared,proto3" json:"shared,omitempty"`                        // one of a send to many: its funnel is kept beside the journal
+	EditedAt        int64                  `protobuf:"varint,10,opt,name=edited_at,json=editedAt,proto3" json:"edited_at,omitempty"`   // unix milliseconds; 0: never
+	Cleared         bool                   `protobuf:"varint,11,opt,name=cleared,proto3" json:"cleared,omitempty"`                     // what it said is no longer needed, and was taken out
+	Tenant          string                 `protobuf:"bytes,12,opt,name=tenant,proto3" json:"tenant,omitempty"`                        // the workspace of the product that it belongs to; empty: none
+	Policy          *Policy                `protobuf:"bytes,13,opt,name=policy,proto3" json:"policy,omitempty"`                        // the rules that judge it, also once it is released; none: the user's and the app's own alone
+	Screened        *Verdict               `protobuf:"bytes,14,opt,name=screened,proto3" json:"screened,omitempty"`                    // what was said of its words where it was sent; none: nothing
+	Template        string                 `protobuf:"bytes,20,opt,name=template,proto3" json:"template,omitempty"`                    // that it was made of; empty: none
+	TemplateVersion uint64                 `protobuf:"varint,21,opt,name=template_version,json=templateVersion,proto3" json:"template_version,omitempty"`
+	TemplateHash    []byte                 `protobuf:"bytes,22,opt,name=template_hash,json=templateHash,proto3" json:"template_hash,omitempty"` // SHA-256 of the version
+	Variants        []*Variant             `protobuf:"bytes,23,rep,name=variants,proto3" json:"variants,omitempty"`                             // on its way: what is said in other locales than the template's own; what is stored for a user has none
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Message) Reset() {
@@ -3408,6 +3412,87 @@ func (x *Message) GetScreened() *Verdict {
 	return nil
 }
 
+func (x *Message) GetTemplate() string {
+	if x != nil {
+		return x.Template
+	}
+	return ""
+}
+
+func (x *Message) GetTemplateVersion() uint64 {
+	if x != nil {
+		return x.TemplateVersion
+	}
+	return 0
+}
+
+func (x *Message) GetTemplateHash() []byte {
+	if x != nil {
+		return x.TemplateHash
+	}
+	return nil
+}
+
+func (x *Message) GetVariants() []*Variant {
+	if x != nil {
+		return x.Variants
+	}
+	return nil
+}
+
+// Variant is a message's content in a locale.
+type Variant struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Locale        string                 `protobuf:"bytes,1,opt,name=locale,proto3" json:"locale,omitempty"`
+	Content       []byte                 `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"` // as Message.content
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Variant) Reset() {
+	*x = Variant{}
+	mi := &file_actors_messages_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Variant) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Variant) ProtoMessage() {}
+
+func (x *Variant) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Variant.ProtoReflect.Descriptor instead.
+func (*Variant) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *Variant) GetLocale() string {
+	if x != nil {
+		return x.Locale
+	}
+	return ""
+}
+
+func (x *Variant) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
 // Entry is a message in the inbox's index: everything but its content.
 type Entry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3433,7 +3518,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_actors_messages_proto_msgTypes[34]
+	mi := &file_actors_messages_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3445,7 +3530,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[34]
+	mi := &file_actors_messages_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3458,7 +3543,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{34}
+	return file_actors_messages_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Entry) GetId() []byte {
@@ -3589,7 +3674,7 @@ type OnceKey struct {
 
 func (x *OnceKey) Reset() {
 	*x = OnceKey{}
-	mi := &file_actors_messages_proto_msgTypes[35]
+	mi := &file_actors_messages_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3601,7 +3686,7 @@ func (x *OnceKey) String() string {
 func (*OnceKey) ProtoMessage() {}
 
 func (x *OnceKey) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[35]
+	mi := &file_actors_messages_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3614,7 +3699,7 @@ func (x *OnceKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OnceKey.ProtoReflect.Descriptor instead.
 func (*OnceKey) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{35}
+	return file_actors_messages_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *OnceKey) GetKey() []byte {
@@ -3678,7 +3763,7 @@ type Category struct {
 
 func (x *Category) Reset() {
 	*x = Category{}
-	mi := &file_actors_messages_proto_msgTypes[36]
+	mi := &file_actors_messages_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3690,7 +3775,7 @@ func (x *Category) String() string {
 func (*Category) ProtoMessage() {}
 
 func (x *Category) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[36]
+	mi := &file_actors_messages_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3703,7 +3788,7 @@ func (x *Category) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Category.ProtoReflect.Descriptor instead.
 func (*Category) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{36}
+	return file_actors_messages_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Category) GetName() string {
@@ -3739,7 +3824,7 @@ type Milestone struct {
 
 func (x *Milestone) Reset() {
 	*x = Milestone{}
-	mi := &file_actors_messages_proto_msgTypes[37]
+	mi := &file_actors_messages_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3751,7 +3836,7 @@ func (x *Milestone) String() string {
 func (*Milestone) ProtoMessage() {}
 
 func (x *Milestone) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[37]
+	mi := &file_actors_messages_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3764,7 +3849,7 @@ func (x *Milestone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Milestone.ProtoReflect.Descriptor instead.
 func (*Milestone) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{37}
+	return file_actors_messages_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Milestone) GetSeq() uint64 {
@@ -3835,7 +3920,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_actors_messages_proto_msgTypes[38]
+	mi := &file_actors_messages_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3847,7 +3932,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[38]
+	mi := &file_actors_messages_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3860,7 +3945,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{38}
+	return file_actors_messages_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Snapshot) GetLineage() uint64 {
@@ -4144,7 +4229,7 @@ type Pending struct {
 
 func (x *Pending) Reset() {
 	*x = Pending{}
-	mi := &file_actors_messages_proto_msgTypes[39]
+	mi := &file_actors_messages_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4156,7 +4241,7 @@ func (x *Pending) String() string {
 func (*Pending) ProtoMessage() {}
 
 func (x *Pending) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[39]
+	mi := &file_actors_messages_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4169,7 +4254,7 @@ func (x *Pending) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pending.ProtoReflect.Descriptor instead.
 func (*Pending) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{39}
+	return file_actors_messages_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Pending) GetId() []byte {
@@ -4228,7 +4313,7 @@ type PutAside struct {
 
 func (x *PutAside) Reset() {
 	*x = PutAside{}
-	mi := &file_actors_messages_proto_msgTypes[40]
+	mi := &file_actors_messages_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4240,7 +4325,7 @@ func (x *PutAside) String() string {
 func (*PutAside) ProtoMessage() {}
 
 func (x *PutAside) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[40]
+	mi := &file_actors_messages_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4253,7 +4338,7 @@ func (x *PutAside) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutAside.ProtoReflect.Descriptor instead.
 func (*PutAside) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{40}
+	return file_actors_messages_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *PutAside) GetId() []byte {
@@ -4311,7 +4396,7 @@ type SendEvent struct {
 
 func (x *SendEvent) Reset() {
 	*x = SendEvent{}
-	mi := &file_actors_messages_proto_msgTypes[41]
+	mi := &file_actors_messages_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4323,7 +4408,7 @@ func (x *SendEvent) String() string {
 func (*SendEvent) ProtoMessage() {}
 
 func (x *SendEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[41]
+	mi := &file_actors_messages_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4336,7 +4421,7 @@ func (x *SendEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendEvent.ProtoReflect.Descriptor instead.
 func (*SendEvent) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{41}
+	return file_actors_messages_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *SendEvent) GetKind() SendKind {
@@ -4432,7 +4517,7 @@ type SendState struct {
 
 func (x *SendState) Reset() {
 	*x = SendState{}
-	mi := &file_actors_messages_proto_msgTypes[42]
+	mi := &file_actors_messages_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4444,7 +4529,7 @@ func (x *SendState) String() string {
 func (*SendState) ProtoMessage() {}
 
 func (x *SendState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[42]
+	mi := &file_actors_messages_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4457,7 +4542,7 @@ func (x *SendState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendState.ProtoReflect.Descriptor instead.
 func (*SendState) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{42}
+	return file_actors_messages_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *SendState) GetSeq() uint64 {
@@ -4522,7 +4607,7 @@ type SendStep struct {
 
 func (x *SendStep) Reset() {
 	*x = SendStep{}
-	mi := &file_actors_messages_proto_msgTypes[43]
+	mi := &file_actors_messages_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4534,7 +4619,7 @@ func (x *SendStep) String() string {
 func (*SendStep) ProtoMessage() {}
 
 func (x *SendStep) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[43]
+	mi := &file_actors_messages_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4547,7 +4632,7 @@ func (x *SendStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendStep.ProtoReflect.Descriptor instead.
 func (*SendStep) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{43}
+	return file_actors_messages_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *SendStep) GetKind() SendKind {
@@ -4589,7 +4674,7 @@ type Displacement struct {
 
 func (x *Displacement) Reset() {
 	*x = Displacement{}
-	mi := &file_actors_messages_proto_msgTypes[44]
+	mi := &file_actors_messages_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4601,7 +4686,7 @@ func (x *Displacement) String() string {
 func (*Displacement) ProtoMessage() {}
 
 func (x *Displacement) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[44]
+	mi := &file_actors_messages_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4614,7 +4699,7 @@ func (x *Displacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Displacement.ProtoReflect.Descriptor instead.
 func (*Displacement) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{44}
+	return file_actors_messages_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Displacement) GetPos() uint64 {
@@ -4645,7 +4730,7 @@ type Audience struct {
 
 func (x *Audience) Reset() {
 	*x = Audience{}
-	mi := &file_actors_messages_proto_msgTypes[45]
+	mi := &file_actors_messages_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4657,7 +4742,7 @@ func (x *Audience) String() string {
 func (*Audience) ProtoMessage() {}
 
 func (x *Audience) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[45]
+	mi := &file_actors_messages_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4670,7 +4755,7 @@ func (x *Audience) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audience.ProtoReflect.Descriptor instead.
 func (*Audience) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{45}
+	return file_actors_messages_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Audience) GetAll() bool {
@@ -4720,7 +4805,7 @@ type Segment struct {
 
 func (x *Segment) Reset() {
 	*x = Segment{}
-	mi := &file_actors_messages_proto_msgTypes[46]
+	mi := &file_actors_messages_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4732,7 +4817,7 @@ func (x *Segment) String() string {
 func (*Segment) ProtoMessage() {}
 
 func (x *Segment) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[46]
+	mi := &file_actors_messages_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4745,7 +4830,7 @@ func (x *Segment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Segment.ProtoReflect.Descriptor instead.
 func (*Segment) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{46}
+	return file_actors_messages_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Segment) GetName() string {
@@ -4789,7 +4874,7 @@ type LogEntry struct {
 
 func (x *LogEntry) Reset() {
 	*x = LogEntry{}
-	mi := &file_actors_messages_proto_msgTypes[47]
+	mi := &file_actors_messages_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4801,7 +4886,7 @@ func (x *LogEntry) String() string {
 func (*LogEntry) ProtoMessage() {}
 
 func (x *LogEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[47]
+	mi := &file_actors_messages_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4814,7 +4899,7 @@ func (x *LogEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogEntry.ProtoReflect.Descriptor instead.
 func (*LogEntry) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{47}
+	return file_actors_messages_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *LogEntry) GetKind() LogKind {
@@ -4913,7 +4998,7 @@ type LoggedMessage struct {
 
 func (x *LoggedMessage) Reset() {
 	*x = LoggedMessage{}
-	mi := &file_actors_messages_proto_msgTypes[48]
+	mi := &file_actors_messages_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4925,7 +5010,7 @@ func (x *LoggedMessage) String() string {
 func (*LoggedMessage) ProtoMessage() {}
 
 func (x *LoggedMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[48]
+	mi := &file_actors_messages_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4938,7 +5023,7 @@ func (x *LoggedMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoggedMessage.ProtoReflect.Descriptor instead.
 func (*LoggedMessage) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{48}
+	return file_actors_messages_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *LoggedMessage) GetMessage() *Message {
@@ -5024,7 +5109,7 @@ type LogState struct {
 
 func (x *LogState) Reset() {
 	*x = LogState{}
-	mi := &file_actors_messages_proto_msgTypes[49]
+	mi := &file_actors_messages_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5036,7 +5121,7 @@ func (x *LogState) String() string {
 func (*LogState) ProtoMessage() {}
 
 func (x *LogState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[49]
+	mi := &file_actors_messages_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5049,7 +5134,7 @@ func (x *LogState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogState.ProtoReflect.Descriptor instead.
 func (*LogState) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{49}
+	return file_actors_messages_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *LogState) GetPos() uint64 {
@@ -5334,7 +5419,7 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\amessage\x18\x02 \x01(\v2\x14.reddot.TopicMessageR\amessage\"S\n" +
 	"\rRetainedState\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x120\n" +
-	"\bmessages\x18\x02 \x03(\v2\x14.reddot.TopicMessageR\bmessages\"\xb3\x03\n" +
+	"\bmessages\x18\x02 \x03(\v2\x14.reddot.TopicMessageR\bmessages\"\xcc\x04\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1a\n" +
 	"\bcategory\x18\x02 \x01(\tR\bcategory\x12,\n" +
@@ -5352,7 +5437,14 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\acleared\x18\v \x01(\bR\acleared\x12\x16\n" +
 	"\x06tenant\x18\f \x01(\tR\x06tenant\x12&\n" +
 	"\x06policy\x18\r \x01(\v2\x0e.reddot.PolicyR\x06policy\x12+\n" +
-	"\bscreened\x18\x0e \x01(\v2\x0f.reddot.VerdictR\bscreened\"\x99\x03\n" +
+	"\bscreened\x18\x0e \x01(\v2\x0f.reddot.VerdictR\bscreened\x12\x1a\n" +
+	"\btemplate\x18\x14 \x01(\tR\btemplate\x12)\n" +
+	"\x10template_version\x18\x15 \x01(\x04R\x0ftemplateVersion\x12#\n" +
+	"\rtemplate_hash\x18\x16 \x01(\fR\ftemplateHash\x12+\n" +
+	"\bvariants\x18\x17 \x03(\v2\x0f.reddot.VariantR\bvariants\";\n" +
+	"\aVariant\x12\x16\n" +
+	"\x06locale\x18\x01 \x01(\tR\x06locale\x12\x18\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\"\x99\x03\n" +
 	"\x05Entry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x12\n" +
@@ -5597,7 +5689,7 @@ func file_actors_messages_proto_rawDescGZIP() []byte {
 }
 
 var file_actors_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_actors_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
+var file_actors_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
 var file_actors_messages_proto_goTypes = []any{
 	(Kind)(0),                  // 0: reddot.Kind
 	(State)(0),                 // 1: reddot.State
@@ -5639,22 +5731,23 @@ var file_actors_messages_proto_goTypes = []any{
 	(*RetainedEvent)(nil),      // 37: reddot.RetainedEvent
 	(*RetainedState)(nil),      // 38: reddot.RetainedState
 	(*Message)(nil),            // 39: reddot.Message
-	(*Entry)(nil),              // 40: reddot.Entry
-	(*OnceKey)(nil),            // 41: reddot.OnceKey
-	(*Category)(nil),           // 42: reddot.Category
-	(*Milestone)(nil),          // 43: reddot.Milestone
-	(*Snapshot)(nil),           // 44: reddot.Snapshot
-	(*Pending)(nil),            // 45: reddot.Pending
-	(*PutAside)(nil),           // 46: reddot.PutAside
-	(*SendEvent)(nil),          // 47: reddot.SendEvent
-	(*SendState)(nil),          // 48: reddot.SendState
-	(*SendStep)(nil),           // 49: reddot.SendStep
-	(*Displacement)(nil),       // 50: reddot.Displacement
-	(*Audience)(nil),           // 51: reddot.Audience
-	(*Segment)(nil),            // 52: reddot.Segment
-	(*LogEntry)(nil),           // 53: reddot.LogEntry
-	(*LoggedMessage)(nil),      // 54: reddot.LoggedMessage
-	(*LogState)(nil),           // 55: reddot.LogState
+	(*Variant)(nil),            // 40: reddot.Variant
+	(*Entry)(nil),              // 41: reddot.Entry
+	(*OnceKey)(nil),            // 42: reddot.OnceKey
+	(*Category)(nil),           // 43: reddot.Category
+	(*Milestone)(nil),          // 44: reddot.Milestone
+	(*Snapshot)(nil),           // 45: reddot.Snapshot
+	(*Pending)(nil),            // 46: reddot.Pending
+	(*PutAside)(nil),           // 47: reddot.PutAside
+	(*SendEvent)(nil),          // 48: reddot.SendEvent
+	(*SendState)(nil),          // 49: reddot.SendState
+	(*SendStep)(nil),           // 50: reddot.SendStep
+	(*Displacement)(nil),       // 51: reddot.Displacement
+	(*Audience)(nil),           // 52: reddot.Audience
+	(*Segment)(nil),            // 53: reddot.Segment
+	(*LogEntry)(nil),           // 54: reddot.LogEntry
+	(*LoggedMessage)(nil),      // 55: reddot.LoggedMessage
+	(*LogState)(nil),           // 56: reddot.LogState
 }
 var file_actors_messages_proto_depIdxs = []int32{
 	0,  // 0: reddot.Event.kind:type_name -> reddot.Kind
@@ -5702,43 +5795,44 @@ var file_actors_messages_proto_depIdxs = []int32{
 	2,  // 42: reddot.Message.priority:type_name -> reddot.Priority
 	9,  // 43: reddot.Message.policy:type_name -> reddot.Policy
 	7,  // 44: reddot.Message.screened:type_name -> reddot.Verdict
-	1,  // 45: reddot.Entry.state:type_name -> reddot.State
-	2,  // 46: reddot.Entry.priority:type_name -> reddot.Priority
-	3,  // 47: reddot.OnceKey.rule:type_name -> reddot.Rule
-	42, // 48: reddot.Snapshot.categories:type_name -> reddot.Category
-	40, // 49: reddot.Snapshot.entries:type_name -> reddot.Entry
-	41, // 50: reddot.Snapshot.keys:type_name -> reddot.OnceKey
-	43, // 51: reddot.Snapshot.marks:type_name -> reddot.Milestone
-	36, // 52: reddot.Snapshot.sessions:type_name -> reddot.SessionState
-	35, // 53: reddot.Snapshot.yielded:type_name -> reddot.YieldedWill
-	17, // 54: reddot.Snapshot.profile:type_name -> reddot.Profile
-	22, // 55: reddot.Snapshot.preferences:type_name -> reddot.Preferences
-	50, // 56: reddot.Snapshot.displaced:type_name -> reddot.Displacement
-	11, // 57: reddot.Snapshot.rules:type_name -> reddot.RuleState
-	9,  // 58: reddot.Snapshot.policies:type_name -> reddot.Policy
-	45, // 59: reddot.Snapshot.pending:type_name -> reddot.Pending
-	46, // 60: reddot.Snapshot.asides:type_name -> reddot.PutAside
-	3,  // 61: reddot.Pending.held:type_name -> reddot.Rule
-	3,  // 62: reddot.PutAside.rule:type_name -> reddot.Rule
-	4,  // 63: reddot.SendEvent.kind:type_name -> reddot.SendKind
-	39, // 64: reddot.SendEvent.message:type_name -> reddot.Message
-	39, // 65: reddot.SendState.message:type_name -> reddot.Message
-	49, // 66: reddot.SendState.steps:type_name -> reddot.SendStep
-	41, // 67: reddot.SendState.keys:type_name -> reddot.OnceKey
-	4,  // 68: reddot.SendStep.kind:type_name -> reddot.SendKind
-	52, // 69: reddot.Audience.segment:type_name -> reddot.Segment
-	5,  // 70: reddot.LogEntry.kind:type_name -> reddot.LogKind
-	39, // 71: reddot.LogEntry.message:type_name -> reddot.Message
-	51, // 72: reddot.LogEntry.audience:type_name -> reddot.Audience
-	39, // 73: reddot.LoggedMessage.message:type_name -> reddot.Message
-	51, // 74: reddot.LoggedMessage.audience:type_name -> reddot.Audience
-	54, // 75: reddot.LogState.messages:type_name -> reddot.LoggedMessage
-	41, // 76: reddot.LogState.keys:type_name -> reddot.OnceKey
-	77, // [77:77] is the sub-list for method output_type
-	77, // [77:77] is the sub-list for method input_type
-	77, // [77:77] is the sub-list for extension type_name
-	77, // [77:77] is the sub-list for extension extendee
-	0,  // [0:77] is the sub-list for field type_name
+	40, // 45: reddot.Message.variants:type_name -> reddot.Variant
+	1,  // 46: reddot.Entry.state:type_name -> reddot.State
+	2,  // 47: reddot.Entry.priority:type_name -> reddot.Priority
+	3,  // 48: reddot.OnceKey.rule:type_name -> reddot.Rule
+	43, // 49: reddot.Snapshot.categories:type_name -> reddot.Category
+	41, // 50: reddot.Snapshot.entries:type_name -> reddot.Entry
+	42, // 51: reddot.Snapshot.keys:type_name -> reddot.OnceKey
+	44, // 52: reddot.Snapshot.marks:type_name -> reddot.Milestone
+	36, // 53: reddot.Snapshot.sessions:type_name -> reddot.SessionState
+	35, // 54: reddot.Snapshot.yielded:type_name -> reddot.YieldedWill
+	17, // 55: reddot.Snapshot.profile:type_name -> reddot.Profile
+	22, // 56: reddot.Snapshot.preferences:type_name -> reddot.Preferences
+	51, // 57: reddot.Snapshot.displaced:type_name -> reddot.Displacement
+	11, // 58: reddot.Snapshot.rules:type_name -> reddot.RuleState
+	9,  // 59: reddot.Snapshot.policies:type_name -> reddot.Policy
+	46, // 60: reddot.Snapshot.pending:type_name -> reddot.Pending
+	47, // 61: reddot.Snapshot.asides:type_name -> reddot.PutAside
+	3,  // 62: reddot.Pending.held:type_name -> reddot.Rule
+	3,  // 63: reddot.PutAside.rule:type_name -> reddot.Rule
+	4,  // 64: reddot.SendEvent.kind:type_name -> reddot.SendKind
+	39, // 65: reddot.SendEvent.message:type_name -> reddot.Message
+	39, // 66: reddot.SendState.message:type_name -> reddot.Message
+	50, // 67: reddot.SendState.steps:type_name -> reddot.SendStep
+	42, // 68: reddot.SendState.keys:type_name -> reddot.OnceKey
+	4,  // 69: reddot.SendStep.kind:type_name -> reddot.SendKind
+	53, // 70: reddot.Audience.segment:type_name -> reddot.Segment
+	5,  // 71: reddot.LogEntry.kind:type_name -> reddot.LogKind
+	39, // 72: reddot.LogEntry.message:type_name -> reddot.Message
+	52, // 73: reddot.LogEntry.audience:type_name -> reddot.Audience
+	39, // 74: reddot.LoggedMessage.message:type_name -> reddot.Message
+	52, // 75: reddot.LoggedMessage.audience:type_name -> reddot.Audience
+	55, // 76: reddot.LogState.messages:type_name -> reddot.LoggedMessage
+	42, // 77: reddot.LogState.keys:type_name -> reddot.OnceKey
+	78, // [78:78] is the sub-list for method output_type
+	78, // [78:78] is the sub-list for method input_type
+	78, // [78:78] is the sub-list for extension type_name
+	78, // [78:78] is the sub-list for extension extendee
+	0,  // [0:78] is the sub-list for field type_name
 }
 
 func init() { file_actors_messages_proto_init() }
@@ -5760,7 +5854,7 @@ func file_actors_messages_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_messages_proto_rawDesc), len(file_actors_messages_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   50,
+			NumMessages:   51,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

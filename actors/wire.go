@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -50,6 +51,17 @@ func AppendMessage(b []byte, m *Message, state State, until int64) []byte {
 		b = AppendTimeMember(b, `,"snoozed_until":`, until)
 	}
 	return append(b, '}')
+}
+
+// AppendTemplate appends, as a member of a JSON object, which template the message was
+// made of, if it was.
+func AppendTemplate(b []byte, m *Message) []byte {
+	if m.Template == "" {
+		return b
+	}
+	b = AppendString(append(b, `,"template":{"id":`...), m.Template)
+	b = strconv.AppendUint(append(b, `,"version":`...), m.TemplateVersion, 10)
+	return append(hex.AppendEncode(append(b, `,"hash":"`...), m.TemplateHash), `"}`...)
 }
 
 // AppendTimeMember appends a member of a JSON object, unless the time is 0.

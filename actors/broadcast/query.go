@@ -106,7 +106,7 @@ func (w *Writer) find(r *actors.Request, c *actors.Find) {
 			}
 			b := actors.AppendMessage(nil, whole, actors.State_UNSEEN, 0)
 			b = append(b[:len(b)-len(`,"state":"unseen"}`)], `,"state":"`...)
-			b = append(append(b, word...), `","to":`...)
+			b = append(actors.AppendTemplate(append(append(b, word...), '"'), whole), `,"to":`...)
 			b = append(audience.AppendJSON(b), `,"funnel":`...)
 			r.Answer.Body = append(actors.AppendBroadcastFunnel(b, f), '}')
 			r.Respond()

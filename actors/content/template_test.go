@@ -143,6 +143,21 @@ func TestTemplateFaults(t *testing.T) {
 	}
 }
 
+// TestTemplateIsBounded: the whole has a bound, besides each text.
+func TestTemplateIsBounded(t *testing.T) {
+	s := &Source{Locale: "en", Content: map[string]*Channels{}}
+	for _, locale := range []string{"en", "de", "fr"} {
+		s.Content[locale] = &Channels{Email: &Email{Subject: "x", HTML: strings.Repeat("x", MaxSource/3)}}
+	}
+	if _, err := Check(s); actors.AsError(err).Code != actors.TooLarge || actors.AsError(err).Field != "body" {
+		t.Errorf("got %v", err)
+	}
+	delete(s.Content, "de")
+	if _, err := Check(s); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestDiff(t *testing.T) {
 	a := parse(t, parcel)
 	b := parse(t, strings.NewReplacer(`"type":"number"`, `"type":"string"`, `is on its way`, `came`, `,"push":{"title":"推"}`, ``, `<p>{{ who }}</p>`, `<p>\n{{ who }}\n</p>`).Replace(parcel))

@@ -80,6 +80,7 @@ func (b *Inbox) Publish(m *actors.Message, once actors.Once, t actors.Moment, l 
 	if m.Shared && b.find(id) >= 0 {
 		return b.again(Ready{ID: id, Rev: b.rev, Replayed: true})
 	}
+	m = m.In(b.Profile.Profile().GetLocale())
 	if len(m.Content) > l.InboxBytes {
 		return Ready{Err: actors.Errorf(actors.TooLarge, "the message is larger than an inbox may be (%d bytes)", l.InboxBytes)}
 	}

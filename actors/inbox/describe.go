@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"encoding/hex"
 	"strconv"
 
 	"reddot/actors"
@@ -28,6 +29,7 @@ type EventJSON struct {
 	Unfollowed []string `json:"unfollowed,omitempty"`
 
 	Verdict  *VerdictJSON  `json:"verdict,omitempty"`
+	Template *TemplateJSON `json:"template,omitempty"`
 	Standing *StandingJSON `json:"standing,omitempty"`
 }
 
@@ -39,6 +41,21 @@ type VerdictJSON struct {
 	Version uint64 `json:"version,omitempty"`
 	Digest  string `json:"digest,omitempty"` // the key of the digest that it is an item of, or is
 	Spent   int    `json:"spent,omitempty"`  // caps that it counts against
+}
+
+// TemplateJSON is the version of a template that a message was made of.
+type TemplateJSON struct {
+	ID      string `json:"id"`
+	Version uint64 `json:"version"`
+	Hash    string `json:"hash"`
+}
+
+// describeTemplate returns what the message was made of; nil: it was written as it is.
+func describeTemplate(m *actors.Message) *TemplateJSON {
+	if m.GetTemplate() == "" {
+		return nil
+	}
+	return &TemplateJSON{ID: m.Template, Version: m.TemplateVersion, Hash: hex.EncodeToString(m.TemplateHash)}
 }
 
 // StandingJSON is what the app says of the user.
@@ -78,7 +95,7 @@ func describeStanding(s *actors.Standing) *StandingJSON {
 func Describe(e *actors.Event) EventJSON {
 	d := EventJSON{Seq: e.Seq, Pos: e.Pos, Joined: e.Joined, Rev: e.Rev, At: actors.TimeText(e.At), Kind: kindWord(e.Kind), Upto: e.Upto, By: e.Transport,
 		Followed: e.Profile.GetFollowed(), Unfollowed: e.Profile.GetUnfollowed(),
-		Verdict: describeVerdict(e.Verdict), Standing: describeStanding(e.Standing)}
+		Verdict: describeVerdict(e.Verdict), Template: describeTemplate(e.Message), Standing: describeStanding(e.Standing)}
 	actors.EachID(e.Ids, func(id actors.ID) { d.IDs = append(d.IDs, id.String()) })
 	actors.EachID(e.Dropped, func(id actors.ID) { d.Dropped = append(d.Dropped, id.String()) })
 	if e.Message != nil {

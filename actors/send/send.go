@@ -407,7 +407,7 @@ func (s *Send) find(r *actors.Request) {
 			}
 			b := actors.AppendMessage(nil, m, actors.State_UNSEEN, 0)
 			b = append(b[:len(b)-len(`,"state":"unseen"}`)], `,"state":"`...)
-			b = append(append(b, state...), `","recipients":`...)
+			b = append(actors.AppendTemplate(append(append(b, state...), '"'), m), `,"recipients":`...)
 			b = strconv.AppendInt(b, int64(recipients), 10)
 			b = append(b, `,"funnel":`...)
 			r.Answer.Body = append(actors.AppendFunnel(b, f), '}')

@@ -186,7 +186,7 @@ func (u *User) findMessage(r *actors.Request, c *actors.Find) {
 			return nil, err
 		}
 		out = actors.AppendMessage(out, m, n.State, n.Until)
-		out = append(out[:len(out)-1], `,"user":`...)
+		out = append(actors.AppendTemplate(out[:len(out)-1], m), `,"user":`...)
 		out = actors.AppendString(out, u.Key.Name())
 		out = append(out, `,"funnel":`...)
 		var f [actors.NumTallies]int64

@@ -21,6 +21,7 @@ const attempts = 4
 func newPublish() *cobra.Command {
 	var draft client.Draft
 	var to, since, data, key string
+	var of template
 	var dry bool
 	c := &cobra.Command{
 		Use:   "publish [USER] TEXT",
@@ -37,6 +38,7 @@ under the same idempotency key, one that is made for this call or that of
   reddot publish --to segment:vips "Your lounge has moved"
   reddot publish --to segment:vips "Your lounge has moved" --dry-run
   reddot publish --to all --since publish "Welcome" --category hello
+  reddot publish alice --template parcel --variables '{"who":"Alice"}'
   date | reddot publish alice -`,
 	}
 	r := addRemote(c)
@@ -55,11 +57,16 @@ under the same idempotency key, one that is made for this call or that of
 	f.StringVar(&draft.ExpiresAt, "expires-at", "", "a `time`, RFC 3339, at which it goes")
 	f.StringVar(&key, "idempotency-key", "", "the same key is the same message; default: a new one")
 	f.BoolVar(&dry, "dry-run", false, "only say what would come of it: nothing is written")
+	of.flags(f)
 	c.Args = func(c *cobra.Command, args []string) error {
+		var want []string
 		if to == "" {
-			return exactly("USER", "TEXT")(c, args)
+			want = append(want, "USER")
 		}
-		return exactly("TEXT")(c, args)
+		if of.id == "" {
+			want = append(want, "TEXT")
+		}
+		return exactly(want...)(c, args)
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		user := ""
@@ -67,7 +74,11 @@ under the same idempotency key, one that is made for this call or that of
 			user = args[0]
 		}
 		var err error
-		if draft.Body, err = readText(args[len(args)-1], c.InOrStdin()); err != nil {
+		if of.id != "" {
+			if draft.Template, err = of.ref(); err != nil {
+				return usageError{err, c.CommandPath()}
+			}
+		} else if draft.Body, err = readText(args[len(args)-1], c.InOrStdin()); err != nil {
 			return err
 		}
 		if draft.To, err = parseTarget(to, since); err != nil {

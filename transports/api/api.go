@@ -15,10 +15,12 @@ import (
 	"reddot/actors/catalog"
 	"reddot/actors/index"
 	"reddot/actors/screening"
+	"reddot/actors/templates"
 	"reddot/transports"
 	"reddot/transports/api/bulk"
 	"reddot/transports/api/judges"
 	"reddot/transports/api/paths"
+	"reddot/transports/api/places"
 	"reddot/transports/api/resource"
 	"reddot/transports/auth"
 	"reddot/transports/streams"
@@ -69,11 +71,12 @@ type Deps struct {
 	Cluster func(context.Context) any // what is known of the cluster, as JSON; nil: not served
 	Drain   func()                    // asks the node to drain and to end; nil: not served
 
-	Segments  *catalog.Catalog  // nil: there is no /v1/segments
-	Policies  *catalog.Catalog  // by which messages are judged; nil: there are none
-	Resources []*resource.Route // what the app has beside them, each in a room of its own
-	Keywords  *screening.Lists  // what messages are screened by; nil: by nothing
-	Jobs      *bulk.Jobs        // nil: there are no imports and exports of users
+	Segments  *catalog.Catalog     // nil: there is no /v1/segments
+	Policies  *catalog.Catalog     // by which messages are judged; nil: there are none
+	Templates *templates.Templates // what messages are made of; nil: of none
+	Resources []*resource.Route    // what the app has beside them, each in a room of its own
+	Keywords  *screening.Lists     // what messages are screened by; nil: by nothing
+	Jobs      *bulk.Jobs           // nil: there are no imports and exports of users
 
 	Index   *index.Index                                          // finds users; nil: segments are not previewed, and users not exported
 	LogHead func(ctx context.Context, app string) (uint64, error) // the position of an app's broadcast log; needed with Index
@@ -101,8 +104,8 @@ type API struct {
 	deadlines *transports.Deadlines
 	metrics   *metrics
 	policies  *judges.Book // nil: there are none
-	batches   places
-	counts    places
+	batches   places.Places
+	counts    places.Places
 	calls     sync.Pool  // *call
 	lanes     sync.Pool  // *lane
 	keys      sync.Mutex // held while a key is counted and made
@@ -140,8 +143,8 @@ func New(cfg Config, deps Deps) (*API, error) {
 		log:       deps.Log,
 		now:       deps.Now,
 		deadlines: transports.NewDeadlines(cfg.Deadline),
-		batches:   places{all: cfg.Batches, each: cfg.AppBatches, what: "batches"},
-		counts:    places{all: countsAtOnce, each: countsAtOnce, what: "counts of segments"},
+		batches:   places.Places{All: cfg.Batches, Each: cfg.AppBatches, What: "batches"},
+		counts:    places.Places{All: countsAtOnce, Each: countsAtOnce, What: "counts of segments"},
 	}
 	if deps.Policies != nil {
 		a.policies = judges.New(deps.Policies)

@@ -76,7 +76,7 @@ func (a *API) leave(l *lane) {
 
 // takeBatch takes a place among the requests that stream, which are bounded.
 func (c *call) takeBatch() error {
-	err := c.api.batches.take(c.who.App)
+	err := c.api.batches.Take(c.who.App)
 	if err != nil {
 		c.api.metrics.refused.WithLabelValues("batches").Inc()
 	}
@@ -186,7 +186,7 @@ func (b *batch) Close() error {
 	}
 	b.closed = true
 	b.claim.Close()
-	b.api.batches.leave(b.who.App)
+	b.api.batches.Leave(b.who.App)
 	if b.complete {
 		b.api.leave(b.lane)
 	}
@@ -336,18 +336,25 @@ func (b *batch) publish(line []byte) (r *actors.Request, recipients int, err err
 		return nil, 0, err
 	}
 	b.api.screen(b.who.App, d)
-	if d.to.isOne() {
-		r, recipients = actors.NewRequest(actors.UserKey(b.who.App, d.to.user), rehearsed(b.pipeline.IsDry(), &d.publication(id).publish)), results.IsPublish
-	} else {
+	recipients = results.IsPublish
+	order := func() (actors.Key, actors.Command) {
+		return actors.UserKey(b.who.App, d.to.user), &d.publication(id).publish
+	}
+	if !d.to.isOne() {
 		if err := b.api.pin(b.who.App, &d.to, once); err != nil {
 			return nil, 0, err
 		}
-		key, order := d.order(b.who.App, id, once)
-		if err := b.api.refuseStopped(d, key, order, once); err != nil {
-			return nil, 0, err
-		}
-		r, recipients = actors.NewRequest(key, rehearsed(b.pipeline.IsDry(), order)), d.to.recipients()
+		order = func() (actors.Key, actors.Command) { return d.order(b.who.App, id, once) }
+		recipients = d.to.recipients()
 	}
+	if err := b.api.compose(b.who.App, d, once, order); err != nil {
+		return nil, 0, err
+	}
+	key, command := order()
+	if err := b.api.refuseStopped(d, key, command, once); err != nil {
+		return nil, 0, err
+	}
+	r = actors.NewRequest(key, rehearsed(b.pipeline.IsDry(), command))
 	r.Once = once
 	return r, recipients, nil
 }

@@ -83,12 +83,12 @@ func TestBatchRefused(t *testing.T) {
 	if last := results[len(results)-1]; last["status"] != 413.0 {
 		t.Errorf("got %v", last)
 	}
-	_ = s.api.batches.take("default")
+	_ = s.api.batches.Take("default")
 	for _, streams := range []string{"POST " + batchPath, "POST /v1/users/import", "GET /v1/users/export", "GET /v1/lists/beta", "POST /v1/lists/beta", "DELETE /v1/lists/beta"} {
 		method, path, _ := strings.Cut(streams, " ")
 		wantProblem(t, s.do(method, path, s.admin, ""), 503, actors.Busy, "")
 	}
-	s.api.batches.leave("default")
+	s.api.batches.Leave("default")
 }
 
 // TestBatchStreams has a client that waits for each result before it sends the
@@ -235,7 +235,7 @@ func TestBatchClientGone(t *testing.T) {
 	if err := conn.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(5 * time.Second); s.api.batches.under() > 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Second); s.api.batches.Len() > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the batch keeps its place")
 		}
@@ -339,44 +339,6 @@ func TestBatchStandsStill(t *testing.T) {
 	}
 }
 
-// under returns how many batches are under way.
-func (p *places) under() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.taken
-}
-
-// An app that holds all of its places keeps none from another.
-func TestBatchPlaces(t *testing.T) {
-	p := places{all: 4, each: 2, what: "batches"}
-	for range 2 {
-		if err := p.take("a"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := p.take("a"); actors.AsError(err).Code != actors.TooMany {
-		t.Errorf("a third of one app: got %v, want too_many", err)
-	}
-	for range 2 {
-		if err := p.take("b"); err != nil {
-			t.Fatalf("another app: %v", err)
-		}
-	}
-	if err := p.take("c"); actors.AsError(err).Code != actors.Busy {
-		t.Errorf("beyond all: got %v, want busy", err)
-	}
-	p.leave("a")
-	if err := p.take("a"); err != nil {
-		t.Errorf("after one has left: %v", err)
-	}
-	for _, app := range []string{"a", "a", "b", "b"} {
-		p.leave(app)
-	}
-	if p.taken != 0 || len(p.of) != 0 {
-		t.Errorf("left over: %d, %v", p.taken, p.of)
-	}
-}
-
 // Who trickles gives the place back, however steadily the bytes come.
 func TestBatchTrickles(t *testing.T) {
 	s := serve(t, func(c *Config, _ *Deps, _ *transports.Limits) { c.BatchIdle, c.BatchRate = 300*time.Millisecond, 1000 })
@@ -400,7 +362,7 @@ func TestBatchTrickles(t *testing.T) {
 				t.Fatalf("got %s", a.body)
 			}
 			_ = r.Close()
-			for deadline := time.Now().Add(5 * time.Second); s.api.batches.under() > 0; time.Sleep(time.Millisecond) {
+			for deadline := time.Now().Add(5 * time.Second); s.api.batches.Len() > 0; time.Sleep(time.Millisecond) {
 				if time.Now().After(deadline) {
 					t.Fatal("the place is not given back")
 				}

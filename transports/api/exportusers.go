@@ -58,7 +58,7 @@ func (e *exportedUsers) Close() error {
 	if !e.closed {
 		e.closed = true
 		e.claim.Close()
-		e.api.batches.leave(e.app)
+		e.api.batches.Leave(e.app)
 	}
 	return nil
 }

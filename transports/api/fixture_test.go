@@ -137,7 +137,8 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 	if deps.Gate, err = transports.NewGate(limits, nil); err != nil {
 		t.Fatal(err)
 	}
-	resources, err := content.NewTemplates(content.Deps{Store: templates.New(templates.Config{Names: 4, Now: time.Now}, records), Router: s.router, Gate: deps.Gate, Now: time.Now, Registerer: registry})
+	deps.Templates = templates.New(templates.Config{Names: 4, Now: time.Now}, records)
+	resources, err := content.NewTemplates(content.Deps{Store: deps.Templates, Router: s.router, Gate: deps.Gate, Now: time.Now, Registerer: registry})
 	if err != nil {
 		t.Fatal(err)
 	}

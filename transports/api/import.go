@@ -133,7 +133,7 @@ func (b *imported) Read(p []byte) (int, error) {
 func (b *imported) Close() error {
 	if !b.closed {
 		b.closed = true
-		b.api.batches.leave(b.app)
+		b.api.batches.Leave(b.app)
 	}
 	return nil
 }

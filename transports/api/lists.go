@@ -82,10 +82,10 @@ func countList(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.api.counts.take(c.who.App); err != nil {
+	if err := c.api.counts.Take(c.who.App); err != nil {
 		return err
 	}
-	defer c.api.counts.leave(c.who.App)
+	defer c.api.counts.Leave(c.who.App)
 	n := 0
 	err = c.members(c.api.deadlines.Next(), list, "", func(users []string) bool {
 		n += len(users)
@@ -108,7 +108,7 @@ func emptyList(c *call) error {
 	if err := c.takeBatch(); err != nil {
 		return err
 	}
-	defer a.batches.leave(c.who.App)
+	defer a.batches.Leave(c.who.App)
 	var answer struct {
 		Removed int  `json:"removed"`
 		More    bool `json:"more"`
@@ -172,7 +172,7 @@ func (*listed) Read([]byte) (int, error) { return 0, errors.ErrUnsupported }
 func (l *listed) Close() error {
 	if !l.closed {
 		l.closed = true
-		l.api.batches.leave(l.app)
+		l.api.batches.Leave(l.app)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"reddot/actors"
 	"reddot/transports"
+	"reddot/transports/api/composed"
 	"reddot/transports/api/words"
 	"reddot/transports/jsontext"
 )
@@ -52,9 +53,10 @@ const (
 	fieldExpiresAt
 	fieldSendAt
 	fieldPolicy
+	fieldTemplate
 	fieldTo
 	fieldIdempotencyKey
-	fieldLater // template, channels: known, and not enabled
+	fieldLater // channels: known, and not enabled
 
 	fieldsContent = fieldTitle | fieldBody | fieldData | fieldURL
 	fieldsMessage = fieldTo - 1
@@ -90,7 +92,9 @@ func fieldOf(name jsontext.Text) field {
 		return fieldIdempotencyKey
 	case "policy":
 		return fieldPolicy
-	case "template", "channels":
+	case "template":
+		return fieldTemplate
+	case "channels":
 		return fieldLater
 	}
 	return 0
@@ -115,8 +119,10 @@ type draft struct {
 	once     string
 	to       target
 	policy   policyRef
-	governs  *actors.Policy // what judges it, once that was found; nil: nothing does
-	stop     *words.Stop    // why keyword lists stop it; nil: they do not
+	template *composed.Order // what it is made of; nil: it is written as it is
+	said     *actors.Message // what that says, once it was rendered
+	governs  *actors.Policy  // what judges it, once that was found; nil: nothing does
+	stop     *words.Stop     // why keyword lists stop it; nil: they do not
 
 	lim     *MessageLimits
 	now     int64
@@ -202,6 +208,8 @@ func (d *draft) value(f field) (err error) {
 		d.send, err = d.time("send_at")
 	case fieldPolicy:
 		err = d.readPolicy()
+	case fieldTemplate:
+		d.template, err = composed.Read(&d.in)
 	case fieldTo:
 		err = d.readTo()
 	case fieldIdempotencyKey:
@@ -278,8 +286,11 @@ func (d *draft) readOnce() error {
 
 // complete checks what holds between the fields of a new message.
 func (d *draft) complete() error {
-	if d.has&(fieldTitle|fieldBody|fieldData) == 0 {
-		return wrong("body", "a message needs at least one of title, body, data")
+	switch {
+	case d.template == nil && d.has&(fieldTitle|fieldBody|fieldData) == 0:
+		return wrong("body", "a message needs at least one of title, body, data, template")
+	case d.template != nil && d.has&fieldsContent != 0:
+		return wrong("template", "it says what title, body, data and url are: leave them out")
 	}
 	if d.send <= d.now {
 		d.send = 0
@@ -345,6 +356,9 @@ func (d *draft) publication(id actors.ID) *publication {
 	p.message.CreatedAt = d.now
 	p.message.Policy = d.governs
 	p.message.Screened = d.stop.Verdict()
+	if d.said != nil {
+		d.composed(&p.message)
+	}
 	p.publish = actors.Publish{Message: &p.message}
 	return p
 }

@@ -302,6 +302,7 @@ func documentCases(id, key string, operator *string) []documentCase {
 		{"putProfile", "PUT", "/v1/users/qa", `{"tags":["tester"]}`, j, 200, nil, nil},
 		{"testTemplate", "POST", "/v1/templates/parcel/test-send", `{"user":"qa","data":{"who":"Mei"}}`, j, 201, nil, nil},
 		{"testTemplate", "POST", "/v1/templates/parcel/test-send", `{"user":"bob","data":{"who":"Mei"}}`, j, 403, nil, nil},
+		{"publish", "POST", u + "/messages", `{"template":{"id":"parcel","data":{"who":"Mei"}}}`, j, 409, nil, nil},
 		{"submitTemplate", "POST", "/v1/templates/parcel/submit", "", "", 200, nil, nil},
 		{"submitTemplate", "POST", "/v1/templates/parcel/submit", "", "", 409, nil, nil},
 		{"approveTemplate", "POST", "/v1/templates/parcel/approve", `{"version":1,"hash":"x"}`, j, 409, nil, nil},

@@ -88,10 +88,10 @@ func (c *call) found(ctx context.Context, s *audience.Segment, counts bool) (use
 	if users, err = x.First(ctx, c.who.App, s, now, previewUsers); err != nil || !counts {
 		return users, 0, tooSlow(err)
 	}
-	if err := c.api.counts.take(c.who.App); err != nil {
+	if err := c.api.counts.Take(c.who.App); err != nil {
 		return nil, 0, err
 	}
-	defer c.api.counts.leave(c.who.App)
+	defer c.api.counts.Leave(c.who.App)
 	n, err = x.Count(ctx, c.who.App, s, now)
 	return users, n, tooSlow(err)
 }

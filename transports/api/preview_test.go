@@ -46,7 +46,7 @@ func TestPreview(t *testing.T) {
 	wantProblem(t, s.do("GET", "/v1/segments/vips/preview", s.alice, ""), 403, actors.Forbidden, "")
 
 	for range countsAtOnce {
-		if err := s.api.counts.take("another"); err != nil {
+		if err := s.api.counts.Take("another"); err != nil {
 			t.Fatal(err)
 		}
 	}

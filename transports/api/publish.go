@@ -95,6 +95,10 @@ func (c *call) publishTo(key actors.Key, d *draft) (*actors.Request, error) {
 		return nil, err
 	}
 	c.api.screen(c.who.App, d)
+	err = c.api.compose(c.who.App, d, once, func() (actors.Key, actors.Command) { return key, &d.publication(id).publish })
+	if err != nil {
+		return nil, err
+	}
 	return c.ask(key, rehearsed(c.dry, &d.publication(id).publish), once)
 }
 
@@ -112,6 +116,10 @@ func (c *call) sendTo(d *draft) (*actors.Request, error) {
 		return nil, err
 	}
 	c.api.screen(c.who.App, d)
+	err = c.api.compose(c.who.App, d, once, func() (actors.Key, actors.Command) { return d.order(c.who.App, id, once) })
+	if err != nil {
+		return nil, err
+	}
 	key, start := d.order(c.who.App, id, once)
 	if err := c.api.refuseStopped(d, key, start, once); err != nil {
 		return nil, err

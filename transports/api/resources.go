@@ -67,7 +67,7 @@ func (c resourceCall) ReadLong(limit int) ([]byte, error) {
 func (c *call) leaveLong() {
 	if c.long {
 		c.long = false
-		c.api.batches.leave(c.who.App)
+		c.api.batches.Leave(c.who.App)
 	}
 }
 

@@ -136,6 +136,7 @@ func (a *App) newFront(cfg *config.Config) (*front, error) {
 		Jobs:      bulk.NewJobs(a.store, a.now),
 		Segments:  catalog.New(catalog.Config{Kind: "segment", Now: a.now}, a.store),
 		Policies:  kept,
+		Templates: a.templates,
 		Resources: slices.Concat(resources, policies.Routes(kept, a.now), standings.Routes(), presences.Routes(), (&words.Lists{Lists: a.keywords}).Routes()),
 		Keywords:  a.keywords,
 		Index:     index.New(a.store), LogHead: a.node.LogHead,

@@ -141,13 +141,15 @@ var layers = map[string][]string{
 	"transports/auth":    {"actors", "transports/jsontext"},
 	"transports/streams": {"actors", "actors/gateway", "actors/topic", "transports/jsontext"},
 	// The platform's state is campaign's; these are its views and its ways out.
-	"transports/api":           {"actors", "actors/audience", "actors/campaign", "actors/catalog", "actors/index", "actors/profile", "actors/rule", "actors/screening", "actors/templates", "actors/topic", "transports/auth", "transports/api/bulk", "transports/api/judges", "transports/api/paths", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/api/words", "transports/jsontext", "transports/streams"},
+	"transports/api":           {"actors", "actors/audience", "actors/campaign", "actors/catalog", "actors/content", "actors/index", "actors/profile", "actors/rule", "actors/screening", "actors/templates", "actors/topic", "transports/auth", "transports/api/bulk", "transports/api/composed", "transports/api/judges", "transports/api/paths", "transports/api/places", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/api/words", "transports/jsontext", "transports/streams"},
 	"transports/api/policies":  {"actors", "actors/catalog", "actors/profile", "actors/rule", "transports", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/jsontext"},
 	"transports/api/presences": {"actors", "transports", "transports/api/resource"},
 	"transports/api/standings": {"actors", "actors/rule", "transports", "transports/api/resource"},
 	"transports/api/results":   {"actors", "transports", "transports/jsontext"},
 	"transports/api/bulk":      {"actors", "actors/index", "actors/profile", "transports", "transports/api/userjson"},
 	"transports/api/paths":     {"actors"},
+	"transports/api/composed":  {"actors", "actors/content", "actors/templates", "transports"},
+	"transports/api/places":    {"actors"},
 	"transports/api/judges":    {"actors", "actors/catalog"},
 	"transports/api/content":   {"actors", "actors/catalog", "actors/content", "actors/templates", "transports", "transports/api/resource"},
 	"transports/api/resource":  {"actors", "actors/catalog", "transports"}, // what resources in rooms of their own share

@@ -46,6 +46,14 @@ type Draft struct {
 	CollapseKey string          `json:"collapse_key,omitempty"`
 	SendAt      string          `json:"send_at,omitempty"`    // RFC 3339
 	ExpiresAt   string          `json:"expires_at,omitempty"` // RFC 3339
+	Template    *TemplateRef    `json:"template,omitempty"`   // in the place of title, body, data and url
+}
+
+// A TemplateRef names what a message is made of.
+type TemplateRef struct {
+	ID      string          `json:"id"`
+	Version uint64          `json:"version,omitempty"` // 0: the live one
+	Data    json.RawMessage `json:"data,omitempty"`    // its variables
 }
 
 // To says whom a message is for; one of its fields.
