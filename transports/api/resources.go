@@ -32,15 +32,32 @@ type resourceCall struct{ *call }
 
 var _ resource.Call = resourceCall{}
 
-func (c resourceCall) HTTP() *fasthttp.RequestCtx         { return c.RequestCtx }
-func (c resourceCall) Who() *transports.Principal         { return c.who }
-func (c resourceCall) Param(i int) string                 { return string(c.params.List[i]) }
-func (c resourceCall) Fields() *transports.FieldReader    { return &c.draft.in }
-func (c resourceCall) Limit() (int, error)                { return c.limit() }
+// HTTP implements resource.Call.
+func (c resourceCall) HTTP() *fasthttp.RequestCtx { return c.RequestCtx }
+
+// Who implements resource.Call.
+func (c resourceCall) Who() *transports.Principal { return c.who }
+
+// Param implements resource.Call.
+func (c resourceCall) Param(i int) string { return string(c.params.List[i]) }
+
+// Fields implements resource.Call.
+func (c resourceCall) Fields() *transports.FieldReader { return &c.draft.in }
+
+// Limit implements resource.Call.
+func (c resourceCall) Limit() (int, error) { return c.limit() }
+
+// Number implements resource.Call.
 func (c resourceCall) Number(name string) (uint64, error) { return c.number(name) }
-func (c resourceCall) Deadline() context.Context          { return c.api.deadlines.Next() }
-func (c resourceCall) Encode(status int, v any) error     { return c.encode(status, v) }
-func (c resourceCall) Reply(status int, json []byte)      { c.reply(status, json) }
+
+// Deadline implements resource.Call.
+func (c resourceCall) Deadline() context.Context { return c.api.deadlines.Next() }
+
+// Encode implements resource.Call.
+func (c resourceCall) Encode(status int, v any) error { return c.encode(status, v) }
+
+// Reply implements resource.Call.
+func (c resourceCall) Reply(status int, json []byte) { c.reply(status, json) }
 
 // ReadBody implements resource.Call.
 func (c resourceCall) ReadBody(limit int) ([]byte, error) {

@@ -117,7 +117,7 @@ func TestTemplates(t *testing.T) {
 func TestTemplateFaults(t *testing.T) {
 	s, author, _ := team(t)
 	for body, field := range map[string]string{
-		`{}`: "locale", `{"locale":"en","contents":{}}`: "contents", `{"locale":"en","content":{"en":{"inapp":{"title":"x","colour":"red"}}}}`: "content.en.inapp.colour",
+		`{}`: "locale", `{"locale":"en","contents":{}}`: "contents", `{"locale":"en","content":{"en":{"inapp":{"title":"x","tint":"red"}}}}`: "content.en.inapp.tint",
 		`{"locale":"en","content":{"en":{"inapp":{"title":1}}}}`:                                  "content.en.inapp.title",
 		`{"locale":"en","content":{"en":{"push":{"title":"x","badge":"yes"}}}}`:                   "content.en.push.badge",
 		`{"locale":"en","content":{"en":{"inapp":{"title":"x","actions":{}}}}}`:                   "content.en.inapp.actions",
