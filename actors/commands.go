@@ -62,7 +62,7 @@ type Counts struct{ Tenant string }
 // List asks for messages, newest first. Answers Body: a JSON object with
 // "messages", and "next" where there are more; and Counts, Cursor.
 type List struct {
-	State    string // "", unseen, seen, unread, read, archived, snoozed, scheduled, all
+	State    string // "", unseen, seen, unread, read, archived, snoozed, scheduled, held, all
 	Category string
 	Tenant   string
 	Limit    int
@@ -72,6 +72,11 @@ type List struct {
 // Find asks for one message. Answers Body: its JSON object with its state and
 // its funnel; NotFound if it is not there.
 type Find struct{ ID ID }
+
+// Explain asks why the user did or did not get a message. Answers Body: a JSON object with
+// what was decided about it, in order, and what came of it; NotFound if neither the journal
+// nor the broadcast log knows the message any more.
+type Explain struct{ ID ID }
 
 // Replay asks for the events after a cursor. Answers Body: the events' JSON
 // objects, comma-separated; Cursor: where they end; More; and Counts. An
@@ -294,6 +299,9 @@ func (c *List) Weight() int { return len(c.State) + len(c.Category) + len(c.Tena
 
 // Weight implements Command.
 func (*Find) Weight() int { return 0 }
+
+// Weight implements Command.
+func (*Explain) Weight() int { return 0 }
 
 // Weight implements Command.
 func (*Replay) Weight() int { return 0 }

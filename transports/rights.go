@@ -19,6 +19,7 @@ const (
 	ToMark                     // change what was seen, read, archived or snoozed
 	ToPublish                  // write, edit and retract messages
 	ToSupport                  // look into one user, and disconnect it
+	ToExplain                  // see why one user did or did not get a message
 	ToBrowse                   // see what the app has: segments, templates
 	ToAuthor                   // write it
 	ToApprove                  // let what others wrote be sent
@@ -31,7 +32,8 @@ const (
 // is enough. The scope read never writes.
 var scopesOf = [numKinds]Scopes{
 	ToWatch: ScopeRead, ToMark: ScopePublish, ToPublish: ScopePublish,
-	ToSupport: ScopeSupport | ScopeAdmin, ToBrowse: ScopeRead | ScopeAuthor | ScopeApprove | ScopeAdmin, ToAuthor: ScopeAuthor | ScopeAdmin,
+	ToSupport: ScopeSupport | ScopeAdmin, ToExplain: ScopeSupport | ScopeAdmin,
+	ToBrowse: ScopeRead | ScopeAuthor | ScopeApprove | ScopeAdmin, ToAuthor: ScopeAuthor | ScopeAdmin,
 	ToApprove: ScopeApprove | ScopeAdmin, ToAdminister: ScopeAdmin, ToOperate: ScopeOperator,
 }
 
@@ -41,7 +43,7 @@ func (p *Principal) Can(a Action) error {
 	switch {
 	case p == nil || p.Kind == Nobody:
 		return ErrNoCredential
-	case p.Kind == Developer, p.IsUser() && (a == ToWatch || a == ToMark):
+	case p.Kind == Developer, p.IsUser() && (a == ToWatch || a == ToMark || a == ToExplain):
 		return nil
 	case p.IsUser():
 		return actors.Errorf(actors.Forbidden, "a %s may not do that; it takes a server key with the scope %s", p.Kind, scopesOf[a].either())

@@ -15,6 +15,7 @@ type EventJSON struct {
 	Rev        uint64   `json:"rev"`
 	At         string   `json:"at"`
 	Kind       string   `json:"kind"`
+	What       string   `json:"what,omitempty"` // for people
 	ID         string   `json:"id,omitempty"`
 	Category   string   `json:"category,omitempty"` // of its message, as those that follow
 	Tenant     string   `json:"tenant,omitempty"`
@@ -93,7 +94,7 @@ func describeStanding(s *actors.Standing) *StandingJSON {
 
 // Describe returns e for the operator.
 func Describe(e *actors.Event) EventJSON {
-	d := EventJSON{Seq: e.Seq, Pos: e.Pos, Joined: e.Joined, Rev: e.Rev, At: actors.TimeText(e.At), Kind: kindWord(e.Kind), Upto: e.Upto, By: e.Transport,
+	d := EventJSON{Seq: e.Seq, Pos: e.Pos, Joined: e.Joined, Rev: e.Rev, At: actors.TimeText(e.At), Kind: kindWord(e.Kind), What: sentence(e), Upto: e.Upto, By: e.Transport,
 		Followed: e.Profile.GetFollowed(), Unfollowed: e.Profile.GetUnfollowed(),
 		Verdict: describeVerdict(e.Verdict), Template: describeTemplate(e.Message), Standing: describeStanding(e.Standing)}
 	actors.EachID(e.Ids, func(id actors.ID) { d.IDs = append(d.IDs, id.String()) })

@@ -62,8 +62,9 @@ type Item struct {
 	State    actors.State
 	priority actors.Priority
 	shared   bool
-	WasSeen  bool // ever
-	WasRead  bool // ever
+	held     uint8 // an actors.Rule; of copies alone (copied)
+	WasSeen  bool  // ever
+	WasRead  bool  // ever
 }
 
 // New returns the inbox of a user of whom nothing is known.

@@ -71,12 +71,14 @@ func (b *Inbox) isIn(e *actors.KnownEntry) bool {
 // refuses tells whether the user, or the app about the user, says no to what an entry lets
 // appear: as of now, and by the entry's own time. A policy does not judge broadcasts.
 func (b *Inbox) refuses(e *actors.KnownEntry) bool {
-	if b.Rules == nil && b.Profile.Preferences() == nil {
-		return false
-	}
+	return (b.Rules != nil || b.Profile.Preferences() != nil) && b.judgeEntry(e).Do == rule.Filter
+}
+
+// judgeEntry returns what the rules that hold of broadcasts say of an entry's message.
+func (b *Inbox) judgeEntry(e *actors.KnownEntry) rule.Decision {
 	m := e.Message
 	c := rule.Candidate{Category: m.Category, Tenant: m.Tenant, Channel: channel, Priority: m.Priority}
-	return (*rule.Policy)(nil).Judge(&c, b.Profile, b.Rules, e.At).Do == rule.Filter
+	return (*rule.Policy)(nil).Judge(&c, b.Profile, b.Rules, e.At)
 }
 
 // Merge takes in the entry of the log that follows those merged so far. It returns

@@ -5,10 +5,30 @@ import "reddot/actors"
 // Find returns a message; false: it is not here.
 func (b *Inbox) Find(id actors.ID) (Item, bool) {
 	if i := b.find(id); i >= 0 {
-		return b.entries[i], true
+		return b.copied(&b.entries[i]), true
 	}
 	return Item{}, false
 }
+
+// copied returns a copy of a message for who is outside, which says by which rule it is held.
+func (b *Inbox) copied(n *Item) Item {
+	c := *n
+	c.held = uint8(b.heldBy(n))
+	return c
+}
+
+// heldBy returns the rule that holds a message; PASSED: none does.
+func (b *Inbox) heldBy(n *Item) actors.Rule {
+	if n.State == actors.State_SCHEDULED {
+		if p := b.pendingOf(n.id); p != nil {
+			return p.held
+		}
+	}
+	return actors.Rule_PASSED
+}
+
+// Held returns the rule that holds the message, as one that was asked for; PASSED: none does.
+func (n *Item) Held() actors.Rule { return actors.Rule(n.held) }
 
 // At returns the message with a Handle; nil: it is not here.
 func (b *Inbox) At(handle uint64) *Item {
@@ -46,16 +66,16 @@ func (n *Item) isBefore(p Place) bool { return n.Seq < p.Seq || n.Seq == p.Seq &
 
 // List returns up to limit messages from before a place, the newest first, in states
 // that match, of a category and of a tenant; "" is any. more says that there are further ones.
-func (b *Inbox) List(match func(actors.State) bool, category, tenant string, before Place, limit int) (found []Item, more bool) {
+func (b *Inbox) List(match func(s actors.State, held bool) bool, category, tenant string, before Place, limit int) (found []Item, more bool) {
 	for i := len(b.entries) - 1; i >= 0; i-- {
 		n := &b.entries[i]
-		if !n.isBefore(before) || !match(n.State) || !b.in(n, category, tenant) {
+		if !n.isBefore(before) || !match(n.State, b.heldBy(n) != actors.Rule_PASSED) || !b.in(n, category, tenant) {
 			continue
 		}
 		if len(found) == limit {
 			return found, true
 		}
-		found = append(found, *n)
+		found = append(found, b.copied(n))
 	}
 	return found, false
 }

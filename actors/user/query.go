@@ -29,7 +29,7 @@ func (u *User) list(r *actors.Request, c *actors.List) {
 	}
 	match, ok := stateFilter(c.State)
 	if !ok {
-		u.refuse(r, &actors.Error{Code: actors.Invalid, Field: "state", Detail: "want unseen, seen, unread, read, archived, snoozed, scheduled or all"})
+		u.refuse(r, &actors.Error{Code: actors.Invalid, Field: "state", Detail: "want unseen, seen, unread, read, archived, snoozed, scheduled, held or all"})
 		return
 	}
 	found, more := u.inbox.List(match, c.Category, c.Tenant, before, c.Limit)
@@ -105,15 +105,29 @@ func appendMessages(ctx context.Context, h *actors.Home, b []byte, key actors.Ke
 		if len(b) > n {
 			b = append(b, ',')
 		}
-		b = actors.AppendMessage(b, m, list[i].State, list[i].Until)
+		b = appendItem(b, m, &list[i])
 	}
 	return b, nil
 }
 
+// appendItem appends a message as its inbox has it.
+func appendItem(b []byte, m *actors.Message, n *inbox.Item) []byte {
+	b = actors.AppendMessage(b, m, n.State, n.Until)
+	if n.Held() == actors.Rule_PASSED {
+		return b
+	}
+	b = append(b[:len(b)-len(`"scheduled"}`)], `"held","reason":"`...)
+	b = append(append(b, n.Held().Word()...), '"')
+	return append(actors.AppendTimeMember(b, `,"held_until":`, n.Until), '}')
+}
+
 // stateFilter returns which states a list's filter lets through.
-func stateFilter(name string) (func(actors.State) bool, bool) {
-	is := func(want ...actors.State) (func(actors.State) bool, bool) {
-		return func(s actors.State) bool {
+func stateFilter(name string) (func(s actors.State, held bool) bool, bool) {
+	is := func(want ...actors.State) (func(actors.State, bool) bool, bool) {
+		return func(s actors.State, held bool) bool {
+			if held {
+				return false
+			}
 			for _, w := range want {
 				if s == w {
 					return true
@@ -141,8 +155,10 @@ func stateFilter(name string) (func(actors.State) bool, bool) {
 		return is(actors.State_SNOOZED)
 	case "scheduled":
 		return is(actors.State_SCHEDULED)
+	case "held":
+		return func(_ actors.State, held bool) bool { return held }, true
 	case actors.StateKept:
-		return func(actors.State) bool { return true }, true
+		return func(actors.State, bool) bool { return true }, true
 	}
 	return nil, false
 }
@@ -175,7 +191,7 @@ func parseNext(s string) (inbox.Place, *actors.Error) {
 func (u *User) findMessage(r *actors.Request, c *actors.Find) {
 	n, ok := u.inbox.Find(c.ID)
 	if !ok {
-		u.refuse(r, actors.ErrNotHere)
+		u.findAside(r, c)
 		return
 	}
 	delivered, here := u.inbox.WasDelivered(&n), u.inbox.Here()
@@ -185,7 +201,7 @@ func (u *User) findMessage(r *actors.Request, c *actors.Find) {
 		if err != nil {
 			return nil, err
 		}
-		out = actors.AppendMessage(out, m, n.State, n.Until)
+		out = appendItem(out, m, &n)
 		out = append(actors.AppendTemplate(out[:len(out)-1], m), `,"user":`...)
 		out = actors.AppendString(out, u.Key.Name())
 		out = append(out, `,"funnel":`...)
@@ -193,6 +209,28 @@ func (u *User) findMessage(r *actors.Request, c *actors.Find) {
 		f[actors.TallyAccepted], f[actors.TallyDelivered], f[actors.TallySeen], f[actors.TallyRead] = 1, one(delivered), one(n.WasSeen), one(n.WasRead)
 		return append(actors.AppendFunnel(out, f), '}'), nil
 	})
+}
+
+// findAside answers with what is known of a message that a rule put aside: its content is gone.
+func (u *User) findAside(r *actors.Request, c *actors.Find) {
+	k := u.inbox.Remember(c.ID)
+	if !k.Aside {
+		u.refuse(r, actors.ErrNotHere)
+		return
+	}
+	state := "filtered"
+	if k.Gathered {
+		state = "digested"
+	}
+	b := append(c.ID.Append([]byte(`{"id":"`)), `","state":"`...)
+	b = append(append(append(b, state...), `","reason":"`...), k.Rule.Word()...)
+	b = actors.AppendTime(append(b, `","decided_at":`...), k.At)
+	b = actors.AppendString(append(b, `,"user":`...), u.Key.Name())
+	var f [actors.NumTallies]int64
+	f[actors.TallyFiltered] = one(!k.Gathered)
+	r.Answer.Body = append(actors.AppendFunnel(append(b, `,"funnel":`...), f), '}')
+	u.fill(r, inbox.Ready{Rev: u.inbox.Rev(), ID: c.ID})
+	u.release(&r.Effect, r, nil, nil)
 }
 
 func one(yes bool) int64 {
@@ -309,7 +347,7 @@ func (u *User) stateAt(r *actors.Request, c *actors.StateAt) {
 // export answers with all that is known of the user.
 func (u *User) export(r *actors.Request) {
 	b, here := u.inbox, u.inbox.Here()
-	items, _ := b.List(func(actors.State) bool { return true }, "", "", inbox.Place{Seq: math.MaxUint64}, math.MaxInt)
+	items, _ := b.List(func(actors.State, bool) bool { return true }, "", "", inbox.Place{Seq: math.MaxUint64}, math.MaxInt)
 	counts := b.AppendCounts(nil)
 	known := b.Profile
 	about := profile.AppendProfile([]byte(`,"profile":`), known.Profile())

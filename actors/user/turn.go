@@ -61,6 +61,8 @@ func (u *User) command(r *actors.Request, t actors.Moment) {
 		u.list(r, c)
 	case *actors.Find:
 		u.findMessage(r, c)
+	case *actors.Explain:
+		u.explain(r, c)
 	case *actors.Replay:
 		u.replay(r, c)
 	case *actors.Connections:

@@ -33,6 +33,8 @@ func (w *WireRequest) encodeOther(c actors.Command) bool {
 		w.Other = &WireRequest_ReadProfile{&WireReadProfile{Part: uint32(c.Part), Limit: wireLimit(c.Limit), Next: c.Next}}
 	case *actors.Broadcast:
 		w.Other = &WireRequest_Broadcast{&WireBroadcast{Message: c.Message, Audience: c.Audience}}
+	case *actors.Explain:
+		w.Other = &WireRequest_Explain{c.ID[:]}
 	case *actors.Erase:
 		w.Other = &WireRequest_Erase{&WireErase{}}
 	default:
@@ -112,6 +114,11 @@ func (w *WireRequest) decodeOther(gate func(node, id string) *actor.PID) (actors
 			return nil, fmt.Errorf("a broadcast without a message as it has to be")
 		}
 		return &actors.Broadcast{Message: c.Broadcast.Message, Audience: c.Broadcast.Audience}, c.Broadcast.Audience.Check()
+	case *WireRequest_Explain:
+		if len(c.Explain) != 16 {
+			return nil, fmt.Errorf("the id of a message of %d bytes", len(c.Explain))
+		}
+		return &actors.Explain{ID: actors.ID(c.Explain)}, nil
 	case *WireRequest_Erase:
 		return &actors.Erase{}, nil
 	}

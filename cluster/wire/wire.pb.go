@@ -723,6 +723,7 @@ type WireRequest struct {
 	//	*WireRequest_DryRun
 	//	*WireRequest_ImportUser
 	//	*WireRequest_SetStanding
+	//	*WireRequest_Explain
 	Other         isWireRequest_Other `protobuf_oneof:"other"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1004,6 +1005,15 @@ func (x *WireRequest) GetSetStanding() *actors.Standing {
 	return nil
 }
 
+func (x *WireRequest) GetExplain() []byte {
+	if x != nil {
+		if x, ok := x.Other.(*WireRequest_Explain); ok {
+			return x.Explain
+		}
+	}
+	return nil
+}
+
 type isWireRequest_Other interface {
 	isWireRequest_Other()
 }
@@ -1052,6 +1062,10 @@ type WireRequest_SetStanding struct {
 	SetStanding *actors.Standing `protobuf:"bytes,34,opt,name=set_standing,json=setStanding,proto3,oneof"`
 }
 
+type WireRequest_Explain struct {
+	Explain []byte `protobuf:"bytes,40,opt,name=explain,proto3,oneof"` // a message's id, 16 bytes
+}
+
 func (*WireRequest_SetProfile) isWireRequest_Other() {}
 
 func (*WireRequest_SetPreferences) isWireRequest_Other() {}
@@ -1073,6 +1087,8 @@ func (*WireRequest_DryRun) isWireRequest_Other() {}
 func (*WireRequest_ImportUser) isWireRequest_Other() {}
 
 func (*WireRequest_SetStanding) isWireRequest_Other() {}
+
+func (*WireRequest_Explain) isWireRequest_Other() {}
 
 // WireSetProfile changes a profile.
 type WireSetProfile struct {
@@ -3623,7 +3639,7 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\tWirePlace\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
-	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\x84\t\n" +
+	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\xa0\t\n" +
 	"\vWireRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
@@ -3658,7 +3674,8 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\adry_run\x18\x1f \x01(\v2\x13.reddot.WireRequestH\x00R\x06dryRun\x129\n" +
 	"\vimport_user\x18! \x01(\v2\x16.reddot.WireImportUserH\x00R\n" +
 	"importUser\x125\n" +
-	"\fset_standing\x18\" \x01(\v2\x10.reddot.StandingH\x00R\vsetStandingB\a\n" +
+	"\fset_standing\x18\" \x01(\v2\x10.reddot.StandingH\x00R\vsetStanding\x12\x1a\n" +
+	"\aexplain\x18( \x01(\fH\x00R\aexplainB\a\n" +
 	"\x05other\"o\n" +
 	"\x0eWireSetProfile\x12\x18\n" +
 	"\areplace\x18\x01 \x01(\bR\areplace\x12)\n" +
@@ -4081,6 +4098,7 @@ func file_cluster_wire_wire_proto_init() {
 		(*WireRequest_DryRun)(nil),
 		(*WireRequest_ImportUser)(nil),
 		(*WireRequest_SetStanding)(nil),
+		(*WireRequest_Explain)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

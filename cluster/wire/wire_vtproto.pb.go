@@ -845,6 +845,22 @@ func (m *WireRequest_SetStanding) MarshalToSizedBufferVT(dAtA []byte) (int, erro
 	}
 	return len(dAtA) - i, nil
 }
+func (m *WireRequest_Explain) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *WireRequest_Explain) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	i -= len(m.Explain)
+	copy(dAtA[i:], m.Explain)
+	i = protohelpers.EncodeVarint(dAtA, i, uint64(len(m.Explain)))
+	i--
+	dAtA[i] = 0x2
+	i--
+	dAtA[i] = 0xc2
+	return len(dAtA) - i, nil
+}
 func (m *WireSetProfile) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
@@ -3558,6 +3574,16 @@ func (m *WireRequest_SetStanding) SizeVT() (n int) {
 	} else {
 		n += 3
 	}
+	return n
+}
+func (m *WireRequest_Explain) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Explain)
+	n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
 	return n
 }
 func (m *WireSetProfile) SizeVT() (n int) {
@@ -6302,6 +6328,39 @@ func (m *WireRequest) UnmarshalVT(dAtA []byte) error {
 				}
 				m.Other = &WireRequest_SetStanding{SetStanding: v}
 			}
+			iNdEx = postIndex
+		case 40:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Explain", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := make([]byte, postIndex-iNdEx)
+			copy(v, dAtA[iNdEx:postIndex])
+			m.Other = &WireRequest_Explain{Explain: v}
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex

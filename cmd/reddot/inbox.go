@@ -22,7 +22,7 @@ func newInbox() *cobra.Command {
 	}
 	r := addRemote(c)
 	r.addJSON(c)
-	c.Flags().StringVar(&f.State, "state", "", "unseen, seen, unread, read, archived, snoozed, scheduled or all")
+	c.Flags().StringVar(&f.State, "state", "", "unseen, seen, unread, read, archived, snoozed, scheduled, held or all")
 	c.Flags().StringVar(&f.Category, "category", "", "only of this category")
 	c.Flags().StringVar(&f.Tenant, "tenant", "", "only of this tenant")
 	c.Flags().IntVar(&f.Limit, "limit", 20, "messages, 1 to 200")

@@ -263,6 +263,8 @@ func TestStory(t *testing.T) {
 		{"", "user erase alice --yes", "", 0},
 		{"", "counts alice", "0 unread", 0},
 		{"", "user get alice", `"tags":[]`, 0},
+		{"", "explain alice 01980e2b-6b3c-7c1e-a4b0-0123456789ab", "which reaches back to event", 1},
+		{"", "explain alice nothing", "message: it must be a message's id", 1},
 		{"", "version", "reddot ", 0},
 	} {
 		out, info, code := run(t, step.in, strings.Fields(step.args)...)

@@ -186,6 +186,11 @@ func (f *fakeRouter) do(r *actors.Request, u *fakeInbox) {
 		a.Body = []byte(`{"online":true,"visible":true,"transports":["ws"],"last_seen":"2026-01-31T12:00:00.000Z"}`)
 	case *actors.JournalPage:
 		a.Body = []byte(`{"events":[]}`)
+	case *actors.Explain:
+		if f.owners[cmd.ID] != r.Key {
+			a.Err = actors.Errorf(actors.NotFound, "neither the journal nor the log has this message")
+		}
+		a.Body = fmt.Appendf(nil, `{"user":%q,"message":%q,"decisions":[{"at":"2026-01-31T09:30:00.000Z","seq":1,"what":"accepted"}],"outcome":{"state":"unseen","text":"It is in the inbox."},"reaches":{"journal":1}}`, r.Key.Name(), cmd.ID)
 	case *actors.StateAt:
 		if cmd.Rev > u.rev {
 			a.Err = actors.Errorf(actors.NotFound, "the journal has no such rev")

@@ -31,6 +31,7 @@ import (
 	"reddot/transports/api/policies"
 	"reddot/transports/api/presences"
 	"reddot/transports/api/standings"
+	"reddot/transports/api/why"
 	"reddot/transports/api/words"
 	"reddot/transports/auth"
 )
@@ -145,7 +146,7 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 	deps.Resources = slices.Concat(
 		content.Categories(catalog.New(catalog.Config{Kind: "category", Names: 4, Now: time.Now}, records)),
 		policies.Routes(catalog.New(catalog.Config{Kind: "policy", Names: 4, Now: time.Now}, records), time.Now),
-		resources.Routes(), standings.Routes(), presences.Routes(),
+		resources.Routes(), standings.Routes(), presences.Routes(), why.Routes(),
 		(&words.Lists{Lists: lists}).Routes(),
 	)
 	if deps.Auth == nil {

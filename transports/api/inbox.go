@@ -14,7 +14,7 @@ import (
 )
 
 // listStates are the values of ?state=.
-var listStates = []string{"all", "archived", "read", "scheduled", "seen", "snoozed", "unread", "unseen"}
+var listStates = []string{"all", "archived", "held", "read", "scheduled", "seen", "snoozed", "unread", "unseen"}
 
 // maxNext is the length of an opaque ?next=.
 const maxNext = 256

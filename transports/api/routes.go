@@ -21,6 +21,7 @@ const (
 	needMark                       // transports.ToMark
 	needPublish                    // transports.ToPublish
 	needSupport                    // transports.ToSupport
+	needExplain                    // transports.ToExplain
 	needBrowse                     // transports.ToBrowse
 	needAuthor                     // transports.ToAuthor
 	needApprove                    // transports.ToApprove
@@ -37,7 +38,7 @@ const (
 // needs are the bits of access by the action that they stand for.
 var needs = [...]access{
 	transports.ToWatch: needRead, transports.ToMark: needMark, transports.ToPublish: needPublish,
-	transports.ToSupport: needSupport, transports.ToBrowse: needBrowse, transports.ToAuthor: needAuthor, transports.ToApprove: needApprove,
+	transports.ToSupport: needSupport, transports.ToExplain: needExplain, transports.ToBrowse: needBrowse, transports.ToAuthor: needAuthor, transports.ToApprove: needApprove,
 	transports.ToAdminister: needAdmin, transports.ToOperate: needOperate,
 }
 

@@ -19,6 +19,7 @@ import (
 	"reddot/transports/api/presences"
 	"reddot/transports/api/resource"
 	"reddot/transports/api/standings"
+	"reddot/transports/api/why"
 	"reddot/transports/api/words"
 	"reddot/transports/auth"
 	"reddot/transports/iframe"
@@ -137,7 +138,7 @@ func (a *App) newFront(cfg *config.Config) (*front, error) {
 		Segments:  catalog.New(catalog.Config{Kind: "segment", Now: a.now}, a.store),
 		Policies:  kept,
 		Templates: a.templates,
-		Resources: slices.Concat(resources, policies.Routes(kept, a.now), standings.Routes(), presences.Routes(), (&words.Lists{Lists: a.keywords}).Routes()),
+		Resources: slices.Concat(resources, policies.Routes(kept, a.now), standings.Routes(), presences.Routes(), why.Routes(), (&words.Lists{Lists: a.keywords}).Routes()),
 		Keywords:  a.keywords,
 		Index:     index.New(a.store), LogHead: a.node.LogHead,
 		Revoker: a.revocations, Connected: a.connected, Ready: a.Ready, Healthy: a.Healthy,

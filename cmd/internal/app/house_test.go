@@ -115,7 +115,8 @@ var layers = map[string][]string{
 	"actors/index":             {"actors", "actors/audience", "actors/profile"},                                  // a reader of what users' writes left
 	"actors/profile":           {"actors", "actors/audience"},                                                    // what segments are matched with
 	"actors/inbox":             {"actors", "actors/audience", "actors/profile", "actors/rule", "actors/session"}, // a user's sessions and profile are a part of what the user has
-	"actors/user":              {"actors", "actors/inbox", "actors/profile", "actors/rule", "actors/schedule", "actors/session"},
+	"actors/explain":           {"actors"},
+	"actors/user":              {"actors", "actors/explain", "actors/inbox", "actors/profile", "actors/rule", "actors/schedule", "actors/session"},
 	"actors/schedule":          {"actors"},
 	"actors/rule":              {"actors", "actors/profile", "actors/schedule"}, // what a user prefers is a rule
 	"actors/keywords":          {"actors"},
@@ -145,6 +146,7 @@ var layers = map[string][]string{
 	"transports/api/policies":  {"actors", "actors/catalog", "actors/profile", "actors/rule", "transports", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/jsontext"},
 	"transports/api/presences": {"actors", "transports", "transports/api/resource"},
 	"transports/api/standings": {"actors", "actors/rule", "transports", "transports/api/resource"},
+	"transports/api/why":       {"actors", "transports", "transports/api/resource"},
 	"transports/api/results":   {"actors", "transports", "transports/jsontext"},
 	"transports/api/bulk":      {"actors", "actors/index", "actors/profile", "transports", "transports/api/userjson"},
 	"transports/api/paths":     {"actors"},

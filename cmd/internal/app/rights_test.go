@@ -62,6 +62,12 @@ func TestEveryWayIsEquallyStrict(t *testing.T) {
 	}
 	texts["token"] = token
 	a, _ := start(t, cfg)
+	_, published := call(t, "POST", a.URL()+"/v1/users/alice/messages", texts["publish"], `{"body":"x"}`)
+	var message struct{ ID string }
+	if err := json.Unmarshal([]byte(published), &message); err != nil {
+		t.Fatalf("%s: %v", published, err)
+	}
+	id := message.ID
 	for _, r := range rights {
 		t.Run(r.name, func(t *testing.T) {
 			text := texts[r.name]
@@ -80,6 +86,7 @@ func TestEveryWayIsEquallyStrict(t *testing.T) {
 				{"POST", "/v1/messages", `{"to":{"users":["alice"]},"body":"x"}`, r.publish},
 				{"POST", "/v1/topics/news", `x`, r.allTopic},
 				{"GET", u + "/journal", "", r.support},
+				{"GET", u + "/explain?message=" + id, "", r.support || r.name == "token"},
 				{"GET", u + "/export", "", r.govern},
 				{"GET", "/v1/keys", "", r.govern || r.operate},
 				{"GET", "/v1/segments", "", r.browse},
