@@ -160,7 +160,7 @@ func work(t *testing.T, n *cluster.Node, name string, clock *actorstest.Clock, r
 		case k < 7:
 			c = &actors.Retract{ID: some()}
 		default:
-			c = &actors.Mark{To: actors.Marking(1 + rng.IntN(5)), IDs: []actors.ID{some(), some()}, Until: clock.Now() + int64(rng.IntN(10_000))}
+			c = &actors.Mark{To: actors.Marking(1 + rng.IntN(5)), IDs: []actors.ID{some(), some()}, Until: clock.Now() + 120_000 + int64(rng.IntN(10_000))}
 		}
 		r := cmd(name, c)
 		r.Once = once

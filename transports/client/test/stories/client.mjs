@@ -116,13 +116,13 @@ async function refusedMidway({ server, open }) {
 }
 
 async function renewed({ server, open }) {
-  const [short, long] = [token("alice", 7), token("alice")];
+  const [short, long] = [token("alice", 12), token("alice")];
   server.control.tokens = { [short]: "alice", [long]: "alice" };
   const tab = await open();
   await tab.evaluate(make, { name: "c", options: { url: server.url }, tokens: { c: short } });
   await until("it is live", () => tab.evaluate(shows, "c"), live);
   await tab.evaluate((long) => (globalThis.tokens.c = long), long);
-  await until("the token is renewed before it expires", () => tab.evaluate(shows, "c"), (s) => s.calls === 2, 7000);
+  await until("the token is renewed before it expires", () => tab.evaluate(shows, "c"), (s) => s.calls === 2, 12_000);
   await until("the connection has the new one", () => server.sockets.size, (n) => n === 1);
   assert.deepEqual((await tab.evaluate(shows, "c")).states, ["live"], "and was never away");
 }
