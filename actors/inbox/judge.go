@@ -20,18 +20,24 @@ func (b *Inbox) judge(m *actors.Message, now int64) (rule.Decision, *actors.Erro
 	if err != nil {
 		return rule.Decision{}, actors.AsError(err)
 	}
-	if p == nil && b.Rules == nil && m.ExpiresAt == 0 && m.Screened == nil && b.Profile.Preferences() == nil {
+	if p == nil && b.isFree(m) {
 		return rule.Decision{}, nil
 	}
 	c := b.candidate(m, p)
 	return p.Judge(&c, b.Profile, b.Rules, now), nil
 }
 
-// explain tells what each rule says of a new message.
+// isFree tells whether no rule but a policy's could ask for anything of the message.
+func (b *Inbox) isFree(m *actors.Message) bool {
+	return b.Rules == nil && m.ExpiresAt == 0 && m.Screened == nil && b.Profile.Preferences() == nil
+}
+
+// explain tells what each rule says of a new message; nil: nothing is there that any of
+// them could ask for.
 func (b *Inbox) explain(m *actors.Message, now int64) []rule.Stage {
 	p, err := b.Book.Policy(m.Policy)
-	if err != nil {
-		return nil // the publish says why
+	if err != nil || p == nil && b.isFree(m) {
+		return nil // an error is the publish's to tell
 	}
 	c := b.candidate(m, p)
 	return p.Explain(&c, b.Profile, b.Rules, now)

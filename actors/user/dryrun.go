@@ -24,7 +24,10 @@ func (u *User) dryRun(r *actors.Request, c *actors.DryRun, t actors.Moment) {
 	if err != nil {
 		d = inbox.Ready{Err: actors.AsError(err)}
 	}
-	r.Answer.Counts, r.Answer.Body = counts, rule.AppendStages(nil, d.Stages)
+	r.Answer.Counts = counts
+	if len(d.Stages) > 0 {
+		r.Answer.Body = rule.AppendStages(nil, d.Stages)
+	}
 	u.fill(r, d)
 	u.release(&r.Effect, r, nil, nil)
 }

@@ -91,8 +91,9 @@ type preferences struct {
 	Tenants    json.RawMessage            `json:"tenants"` // or those of a profile
 }
 
-// wishBase is the second since 1970 from which on preferences are told apart.
-const wishBase = 4_000_000_000
+// wishBase is the second since 1970 from which on preferences are told apart: long past, so
+// that nobody is muted.
+const wishBase = 1_000_000_000
 
 // wishValue returns when the preferences end to mute, and what is wrong with the rest.
 func (p *preferences) wishValue() string {
