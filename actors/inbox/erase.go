@@ -63,6 +63,11 @@ func (b *Inbox) owned() []actors.ID {
 			ids = append(ids, n.id)
 		}
 	}
+	for i := range b.asides {
+		if a := &b.asides[i]; !a.shared {
+			ids = append(ids, a.id)
+		}
+	}
 	return ids
 }
 

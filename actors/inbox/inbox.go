@@ -104,6 +104,7 @@ func (b *Inbox) Apply(e *actors.Event) error {
 	if e.Pos != b.pos && e.Seq > 1 && e.Joined == 0 {
 		return fmt.Errorf("event %d follows entry %d of the broadcast log, and %d is merged", e.Seq, e.Pos, b.pos)
 	}
+	released := false // a message that has waited, whose key is known already
 	switch e.Kind {
 	case actors.Kind_ACCEPTED:
 		b.applyAccepted(e)
@@ -120,7 +121,7 @@ func (b *Inbox) Apply(e *actors.Event) error {
 		b.deliveredPos = max(b.deliveredPos, e.UptoPos)
 	case actors.Kind_NOTED:
 	case actors.Kind_FILTERED, actors.Kind_DIGESTED:
-		b.applyAside(e)
+		released = b.applyAside(e)
 	case actors.Kind_HELD:
 		b.applyHeld(e)
 	case actors.Kind_STANDING:
@@ -157,7 +158,9 @@ func (b *Inbox) Apply(e *actors.Event) error {
 	if e.Joined != 0 {
 		b.joined = e.Joined
 	}
-	b.keys.apply(e)
+	if !released {
+		b.keys.apply(e)
+	}
 	b.history.note(e.At)
 	return nil
 }

@@ -157,8 +157,9 @@ func (b *Inbox) applyRuled(e *actors.Event) {
 	}
 }
 
-// applyAside takes in a message that a rule put aside, be it new or one that has waited.
-func (b *Inbox) applyAside(e *actors.Event) {
+// applyAside takes in a message that a rule put aside, and tells whether it has waited: then
+// it has no key any more.
+func (b *Inbox) applyAside(e *actors.Event) (waited bool) {
 	id := actors.ID(e.Message.Id)
 	n, waited := b.take(id)
 	if !waited {
@@ -171,6 +172,7 @@ func (b *Inbox) applyAside(e *actors.Event) {
 		b.dropAside()
 	}
 	b.asides = append(b.asides, aside{id: id, at: e.At, shared: n.shared, rule: e.Verdict.GetRule(), gathered: e.Kind == actors.Kind_DIGESTED})
+	return waited
 }
 
 // An aside is a message that a rule put aside: it was stopped, or is an item of a digest.

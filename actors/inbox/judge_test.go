@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -258,4 +259,37 @@ func viewRules(b *Inbox) string {
 	var s actors.Snapshot
 	b.storeRules(&s)
 	return s.String()
+}
+
+// TestErasedWithItsAsides: who is erased answers no longer for what rules have put aside.
+func TestErasedWithItsAsides(t *testing.T) {
+	r := newRuled(t, `{"caps":[{"max":1,"per":"24h"}]}`)
+	shown := r.want("a", actors.Delivered, "")
+	stopped := r.want("b", actors.Filtered, "cap")
+	d := r.b.Erase(actors.Once{}, r.moment())
+	_, w, err := r.b.Erased(d.Events[0], actors.EncodeEvent(nil, d.Events[0]), &r.limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []actors.ID{shown, stopped} {
+		if !slices.Contains(w.Disown, id) {
+			t.Errorf("the user who was erased still answers for %s", id)
+		}
+	}
+}
+
+// TestReleaseHasNoKey: what is stopped when it is released is known by its key once.
+func TestReleaseHasNoKey(t *testing.T) {
+	r := newRuled(t, `{"caps":[{"max":1,"per":"24h"}],"quiet_hours":{"from":"22:00","to":"08:00","zone":"UTC"}}`)
+	r.now = time.Date(2026, 3, 2, 23, 0, 0, 0, time.UTC).UnixMilli()
+	for _, title := range []string{"a", "b"} {
+		name := id(title, r.now)
+		m := &actors.Message{Id: name[:], Category: "promo", CreatedAt: r.now, Policy: r.policy, Content: []byte(`"title":"x"`)}
+		r.do(r.b.Publish(m, actors.EdgeOnce(name), r.moment(), &r.limits))
+	}
+	before := len(r.b.keys.edge)
+	r.now += 10 * time.Hour.Milliseconds()
+	if d := r.do(r.b.Expire(r.moment(), &r.limits)); len(d.Events) != 2 || len(r.b.keys.edge) != before {
+		t.Errorf("%d events, and %d keys after %d", len(d.Events), len(r.b.keys.edge), before)
+	}
 }

@@ -59,8 +59,7 @@ func (k *onceKeys) apply(e *actors.Event) {
 	}
 }
 
-// isPublish tells whether e says what became of a message that was published: not of one
-// that has waited, which has no key any more.
+// isPublish tells whether e says what became of a message that was published.
 func isPublish(e *actors.Event) bool {
 	switch e.Kind {
 	case actors.Kind_ACCEPTED, actors.Kind_FILTERED, actors.Kind_DIGESTED:
