@@ -104,6 +104,7 @@ const entrySize = 56
 // passed over. It changes nothing but the history, which undo brings back if the write
 // is refused, and forgets keys of which no use is made any more.
 func (b *Inbox) Checkpoint(now int64, l *actors.Limits, cleared []actors.Rewrite) (w actors.Write, undo func()) {
+	b.pruneAsides(now)
 	before := b.history
 	h := &b.history
 	old := h.floor

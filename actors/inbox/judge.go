@@ -168,7 +168,8 @@ func (b *Inbox) applyAside(e *actors.Event) (waited bool) {
 	if len(e.Message.Content) > 0 {
 		b.history.freed(e.Seq) // what a digest shows of it is kept with the digest
 	}
-	for len(b.asides) > 0 && (len(b.asides) >= maxAsides || b.asides[0].at < e.At-asideAge) {
+	b.pruneAsides(e.At)
+	if len(b.asides) == maxAsides {
 		b.dropAside()
 	}
 	b.asides = append(b.asides, aside{id: id, at: e.At, shared: n.shared, rule: e.Verdict.GetRule(), gathered: e.Kind == actors.Kind_DIGESTED})
@@ -189,6 +190,13 @@ const (
 	maxAsides = 256
 	asideAge  = 30 * 24 * 60 * 60 * 1000
 )
+
+// pruneAsides forgets those that are too old.
+func (b *Inbox) pruneAsides(now int64) {
+	for len(b.asides) > 0 && b.asides[0].at < now-asideAge {
+		b.dropAside()
+	}
+}
 
 // dropAside forgets the oldest one.
 func (b *Inbox) dropAside() {

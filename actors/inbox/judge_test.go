@@ -254,10 +254,12 @@ func TestStanding(t *testing.T) {
 	}
 }
 
-// viewRules shows what an inbox knows for its rules.
-func viewRules(b *Inbox) string {
+// viewRules shows what an inbox knows for its rules. What is too old to be asked for is not in
+// it: a checkpoint forgets it.
+func viewRules(b *Inbox, now int64) string {
 	var s actors.Snapshot
 	b.storeRules(&s)
+	s.Asides = slices.DeleteFunc(s.Asides, func(a *actors.PutAside) bool { return a.At < now-asideAge })
 	return s.String()
 }
 
@@ -291,5 +293,28 @@ func TestReleaseHasNoKey(t *testing.T) {
 	r.now += 10 * time.Hour.Milliseconds()
 	if d := r.do(r.b.Expire(r.moment(), &r.limits)); len(d.Events) != 2 || len(r.b.keys.edge) != before {
 		t.Errorf("%d events, and %d keys after %d", len(d.Events), len(r.b.keys.edge), before)
+	}
+}
+
+// TestAsidesLeaveByTime: that a rule has put a message aside leaves the store by time, also
+// where nothing happens to the user any more.
+func TestAsidesLeaveByTime(t *testing.T) {
+	r := newRuled(t, `{"caps":[{"max":1,"per":"24h"}]}`)
+	r.want("a", actors.Delivered, "")
+	stopped := r.want("b", actors.Filtered, "cap")
+	r.now += asideAge
+	r.sweep()
+	if _, _, ok := r.b.Aside(stopped); !ok {
+		t.Error("it has left before its time")
+	}
+	if due := r.b.SweepDue(&r.limits); due > r.now+r.limits.EraseWithin.Milliseconds() {
+		t.Errorf("the next sweep is due in %v", time.Duration(due-r.now)*time.Millisecond)
+	}
+	r.now++
+	if w := r.sweep(); !slices.Contains(w.Disown, stopped) {
+		t.Error("the user answers for it still")
+	}
+	if _, _, ok := r.b.Aside(stopped); ok {
+		t.Error("it is known still")
 	}
 }

@@ -37,6 +37,9 @@ func (b *Inbox) SweepDue(l *actors.Limits) int64 {
 	if len(b.keys.order) > 0 {
 		due = min(due, l.SweepAt(b.keys.order[0].at+actors.CallerKeyAge, b.lineage))
 	}
+	if len(b.asides) > 0 {
+		due = min(due, l.SweepAt(b.asides[0].at+asideAge, b.lineage))
+	}
 	if b.erasedAt != 0 {
 		due = min(due, l.SweepAt(b.forgetAt(), b.lineage))
 	}

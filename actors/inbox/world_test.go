@@ -316,7 +316,7 @@ func (w *world) same(what string, got *Inbox, withHistory bool) {
 	if x, y := viewProfile(got, withHistory), viewProfile(w.b, withHistory); x != y {
 		w.t.Fatalf("%s: profile: got\n%s, want\n%s", what, x, y)
 	}
-	if x, y := viewRules(got), viewRules(w.b); x != y {
+	if x, y := viewRules(got, w.now), viewRules(w.b, w.now); x != y {
 		w.t.Fatalf("%s: rules: got\n%s, want\n%s", what, x, y)
 	}
 	if !reflect.DeepEqual(x, y) {
