@@ -34,7 +34,8 @@ or admin; to change them author or admin.`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newKeywordsChange(false), newKeywordsChange(true), newKeywordsList(), newKeywordsTest(), newKeywordsDelete())
+	c.AddCommand(newKeywordsChange(false), newKeywordsChange(true), newKeywordsList(), newKeywordsTest(), removeCommand("LIST", "Delete a list with its words",
+		func(ctx context.Context, at *client.Client, name string) error { return at.DeleteKeywords(ctx, name) }))
 	return c
 }
 
@@ -216,23 +217,6 @@ func newKeywordsTest() *cobra.Command {
 		}
 		_, err = fmt.Fprintln(c.OutOrStdout(), inLine(found.Text))
 		return err
-	}
-	return c
-}
-
-func newKeywordsDelete() *cobra.Command {
-	c := &cobra.Command{Use: "rm LIST", Short: "Delete a list with its words", Args: exactly("LIST")}
-	r := addRemote(c)
-	c.RunE = func(c *cobra.Command, args []string) error {
-		remote, err := r.client()
-		if err != nil {
-			return err
-		}
-		if err := remote.DeleteKeywords(c.Context(), args[0]); err != nil {
-			return err
-		}
-		fmt.Fprintf(c.ErrOrStderr(), "deleted %s\n", args[0])
-		return nil
 	}
 	return c
 }

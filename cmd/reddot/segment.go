@@ -1,11 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"unicode"
 
 	"github.com/spf13/cobra"
@@ -28,93 +28,27 @@ is a version, and those before stay readable.`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newSegmentPut(), newSegmentGet(), newSegmentList(), newSegmentRemove(), newSegmentPreview(), newSegmentCheck())
+	c.AddCommand(
+		putCommand([2]string{"NAME", "EXPRESSION"}, "Save an expression; - reads it from standard input",
+			func(ctx context.Context, at *client.Client, name, where string) (client.Segment, error) {
+				return at.PutSegment(ctx, name, where)
+			},
+			func(s *client.Segment) (string, uint64) { return s.Name, s.Version }),
+		getCommand("Print the expression of a segment",
+			func(ctx context.Context, at *client.Client, name string, version uint64) (client.Segment, error) {
+				return at.Segment(ctx, name, version)
+			},
+			func(s *client.Segment) string { return s.Where }),
+		listCommand("List the segments of the app",
+			func(ctx context.Context, at *client.Client) ([]client.Segment, error) { return at.Segments(ctx) },
+			[]string{"NAME", "VERSION", "UPDATED", "BY", "WHERE"},
+			func(s *client.Segment) []string {
+				return []string{s.Name, fmt.Sprint(s.Version), minute(&s.UpdatedAt), s.UpdatedBy, inLine(s.Where)}
+			}),
+		removeCommand("NAME", "Delete a segment",
+			func(ctx context.Context, at *client.Client, name string) error { return at.RemoveSegment(ctx, name) }),
+		newSegmentPreview(), newSegmentCheck())
 	return c
-}
-
-func newSegmentPut() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "put NAME EXPRESSION",
-		Short: "Save an expression; - reads it from standard input",
-		Args:  exactly("NAME", "EXPRESSION"),
-	}
-	r := addRemote(c)
-	r.addJSON(c)
-	c.RunE = func(c *cobra.Command, args []string) error {
-		where, err := expression(c, args[1])
-		if err != nil {
-			return err
-		}
-		remote, err := r.client()
-		if err != nil {
-			return err
-		}
-		s, err := remote.PutSegment(c.Context(), args[0], where)
-		if err != nil {
-			return err
-		}
-		if r.json {
-			return writeJSON(c.OutOrStdout(), s)
-		}
-		fmt.Fprintf(c.ErrOrStderr(), "%s is at version %d\n", s.Name, s.Version)
-		return nil
-	}
-	return c
-}
-
-func newSegmentGet() *cobra.Command {
-	var version uint64
-	c := &cobra.Command{Use: "get NAME", Short: "Print the expression of a segment", Args: exactly("NAME")}
-	r := addRemote(c)
-	r.addJSON(c)
-	c.Flags().Uint64Var(&version, "version", 0, "of this version; 0: the current one")
-	c.RunE = func(c *cobra.Command, args []string) error {
-		remote, err := r.client()
-		if err != nil {
-			return err
-		}
-		s, err := remote.Segment(c.Context(), args[0], version)
-		if err != nil {
-			return err
-		}
-		if r.json {
-			return writeJSON(c.OutOrStdout(), s)
-		}
-		_, err = fmt.Fprintln(c.OutOrStdout(), s.Where)
-		return err
-	}
-	return c
-}
-
-func newSegmentList() *cobra.Command {
-	c := &cobra.Command{Use: "list", Short: "List the segments of the app", Args: exactly()}
-	r := addRemote(c)
-	r.addJSON(c)
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		remote, err := r.client()
-		if err != nil {
-			return err
-		}
-		all, err := remote.Segments(c.Context())
-		if err != nil {
-			return err
-		}
-		if r.json {
-			return writeJSON(c.OutOrStdout(), all)
-		}
-		return printSegments(c.OutOrStdout(), all)
-	}
-	return c
-}
-
-// printSegments writes one line a segment.
-func printSegments(out io.Writer, all []client.Segment) error {
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NAME\tVERSION\tUPDATED\tBY\tWHERE")
-	for _, s := range all {
-		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\n", s.Name, s.Version, minute(&s.UpdatedAt), s.UpdatedBy, inLine(s.Where))
-	}
-	return t.Flush()
 }
 
 // inLine writes a text in one line, without what a terminal would act on.
@@ -125,23 +59,6 @@ func inLine(s string) string {
 		}
 		return r
 	}, s)
-}
-
-func newSegmentRemove() *cobra.Command {
-	c := &cobra.Command{Use: "rm NAME", Short: "Delete a segment", Args: exactly("NAME")}
-	r := addRemote(c)
-	c.RunE = func(c *cobra.Command, args []string) error {
-		remote, err := r.client()
-		if err != nil {
-			return err
-		}
-		if err := remote.RemoveSegment(c.Context(), args[0]); err != nil {
-			return err
-		}
-		fmt.Fprintf(c.ErrOrStderr(), "deleted %s\n", args[0])
-		return nil
-	}
-	return c
 }
 
 func newSegmentPreview() *cobra.Command {
