@@ -73,7 +73,7 @@ func (l Limits) WithDefaults() (Limits, error) {
 		{"sessions_of_app", &l.SessionsOfApp, 250_000}, {"sessions_size_of_app", &l.SizeOfApp, 1 << 30},
 		{"retained", &l.Retained, 1000}, {"retained_bytes", &l.RetainedBytes, 64 << 10},
 		{"sessions_bytes", &l.SessionsBytes, 16 << 20}, {"retained_of_user", &l.RetainedOfUser, 4 << 20}, {"retained_of_app", &l.RetainedOfApp, 256 << 20},
-		{"topic_bytes", &l.TopicBytes, 256 << 10}, {"pace", &l.Pace, 10_000 * runtime.GOMAXPROCS(0)},
+		{"topic_bytes", &l.TopicBytes, 256 << 10}, {"pace", &l.Pace, 5_000 * runtime.GOMAXPROCS(0)},
 	}
 	for _, f := range ints {
 		if *f.p < 0 {

@@ -22,8 +22,8 @@ admin. Each change is a version, and those before stay readable.`,
 		Example: `  reddot policy put promo '{"caps":[{"max":3,"per":"24h"}],"quiet_hours":{"from":"22:00","to":"08:00"}}'
   reddot policy get promo --version 1
   reddot policy simulate promo alice bob --message '{"title":"Half price","category":"promo"}'
-  reddot policy simulate promo alice --days 7 --rules - < new.json
-  reddot policy check - < promo.json        # without a server`,
+  reddot policy simulate promo alice --days 7 --rules '{"caps":[{"max":1,"per":"24h"}]}'
+  reddot policy check '{"caps":[{"max":3,"per":"24h"}]}'        # without a server`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
