@@ -7,7 +7,7 @@ import (
 )
 
 // contentMembers are the members of Message.Content, in their order.
-var contentMembers = []string{"title", "body", "data", "url"}
+var contentMembers = []string{"title", "body", "data", "url", "actions"}
 
 // Patched returns a copy of old with the members of a JSON object set; null
 // removes one. Which members there may be is the edge's business, which has
@@ -138,7 +138,7 @@ func (m *Message) setContent(set map[string]json.RawMessage) *Error {
 		}
 		out = append(append(append(out, '"'), name...), `":`...)
 		out = append(out, v...)
-		some = some || name != "url"
+		some = some || name != "url" && name != "actions"
 	}
 	if !some {
 		return &Error{Code: Invalid, Detail: "a message needs a title, a body or data"}

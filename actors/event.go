@@ -63,6 +63,10 @@ func DecodeInto(b []byte, e *Event) error {
 		if e.Standing == nil {
 			return fmt.Errorf("event %d does not say how the user stands", e.Seq)
 		}
+	case Kind_ACTED:
+		if len(e.Ids) != 16 || e.Acted == nil {
+			return fmt.Errorf("event %d does not say how which message was answered", e.Seq)
+		}
 	case Kind_SESSION, Kind_QUEUED:
 		return e.checkSession()
 	case Kind_PROFILE:
@@ -118,6 +122,9 @@ func (e *Event) Clear() {
 	}
 	if e.Profile != nil {
 		e.Profile = &ProfileChange{}
+	}
+	if e.Acted != nil {
+		e.Acted = &Acted{}
 	}
 }
 

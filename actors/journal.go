@@ -109,13 +109,14 @@ type Tally struct {
 type TallyKind uint8
 
 // The figures of a funnel: how many users' inboxes took the message, how many
-// users it was written to, who saw it, who read it, and where it was refused.
+// users it was written to, who saw it, who read it, where it was refused, and who answered it.
 const (
 	TallyAccepted TallyKind = iota
 	TallyDelivered
 	TallySeen
 	TallyRead
 	TallyFiltered
+	TallyActed
 	NumTallies
 )
 

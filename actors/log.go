@@ -102,15 +102,15 @@ func (l *Log) Content(pos uint64) *Message {
 	return nil
 }
 
-// Show returns the message of an entry as a user sees it; false: the journal has its
-// content. For the many to whom it is new it is encoded once.
-func (l *Log) Show(pos uint64, state State, until int64) (Shown, bool) {
+// Show returns the message of an entry as a user sees it, as m but for its content; false:
+// the journal has that. For the many to whom it is new it is encoded once.
+func (l *Log) Show(pos uint64, m Shown) (Shown, bool) {
 	e := l.known.Load().recentAt(pos)
 	if e == nil {
 		return Shown{}, false
 	}
-	m := Shown{Message: e.Message, State: state, Until: until}
-	if state == State_UNSEEN {
+	m.Message = e.Message
+	if m.State == State_UNSEEN && m.Acted == nil {
 		m.json = e.asUnseen()
 	}
 	return m, true
@@ -129,7 +129,7 @@ func (e *recentEntry) asUnseen() []byte {
 	if b := e.unseen.Load(); b != nil {
 		return *b
 	}
-	b := AppendMessage(nil, e.Message, State_UNSEEN, 0)
+	b := AppendMessage(nil, Shown{Message: e.Message})
 	e.unseen.Store(&b)
 	return b
 }

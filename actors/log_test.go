@@ -230,18 +230,19 @@ func TestShownOnce(t *testing.T) {
 	if err := l.Extend(entryAt(1, 0, "text 1")); err != nil {
 		t.Fatal(err)
 	}
-	first, ok := l.Show(1, State_UNSEEN, 0)
-	again, _ := l.Show(1, State_UNSEEN, 0)
+	first, ok := l.Show(1, Shown{})
+	again, _ := l.Show(1, Shown{})
 	if !ok || &first.json[0] != &again.json[0] {
 		t.Error("the message was encoded twice")
 	}
-	for _, want := range []Shown{{State: State_UNSEEN}, {State: State_READ}, {State: State_SNOOZED, Until: 5000}} {
-		m, _ := l.Show(1, want.State, want.Until)
-		if got, want := m.appendTo(nil), AppendMessage(nil, l.Content(1), want.State, want.Until); string(got) != string(want) {
+	for _, want := range []Shown{{State: State_UNSEEN}, {State: State_READ}, {State: State_SNOOZED, Until: 5000}, {Acted: &Acted{Action: "yes"}}} {
+		m, _ := l.Show(1, want)
+		want.Message = l.Content(1)
+		if got, want := m.appendTo(nil), AppendMessage(nil, want); string(got) != string(want) {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
-	if _, ok := l.Show(2, State_UNSEEN, 0); ok {
+	if _, ok := l.Show(2, Shown{}); ok {
 		t.Error("an entry that is not at hand is shown")
 	}
 }

@@ -45,6 +45,7 @@ const (
 	Kind_FILTERED  Kind = 14 // a message (message, without its content) was stopped by a rule (verdict)
 	Kind_DIGESTED  Kind = 15 // a message (message) is an item of a digest that is open (verdict, until)
 	Kind_STANDING  Kind = 16 // what the app says of the user beside the profile has changed: denied, allowed (standing)
+	Kind_ACTED     Kind = 17 // a message (ids) was answered by one of its actions (acted), and is in a state (state)
 	Kind_HELD      Kind = 18 // ids wait on, until (until) what a rule says (verdict) is over
 )
 
@@ -68,6 +69,7 @@ var (
 		14: "FILTERED",
 		15: "DIGESTED",
 		16: "STANDING",
+		17: "ACTED",
 		18: "HELD",
 	}
 	Kind_value = map[string]int32{
@@ -88,6 +90,7 @@ var (
 		"FILTERED":  14,
 		"DIGESTED":  15,
 		"STANDING":  16,
+		"ACTED":     17,
 		"HELD":      18,
 	}
 )
@@ -449,6 +452,7 @@ type Event struct {
 	UptoPos       uint64                 `protobuf:"varint,22,opt,name=upto_pos,json=uptoPos,proto3" json:"upto_pos,omitempty"` // DELIVERED: and a position of the broadcast log
 	Verdict       *Verdict               `protobuf:"bytes,23,opt,name=verdict,proto3" json:"verdict,omitempty"`                 // ACCEPTED, DUE, FILTERED, DIGESTED, HELD: what the rules said; none: nothing that is to be kept
 	Standing      *Standing              `protobuf:"bytes,24,opt,name=standing,proto3" json:"standing,omitempty"`               // STANDING
+	Acted         *Acted                 `protobuf:"bytes,25,opt,name=acted,proto3" json:"acted,omitempty"`                     // ACTED
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -651,6 +655,82 @@ func (x *Event) GetStanding() *Standing {
 	return nil
 }
 
+func (x *Event) GetActed() *Acted {
+	if x != nil {
+		return x.Acted
+	}
+	return nil
+}
+
+// Acted is how a user answered a message.
+type Acted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Action        string                 `protobuf:"bytes,1,opt,name=action,proto3" json:"action,omitempty"` // its id; empty: it was taken out, since the message has left
+	Reply         string                 `protobuf:"bytes,2,opt,name=reply,proto3" json:"reply,omitempty"`
+	At            int64                  `protobuf:"varint,3,opt,name=at,proto3" json:"at,omitempty"`   // unix milliseconds; in an event: as that
+	Seq           uint64                 `protobuf:"varint,4,opt,name=seq,proto3" json:"seq,omitempty"` // in a snapshot: of the event that says it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Acted) Reset() {
+	*x = Acted{}
+	mi := &file_actors_messages_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Acted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Acted) ProtoMessage() {}
+
+func (x *Acted) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Acted.ProtoReflect.Descriptor instead.
+func (*Acted) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Acted) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *Acted) GetReply() string {
+	if x != nil {
+		return x.Reply
+	}
+	return ""
+}
+
+func (x *Acted) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *Acted) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
 // Verdict is what a policy says of a message, once for all: a replay takes it as it is.
 type Verdict struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -670,7 +750,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_actors_messages_proto_msgTypes[1]
+	mi := &file_actors_messages_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -682,7 +762,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[1]
+	mi := &file_actors_messages_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -695,7 +775,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{1}
+	return file_actors_messages_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Verdict) GetRule() Rule {
@@ -780,7 +860,7 @@ type Spent struct {
 
 func (x *Spent) Reset() {
 	*x = Spent{}
-	mi := &file_actors_messages_proto_msgTypes[2]
+	mi := &file_actors_messages_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -792,7 +872,7 @@ func (x *Spent) String() string {
 func (*Spent) ProtoMessage() {}
 
 func (x *Spent) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[2]
+	mi := &file_actors_messages_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -805,7 +885,7 @@ func (x *Spent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spent.ProtoReflect.Descriptor instead.
 func (*Spent) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{2}
+	return file_actors_messages_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Spent) GetScope() uint64 {
@@ -841,7 +921,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_actors_messages_proto_msgTypes[3]
+	mi := &file_actors_messages_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -853,7 +933,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[3]
+	mi := &file_actors_messages_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -866,7 +946,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{3}
+	return file_actors_messages_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Policy) GetName() string {
@@ -906,7 +986,7 @@ type Standing struct {
 
 func (x *Standing) Reset() {
 	*x = Standing{}
-	mi := &file_actors_messages_proto_msgTypes[4]
+	mi := &file_actors_messages_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -918,7 +998,7 @@ func (x *Standing) String() string {
 func (*Standing) ProtoMessage() {}
 
 func (x *Standing) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[4]
+	mi := &file_actors_messages_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -931,7 +1011,7 @@ func (x *Standing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Standing.ProtoReflect.Descriptor instead.
 func (*Standing) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{4}
+	return file_actors_messages_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Standing) GetAllow() bool {
@@ -996,7 +1076,7 @@ type RuleState struct {
 
 func (x *RuleState) Reset() {
 	*x = RuleState{}
-	mi := &file_actors_messages_proto_msgTypes[5]
+	mi := &file_actors_messages_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1008,7 +1088,7 @@ func (x *RuleState) String() string {
 func (*RuleState) ProtoMessage() {}
 
 func (x *RuleState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[5]
+	mi := &file_actors_messages_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1021,7 +1101,7 @@ func (x *RuleState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleState.ProtoReflect.Descriptor instead.
 func (*RuleState) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{5}
+	return file_actors_messages_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RuleState) GetSpent() []*SpentTimes {
@@ -1065,7 +1145,7 @@ type SpentTimes struct {
 
 func (x *SpentTimes) Reset() {
 	*x = SpentTimes{}
-	mi := &file_actors_messages_proto_msgTypes[6]
+	mi := &file_actors_messages_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1077,7 +1157,7 @@ func (x *SpentTimes) String() string {
 func (*SpentTimes) ProtoMessage() {}
 
 func (x *SpentTimes) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[6]
+	mi := &file_actors_messages_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1090,7 +1170,7 @@ func (x *SpentTimes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpentTimes.ProtoReflect.Descriptor instead.
 func (*SpentTimes) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{6}
+	return file_actors_messages_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SpentTimes) GetScope() uint64 {
@@ -1133,7 +1213,7 @@ type SaidOnce struct {
 
 func (x *SaidOnce) Reset() {
 	*x = SaidOnce{}
-	mi := &file_actors_messages_proto_msgTypes[7]
+	mi := &file_actors_messages_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1145,7 +1225,7 @@ func (x *SaidOnce) String() string {
 func (*SaidOnce) ProtoMessage() {}
 
 func (x *SaidOnce) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[7]
+	mi := &file_actors_messages_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1158,7 +1238,7 @@ func (x *SaidOnce) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaidOnce.ProtoReflect.Descriptor instead.
 func (*SaidOnce) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{7}
+	return file_actors_messages_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SaidOnce) GetDigest() uint64 {
@@ -1199,7 +1279,7 @@ type DigestWindow struct {
 
 func (x *DigestWindow) Reset() {
 	*x = DigestWindow{}
-	mi := &file_actors_messages_proto_msgTypes[8]
+	mi := &file_actors_messages_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1211,7 +1291,7 @@ func (x *DigestWindow) String() string {
 func (*DigestWindow) ProtoMessage() {}
 
 func (x *DigestWindow) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[8]
+	mi := &file_actors_messages_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1224,7 +1304,7 @@ func (x *DigestWindow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DigestWindow.ProtoReflect.Descriptor instead.
 func (*DigestWindow) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{8}
+	return file_actors_messages_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DigestWindow) GetKey() string {
@@ -1298,7 +1378,7 @@ type DigestItem struct {
 
 func (x *DigestItem) Reset() {
 	*x = DigestItem{}
-	mi := &file_actors_messages_proto_msgTypes[9]
+	mi := &file_actors_messages_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1310,7 +1390,7 @@ func (x *DigestItem) String() string {
 func (*DigestItem) ProtoMessage() {}
 
 func (x *DigestItem) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[9]
+	mi := &file_actors_messages_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1323,7 +1403,7 @@ func (x *DigestItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DigestItem.ProtoReflect.Descriptor instead.
 func (*DigestItem) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{9}
+	return file_actors_messages_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DigestItem) GetId() []byte {
@@ -1384,7 +1464,7 @@ type ProfileChange struct {
 
 func (x *ProfileChange) Reset() {
 	*x = ProfileChange{}
-	mi := &file_actors_messages_proto_msgTypes[10]
+	mi := &file_actors_messages_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1396,7 +1476,7 @@ func (x *ProfileChange) String() string {
 func (*ProfileChange) ProtoMessage() {}
 
 func (x *ProfileChange) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[10]
+	mi := &file_actors_messages_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1409,7 +1489,7 @@ func (x *ProfileChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProfileChange.ProtoReflect.Descriptor instead.
 func (*ProfileChange) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{10}
+	return file_actors_messages_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ProfileChange) GetProfile() *Profile {
@@ -1469,7 +1549,7 @@ type Profile struct {
 
 func (x *Profile) Reset() {
 	*x = Profile{}
-	mi := &file_actors_messages_proto_msgTypes[11]
+	mi := &file_actors_messages_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1481,7 +1561,7 @@ func (x *Profile) String() string {
 func (*Profile) ProtoMessage() {}
 
 func (x *Profile) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[11]
+	mi := &file_actors_messages_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1494,7 +1574,7 @@ func (x *Profile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Profile.ProtoReflect.Descriptor instead.
 func (*Profile) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{11}
+	return file_actors_messages_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Profile) GetTags() []string {
@@ -1558,7 +1638,7 @@ type Attribute struct {
 
 func (x *Attribute) Reset() {
 	*x = Attribute{}
-	mi := &file_actors_messages_proto_msgTypes[12]
+	mi := &file_actors_messages_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1570,7 +1650,7 @@ func (x *Attribute) String() string {
 func (*Attribute) ProtoMessage() {}
 
 func (x *Attribute) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[12]
+	mi := &file_actors_messages_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1583,7 +1663,7 @@ func (x *Attribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
 func (*Attribute) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{12}
+	return file_actors_messages_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Attribute) GetName() string {
@@ -1704,7 +1784,7 @@ type TextList struct {
 
 func (x *TextList) Reset() {
 	*x = TextList{}
-	mi := &file_actors_messages_proto_msgTypes[13]
+	mi := &file_actors_messages_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1716,7 +1796,7 @@ func (x *TextList) String() string {
 func (*TextList) ProtoMessage() {}
 
 func (x *TextList) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[13]
+	mi := &file_actors_messages_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1729,7 +1809,7 @@ func (x *TextList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TextList.ProtoReflect.Descriptor instead.
 func (*TextList) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{13}
+	return file_actors_messages_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TextList) GetList() []string {
@@ -1749,7 +1829,7 @@ type NumberList struct {
 
 func (x *NumberList) Reset() {
 	*x = NumberList{}
-	mi := &file_actors_messages_proto_msgTypes[14]
+	mi := &file_actors_messages_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1761,7 +1841,7 @@ func (x *NumberList) String() string {
 func (*NumberList) ProtoMessage() {}
 
 func (x *NumberList) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[14]
+	mi := &file_actors_messages_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1774,7 +1854,7 @@ func (x *NumberList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NumberList.ProtoReflect.Descriptor instead.
 func (*NumberList) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{14}
+	return file_actors_messages_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *NumberList) GetList() []float64 {
@@ -1798,7 +1878,7 @@ type Address struct {
 
 func (x *Address) Reset() {
 	*x = Address{}
-	mi := &file_actors_messages_proto_msgTypes[15]
+	mi := &file_actors_messages_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1810,7 +1890,7 @@ func (x *Address) String() string {
 func (*Address) ProtoMessage() {}
 
 func (x *Address) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[15]
+	mi := &file_actors_messages_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1823,7 +1903,7 @@ func (x *Address) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Address.ProtoReflect.Descriptor instead.
 func (*Address) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{15}
+	return file_actors_messages_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Address) GetChannel() string {
@@ -1875,7 +1955,7 @@ type Preferences struct {
 
 func (x *Preferences) Reset() {
 	*x = Preferences{}
-	mi := &file_actors_messages_proto_msgTypes[16]
+	mi := &file_actors_messages_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1887,7 +1967,7 @@ func (x *Preferences) String() string {
 func (*Preferences) ProtoMessage() {}
 
 func (x *Preferences) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[16]
+	mi := &file_actors_messages_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1900,7 +1980,7 @@ func (x *Preferences) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Preferences.ProtoReflect.Descriptor instead.
 func (*Preferences) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{16}
+	return file_actors_messages_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Preferences) GetCategories() []*CategoryPreference {
@@ -1949,7 +2029,7 @@ type ChannelPreference struct {
 
 func (x *ChannelPreference) Reset() {
 	*x = ChannelPreference{}
-	mi := &file_actors_messages_proto_msgTypes[17]
+	mi := &file_actors_messages_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1961,7 +2041,7 @@ func (x *ChannelPreference) String() string {
 func (*ChannelPreference) ProtoMessage() {}
 
 func (x *ChannelPreference) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[17]
+	mi := &file_actors_messages_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1974,7 +2054,7 @@ func (x *ChannelPreference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChannelPreference.ProtoReflect.Descriptor instead.
 func (*ChannelPreference) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{17}
+	return file_actors_messages_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ChannelPreference) GetChannel() string {
@@ -2002,7 +2082,7 @@ type CategoryPreference struct {
 
 func (x *CategoryPreference) Reset() {
 	*x = CategoryPreference{}
-	mi := &file_actors_messages_proto_msgTypes[18]
+	mi := &file_actors_messages_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2014,7 +2094,7 @@ func (x *CategoryPreference) String() string {
 func (*CategoryPreference) ProtoMessage() {}
 
 func (x *CategoryPreference) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[18]
+	mi := &file_actors_messages_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2027,7 +2107,7 @@ func (x *CategoryPreference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CategoryPreference.ProtoReflect.Descriptor instead.
 func (*CategoryPreference) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{18}
+	return file_actors_messages_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CategoryPreference) GetCategory() string {
@@ -2055,7 +2135,7 @@ type TenantPreferences struct {
 
 func (x *TenantPreferences) Reset() {
 	*x = TenantPreferences{}
-	mi := &file_actors_messages_proto_msgTypes[19]
+	mi := &file_actors_messages_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2067,7 +2147,7 @@ func (x *TenantPreferences) String() string {
 func (*TenantPreferences) ProtoMessage() {}
 
 func (x *TenantPreferences) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[19]
+	mi := &file_actors_messages_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2080,7 +2160,7 @@ func (x *TenantPreferences) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantPreferences.ProtoReflect.Descriptor instead.
 func (*TenantPreferences) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{19}
+	return file_actors_messages_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TenantPreferences) GetTenant() string {
@@ -2110,7 +2190,7 @@ type QuietHours struct {
 
 func (x *QuietHours) Reset() {
 	*x = QuietHours{}
-	mi := &file_actors_messages_proto_msgTypes[20]
+	mi := &file_actors_messages_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2122,7 +2202,7 @@ func (x *QuietHours) String() string {
 func (*QuietHours) ProtoMessage() {}
 
 func (x *QuietHours) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[20]
+	mi := &file_actors_messages_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2135,7 +2215,7 @@ func (x *QuietHours) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuietHours.ProtoReflect.Descriptor instead.
 func (*QuietHours) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{20}
+	return file_actors_messages_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *QuietHours) GetFrom() uint32 {
@@ -2186,7 +2266,7 @@ type TopicMessage struct {
 
 func (x *TopicMessage) Reset() {
 	*x = TopicMessage{}
-	mi := &file_actors_messages_proto_msgTypes[21]
+	mi := &file_actors_messages_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2198,7 +2278,7 @@ func (x *TopicMessage) String() string {
 func (*TopicMessage) ProtoMessage() {}
 
 func (x *TopicMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[21]
+	mi := &file_actors_messages_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2211,7 +2291,7 @@ func (x *TopicMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicMessage.ProtoReflect.Descriptor instead.
 func (*TopicMessage) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{21}
+	return file_actors_messages_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *TopicMessage) GetTopic() string {
@@ -2302,7 +2382,7 @@ type Will struct {
 
 func (x *Will) Reset() {
 	*x = Will{}
-	mi := &file_actors_messages_proto_msgTypes[22]
+	mi := &file_actors_messages_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2314,7 +2394,7 @@ func (x *Will) String() string {
 func (*Will) ProtoMessage() {}
 
 func (x *Will) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[22]
+	mi := &file_actors_messages_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2327,7 +2407,7 @@ func (x *Will) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Will.ProtoReflect.Descriptor instead.
 func (*Will) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{22}
+	return file_actors_messages_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Will) GetMessage() *TopicMessage {
@@ -2360,7 +2440,7 @@ type Subscription struct {
 
 func (x *Subscription) Reset() {
 	*x = Subscription{}
-	mi := &file_actors_messages_proto_msgTypes[23]
+	mi := &file_actors_messages_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2372,7 +2452,7 @@ func (x *Subscription) String() string {
 func (*Subscription) ProtoMessage() {}
 
 func (x *Subscription) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[23]
+	mi := &file_actors_messages_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2385,7 +2465,7 @@ func (x *Subscription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscription.ProtoReflect.Descriptor instead.
 func (*Subscription) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{23}
+	return file_actors_messages_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Subscription) GetFilter() string {
@@ -2454,7 +2534,7 @@ type Outgoing struct {
 
 func (x *Outgoing) Reset() {
 	*x = Outgoing{}
-	mi := &file_actors_messages_proto_msgTypes[24]
+	mi := &file_actors_messages_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2466,7 +2546,7 @@ func (x *Outgoing) String() string {
 func (*Outgoing) ProtoMessage() {}
 
 func (x *Outgoing) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[24]
+	mi := &file_actors_messages_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2479,7 +2559,7 @@ func (x *Outgoing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outgoing.ProtoReflect.Descriptor instead.
 func (*Outgoing) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{24}
+	return file_actors_messages_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Outgoing) GetId() uint32 {
@@ -2555,7 +2635,7 @@ type Waiting struct {
 
 func (x *Waiting) Reset() {
 	*x = Waiting{}
-	mi := &file_actors_messages_proto_msgTypes[25]
+	mi := &file_actors_messages_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2567,7 +2647,7 @@ func (x *Waiting) String() string {
 func (*Waiting) ProtoMessage() {}
 
 func (x *Waiting) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[25]
+	mi := &file_actors_messages_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2580,7 +2660,7 @@ func (x *Waiting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Waiting.ProtoReflect.Descriptor instead.
 func (*Waiting) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{25}
+	return file_actors_messages_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Waiting) GetSeq() uint64 {
@@ -2650,7 +2730,7 @@ type Incoming struct {
 
 func (x *Incoming) Reset() {
 	*x = Incoming{}
-	mi := &file_actors_messages_proto_msgTypes[26]
+	mi := &file_actors_messages_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2662,7 +2742,7 @@ func (x *Incoming) String() string {
 func (*Incoming) ProtoMessage() {}
 
 func (x *Incoming) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[26]
+	mi := &file_actors_messages_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2675,7 +2755,7 @@ func (x *Incoming) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Incoming.ProtoReflect.Descriptor instead.
 func (*Incoming) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{26}
+	return file_actors_messages_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Incoming) GetId() uint32 {
@@ -2703,7 +2783,7 @@ type Queueing struct {
 
 func (x *Queueing) Reset() {
 	*x = Queueing{}
-	mi := &file_actors_messages_proto_msgTypes[27]
+	mi := &file_actors_messages_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2715,7 +2795,7 @@ func (x *Queueing) String() string {
 func (*Queueing) ProtoMessage() {}
 
 func (x *Queueing) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[27]
+	mi := &file_actors_messages_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2728,7 +2808,7 @@ func (x *Queueing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queueing.ProtoReflect.Descriptor instead.
 func (*Queueing) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{27}
+	return file_actors_messages_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Queueing) GetClient() string {
@@ -2775,7 +2855,7 @@ type SessionChange struct {
 
 func (x *SessionChange) Reset() {
 	*x = SessionChange{}
-	mi := &file_actors_messages_proto_msgTypes[28]
+	mi := &file_actors_messages_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2787,7 +2867,7 @@ func (x *SessionChange) String() string {
 func (*SessionChange) ProtoMessage() {}
 
 func (x *SessionChange) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[28]
+	mi := &file_actors_messages_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2800,7 +2880,7 @@ func (x *SessionChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionChange.ProtoReflect.Descriptor instead.
 func (*SessionChange) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{28}
+	return file_actors_messages_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SessionChange) GetClient() string {
@@ -2955,7 +3035,7 @@ type YieldedWill struct {
 
 func (x *YieldedWill) Reset() {
 	*x = YieldedWill{}
-	mi := &file_actors_messages_proto_msgTypes[29]
+	mi := &file_actors_messages_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2967,7 +3047,7 @@ func (x *YieldedWill) String() string {
 func (*YieldedWill) ProtoMessage() {}
 
 func (x *YieldedWill) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[29]
+	mi := &file_actors_messages_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2980,7 +3060,7 @@ func (x *YieldedWill) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use YieldedWill.ProtoReflect.Descriptor instead.
 func (*YieldedWill) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{29}
+	return file_actors_messages_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *YieldedWill) GetEpoch() uint64 {
@@ -3027,7 +3107,7 @@ type SessionState struct {
 
 func (x *SessionState) Reset() {
 	*x = SessionState{}
-	mi := &file_actors_messages_proto_msgTypes[30]
+	mi := &file_actors_messages_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3039,7 +3119,7 @@ func (x *SessionState) String() string {
 func (*SessionState) ProtoMessage() {}
 
 func (x *SessionState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[30]
+	mi := &file_actors_messages_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3052,7 +3132,7 @@ func (x *SessionState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionState.ProtoReflect.Descriptor instead.
 func (*SessionState) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{30}
+	return file_actors_messages_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SessionState) GetClient() string {
@@ -3164,7 +3244,7 @@ type RetainedEvent struct {
 
 func (x *RetainedEvent) Reset() {
 	*x = RetainedEvent{}
-	mi := &file_actors_messages_proto_msgTypes[31]
+	mi := &file_actors_messages_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3176,7 +3256,7 @@ func (x *RetainedEvent) String() string {
 func (*RetainedEvent) ProtoMessage() {}
 
 func (x *RetainedEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[31]
+	mi := &file_actors_messages_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3189,7 +3269,7 @@ func (x *RetainedEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetainedEvent.ProtoReflect.Descriptor instead.
 func (*RetainedEvent) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{31}
+	return file_actors_messages_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RetainedEvent) GetSeq() uint64 {
@@ -3217,7 +3297,7 @@ type RetainedState struct {
 
 func (x *RetainedState) Reset() {
 	*x = RetainedState{}
-	mi := &file_actors_messages_proto_msgTypes[32]
+	mi := &file_actors_messages_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3229,7 +3309,7 @@ func (x *RetainedState) String() string {
 func (*RetainedState) ProtoMessage() {}
 
 func (x *RetainedState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[32]
+	mi := &file_actors_messages_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3242,7 +3322,7 @@ func (x *RetainedState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetainedState.ProtoReflect.Descriptor instead.
 func (*RetainedState) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{32}
+	return file_actors_messages_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RetainedState) GetSeq() uint64 {
@@ -3286,7 +3366,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_actors_messages_proto_msgTypes[33]
+	mi := &file_actors_messages_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3298,7 +3378,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[33]
+	mi := &file_actors_messages_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3311,7 +3391,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{33}
+	return file_actors_messages_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Message) GetId() []byte {
@@ -3451,7 +3531,7 @@ type Variant struct {
 
 func (x *Variant) Reset() {
 	*x = Variant{}
-	mi := &file_actors_messages_proto_msgTypes[34]
+	mi := &file_actors_messages_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3463,7 +3543,7 @@ func (x *Variant) String() string {
 func (*Variant) ProtoMessage() {}
 
 func (x *Variant) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[34]
+	mi := &file_actors_messages_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3476,7 +3556,7 @@ func (x *Variant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Variant.ProtoReflect.Descriptor instead.
 func (*Variant) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{34}
+	return file_actors_messages_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Variant) GetLocale() string {
@@ -3512,13 +3592,14 @@ type Entry struct {
 	WasRead       bool                   `protobuf:"varint,14,opt,name=was_read,json=wasRead,proto3" json:"was_read,omitempty"` // ever
 	Pos           uint64                 `protobuf:"varint,15,opt,name=pos,proto3" json:"pos,omitempty"`                        // of the entry of the broadcast log that made it visible; 0: it is the user's own
 	Tenant        uint32                 `protobuf:"varint,16,opt,name=tenant,proto3" json:"tenant,omitempty"`                  // index into Snapshot.tenants, plus 1; 0: none
+	Acted         *Acted                 `protobuf:"bytes,17,opt,name=acted,proto3" json:"acted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_actors_messages_proto_msgTypes[35]
+	mi := &file_actors_messages_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3530,7 +3611,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[35]
+	mi := &file_actors_messages_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3543,7 +3624,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{35}
+	return file_actors_messages_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Entry) GetId() []byte {
@@ -3658,6 +3739,13 @@ func (x *Entry) GetTenant() uint32 {
 	return 0
 }
 
+func (x *Entry) GetActed() *Acted {
+	if x != nil {
+		return x.Acted
+	}
+	return nil
+}
+
 // OnceKey is one idempotency key and the answer it stands for.
 type OnceKey struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3674,7 +3762,7 @@ type OnceKey struct {
 
 func (x *OnceKey) Reset() {
 	*x = OnceKey{}
-	mi := &file_actors_messages_proto_msgTypes[36]
+	mi := &file_actors_messages_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3686,7 +3774,7 @@ func (x *OnceKey) String() string {
 func (*OnceKey) ProtoMessage() {}
 
 func (x *OnceKey) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[36]
+	mi := &file_actors_messages_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3699,7 +3787,7 @@ func (x *OnceKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OnceKey.ProtoReflect.Descriptor instead.
 func (*OnceKey) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{36}
+	return file_actors_messages_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *OnceKey) GetKey() []byte {
@@ -3763,7 +3851,7 @@ type Category struct {
 
 func (x *Category) Reset() {
 	*x = Category{}
-	mi := &file_actors_messages_proto_msgTypes[37]
+	mi := &file_actors_messages_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3775,7 +3863,7 @@ func (x *Category) String() string {
 func (*Category) ProtoMessage() {}
 
 func (x *Category) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[37]
+	mi := &file_actors_messages_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3788,7 +3876,7 @@ func (x *Category) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Category.ProtoReflect.Descriptor instead.
 func (*Category) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{37}
+	return file_actors_messages_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Category) GetName() string {
@@ -3824,7 +3912,7 @@ type Milestone struct {
 
 func (x *Milestone) Reset() {
 	*x = Milestone{}
-	mi := &file_actors_messages_proto_msgTypes[38]
+	mi := &file_actors_messages_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3836,7 +3924,7 @@ func (x *Milestone) String() string {
 func (*Milestone) ProtoMessage() {}
 
 func (x *Milestone) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[38]
+	mi := &file_actors_messages_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3849,7 +3937,7 @@ func (x *Milestone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Milestone.ProtoReflect.Descriptor instead.
 func (*Milestone) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{38}
+	return file_actors_messages_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Milestone) GetSeq() uint64 {
@@ -3920,7 +4008,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_actors_messages_proto_msgTypes[39]
+	mi := &file_actors_messages_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3932,7 +4020,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[39]
+	mi := &file_actors_messages_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3945,7 +4033,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{39}
+	return file_actors_messages_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Snapshot) GetLineage() uint64 {
@@ -4229,7 +4317,7 @@ type Pending struct {
 
 func (x *Pending) Reset() {
 	*x = Pending{}
-	mi := &file_actors_messages_proto_msgTypes[40]
+	mi := &file_actors_messages_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4241,7 +4329,7 @@ func (x *Pending) String() string {
 func (*Pending) ProtoMessage() {}
 
 func (x *Pending) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[40]
+	mi := &file_actors_messages_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4254,7 +4342,7 @@ func (x *Pending) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pending.ProtoReflect.Descriptor instead.
 func (*Pending) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{40}
+	return file_actors_messages_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Pending) GetId() []byte {
@@ -4313,7 +4401,7 @@ type PutAside struct {
 
 func (x *PutAside) Reset() {
 	*x = PutAside{}
-	mi := &file_actors_messages_proto_msgTypes[41]
+	mi := &file_actors_messages_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4325,7 +4413,7 @@ func (x *PutAside) String() string {
 func (*PutAside) ProtoMessage() {}
 
 func (x *PutAside) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[41]
+	mi := &file_actors_messages_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4338,7 +4426,7 @@ func (x *PutAside) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutAside.ProtoReflect.Descriptor instead.
 func (*PutAside) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{41}
+	return file_actors_messages_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *PutAside) GetId() []byte {
@@ -4396,7 +4484,7 @@ type SendEvent struct {
 
 func (x *SendEvent) Reset() {
 	*x = SendEvent{}
-	mi := &file_actors_messages_proto_msgTypes[42]
+	mi := &file_actors_messages_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4408,7 +4496,7 @@ func (x *SendEvent) String() string {
 func (*SendEvent) ProtoMessage() {}
 
 func (x *SendEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[42]
+	mi := &file_actors_messages_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4421,7 +4509,7 @@ func (x *SendEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendEvent.ProtoReflect.Descriptor instead.
 func (*SendEvent) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{42}
+	return file_actors_messages_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *SendEvent) GetKind() SendKind {
@@ -4517,7 +4605,7 @@ type SendState struct {
 
 func (x *SendState) Reset() {
 	*x = SendState{}
-	mi := &file_actors_messages_proto_msgTypes[43]
+	mi := &file_actors_messages_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4529,7 +4617,7 @@ func (x *SendState) String() string {
 func (*SendState) ProtoMessage() {}
 
 func (x *SendState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[43]
+	mi := &file_actors_messages_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4542,7 +4630,7 @@ func (x *SendState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendState.ProtoReflect.Descriptor instead.
 func (*SendState) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{43}
+	return file_actors_messages_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *SendState) GetSeq() uint64 {
@@ -4607,7 +4695,7 @@ type SendStep struct {
 
 func (x *SendStep) Reset() {
 	*x = SendStep{}
-	mi := &file_actors_messages_proto_msgTypes[44]
+	mi := &file_actors_messages_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4619,7 +4707,7 @@ func (x *SendStep) String() string {
 func (*SendStep) ProtoMessage() {}
 
 func (x *SendStep) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[44]
+	mi := &file_actors_messages_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4632,7 +4720,7 @@ func (x *SendStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendStep.ProtoReflect.Descriptor instead.
 func (*SendStep) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{44}
+	return file_actors_messages_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *SendStep) GetKind() SendKind {
@@ -4674,7 +4762,7 @@ type Displacement struct {
 
 func (x *Displacement) Reset() {
 	*x = Displacement{}
-	mi := &file_actors_messages_proto_msgTypes[45]
+	mi := &file_actors_messages_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4686,7 +4774,7 @@ func (x *Displacement) String() string {
 func (*Displacement) ProtoMessage() {}
 
 func (x *Displacement) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[45]
+	mi := &file_actors_messages_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4699,7 +4787,7 @@ func (x *Displacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Displacement.ProtoReflect.Descriptor instead.
 func (*Displacement) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{45}
+	return file_actors_messages_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Displacement) GetPos() uint64 {
@@ -4730,7 +4818,7 @@ type Audience struct {
 
 func (x *Audience) Reset() {
 	*x = Audience{}
-	mi := &file_actors_messages_proto_msgTypes[46]
+	mi := &file_actors_messages_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4742,7 +4830,7 @@ func (x *Audience) String() string {
 func (*Audience) ProtoMessage() {}
 
 func (x *Audience) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[46]
+	mi := &file_actors_messages_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4755,7 +4843,7 @@ func (x *Audience) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audience.ProtoReflect.Descriptor instead.
 func (*Audience) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{46}
+	return file_actors_messages_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Audience) GetAll() bool {
@@ -4805,7 +4893,7 @@ type Segment struct {
 
 func (x *Segment) Reset() {
 	*x = Segment{}
-	mi := &file_actors_messages_proto_msgTypes[47]
+	mi := &file_actors_messages_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4817,7 +4905,7 @@ func (x *Segment) String() string {
 func (*Segment) ProtoMessage() {}
 
 func (x *Segment) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[47]
+	mi := &file_actors_messages_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4830,7 +4918,7 @@ func (x *Segment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Segment.ProtoReflect.Descriptor instead.
 func (*Segment) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{47}
+	return file_actors_messages_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Segment) GetName() string {
@@ -4874,7 +4962,7 @@ type LogEntry struct {
 
 func (x *LogEntry) Reset() {
 	*x = LogEntry{}
-	mi := &file_actors_messages_proto_msgTypes[48]
+	mi := &file_actors_messages_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4886,7 +4974,7 @@ func (x *LogEntry) String() string {
 func (*LogEntry) ProtoMessage() {}
 
 func (x *LogEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[48]
+	mi := &file_actors_messages_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4899,7 +4987,7 @@ func (x *LogEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogEntry.ProtoReflect.Descriptor instead.
 func (*LogEntry) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{48}
+	return file_actors_messages_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *LogEntry) GetKind() LogKind {
@@ -4998,7 +5086,7 @@ type LoggedMessage struct {
 
 func (x *LoggedMessage) Reset() {
 	*x = LoggedMessage{}
-	mi := &file_actors_messages_proto_msgTypes[49]
+	mi := &file_actors_messages_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5010,7 +5098,7 @@ func (x *LoggedMessage) String() string {
 func (*LoggedMessage) ProtoMessage() {}
 
 func (x *LoggedMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[49]
+	mi := &file_actors_messages_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5023,7 +5111,7 @@ func (x *LoggedMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoggedMessage.ProtoReflect.Descriptor instead.
 func (*LoggedMessage) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{49}
+	return file_actors_messages_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *LoggedMessage) GetMessage() *Message {
@@ -5109,7 +5197,7 @@ type LogState struct {
 
 func (x *LogState) Reset() {
 	*x = LogState{}
-	mi := &file_actors_messages_proto_msgTypes[50]
+	mi := &file_actors_messages_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5121,7 +5209,7 @@ func (x *LogState) String() string {
 func (*LogState) ProtoMessage() {}
 
 func (x *LogState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[50]
+	mi := &file_actors_messages_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5134,7 +5222,7 @@ func (x *LogState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogState.ProtoReflect.Descriptor instead.
 func (*LogState) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{50}
+	return file_actors_messages_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *LogState) GetPos() uint64 {
@@ -5169,7 +5257,7 @@ var File_actors_messages_proto protoreflect.FileDescriptor
 
 const file_actors_messages_proto_rawDesc = "" +
 	"\n" +
-	"\x15actors/messages.proto\x12\x06reddot\"\xcf\x05\n" +
+	"\x15actors/messages.proto\x12\x06reddot\"\xf4\x05\n" +
 	"\x05Event\x12 \n" +
 	"\x04kind\x18\x01 \x01(\x0e2\f.reddot.KindR\x04kind\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
@@ -5195,7 +5283,13 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x06joined\x18\x15 \x01(\x04R\x06joined\x12\x19\n" +
 	"\bupto_pos\x18\x16 \x01(\x04R\auptoPos\x12)\n" +
 	"\averdict\x18\x17 \x01(\v2\x0f.reddot.VerdictR\averdict\x12,\n" +
-	"\bstanding\x18\x18 \x01(\v2\x10.reddot.StandingR\bstanding\"\x90\x02\n" +
+	"\bstanding\x18\x18 \x01(\v2\x10.reddot.StandingR\bstanding\x12#\n" +
+	"\x05acted\x18\x19 \x01(\v2\r.reddot.ActedR\x05acted\"W\n" +
+	"\x05Acted\x12\x16\n" +
+	"\x06action\x18\x01 \x01(\tR\x06action\x12\x14\n" +
+	"\x05reply\x18\x02 \x01(\tR\x05reply\x12\x0e\n" +
+	"\x02at\x18\x03 \x01(\x03R\x02at\x12\x10\n" +
+	"\x03seq\x18\x04 \x01(\x04R\x03seq\"\x90\x02\n" +
 	"\aVerdict\x12 \n" +
 	"\x04rule\x18\x01 \x01(\x0e2\f.reddot.RuleR\x04rule\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x16\n" +
@@ -5444,7 +5538,7 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\bvariants\x18\x17 \x03(\v2\x0f.reddot.VariantR\bvariants\";\n" +
 	"\aVariant\x12\x16\n" +
 	"\x06locale\x18\x01 \x01(\tR\x06locale\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\fR\acontent\"\x99\x03\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\"\xbe\x03\n" +
 	"\x05Entry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x12\n" +
@@ -5463,7 +5557,8 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\bwas_seen\x18\r \x01(\bR\awasSeen\x12\x19\n" +
 	"\bwas_read\x18\x0e \x01(\bR\awasRead\x12\x10\n" +
 	"\x03pos\x18\x0f \x01(\x04R\x03pos\x12\x16\n" +
-	"\x06tenant\x18\x10 \x01(\rR\x06tenant\"\xa3\x01\n" +
+	"\x06tenant\x18\x10 \x01(\rR\x06tenant\x12#\n" +
+	"\x05acted\x18\x11 \x01(\v2\r.reddot.ActedR\x05acted\"\xa3\x01\n" +
 	"\aOnceKey\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\x06R\x06digest\x12\x0e\n" +
@@ -5606,7 +5701,7 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x03pos\x18\x01 \x01(\x04R\x03pos\x12\x14\n" +
 	"\x05floor\x18\x02 \x01(\x04R\x05floor\x121\n" +
 	"\bmessages\x18\x03 \x03(\v2\x15.reddot.LoggedMessageR\bmessages\x12#\n" +
-	"\x04keys\x18\x04 \x03(\v2\x0f.reddot.OnceKeyR\x04keys*\xed\x01\n" +
+	"\x04keys\x18\x04 \x03(\v2\x0f.reddot.OnceKeyR\x04keys*\xf8\x01\n" +
 	"\x04Kind\x12\r\n" +
 	"\tKIND_NONE\x10\x00\x12\f\n" +
 	"\bACCEPTED\x10\x01\x12\n" +
@@ -5629,7 +5724,8 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x06ERASED\x10\r\x12\f\n" +
 	"\bFILTERED\x10\x0e\x12\f\n" +
 	"\bDIGESTED\x10\x0f\x12\f\n" +
-	"\bSTANDING\x10\x10\x12\b\n" +
+	"\bSTANDING\x10\x10\x12\t\n" +
+	"\x05ACTED\x10\x11\x12\b\n" +
 	"\x04HELD\x10\x12*Q\n" +
 	"\x05State\x12\n" +
 	"\n" +
@@ -5689,7 +5785,7 @@ func file_actors_messages_proto_rawDescGZIP() []byte {
 }
 
 var file_actors_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_actors_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
+var file_actors_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
 var file_actors_messages_proto_goTypes = []any{
 	(Kind)(0),                  // 0: reddot.Kind
 	(State)(0),                 // 1: reddot.State
@@ -5698,141 +5794,144 @@ var file_actors_messages_proto_goTypes = []any{
 	(SendKind)(0),              // 4: reddot.SendKind
 	(LogKind)(0),               // 5: reddot.LogKind
 	(*Event)(nil),              // 6: reddot.Event
-	(*Verdict)(nil),            // 7: reddot.Verdict
-	(*Spent)(nil),              // 8: reddot.Spent
-	(*Policy)(nil),             // 9: reddot.Policy
-	(*Standing)(nil),           // 10: reddot.Standing
-	(*RuleState)(nil),          // 11: reddot.RuleState
-	(*SpentTimes)(nil),         // 12: reddot.SpentTimes
-	(*SaidOnce)(nil),           // 13: reddot.SaidOnce
-	(*DigestWindow)(nil),       // 14: reddot.DigestWindow
-	(*DigestItem)(nil),         // 15: reddot.DigestItem
-	(*ProfileChange)(nil),      // 16: reddot.ProfileChange
-	(*Profile)(nil),            // 17: reddot.Profile
-	(*Attribute)(nil),          // 18: reddot.Attribute
-	(*TextList)(nil),           // 19: reddot.TextList
-	(*NumberList)(nil),         // 20: reddot.NumberList
-	(*Address)(nil),            // 21: reddot.Address
-	(*Preferences)(nil),        // 22: reddot.Preferences
-	(*ChannelPreference)(nil),  // 23: reddot.ChannelPreference
-	(*CategoryPreference)(nil), // 24: reddot.CategoryPreference
-	(*TenantPreferences)(nil),  // 25: reddot.TenantPreferences
-	(*QuietHours)(nil),         // 26: reddot.QuietHours
-	(*TopicMessage)(nil),       // 27: reddot.TopicMessage
-	(*Will)(nil),               // 28: reddot.Will
-	(*Subscription)(nil),       // 29: reddot.Subscription
-	(*Outgoing)(nil),           // 30: reddot.Outgoing
-	(*Waiting)(nil),            // 31: reddot.Waiting
-	(*Incoming)(nil),           // 32: reddot.Incoming
-	(*Queueing)(nil),           // 33: reddot.Queueing
-	(*SessionChange)(nil),      // 34: reddot.SessionChange
-	(*YieldedWill)(nil),        // 35: reddot.YieldedWill
-	(*SessionState)(nil),       // 36: reddot.SessionState
-	(*RetainedEvent)(nil),      // 37: reddot.RetainedEvent
-	(*RetainedState)(nil),      // 38: reddot.RetainedState
-	(*Message)(nil),            // 39: reddot.Message
-	(*Variant)(nil),            // 40: reddot.Variant
-	(*Entry)(nil),              // 41: reddot.Entry
-	(*OnceKey)(nil),            // 42: reddot.OnceKey
-	(*Category)(nil),           // 43: reddot.Category
-	(*Milestone)(nil),          // 44: reddot.Milestone
-	(*Snapshot)(nil),           // 45: reddot.Snapshot
-	(*Pending)(nil),            // 46: reddot.Pending
-	(*PutAside)(nil),           // 47: reddot.PutAside
-	(*SendEvent)(nil),          // 48: reddot.SendEvent
-	(*SendState)(nil),          // 49: reddot.SendState
-	(*SendStep)(nil),           // 50: reddot.SendStep
-	(*Displacement)(nil),       // 51: reddot.Displacement
-	(*Audience)(nil),           // 52: reddot.Audience
-	(*Segment)(nil),            // 53: reddot.Segment
-	(*LogEntry)(nil),           // 54: reddot.LogEntry
-	(*LoggedMessage)(nil),      // 55: reddot.LoggedMessage
-	(*LogState)(nil),           // 56: reddot.LogState
+	(*Acted)(nil),              // 7: reddot.Acted
+	(*Verdict)(nil),            // 8: reddot.Verdict
+	(*Spent)(nil),              // 9: reddot.Spent
+	(*Policy)(nil),             // 10: reddot.Policy
+	(*Standing)(nil),           // 11: reddot.Standing
+	(*RuleState)(nil),          // 12: reddot.RuleState
+	(*SpentTimes)(nil),         // 13: reddot.SpentTimes
+	(*SaidOnce)(nil),           // 14: reddot.SaidOnce
+	(*DigestWindow)(nil),       // 15: reddot.DigestWindow
+	(*DigestItem)(nil),         // 16: reddot.DigestItem
+	(*ProfileChange)(nil),      // 17: reddot.ProfileChange
+	(*Profile)(nil),            // 18: reddot.Profile
+	(*Attribute)(nil),          // 19: reddot.Attribute
+	(*TextList)(nil),           // 20: reddot.TextList
+	(*NumberList)(nil),         // 21: reddot.NumberList
+	(*Address)(nil),            // 22: reddot.Address
+	(*Preferences)(nil),        // 23: reddot.Preferences
+	(*ChannelPreference)(nil),  // 24: reddot.ChannelPreference
+	(*CategoryPreference)(nil), // 25: reddot.CategoryPreference
+	(*TenantPreferences)(nil),  // 26: reddot.TenantPreferences
+	(*QuietHours)(nil),         // 27: reddot.QuietHours
+	(*TopicMessage)(nil),       // 28: reddot.TopicMessage
+	(*Will)(nil),               // 29: reddot.Will
+	(*Subscription)(nil),       // 30: reddot.Subscription
+	(*Outgoing)(nil),           // 31: reddot.Outgoing
+	(*Waiting)(nil),            // 32: reddot.Waiting
+	(*Incoming)(nil),           // 33: reddot.Incoming
+	(*Queueing)(nil),           // 34: reddot.Queueing
+	(*SessionChange)(nil),      // 35: reddot.SessionChange
+	(*YieldedWill)(nil),        // 36: reddot.YieldedWill
+	(*SessionState)(nil),       // 37: reddot.SessionState
+	(*RetainedEvent)(nil),      // 38: reddot.RetainedEvent
+	(*RetainedState)(nil),      // 39: reddot.RetainedState
+	(*Message)(nil),            // 40: reddot.Message
+	(*Variant)(nil),            // 41: reddot.Variant
+	(*Entry)(nil),              // 42: reddot.Entry
+	(*OnceKey)(nil),            // 43: reddot.OnceKey
+	(*Category)(nil),           // 44: reddot.Category
+	(*Milestone)(nil),          // 45: reddot.Milestone
+	(*Snapshot)(nil),           // 46: reddot.Snapshot
+	(*Pending)(nil),            // 47: reddot.Pending
+	(*PutAside)(nil),           // 48: reddot.PutAside
+	(*SendEvent)(nil),          // 49: reddot.SendEvent
+	(*SendState)(nil),          // 50: reddot.SendState
+	(*SendStep)(nil),           // 51: reddot.SendStep
+	(*Displacement)(nil),       // 52: reddot.Displacement
+	(*Audience)(nil),           // 53: reddot.Audience
+	(*Segment)(nil),            // 54: reddot.Segment
+	(*LogEntry)(nil),           // 55: reddot.LogEntry
+	(*LoggedMessage)(nil),      // 56: reddot.LoggedMessage
+	(*LogState)(nil),           // 57: reddot.LogState
 }
 var file_actors_messages_proto_depIdxs = []int32{
 	0,  // 0: reddot.Event.kind:type_name -> reddot.Kind
-	39, // 1: reddot.Event.message:type_name -> reddot.Message
+	40, // 1: reddot.Event.message:type_name -> reddot.Message
 	1,  // 2: reddot.Event.state:type_name -> reddot.State
-	34, // 3: reddot.Event.session:type_name -> reddot.SessionChange
-	27, // 4: reddot.Event.topic:type_name -> reddot.TopicMessage
-	33, // 5: reddot.Event.queue:type_name -> reddot.Queueing
-	16, // 6: reddot.Event.profile:type_name -> reddot.ProfileChange
-	7,  // 7: reddot.Event.verdict:type_name -> reddot.Verdict
-	10, // 8: reddot.Event.standing:type_name -> reddot.Standing
-	3,  // 9: reddot.Verdict.rule:type_name -> reddot.Rule
-	8,  // 10: reddot.Verdict.spent:type_name -> reddot.Spent
-	12, // 11: reddot.RuleState.spent:type_name -> reddot.SpentTimes
-	13, // 12: reddot.RuleState.said:type_name -> reddot.SaidOnce
-	10, // 13: reddot.RuleState.standings:type_name -> reddot.Standing
-	14, // 14: reddot.RuleState.windows:type_name -> reddot.DigestWindow
-	15, // 15: reddot.DigestWindow.items:type_name -> reddot.DigestItem
-	17, // 16: reddot.ProfileChange.profile:type_name -> reddot.Profile
-	22, // 17: reddot.ProfileChange.preferences:type_name -> reddot.Preferences
-	18, // 18: reddot.Profile.attributes:type_name -> reddot.Attribute
-	21, // 19: reddot.Profile.addresses:type_name -> reddot.Address
-	19, // 20: reddot.Attribute.texts:type_name -> reddot.TextList
-	20, // 21: reddot.Attribute.numbers:type_name -> reddot.NumberList
-	24, // 22: reddot.Preferences.categories:type_name -> reddot.CategoryPreference
-	23, // 23: reddot.Preferences.channels:type_name -> reddot.ChannelPreference
-	25, // 24: reddot.Preferences.tenants:type_name -> reddot.TenantPreferences
-	26, // 25: reddot.Preferences.quiet_hours:type_name -> reddot.QuietHours
-	23, // 26: reddot.CategoryPreference.channels:type_name -> reddot.ChannelPreference
-	22, // 27: reddot.TenantPreferences.preferences:type_name -> reddot.Preferences
-	27, // 28: reddot.Will.message:type_name -> reddot.TopicMessage
-	31, // 29: reddot.Queueing.waiting:type_name -> reddot.Waiting
-	28, // 30: reddot.SessionChange.will:type_name -> reddot.Will
-	29, // 31: reddot.SessionChange.set:type_name -> reddot.Subscription
-	30, // 32: reddot.SessionChange.sent:type_name -> reddot.Outgoing
-	32, // 33: reddot.SessionChange.received:type_name -> reddot.Incoming
-	28, // 34: reddot.YieldedWill.will:type_name -> reddot.Will
-	28, // 35: reddot.SessionState.will:type_name -> reddot.Will
-	29, // 36: reddot.SessionState.subscriptions:type_name -> reddot.Subscription
-	30, // 37: reddot.SessionState.outgoing:type_name -> reddot.Outgoing
-	31, // 38: reddot.SessionState.waiting:type_name -> reddot.Waiting
-	32, // 39: reddot.SessionState.incoming:type_name -> reddot.Incoming
-	27, // 40: reddot.RetainedEvent.message:type_name -> reddot.TopicMessage
-	27, // 41: reddot.RetainedState.messages:type_name -> reddot.TopicMessage
-	2,  // 42: reddot.Message.priority:type_name -> reddot.Priority
-	9,  // 43: reddot.Message.policy:type_name -> reddot.Policy
-	7,  // 44: reddot.Message.screened:type_name -> reddot.Verdict
-	40, // 45: reddot.Message.variants:type_name -> reddot.Variant
-	1,  // 46: reddot.Entry.state:type_name -> reddot.State
-	2,  // 47: reddot.Entry.priority:type_name -> reddot.Priority
-	3,  // 48: reddot.OnceKey.rule:type_name -> reddot.Rule
-	43, // 49: reddot.Snapshot.categories:type_name -> reddot.Category
-	41, // 50: reddot.Snapshot.entries:type_name -> reddot.Entry
-	42, // 51: reddot.Snapshot.keys:type_name -> reddot.OnceKey
-	44, // 52: reddot.Snapshot.marks:type_name -> reddot.Milestone
-	36, // 53: reddot.Snapshot.sessions:type_name -> reddot.SessionState
-	35, // 54: reddot.Snapshot.yielded:type_name -> reddot.YieldedWill
-	17, // 55: reddot.Snapshot.profile:type_name -> reddot.Profile
-	22, // 56: reddot.Snapshot.preferences:type_name -> reddot.Preferences
-	51, // 57: reddot.Snapshot.displaced:type_name -> reddot.Displacement
-	11, // 58: reddot.Snapshot.rules:type_name -> reddot.RuleState
-	9,  // 59: reddot.Snapshot.policies:type_name -> reddot.Policy
-	46, // 60: reddot.Snapshot.pending:type_name -> reddot.Pending
-	47, // 61: reddot.Snapshot.asides:type_name -> reddot.PutAside
-	3,  // 62: reddot.Pending.held:type_name -> reddot.Rule
-	3,  // 63: reddot.PutAside.rule:type_name -> reddot.Rule
-	4,  // 64: reddot.SendEvent.kind:type_name -> reddot.SendKind
-	39, // 65: reddot.SendEvent.message:type_name -> reddot.Message
-	39, // 66: reddot.SendState.message:type_name -> reddot.Message
-	50, // 67: reddot.SendState.steps:type_name -> reddot.SendStep
-	42, // 68: reddot.SendState.keys:type_name -> reddot.OnceKey
-	4,  // 69: reddot.SendStep.kind:type_name -> reddot.SendKind
-	53, // 70: reddot.Audience.segment:type_name -> reddot.Segment
-	5,  // 71: reddot.LogEntry.kind:type_name -> reddot.LogKind
-	39, // 72: reddot.LogEntry.message:type_name -> reddot.Message
-	52, // 73: reddot.LogEntry.audience:type_name -> reddot.Audience
-	39, // 74: reddot.LoggedMessage.message:type_name -> reddot.Message
-	52, // 75: reddot.LoggedMessage.audience:type_name -> reddot.Audience
-	55, // 76: reddot.LogState.messages:type_name -> reddot.LoggedMessage
-	42, // 77: reddot.LogState.keys:type_name -> reddot.OnceKey
-	78, // [78:78] is the sub-list for method output_type
-	78, // [78:78] is the sub-list for method input_type
-	78, // [78:78] is the sub-list for extension type_name
-	78, // [78:78] is the sub-list for extension extendee
-	0,  // [0:78] is the sub-list for field type_name
+	35, // 3: reddot.Event.session:type_name -> reddot.SessionChange
+	28, // 4: reddot.Event.topic:type_name -> reddot.TopicMessage
+	34, // 5: reddot.Event.queue:type_name -> reddot.Queueing
+	17, // 6: reddot.Event.profile:type_name -> reddot.ProfileChange
+	8,  // 7: reddot.Event.verdict:type_name -> reddot.Verdict
+	11, // 8: reddot.Event.standing:type_name -> reddot.Standing
+	7,  // 9: reddot.Event.acted:type_name -> reddot.Acted
+	3,  // 10: reddot.Verdict.rule:type_name -> reddot.Rule
+	9,  // 11: reddot.Verdict.spent:type_name -> reddot.Spent
+	13, // 12: reddot.RuleState.spent:type_name -> reddot.SpentTimes
+	14, // 13: reddot.RuleState.said:type_name -> reddot.SaidOnce
+	11, // 14: reddot.RuleState.standings:type_name -> reddot.Standing
+	15, // 15: reddot.RuleState.windows:type_name -> reddot.DigestWindow
+	16, // 16: reddot.DigestWindow.items:type_name -> reddot.DigestItem
+	18, // 17: reddot.ProfileChange.profile:type_name -> reddot.Profile
+	23, // 18: reddot.ProfileChange.preferences:type_name -> reddot.Preferences
+	19, // 19: reddot.Profile.attributes:type_name -> reddot.Attribute
+	22, // 20: reddot.Profile.addresses:type_name -> reddot.Address
+	20, // 21: reddot.Attribute.texts:type_name -> reddot.TextList
+	21, // 22: reddot.Attribute.numbers:type_name -> reddot.NumberList
+	25, // 23: reddot.Preferences.categories:type_name -> reddot.CategoryPreference
+	24, // 24: reddot.Preferences.channels:type_name -> reddot.ChannelPreference
+	26, // 25: reddot.Preferences.tenants:type_name -> reddot.TenantPreferences
+	27, // 26: reddot.Preferences.quiet_hours:type_name -> reddot.QuietHours
+	24, // 27: reddot.CategoryPreference.channels:type_name -> reddot.ChannelPreference
+	23, // 28: reddot.TenantPreferences.preferences:type_name -> reddot.Preferences
+	28, // 29: reddot.Will.message:type_name -> reddot.TopicMessage
+	32, // 30: reddot.Queueing.waiting:type_name -> reddot.Waiting
+	29, // 31: reddot.SessionChange.will:type_name -> reddot.Will
+	30, // 32: reddot.SessionChange.set:type_name -> reddot.Subscription
+	31, // 33: reddot.SessionChange.sent:type_name -> reddot.Outgoing
+	33, // 34: reddot.SessionChange.received:type_name -> reddot.Incoming
+	29, // 35: reddot.YieldedWill.will:type_name -> reddot.Will
+	29, // 36: reddot.SessionState.will:type_name -> reddot.Will
+	30, // 37: reddot.SessionState.subscriptions:type_name -> reddot.Subscription
+	31, // 38: reddot.SessionState.outgoing:type_name -> reddot.Outgoing
+	32, // 39: reddot.SessionState.waiting:type_name -> reddot.Waiting
+	33, // 40: reddot.SessionState.incoming:type_name -> reddot.Incoming
+	28, // 41: reddot.RetainedEvent.message:type_name -> reddot.TopicMessage
+	28, // 42: reddot.RetainedState.messages:type_name -> reddot.TopicMessage
+	2,  // 43: reddot.Message.priority:type_name -> reddot.Priority
+	10, // 44: reddot.Message.policy:type_name -> reddot.Policy
+	8,  // 45: reddot.Message.screened:type_name -> reddot.Verdict
+	41, // 46: reddot.Message.variants:type_name -> reddot.Variant
+	1,  // 47: reddot.Entry.state:type_name -> reddot.State
+	2,  // 48: reddot.Entry.priority:type_name -> reddot.Priority
+	7,  // 49: reddot.Entry.acted:type_name -> reddot.Acted
+	3,  // 50: reddot.OnceKey.rule:type_name -> reddot.Rule
+	44, // 51: reddot.Snapshot.categories:type_name -> reddot.Category
+	42, // 52: reddot.Snapshot.entries:type_name -> reddot.Entry
+	43, // 53: reddot.Snapshot.keys:type_name -> reddot.OnceKey
+	45, // 54: reddot.Snapshot.marks:type_name -> reddot.Milestone
+	37, // 55: reddot.Snapshot.sessions:type_name -> reddot.SessionState
+	36, // 56: reddot.Snapshot.yielded:type_name -> reddot.YieldedWill
+	18, // 57: reddot.Snapshot.profile:type_name -> reddot.Profile
+	23, // 58: reddot.Snapshot.preferences:type_name -> reddot.Preferences
+	52, // 59: reddot.Snapshot.displaced:type_name -> reddot.Displacement
+	12, // 60: reddot.Snapshot.rules:type_name -> reddot.RuleState
+	10, // 61: reddot.Snapshot.policies:type_name -> reddot.Policy
+	47, // 62: reddot.Snapshot.pending:type_name -> reddot.Pending
+	48, // 63: reddot.Snapshot.asides:type_name -> reddot.PutAside
+	3,  // 64: reddot.Pending.held:type_name -> reddot.Rule
+	3,  // 65: reddot.PutAside.rule:type_name -> reddot.Rule
+	4,  // 66: reddot.SendEvent.kind:type_name -> reddot.SendKind
+	40, // 67: reddot.SendEvent.message:type_name -> reddot.Message
+	40, // 68: reddot.SendState.message:type_name -> reddot.Message
+	51, // 69: reddot.SendState.steps:type_name -> reddot.SendStep
+	43, // 70: reddot.SendState.keys:type_name -> reddot.OnceKey
+	4,  // 71: reddot.SendStep.kind:type_name -> reddot.SendKind
+	54, // 72: reddot.Audience.segment:type_name -> reddot.Segment
+	5,  // 73: reddot.LogEntry.kind:type_name -> reddot.LogKind
+	40, // 74: reddot.LogEntry.message:type_name -> reddot.Message
+	53, // 75: reddot.LogEntry.audience:type_name -> reddot.Audience
+	40, // 76: reddot.LoggedMessage.message:type_name -> reddot.Message
+	53, // 77: reddot.LoggedMessage.audience:type_name -> reddot.Audience
+	56, // 78: reddot.LogState.messages:type_name -> reddot.LoggedMessage
+	43, // 79: reddot.LogState.keys:type_name -> reddot.OnceKey
+	80, // [80:80] is the sub-list for method output_type
+	80, // [80:80] is the sub-list for method input_type
+	80, // [80:80] is the sub-list for extension type_name
+	80, // [80:80] is the sub-list for extension extendee
+	0,  // [0:80] is the sub-list for field type_name
 }
 
 func init() { file_actors_messages_proto_init() }
@@ -5840,7 +5939,7 @@ func file_actors_messages_proto_init() {
 	if File_actors_messages_proto != nil {
 		return
 	}
-	file_actors_messages_proto_msgTypes[12].OneofWrappers = []any{
+	file_actors_messages_proto_msgTypes[13].OneofWrappers = []any{
 		(*Attribute_Text)(nil),
 		(*Attribute_Number)(nil),
 		(*Attribute_Flag)(nil),
@@ -5854,7 +5953,7 @@ func file_actors_messages_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_messages_proto_rawDesc), len(file_actors_messages_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   51,
+			NumMessages:   52,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

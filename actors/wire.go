@@ -20,7 +20,8 @@ func AppendTime(b []byte, ms int64) []byte {
 }
 
 // AppendMessage appends a message as a JSON object.
-func AppendMessage(b []byte, m *Message, state State, until int64) []byte {
+func AppendMessage(b []byte, m Shown) []byte {
+	state, until := m.State, m.Until
 	b = append(b, `{"id":"`...)
 	b = ID(m.Id).Append(b)
 	b = append(b, `","created_at":`...)
@@ -50,7 +51,7 @@ func AppendMessage(b []byte, m *Message, state State, until int64) []byte {
 	if state == State_SNOOZED {
 		b = AppendTimeMember(b, `,"snoozed_until":`, until)
 	}
-	return append(b, '}')
+	return append(m.Acted.appendTo(b), '}')
 }
 
 // AppendTemplate appends, as a member of a JSON object, which template the message was
@@ -135,6 +136,7 @@ type Shown struct {
 	*Message
 	State State
 	Until int64  // unix milliseconds up to when it is snoozed
+	Acted *Acted // how the user answered it; nil: not yet
 	json  []byte // the same, if it is at hand
 }
 
@@ -143,7 +145,7 @@ func (m *Shown) appendTo(b []byte) []byte {
 	if m.json != nil {
 		return append(b, m.json...)
 	}
-	return AppendMessage(b, m.Message, m.State, m.Until)
+	return AppendMessage(b, *m)
 }
 
 // NewPushEvent returns what clients are told of e, and false if they are told
@@ -176,6 +178,9 @@ func NewPushEvent(e *Event, m Shown, to Cursor, counts []byte) (PushEvent, bool)
 		if e.State == State_SNOOZED {
 			p.JSON = AppendTimeMember(p.JSON, `,"snoozed_until":`, e.Until)
 		}
+	case Kind_ACTED:
+		p.state(to, e.Ids, e.State.Word())
+		p.JSON = e.Acted.appendTo(p.JSON)
 	case Kind_EXPIRED:
 		p.state(to, e.Ids, "expired")
 	case Kind_DROPPED:
@@ -233,7 +238,7 @@ func AppendBroadcastFunnel(b []byte, f [NumTallies]int64) []byte {
 // appendFunnel appends the figures of a funnel from one on.
 func appendFunnel(b []byte, f [NumTallies]int64, from TallyKind) []byte {
 	b = append(b, '{')
-	for kind, name := range [NumTallies]string{"accepted", "delivered", "seen", "read", "filtered"} {
+	for kind, name := range [NumTallies]string{"accepted", "delivered", "seen", "read", "filtered", "acted"} {
 		if kind < int(from) {
 			continue
 		}

@@ -22,7 +22,7 @@ func TestWire(t *testing.T) {
 				p := PlainEvent(d.CmdArgs[0].Key, Cursor{Lineage: 1, Seq: 9}, []byte(`{"unread":1}`))
 				return wireText(t, &p)
 			case "message":
-				return string(AppendMessage(nil, wireMessage(t, d), wireState(t, d), wireTime(t, d, "until"))) + "\n"
+				return string(AppendMessage(nil, Shown{Message: wireMessage(t, d), State: wireState(t, d), Until: wireTime(t, d, "until")})) + "\n"
 			case "string":
 				return string(AppendString(nil, d.Input)) + "\n"
 			}

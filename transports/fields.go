@@ -119,6 +119,18 @@ func (r *FieldReader) TimeField(name string, behind int64) (int64, error) {
 	return ms, nil
 }
 
+// URLField reads a string of at most limit bytes, as actors.URLFault has no fault in it.
+func (r *FieldReader) URLField(name string, limit int) (t jsontext.Text, err error) {
+	if t, err = r.TextField(name, limit); err != nil {
+		return t, err
+	}
+	r.scratch = t.AppendTo(r.scratch[:0])
+	if fault := actors.URLFault(string(r.scratch)); fault != "" {
+		return t, WrongField(name, fault)
+	}
+	return t, nil
+}
+
 // WrongField is what is said of a field that breaks a rule.
 func WrongField(name, detail string) error {
 	return &actors.Error{Code: actors.Invalid, Field: name, Detail: name + ": " + detail}

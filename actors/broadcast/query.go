@@ -104,7 +104,7 @@ func (w *Writer) find(r *actors.Request, c *actors.Find) {
 				r.Fail(actors.AsError(err))
 				return
 			}
-			b := actors.AppendMessage(nil, whole, actors.State_UNSEEN, 0)
+			b := actors.AppendMessage(nil, actors.Shown{Message: whole})
 			b = append(b[:len(b)-len(`,"state":"unseen"}`)], `,"state":"`...)
 			b = append(actors.AppendTemplate(append(append(b, word...), '"'), whole), `,"to":`...)
 			b = append(audience.AppendJSON(b), `,"funnel":`...)

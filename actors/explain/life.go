@@ -39,6 +39,7 @@ const (
 	archived  = "archived"
 	snoozed   = "snoozed"
 	returned  = "returned"
+	acted     = "acted"
 	retracted = "retracted"
 	expired   = "expired"
 	dropped   = "dropped"
@@ -111,6 +112,11 @@ func (l *Life) Event(e *actors.Event) {
 	case actors.Kind_MARKED:
 		if has(e.Ids, l.id) {
 			l.marked(e)
+		}
+	case actors.Kind_ACTED:
+		if has(e.Ids, l.id) {
+			l.add(e, acted).Value = e.Acted.GetAction()
+			l.state = actors.State_READ
 		}
 	case actors.Kind_DUE:
 		l.due(e)

@@ -44,6 +44,12 @@ func (b *Inbox) Annotate(w *actors.Write, e *actors.Event, l *actors.Limits) {
 	case actors.Kind_MARKED:
 		w.WakeBy(e.Until)
 		actors.EachID(e.Ids, func(id actors.ID) { b.tallyMark(w, id, e.State) })
+	case actors.Kind_ACTED:
+		id := actors.ID(e.Ids)
+		b.tallyMark(w, id, e.State)
+		if i := b.find(id); i >= 0 && b.entries[i].shared {
+			w.Tally = append(w.Tally, actors.Tally{ID: id, Kind: actors.TallyActed, N: 1})
+		}
 	case actors.Kind_DELIVERED:
 		for i := len(b.entries) - 1; i >= 0 && b.entries[i].Seq > b.deliveredUpTo; i-- {
 			if n := &b.entries[i]; n.shared && !n.IsBroadcast() && n.Seq <= e.Upto && n.State != actors.State_SCHEDULED {

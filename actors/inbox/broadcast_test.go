@@ -65,7 +65,7 @@ func (x *trial) broadcast(i int) {
 		m.Category = string(rune('a' + x.rng.IntN(6)))
 		c.model.title = fmt.Sprint("edited", i)
 		m.Content = fmt.Appendf(nil, `"title":%q`, c.model.title)
-		c.model.category, c.model.size, c.message, c.body = m.Category, len(m.Content), m, x.known.Head()+1
+		c.model.category, c.model.size, c.model.actions, c.message, c.body = m.Category, len(m.Content), false, m, x.known.Head()+1
 		e.Kind, e.Message = actors.LogKind_LOG_EDITED, m
 	case 2:
 		e.Kind, e.Id = actors.LogKind_LOG_RETRACTED, c.message.Id
@@ -108,6 +108,7 @@ func (x *trial) publishToAll(i int) {
 	c := &logged{hidden: x.rng.IntN(4) == 0, body: x.known.Head() + 1}
 	c.model = &modelMessage{id: id, category: string(rune('a' + x.rng.IntN(6))), title: fmt.Sprint("all", i)}
 	c.message = &actors.Message{Id: id[:], Category: c.model.category, CreatedAt: x.now, Content: fmt.Appendf(nil, `"title":%q`, c.model.title)}
+	c.message.Content = x.withActions(c.message.Content, c.model)
 	c.model.size = len(c.message.Content)
 	c.to = people.RandomAudience(x.rng)
 	if x.rng.IntN(3) == 0 {
@@ -212,7 +213,7 @@ func (x *trial) model(e *actors.LogEntry, c *logged) {
 		x.m.appear(&n, true)
 	case actors.LogKind_LOG_EDITED:
 		if o != nil {
-			o.category, o.title, o.size = c.model.category, c.model.title, c.model.size
+			o.category, o.title, o.size, o.actions = c.model.category, c.model.title, c.model.size, false
 		}
 	default:
 		x.m.remove(func(n *modelMessage) bool { return n == o })

@@ -3,6 +3,7 @@ package inbox
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
 	"reddot/actors"
@@ -20,10 +21,14 @@ func (c *client) take(t *testing.T, p actors.PushEvent) {
 	var v struct {
 		Type, State string
 		IDs         []string `json:"ids"`
-		Message     struct{ ID, State string }
-		Replaces    []string
-		Dropped     []string
-		Counts      json.RawMessage
+		Message     struct {
+			ID, State string
+			Acted     *answer
+		}
+		Acted    *answer
+		Replaces []string
+		Dropped  []string
+		Counts   json.RawMessage
 	}
 	if err := json.Unmarshal(p.JSON, &v); err != nil {
 		t.Fatalf("%s: %v", p.JSON, err)
@@ -34,17 +39,22 @@ func (c *client) take(t *testing.T, p actors.PushEvent) {
 	}
 	switch v.Type {
 	case "message":
-		c.states[v.Message.ID] = v.Message.State
+		c.states[v.Message.ID] = v.Message.State + v.Message.Acted.String()
 	case "retract":
 		for _, id := range v.IDs {
 			delete(c.states, id)
 		}
 	case "state":
 		for _, id := range v.IDs {
-			if _, ok := c.states[id]; !ok {
+			before, ok := c.states[id]
+			if !ok {
 				continue
 			}
-			if c.states[id] = v.State; v.State == "expired" || v.State == "dropped" {
+			_, acted, _ := strings.Cut(before, " ")
+			if v.Acted != nil {
+				acted = strings.TrimSpace(v.Acted.String())
+			}
+			if c.states[id] = strings.TrimSpace(v.State + " " + acted); v.State == "expired" || v.State == "dropped" {
 				delete(c.states, id)
 			}
 		}
@@ -93,7 +103,7 @@ func screen(b *Inbox) map[string]string {
 	s := map[string]string{}
 	for i := range b.entries {
 		if n := &b.entries[i]; n.State != actors.State_SCHEDULED {
-			s[n.id.String()] = n.State.Word()
+			s[n.id.String()] = n.State.Word() + answerOf(n).String()
 		}
 	}
 	return s

@@ -26,6 +26,7 @@ type EventJSON struct {
 	Dropped    []string `json:"dropped,omitempty"`
 	Upto       uint64   `json:"upto,omitempty"`
 	By         string   `json:"transport,omitempty"`
+	Action     string   `json:"action,omitempty"`
 	Followed   []string `json:"followed,omitempty"`
 	Unfollowed []string `json:"unfollowed,omitempty"`
 
@@ -94,7 +95,7 @@ func describeStanding(s *actors.Standing) *StandingJSON {
 
 // Describe returns e for the operator.
 func Describe(e *actors.Event) EventJSON {
-	d := EventJSON{Seq: e.Seq, Pos: e.Pos, Joined: e.Joined, Rev: e.Rev, At: actors.TimeText(e.At), Kind: kindWord(e.Kind), What: sentence(e), Upto: e.Upto, By: e.Transport,
+	d := EventJSON{Seq: e.Seq, Pos: e.Pos, Joined: e.Joined, Rev: e.Rev, At: actors.TimeText(e.At), Kind: kindWord(e.Kind), What: sentence(e), Upto: e.Upto, By: e.Transport, Action: e.Acted.GetAction(),
 		Followed: e.Profile.GetFollowed(), Unfollowed: e.Profile.GetUnfollowed(),
 		Verdict: describeVerdict(e.Verdict), Template: describeTemplate(e.Message), Standing: describeStanding(e.Standing)}
 	actors.EachID(e.Ids, func(id actors.ID) { d.IDs = append(d.IDs, id.String()) })
@@ -103,7 +104,7 @@ func Describe(e *actors.Event) EventJSON {
 		d.ID = actors.ID(e.Message.Id).String()
 		d.Category, d.Tenant, d.Priority = e.Message.Category, e.Message.Tenant, e.Message.Priority.Word()
 	}
-	if e.Kind == actors.Kind_MARKED || e.Kind == actors.Kind_ACCEPTED {
+	if e.Kind == actors.Kind_MARKED || e.Kind == actors.Kind_ACTED || e.Kind == actors.Kind_ACCEPTED {
 		d.State = e.State.Word()
 	}
 	if e.Until != 0 {
@@ -114,7 +115,7 @@ func Describe(e *actors.Event) EventJSON {
 
 func kindWord(k actors.Kind) string {
 	words := [...]string{"none", "accepted", "edited", "retracted", "marked", "due", "expired", "dropped", "noted", "delivered", "session", "queued", "profile", "erased",
-		"filtered", "digested", "standing", "unknown", "held"}
+		"filtered", "digested", "standing", "acted", "held"}
 	if k < 0 || int(k) >= len(words) {
 		return "unknown"
 	}
@@ -142,6 +143,9 @@ func (b *Inbox) AppendState(dst []byte) []byte {
 		dst = append(append(append(dst, `,"state":"`...), n.State.Word()...), '"')
 		dst = actors.AppendTimeMember(dst, `,"until":`, n.Until)
 		dst = actors.AppendTimeMember(dst, `,"expires_at":`, n.expires)
+		if n.acted != nil {
+			dst = actors.AppendString(append(dst, `,"acted":`...), n.acted.Action)
+		}
 		dst = append(dst, '}')
 	}
 	return append(b.Sessions.AppendJSON(append(dst, ']')), '}')

@@ -15,6 +15,6 @@
 // journal, snapshot.go the state as it is stored, merge.go how broadcasts come in and
 // join.go those from before a user was one, outline.go what stays in memory of one whose
 // user dozes, sessions.go what is decided about the sessions (actors/session), profile.go
-// about the profile (actors/profile), delivered.go what was written to connections, erase.go
+// about the profile (actors/profile), act.go about answers to messages, delivered.go what was written to connections, erase.go
 // the end of all of it.
 package inbox

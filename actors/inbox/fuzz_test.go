@@ -61,7 +61,9 @@ func FuzzEvent(f *testing.F) {
 		if e.Kind == actors.Kind_DUE {
 			m = &actors.Message{Id: e.Ids[:16]}
 		}
-		actors.NewPushEvent(&e, actors.Shown{Message: m, State: b.StateOf(&e), Until: e.Until}, b.Cursor(), b.AppendCounts(nil))
+		shown := b.ShownIn(&e)
+		shown.Message = m
+		actors.NewPushEvent(&e, shown, b.Cursor(), b.AppendCounts(nil))
 		Describe(&e)
 		b.AppendState(nil)
 		l, _ := actors.Limits{}.WithDefaults()

@@ -65,6 +65,7 @@ type Item struct {
 	held     uint8 // an actors.Rule; of copies alone (copied)
 	WasSeen  bool  // ever
 	WasRead  bool  // ever
+	acted    *actors.Acted
 }
 
 // New returns the inbox of a user of whom nothing is known.
@@ -114,6 +115,8 @@ func (b *Inbox) Apply(e *actors.Event) error {
 		actors.EachID(e.Ids, b.remove)
 	case actors.Kind_MARKED:
 		actors.EachID(e.Ids, func(id actors.ID) { b.applyMarked(id, e) })
+	case actors.Kind_ACTED:
+		b.applyActed(e)
 	case actors.Kind_DUE:
 		b.applyDue(e)
 	case actors.Kind_DELIVERED:
@@ -271,6 +274,9 @@ func (b *Inbox) take(id actors.ID) (Item, bool) {
 	if !n.IsBroadcast() {
 		b.history.freed(n.Body)
 	}
+	if n.acted != nil {
+		b.history.superseded(n.acted.Seq)
+	}
 	b.Sessions.Withdraw(n.Handle())
 	if n.State == actors.State_SCHEDULED {
 		b.forgetPending(id)
@@ -294,17 +300,6 @@ func (b *Inbox) arm(n *Item) {
 	if n.Until != 0 {
 		b.nextDue = min(b.nextDue, n.Until)
 	}
-}
-
-// StateOf returns the state of the message that e carries, as it is now.
-func (b *Inbox) StateOf(e *actors.Event) actors.State {
-	if e.Message == nil {
-		return 0
-	}
-	if i := b.find(actors.ID(e.Message.Id)); i >= 0 {
-		return b.entries[i].State
-	}
-	return e.State
 }
 
 // find returns the place of a message; -1: not here. What is asked for is

@@ -41,6 +41,8 @@ type modelMessage struct {
 	title    string
 	own      bool // it came to this user alone
 	capped   bool // modelPolicy judges it
+	actions  bool
+	acted    string // by which action it was answered, and what was replied; "": it was not
 }
 
 // modelPolicy lets modelCap messages of a category through in modelWindow.
@@ -342,6 +344,10 @@ func (x *trial) step(i int) {
 	case n < 5:
 		x.publish(i)
 	case n < 8:
+		if x.rng.IntN(4) == 0 {
+			x.act()
+			return
+		}
 		x.mark()
 	case n < 9:
 		x.edit(i)
@@ -366,6 +372,7 @@ func (x *trial) publish(i int) {
 	if x.rng.IntN(4) == 0 {
 		m.Content = append(m.Content, fmt.Sprintf(`,"body":"%0*d"`, x.rng.IntN(300), 0)...)
 	}
+	m.Content = x.withActions(m.Content, o)
 	o.size = len(m.Content)
 	if x.rng.IntN(3) == 0 {
 		o.collapse = string(rune('k' + x.rng.IntN(3)))
@@ -480,10 +487,10 @@ func (x *trial) edit(i int) {
 		return
 	}
 	category, title := string(rune('a'+x.rng.IntN(6))), fmt.Sprint("edited", i)
-	patch := fmt.Sprintf(`{"title":%q,"category":%q,"body":null}`, title, category)
+	patch := fmt.Sprintf(`{"title":%q,"category":%q,"body":null,"actions":null}`, title, category)
 	if x.rng.IntN(2) == 0 {
 		title += strings.Repeat("x", x.rng.IntN(300))
-		patch = fmt.Sprintf(`{"title":%q,"category":%q,"body":null}`, title, category)
+		patch = fmt.Sprintf(`{"title":%q,"category":%q,"body":null,"actions":null}`, title, category)
 	}
 	x.note("edit %s %s", id, patch)
 	r := x.done(x.b.Edit(x.content(id), []byte(patch), actors.Once{}, x.moment(), &x.limits))
@@ -493,7 +500,7 @@ func (x *trial) edit(i int) {
 	if r.Err != nil {
 		return
 	}
-	o.category, o.title, o.size = category, title, len(title)+10
+	o.category, o.title, o.size, o.actions = category, title, len(title)+10, false
 	x.m.squeeze(o)
 }
 
@@ -519,7 +526,7 @@ func (x *trial) compare() {
 	unread, unseen := uint32(0), uint32(0)
 	for i, o := range x.m.list {
 		n := &x.b.entries[i]
-		got := modelMessage{n.id, x.b.categories[n.category].name, x.b.tenantOf(n), o.collapse, n.State, n.Until, n.expires, n.at, int(n.size), o.title, !n.IsBroadcast(), o.capped}
+		got := modelMessage{n.id, x.b.categories[n.category].name, x.b.tenantOf(n), o.collapse, n.State, n.Until, n.expires, n.at, int(n.size), o.title, !n.IsBroadcast(), o.capped, o.actions, answerOf(n).String()}
 		if !reflect.DeepEqual(&got, o) {
 			x.t.Fatalf("message %d: got %+v, want %+v", i, got, *o)
 		}

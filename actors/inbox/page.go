@@ -42,7 +42,8 @@ func (b *Inbox) Page(key actors.Key, j actors.Journal, log *actors.Log, after ac
 		n := &b.entries[i]
 		switch {
 		case n.IsBroadcast() && (n.Pos > after.Pos || n.Body > after.Pos),
-			!n.IsBroadcast() && (within(n.Seq, after.Seq, p.to.Seq) || within(n.Body, after.Seq, p.to.Seq)):
+			!n.IsBroadcast() && (within(n.Seq, after.Seq, p.to.Seq) || within(n.Body, after.Seq, p.to.Seq)),
+			n.acted != nil && within(n.acted.Seq, after.Seq, p.to.Seq):
 			p.items = append(p.items, *n)
 		}
 	}
@@ -209,6 +210,9 @@ func (p *page) add(ctx context.Context, e *actors.Event) error {
 			return err
 		}
 	}
+	if e.Kind == actors.Kind_ACTED && p.item(func(n *Item) bool { return n.acted != nil && n.acted.Seq == e.Seq }) == nil {
+		e.Acted = nil // it has left since
+	}
 	if m == nil { // e is about no message, or about one that has left since
 		e, n = e.Remains(), &Item{}
 	}
@@ -218,7 +222,7 @@ func (p *page) add(ctx context.Context, e *actors.Event) error {
 
 // tell adds what clients are told of an event.
 func (p *page) tell(e *actors.Event, m *actors.Message, n *Item, to actors.Cursor) {
-	if ev, ok := actors.NewPushEvent(e, actors.Shown{Message: m, State: n.State, Until: n.Until}, to, p.counts); ok {
+	if ev, ok := actors.NewPushEvent(e, n.Shown(m), to, p.counts); ok {
 		p.events = append(p.events, ev)
 		p.bytes += len(ev.JSON)
 	}

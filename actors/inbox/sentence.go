@@ -20,6 +20,8 @@ func sentence(e *actors.Event) string {
 			return messages(e.Ids) + " back from a snooze"
 		}
 		return messages(e.Ids) + " marked: " + e.State.Word()
+	case actors.Kind_ACTED:
+		return "the user answered a message: " + e.Acted.GetAction()
 	case actors.Kind_DUE:
 		return "a message that waited was shown"
 	case actors.Kind_EXPIRED:

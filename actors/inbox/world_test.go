@@ -98,7 +98,9 @@ func (w *world) tell(e *actors.Event, before uint64) {
 	if e.Kind == actors.Kind_DUE {
 		m = w.content(actors.ID(e.Ids[:16]))
 	}
-	p, ok := actors.NewPushEvent(e, actors.Shown{Message: m, State: w.b.StateOf(e)}, w.b.Cursor(), w.b.AppendCounts(nil))
+	shown := w.b.ShownIn(e)
+	shown.Message = m
+	p, ok := actors.NewPushEvent(e, shown, w.b.Cursor(), w.b.AppendCounts(nil))
 	if e.State == actors.State_SCHEDULED && len(e.Dropped) > 0 {
 		ok = w.b.rev > before // what was dropped may have been invisible too
 	}
@@ -234,6 +236,9 @@ func (w *world) checkContents() {
 	w.t.Helper()
 	needed := map[uint64]bool{}
 	for i := range w.b.entries {
+		if a := w.b.entries[i].acted; a != nil {
+			needed[a.Seq] = true
+		}
 		if !w.b.entries[i].IsBroadcast() {
 			needed[w.b.entries[i].Body] = true
 		}
@@ -256,7 +261,7 @@ func (w *world) checkContents() {
 		if err := actors.DecodeEvent(raw, &e); err != nil {
 			w.t.Fatal(err)
 		}
-		full := e.Message != nil && !e.Message.Cleared || e.Topic.GetTopic() != "" || e.Session.GetWill() != nil || e.Profile.SizeVT() > 0 && !removes(e.Profile)
+		full := e.Message != nil && !e.Message.Cleared || e.Topic.GetTopic() != "" || e.Session.GetWill() != nil || e.Acted.GetAction() != "" || e.Profile.SizeVT() > 0 && !removes(e.Profile)
 		known := slices.Contains(h.stale, seq) || slices.Contains(h.garbage, seq)
 		if slices.Contains(describe, seq) { // of several parts some may be replaced: the others are in the snapshot of the sweep
 			if !full && seq > kept || known && parts(e.Profile) == 1 {

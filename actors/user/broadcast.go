@@ -113,7 +113,7 @@ func (u *User) pushOf(b *inbox.Inbox, news []*actors.Event, from actors.Cursor) 
 		if v.Message != nil {
 			if n, there := b.Find(actors.ID(v.Message.Id)); !there {
 				e = v.Remains()
-			} else if m, there = u.log.Show(n.Body, n.State, n.Until); !there { // the journal has it
+			} else if m, there = u.log.Show(n.Body, n.Shown(nil)); !there { // the journal has it
 				p.Hole, p.Events = true, append(p.One[:0], actors.PlainEvent("counts", p.To, counts))
 				return p
 			}
@@ -135,7 +135,7 @@ func (u *User) broadcastMessage(handle uint64) *actors.TopicMessage {
 	if m == nil {
 		return nil
 	}
-	return u.inboxMessage(m, n.State, n.Until, u.inbox.CursorOf(n))
+	return u.inboxMessage(n.Shown(m), u.inbox.CursorOf(n))
 }
 
 // reaches tells whether the journal and the log still have all that happened after c.

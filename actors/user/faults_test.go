@@ -178,15 +178,18 @@ func (x *trial) compareList(p *person, tenant string) {
 	var got []string
 	for next := ""; ; {
 		var page struct {
-			Messages []struct{ Title, Category, Tenant, State string }
-			Next     string
+			Messages []struct {
+				Title, Category, Tenant, State string
+				Acted                          struct{ Action, Reply string }
+			}
+			Next string
 		}
 		a := x.must(userKey(p.name), &actors.List{State: "all", Tenant: tenant, Limit: 1 + x.rng.IntN(200), Next: next})
 		if err := json.Unmarshal(a.Body, &page); err != nil {
 			x.t.Fatal(err)
 		}
 		for _, m := range page.Messages {
-			got = append(got, (&row{title: m.Title, category: m.Category, tenant: m.Tenant, state: m.State}).String())
+			got = append(got, (&row{title: m.Title, category: m.Category, tenant: m.Tenant, state: m.State, acted: m.Acted.Action + m.Acted.Reply}).String())
 		}
 		if next = page.Next; next == "" {
 			break

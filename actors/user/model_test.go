@@ -134,6 +134,10 @@ func (x *trial) step() {
 	case n < 11:
 		x.change()
 	case n < 16:
+		if x.rng.IntN(5) == 0 {
+			x.act(p)
+			return
+		}
 		x.mark(p)
 	case n < 18:
 		x.changeOwn(p)
@@ -177,7 +181,7 @@ func (x *trial) message(title string) (*actors.Message, row) {
 		r.expires = x.soon()
 	}
 	return &actors.Message{Id: id[:], Category: r.category, Tenant: r.tenant, CollapseKey: r.collapse, ExpiresAt: r.expires, CreatedAt: now,
-		Content: fmt.Appendf(nil, `"title":%q`, r.title)}, r
+		Content: fmt.Appendf(nil, `"title":%q,"actions":[{"id":"yes","label":"Yes"},{"id":"say","label":"Say","reply":true}]`, r.title)}, r
 }
 
 func (x *trial) publish(p *person) {
@@ -352,6 +356,31 @@ func (x *trial) mark(p *person) {
 			r.mark(m.To, m.Until, named)
 		}
 	}
+}
+
+// act answers a message, which nobody may who comes later.
+func (x *trial) act(p *person) {
+	r := x.recent(p)
+	if r == nil || r.state == "scheduled" {
+		return
+	}
+	c := &actors.Act{ID: r.id, Action: "yes"}
+	if x.rng.IntN(2) == 0 {
+		c = &actors.Act{ID: r.id, Action: "say", Reply: fmt.Sprint("well", x.keys)}
+	}
+	x.note("%s: %+v", p.name, *c)
+	_, err := x.ask(userKey(p.name), c)
+	if r.acted != "" {
+		if err == nil || err.Code != actors.Conflict {
+			x.t.Fatalf("%s has answered by %s, and answers again: %v", p.name, r.acted, err)
+		}
+		return
+	}
+	if err != nil {
+		x.t.Fatalf("%s answers: %v", p.name, err)
+	}
+	r.mark(actors.MarkRead, 0, true)
+	r.acted = c.Action + c.Reply
 }
 
 // describe changes what is known of a user.

@@ -18,11 +18,13 @@ type row struct {
 	until   int64 // snoozed or scheduled until, unix milliseconds
 	expires int64 // 0: never, or the log says when
 	all     bool  // it was broadcast
+
+	acted string // by which action it was answered, and what was replied; "": it was not
 }
 
 // String is how a list shows the message.
 func (r *row) String() string {
-	return fmt.Sprintf("%s %s %s %s", r.title, r.category, r.tenant, r.state)
+	return fmt.Sprintf("%s %s %s %s %s", r.title, r.category, r.tenant, r.state, r.acted)
 }
 
 // A person is a user as the model has it, with the connection that watches the actor.

@@ -112,7 +112,7 @@ func appendMessages(ctx context.Context, h *actors.Home, b []byte, key actors.Ke
 
 // appendItem appends a message as its inbox has it.
 func appendItem(b []byte, m *actors.Message, n *inbox.Item) []byte {
-	b = actors.AppendMessage(b, m, n.State, n.Until)
+	b = actors.AppendMessage(b, n.Shown(m))
 	if n.Held() == actors.Rule_PASSED {
 		return b
 	}
@@ -206,7 +206,7 @@ func (u *User) findMessage(r *actors.Request, c *actors.Find) {
 		out = actors.AppendString(out, u.Key.Name())
 		out = append(out, `,"funnel":`...)
 		var f [actors.NumTallies]int64
-		f[actors.TallyAccepted], f[actors.TallyDelivered], f[actors.TallySeen], f[actors.TallyRead] = 1, one(delivered), one(n.WasSeen), one(n.WasRead)
+		f[actors.TallyAccepted], f[actors.TallyDelivered], f[actors.TallySeen], f[actors.TallyRead], f[actors.TallyActed] = 1, one(delivered), one(n.WasSeen), one(n.WasRead), one(n.IsActed())
 		return append(actors.AppendFunnel(out, f), '}'), nil
 	})
 }
@@ -240,15 +240,15 @@ func one(yes bool) int64 {
 	return 0
 }
 
-// loadContent reads what an edit is about to change; the edit comes back as
-// contentLoaded.
+// loadContent reads what an edit is about to change, or what is answered; it comes back
+// as contentLoaded.
 func (u *User) loadContent(r *actors.Request, id actors.ID, t actors.Moment) {
 	if d, ok := u.inbox.Replayed(r.Once, t); ok {
 		u.commit(r, d)
 		return
 	}
 	n, ok := u.inbox.Find(id)
-	if !ok || n.IsBroadcast() {
+	if _, edits := r.Command.(*actors.Edit); !ok || edits && n.IsBroadcast() {
 		u.refuse(r, actors.ErrNotHere)
 		return
 	}
@@ -261,29 +261,46 @@ func (u *User) loadContent(r *actors.Request, id actors.ID, t actors.Moment) {
 	})
 }
 
-// edit goes on with an edit whose old content is there.
-func (u *User) edit(m *contentLoaded) {
+// act answers a message, also one that is there for one who joins.
+func (u *User) act(r *actors.Request, c *actors.Act, t actors.Moment) {
+	if err := u.join(t); err != nil {
+		u.refuse(r, err)
+		return
+	}
+	u.loadContent(r, c.ID, t)
+}
+
+// contentLoaded goes on with what waited for a content.
+func (u *User) contentLoaded(m *contentLoaded) {
 	u.Current = m.req
-	u.editContent(m, u.Home.Moment())
+	switch c := m.req.Command.(type) {
+	case *actors.Edit:
+		u.withContent(m, c.ID, func(t actors.Moment) inbox.Ready {
+			return u.inbox.Edit(m.old, c.Patch, m.req.Once, t, &u.Home.Limits)
+		})
+	case *actors.Act:
+		u.withContent(m, c.ID, func(t actors.Moment) inbox.Ready { return u.inbox.Act(m.old, c, m.req.Once, t) })
+	}
 	u.Current = nil
 }
 
-func (u *User) editContent(m *contentLoaded, t actors.Moment) {
-	c := m.req.Command.(*actors.Edit)
+// withContent lets the inbox decide by a content, if the message has it still.
+func (u *User) withContent(m *contentLoaded, id actors.ID, decide func(actors.Moment) inbox.Ready) {
+	t := u.Home.Moment()
 	if err := u.expire(t); err != nil {
 		u.refuse(m.req, err)
 		return
 	}
-	n, ok := u.inbox.Find(c.ID)
+	n, ok := u.inbox.Find(id)
 	switch {
 	case !ok:
 		u.refuse(m.req, actors.ErrNotHere)
-	case n.Body != m.body: // another edit came first
-		u.loadContent(m.req, c.ID, t)
+	case n.Body != m.body: // an edit came first
+		u.loadContent(m.req, id, t)
 	case m.err != nil:
 		u.refuse(m.req, actors.AsError(m.err))
 	default:
-		u.commit(m.req, u.inbox.Edit(m.old, c.Patch, m.req.Once, t, &u.Home.Limits))
+		u.commit(m.req, decide(t))
 	}
 }
 

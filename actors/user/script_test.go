@@ -184,6 +184,11 @@ func (s *script) command(t *testing.T, d *datadriven.TestData) actors.Command {
 		return &actors.Retract{ID: s.id(name)}
 	case "seen", "read", "unread", "archive", "snooze":
 		return s.mark(t, d)
+	case "act":
+		c := &actors.Act{ID: s.id(name)}
+		d.MaybeScanArgs(t, "action", &c.Action)
+		d.MaybeScanArgs(t, "reply", &c.Reply)
+		return c
 	case "counts":
 		return &actors.Counts{}
 	case "list":
@@ -248,6 +253,9 @@ func (s *script) message(t *testing.T, d *datadriven.TestData) *actors.Message {
 	name := named(d)
 	id := s.id(name)
 	m := &actors.Message{Id: id[:], Category: "default", CreatedAt: s.Clock.Now(), Content: fmt.Appendf(nil, `"title":"%s"`, name)}
+	if d.HasArg("actions") {
+		m.Content = append(m.Content, `,"actions":[{"id":"yes","label":"Yes"},{"id":"say","label":"Say","reply":true}]`...)
+	}
 	d.MaybeScanArgs(t, "category", &m.Category)
 	d.MaybeScanArgs(t, "collapse", &m.CollapseKey)
 	for name, at := range map[string]*int64{"send": &m.SendAt, "expires": &m.ExpiresAt} {

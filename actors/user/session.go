@@ -273,7 +273,7 @@ func (u *User) messageOf(n *session.Arrival, events []*actors.Event) *actors.Top
 			return u.broadcastMessage(n.Seq)
 		case e.Seq != n.Seq:
 		case n.Inbox && e.Message != nil:
-			return u.inboxMessage(e.Message, u.inbox.StateOf(e), 0, actors.Cursor{Lineage: u.inbox.CursorLineage(), Seq: n.Seq, Pos: e.Pos})
+			return u.inboxMessage(u.inbox.ShownIn(e), actors.Cursor{Lineage: u.inbox.CursorLineage(), Seq: n.Seq, Pos: e.Pos})
 		case !n.Inbox:
 			return e.Topic
 		}
@@ -283,10 +283,10 @@ func (u *User) messageOf(n *session.Arrival, events []*actors.Event) *actors.Top
 
 // inboxMessage returns a message of the inbox as a topic brings it. Its
 // attributes are its cursor.
-func (u *User) inboxMessage(m *actors.Message, state actors.State, until int64, at actors.Cursor) *actors.TopicMessage {
+func (u *User) inboxMessage(m actors.Shown, at actors.Cursor) *actors.TopicMessage {
 	return &actors.TopicMessage{
 		App: u.Key.App(), Topic: actors.InboxTopics + u.Key.Name() + "/messages", Qos: 2, At: m.CreatedAt,
-		Payload: actors.AppendMessage(nil, m, state, until), Attributes: at.Append(nil),
+		Payload: actors.AppendMessage(nil, m), Attributes: at.Append(nil),
 	}
 }
 
@@ -310,7 +310,7 @@ func (u *User) fetchWaiting(r *actors.Request, c *actors.FetchWaiting) {
 			case n != nil:
 				var m *actors.Message
 				if m, err = n.Content(ctx, u.Home.Journal, u.Key, here, nil); err == nil {
-					r.Answer.Messages[i] = u.inboxMessage(m, n.State, n.Until, cursors[i])
+					r.Answer.Messages[i] = u.inboxMessage(n.Shown(m), cursors[i])
 				}
 			case !c.Inbox[i]:
 				r.Answer.Messages[i], err = u.topicMessage(ctx, seq)

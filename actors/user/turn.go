@@ -51,6 +51,8 @@ func (u *User) command(r *actors.Request, t actors.Moment) {
 		u.dryRun(r, c, t)
 	case *actors.Edit:
 		u.loadContent(r, c.ID, t)
+	case *actors.Act:
+		u.act(r, c, t)
 	case *actors.Retract:
 		u.commit(r, b.Retract(c.ID, r.Once, t))
 	case *actors.Mark:
@@ -276,11 +278,11 @@ func (u *User) apply(events []*actors.Event, from actors.Cursor, counts []byte) 
 		u.Seq = e.Seq
 		counts = u.inbox.AppendCounts(counts[:0])
 		switch {
-		case p == nil || e.Kind >= actors.Kind_NOTED:
+		case p == nil || e.Kind >= actors.Kind_NOTED && e.Kind != actors.Kind_ACTED:
 		case e.Kind == actors.Kind_DUE:
 			p.Hole = true // its content is in the journal
 		default:
-			if ev, ok := actors.NewPushEvent(e, actors.Shown{Message: e.Message, State: u.inbox.StateOf(e)}, u.inbox.Cursor(), counts); ok {
+			if ev, ok := actors.NewPushEvent(e, u.inbox.ShownIn(e), u.inbox.Cursor(), counts); ok {
 				p.Events = append(p.Events, ev)
 			}
 		}

@@ -59,7 +59,7 @@ type (
 		beyond *actors.Beyond // nil: the journal is whole
 		err    error
 	}
-	contentLoaded struct { // the content that an edit changes
+	contentLoaded struct { // the content that an edit changes, or that is answered
 		req  *actors.Request
 		body uint64
 		old  *actors.Message
@@ -128,7 +128,7 @@ func (u *User) receive(c actor.Context) {
 			u.wait(m.req)
 			return
 		}
-		u.edit(m)
+		u.contentLoaded(m)
 	case *devicesTold:
 		u.devicesTold(m)
 	case *devicesChecked:

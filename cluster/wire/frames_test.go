@@ -130,6 +130,7 @@ func others() []actors.Command {
 		&actors.ReadProfile{}, &actors.ReadProfile{Part: actors.PartFollows, Limit: 7, Next: "bmV3cw"}, &actors.Erase{},
 		&actors.Explain{ID: actors.NewID()},
 		&actors.JoinList{List: "vip"}, &actors.JoinList{List: "vip", Leave: true}, &actors.ReadProfile{Part: actors.PartLists, Limit: 7},
+		&actors.Act{ID: actors.ID{7}, Action: "approve", Reply: "well"},
 	}
 }
 

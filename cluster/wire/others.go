@@ -35,6 +35,8 @@ func (w *WireRequest) encodeOther(c actors.Command) bool {
 		w.Other = &WireRequest_Broadcast{&WireBroadcast{Message: c.Message, Audience: c.Audience}}
 	case *actors.Explain:
 		w.Other = &WireRequest_Explain{c.ID[:]}
+	case *actors.Act:
+		w.Other = &WireRequest_Act{&WireAct{Id: c.ID[:], Action: c.Action, Reply: c.Reply}}
 	case *actors.Erase:
 		w.Other = &WireRequest_Erase{&WireErase{}}
 	default:
@@ -119,6 +121,11 @@ func (w *WireRequest) decodeOther(gate func(node, id string) *actor.PID) (actors
 			return nil, fmt.Errorf("the id of a message of %d bytes", len(c.Explain))
 		}
 		return &actors.Explain{ID: actors.ID(c.Explain)}, nil
+	case *WireRequest_Act:
+		if len(c.Act.Id) != 16 {
+			return nil, fmt.Errorf("an act with %d bytes of id", len(c.Act.Id))
+		}
+		return &actors.Act{ID: actors.ID(c.Act.Id), Action: c.Act.Action, Reply: c.Act.Reply}, nil
 	case *WireRequest_Erase:
 		return &actors.Erase{}, nil
 	}

@@ -723,6 +723,7 @@ type WireRequest struct {
 	//	*WireRequest_DryRun
 	//	*WireRequest_ImportUser
 	//	*WireRequest_SetStanding
+	//	*WireRequest_Act
 	//	*WireRequest_Explain
 	Other         isWireRequest_Other `protobuf_oneof:"other"`
 	unknownFields protoimpl.UnknownFields
@@ -1005,6 +1006,15 @@ func (x *WireRequest) GetSetStanding() *actors.Standing {
 	return nil
 }
 
+func (x *WireRequest) GetAct() *WireAct {
+	if x != nil {
+		if x, ok := x.Other.(*WireRequest_Act); ok {
+			return x.Act
+		}
+	}
+	return nil
+}
+
 func (x *WireRequest) GetExplain() []byte {
 	if x != nil {
 		if x, ok := x.Other.(*WireRequest_Explain); ok {
@@ -1062,6 +1072,10 @@ type WireRequest_SetStanding struct {
 	SetStanding *actors.Standing `protobuf:"bytes,34,opt,name=set_standing,json=setStanding,proto3,oneof"`
 }
 
+type WireRequest_Act struct {
+	Act *WireAct `protobuf:"bytes,35,opt,name=act,proto3,oneof"`
+}
+
 type WireRequest_Explain struct {
 	Explain []byte `protobuf:"bytes,40,opt,name=explain,proto3,oneof"` // a message's id, 16 bytes
 }
@@ -1087,6 +1101,8 @@ func (*WireRequest_DryRun) isWireRequest_Other() {}
 func (*WireRequest_ImportUser) isWireRequest_Other() {}
 
 func (*WireRequest_SetStanding) isWireRequest_Other() {}
+
+func (*WireRequest_Act) isWireRequest_Other() {}
 
 func (*WireRequest_Explain) isWireRequest_Other() {}
 
@@ -1249,6 +1265,67 @@ func (x *WireFollow) GetStop() bool {
 	return false
 }
 
+// WireAct answers a message.
+type WireAct struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Action        string                 `protobuf:"bytes,2,opt,name=action,proto3" json:"action,omitempty"`
+	Reply         string                 `protobuf:"bytes,3,opt,name=reply,proto3" json:"reply,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireAct) Reset() {
+	*x = WireAct{}
+	mi := &file_cluster_wire_wire_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireAct) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireAct) ProtoMessage() {}
+
+func (x *WireAct) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_wire_wire_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireAct.ProtoReflect.Descriptor instead.
+func (*WireAct) Descriptor() ([]byte, []int) {
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *WireAct) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *WireAct) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *WireAct) GetReply() string {
+	if x != nil {
+		return x.Reply
+	}
+	return ""
+}
+
 // WireJoinList puts a user into a list, or takes it out.
 type WireJoinList struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1260,7 +1337,7 @@ type WireJoinList struct {
 
 func (x *WireJoinList) Reset() {
 	*x = WireJoinList{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[10]
+	mi := &file_cluster_wire_wire_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1272,7 +1349,7 @@ func (x *WireJoinList) String() string {
 func (*WireJoinList) ProtoMessage() {}
 
 func (x *WireJoinList) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[10]
+	mi := &file_cluster_wire_wire_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1285,7 +1362,7 @@ func (x *WireJoinList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireJoinList.ProtoReflect.Descriptor instead.
 func (*WireJoinList) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{10}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *WireJoinList) GetList() string {
@@ -1317,7 +1394,7 @@ type WireImportUser struct {
 
 func (x *WireImportUser) Reset() {
 	*x = WireImportUser{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[11]
+	mi := &file_cluster_wire_wire_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1329,7 +1406,7 @@ func (x *WireImportUser) String() string {
 func (*WireImportUser) ProtoMessage() {}
 
 func (x *WireImportUser) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[11]
+	mi := &file_cluster_wire_wire_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1342,7 +1419,7 @@ func (x *WireImportUser) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireImportUser.ProtoReflect.Descriptor instead.
 func (*WireImportUser) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{11}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *WireImportUser) GetProfile() *WireSetProfile {
@@ -1399,7 +1476,7 @@ type WireReadProfile struct {
 
 func (x *WireReadProfile) Reset() {
 	*x = WireReadProfile{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[12]
+	mi := &file_cluster_wire_wire_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1411,7 +1488,7 @@ func (x *WireReadProfile) String() string {
 func (*WireReadProfile) ProtoMessage() {}
 
 func (x *WireReadProfile) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[12]
+	mi := &file_cluster_wire_wire_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1424,7 +1501,7 @@ func (x *WireReadProfile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireReadProfile.ProtoReflect.Descriptor instead.
 func (*WireReadProfile) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{12}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *WireReadProfile) GetPart() uint32 {
@@ -1461,7 +1538,7 @@ type WireOfTenant struct {
 
 func (x *WireOfTenant) Reset() {
 	*x = WireOfTenant{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[13]
+	mi := &file_cluster_wire_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1473,7 +1550,7 @@ func (x *WireOfTenant) String() string {
 func (*WireOfTenant) ProtoMessage() {}
 
 func (x *WireOfTenant) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[13]
+	mi := &file_cluster_wire_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1486,7 +1563,7 @@ func (x *WireOfTenant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireOfTenant.ProtoReflect.Descriptor instead.
 func (*WireOfTenant) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{13}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *WireOfTenant) GetCommand() WireCommand {
@@ -1514,7 +1591,7 @@ type WireBroadcast struct {
 
 func (x *WireBroadcast) Reset() {
 	*x = WireBroadcast{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[14]
+	mi := &file_cluster_wire_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1526,7 +1603,7 @@ func (x *WireBroadcast) String() string {
 func (*WireBroadcast) ProtoMessage() {}
 
 func (x *WireBroadcast) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[14]
+	mi := &file_cluster_wire_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1539,7 +1616,7 @@ func (x *WireBroadcast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireBroadcast.ProtoReflect.Descriptor instead.
 func (*WireBroadcast) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{14}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *WireBroadcast) GetMessage() *actors.Message {
@@ -1565,7 +1642,7 @@ type WireErase struct {
 
 func (x *WireErase) Reset() {
 	*x = WireErase{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[15]
+	mi := &file_cluster_wire_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1577,7 +1654,7 @@ func (x *WireErase) String() string {
 func (*WireErase) ProtoMessage() {}
 
 func (x *WireErase) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[15]
+	mi := &file_cluster_wire_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1590,7 +1667,7 @@ func (x *WireErase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireErase.ProtoReflect.Descriptor instead.
 func (*WireErase) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{15}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{16}
 }
 
 // WireSession is what the commands about sessions and topics say.
@@ -1620,7 +1697,7 @@ type WireSession struct {
 
 func (x *WireSession) Reset() {
 	*x = WireSession{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[16]
+	mi := &file_cluster_wire_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1632,7 +1709,7 @@ func (x *WireSession) String() string {
 func (*WireSession) ProtoMessage() {}
 
 func (x *WireSession) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[16]
+	mi := &file_cluster_wire_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1645,7 +1722,7 @@ func (x *WireSession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSession.ProtoReflect.Descriptor instead.
 func (*WireSession) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{16}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WireSession) GetClient() string {
@@ -1803,7 +1880,7 @@ type WireAnswer struct {
 
 func (x *WireAnswer) Reset() {
 	*x = WireAnswer{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[17]
+	mi := &file_cluster_wire_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1815,7 +1892,7 @@ func (x *WireAnswer) String() string {
 func (*WireAnswer) ProtoMessage() {}
 
 func (x *WireAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[17]
+	mi := &file_cluster_wire_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1828,7 +1905,7 @@ func (x *WireAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAnswer.ProtoReflect.Descriptor instead.
 func (*WireAnswer) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{17}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *WireAnswer) GetId() uint64 {
@@ -1986,7 +2063,7 @@ type WireTidings struct {
 
 func (x *WireTidings) Reset() {
 	*x = WireTidings{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[18]
+	mi := &file_cluster_wire_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1998,7 +2075,7 @@ func (x *WireTidings) String() string {
 func (*WireTidings) ProtoMessage() {}
 
 func (x *WireTidings) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[18]
+	mi := &file_cluster_wire_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2011,7 +2088,7 @@ func (x *WireTidings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTidings.ProtoReflect.Descriptor instead.
 func (*WireTidings) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{18}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WireTidings) GetHub() string {
@@ -2067,7 +2144,7 @@ type WireWaits struct {
 
 func (x *WireWaits) Reset() {
 	*x = WireWaits{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[19]
+	mi := &file_cluster_wire_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2079,7 +2156,7 @@ func (x *WireWaits) String() string {
 func (*WireWaits) ProtoMessage() {}
 
 func (x *WireWaits) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[19]
+	mi := &file_cluster_wire_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2092,7 +2169,7 @@ func (x *WireWaits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireWaits.ProtoReflect.Descriptor instead.
 func (*WireWaits) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{19}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WireWaits) GetWaiting() *actors.Waiting {
@@ -2122,7 +2199,7 @@ type WireFilters struct {
 
 func (x *WireFilters) Reset() {
 	*x = WireFilters{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[20]
+	mi := &file_cluster_wire_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2134,7 +2211,7 @@ func (x *WireFilters) String() string {
 func (*WireFilters) ProtoMessage() {}
 
 func (x *WireFilters) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[20]
+	mi := &file_cluster_wire_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2147,7 +2224,7 @@ func (x *WireFilters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFilters.ProtoReflect.Descriptor instead.
 func (*WireFilters) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{20}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WireFilters) GetId() uint64 {
@@ -2184,7 +2261,7 @@ type WireFilter struct {
 
 func (x *WireFilter) Reset() {
 	*x = WireFilter{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[21]
+	mi := &file_cluster_wire_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2196,7 +2273,7 @@ func (x *WireFilter) String() string {
 func (*WireFilter) ProtoMessage() {}
 
 func (x *WireFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[21]
+	mi := &file_cluster_wire_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2209,7 +2286,7 @@ func (x *WireFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFilter.ProtoReflect.Descriptor instead.
 func (*WireFilter) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{21}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *WireFilter) GetApp() string {
@@ -2246,7 +2323,7 @@ type WireFollowed struct {
 
 func (x *WireFollowed) Reset() {
 	*x = WireFollowed{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[22]
+	mi := &file_cluster_wire_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2258,7 +2335,7 @@ func (x *WireFollowed) String() string {
 func (*WireFollowed) ProtoMessage() {}
 
 func (x *WireFollowed) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[22]
+	mi := &file_cluster_wire_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2271,7 +2348,7 @@ func (x *WireFollowed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFollowed.ProtoReflect.Descriptor instead.
 func (*WireFollowed) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{22}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WireFollowed) GetId() uint64 {
@@ -2307,7 +2384,7 @@ type WireTopic struct {
 
 func (x *WireTopic) Reset() {
 	*x = WireTopic{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[23]
+	mi := &file_cluster_wire_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2319,7 +2396,7 @@ func (x *WireTopic) String() string {
 func (*WireTopic) ProtoMessage() {}
 
 func (x *WireTopic) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[23]
+	mi := &file_cluster_wire_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2332,7 +2409,7 @@ func (x *WireTopic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTopic.ProtoReflect.Descriptor instead.
 func (*WireTopic) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{23}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WireTopic) GetId() uint64 {
@@ -2368,7 +2445,7 @@ type WireLogged struct {
 
 func (x *WireLogged) Reset() {
 	*x = WireLogged{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[24]
+	mi := &file_cluster_wire_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2380,7 +2457,7 @@ func (x *WireLogged) String() string {
 func (*WireLogged) ProtoMessage() {}
 
 func (x *WireLogged) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[24]
+	mi := &file_cluster_wire_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2393,7 +2470,7 @@ func (x *WireLogged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireLogged.ProtoReflect.Descriptor instead.
 func (*WireLogged) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{24}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WireLogged) GetId() uint64 {
@@ -2430,7 +2507,7 @@ type WireHeard struct {
 
 func (x *WireHeard) Reset() {
 	*x = WireHeard{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[25]
+	mi := &file_cluster_wire_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2442,7 +2519,7 @@ func (x *WireHeard) String() string {
 func (*WireHeard) ProtoMessage() {}
 
 func (x *WireHeard) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[25]
+	mi := &file_cluster_wire_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2455,7 +2532,7 @@ func (x *WireHeard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireHeard.ProtoReflect.Descriptor instead.
 func (*WireHeard) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{25}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WireHeard) GetId() uint64 {
@@ -2510,7 +2587,7 @@ type WireConn struct {
 
 func (x *WireConn) Reset() {
 	*x = WireConn{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[26]
+	mi := &file_cluster_wire_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2522,7 +2599,7 @@ func (x *WireConn) String() string {
 func (*WireConn) ProtoMessage() {}
 
 func (x *WireConn) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[26]
+	mi := &file_cluster_wire_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2535,7 +2612,7 @@ func (x *WireConn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConn.ProtoReflect.Descriptor instead.
 func (*WireConn) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{26}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *WireConn) GetKey() string {
@@ -2662,7 +2739,7 @@ type WireGreeting struct {
 
 func (x *WireGreeting) Reset() {
 	*x = WireGreeting{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[27]
+	mi := &file_cluster_wire_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2674,7 +2751,7 @@ func (x *WireGreeting) String() string {
 func (*WireGreeting) ProtoMessage() {}
 
 func (x *WireGreeting) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[27]
+	mi := &file_cluster_wire_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2687,7 +2764,7 @@ func (x *WireGreeting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireGreeting.ProtoReflect.Descriptor instead.
 func (*WireGreeting) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{27}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WireGreeting) GetKey() string {
@@ -2780,7 +2857,7 @@ type WirePush struct {
 
 func (x *WirePush) Reset() {
 	*x = WirePush{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[28]
+	mi := &file_cluster_wire_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2792,7 +2869,7 @@ func (x *WirePush) String() string {
 func (*WirePush) ProtoMessage() {}
 
 func (x *WirePush) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[28]
+	mi := &file_cluster_wire_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2805,7 +2882,7 @@ func (x *WirePush) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WirePush.ProtoReflect.Descriptor instead.
 func (*WirePush) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{28}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WirePush) GetKey() string {
@@ -2892,7 +2969,7 @@ type WireEvent struct {
 
 func (x *WireEvent) Reset() {
 	*x = WireEvent{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[29]
+	mi := &file_cluster_wire_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2904,7 +2981,7 @@ func (x *WireEvent) String() string {
 func (*WireEvent) ProtoMessage() {}
 
 func (x *WireEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[29]
+	mi := &file_cluster_wire_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2917,7 +2994,7 @@ func (x *WireEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireEvent.ProtoReflect.Descriptor instead.
 func (*WireEvent) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{29}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WireEvent) GetType() string {
@@ -2961,7 +3038,7 @@ type WireDescribed struct {
 
 func (x *WireDescribed) Reset() {
 	*x = WireDescribed{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[30]
+	mi := &file_cluster_wire_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2973,7 +3050,7 @@ func (x *WireDescribed) String() string {
 func (*WireDescribed) ProtoMessage() {}
 
 func (x *WireDescribed) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[30]
+	mi := &file_cluster_wire_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2986,7 +3063,7 @@ func (x *WireDescribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireDescribed.ProtoReflect.Descriptor instead.
 func (*WireDescribed) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{30}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WireDescribed) GetUser() string {
@@ -3031,7 +3108,7 @@ type WireConnInfo struct {
 
 func (x *WireConnInfo) Reset() {
 	*x = WireConnInfo{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[31]
+	mi := &file_cluster_wire_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3043,7 +3120,7 @@ func (x *WireConnInfo) String() string {
 func (*WireConnInfo) ProtoMessage() {}
 
 func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[31]
+	mi := &file_cluster_wire_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3056,7 +3133,7 @@ func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConnInfo.ProtoReflect.Descriptor instead.
 func (*WireConnInfo) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{31}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WireConnInfo) GetId() string {
@@ -3106,7 +3183,7 @@ type WireShard struct {
 
 func (x *WireShard) Reset() {
 	*x = WireShard{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[32]
+	mi := &file_cluster_wire_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3118,7 +3195,7 @@ func (x *WireShard) String() string {
 func (*WireShard) ProtoMessage() {}
 
 func (x *WireShard) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[32]
+	mi := &file_cluster_wire_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3131,7 +3208,7 @@ func (x *WireShard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireShard.ProtoReflect.Descriptor instead.
 func (*WireShard) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{32}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WireShard) GetShard() uint32 {
@@ -3166,7 +3243,7 @@ type WireChanged struct {
 
 func (x *WireChanged) Reset() {
 	*x = WireChanged{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[33]
+	mi := &file_cluster_wire_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3178,7 +3255,7 @@ func (x *WireChanged) String() string {
 func (*WireChanged) ProtoMessage() {}
 
 func (x *WireChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[33]
+	mi := &file_cluster_wire_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3191,7 +3268,7 @@ func (x *WireChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireChanged.ProtoReflect.Descriptor instead.
 func (*WireChanged) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{33}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WireChanged) GetWhat() string {
@@ -3213,7 +3290,7 @@ type WireAsk struct {
 
 func (x *WireAsk) Reset() {
 	*x = WireAsk{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[34]
+	mi := &file_cluster_wire_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3225,7 +3302,7 @@ func (x *WireAsk) String() string {
 func (*WireAsk) ProtoMessage() {}
 
 func (x *WireAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[34]
+	mi := &file_cluster_wire_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3238,7 +3315,7 @@ func (x *WireAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAsk.ProtoReflect.Descriptor instead.
 func (*WireAsk) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{34}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WireAsk) GetId() uint64 {
@@ -3274,7 +3351,7 @@ type WireTold struct {
 
 func (x *WireTold) Reset() {
 	*x = WireTold{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[35]
+	mi := &file_cluster_wire_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3286,7 +3363,7 @@ func (x *WireTold) String() string {
 func (*WireTold) ProtoMessage() {}
 
 func (x *WireTold) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[35]
+	mi := &file_cluster_wire_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3299,7 +3376,7 @@ func (x *WireTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTold.ProtoReflect.Descriptor instead.
 func (*WireTold) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{35}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WireTold) GetId() uint64 {
@@ -3339,7 +3416,7 @@ type WireMember struct {
 
 func (x *WireMember) Reset() {
 	*x = WireMember{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[36]
+	mi := &file_cluster_wire_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3351,7 +3428,7 @@ func (x *WireMember) String() string {
 func (*WireMember) ProtoMessage() {}
 
 func (x *WireMember) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[36]
+	mi := &file_cluster_wire_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3364,7 +3441,7 @@ func (x *WireMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireMember.ProtoReflect.Descriptor instead.
 func (*WireMember) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{36}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *WireMember) GetPeers() string {
@@ -3437,7 +3514,7 @@ type WireSign struct {
 
 func (x *WireSign) Reset() {
 	*x = WireSign{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[37]
+	mi := &file_cluster_wire_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3449,7 +3526,7 @@ func (x *WireSign) String() string {
 func (*WireSign) ProtoMessage() {}
 
 func (x *WireSign) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[37]
+	mi := &file_cluster_wire_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3462,7 +3539,7 @@ func (x *WireSign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSign.ProtoReflect.Descriptor instead.
 func (*WireSign) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{37}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *WireSign) GetCount() uint64 {
@@ -3561,7 +3638,7 @@ type WireTie struct {
 
 func (x *WireTie) Reset() {
 	*x = WireTie{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[38]
+	mi := &file_cluster_wire_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3573,7 +3650,7 @@ func (x *WireTie) String() string {
 func (*WireTie) ProtoMessage() {}
 
 func (x *WireTie) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[38]
+	mi := &file_cluster_wire_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3586,7 +3663,7 @@ func (x *WireTie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTie.ProtoReflect.Descriptor instead.
 func (*WireTie) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{38}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *WireTie) GetNode() string {
@@ -3639,7 +3716,7 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\tWirePlace\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
-	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\xa0\t\n" +
+	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\xc5\t\n" +
 	"\vWireRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
@@ -3674,7 +3751,8 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\adry_run\x18\x1f \x01(\v2\x13.reddot.WireRequestH\x00R\x06dryRun\x129\n" +
 	"\vimport_user\x18! \x01(\v2\x16.reddot.WireImportUserH\x00R\n" +
 	"importUser\x125\n" +
-	"\fset_standing\x18\" \x01(\v2\x10.reddot.StandingH\x00R\vsetStanding\x12\x1a\n" +
+	"\fset_standing\x18\" \x01(\v2\x10.reddot.StandingH\x00R\vsetStanding\x12#\n" +
+	"\x03act\x18# \x01(\v2\x0f.reddot.WireActH\x00R\x03act\x12\x1a\n" +
 	"\aexplain\x18( \x01(\fH\x00R\aexplainB\a\n" +
 	"\x05other\"o\n" +
 	"\x0eWireSetProfile\x12\x18\n" +
@@ -3686,7 +3764,11 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\n" +
 	"WireFollow\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x12\n" +
-	"\x04stop\x18\x02 \x01(\bR\x04stop\"8\n" +
+	"\x04stop\x18\x02 \x01(\bR\x04stop\"G\n" +
+	"\aWireAct\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +
+	"\x06action\x18\x02 \x01(\tR\x06action\x12\x14\n" +
+	"\x05reply\x18\x03 \x01(\tR\x05reply\"8\n" +
 	"\fWireJoinList\x12\x12\n" +
 	"\x04list\x18\x01 \x01(\tR\x04list\x12\x14\n" +
 	"\x05leave\x18\x02 \x01(\bR\x05leave\"\xe7\x01\n" +
@@ -3970,7 +4052,7 @@ func file_cluster_wire_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_cluster_wire_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_cluster_wire_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
+var file_cluster_wire_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_cluster_wire_wire_proto_goTypes = []any{
 	(FrameType)(0),               // 0: reddot.FrameType
 	(WireCommand)(0),             // 1: reddot.WireCommand
@@ -3985,100 +4067,102 @@ var file_cluster_wire_wire_proto_goTypes = []any{
 	(*WireSetProfile)(nil),       // 10: reddot.WireSetProfile
 	(*WireSetPreferences)(nil),   // 11: reddot.WireSetPreferences
 	(*WireFollow)(nil),           // 12: reddot.WireFollow
-	(*WireJoinList)(nil),         // 13: reddot.WireJoinList
-	(*WireImportUser)(nil),       // 14: reddot.WireImportUser
-	(*WireReadProfile)(nil),      // 15: reddot.WireReadProfile
-	(*WireOfTenant)(nil),         // 16: reddot.WireOfTenant
-	(*WireBroadcast)(nil),        // 17: reddot.WireBroadcast
-	(*WireErase)(nil),            // 18: reddot.WireErase
-	(*WireSession)(nil),          // 19: reddot.WireSession
-	(*WireAnswer)(nil),           // 20: reddot.WireAnswer
-	(*WireTidings)(nil),          // 21: reddot.WireTidings
-	(*WireWaits)(nil),            // 22: reddot.WireWaits
-	(*WireFilters)(nil),          // 23: reddot.WireFilters
-	(*WireFilter)(nil),           // 24: reddot.WireFilter
-	(*WireFollowed)(nil),         // 25: reddot.WireFollowed
-	(*WireTopic)(nil),            // 26: reddot.WireTopic
-	(*WireLogged)(nil),           // 27: reddot.WireLogged
-	(*WireHeard)(nil),            // 28: reddot.WireHeard
-	(*WireConn)(nil),             // 29: reddot.WireConn
-	(*WireGreeting)(nil),         // 30: reddot.WireGreeting
-	(*WirePush)(nil),             // 31: reddot.WirePush
-	(*WireEvent)(nil),            // 32: reddot.WireEvent
-	(*WireDescribed)(nil),        // 33: reddot.WireDescribed
-	(*WireConnInfo)(nil),         // 34: reddot.WireConnInfo
-	(*WireShard)(nil),            // 35: reddot.WireShard
-	(*WireChanged)(nil),          // 36: reddot.WireChanged
-	(*WireAsk)(nil),              // 37: reddot.WireAsk
-	(*WireTold)(nil),             // 38: reddot.WireTold
-	(*WireMember)(nil),           // 39: reddot.WireMember
-	(*WireSign)(nil),             // 40: reddot.WireSign
-	(*WireTie)(nil),              // 41: reddot.WireTie
-	(*actors.Message)(nil),       // 42: reddot.Message
-	(*actors.TopicMessage)(nil),  // 43: reddot.TopicMessage
-	(*actors.Standing)(nil),      // 44: reddot.Standing
-	(*actors.Profile)(nil),       // 45: reddot.Profile
-	(*actors.Preferences)(nil),   // 46: reddot.Preferences
-	(*actors.Audience)(nil),      // 47: reddot.Audience
-	(*actors.Will)(nil),          // 48: reddot.Will
-	(*actors.SessionChange)(nil), // 49: reddot.SessionChange
-	(*actors.SessionState)(nil),  // 50: reddot.SessionState
-	(*actors.Waiting)(nil),       // 51: reddot.Waiting
-	(*actors.LogEntry)(nil),      // 52: reddot.LogEntry
+	(*WireAct)(nil),              // 13: reddot.WireAct
+	(*WireJoinList)(nil),         // 14: reddot.WireJoinList
+	(*WireImportUser)(nil),       // 15: reddot.WireImportUser
+	(*WireReadProfile)(nil),      // 16: reddot.WireReadProfile
+	(*WireOfTenant)(nil),         // 17: reddot.WireOfTenant
+	(*WireBroadcast)(nil),        // 18: reddot.WireBroadcast
+	(*WireErase)(nil),            // 19: reddot.WireErase
+	(*WireSession)(nil),          // 20: reddot.WireSession
+	(*WireAnswer)(nil),           // 21: reddot.WireAnswer
+	(*WireTidings)(nil),          // 22: reddot.WireTidings
+	(*WireWaits)(nil),            // 23: reddot.WireWaits
+	(*WireFilters)(nil),          // 24: reddot.WireFilters
+	(*WireFilter)(nil),           // 25: reddot.WireFilter
+	(*WireFollowed)(nil),         // 26: reddot.WireFollowed
+	(*WireTopic)(nil),            // 27: reddot.WireTopic
+	(*WireLogged)(nil),           // 28: reddot.WireLogged
+	(*WireHeard)(nil),            // 29: reddot.WireHeard
+	(*WireConn)(nil),             // 30: reddot.WireConn
+	(*WireGreeting)(nil),         // 31: reddot.WireGreeting
+	(*WirePush)(nil),             // 32: reddot.WirePush
+	(*WireEvent)(nil),            // 33: reddot.WireEvent
+	(*WireDescribed)(nil),        // 34: reddot.WireDescribed
+	(*WireConnInfo)(nil),         // 35: reddot.WireConnInfo
+	(*WireShard)(nil),            // 36: reddot.WireShard
+	(*WireChanged)(nil),          // 37: reddot.WireChanged
+	(*WireAsk)(nil),              // 38: reddot.WireAsk
+	(*WireTold)(nil),             // 39: reddot.WireTold
+	(*WireMember)(nil),           // 40: reddot.WireMember
+	(*WireSign)(nil),             // 41: reddot.WireSign
+	(*WireTie)(nil),              // 42: reddot.WireTie
+	(*actors.Message)(nil),       // 43: reddot.Message
+	(*actors.TopicMessage)(nil),  // 44: reddot.TopicMessage
+	(*actors.Standing)(nil),      // 45: reddot.Standing
+	(*actors.Profile)(nil),       // 46: reddot.Profile
+	(*actors.Preferences)(nil),   // 47: reddot.Preferences
+	(*actors.Audience)(nil),      // 48: reddot.Audience
+	(*actors.Will)(nil),          // 49: reddot.Will
+	(*actors.SessionChange)(nil), // 50: reddot.SessionChange
+	(*actors.SessionState)(nil),  // 51: reddot.SessionState
+	(*actors.Waiting)(nil),       // 52: reddot.Waiting
+	(*actors.LogEntry)(nil),      // 53: reddot.LogEntry
 }
 var file_cluster_wire_wire_proto_depIdxs = []int32{
 	0,  // 0: reddot.Frame.type:type_name -> reddot.FrameType
 	3,  // 1: reddot.Batch.frames:type_name -> reddot.Frame
 	6,  // 2: reddot.WireHello.settings:type_name -> reddot.WireSetting
 	1,  // 3: reddot.WireRequest.command:type_name -> reddot.WireCommand
-	42, // 4: reddot.WireRequest.message:type_name -> reddot.Message
+	43, // 4: reddot.WireRequest.message:type_name -> reddot.Message
 	8,  // 5: reddot.WireRequest.at:type_name -> reddot.WirePlace
-	19, // 6: reddot.WireRequest.session:type_name -> reddot.WireSession
-	43, // 7: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
+	20, // 6: reddot.WireRequest.session:type_name -> reddot.WireSession
+	44, // 7: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
 	10, // 8: reddot.WireRequest.set_profile:type_name -> reddot.WireSetProfile
 	11, // 9: reddot.WireRequest.set_preferences:type_name -> reddot.WireSetPreferences
 	12, // 10: reddot.WireRequest.follow:type_name -> reddot.WireFollow
-	15, // 11: reddot.WireRequest.read_profile:type_name -> reddot.WireReadProfile
-	18, // 12: reddot.WireRequest.erase:type_name -> reddot.WireErase
-	17, // 13: reddot.WireRequest.broadcast:type_name -> reddot.WireBroadcast
-	13, // 14: reddot.WireRequest.join_list:type_name -> reddot.WireJoinList
-	16, // 15: reddot.WireRequest.of_tenant:type_name -> reddot.WireOfTenant
+	16, // 11: reddot.WireRequest.read_profile:type_name -> reddot.WireReadProfile
+	19, // 12: reddot.WireRequest.erase:type_name -> reddot.WireErase
+	18, // 13: reddot.WireRequest.broadcast:type_name -> reddot.WireBroadcast
+	14, // 14: reddot.WireRequest.join_list:type_name -> reddot.WireJoinList
+	17, // 15: reddot.WireRequest.of_tenant:type_name -> reddot.WireOfTenant
 	9,  // 16: reddot.WireRequest.dry_run:type_name -> reddot.WireRequest
-	14, // 17: reddot.WireRequest.import_user:type_name -> reddot.WireImportUser
-	44, // 18: reddot.WireRequest.set_standing:type_name -> reddot.Standing
-	45, // 19: reddot.WireSetProfile.profile:type_name -> reddot.Profile
-	46, // 20: reddot.WireSetPreferences.preferences:type_name -> reddot.Preferences
-	10, // 21: reddot.WireImportUser.profile:type_name -> reddot.WireSetProfile
-	46, // 22: reddot.WireImportUser.preferences:type_name -> reddot.Preferences
-	1,  // 23: reddot.WireOfTenant.command:type_name -> reddot.WireCommand
-	42, // 24: reddot.WireBroadcast.message:type_name -> reddot.Message
-	47, // 25: reddot.WireBroadcast.audience:type_name -> reddot.Audience
-	48, // 26: reddot.WireSession.will:type_name -> reddot.Will
-	49, // 27: reddot.WireSession.change:type_name -> reddot.SessionChange
-	8,  // 28: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
-	50, // 29: reddot.WireAnswer.session:type_name -> reddot.SessionState
-	43, // 30: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
-	22, // 31: reddot.WireTidings.waits:type_name -> reddot.WireWaits
-	51, // 32: reddot.WireWaits.waiting:type_name -> reddot.Waiting
-	43, // 33: reddot.WireWaits.message:type_name -> reddot.TopicMessage
-	24, // 34: reddot.WireFilters.list:type_name -> reddot.WireFilter
-	43, // 35: reddot.WireTopic.message:type_name -> reddot.TopicMessage
-	52, // 36: reddot.WireLogged.entry:type_name -> reddot.LogEntry
-	8,  // 37: reddot.WireConn.after:type_name -> reddot.WirePlace
-	8,  // 38: reddot.WireGreeting.at:type_name -> reddot.WirePlace
-	8,  // 39: reddot.WireGreeting.head:type_name -> reddot.WirePlace
-	8,  // 40: reddot.WirePush.from:type_name -> reddot.WirePlace
-	8,  // 41: reddot.WirePush.to:type_name -> reddot.WirePlace
-	32, // 42: reddot.WirePush.events:type_name -> reddot.WireEvent
-	8,  // 43: reddot.WireEvent.to:type_name -> reddot.WirePlace
-	34, // 44: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
-	41, // 45: reddot.WireSign.ties:type_name -> reddot.WireTie
-	2,  // 46: reddot.WireTie.state:type_name -> reddot.TieState
-	47, // [47:47] is the sub-list for method output_type
-	47, // [47:47] is the sub-list for method input_type
-	47, // [47:47] is the sub-list for extension type_name
-	47, // [47:47] is the sub-list for extension extendee
-	0,  // [0:47] is the sub-list for field type_name
+	15, // 17: reddot.WireRequest.import_user:type_name -> reddot.WireImportUser
+	45, // 18: reddot.WireRequest.set_standing:type_name -> reddot.Standing
+	13, // 19: reddot.WireRequest.act:type_name -> reddot.WireAct
+	46, // 20: reddot.WireSetProfile.profile:type_name -> reddot.Profile
+	47, // 21: reddot.WireSetPreferences.preferences:type_name -> reddot.Preferences
+	10, // 22: reddot.WireImportUser.profile:type_name -> reddot.WireSetProfile
+	47, // 23: reddot.WireImportUser.preferences:type_name -> reddot.Preferences
+	1,  // 24: reddot.WireOfTenant.command:type_name -> reddot.WireCommand
+	43, // 25: reddot.WireBroadcast.message:type_name -> reddot.Message
+	48, // 26: reddot.WireBroadcast.audience:type_name -> reddot.Audience
+	49, // 27: reddot.WireSession.will:type_name -> reddot.Will
+	50, // 28: reddot.WireSession.change:type_name -> reddot.SessionChange
+	8,  // 29: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
+	51, // 30: reddot.WireAnswer.session:type_name -> reddot.SessionState
+	44, // 31: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
+	23, // 32: reddot.WireTidings.waits:type_name -> reddot.WireWaits
+	52, // 33: reddot.WireWaits.waiting:type_name -> reddot.Waiting
+	44, // 34: reddot.WireWaits.message:type_name -> reddot.TopicMessage
+	25, // 35: reddot.WireFilters.list:type_name -> reddot.WireFilter
+	44, // 36: reddot.WireTopic.message:type_name -> reddot.TopicMessage
+	53, // 37: reddot.WireLogged.entry:type_name -> reddot.LogEntry
+	8,  // 38: reddot.WireConn.after:type_name -> reddot.WirePlace
+	8,  // 39: reddot.WireGreeting.at:type_name -> reddot.WirePlace
+	8,  // 40: reddot.WireGreeting.head:type_name -> reddot.WirePlace
+	8,  // 41: reddot.WirePush.from:type_name -> reddot.WirePlace
+	8,  // 42: reddot.WirePush.to:type_name -> reddot.WirePlace
+	33, // 43: reddot.WirePush.events:type_name -> reddot.WireEvent
+	8,  // 44: reddot.WireEvent.to:type_name -> reddot.WirePlace
+	35, // 45: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
+	42, // 46: reddot.WireSign.ties:type_name -> reddot.WireTie
+	2,  // 47: reddot.WireTie.state:type_name -> reddot.TieState
+	48, // [48:48] is the sub-list for method output_type
+	48, // [48:48] is the sub-list for method input_type
+	48, // [48:48] is the sub-list for extension type_name
+	48, // [48:48] is the sub-list for extension extendee
+	0,  // [0:48] is the sub-list for field type_name
 }
 
 func init() { file_cluster_wire_wire_proto_init() }
@@ -4098,6 +4182,7 @@ func file_cluster_wire_wire_proto_init() {
 		(*WireRequest_DryRun)(nil),
 		(*WireRequest_ImportUser)(nil),
 		(*WireRequest_SetStanding)(nil),
+		(*WireRequest_Act)(nil),
 		(*WireRequest_Explain)(nil),
 	}
 	type x struct{}
@@ -4106,7 +4191,7 @@ func file_cluster_wire_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_wire_wire_proto_rawDesc), len(file_cluster_wire_wire_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   39,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,10 +1,8 @@
 package api
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -15,22 +13,11 @@ import (
 // entry is an entry of the audit log by the caller. before and after are shown as
 // JSON; nil: there is none.
 func (c *call) entry(app, action, target string, before, after any) transports.AuditEntry {
-	e := transports.AuditEntry{App: app, Actor: c.who.ID, Action: action, Target: target, Before: asJSON(before), After: asJSON(after)}
+	e := transports.NewAuditEntry(app, c.who.ID, action, target, before, after)
 	if from := c.api.deps.Gate.Address(c.RequestCtx); from.IsValid() {
 		e.From = from.String()
 	}
 	return e
-}
-
-func asJSON(v any) json.RawMessage {
-	if v == nil {
-		return nil
-	}
-	b, err := json.Marshal(v)
-	if err != nil {
-		return nil // a description of ours cannot fail
-	}
-	return b
 }
 
 // audited does what the entry says, once that is written down.
@@ -61,22 +48,11 @@ func listAudit(c *call) error {
 	if len(c.QueryArgs().Peek("limit")) == 0 {
 		q.Limit = min(auditLimit, c.api.cfg.ListLimit)
 	}
-	for name, at := range map[string]*time.Time{"since": &q.Since, "until": &q.Until} {
-		if text := c.QueryArgs().Peek(name); len(text) > 0 {
-			var ok bool
-			if *at, ok = actors.ParseTime(text); !ok {
-				return wrong(name, "it must be a time as RFC 3339 has it, such as 2026-01-31T09:30:00Z")
-			}
-		}
+	if err = q.Read(c.QueryArgs()); err != nil {
+		return err
 	}
-	q.Action, q.Actor = string(c.QueryArgs().Peek("action")), string(c.QueryArgs().Peek("actor"))
 	if q.Action != "" && !slices.Contains(transports.AuditActions, q.Action) {
 		return wrong("action", "it must be one of "+strings.Join(transports.AuditActions, ", "))
-	}
-	if q.After = string(c.QueryArgs().Peek("next")); q.After != "" {
-		if _, err := actors.ParseID(q.After); err != nil {
-			return wrong("next", "this is no next that the server gave out")
-		}
 	}
 	page := struct {
 		Entries []transports.AuditEntry `json:"entries"`

@@ -175,11 +175,17 @@ func (f *fakeRouter) do(r *actors.Request, u *fakeInbox) {
 		a.ID, a.Rev = cmd.ID, u.rev
 	case *actors.Mark:
 		u.mark(cmd, a)
+	case *actors.Act:
+		u.rev++
+		a.ID, a.Rev = cmd.ID, u.rev
+		if cmd.Reply == "" {
+			a.Err = (&actors.Acted{Action: "say", At: 1}).Won()
+		}
 	case *actors.Counts:
 	case *actors.List:
 		a.Body = []byte(`{"messages":[` + u.list() + `]}`)
 	case *actors.Find:
-		a.Body = []byte(`{"id":"` + cmd.ID.String() + `","created_at":"2026-01-31T12:00:00.000Z","category":"default","priority":"normal","body":"x","state":"unseen","funnel":{"accepted":1,"delivered":0,"seen":0,"read":0,"filtered":0}}`)
+		a.Body = []byte(`{"id":"` + cmd.ID.String() + `","created_at":"2026-01-31T12:00:00.000Z","category":"default","priority":"normal","body":"x","state":"unseen","funnel":{"accepted":1,"delivered":0,"seen":0,"read":0,"filtered":0,"acted":0}}`)
 	case *actors.Connections:
 		a.Body = []byte(`{"connections":[]}`)
 	case *actors.Presence:

@@ -46,6 +46,7 @@ const (
 	fieldBody
 	fieldData
 	fieldURL
+	fieldActions
 	fieldCategory
 	fieldTenant
 	fieldPriority
@@ -58,7 +59,7 @@ const (
 	fieldIdempotencyKey
 	fieldLater // channels: known, and not enabled
 
-	fieldsContent = fieldTitle | fieldBody | fieldData | fieldURL
+	fieldsContent = fieldTitle | fieldBody | fieldData | fieldURL | fieldActions
 	fieldsMessage = fieldTo - 1
 	fieldsEdit    = fieldsContent | fieldCategory | fieldPriority | fieldExpiresAt
 )
@@ -74,6 +75,8 @@ func fieldOf(name jsontext.Text) field {
 		return fieldData
 	case "url":
 		return fieldURL
+	case "actions":
+		return fieldActions
 	case "category":
 		return fieldCategory
 	case "tenant":
@@ -110,6 +113,7 @@ type draft struct {
 	body     jsontext.Text
 	link     jsontext.Text
 	data     []byte
+	actions  []byte
 	category string
 	tenant   string
 	collapse string
@@ -128,13 +132,14 @@ type draft struct {
 	now     int64
 	in      transports.FieldReader
 	buf     []byte // data
+	buttons []byte // actions
 	scratch []byte // a decoded string
 }
 
 // parse reads the object src. allow says which fields may stand in it; now is
 // the present in unix milliseconds.
 func (d *draft) parse(src []byte, allow field, now int64) error {
-	*d = draft{lim: d.lim, now: now, patch: d.patch, buf: d.buf[:0], scratch: d.scratch[:0], to: target{users: d.to.users[:0]}}
+	*d = draft{lim: d.lim, now: now, patch: d.patch, buf: d.buf[:0], buttons: d.buttons[:0], scratch: d.scratch[:0], to: target{users: d.to.users[:0]}}
 	d.in.Reset(src, d.lim.Depth)
 	s := &d.in.Scanner
 	if !s.Take('{', "no object") {
@@ -193,7 +198,9 @@ func (d *draft) value(f field) (err error) {
 	case fieldData:
 		err = d.readData()
 	case fieldURL:
-		err = d.readURL()
+		d.link, err = d.in.URLField("url", d.lim.URL)
+	case fieldActions:
+		err = d.readActions()
 	case fieldCategory:
 		d.category, err = d.in.LabelField("category", d.lim.Category)
 	case fieldTenant:
@@ -228,17 +235,6 @@ func (d *draft) readData() error {
 	}
 	if d.data = d.buf; string(d.data) == "null" {
 		d.has &^= fieldData // an edit could not tell it from none
-	}
-	return nil
-}
-
-func (d *draft) readURL() (err error) {
-	if d.link, err = d.in.TextField("url", d.lim.URL); err != nil {
-		return err
-	}
-	d.scratch = d.link.AppendTo(d.scratch[:0])
-	if fault := actors.URLFault(string(d.scratch)); fault != "" {
-		return wrong("url", fault)
 	}
 	return nil
 }
@@ -327,6 +323,10 @@ func (d *draft) appendContent(b []byte, has field) []byte {
 		next(`"url":`)
 		b = d.link.AppendJSON(b)
 	}
+	if has&fieldActions != 0 {
+		next(`"actions":`)
+		b = append(b, d.actions...)
+	}
 	return b
 }
 
@@ -341,7 +341,7 @@ type publication struct {
 // points into the source.
 func (d *draft) publication(id actors.ID) *publication {
 	p := &publication{id: id}
-	size := len(`"title":,"body":,"data":,"url":`) + len(d.title.Raw) + len(d.body.Raw) + len(d.data) + len(d.link.Raw) + 6
+	size := len(`"title":,"body":,"data":,"url":,"actions":`) + len(d.title.Raw) + len(d.body.Raw) + len(d.data) + len(d.link.Raw) + len(d.actions) + 6
 	p.message.Id = p.id[:]
 	p.message.Category = d.category
 	if d.category == "" {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ func newDraft() *draft {
 func TestMessageContent(t *testing.T) {
 	for name, tt := range map[string]struct{ in, want string }{
 		"body":          {`{"body":"hi"}`, `"body":"hi"`},
+		"actions":       {`{"actions":[{"label":"\u0041","reply":true,"id":"say"},{"id":"open","label":"Open","url":"/x"}, {"id":"n","label":"N","reply":false}],"title":"t"}`, `"title":"t","actions":[{"id":"say","label":"A","reply":true},{"id":"open","label":"Open","url":"/x"},{"id":"n","label":"N"}]`},
 		"order":         {`{"url":"/x","data":1,"body":"b","title":"t"}`, `"title":"t","body":"b","data":1,"url":"/x"`},
 		"compact":       {" { \"data\" : { \"a\" : [ 1 , 2 ] , \"b\" : \" x \" } } \n", `"data":{"a":[1,2],"b":" x "}`},
 		"numbers":       {`{"data":[1.0,1e400,-0,12345678901234567890]}`, `"data":[1.0,1e400,-0,12345678901234567890]`},
@@ -91,6 +93,22 @@ func TestMessageRefused(t *testing.T) {
 		"NaN":               {`{"data":NaN}`, actors.Invalid, ""},
 		"deep":              {`{"data":` + strings.Repeat("[", 65) + strings.Repeat("]", 65) + `}`, actors.Invalid, ""},
 		"nothing":           {`{}`, actors.Invalid, "body"},
+		"only actions":      {`{"actions":[{"id":"a","label":"A"}]}`, actors.Invalid, "body"},
+		"actions not array": {`{"body":"x","actions":{}}`, actors.Invalid, "actions"},
+		"actions empty":     {`{"body":"x","actions":[]}`, actors.Invalid, "actions"},
+		"actions many":      {`{"body":"x","actions":[` + strings.Join(manyActions(9), ",") + `]}`, actors.Invalid, "actions"},
+		"action no object":  {`{"body":"x","actions":["a"]}`, actors.Invalid, "actions"},
+		"action no id":      {`{"body":"x","actions":[{"label":"A"}]}`, actors.Invalid, "actions.id"},
+		"action same id":    {`{"body":"x","actions":[{"id":"a","label":"A"},{"id":"a","label":"B"}]}`, actors.Invalid, "actions.id"},
+		"action odd id":     {`{"body":"x","actions":[{"id":"a b","label":"A"}]}`, actors.Invalid, "actions.id"},
+		"action long id":    {`{"body":"x","actions":[{"id":"` + strings.Repeat("a", 65) + `","label":"A"}]}`, actors.TooLarge, "actions.id"},
+		"action no label":   {`{"body":"x","actions":[{"id":"a"}]}`, actors.Invalid, "actions.label"},
+		"action long label": {`{"body":"x","actions":[{"id":"a","label":"` + strings.Repeat("a", 129) + `"}]}`, actors.TooLarge, "actions.label"},
+		"action script":     {`{"body":"x","actions":[{"id":"a","label":"A","url":"javascript:alert(1)"}]}`, actors.Invalid, "actions.url"},
+		"action url, reply": {`{"body":"x","actions":[{"id":"a","label":"A","url":"/x","reply":true}]}`, actors.Invalid, "actions.reply"},
+		"action odd reply":  {`{"body":"x","actions":[{"id":"a","label":"A","reply":"yes"}]}`, actors.Invalid, "actions.reply"},
+		"action twice":      {`{"body":"x","actions":[{"id":"a","id":"b","label":"A"}]}`, actors.Invalid, "actions.id"},
+		"action odd field":  {`{"body":"x","actions":[{"id":"a","label":"A","x":1}]}`, actors.Invalid, "actions.x"},
 		"only url":          {`{"url":"/x"}`, actors.Invalid, "body"},
 		"only null":         {`{"data":null}`, actors.Invalid, "body"},
 		"unknown":           {`{"body":"x","bdoy":"y"}`, actors.Invalid, "bdoy"},
@@ -245,6 +263,8 @@ func TestPatch(t *testing.T) {
 	for in, want := range map[string]string{
 		`{"body":"new"}`:                             `{"body":"new"}`,
 		`{"data":null,"title":"t"}`:                  `{"title":"t","data":null}`,
+		`{"actions":null,"title":"t"}`:               `{"title":"t","actions":null}`,
+		`{"actions":[{"id":"a","label":"A"}]}`:       `{"actions":[{"id":"a","label":"A"}]}`,
 		`{"url":null}`:                               `{"url":null}`,
 		`{"category":"a","priority":"low"}`:          `{"category":"a","priority":"low"}`,
 		`{"expires_at":"2026-02-01T01:00:00+01:00"}`: `{"expires_at":"2026-02-01T00:00:00.000Z"}`,
@@ -303,7 +323,7 @@ func FuzzMessage(f *testing.F) {
 		if err := dec.Decode(&got); err != nil {
 			t.Fatalf("%q made %q: %v", in, content, err)
 		}
-		for _, name := range []string{"title", "body", "data", "url"} {
+		for _, name := range []string{"title", "body", "data", "url", "actions"} {
 			want, _ := json.Marshal(std[name])
 			have, _ := json.Marshal(got[name])
 			if !bytes.Equal(want, have) {
@@ -327,4 +347,12 @@ func BenchmarkMessage(b *testing.B) {
 		}
 		_ = d.publication(actors.ID{})
 	}
+}
+
+// manyActions returns actions as JSON.
+func manyActions(n int) (list []string) {
+	for i := range n {
+		list = append(list, fmt.Sprintf(`{"id":"a%d","label":"A"}`, i))
+	}
+	return list
 }

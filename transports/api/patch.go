@@ -11,7 +11,7 @@ func (d *draft) parsePatch(src []byte, now int64) error {
 		return err
 	}
 	if d.has == 0 {
-		return wrong("body", "the edit changes nothing; give at least one of title, body, data, url, category, priority, expires_at")
+		return wrong("body", "the edit changes nothing; give at least one of title, body, data, url, actions, category, priority, expires_at")
 	}
 	return nil
 }
@@ -48,7 +48,7 @@ func (d *draft) appendPatch(b []byte) []byte {
 	for _, f := range [...]struct {
 		field
 		name string
-	}{{fieldTitle, "title"}, {fieldBody, "body"}, {fieldData, "data"}, {fieldURL, "url"},
+	}{{fieldTitle, "title"}, {fieldBody, "body"}, {fieldData, "data"}, {fieldURL, "url"}, {fieldActions, "actions"},
 		{fieldCategory, "category"}, {fieldPriority, "priority"}, {fieldExpiresAt, "expires_at"}} {
 		if d.nulls&f.field != 0 {
 			member(f.name, "null")

@@ -64,6 +64,7 @@ func (a *API) routes(watched []*route) []*route {
 	const own = needRead | needUser
 	v := &a.deps.Views
 	table := []*route{
+		{method: "POST", path: user + "/messages/{id}/act", access: needMark | needUser, handle: act},
 		{method: "POST", path: user + "/messages", access: needPublish | needUser, query: params{dryParam}, handle: publish},
 		{method: "POST", path: "/v1/messages", access: needPublish, query: params{dryParam}, handle: send},
 		{method: "POST", path: "/v1/messages/batch", access: needPublish, query: params{dryParam}, handle: publishBatch},

@@ -17,7 +17,7 @@ import (
 type command struct {
 	kind    string
 	id      []byte         // its number as the client wrote it; nil: none
-	mark    *actors.Mark   // what the user's actor is asked; nil: nothing
+	ask     actors.Command // what the user's actor is asked; nil: nothing
 	after   *actors.Cursor // of connect
 	topics  []string       // of subscribe and unsubscribe
 	message *actors.TopicMessage
@@ -39,14 +39,18 @@ const (
 	fieldPayload
 	fieldBase64
 	fieldRetain
+	fieldMessage
+	fieldAction
+	fieldReply
 
 	fieldIDs     = field(transports.MarkIDs)
 	fieldsMany   = field(transports.MarkMany)
 	fieldsTopics = fieldTopic | fieldTopics
+	fieldsAct    = fieldMessage | fieldAction | fieldReply
 )
 
 // fieldNames name them, from fieldType on.
-var fieldNames = [...]string{"type", "id", "after", "cursor", "visible", "topic", "topics", "payload", "payload_base64", "retain"}
+var fieldNames = [...]string{"type", "id", "after", "cursor", "visible", "topic", "topics", "payload", "payload_base64", "retain", "message", "action", "reply"}
 
 // fieldOf returns the field of the name; 0 if there is none.
 func fieldOf(name jsontext.Text) field {
@@ -71,6 +75,12 @@ func fieldOf(name jsontext.Text) field {
 		return fieldBase64
 	case "retain":
 		return fieldRetain
+	case "message":
+		return fieldMessage
+	case "action":
+		return fieldAction
+	case "reply":
+		return fieldReply
 	}
 	return field(transports.MarkField(name))
 }
@@ -87,6 +97,7 @@ var kinds = map[string]struct {
 	"archive": {fields: fieldsMany, marks: true, to: actors.MarkArchived},
 	"unread":  {fields: fieldIDs, marks: true, to: actors.MarkUnread},
 	"snooze":  {fields: fieldIDs | field(transports.MarkUntil), marks: true, to: actors.MarkSnoozed},
+	"act":     {fields: fieldsAct},
 	"ack":     {fields: fieldCursor},
 	"visible": {fields: fieldVisible},
 	"ping":    {},
@@ -180,8 +191,13 @@ func parseCommand(text []byte) (c command, err error) {
 	case foreign != 0:
 		return c, hasNone(c.kind, nameOf(foreign))
 	case kind.marks:
-		c.mark = &actors.Mark{To: kind.to}
-		return c, f.marks(c.mark, transports.MarkFields(kind.fields))
+		m := &actors.Mark{To: kind.to}
+		c.ask = m
+		return c, f.marks(m, transports.MarkFields(kind.fields))
+	case kind.fields == fieldsAct:
+		m := &actors.Act{}
+		c.ask = m
+		return c, f.act(m)
 	case kind.fields&(fieldsTopics|fieldPayload) != 0:
 		return c, c.setTopics(&f)
 	}
@@ -213,6 +229,27 @@ func (f *frame) marks(m *actors.Mark, allow transports.MarkFields) error {
 		}
 	}
 	return has.Check(allow)
+}
+
+// act reads by what a frame answers which message.
+func (f *frame) act(m *actors.Act) error {
+	if !f.seek(fieldMessage) {
+		return invalid("message", "say which message")
+	}
+	t, err := f.TextField("message", 64)
+	if err != nil {
+		return err
+	}
+	if m.ID, err = actors.ParseID(string(t.Bytes())); err != nil {
+		return invalid("message", "a message's id looks like 01980e2b-6b3c-7c1e-a4b0-0123456789ab")
+	}
+	if !f.seek(fieldAction) {
+		return invalid("action", "say which of the message's actions")
+	}
+	if err := f.ActionField(m); err != nil || !f.seek(fieldReply) {
+		return err
+	}
+	return f.ReplyField(m)
 }
 
 // set reads the fields of the other frames.

@@ -14,6 +14,7 @@ import (
 func FuzzClientFrame(f *testing.F) {
 	for _, s := range []string{
 		`{"type":"read","id":1,"ids":["01980e2b-6b3c-7c1e-a4b0-0123456789ab"],"category":"order","tenant":"acme"}`,
+		`{"type":"act","id":7,"message":"01980e2b-6b3c-7c1e-a4b0-0123456789ab","action":"say","reply":"no\u00e9"}`,
 		`{"type":"snooze","id":-1,"ids":["01980e2b-6b3c-7c1e-a4b0-0123456789ab"],"until":"2030-01-01T00:00:00Z"}`,
 		`{"type":"seen","up_to":"AQAAAAAAAAAHAQA"}`, `{"type":"connect","after":"x"}`, `{"type":"publish","id":7}`,
 		`{"type":"subscribe","topic":"news/+"}`, `{"type":"unsubscribe","id":3,"topics":["a","$share/g/b/#"]}`,
@@ -41,8 +42,8 @@ func FuzzClientFrame(f *testing.F) {
 					t.Error(err)
 				}
 			}
-			if kinds[c.kind].marks != (c.mark != nil) {
-				t.Errorf("%s: got %v", c.kind, c.mark)
+			if (kinds[c.kind].marks || c.kind == "act") != (c.ask != nil) {
+				t.Errorf("%s: got %v", c.kind, c.ask)
 			}
 			if err := json.Unmarshal(text, &map[string]json.RawMessage{}); err != nil {
 				t.Errorf("took what encoding/json refuses: %v", err)

@@ -161,13 +161,13 @@ func (s *session) Message(message []byte) bool {
 	case c.kind == "visible":
 		return s.see(place, &c)
 	}
-	if c.mark == nil {
+	if c.ask == nil {
 		return s.answer(place, appendOK(nil, c.id, nil))
 	}
 	if err := s.socket.Caller().Can(transports.ToMark); err != nil {
 		return s.answer(place, appendError(nil, c.id, actors.AsError(err)))
 	}
-	s.ask(place, c.id, c.mark)
+	s.ask(place, c.id, c.ask)
 	return true
 }
 
