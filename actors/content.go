@@ -53,6 +53,7 @@ func (m *Message) Copy() *Message {
 		CollapseKey: m.CollapseKey, CreatedAt: m.CreatedAt, Shared: m.Shared, EditedAt: m.EditedAt,
 		Cleared: m.Cleared, Policy: m.Policy, Screened: m.Screened,
 		Template: m.Template, TemplateVersion: m.TemplateVersion, TemplateHash: m.TemplateHash, Variants: m.Variants,
+		Campaign: m.Campaign, Arm: m.Arm,
 	}
 }
 

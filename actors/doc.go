@@ -22,7 +22,7 @@
 //   - A turn never blocks and never reads the disk.
 //   - The only locks are those of the mailbox, of Conn, and of the tree of
 //     topics (topic/broker.go), of Listeners, and of the templates that are ready
-//     (templates/cache.go), which are held for a look or a change and never while
+//     (reviewed/cache.go), which are held for a look or a change and never while
 //     anything is sent.
 //   - A session that outlives its connection is part of its user's Inbox
 //     (actors/session): its changes are events like all others. One that does

@@ -18,7 +18,11 @@ const (
 	KindSend     = 's'
 	KindRetained = 't'
 	KindLog      = 'b'
+	KindCampaign = 'c'
 )
+
+// kinds are all of them.
+const kinds = string(KindUser) + string(KindSend) + string(KindRetained) + string(KindLog) + string(KindCampaign)
 
 // DefaultApp is the app where none is configured.
 const DefaultApp = "default"
@@ -32,12 +36,14 @@ func SendKey(app string, id ID) Key { return Key("s" + app + "/" + id.String()) 
 // LogKey returns the key of the actor that writes an app's broadcast log.
 func LogKey(app string) Key { return Key("b" + app + "/log") }
 
+// CampaignKey returns the key of the actor that runs a campaign.
+func CampaignKey(app, name string) Key { return Key("c" + app + "/" + name) }
+
 // ParseKey returns the key that s is, or an error if it can't be one.
 func ParseKey(s string) (Key, error) {
 	k := Key(s)
 	app, name, ok := strings.Cut(s[min(1, len(s)):], "/")
-	known := k.Kind() == KindUser || k.Kind() == KindSend || k.Kind() == KindRetained || k.Kind() == KindLog
-	if !known || !ok || app == "" || name == "" || strings.IndexByte(s, 0) >= 0 {
+	if !strings.ContainsRune(kinds, rune(k.Kind())) || !ok || app == "" || name == "" || strings.IndexByte(s, 0) >= 0 {
 		return "", fmt.Errorf("%.60q is no actor's key", s)
 	}
 	return k, nil

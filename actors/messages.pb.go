@@ -365,6 +365,71 @@ func (SendKind) EnumDescriptor() ([]byte, []int) {
 	return file_actors_messages_proto_rawDescGZIP(), []int{4}
 }
 
+// CampaignKind says what happened to a campaign. It is on disk: append only.
+type CampaignKind int32
+
+const (
+	CampaignKind_CAMPAIGN_NONE      CampaignKind = 0
+	CampaignKind_CAMPAIGN_STARTED   CampaignKind = 1
+	CampaignKind_CAMPAIGN_ROUND     CampaignKind = 2 // a round begins
+	CampaignKind_CAMPAIGN_PROGRESS  CampaignKind = 3 // of the round, or of taking back what was delivered
+	CampaignKind_CAMPAIGN_PAUSED    CampaignKind = 4
+	CampaignKind_CAMPAIGN_RESUMED   CampaignKind = 5
+	CampaignKind_CAMPAIGN_CANCELLED CampaignKind = 6
+	CampaignKind_CAMPAIGN_RETRACTED CampaignKind = 7 // cancelled, and what was delivered is taken back
+)
+
+// Enum value maps for CampaignKind.
+var (
+	CampaignKind_name = map[int32]string{
+		0: "CAMPAIGN_NONE",
+		1: "CAMPAIGN_STARTED",
+		2: "CAMPAIGN_ROUND",
+		3: "CAMPAIGN_PROGRESS",
+		4: "CAMPAIGN_PAUSED",
+		5: "CAMPAIGN_RESUMED",
+		6: "CAMPAIGN_CANCELLED",
+		7: "CAMPAIGN_RETRACTED",
+	}
+	CampaignKind_value = map[string]int32{
+		"CAMPAIGN_NONE":      0,
+		"CAMPAIGN_STARTED":   1,
+		"CAMPAIGN_ROUND":     2,
+		"CAMPAIGN_PROGRESS":  3,
+		"CAMPAIGN_PAUSED":    4,
+		"CAMPAIGN_RESUMED":   5,
+		"CAMPAIGN_CANCELLED": 6,
+		"CAMPAIGN_RETRACTED": 7,
+	}
+)
+
+func (x CampaignKind) Enum() *CampaignKind {
+	p := new(CampaignKind)
+	*p = x
+	return p
+}
+
+func (x CampaignKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CampaignKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_actors_messages_proto_enumTypes[5].Descriptor()
+}
+
+func (CampaignKind) Type() protoreflect.EnumType {
+	return &file_actors_messages_proto_enumTypes[5]
+}
+
+func (x CampaignKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CampaignKind.Descriptor instead.
+func (CampaignKind) EnumDescriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{5}
+}
+
 // LogKind says what an entry of an app's broadcast log is. It is on disk: append
 // only.
 type LogKind int32
@@ -409,11 +474,11 @@ func (x LogKind) String() string {
 }
 
 func (LogKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_actors_messages_proto_enumTypes[5].Descriptor()
+	return file_actors_messages_proto_enumTypes[6].Descriptor()
 }
 
 func (LogKind) Type() protoreflect.EnumType {
-	return &file_actors_messages_proto_enumTypes[5]
+	return &file_actors_messages_proto_enumTypes[6]
 }
 
 func (x LogKind) Number() protoreflect.EnumNumber {
@@ -422,7 +487,7 @@ func (x LogKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LogKind.Descriptor instead.
 func (LogKind) EnumDescriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{5}
+	return file_actors_messages_proto_rawDescGZIP(), []int{6}
 }
 
 // Event is one fact about one user, as it stands in the journal.
@@ -3359,6 +3424,8 @@ type Message struct {
 	Template        string                 `protobuf:"bytes,20,opt,name=template,proto3" json:"template,omitempty"`                    // that it was made of; empty: none
 	TemplateVersion uint64                 `protobuf:"varint,21,opt,name=template_version,json=templateVersion,proto3" json:"template_version,omitempty"`
 	TemplateHash    []byte                 `protobuf:"bytes,22,opt,name=template_hash,json=templateHash,proto3" json:"template_hash,omitempty"` // SHA-256 of the version
+	Campaign        string                 `protobuf:"bytes,24,opt,name=campaign,proto3" json:"campaign,omitempty"`                             // that sends it; empty: none
+	Arm             string                 `protobuf:"bytes,25,opt,name=arm,proto3" json:"arm,omitempty"`                                       // of the campaign
 	Variants        []*Variant             `protobuf:"bytes,23,rep,name=variants,proto3" json:"variants,omitempty"`                             // on its way: what is said in other locales than the template's own; what is stored for a user has none
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -3511,6 +3578,20 @@ func (x *Message) GetTemplateHash() []byte {
 		return x.TemplateHash
 	}
 	return nil
+}
+
+func (x *Message) GetCampaign() string {
+	if x != nil {
+		return x.Campaign
+	}
+	return ""
+}
+
+func (x *Message) GetArm() string {
+	if x != nil {
+		return x.Arm
+	}
+	return ""
 }
 
 func (x *Message) GetVariants() []*Variant {
@@ -4751,6 +4832,615 @@ func (x *SendStep) GetLeft() []uint32 {
 	return nil
 }
 
+// CampaignPlan is what a campaign does, as it was approved.
+type CampaignPlan struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`            // UUIDv7, of this start of the campaign
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"` // of the text
+	Hash          []byte                 `protobuf:"bytes,3,opt,name=hash,proto3" json:"hash,omitempty"`        // SHA-256 of the text
+	Audience      *Audience              `protobuf:"bytes,4,opt,name=audience,proto3" json:"audience,omitempty"`
+	Arms          []*CampaignArm         `protobuf:"bytes,5,rep,name=arms,proto3" json:"arms,omitempty"`        // one at least
+	Holdout       uint32                 `protobuf:"varint,6,opt,name=holdout,proto3" json:"holdout,omitempty"` // of a thousand users, who get nothing
+	At            int64                  `protobuf:"varint,7,opt,name=at,proto3" json:"at,omitempty"`           // unix milliseconds, of the first round
+	Cron          string                 `protobuf:"bytes,8,opt,name=cron,proto3" json:"cron,omitempty"`        // of the rounds behind it; empty: there are none
+	Zone          string                 `protobuf:"bytes,9,opt,name=zone,proto3" json:"zone,omitempty"`        // of cron's wall clock
+	Until         int64                  `protobuf:"varint,10,opt,name=until,proto3" json:"until,omitempty"`    // unix milliseconds, of the last round at the latest; 0: they go on
+	Pace          uint32                 `protobuf:"varint,11,opt,name=pace,proto3" json:"pace,omitempty"`      // users a second; 0: as fast as they take it
+	By            string                 `protobuf:"bytes,12,opt,name=by,proto3" json:"by,omitempty"`           // a principal's id, who started it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CampaignPlan) Reset() {
+	*x = CampaignPlan{}
+	mi := &file_actors_messages_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CampaignPlan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CampaignPlan) ProtoMessage() {}
+
+func (x *CampaignPlan) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CampaignPlan.ProtoReflect.Descriptor instead.
+func (*CampaignPlan) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *CampaignPlan) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *CampaignPlan) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *CampaignPlan) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *CampaignPlan) GetAudience() *Audience {
+	if x != nil {
+		return x.Audience
+	}
+	return nil
+}
+
+func (x *CampaignPlan) GetArms() []*CampaignArm {
+	if x != nil {
+		return x.Arms
+	}
+	return nil
+}
+
+func (x *CampaignPlan) GetHoldout() uint32 {
+	if x != nil {
+		return x.Holdout
+	}
+	return 0
+}
+
+func (x *CampaignPlan) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *CampaignPlan) GetCron() string {
+	if x != nil {
+		return x.Cron
+	}
+	return ""
+}
+
+func (x *CampaignPlan) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *CampaignPlan) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *CampaignPlan) GetPace() uint32 {
+	if x != nil {
+		return x.Pace
+	}
+	return 0
+}
+
+func (x *CampaignPlan) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+// CampaignArm is one of the things that a campaign says.
+type CampaignArm struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Weight        uint32                 `protobuf:"varint,2,opt,name=weight,proto3" json:"weight,omitempty"`
+	Message       *Message               `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"` // its ids are made for each round
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CampaignArm) Reset() {
+	*x = CampaignArm{}
+	mi := &file_actors_messages_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CampaignArm) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CampaignArm) ProtoMessage() {}
+
+func (x *CampaignArm) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CampaignArm.ProtoReflect.Descriptor instead.
+func (*CampaignArm) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *CampaignArm) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CampaignArm) GetWeight() uint32 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
+func (x *CampaignArm) GetMessage() *Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+// CampaignEvent is one event of a campaign's journal.
+type CampaignEvent struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          CampaignKind           `protobuf:"varint,1,opt,name=kind,proto3,enum=reddot.CampaignKind" json:"kind,omitempty"`
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`                         // +1 each
+	At            int64                  `protobuf:"varint,3,opt,name=at,proto3" json:"at,omitempty"`                           // unix milliseconds
+	Once          []byte                 `protobuf:"bytes,4,opt,name=once,proto3" json:"once,omitempty"`                        // 16 bytes, the idempotency key
+	Digest        uint64                 `protobuf:"fixed64,5,opt,name=digest,proto3" json:"digest,omitempty"`                  // hash of the request that the key stands for
+	Plan          *CampaignPlan          `protobuf:"bytes,6,opt,name=plan,proto3" json:"plan,omitempty"`                        // CAMPAIGN_STARTED
+	RoundAt       int64                  `protobuf:"varint,7,opt,name=round_at,json=roundAt,proto3" json:"round_at,omitempty"`  // CAMPAIGN_ROUND: unix milliseconds for which it was planned
+	Next          int64                  `protobuf:"varint,8,opt,name=next,proto3" json:"next,omitempty"`                       // CAMPAIGN_STARTED, CAMPAIGN_ROUND: when the next round begins; 0: there is none
+	Cursor        string                 `protobuf:"bytes,9,opt,name=cursor,proto3" json:"cursor,omitempty"`                    // CAMPAIGN_PROGRESS: the users up to here have been asked
+	Over          bool                   `protobuf:"varint,10,opt,name=over,proto3" json:"over,omitempty"`                      // CAMPAIGN_PROGRESS: and there are no more
+	Taken         []uint64               `protobuf:"varint,11,rep,packed,name=taken,proto3" json:"taken,omitempty"`             // CAMPAIGN_PROGRESS: users who have taken it, by arm
+	HeldOut       uint64                 `protobuf:"varint,12,opt,name=held_out,json=heldOut,proto3" json:"held_out,omitempty"` // CAMPAIGN_PROGRESS: users who get nothing
+	Failed        uint64                 `protobuf:"varint,13,opt,name=failed,proto3" json:"failed,omitempty"`                  // CAMPAIGN_PROGRESS: users who refused it for good
+	By            string                 `protobuf:"bytes,14,opt,name=by,proto3" json:"by,omitempty"`                           // a principal's id, who asked for it
+	Round         uint32                 `protobuf:"varint,15,opt,name=round,proto3" json:"round,omitempty"`                    // CAMPAIGN_PROGRESS: its number
+	Undo          bool                   `protobuf:"varint,16,opt,name=undo,proto3" json:"undo,omitempty"`                      // CAMPAIGN_PROGRESS: its messages are taken back
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CampaignEvent) Reset() {
+	*x = CampaignEvent{}
+	mi := &file_actors_messages_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CampaignEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CampaignEvent) ProtoMessage() {}
+
+func (x *CampaignEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CampaignEvent.ProtoReflect.Descriptor instead.
+func (*CampaignEvent) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *CampaignEvent) GetKind() CampaignKind {
+	if x != nil {
+		return x.Kind
+	}
+	return CampaignKind_CAMPAIGN_NONE
+}
+
+func (x *CampaignEvent) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *CampaignEvent) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *CampaignEvent) GetOnce() []byte {
+	if x != nil {
+		return x.Once
+	}
+	return nil
+}
+
+func (x *CampaignEvent) GetDigest() uint64 {
+	if x != nil {
+		return x.Digest
+	}
+	return 0
+}
+
+func (x *CampaignEvent) GetPlan() *CampaignPlan {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
+}
+
+func (x *CampaignEvent) GetRoundAt() int64 {
+	if x != nil {
+		return x.RoundAt
+	}
+	return 0
+}
+
+func (x *CampaignEvent) GetNext() int64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+func (x *CampaignEvent) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+func (x *CampaignEvent) GetOver() bool {
+	if x != nil {
+		return x.Over
+	}
+	return false
+}
+
+func (x *CampaignEvent) GetTaken() []uint64 {
+	if x != nil {
+		return x.Taken
+	}
+	return nil
+}
+
+func (x *CampaignEvent) GetHeldOut() uint64 {
+	if x != nil {
+		return x.HeldOut
+	}
+	return 0
+}
+
+func (x *CampaignEvent) GetFailed() uint64 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *CampaignEvent) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *CampaignEvent) GetRound() uint32 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
+func (x *CampaignEvent) GetUndo() bool {
+	if x != nil {
+		return x.Undo
+	}
+	return false
+}
+
+// CampaignRound is what became of a round.
+type CampaignRound struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint32                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	At            int64                  `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"`              // unix milliseconds, planned
+	Began         int64                  `protobuf:"varint,3,opt,name=began,proto3" json:"began,omitempty"`        // unix milliseconds
+	Ended         int64                  `protobuf:"varint,4,opt,name=ended,proto3" json:"ended,omitempty"`        // unix milliseconds; 0: it is under way
+	Taken         []uint64               `protobuf:"varint,5,rep,packed,name=taken,proto3" json:"taken,omitempty"` // by arm
+	HeldOut       uint64                 `protobuf:"varint,6,opt,name=held_out,json=heldOut,proto3" json:"held_out,omitempty"`
+	Failed        uint64                 `protobuf:"varint,7,opt,name=failed,proto3" json:"failed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CampaignRound) Reset() {
+	*x = CampaignRound{}
+	mi := &file_actors_messages_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CampaignRound) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CampaignRound) ProtoMessage() {}
+
+func (x *CampaignRound) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CampaignRound.ProtoReflect.Descriptor instead.
+func (*CampaignRound) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *CampaignRound) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *CampaignRound) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *CampaignRound) GetBegan() int64 {
+	if x != nil {
+		return x.Began
+	}
+	return 0
+}
+
+func (x *CampaignRound) GetEnded() int64 {
+	if x != nil {
+		return x.Ended
+	}
+	return 0
+}
+
+func (x *CampaignRound) GetTaken() []uint64 {
+	if x != nil {
+		return x.Taken
+	}
+	return nil
+}
+
+func (x *CampaignRound) GetHeldOut() uint64 {
+	if x != nil {
+		return x.HeldOut
+	}
+	return 0
+}
+
+func (x *CampaignRound) GetFailed() uint64 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+// CampaignState is a snapshot of a campaign.
+type CampaignState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	Plan          *CampaignPlan          `protobuf:"bytes,2,opt,name=plan,proto3" json:"plan,omitempty"`
+	Started       int64                  `protobuf:"varint,3,opt,name=started,proto3" json:"started,omitempty"` // unix milliseconds
+	Next          int64                  `protobuf:"varint,4,opt,name=next,proto3" json:"next,omitempty"`       // unix milliseconds of the next round; 0: there is none
+	Rounds        []*CampaignRound       `protobuf:"bytes,5,rep,name=rounds,proto3" json:"rounds,omitempty"`
+	Cursor        string                 `protobuf:"bytes,6,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Paused        bool                   `protobuf:"varint,7,opt,name=paused,proto3" json:"paused,omitempty"`
+	Cancelled     bool                   `protobuf:"varint,8,opt,name=cancelled,proto3" json:"cancelled,omitempty"`
+	Retracting    bool                   `protobuf:"varint,9,opt,name=retracting,proto3" json:"retracting,omitempty"`
+	Retracted     bool                   `protobuf:"varint,10,opt,name=retracted,proto3" json:"retracted,omitempty"`
+	By            string                 `protobuf:"bytes,11,opt,name=by,proto3" json:"by,omitempty"`            // who steered it last
+	Steered       int64                  `protobuf:"varint,12,opt,name=steered,proto3" json:"steered,omitempty"` // unix milliseconds
+	Keys          []*OnceKey             `protobuf:"bytes,13,rep,name=keys,proto3" json:"keys,omitempty"`
+	Number        uint32                 `protobuf:"varint,14,opt,name=number,proto3" json:"number,omitempty"` // rounds so far
+	Undone        uint32                 `protobuf:"varint,15,opt,name=undone,proto3" json:"undone,omitempty"` // of rounds, whose messages were taken back
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CampaignState) Reset() {
+	*x = CampaignState{}
+	mi := &file_actors_messages_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CampaignState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CampaignState) ProtoMessage() {}
+
+func (x *CampaignState) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_messages_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CampaignState.ProtoReflect.Descriptor instead.
+func (*CampaignState) Descriptor() ([]byte, []int) {
+	return file_actors_messages_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *CampaignState) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *CampaignState) GetPlan() *CampaignPlan {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
+}
+
+func (x *CampaignState) GetStarted() int64 {
+	if x != nil {
+		return x.Started
+	}
+	return 0
+}
+
+func (x *CampaignState) GetNext() int64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+func (x *CampaignState) GetRounds() []*CampaignRound {
+	if x != nil {
+		return x.Rounds
+	}
+	return nil
+}
+
+func (x *CampaignState) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+func (x *CampaignState) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
+func (x *CampaignState) GetCancelled() bool {
+	if x != nil {
+		return x.Cancelled
+	}
+	return false
+}
+
+func (x *CampaignState) GetRetracting() bool {
+	if x != nil {
+		return x.Retracting
+	}
+	return false
+}
+
+func (x *CampaignState) GetRetracted() bool {
+	if x != nil {
+		return x.Retracted
+	}
+	return false
+}
+
+func (x *CampaignState) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *CampaignState) GetSteered() int64 {
+	if x != nil {
+		return x.Steered
+	}
+	return 0
+}
+
+func (x *CampaignState) GetKeys() []*OnceKey {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *CampaignState) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *CampaignState) GetUndone() uint32 {
+	if x != nil {
+		return x.Undone
+	}
+	return 0
+}
+
 // Displacement says that a broadcast took the place of a message with its collapse key.
 type Displacement struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -4762,7 +5452,7 @@ type Displacement struct {
 
 func (x *Displacement) Reset() {
 	*x = Displacement{}
-	mi := &file_actors_messages_proto_msgTypes[46]
+	mi := &file_actors_messages_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4774,7 +5464,7 @@ func (x *Displacement) String() string {
 func (*Displacement) ProtoMessage() {}
 
 func (x *Displacement) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[46]
+	mi := &file_actors_messages_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4787,7 +5477,7 @@ func (x *Displacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Displacement.ProtoReflect.Descriptor instead.
 func (*Displacement) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{46}
+	return file_actors_messages_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Displacement) GetPos() uint64 {
@@ -4818,7 +5508,7 @@ type Audience struct {
 
 func (x *Audience) Reset() {
 	*x = Audience{}
-	mi := &file_actors_messages_proto_msgTypes[47]
+	mi := &file_actors_messages_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4830,7 +5520,7 @@ func (x *Audience) String() string {
 func (*Audience) ProtoMessage() {}
 
 func (x *Audience) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[47]
+	mi := &file_actors_messages_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4843,7 +5533,7 @@ func (x *Audience) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audience.ProtoReflect.Descriptor instead.
 func (*Audience) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{47}
+	return file_actors_messages_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Audience) GetAll() bool {
@@ -4893,7 +5583,7 @@ type Segment struct {
 
 func (x *Segment) Reset() {
 	*x = Segment{}
-	mi := &file_actors_messages_proto_msgTypes[48]
+	mi := &file_actors_messages_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4905,7 +5595,7 @@ func (x *Segment) String() string {
 func (*Segment) ProtoMessage() {}
 
 func (x *Segment) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[48]
+	mi := &file_actors_messages_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4918,7 +5608,7 @@ func (x *Segment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Segment.ProtoReflect.Descriptor instead.
 func (*Segment) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{48}
+	return file_actors_messages_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Segment) GetName() string {
@@ -4962,7 +5652,7 @@ type LogEntry struct {
 
 func (x *LogEntry) Reset() {
 	*x = LogEntry{}
-	mi := &file_actors_messages_proto_msgTypes[49]
+	mi := &file_actors_messages_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4974,7 +5664,7 @@ func (x *LogEntry) String() string {
 func (*LogEntry) ProtoMessage() {}
 
 func (x *LogEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[49]
+	mi := &file_actors_messages_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4987,7 +5677,7 @@ func (x *LogEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogEntry.ProtoReflect.Descriptor instead.
 func (*LogEntry) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{49}
+	return file_actors_messages_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *LogEntry) GetKind() LogKind {
@@ -5086,7 +5776,7 @@ type LoggedMessage struct {
 
 func (x *LoggedMessage) Reset() {
 	*x = LoggedMessage{}
-	mi := &file_actors_messages_proto_msgTypes[50]
+	mi := &file_actors_messages_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5098,7 +5788,7 @@ func (x *LoggedMessage) String() string {
 func (*LoggedMessage) ProtoMessage() {}
 
 func (x *LoggedMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[50]
+	mi := &file_actors_messages_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5111,7 +5801,7 @@ func (x *LoggedMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoggedMessage.ProtoReflect.Descriptor instead.
 func (*LoggedMessage) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{50}
+	return file_actors_messages_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *LoggedMessage) GetMessage() *Message {
@@ -5197,7 +5887,7 @@ type LogState struct {
 
 func (x *LogState) Reset() {
 	*x = LogState{}
-	mi := &file_actors_messages_proto_msgTypes[51]
+	mi := &file_actors_messages_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5209,7 +5899,7 @@ func (x *LogState) String() string {
 func (*LogState) ProtoMessage() {}
 
 func (x *LogState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_messages_proto_msgTypes[51]
+	mi := &file_actors_messages_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5222,7 +5912,7 @@ func (x *LogState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogState.ProtoReflect.Descriptor instead.
 func (*LogState) Descriptor() ([]byte, []int) {
-	return file_actors_messages_proto_rawDescGZIP(), []int{51}
+	return file_actors_messages_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *LogState) GetPos() uint64 {
@@ -5513,7 +6203,7 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\amessage\x18\x02 \x01(\v2\x14.reddot.TopicMessageR\amessage\"S\n" +
 	"\rRetainedState\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x120\n" +
-	"\bmessages\x18\x02 \x03(\v2\x14.reddot.TopicMessageR\bmessages\"\xcc\x04\n" +
+	"\bmessages\x18\x02 \x03(\v2\x14.reddot.TopicMessageR\bmessages\"\xfa\x04\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1a\n" +
 	"\bcategory\x18\x02 \x01(\tR\bcategory\x12,\n" +
@@ -5534,7 +6224,9 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\bscreened\x18\x0e \x01(\v2\x0f.reddot.VerdictR\bscreened\x12\x1a\n" +
 	"\btemplate\x18\x14 \x01(\tR\btemplate\x12)\n" +
 	"\x10template_version\x18\x15 \x01(\x04R\x0ftemplateVersion\x12#\n" +
-	"\rtemplate_hash\x18\x16 \x01(\fR\ftemplateHash\x12+\n" +
+	"\rtemplate_hash\x18\x16 \x01(\fR\ftemplateHash\x12\x1a\n" +
+	"\bcampaign\x18\x18 \x01(\tR\bcampaign\x12\x10\n" +
+	"\x03arm\x18\x19 \x01(\tR\x03arm\x12+\n" +
 	"\bvariants\x18\x17 \x03(\v2\x0f.reddot.VariantR\bvariants\";\n" +
 	"\aVariant\x12\x16\n" +
 	"\x06locale\x18\x01 \x01(\tR\x06locale\x12\x18\n" +
@@ -5658,7 +6350,70 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\x0e2\x10.reddot.SendKindR\x04kind\x12\x16\n" +
 	"\x06failed\x18\x02 \x01(\rR\x06failed\x12\x0e\n" +
 	"\x02at\x18\x03 \x01(\x03R\x02at\x12\x12\n" +
-	"\x04left\x18\x04 \x03(\rR\x04left\"0\n" +
+	"\x04left\x18\x04 \x03(\rR\x04left\"\xaf\x02\n" +
+	"\fCampaignPlan\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x12\n" +
+	"\x04hash\x18\x03 \x01(\fR\x04hash\x12,\n" +
+	"\baudience\x18\x04 \x01(\v2\x10.reddot.AudienceR\baudience\x12'\n" +
+	"\x04arms\x18\x05 \x03(\v2\x13.reddot.CampaignArmR\x04arms\x12\x18\n" +
+	"\aholdout\x18\x06 \x01(\rR\aholdout\x12\x0e\n" +
+	"\x02at\x18\a \x01(\x03R\x02at\x12\x12\n" +
+	"\x04cron\x18\b \x01(\tR\x04cron\x12\x12\n" +
+	"\x04zone\x18\t \x01(\tR\x04zone\x12\x14\n" +
+	"\x05until\x18\n" +
+	" \x01(\x03R\x05until\x12\x12\n" +
+	"\x04pace\x18\v \x01(\rR\x04pace\x12\x0e\n" +
+	"\x02by\x18\f \x01(\tR\x02by\"d\n" +
+	"\vCampaignArm\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06weight\x18\x02 \x01(\rR\x06weight\x12)\n" +
+	"\amessage\x18\x03 \x01(\v2\x0f.reddot.MessageR\amessage\"\x8f\x03\n" +
+	"\rCampaignEvent\x12(\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x14.reddot.CampaignKindR\x04kind\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x0e\n" +
+	"\x02at\x18\x03 \x01(\x03R\x02at\x12\x12\n" +
+	"\x04once\x18\x04 \x01(\fR\x04once\x12\x16\n" +
+	"\x06digest\x18\x05 \x01(\x06R\x06digest\x12(\n" +
+	"\x04plan\x18\x06 \x01(\v2\x14.reddot.CampaignPlanR\x04plan\x12\x19\n" +
+	"\bround_at\x18\a \x01(\x03R\aroundAt\x12\x12\n" +
+	"\x04next\x18\b \x01(\x03R\x04next\x12\x16\n" +
+	"\x06cursor\x18\t \x01(\tR\x06cursor\x12\x12\n" +
+	"\x04over\x18\n" +
+	" \x01(\bR\x04over\x12\x14\n" +
+	"\x05taken\x18\v \x03(\x04R\x05taken\x12\x19\n" +
+	"\bheld_out\x18\f \x01(\x04R\aheldOut\x12\x16\n" +
+	"\x06failed\x18\r \x01(\x04R\x06failed\x12\x0e\n" +
+	"\x02by\x18\x0e \x01(\tR\x02by\x12\x14\n" +
+	"\x05round\x18\x0f \x01(\rR\x05round\x12\x12\n" +
+	"\x04undo\x18\x10 \x01(\bR\x04undo\"\xac\x01\n" +
+	"\rCampaignRound\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number\x12\x0e\n" +
+	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x14\n" +
+	"\x05began\x18\x03 \x01(\x03R\x05began\x12\x14\n" +
+	"\x05ended\x18\x04 \x01(\x03R\x05ended\x12\x14\n" +
+	"\x05taken\x18\x05 \x03(\x04R\x05taken\x12\x19\n" +
+	"\bheld_out\x18\x06 \x01(\x04R\aheldOut\x12\x16\n" +
+	"\x06failed\x18\a \x01(\x04R\x06failed\"\xb3\x03\n" +
+	"\rCampaignState\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12(\n" +
+	"\x04plan\x18\x02 \x01(\v2\x14.reddot.CampaignPlanR\x04plan\x12\x18\n" +
+	"\astarted\x18\x03 \x01(\x03R\astarted\x12\x12\n" +
+	"\x04next\x18\x04 \x01(\x03R\x04next\x12-\n" +
+	"\x06rounds\x18\x05 \x03(\v2\x15.reddot.CampaignRoundR\x06rounds\x12\x16\n" +
+	"\x06cursor\x18\x06 \x01(\tR\x06cursor\x12\x16\n" +
+	"\x06paused\x18\a \x01(\bR\x06paused\x12\x1c\n" +
+	"\tcancelled\x18\b \x01(\bR\tcancelled\x12\x1e\n" +
+	"\n" +
+	"retracting\x18\t \x01(\bR\n" +
+	"retracting\x12\x1c\n" +
+	"\tretracted\x18\n" +
+	" \x01(\bR\tretracted\x12\x0e\n" +
+	"\x02by\x18\v \x01(\tR\x02by\x12\x18\n" +
+	"\asteered\x18\f \x01(\x03R\asteered\x12#\n" +
+	"\x04keys\x18\r \x03(\v2\x0f.reddot.OnceKeyR\x04keys\x12\x16\n" +
+	"\x06number\x18\x0e \x01(\rR\x06number\x12\x16\n" +
+	"\x06undone\x18\x0f \x01(\rR\x06undone\"0\n" +
 	"\fDisplacement\x12\x10\n" +
 	"\x03pos\x18\x01 \x01(\x04R\x03pos\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\fR\x02id\"\x8f\x01\n" +
@@ -5762,7 +6517,16 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\fSEND_STARTED\x10\x01\x12\x0f\n" +
 	"\vSEND_EDITED\x10\x02\x12\x12\n" +
 	"\x0eSEND_RETRACTED\x10\x03\x12\x11\n" +
-	"\rSEND_PROGRESS\x10\x04*k\n" +
+	"\rSEND_PROGRESS\x10\x04*\xbd\x01\n" +
+	"\fCampaignKind\x12\x11\n" +
+	"\rCAMPAIGN_NONE\x10\x00\x12\x14\n" +
+	"\x10CAMPAIGN_STARTED\x10\x01\x12\x12\n" +
+	"\x0eCAMPAIGN_ROUND\x10\x02\x12\x15\n" +
+	"\x11CAMPAIGN_PROGRESS\x10\x03\x12\x13\n" +
+	"\x0fCAMPAIGN_PAUSED\x10\x04\x12\x14\n" +
+	"\x10CAMPAIGN_RESUMED\x10\x05\x12\x16\n" +
+	"\x12CAMPAIGN_CANCELLED\x10\x06\x12\x16\n" +
+	"\x12CAMPAIGN_RETRACTED\x10\a*k\n" +
 	"\aLogKind\x12\f\n" +
 	"\bLOG_NONE\x10\x00\x12\x11\n" +
 	"\rLOG_PUBLISHED\x10\x01\x12\v\n" +
@@ -5784,154 +6548,168 @@ func file_actors_messages_proto_rawDescGZIP() []byte {
 	return file_actors_messages_proto_rawDescData
 }
 
-var file_actors_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_actors_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
+var file_actors_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
+var file_actors_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
 var file_actors_messages_proto_goTypes = []any{
 	(Kind)(0),                  // 0: reddot.Kind
 	(State)(0),                 // 1: reddot.State
 	(Priority)(0),              // 2: reddot.Priority
 	(Rule)(0),                  // 3: reddot.Rule
 	(SendKind)(0),              // 4: reddot.SendKind
-	(LogKind)(0),               // 5: reddot.LogKind
-	(*Event)(nil),              // 6: reddot.Event
-	(*Acted)(nil),              // 7: reddot.Acted
-	(*Verdict)(nil),            // 8: reddot.Verdict
-	(*Spent)(nil),              // 9: reddot.Spent
-	(*Policy)(nil),             // 10: reddot.Policy
-	(*Standing)(nil),           // 11: reddot.Standing
-	(*RuleState)(nil),          // 12: reddot.RuleState
-	(*SpentTimes)(nil),         // 13: reddot.SpentTimes
-	(*SaidOnce)(nil),           // 14: reddot.SaidOnce
-	(*DigestWindow)(nil),       // 15: reddot.DigestWindow
-	(*DigestItem)(nil),         // 16: reddot.DigestItem
-	(*ProfileChange)(nil),      // 17: reddot.ProfileChange
-	(*Profile)(nil),            // 18: reddot.Profile
-	(*Attribute)(nil),          // 19: reddot.Attribute
-	(*TextList)(nil),           // 20: reddot.TextList
-	(*NumberList)(nil),         // 21: reddot.NumberList
-	(*Address)(nil),            // 22: reddot.Address
-	(*Preferences)(nil),        // 23: reddot.Preferences
-	(*ChannelPreference)(nil),  // 24: reddot.ChannelPreference
-	(*CategoryPreference)(nil), // 25: reddot.CategoryPreference
-	(*TenantPreferences)(nil),  // 26: reddot.TenantPreferences
-	(*QuietHours)(nil),         // 27: reddot.QuietHours
-	(*TopicMessage)(nil),       // 28: reddot.TopicMessage
-	(*Will)(nil),               // 29: reddot.Will
-	(*Subscription)(nil),       // 30: reddot.Subscription
-	(*Outgoing)(nil),           // 31: reddot.Outgoing
-	(*Waiting)(nil),            // 32: reddot.Waiting
-	(*Incoming)(nil),           // 33: reddot.Incoming
-	(*Queueing)(nil),           // 34: reddot.Queueing
-	(*SessionChange)(nil),      // 35: reddot.SessionChange
-	(*YieldedWill)(nil),        // 36: reddot.YieldedWill
-	(*SessionState)(nil),       // 37: reddot.SessionState
-	(*RetainedEvent)(nil),      // 38: reddot.RetainedEvent
-	(*RetainedState)(nil),      // 39: reddot.RetainedState
-	(*Message)(nil),            // 40: reddot.Message
-	(*Variant)(nil),            // 41: reddot.Variant
-	(*Entry)(nil),              // 42: reddot.Entry
-	(*OnceKey)(nil),            // 43: reddot.OnceKey
-	(*Category)(nil),           // 44: reddot.Category
-	(*Milestone)(nil),          // 45: reddot.Milestone
-	(*Snapshot)(nil),           // 46: reddot.Snapshot
-	(*Pending)(nil),            // 47: reddot.Pending
-	(*PutAside)(nil),           // 48: reddot.PutAside
-	(*SendEvent)(nil),          // 49: reddot.SendEvent
-	(*SendState)(nil),          // 50: reddot.SendState
-	(*SendStep)(nil),           // 51: reddot.SendStep
-	(*Displacement)(nil),       // 52: reddot.Displacement
-	(*Audience)(nil),           // 53: reddot.Audience
-	(*Segment)(nil),            // 54: reddot.Segment
-	(*LogEntry)(nil),           // 55: reddot.LogEntry
-	(*LoggedMessage)(nil),      // 56: reddot.LoggedMessage
-	(*LogState)(nil),           // 57: reddot.LogState
+	(CampaignKind)(0),          // 5: reddot.CampaignKind
+	(LogKind)(0),               // 6: reddot.LogKind
+	(*Event)(nil),              // 7: reddot.Event
+	(*Acted)(nil),              // 8: reddot.Acted
+	(*Verdict)(nil),            // 9: reddot.Verdict
+	(*Spent)(nil),              // 10: reddot.Spent
+	(*Policy)(nil),             // 11: reddot.Policy
+	(*Standing)(nil),           // 12: reddot.Standing
+	(*RuleState)(nil),          // 13: reddot.RuleState
+	(*SpentTimes)(nil),         // 14: reddot.SpentTimes
+	(*SaidOnce)(nil),           // 15: reddot.SaidOnce
+	(*DigestWindow)(nil),       // 16: reddot.DigestWindow
+	(*DigestItem)(nil),         // 17: reddot.DigestItem
+	(*ProfileChange)(nil),      // 18: reddot.ProfileChange
+	(*Profile)(nil),            // 19: reddot.Profile
+	(*Attribute)(nil),          // 20: reddot.Attribute
+	(*TextList)(nil),           // 21: reddot.TextList
+	(*NumberList)(nil),         // 22: reddot.NumberList
+	(*Address)(nil),            // 23: reddot.Address
+	(*Preferences)(nil),        // 24: reddot.Preferences
+	(*ChannelPreference)(nil),  // 25: reddot.ChannelPreference
+	(*CategoryPreference)(nil), // 26: reddot.CategoryPreference
+	(*TenantPreferences)(nil),  // 27: reddot.TenantPreferences
+	(*QuietHours)(nil),         // 28: reddot.QuietHours
+	(*TopicMessage)(nil),       // 29: reddot.TopicMessage
+	(*Will)(nil),               // 30: reddot.Will
+	(*Subscription)(nil),       // 31: reddot.Subscription
+	(*Outgoing)(nil),           // 32: reddot.Outgoing
+	(*Waiting)(nil),            // 33: reddot.Waiting
+	(*Incoming)(nil),           // 34: reddot.Incoming
+	(*Queueing)(nil),           // 35: reddot.Queueing
+	(*SessionChange)(nil),      // 36: reddot.SessionChange
+	(*YieldedWill)(nil),        // 37: reddot.YieldedWill
+	(*SessionState)(nil),       // 38: reddot.SessionState
+	(*RetainedEvent)(nil),      // 39: reddot.RetainedEvent
+	(*RetainedState)(nil),      // 40: reddot.RetainedState
+	(*Message)(nil),            // 41: reddot.Message
+	(*Variant)(nil),            // 42: reddot.Variant
+	(*Entry)(nil),              // 43: reddot.Entry
+	(*OnceKey)(nil),            // 44: reddot.OnceKey
+	(*Category)(nil),           // 45: reddot.Category
+	(*Milestone)(nil),          // 46: reddot.Milestone
+	(*Snapshot)(nil),           // 47: reddot.Snapshot
+	(*Pending)(nil),            // 48: reddot.Pending
+	(*PutAside)(nil),           // 49: reddot.PutAside
+	(*SendEvent)(nil),          // 50: reddot.SendEvent
+	(*SendState)(nil),          // 51: reddot.SendState
+	(*SendStep)(nil),           // 52: reddot.SendStep
+	(*CampaignPlan)(nil),       // 53: reddot.CampaignPlan
+	(*CampaignArm)(nil),        // 54: reddot.CampaignArm
+	(*CampaignEvent)(nil),      // 55: reddot.CampaignEvent
+	(*CampaignRound)(nil),      // 56: reddot.CampaignRound
+	(*CampaignState)(nil),      // 57: reddot.CampaignState
+	(*Displacement)(nil),       // 58: reddot.Displacement
+	(*Audience)(nil),           // 59: reddot.Audience
+	(*Segment)(nil),            // 60: reddot.Segment
+	(*LogEntry)(nil),           // 61: reddot.LogEntry
+	(*LoggedMessage)(nil),      // 62: reddot.LoggedMessage
+	(*LogState)(nil),           // 63: reddot.LogState
 }
 var file_actors_messages_proto_depIdxs = []int32{
 	0,  // 0: reddot.Event.kind:type_name -> reddot.Kind
-	40, // 1: reddot.Event.message:type_name -> reddot.Message
+	41, // 1: reddot.Event.message:type_name -> reddot.Message
 	1,  // 2: reddot.Event.state:type_name -> reddot.State
-	35, // 3: reddot.Event.session:type_name -> reddot.SessionChange
-	28, // 4: reddot.Event.topic:type_name -> reddot.TopicMessage
-	34, // 5: reddot.Event.queue:type_name -> reddot.Queueing
-	17, // 6: reddot.Event.profile:type_name -> reddot.ProfileChange
-	8,  // 7: reddot.Event.verdict:type_name -> reddot.Verdict
-	11, // 8: reddot.Event.standing:type_name -> reddot.Standing
-	7,  // 9: reddot.Event.acted:type_name -> reddot.Acted
+	36, // 3: reddot.Event.session:type_name -> reddot.SessionChange
+	29, // 4: reddot.Event.topic:type_name -> reddot.TopicMessage
+	35, // 5: reddot.Event.queue:type_name -> reddot.Queueing
+	18, // 6: reddot.Event.profile:type_name -> reddot.ProfileChange
+	9,  // 7: reddot.Event.verdict:type_name -> reddot.Verdict
+	12, // 8: reddot.Event.standing:type_name -> reddot.Standing
+	8,  // 9: reddot.Event.acted:type_name -> reddot.Acted
 	3,  // 10: reddot.Verdict.rule:type_name -> reddot.Rule
-	9,  // 11: reddot.Verdict.spent:type_name -> reddot.Spent
-	13, // 12: reddot.RuleState.spent:type_name -> reddot.SpentTimes
-	14, // 13: reddot.RuleState.said:type_name -> reddot.SaidOnce
-	11, // 14: reddot.RuleState.standings:type_name -> reddot.Standing
-	15, // 15: reddot.RuleState.windows:type_name -> reddot.DigestWindow
-	16, // 16: reddot.DigestWindow.items:type_name -> reddot.DigestItem
-	18, // 17: reddot.ProfileChange.profile:type_name -> reddot.Profile
-	23, // 18: reddot.ProfileChange.preferences:type_name -> reddot.Preferences
-	19, // 19: reddot.Profile.attributes:type_name -> reddot.Attribute
-	22, // 20: reddot.Profile.addresses:type_name -> reddot.Address
-	20, // 21: reddot.Attribute.texts:type_name -> reddot.TextList
-	21, // 22: reddot.Attribute.numbers:type_name -> reddot.NumberList
-	25, // 23: reddot.Preferences.categories:type_name -> reddot.CategoryPreference
-	24, // 24: reddot.Preferences.channels:type_name -> reddot.ChannelPreference
-	26, // 25: reddot.Preferences.tenants:type_name -> reddot.TenantPreferences
-	27, // 26: reddot.Preferences.quiet_hours:type_name -> reddot.QuietHours
-	24, // 27: reddot.CategoryPreference.channels:type_name -> reddot.ChannelPreference
-	23, // 28: reddot.TenantPreferences.preferences:type_name -> reddot.Preferences
-	28, // 29: reddot.Will.message:type_name -> reddot.TopicMessage
-	32, // 30: reddot.Queueing.waiting:type_name -> reddot.Waiting
-	29, // 31: reddot.SessionChange.will:type_name -> reddot.Will
-	30, // 32: reddot.SessionChange.set:type_name -> reddot.Subscription
-	31, // 33: reddot.SessionChange.sent:type_name -> reddot.Outgoing
-	33, // 34: reddot.SessionChange.received:type_name -> reddot.Incoming
-	29, // 35: reddot.YieldedWill.will:type_name -> reddot.Will
-	29, // 36: reddot.SessionState.will:type_name -> reddot.Will
-	30, // 37: reddot.SessionState.subscriptions:type_name -> reddot.Subscription
-	31, // 38: reddot.SessionState.outgoing:type_name -> reddot.Outgoing
-	32, // 39: reddot.SessionState.waiting:type_name -> reddot.Waiting
-	33, // 40: reddot.SessionState.incoming:type_name -> reddot.Incoming
-	28, // 41: reddot.RetainedEvent.message:type_name -> reddot.TopicMessage
-	28, // 42: reddot.RetainedState.messages:type_name -> reddot.TopicMessage
+	10, // 11: reddot.Verdict.spent:type_name -> reddot.Spent
+	14, // 12: reddot.RuleState.spent:type_name -> reddot.SpentTimes
+	15, // 13: reddot.RuleState.said:type_name -> reddot.SaidOnce
+	12, // 14: reddot.RuleState.standings:type_name -> reddot.Standing
+	16, // 15: reddot.RuleState.windows:type_name -> reddot.DigestWindow
+	17, // 16: reddot.DigestWindow.items:type_name -> reddot.DigestItem
+	19, // 17: reddot.ProfileChange.profile:type_name -> reddot.Profile
+	24, // 18: reddot.ProfileChange.preferences:type_name -> reddot.Preferences
+	20, // 19: reddot.Profile.attributes:type_name -> reddot.Attribute
+	23, // 20: reddot.Profile.addresses:type_name -> reddot.Address
+	21, // 21: reddot.Attribute.texts:type_name -> reddot.TextList
+	22, // 22: reddot.Attribute.numbers:type_name -> reddot.NumberList
+	26, // 23: reddot.Preferences.categories:type_name -> reddot.CategoryPreference
+	25, // 24: reddot.Preferences.channels:type_name -> reddot.ChannelPreference
+	27, // 25: reddot.Preferences.tenants:type_name -> reddot.TenantPreferences
+	28, // 26: reddot.Preferences.quiet_hours:type_name -> reddot.QuietHours
+	25, // 27: reddot.CategoryPreference.channels:type_name -> reddot.ChannelPreference
+	24, // 28: reddot.TenantPreferences.preferences:type_name -> reddot.Preferences
+	29, // 29: reddot.Will.message:type_name -> reddot.TopicMessage
+	33, // 30: reddot.Queueing.waiting:type_name -> reddot.Waiting
+	30, // 31: reddot.SessionChange.will:type_name -> reddot.Will
+	31, // 32: reddot.SessionChange.set:type_name -> reddot.Subscription
+	32, // 33: reddot.SessionChange.sent:type_name -> reddot.Outgoing
+	34, // 34: reddot.SessionChange.received:type_name -> reddot.Incoming
+	30, // 35: reddot.YieldedWill.will:type_name -> reddot.Will
+	30, // 36: reddot.SessionState.will:type_name -> reddot.Will
+	31, // 37: reddot.SessionState.subscriptions:type_name -> reddot.Subscription
+	32, // 38: reddot.SessionState.outgoing:type_name -> reddot.Outgoing
+	33, // 39: reddot.SessionState.waiting:type_name -> reddot.Waiting
+	34, // 40: reddot.SessionState.incoming:type_name -> reddot.Incoming
+	29, // 41: reddot.RetainedEvent.message:type_name -> reddot.TopicMessage
+	29, // 42: reddot.RetainedState.messages:type_name -> reddot.TopicMessage
 	2,  // 43: reddot.Message.priority:type_name -> reddot.Priority
-	10, // 44: reddot.Message.policy:type_name -> reddot.Policy
-	8,  // 45: reddot.Message.screened:type_name -> reddot.Verdict
-	41, // 46: reddot.Message.variants:type_name -> reddot.Variant
+	11, // 44: reddot.Message.policy:type_name -> reddot.Policy
+	9,  // 45: reddot.Message.screened:type_name -> reddot.Verdict
+	42, // 46: reddot.Message.variants:type_name -> reddot.Variant
 	1,  // 47: reddot.Entry.state:type_name -> reddot.State
 	2,  // 48: reddot.Entry.priority:type_name -> reddot.Priority
-	7,  // 49: reddot.Entry.acted:type_name -> reddot.Acted
+	8,  // 49: reddot.Entry.acted:type_name -> reddot.Acted
 	3,  // 50: reddot.OnceKey.rule:type_name -> reddot.Rule
-	44, // 51: reddot.Snapshot.categories:type_name -> reddot.Category
-	42, // 52: reddot.Snapshot.entries:type_name -> reddot.Entry
-	43, // 53: reddot.Snapshot.keys:type_name -> reddot.OnceKey
-	45, // 54: reddot.Snapshot.marks:type_name -> reddot.Milestone
-	37, // 55: reddot.Snapshot.sessions:type_name -> reddot.SessionState
-	36, // 56: reddot.Snapshot.yielded:type_name -> reddot.YieldedWill
-	18, // 57: reddot.Snapshot.profile:type_name -> reddot.Profile
-	23, // 58: reddot.Snapshot.preferences:type_name -> reddot.Preferences
-	52, // 59: reddot.Snapshot.displaced:type_name -> reddot.Displacement
-	12, // 60: reddot.Snapshot.rules:type_name -> reddot.RuleState
-	10, // 61: reddot.Snapshot.policies:type_name -> reddot.Policy
-	47, // 62: reddot.Snapshot.pending:type_name -> reddot.Pending
-	48, // 63: reddot.Snapshot.asides:type_name -> reddot.PutAside
+	45, // 51: reddot.Snapshot.categories:type_name -> reddot.Category
+	43, // 52: reddot.Snapshot.entries:type_name -> reddot.Entry
+	44, // 53: reddot.Snapshot.keys:type_name -> reddot.OnceKey
+	46, // 54: reddot.Snapshot.marks:type_name -> reddot.Milestone
+	38, // 55: reddot.Snapshot.sessions:type_name -> reddot.SessionState
+	37, // 56: reddot.Snapshot.yielded:type_name -> reddot.YieldedWill
+	19, // 57: reddot.Snapshot.profile:type_name -> reddot.Profile
+	24, // 58: reddot.Snapshot.preferences:type_name -> reddot.Preferences
+	58, // 59: reddot.Snapshot.displaced:type_name -> reddot.Displacement
+	13, // 60: reddot.Snapshot.rules:type_name -> reddot.RuleState
+	11, // 61: reddot.Snapshot.policies:type_name -> reddot.Policy
+	48, // 62: reddot.Snapshot.pending:type_name -> reddot.Pending
+	49, // 63: reddot.Snapshot.asides:type_name -> reddot.PutAside
 	3,  // 64: reddot.Pending.held:type_name -> reddot.Rule
 	3,  // 65: reddot.PutAside.rule:type_name -> reddot.Rule
 	4,  // 66: reddot.SendEvent.kind:type_name -> reddot.SendKind
-	40, // 67: reddot.SendEvent.message:type_name -> reddot.Message
-	40, // 68: reddot.SendState.message:type_name -> reddot.Message
-	51, // 69: reddot.SendState.steps:type_name -> reddot.SendStep
-	43, // 70: reddot.SendState.keys:type_name -> reddot.OnceKey
+	41, // 67: reddot.SendEvent.message:type_name -> reddot.Message
+	41, // 68: reddot.SendState.message:type_name -> reddot.Message
+	52, // 69: reddot.SendState.steps:type_name -> reddot.SendStep
+	44, // 70: reddot.SendState.keys:type_name -> reddot.OnceKey
 	4,  // 71: reddot.SendStep.kind:type_name -> reddot.SendKind
-	54, // 72: reddot.Audience.segment:type_name -> reddot.Segment
-	5,  // 73: reddot.LogEntry.kind:type_name -> reddot.LogKind
-	40, // 74: reddot.LogEntry.message:type_name -> reddot.Message
-	53, // 75: reddot.LogEntry.audience:type_name -> reddot.Audience
-	40, // 76: reddot.LoggedMessage.message:type_name -> reddot.Message
-	53, // 77: reddot.LoggedMessage.audience:type_name -> reddot.Audience
-	56, // 78: reddot.LogState.messages:type_name -> reddot.LoggedMessage
-	43, // 79: reddot.LogState.keys:type_name -> reddot.OnceKey
-	80, // [80:80] is the sub-list for method output_type
-	80, // [80:80] is the sub-list for method input_type
-	80, // [80:80] is the sub-list for extension type_name
-	80, // [80:80] is the sub-list for extension extendee
-	0,  // [0:80] is the sub-list for field type_name
+	59, // 72: reddot.CampaignPlan.audience:type_name -> reddot.Audience
+	54, // 73: reddot.CampaignPlan.arms:type_name -> reddot.CampaignArm
+	41, // 74: reddot.CampaignArm.message:type_name -> reddot.Message
+	5,  // 75: reddot.CampaignEvent.kind:type_name -> reddot.CampaignKind
+	53, // 76: reddot.CampaignEvent.plan:type_name -> reddot.CampaignPlan
+	53, // 77: reddot.CampaignState.plan:type_name -> reddot.CampaignPlan
+	56, // 78: reddot.CampaignState.rounds:type_name -> reddot.CampaignRound
+	44, // 79: reddot.CampaignState.keys:type_name -> reddot.OnceKey
+	60, // 80: reddot.Audience.segment:type_name -> reddot.Segment
+	6,  // 81: reddot.LogEntry.kind:type_name -> reddot.LogKind
+	41, // 82: reddot.LogEntry.message:type_name -> reddot.Message
+	59, // 83: reddot.LogEntry.audience:type_name -> reddot.Audience
+	41, // 84: reddot.LoggedMessage.message:type_name -> reddot.Message
+	59, // 85: reddot.LoggedMessage.audience:type_name -> reddot.Audience
+	62, // 86: reddot.LogState.messages:type_name -> reddot.LoggedMessage
+	44, // 87: reddot.LogState.keys:type_name -> reddot.OnceKey
+	88, // [88:88] is the sub-list for method output_type
+	88, // [88:88] is the sub-list for method input_type
+	88, // [88:88] is the sub-list for extension type_name
+	88, // [88:88] is the sub-list for extension extendee
+	0,  // [0:88] is the sub-list for field type_name
 }
 
 func init() { file_actors_messages_proto_init() }
@@ -5952,8 +6730,8 @@ func file_actors_messages_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_messages_proto_rawDesc), len(file_actors_messages_proto_rawDesc)),
-			NumEnums:      6,
-			NumMessages:   52,
+			NumEnums:      7,
+			NumMessages:   57,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -58,6 +58,16 @@ const (
 	AuditTemplateRollback = "template.rollback"
 	AuditTemplateArchive  = "template.archive"
 	AuditTemplateTest     = "template.test" // it was sent to a user who is for trying out
+	AuditCampaignWrite    = "campaign.write"
+	AuditCampaignSubmit   = "campaign.submit"
+	AuditCampaignApprove  = "campaign.approve"
+	AuditCampaignReject   = "campaign.reject"
+	AuditCampaignArchive  = "campaign.archive"
+	AuditCampaignStart    = "campaign.start"
+	AuditCampaignPause    = "campaign.pause"
+	AuditCampaignResume   = "campaign.resume"
+	AuditCampaignCancel   = "campaign.cancel"
+	AuditCampaignRetract  = "campaign.retract"
 	AuditKeywordsChange   = "keywords.change"
 	AuditKeywordsDrop     = "keywords.delete"
 	AuditLoginFailed      = "login.failed"
@@ -66,7 +76,8 @@ const (
 // AuditActions are all of them.
 var AuditActions = []string{AuditKeyCreate, AuditKeyRevoke, AuditKeyRemove, AuditDisconnect, AuditReconnect, AuditErase, AuditDrain, AuditReload, AuditApp, AuditSegmentPut, AuditSegmentDrop,
 	AuditCategoryPut, AuditCategoryDrop, AuditPolicyPut, AuditPolicyDrop, AuditDeny, AuditUndeny, AuditAllow, AuditUnallow,
-	AuditTemplateWrite, AuditTemplateSubmit, AuditTemplateApprove, AuditTemplateReject, AuditTemplatePublish, AuditTemplateRollback, AuditTemplateArchive, AuditTemplateTest, AuditKeywordsChange, AuditKeywordsDrop, AuditLoginFailed}
+	AuditTemplateWrite, AuditTemplateSubmit, AuditTemplateApprove, AuditTemplateReject, AuditTemplatePublish, AuditTemplateRollback, AuditTemplateArchive, AuditTemplateTest,
+	AuditCampaignWrite, AuditCampaignSubmit, AuditCampaignApprove, AuditCampaignReject, AuditCampaignArchive, AuditCampaignStart, AuditCampaignPause, AuditCampaignResume, AuditCampaignCancel, AuditCampaignRetract, AuditKeywordsChange, AuditKeywordsDrop, AuditLoginFailed}
 
 // An AuditEntry says who does what. It is written before it is done: where that
 // fails afterwards, another entry with Failed follows. It holds no secret.

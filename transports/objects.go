@@ -13,7 +13,7 @@ func (r *FieldReader) Whole(src []byte, each func(name string) error) error {
 		return r.Err()
 	}
 	r.Seek(0)
-	return r.Object("body", each)
+	return r.Object(whole, each)
 }
 
 // Object reads an object, and each of its members by each, which is called with the
@@ -30,11 +30,11 @@ func (r *FieldReader) Object(field string, each func(name string) error) error {
 			break
 		}
 		if t.Size > maxMember {
-			return WrongField(ShownField(t.String()), "there is no such field")
+			return WrongField(within(field, ShownField(t.String())), "there is no such field")
 		}
 		name := t.String()
 		if slices.Contains(seen, name) {
-			return TwiceField(ShownField(name))
+			return TwiceField(within(field, ShownField(name)))
 		}
 		if len(seen) == maxMembers {
 			return WrongField(field, fmt.Sprintf("it has more than %d members", maxMembers))
@@ -89,4 +89,15 @@ func (r *FieldReader) WordField(field string, limit int) (string, error) {
 		return "", err
 	}
 	return t.String(), nil
+}
+
+// whole is what an error calls the whole body.
+const whole = "body"
+
+// within names a member of a field; a member of the whole has its own name.
+func within(field, member string) string {
+	if field == whole {
+		return member
+	}
+	return field + "." + member
 }

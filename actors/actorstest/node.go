@@ -3,6 +3,7 @@ package actorstest
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -12,7 +13,9 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/broadcast"
+	"reddot/actors/campaign"
 	"reddot/actors/gateway"
+	"reddot/actors/index"
 	"reddot/actors/retained"
 	"reddot/actors/send"
 	"reddot/actors/topic"
@@ -41,12 +44,19 @@ var (
 	_ gateway.Hub   = (*Node)(nil)
 )
 
-// Kinds are all kinds of actors.
+// Kinds are the kinds of actors that find nobody.
 var Kinds = actors.Kinds{
 	actors.KindUser:     user.Kind(user.NewBook(actors.NewZones(time.LoadLocation).Find)),
 	actors.KindSend:     send.New,
 	actors.KindRetained: retained.New,
 	actors.KindLog:      broadcast.New,
+}
+
+// kindsOn returns the kinds, with those that find users in the journal.
+func kindsOn(j *Journal) actors.Kinds {
+	kinds := maps.Clone(Kinds)
+	kinds[actors.KindCampaign] = campaign.Kind(index.New(j))
+	return kinds
 }
 
 // NewNode returns a node on a journal, at the clock's time. Stop ends it. with is
@@ -65,7 +75,7 @@ func NewNode(t testing.TB, j *Journal, c *Clock, l actors.Limits, with ...func(*
 		Fence: func(key actors.Key) (actors.Fence, bool) { return actors.Fence{Shard: actors.ShardOf(key)}, true },
 		Delay: func(d time.Duration, fn func()) { time.AfterFunc(d, fn) },
 		Grace: 20 * time.Millisecond,
-		Kinds: Kinds,
+		Kinds: kindsOn(j),
 		Load: func(job func()) {
 			n.loads.Add(1)
 			go func() {

@@ -46,9 +46,20 @@ func Check(where string) (*Segment, error) {
 	return &Segment{where: where, test: t}, nil
 }
 
-// Having returns the segment of those in whose set a name is. It has no expression.
-func Having(set Set, name string) *Segment {
+// having returns the segment of those in whose set a name is. It has no expression.
+func having(set Set, name string) *Segment {
 	return &Segment{test: &member{operand{kind: Text, fixed: Value{Kind: Text, Text: name}}, set}}
+}
+
+// Of returns the segment of those for whom an audience is that is not all.
+func Of(a *actors.Audience) (*Segment, error) {
+	switch {
+	case a.Topic != "":
+		return having(Follows, a.Topic), nil
+	case a.List != "":
+		return having(Lists, a.List), nil
+	}
+	return Check(a.Segment.Where)
 }
 
 // Where returns the expression.

@@ -77,7 +77,7 @@ func (b *Inbox) Publish(m *actors.Message, once actors.Once, t actors.Moment, l 
 		}
 		return b.again(r)
 	}
-	if m.Shared && b.find(id) >= 0 {
+	if m.Shared && b.knows(id) {
 		return b.again(Ready{ID: id, Rev: b.rev, Replayed: true})
 	}
 	m = m.In(b.Profile.Profile().GetLocale())
@@ -115,6 +115,15 @@ func (b *Inbox) Publish(m *actors.Message, once actors.Once, t actors.Moment, l 
 		e.Rev++
 	}
 	return r
+}
+
+// knows tells whether the user has the message, or a rule put it aside.
+func (b *Inbox) knows(id actors.ID) bool {
+	if b.find(id) >= 0 {
+		return true
+	}
+	_, _, aside := b.Aside(id)
+	return aside
 }
 
 // again completes the answer to a publish that came before.

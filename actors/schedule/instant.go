@@ -98,3 +98,12 @@ func Next(at time.Time, minutes int, zone *time.Location) time.Time {
 		}
 	}
 }
+
+// Instant returns when the wall clock of the zone first shows the day and the minute that wall
+// shows, or anything later. The zone of wall does not matter.
+func Instant(wall time.Time, zone *time.Location) time.Time {
+	shown := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), 0, 0, time.UTC)
+	seconds := floorMod(shown.Unix(), daySeconds)
+	day := Date((shown.Unix() - seconds) / daySeconds)
+	return time.Unix(instant(day, int(seconds/60), zone, localTime(shown, zone)), 0)
+}

@@ -1,16 +1,3 @@
-// Package templates keeps an app's templates: the texts of their versions, and a record
-// of who wrote, reviewed and published which.
-//
-// Rules that a change must keep:
-//
-//   - A move (content.Order) is decided on the record as it is read, and stored by
-//     compare-and-swap: of two nodes that decide at once one begins anew.
-//   - A text is stored under its hash before the record names it, and is never changed.
-//   - A message is made of an approved version alone, which is looked up when it is sent:
-//     records are not kept in memory, and texts are, since they never change.
-//   - A caller's key (actors.Once) is part of the record that it made. What comes again
-//     under it is answered as then, also where the move is not possible any more.
-//
-// What a move makes of a record, and whether a text is good, is decided by the package
-// content. Start reading at templates.go.
+// Package templates says of which templates messages may be made: of approved versions alone,
+// which is looked up when a message is sent. They are kept by package reviewed.
 package templates

@@ -5,7 +5,18 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/content"
+	"reddot/actors/reviewed"
 )
+
+// Templates are those of all apps.
+type Templates struct {
+	*reviewed.Texts[*content.Template]
+}
+
+// New returns the templates that are kept in the records.
+func New(cfg reviewed.Config, records actors.SwapRecords) *Templates {
+	return &Templates{reviewed.New("template", content.Parse, cfg, records)}
+}
 
 // Sendable returns the version of which messages may be made, with its text; 0: the one
 // that is live.
@@ -27,6 +38,6 @@ func (t *Templates) Sendable(ctx context.Context, app, id string, version uint64
 	case !v.Sendable():
 		return nil, nil, actors.Errorf(actors.Conflict, "version %d of the template %s is %s: only what was approved is sent", version, id, v.State)
 	}
-	x, err := t.text(ctx, app, id, v.Hash)
+	x, err := t.Text(ctx, app, id, v.Hash)
 	return x, v, err
 }

@@ -13,13 +13,14 @@ import (
 	"reddot/actors/actorstest"
 	"reddot/actors/catalog"
 	"reddot/actors/content"
+	"reddot/actors/reviewed"
 )
 
 // nodes returns two on the same records.
 func nodes(t *testing.T) (a, b *Templates) {
 	j := actorstest.NewJournal()
 	t.Cleanup(j.Close)
-	return New(Config{Now: time.Now}, j), New(Config{Now: time.Now}, j)
+	return New(reviewed.Config{Now: time.Now}, j), New(reviewed.Config{Now: time.Now}, j)
 }
 
 func text(t testing.TB, title string) *content.Template {
@@ -36,7 +37,7 @@ func once(key string) actors.Once {
 }
 
 // states shows a record as "1:approved 2:live".
-func states(h Head) string {
+func states(h reviewed.Head) string {
 	var s []string
 	for _, v := range h.Record.Versions {
 		s = append(s, fmt.Sprint(v.Number, ":", v.State))
@@ -49,11 +50,11 @@ func TestTemplates(t *testing.T) {
 	a, b := nodes(t)
 	ctx := t.Context()
 	x := text(t, "one")
-	r, err := a.Write(ctx, "shop", "hello", x, Change{By: "ann"})
+	r, err := a.Write(ctx, "shop", "hello", x, reviewed.Change{By: "ann"})
 	if err != nil || !r.Created || states(r.Head) != "1:draft" {
 		t.Fatalf("got %+v, %v", r, err)
 	}
-	if r, err = b.Write(ctx, "shop", "hello", x, Change{By: "ann"}); err != nil || r.Created || states(r.Head) != "1:draft" {
+	if r, err = b.Write(ctx, "shop", "hello", x, reviewed.Change{By: "ann"}); err != nil || r.Created || states(r.Head) != "1:draft" {
 		t.Errorf("the same again: %+v, %v", r, err)
 	}
 	for _, version := range []uint64{0, 1} {
@@ -72,7 +73,7 @@ func TestTemplates(t *testing.T) {
 		{b, content.Order{Move: content.Publish, Version: 1}, "bob", "1:live"},
 	}
 	for _, m := range moves {
-		if r, err = m.on.Move(ctx, "shop", "hello", m.o, Change{By: m.by}); err != nil || states(r.Head) != m.want || r.Record.Move != m.o.Move {
+		if r, err = m.on.Move(ctx, "shop", "hello", m.o, reviewed.Change{By: m.by}); err != nil || states(r.Head) != m.want || r.Record.Move != m.o.Move {
 			t.Fatalf("%s: got %v, %v", m.o.Move, r, err)
 		}
 	}
@@ -83,7 +84,7 @@ func TestTemplates(t *testing.T) {
 	if _, _, err := a.Sendable(ctx, "other", "hello", 0); actors.AsError(err).Code != actors.NotFound {
 		t.Errorf("another app's: %v", err)
 	}
-	if _, err := b.Move(ctx, "shop", "hello", content.Order{Move: content.Archive}, Change{By: "ann"}); err != nil {
+	if _, err := b.Move(ctx, "shop", "hello", content.Order{Move: content.Archive}, reviewed.Change{By: "ann"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := a.Sendable(ctx, "shop", "hello", 1); actors.AsError(err).Code != actors.Conflict {
@@ -100,25 +101,25 @@ func TestMoveAgain(t *testing.T) {
 	a, b := nodes(t)
 	ctx := t.Context()
 	x := text(t, "one")
-	if _, err := a.Write(ctx, "shop", "hello", x, Change{By: "ann", Once: once("k1")}); err != nil {
+	if _, err := a.Write(ctx, "shop", "hello", x, reviewed.Change{By: "ann", Once: once("k1")}); err != nil {
 		t.Fatal(err)
 	}
 	submit := content.Order{Move: content.Submit, Version: 1}
-	if _, err := a.Move(ctx, "shop", "hello", submit, Change{By: "ann", Once: once("k2")}); err != nil {
+	if _, err := a.Move(ctx, "shop", "hello", submit, reviewed.Change{By: "ann", Once: once("k2")}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Write(ctx, "shop", "hello", text(t, "two"), Change{By: "ann"}); err != nil {
+	if _, err := a.Write(ctx, "shop", "hello", text(t, "two"), reviewed.Change{By: "ann"}); err != nil {
 		t.Fatal(err)
 	}
-	r, err := b.Move(ctx, "shop", "hello", submit, Change{By: "ann", Once: once("k2")})
+	r, err := b.Move(ctx, "shop", "hello", submit, reviewed.Change{By: "ann", Once: once("k2")})
 	if err != nil || !r.Replayed || states(r.Head) != "1:in_review" {
 		t.Errorf("got %+v, %v", r, err)
 	}
-	if r, err = b.Write(ctx, "shop", "hello", x, Change{By: "ann", Once: once("k1")}); err != nil || !r.Replayed || states(r.Head) != "1:draft" {
+	if r, err = b.Write(ctx, "shop", "hello", x, reviewed.Change{By: "ann", Once: once("k1")}); err != nil || !r.Replayed || states(r.Head) != "1:draft" {
 		t.Errorf("got %+v, %v", r, err)
 	}
 	noted := 0
-	_, err = b.Move(ctx, "shop", "hello", submit, Change{By: "ann", Once: once("k3"), Noting: func(_, _ *content.Version) error { noted++; return nil }})
+	_, err = b.Move(ctx, "shop", "hello", submit, reviewed.Change{By: "ann", Once: once("k3"), Noting: func(_, _ *content.Version) error { noted++; return nil }})
 	if actors.AsError(err).Code != actors.Conflict || noted != 0 {
 		t.Errorf("got %v, noted %d times", err, noted)
 	}
@@ -132,13 +133,13 @@ func TestMoveMatch(t *testing.T) {
 	a, _ := nodes(t)
 	ctx := t.Context()
 	at := func(n uint64) func(uint64) bool { return func(now uint64) bool { return now == n } }
-	if _, err := a.Write(ctx, "shop", "hello", text(t, "one"), Change{By: "ann", Match: at(1)}); !errors.Is(err, catalog.ErrNoMatch) {
+	if _, err := a.Write(ctx, "shop", "hello", text(t, "one"), reviewed.Change{By: "ann", Match: at(1)}); !errors.Is(err, catalog.ErrNoMatch) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := a.Write(ctx, "shop", "hello", text(t, "one"), Change{By: "ann", Match: at(0), Once: once("k")}); err != nil {
+	if _, err := a.Write(ctx, "shop", "hello", text(t, "one"), reviewed.Change{By: "ann", Match: at(0), Once: once("k")}); err != nil {
 		t.Error(err)
 	}
-	if _, err := a.Write(ctx, "shop", "hello", text(t, "two"), Change{By: "ann", Match: at(7), Once: once("k2")}); !errors.Is(err, catalog.ErrNoMatch) {
+	if _, err := a.Write(ctx, "shop", "hello", text(t, "two"), reviewed.Change{By: "ann", Match: at(7), Once: once("k2")}); !errors.Is(err, catalog.ErrNoMatch) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -153,7 +154,7 @@ func TestTwoNodesAtOnce(t *testing.T) {
 	var busy atomic.Int32
 	for i := range writers {
 		wg.Go(func() {
-			_, err := []*Templates{a, b}[i%2].Write(ctx, "shop", "hello", text(t, fmt.Sprint(i)), Change{By: "ann"})
+			_, err := []*Templates{a, b}[i%2].Write(ctx, "shop", "hello", text(t, fmt.Sprint(i)), reviewed.Change{By: "ann"})
 			if err != nil {
 				if actors.AsError(err).Code != actors.Busy {
 					t.Error(err)
@@ -174,7 +175,7 @@ func TestTwoNodesAtOnce(t *testing.T) {
 	if err != nil || x.Hash() != v.Hash {
 		t.Fatalf("the text of %v is another's: %v", v, err)
 	}
-	if _, err := a.Move(ctx, "shop", "hello", content.Order{Move: content.Submit}, Change{By: "ann"}); err != nil {
+	if _, err := a.Move(ctx, "shop", "hello", content.Order{Move: content.Submit}, reviewed.Change{By: "ann"}); err != nil {
 		t.Fatal(err)
 	}
 	var won, lost atomic.Int32
@@ -184,7 +185,7 @@ func TestTwoNodesAtOnce(t *testing.T) {
 			if i%3 == 0 {
 				o = content.Order{Move: content.Reject, Version: v.Number, Reason: "no"}
 			}
-			_, err := []*Templates{a, b}[i%2].Move(ctx, "shop", "hello", o, Change{By: fmt.Sprint("bob", i)})
+			_, err := []*Templates{a, b}[i%2].Move(ctx, "shop", "hello", o, reviewed.Change{By: fmt.Sprint("bob", i)})
 			switch {
 			case err == nil:
 				won.Add(1)
@@ -198,20 +199,5 @@ func TestTwoNodesAtOnce(t *testing.T) {
 	wg.Wait()
 	if won.Load() != 1 || lost.Load() != 5 {
 		t.Errorf("%d reviewers decided, %d came too late", won.Load(), lost.Load())
-	}
-}
-
-// TestCacheIsBounded by what it holds.
-func TestCacheIsBounded(t *testing.T) {
-	var c cache
-	for i := range 3 * maxReady {
-		c.put(fmt.Sprint(i), text(t, fmt.Sprint(i)))
-	}
-	size := 0
-	for _, x := range c.all {
-		size += len(x.Body())
-	}
-	if len(c.all) > maxReady || size != c.size || c.find(fmt.Sprint(3*maxReady-1)) == nil {
-		t.Errorf("%d templates of %d bytes, counted %d", len(c.all), size, c.size)
 	}
 }

@@ -39,6 +39,12 @@ func (w *WireRequest) encodeOther(c actors.Command) bool {
 		w.Other = &WireRequest_Act{&WireAct{Id: c.ID[:], Action: c.Action, Reply: c.Reply}}
 	case *actors.Erase:
 		w.Other = &WireRequest_Erase{&WireErase{}}
+	case *actors.StartCampaign:
+		w.Other = &WireRequest_StartCampaign{c.Plan}
+	case *actors.SteerCampaign:
+		w.Other = &WireRequest_SteerCampaign{&WireSteerCampaign{To: uint32(c.To), By: c.By}}
+	case *actors.ReadCampaign:
+		w.Other = &WireRequest_ReadCampaign{&WireReadCampaign{User: c.User}}
 	default:
 		return false
 	}
@@ -128,6 +134,15 @@ func (w *WireRequest) decodeOther(gate func(node, id string) *actor.PID) (actors
 		return &actors.Act{ID: actors.ID(c.Act.Id), Action: c.Act.Action, Reply: c.Act.Reply}, nil
 	case *WireRequest_Erase:
 		return &actors.Erase{}, nil
+	case *WireRequest_StartCampaign:
+		return &actors.StartCampaign{Plan: c.StartCampaign}, c.StartCampaign.Check()
+	case *WireRequest_SteerCampaign:
+		if c.SteerCampaign.To >= uint32(actors.NumSteerings) {
+			return nil, fmt.Errorf("steering %d of a campaign", c.SteerCampaign.To)
+		}
+		return &actors.SteerCampaign{To: actors.Steering(c.SteerCampaign.To), By: c.SteerCampaign.By}, nil
+	case *WireRequest_ReadCampaign:
+		return &actors.ReadCampaign{User: c.ReadCampaign.User}, nil
 	}
 	return nil, nil
 }

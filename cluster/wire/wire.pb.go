@@ -724,6 +724,9 @@ type WireRequest struct {
 	//	*WireRequest_ImportUser
 	//	*WireRequest_SetStanding
 	//	*WireRequest_Act
+	//	*WireRequest_StartCampaign
+	//	*WireRequest_SteerCampaign
+	//	*WireRequest_ReadCampaign
 	//	*WireRequest_Explain
 	Other         isWireRequest_Other `protobuf_oneof:"other"`
 	unknownFields protoimpl.UnknownFields
@@ -1015,6 +1018,33 @@ func (x *WireRequest) GetAct() *WireAct {
 	return nil
 }
 
+func (x *WireRequest) GetStartCampaign() *actors.CampaignPlan {
+	if x != nil {
+		if x, ok := x.Other.(*WireRequest_StartCampaign); ok {
+			return x.StartCampaign
+		}
+	}
+	return nil
+}
+
+func (x *WireRequest) GetSteerCampaign() *WireSteerCampaign {
+	if x != nil {
+		if x, ok := x.Other.(*WireRequest_SteerCampaign); ok {
+			return x.SteerCampaign
+		}
+	}
+	return nil
+}
+
+func (x *WireRequest) GetReadCampaign() *WireReadCampaign {
+	if x != nil {
+		if x, ok := x.Other.(*WireRequest_ReadCampaign); ok {
+			return x.ReadCampaign
+		}
+	}
+	return nil
+}
+
 func (x *WireRequest) GetExplain() []byte {
 	if x != nil {
 		if x, ok := x.Other.(*WireRequest_Explain); ok {
@@ -1076,6 +1106,18 @@ type WireRequest_Act struct {
 	Act *WireAct `protobuf:"bytes,35,opt,name=act,proto3,oneof"`
 }
 
+type WireRequest_StartCampaign struct {
+	StartCampaign *actors.CampaignPlan `protobuf:"bytes,36,opt,name=start_campaign,json=startCampaign,proto3,oneof"`
+}
+
+type WireRequest_SteerCampaign struct {
+	SteerCampaign *WireSteerCampaign `protobuf:"bytes,37,opt,name=steer_campaign,json=steerCampaign,proto3,oneof"`
+}
+
+type WireRequest_ReadCampaign struct {
+	ReadCampaign *WireReadCampaign `protobuf:"bytes,38,opt,name=read_campaign,json=readCampaign,proto3,oneof"`
+}
+
 type WireRequest_Explain struct {
 	Explain []byte `protobuf:"bytes,40,opt,name=explain,proto3,oneof"` // a message's id, 16 bytes
 }
@@ -1103,6 +1145,12 @@ func (*WireRequest_ImportUser) isWireRequest_Other() {}
 func (*WireRequest_SetStanding) isWireRequest_Other() {}
 
 func (*WireRequest_Act) isWireRequest_Other() {}
+
+func (*WireRequest_StartCampaign) isWireRequest_Other() {}
+
+func (*WireRequest_SteerCampaign) isWireRequest_Other() {}
+
+func (*WireRequest_ReadCampaign) isWireRequest_Other() {}
 
 func (*WireRequest_Explain) isWireRequest_Other() {}
 
@@ -1633,6 +1681,104 @@ func (x *WireBroadcast) GetAudience() *actors.Audience {
 	return nil
 }
 
+// WireSteerCampaign asks a campaign to go another way.
+type WireSteerCampaign struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	To            uint32                 `protobuf:"varint,1,opt,name=to,proto3" json:"to,omitempty"`
+	By            string                 `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireSteerCampaign) Reset() {
+	*x = WireSteerCampaign{}
+	mi := &file_cluster_wire_wire_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireSteerCampaign) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireSteerCampaign) ProtoMessage() {}
+
+func (x *WireSteerCampaign) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_wire_wire_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireSteerCampaign.ProtoReflect.Descriptor instead.
+func (*WireSteerCampaign) Descriptor() ([]byte, []int) {
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *WireSteerCampaign) GetTo() uint32 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *WireSteerCampaign) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+// WireReadCampaign asks how a campaign stands.
+type WireReadCampaign struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"` // with this one; empty: with all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireReadCampaign) Reset() {
+	*x = WireReadCampaign{}
+	mi := &file_cluster_wire_wire_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireReadCampaign) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireReadCampaign) ProtoMessage() {}
+
+func (x *WireReadCampaign) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_wire_wire_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireReadCampaign.ProtoReflect.Descriptor instead.
+func (*WireReadCampaign) Descriptor() ([]byte, []int) {
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *WireReadCampaign) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
 // WireErase erases a user.
 type WireErase struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1642,7 +1788,7 @@ type WireErase struct {
 
 func (x *WireErase) Reset() {
 	*x = WireErase{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[16]
+	mi := &file_cluster_wire_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1654,7 +1800,7 @@ func (x *WireErase) String() string {
 func (*WireErase) ProtoMessage() {}
 
 func (x *WireErase) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[16]
+	mi := &file_cluster_wire_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1667,7 +1813,7 @@ func (x *WireErase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireErase.ProtoReflect.Descriptor instead.
 func (*WireErase) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{16}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{18}
 }
 
 // WireSession is what the commands about sessions and topics say.
@@ -1697,7 +1843,7 @@ type WireSession struct {
 
 func (x *WireSession) Reset() {
 	*x = WireSession{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[17]
+	mi := &file_cluster_wire_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1709,7 +1855,7 @@ func (x *WireSession) String() string {
 func (*WireSession) ProtoMessage() {}
 
 func (x *WireSession) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[17]
+	mi := &file_cluster_wire_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1722,7 +1868,7 @@ func (x *WireSession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSession.ProtoReflect.Descriptor instead.
 func (*WireSession) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{17}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WireSession) GetClient() string {
@@ -1880,7 +2026,7 @@ type WireAnswer struct {
 
 func (x *WireAnswer) Reset() {
 	*x = WireAnswer{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[18]
+	mi := &file_cluster_wire_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1892,7 +2038,7 @@ func (x *WireAnswer) String() string {
 func (*WireAnswer) ProtoMessage() {}
 
 func (x *WireAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[18]
+	mi := &file_cluster_wire_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1905,7 +2051,7 @@ func (x *WireAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAnswer.ProtoReflect.Descriptor instead.
 func (*WireAnswer) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{18}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WireAnswer) GetId() uint64 {
@@ -2063,7 +2209,7 @@ type WireTidings struct {
 
 func (x *WireTidings) Reset() {
 	*x = WireTidings{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[19]
+	mi := &file_cluster_wire_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2075,7 +2221,7 @@ func (x *WireTidings) String() string {
 func (*WireTidings) ProtoMessage() {}
 
 func (x *WireTidings) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[19]
+	mi := &file_cluster_wire_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2088,7 +2234,7 @@ func (x *WireTidings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTidings.ProtoReflect.Descriptor instead.
 func (*WireTidings) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{19}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WireTidings) GetHub() string {
@@ -2144,7 +2290,7 @@ type WireWaits struct {
 
 func (x *WireWaits) Reset() {
 	*x = WireWaits{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[20]
+	mi := &file_cluster_wire_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2156,7 +2302,7 @@ func (x *WireWaits) String() string {
 func (*WireWaits) ProtoMessage() {}
 
 func (x *WireWaits) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[20]
+	mi := &file_cluster_wire_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2169,7 +2315,7 @@ func (x *WireWaits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireWaits.ProtoReflect.Descriptor instead.
 func (*WireWaits) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{20}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *WireWaits) GetWaiting() *actors.Waiting {
@@ -2199,7 +2345,7 @@ type WireFilters struct {
 
 func (x *WireFilters) Reset() {
 	*x = WireFilters{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[21]
+	mi := &file_cluster_wire_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2211,7 +2357,7 @@ func (x *WireFilters) String() string {
 func (*WireFilters) ProtoMessage() {}
 
 func (x *WireFilters) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[21]
+	mi := &file_cluster_wire_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2224,7 +2370,7 @@ func (x *WireFilters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFilters.ProtoReflect.Descriptor instead.
 func (*WireFilters) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{21}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WireFilters) GetId() uint64 {
@@ -2261,7 +2407,7 @@ type WireFilter struct {
 
 func (x *WireFilter) Reset() {
 	*x = WireFilter{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[22]
+	mi := &file_cluster_wire_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2273,7 +2419,7 @@ func (x *WireFilter) String() string {
 func (*WireFilter) ProtoMessage() {}
 
 func (x *WireFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[22]
+	mi := &file_cluster_wire_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2286,7 +2432,7 @@ func (x *WireFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFilter.ProtoReflect.Descriptor instead.
 func (*WireFilter) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{22}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WireFilter) GetApp() string {
@@ -2323,7 +2469,7 @@ type WireFollowed struct {
 
 func (x *WireFollowed) Reset() {
 	*x = WireFollowed{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[23]
+	mi := &file_cluster_wire_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2335,7 +2481,7 @@ func (x *WireFollowed) String() string {
 func (*WireFollowed) ProtoMessage() {}
 
 func (x *WireFollowed) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[23]
+	mi := &file_cluster_wire_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2348,7 +2494,7 @@ func (x *WireFollowed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFollowed.ProtoReflect.Descriptor instead.
 func (*WireFollowed) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{23}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WireFollowed) GetId() uint64 {
@@ -2384,7 +2530,7 @@ type WireTopic struct {
 
 func (x *WireTopic) Reset() {
 	*x = WireTopic{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[24]
+	mi := &file_cluster_wire_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2396,7 +2542,7 @@ func (x *WireTopic) String() string {
 func (*WireTopic) ProtoMessage() {}
 
 func (x *WireTopic) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[24]
+	mi := &file_cluster_wire_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2409,7 +2555,7 @@ func (x *WireTopic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTopic.ProtoReflect.Descriptor instead.
 func (*WireTopic) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{24}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WireTopic) GetId() uint64 {
@@ -2445,7 +2591,7 @@ type WireLogged struct {
 
 func (x *WireLogged) Reset() {
 	*x = WireLogged{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[25]
+	mi := &file_cluster_wire_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2457,7 +2603,7 @@ func (x *WireLogged) String() string {
 func (*WireLogged) ProtoMessage() {}
 
 func (x *WireLogged) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[25]
+	mi := &file_cluster_wire_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2470,7 +2616,7 @@ func (x *WireLogged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireLogged.ProtoReflect.Descriptor instead.
 func (*WireLogged) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{25}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *WireLogged) GetId() uint64 {
@@ -2507,7 +2653,7 @@ type WireHeard struct {
 
 func (x *WireHeard) Reset() {
 	*x = WireHeard{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[26]
+	mi := &file_cluster_wire_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2519,7 +2665,7 @@ func (x *WireHeard) String() string {
 func (*WireHeard) ProtoMessage() {}
 
 func (x *WireHeard) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[26]
+	mi := &file_cluster_wire_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2532,7 +2678,7 @@ func (x *WireHeard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireHeard.ProtoReflect.Descriptor instead.
 func (*WireHeard) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{26}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WireHeard) GetId() uint64 {
@@ -2587,7 +2733,7 @@ type WireConn struct {
 
 func (x *WireConn) Reset() {
 	*x = WireConn{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[27]
+	mi := &file_cluster_wire_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2599,7 +2745,7 @@ func (x *WireConn) String() string {
 func (*WireConn) ProtoMessage() {}
 
 func (x *WireConn) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[27]
+	mi := &file_cluster_wire_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2612,7 +2758,7 @@ func (x *WireConn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConn.ProtoReflect.Descriptor instead.
 func (*WireConn) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{27}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WireConn) GetKey() string {
@@ -2739,7 +2885,7 @@ type WireGreeting struct {
 
 func (x *WireGreeting) Reset() {
 	*x = WireGreeting{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[28]
+	mi := &file_cluster_wire_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2751,7 +2897,7 @@ func (x *WireGreeting) String() string {
 func (*WireGreeting) ProtoMessage() {}
 
 func (x *WireGreeting) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[28]
+	mi := &file_cluster_wire_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2764,7 +2910,7 @@ func (x *WireGreeting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireGreeting.ProtoReflect.Descriptor instead.
 func (*WireGreeting) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{28}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WireGreeting) GetKey() string {
@@ -2857,7 +3003,7 @@ type WirePush struct {
 
 func (x *WirePush) Reset() {
 	*x = WirePush{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[29]
+	mi := &file_cluster_wire_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2869,7 +3015,7 @@ func (x *WirePush) String() string {
 func (*WirePush) ProtoMessage() {}
 
 func (x *WirePush) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[29]
+	mi := &file_cluster_wire_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2882,7 +3028,7 @@ func (x *WirePush) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WirePush.ProtoReflect.Descriptor instead.
 func (*WirePush) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{29}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WirePush) GetKey() string {
@@ -2969,7 +3115,7 @@ type WireEvent struct {
 
 func (x *WireEvent) Reset() {
 	*x = WireEvent{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[30]
+	mi := &file_cluster_wire_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2981,7 +3127,7 @@ func (x *WireEvent) String() string {
 func (*WireEvent) ProtoMessage() {}
 
 func (x *WireEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[30]
+	mi := &file_cluster_wire_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2994,7 +3140,7 @@ func (x *WireEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireEvent.ProtoReflect.Descriptor instead.
 func (*WireEvent) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{30}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WireEvent) GetType() string {
@@ -3038,7 +3184,7 @@ type WireDescribed struct {
 
 func (x *WireDescribed) Reset() {
 	*x = WireDescribed{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[31]
+	mi := &file_cluster_wire_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3050,7 +3196,7 @@ func (x *WireDescribed) String() string {
 func (*WireDescribed) ProtoMessage() {}
 
 func (x *WireDescribed) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[31]
+	mi := &file_cluster_wire_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3063,7 +3209,7 @@ func (x *WireDescribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireDescribed.ProtoReflect.Descriptor instead.
 func (*WireDescribed) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{31}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WireDescribed) GetUser() string {
@@ -3108,7 +3254,7 @@ type WireConnInfo struct {
 
 func (x *WireConnInfo) Reset() {
 	*x = WireConnInfo{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[32]
+	mi := &file_cluster_wire_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3120,7 +3266,7 @@ func (x *WireConnInfo) String() string {
 func (*WireConnInfo) ProtoMessage() {}
 
 func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[32]
+	mi := &file_cluster_wire_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3133,7 +3279,7 @@ func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConnInfo.ProtoReflect.Descriptor instead.
 func (*WireConnInfo) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{32}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WireConnInfo) GetId() string {
@@ -3183,7 +3329,7 @@ type WireShard struct {
 
 func (x *WireShard) Reset() {
 	*x = WireShard{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[33]
+	mi := &file_cluster_wire_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3195,7 +3341,7 @@ func (x *WireShard) String() string {
 func (*WireShard) ProtoMessage() {}
 
 func (x *WireShard) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[33]
+	mi := &file_cluster_wire_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3208,7 +3354,7 @@ func (x *WireShard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireShard.ProtoReflect.Descriptor instead.
 func (*WireShard) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{33}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WireShard) GetShard() uint32 {
@@ -3243,7 +3389,7 @@ type WireChanged struct {
 
 func (x *WireChanged) Reset() {
 	*x = WireChanged{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[34]
+	mi := &file_cluster_wire_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3255,7 +3401,7 @@ func (x *WireChanged) String() string {
 func (*WireChanged) ProtoMessage() {}
 
 func (x *WireChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[34]
+	mi := &file_cluster_wire_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3268,7 +3414,7 @@ func (x *WireChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireChanged.ProtoReflect.Descriptor instead.
 func (*WireChanged) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{34}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WireChanged) GetWhat() string {
@@ -3290,7 +3436,7 @@ type WireAsk struct {
 
 func (x *WireAsk) Reset() {
 	*x = WireAsk{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[35]
+	mi := &file_cluster_wire_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3302,7 +3448,7 @@ func (x *WireAsk) String() string {
 func (*WireAsk) ProtoMessage() {}
 
 func (x *WireAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[35]
+	mi := &file_cluster_wire_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3315,7 +3461,7 @@ func (x *WireAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAsk.ProtoReflect.Descriptor instead.
 func (*WireAsk) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{35}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *WireAsk) GetId() uint64 {
@@ -3351,7 +3497,7 @@ type WireTold struct {
 
 func (x *WireTold) Reset() {
 	*x = WireTold{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[36]
+	mi := &file_cluster_wire_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3363,7 +3509,7 @@ func (x *WireTold) String() string {
 func (*WireTold) ProtoMessage() {}
 
 func (x *WireTold) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[36]
+	mi := &file_cluster_wire_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3376,7 +3522,7 @@ func (x *WireTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTold.ProtoReflect.Descriptor instead.
 func (*WireTold) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{36}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *WireTold) GetId() uint64 {
@@ -3416,7 +3562,7 @@ type WireMember struct {
 
 func (x *WireMember) Reset() {
 	*x = WireMember{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[37]
+	mi := &file_cluster_wire_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3428,7 +3574,7 @@ func (x *WireMember) String() string {
 func (*WireMember) ProtoMessage() {}
 
 func (x *WireMember) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[37]
+	mi := &file_cluster_wire_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3441,7 +3587,7 @@ func (x *WireMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireMember.ProtoReflect.Descriptor instead.
 func (*WireMember) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{37}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *WireMember) GetPeers() string {
@@ -3514,7 +3660,7 @@ type WireSign struct {
 
 func (x *WireSign) Reset() {
 	*x = WireSign{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[38]
+	mi := &file_cluster_wire_wire_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3526,7 +3672,7 @@ func (x *WireSign) String() string {
 func (*WireSign) ProtoMessage() {}
 
 func (x *WireSign) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[38]
+	mi := &file_cluster_wire_wire_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3539,7 +3685,7 @@ func (x *WireSign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSign.ProtoReflect.Descriptor instead.
 func (*WireSign) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{38}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *WireSign) GetCount() uint64 {
@@ -3638,7 +3784,7 @@ type WireTie struct {
 
 func (x *WireTie) Reset() {
 	*x = WireTie{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[39]
+	mi := &file_cluster_wire_wire_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3650,7 +3796,7 @@ func (x *WireTie) String() string {
 func (*WireTie) ProtoMessage() {}
 
 func (x *WireTie) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[39]
+	mi := &file_cluster_wire_wire_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3663,7 +3809,7 @@ func (x *WireTie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTie.ProtoReflect.Descriptor instead.
 func (*WireTie) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{39}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *WireTie) GetNode() string {
@@ -3716,7 +3862,7 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\tWirePlace\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
-	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\xc5\t\n" +
+	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\x89\v\n" +
 	"\vWireRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
@@ -3752,7 +3898,10 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\vimport_user\x18! \x01(\v2\x16.reddot.WireImportUserH\x00R\n" +
 	"importUser\x125\n" +
 	"\fset_standing\x18\" \x01(\v2\x10.reddot.StandingH\x00R\vsetStanding\x12#\n" +
-	"\x03act\x18# \x01(\v2\x0f.reddot.WireActH\x00R\x03act\x12\x1a\n" +
+	"\x03act\x18# \x01(\v2\x0f.reddot.WireActH\x00R\x03act\x12=\n" +
+	"\x0estart_campaign\x18$ \x01(\v2\x14.reddot.CampaignPlanH\x00R\rstartCampaign\x12B\n" +
+	"\x0esteer_campaign\x18% \x01(\v2\x19.reddot.WireSteerCampaignH\x00R\rsteerCampaign\x12?\n" +
+	"\rread_campaign\x18& \x01(\v2\x18.reddot.WireReadCampaignH\x00R\freadCampaign\x12\x1a\n" +
 	"\aexplain\x18( \x01(\fH\x00R\aexplainB\a\n" +
 	"\x05other\"o\n" +
 	"\x0eWireSetProfile\x12\x18\n" +
@@ -3789,7 +3938,12 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\"h\n" +
 	"\rWireBroadcast\x12)\n" +
 	"\amessage\x18\x01 \x01(\v2\x0f.reddot.MessageR\amessage\x12,\n" +
-	"\baudience\x18\x02 \x01(\v2\x10.reddot.AudienceR\baudience\"\v\n" +
+	"\baudience\x18\x02 \x01(\v2\x10.reddot.AudienceR\baudience\"3\n" +
+	"\x11WireSteerCampaign\x12\x0e\n" +
+	"\x02to\x18\x01 \x01(\rR\x02to\x12\x0e\n" +
+	"\x02by\x18\x02 \x01(\tR\x02by\"&\n" +
+	"\x10WireReadCampaign\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\"\v\n" +
 	"\tWireErase\"\xc6\x03\n" +
 	"\vWireSession\x12\x16\n" +
 	"\x06client\x18\x01 \x01(\tR\x06client\x12\x10\n" +
@@ -4052,7 +4206,7 @@ func file_cluster_wire_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_cluster_wire_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_cluster_wire_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_cluster_wire_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_cluster_wire_wire_proto_goTypes = []any{
 	(FrameType)(0),               // 0: reddot.FrameType
 	(WireCommand)(0),             // 1: reddot.WireCommand
@@ -4073,96 +4227,102 @@ var file_cluster_wire_wire_proto_goTypes = []any{
 	(*WireReadProfile)(nil),      // 16: reddot.WireReadProfile
 	(*WireOfTenant)(nil),         // 17: reddot.WireOfTenant
 	(*WireBroadcast)(nil),        // 18: reddot.WireBroadcast
-	(*WireErase)(nil),            // 19: reddot.WireErase
-	(*WireSession)(nil),          // 20: reddot.WireSession
-	(*WireAnswer)(nil),           // 21: reddot.WireAnswer
-	(*WireTidings)(nil),          // 22: reddot.WireTidings
-	(*WireWaits)(nil),            // 23: reddot.WireWaits
-	(*WireFilters)(nil),          // 24: reddot.WireFilters
-	(*WireFilter)(nil),           // 25: reddot.WireFilter
-	(*WireFollowed)(nil),         // 26: reddot.WireFollowed
-	(*WireTopic)(nil),            // 27: reddot.WireTopic
-	(*WireLogged)(nil),           // 28: reddot.WireLogged
-	(*WireHeard)(nil),            // 29: reddot.WireHeard
-	(*WireConn)(nil),             // 30: reddot.WireConn
-	(*WireGreeting)(nil),         // 31: reddot.WireGreeting
-	(*WirePush)(nil),             // 32: reddot.WirePush
-	(*WireEvent)(nil),            // 33: reddot.WireEvent
-	(*WireDescribed)(nil),        // 34: reddot.WireDescribed
-	(*WireConnInfo)(nil),         // 35: reddot.WireConnInfo
-	(*WireShard)(nil),            // 36: reddot.WireShard
-	(*WireChanged)(nil),          // 37: reddot.WireChanged
-	(*WireAsk)(nil),              // 38: reddot.WireAsk
-	(*WireTold)(nil),             // 39: reddot.WireTold
-	(*WireMember)(nil),           // 40: reddot.WireMember
-	(*WireSign)(nil),             // 41: reddot.WireSign
-	(*WireTie)(nil),              // 42: reddot.WireTie
-	(*actors.Message)(nil),       // 43: reddot.Message
-	(*actors.TopicMessage)(nil),  // 44: reddot.TopicMessage
-	(*actors.Standing)(nil),      // 45: reddot.Standing
-	(*actors.Profile)(nil),       // 46: reddot.Profile
-	(*actors.Preferences)(nil),   // 47: reddot.Preferences
-	(*actors.Audience)(nil),      // 48: reddot.Audience
-	(*actors.Will)(nil),          // 49: reddot.Will
-	(*actors.SessionChange)(nil), // 50: reddot.SessionChange
-	(*actors.SessionState)(nil),  // 51: reddot.SessionState
-	(*actors.Waiting)(nil),       // 52: reddot.Waiting
-	(*actors.LogEntry)(nil),      // 53: reddot.LogEntry
+	(*WireSteerCampaign)(nil),    // 19: reddot.WireSteerCampaign
+	(*WireReadCampaign)(nil),     // 20: reddot.WireReadCampaign
+	(*WireErase)(nil),            // 21: reddot.WireErase
+	(*WireSession)(nil),          // 22: reddot.WireSession
+	(*WireAnswer)(nil),           // 23: reddot.WireAnswer
+	(*WireTidings)(nil),          // 24: reddot.WireTidings
+	(*WireWaits)(nil),            // 25: reddot.WireWaits
+	(*WireFilters)(nil),          // 26: reddot.WireFilters
+	(*WireFilter)(nil),           // 27: reddot.WireFilter
+	(*WireFollowed)(nil),         // 28: reddot.WireFollowed
+	(*WireTopic)(nil),            // 29: reddot.WireTopic
+	(*WireLogged)(nil),           // 30: reddot.WireLogged
+	(*WireHeard)(nil),            // 31: reddot.WireHeard
+	(*WireConn)(nil),             // 32: reddot.WireConn
+	(*WireGreeting)(nil),         // 33: reddot.WireGreeting
+	(*WirePush)(nil),             // 34: reddot.WirePush
+	(*WireEvent)(nil),            // 35: reddot.WireEvent
+	(*WireDescribed)(nil),        // 36: reddot.WireDescribed
+	(*WireConnInfo)(nil),         // 37: reddot.WireConnInfo
+	(*WireShard)(nil),            // 38: reddot.WireShard
+	(*WireChanged)(nil),          // 39: reddot.WireChanged
+	(*WireAsk)(nil),              // 40: reddot.WireAsk
+	(*WireTold)(nil),             // 41: reddot.WireTold
+	(*WireMember)(nil),           // 42: reddot.WireMember
+	(*WireSign)(nil),             // 43: reddot.WireSign
+	(*WireTie)(nil),              // 44: reddot.WireTie
+	(*actors.Message)(nil),       // 45: reddot.Message
+	(*actors.TopicMessage)(nil),  // 46: reddot.TopicMessage
+	(*actors.Standing)(nil),      // 47: reddot.Standing
+	(*actors.CampaignPlan)(nil),  // 48: reddot.CampaignPlan
+	(*actors.Profile)(nil),       // 49: reddot.Profile
+	(*actors.Preferences)(nil),   // 50: reddot.Preferences
+	(*actors.Audience)(nil),      // 51: reddot.Audience
+	(*actors.Will)(nil),          // 52: reddot.Will
+	(*actors.SessionChange)(nil), // 53: reddot.SessionChange
+	(*actors.SessionState)(nil),  // 54: reddot.SessionState
+	(*actors.Waiting)(nil),       // 55: reddot.Waiting
+	(*actors.LogEntry)(nil),      // 56: reddot.LogEntry
 }
 var file_cluster_wire_wire_proto_depIdxs = []int32{
 	0,  // 0: reddot.Frame.type:type_name -> reddot.FrameType
 	3,  // 1: reddot.Batch.frames:type_name -> reddot.Frame
 	6,  // 2: reddot.WireHello.settings:type_name -> reddot.WireSetting
 	1,  // 3: reddot.WireRequest.command:type_name -> reddot.WireCommand
-	43, // 4: reddot.WireRequest.message:type_name -> reddot.Message
+	45, // 4: reddot.WireRequest.message:type_name -> reddot.Message
 	8,  // 5: reddot.WireRequest.at:type_name -> reddot.WirePlace
-	20, // 6: reddot.WireRequest.session:type_name -> reddot.WireSession
-	44, // 7: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
+	22, // 6: reddot.WireRequest.session:type_name -> reddot.WireSession
+	46, // 7: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
 	10, // 8: reddot.WireRequest.set_profile:type_name -> reddot.WireSetProfile
 	11, // 9: reddot.WireRequest.set_preferences:type_name -> reddot.WireSetPreferences
 	12, // 10: reddot.WireRequest.follow:type_name -> reddot.WireFollow
 	16, // 11: reddot.WireRequest.read_profile:type_name -> reddot.WireReadProfile
-	19, // 12: reddot.WireRequest.erase:type_name -> reddot.WireErase
+	21, // 12: reddot.WireRequest.erase:type_name -> reddot.WireErase
 	18, // 13: reddot.WireRequest.broadcast:type_name -> reddot.WireBroadcast
 	14, // 14: reddot.WireRequest.join_list:type_name -> reddot.WireJoinList
 	17, // 15: reddot.WireRequest.of_tenant:type_name -> reddot.WireOfTenant
 	9,  // 16: reddot.WireRequest.dry_run:type_name -> reddot.WireRequest
 	15, // 17: reddot.WireRequest.import_user:type_name -> reddot.WireImportUser
-	45, // 18: reddot.WireRequest.set_standing:type_name -> reddot.Standing
+	47, // 18: reddot.WireRequest.set_standing:type_name -> reddot.Standing
 	13, // 19: reddot.WireRequest.act:type_name -> reddot.WireAct
-	46, // 20: reddot.WireSetProfile.profile:type_name -> reddot.Profile
-	47, // 21: reddot.WireSetPreferences.preferences:type_name -> reddot.Preferences
-	10, // 22: reddot.WireImportUser.profile:type_name -> reddot.WireSetProfile
-	47, // 23: reddot.WireImportUser.preferences:type_name -> reddot.Preferences
-	1,  // 24: reddot.WireOfTenant.command:type_name -> reddot.WireCommand
-	43, // 25: reddot.WireBroadcast.message:type_name -> reddot.Message
-	48, // 26: reddot.WireBroadcast.audience:type_name -> reddot.Audience
-	49, // 27: reddot.WireSession.will:type_name -> reddot.Will
-	50, // 28: reddot.WireSession.change:type_name -> reddot.SessionChange
-	8,  // 29: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
-	51, // 30: reddot.WireAnswer.session:type_name -> reddot.SessionState
-	44, // 31: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
-	23, // 32: reddot.WireTidings.waits:type_name -> reddot.WireWaits
-	52, // 33: reddot.WireWaits.waiting:type_name -> reddot.Waiting
-	44, // 34: reddot.WireWaits.message:type_name -> reddot.TopicMessage
-	25, // 35: reddot.WireFilters.list:type_name -> reddot.WireFilter
-	44, // 36: reddot.WireTopic.message:type_name -> reddot.TopicMessage
-	53, // 37: reddot.WireLogged.entry:type_name -> reddot.LogEntry
-	8,  // 38: reddot.WireConn.after:type_name -> reddot.WirePlace
-	8,  // 39: reddot.WireGreeting.at:type_name -> reddot.WirePlace
-	8,  // 40: reddot.WireGreeting.head:type_name -> reddot.WirePlace
-	8,  // 41: reddot.WirePush.from:type_name -> reddot.WirePlace
-	8,  // 42: reddot.WirePush.to:type_name -> reddot.WirePlace
-	33, // 43: reddot.WirePush.events:type_name -> reddot.WireEvent
-	8,  // 44: reddot.WireEvent.to:type_name -> reddot.WirePlace
-	35, // 45: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
-	42, // 46: reddot.WireSign.ties:type_name -> reddot.WireTie
-	2,  // 47: reddot.WireTie.state:type_name -> reddot.TieState
-	48, // [48:48] is the sub-list for method output_type
-	48, // [48:48] is the sub-list for method input_type
-	48, // [48:48] is the sub-list for extension type_name
-	48, // [48:48] is the sub-list for extension extendee
-	0,  // [0:48] is the sub-list for field type_name
+	48, // 20: reddot.WireRequest.start_campaign:type_name -> reddot.CampaignPlan
+	19, // 21: reddot.WireRequest.steer_campaign:type_name -> reddot.WireSteerCampaign
+	20, // 22: reddot.WireRequest.read_campaign:type_name -> reddot.WireReadCampaign
+	49, // 23: reddot.WireSetProfile.profile:type_name -> reddot.Profile
+	50, // 24: reddot.WireSetPreferences.preferences:type_name -> reddot.Preferences
+	10, // 25: reddot.WireImportUser.profile:type_name -> reddot.WireSetProfile
+	50, // 26: reddot.WireImportUser.preferences:type_name -> reddot.Preferences
+	1,  // 27: reddot.WireOfTenant.command:type_name -> reddot.WireCommand
+	45, // 28: reddot.WireBroadcast.message:type_name -> reddot.Message
+	51, // 29: reddot.WireBroadcast.audience:type_name -> reddot.Audience
+	52, // 30: reddot.WireSession.will:type_name -> reddot.Will
+	53, // 31: reddot.WireSession.change:type_name -> reddot.SessionChange
+	8,  // 32: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
+	54, // 33: reddot.WireAnswer.session:type_name -> reddot.SessionState
+	46, // 34: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
+	25, // 35: reddot.WireTidings.waits:type_name -> reddot.WireWaits
+	55, // 36: reddot.WireWaits.waiting:type_name -> reddot.Waiting
+	46, // 37: reddot.WireWaits.message:type_name -> reddot.TopicMessage
+	27, // 38: reddot.WireFilters.list:type_name -> reddot.WireFilter
+	46, // 39: reddot.WireTopic.message:type_name -> reddot.TopicMessage
+	56, // 40: reddot.WireLogged.entry:type_name -> reddot.LogEntry
+	8,  // 41: reddot.WireConn.after:type_name -> reddot.WirePlace
+	8,  // 42: reddot.WireGreeting.at:type_name -> reddot.WirePlace
+	8,  // 43: reddot.WireGreeting.head:type_name -> reddot.WirePlace
+	8,  // 44: reddot.WirePush.from:type_name -> reddot.WirePlace
+	8,  // 45: reddot.WirePush.to:type_name -> reddot.WirePlace
+	35, // 46: reddot.WirePush.events:type_name -> reddot.WireEvent
+	8,  // 47: reddot.WireEvent.to:type_name -> reddot.WirePlace
+	37, // 48: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
+	44, // 49: reddot.WireSign.ties:type_name -> reddot.WireTie
+	2,  // 50: reddot.WireTie.state:type_name -> reddot.TieState
+	51, // [51:51] is the sub-list for method output_type
+	51, // [51:51] is the sub-list for method input_type
+	51, // [51:51] is the sub-list for extension type_name
+	51, // [51:51] is the sub-list for extension extendee
+	0,  // [0:51] is the sub-list for field type_name
 }
 
 func init() { file_cluster_wire_wire_proto_init() }
@@ -4183,6 +4343,9 @@ func file_cluster_wire_wire_proto_init() {
 		(*WireRequest_ImportUser)(nil),
 		(*WireRequest_SetStanding)(nil),
 		(*WireRequest_Act)(nil),
+		(*WireRequest_StartCampaign)(nil),
+		(*WireRequest_SteerCampaign)(nil),
+		(*WireRequest_ReadCampaign)(nil),
 		(*WireRequest_Explain)(nil),
 	}
 	type x struct{}
@@ -4191,7 +4354,7 @@ func file_cluster_wire_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_wire_wire_proto_rawDesc), len(file_cluster_wire_wire_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   40,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -37,7 +37,7 @@ from another terminal: reddot publish alice "Hello".`,
 		return usageError{err, c.CommandPath()}
 	})
 	root.AddCommand(newServe(), newCheck(), newPublish(), newTail(), newInbox(), newCounts(), newExplain(), newUser(),
-		newKey(), newToken(), newPasswd(), newAudit(), newSegment(), newList(), newKeywords(), newCategory(), newTemplate(), newPolicy(), newDeny(), newAllow(), newJournal(), newCluster(), newBackup(), newRestore(), newDev(), newBench(), newVersion())
+		newKey(), newToken(), newPasswd(), newAudit(), newSegment(), newList(), newKeywords(), newCategory(), newTemplate(), newCampaign(), newPolicy(), newDeny(), newAllow(), newJournal(), newCluster(), newBackup(), newRestore(), newDev(), newBench(), newVersion())
 	root.AddCommand(exitCodes())
 	return root
 }

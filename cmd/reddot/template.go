@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -31,31 +30,17 @@ To write takes a key with the scope author, to review one with approve; admin is
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newTemplateList(), newTemplateGet(), newTemplateVersions(), newTemplatePut(), newTemplateArchive(), newTemplateDiff(), newTemplatePreview(), newTemplateTest(),
-		newTemplateMove("submit", "submit ID [VERSION]", "Ask for the review of a draft", between(1, 2, "ID [VERSION]")),
-		newTemplateMove("approve", "approve ID VERSION HASH", "Approve a version that is in review; of the hash 8 digits are enough", exactly("ID", "VERSION", "HASH")),
-		newTemplateMove("reject", "reject ID VERSION REASON", "Reject a version that is in review", exactly("ID", "VERSION", "REASON")),
-		newTemplateMove("publish", "publish ID VERSION", "Make an approved version the live one", exactly("ID", "VERSION")),
-		newTemplateMove("rollback", "rollback ID [VERSION]", "Go back to the version that was live last, or to another", between(1, 2, "ID [VERSION]")))
-	return c
-}
-
-// templateCommand makes a command whose function gets a client.
-func templateCommand(c *cobra.Command, do func(c *cobra.Command, r *remote, at *client.Client, args []string) error) *cobra.Command {
-	r := addRemote(c)
-	r.addJSON(c)
-	c.RunE = func(c *cobra.Command, args []string) error {
-		at, err := r.client()
-		if err != nil {
-			return err
-		}
-		return do(c, r, at, args)
-	}
+	c.AddCommand(newTemplateList(), newTemplateGet(), newVersions(client.TemplateTexts), newPut(client.TemplateTexts), newArchive(client.TemplateTexts), newTemplateDiff(), newTemplatePreview(), newTemplateTest(),
+		newMove(client.TemplateTexts, "submit", "submit ID [VERSION]", "Ask for the review of a draft", between(1, 2, "ID [VERSION]")),
+		newMove(client.TemplateTexts, "approve", "approve ID VERSION HASH", "Approve a version that is in review; of the hash 8 digits are enough", exactly("ID", "VERSION", "HASH")),
+		newMove(client.TemplateTexts, "reject", "reject ID VERSION REASON", "Reject a version that is in review", exactly("ID", "VERSION", "REASON")),
+		newMove(client.TemplateTexts, "publish", "publish ID VERSION", "Make an approved version the live one", exactly("ID", "VERSION")),
+		newMove(client.TemplateTexts, "rollback", "rollback ID [VERSION]", "Go back to the version that was live last, or to another", between(1, 2, "ID [VERSION]")))
 	return c
 }
 
 func newTemplateList() *cobra.Command {
-	return templateCommand(&cobra.Command{Use: "list", Short: "List the templates of the app", Args: exactly()},
+	return clientCommand(&cobra.Command{Use: "list", Short: "List the templates of the app", Args: exactly()},
 		func(c *cobra.Command, r *remote, at *client.Client, _ []string) error {
 			list, err := at.Templates(c.Context())
 			if err != nil {
@@ -78,38 +63,11 @@ func newTemplateList() *cobra.Command {
 		})
 }
 
-func newTemplateVersions() *cobra.Command {
-	return templateCommand(&cobra.Command{Use: "versions ID", Short: "List the versions of a template", Args: exactly("ID")},
-		func(c *cobra.Command, r *remote, at *client.Client, args []string) error {
-			x, err := at.Template(c.Context(), args[0], 0)
-			if err != nil {
-				return err
-			}
-			if r.json {
-				return writeJSON(c.OutOrStdout(), x.Versions)
-			}
-			t := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(t, "VERSION\tSTATE\tHASH\tWRITTEN\tBY\tDECIDED BY\tREASON")
-			for i := range x.Versions {
-				v := &x.Versions[i]
-				by := "-"
-				if v.Decided != nil {
-					by = v.Decided.By
-				}
-				fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", v.Version, v.State, shortHash(v.Hash), minute(&v.Written.At), v.Written.By, by, inLine(v.Reason))
-			}
-			return t.Flush()
-		})
-}
-
-// shortHash is as much of a hash as people compare.
-func shortHash(hash string) string { return hash[:min(len(hash), 12)] }
-
 func newTemplateGet() *cobra.Command {
 	var version uint64
 	c := &cobra.Command{Use: "get ID", Short: "Print what a version says, as put takes it", Args: exactly("ID")}
 	c.Flags().Uint64Var(&version, "version", 0, "of this version; 0: the newest")
-	return templateCommand(c, func(c *cobra.Command, r *remote, at *client.Client, args []string) error {
+	return clientCommand(c, func(c *cobra.Command, r *remote, at *client.Client, args []string) error {
 		x, err := at.Template(c.Context(), args[0], version)
 		if err != nil {
 			return err
@@ -139,92 +97,12 @@ func printIndented(w io.Writer, v any) error {
 	return err
 }
 
-func newTemplatePut() *cobra.Command {
-	return templateCommand(&cobra.Command{Use: "put ID FILE", Short: "Write a version of a template from a file with JSON; - reads standard input", Args: exactly("ID", "FILE")},
-		func(c *cobra.Command, r *remote, at *client.Client, args []string) error {
-			body, err := readInput(c, args[1])
-			if err != nil {
-				return err
-			}
-			x, err := at.PutTemplate(c.Context(), args[0], body)
-			if err != nil {
-				return err
-			}
-			return r.printTemplate(c, &x)
-		})
-}
-
-// printTemplate says where a version is on its way.
-func (r *remote) printTemplate(c *cobra.Command, x *client.Template) error {
-	if r.json {
-		return writeJSON(c.OutOrStdout(), x)
-	}
-	_, err := fmt.Fprintf(c.ErrOrStderr(), "%s version %d is %s, hash %s\n", x.ID, x.Version, x.State, shortHash(x.Hash))
-	return err
-}
-
-func newTemplateArchive() *cobra.Command {
-	return templateCommand(&cobra.Command{Use: "archive ID", Short: "Let nothing of a template be sent any more", Args: exactly("ID")},
-		func(c *cobra.Command, _ *remote, at *client.Client, args []string) error {
-			if err := at.ArchiveTemplate(c.Context(), args[0]); err != nil {
-				return err
-			}
-			fmt.Fprintf(c.ErrOrStderr(), "archived %s\n", args[0])
-			return nil
-		})
-}
-
-// newTemplateMove makes the command of a move.
-func newTemplateMove(move, use, short string, args cobra.PositionalArgs) *cobra.Command {
-	return templateCommand(&cobra.Command{Use: use, Short: short, Args: args}, func(c *cobra.Command, r *remote, at *client.Client, args []string) error {
-		m := client.TemplateMove{}
-		if len(args) > 1 {
-			var err error
-			if m.Version, err = strconv.ParseUint(args[1], 10, 64); err != nil || m.Version == 0 {
-				return usageError{fmt.Errorf("VERSION %s: write a version's number", args[1]), c.CommandPath()}
-			}
-		}
-		if move == "reject" {
-			m.Reason = args[2]
-		}
-		if move == "approve" {
-			var err error
-			if m.Hash, err = wholeHash(c, at, args[0], m.Version, args[2]); err != nil {
-				return err
-			}
-		}
-		x, err := at.MoveTemplate(c.Context(), args[0], move, m)
-		if err != nil {
-			return err
-		}
-		return r.printTemplate(c, &x)
-	})
-}
-
-// leastHash is how many digits of a hash say which one is meant.
-const leastHash = 8
-
-// wholeHash returns the hash of a version that begins as the reviewer has read it.
-func wholeHash(c *cobra.Command, at *client.Client, id string, version uint64, begins string) (string, error) {
-	if len(begins) < leastHash {
-		return "", usageError{fmt.Errorf("HASH %s: write at least %d of its digits", begins, leastHash), c.CommandPath()}
-	}
-	x, err := at.Template(c.Context(), id, version)
-	if err != nil {
-		return "", err
-	}
-	if !strings.HasPrefix(x.Hash, begins) {
-		return "", fmt.Errorf("version %d of %s has another hash, %s: read it again", version, id, shortHash(x.Hash))
-	}
-	return x.Hash, nil
-}
-
 func newTemplateDiff() *cobra.Command {
 	var from, to uint64
 	c := &cobra.Command{Use: "diff ID", Short: "Print how the newest version differs from the live one, or any from any", Args: exactly("ID")}
 	c.Flags().Uint64Var(&from, "from", 0, "this version; 0: the live one")
 	c.Flags().Uint64Var(&to, "to", 0, "this version; 0: the newest")
-	return templateCommand(c, func(c *cobra.Command, r *remote, at *client.Client, args []string) error {
+	return clientCommand(c, func(c *cobra.Command, r *remote, at *client.Client, args []string) error {
 		d, err := at.DiffTemplate(c.Context(), args[0], from, to)
 		if err != nil {
 			return err
@@ -264,7 +142,7 @@ func newTemplatePreview() *cobra.Command {
 	c.Flags().StringVar(&data, "data", "", "the variables, a `JSON` object")
 	c.Flags().StringVar(&t.Channel, "channel", "", "by this channel alone")
 	c.Flags().Uint64Var(&t.Version, "version", 0, "of this version; 0: the newest")
-	return templateCommand(c, func(c *cobra.Command, r *remote, at *client.Client, args []string) error {
+	return clientCommand(c, func(c *cobra.Command, r *remote, at *client.Client, args []string) error {
 		return r.try(c, at, args[0], "preview", &t, data)
 	})
 }
@@ -276,7 +154,7 @@ func newTemplateTest() *cobra.Command {
 	c.Flags().StringVar(&t.Locale, "locale", "", "in this locale, not in that of the user")
 	c.Flags().StringVar(&data, "data", "", "the variables, a `JSON` object")
 	c.Flags().Uint64Var(&t.Version, "version", 0, "this version; 0: the newest")
-	return templateCommand(c, func(c *cobra.Command, r *remote, at *client.Client, args []string) error {
+	return clientCommand(c, func(c *cobra.Command, r *remote, at *client.Client, args []string) error {
 		t.User = args[1]
 		return r.try(c, at, args[0], "test-send", &t, data)
 	})

@@ -230,7 +230,7 @@ func TestAccess(t *testing.T) {
 		"topic, user":        {"POST", "/v1/topics/news", s.alice, 403, actors.Forbidden},
 		"inbox topic":        {"POST", "/v1/topics/users/alice/counts", s.alice, 403, actors.Forbidden},
 		"topic of nobody":    {"POST", "/v1/topics/", s.admin, 404, actors.NotFound},
-		"platform":           {"GET", "/v1/campaigns", s.admin, 404, actors.NotFound},
+		"platform":           {"GET", "/v1/channels", s.admin, 404, actors.NotFound},
 		"trailing slash":     {"GET", "/v1/keys/", s.admin, 404, actors.NotFound},
 		"doubled slash":      {"GET", "/v1//keys", s.admin, 404, actors.NotFound},
 	} {

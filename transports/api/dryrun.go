@@ -73,7 +73,7 @@ func (c *call) answerDryBroadcast(r *actors.Request, d *draft) error {
 	defer r.Release()
 	b := results.AppendDry(append(c.out[:0], '{'), &r.Answer, d.to.recipients())
 	if !d.to.audience.All && !r.Answer.Replayed {
-		s, err := segmentOf(d.to.audience)
+		s, err := audience.Of(d.to.audience)
 		if err != nil {
 			return err
 		}
@@ -89,18 +89,6 @@ func (c *call) answerDryBroadcast(r *actors.Request, d *draft) error {
 	c.out = append(b, '}')
 	c.reply(fasthttp.StatusOK, c.out)
 	return nil
-}
-
-// segmentOf returns the segment of those whom a broadcast to a topic, a list or a segment
-// is for.
-func segmentOf(a *actors.Audience) (*audience.Segment, error) {
-	switch {
-	case a.Topic != "":
-		return audience.Having(audience.Follows, a.Topic), nil
-	case a.List != "":
-		return audience.Having(audience.Lists, a.List), nil
-	}
-	return audience.Check(a.Segment.Where)
 }
 
 // appendRehearsals appends what would become of a message with each of some users.

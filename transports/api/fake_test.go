@@ -192,6 +192,12 @@ func (f *fakeRouter) do(r *actors.Request, u *fakeInbox) {
 		a.Body = []byte(`{"online":true,"visible":true,"transports":["ws"],"last_seen":"2026-01-31T12:00:00.000Z"}`)
 	case *actors.JournalPage:
 		a.Body = []byte(`{"events":[]}`)
+	case *actors.StartCampaign, *actors.SteerCampaign:
+	case *actors.ReadCampaign:
+		a.Body = []byte(`{"state":"running","version":1,"hash":"00","started_at":"2026-01-31T09:30:00Z","started_by":"key:a","broadcast":false,"held_out":0,"failed":0,"rounds":[],"arms":[{"name":"all","weight":1,"users":0,"funnel":{"accepted":0}}]}`)
+		if cmd.User != "" {
+			a.Body = []byte(`{"held_out":false,"arm":"all"}`)
+		}
 	case *actors.Explain:
 		if f.owners[cmd.ID] != r.Key {
 			a.Err = actors.Errorf(actors.NotFound, "neither the journal nor the log has this message")

@@ -22,11 +22,13 @@ import (
 	"reddot/actors"
 	"reddot/actors/catalog"
 	"reddot/actors/index"
+	"reddot/actors/reviewed"
 	"reddot/actors/screening"
 	"reddot/actors/store/memory"
 	"reddot/actors/templates"
 	"reddot/transports"
 	"reddot/transports/api/bulk"
+	"reddot/transports/api/campaigns"
 	"reddot/transports/api/content"
 	"reddot/transports/api/policies"
 	"reddot/transports/api/presences"
@@ -138,12 +140,16 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 	if deps.Gate, err = transports.NewGate(limits, nil); err != nil {
 		t.Fatal(err)
 	}
-	deps.Templates = templates.New(templates.Config{Names: 4, Now: time.Now}, records)
+	deps.Templates = templates.New(reviewed.Config{Names: 4, Now: time.Now}, records)
 	resources, err := content.NewTemplates(content.Deps{Store: deps.Templates, Router: s.router, Gate: deps.Gate, Now: time.Now, Registerer: registry})
 	if err != nil {
 		t.Fatal(err)
 	}
-	deps.Resources = slices.Concat(
+	sent, err := campaigns.New(campaigns.Deps{Router: s.router, Records: records, Now: time.Now, Registerer: registry})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps.Resources = slices.Concat(sent.Routes(),
 		content.Categories(catalog.New(catalog.Config{Kind: "category", Names: 4, Now: time.Now}, records)),
 		policies.Routes(catalog.New(catalog.Config{Kind: "policy", Names: 4, Now: time.Now}, records), time.Now),
 		resources.Routes(), standings.Routes(), presences.Routes(), why.Routes(),

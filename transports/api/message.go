@@ -6,6 +6,7 @@ import (
 	"reddot/actors"
 	"reddot/transports"
 	"reddot/transports/api/composed"
+	"reddot/transports/api/judges"
 	"reddot/transports/api/words"
 	"reddot/transports/jsontext"
 )
@@ -122,7 +123,7 @@ type draft struct {
 	send     int64 // unix milliseconds; 0: at once
 	once     string
 	to       target
-	policy   policyRef
+	policy   judges.Ref
 	template *composed.Order // what it is made of; nil: it is written as it is
 	said     *actors.Message // what that says, once it was rendered
 	governs  *actors.Policy  // what judges it, once that was found; nil: nothing does
@@ -214,7 +215,7 @@ func (d *draft) value(f field) (err error) {
 	case fieldSendAt:
 		d.send, err = d.time("send_at")
 	case fieldPolicy:
-		err = d.readPolicy()
+		d.policy, err = judges.ReadRef(&d.in)
 	case fieldTemplate:
 		d.template, err = composed.Read(&d.in)
 	case fieldTo:

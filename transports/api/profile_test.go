@@ -57,7 +57,7 @@ func TestProfileRefusals(t *testing.T) {
 	for body, field := range map[string]string{
 		`[]`: "body", `{"name":"x"}`: "name", `{"tags":[1]}`: "tags", `{"tags":"vip"}`: "tags", `{"tags":[""]}`: "tags", `{"tags":null}`: "tags",
 		`{"tags":[],"tags":[]}`: "tags", `{"attributes":[]}`: "attributes", `{"attributes":{"a":null}}`: "attributes.a", `{"attributes":{"a":{}}}`: "attributes.a",
-		`{"attributes":{"a":1,"a":2}}`: "a", `{"attributes":{"a":["x",1]}}`: "attributes.a", `{"attributes":{"a":[true]}}`: "attributes.a", `{"attributes":{"a":1e999}}`: "attributes.a",
+		`{"attributes":{"a":1,"a":2}}`: "attributes.a", `{"attributes":{"a":["x",1]}}`: "attributes.a", `{"attributes":{"a":[true]}}`: "attributes.a", `{"attributes":{"a":1e999}}`: "attributes.a",
 		`{"attributes":{"a":9007199254740993}}`: "attributes.a", `{"attributes":{"":1}}`: "attributes", `{"zone":"Asia/Peking"}`: "zone", `{"zone":"Local"}`: "zone", `{"zone":""}`: "zone",
 		`{"locale":"zh_CN"}`: "locale", `{"addresses":{"fax":[{"number":"1"}]}}`: "addresses.fax", `{"addresses":{"fax":[{}]}}`: "addresses.fax", `{"addresses":{"email":{}}}`: "addresses.email", `{"addresses":{"email":[{}]}}`: "addresses.email",
 		`{"addresses":{"email":[{"address":"a"}]}}`: "addresses.email.address", `{"addresses":{"email":[{"address":"a@b","name":"x"}]}}`: "addresses.email.name",

@@ -121,12 +121,49 @@ func (c resourceCall) Ask(user string, cmd actors.Command, once actors.Once) (*a
 
 // Message implements resource.Call.
 func (c resourceCall) Message(json []byte) (*actors.Message, error) {
-	d := c.draft
-	if err := d.parse(json, fieldsMessage&^fieldPolicy, c.api.now().UnixMilli()); err != nil {
-		return nil, err
-	}
-	if err := d.complete(); err != nil {
+	d, err := c.read(json, fieldsMessage&^fieldPolicy)
+	if err != nil {
 		return nil, err
 	}
 	return &d.publication(actors.NewID()).message, nil
+}
+
+// read reads a publish.
+func (c resourceCall) read(json []byte, allow field) (*draft, error) {
+	d := c.draft
+	err := d.parse(json, allow, c.api.now().UnixMilli())
+	if err == nil {
+		err = d.complete()
+	}
+	return &d, err
+}
+
+// Order implements resource.Call.
+func (c resourceCall) Order(json []byte, send bool) (*actors.Message, *actors.Audience, error) {
+	d, err := c.read(json, fieldsMessage|fieldTo)
+	if err == nil && send {
+		err = c.api.prepare(c.who.App, d)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return &d.publication(actors.NewID()).message, d.to.audience, nil
+}
+
+// prepare makes a draft whole that a campaign sends to each user of its audience.
+func (a *API) prepare(app string, d *draft) error {
+	if err := a.pin(app, &d.to, actors.Once{Edge: true}); err != nil {
+		return err
+	}
+	to := d.to
+	d.to = target{} // each user is asked, as one who is named
+	if err := a.govern(app, d); err != nil {
+		return err
+	}
+	a.screen(app, d)
+	err := a.compose(app, d, actors.Once{Edge: true}, nil)
+	if d.to = to; err == nil && d.stop != nil {
+		return d.stop.Refusal()
+	}
+	return err
 }

@@ -124,7 +124,7 @@ func TestTemplateFaults(t *testing.T) {
 		`{"locale":"en","variables":{"a":{"kind":"x"}},"content":{"en":{"inapp":{"title":"x"}}}}`: "variables.a.kind",
 		`{"locale":"en","locale":"en"}`:                                                           "locale",
 		`[]`:                                                                                      "body",
-		`{"locale":"en","content":{"en":{"inapp":{"title":"x"}},"en":{"inapp":{"title":"x"}}}}`:   "en",
+		`{"locale":"en","content":{"en":{"inapp":{"title":"x"}},"en":{"inapp":{"title":"x"}}}}`:   "content.en",
 		`{"locale":"en","content":{"en":{"wechat":{"template":"T","fields":{"a":1}}}}}`:           "content.en.wechat.fields.a",
 	} {
 		wantProblem(t, s.do("PUT", "/v1/templates/bad", author, body), 400, actors.Invalid, field)

@@ -16,7 +16,10 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/broadcast"
+	"reddot/actors/campaign"
+	"reddot/actors/index"
 	"reddot/actors/retained"
+	"reddot/actors/reviewed"
 	"reddot/actors/screening"
 	"reddot/actors/send"
 	"reddot/actors/templates"
@@ -258,17 +261,20 @@ func (a *App) loadCredentials(ctx context.Context) error {
 		return err
 	}
 	a.audit = newAudit(a.cfg.Load(), a.store, a.now, a.log)
-	a.templates = templates.New(templates.Config{Now: a.now}, a.store)
+	a.templates = templates.New(reviewed.Config{Now: a.now}, a.store)
 	a.revocations, err = auth.LoadRevocations(ctx, records)
 	return err
 }
 
-// kinds are all kinds of actors.
-var kinds = actors.Kinds{
-	actors.KindUser:     user.Kind(user.NewBook(actors.NewZones(time.LoadLocation).Find)),
-	actors.KindSend:     send.New,
-	actors.KindRetained: retained.New,
-	actors.KindLog:      broadcast.New,
+// kinds returns all kinds of actors.
+func kinds(x *index.Index) actors.Kinds {
+	return actors.Kinds{
+		actors.KindUser:     user.Kind(user.NewBook(actors.NewZones(time.LoadLocation).Find)),
+		actors.KindSend:     send.New,
+		actors.KindRetained: retained.New,
+		actors.KindLog:      broadcast.New,
+		actors.KindCampaign: campaign.Kind(x),
+	}
 }
 
 func (a *App) startNode(ctx context.Context) error {
@@ -281,7 +287,7 @@ func (a *App) startNode(ctx context.Context) error {
 		conf.Settings = func() []cluster.Setting { return a.cfg.Load().Shared() } // a reload changes some
 	}
 	n, err := cluster.New(cluster.Config{
-		Kinds:  kinds,
+		Kinds:  kinds(index.New(a.store)),
 		Limits: cfg.Actors(), Idle: a.forTests.idle, Now: a.nowMilli, Log: a.log.With("part", "node"), Metrics: a.registry, Fenced: a.fenced,
 		Presence: cfg.Presence, Cluster: conf, Program: Version().String(), Failed: a.fail, Changed: a.reload,
 		Listen: func(ctx context.Context, addr string) (net.Listener, error) { return a.listenTCP(ctx, "links", addr) },

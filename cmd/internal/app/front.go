@@ -14,6 +14,7 @@ import (
 	"reddot/transports"
 	"reddot/transports/api"
 	"reddot/transports/api/bulk"
+	"reddot/transports/api/campaigns"
 	"reddot/transports/api/content"
 	"reddot/transports/api/policies"
 	"reddot/transports/api/presences"
@@ -162,7 +163,11 @@ func (a *App) resources(gate *transports.Gate, reg prometheus.Registerer) ([]*re
 	if err != nil {
 		return nil, err
 	}
-	return append(content.Categories(catalog.New(catalog.Config{Kind: "category", Now: a.now}, a.store)), t.Routes()...), nil
+	c, err := campaigns.New(campaigns.Deps{Router: a.node, Records: a.store, Now: a.now, Registerer: reg})
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(c.Routes(), content.Categories(catalog.New(catalog.Config{Kind: "category", Now: a.now}, a.store)), t.Routes()), nil
 }
 
 // views are the transports by which a user is watched.

@@ -14,7 +14,10 @@ import (
 var wallClocks = map[string]string{
 	"actors/catalog/catalog.go":           "the time of a version, for people, and for how long it is kept",
 	"actors/catalog/history.go":           "likewise",
-	"actors/templates/templates.go":       "when a version was written and reviewed, for people",
+	"actors/reviewed/reviewed.go":         "when a version was written and reviewed, for people",
+	"actors/campaign/campaign.go":         "rounds and wake-ups are stored times",
+	"actors/campaign/walk.go":             "a round's pages begin by the clock that its wake-ups go by; pauses are Home.Delay's",
+	"transports/api/campaigns/start.go":   "a schedule is wall time",
 	"actors/screening/change.go":          "when a list was changed, for people, and for how long the key of a change is kept",
 	"actors/screening/reload.go":          "for how long a deleted list's keys are kept",
 	"actors/gap.go":                       "the time of a write",

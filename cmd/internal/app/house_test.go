@@ -110,8 +110,9 @@ var layers = map[string][]string{
 	"actors/session":           {"actors"},
 	"actors/audience":          {"actors"},
 	"actors/catalog":           {"actors"},
-	"actors/content":           {"actors", "actors/profile"}, // which knows locales and channels
-	"actors/templates":         {"actors", "actors/catalog", "actors/content"},
+	"actors/content":           {"actors", "actors/profile"},                   // which knows locales and channels
+	"actors/reviewed":          {"actors", "actors/catalog", "actors/content"}, // which knows the moves
+	"actors/templates":         {"actors", "actors/catalog", "actors/content", "actors/reviewed"},
 	"actors/index":             {"actors", "actors/audience", "actors/profile"},                                  // a reader of what users' writes left
 	"actors/profile":           {"actors", "actors/audience"},                                                    // what segments are matched with
 	"actors/inbox":             {"actors", "actors/audience", "actors/profile", "actors/rule", "actors/session"}, // a user's sessions and profile are a part of what the user has
@@ -122,11 +123,13 @@ var layers = map[string][]string{
 	"actors/keywords":          {"actors"},
 	"actors/screening":         {"actors", "actors/keywords"}, // lists of them, as they are stored
 	"actors/send":              {"actors"},
+	"actors/campaign":          {"actors", "actors/campaign/plan"},
+	"actors/campaign/plan":     {"actors", "actors/schedule"},
 	"actors/broadcast":         {"actors", "actors/audience"},
 	"actors/retained":          {"actors"},
 	"actors/gateway":           {"actors"},
 	"actors/topic":             {"actors"},
-	"actors/actorstest":        {"actors", "actors/audience", "actors/broadcast", "actors/index", "actors/gateway", "actors/topic", "actors/user", "actors/send", "actors/retained", "actors/store/memory"},
+	"actors/actorstest":        {"actors", "actors/audience", "actors/broadcast", "actors/campaign", "actors/index", "actors/gateway", "actors/topic", "actors/user", "actors/send", "actors/retained", "actors/store/memory"},
 	"actors/actorstest/people": {"actors"}, // it knows nothing of what is compared with it
 	// A store's engines never see each other.
 	"actors/store":           {"actors"},
@@ -142,7 +145,7 @@ var layers = map[string][]string{
 	"transports/auth":    {"actors", "transports/jsontext"},
 	"transports/streams": {"actors", "actors/gateway", "actors/topic", "transports/jsontext"},
 	// The platform's state is campaign's; these are its views and its ways out.
-	"transports/api":           {"actors", "actors/audience", "actors/campaign", "actors/catalog", "actors/content", "actors/index", "actors/profile", "actors/rule", "actors/screening", "actors/templates", "actors/topic", "transports/auth", "transports/api/bulk", "transports/api/composed", "transports/api/judges", "transports/api/paths", "transports/api/places", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/api/words", "transports/jsontext", "transports/streams"},
+	"transports/api":           {"actors", "actors/audience", "actors/catalog", "actors/content", "actors/index", "actors/profile", "actors/reviewed", "actors/rule", "actors/screening", "actors/templates", "actors/topic", "transports/auth", "transports/api/bulk", "transports/api/campaigns", "transports/api/composed", "transports/api/content", "transports/api/judges", "transports/api/paths", "transports/api/places", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/api/words", "transports/jsontext", "transports/streams"},
 	"transports/api/policies":  {"actors", "actors/catalog", "actors/profile", "actors/rule", "transports", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/jsontext"},
 	"transports/api/presences": {"actors", "transports", "transports/api/resource"},
 	"transports/api/standings": {"actors", "actors/rule", "transports", "transports/api/resource"},
@@ -152,8 +155,10 @@ var layers = map[string][]string{
 	"transports/api/paths":     {"actors"},
 	"transports/api/composed":  {"actors", "actors/content", "actors/templates", "transports"},
 	"transports/api/places":    {"actors"},
-	"transports/api/judges":    {"actors", "actors/catalog"},
-	"transports/api/content":   {"actors", "actors/catalog", "actors/content", "actors/templates", "transports", "transports/api/resource"},
+	"transports/api/judges":    {"actors", "actors/catalog", "transports"},
+	"transports/api/campaigns": {"actors", "actors/campaign/plan", "actors/content", "actors/reviewed", "transports", "transports/api/resource", "transports/api/review"},
+	"transports/api/review":    {"actors/content", "actors/reviewed", "transports", "transports/api/resource"},
+	"transports/api/content":   {"actors", "actors/catalog", "actors/content", "actors/templates", "transports", "transports/api/resource", "transports/api/review"},
 	"transports/api/resource":  {"actors", "actors/catalog", "transports"}, // what resources in rooms of their own share
 	"transports/api/userjson":  {"actors", "actors/profile", "actors/schedule", "transports", "transports/jsontext"},
 	"transports/channels":      {"actors", "actors/campaign"},

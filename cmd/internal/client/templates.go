@@ -6,23 +6,11 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 )
 
 // A Template is a version of one, and what is known of the whole.
 type Template struct {
-	ID        string            `json:"id"`
-	Version   uint64            `json:"version"`
-	Hash      string            `json:"hash"`
-	State     string            `json:"state"`
-	Reason    string            `json:"reason,omitempty"` // of a rejection
-	Written   TemplateStep      `json:"written"`
-	Decided   *TemplateStep     `json:"decided,omitempty"`
-	Live      uint64            `json:"live,omitempty"` // which version is; 0: none
-	Archived  bool              `json:"archived,omitempty"`
-	UpdatedAt time.Time         `json:"updated_at"`
-	UpdatedBy string            `json:"updated_by"`
-	Versions  []TemplateVersion `json:"versions,omitempty"`
+	Reviewed
 
 	// What it says, of one that was asked for by name.
 	Locale    string          `json:"locale,omitempty"`
@@ -31,24 +19,6 @@ type Template struct {
 	Content   json.RawMessage `json:"content,omitempty"`
 }
 
-// A TemplateStep says who has done something, and when.
-type TemplateStep struct {
-	At time.Time `json:"at"`
-	By string    `json:"by"`
-}
-
-// A TemplateVersion is what is known of a version.
-type TemplateVersion struct {
-	Version uint64        `json:"version"`
-	Hash    string        `json:"hash"`
-	State   string        `json:"state"`
-	Reason  string        `json:"reason,omitempty"`
-	Written TemplateStep  `json:"written"`
-	Decided *TemplateStep `json:"decided,omitempty"`
-}
-
-func templatePath(id string) string { return "/v1/templates/" + url.PathEscape(id) }
-
 // Templates returns the newest version of each template of the app, by id.
 func (c *Client) Templates(ctx context.Context) ([]Template, error) {
 	return all[Template](ctx, c, "/v1/templates", "templates")
@@ -56,37 +26,7 @@ func (c *Client) Templates(ctx context.Context) ([]Template, error) {
 
 // Template returns a version of a template; 0: the newest.
 func (c *Client) Template(ctx context.Context, id string, version uint64) (out Template, err error) {
-	q := url.Values{}
-	if version > 0 {
-		q.Set("version", strconv.FormatUint(version, 10))
-	}
-	return out, c.ask(ctx, http.MethodGet, templatePath(id), q, nil, &out)
-}
-
-// PutTemplate writes a version, which is a draft. It needs the scope author or admin.
-func (c *Client) PutTemplate(ctx context.Context, id string, body []byte) (out Template, err error) {
-	return out, c.ask(ctx, http.MethodPut, templatePath(id), nil, body, &out)
-}
-
-// A TemplateMove is a step on the way from a draft to what is sent.
-type TemplateMove struct {
-	Version uint64 `json:"version,omitempty"`
-	Hash    string `json:"hash,omitempty"`   // of an approval
-	Reason  string `json:"reason,omitempty"` // of a rejection
-}
-
-// MoveTemplate makes a move: submit, approve, reject, publish or rollback.
-func (c *Client) MoveTemplate(ctx context.Context, id, move string, m TemplateMove) (out Template, err error) {
-	body, err := json.Marshal(m)
-	if err != nil {
-		return out, err
-	}
-	return out, c.ask(ctx, http.MethodPost, templatePath(id)+"/"+move, nil, body, &out)
-}
-
-// ArchiveTemplate lets nothing of a template be sent any more.
-func (c *Client) ArchiveTemplate(ctx context.Context, id string) error {
-	return c.ask(ctx, http.MethodDelete, templatePath(id), nil, nil, nil)
+	return out, c.readText(ctx, TemplateTexts, id, version, &out)
 }
 
 // A TemplateChange is one between two versions.
@@ -116,7 +56,7 @@ func (c *Client) DiffTemplate(ctx context.Context, id string, from, to uint64) (
 			q.Set(name, strconv.FormatUint(version, 10))
 		}
 	}
-	return out, c.ask(ctx, http.MethodGet, templatePath(id)+"/diff", q, nil, &out)
+	return out, c.ask(ctx, http.MethodGet, TemplateTexts.path(id)+"/diff", q, nil, &out)
 }
 
 // A TemplateTrial says for whom a version is rendered, and with which variables.
@@ -135,5 +75,5 @@ func (c *Client) TryTemplate(ctx context.Context, id, how string, t TemplateTria
 	if err != nil {
 		return nil, err
 	}
-	return out, c.ask(ctx, http.MethodPost, templatePath(id)+"/"+how, nil, body, &out)
+	return out, c.ask(ctx, http.MethodPost, TemplateTexts.path(id)+"/"+how, nil, body, &out)
 }

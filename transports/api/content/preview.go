@@ -12,6 +12,7 @@ import (
 	"reddot/actors/content"
 	"reddot/transports"
 	"reddot/transports/api/resource"
+	"reddot/transports/api/review"
 )
 
 // testTag is the tag of users who are for trying out: whoever may write templates may send
@@ -76,7 +77,7 @@ func (t *Templates) user(c resource.Call, user string) (k known, err error) {
 // preview is POST /v1/templates/{id}/preview: what a version says to a user, or in a
 // locale. Nothing is written.
 func (t *Templates) preview(c resource.Call) error {
-	name, err := id(c)
+	name, err := review.ID(c)
 	if err != nil {
 		return err
 	}
@@ -134,7 +135,7 @@ type previewed struct {
 // testSend is POST /v1/templates/{id}/test-send: a message to a user who is for trying
 // out, of any version.
 func (t *Templates) testSend(c resource.Call) error {
-	name, err := id(c)
+	name, err := review.ID(c)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"reddot/actors/content"
 	"reddot/transports"
+	"reddot/transports/api/review"
 )
 
 // A reader reads a template's source.
@@ -166,5 +167,13 @@ func (r reader) actions(into *[]content.Action) func(string) error {
 			return r.in.Err()
 		}
 		return nil
+	}
+}
+
+// version reads a version's number.
+func (r reader) version(into *uint64) func(string) error {
+	return func(field string) (err error) {
+		*into, err = review.ReadVersion(r.in, field)
+		return err
 	}
 }

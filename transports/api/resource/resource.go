@@ -45,6 +45,11 @@ type Call interface {
 	Ask(user string, cmd actors.Command, once actors.Once) (*actors.Request, error)
 	// Message reads a message as a publish does, which names no policy. It reads by Fields.
 	Message(json []byte) (*actors.Message, error)
+	// Order reads a publish to an audience: its message, and whom it is for, or nil where
+	// that is users who are named. With send they are made whole, as they are now: the
+	// template's text, the policy, the segment; what keyword lists stop is an error. It reads
+	// by Fields.
+	Order(json []byte, send bool) (*actors.Message, *actors.Audience, error)
 	// Noting writes into the audit log what the caller does to the target.
 	Noting(action, target string) *transports.Noting
 

@@ -1,4 +1,4 @@
-package templates
+package reviewed
 
 import (
 	"context"
@@ -15,38 +15,44 @@ import (
 
 // Config says what is kept. Zero takes the default.
 type Config struct {
-	Names int              // templates of one app, archived ones too; 1,000
+	Names int              // texts of one app, archived ones too; 1,000
 	Now   func() time.Time // the wall clock; needed
 }
 
-// The record of a template is replaced by each move. Those before are kept for as long as
+// The record of a text is replaced by each move. Those before are kept for as long as
 // keys are known.
 const (
-	maxMoves  = 200 // of a template within keepMoves
+	maxMoves  = 200 // of a text within keepMoves
 	keepMoves = 25 * time.Hour
 )
 
-// textKind is the kind of the records of texts.
-const textKind = "template.text"
+// A Text is what is reviewed.
+type Text interface {
+	Hash() string // names it
+	Body() []byte // as it is stored: a JSON object
+}
 
-// Templates are those of all apps. It is safe for concurrent use, also by several nodes
-// on the same records.
-type Templates struct {
+// Texts are those of a kind, of all apps. It is safe for concurrent use, also by several
+// nodes on the same records.
+type Texts[T Text] struct {
+	kind    string
+	parse   func([]byte) (T, error)
 	now     func() time.Time
 	heads   *catalog.Catalog
 	records actors.SwapRecords
-	ready   cache
+	ready   cache[T]
 }
 
-// New returns the templates that are kept in the records.
-func New(cfg Config, records actors.SwapRecords) *Templates {
-	return &Templates{
-		now: cfg.Now, records: records, ready: cache{},
-		heads: catalog.New(catalog.Config{Kind: "template", Names: cfg.Names, Versions: maxMoves, Keep: keepMoves, Now: cfg.Now}, records),
+// New returns the texts of a kind that are kept in the records; parse reads one as it is
+// stored.
+func New[T Text](kind string, parse func([]byte) (T, error), cfg Config, records actors.SwapRecords) *Texts[T] {
+	return &Texts[T]{
+		kind: kind, parse: parse, now: cfg.Now, records: records,
+		heads: catalog.New(catalog.Config{Kind: kind, Names: cfg.Names, Versions: maxMoves, Keep: keepMoves, Now: cfg.Now}, records),
 	}
 }
 
-// A Head is what is known of a template. It is immutable.
+// A Head is what is known of what stands under a name. It is immutable.
 type Head struct {
 	ID      string
 	Record  *content.Record
@@ -77,23 +83,23 @@ type Result struct {
 // maxTries is how often a move is decided that others come before.
 const maxTries = 10
 
-// Write makes a version of a template. Without a key, what the newest says already is none.
-func (t *Templates) Write(ctx context.Context, app, id string, x *content.Template, c Change) (Result, error) {
+// Write makes a version. Without a key, what the newest says already is none.
+func (t *Texts[T]) Write(ctx context.Context, app, id string, x T, c Change) (Result, error) {
 	key := textKey(app, id, x.Hash())
-	err := t.records.SwapRecord(ctx, textKind, key, nil, x.Body())
+	err := t.records.SwapRecord(ctx, t.textKind(), key, nil, x.Body())
 	if err != nil && actors.AsError(err).Code != actors.Conflict { // it is there, and the same
-		return Result{}, fmt.Errorf("template %s: store the text: %w", id, err)
+		return Result{}, fmt.Errorf("%s %s: store the text: %w", t.kind, id, err)
 	}
 	return t.change(ctx, app, id, content.Order{Move: content.Write, Hash: x.Hash()}, &c)
 }
 
 // Move makes a move that is not Write.
-func (t *Templates) Move(ctx context.Context, app, id string, o content.Order, c Change) (Result, error) {
+func (t *Texts[T]) Move(ctx context.Context, app, id string, o content.Order, c Change) (Result, error) {
 	return t.change(ctx, app, id, o, &c)
 }
 
 // change decides a move until nobody comes before.
-func (t *Templates) change(ctx context.Context, app, id string, o content.Order, c *Change) (Result, error) {
+func (t *Texts[T]) change(ctx context.Context, app, id string, o content.Order, c *Change) (Result, error) {
 	o.By, o.Alone, o.At = c.By, c.Alone, t.now().UTC().Truncate(time.Millisecond)
 	for range maxTries {
 		head, err := t.find(ctx, app, id)
@@ -123,12 +129,12 @@ func (t *Templates) change(ctx context.Context, app, id string, o content.Order,
 			return r, err
 		}
 	}
-	return Result{}, actors.Errorf(actors.Busy, "others change the template %s all the time; try again", id)
+	return Result{}, actors.Errorf(actors.Busy, "others change the %s %s all the time; try again", t.kind, id)
 }
 
 // swap stores the next record in the place of head's, unless the key is known. After a
 // move that failed it looks for the key alone.
-func (t *Templates) swap(ctx context.Context, app string, head Head, next *content.Record, failed error, c *Change) (Result, error) {
+func (t *Texts[T]) swap(ctx context.Context, app string, head Head, next *content.Record, failed error, c *Change) (Result, error) {
 	ch := catalog.Change{Body: json.RawMessage("{}"), By: c.By, Once: c.Once}
 	ch.Match = func(changes uint64) bool {
 		return failed == nil && changes == head.Changes && (c.Match == nil || c.Match(changes))
@@ -136,7 +142,7 @@ func (t *Templates) swap(ctx context.Context, app string, head Head, next *conte
 	if failed == nil {
 		var err error
 		if ch.Body, err = json.Marshal(next); err != nil {
-			return Result{}, fmt.Errorf("template %s: encode: %w", head.ID, err)
+			return Result{}, fmt.Errorf("%s %s: encode: %w", t.kind, head.ID, err)
 		}
 	}
 	if c.Noting != nil {
@@ -146,25 +152,25 @@ func (t *Templates) swap(ctx context.Context, app string, head Head, next *conte
 	if err != nil {
 		return Result{}, err
 	}
-	now, err := decode(&r.Entry)
+	now, err := t.decode(&r.Entry)
 	return Result{Head: now, Created: r.Created, Replayed: r.Replayed}, err
 }
 
 // forget removes the texts of versions that are not kept any more. One that stays for a
 // crash is taken for that of a version with the same text.
-func (t *Templates) forget(ctx context.Context, app string, before, after *content.Record, id string) {
+func (t *Texts[T]) forget(ctx context.Context, app string, before, after *content.Record, id string) {
 	if before == nil {
 		return
 	}
 	for _, v := range before.Versions {
 		if !slices.ContainsFunc(after.Versions, func(o content.Version) bool { return o.Hash == v.Hash }) {
-			_ = t.records.DeleteRecord(ctx, textKind, textKey(app, id, v.Hash))
+			_ = t.records.DeleteRecord(ctx, t.textKind(), textKey(app, id, v.Hash))
 		}
 	}
 }
 
-// find returns what is known of a template; one that is not there has no record.
-func (t *Templates) find(ctx context.Context, app, id string) (Head, error) {
+// find returns what is known of a name; one that is not there has no record.
+func (t *Texts[T]) find(ctx context.Context, app, id string) (Head, error) {
 	e, err := t.heads.Read(ctx, app, id, 0)
 	if err != nil {
 		if actors.AsError(err).Code == actors.NotFound {
@@ -172,35 +178,35 @@ func (t *Templates) find(ctx context.Context, app, id string) (Head, error) {
 		}
 		return Head{}, err
 	}
-	return decode(&e)
+	return t.decode(&e)
 }
 
-func decode(e *catalog.Entry) (Head, error) {
+func (t *Texts[T]) decode(e *catalog.Entry) (Head, error) {
 	h := Head{ID: e.Name, Changes: e.Version, At: e.At, By: e.By, Record: &content.Record{}}
 	if err := json.Unmarshal(e.Body, h.Record); err != nil {
-		return h, fmt.Errorf("template %s: decode: %w", e.Name, err)
+		return h, fmt.Errorf("%s %s: decode: %w", t.kind, e.Name, err)
 	}
 	return h, nil
 }
 
-// Find returns what is known of a template. One that is not there is NotFound.
-func (t *Templates) Find(ctx context.Context, app, id string) (Head, error) {
+// Find returns what is known of a name. One that is not there is NotFound.
+func (t *Texts[T]) Find(ctx context.Context, app, id string) (Head, error) {
 	h, err := t.find(ctx, app, id)
 	if err == nil && h.Record == nil {
-		err = notFound(id)
+		err = t.notFound(id)
 	}
 	return h, err
 }
 
-// List returns up to limit of the app's templates behind the name, and the name behind
+// List returns up to limit of the app's names behind the name, and the name behind
 // which to go on; empty: there are no more.
-func (t *Templates) List(ctx context.Context, app, after string, limit int) (list []Head, next string, err error) {
+func (t *Texts[T]) List(ctx context.Context, app, after string, limit int) (list []Head, next string, err error) {
 	entries, next, err := t.heads.List(ctx, app, after, limit)
 	if err != nil {
 		return nil, "", err
 	}
 	for i := range entries {
-		h, err := decode(&entries[i])
+		h, err := t.decode(&entries[i])
 		if err != nil {
 			return nil, "", err
 		}
@@ -210,40 +216,41 @@ func (t *Templates) List(ctx context.Context, app, after string, limit int) (lis
 }
 
 // Open returns a version's text and what is known of it; 0: of the newest.
-func (t *Templates) Open(ctx context.Context, app, id string, version uint64) (*content.Template, Head, *content.Version, error) {
-	h, err := t.Find(ctx, app, id)
+func (t *Texts[T]) Open(ctx context.Context, app, id string, version uint64) (x T, h Head, v *content.Version, err error) {
+	h, err = t.Find(ctx, app, id)
 	if err != nil {
-		return nil, h, nil, err
+		return x, h, nil, err
 	}
-	v := h.Record.Find(version)
-	if v == nil {
-		return nil, h, nil, actors.Errorf(actors.NotFound, "the template %s has no version %d, or not any more", id, version)
+	if v = h.Record.Find(version); v == nil {
+		return x, h, nil, actors.Errorf(actors.NotFound, "the %s %s has no version %d, or not any more", t.kind, id, version)
 	}
-	x, err := t.text(ctx, app, id, v.Hash)
+	x, err = t.Text(ctx, app, id, v.Hash)
 	return x, h, v, err
 }
 
-// text returns the template with the hash, ready to be rendered.
-func (t *Templates) text(ctx context.Context, app, id, hash string) (*content.Template, error) {
+// Text returns the text with the hash.
+func (t *Texts[T]) Text(ctx context.Context, app, id, hash string) (x T, err error) {
 	key := textKey(app, id, hash)
-	if x := t.ready.find(key); x != nil {
+	if x, ok := t.ready.find(key); ok {
 		return x, nil
 	}
-	body, err := t.records.ReadRecord(ctx, textKind, key)
+	body, err := t.records.ReadRecord(ctx, t.textKind(), key)
 	if err != nil {
-		return nil, fmt.Errorf("template %s: read the text: %w", id, err)
+		return x, fmt.Errorf("%s %s: read the text: %w", t.kind, id, err)
 	}
-	x, err := content.Parse(body)
-	if err != nil {
-		return nil, fmt.Errorf("template %s: the text that is stored is not good any more: %w", id, err)
+	if x, err = t.parse(body); err != nil {
+		return x, fmt.Errorf("%s %s: the text that is stored is not good any more: %w", t.kind, id, err)
 	}
 	t.ready.put(key, x)
 	return x, nil
 }
 
+// textKind is the kind of the records of texts.
+func (t *Texts[T]) textKind() string { return t.kind + ".text" }
+
 // textKey is the key of a text. Neither an app nor a name has a slash.
 func textKey(app, id, hash string) string { return app + "/" + id + "/" + hash }
 
-func notFound(id string) error {
-	return actors.Errorf(actors.NotFound, "there is no template %s", id)
+func (t *Texts[T]) notFound(id string) error {
+	return actors.Errorf(actors.NotFound, "there is no %s %s", t.kind, id)
 }
