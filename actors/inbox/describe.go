@@ -27,6 +27,8 @@ type EventJSON struct {
 	Upto       uint64   `json:"upto,omitempty"`
 	By         string   `json:"transport,omitempty"`
 	Action     string   `json:"action,omitempty"`
+	Campaign   string   `json:"campaign,omitempty"` // that has sent its message
+	Arm        string   `json:"arm,omitempty"`      // of the campaign
 	Followed   []string `json:"followed,omitempty"`
 	Unfollowed []string `json:"unfollowed,omitempty"`
 
@@ -102,6 +104,7 @@ func Describe(e *actors.Event) EventJSON {
 	actors.EachID(e.Dropped, func(id actors.ID) { d.Dropped = append(d.Dropped, id.String()) })
 	if e.Message != nil {
 		d.ID = actors.ID(e.Message.Id).String()
+		d.Campaign, d.Arm = e.Message.Campaign, e.Message.Arm
 		d.Category, d.Tenant, d.Priority = e.Message.Category, e.Message.Tenant, e.Message.Priority.Word()
 	}
 	if e.Kind == actors.Kind_MARKED || e.Kind == actors.Kind_ACTED || e.Kind == actors.Kind_ACCEPTED {

@@ -258,6 +258,7 @@ func (s *script) message(t *testing.T, d *datadriven.TestData) *actors.Message {
 	}
 	d.MaybeScanArgs(t, "category", &m.Category)
 	d.MaybeScanArgs(t, "collapse", &m.CollapseKey)
+	d.MaybeScanArgs(t, "campaign", &m.Campaign)
 	for name, at := range map[string]*int64{"send": &m.SendAt, "expires": &m.ExpiresAt} {
 		var after string
 		if d.MaybeScanArgs(t, name, &after); after != "" {

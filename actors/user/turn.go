@@ -8,7 +8,7 @@ import (
 // request takes in one request. Whatever comes of it, it is answered.
 func (u *User) request(r *actors.Request) {
 	u.Current = r
-	if _, brief := r.Command.(*actors.ImportUser); !brief {
+	if !isBrief(r.Command) {
 		u.asked = true
 	}
 	t := u.Home.Moment()
@@ -26,6 +26,18 @@ func (u *User) request(r *actors.Request) {
 		u.decide(r, t)
 	}
 	u.Current = nil
+}
+
+// isBrief tells whether a command is one of those that come to very many users, one after the
+// other: a user who is woken for it sleeps again as soon as the store has it.
+func isBrief(c actors.Command) bool {
+	switch c := c.(type) {
+	case *actors.ImportUser:
+		return true
+	case *actors.Publish:
+		return c.Message.Campaign != ""
+	}
+	return false
 }
 
 // decide lets the log and the time do their work, and then what is asked.
@@ -46,7 +58,10 @@ func (u *User) command(r *actors.Request, t actors.Moment) {
 	b, l := u.inbox, &u.Home.Limits
 	switch c := r.Command.(type) {
 	case *actors.Publish:
-		u.commit(r, b.Publish(c.Message, r.Once, t, l))
+		brief := isBrief(c)
+		if u.commit(r, b.Publish(c.Message, r.Once, t, l)); brief {
+			u.passivateSoon()
+		}
 	case *actors.DryRun:
 		u.dryRun(r, c, t)
 	case *actors.Edit:
