@@ -309,10 +309,10 @@ func (a *Campaign) compact() {
 }
 
 // forgetAt returns when the messages of the oldest round are in no inbox any more; 0: there is
-// none.
+// none, or it is not over.
 func (a *Campaign) forgetAt() int64 {
 	s := a.state
-	if len(s.rounds) == 0 {
+	if len(s.rounds) == 0 || s.rounds[0].Ended == 0 {
 		return 0
 	}
 	return a.Home.Limits.SweepAt(s.rounds[0].Ended+a.Home.Limits.MessageAge.Milliseconds(), uint64(s.rounds[0].Number))
@@ -322,7 +322,7 @@ func (a *Campaign) forgetAt() int64 {
 // so.
 func (a *Campaign) sweep(at, now int64) bool {
 	s := a.state
-	if s.isActive() && s.status() != "paused" && s.status() != "scheduled" || len(s.rounds) == 0 || now < a.forgetAt() {
+	if due := a.forgetAt(); s.retracting || due == 0 || now < due {
 		return false
 	}
 	w := &actors.Write{Stream: a.Stream, After: a.Seq, Forget: a.Seq, Delete: []actors.Range{{First: s.kept + 1, Last: a.Seq}}}

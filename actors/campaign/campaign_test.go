@@ -294,3 +294,53 @@ func TestSteering(t *testing.T) {
 		t.Errorf("got %q", has)
 	}
 }
+
+// TestPause: a round that pauses goes on where it was, also months later and on another node,
+// and what nobody's inbox holds any more is forgotten once it is over.
+func TestPause(t *testing.T) {
+	const users = 1250 // who are there: of the others nothing is known
+	s := newStage(t)
+	s.users(2 * users)
+	p := newPlan(s, &actors.Audience{All: true}, "red", "blue")
+	p.Pace = 4000 // pages of 1,000, with pauses between
+	s.must(key, &actors.StartCampaign{Plan: p})
+	for got := s.read(); len(got.Rounds) == 0 || got.Rounds[0].Users == 0; got = s.read() {
+		time.Sleep(time.Millisecond)
+	}
+	s.must(key, &actors.SteerCampaign{To: actors.PauseCampaign})
+	s.until("paused")
+	s.crash()
+	s.pass(40 * 24 * time.Hour)
+	s.pass(time.Minute)
+	before := s.until("paused")
+	if len(before.Rounds) != 1 || before.Rounds[0].Users >= users {
+		t.Fatalf("got %+v", before)
+	}
+	s.must(key, &actors.SteerCampaign{To: actors.ResumeCampaign})
+	for s.read().State != "done" {
+		s.pass(time.Second)
+		time.Sleep(time.Millisecond)
+	}
+	if got := s.read(); got.Arms[0].Users+got.Arms[1].Users != users {
+		t.Errorf("got %+v", got)
+	}
+	has := 0
+	for i := range 2 * users {
+		if title := s.titles(i); title == "red" || title == "blue" {
+			has++
+		}
+	}
+	if want := users - before.Rounds[0].Users; has != want { // of the others' inboxes it is gone
+		t.Errorf("%d users have it, want %d", has, want)
+	}
+	s.pass(40 * 24 * time.Hour)
+	for end := time.Now().Add(10 * time.Second); len(s.read().Rounds) > 0; time.Sleep(time.Millisecond) {
+		if s.pass(time.Minute); time.Now().After(end) {
+			t.Fatalf("got %+v", s.read())
+		}
+	}
+	s.crash()
+	if got := s.read(); got.State != "done" || len(got.Rounds) != 0 {
+		t.Errorf("got %+v", got)
+	}
+}
