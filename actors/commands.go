@@ -29,7 +29,10 @@ type Edit struct {
 
 // Retract takes a message back. Answers ID, Rev, Counts, Cursor; NotFound if
 // it never was in the inbox or has left it.
-type Retract struct{ ID ID }
+type Retract struct {
+	ID    ID
+	Brief bool // very many users are asked, one after the other: who is woken for it sleeps again
+}
 
 // Mark brings messages into another state. It concerns IDs, or else all
 // that were accepted at or before UpTo, or else all; and of those only the

@@ -153,7 +153,7 @@ func (a *Campaign) askOne(w *walk, user int) {
 func (a *Campaign) command(w *walk, id actors.ID, arm int) actors.Command {
 	switch {
 	case w.undo:
-		return &actors.Retract{ID: id}
+		return &actors.Retract{ID: id, Brief: !w.direct}
 	case w.direct:
 		return &actors.Broadcast{Message: a.message(w, id, arm), Audience: w.plan.Audience}
 	}

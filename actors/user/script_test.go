@@ -181,7 +181,7 @@ func (s *script) command(t *testing.T, d *datadriven.TestData) actors.Command {
 	case "edit":
 		return &actors.Edit{ID: s.id(name), Patch: []byte(d.Input)}
 	case "retract":
-		return &actors.Retract{ID: s.id(name)}
+		return &actors.Retract{ID: s.id(name), Brief: d.HasArg("brief")}
 	case "seen", "read", "unread", "archive", "snooze":
 		return s.mark(t, d)
 	case "act":

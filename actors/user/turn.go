@@ -36,6 +36,8 @@ func isBrief(c actors.Command) bool {
 		return true
 	case *actors.Publish:
 		return c.Message.Campaign != ""
+	case *actors.Retract:
+		return c.Brief
 	}
 	return false
 }
@@ -58,10 +60,7 @@ func (u *User) command(r *actors.Request, t actors.Moment) {
 	b, l := u.inbox, &u.Home.Limits
 	switch c := r.Command.(type) {
 	case *actors.Publish:
-		brief := isBrief(c)
-		if u.commit(r, b.Publish(c.Message, r.Once, t, l)); brief {
-			u.passivateSoon()
-		}
+		u.commitOf(r, b.Publish(c.Message, r.Once, t, l), isBrief(c))
 	case *actors.DryRun:
 		u.dryRun(r, c, t)
 	case *actors.Edit:
@@ -69,7 +68,7 @@ func (u *User) command(r *actors.Request, t actors.Moment) {
 	case *actors.Act:
 		u.act(r, c, t)
 	case *actors.Retract:
-		u.commit(r, b.Retract(c.ID, r.Once, t))
+		u.commitOf(r, b.Retract(c.ID, r.Once, t), c.Brief)
 	case *actors.Mark:
 		u.mark(r, c, t)
 	case *actors.Counts:
@@ -184,6 +183,13 @@ func (u *User) after(r *actors.Request, step func()) {
 		e = &r.Effect
 	}
 	u.release(e, r, nil, step)
+}
+
+// commitOf is commit of a command that may be brief.
+func (u *User) commitOf(r *actors.Request, d inbox.Ready, brief bool) {
+	if u.commit(r, d); brief {
+		u.passivateSoon()
+	}
 }
 
 // commit carries out a decision: journal, apply, answer, push.

@@ -132,7 +132,7 @@ func others() []actors.Command {
 		&actors.JoinList{List: "vip"}, &actors.JoinList{List: "vip", Leave: true}, &actors.ReadProfile{Part: actors.PartLists, Limit: 7},
 		&actors.Act{ID: actors.ID{7}, Action: "approve", Reply: "well"},
 		&actors.StartCampaign{Plan: &actors.CampaignPlan{Id: id[:], At: 5, Audience: &actors.Audience{All: true}, Arms: []*actors.CampaignArm{{Name: "a", Weight: 1, Message: m}}}},
-		&actors.SteerCampaign{To: actors.RetractCampaign, By: "key:a"}, &actors.ReadCampaign{}, &actors.ReadCampaign{User: "alice"},
+		&actors.Retract{ID: id, Brief: true}, &actors.SteerCampaign{To: actors.RetractCampaign, By: "key:a"}, &actors.ReadCampaign{}, &actors.ReadCampaign{User: "alice"},
 	}
 }
 

@@ -39,6 +39,9 @@ func (w *WireRequest) encodeCommand(cmd actors.Command) error {
 		w.Command, w.Ids, w.Patch = WireCommand_COMMAND_EDIT, c.ID[:], c.Patch
 	case *actors.Retract:
 		w.Command, w.Ids = WireCommand_COMMAND_RETRACT, c.ID[:]
+		if c.Brief {
+			w.To = briefly
+		}
 	case *actors.Mark:
 		w.Command, w.To, w.Ids = WireCommand_COMMAND_MARK, uint32(c.To), actors.PackIDs(c.IDs)
 		w.At, w.Category, w.Until = placeOf(c.UpTo), c.Category, c.Until
@@ -74,6 +77,9 @@ func (w *WireRequest) encodeCommand(cmd actors.Command) error {
 	}
 	return nil
 }
+
+// briefly is the To of a Retract that is Brief.
+const briefly = 1
 
 // wireLimit returns a limit as it crosses nodes: what is below zero is none.
 func wireLimit(n int) uint32 { return uint32(max(0, min(n, 1<<30))) }
@@ -149,7 +155,7 @@ func (w *WireRequest) decodeOne(id actors.ID) actors.Command {
 	case WireCommand_COMMAND_EDIT:
 		return &actors.Edit{ID: id, Patch: w.Patch}
 	case WireCommand_COMMAND_RETRACT:
-		return &actors.Retract{ID: id}
+		return &actors.Retract{ID: id, Brief: w.To == briefly}
 	default:
 		return &actors.Find{ID: id}
 	}
