@@ -156,11 +156,13 @@ func (c *caller) publish(l *log, once bool) {
 
 // answer is what the API says to an operation.
 type answer struct {
-	ID     string         `json:"id"`
-	Rev    uint64         `json:"rev"`
-	Counts *screen.Counts `json:"counts"`
-	Unread int            `json:"unread"` // of GET /counts
-	Unseen int            `json:"unseen"`
+	ID string `json:"id"`
+
+	Outcome string         `json:"outcome"` // of a publish
+	Rev     uint64         `json:"rev"`
+	Counts  *screen.Counts `json:"counts"`
+	Unread  int            `json:"unread"` // of GET /counts
+	Unseen  int            `json:"unseen"`
 
 	ByCategory map[string]int `json:"by_category"`
 	ByTenant   map[string]int `json:"by_tenant"`
@@ -197,6 +199,8 @@ func (c *caller) do(l *log, op judge.Op, path, body string, once bool) {
 		l.add(unsure)
 		op.Missing = true
 	case r.missing, len(r.Unknown) > 0:
+		op.Missing = true
+	case r.Outcome == "filtered" && op.Label.Expires != 0: // it had expired when the user decided
 		op.Missing = true
 	case r.refused, op.Kind == judge.Counts && !r.answered:
 		return

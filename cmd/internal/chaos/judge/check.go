@@ -98,7 +98,7 @@ func (c *checker) inbox() {
 	}
 	for _, op := range c.h.Ops {
 		gone := c.labels[op.ID] != Label{} && c.revs[op.ID] != 0 && c.states[op.ID] == 0 // the journal says why
-		if op.Kind == Publish && op.Answered && bodies[c.h.Bodies[op.Message]] != op.ID && !c.lost[op.ID] && !(gone && !op.Label.Stays()) {
+		if op.Kind == Publish && op.Answered && !op.Missing && bodies[c.h.Bodies[op.Message]] != op.ID && !c.lost[op.ID] && !(gone && !op.Label.Stays()) {
 			c.wrong("%q was acknowledged as %s at %v; the inbox has %q", c.h.Bodies[op.Message], op.ID, op.Return, bodies[c.h.Bodies[op.Message]])
 		}
 	}
