@@ -16,8 +16,8 @@ func (b *Inbox) Act(m *actors.Message, c *actors.Act, once actors.Once, t actors
 		return Ready{Err: actors.ErrNotHere}
 	}
 	n := &b.entries[i]
-	if n.acted != nil {
-		return Ready{Err: n.acted.Won()}
+	if n.acted != 0 {
+		return Ready{Err: b.answers[n.acted].Won()}
 	}
 	if err := c.Check(m); err != nil {
 		return Ready{Err: err}
@@ -38,8 +38,16 @@ func (b *Inbox) applyActed(e *actors.Event) {
 	b.applyMarked(id, e)
 	if i := b.find(id); i >= 0 {
 		a := e.Acted
-		b.entries[i].acted = &actors.Acted{Action: a.Action, Reply: a.Reply, At: a.At, Seq: e.Seq}
+		b.answer(&b.entries[i], &actors.Acted{Action: a.Action, Reply: a.Reply, At: a.At, Seq: e.Seq})
 	}
+}
+
+// answer notes how the user answered a message.
+func (b *Inbox) answer(n *entry, a *actors.Acted) {
+	if b.answers == nil {
+		b.answers = make(map[uint64]*actors.Acted)
+	}
+	n.acted, b.answers[a.Seq] = a.Seq, a
 }
 
 // IsActed tells whether the user has answered the message.
@@ -54,7 +62,8 @@ func (n *Item) Shown(m *actors.Message) actors.Shown {
 func (b *Inbox) ShownIn(e *actors.Event) actors.Shown {
 	if e.Message != nil {
 		if i := b.find(actors.ID(e.Message.Id)); i >= 0 {
-			return b.entries[i].Shown(e.Message)
+			n := &b.entries[i]
+			return actors.Shown{Message: e.Message, State: n.State, Until: n.Until, Acted: b.answers[n.acted]}
 		}
 	}
 	return actors.Shown{Message: e.Message, State: e.State}

@@ -20,11 +20,12 @@ func (a *answer) String() string {
 	return strings.TrimRight(" "+a.Action+" "+a.Reply, " ")
 }
 
-func answerOf(n *Item) *answer {
-	if n.acted == nil {
+func (b *Inbox) answerTo(n *entry) *answer {
+	a := b.answers[n.acted]
+	if a == nil {
 		return nil
 	}
-	return &answer{n.acted.Action, n.acted.Reply}
+	return &answer{a.Action, a.Reply}
 }
 
 const someActions = `,"actions":[{"id":"yes","label":"Yes"},{"id":"say","label":"Say","reply":true},{"id":"open","label":"Open","url":"/x"}]`
@@ -90,7 +91,8 @@ func TestActErased(t *testing.T) {
 	}
 	w.checkpoint()
 	w.restart()
-	if got := string(actors.AppendMessage(nil, w.b.entries[0].Shown(w.content(n)))); !strings.Contains(got, `"state":"read","acted":{"action":"say","reply":"my secret","at":"`) {
+	first := w.b.copied(&w.b.entries[0])
+	if got := string(actors.AppendMessage(nil, first.Shown(w.content(n)))); !strings.Contains(got, `"state":"read","acted":{"action":"say","reply":"my secret","at":"`) {
 		t.Errorf("it is shown as %s", got)
 	}
 	if !onDisk() {

@@ -103,7 +103,7 @@ func screen(b *Inbox) map[string]string {
 	s := map[string]string{}
 	for i := range b.entries {
 		if n := &b.entries[i]; n.State != actors.State_SCHEDULED {
-			s[n.id.String()] = n.State.Word() + answerOf(n).String()
+			s[n.id.String()] = n.State.Word() + b.answerTo(n).String()
 		}
 	}
 	return s

@@ -12,7 +12,7 @@ import (
 // Content returns the message with its content: from the user's journal, or from the
 // broadcast log. here is where the inbox stood when n was taken from it. have is an event at
 // hand, which may hold the content. NotFound: it is no longer there.
-func (n *Item) Content(ctx context.Context, j actors.Journal, key actors.Key, here Place, have *actors.Event) (*actors.Message, error) {
+func (n *entry) Content(ctx context.Context, j actors.Journal, key actors.Key, here Place, have *actors.Event) (*actors.Message, error) {
 	after := here.Seq
 	if n.IsBroadcast() {
 		key, after = actors.LogKey(key.App()), here.Pos
@@ -39,7 +39,7 @@ func (n *Item) Content(ctx context.Context, j actors.Journal, key actors.Key, he
 
 // edited returns the message as it was edited after the inbox was read, which took out the
 // content that it had then; gone, where it was not, or has left.
-func (n *Item) edited(ctx context.Context, j actors.Journal, key actors.Key, after uint64, gone error) (m *actors.Message, err error) {
+func (n *entry) edited(ctx context.Context, j actors.Journal, key actors.Key, after uint64, gone error) (m *actors.Message, err error) {
 	var failed error
 	err = j.Events(ctx, key, after+1, math.MaxInt64, func(_ uint64, raw []byte) bool {
 		var now *actors.Message
@@ -64,7 +64,7 @@ func (n *Item) edited(ctx context.Context, j actors.Journal, key actors.Key, aft
 }
 
 // inEntry returns what an entry of the log makes of the message; nil: nothing.
-func (n *Item) inEntry(raw []byte) (m *actors.Message, leaves bool, err error) {
+func (n *entry) inEntry(raw []byte) (m *actors.Message, leaves bool, err error) {
 	e, err := actors.DecodeLogEntry(raw)
 	if err != nil || e.Concerns() != n.id {
 		return nil, false, err
@@ -76,7 +76,7 @@ func (n *Item) inEntry(raw []byte) (m *actors.Message, leaves bool, err error) {
 }
 
 // inEvent returns what an event of the journal makes of the message; nil: nothing.
-func (n *Item) inEvent(raw []byte) (m *actors.Message, leaves bool, err error) {
+func (n *entry) inEvent(raw []byte) (m *actors.Message, leaves bool, err error) {
 	e := &actors.Event{}
 	if err := actors.DecodeEvent(raw, e); err != nil {
 		return nil, false, err

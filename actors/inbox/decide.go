@@ -324,7 +324,7 @@ func (b *Inbox) Expire(t actors.Moment, l *actors.Limits) Ready {
 	}
 	aged := t.Now - l.MessageAge.Milliseconds()
 	var expired, dropped, back, hidden []actors.ID
-	var appear []*Item
+	var appear []*entry
 	for i := range b.entries {
 		n := &b.entries[i]
 		switch {
@@ -371,12 +371,12 @@ func (b *Inbox) Expire(t actors.Moment, l *actors.Limits) Ready {
 
 // holders returns what the scheduled message n takes the place of when it
 // becomes due: the newest visible one of its collapse key that stays.
-func (b *Inbox) holders(n *Item, gone []actors.ID, appear []*Item) []actors.ID {
+func (b *Inbox) holders(n *entry, gone []actors.ID, appear []*entry) []actors.ID {
 	if n.collapse == 0 {
 		return nil
 	}
 	// One that appears in the same moment before n is the newest holder.
-	var last *Item
+	var last *entry
 	for _, a := range appear {
 		if a == n {
 			break
@@ -409,7 +409,7 @@ func (b *Inbox) Rearm() {
 // markHidden lets e say whether it concerns a message that the user does not see
 // yet: then it is no news to anybody, unless others had to leave for it. The
 // rev rises with what is news.
-func markHidden(e *actors.Event, n *Item, news bool) {
+func markHidden(e *actors.Event, n *entry, news bool) {
 	if n.State == actors.State_SCHEDULED {
 		e.State = actors.State_SCHEDULED
 	} else {

@@ -146,8 +146,8 @@ func (b *Inbox) AppendState(dst []byte) []byte {
 		dst = append(append(append(dst, `,"state":"`...), n.State.Word()...), '"')
 		dst = actors.AppendTimeMember(dst, `,"until":`, n.Until)
 		dst = actors.AppendTimeMember(dst, `,"expires_at":`, n.expires)
-		if n.acted != nil {
-			dst = actors.AppendString(append(dst, `,"acted":`...), n.acted.Action)
+		if a := b.answers[n.acted]; a != nil {
+			dst = actors.AppendString(append(dst, `,"acted":`...), a.Action)
 		}
 		dst = append(dst, '}')
 	}

@@ -27,14 +27,15 @@ type Inbox struct {
 	displaced      []displacement
 	unread, unseen uint32
 	categories     labels
-	tenants        labels // none where no message has had one
-	tenanted       uint32 // messages that the user sees and that have one
-	entries        []Item // oldest first: their seqs rise
-	content        uint64 // bytes of content held
-	nextDue        int64  // no timer ends before it (unix milliseconds)
-	oldest         int64  // no visible message is older, likewise
-	deliveredUpTo  uint64 // up to this seq everything was written to a connection
-	deliveredPos   uint64 // what was broadcast up to here was counted as written, if it was
+	tenants        labels                   // none where no message has had one
+	tenanted       uint32                   // messages that the user sees and that have one
+	entries        []entry                  // oldest first: their seqs rise
+	answers        map[uint64]*actors.Acted // to messages, by entry.acted; nil: none
+	content        uint64                   // bytes of content held
+	nextDue        int64                    // no timer ends before it (unix milliseconds)
+	oldest         int64                    // no visible message is older, likewise
+	deliveredUpTo  uint64                   // up to this seq everything was written to a connection
+	deliveredPos   uint64                   // what was broadcast up to here was counted as written, if it was
 	keys           onceKeys
 	history        history
 	Sessions       session.Set
@@ -46,8 +47,9 @@ type Inbox struct {
 	erasedAt       int64          // unix milliseconds; 0: something has come since, or it never was
 }
 
-// Item is one message in the inbox; its content stays in the journal.
-type Item struct {
+// An entry is one message in the inbox; its content stays in the journal. It has no pointer, so
+// that the collector does not look at what very many inboxes hold.
+type entry struct {
 	id       actors.ID
 	Seq      uint64 // of the event that made it visible; while scheduled, that accepted it
 	Pos      uint64 // of the entry of the broadcast log that made it visible, behind the event Seq; 0: it came to this user alone
@@ -62,10 +64,9 @@ type Item struct {
 	State    actors.State
 	priority actors.Priority
 	shared   bool
-	held     uint8 // an actors.Rule; of copies alone (copied)
-	WasSeen  bool  // ever
-	WasRead  bool  // ever
-	acted    *actors.Acted
+	WasSeen  bool   // ever
+	WasRead  bool   // ever
+	acted    uint64 // the seq of the event that says how the user answered it; 0: not yet
 }
 
 // New returns the inbox of a user of whom nothing is known.
@@ -177,7 +178,7 @@ func (b *Inbox) applyAccepted(e *actors.Event) {
 	m := e.Message
 	actors.EachID(e.Dropped, b.remove)
 	actors.EachID(e.Ids, b.remove)
-	n := Item{
+	n := entry{
 		id: actors.ID(m.Id), Seq: e.Seq, Body: e.Seq, at: e.At, expires: m.ExpiresAt,
 		collapse: m.CollapseHash(), size: uint32(len(m.Content)),
 		category: b.categories.hold(m.Category), tenant: b.holdTenant(m.Tenant), State: e.State, priority: m.Priority, shared: m.Shared,
@@ -213,7 +214,7 @@ func (b *Inbox) applyEdited(e *actors.Event) {
 
 // recast gives n the category and the priority that m has, and its content, which
 // body holds. Its tenant stays.
-func (b *Inbox) recast(n *Item, m *actors.Message, body uint64, size uint32) {
+func (b *Inbox) recast(n *entry, m *actors.Message, body uint64, size uint32) {
 	b.count(n, -1)
 	b.content += uint64(size) - uint64(n.size)
 	b.categories[n.category].held--
@@ -262,10 +263,10 @@ func (b *Inbox) remove(id actors.ID) {
 }
 
 // take takes a message out of the inbox and out of the counts; false: it is not here.
-func (b *Inbox) take(id actors.ID) (Item, bool) {
+func (b *Inbox) take(id actors.ID) (entry, bool) {
 	i := b.find(id)
 	if i < 0 {
-		return Item{}, false
+		return entry{}, false
 	}
 	n := b.entries[i]
 	b.count(&n, -1)
@@ -274,8 +275,9 @@ func (b *Inbox) take(id actors.ID) (Item, bool) {
 	if !n.IsBroadcast() {
 		b.history.freed(n.Body)
 	}
-	if n.acted != nil {
-		b.history.superseded(n.acted.Seq)
+	if n.acted != 0 {
+		b.history.superseded(n.acted)
+		delete(b.answers, n.acted)
 	}
 	b.Sessions.Withdraw(n.Handle())
 	if n.State == actors.State_SCHEDULED {
@@ -290,7 +292,7 @@ func (b *Inbox) take(id actors.ID) (Item, bool) {
 }
 
 // arm lets nextDue be no later than n's first timer, and oldest than n.
-func (b *Inbox) arm(n *Item) {
+func (b *Inbox) arm(n *entry) {
 	if n.State != actors.State_SCHEDULED { // what is scheduled does not age
 		b.oldest = min(b.oldest, n.at)
 	}

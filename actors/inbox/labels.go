@@ -68,7 +68,7 @@ func (b *Inbox) holdTenant(name string) uint16 {
 }
 
 // tenantOf returns the message's tenant; empty: it has none.
-func (b *Inbox) tenantOf(n *Item) string {
+func (b *Inbox) tenantOf(n *entry) string {
 	if n.tenant == 0 {
 		return ""
 	}
@@ -76,12 +76,12 @@ func (b *Inbox) tenantOf(n *Item) string {
 }
 
 // in tells whether the message is of the category and of the tenant; "" is every one.
-func (b *Inbox) in(n *Item, category, tenant string) bool {
+func (b *Inbox) in(n *entry, category, tenant string) bool {
 	return (category == "" || b.categories[n.category].name == category) && (tenant == "" || b.tenantOf(n) == tenant)
 }
 
 // count adds n's share to the counts, sign times.
-func (b *Inbox) count(n *Item, sign int32) {
+func (b *Inbox) count(n *entry, sign int32) {
 	unread, unseen := n.State.Counts()
 	b.unread += unread * uint32(sign)
 	b.unseen += unseen * uint32(sign)
@@ -96,7 +96,7 @@ func (b *Inbox) count(n *Item, sign int32) {
 }
 
 // release lets go of the labels of a message that leaves.
-func (b *Inbox) release(n *Item) {
+func (b *Inbox) release(n *entry) {
 	b.categories[n.category].held--
 	if n.tenant != 0 {
 		b.tenants[n.tenant-1].held--
@@ -121,7 +121,7 @@ func (b *Inbox) AppendCountsOf(dst []byte, tenant string) []byte {
 
 // restoreTenant takes a message of a snapshot, which says no more of tenants than their
 // names, into what is held and counted of its tenant.
-func (b *Inbox) restoreTenant(n *Item) {
+func (b *Inbox) restoreTenant(n *entry) {
 	if n.tenant == 0 {
 		return
 	}

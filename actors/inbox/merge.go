@@ -20,11 +20,11 @@ import (
 // a broadcast the log says itself.
 
 // IsBroadcast tells whether the message came by the broadcast log.
-func (n *Item) IsBroadcast() bool { return n.Pos != 0 }
+func (n *entry) IsBroadcast() bool { return n.Pos != 0 }
 
 // Handle names what made the message visible, among all of one inbox: the seq of an event, or
 // an actors.LogHandle.
-func (n *Item) Handle() uint64 {
+func (n *entry) Handle() uint64 {
 	if n.IsBroadcast() {
 		return actors.LogHandle(n.Pos)
 	}
@@ -32,7 +32,7 @@ func (n *Item) Handle() uint64 {
 }
 
 // isCovered tells whether a cursor of this inbox is behind the message.
-func (n *Item) isCovered(c actors.Cursor) bool {
+func (n *entry) isCovered(c actors.Cursor) bool {
 	if n.IsBroadcast() {
 		return n.Pos <= c.Pos
 	}
@@ -139,7 +139,7 @@ func (b *Inbox) mergeMessage(e *actors.KnownEntry, replaced []byte) {
 		b.displace(e.Pos, id)
 	})
 	m := e.Message
-	n := Item{
+	n := entry{
 		id: actors.ID(m.Id), Seq: b.seq, Pos: e.Pos, Body: e.ContentAt(), at: e.At,
 		collapse: m.CollapseHash(), size: e.ContentSize(),
 		category: b.categories.hold(m.Category), tenant: b.holdTenant(m.Tenant), State: actors.State_UNSEEN, priority: m.Priority, shared: true,

@@ -526,7 +526,7 @@ func (x *trial) compare() {
 	unread, unseen := uint32(0), uint32(0)
 	for i, o := range x.m.list {
 		n := &x.b.entries[i]
-		got := modelMessage{n.id, x.b.categories[n.category].name, x.b.tenantOf(n), o.collapse, n.State, n.Until, n.expires, n.at, int(n.size), o.title, !n.IsBroadcast(), o.capped, o.actions, answerOf(n).String()}
+		got := modelMessage{n.id, x.b.categories[n.category].name, x.b.tenantOf(n), o.collapse, n.State, n.Until, n.expires, n.at, int(n.size), o.title, !n.IsBroadcast(), o.capped, o.actions, x.b.answerTo(n).String()}
 		if !reflect.DeepEqual(&got, o) {
 			x.t.Fatalf("message %d: got %+v, want %+v", i, got, *o)
 		}

@@ -43,8 +43,8 @@ func (b *Inbox) Page(key actors.Key, j actors.Journal, log *actors.Log, after ac
 		switch {
 		case n.IsBroadcast() && (n.Pos > after.Pos || n.Body > after.Pos),
 			!n.IsBroadcast() && (within(n.Seq, after.Seq, p.to.Seq) || within(n.Body, after.Seq, p.to.Seq)),
-			n.acted != nil && within(n.acted.Seq, after.Seq, p.to.Seq):
-			p.items = append(p.items, *n)
+			within(n.acted, after.Seq, p.to.Seq):
+			p.items = append(p.items, b.copied(n))
 		}
 	}
 	return p

@@ -10,15 +10,20 @@ func (b *Inbox) Find(id actors.ID) (Item, bool) {
 	return Item{}, false
 }
 
-// copied returns a copy of a message for who is outside, which says by which rule it is held.
-func (b *Inbox) copied(n *Item) Item {
-	c := *n
-	c.held = uint8(b.heldBy(n))
-	return c
+// An Item is a message as who is outside gets it: a copy.
+type Item struct {
+	entry
+	held  actors.Rule
+	acted *actors.Acted
+}
+
+// copied returns a copy of a message.
+func (b *Inbox) copied(n *entry) Item {
+	return Item{entry: *n, held: b.heldBy(n), acted: b.answers[n.acted]}
 }
 
 // heldBy returns the rule that holds a message; PASSED: none does.
-func (b *Inbox) heldBy(n *Item) actors.Rule {
+func (b *Inbox) heldBy(n *entry) actors.Rule {
 	if n.State == actors.State_SCHEDULED {
 		if p := b.pendingOf(n.id); p != nil {
 			return p.held
@@ -28,13 +33,14 @@ func (b *Inbox) heldBy(n *Item) actors.Rule {
 }
 
 // Held returns the rule that holds the message, as one that was asked for; PASSED: none does.
-func (n *Item) Held() actors.Rule { return actors.Rule(n.held) }
+func (n *Item) Held() actors.Rule { return n.held }
 
 // At returns the message with a Handle; nil: it is not here.
 func (b *Inbox) At(handle uint64) *Item {
 	for i := range b.entries {
-		if n := b.entries[i]; n.Handle() == handle {
-			return &n
+		if n := &b.entries[i]; n.Handle() == handle {
+			c := b.copied(n)
+			return &c
 		}
 	}
 	return nil
@@ -59,10 +65,10 @@ type Place struct{ Seq, Pos uint64 }
 func (b *Inbox) Here() Place { return Place{b.seq, b.pos} }
 
 // Place returns where the message stands.
-func (n *Item) Place() Place { return Place{n.Seq, n.Pos} }
+func (n *entry) Place() Place { return Place{n.Seq, n.Pos} }
 
 // isBefore tells whether the message stands before a place.
-func (n *Item) isBefore(p Place) bool { return n.Seq < p.Seq || n.Seq == p.Seq && n.Pos < p.Pos }
+func (n *entry) isBefore(p Place) bool { return n.Seq < p.Seq || n.Seq == p.Seq && n.Pos < p.Pos }
 
 // List returns up to limit messages from before a place, the newest first, in states
 // that match, of a category and of a tenant; "" is any. more says that there are further ones.

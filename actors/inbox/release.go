@@ -15,15 +15,15 @@ import (
 
 // A release is a message that is due.
 type release struct {
-	item     *Item
+	item     *entry
 	decision rule.Decision
 	older    []actors.ID // with its collapse key, which it takes the place of
 	replaced bool        // a newer one has its collapse key
 }
 
 // releases returns what becomes of messages that are due, in the order of time.
-func (b *Inbox) releases(due []*Item, now int64) []release {
-	slices.SortStableFunc(due, func(x, y *Item) int { return int(min(max(x.Until-y.Until, -1), 1)) })
+func (b *Inbox) releases(due []*entry, now int64) []release {
+	slices.SortStableFunc(due, func(x, y *entry) int { return int(min(max(x.Until-y.Until, -1), 1)) })
 	out := make([]release, len(due))
 	for i, n := range due {
 		out[i].item = n
@@ -50,7 +50,7 @@ func (b *Inbox) releases(due []*Item, now int64) []release {
 }
 
 // rejudge judges a message that is due.
-func (b *Inbox) rejudge(n *Item, p *pending, state *rule.State, now int64) rule.Decision {
+func (b *Inbox) rejudge(n *entry, p *pending, state *rule.State, now int64) rule.Decision {
 	c := rule.Candidate{Category: b.categories[n.category].name, Tenant: b.tenantOf(n), Channel: channel, Priority: n.priority, Expires: n.expires, Seed: b.lineage, Zones: b.Book.Zone}
 	var policy *rule.Policy
 	if p != nil {
@@ -87,9 +87,9 @@ func (r *release) message(p *pending) *actors.Message {
 }
 
 // releaseInto adds to r the events of what is due. rev is the last one's so far.
-func (b *Inbox) releaseInto(r *Ready, due []*Item, gone []actors.ID, rev uint64, t actors.Moment) uint64 {
+func (b *Inbox) releaseInto(r *Ready, due []*entry, gone []actors.ID, rev uint64, t actors.Moment) uint64 {
 	list := b.releases(due, t.Now)
-	appear := make([]*Item, 0, len(list))
+	appear := make([]*entry, 0, len(list))
 	for i := range list {
 		if list[i].decision.Do == rule.Deliver && !list[i].replaced {
 			appear = append(appear, list[i].item)

@@ -30,7 +30,7 @@ func (b *Inbox) snapshot() []byte {
 		s.Entries = append(s.Entries, &actors.Entry{
 			Id: n.id[:], Seq: n.Seq, Body: n.Body, Category: uint32(n.category), Tenant: uint32(n.tenant), State: n.State, Priority: n.priority,
 			Shared: n.shared, At: n.at, Size: n.size, ExpiresAt: n.expires, Until: n.Until, Collapse: n.collapse,
-			WasSeen: n.WasSeen, WasRead: n.WasRead, Pos: n.Pos, Acted: n.acted,
+			WasSeen: n.WasSeen, WasRead: n.WasRead, Pos: n.Pos, Acted: b.answers[n.acted],
 		})
 	}
 	for _, r := range b.keys.order {
@@ -100,18 +100,21 @@ func (b *Inbox) restore(raw []byte) error {
 }
 
 func (b *Inbox) restoreEntries(es []*actors.Entry) error {
-	b.entries = make([]Item, 0, len(es)+len(es)/8)
+	b.entries = make([]entry, 0, len(es)+len(es)/8)
 	for _, e := range es {
 		if len(e.Id) != 16 || int(e.Category) >= len(b.categories) || int(e.Tenant) > len(b.tenants) {
 			return fmt.Errorf("entry %d is damaged", e.Seq)
 		}
-		b.entries = append(b.entries, Item{
+		b.entries = append(b.entries, entry{
 			id: actors.ID(e.Id), Seq: e.Seq, Body: e.Body, at: e.At, expires: e.ExpiresAt, Until: e.Until, collapse: e.Collapse,
 			size: e.Size, category: uint16(e.Category), tenant: uint16(e.Tenant), State: e.State, priority: e.Priority, shared: e.Shared,
-			WasSeen: e.WasSeen, WasRead: e.WasRead, Pos: e.Pos, acted: e.Acted,
+			WasSeen: e.WasSeen, WasRead: e.WasRead, Pos: e.Pos,
 		})
 		n := &b.entries[len(b.entries)-1]
 		b.content += uint64(n.size)
+		if e.Acted != nil {
+			b.answer(n, e.Acted)
+		}
 		b.restoreTenant(n)
 		b.arm(n)
 	}

@@ -236,8 +236,8 @@ func (w *world) checkContents() {
 	w.t.Helper()
 	needed := map[uint64]bool{}
 	for i := range w.b.entries {
-		if a := w.b.entries[i].acted; a != nil {
-			needed[a.Seq] = true
+		if seq := w.b.entries[i].acted; seq != 0 {
+			needed[seq] = true
 		}
 		if !w.b.entries[i].IsBroadcast() {
 			needed[w.b.entries[i].Body] = true
@@ -337,10 +337,13 @@ func (w *world) view(b *Inbox, withHistory bool) Inbox {
 	v.Profile = nil                                           // viewProfile
 	v.Rules, v.Book, v.pending, v.asides = nil, nil, nil, nil // viewRules
 	v.open = 0                                                // no part of the state
+	if len(v.answers) == 0 {
+		v.answers = nil
+	}
 	v.keys.byCaller = maps.Clone(b.keys.byCaller)
 	v.keys.prune(w.now)
 	v.categories, v.tenants = append(labels{}, b.categories...), append(labels{}, b.tenants...)
-	v.entries = append([]Item{}, b.entries...)
+	v.entries = append([]entry{}, b.entries...)
 	v.keys.order = append([]onceRef{}, v.keys.order...)
 	v.Origin, v.Sessions = 0, session.Set{} // the origin is no part of the state; viewSessions
 	v.keys.edge = append([]edgeKey{}, v.keys.edge...)
