@@ -201,7 +201,7 @@ func (c *caller) do(l *log, op judge.Op, path, body string, once bool) {
 	case r.missing, len(r.Unknown) > 0:
 		op.Missing = true
 	case r.Outcome == "filtered" && op.Label.Expires != 0: // it had expired when the user decided
-		op.Missing = true
+		op.Stopped = true
 	case r.refused, op.Kind == judge.Counts && !r.answered:
 		return
 	}

@@ -34,6 +34,9 @@ func TestShortStorm(t *testing.T) {
 		if cfg.Seed, err = strconv.ParseUint(text, 10, 64); err != nil {
 			t.Fatalf("REDDOT_CHAOS_SEED: %v", err)
 		}
+		if err := os.Unsetenv("REDDOT_CHAOS_SEED"); err != nil { // the servers would take it for a setting
+			t.Fatal(err)
+		}
 	}
 	cfg.TLS = cfg.Seed%2 == 1 // both get their turns, and a seed always the same
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", "faults", "-o", cfg.Binary, "reddot/cmd/reddot").CombinedOutput(); err != nil {

@@ -34,7 +34,7 @@ func (l *log) add(op judge.Op) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.h.Ops = append(l.h.Ops, op)
-	if op.Kind == judge.Publish && op.Answered && !op.Missing {
+	if op.Kind == judge.Publish && op.Answered && !op.Stopped {
 		l.acked = append(l.acked, ackedMessage{op.Message, op.ID})
 	}
 }

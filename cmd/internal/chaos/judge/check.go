@@ -98,7 +98,7 @@ func (c *checker) inbox() {
 	}
 	for _, op := range c.h.Ops {
 		gone := c.labels[op.ID] != Label{} && c.revs[op.ID] != 0 && c.states[op.ID] == 0 // the journal says why
-		if op.Kind == Publish && op.Answered && !op.Missing && bodies[c.h.Bodies[op.Message]] != op.ID && !c.lost[op.ID] && !(gone && !op.Label.Stays()) {
+		if op.Kind == Publish && op.Answered && !op.Stopped && bodies[c.h.Bodies[op.Message]] != op.ID && !c.lost[op.ID] && !(gone && !op.Label.Stays()) {
 			c.wrong("%q was acknowledged as %s at %v; the inbox has %q", c.h.Bodies[op.Message], op.ID, op.Return, bodies[c.h.Bodies[op.Message]])
 		}
 	}
@@ -107,7 +107,7 @@ func (c *checker) inbox() {
 // operations holds each answer against the journal.
 func (c *checker) operations() {
 	for _, op := range c.h.Ops {
-		if op.Answered && !op.Missing {
+		if op.Answered && !op.Missing && !op.Stopped {
 			c.answer(op)
 		}
 	}
@@ -241,7 +241,7 @@ func (c *checker) device(d *Device) {
 		rev = max(rev, at)
 	}
 	for _, op := range c.h.Ops {
-		if op.Kind == Publish && op.Answered && op.Call > d.Since && !got[op.ID] && c.mustReach(op, rev) {
+		if op.Kind == Publish && op.Answered && !op.Stopped && op.Call > d.Since && !got[op.ID] && c.mustReach(op, rev) {
 			c.wrong("%s has never got %s, acknowledged at %v", d.Name, op.ID, op.Return)
 		}
 	}

@@ -232,3 +232,27 @@ func TestUnknownOutcomes(t *testing.T) {
 		t.Error(errs)
 	}
 }
+
+// A publish that a rule has stopped leaves nothing, and is answered with the counts of then.
+func TestStopped(t *testing.T) {
+	for name, c := range map[string]struct {
+		do   func(h *UserHistory, op *Op)
+		want string
+	}{
+		"as it should be":    {func(*UserHistory, *Op) {}, ""},
+		"it counts":          {func(_ *UserHistory, op *Op) { op.Tally.Unread++ }, "not linearizable"},
+		"it is of long ago":  {func(h *UserHistory, op *Op) { op.Tally = h.Ops[5].Tally }, "not linearizable"},
+		"it is in the inbox": {func(h *UserHistory, op *Op) { h.Inbox = append(h.Inbox, Message{op.ID, "stopped", "unseen"}) }, "by the journal"},
+	} {
+		h := good(1)
+		late := h.Ops[len(h.Ops)-1].Return + time.Second
+		h.Bodies = append(h.Bodies, "stopped")
+		op := Op{Kind: Publish, Message: len(h.Bodies) - 1, ID: "stopped", Call: late, Return: late + 1, Answered: true, Stopped: true, Rev: h.Finals[0].Rev, Tally: h.Finals[0]}
+		c.do(h, &op)
+		h.Ops = append(h.Ops, op)
+		errs := Check(h, time.Minute)
+		if ok := c.want == "" && len(errs) == 0 || c.want != "" && slices.ContainsFunc(errs, func(err error) bool { return strings.Contains(err.Error(), c.want) }); !ok {
+			t.Errorf("%s: got %v, want an error with %q", name, errs, c.want)
+		}
+	}
+}

@@ -52,7 +52,8 @@ type Op struct {
 	ID           string // of a publish
 	Tally        Tally  // after it
 	Repeated     bool   // the answer is a repeat's: Tally is of a later moment
-	Missing      bool   // the answer says that there is no such message; of a publish, that a rule has stopped it
+	Missing      bool   // the answer says that there is no such message
+	Stopped      bool   // of a publish: the answer says that a rule has stopped it
 
 	Label   Label  // of a publish
 	Tenant  string // of a read all, or counts: of its messages alone

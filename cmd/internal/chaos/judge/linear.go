@@ -157,7 +157,7 @@ func unseens(s byte) int {
 func (b inbox) step(op Op) (inbox, bool) {
 	after, ok := b.apply(op)
 	switch {
-	case op.Missing && op.Kind == Publish: // a rule has stopped it
+	case op.Stopped:
 		return b, op.Tally == b.tally
 	case op.Missing:
 		return b, !ok && (op.Rev == 0 || op.Tally == b.tally)

@@ -96,7 +96,7 @@ func (c *checker) delivered(d *Device) {
 		got[id] = true
 	}
 	for _, op := range c.h.Ops {
-		if op.Kind == Publish && op.Answered && op.Call > d.Since && !got[op.ID] && !c.lost[op.ID] {
+		if op.Kind == Publish && op.Answered && !op.Stopped && op.Call > d.Since && !got[op.ID] && !c.lost[op.ID] {
 			c.wrong("%s has never got %s, acknowledged at %v", d.Name, op.ID, op.Return)
 		}
 	}

@@ -50,7 +50,7 @@ func (c *checker) broadcasts() {
 // knownBefore tells whether an operation on the user had been acknowledged before a time.
 func (c *checker) knownBefore(at time.Duration) bool {
 	return slices.ContainsFunc(c.h.Ops, func(op Op) bool {
-		return op.Answered && !op.Missing && op.Kind != Counts && op.Return < at
+		return op.Answered && !op.Missing && !op.Stopped && op.Kind != Counts && op.Return < at
 	})
 }
 
