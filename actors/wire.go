@@ -21,7 +21,18 @@ func AppendTime(b []byte, ms int64) []byte {
 
 // AppendMessage appends a message as a JSON object.
 func AppendMessage(b []byte, m Shown) []byte {
-	state, until := m.State, m.Until
+	b = AppendStateless(b, m.Message)
+	b = append(b, `,"state":"`...)
+	b = append(b, m.State.Word()...)
+	b = append(b, '"')
+	if m.State == State_SNOOZED {
+		b = AppendTimeMember(b, `,"snoozed_until":`, m.Until)
+	}
+	return append(m.Acted.appendTo(b), '}')
+}
+
+// AppendStateless appends a message as a JSON object that is still open, without its state.
+func AppendStateless(b []byte, m *Message) []byte {
 	b = append(b, `{"id":"`...)
 	b = ID(m.Id).Append(b)
 	b = append(b, `","created_at":`...)
@@ -44,14 +55,7 @@ func AppendMessage(b []byte, m Shown) []byte {
 	}
 	b = AppendTimeMember(b, `,"expires_at":`, m.ExpiresAt)
 	b = AppendTimeMember(b, `,"send_at":`, m.SendAt)
-	b = AppendTimeMember(b, `,"edited_at":`, m.EditedAt)
-	b = append(b, `,"state":"`...)
-	b = append(b, state.Word()...)
-	b = append(b, '"')
-	if state == State_SNOOZED {
-		b = AppendTimeMember(b, `,"snoozed_until":`, until)
-	}
-	return append(m.Acted.appendTo(b), '}')
+	return AppendTimeMember(b, `,"edited_at":`, m.EditedAt)
 }
 
 // AppendTemplate appends, as a member of a JSON object, which template the message was

@@ -104,8 +104,7 @@ func (w *Writer) find(r *actors.Request, c *actors.Find) {
 				r.Fail(actors.AsError(err))
 				return
 			}
-			b := actors.AppendMessage(nil, actors.Shown{Message: whole})
-			b = append(b[:len(b)-len(`,"state":"unseen"}`)], `,"state":"`...)
+			b := append(actors.AppendStateless(nil, whole), `,"state":"`...)
 			b = append(actors.AppendTemplate(append(append(b, word...), '"'), whole), `,"to":`...)
 			b = append(audience.AppendJSON(b), `,"funnel":`...)
 			r.Answer.Body = append(actors.AppendBroadcastFunnel(b, f), '}')

@@ -405,8 +405,7 @@ func (s *Send) find(r *actors.Request) {
 				r.Fail(actors.AsError(err))
 				return
 			}
-			b := actors.AppendMessage(nil, actors.Shown{Message: m})
-			b = append(b[:len(b)-len(`,"state":"unseen"}`)], `,"state":"`...)
+			b := append(actors.AppendStateless(nil, m), `,"state":"`...)
 			b = append(actors.AppendTemplate(append(append(b, state...), '"'), m), `,"recipients":`...)
 			b = strconv.AppendInt(b, int64(recipients), 10)
 			b = append(b, `,"funnel":`...)
