@@ -38,7 +38,8 @@ func (s Steering) String() string {
 
 // ReadCampaign asks how a campaign stands. Answers Body: a JSON object with its state, its
 // rounds, and the funnel of each arm; with a User, the arm that is the user's in its place.
-// NotFound if it was not started.
+// Replayed: a start or a steering has come under the request's key. NotFound if it was not
+// started.
 type ReadCampaign struct{ User string }
 
 // Weight implements Command.

@@ -43,7 +43,7 @@ func CampaignKey(app, name string) Key { return Key("c" + app + "/" + name) }
 func ParseKey(s string) (Key, error) {
 	k := Key(s)
 	app, name, ok := strings.Cut(s[min(1, len(s)):], "/")
-	if !strings.ContainsRune(kinds, rune(k.Kind())) || !ok || app == "" || name == "" || strings.IndexByte(s, 0) >= 0 {
+	if strings.IndexByte(kinds, k.Kind()) < 0 || !ok || app == "" || name == "" || strings.IndexByte(s, 0) >= 0 {
 		return "", fmt.Errorf("%.60q is no actor's key", s)
 	}
 	return k, nil

@@ -3424,9 +3424,9 @@ type Message struct {
 	Template        string                 `protobuf:"bytes,20,opt,name=template,proto3" json:"template,omitempty"`                    // that it was made of; empty: none
 	TemplateVersion uint64                 `protobuf:"varint,21,opt,name=template_version,json=templateVersion,proto3" json:"template_version,omitempty"`
 	TemplateHash    []byte                 `protobuf:"bytes,22,opt,name=template_hash,json=templateHash,proto3" json:"template_hash,omitempty"` // SHA-256 of the version
+	Variants        []*Variant             `protobuf:"bytes,23,rep,name=variants,proto3" json:"variants,omitempty"`                             // on its way: what is said in other locales than the template's own; what is stored for a user has none
 	Campaign        string                 `protobuf:"bytes,24,opt,name=campaign,proto3" json:"campaign,omitempty"`                             // that sends it; empty: none
 	Arm             string                 `protobuf:"bytes,25,opt,name=arm,proto3" json:"arm,omitempty"`                                       // of the campaign
-	Variants        []*Variant             `protobuf:"bytes,23,rep,name=variants,proto3" json:"variants,omitempty"`                             // on its way: what is said in other locales than the template's own; what is stored for a user has none
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -3580,6 +3580,13 @@ func (x *Message) GetTemplateHash() []byte {
 	return nil
 }
 
+func (x *Message) GetVariants() []*Variant {
+	if x != nil {
+		return x.Variants
+	}
+	return nil
+}
+
 func (x *Message) GetCampaign() string {
 	if x != nil {
 		return x.Campaign
@@ -3592,13 +3599,6 @@ func (x *Message) GetArm() string {
 		return x.Arm
 	}
 	return ""
-}
-
-func (x *Message) GetVariants() []*Variant {
-	if x != nil {
-		return x.Variants
-	}
-	return nil
 }
 
 // Variant is a message's content in a locale.
@@ -6224,10 +6224,10 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\bscreened\x18\x0e \x01(\v2\x0f.reddot.VerdictR\bscreened\x12\x1a\n" +
 	"\btemplate\x18\x14 \x01(\tR\btemplate\x12)\n" +
 	"\x10template_version\x18\x15 \x01(\x04R\x0ftemplateVersion\x12#\n" +
-	"\rtemplate_hash\x18\x16 \x01(\fR\ftemplateHash\x12\x1a\n" +
+	"\rtemplate_hash\x18\x16 \x01(\fR\ftemplateHash\x12+\n" +
+	"\bvariants\x18\x17 \x03(\v2\x0f.reddot.VariantR\bvariants\x12\x1a\n" +
 	"\bcampaign\x18\x18 \x01(\tR\bcampaign\x12\x10\n" +
-	"\x03arm\x18\x19 \x01(\tR\x03arm\x12+\n" +
-	"\bvariants\x18\x17 \x03(\v2\x0f.reddot.VariantR\bvariants\";\n" +
+	"\x03arm\x18\x19 \x01(\tR\x03arm\";\n" +
 	"\aVariant\x12\x16\n" +
 	"\x06locale\x18\x01 \x01(\tR\x06locale\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\fR\acontent\"\xbe\x03\n" +

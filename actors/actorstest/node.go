@@ -44,7 +44,7 @@ var (
 	_ gateway.Hub   = (*Node)(nil)
 )
 
-// Kinds are the kinds of actors that find nobody.
+// Kinds are all kinds of actors but campaigns, which need an index.
 var Kinds = actors.Kinds{
 	actors.KindUser:     user.Kind(user.NewBook(actors.NewZones(time.LoadLocation).Find)),
 	actors.KindSend:     send.New,
@@ -52,7 +52,7 @@ var Kinds = actors.Kinds{
 	actors.KindLog:      broadcast.New,
 }
 
-// kindsOn returns the kinds, with those that find users in the journal.
+// kindsOn returns all kinds of actors, on the index of a journal.
 func kindsOn(j *Journal) actors.Kinds {
 	kinds := maps.Clone(Kinds)
 	kinds[actors.KindCampaign] = campaign.Kind(index.New(j))

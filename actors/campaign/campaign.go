@@ -179,8 +179,7 @@ func (a *Campaign) order(r *actors.Request, e *actors.CampaignEvent) {
 	}
 	r.Answer.Replayed = e == nil
 	a.Leave(&r.Effect, r, nil, nil)
-	a.Leave(&actors.Effect{}, nil, nil, a.goOn)
-	a.committed()
+	a.goOn()
 }
 
 // journal appends an event, with what else is to be written, and applies it.
@@ -199,6 +198,7 @@ func (a *Campaign) journal(e *actors.CampaignEvent, w *actors.Write) *actors.Err
 		panic(err) // we have just decided it
 	}
 	a.Seq = e.Seq
+	a.compact()
 	return nil
 }
 
@@ -248,8 +248,15 @@ func (a *Campaign) rearm(old, at int64) {
 	}
 }
 
-// goOn does what is next, unless something is under way.
+// goOn does what is next once all that was decided is durable: nobody is asked in a round that
+// a crash could take back.
 func (a *Campaign) goOn() {
+	a.Leave(&actors.Effect{}, nil, nil, a.step)
+	a.committed()
+}
+
+// step does what is next, unless something is under way.
+func (a *Campaign) step() {
 	s := a.state
 	if a.Ending || a.walk != nil || s.plan == nil {
 		return
@@ -292,8 +299,7 @@ func (a *Campaign) round(now int64) {
 		a.rest(nil, time.Second)
 		return
 	}
-	a.Leave(&actors.Effect{}, nil, nil, a.goOn)
-	a.committed()
+	a.goOn()
 }
 
 // compact writes the state down in the place of the events.

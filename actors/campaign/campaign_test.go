@@ -4,13 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"reddot/actors"
 	"reddot/actors/actorstest"
+	"reddot/actors/campaign"
 	"reddot/actors/campaign/plan"
 )
 
@@ -22,9 +25,9 @@ type stage struct {
 	node  *actorstest.Node
 }
 
-func newStage(t *testing.T) *stage {
+func newStage(t *testing.T, with ...func(*actorstest.Node)) *stage {
 	s := &stage{t: t, j: actorstest.NewJournal(), clock: actorstest.NewClock()}
-	s.node = actorstest.NewNode(t, s.j, s.clock, actors.Limits{})
+	s.node = actorstest.NewNode(t, s.j, s.clock, actors.Limits{}, with...)
 	t.Cleanup(func() {
 		s.node.Stop()
 		s.j.Close()
@@ -110,13 +113,21 @@ func (s *stage) read() (out standing) {
 // until waits for a state.
 func (s *stage) until(state string) standing {
 	s.t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if out := s.read(); out.State == state {
-			return out
+	return s.await(state, func(got standing) bool { return got.State == state })
+}
+
+// await waits until the campaign stands as ok wants it.
+func (s *stage) await(what string, ok func(standing) bool) standing {
+	s.t.Helper()
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+		got := s.read()
+		if ok(got) {
+			return got
+		}
+		if time.Now().After(end) {
+			s.t.Fatalf("the campaign is %+v, and never %s", got, what)
 		}
 	}
-	s.t.Fatalf("the campaign is %+v, and never %s", s.read(), state)
-	return standing{}
 }
 
 // titles are those of the user's messages.
@@ -224,13 +235,7 @@ func TestRounds(t *testing.T) {
 	s.must(key, &actors.StartCampaign{Plan: p})
 	rounds := func(want int) standing {
 		t.Helper()
-		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-			if got := s.read(); len(got.Rounds) == want && got.State != "running" {
-				return got
-			}
-		}
-		t.Fatalf("got %+v, want %d rounds", s.read(), want)
-		return standing{}
+		return s.await(fmt.Sprint("behind round ", want), func(got standing) bool { return len(got.Rounds) == want && got.State != "running" })
 	}
 	if got := rounds(0); got.State != "scheduled" {
 		t.Errorf("got %+v", got)
@@ -304,9 +309,7 @@ func TestPause(t *testing.T) {
 	p := newPlan(s, &actors.Audience{All: true}, "red", "blue")
 	p.Pace = 4000 // pages of 1,000, with pauses between
 	s.must(key, &actors.StartCampaign{Plan: p})
-	for got := s.read(); len(got.Rounds) == 0 || got.Rounds[0].Users == 0; got = s.read() {
-		time.Sleep(time.Millisecond)
-	}
+	s.await("under way", func(got standing) bool { return len(got.Rounds) == 1 && got.Rounds[0].Users > 0 })
 	s.must(key, &actors.SteerCampaign{To: actors.PauseCampaign})
 	s.until("paused")
 	s.crash()
@@ -317,11 +320,11 @@ func TestPause(t *testing.T) {
 		t.Fatalf("got %+v", before)
 	}
 	s.must(key, &actors.SteerCampaign{To: actors.ResumeCampaign})
-	for s.read().State != "done" {
+	got := s.await("done", func(got standing) bool {
 		s.pass(time.Second)
-		time.Sleep(time.Millisecond)
-	}
-	if got := s.read(); got.Arms[0].Users+got.Arms[1].Users != users {
+		return got.State == "done"
+	})
+	if got.Arms[0].Users+got.Arms[1].Users != users {
 		t.Errorf("got %+v", got)
 	}
 	has := 0
@@ -334,13 +337,48 @@ func TestPause(t *testing.T) {
 		t.Errorf("%d users have it, want %d", has, want)
 	}
 	s.pass(40 * 24 * time.Hour)
-	for end := time.Now().Add(10 * time.Second); len(s.read().Rounds) > 0; time.Sleep(time.Millisecond) {
-		if s.pass(time.Minute); time.Now().After(end) {
-			t.Fatalf("got %+v", s.read())
-		}
-	}
+	s.await("without rounds", func(got standing) bool {
+		s.pass(time.Minute)
+		return len(got.Rounds) == 0
+	})
 	s.crash()
 	if got := s.read(); got.State != "done" || len(got.Rounds) != 0 {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// A looker counts how often a campaign looks for users.
+type looker struct{ looks atomic.Int64 }
+
+// Page implements campaign.Finder.
+func (l *looker) Page(context.Context, string, *actors.Audience, int64, string, int) ([]string, string, error) {
+	l.looks.Add(1)
+	return nil, "", nil
+}
+
+// TestDurableFirst: nobody is looked for in a round that is not on disk, whatever wakes the
+// campaign: after a crash it would be another round, with other messages.
+func TestDurableFirst(t *testing.T) {
+	l := &looker{}
+	s := newStage(t, func(n *actorstest.Node) {
+		n.Home.Kinds = maps.Clone(n.Home.Kinds)
+		n.Home.Kinds[actors.KindCampaign] = campaign.Kind(l)
+		n.Home.Load = func(job func()) { job() } // so that it has looked when a message was worked off
+	})
+	p := newPlan(s, vips, "red", "blue")
+	p.At += time.Hour.Milliseconds()
+	s.must(key, &actors.StartCampaign{Plan: p})
+	s.clock.Advance(time.Hour)
+	s.j.Hold()
+	for range 3 {
+		s.node.Send(key, &actors.TimeUp{At: s.clock.Now()})
+	}
+	if n := l.looks.Load(); n != 0 {
+		t.Errorf("it has looked for users %d times", n)
+	}
+	s.j.Release()
+	s.until("done")
+	if n := l.looks.Load(); n != 1 {
+		t.Errorf("it has looked for users %d times, want once", n)
 	}
 }

@@ -45,7 +45,7 @@ type arm struct {
 	Name   string          `json:"name"`
 	Weight uint32          `json:"weight"`
 	Users  *uint64         `json:"users,omitempty"`
-	Funnel json.RawMessage `json:"funnel"` // of all rounds that are kept
+	Funnel json.RawMessage `json:"funnel"` // of the rounds that are shown
 }
 
 func at(ms int64) *time.Time {
@@ -63,6 +63,12 @@ func (a *Campaign) read(r *actors.Request, c *actors.ReadCampaign) {
 		a.refuse(r, errNotStarted)
 		return
 	}
+	known, err := s.knows(r.Once)
+	if err != nil {
+		a.refuse(r, err)
+		return
+	}
+	r.Answer.Replayed = known
 	if c.User != "" {
 		r.Answer.Body = armOf(s.plan, c.User)
 		a.Leave(&r.Effect, r, nil, nil)
@@ -103,16 +109,13 @@ func (s *state) standing() *standing {
 		out.SteeredAt, out.SteeredBy = at(s.steered), s.by
 	}
 	users := make([]uint64, len(p.Arms))
-	for i, r := range s.rounds {
+	for _, r := range s.shown() {
 		out.HeldOut += r.HeldOut
 		out.Failed += r.Failed
 		all := uint64(0)
 		for arm, n := range r.Taken {
 			users[arm] += n
 			all += n
-		}
-		if i < len(s.rounds)-shownRounds {
-			continue
 		}
 		one := round{Number: r.Number, At: *at(r.At), BeganAt: *at(r.Began), EndedAt: at(r.Ended), HeldOut: r.HeldOut, Failed: r.Failed}
 		if !out.Direct {
@@ -133,10 +136,13 @@ func (s *state) standing() *standing {
 	return out
 }
 
-// ids returns the messages of each arm in all rounds.
+// shown returns the rounds that are shown.
+func (s *state) shown() []*actors.CampaignRound { return s.rounds[max(0, len(s.rounds)-shownRounds):] }
+
+// ids returns the messages of each arm in those rounds.
 func (s *state) ids() [][]actors.ID {
 	ids := make([][]actors.ID, len(s.plan.Arms))
-	for _, r := range s.rounds {
+	for _, r := range s.shown() {
 		for arm := range ids {
 			ids[arm] = append(ids[arm], plan.MessageID(s.plan, r.Number, r.Began, arm))
 		}
@@ -194,8 +200,7 @@ func answer(h *actors.Home, r *actors.Request, m *actors.Message) {
 		r.Fail(actors.AsError(err))
 		return
 	}
-	b := actors.AppendMessage(nil, actors.Shown{Message: m})
-	b = append(b[:len(b)-len(`,"state":"unseen"}`)], `,"state":"delivered","campaign":`...)
+	b := append(actors.AppendStateless(nil, m), `,"state":"delivered","campaign":`...)
 	b = actors.AppendString(append(actors.AppendString(b, m.Campaign), `,"arm":`...), m.Arm)
 	b = append(actors.AppendTemplate(b, m), `,"funnel":`...)
 	r.Answer.ID, r.Answer.Body = actors.ID(m.Id), append(actors.AppendFunnel(b, f), '}')

@@ -79,13 +79,19 @@ var steps = map[actors.Steering]actors.CampaignKind{
 	actors.RetractCampaign: actors.CampaignKind_CAMPAIGN_RETRACTED,
 }
 
-// decide returns the event of a request; nil if its key is known.
+// knows tells whether a request comes again.
+func (s *state) knows(once actors.Once) (bool, *actors.Error) {
+	k, ok := s.keys[once.Key]
+	if ok && k.digest != once.Digest {
+		return false, actors.Errorf(actors.IdempotencyConflict, "this Idempotency-Key was used for another request")
+	}
+	return ok, nil
+}
+
+// decide returns the event of a request; nil if it comes again.
 func (s *state) decide(e *actors.CampaignEvent, once actors.Once) (*actors.CampaignEvent, *actors.Error) {
-	if k, ok := s.keys[once.Key]; ok && !once.IsZero() {
-		if k.digest != once.Digest {
-			return nil, actors.Errorf(actors.IdempotencyConflict, "this Idempotency-Key was used for another request")
-		}
-		return nil, nil
+	if known, err := s.knows(once); known || err != nil {
+		return nil, err
 	}
 	if err := s.allows(e.Kind); err != nil {
 		return nil, err

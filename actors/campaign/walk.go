@@ -235,7 +235,6 @@ func (a *Campaign) progress() {
 	if p := int64(w.plan.Pace); p > 0 {
 		a.notBefore += int64(w.size) * 1000 / p
 	}
-	a.compact()
 	a.goOn()
 }
 

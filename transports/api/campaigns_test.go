@@ -40,7 +40,7 @@ func TestCampaignTexts(t *testing.T) {
 		{`{"to":{"all":true},"message":{"title":"x"},"schedule":{"cron":"TZ=UTC 0 9 * * *","zone":"UTC"}}`, "schedule.cron"},
 		{`{"to":{"all":true},"message":{"title":"x"},"schedule":{"cron":"@daily","zone":"UTC"}}`, "schedule.cron"},
 		{`{"to":{"all":true},"message":{"title":"x"},"schedule":{"cron":"0 9 30 2 *","zone":"UTC"}}`, "schedule.cron"},
-		{`{"to":{"all":true},"message":{"title":"x"},"schedule":{"cron":"*/4 * * * *","zone":"UTC"}}`, "schedule.cron"},
+		{`{"to":{"all":true},"message":{"title":"x"},"schedule":{"cron":"*/59 * * * *","zone":"UTC"}}`, "schedule.cron"},
 		{`{"to":{"all":true},"message":{"title":"x"},"schedule":{"cron":"0 9 * * *"}}`, "schedule.zone"},
 		{`{"to":{"all":true},"message":{"title":"x"},"schedule":{"cron":"0 9 * * *","zone":"UTC","from":"2030-01-01T00:00:00Z","until":"2029-01-01T00:00:00Z"}}`, "schedule.until"},
 		{`{"to":{"all":true},"message":{"title":"x"},"name":"x"}`, "name"},

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -11,8 +10,9 @@ import (
 	"reddot/actors/schedule"
 )
 
-// minInterval is how far apart the rounds of a campaign are at least.
-const minInterval = 5 * time.Minute
+// minInterval is how far apart the rounds of a campaign are at least: it keeps those of which an
+// inbox may have the messages, and all of them are taken back one by one.
+const minInterval = time.Hour
 
 // maxCron is how many bytes a cron expression has at most.
 const maxCron = 100
@@ -48,13 +48,13 @@ func checkCron(text, zone string) *actors.Error {
 	if at.IsZero() {
 		return wrong("schedule.cron", "no day is like that")
 	}
-	for range 1000 { // more than a day has of what is allowed, so that each time of the day is met
+	for range 1000 { // many days of what is allowed, so that each time of the day is met
 		next := s.Next(at)
 		if next.IsZero() {
 			break
 		}
 		if next.Sub(at) < minInterval {
-			return wrong("schedule.cron", fmt.Sprintf("the rounds are less than %d minutes apart", int(minInterval.Minutes())))
+			return wrong("schedule.cron", "the rounds are less than an hour apart")
 		}
 		at = next
 	}

@@ -115,6 +115,20 @@ func eventually(t *testing.T, what string, cond func() bool) {
 	}
 }
 
+// asking returns what asks the server at a URL, wants a status, and returns the answer's object.
+func asking(t *testing.T, url func() string) func(method, path, body string, status int) map[string]any {
+	return func(method, path, body string, status int) map[string]any {
+		t.Helper()
+		got, text := call(t, method, url()+path, "", body)
+		if got != status {
+			t.Fatalf("%s %s: got %d %s", method, path, got, text)
+		}
+		var out map[string]any
+		_ = json.Unmarshal([]byte(text), &out)
+		return out
+	}
+}
+
 // unread returns the user's unread count.
 func unread(t *testing.T, a *App, user string) int {
 	t.Helper()

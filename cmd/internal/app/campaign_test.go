@@ -1,7 +1,6 @@
 package app
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -14,16 +13,7 @@ import (
 func TestCampaign(t *testing.T) {
 	cfg := testConfig(t)
 	a, _ := start(t, cfg)
-	ask := func(method, path, body string, status int) map[string]any {
-		t.Helper()
-		got, text := call(t, method, a.URL()+path, "", body)
-		if got != status {
-			t.Fatalf("%s %s: got %d %s", method, path, got, text)
-		}
-		var out map[string]any
-		_ = json.Unmarshal([]byte(text), &out)
-		return out
-	}
+	ask := asking(t, func() string { return a.URL() })
 	const users = 60
 	for i := range users {
 		ask("PUT", fmt.Sprint("/v1/users/u", i), fmt.Sprintf(`{"tags":["vip"],"locale":%q}`, []string{"en", "zh-CN"}[i%2]), http.StatusOK)
@@ -87,8 +77,37 @@ func TestCampaign(t *testing.T) {
 	if run["held_out"] != float64(heldOut) || funnel["accepted"]+funnel["filtered"] != float64(users-heldOut) {
 		t.Errorf("held out %v of %d, funnel %v", run["held_out"], heldOut, funnel)
 	}
+	again := func() string {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), "POST", a.URL()+"/v1/campaigns/once/start", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Idempotency-Key", "k1")
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		return fmt.Sprint(res.StatusCode, " ", res.Header.Get("Idempotent-Replayed"))
+	}
+	review("campaigns", "once", text)
+	if first := again(); first != "200 " {
+		t.Errorf("got %s", first)
+	}
+	if got, _ := call(t, "DELETE", a.URL()+"/v1/templates/sale", "", ""); got != http.StatusNoContent {
+		t.Fatalf("got %d", got)
+	}
+	if second := again(); second != "200 true" {
+		t.Errorf("a start that comes again, without its template: %s", second)
+	}
+	ask("POST", "/v1/campaigns/once/retract", "", http.StatusOK)
 	ask("POST", "/v1/campaigns/spring/retract", "", http.StatusOK)
 	until("retracted")
+	eventually(t, "the other is taken back, too", func() bool {
+		run, _ := ask("GET", "/v1/campaigns/once", "", http.StatusOK)["run"].(map[string]any)
+		return run["state"] == "retracted"
+	})
 	for i := range users {
 		if got := titles(fmt.Sprint("u", i)); got != "" && got != "x" {
 			t.Errorf("u%d still has %q", i, got)

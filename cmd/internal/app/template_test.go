@@ -1,7 +1,6 @@
 package app
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -13,16 +12,7 @@ import (
 func TestTemplates(t *testing.T) {
 	cfg := testConfig(t)
 	a, _ := start(t, cfg)
-	ask := func(method, path, body string, status int) map[string]any {
-		t.Helper()
-		got, text := call(t, method, a.URL()+path, "", body)
-		if got != status {
-			t.Fatalf("%s %s: got %d %s", method, path, got, text)
-		}
-		var out map[string]any
-		_ = json.Unmarshal([]byte(text), &out)
-		return out
-	}
+	ask := asking(t, func() string { return a.URL() })
 	for user, locale := range map[string]string{"mei": "zh-Hant-HK", "lin": "zh", "fred": "fr-FR"} {
 		ask("PUT", "/v1/users/"+user, fmt.Sprintf(`{"locale":%q}`, locale), http.StatusOK)
 	}

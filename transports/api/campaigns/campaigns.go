@@ -141,7 +141,7 @@ func order(c resource.Call, t *plan.Text, arm int, send bool) (*actors.Message, 
 	m, to, err := c.Order(body, send)
 	var e *actors.Error
 	switch {
-	case errors.As(err, &e) && e.Field != "" && e.Field != "to" && !bytes.HasPrefix([]byte(e.Field), []byte("to.")):
+	case errors.As(err, &e) && e.Field != "" && e.Field != "to" && !strings.HasPrefix(e.Field, "to."):
 		at := *e
 		at.Field, at.Detail = place(t, arm)+"."+e.Field, place(t, arm)+"."+e.Detail
 		return nil, nil, &at

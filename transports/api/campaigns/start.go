@@ -29,6 +29,9 @@ func (r *Campaigns) start(c resource.Call) error {
 	if err != nil {
 		return err
 	}
+	if known, err := r.repeats(c, name, once); known || err != nil {
+		return err
+	}
 	t, _, v, err := r.review.Store.Open(c.Deadline(), c.Who().App, name, version)
 	switch {
 	case err != nil:
@@ -102,6 +105,9 @@ func (r *Campaigns) steer(c resource.Call, to actors.Steering) error {
 	if err != nil {
 		return err
 	}
+	if known, err := r.repeats(c, name, once); known || err != nil {
+		return err
+	}
 	return r.tell(c, name, auditOfSteering[to], &actors.SteerCampaign{To: to, By: c.Who().ID}, once, nil)
 }
 
@@ -109,6 +115,24 @@ func (r *Campaigns) steer(c resource.Call, to actors.Steering) error {
 var auditOfSteering = [actors.NumSteerings]string{
 	actors.PauseCampaign: transports.AuditCampaignPause, actors.ResumeCampaign: transports.AuditCampaignResume,
 	actors.CancelCampaign: transports.AuditCampaignCancel, actors.RetractCampaign: transports.AuditCampaignRetract,
+}
+
+// repeats tells whether a request was answered before under its key, and answers it again: also
+// where it could not be made anew, for the template or the segment is gone.
+func (r *Campaigns) repeats(c resource.Call, name string, once actors.Once) (bool, error) {
+	if once.Edge {
+		return false, nil
+	}
+	known, b, err := r.ask(c, name, "", once)
+	if err != nil && actors.AsError(err).Code == actors.NotFound {
+		return false, nil // it was never started
+	}
+	if !known || err != nil {
+		return false, err
+	}
+	resource.Replayed(c, true)
+	c.Reply(fasthttp.StatusOK, b)
+	return true, nil
 }
 
 // tell writes down what the campaign is told, tells it, and answers how it stands.
@@ -125,7 +149,7 @@ func (r *Campaigns) tell(c resource.Call, name, action string, cmd actors.Comman
 	}
 	resource.Replayed(c, q.Answer.Replayed)
 	q.Release()
-	b, err := r.ask(c, name, "")
+	_, b, err := r.ask(c, name, "", actors.Once{})
 	if err != nil {
 		return err
 	}
@@ -133,19 +157,20 @@ func (r *Campaigns) tell(c resource.Call, name, action string, cmd actors.Comman
 	return nil
 }
 
-// ask asks how a campaign stands, or which arm is a user's.
-func (r *Campaigns) ask(c resource.Call, name, user string) ([]byte, error) {
+// ask asks how a campaign stands, or which arm is a user's, and whether it knows a key.
+func (r *Campaigns) ask(c resource.Call, name, user string, once actors.Once) (known bool, answer []byte, err error) {
 	q := actors.NewRequest(actors.CampaignKey(c.Who().App, name), &actors.ReadCampaign{User: user})
+	q.Once = once
 	if err := r.Router.Ask(c.Deadline(), q); err != nil {
-		return nil, err
+		return false, nil, err
 	}
 	defer q.Release()
-	return append([]byte(nil), q.Answer.Body...), nil
+	return q.Answer.Replayed, append([]byte(nil), q.Answer.Body...), nil
 }
 
 // more shows how the campaign stands, if it was started.
 func (r *Campaigns) more(c resource.Call, b []byte, h *reviewed.Head) ([]byte, error) {
-	run, err := r.ask(c, h.ID, "")
+	_, run, err := r.ask(c, h.ID, "", actors.Once{})
 	if err != nil {
 		if actors.AsError(err).Code == actors.NotFound {
 			return b, nil
@@ -165,7 +190,7 @@ func (r *Campaigns) arm(c resource.Call) error {
 	if err != nil {
 		return err
 	}
-	b, err := r.ask(c, name, user)
+	_, b, err := r.ask(c, name, user, actors.Once{})
 	if err != nil {
 		return err
 	}
