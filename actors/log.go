@@ -22,6 +22,7 @@ type KnownEntry struct {
 	// message be seen.
 	Segment any
 
+	rules atomic.Value  // what Rules has read
 	ended atomic.Uint64 // pos of the entry by which its message came to its end; 0: it has not. Kept where newcomers are admitted
 }
 
@@ -60,6 +61,8 @@ type Broadcasts interface {
 	// Understand tells why not all nodes would understand an entry for the audience; nil:
 	// they do.
 	Understand(a *Audience) *Error
+	// MayHold tells whether all nodes know that rules may hold what is broadcast.
+	MayHold() bool
 }
 
 // Merge asks a user's actor to take in what its app's log has since.
@@ -142,7 +145,7 @@ func (l *Log) Extend(e *LogEntry) error {
 		return fmt.Errorf("entry %d of the broadcast log follows entry %d", e.Pos, k.head())
 	}
 	known := &KnownEntry{LogEntry: e.bare()}
-	if s := e.Audience.GetSegment(); s != nil && e.appears() {
+	if s := e.Audience.GetSegment(); s != nil && e.LetsAppear() {
 		var err error
 		if known.Segment, err = l.compile(s.Where); err != nil {
 			return fmt.Errorf("entry %d of the broadcast log: segment %s, version %d: %w", e.Pos, s.Name, s.Version, err)
@@ -165,8 +168,8 @@ func (l *Log) Extend(e *LogEntry) error {
 	return nil
 }
 
-// appears tells whether the entry lets its audience see the message.
-func (e *LogEntry) appears() bool {
+// LetsAppear tells whether the entry lets its audience see the message.
+func (e *LogEntry) LetsAppear() bool {
 	return !e.Hidden && (e.Kind == LogKind_LOG_PUBLISHED || e.Kind == LogKind_LOG_DUE)
 }
 
@@ -194,14 +197,32 @@ func (e *LogEntry) bare() *LogEntry {
 	}
 	m := e.Message.Copy()
 	m.Content = nil
-	return &LogEntry{Kind: e.Kind, Pos: e.Pos, At: e.At, Message: m, Size: e.ContentSize(), Audience: e.Audience, Id: e.Id, Hidden: e.Hidden, Body: e.Body}
+	return &LogEntry{
+		Kind: e.Kind, Pos: e.Pos, At: e.At, Message: m, Size: e.ContentSize(), Audience: e.Audience, Id: e.Id, Hidden: e.Hidden, Body: e.Body,
+		Holds: e.Holds, Says: e.Says, Excerpt: e.Excerpt,
+	}
 }
 
-// Cleared returns an entry with a message without its content, which is gone for good.
-func (e *LogEntry) Cleared() *LogEntry {
+// Cleared returns an entry with a message without its content, which is gone for good; over:
+// nobody's digest needs what it shows of it either.
+func (e *LogEntry) Cleared(over bool) *LogEntry {
 	c := e.bare()
 	c.Once, c.Digest, c.Message.Cleared = e.Once, e.Digest, true
+	if over {
+		c.Excerpt = nil
+	}
 	return c
+}
+
+// Rules returns what read makes of the policy of the entry's message, once for each entry and
+// node. The kernel does not know what a policy is made of (actors/rule does).
+func (e *KnownEntry) Rules(read func() any) any {
+	if v := e.rules.Load(); v != nil {
+		return v
+	}
+	v := read()
+	e.rules.Store(v)
+	return v
 }
 
 // handleOfLog tells the handles of broadcasts from those of other messages.

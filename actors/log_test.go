@@ -68,12 +68,17 @@ func TestLogBytes(t *testing.T) {
 func TestLogEntries(t *testing.T) {
 	e := entryAt(3, 5, "text")
 	e.Once, e.Digest = make([]byte, 16), 9
+	e.Holds, e.Says, e.Excerpt = true, 7, []byte(`"title":"t"`)
 	got, err := DecodeLogEntry(EncodeLogEntry(e))
 	if err != nil || !proto.Equal(got, e) {
 		t.Fatalf("got %v, %v", got, err)
 	}
-	c := got.Cleared()
-	if len(c.Message.Content) != 0 || !c.Message.Cleared || c.ContentSize() != 4 || c.Digest != 9 || got.Message.Cleared {
+	c := got.Cleared(false)
+	if string(c.Excerpt) != string(e.Excerpt) || c.Says != 7 || !c.Holds {
+		t.Errorf("got %v", c)
+	}
+	c = got.Cleared(true)
+	if len(c.Message.Content) != 0 || !c.Message.Cleared || c.ContentSize() != 4 || c.Digest != 9 || len(c.Excerpt) != 0 || got.Message.Cleared {
 		t.Errorf("got %v", c)
 	}
 	for name, bad := range map[string]*LogEntry{

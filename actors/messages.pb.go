@@ -3674,6 +3674,7 @@ type Entry struct {
 	Pos           uint64                 `protobuf:"varint,15,opt,name=pos,proto3" json:"pos,omitempty"`                        // of the entry of the broadcast log that made it visible; 0: it is the user's own
 	Tenant        uint32                 `protobuf:"varint,16,opt,name=tenant,proto3" json:"tenant,omitempty"`                  // index into Snapshot.tenants, plus 1; 0: none
 	Acted         *Acted                 `protobuf:"bytes,17,opt,name=acted,proto3" json:"acted,omitempty"`
+	Logged        bool                   `protobuf:"varint,18,opt,name=logged,proto3" json:"logged,omitempty"` // an entry of the broadcast log holds its content, though an event made it visible
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3825,6 +3826,13 @@ func (x *Entry) GetActed() *Acted {
 		return x.Acted
 	}
 	return nil
+}
+
+func (x *Entry) GetLogged() bool {
+	if x != nil {
+		return x.Logged
+	}
+	return false
 }
 
 // OnceKey is one idempotency key and the answer it stands for.
@@ -5646,6 +5654,9 @@ type LogEntry struct {
 	Hidden        bool                   `protobuf:"varint,9,opt,name=hidden,proto3" json:"hidden,omitempty"`    // nobody sees the message yet
 	Body          uint64                 `protobuf:"varint,10,opt,name=body,proto3" json:"body,omitempty"`       // LOG_DUE: pos of the entry with the message's content
 	Size          uint32                 `protobuf:"varint,11,opt,name=size,proto3" json:"size,omitempty"`       // bytes of the content, where that is left out
+	Holds         bool                   `protobuf:"varint,12,opt,name=holds,proto3" json:"holds,omitempty"`     // rules may hold its message, or put it into a digest; an older program's they only stop
+	Says          uint64                 `protobuf:"fixed64,13,opt,name=says,proto3" json:"says,omitempty"`      // hash of what a message with a policy says, to know its duplicate
+	Excerpt       []byte                 `protobuf:"bytes,14,opt,name=excerpt,proto3" json:"excerpt,omitempty"`  // what a digest shows of it, as members of a JSON object
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5757,6 +5768,27 @@ func (x *LogEntry) GetSize() uint32 {
 	return 0
 }
 
+func (x *LogEntry) GetHolds() bool {
+	if x != nil {
+		return x.Holds
+	}
+	return false
+}
+
+func (x *LogEntry) GetSays() uint64 {
+	if x != nil {
+		return x.Says
+	}
+	return 0
+}
+
+func (x *LogEntry) GetExcerpt() []byte {
+	if x != nil {
+		return x.Excerpt
+	}
+	return nil
+}
+
 // LoggedMessage is a message of the log in a snapshot.
 type LoggedMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -5769,7 +5801,11 @@ type LoggedMessage struct {
 	Shown         int64                  `protobuf:"varint,7,opt,name=shown,proto3" json:"shown,omitempty"`     // unix milliseconds, visible since; 0: it is scheduled
 	Over          int64                  `protobuf:"varint,8,opt,name=over,proto3" json:"over,omitempty"`       // unix milliseconds, retracted or expired; 0: it is live
 	Retracted     bool                   `protobuf:"varint,9,opt,name=retracted,proto3" json:"retracted,omitempty"`
-	Stale         []uint64               `protobuf:"varint,10,rep,packed,name=stale,proto3" json:"stale,omitempty"` // entries with contents that nobody needs any more
+	Stale         []uint64               `protobuf:"varint,10,rep,packed,name=stale,proto3" json:"stale,omitempty"`       // entries with contents that nobody needs any more
+	Says          uint64                 `protobuf:"fixed64,11,opt,name=says,proto3" json:"says,omitempty"`               // as in LogEntry
+	Excerpt       []byte                 `protobuf:"bytes,12,opt,name=excerpt,proto3" json:"excerpt,omitempty"`           // likewise
+	Excerpts      []uint64               `protobuf:"varint,13,rep,packed,name=excerpts,proto3" json:"excerpts,omitempty"` // entries that have one
+	Holds         bool                   `protobuf:"varint,14,opt,name=holds,proto3" json:"holds,omitempty"`              // as in LogEntry
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5872,6 +5908,34 @@ func (x *LoggedMessage) GetStale() []uint64 {
 		return x.Stale
 	}
 	return nil
+}
+
+func (x *LoggedMessage) GetSays() uint64 {
+	if x != nil {
+		return x.Says
+	}
+	return 0
+}
+
+func (x *LoggedMessage) GetExcerpt() []byte {
+	if x != nil {
+		return x.Excerpt
+	}
+	return nil
+}
+
+func (x *LoggedMessage) GetExcerpts() []uint64 {
+	if x != nil {
+		return x.Excerpts
+	}
+	return nil
+}
+
+func (x *LoggedMessage) GetHolds() bool {
+	if x != nil {
+		return x.Holds
+	}
+	return false
 }
 
 // LogState is a snapshot of a broadcast log.
@@ -6230,7 +6294,7 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x03arm\x18\x19 \x01(\tR\x03arm\";\n" +
 	"\aVariant\x12\x16\n" +
 	"\x06locale\x18\x01 \x01(\tR\x06locale\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\fR\acontent\"\xbe\x03\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\"\xd6\x03\n" +
 	"\x05Entry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x12\n" +
@@ -6250,7 +6314,8 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\bwas_read\x18\x0e \x01(\bR\awasRead\x12\x10\n" +
 	"\x03pos\x18\x0f \x01(\x04R\x03pos\x12\x16\n" +
 	"\x06tenant\x18\x10 \x01(\rR\x06tenant\x12#\n" +
-	"\x05acted\x18\x11 \x01(\v2\r.reddot.ActedR\x05acted\"\xa3\x01\n" +
+	"\x05acted\x18\x11 \x01(\v2\r.reddot.ActedR\x05acted\x12\x16\n" +
+	"\x06logged\x18\x12 \x01(\bR\x06logged\"\xa3\x01\n" +
 	"\aOnceKey\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\x06R\x06digest\x12\x0e\n" +
@@ -6426,7 +6491,7 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\aSegment\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x14\n" +
-	"\x05where\x18\x03 \x01(\tR\x05where\"\xa6\x02\n" +
+	"\x05where\x18\x03 \x01(\tR\x05where\"\xea\x02\n" +
 	"\bLogEntry\x12#\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x0f.reddot.LogKindR\x04kind\x12\x10\n" +
 	"\x03pos\x18\x02 \x01(\x04R\x03pos\x12\x0e\n" +
@@ -6439,7 +6504,10 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x06hidden\x18\t \x01(\bR\x06hidden\x12\x12\n" +
 	"\x04body\x18\n" +
 	" \x01(\x04R\x04body\x12\x12\n" +
-	"\x04size\x18\v \x01(\rR\x04size\"\x9a\x02\n" +
+	"\x04size\x18\v \x01(\rR\x04size\x12\x14\n" +
+	"\x05holds\x18\f \x01(\bR\x05holds\x12\x12\n" +
+	"\x04says\x18\r \x01(\x06R\x04says\x12\x18\n" +
+	"\aexcerpt\x18\x0e \x01(\fR\aexcerpt\"\xfa\x02\n" +
 	"\rLoggedMessage\x12)\n" +
 	"\amessage\x18\x01 \x01(\v2\x0f.reddot.MessageR\amessage\x12,\n" +
 	"\baudience\x18\x02 \x01(\v2\x10.reddot.AudienceR\baudience\x12\x18\n" +
@@ -6451,7 +6519,11 @@ const file_actors_messages_proto_rawDesc = "" +
 	"\x04over\x18\b \x01(\x03R\x04over\x12\x1c\n" +
 	"\tretracted\x18\t \x01(\bR\tretracted\x12\x14\n" +
 	"\x05stale\x18\n" +
-	" \x03(\x04R\x05stale\"\x8a\x01\n" +
+	" \x03(\x04R\x05stale\x12\x12\n" +
+	"\x04says\x18\v \x01(\x06R\x04says\x12\x18\n" +
+	"\aexcerpt\x18\f \x01(\fR\aexcerpt\x12\x1a\n" +
+	"\bexcerpts\x18\r \x03(\x04R\bexcerpts\x12\x14\n" +
+	"\x05holds\x18\x0e \x01(\bR\x05holds\"\x8a\x01\n" +
 	"\bLogState\x12\x10\n" +
 	"\x03pos\x18\x01 \x01(\x04R\x03pos\x12\x14\n" +
 	"\x05floor\x18\x02 \x01(\x04R\x05floor\x121\n" +

@@ -26,7 +26,7 @@ func (e *KnownEntry) isOver(pos uint64) bool {
 func (l *Log) FirstOpen(since int64) uint64 {
 	k := l.known.Load()
 	for _, e := range k.open {
-		if e.At >= since && e.appears() && !e.isOver(k.head()) {
+		if e.At >= since && e.LetsAppear() && !e.isOver(k.head()) {
 			return e.Pos
 		}
 	}

@@ -10,12 +10,13 @@ import (
 
 // What nodes tell each other of broadcast logs: each entry, once it is durable.
 
-// The first wire versions that know of them, of those for segments and lists, and of those
-// that are also for users who join later.
+// The first wire versions that know of them, of those for segments and lists, of those
+// that are also for users who join later, and of those that rules may hold.
 const (
 	broadcastsVersion = 3
 	segmentsVersion   = 4
 	newcomersVersion  = 5
+	holdsVersion      = 6
 )
 
 var _ broadcast.Nodes = (*Node)(nil)
@@ -36,6 +37,16 @@ func (n *Node) Understand(a *actors.Audience) *actors.Error {
 		}
 	}
 	return nil
+}
+
+// MayHold implements broadcast.Nodes: an older program would show what waits.
+func (n *Node) MayHold() bool {
+	for _, p := range n.peers.list() {
+		if l := p.link.Load(); l != nil && l.version < holdsVersion {
+			return false
+		}
+	}
+	return true
 }
 
 // Appended implements broadcast.Nodes.

@@ -19,9 +19,10 @@ import (
 // and COMMAND_START_SEND. Version 2: sessions and topics, up to FRAME_HEARD and
 // COMMAND_RETAINED; heartbeats say for how long nothing was heard. Version 3: broadcasts.
 // Version 4: broadcasts to segments and lists. Version 5: those to users who join later.
+// Version 6: those that rules may hold.
 const (
 	wireLeast     = 1
-	wireMost      = 5
+	wireMost      = 6
 	silentVersion = 2
 )
 

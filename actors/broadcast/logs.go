@@ -20,6 +20,8 @@ type Nodes interface {
 	// Understand tells why not all of them would understand an entry for the audience; nil:
 	// they do.
 	Understand(a *actors.Audience) *actors.Error
+	// MayHold tells whether all of them know that rules may hold what is broadcast.
+	MayHold() bool
 }
 
 // Logs is what a node knows of broadcast logs. It has those of the apps whose users have been awake
@@ -148,6 +150,9 @@ func (l *Logs) Understand(a *actors.Audience) *actors.Error {
 	}
 	return l.nodes.Understand(a)
 }
+
+// MayHold implements actors.Broadcasts.
+func (l *Logs) MayHold() bool { return l.nodes == nil || l.nodes.MayHold() }
 
 // Received takes in an entry that is durable, and tells the users of its app who are awake
 // here. done is called when it is known.

@@ -77,6 +77,7 @@ func (w *Writer) editContent(l *contentLoaded, c *actors.Edit, now int64) {
 	next.EditedAt = now
 	e := w.state.about(m, actors.LogKind_LOG_EDITED, now, l.req.Once)
 	e.Message = next
+	note(e)
 	w.append(l.req, e)
 }
 

@@ -80,7 +80,7 @@ func (s *state) snapshot() []byte {
 	p := &actors.LogState{Pos: s.pos, Floor: s.floor}
 	for _, m := range s.messages {
 		p.Messages = append(p.Messages, &actors.LoggedMessage{Message: m.Message, Audience: m.audience, Ordered: m.ordered, First: m.first, Body: m.body,
-			At: m.at, Shown: m.shown, Over: m.over, Retracted: m.retracted, Stale: m.stale})
+			At: m.at, Shown: m.shown, Over: m.over, Retracted: m.retracted, Stale: m.stale, Says: m.says, Excerpt: m.excerpt, Excerpts: m.excerpts, Holds: m.holds})
 	}
 	for _, k := range s.keys {
 		p.Keys = append(p.Keys, &actors.OnceKey{Key: append([]byte(nil), k.key[:]...), Digest: k.digest, Id: append([]byte(nil), k.id[:]...), At: k.at})
@@ -117,7 +117,7 @@ func (s *state) restore(raw []byte) error {
 			return fmt.Errorf("snapshot of entry %d: a message is damaged", p.Pos)
 		}
 		s.messages = append(s.messages, &message{Message: n.Message, audience: n.Audience, ordered: n.Ordered, first: n.First, body: n.Body,
-			at: n.At, shown: n.Shown, over: n.Over, retracted: n.Retracted, stale: n.Stale})
+			at: n.At, shown: n.Shown, over: n.Over, retracted: n.Retracted, stale: n.Stale, says: n.Says, excerpt: n.Excerpt, excerpts: n.Excerpts, holds: n.Holds})
 	}
 	for _, k := range p.Keys {
 		if len(k.Key) != 16 || len(k.Id) != 16 {

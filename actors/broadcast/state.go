@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"reddot/actors"
+	"reddot/actors/rule"
 )
 
 // state is the pure state of a log's writer: the messages that are in the log, and the
@@ -25,9 +26,13 @@ type message struct {
 	first           uint64 // pos that made it visible; 0: it is scheduled
 	body            uint64 // pos that holds its content; 0: it was taken out
 	stale           []uint64
-	at              int64 // ordered, unix milliseconds
-	shown           int64 // visible since, likewise
-	over            int64 // retracted or expired, likewise; 0: it is live
+	says            uint64   // as its last entry has it
+	excerpt         []byte   // likewise
+	excerpts        []uint64 // entries that have one
+	holds           bool     // rules may hold it
+	at              int64    // ordered, unix milliseconds
+	shown           int64    // visible since, likewise
+	over            int64    // retracted or expired, likewise; 0: it is live
 	retracted       bool
 }
 
@@ -59,19 +64,21 @@ func (s *state) apply(e *actors.LogEntry) error {
 	}
 	switch e.Kind {
 	case actors.LogKind_LOG_PUBLISHED:
-		m = &message{Message: e.Message, audience: e.Audience, ordered: e.Pos, at: e.At}
+		m = &message{Message: e.Message, audience: e.Audience, ordered: e.Pos, at: e.At, holds: e.Holds}
 		if s.messages = append(s.messages, m); !e.Hidden {
 			m.first, m.shown = e.Pos, e.At
 		}
 		m.hold(e)
 	case actors.LogKind_LOG_DUE:
 		m.first, m.shown = e.Pos, e.At
+		m.shows(e)
 	case actors.LogKind_LOG_EDITED:
 		m.Message = e.Message
 		m.hold(e)
 	case actors.LogKind_LOG_RETRACTED, actors.LogKind_LOG_EXPIRED:
 		m.over, m.retracted = e.At, e.Kind == actors.LogKind_LOG_RETRACTED
 		m.drop()
+		m.stale, m.excerpts, m.excerpt = append(m.stale, m.excerpts...), nil, nil
 	}
 	s.pos = e.Pos
 	if len(e.Once) == 16 {
@@ -86,9 +93,25 @@ func (m *message) hold(e *actors.LogEntry) {
 	if !e.Message.Cleared {
 		m.body = e.Pos
 	}
+	m.shows(e)
 	if len(m.Content) > 0 {
 		m.Message = m.Copy()
 		m.Content = nil
+	}
+}
+
+// shows takes in what digests show of the message.
+func (m *message) shows(e *actors.LogEntry) {
+	m.says, m.excerpt = e.Says, e.Excerpt
+	if len(e.Excerpt) > 0 {
+		m.excerpts = append(m.excerpts, e.Pos)
+	}
+}
+
+// note lets an entry say what a policy has to know of its message's content.
+func note(e *actors.LogEntry) {
+	if e.Message.Policy != nil {
+		e.Says, e.Excerpt = rule.Digest(e.Message), rule.Excerpt(e.Message)
 	}
 }
 
@@ -126,19 +149,21 @@ func (s *state) entry(kind actors.LogKind, at int64, once actors.Once) *actors.L
 }
 
 // publish decides about a new message.
-func (s *state) publish(c *actors.Broadcast, once actors.Once, at int64) *actors.LogEntry {
+func (s *state) publish(c *actors.Broadcast, holds bool, once actors.Once, at int64) *actors.LogEntry {
 	e := s.entry(actors.LogKind_LOG_PUBLISHED, at, once)
-	e.Message, e.Audience, e.Hidden = c.Message, c.Audience, c.Message.SendAt > at
+	e.Message, e.Audience, e.Hidden, e.Holds = c.Message, c.Audience, c.Message.SendAt > at, holds
+	note(e)
 	return e
 }
 
 // about decides about a message that is there.
 func (s *state) about(m *message, kind actors.LogKind, at int64, once actors.Once) *actors.LogEntry {
 	e := s.entry(kind, at, once)
-	e.Audience, e.Hidden = m.audience, m.first == 0
+	e.Audience, e.Hidden, e.Holds = m.audience, m.first == 0, m.holds
 	switch kind {
 	case actors.LogKind_LOG_DUE:
 		e.Message, e.Body, e.Hidden = m.Message, m.body, false
+		e.Says, e.Excerpt = m.says, m.excerpt
 	case actors.LogKind_LOG_RETRACTED, actors.LogKind_LOG_EXPIRED:
 		e.Id = m.Id
 	}
@@ -173,10 +198,19 @@ func (m *message) nextAt() int64 {
 	return m.ExpiresAt
 }
 
-// stale returns the entries whose contents nobody needs any more.
-func (s *state) stale() (list []uint64) {
+// A leftover is an entry with a content that nobody needs any more; over: of a message that
+// has come to its end.
+type leftover struct {
+	pos  uint64
+	over bool
+}
+
+// stale returns them.
+func (s *state) stale() (list []leftover) {
 	for _, m := range s.messages {
-		list = append(list, m.stale...)
+		for _, pos := range m.stale {
+			list = append(list, leftover{pos, m.over != 0})
+		}
 	}
 	return list
 }

@@ -168,7 +168,8 @@ func (w *Writer) request(r *actors.Request) {
 }
 
 func (w *Writer) publish(r *actors.Request, c *actors.Broadcast, now int64) {
-	err := w.check(c.Audience)
+	holds := w.Home.Broadcasts.MayHold()
+	err := w.check(c, holds)
 	switch {
 	case err == nil && w.state.find(actors.ID(c.Message.Id)) != nil: // a repeat of one without a key
 		r.Answer.ID, r.Answer.Replayed = actors.ID(c.Message.Id), true
@@ -181,7 +182,7 @@ func (w *Writer) publish(r *actors.Request, c *actors.Broadcast, now int64) {
 		w.refuse(r, err)
 		return
 	}
-	w.append(r, w.state.publish(c, r.Once, now))
+	w.append(r, w.state.publish(c, holds, r.Once, now))
 }
 
 // dryRun answers whether a broadcast would be refused.
@@ -191,7 +192,7 @@ func (w *Writer) dryRun(r *actors.Request, c *actors.DryRun) {
 		w.refuse(r, actors.Errorf(actors.Internal, "a broadcast log does not know how %T would be done", c.Of))
 		return
 	}
-	if r.Answer.Err = w.check(b.Audience); r.Answer.Err == nil {
+	if r.Answer.Err = w.check(b, w.Home.Broadcasts.MayHold()); r.Answer.Err == nil {
 		r.Answer.Err = w.room(b.Message)
 	}
 	w.answer(r)
@@ -210,8 +211,10 @@ func (w *Writer) room(m *actors.Message) *actors.Error {
 	return nil
 }
 
-// check tells what is wrong with an audience: each node has to understand the entry.
-func (w *Writer) check(a *actors.Audience) *actors.Error {
+// check tells what is wrong with a broadcast: each node has to understand the entry. holds
+// tells whether all know that rules may hold it.
+func (w *Writer) check(b *actors.Broadcast, holds bool) *actors.Error {
+	a := b.Audience
 	if err := a.Check(); err != nil {
 		return actors.Errorf(actors.Invalid, "%s", err)
 	}
@@ -219,6 +222,9 @@ func (w *Writer) check(a *actors.Audience) *actors.Error {
 		if _, err := compile(s.Where); err != nil {
 			return actors.AsError(err)
 		}
+	}
+	if b.Message.Policy != nil && !holds {
+		return actors.Errorf(actors.Unavailable, "not all nodes have a program that lets a policy judge broadcasts; bring all nodes to one version")
 	}
 	return w.Home.Broadcasts.Understand(a)
 }
@@ -352,14 +358,15 @@ func (w *Writer) clear() {
 }
 
 // readCleared reads entries and takes their contents out.
-func readCleared(ctx context.Context, j actors.Journal, key actors.Key, list []uint64) *contentsCleared {
+func readCleared(ctx context.Context, j actors.Journal, key actors.Key, list []leftover) *contentsCleared {
 	m := &contentsCleared{}
-	for _, pos := range list {
+	for _, old := range list {
+		pos := old.pos
 		r, failed := actors.Rewrite{Seq: pos}, error(nil)
 		err := j.Events(ctx, key, pos, pos, func(_ uint64, raw []byte) bool {
 			var e *actors.LogEntry
 			if e, failed = actors.DecodeLogEntry(raw); failed == nil {
-				r.Event = actors.EncodeLogEntry(e.Cleared())
+				r.Event = actors.EncodeLogEntry(e.Cleared(old.over))
 			}
 			return false
 		})

@@ -240,14 +240,19 @@ func (l *Life) delivered(e *actors.Event) {
 	l.add(e, delivered).Transport = e.Transport
 }
 
-// An Excuse says why an entry of the broadcast log is not for the user.
+// An Excuse says why the user does not see what an entry of the broadcast log lets appear: it
+// is not for the user, or waits, or has become an item of a digest.
 type Excuse struct {
-	Rule  string
-	Value string
+	Rule    string
+	Value   string
+	Policy  string // whose rule it is; empty: the user's or the app's own
+	Version uint64
+	Until   int64  // until when it waits, or when the digest closes, unix milliseconds; 0: it is not for the user
+	Digest  string // the digest's key
 }
 
 // Entry takes in the next entry of the broadcast log that is about the message. excuse says
-// why one that shows the message is not for the user; nil: it is.
+// why the user does not see one that lets the message appear; nil: the user does.
 func (l *Life) Entry(e *actors.KnownEntry, excuse *Excuse) {
 	switch e.Kind {
 	case actors.LogKind_LOG_PUBLISHED, actors.LogKind_LOG_DUE:
@@ -258,17 +263,15 @@ func (l *Life) Entry(e *actors.KnownEntry, excuse *Excuse) {
 			d.Value, d.Until = "broadcast to "+audienceText(e.Audience), timeText(l.until)
 			return
 		case excuse != nil:
-			l.waiting, l.ordered = false, false
-			d := l.log(e, skipped)
-			d.Rule, d.Value = excuse.Rule, excuse.Value
-			l.last = &l.list[len(l.list)-1]
+			l.excused(e, excuse)
 			return
 		}
 		what := accepted
 		if e.Kind == actors.LogKind_LOG_DUE {
 			what = released
 		}
-		l.log(e, what).Value = "broadcast to " + audienceText(e.Audience)
+		d := l.log(e, what)
+		d.Value, d.Policy, d.Version = "broadcast to "+audienceText(e.Audience), e.Message.GetPolicy().GetName(), e.Message.GetPolicy().GetVersion()
 		l.show()
 		l.pos = e.Pos
 	case actors.LogKind_LOG_EDITED:
@@ -276,7 +279,7 @@ func (l *Life) Entry(e *actors.KnownEntry, excuse *Excuse) {
 			l.log(e, edited)
 		}
 	case actors.LogKind_LOG_RETRACTED, actors.LogKind_LOG_EXPIRED:
-		if !l.shown && !l.waiting {
+		if !l.shown && !l.waiting && l.digest == "" {
 			return
 		}
 		what := retracted
@@ -285,6 +288,24 @@ func (l *Life) Entry(e *actors.KnownEntry, excuse *Excuse) {
 		}
 		l.log(e, what)
 		l.end()
+	}
+}
+
+// excused takes in that the user does not see what an entry lets appear.
+func (l *Life) excused(e *actors.KnownEntry, x *Excuse) {
+	l.waiting, l.ordered, l.until = false, false, x.Until
+	what := skipped
+	switch {
+	case x.Digest != "":
+		what = digested
+		l.digest, l.collapse, l.expires = x.Digest, e.Message.CollapseHash(), 0
+	case x.Until != 0:
+		what, l.waiting = held, true
+	}
+	d := l.log(e, what)
+	d.Rule, d.Value, d.Policy, d.Version, d.Until, d.Digest = x.Rule, x.Value, x.Policy, x.Version, timeText(x.Until), x.Digest
+	if what == skipped {
+		l.last = &l.list[len(l.list)-1]
 	}
 }
 

@@ -52,7 +52,7 @@ func (b *Inbox) Annotate(w *actors.Write, e *actors.Event, l *actors.Limits) {
 		}
 	case actors.Kind_DELIVERED:
 		for i := len(b.entries) - 1; i >= 0 && b.entries[i].Seq > b.deliveredUpTo; i-- {
-			if n := &b.entries[i]; n.shared && !n.IsBroadcast() && n.Seq <= e.Upto && n.State != actors.State_SCHEDULED {
+			if n := &b.entries[i]; n.shared && n.Pos == 0 && n.Seq <= e.Upto && n.State != actors.State_SCHEDULED {
 				w.Tally = append(w.Tally, actors.Tally{ID: n.id, Kind: actors.TallyDelivered, N: 1})
 			}
 		}

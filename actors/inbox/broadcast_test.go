@@ -9,6 +9,7 @@ import (
 
 	"reddot/actors"
 	"reddot/actors/actorstest/people"
+	"reddot/actors/rule"
 )
 
 // The broadcast log in the random trial: an app's log grows while the inbox stands
@@ -29,6 +30,9 @@ type logged struct {
 func (w *world) append(e *actors.LogEntry) {
 	w.t.Helper()
 	e.Pos, e.At = w.known.Head()+1, w.now
+	if m := e.Message; m != nil && m.Policy != nil && e.Kind != actors.LogKind_LOG_DUE {
+		e.Says, e.Excerpt = rule.Digest(m), rule.Excerpt(m)
+	}
 	if e.Audience == nil {
 		e.Audience = &actors.Audience{All: true}
 	}
@@ -51,7 +55,7 @@ func (x *trial) broadcast(i int) {
 	}
 	k := x.rng.IntN(len(x.casts))
 	c := x.casts[k]
-	e := &actors.LogEntry{Hidden: c.hidden, Audience: c.to.Audience}
+	e := &actors.LogEntry{Hidden: c.hidden, Audience: c.to.Audience, Holds: true}
 	switch x.rng.IntN(4) {
 	case 0:
 		if !c.hidden {
@@ -59,6 +63,7 @@ func (x *trial) broadcast(i int) {
 		}
 		bare := c.message.Copy()
 		bare.Content = nil
+		e.Says, e.Excerpt = rule.Digest(c.message), rule.Excerpt(c.message)
 		e.Kind, e.Message, e.Body, e.Size, e.Hidden, c.hidden = actors.LogKind_LOG_DUE, bare, c.body, uint32(len(c.message.Content)), false, false
 	case 1:
 		m := c.message.Copy()
@@ -98,7 +103,7 @@ func (x *trial) clearContents(c *logged) {
 			x.t.Fatal(err)
 		}
 		if e.Message != nil && e.Concerns() == actors.ID(c.message.Id) {
-			x.entries[pos] = actors.EncodeLogEntry(e.Cleared())
+			x.entries[pos] = actors.EncodeLogEntry(e.Cleared(true))
 		}
 	}
 }
@@ -120,9 +125,12 @@ func (x *trial) publishToAll(i int) {
 		c.message.CollapseKey = string(rune('k' + x.rng.IntN(3)))
 		c.model.collapse = c.message.CollapseKey
 	}
+	if x.rng.IntN(3) == 0 {
+		c.message.Policy, c.model.capped = modelPolicy, true
+	}
 	x.ids = append(x.ids, id)
 	x.casts = append(x.casts, c)
-	e := &actors.LogEntry{Kind: actors.LogKind_LOG_PUBLISHED, Message: c.message, Hidden: c.hidden, Audience: c.to.Audience}
+	e := &actors.LogEntry{Kind: actors.LogKind_LOG_PUBLISHED, Message: c.message, Hidden: c.hidden, Audience: c.to.Audience, Holds: true}
 	x.append(e, c)
 }
 
@@ -210,7 +218,11 @@ func (x *trial) model(e *actors.LogEntry, c *logged) {
 		}
 		n := *c.model
 		n.at = e.At
-		x.m.appear(&n, true)
+		if n.waits(e.At) {
+			x.m.appear(&n, false)
+		} else if x.m.passes(&n, e.At) {
+			x.m.appear(&n, true)
+		}
 	case actors.LogKind_LOG_EDITED:
 		if o != nil {
 			o.category, o.title, o.size, o.actions = c.model.category, c.model.title, c.model.size, false
@@ -280,7 +292,7 @@ func (m *model) shed() {
 		bytes += o.size
 	}
 	for i := 0; i < len(m.list) && (len(m.list) > m.limits.Messages || bytes > m.limits.InboxBytes); {
-		if m.list[i].state == actors.State_SCHEDULED {
+		if m.list[i].state == actors.State_SCHEDULED && m.list[i].own {
 			i++
 			continue
 		}

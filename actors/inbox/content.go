@@ -14,7 +14,7 @@ import (
 // hand, which may hold the content. NotFound: it is no longer there.
 func (n *entry) Content(ctx context.Context, j actors.Journal, key actors.Key, here Place, have *actors.Event) (*actors.Message, error) {
 	after := here.Seq
-	if n.IsBroadcast() {
+	if n.logged {
 		key, after = actors.LogKey(key.App()), here.Pos
 	} else if have != nil && have.Seq == n.Body && !have.Message.GetCleared() {
 		return present(have.Message, n.Body)
@@ -22,7 +22,7 @@ func (n *entry) Content(ctx context.Context, j actors.Journal, key actors.Key, h
 	var m *actors.Message
 	failed := error(actors.Errorf(actors.NotFound, "the content in event %d is not in the journal", n.Body))
 	err := j.Events(ctx, key, n.Body, n.Body, func(_ uint64, raw []byte) bool {
-		m, failed = decodeMessage(raw, n.IsBroadcast())
+		m, failed = decodeMessage(raw, n.logged)
 		return false
 	})
 	if err == nil {
@@ -44,7 +44,7 @@ func (n *entry) edited(ctx context.Context, j actors.Journal, key actors.Key, af
 	err = j.Events(ctx, key, after+1, math.MaxInt64, func(_ uint64, raw []byte) bool {
 		var now *actors.Message
 		leaves := false
-		if n.IsBroadcast() {
+		if n.logged {
 			now, leaves, failed = n.inEntry(raw)
 		} else {
 			now, leaves, failed = n.inEvent(raw)

@@ -323,7 +323,7 @@ func (b *Inbox) Expire(t actors.Moment, l *actors.Limits) Ready {
 		return Ready{}
 	}
 	aged := t.Now - l.MessageAge.Milliseconds()
-	var expired, dropped, back, hidden []actors.ID
+	var expired, dropped, back, hidden, unshown []actors.ID
 	var appear []*entry
 	for i := range b.entries {
 		n := &b.entries[i]
@@ -334,8 +334,12 @@ func (b *Inbox) Expire(t actors.Moment, l *actors.Limits) Ready {
 			} else {
 				expired = append(expired, n.id)
 			}
-		case n.at <= aged && n.State != actors.State_SCHEDULED:
-			dropped = append(dropped, n.id)
+		case n.at <= aged && n.ages():
+			if n.State == actors.State_SCHEDULED {
+				unshown = append(unshown, n.id)
+			} else {
+				dropped = append(dropped, n.id)
+			}
 		case n.State == actors.State_SCHEDULED && n.Until <= t.Now:
 			appear = append(appear, n)
 		case n.State == actors.State_SNOOZED && n.Until <= t.Now:
@@ -360,8 +364,18 @@ func (b *Inbox) Expire(t actors.Moment, l *actors.Limits) Ready {
 	if e := add(actors.Kind_EXPIRED, hidden, false); e != nil {
 		e.State = actors.State_SCHEDULED
 	}
-	dropped = append(dropped, b.excess(slices.Concat(expired, hidden, dropped), l)...)
+	for _, id := range b.excess(slices.Concat(expired, hidden, dropped, unshown), l) {
+		if b.entries[b.find(id)].State == actors.State_SCHEDULED {
+			unshown = append(unshown, id)
+			appear = slices.DeleteFunc(appear, func(n *entry) bool { return n.id == id })
+		} else {
+			dropped = append(dropped, id)
+		}
+	}
 	add(actors.Kind_DROPPED, dropped, true)
+	if e := add(actors.Kind_DROPPED, unshown, false); e != nil {
+		e.State = actors.State_SCHEDULED
+	}
 	add(actors.Kind_MARKED, back, true)
 	rev = b.releaseInto(&r, appear, slices.Concat(expired, dropped), rev, t)
 	rev = b.closeDigests(&r, rev, t)

@@ -31,7 +31,7 @@ func (b *Inbox) WasDelivered(n *Item) bool {
 // Broadcasts returns the messages in the inbox that a span of the log made visible.
 func (b *Inbox) Broadcasts(s actors.Span) (ids []actors.ID) {
 	for i := len(b.entries) - 1; i >= 0; i-- {
-		if n := &b.entries[i]; n.Pos > s.After && n.Pos <= s.Upto {
+		if n := &b.entries[i]; n.Pos > s.After && n.Pos <= s.Upto && n.State != actors.State_SCHEDULED {
 			ids = append(ids, n.id)
 		}
 	}
@@ -39,13 +39,17 @@ func (b *Inbox) Broadcasts(s actors.Span) (ids []actors.ID) {
 }
 
 // Broadcasts returns the messages that a span of the log made visible to the user. False: it
-// begins before the user dozed, and messages of then may be among them.
+// begins before the user dozed, and messages of then may be among them, or a policy judged
+// one of them by what was spent then.
 func (o *Outline) Broadcasts(log *actors.Log, s actors.Span) (ids []actors.ID, ok bool) {
 	if s.After < o.beganShown {
 		return nil, false
 	}
 	b := Inbox{Profile: o.profile, Rules: o.rules, erasedAt: o.erased}
 	for _, e := range log.Between(max(s.After, o.began), min(s.Upto, o.pos)) {
+		if e.Message.GetPolicy() != nil {
+			return nil, false
+		}
 		if (e.Kind == actors.LogKind_LOG_PUBLISHED || e.Kind == actors.LogKind_LOG_DUE) && b.Concerns(e) {
 			ids = append(ids, e.Concerns())
 		}

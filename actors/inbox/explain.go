@@ -30,7 +30,7 @@ type Remembered struct {
 func (b *Inbox) Remember(id actors.ID) Remembered {
 	r := Remembered{Floor: b.history.floor}
 	if r.Item, r.Here = b.Find(id); r.Here {
-		r.Delivered = !r.Item.IsBroadcast() && b.WasDelivered(&r.Item)
+		r.Delivered = r.Item.Pos == 0 && b.WasDelivered(&r.Item)
 	}
 	for i := range b.asides {
 		if a := &b.asides[i]; a.id == id {
@@ -45,14 +45,18 @@ func (b *Inbox) Remember(id actors.ID) Remembered {
 	return r
 }
 
-// An Excuse says why an entry of the log is not for the user.
+// An Excuse says why the user does not see what an entry of the log lets appear.
 type Excuse struct {
-	Rule  actors.Rule // PASSED: no rule, the entry is for others
-	Value string
+	Rule    actors.Rule // PASSED: no rule, the entry is for others
+	Value   string
+	Policy  string // whose rule it is; empty: the user's or the app's own
+	Version uint64
+	Until   int64  // until when it waits, or when the digest closes, unix milliseconds; 0: it is not for the user
+	Digest  string // the digest's key
 }
 
-// Excuse returns why an entry that shows a message is not for the user; false: it is. The
-// inbox stands before the entry.
+// Excuse returns why the user does not see what an entry lets appear; false: the user does.
+// The inbox stands before the entry.
 func (b *Inbox) Excuse(e *actors.KnownEntry) (Excuse, bool) {
 	value := ""
 	switch {
@@ -90,11 +94,12 @@ func (b *Inbox) outside(e *actors.KnownEntry) string {
 	return fmt.Sprintf("not in the audience of segment %s, version %d: %s at position %d", g.GetName(), g.GetVersion(), why, e.Pos)
 }
 
-// refusal returns by which rule the user does not get what an entry lets appear.
+// refusal returns by which rule the user does not see what an entry lets appear.
 func (b *Inbox) refusal(e *actors.KnownEntry) (Excuse, bool) {
 	d := b.judgeEntry(e)
-	if d.Do != rule.Filter {
+	if d.Do == rule.Deliver {
 		return Excuse{}, false
 	}
-	return Excuse{d.Verdict.Rule, d.Verdict.Value}, true
+	v := d.Verdict
+	return Excuse{v.Rule, v.Value, v.Policy, v.Version, d.Until, d.Key}, true
 }

@@ -169,7 +169,7 @@ func (b *Inbox) deletions(old uint64) []actors.Range {
 	}
 	var held []uint64
 	for i := range b.entries {
-		if s := b.entries[i].Body; !b.entries[i].IsBroadcast() && s > old && s <= h.floor {
+		if s := b.entries[i].Body; !b.entries[i].logged && s > old && s <= h.floor {
 			held = append(held, s)
 		}
 	}

@@ -42,6 +42,7 @@ type Inbox struct {
 	Profile        *profile.State // nil: nothing is known
 	Rules          *rule.State    // what was spent of caps, who says no, which digests are open; nil: nothing
 	Book           *rule.Book     // by which policies are read; not part of the state
+	unarmed        bool           // something merged is due that the store does not know of. Not part of the state
 	pending        []pending      // of messages that wait for a rule, or for their time with a policy
 	asides         []aside        // oldest first
 	erasedAt       int64          // unix milliseconds; 0: something has come since, or it never was
@@ -52,8 +53,8 @@ type Inbox struct {
 type entry struct {
 	id       actors.ID
 	Seq      uint64 // of the event that made it visible; while scheduled, that accepted it
-	Pos      uint64 // of the entry of the broadcast log that made it visible, behind the event Seq; 0: it came to this user alone
-	Body     uint64 // of the event that holds its content, or of the entry
+	Pos      uint64 // of the entry of the broadcast log that made it visible, or by which it waits, behind the event Seq; 0: an event made it visible
+	Body     uint64 // of the event that holds its content, or of the entry if it is logged
 	at       int64  // accepted or become due, unix milliseconds
 	expires  int64  // 0: never
 	Until    int64  // snoozed or scheduled until
@@ -64,6 +65,7 @@ type entry struct {
 	State    actors.State
 	priority actors.Priority
 	shared   bool
+	logged   bool   // its content is in the broadcast log
 	WasSeen  bool   // ever
 	WasRead  bool   // ever
 	acted    uint64 // the seq of the event that says how the user answered it; 0: not yet
@@ -248,7 +250,10 @@ func (b *Inbox) applyDue(e *actors.Event) {
 	}
 	b.forgetPending(id)
 	n := b.entries[i]
-	n.State, n.Until, n.Seq, n.at = actors.State_UNSEEN, 0, e.Seq, e.At
+	n.State, n.Until, n.Seq, n.Pos = actors.State_UNSEEN, 0, e.Seq, 0
+	if !n.logged { // the log keeps a content by the time of its entry
+		n.at = e.At
+	}
 	b.entries = append(slices.Delete(b.entries, i, i+1), n)
 	b.count(&n, 1)
 	b.arm(&n)
@@ -272,7 +277,7 @@ func (b *Inbox) take(id actors.ID) (entry, bool) {
 	b.count(&n, -1)
 	b.release(&n)
 	b.content -= uint64(n.size)
-	if !n.IsBroadcast() {
+	if !n.logged {
 		b.history.freed(n.Body)
 	}
 	if n.acted != 0 {
@@ -291,9 +296,13 @@ func (b *Inbox) take(id actors.ID) (entry, bool) {
 	return n, true
 }
 
+// ages tells whether the message leaves the inbox when it is too old. What is scheduled does
+// not age, but for what was broadcast, whose content the log forgets.
+func (n *entry) ages() bool { return n.State != actors.State_SCHEDULED || n.logged }
+
 // arm lets nextDue be no later than n's first timer, and oldest than n.
 func (b *Inbox) arm(n *entry) {
-	if n.State != actors.State_SCHEDULED { // what is scheduled does not age
+	if n.ages() {
 		b.oldest = min(b.oldest, n.at)
 	}
 	if n.expires != 0 {

@@ -66,7 +66,7 @@ func (b *Inbox) isOutdone(e *actors.KnownEntry) bool {
 	if len(id) == 0 {
 		return false
 	}
-	return !b.entries[b.find(actors.ID(id))].IsBroadcast()
+	return b.entries[b.find(actors.ID(id))].Pos == 0
 }
 
 // AsNewcomer returns the inbox as it would be if the user joined now without saying anything

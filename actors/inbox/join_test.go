@@ -82,8 +82,11 @@ func (x *trial) modelJoin() {
 			continue
 		}
 		n := *c.model
-		n.at = c.shown
-		x.m.appear(&n, true)
+		n.at, n.category = c.shown, c.as
+		if waits := n.waits(c.shown); waits || x.m.passes(&n, c.shown) {
+			n.category = c.model.category
+			x.m.appear(&n, !waits)
+		}
 	}
 	if x.overfull {
 		x.done(x.b.Expire(x.moment(), &x.limits))

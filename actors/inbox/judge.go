@@ -168,12 +168,17 @@ func (b *Inbox) applyAside(e *actors.Event) (waited bool) {
 	if len(e.Message.Content) > 0 {
 		b.history.freed(e.Seq) // what a digest shows of it is kept with the digest
 	}
-	b.pruneAsides(e.At)
+	b.putAside(aside{id: id, at: e.At, shared: n.shared, rule: e.Verdict.GetRule(), gathered: e.Kind == actors.Kind_DIGESTED})
+	return waited
+}
+
+// putAside takes in a message that a rule put aside.
+func (b *Inbox) putAside(a aside) {
+	b.pruneAsides(a.at)
 	if len(b.asides) == maxAsides {
 		b.dropAside()
 	}
-	b.asides = append(b.asides, aside{id: id, at: e.At, shared: n.shared, rule: e.Verdict.GetRule(), gathered: e.Kind == actors.Kind_DIGESTED})
-	return waited
+	b.asides = append(b.asides, a)
 }
 
 // An aside is a message that a rule put aside: it was stopped, or is an item of a digest.

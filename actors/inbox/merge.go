@@ -20,12 +20,12 @@ import (
 // a broadcast the log says itself.
 
 // IsBroadcast tells whether the message came by the broadcast log.
-func (n *entry) IsBroadcast() bool { return n.Pos != 0 }
+func (n *entry) IsBroadcast() bool { return n.logged }
 
 // Handle names what made the message visible, among all of one inbox: the seq of an event, or
 // an actors.LogHandle.
 func (n *entry) Handle() uint64 {
-	if n.IsBroadcast() {
+	if n.Pos != 0 {
 		return actors.LogHandle(n.Pos)
 	}
 	return n.Seq
@@ -33,7 +33,7 @@ func (n *entry) Handle() uint64 {
 
 // isCovered tells whether a cursor of this inbox is behind the message.
 func (n *entry) isCovered(c actors.Cursor) bool {
-	if n.IsBroadcast() {
+	if n.Pos != 0 {
 		return n.Pos <= c.Pos
 	}
 	return n.Seq <= c.Seq
@@ -44,11 +44,32 @@ func (b *Inbox) Pos() uint64 { return b.pos }
 
 // Concerns tells whether merging an entry changes what the user sees.
 func (b *Inbox) Concerns(e *actors.KnownEntry) bool {
-	switch e.Kind {
-	case actors.LogKind_LOG_PUBLISHED, actors.LogKind_LOG_DUE:
-		return !e.Hidden && b.isIn(e) && !b.refuses(e) && !b.isOutdone(e)
+	if e.LetsAppear() {
+		d, in := b.meet(e)
+		return in && d.Do == rule.Deliver
 	}
-	return !e.Hidden && b.find(e.Concerns()) >= 0
+	i := b.find(e.Concerns())
+	return !e.Hidden && i >= 0 && b.entries[i].State != actors.State_SCHEDULED
+}
+
+// Touches tells whether merging an entry changes anything but the position.
+func (b *Inbox) Touches(e *actors.KnownEntry) bool {
+	if e.LetsAppear() {
+		_, in := b.meet(e)
+		return in
+	}
+	id := e.Concerns()
+	return !e.Hidden && (b.find(id) >= 0 || b.Rules.Gathered(id))
+}
+
+// meet returns what becomes of a message that an entry lets appear; false: it is not for the
+// user.
+func (b *Inbox) meet(e *actors.KnownEntry) (rule.Decision, bool) {
+	if !b.isIn(e) || b.isOutdone(e) {
+		return rule.Decision{}, false
+	}
+	d := b.judgeEntry(e)
+	return d, d.Do != rule.Filter
 }
 
 // isIn tells whether the user belongs to an entry's audience: as of now, and by the
@@ -68,17 +89,38 @@ func (b *Inbox) isIn(e *actors.KnownEntry) bool {
 	return ok && s.Matches(b.Profile, e.At)
 }
 
-// refuses tells whether the user, or the app about the user, says no to what an entry lets
-// appear: as of now, and by the entry's own time. A policy does not judge broadcasts.
-func (b *Inbox) refuses(e *actors.KnownEntry) bool {
-	return (b.Rules != nil || b.Profile.Preferences() != nil) && b.judgeEntry(e).Do == rule.Filter
-}
-
-// judgeEntry returns what the rules that hold of broadcasts say of an entry's message.
+// judgeEntry returns what the rules say of an entry's message: as of now, and by the entry's
+// own time.
 func (b *Inbox) judgeEntry(e *actors.KnownEntry) rule.Decision {
 	m := e.Message
-	c := rule.Candidate{Category: m.Category, Tenant: m.Tenant, Channel: channel, Priority: m.Priority}
-	return (*rule.Policy)(nil).Judge(&c, b.Profile, b.Rules, e.At)
+	if m.Policy == nil && b.Rules == nil && b.Profile.Preferences() == nil {
+		return rule.Decision{}
+	}
+	p := b.policyOf(e)
+	c := rule.Candidate{Category: m.Category, Tenant: m.Tenant, Channel: channel, Priority: m.Priority, Seed: b.lineage}
+	if p != nil {
+		c.Zones = b.Book.Zone
+	}
+	if p.Remembers() {
+		c.Digest = e.Says
+	}
+	d := p.Judge(&c, b.Profile, b.Rules, e.At)
+	if !e.Holds && d.Do != rule.Filter { // an older program has written it, and shown it
+		return rule.Decision{}
+	}
+	return d
+}
+
+// policyOf returns the policy of an entry's message; nil: it has none, or one that does not
+// hold any more.
+func (b *Inbox) policyOf(e *actors.KnownEntry) *rule.Policy {
+	if e.Message.Policy == nil {
+		return nil
+	}
+	return e.Rules(func() any {
+		p, _ := b.Book.Policy(e.Message.Policy)
+		return p
+	}).(*rule.Policy)
 }
 
 // Merge takes in the entry of the log that follows those merged so far. It returns
@@ -87,31 +129,51 @@ func (b *Inbox) Merge(e *actors.KnownEntry) *actors.Event {
 	if !b.precedes(e) {
 		panic(fmt.Sprintf("entry %d of the broadcast log follows entry %d", e.Pos, b.pos))
 	}
-	concerns := b.Concerns(e)
+	if e.LetsAppear() {
+		d, in := b.meet(e)
+		if b.SkipTo(e.Pos); !in {
+			return nil
+		}
+		return b.mergeMessage(e, d)
+	}
 	b.SkipTo(e.Pos)
-	if !concerns {
+	id := e.Concerns()
+	i := b.find(id)
+	switch {
+	case e.Hidden:
+		return nil
+	case i < 0:
+		if e.Kind != actors.LogKind_LOG_EDITED && b.Rules.Gathered(id) {
+			b.applyRuled(&actors.Event{Kind: actors.Kind_RETRACTED, At: e.At, Ids: e.Id})
+		}
+		return nil
+	case b.entries[i].State == actors.State_SCHEDULED:
+		b.mergeHidden(e, &b.entries[i])
 		return nil
 	}
-	b.rev++
-	b.shownPos = e.Pos
-	v := &actors.Event{Seq: b.seq, Pos: e.Pos, Rev: b.rev, At: e.At, Message: e.Message}
+	v := b.seen(e)
 	switch e.Kind {
-	case actors.LogKind_LOG_PUBLISHED, actors.LogKind_LOG_DUE:
-		v.Kind, v.Ids = actors.Kind_ACCEPTED, b.holder(e.Message)
-		b.mergeMessage(e, v.Ids)
 	case actors.LogKind_LOG_EDITED:
 		v.Kind = actors.Kind_EDITED
-		b.mergeEdit(e)
+		b.recast(&b.entries[i], e.Message, e.Pos, e.ContentSize())
 	case actors.LogKind_LOG_RETRACTED, actors.LogKind_LOG_EXPIRED:
 		v.Kind, v.Ids = actors.Kind_RETRACTED, slices.Clone(e.Id)
 		if e.Kind == actors.LogKind_LOG_EXPIRED {
 			v.Kind = actors.Kind_EXPIRED
 		}
-		b.displace(e.Pos, actors.ID(e.Id))
-		b.remove(actors.ID(e.Id))
+		b.displace(e.Pos, id)
+		b.remove(id)
 	}
 	b.history.noteFreed(e.At)
 	return v
+}
+
+// seen returns the event of an entry that changes what the user sees, and takes in that there
+// is one.
+func (b *Inbox) seen(e *actors.KnownEntry) *actors.Event {
+	b.rev++
+	b.shownPos = e.Pos
+	return &actors.Event{Seq: b.seq, Pos: e.Pos, Rev: b.rev, At: e.At, Message: e.Message}
 }
 
 // displacement says that an entry has taken a message out: a broadcast that took its place,
@@ -133,27 +195,102 @@ func (b *Inbox) displace(pos uint64, id actors.ID) {
 	b.displaced = append(b.displaced, displacement{pos, id})
 }
 
-func (b *Inbox) mergeMessage(e *actors.KnownEntry, replaced []byte) {
-	actors.EachID(replaced, func(id actors.ID) {
+// mergeMessage takes in a message that an entry lets appear: it is shown, waits, or becomes an
+// item of a digest.
+func (b *Inbox) mergeMessage(e *actors.KnownEntry, d rule.Decision) *actors.Event {
+	defer b.history.noteFreed(e.At)
+	switch d.Do {
+	case rule.Hold:
+		b.hold(e, d)
+		b.unarmed = true
+		return nil
+	case rule.Gather:
+		m := e.Message.Copy()
+		m.Content = e.Excerpt
+		b.applyRuled(&actors.Event{Kind: actors.Kind_DIGESTED, At: e.At, Message: m, Verdict: d.Verdict, Until: d.Until})
+		b.putAside(aside{id: actors.ID(m.Id), at: e.At, shared: true, rule: d.Verdict.GetRule(), gathered: true})
+		b.unarmed = true
+		return nil
+	}
+	if d.Verdict != nil {
+		b.applyRuled(&actors.Event{Kind: actors.Kind_ACCEPTED, At: e.At, Message: e.Message, Verdict: d.Verdict})
+	}
+	v := b.seen(e)
+	v.Kind, v.Ids = actors.Kind_ACCEPTED, b.holder(e.Message)
+	actors.EachID(v.Ids, func(id actors.ID) {
 		b.remove(id)
 		b.displace(e.Pos, id)
 	})
+	n := b.logged(e)
+	n.State = actors.State_UNSEEN
+	b.add(n)
+	b.Sessions.Offer(n.Handle(), n.size)
+	return v
+}
+
+// logged returns what an inbox keeps of a message that an entry lets appear.
+func (b *Inbox) logged(e *actors.KnownEntry) entry {
 	m := e.Message
-	n := entry{
+	return entry{
 		id: actors.ID(m.Id), Seq: b.seq, Pos: e.Pos, Body: e.ContentAt(), at: e.At,
 		collapse: m.CollapseHash(), size: e.ContentSize(),
-		category: b.categories.hold(m.Category), tenant: b.holdTenant(m.Tenant), State: actors.State_UNSEEN, priority: m.Priority, shared: true,
+		category: b.categories.hold(m.Category), tenant: b.holdTenant(m.Tenant), priority: m.Priority, shared: true, logged: true,
 	}
+}
+
+// add appends a message, and counts it.
+func (b *Inbox) add(n entry) {
 	b.content += uint64(n.size)
 	b.count(&n, 1)
 	b.entries = append(doubled(b.entries), n)
 	b.arm(&n)
-	b.Sessions.Offer(n.Handle(), n.size)
 }
 
-func (b *Inbox) mergeEdit(e *actors.KnownEntry) {
-	n, m := &b.entries[b.find(e.Concerns())], e.Message
-	b.recast(n, m, e.Pos, e.ContentSize())
+// hold takes in a message that waits until the rules judge it anew.
+func (b *Inbox) hold(e *actors.KnownEntry, d rule.Decision) {
+	n := b.logged(e)
+	n.State, n.Until = actors.State_SCHEDULED, d.Until
+	b.add(n)
+	p := pending{id: n.id, policy: b.policyOf(e), collapse: e.Message.CollapseKey, held: d.Verdict.GetRule()}
+	p.show(e)
+	b.pending = append(b.pending, p)
+}
+
+// show takes in what a digest shows of a message that was broadcast, and what tells its
+// duplicates.
+func (p *pending) show(e *actors.KnownEntry) {
+	if p.policy != nil {
+		p.digest, p.excerpt = e.Says, e.Excerpt
+	}
+}
+
+// mergeHidden takes in what becomes of a message that waits.
+func (b *Inbox) mergeHidden(e *actors.KnownEntry, n *entry) {
+	if e.Kind != actors.LogKind_LOG_EDITED {
+		b.remove(n.id)
+		b.history.noteFreed(e.At)
+		return
+	}
+	b.recast(n, e.Message, e.Pos, e.ContentSize())
+	if p := b.pendingOf(n.id); p != nil {
+		p.show(e)
+	}
+}
+
+// Unarmed returns when something is due that was merged since it was asked last, so that the
+// store does not know of it; actors.Never: nothing.
+func (b *Inbox) Unarmed() int64 {
+	if !b.unarmed {
+		return actors.Never
+	}
+	b.unarmed = false
+	at := b.Rules.Due()
+	for i := range b.entries {
+		if n := &b.entries[i]; n.logged && n.State == actors.State_SCHEDULED {
+			at = min(at, n.Until)
+		}
+	}
+	return at
 }
 
 // IsOverfull tells whether broadcasts have made the inbox larger than it may be.
@@ -162,7 +299,7 @@ func (b *Inbox) IsOverfull(l *actors.Limits) bool {
 }
 
 // excess returns the messages, oldest first, that have no room besides those that
-// leave anyway. What is scheduled stays: nobody has seen it.
+// leave anyway. What is scheduled stays: nobody has seen it. What was broadcast and waits does not.
 func (b *Inbox) excess(leave []actors.ID, l *actors.Limits) (out []actors.ID) {
 	if !b.IsOverfull(l) {
 		return nil
@@ -172,7 +309,7 @@ func (b *Inbox) excess(leave []actors.ID, l *actors.Limits) (out []actors.ID) {
 		size -= uint64(b.entries[b.find(id)].size)
 	}
 	for i := 0; i < len(b.entries) && (n > l.Messages || size > uint64(l.InboxBytes)); i++ {
-		if o := &b.entries[i]; o.State != actors.State_SCHEDULED && !slices.Contains(leave, o.id) {
+		if o := &b.entries[i]; o.ages() && !slices.Contains(leave, o.id) {
 			out = append(out, o.id)
 			n, size = n-1, size-uint64(o.size)
 		}

@@ -41,17 +41,41 @@ type modelMessage struct {
 	title    string
 	own      bool // it came to this user alone
 	capped   bool // modelPolicy judges it
+	held     bool // it waits for a rule, or has waited
 	actions  bool
 	acted    string // by which action it was answered, and what was replied; "": it was not
 }
 
-// modelPolicy lets modelCap messages of a category through in modelWindow.
-var modelPolicy = &actors.Policy{Name: "p", Version: 1, Body: fmt.Appendf(nil, `{"caps":[{"max":%d,"per":"6h","category":"a"},{"max":%d,"per":"6h","category":"b"}],"respects":["subscription"]}`, modelCap, modelCap)}
+// modelPolicy lets modelCap messages of a category through in modelWindow, and none from
+// 22:00 to 02:00.
+var modelPolicy = &actors.Policy{Name: "p", Version: 1, Body: fmt.Appendf(nil, `{"caps":[{"max":%d,"per":"6h","category":"a"},{"max":%d,"per":"6h","category":"b"}],"quiet_hours":{"from":"22:00","to":"02:00","zone":"UTC"},"respects":["subscription"]}`, modelCap, modelCap)}
 
 const (
 	modelCap    = 2
 	modelWindow = 6 * 60 * 60 * 1000
 )
+
+// quietUntil returns until when modelPolicy lets nothing through; 0: it does.
+func quietUntil(now int64) int64 {
+	const hour = 60 * 60 * 1000
+	switch midnight := now - now%(24*hour); {
+	case now < midnight+2*hour:
+		return midnight + 2*hour
+	case now >= midnight+22*hour:
+		return midnight + 26*hour
+	}
+	return 0
+}
+
+// waits tells whether the message waits for the end of the quiet hours, and lets it.
+func (x *modelMessage) waits(now int64) bool {
+	until := quietUntil(now)
+	if !x.capped || until == 0 {
+		return false
+	}
+	x.state, x.until, x.held = actors.State_SCHEDULED, until, true
+	return true
+}
 
 // passes tells whether no cap stops a message that comes now, and counts it if so.
 func (m *model) passes(o *modelMessage, now int64) bool {
@@ -125,7 +149,7 @@ func (m *model) squeeze(x *modelMessage) {
 func (m *model) expire(now int64, wants func(*modelMessage) bool) {
 	m.remove(func(o *modelMessage) bool {
 		return o.expires != 0 && o.expires <= now ||
-			o.state != actors.State_SCHEDULED && o.at <= now-m.limits.MessageAge.Milliseconds()
+			(o.state != actors.State_SCHEDULED || !o.own) && o.at <= now-m.limits.MessageAge.Milliseconds()
 	})
 	m.shed()
 	var due []*modelMessage
@@ -138,16 +162,31 @@ func (m *model) expire(now int64, wants func(*modelMessage) bool) {
 		}
 	}
 	slices.SortStableFunc(due, func(a, b *modelMessage) int { return int(a.until - b.until) })
-	stopped := map[*modelMessage]bool{}
+	stopped, again, newest := map[*modelMessage]bool{}, map[*modelMessage]bool{}, map[string]bool{}
 	for _, o := range slices.Backward(due) { // the newest ones have a cap's room
-		stopped[o] = !wants(o) || !m.passes(o, now)
+		key := o.tenant + "/" + o.collapse
+		switch {
+		case o.collapse != "" && newest[key] && o.held, !wants(o):
+			stopped[o] = true
+		case o.waits(now):
+			again[o] = true
+		case !m.passes(o, now):
+			stopped[o] = true
+		default:
+			newest[key] = true
+		}
 	}
 	for _, o := range due {
+		if again[o] {
+			continue
+		}
 		if stopped[o] {
 			m.remove(func(other *modelMessage) bool { return other == o })
 			continue
 		}
-		o.state, o.until, o.at = actors.State_UNSEEN, 0, now
+		if o.state, o.until = actors.State_UNSEEN, 0; o.own {
+			o.at = now
+		}
 		m.appear(o, true)
 	}
 }
@@ -408,7 +447,7 @@ func (x *trial) publish(i int) {
 		return
 	}
 	x.erased = false
-	if o.until != 0 || x.wants(o) && x.m.passes(o, x.now) {
+	if o.until != 0 || x.wants(o) && (o.waits(x.now) || x.m.passes(o, x.now)) {
 		x.m.publish(o)
 	}
 	x.ids = append(x.ids, id)
@@ -526,7 +565,7 @@ func (x *trial) compare() {
 	unread, unseen := uint32(0), uint32(0)
 	for i, o := range x.m.list {
 		n := &x.b.entries[i]
-		got := modelMessage{n.id, x.b.categories[n.category].name, x.b.tenantOf(n), o.collapse, n.State, n.Until, n.expires, n.at, int(n.size), o.title, !n.IsBroadcast(), o.capped, o.actions, x.b.answerTo(n).String()}
+		got := modelMessage{n.id, x.b.categories[n.category].name, x.b.tenantOf(n), o.collapse, n.State, n.Until, n.expires, n.at, int(n.size), o.title, !n.IsBroadcast(), o.capped, o.held, o.actions, x.b.answerTo(n).String()}
 		if !reflect.DeepEqual(&got, o) {
 			x.t.Fatalf("message %d: got %+v, want %+v", i, got, *o)
 		}

@@ -84,7 +84,7 @@ func (o *Outline) fold(b *Inbox) {
 	o.messages += uint32(len(b.entries))
 	for i := range b.entries {
 		n := &b.entries[i]
-		o.broadcasts = o.broadcasts || n.IsBroadcast()
+		o.broadcasts = o.broadcasts || n.logged
 		o.collapses = o.collapses || n.collapse != 0
 	}
 }
@@ -115,17 +115,22 @@ func (o *Outline) Cursor() actors.Cursor {
 }
 
 // MergeUpTo merges the entries of a log up to a position. b becomes the inbox with those
-// messages alone that came by them; its memory is used. It returns what changed for the
+// messages alone that came by them; its memory and its Book are used. It returns what changed for the
 // user, as Merge does. False says that the messages are needed, or that time has changed
 // some of them: then the outline is as it was.
 func (o *Outline) MergeUpTo(log *actors.Log, pos uint64, t actors.Moment, l *actors.Limits, b *Inbox) (news []*actors.Event, ok bool) {
+	book := b.Book
 	o.unfold(b)
+	b.Book = book
 	if t.Now >= b.Due(l) || log.Floor() > o.pos {
 		return nil, false
 	}
 	for _, e := range log.Between(o.pos, pos) {
 		if !o.foresees(b, e, l) {
 			return nil, false
+		}
+		if e.LetsAppear() && e.Message.Policy != nil && b.Rules == o.rules && b.Rules != nil {
+			b.Rules = b.Rules.Clone() // the outline's own stay as they are
 		}
 		if v := b.Merge(e); v != nil {
 			news = append(news, v)
@@ -140,11 +145,12 @@ func (o *Outline) MergeUpTo(log *actors.Log, pos uint64, t actors.Moment, l *act
 //
 // The first one makes a user known, which is an event.
 func (o *Outline) foresees(b *Inbox, e *actors.KnownEntry, l *actors.Limits) bool {
-	switch e.Kind {
-	case actors.LogKind_LOG_PUBLISHED, actors.LogKind_LOG_DUE:
-		return !b.Concerns(e) || o.seq > 0 &&
+	if e.LetsAppear() {
+		d, in := b.meet(e)
+		return !in || d.Do == rule.Deliver && o.seq > 0 &&
 			int(o.messages)+len(b.entries) < l.Messages && b.content+uint64(e.ContentSize()) <= uint64(l.InboxBytes) &&
-			(e.Message.CollapseKey == "" || !o.collapses)
+			(e.Message.CollapseKey == "" || !o.collapses) && (e.Message.Policy == nil || b.Rules.Size() <= outlineProfile)
 	}
-	return e.Hidden || !o.broadcasts || b.find(e.Concerns()) >= 0
+	id := e.Concerns()
+	return e.Hidden || !b.Rules.Gathered(id) && (!o.broadcasts || b.find(id) >= 0)
 }

@@ -41,8 +41,9 @@ func (b *Inbox) Page(key actors.Key, j actors.Journal, log *actors.Log, after ac
 	for i := range b.entries {
 		n := &b.entries[i]
 		switch {
-		case n.IsBroadcast() && (n.Pos > after.Pos || n.Body > after.Pos),
-			!n.IsBroadcast() && (within(n.Seq, after.Seq, p.to.Seq) || within(n.Body, after.Seq, p.to.Seq)),
+		case n.logged && n.State == actors.State_SCHEDULED: // nobody sees it yet
+		case n.Pos > after.Pos, n.logged && n.Body > after.Pos,
+			n.Pos == 0 && within(n.Seq, after.Seq, p.to.Seq), !n.logged && within(n.Body, after.Seq, p.to.Seq),
 			within(n.acted, after.Seq, p.to.Seq):
 			p.items = append(p.items, b.copied(n))
 		}
@@ -159,7 +160,7 @@ func (p *page) addEntry(ctx context.Context, seq uint64, e *actors.KnownEntry) e
 		v.Kind, n = actors.Kind_ACCEPTED, p.item(func(n *Item) bool { return n.Pos == e.Pos })
 		v.Ids = p.displacedAt(e.Pos)
 	case actors.LogKind_LOG_EDITED:
-		v.Kind, n = actors.Kind_EDITED, p.item(func(n *Item) bool { return n.IsBroadcast() && n.Body == e.Pos })
+		v.Kind, n = actors.Kind_EDITED, p.item(func(n *Item) bool { return n.logged && n.Body == e.Pos && n.wasVisible(seq, e.Pos) })
 	case actors.LogKind_LOG_RETRACTED:
 		v.Kind, v.Ids = actors.Kind_RETRACTED, p.displacedAt(e.Pos)
 	case actors.LogKind_LOG_EXPIRED:
@@ -234,11 +235,20 @@ func (p *page) carried(e *actors.Event) *Item {
 	switch {
 	case e.State == actors.State_SCHEDULED: // not visible yet
 	case e.Kind == actors.Kind_ACCEPTED, e.Kind == actors.Kind_DUE:
-		return p.item(func(n *Item) bool { return n.Seq == e.Seq && !n.IsBroadcast() })
+		return p.item(func(n *Item) bool { return n.Seq == e.Seq && n.Pos == 0 })
 	case e.Kind == actors.Kind_EDITED:
-		return p.item(func(n *Item) bool { return n.Body == e.Seq && !n.IsBroadcast() })
+		return p.item(func(n *Item) bool { return n.Body == e.Seq && !n.logged })
 	}
 	return nil
+}
+
+// wasVisible tells whether the user saw the message before an entry at pos, which follows the
+// event seq.
+func (n *Item) wasVisible(seq, pos uint64) bool {
+	if n.Pos == 0 {
+		return n.Seq <= seq
+	}
+	return n.Pos < pos
 }
 
 func (p *page) item(is func(*Item) bool) *Item {

@@ -66,7 +66,7 @@ func TestPageOfWhatIsEditedMeanwhile(t *testing.T) {
 			}
 			for pos, raw := range w.entries { // as the log's writer does it
 				if e, err := actors.DecodeLogEntry(raw); err == nil && e.Message != nil && (pos == 1 || c.leaves && pos > 2) {
-					w.entries[pos] = actors.EncodeLogEntry(e.Cleared())
+					w.entries[pos] = actors.EncodeLogEntry(e.Cleared(true))
 				}
 			}
 			wantTold(t, p, c.want)

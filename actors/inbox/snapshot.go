@@ -30,7 +30,7 @@ func (b *Inbox) snapshot() []byte {
 		s.Entries = append(s.Entries, &actors.Entry{
 			Id: n.id[:], Seq: n.Seq, Body: n.Body, Category: uint32(n.category), Tenant: uint32(n.tenant), State: n.State, Priority: n.priority,
 			Shared: n.shared, At: n.at, Size: n.size, ExpiresAt: n.expires, Until: n.Until, Collapse: n.collapse,
-			WasSeen: n.WasSeen, WasRead: n.WasRead, Pos: n.Pos, Acted: b.answers[n.acted],
+			WasSeen: n.WasSeen, WasRead: n.WasRead, Pos: n.Pos, Logged: n.logged && n.Pos == 0, Acted: b.answers[n.acted],
 		})
 	}
 	for _, r := range b.keys.order {
@@ -108,7 +108,7 @@ func (b *Inbox) restoreEntries(es []*actors.Entry) error {
 		b.entries = append(b.entries, entry{
 			id: actors.ID(e.Id), Seq: e.Seq, Body: e.Body, at: e.At, expires: e.ExpiresAt, Until: e.Until, collapse: e.Collapse,
 			size: e.Size, category: uint16(e.Category), tenant: uint16(e.Tenant), State: e.State, priority: e.Priority, shared: e.Shared,
-			WasSeen: e.WasSeen, WasRead: e.WasRead, Pos: e.Pos,
+			WasSeen: e.WasSeen, WasRead: e.WasRead, Pos: e.Pos, logged: e.Logged || e.Pos != 0,
 		})
 		n := &b.entries[len(b.entries)-1]
 		b.content += uint64(n.size)

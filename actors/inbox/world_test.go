@@ -345,6 +345,7 @@ func (w *world) view(b *Inbox, withHistory bool) Inbox {
 	v.categories, v.tenants = append(labels{}, b.categories...), append(labels{}, b.tenants...)
 	v.entries = append([]entry{}, b.entries...)
 	v.keys.order = append([]onceRef{}, v.keys.order...)
+	v.unarmed = false
 	v.Origin, v.Sessions = 0, session.Set{} // the origin is no part of the state; viewSessions
 	v.keys.edge = append([]edgeKey{}, v.keys.edge...)
 	if len(v.keys.byCaller) == 0 {

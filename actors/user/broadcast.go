@@ -61,7 +61,7 @@ func (u *User) mergeLater() {
 // store does not take the first event of a user.
 func (u *User) merge(t actors.Moment) *actors.Error {
 	b, head := u.inbox, u.log.Head()
-	if b.Seq() == 0 && u.anyConcerns(u.log.Between(b.Pos(), head)) {
+	if b.Seq() == 0 && u.anyTouches(u.log.Between(b.Pos(), head)) {
 		if err := u.persist([]*actors.Event{b.Birth(t)}); err != nil {
 			return err
 		}
@@ -75,6 +75,9 @@ func (u *User) merge(t actors.Moment) *actors.Error {
 		}
 	}
 	b.SkipTo(head)
+	if at := b.Unarmed(); at < u.armed || at != actors.Never && u.armed == 0 {
+		u.rearmWake(u.armed) // it waits for a rule
+	}
 	if len(news) == 0 {
 		return nil
 	}
@@ -89,9 +92,10 @@ func (u *User) merge(t actors.Moment) *actors.Error {
 	return nil
 }
 
-func (u *User) anyConcerns(entries []*actors.KnownEntry) bool {
+// anyTouches tells whether one of the entries does anything to the user.
+func (u *User) anyTouches(entries []*actors.KnownEntry) bool {
 	for _, e := range entries {
-		if u.inbox.Concerns(e) {
+		if u.inbox.Touches(e) {
 			return true
 		}
 	}

@@ -117,6 +117,7 @@ func (u *User) mergeDozing() bool {
 	}
 	b := scratch.Get().(*inbox.Inbox)
 	defer scratch.Put(b)
+	b.Book = u.book
 	from := o.Cursor()
 	news, ok := o.MergeUpTo(u.log, u.log.Head(), u.Home.Moment(), &u.Home.Limits, b)
 	if ok && len(news) > 0 {

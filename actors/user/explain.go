@@ -124,7 +124,7 @@ func (q *question) upTo(pos uint64, excuse *explain.Excuse) {
 // nobody has seen it yet.
 func (q *question) excuse(ctx context.Context) (*explain.Excuse, error) {
 	for _, e := range q.entries {
-		if e.Hidden || e.Kind != actors.LogKind_LOG_PUBLISHED && e.Kind != actors.LogKind_LOG_DUE || q.knows.Here && q.knows.Item.Pos == e.Pos {
+		if e.Hidden || e.Kind != actors.LogKind_LOG_PUBLISHED && e.Kind != actors.LogKind_LOG_DUE || q.knows.Here && q.knows.Item.Pos == e.Pos && q.knows.Item.State != actors.State_SCHEDULED {
 			continue
 		}
 		b, err := inbox.InboxBefore(ctx, q.home.Journal, q.user, e.Pos, q.last, q.pos, q.read)
@@ -135,7 +135,7 @@ func (q *question) excuse(ctx context.Context) (*explain.Excuse, error) {
 			return nil, err
 		}
 		if x, ok := b.Excuse(e); ok {
-			return &explain.Excuse{Rule: x.Rule.Word(), Value: x.Value}, nil
+			return &explain.Excuse{Rule: x.Rule.Word(), Value: x.Value, Policy: x.Policy, Version: x.Version, Until: x.Until, Digest: x.Digest}, nil
 		}
 	}
 	return nil, nil

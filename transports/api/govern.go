@@ -1,6 +1,7 @@
 package api
 
-// govern finds the policy that judges the draft's message.
+// govern finds the policy that judges the draft's message. What is broadcast has one only if it
+// names one: the app's default judges messages to users who are named.
 func (a *API) govern(app string, d *draft) (err error) {
 	d.governs = nil
 	if a.policies == nil {
@@ -9,10 +10,7 @@ func (a *API) govern(app string, d *draft) (err error) {
 		}
 		return nil
 	}
-	if d.policy.Name != "" && d.to.audience != nil {
-		return wrong("policy", "it judges messages to users who are named; what is broadcast goes by what users prefer, and by deny lists")
-	}
-	if d.to.audience != nil {
+	if d.to.audience != nil && d.policy.Name == "" {
 		return nil
 	}
 	d.governs, err = a.policies.Of(a.deadlines.Next(), app, d.policy.Name, d.policy.Version)

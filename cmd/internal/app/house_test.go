@@ -125,7 +125,7 @@ var layers = map[string][]string{
 	"actors/send":              {"actors"},
 	"actors/campaign":          {"actors", "actors/campaign/plan"},
 	"actors/campaign/plan":     {"actors", "actors/schedule"},
-	"actors/broadcast":         {"actors", "actors/audience"},
+	"actors/broadcast":         {"actors", "actors/audience", "actors/rule"},
 	"actors/retained":          {"actors"},
 	"actors/gateway":           {"actors"},
 	"actors/topic":             {"actors"},
