@@ -75,12 +75,7 @@ func (l *Lists) Change(ctx context.Context, app, name string, ch Change) (Result
 	if len(changes) == 0 && ls.kept && ch.Once.IsZero() {
 		return r, nil
 	}
-	created := !ls.there
-	err = l.sign(ctx, ls, raw, m, ls.set.With(changes), func(m *mark) *mark { return m.next(false, ch.Once, r, l.cfg.Now()) })
-	if err == nil && created {
-		l.again(ctx, ls) // there may be words of a change that was not ended
-	}
-	return r, err
+	return r, l.sign(ctx, ls, raw, m, ls.set.With(changes), func(m *mark) *mark { return m.next(false, ch.Once, r, l.cfg.Now()) })
 }
 
 // byBucket returns the edits by their buckets and folded words. Of two to one word the last
@@ -185,9 +180,11 @@ func apply(words map[string]entry, edits map[string]Edit) (r Result, changes []k
 	return r, changes
 }
 
-// sign ends a change with the next mark, and puts the words in force here.
+// sign ends a change with the next mark, and puts the words in force here. By the mark all
+// other nodes read the list again, and so does this one: there may be words of a change that
+// was not ended.
 func (l *Lists) sign(ctx context.Context, ls *list, raw []byte, m *mark, set *keywords.Set, next func(*mark) *mark) error {
-	key, missed := markKey(ls.app, ls.name), false
+	key := markKey(ls.app, ls.name)
 	for range maxSwaps {
 		fresh := next(m)
 		value, err := json.Marshal(fresh)
@@ -197,9 +194,7 @@ func (l *Lists) sign(ctx context.Context, ls *list, raw []byte, m *mark, set *ke
 		err = l.records.SwapRecord(ctx, markKind, key, raw, value)
 		if err == nil {
 			l.put(ls, fresh, set)
-			if missed {
-				l.again(ctx, ls)
-			}
+			l.again(ctx, ls)
 			if l.cfg.Changed != nil {
 				l.cfg.Changed()
 			}
@@ -209,7 +204,6 @@ func (l *Lists) sign(ctx context.Context, ls *list, raw []byte, m *mark, set *ke
 			l.doubt(ls, m, set)
 			return fmt.Errorf("keywords %s: store: %w", key, err)
 		}
-		missed = true
 		if raw, m, err = l.readMark(ctx, ls.app, ls.name); err != nil {
 			l.doubt(ls, m, set)
 			return err
@@ -228,7 +222,7 @@ func (l *Lists) doubt(ls *list, m *mark, set *keywords.Set) {
 	l.mu.Unlock()
 }
 
-// again reads a list again, of which somebody else has changed something. Where that
+// again reads a list again, of which somebody else may have changed something. Where that
 // fails, Reload does it.
 func (l *Lists) again(ctx context.Context, ls *list) {
 	l.mu.Lock()
@@ -254,7 +248,10 @@ func (l *Lists) Delete(ctx context.Context, app, name string, ch Change) (Result
 		return Result{}, err
 	case old != nil:
 		return *old, nil
-	case !ls.there:
+	case !ls.there: // but words of a change that was not ended may be
+		if err := l.clear(ctx, ls); err != nil {
+			return Result{}, err
+		}
 		return Result{}, notFound(name)
 	}
 	if ch.Noting != nil {
@@ -264,14 +261,21 @@ func (l *Lists) Delete(ctx context.Context, app, name string, ch Change) (Result
 	}
 	r := Result{Removed: ls.set.Len()}
 	// The mark comes last: after a crash the list is there still, with fewer words.
-	err = l.eachBucket(ctx, app, name, 0, page, func(n int, _ []byte) (bool, error) {
-		err := l.records.DeleteRecord(ctx, bucketKind, bucketKey(app, name, n))
-		return err == nil, err
-	})
-	if err != nil {
+	if err := l.clear(ctx, ls); err != nil {
 		l.doubt(ls, m, ls.set)
 		return Result{}, err
 	}
-	ls.buckets = [buckets]uint64{}
 	return r, l.sign(ctx, ls, raw, m, nil, func(m *mark) *mark { return m.next(true, ch.Once, r, l.cfg.Now()) })
+}
+
+// clear deletes a list's words.
+func (l *Lists) clear(ctx context.Context, ls *list) error {
+	err := l.eachBucket(ctx, ls.app, ls.name, 0, page, func(n int, _ []byte) (bool, error) {
+		err := l.records.DeleteRecord(ctx, bucketKind, bucketKey(ls.app, ls.name, n))
+		return err == nil, err
+	})
+	if err == nil {
+		ls.buckets = [buckets]uint64{}
+	}
+	return err
 }
