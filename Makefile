@@ -29,7 +29,7 @@ BUILT := $(CLIENT)/node_modules/.reddot-built
 
 export GO NPM CLIENT TIMEOUT PARALLEL FUZZTIME
 
-.PHONY: help build chaos cluster model run test race lint fuzz bench crowd e2e check generate layout metrics mosquitto clean assets
+.PHONY: help build chaos cluster model rivals run test race lint fuzz bench crowd e2e check generate layout metrics mosquitto clean assets
 
 help: ## list the verbs
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ chaos: assets ## let four servers go through kills, freezes, cuts and more under
 model: ## random commands by the million on a user and on a naive model, with crashes of its actor; STEPS, ARGS='-model.seed 7'
 	@$(GO) test -count=1 -timeout 0 -run '^TestModel$$' ./actors/inbox -v -args -model.steps $(STEPS) $(ARGS)
 	@$(GO) test -count=1 -timeout 0 -run '^TestModel$$' ./actors/user -v -args -model.steps $$(($(STEPS) / 10)) $(ARGS)
+
+rivals: ## faults that users of other systems report, played on a server that is killed; ARGS='-play.seed 7'
+	@$(GO) test -count=1 -run '^TestRival' ./cmd/internal/app -v -args $(ARGS)
 
 run: build ## build all and start a server for development; it prints its URL
 	@exec bin/reddot serve --dev $(ARGS)

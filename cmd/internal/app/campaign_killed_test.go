@@ -113,9 +113,14 @@ func (s *process) mustPost(t *testing.T, path, body string) {
 // awaitAsked waits until so many users were asked, or, with -1, until the campaign is done.
 func (s *process) awaitAsked(t *testing.T, users int) campaignRun {
 	t.Helper()
+	return s.awaitRun(t, "spring", users)
+}
+
+func (s *process) awaitRun(t *testing.T, id string, users int) campaignRun {
+	t.Helper()
 	var c struct{ Run campaignRun }
 	for end := time.Now().Add(20 * time.Minute); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
-		_, body := get(t, http.DefaultClient, s.url+"/v1/campaigns/spring")
+		_, body := get(t, http.DefaultClient, s.url+"/v1/campaigns/"+id)
 		if err := json.Unmarshal([]byte(body), &c); err != nil {
 			t.Fatalf("%v: %s", err, body)
 		}

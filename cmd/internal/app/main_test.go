@@ -24,29 +24,45 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// built is the program, for tests that start it as a process.
+// built is the program, for tests that start it as a process: as it is, and with faults that
+// can be injected.
 var built struct {
-	once sync.Once
-	dir  string
-	err  error
+	once, faults sync.Once
+	dir          string
+	err          error
+}
+
+// build builds the program into the folder that tests share.
+func build(name string, flags ...string) {
+	if built.dir == "" {
+		if built.dir, built.err = os.MkdirTemp("", "reddot"); built.err != nil {
+			return
+		}
+	}
+	args := append(append([]string{"build"}, flags...), "-o", filepath.Join(built.dir, name), "reddot/cmd/reddot")
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+		built.err = fmt.Errorf("%w\n%s", err, out)
+	}
 }
 
 // Binary builds the program once for all tests, and returns its file.
 func Binary(t *testing.T) string {
 	t.Helper()
-	built.once.Do(func() {
-		if built.dir, built.err = os.MkdirTemp("", "reddot"); built.err != nil {
-			return
-		}
-		out, err := exec.Command("go", "build", "-o", filepath.Join(built.dir, "reddot"), "reddot/cmd/reddot").CombinedOutput()
-		if err != nil {
-			built.err = fmt.Errorf("%w\n%s", err, out)
-		}
-	})
+	built.once.Do(func() { build("reddot") })
 	if built.err != nil {
 		t.Fatal("build:", built.err)
 	}
 	return filepath.Join(built.dir, "reddot")
+}
+
+// FaultsBinary is Binary, with faults that can be injected: its wall clock can be set.
+func FaultsBinary(t *testing.T) string {
+	t.Helper()
+	built.faults.Do(func() { build("reddot-faults", "-tags", "faults") })
+	if built.err != nil {
+		t.Fatal("build:", built.err)
+	}
+	return filepath.Join(built.dir, "reddot-faults")
 }
 
 // FreeAddr returns an address for a server that is a process, and is started on

@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -50,31 +49,31 @@ type principal struct {
 
 func newPlay(t *testing.T) *play {
 	t.Helper()
+	p := newStage(t, playDay+"T07:00:00+08:00")
+	for i := range 30 {
+		p.cast = append(p.cast, fmt.Sprint("p", i))
+	}
+	return p
+}
+
+// newStage starts a server whose clock is at a time.
+func newStage(t *testing.T, at string, args ...string) *play {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts processes")
+	}
 	seed := *playSeed
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("seed %d (-play.seed)", seed)
-	p := &play{t: t, rng: rand.New(rand.NewPCG(seed, 0)), clock: filepath.Join(t.TempDir(), "clock")}
-	for i := range 30 {
-		p.cast = append(p.cast, fmt.Sprint("p", i))
-	}
+	p := &play{t: t, rng: rand.New(rand.NewPCG(seed, 0)), clock: filepath.Join(t.TempDir(), "clock"), scene: t.Name()}
 	p.server = newProcess(t, "FAULTS_CLOCK_FILE="+p.clock)
-	p.server.binary, p.server.args = buildFaults(t), []string{"--dev=false"}
+	p.server.binary, p.server.args = app.FaultsBinary(t), append([]string{"--dev=false"}, args...)
 	p.ann, p.ben, p.ops = p.hires("ann", "author", "read"), p.hires("ben", "approve", "publish", "read"), p.hires("ops", "admin", "author", "publish", "read", "support")
-	p.at("07:00", "the server starts")
+	p.clockAt(at)
 	p.server.start(t)
 	return p
-}
-
-// buildFaults builds the program with faults that can be injected.
-func buildFaults(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "reddot-faults")
-	if out, err := exec.Command("go", "build", "-tags", "faults", "-o", binary, "reddot/cmd/reddot").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return binary
 }
 
 // hires makes a key, before the server starts.
@@ -91,7 +90,14 @@ func (p *play) hires(name string, scopes ...string) *principal {
 func (p *play) at(clock, scene string) {
 	p.t.Helper()
 	p.scene = clock + " " + scene
-	at, err := time.Parse(time.RFC3339, playDay+"T"+clock+":00+08:00")
+	p.clockAt(playDay + "T" + clock + ":00+08:00")
+	p.t.Log(p.scene)
+}
+
+// clockAt sets the server's clock.
+func (p *play) clockAt(text string) {
+	p.t.Helper()
+	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -102,7 +108,6 @@ func (p *play) at(clock, scene string) {
 	if err := os.Rename(next, p.clock); err != nil { // the server never reads half of it
 		p.t.Fatal(err)
 	}
-	p.t.Log(p.scene)
 }
 
 // does asks for something, and holds the answer's status.

@@ -19,9 +19,6 @@ var playSeed = flag.Uint64("play.seed", 0, "seed of TestPlay's kills; 0: a fresh
 // in the middle of what is said to it; whoever gets no certain answer asks again under the
 // same key. At the end inbox, funnel and explain agree on everybody.
 func TestPlay(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts processes")
-	}
 	p := newPlay(t)
 
 	p.at("08:00", "Ann writes a template, and Ben does not like it")
