@@ -6,6 +6,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"reddot/actors"
+	"reddot/actors/rule"
 )
 
 // Writer is the actor that writes an app's broadcast log. It answers an entry when that
@@ -225,6 +226,11 @@ func (w *Writer) check(b *actors.Broadcast, holds bool) *actors.Error {
 	}
 	if b.Message.Policy != nil && !holds {
 		return actors.Errorf(actors.Unavailable, "not all nodes have a program that lets a policy judge broadcasts; bring all nodes to one version")
+	}
+	if p := b.Message.Policy; p != nil {
+		if policy, err := rule.Parse(p.Name, p.Version, p.Body); err == nil && policy.HasQuotas() {
+			return &actors.Error{Code: actors.Invalid, Field: "policy", Detail: "policy: it has quotas, which nobody counts of a broadcast; let a campaign send it"}
+		}
 	}
 	return w.Home.Broadcasts.Understand(a)
 }

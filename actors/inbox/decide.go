@@ -17,6 +17,7 @@ type Ready struct {
 	Outcome  actors.Outcome
 	Reason   string       // of Held and Filtered: the rule
 	Stages   []rule.Stage // of a dry run: what each rule says
+	Spends   []rule.Quota // before Events are put there
 	Replayed bool
 	Unknown  []actors.ID
 }
@@ -100,7 +101,7 @@ func (b *Inbox) Publish(m *actors.Message, once actors.Once, t actors.Moment, l 
 	e := b.Next(actors.Kind_ACCEPTED, 0, t)
 	e.Message, e.Verdict = m, d.Verdict
 	once.Stamp(e)
-	r := Ready{ID: id, Events: []*actors.Event{e}, Outcome: actors.Delivered}
+	r := Ready{ID: id, Events: []*actors.Event{e}, Outcome: actors.Delivered, Spends: d.Spends}
 	switch {
 	case m.SendAt > t.Now:
 		e.State, e.Until, r.Outcome = actors.State_SCHEDULED, m.SendAt, actors.Scheduled

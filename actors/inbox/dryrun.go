@@ -1,6 +1,9 @@
 package inbox
 
-import "reddot/actors"
+import (
+	"reddot/actors"
+	"reddot/actors/rule"
+)
 
 // DryRun tells what publishing a message would do, and appends the counts as they would
 // be to dst. It works on a copy: b, which may stand before the log's head and before
@@ -13,6 +16,7 @@ func (b *Inbox) DryRun(dst []byte, m *actors.Message, once actors.Once, t actors
 		return Ready{}, dst, err
 	}
 	c.Origin, c.open = b.Origin, b.open
+	c.Left = b.atMost()
 	if err := c.MergeUpTo(log, log.Head()); err != nil {
 		return Ready{}, dst, err
 	}
@@ -42,4 +46,17 @@ func (b *Inbox) applyAll(r Ready) error {
 		}
 	}
 	return nil
+}
+
+// atMost is Left of a dry run, which waits for nothing: what is not known is there.
+func (b *Inbox) atMost() func(rule.Quota) (int64, bool) {
+	if b.Left == nil {
+		return nil
+	}
+	return func(q rule.Quota) (int64, bool) {
+		if n, known := b.Left(q); known {
+			return n, true
+		}
+		return 1, true
+	}
 }

@@ -42,10 +42,12 @@ type Inbox struct {
 	Profile        *profile.State // nil: nothing is known
 	Rules          *rule.State    // what was spent of caps, who says no, which digests are open; nil: nothing
 	Book           *rule.Book     // by which policies are read; not part of the state
-	unarmed        bool           // something merged is due that the store does not know of. Not part of the state
-	pending        []pending      // of messages that wait for a rule, or for their time with a policy
-	asides         []aside        // oldest first
-	erasedAt       int64          // unix milliseconds; 0: something has come since, or it never was
+	// Left is rule.Candidate.Left, of the user's app. Not part of the state.
+	Left     func(rule.Quota) (n int64, known bool)
+	unarmed  bool      // something merged is due that the store does not know of. Not part of the state
+	pending  []pending // of messages that wait for a rule, or for their time with a policy
+	asides   []aside   // oldest first
+	erasedAt int64     // unix milliseconds; 0: something has come since, or it never was
 }
 
 // An entry is one message in the inbox; its content stays in the journal. It has no pointer, so

@@ -46,7 +46,7 @@ func (b *Inbox) explain(m *actors.Message, now int64) []rule.Stage {
 func (b *Inbox) candidate(m *actors.Message, p *rule.Policy) rule.Candidate {
 	c := rule.Candidate{
 		Category: m.Category, Tenant: m.Tenant, Channel: channel, Priority: m.Priority, Expires: m.ExpiresAt,
-		Screened: m.Screened, Seed: b.lineage, Zones: b.Book.Zone,
+		Screened: m.Screened, Seed: b.lineage, Zones: b.Book.Zone, Left: b.Left,
 	}
 	if p.Remembers() {
 		c.Digest = rule.Digest(m)

@@ -45,7 +45,7 @@ func TestOutlineFields(t *testing.T) {
 		"posFloor": "only who loads asks what cursors reach", "displaced": "nothing is displaced unless a message is",
 		"deliveredUpTo": "only an event changes it", "deliveredPos": "likewise", "keys": "a merge has none", "history": "it frees only contents of messages that are there",
 		"Sessions": "who has any has no outline", "entries": "the messages",
-		"Book": "who merges brings it", "pending": "what waits takes the inbox", "asides": "what is put aside takes the inbox", "unarmed": "likewise",
+		"Book": "who merges brings it", "Left": "nothing that is broadcast has a quota", "pending": "what waits takes the inbox", "asides": "what is put aside takes the inbox", "unarmed": "likewise",
 		"joined": "who is joining has no outline", "open": "only an event lets a user join",
 	}
 	b := reflect.TypeFor[Inbox]()

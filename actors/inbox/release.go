@@ -21,18 +21,19 @@ type release struct {
 	replaced bool        // a newer one has its collapse key
 }
 
-// releases returns what becomes of messages that are due, in the order of time.
-func (b *Inbox) releases(due []*entry, now int64) []release {
+// releases returns what becomes of messages that are due, in the order of time, and what of
+// quotas that spends.
+func (b *Inbox) releases(due []*entry, now int64) (out []release, spends []rule.Quota) {
 	slices.SortStableFunc(due, func(x, y *entry) int { return int(min(max(x.Until-y.Until, -1), 1)) })
-	out := make([]release, len(due))
+	out = make([]release, len(due))
 	for i, n := range due {
 		out[i].item = n
 	}
 	if b.pending == nil && b.Rules == nil && b.Profile.Preferences() == nil {
-		return out
+		return out, nil
 	}
 	state := b.Rules.Clone()
-	newest := map[uint64]*release{}
+	newest, left := map[uint64]*release{}, b.leftLess(&spends)
 	for i := len(out) - 1; i >= 0; i-- {
 		r := &out[i]
 		p := b.pendingOf(r.item.id)
@@ -40,18 +41,35 @@ func (b *Inbox) releases(due []*entry, now int64) []release {
 			r.replaced, by.older = true, append(by.older, r.item.id)
 			continue
 		}
-		r.decision = b.rejudge(r.item, p, state, now)
+		r.decision = b.rejudge(r.item, p, state, left, now)
+		spends = append(spends, r.decision.Spends...)
 		if r.decision.Do == rule.Deliver {
 			newest[r.item.collapse] = r
 		}
 		state.Apply(&actors.Event{Kind: r.kind(), At: now, Message: r.message(p), Verdict: r.decision.Verdict, Until: r.decision.Until})
 	}
-	return out
+	return out, spends
+}
+
+// leftLess returns Left less what is spent already.
+func (b *Inbox) leftLess(spent *[]rule.Quota) func(rule.Quota) (int64, bool) {
+	if b.Left == nil {
+		return nil
+	}
+	return func(q rule.Quota) (int64, bool) {
+		n, known := b.Left(q)
+		for _, o := range *spent {
+			if o == q {
+				n--
+			}
+		}
+		return n, known
+	}
 }
 
 // rejudge judges a message that is due.
-func (b *Inbox) rejudge(n *entry, p *pending, state *rule.State, now int64) rule.Decision {
-	c := rule.Candidate{Category: b.categories[n.category].name, Tenant: b.tenantOf(n), Channel: channel, Priority: n.priority, Expires: n.expires, Seed: b.lineage, Zones: b.Book.Zone}
+func (b *Inbox) rejudge(n *entry, p *pending, state *rule.State, left func(rule.Quota) (int64, bool), now int64) rule.Decision {
+	c := rule.Candidate{Left: left, Category: b.categories[n.category].name, Tenant: b.tenantOf(n), Channel: channel, Priority: n.priority, Expires: n.expires, Seed: b.lineage, Zones: b.Book.Zone}
 	var policy *rule.Policy
 	if p != nil {
 		policy, c.Digest = p.policy, p.digest
@@ -88,7 +106,8 @@ func (r *release) message(p *pending) *actors.Message {
 
 // releaseInto adds to r the events of what is due. rev is the last one's so far.
 func (b *Inbox) releaseInto(r *Ready, due []*entry, gone []actors.ID, rev uint64, t actors.Moment) uint64 {
-	list := b.releases(due, t.Now)
+	list, spends := b.releases(due, t.Now)
+	r.Spends = spends
 	appear := make([]*entry, 0, len(list))
 	for i := range list {
 		if list[i].decision.Do == rule.Deliver && !list[i].replaced {

@@ -11,6 +11,7 @@ import (
 type Book struct {
 	Policies func(*actors.Policy) (*Policy, error)
 	Zones    func(name string) *time.Location // by the IANA name; nil: there is none
+	Quotas   Quotas                           // nil: quotas hold for nobody
 }
 
 // Policy returns what stands in a message's policy; nil: it has none.

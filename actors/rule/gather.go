@@ -67,5 +67,5 @@ func (h *hearing) lead() Decision {
 	if !h.s.isFull(h.now) {
 		v.Gather, v.Opens, v.Title = h.p.digest.keyOf(h.c), h.closing(nil), h.p.digest.title
 	}
-	return Decision{Verdict: v}
+	return Decision{Verdict: v, Spends: h.spends()}
 }

@@ -31,6 +31,10 @@ type Candidate struct {
 	Off      bool            // the category's channel is off where the user says nothing
 	Seed     uint64          // of the user: spreads what is released
 
+	// Left returns how many of a quota can be spent now; known false: nobody knows yet. Nil:
+	// quotas are not asked.
+	Left func(Quota) (n int64, known bool)
+
 	// Zones finds a time zone by its IANA name; nil: there is none. It is asked where the
 	// user's zone matters.
 	Zones func(name string) *time.Location
@@ -42,6 +46,7 @@ type Decision struct {
 	Verdict *actors.Verdict // for the event; nil: there is nothing to keep
 	Until   int64           // Hold: judge it again then; Gather: the digest closes then; unix milliseconds
 	Key     string          // Gather: of the digest
+	Spends  []Quota         // Deliver: one of each
 }
 
 // A Stage is what one rule says of a message.
@@ -54,8 +59,8 @@ type Stage struct {
 	Until   int64 // Hold, Gather; unix milliseconds
 }
 
-// lastRule is the last stage that is asked. Quotas, which users share, stand behind it.
-const lastRule = actors.Rule_CAP
+// lastRule is the last stage that is asked.
+const lastRule = actors.Rule_QUOTA
 
 // Judge decides about a message to a user. A nil policy asks for expiry, deny,
 // subscription, mute and what the edge has found alone; s may be nil.
@@ -70,7 +75,7 @@ func (p *Policy) Judge(c *Candidate, who *profile.State, s *State, now int64) De
 	}
 	switch f.do {
 	case Deliver:
-		return Decision{Verdict: h.pass()}
+		return Decision{Verdict: h.pass(), Spends: h.spends()}
 	case Gather:
 		return h.gather(rule, f)
 	}
@@ -173,6 +178,8 @@ func (h *hearing) ask(rule actors.Rule) Do {
 		return h.duplicate()
 	case actors.Rule_CAP:
 		return h.caps()
+	case actors.Rule_QUOTA:
+		return h.quotas()
 	}
 	return Deliver
 }

@@ -6,16 +6,19 @@ const (
 	maxCaps     = 16
 	maxCap      = 1000 // deliveries in a window
 	maxHolidays = 100
-	maxKey      = 64 // of a digest, without what stands for its placeholders
+	maxQuotas   = 8
+	maxQuota    = 1_000_000_000 // deliveries to all users in a window
+	maxKey      = 64            // of a digest, without what stands for its placeholders
 	maxTitle    = 128
 
-	maxWord   = 32                       // of what is one of a few words
-	minPer    = 1000                     // of a cap, of duplicates
-	maxPer    = 31 * 24 * 60 * 60 * 1000 // likewise
-	minWindow = 1000                     // of a digest
-	maxWindow = 7 * 24 * 60 * 60 * 1000  // likewise
-	maxSpread = 60 * 60 * 1000           // of what is released
-	maxHold   = 31 * 24 * 60 * 60 * 1000 // that a message waits; what would wait longer is left out
+	maxWord     = 32                       // of what is one of a few words
+	minPer      = 1000                     // of a cap, of duplicates
+	minQuotaPer = 60 * 1000                // of a quota
+	maxPer      = 31 * 24 * 60 * 60 * 1000 // likewise
+	minWindow   = 1000                     // of a digest
+	maxWindow   = 7 * 24 * 60 * 60 * 1000  // likewise
+	maxSpread   = 60 * 60 * 1000           // of what is released
+	maxHold     = 31 * 24 * 60 * 60 * 1000 // that a message waits; what would wait longer is left out
 )
 
 // The bounds of what is kept of one user. What is beyond the numbers of scopes, times

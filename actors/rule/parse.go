@@ -43,7 +43,7 @@ var (
 	criticalDefault = setOf(actors.Rule_QUIET_HOURS, actors.Rule_CAP)
 	respectable     = setOf(actors.Rule_SUBSCRIPTION, actors.Rule_MUTE, actors.Rule_QUIET_HOURS)
 
-	criticalNames = map[string]actors.Rule{"caps": actors.Rule_CAP, "quiet_hours": actors.Rule_QUIET_HOURS, "duplicates": actors.Rule_DUPLICATE, "mute": actors.Rule_MUTE}
+	criticalNames = map[string]actors.Rule{"caps": actors.Rule_CAP, "quotas": actors.Rule_QUOTA, "quiet_hours": actors.Rule_QUIET_HOURS, "duplicates": actors.Rule_DUPLICATE, "mute": actors.Rule_MUTE}
 	respectNames  = map[string]actors.Rule{"quiet_hours": actors.Rule_QUIET_HOURS, "subscription": actors.Rule_SUBSCRIPTION, "mute": actors.Rule_MUTE}
 )
 
@@ -52,11 +52,13 @@ var outcomes = map[string]Do{"hold": Hold, "drop": Filter, "digest": Gather, "de
 
 func readPolicy(body []byte, p *Policy) *actors.Error {
 	some := false
-	err := readObject(body, "", "caps, quiet_hours, duplicates, on_held, on_capped, on_passed, digest, critical, respects, release", func(name string, v json.RawMessage) (err *actors.Error) {
+	err := readObject(body, "", "caps, quotas, quiet_hours, duplicates, on_held, on_capped, on_passed, digest, critical, respects, release", func(name string, v json.RawMessage) (err *actors.Error) {
 		some = true
 		switch name {
 		case "caps":
 			p.caps, err = readCaps(v)
+		case "quotas":
+			p.quotas, err = readQuotas(v)
 		case "quiet_hours":
 			p.quiet, err = readQuietHours(v)
 		case "duplicates":

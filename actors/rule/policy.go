@@ -15,6 +15,7 @@ type Policy struct {
 	version  uint64
 	source   *actors.Policy
 	caps     []limit
+	quotas   []quota
 	quiet    *schedule.Window // nil: none; without a Zone it is in the user's
 	remember int64            // milliseconds for which a content has duplicates; 0: they are not looked for
 

@@ -57,10 +57,10 @@ func (u *User) decide(r *actors.Request, t actors.Moment) {
 
 // command is the table of contents of what a user can be asked.
 func (u *User) command(r *actors.Request, t actors.Moment) {
-	b, l := u.inbox, &u.Home.Limits
+	b := u.inbox
 	switch c := r.Command.(type) {
 	case *actors.Publish:
-		u.commitOf(r, b.Publish(c.Message, r.Once, t, l), isBrief(c))
+		u.publish(r, c, t)
 	case *actors.DryRun:
 		u.dryRun(r, c, t)
 	case *actors.Edit:
@@ -339,7 +339,7 @@ func (u *User) expire(t actors.Moment) *actors.Error {
 		return nil
 	}
 	u.endShares(t)
-	d := u.inbox.Expire(t, &u.Home.Limits)
+	d := u.expired(t)
 	if len(d.Events) > 0 {
 		if err := u.persist(d.Events); err != nil {
 			return err

@@ -17,6 +17,8 @@ import (
 type User struct {
 	actors.Persistent
 	book     *rule.Book
+	lacks    []rule.Quota   // of which nothing is known, as the last decision has found
+	starves  bool           // nothing may be spent of quotas
 	inbox    *inbox.Inbox   // nil until it is loaded
 	outline  *inbox.Outline // of one who dozes; nil: it has to be loaded for all
 	log      *actors.Log    // the app's broadcast log; nil until then
@@ -129,6 +131,12 @@ func (u *User) receive(c actor.Context) {
 			return
 		}
 		u.contentLoaded(m)
+	case *quotaRead:
+		if u.inbox == nil || u.Ending {
+			u.wait(m.req)
+			return
+		}
+		u.quotaRead(m)
 	case *devicesTold:
 		u.devicesTold(m)
 	case *devicesChecked:
@@ -234,6 +242,9 @@ func (u *User) loaded(m *loaded) {
 	}
 	u.inbox, u.log, u.here = m.inbox, m.log, m.here
 	u.told, u.toldKept = max(u.told, u.inbox.DeliveredPos()), u.inbox.DeliveredPos()
+	if u.book != nil && u.book.Quotas != nil {
+		u.inbox.Left = u.quotaLeft
+	}
 	u.inbox.BeginAt(u.firstPos())
 	u.Home.InMemory.Add(1)
 	if u.Stream == nil {

@@ -46,7 +46,16 @@ admin. Each change is a version, and those before stay readable.`,
 			}),
 		removeCommand("NAME", "Delete a policy",
 			func(ctx context.Context, at *client.Client, name string) error { return at.RemovePolicy(ctx, name) }),
-		newPolicySimulate(), newPolicyCheck())
+		newPolicySimulate(), newPolicyCheck(), newPolicyQuotas())
+	return c
+}
+
+func newPolicyQuotas() *cobra.Command {
+	c := listCommand("Say how much of the quotas in policies is taken",
+		func(ctx context.Context, at *client.Client) ([]client.Quota, error) { return at.Quotas(ctx) },
+		[]string{"NAME", "TAKEN", "ENDS"},
+		func(q *client.Quota) []string { return []string{q.Name, fmt.Sprint(q.Taken), minute(&q.Ends)} })
+	c.Use = "quotas"
 	return c
 }
 

@@ -22,6 +22,7 @@ import (
 	"reddot/actors"
 	"reddot/actors/catalog"
 	"reddot/actors/index"
+	"reddot/actors/quota"
 	"reddot/actors/reviewed"
 	"reddot/actors/screening"
 	"reddot/actors/store/memory"
@@ -32,6 +33,7 @@ import (
 	"reddot/transports/api/content"
 	"reddot/transports/api/policies"
 	"reddot/transports/api/presences"
+	"reddot/transports/api/quotas"
 	"reddot/transports/api/standings"
 	"reddot/transports/api/why"
 	"reddot/transports/api/words"
@@ -54,6 +56,7 @@ func (fakeTopics) Publish(m *actors.TopicMessage, done func(int, *actors.Error))
 // A server is the API on a real socket, over a fakeRouter.
 type server struct {
 	rows      *memory.State // of the index
+	records   *memoryRecords
 	t         testing.TB
 	api       *API
 	router    *fakeRouter
@@ -76,6 +79,7 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 	}
 	s := &server{t: t, router: newFakeRouter(), rows: memory.NewState()}
 	records := &memoryRecords{all: map[string]map[string][]byte{}}
+	s.records = records
 	keys, err := auth.LoadKeys(ctx, records, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -152,7 +156,7 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 	deps.Resources = slices.Concat(sent.Routes(),
 		content.Categories(catalog.New(catalog.Config{Kind: "category", Names: 4, Now: time.Now}, records)),
 		policies.Routes(catalog.New(catalog.Config{Kind: "policy", Names: 4, Now: time.Now}, records), time.Now),
-		resources.Routes(), standings.Routes(), presences.Routes(), why.Routes(),
+		resources.Routes(), standings.Routes(), presences.Routes(), why.Routes(), quotas.Routes(quota.New(records, func() int64 { return time.Now().UnixMilli() })),
 		(&words.Lists{Lists: lists}).Routes(),
 	)
 	if deps.Auth == nil {

@@ -289,6 +289,8 @@ func documentCases(id, key string, operator *string) []documentCase {
 		{"simulatePolicy", "POST", "/v1/policies/none/simulate", `{"users":["alice"],"message":{"title":"x"}}`, j, 404, nil, nil},
 		{"simulatePolicy", "POST", "/v1/policies/promo/simulate", `{"users":["alice"]}`, j, 400, nil, nil},
 		{"deletePolicy", "DELETE", "/v1/policies/promo", "", "", 204, nil, nil},
+		{"listQuotas", "GET", "/v1/quotas?limit=1", "", "", 200, nil, nil},
+		{"listQuotas", "GET", "/v1/quotas?next=a/b", "", "", 400, nil, nil},
 		{"putDenials", "PUT", "/v1/deny/alice", `{"category":"promo","channel":"inapp","reason":"asked for it","until":"2100-01-01T00:00:00Z"}`, j, 204, nil, []string{"Idempotency-Key", "deny-1"}},
 		{"putDenials", "PUT", "/v1/deny/alice", `{"for":"1h"}`, j, 400, nil, nil},
 		{"readDenials", "GET", "/v1/deny/alice", "", "", 200, nil, nil},

@@ -18,8 +18,10 @@ import (
 	"reddot/actors/broadcast"
 	"reddot/actors/campaign"
 	"reddot/actors/index"
+	"reddot/actors/quota"
 	"reddot/actors/retained"
 	"reddot/actors/reviewed"
+	"reddot/actors/rule"
 	"reddot/actors/screening"
 	"reddot/actors/send"
 	"reddot/actors/templates"
@@ -53,6 +55,7 @@ type App struct {
 	templates   *templates.Templates
 	revocations *auth.Revocations
 	keywords    *screening.Lists
+	quotas      *quota.Table
 	node        *cluster.Node
 	loop        *eventloop.Loop // nil where there is none
 	streams     *streams.Streams
@@ -110,6 +113,7 @@ func (a *App) steps() []step {
 		{"control", a.openControl, a.closeControl},
 		{"credentials", a.loadCredentials, nil},
 		{"keywords", a.loadKeywords, nil},
+		{"quotas", a.openQuotas, a.closeQuotas},
 		{"node", a.startNode, a.stopNode},
 		{"transports", a.openFront, a.closeFront},
 	}
@@ -267,9 +271,11 @@ func (a *App) loadCredentials(ctx context.Context) error {
 }
 
 // kinds returns all kinds of actors.
-func kinds(x *index.Index) actors.Kinds {
+func kinds(x *index.Index, q rule.Quotas) actors.Kinds {
+	book := user.NewBook(actors.NewZones(time.LoadLocation).Find)
+	book.Quotas = q
 	return actors.Kinds{
-		actors.KindUser:     user.Kind(user.NewBook(actors.NewZones(time.LoadLocation).Find)),
+		actors.KindUser:     user.Kind(book),
 		actors.KindSend:     send.New,
 		actors.KindRetained: retained.New,
 		actors.KindLog:      broadcast.New,
@@ -287,7 +293,7 @@ func (a *App) startNode(ctx context.Context) error {
 		conf.Settings = func() []cluster.Setting { return a.cfg.Load().Shared() } // a reload changes some
 	}
 	n, err := cluster.New(cluster.Config{
-		Kinds:  kinds(index.New(a.store)),
+		Kinds:  kinds(index.New(a.store), a.quotas),
 		Limits: cfg.Actors(), Idle: a.forTests.idle, Now: a.nowMilli, Log: a.log.With("part", "node"), Metrics: a.registry, Fenced: a.fenced,
 		Presence: cfg.Presence, Cluster: conf, Program: Version().String(), Failed: a.fail, Changed: a.reload,
 		Listen: func(ctx context.Context, addr string) (net.Listener, error) { return a.listenTCP(ctx, "links", addr) },

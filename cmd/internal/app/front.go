@@ -18,6 +18,7 @@ import (
 	"reddot/transports/api/content"
 	"reddot/transports/api/policies"
 	"reddot/transports/api/presences"
+	"reddot/transports/api/quotas"
 	"reddot/transports/api/resource"
 	"reddot/transports/api/standings"
 	"reddot/transports/api/why"
@@ -139,7 +140,7 @@ func (a *App) newFront(cfg *config.Config) (*front, error) {
 		Segments:  catalog.New(catalog.Config{Kind: "segment", Now: a.now}, a.store),
 		Policies:  kept,
 		Templates: a.templates,
-		Resources: slices.Concat(resources, policies.Routes(kept, a.now), standings.Routes(), presences.Routes(), why.Routes(), (&words.Lists{Lists: a.keywords}).Routes()),
+		Resources: slices.Concat(resources, policies.Routes(kept, a.now), standings.Routes(), presences.Routes(), why.Routes(), quotas.Routes(a.quotas), (&words.Lists{Lists: a.keywords}).Routes()),
 		Keywords:  a.keywords,
 		Index:     index.New(a.store), LogHead: a.node.LogHead,
 		Revoker: a.revocations, Connected: a.connected, Ready: a.Ready, Healthy: a.Healthy,

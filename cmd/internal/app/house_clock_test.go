@@ -15,6 +15,8 @@ var wallClocks = map[string]string{
 	"actors/catalog/catalog.go":           "the time of a version, for people, and for how long it is kept",
 	"actors/catalog/history.go":           "likewise",
 	"actors/reviewed/reviewed.go":         "when a version was written and reviewed, for people",
+	"actors/quota/table.go":               "windows are stored times, the same on all nodes",
+	"actors/quota/list.go":                "likewise",
 	"actors/campaign/campaign.go":         "rounds and wake-ups are stored times",
 	"actors/campaign/walk.go":             "a round's pages begin by the clock that its wake-ups go by; pauses are Home.Delay's",
 	"transports/api/campaigns/start.go":   "a schedule is wall time",

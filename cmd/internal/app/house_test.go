@@ -123,6 +123,7 @@ var layers = map[string][]string{
 	"actors/keywords":          {"actors"},
 	"actors/screening":         {"actors", "actors/keywords"}, // lists of them, as they are stored
 	"actors/send":              {"actors"},
+	"actors/quota":             {"actors", "actors/rule"}, // what policies say it is
 	"actors/campaign":          {"actors", "actors/campaign/plan"},
 	"actors/campaign/plan":     {"actors", "actors/schedule"},
 	"actors/broadcast":         {"actors", "actors/audience", "actors/rule"},
@@ -145,7 +146,7 @@ var layers = map[string][]string{
 	"transports/auth":    {"actors", "transports/jsontext"},
 	"transports/streams": {"actors", "actors/gateway", "actors/topic", "transports/jsontext"},
 	// The platform's state is campaign's; these are its views and its ways out.
-	"transports/api":           {"actors", "actors/audience", "actors/catalog", "actors/content", "actors/index", "actors/profile", "actors/reviewed", "actors/rule", "actors/screening", "actors/templates", "actors/topic", "transports/auth", "transports/api/bulk", "transports/api/campaigns", "transports/api/composed", "transports/api/content", "transports/api/judges", "transports/api/paths", "transports/api/places", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/api/words", "transports/jsontext", "transports/streams"},
+	"transports/api":           {"actors", "actors/audience", "actors/catalog", "actors/content", "actors/index", "actors/profile", "actors/quota", "actors/reviewed", "actors/rule", "actors/screening", "actors/templates", "actors/topic", "transports/auth", "transports/api/bulk", "transports/api/campaigns", "transports/api/composed", "transports/api/content", "transports/api/judges", "transports/api/paths", "transports/api/places", "transports/api/quotas", "transports/api/quotas", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/api/words", "transports/jsontext", "transports/streams"},
 	"transports/api/policies":  {"actors", "actors/catalog", "actors/profile", "actors/rule", "transports", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/jsontext"},
 	"transports/api/presences": {"actors", "transports", "transports/api/resource"},
 	"transports/api/standings": {"actors", "actors/rule", "transports", "transports/api/resource"},
@@ -167,6 +168,7 @@ var layers = map[string][]string{
 	"transports/jsontext":      {"actors"},
 	"transports/mqtt/packet":   {},
 	"transports/ws":            {"actors", "actors/topic", "transports/auth", "transports/jsontext", "transports/streams", "transports/websocket"}, // frames are read in one place, for both
+	"transports/api/quotas":    {"actors/quota", "actors/rule", "transports", "transports/api/resource"},
 	"transports/api/words":     {"actors", "actors/keywords", "actors/screening", "transports", "transports/api/resource", "transports/jsontext"},
 	// A load generator reads what comes with code of its own.
 	"cmd/internal/load":         {"cmd/internal/load/..."},
