@@ -79,7 +79,10 @@ type Find struct{ ID ID }
 // Explain asks why the user did or did not get a message. Answers Body: a JSON object with
 // what was decided about it, in order, and what came of it; NotFound if neither the journal
 // nor the broadcast log knows the message any more.
-type Explain struct{ ID ID }
+type Explain struct {
+	ID    ID
+	Brief bool // what came of it alone; very many users are asked, one after the other: who is woken for it sleeps again
+}
 
 // Replay asks for the events after a cursor. Answers Body: the events' JSON
 // objects, comma-separated; Cursor: where they end; More; and Counts. An

@@ -154,6 +154,8 @@ func (a *Campaign) request(r *actors.Request) {
 		a.read(r, c)
 	case *actors.Find:
 		a.find(r, c.ID)
+	case *actors.Recipients:
+		a.recipients(r, c)
 	case *actors.Edit, *actors.Retract:
 		a.refuse(r, actors.Errorf(actors.Conflict, "the message is the campaign's %s; retract that", a.Key.Name()))
 	default:

@@ -36,6 +36,55 @@ func (l *Life) AppendJSON(b []byte, user string, reach Reach) ([]byte, error) {
 	return append(b, out...), nil
 }
 
+// AppendBrief appends what came of the message for the user, and by which decision, as a JSON
+// object.
+func (l *Life) AppendBrief(b []byte, user string) []byte {
+	b = actors.AppendString(append(b, `{"user":`...), user)
+	what := l.Outcome().State
+	d := l.decisive()
+	b = append(append(append(b, `,"state":"`...), stateOf(what, d)...), '"')
+	if d.At != "" {
+		b = append(append(append(b, `,"at":"`...), d.At...), '"')
+	}
+	if d.Rule != "" {
+		b = actors.AppendString(append(b, `,"rule":`...), d.Rule)
+	}
+	if d.Policy != "" {
+		b = actors.AppendString(append(b, `,"policy":`...), d.Policy)
+		b = strconv.AppendUint(append(b, `,"version":`...), d.Version, 10)
+	}
+	return append(b, '}')
+}
+
+// stateOf names an outcome as a list of those does whom a message is for.
+func stateOf(what string, d *Decision) string {
+	switch what {
+	case actors.State_UNSEEN.Word():
+		return "delivered"
+	case digested, closed:
+		return "gathered"
+	case skipped:
+		if d.Rule == "" {
+			return actors.NotInAudience
+		}
+		return filtered
+	}
+	return what
+}
+
+// decisive returns the decision by which the message is where it is; an empty one if it is no
+// longer known.
+func (l *Life) decisive() *Decision {
+	for i := len(l.list) - 1; i >= 0; i-- {
+		switch d := &l.list[i]; d.What {
+		case edited, delivered, acted:
+		default:
+			return d
+		}
+	}
+	return &Decision{}
+}
+
 // Outcome says what came of the message.
 func (l *Life) Outcome() Outcome {
 	switch {

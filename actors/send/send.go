@@ -160,6 +160,8 @@ func (s *Send) request(r *actors.Request) {
 		s.order(r, &actors.SendEvent{Kind: actors.SendKind_SEND_RETRACTED, At: at})
 	case *actors.Find:
 		s.find(r)
+	case *actors.Recipients:
+		s.recipients(r, c)
 	default:
 		s.refuse(r, actors.Errorf(actors.Internal, "a send does not know how to do %T", c))
 	}

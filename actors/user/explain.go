@@ -12,16 +12,20 @@ import (
 // the log's entries, which are read outside the turn.
 func (u *User) explain(r *actors.Request, c *actors.Explain) {
 	q := &question{
-		id: c.ID, user: u.Key, home: u.Home, knows: u.inbox.Remember(c.ID), last: u.inbox.Seq(), pos: u.inbox.Pos(), log: u.log, told: u.told, read: u.readLog(),
+		id: c.ID, brief: c.Brief, user: u.Key, home: u.Home, knows: u.inbox.Remember(c.ID), last: u.inbox.Seq(), pos: u.inbox.Pos(), log: u.log, told: u.told, read: u.readLog(),
 		life: explain.New(c.ID),
 	}
 	u.fill(r, inbox.Ready{Rev: u.inbox.Rev(), ID: c.ID})
 	u.read(r, q.answer)
+	if c.Brief {
+		u.passivateSoon()
+	}
 }
 
 // A question is about one message.
 type question struct {
 	id    actors.ID
+	brief bool // what came of it is all that is asked
 	user  actors.Key
 	home  *actors.Home
 	knows inbox.Remembered
@@ -95,6 +99,9 @@ func (q *question) finish(out []byte) ([]byte, error) {
 	}
 	if !q.life.Known() && !k.Here {
 		return nil, q.unknown(reach)
+	}
+	if q.brief {
+		return q.life.AppendBrief(out, q.user.Name()), nil
 	}
 	return q.life.AppendJSON(out, q.user.Name(), reach)
 }

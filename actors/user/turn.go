@@ -38,6 +38,8 @@ func isBrief(c actors.Command) bool {
 		return c.Message.Campaign != ""
 	case *actors.Retract:
 		return c.Brief
+	case *actors.Explain:
+		return c.Brief
 	}
 	return false
 }

@@ -33,7 +33,13 @@ func (w *WireRequest) encodeOther(c actors.Command) bool {
 		w.Other = &WireRequest_ReadProfile{&WireReadProfile{Part: uint32(c.Part), Limit: wireLimit(c.Limit), Next: c.Next}}
 	case *actors.Broadcast:
 		w.Other = &WireRequest_Broadcast{&WireBroadcast{Message: c.Message, Audience: c.Audience}}
+	case *actors.Recipients:
+		w.Other = &WireRequest_Recipients{&WireRecipients{Message: idOrNone(c.Message), Round: c.Round, Arm: c.Arm, User: c.User, After: c.After, Limit: wireLimit(c.Limit)}}
 	case *actors.Explain:
+		if c.Brief {
+			w.Other = &WireRequest_Outcome{c.ID[:]}
+			break
+		}
 		w.Other = &WireRequest_Explain{c.ID[:]}
 	case *actors.Act:
 		w.Other = &WireRequest_Act{&WireAct{Id: c.ID[:], Action: c.Action, Reply: c.Reply}}
@@ -49,6 +55,14 @@ func (w *WireRequest) encodeOther(c actors.Command) bool {
 		return false
 	}
 	return true
+}
+
+// idOrNone returns an id as it crosses; nil for none.
+func idOrNone(id actors.ID) []byte {
+	if id == (actors.ID{}) {
+		return nil
+	}
+	return id[:]
 }
 
 // tenantOf returns the tenant that a command with a number concerns; empty: none.
@@ -127,6 +141,22 @@ func (w *WireRequest) decodeOther(gate func(node, id string) *actor.PID) (actors
 			return nil, fmt.Errorf("the id of a message of %d bytes", len(c.Explain))
 		}
 		return &actors.Explain{ID: actors.ID(c.Explain)}, nil
+	case *WireRequest_Outcome:
+		if len(c.Outcome) != 16 {
+			return nil, fmt.Errorf("the id of a message of %d bytes", len(c.Outcome))
+		}
+		return &actors.Explain{ID: actors.ID(c.Outcome), Brief: true}, nil
+	case *WireRequest_Recipients:
+		m := c.Recipients
+		r := &actors.Recipients{Round: m.Round, Arm: m.Arm, User: m.User, After: m.After, Limit: int(m.Limit)}
+		switch len(m.Message) {
+		case 0:
+		case 16:
+			r.Message = actors.ID(m.Message)
+		default:
+			return nil, fmt.Errorf("the id of a message of %d bytes", len(m.Message))
+		}
+		return r, nil
 	case *WireRequest_Act:
 		if len(c.Act.Id) != 16 {
 			return nil, fmt.Errorf("an act with %d bytes of id", len(c.Act.Id))

@@ -728,6 +728,8 @@ type WireRequest struct {
 	//	*WireRequest_SteerCampaign
 	//	*WireRequest_ReadCampaign
 	//	*WireRequest_Explain
+	//	*WireRequest_Outcome
+	//	*WireRequest_Recipients
 	Other         isWireRequest_Other `protobuf_oneof:"other"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1054,6 +1056,24 @@ func (x *WireRequest) GetExplain() []byte {
 	return nil
 }
 
+func (x *WireRequest) GetOutcome() []byte {
+	if x != nil {
+		if x, ok := x.Other.(*WireRequest_Outcome); ok {
+			return x.Outcome
+		}
+	}
+	return nil
+}
+
+func (x *WireRequest) GetRecipients() *WireRecipients {
+	if x != nil {
+		if x, ok := x.Other.(*WireRequest_Recipients); ok {
+			return x.Recipients
+		}
+	}
+	return nil
+}
+
 type isWireRequest_Other interface {
 	isWireRequest_Other()
 }
@@ -1122,6 +1142,14 @@ type WireRequest_Explain struct {
 	Explain []byte `protobuf:"bytes,40,opt,name=explain,proto3,oneof"` // a message's id, 16 bytes
 }
 
+type WireRequest_Outcome struct {
+	Outcome []byte `protobuf:"bytes,41,opt,name=outcome,proto3,oneof"` // likewise: what came of it alone
+}
+
+type WireRequest_Recipients struct {
+	Recipients *WireRecipients `protobuf:"bytes,42,opt,name=recipients,proto3,oneof"`
+}
+
 func (*WireRequest_SetProfile) isWireRequest_Other() {}
 
 func (*WireRequest_SetPreferences) isWireRequest_Other() {}
@@ -1153,6 +1181,10 @@ func (*WireRequest_SteerCampaign) isWireRequest_Other() {}
 func (*WireRequest_ReadCampaign) isWireRequest_Other() {}
 
 func (*WireRequest_Explain) isWireRequest_Other() {}
+
+func (*WireRequest_Outcome) isWireRequest_Other() {}
+
+func (*WireRequest_Recipients) isWireRequest_Other() {}
 
 // WireSetProfile changes a profile.
 type WireSetProfile struct {
@@ -1779,6 +1811,91 @@ func (x *WireReadCampaign) GetUser() string {
 	return ""
 }
 
+// WireRecipients asks for those whom a send or a campaign is for.
+type WireRecipients struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Message       []byte                 `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"` // 16 bytes; empty: the round of a campaign
+	Round         uint32                 `protobuf:"varint,2,opt,name=round,proto3" json:"round,omitempty"`    // 0: the last
+	Arm           string                 `protobuf:"bytes,3,opt,name=arm,proto3" json:"arm,omitempty"`         // empty: all
+	User          string                 `protobuf:"bytes,4,opt,name=user,proto3" json:"user,omitempty"`       // this one alone; empty: a page
+	After         string                 `protobuf:"bytes,5,opt,name=after,proto3" json:"after,omitempty"`
+	Limit         uint32                 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireRecipients) Reset() {
+	*x = WireRecipients{}
+	mi := &file_cluster_wire_wire_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireRecipients) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireRecipients) ProtoMessage() {}
+
+func (x *WireRecipients) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_wire_wire_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireRecipients.ProtoReflect.Descriptor instead.
+func (*WireRecipients) Descriptor() ([]byte, []int) {
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *WireRecipients) GetMessage() []byte {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *WireRecipients) GetRound() uint32 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
+func (x *WireRecipients) GetArm() string {
+	if x != nil {
+		return x.Arm
+	}
+	return ""
+}
+
+func (x *WireRecipients) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *WireRecipients) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *WireRecipients) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
 // WireErase erases a user.
 type WireErase struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1788,7 +1905,7 @@ type WireErase struct {
 
 func (x *WireErase) Reset() {
 	*x = WireErase{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[18]
+	mi := &file_cluster_wire_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1800,7 +1917,7 @@ func (x *WireErase) String() string {
 func (*WireErase) ProtoMessage() {}
 
 func (x *WireErase) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[18]
+	mi := &file_cluster_wire_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1813,7 +1930,7 @@ func (x *WireErase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireErase.ProtoReflect.Descriptor instead.
 func (*WireErase) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{18}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{19}
 }
 
 // WireSession is what the commands about sessions and topics say.
@@ -1843,7 +1960,7 @@ type WireSession struct {
 
 func (x *WireSession) Reset() {
 	*x = WireSession{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[19]
+	mi := &file_cluster_wire_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1855,7 +1972,7 @@ func (x *WireSession) String() string {
 func (*WireSession) ProtoMessage() {}
 
 func (x *WireSession) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[19]
+	mi := &file_cluster_wire_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1868,7 +1985,7 @@ func (x *WireSession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSession.ProtoReflect.Descriptor instead.
 func (*WireSession) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{19}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WireSession) GetClient() string {
@@ -2026,7 +2143,7 @@ type WireAnswer struct {
 
 func (x *WireAnswer) Reset() {
 	*x = WireAnswer{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[20]
+	mi := &file_cluster_wire_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2038,7 +2155,7 @@ func (x *WireAnswer) String() string {
 func (*WireAnswer) ProtoMessage() {}
 
 func (x *WireAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[20]
+	mi := &file_cluster_wire_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2051,7 +2168,7 @@ func (x *WireAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAnswer.ProtoReflect.Descriptor instead.
 func (*WireAnswer) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{20}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WireAnswer) GetId() uint64 {
@@ -2209,7 +2326,7 @@ type WireTidings struct {
 
 func (x *WireTidings) Reset() {
 	*x = WireTidings{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[21]
+	mi := &file_cluster_wire_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2221,7 +2338,7 @@ func (x *WireTidings) String() string {
 func (*WireTidings) ProtoMessage() {}
 
 func (x *WireTidings) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[21]
+	mi := &file_cluster_wire_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2234,7 +2351,7 @@ func (x *WireTidings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTidings.ProtoReflect.Descriptor instead.
 func (*WireTidings) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{21}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *WireTidings) GetHub() string {
@@ -2290,7 +2407,7 @@ type WireWaits struct {
 
 func (x *WireWaits) Reset() {
 	*x = WireWaits{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[22]
+	mi := &file_cluster_wire_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2302,7 +2419,7 @@ func (x *WireWaits) String() string {
 func (*WireWaits) ProtoMessage() {}
 
 func (x *WireWaits) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[22]
+	mi := &file_cluster_wire_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2315,7 +2432,7 @@ func (x *WireWaits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireWaits.ProtoReflect.Descriptor instead.
 func (*WireWaits) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{22}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WireWaits) GetWaiting() *actors.Waiting {
@@ -2345,7 +2462,7 @@ type WireFilters struct {
 
 func (x *WireFilters) Reset() {
 	*x = WireFilters{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[23]
+	mi := &file_cluster_wire_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2357,7 +2474,7 @@ func (x *WireFilters) String() string {
 func (*WireFilters) ProtoMessage() {}
 
 func (x *WireFilters) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[23]
+	mi := &file_cluster_wire_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2370,7 +2487,7 @@ func (x *WireFilters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFilters.ProtoReflect.Descriptor instead.
 func (*WireFilters) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{23}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WireFilters) GetId() uint64 {
@@ -2407,7 +2524,7 @@ type WireFilter struct {
 
 func (x *WireFilter) Reset() {
 	*x = WireFilter{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[24]
+	mi := &file_cluster_wire_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2419,7 +2536,7 @@ func (x *WireFilter) String() string {
 func (*WireFilter) ProtoMessage() {}
 
 func (x *WireFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[24]
+	mi := &file_cluster_wire_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2432,7 +2549,7 @@ func (x *WireFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFilter.ProtoReflect.Descriptor instead.
 func (*WireFilter) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{24}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WireFilter) GetApp() string {
@@ -2469,7 +2586,7 @@ type WireFollowed struct {
 
 func (x *WireFollowed) Reset() {
 	*x = WireFollowed{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[25]
+	mi := &file_cluster_wire_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2481,7 +2598,7 @@ func (x *WireFollowed) String() string {
 func (*WireFollowed) ProtoMessage() {}
 
 func (x *WireFollowed) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[25]
+	mi := &file_cluster_wire_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2494,7 +2611,7 @@ func (x *WireFollowed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireFollowed.ProtoReflect.Descriptor instead.
 func (*WireFollowed) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{25}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WireFollowed) GetId() uint64 {
@@ -2530,7 +2647,7 @@ type WireTopic struct {
 
 func (x *WireTopic) Reset() {
 	*x = WireTopic{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[26]
+	mi := &file_cluster_wire_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2542,7 +2659,7 @@ func (x *WireTopic) String() string {
 func (*WireTopic) ProtoMessage() {}
 
 func (x *WireTopic) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[26]
+	mi := &file_cluster_wire_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2555,7 +2672,7 @@ func (x *WireTopic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTopic.ProtoReflect.Descriptor instead.
 func (*WireTopic) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{26}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *WireTopic) GetId() uint64 {
@@ -2591,7 +2708,7 @@ type WireLogged struct {
 
 func (x *WireLogged) Reset() {
 	*x = WireLogged{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[27]
+	mi := &file_cluster_wire_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2603,7 +2720,7 @@ func (x *WireLogged) String() string {
 func (*WireLogged) ProtoMessage() {}
 
 func (x *WireLogged) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[27]
+	mi := &file_cluster_wire_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2616,7 +2733,7 @@ func (x *WireLogged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireLogged.ProtoReflect.Descriptor instead.
 func (*WireLogged) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{27}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WireLogged) GetId() uint64 {
@@ -2653,7 +2770,7 @@ type WireHeard struct {
 
 func (x *WireHeard) Reset() {
 	*x = WireHeard{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[28]
+	mi := &file_cluster_wire_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2665,7 +2782,7 @@ func (x *WireHeard) String() string {
 func (*WireHeard) ProtoMessage() {}
 
 func (x *WireHeard) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[28]
+	mi := &file_cluster_wire_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2678,7 +2795,7 @@ func (x *WireHeard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireHeard.ProtoReflect.Descriptor instead.
 func (*WireHeard) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{28}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WireHeard) GetId() uint64 {
@@ -2733,7 +2850,7 @@ type WireConn struct {
 
 func (x *WireConn) Reset() {
 	*x = WireConn{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[29]
+	mi := &file_cluster_wire_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2745,7 +2862,7 @@ func (x *WireConn) String() string {
 func (*WireConn) ProtoMessage() {}
 
 func (x *WireConn) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[29]
+	mi := &file_cluster_wire_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2758,7 +2875,7 @@ func (x *WireConn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConn.ProtoReflect.Descriptor instead.
 func (*WireConn) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{29}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WireConn) GetKey() string {
@@ -2885,7 +3002,7 @@ type WireGreeting struct {
 
 func (x *WireGreeting) Reset() {
 	*x = WireGreeting{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[30]
+	mi := &file_cluster_wire_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2897,7 +3014,7 @@ func (x *WireGreeting) String() string {
 func (*WireGreeting) ProtoMessage() {}
 
 func (x *WireGreeting) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[30]
+	mi := &file_cluster_wire_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2910,7 +3027,7 @@ func (x *WireGreeting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireGreeting.ProtoReflect.Descriptor instead.
 func (*WireGreeting) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{30}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WireGreeting) GetKey() string {
@@ -3003,7 +3120,7 @@ type WirePush struct {
 
 func (x *WirePush) Reset() {
 	*x = WirePush{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[31]
+	mi := &file_cluster_wire_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3015,7 +3132,7 @@ func (x *WirePush) String() string {
 func (*WirePush) ProtoMessage() {}
 
 func (x *WirePush) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[31]
+	mi := &file_cluster_wire_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3028,7 +3145,7 @@ func (x *WirePush) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WirePush.ProtoReflect.Descriptor instead.
 func (*WirePush) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{31}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WirePush) GetKey() string {
@@ -3115,7 +3232,7 @@ type WireEvent struct {
 
 func (x *WireEvent) Reset() {
 	*x = WireEvent{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[32]
+	mi := &file_cluster_wire_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3127,7 +3244,7 @@ func (x *WireEvent) String() string {
 func (*WireEvent) ProtoMessage() {}
 
 func (x *WireEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[32]
+	mi := &file_cluster_wire_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3140,7 +3257,7 @@ func (x *WireEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireEvent.ProtoReflect.Descriptor instead.
 func (*WireEvent) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{32}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WireEvent) GetType() string {
@@ -3184,7 +3301,7 @@ type WireDescribed struct {
 
 func (x *WireDescribed) Reset() {
 	*x = WireDescribed{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[33]
+	mi := &file_cluster_wire_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3196,7 +3313,7 @@ func (x *WireDescribed) String() string {
 func (*WireDescribed) ProtoMessage() {}
 
 func (x *WireDescribed) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[33]
+	mi := &file_cluster_wire_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3209,7 +3326,7 @@ func (x *WireDescribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireDescribed.ProtoReflect.Descriptor instead.
 func (*WireDescribed) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{33}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WireDescribed) GetUser() string {
@@ -3254,7 +3371,7 @@ type WireConnInfo struct {
 
 func (x *WireConnInfo) Reset() {
 	*x = WireConnInfo{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[34]
+	mi := &file_cluster_wire_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3266,7 +3383,7 @@ func (x *WireConnInfo) String() string {
 func (*WireConnInfo) ProtoMessage() {}
 
 func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[34]
+	mi := &file_cluster_wire_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3279,7 +3396,7 @@ func (x *WireConnInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireConnInfo.ProtoReflect.Descriptor instead.
 func (*WireConnInfo) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{34}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WireConnInfo) GetId() string {
@@ -3329,7 +3446,7 @@ type WireShard struct {
 
 func (x *WireShard) Reset() {
 	*x = WireShard{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[35]
+	mi := &file_cluster_wire_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3341,7 +3458,7 @@ func (x *WireShard) String() string {
 func (*WireShard) ProtoMessage() {}
 
 func (x *WireShard) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[35]
+	mi := &file_cluster_wire_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3354,7 +3471,7 @@ func (x *WireShard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireShard.ProtoReflect.Descriptor instead.
 func (*WireShard) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{35}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WireShard) GetShard() uint32 {
@@ -3389,7 +3506,7 @@ type WireChanged struct {
 
 func (x *WireChanged) Reset() {
 	*x = WireChanged{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[36]
+	mi := &file_cluster_wire_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3401,7 +3518,7 @@ func (x *WireChanged) String() string {
 func (*WireChanged) ProtoMessage() {}
 
 func (x *WireChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[36]
+	mi := &file_cluster_wire_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3414,7 +3531,7 @@ func (x *WireChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireChanged.ProtoReflect.Descriptor instead.
 func (*WireChanged) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{36}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *WireChanged) GetWhat() string {
@@ -3436,7 +3553,7 @@ type WireAsk struct {
 
 func (x *WireAsk) Reset() {
 	*x = WireAsk{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[37]
+	mi := &file_cluster_wire_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3448,7 +3565,7 @@ func (x *WireAsk) String() string {
 func (*WireAsk) ProtoMessage() {}
 
 func (x *WireAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[37]
+	mi := &file_cluster_wire_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3461,7 +3578,7 @@ func (x *WireAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireAsk.ProtoReflect.Descriptor instead.
 func (*WireAsk) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{37}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *WireAsk) GetId() uint64 {
@@ -3497,7 +3614,7 @@ type WireTold struct {
 
 func (x *WireTold) Reset() {
 	*x = WireTold{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[38]
+	mi := &file_cluster_wire_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3509,7 +3626,7 @@ func (x *WireTold) String() string {
 func (*WireTold) ProtoMessage() {}
 
 func (x *WireTold) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[38]
+	mi := &file_cluster_wire_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3522,7 +3639,7 @@ func (x *WireTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTold.ProtoReflect.Descriptor instead.
 func (*WireTold) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{38}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *WireTold) GetId() uint64 {
@@ -3562,7 +3679,7 @@ type WireMember struct {
 
 func (x *WireMember) Reset() {
 	*x = WireMember{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[39]
+	mi := &file_cluster_wire_wire_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3574,7 +3691,7 @@ func (x *WireMember) String() string {
 func (*WireMember) ProtoMessage() {}
 
 func (x *WireMember) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[39]
+	mi := &file_cluster_wire_wire_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3587,7 +3704,7 @@ func (x *WireMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireMember.ProtoReflect.Descriptor instead.
 func (*WireMember) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{39}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *WireMember) GetPeers() string {
@@ -3660,7 +3777,7 @@ type WireSign struct {
 
 func (x *WireSign) Reset() {
 	*x = WireSign{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[40]
+	mi := &file_cluster_wire_wire_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3672,7 +3789,7 @@ func (x *WireSign) String() string {
 func (*WireSign) ProtoMessage() {}
 
 func (x *WireSign) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[40]
+	mi := &file_cluster_wire_wire_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3685,7 +3802,7 @@ func (x *WireSign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireSign.ProtoReflect.Descriptor instead.
 func (*WireSign) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{40}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *WireSign) GetCount() uint64 {
@@ -3784,7 +3901,7 @@ type WireTie struct {
 
 func (x *WireTie) Reset() {
 	*x = WireTie{}
-	mi := &file_cluster_wire_wire_proto_msgTypes[41]
+	mi := &file_cluster_wire_wire_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3796,7 +3913,7 @@ func (x *WireTie) String() string {
 func (*WireTie) ProtoMessage() {}
 
 func (x *WireTie) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_wire_proto_msgTypes[41]
+	mi := &file_cluster_wire_wire_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3809,7 +3926,7 @@ func (x *WireTie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WireTie.ProtoReflect.Descriptor instead.
 func (*WireTie) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{41}
+	return file_cluster_wire_wire_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *WireTie) GetNode() string {
@@ -3862,7 +3979,7 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\tWirePlace\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
-	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\x89\v\n" +
+	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\xdf\v\n" +
 	"\vWireRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
@@ -3902,7 +4019,11 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\x0estart_campaign\x18$ \x01(\v2\x14.reddot.CampaignPlanH\x00R\rstartCampaign\x12B\n" +
 	"\x0esteer_campaign\x18% \x01(\v2\x19.reddot.WireSteerCampaignH\x00R\rsteerCampaign\x12?\n" +
 	"\rread_campaign\x18& \x01(\v2\x18.reddot.WireReadCampaignH\x00R\freadCampaign\x12\x1a\n" +
-	"\aexplain\x18( \x01(\fH\x00R\aexplainB\a\n" +
+	"\aexplain\x18( \x01(\fH\x00R\aexplain\x12\x1a\n" +
+	"\aoutcome\x18) \x01(\fH\x00R\aoutcome\x128\n" +
+	"\n" +
+	"recipients\x18* \x01(\v2\x16.reddot.WireRecipientsH\x00R\n" +
+	"recipientsB\a\n" +
 	"\x05other\"o\n" +
 	"\x0eWireSetProfile\x12\x18\n" +
 	"\areplace\x18\x01 \x01(\bR\areplace\x12)\n" +
@@ -3943,7 +4064,14 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\x02to\x18\x01 \x01(\rR\x02to\x12\x0e\n" +
 	"\x02by\x18\x02 \x01(\tR\x02by\"&\n" +
 	"\x10WireReadCampaign\x12\x12\n" +
-	"\x04user\x18\x01 \x01(\tR\x04user\"\v\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\"\x92\x01\n" +
+	"\x0eWireRecipients\x12\x18\n" +
+	"\amessage\x18\x01 \x01(\fR\amessage\x12\x14\n" +
+	"\x05round\x18\x02 \x01(\rR\x05round\x12\x10\n" +
+	"\x03arm\x18\x03 \x01(\tR\x03arm\x12\x12\n" +
+	"\x04user\x18\x04 \x01(\tR\x04user\x12\x14\n" +
+	"\x05after\x18\x05 \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\x06 \x01(\rR\x05limit\"\v\n" +
 	"\tWireErase\"\xc6\x03\n" +
 	"\vWireSession\x12\x16\n" +
 	"\x06client\x18\x01 \x01(\tR\x06client\x12\x10\n" +
@@ -4206,7 +4334,7 @@ func file_cluster_wire_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_cluster_wire_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_cluster_wire_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_cluster_wire_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
 var file_cluster_wire_wire_proto_goTypes = []any{
 	(FrameType)(0),               // 0: reddot.FrameType
 	(WireCommand)(0),             // 1: reddot.WireCommand
@@ -4229,100 +4357,102 @@ var file_cluster_wire_wire_proto_goTypes = []any{
 	(*WireBroadcast)(nil),        // 18: reddot.WireBroadcast
 	(*WireSteerCampaign)(nil),    // 19: reddot.WireSteerCampaign
 	(*WireReadCampaign)(nil),     // 20: reddot.WireReadCampaign
-	(*WireErase)(nil),            // 21: reddot.WireErase
-	(*WireSession)(nil),          // 22: reddot.WireSession
-	(*WireAnswer)(nil),           // 23: reddot.WireAnswer
-	(*WireTidings)(nil),          // 24: reddot.WireTidings
-	(*WireWaits)(nil),            // 25: reddot.WireWaits
-	(*WireFilters)(nil),          // 26: reddot.WireFilters
-	(*WireFilter)(nil),           // 27: reddot.WireFilter
-	(*WireFollowed)(nil),         // 28: reddot.WireFollowed
-	(*WireTopic)(nil),            // 29: reddot.WireTopic
-	(*WireLogged)(nil),           // 30: reddot.WireLogged
-	(*WireHeard)(nil),            // 31: reddot.WireHeard
-	(*WireConn)(nil),             // 32: reddot.WireConn
-	(*WireGreeting)(nil),         // 33: reddot.WireGreeting
-	(*WirePush)(nil),             // 34: reddot.WirePush
-	(*WireEvent)(nil),            // 35: reddot.WireEvent
-	(*WireDescribed)(nil),        // 36: reddot.WireDescribed
-	(*WireConnInfo)(nil),         // 37: reddot.WireConnInfo
-	(*WireShard)(nil),            // 38: reddot.WireShard
-	(*WireChanged)(nil),          // 39: reddot.WireChanged
-	(*WireAsk)(nil),              // 40: reddot.WireAsk
-	(*WireTold)(nil),             // 41: reddot.WireTold
-	(*WireMember)(nil),           // 42: reddot.WireMember
-	(*WireSign)(nil),             // 43: reddot.WireSign
-	(*WireTie)(nil),              // 44: reddot.WireTie
-	(*actors.Message)(nil),       // 45: reddot.Message
-	(*actors.TopicMessage)(nil),  // 46: reddot.TopicMessage
-	(*actors.Standing)(nil),      // 47: reddot.Standing
-	(*actors.CampaignPlan)(nil),  // 48: reddot.CampaignPlan
-	(*actors.Profile)(nil),       // 49: reddot.Profile
-	(*actors.Preferences)(nil),   // 50: reddot.Preferences
-	(*actors.Audience)(nil),      // 51: reddot.Audience
-	(*actors.Will)(nil),          // 52: reddot.Will
-	(*actors.SessionChange)(nil), // 53: reddot.SessionChange
-	(*actors.SessionState)(nil),  // 54: reddot.SessionState
-	(*actors.Waiting)(nil),       // 55: reddot.Waiting
-	(*actors.LogEntry)(nil),      // 56: reddot.LogEntry
+	(*WireRecipients)(nil),       // 21: reddot.WireRecipients
+	(*WireErase)(nil),            // 22: reddot.WireErase
+	(*WireSession)(nil),          // 23: reddot.WireSession
+	(*WireAnswer)(nil),           // 24: reddot.WireAnswer
+	(*WireTidings)(nil),          // 25: reddot.WireTidings
+	(*WireWaits)(nil),            // 26: reddot.WireWaits
+	(*WireFilters)(nil),          // 27: reddot.WireFilters
+	(*WireFilter)(nil),           // 28: reddot.WireFilter
+	(*WireFollowed)(nil),         // 29: reddot.WireFollowed
+	(*WireTopic)(nil),            // 30: reddot.WireTopic
+	(*WireLogged)(nil),           // 31: reddot.WireLogged
+	(*WireHeard)(nil),            // 32: reddot.WireHeard
+	(*WireConn)(nil),             // 33: reddot.WireConn
+	(*WireGreeting)(nil),         // 34: reddot.WireGreeting
+	(*WirePush)(nil),             // 35: reddot.WirePush
+	(*WireEvent)(nil),            // 36: reddot.WireEvent
+	(*WireDescribed)(nil),        // 37: reddot.WireDescribed
+	(*WireConnInfo)(nil),         // 38: reddot.WireConnInfo
+	(*WireShard)(nil),            // 39: reddot.WireShard
+	(*WireChanged)(nil),          // 40: reddot.WireChanged
+	(*WireAsk)(nil),              // 41: reddot.WireAsk
+	(*WireTold)(nil),             // 42: reddot.WireTold
+	(*WireMember)(nil),           // 43: reddot.WireMember
+	(*WireSign)(nil),             // 44: reddot.WireSign
+	(*WireTie)(nil),              // 45: reddot.WireTie
+	(*actors.Message)(nil),       // 46: reddot.Message
+	(*actors.TopicMessage)(nil),  // 47: reddot.TopicMessage
+	(*actors.Standing)(nil),      // 48: reddot.Standing
+	(*actors.CampaignPlan)(nil),  // 49: reddot.CampaignPlan
+	(*actors.Profile)(nil),       // 50: reddot.Profile
+	(*actors.Preferences)(nil),   // 51: reddot.Preferences
+	(*actors.Audience)(nil),      // 52: reddot.Audience
+	(*actors.Will)(nil),          // 53: reddot.Will
+	(*actors.SessionChange)(nil), // 54: reddot.SessionChange
+	(*actors.SessionState)(nil),  // 55: reddot.SessionState
+	(*actors.Waiting)(nil),       // 56: reddot.Waiting
+	(*actors.LogEntry)(nil),      // 57: reddot.LogEntry
 }
 var file_cluster_wire_wire_proto_depIdxs = []int32{
 	0,  // 0: reddot.Frame.type:type_name -> reddot.FrameType
 	3,  // 1: reddot.Batch.frames:type_name -> reddot.Frame
 	6,  // 2: reddot.WireHello.settings:type_name -> reddot.WireSetting
 	1,  // 3: reddot.WireRequest.command:type_name -> reddot.WireCommand
-	45, // 4: reddot.WireRequest.message:type_name -> reddot.Message
+	46, // 4: reddot.WireRequest.message:type_name -> reddot.Message
 	8,  // 5: reddot.WireRequest.at:type_name -> reddot.WirePlace
-	22, // 6: reddot.WireRequest.session:type_name -> reddot.WireSession
-	46, // 7: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
+	23, // 6: reddot.WireRequest.session:type_name -> reddot.WireSession
+	47, // 7: reddot.WireRequest.topic:type_name -> reddot.TopicMessage
 	10, // 8: reddot.WireRequest.set_profile:type_name -> reddot.WireSetProfile
 	11, // 9: reddot.WireRequest.set_preferences:type_name -> reddot.WireSetPreferences
 	12, // 10: reddot.WireRequest.follow:type_name -> reddot.WireFollow
 	16, // 11: reddot.WireRequest.read_profile:type_name -> reddot.WireReadProfile
-	21, // 12: reddot.WireRequest.erase:type_name -> reddot.WireErase
+	22, // 12: reddot.WireRequest.erase:type_name -> reddot.WireErase
 	18, // 13: reddot.WireRequest.broadcast:type_name -> reddot.WireBroadcast
 	14, // 14: reddot.WireRequest.join_list:type_name -> reddot.WireJoinList
 	17, // 15: reddot.WireRequest.of_tenant:type_name -> reddot.WireOfTenant
 	9,  // 16: reddot.WireRequest.dry_run:type_name -> reddot.WireRequest
 	15, // 17: reddot.WireRequest.import_user:type_name -> reddot.WireImportUser
-	47, // 18: reddot.WireRequest.set_standing:type_name -> reddot.Standing
+	48, // 18: reddot.WireRequest.set_standing:type_name -> reddot.Standing
 	13, // 19: reddot.WireRequest.act:type_name -> reddot.WireAct
-	48, // 20: reddot.WireRequest.start_campaign:type_name -> reddot.CampaignPlan
+	49, // 20: reddot.WireRequest.start_campaign:type_name -> reddot.CampaignPlan
 	19, // 21: reddot.WireRequest.steer_campaign:type_name -> reddot.WireSteerCampaign
 	20, // 22: reddot.WireRequest.read_campaign:type_name -> reddot.WireReadCampaign
-	49, // 23: reddot.WireSetProfile.profile:type_name -> reddot.Profile
-	50, // 24: reddot.WireSetPreferences.preferences:type_name -> reddot.Preferences
-	10, // 25: reddot.WireImportUser.profile:type_name -> reddot.WireSetProfile
-	50, // 26: reddot.WireImportUser.preferences:type_name -> reddot.Preferences
-	1,  // 27: reddot.WireOfTenant.command:type_name -> reddot.WireCommand
-	45, // 28: reddot.WireBroadcast.message:type_name -> reddot.Message
-	51, // 29: reddot.WireBroadcast.audience:type_name -> reddot.Audience
-	52, // 30: reddot.WireSession.will:type_name -> reddot.Will
-	53, // 31: reddot.WireSession.change:type_name -> reddot.SessionChange
-	8,  // 32: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
-	54, // 33: reddot.WireAnswer.session:type_name -> reddot.SessionState
-	46, // 34: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
-	25, // 35: reddot.WireTidings.waits:type_name -> reddot.WireWaits
-	55, // 36: reddot.WireWaits.waiting:type_name -> reddot.Waiting
-	46, // 37: reddot.WireWaits.message:type_name -> reddot.TopicMessage
-	27, // 38: reddot.WireFilters.list:type_name -> reddot.WireFilter
-	46, // 39: reddot.WireTopic.message:type_name -> reddot.TopicMessage
-	56, // 40: reddot.WireLogged.entry:type_name -> reddot.LogEntry
-	8,  // 41: reddot.WireConn.after:type_name -> reddot.WirePlace
-	8,  // 42: reddot.WireGreeting.at:type_name -> reddot.WirePlace
-	8,  // 43: reddot.WireGreeting.head:type_name -> reddot.WirePlace
-	8,  // 44: reddot.WirePush.from:type_name -> reddot.WirePlace
-	8,  // 45: reddot.WirePush.to:type_name -> reddot.WirePlace
-	35, // 46: reddot.WirePush.events:type_name -> reddot.WireEvent
-	8,  // 47: reddot.WireEvent.to:type_name -> reddot.WirePlace
-	37, // 48: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
-	44, // 49: reddot.WireSign.ties:type_name -> reddot.WireTie
-	2,  // 50: reddot.WireTie.state:type_name -> reddot.TieState
-	51, // [51:51] is the sub-list for method output_type
-	51, // [51:51] is the sub-list for method input_type
-	51, // [51:51] is the sub-list for extension type_name
-	51, // [51:51] is the sub-list for extension extendee
-	0,  // [0:51] is the sub-list for field type_name
+	21, // 23: reddot.WireRequest.recipients:type_name -> reddot.WireRecipients
+	50, // 24: reddot.WireSetProfile.profile:type_name -> reddot.Profile
+	51, // 25: reddot.WireSetPreferences.preferences:type_name -> reddot.Preferences
+	10, // 26: reddot.WireImportUser.profile:type_name -> reddot.WireSetProfile
+	51, // 27: reddot.WireImportUser.preferences:type_name -> reddot.Preferences
+	1,  // 28: reddot.WireOfTenant.command:type_name -> reddot.WireCommand
+	46, // 29: reddot.WireBroadcast.message:type_name -> reddot.Message
+	52, // 30: reddot.WireBroadcast.audience:type_name -> reddot.Audience
+	53, // 31: reddot.WireSession.will:type_name -> reddot.Will
+	54, // 32: reddot.WireSession.change:type_name -> reddot.SessionChange
+	8,  // 33: reddot.WireAnswer.cursor:type_name -> reddot.WirePlace
+	55, // 34: reddot.WireAnswer.session:type_name -> reddot.SessionState
+	47, // 35: reddot.WireAnswer.messages:type_name -> reddot.TopicMessage
+	26, // 36: reddot.WireTidings.waits:type_name -> reddot.WireWaits
+	56, // 37: reddot.WireWaits.waiting:type_name -> reddot.Waiting
+	47, // 38: reddot.WireWaits.message:type_name -> reddot.TopicMessage
+	28, // 39: reddot.WireFilters.list:type_name -> reddot.WireFilter
+	47, // 40: reddot.WireTopic.message:type_name -> reddot.TopicMessage
+	57, // 41: reddot.WireLogged.entry:type_name -> reddot.LogEntry
+	8,  // 42: reddot.WireConn.after:type_name -> reddot.WirePlace
+	8,  // 43: reddot.WireGreeting.at:type_name -> reddot.WirePlace
+	8,  // 44: reddot.WireGreeting.head:type_name -> reddot.WirePlace
+	8,  // 45: reddot.WirePush.from:type_name -> reddot.WirePlace
+	8,  // 46: reddot.WirePush.to:type_name -> reddot.WirePlace
+	36, // 47: reddot.WirePush.events:type_name -> reddot.WireEvent
+	8,  // 48: reddot.WireEvent.to:type_name -> reddot.WirePlace
+	38, // 49: reddot.WireDescribed.conns:type_name -> reddot.WireConnInfo
+	45, // 50: reddot.WireSign.ties:type_name -> reddot.WireTie
+	2,  // 51: reddot.WireTie.state:type_name -> reddot.TieState
+	52, // [52:52] is the sub-list for method output_type
+	52, // [52:52] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_cluster_wire_wire_proto_init() }
@@ -4347,6 +4477,8 @@ func file_cluster_wire_wire_proto_init() {
 		(*WireRequest_SteerCampaign)(nil),
 		(*WireRequest_ReadCampaign)(nil),
 		(*WireRequest_Explain)(nil),
+		(*WireRequest_Outcome)(nil),
+		(*WireRequest_Recipients)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -4354,7 +4486,7 @@ func file_cluster_wire_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_wire_wire_proto_rawDesc), len(file_cluster_wire_wire_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   42,
+			NumMessages:   43,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -27,7 +27,7 @@ To write takes a key with the scope author, to review and to start one with appr
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	const of = client.CampaignTexts
-	c.AddCommand(newCampaignList(), newCampaignGet(), newVersions(of), newPut(of), newArchive(of), newCampaignStatus(),
+	c.AddCommand(newCampaignList(), newCampaignGet(), newVersions(of), newPut(of), newArchive(of), newCampaignStatus(), newCampaignRecipients(),
 		newMove(of, "submit", "submit ID [VERSION]", "Ask for the review of a draft", between(1, 2, "ID [VERSION]")),
 		newMove(of, "approve", "approve ID VERSION HASH", "Approve a version that is in review; of the hash 8 digits are enough", exactly("ID", "VERSION", "HASH")),
 		newMove(of, "reject", "reject ID VERSION REASON", "Reject a version that is in review", exactly("ID", "VERSION", "REASON")),

@@ -264,6 +264,8 @@ func TestStory(t *testing.T) {
 		{"", "counts alice", "0 unread", 0},
 		{"", "user get alice", `"tags":[]`, 0},
 		{"", "explain alice 01980e2b-6b3c-7c1e-a4b0-0123456789ab", "which reaches back to event", 1},
+		{"", "recipients 01980e2b-6b3c-7c1e-a4b0-0123456789ab", "there is no such message", 1},
+		{"", "recipients x --state read", "a message's id looks like", 1},
 		{"", "explain alice nothing", "message: it must be a message's id", 1},
 		{"", "version", "reddot ", 0},
 	} {

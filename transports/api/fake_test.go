@@ -203,6 +203,11 @@ func (f *fakeRouter) do(r *actors.Request, u *fakeInbox) {
 			a.Err = actors.Errorf(actors.NotFound, "neither the journal nor the log has this message")
 		}
 		a.Body = fmt.Appendf(nil, `{"user":%q,"message":%q,"decisions":[{"at":"2026-01-31T09:30:00.000Z","seq":1,"what":"accepted"}],"outcome":{"state":"unseen","text":"It is in the inbox."},"reaches":{"journal":1}}`, r.Key.Name(), cmd.ID)
+		if cmd.Brief {
+			a.Body = fmt.Appendf(nil, `{"user":%q,"state":"filtered","at":"2026-01-31T09:30:00.000Z","rule":"cap","policy":"one","version":1}`, r.Key.Name())
+		}
+	case *actors.Recipients:
+		a.Body = []byte(`{"list":[{"user":"alice","message":"01980e2b-6b3c-7c1e-a4b0-0123456789ab","arm":"all"},{"user":"bob","held_out":true}],"round":1,"next":"bob"}`)
 	case *actors.StateAt:
 		if cmd.Rev > u.rev {
 			a.Err = actors.Errorf(actors.NotFound, "the journal has no such rev")

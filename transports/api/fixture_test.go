@@ -156,7 +156,7 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 	deps.Resources = slices.Concat(sent.Routes(),
 		content.Categories(catalog.New(catalog.Config{Kind: "category", Names: 4, Now: time.Now}, records)),
 		policies.Routes(catalog.New(catalog.Config{Kind: "policy", Names: 4, Now: time.Now}, records), time.Now),
-		resources.Routes(), standings.Routes(), presences.Routes(), why.Routes(), quotas.Routes(quota.New(records, func() int64 { return time.Now().UnixMilli() })),
+		resources.Routes(), standings.Routes(), presences.Routes(), why.Routes(why.Deps{Router: s.router, Lookup: s.router}), quotas.Routes(quota.New(records, func() int64 { return time.Now().UnixMilli() })),
 		(&words.Lists{Lists: lists}).Routes(),
 	)
 	if deps.Auth == nil {

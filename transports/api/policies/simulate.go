@@ -48,7 +48,7 @@ func (s *simulator) simulate(c resource.Call) error {
 	out := jsontext.AppendString([]byte(`{"policy":`), policy.Name)
 	out = append(strconv.AppendUint(append(out, `,"version":`...), policy.Version, 10), `,"users":[`...)
 	outcomes := make([][]byte, len(o.users))
-	try := func() actors.Command { return &actors.DryRun{Of: &actors.Publish{Message: m.Copy()}} }
+	try := func(int) actors.Command { return &actors.DryRun{Of: &actors.Publish{Message: m.Copy()}} }
 	err = resource.AskEach(c, o.users, try, func(i int, r *actors.Request, err error) error {
 		switch e := actors.AsError(err); {
 		case err == nil:

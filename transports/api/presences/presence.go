@@ -37,7 +37,7 @@ func list(c resource.Call) error {
 		return err
 	}
 	answers := make([][]byte, len(users))
-	ask := func() actors.Command { return &actors.Presence{} }
+	ask := func(int) actors.Command { return &actors.Presence{} }
 	err = resource.AskEach(c, users, ask, func(i int, r *actors.Request, err error) error {
 		if err == nil {
 			answers[i] = r.Answer.Body

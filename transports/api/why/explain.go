@@ -1,6 +1,8 @@
 package why
 
 import (
+	"context"
+
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
@@ -8,10 +10,28 @@ import (
 	"reddot/transports/api/resource"
 )
 
+// A Finder finds the users of an audience, in pages (Page of package index).
+type Finder interface {
+	Page(ctx context.Context, app string, a *actors.Audience, now int64, after string, limit int) (users []string, next string, err error)
+}
+
+// Deps are what the answers rest on.
+type Deps struct {
+	Router actors.Router
+	Lookup actors.Lookup
+	Finder Finder
+}
+
+// why answers.
+type why struct{ Deps }
+
 // Routes returns those of this room.
-func Routes() []*resource.Route {
+func Routes(d Deps) []*resource.Route {
+	w := &why{d}
 	return []*resource.Route{
 		{Method: "GET", Path: "/v1/users/{user}/explain", Access: transports.ToExplain, OfUser: true, Query: []string{"message"}, Handle: explain},
+		{Method: "GET", Path: "/v1/messages/{id}/recipients", Access: transports.ToSupport, Query: []string{"state", "limit", "next"}, Handle: w.ofMessage},
+		{Method: "GET", Path: "/v1/campaigns/{id}/recipients", Access: transports.ToSupport, Query: []string{"round", "arm", "state", "limit", "next"}, Handle: w.ofCampaign},
 	}
 }
 
