@@ -1,6 +1,10 @@
 package actors
 
-import "github.com/asynkron/protoactor-go/actor"
+import (
+	"strconv"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
 
 // What a gateway tells a user.
 type (
@@ -116,3 +120,6 @@ type ConnInfo struct {
 	Since     string `json:"since"`
 	Visible   bool   `json:"visible"` // its client has not said that nobody sees it
 }
+
+// ConnID is the text of a connection's id, which no other connection has.
+func ConnID(id uint64) string { return strconv.FormatUint(id, 16) }

@@ -61,6 +61,9 @@ type Home struct {
 	// Funnels is how many users here broadcasts were written to, until it is written down.
 	Funnels Funnels
 
+	// Traces are told what happens here.
+	Traces Traces
+
 	// Delay calls fn in a while, in a goroutine of its own.
 	Delay func(d time.Duration, fn func())
 	// Grace is how long a session whose connection may still be there waits to

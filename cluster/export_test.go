@@ -207,9 +207,6 @@ func (n *Node) Kill() {
 	n.system.Shutdown()
 }
 
-// Name returns the node's name.
-func (n *Node) Name() string { return n.cfg.Name }
-
 // GossipAddr returns where a node of a network gossips.
 func (n *Node) GossipAddr() string { return n.cfg.Cluster.Bind }
 

@@ -196,6 +196,12 @@ const grace = 10 * time.Second
 // Topics returns the node's live publish/subscribe.
 func (n *Node) Topics() *topic.Broker { return n.topics }
 
+// Name returns the node's name.
+func (n *Node) Name() string { return n.cfg.Name }
+
+// Traces is by whom the node is traced.
+func (n *Node) Traces() *actors.Traces { return &n.home.Traces }
+
 // LogHead returns the position up to which the node knows the broadcast log of an app.
 func (n *Node) LogHead(ctx context.Context, app string) (uint64, error) {
 	l, err := n.logs.Log(ctx, app, 0)

@@ -276,6 +276,7 @@ func (w *Writer) append(r *actors.Request, e *actors.LogEntry) bool {
 		r.Answer.ID = e.Concerns()
 	}
 	w.Leave(effect, r, nil, func() {
+		trace(h, app, e)
 		h.Broadcasts.Appended(app, e, func() {
 			if r != nil {
 				r.Respond()

@@ -200,6 +200,7 @@ func (a *Campaign) journal(e *actors.CampaignEvent, w *actors.Write) *actors.Err
 		panic(err) // we have just decided it
 	}
 	a.Seq = e.Seq
+	a.trace(e)
 	a.compact()
 	return nil
 }

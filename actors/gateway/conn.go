@@ -4,7 +4,6 @@ import (
 	"errors"
 	"math"
 	"runtime/debug"
-	"strconv"
 	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -476,7 +475,7 @@ func (c *Conn) transport() string {
 }
 
 func (c *Conn) describe() actors.ConnInfo {
-	d := actors.ConnInfo{ID: strconv.FormatUint(c.id, 16), Transport: c.transport(), Since: actors.TimeText(c.Since()), Visible: c.visible()}
+	d := actors.ConnInfo{ID: actors.ConnID(c.id), Transport: c.transport(), Since: actors.TimeText(c.Since()), Visible: c.visible()}
 	if client, ok := c.Sink.(actors.Client); ok {
 		d.Address = client.Address()
 	}

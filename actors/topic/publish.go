@@ -42,6 +42,7 @@ func (t *Broker) publish(m *actors.TopicMessage, done func(took int, err *actors
 		done(0, actors.Errorf(actors.TooLarge, "a message to a topic has at most %d bytes", most))
 		return
 	}
+	t.trace(m)
 	a := t.audience(m)
 	defer a.release()
 	n := a.local

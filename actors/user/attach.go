@@ -75,6 +75,7 @@ func (u *User) enter(pid *actor.PID, conn uint64) bool {
 		g = &u.gates[len(u.gates)-1]
 	}
 	g.conns = append(g.conns, conn)
+	u.traceConn("connected", conn, "")
 	return true
 }
 
@@ -101,6 +102,7 @@ func (u *User) drop(m *actors.Detach) {
 	}
 	if i := slices.Index(g.conns, m.Conn); i >= 0 {
 		g.conns = slices.Delete(g.conns, i, i+1)
+		u.traceConn("disconnected", m.Conn, m.Transport)
 	}
 	if len(g.conns) == 0 {
 		u.gates = slices.DeleteFunc(u.gates, func(o gate) bool { return len(o.conns) == 0 })

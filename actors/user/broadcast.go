@@ -85,6 +85,7 @@ func (u *User) merge(t actors.Moment) *actors.Error {
 		u.rearmWake(u.armed) // a message of the user's own had to leave
 	}
 	u.Home.Metrics.Merged.Add(float64(len(news)))
+	u.traceMerged(news)
 	if len(u.gates) > 0 {
 		u.release(&actors.Effect{}, nil, u.pushOf(b, news, from), nil)
 	}

@@ -122,6 +122,7 @@ func (u *User) mergeDozing() bool {
 	news, ok := o.MergeUpTo(u.log, u.log.Head(), u.Home.Moment(), &u.Home.Limits, b)
 	if ok && len(news) > 0 {
 		u.Home.Metrics.Merged.Add(float64(len(news)))
+		u.traceMerged(news)
 		u.push(u.pushOf(b, news, from))
 	}
 	return ok

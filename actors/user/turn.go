@@ -221,6 +221,7 @@ func (u *User) commit(r *actors.Request, d inbox.Ready) {
 		r.Answer.Counts = u.inbox.AppendCounts(r.Answer.Counts[:0])
 	}
 	u.fill(r, d)
+	u.trace(d.Events)
 	u.release(&r.Effect, r, push, nil)
 	u.notifySessions(d.Events)
 	u.maybeSnapshot()
@@ -239,6 +240,7 @@ func (u *User) persist(events []*actors.Event) *actors.Error {
 	if u.inbox.IsJoining() {
 		push = u.joined(push)
 	}
+	u.trace(events)
 	u.release(&actors.Effect{}, nil, push, nil)
 	u.notifySessions(events)
 	u.maybeSnapshot()

@@ -290,6 +290,7 @@ func (u *User) committed() {
 }
 
 func (u *User) push(p *actors.Push) {
+	u.tracePush(p)
 	for _, g := range u.gates {
 		u.Home.Send(g.pid, p)
 	}

@@ -36,7 +36,7 @@ from another terminal: reddot publish alice "Hello".`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{err, c.CommandPath()}
 	})
-	root.AddCommand(newServe(), newCheck(), newPublish(), newTail(), newInbox(), newCounts(), newExplain(), newRecipients(), newUser(),
+	root.AddCommand(newServe(), newCheck(), newPublish(), newTail(), newInbox(), newCounts(), newExplain(), newRecipients(), newTrace(), newUser(),
 		newKey(), newToken(), newPasswd(), newAudit(), newSegment(), newList(), newKeywords(), newCategory(), newTemplate(), newCampaign(), newPolicy(), newDeny(), newAllow(), newJournal(), newCluster(), newBackup(), newRestore(), newDev(), newBench(), newVersion())
 	root.AddCommand(exitCodes())
 	return root

@@ -219,6 +219,8 @@ func TestAccess(t *testing.T) {
 		"explain, no id":     {"GET", "/v1/users/alice/explain?message=x", s.alice, 400, actors.Invalid},
 		"explain, reader":    {"GET", "/v1/users/alice/explain", s.reader, 403, actors.Forbidden},
 		"explain to another": {"GET", "/v1/users/bob/explain", s.alice, 403, actors.Forbidden},
+		"trace, reader":      {"GET", "/v1/trace?user=alice", s.reader, 403, actors.Forbidden},
+		"trace, user":        {"GET", "/v1/trace?user=alice", s.alice, 403, actors.Forbidden},
 		"recipients, user":   {"GET", "/v1/messages/" + actors.NewID().String() + "/recipients", s.alice, 403, actors.Forbidden},
 		"recipients, reader": {"GET", "/v1/messages/" + actors.NewID().String() + "/recipients", s.reader, 403, actors.Forbidden},
 		"campaign's, author": {"GET", "/v1/campaigns/spring/recipients", s.publisher, 403, actors.Forbidden},

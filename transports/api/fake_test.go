@@ -98,6 +98,13 @@ func (f *fakeRouter) Tallies(context.Context, actors.ID) (t [actors.NumTallies]i
 
 func (f *fakeRouter) Due(context.Context, int64, func(actors.Key, int64) bool) error { return nil }
 
+// deafBus is a bus by which nothing comes.
+type deafBus struct{}
+
+func (deafBus) Publish(string, []byte) {}
+
+func (deafBus) Follow(string, func([]byte)) func() { return func() {} }
+
 // last returns the newest command.
 func (f *fakeRouter) last() actors.Command {
 	f.mu.Lock()

@@ -27,6 +27,7 @@ import (
 	"reddot/actors/screening"
 	"reddot/actors/store/memory"
 	"reddot/actors/templates"
+	"reddot/actors/trace"
 	"reddot/transports"
 	"reddot/transports/api/bulk"
 	"reddot/transports/api/campaigns"
@@ -153,10 +154,12 @@ func serve(t testing.TB, edit func(*Config, *Deps, *transports.Limits)) *server 
 	if err != nil {
 		t.Fatal(err)
 	}
+	traces := trace.New(trace.Config{Name: "here", Bus: deafBus{}, Traces: &actors.Traces{}})
+	t.Cleanup(traces.Close)
 	deps.Resources = slices.Concat(sent.Routes(),
 		content.Categories(catalog.New(catalog.Config{Kind: "category", Names: 4, Now: time.Now}, records)),
 		policies.Routes(catalog.New(catalog.Config{Kind: "policy", Names: 4, Now: time.Now}, records), time.Now),
-		resources.Routes(), standings.Routes(), presences.Routes(), why.Routes(why.Deps{Router: s.router, Lookup: s.router}), quotas.Routes(quota.New(records, func() int64 { return time.Now().UnixMilli() })),
+		resources.Routes(), standings.Routes(), presences.Routes(), why.Routes(why.Deps{Router: s.router, Lookup: s.router, Traces: traces, StillValid: func(*transports.Principal) bool { return true }}), quotas.Routes(quota.New(records, func() int64 { return time.Now().UnixMilli() })),
 		(&words.Lists{Lists: lists}).Routes(),
 	)
 	if deps.Auth == nil {

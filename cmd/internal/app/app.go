@@ -25,6 +25,7 @@ import (
 	"reddot/actors/screening"
 	"reddot/actors/send"
 	"reddot/actors/templates"
+	"reddot/actors/trace"
 	"reddot/actors/user"
 	"reddot/cluster"
 	"reddot/cmd/internal/config"
@@ -61,6 +62,7 @@ type App struct {
 	streams     *streams.Streams
 	budget      *transports.Budget
 	door        *streams.Door
+	traces      *trace.Node
 	endUpkeep   context.CancelFunc // ends Streams.Trim and watchClock
 	endWatch    context.CancelFunc
 	drained     chan struct{} // closed when the server is asked to drain
@@ -115,6 +117,7 @@ func (a *App) steps() []step {
 		{"keywords", a.loadKeywords, nil},
 		{"quotas", a.openQuotas, a.closeQuotas},
 		{"node", a.startNode, a.stopNode},
+		{"traces", a.startTraces, a.stopTraces},
 		{"transports", a.openFront, a.closeFront},
 	}
 	if a.cfg.Load().Metrics.Listen != "" {

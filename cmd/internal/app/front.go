@@ -140,7 +140,7 @@ func (a *App) newFront(cfg *config.Config) (*front, error) {
 		Segments:  catalog.New(catalog.Config{Kind: "segment", Now: a.now}, a.store),
 		Policies:  kept,
 		Templates: a.templates,
-		Resources: slices.Concat(resources, policies.Routes(kept, a.now), standings.Routes(), presences.Routes(), why.Routes(why.Deps{Router: a.node, Lookup: a.store, Finder: index.New(a.store)}), quotas.Routes(a.quotas), (&words.Lists{Lists: a.keywords}).Routes()),
+		Resources: slices.Concat(resources, policies.Routes(kept, a.now), standings.Routes(), presences.Routes(), why.Routes(why.Deps{Router: a.node, Lookup: a.store, Finder: index.New(a.store), Traces: a.traces, StillValid: a.letsIn}), quotas.Routes(a.quotas), (&words.Lists{Lists: a.keywords}).Routes()),
 		Keywords:  a.keywords,
 		Index:     index.New(a.store), LogHead: a.node.LogHead,
 		Revoker: a.revocations, Connected: a.connected, Ready: a.Ready, Healthy: a.Healthy,

@@ -130,6 +130,7 @@ var layers = map[string][]string{
 	"actors/retained":          {"actors"},
 	"actors/gateway":           {"actors"},
 	"actors/topic":             {"actors"},
+	"actors/trace":             {"actors"},
 	"actors/actorstest":        {"actors", "actors/audience", "actors/broadcast", "actors/campaign", "actors/index", "actors/gateway", "actors/topic", "actors/user", "actors/send", "actors/retained", "actors/store/memory"},
 	"actors/actorstest/people": {"actors"}, // it knows nothing of what is compared with it
 	// A store's engines never see each other.
@@ -146,11 +147,11 @@ var layers = map[string][]string{
 	"transports/auth":    {"actors", "transports/jsontext"},
 	"transports/streams": {"actors", "actors/gateway", "actors/topic", "transports/jsontext"},
 	// The platform's state is campaign's; these are its views and its ways out.
-	"transports/api":           {"actors", "actors/audience", "actors/catalog", "actors/content", "actors/index", "actors/profile", "actors/quota", "actors/reviewed", "actors/rule", "actors/screening", "actors/templates", "actors/topic", "transports/auth", "transports/api/bulk", "transports/api/campaigns", "transports/api/composed", "transports/api/content", "transports/api/judges", "transports/api/paths", "transports/api/places", "transports/api/quotas", "transports/api/quotas", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/api/words", "transports/jsontext", "transports/streams"},
+	"transports/api":           {"actors", "actors/audience", "actors/catalog", "actors/content", "actors/index", "actors/profile", "actors/quota", "actors/reviewed", "actors/rule", "actors/screening", "actors/templates", "actors/topic", "actors/trace", "transports/auth", "transports/api/bulk", "transports/api/campaigns", "transports/api/composed", "transports/api/content", "transports/api/judges", "transports/api/paths", "transports/api/places", "transports/api/quotas", "transports/api/quotas", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/api/words", "transports/jsontext", "transports/streams"},
 	"transports/api/policies":  {"actors", "actors/catalog", "actors/profile", "actors/rule", "transports", "transports/api/resource", "transports/api/results", "transports/api/userjson", "transports/jsontext"},
 	"transports/api/presences": {"actors", "transports", "transports/api/resource"},
 	"transports/api/standings": {"actors", "actors/rule", "transports", "transports/api/resource"},
-	"transports/api/why":       {"actors", "transports", "transports/api/resource"},
+	"transports/api/why":       {"actors", "actors/trace", "transports", "transports/api/resource"},
 	"transports/api/results":   {"actors", "transports", "transports/jsontext"},
 	"transports/api/bulk":      {"actors", "actors/index", "actors/profile", "transports", "transports/api/userjson"},
 	"transports/api/paths":     {"actors"},

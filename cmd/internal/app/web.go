@@ -106,6 +106,7 @@ func (a *App) stopListening(ctx context.Context) error {
 	if err := a.leave(ctx); err != nil {
 		a.log.Warn("not all users were handed over; other servers take them when this one has ended", "err", err)
 	}
+	a.traces.Close() // the server waits for their streams
 	drained := make(chan error, 1)
 	go func() { drained <- a.streams.Drain(ctx, min(stop.Drain, a.spread())) }()
 	select {

@@ -6,6 +6,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"reddot/actors"
+	"reddot/actors/trace"
 	"reddot/transports"
 	"reddot/transports/api/resource"
 )
@@ -20,6 +21,9 @@ type Deps struct {
 	Router actors.Router
 	Lookup actors.Lookup
 	Finder Finder
+	Traces *trace.Node // nil: nothing can be traced
+
+	StillValid func(*transports.Principal) bool // a caller who was let in is let in still
 }
 
 // why answers.
@@ -28,11 +32,15 @@ type why struct{ Deps }
 // Routes returns those of this room.
 func Routes(d Deps) []*resource.Route {
 	w := &why{d}
-	return []*resource.Route{
+	routes := []*resource.Route{
 		{Method: "GET", Path: "/v1/users/{user}/explain", Access: transports.ToExplain, OfUser: true, Query: []string{"message"}, Handle: explain},
 		{Method: "GET", Path: "/v1/messages/{id}/recipients", Access: transports.ToSupport, Query: []string{"state", "limit", "next"}, Handle: w.ofMessage},
 		{Method: "GET", Path: "/v1/campaigns/{id}/recipients", Access: transports.ToSupport, Query: []string{"round", "arm", "state", "limit", "next"}, Handle: w.ofCampaign},
 	}
+	if d.Traces != nil {
+		routes = append(routes, &resource.Route{Method: "GET", Path: "/v1/trace", Access: transports.ToSupport, Query: append([]string{"seconds"}, traceParams...), Handle: w.trace})
+	}
+	return routes
 }
 
 // explain is GET /v1/users/{user}/explain?message=.
