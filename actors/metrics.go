@@ -19,6 +19,9 @@ type Metrics struct {
 
 	SessionsFull prometheus.Counter
 	Refused      *prometheus.CounterVec // by the limit
+
+	Judged Judged                 // messages by what the rules said
+	Walked *prometheus.CounterVec // users of campaigns that asked them, by what came of it
 }
 
 // NewMetrics registers the actors' figures with r, which may be nil.
@@ -48,8 +51,12 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "refused_total", Help: "Messages of topics, and sessions, that were refused, by the limit."}, []string{"limit"}),
 		SessionsFull: counter("session_messages_dropped_total", "Messages of topics that found no room with a session that is away."),
 	}
+	var judged *prometheus.CounterVec
+	m.Judged, judged = newJudged()
+	m.Walked = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "reddot", Subsystem: "campaign",
+		Name: "users_total", Help: "Users that campaigns have come to, by what came of it: asked, held_out, failed."}, []string{"outcome"})
 	if r != nil {
-		r.MustRegister(m.Users, m.Connections, m.Loads, m.Sweeps, m.Dozes, m.Busy, m.Ended, m.Pages, m.Panics, m.Gaps, m.Failed, m.Merged, m.SessionsFull, m.Refused)
+		r.MustRegister(judged, m.Walked, m.Users, m.Connections, m.Loads, m.Sweeps, m.Dozes, m.Busy, m.Ended, m.Pages, m.Panics, m.Gaps, m.Failed, m.Merged, m.SessionsFull, m.Refused)
 	}
 	return m
 }

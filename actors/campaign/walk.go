@@ -231,11 +231,26 @@ func (a *Campaign) progress() {
 		a.rest(w, time.Second)
 		return
 	}
+	a.count(e)
 	a.walk, a.notBefore = nil, w.began
 	if p := int64(w.plan.Pace); p > 0 {
 		a.notBefore += int64(w.size) * 1000 / p
 	}
 	a.goOn()
+}
+
+// count counts the users of a page.
+func (a *Campaign) count(e *actors.CampaignEvent) {
+	if e.Undo || a.walk.direct {
+		return
+	}
+	asked := uint64(0)
+	for _, n := range e.Taken {
+		asked += n
+	}
+	for outcome, n := range map[string]uint64{"asked": asked, "held_out": e.HeldOut, "failed": e.Failed} {
+		a.Home.Metrics.Walked.WithLabelValues(outcome).Add(float64(n))
+	}
 }
 
 // isStale tells whether the campaign has been asked to go another way since the page began.

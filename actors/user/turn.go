@@ -301,6 +301,7 @@ func (u *User) apply(events []*actors.Event, from actors.Cursor, counts []byte) 
 			panic(err) // we have just decided it
 		}
 		u.Seq = e.Seq
+		u.Home.Metrics.Judged.Count(e)
 		counts = u.inbox.AppendCounts(counts[:0])
 		switch {
 		case p == nil || e.Kind >= actors.Kind_NOTED && e.Kind != actors.Kind_ACTED:
