@@ -81,6 +81,7 @@ type Find struct{ ID ID }
 // nor the broadcast log knows the message any more.
 type Explain struct {
 	ID    ID
+	Own   bool // the user asks: it is not told what others have said of it, or to whom else it was sent
 	Brief bool // what came of it alone; very many users are asked, one after the other: who is woken for it sleeps again
 }
 

@@ -4,7 +4,7 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // Judged counts what the rules said of messages, by the rule that decided and what came of it.
 // There are as many of them as there are rules: no name of a policy is among the labels.
-type Judged [NumRules][numJudgements]prometheus.Counter
+type Judged [numRules][numJudgements]prometheus.Counter
 
 // A judgement is what the rules can say.
 type judgement uint8
@@ -17,8 +17,8 @@ const (
 	numJudgements = iota
 )
 
-// NumRules is how many rules there are; PASSED stands for none.
-const NumRules = int(Rule_QUOTA) + 1
+// numRules is how many rules there are; PASSED stands for none.
+const numRules = int(Rule_QUOTA) + 1
 
 // newJudged returns the counters, and what is to be registered.
 func newJudged() (j Judged, all *prometheus.CounterVec) {
@@ -60,7 +60,7 @@ func (j *Judged) Count(e *Event) {
 	default:
 		return
 	}
-	if rule < Rule(NumRules) && j[rule][o] != nil {
+	if rule < Rule(numRules) && j[rule][o] != nil {
 		j[rule][o].Inc()
 	}
 }

@@ -109,6 +109,9 @@ func (l *Life) ended(d *Decision) string {
 		if d.Rule != "" {
 			return "The user did not get it: " + ruleText(d) + "."
 		}
+		if d.Value == "" {
+			return "It was not for the user."
+		}
 		return "The user did not get it: " + d.Value + "."
 	case digested:
 		return "A rule (" + d.Rule + ") made it an item of a digest; what came of that is no longer in the journal."

@@ -12,7 +12,7 @@ import (
 // the log's entries, which are read outside the turn.
 func (u *User) explain(r *actors.Request, c *actors.Explain) {
 	q := &question{
-		id: c.ID, brief: c.Brief, user: u.Key, home: u.Home, knows: u.inbox.Remember(c.ID), last: u.inbox.Seq(), pos: u.inbox.Pos(), log: u.log, told: u.told, read: u.readLog(),
+		id: c.ID, brief: c.Brief, own: c.Own, user: u.Key, home: u.Home, knows: u.inbox.Remember(c.ID), last: u.inbox.Seq(), pos: u.inbox.Pos(), log: u.log, told: u.told, read: u.readLog(),
 		life: explain.New(c.ID),
 	}
 	u.fill(r, inbox.Ready{Rev: u.inbox.Rev(), ID: c.ID})
@@ -26,6 +26,7 @@ func (u *User) explain(r *actors.Request, c *actors.Explain) {
 type question struct {
 	id    actors.ID
 	brief bool // what came of it is all that is asked
+	own   bool // the user asks
 	user  actors.Key
 	home  *actors.Home
 	knows inbox.Remembered
@@ -102,6 +103,9 @@ func (q *question) finish(out []byte) ([]byte, error) {
 	}
 	if q.brief {
 		return q.life.AppendBrief(out, q.user.Name()), nil
+	}
+	if q.own {
+		q.life.Own()
 	}
 	return q.life.AppendJSON(out, q.user.Name(), reach)
 }

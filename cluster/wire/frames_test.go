@@ -128,7 +128,7 @@ func others() []actors.Command {
 		&actors.ImportUser{Profile: actors.SetProfile{Profile: &actors.Profile{}, Replace: true}, AllFollows: true},
 		&actors.SetPreferences{Preferences: prefs}, &actors.Follow{Topic: "news/a", Stop: true}, &actors.Follow{Topic: "news"},
 		&actors.ReadProfile{}, &actors.ReadProfile{Part: actors.PartFollows, Limit: 7, Next: "bmV3cw"}, &actors.Erase{},
-		&actors.Explain{ID: actors.NewID()}, &actors.Explain{ID: actors.NewID(), Brief: true},
+		&actors.Explain{ID: actors.NewID()}, &actors.Explain{ID: actors.NewID(), Brief: true}, &actors.Explain{ID: actors.NewID(), Own: true},
 		&actors.Recipients{Message: actors.NewID(), After: "128", Limit: 200}, &actors.Recipients{Round: 3, Arm: "short", User: "alice"},
 		&actors.JoinList{List: "vip"}, &actors.JoinList{List: "vip", Leave: true}, &actors.ReadProfile{Part: actors.PartLists, Limit: 7},
 		&actors.Act{ID: actors.ID{7}, Action: "approve", Reply: "well"},

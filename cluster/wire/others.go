@@ -36,9 +36,13 @@ func (w *WireRequest) encodeOther(c actors.Command) bool {
 	case *actors.Recipients:
 		w.Other = &WireRequest_Recipients{&WireRecipients{Message: idOrNone(c.Message), Round: c.Round, Arm: c.Arm, User: c.User, After: c.After, Limit: wireLimit(c.Limit)}}
 	case *actors.Explain:
-		if c.Brief {
+		switch {
+		case c.Brief:
 			w.Other = &WireRequest_Outcome{c.ID[:]}
-			break
+			return true
+		case c.Own:
+			w.Other = &WireRequest_ExplainOwn{c.ID[:]}
+			return true
 		}
 		w.Other = &WireRequest_Explain{c.ID[:]}
 	case *actors.Act:
@@ -146,6 +150,11 @@ func (w *WireRequest) decodeOther(gate func(node, id string) *actor.PID) (actors
 			return nil, fmt.Errorf("the id of a message of %d bytes", len(c.Outcome))
 		}
 		return &actors.Explain{ID: actors.ID(c.Outcome), Brief: true}, nil
+	case *WireRequest_ExplainOwn:
+		if len(c.ExplainOwn) != 16 {
+			return nil, fmt.Errorf("the id of a message of %d bytes", len(c.ExplainOwn))
+		}
+		return &actors.Explain{ID: actors.ID(c.ExplainOwn), Own: true}, nil
 	case *WireRequest_Recipients:
 		m := c.Recipients
 		r := &actors.Recipients{Round: m.Round, Arm: m.Arm, User: m.User, After: m.After, Limit: int(m.Limit)}

@@ -730,6 +730,7 @@ type WireRequest struct {
 	//	*WireRequest_Explain
 	//	*WireRequest_Outcome
 	//	*WireRequest_Recipients
+	//	*WireRequest_ExplainOwn
 	Other         isWireRequest_Other `protobuf_oneof:"other"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1074,6 +1075,15 @@ func (x *WireRequest) GetRecipients() *WireRecipients {
 	return nil
 }
 
+func (x *WireRequest) GetExplainOwn() []byte {
+	if x != nil {
+		if x, ok := x.Other.(*WireRequest_ExplainOwn); ok {
+			return x.ExplainOwn
+		}
+	}
+	return nil
+}
+
 type isWireRequest_Other interface {
 	isWireRequest_Other()
 }
@@ -1150,6 +1160,10 @@ type WireRequest_Recipients struct {
 	Recipients *WireRecipients `protobuf:"bytes,42,opt,name=recipients,proto3,oneof"`
 }
 
+type WireRequest_ExplainOwn struct {
+	ExplainOwn []byte `protobuf:"bytes,43,opt,name=explain_own,json=explainOwn,proto3,oneof"` // likewise, for the user's own eyes
+}
+
 func (*WireRequest_SetProfile) isWireRequest_Other() {}
 
 func (*WireRequest_SetPreferences) isWireRequest_Other() {}
@@ -1185,6 +1199,8 @@ func (*WireRequest_Explain) isWireRequest_Other() {}
 func (*WireRequest_Outcome) isWireRequest_Other() {}
 
 func (*WireRequest_Recipients) isWireRequest_Other() {}
+
+func (*WireRequest_ExplainOwn) isWireRequest_Other() {}
 
 // WireSetProfile changes a profile.
 type WireSetProfile struct {
@@ -3979,7 +3995,7 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\tWirePlace\x12\x18\n" +
 	"\alineage\x18\x01 \x01(\x06R\alineage\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
-	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\xdf\v\n" +
+	"\x03pos\x18\x03 \x01(\x04R\x03pos\"\x82\f\n" +
 	"\vWireRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
@@ -4023,7 +4039,9 @@ const file_cluster_wire_wire_proto_rawDesc = "" +
 	"\aoutcome\x18) \x01(\fH\x00R\aoutcome\x128\n" +
 	"\n" +
 	"recipients\x18* \x01(\v2\x16.reddot.WireRecipientsH\x00R\n" +
-	"recipientsB\a\n" +
+	"recipients\x12!\n" +
+	"\vexplain_own\x18+ \x01(\fH\x00R\n" +
+	"explainOwnB\a\n" +
 	"\x05other\"o\n" +
 	"\x0eWireSetProfile\x12\x18\n" +
 	"\areplace\x18\x01 \x01(\bR\areplace\x12)\n" +
@@ -4479,6 +4497,7 @@ func file_cluster_wire_wire_proto_init() {
 		(*WireRequest_Explain)(nil),
 		(*WireRequest_Outcome)(nil),
 		(*WireRequest_Recipients)(nil),
+		(*WireRequest_ExplainOwn)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

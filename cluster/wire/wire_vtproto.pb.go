@@ -1012,6 +1012,22 @@ func (m *WireRequest_Recipients) MarshalToSizedBufferVT(dAtA []byte) (int, error
 	}
 	return len(dAtA) - i, nil
 }
+func (m *WireRequest_ExplainOwn) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *WireRequest_ExplainOwn) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	i -= len(m.ExplainOwn)
+	copy(dAtA[i:], m.ExplainOwn)
+	i = protohelpers.EncodeVarint(dAtA, i, uint64(len(m.ExplainOwn)))
+	i--
+	dAtA[i] = 0x2
+	i--
+	dAtA[i] = 0xda
+	return len(dAtA) - i, nil
+}
 func (m *WireSetProfile) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
@@ -4025,6 +4041,16 @@ func (m *WireRequest_Recipients) SizeVT() (n int) {
 	} else {
 		n += 3
 	}
+	return n
+}
+func (m *WireRequest_ExplainOwn) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.ExplainOwn)
+	n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
 	return n
 }
 func (m *WireSetProfile) SizeVT() (n int) {
@@ -7125,6 +7151,39 @@ func (m *WireRequest) UnmarshalVT(dAtA []byte) error {
 				}
 				m.Other = &WireRequest_Recipients{Recipients: v}
 			}
+			iNdEx = postIndex
+		case 43:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ExplainOwn", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := make([]byte, postIndex-iNdEx)
+			copy(v, dAtA[iNdEx:postIndex])
+			m.Other = &WireRequest_ExplainOwn{ExplainOwn: v}
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex

@@ -13,15 +13,21 @@ import (
 )
 
 func newExplain() *cobra.Command {
+	var campaign string
+	var round uint32
 	c := &cobra.Command{
-		Use:   "explain USER MESSAGE",
+		Use:   "explain USER [MESSAGE]",
 		Short: "Tell why a user did or did not get a message",
 		Long: `Tell what was decided about a message for one user and what was done with it, in
 order, and what came of it. Times are UTC; a step is named by its event in the user's
-journal (event 12) or its entry in the broadcast log (entry 7).`,
-		Example: `  reddot explain alice 01980e2b-6b3c-7c1e-a4b0-0123456789ab`,
-		Args:    exactly("USER", "MESSAGE"),
+journal (event 12) or its entry in the broadcast log (entry 7). With --campaign it is
+the message that the user gets of a campaign, or that the user is held out.`,
+		Example: `  reddot explain alice 01980e2b-6b3c-7c1e-a4b0-0123456789ab
+  reddot explain alice --campaign spring`,
+		Args: between(1, 2, "USER [MESSAGE]"),
 	}
+	c.Flags().StringVar(&campaign, "campaign", "", "in the place of a message: what the user gets of this `campaign`")
+	c.Flags().Uint32Var(&round, "round", 0, "of the campaign's round of this `number`; 0: the last")
 	r := addRemote(c)
 	r.addJSON(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -29,7 +35,15 @@ journal (event 12) or its entry in the broadcast log (entry 7).`,
 		if err != nil {
 			return err
 		}
-		x, err := remote.Explain(c.Context(), args[0], args[1])
+		if (campaign == "") != (len(args) == 2) {
+			return usageError{fmt.Errorf("give a message, or --campaign"), c.CommandPath()}
+		}
+		var x client.Explanation
+		if campaign != "" {
+			x, err = remote.ExplainCampaign(c.Context(), args[0], campaign, round)
+		} else {
+			x, err = remote.Explain(c.Context(), args[0], args[1])
+		}
 		if err != nil {
 			return err
 		}
@@ -43,6 +57,9 @@ journal (event 12) or its entry in the broadcast log (entry 7).`,
 		}
 		if err := t.Flush(); err != nil {
 			return err
+		}
+		if p := x.Campaign; p != nil && p.Arm != "" {
+			fmt.Fprintf(c.OutOrStdout(), "Campaign %s, round %d: the user is in the arm %s.\n", p.Name, p.Round, p.Arm)
 		}
 		_, err = fmt.Fprintln(c.OutOrStdout(), x.Outcome.Text)
 		return err

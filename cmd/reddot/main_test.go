@@ -269,6 +269,8 @@ func TestStory(t *testing.T) {
 		{"", "trace --topic news --for 1s --json", `{"type":"end","why":"time"`, 0},
 		{"", "trace --topic news --user alice", "give one of --user, --connection, --message, --topic, --campaign", 2},
 		{"", "recipients x --state read", "a message's id looks like", 1},
+		{"", "explain alice --campaign none", "was not started", 1},
+		{"", "explain alice", "give a message, or --campaign", 2},
 		{"", "explain alice nothing", "message: it must be a message's id", 1},
 		{"", "version", "reddot ", 0},
 	} {

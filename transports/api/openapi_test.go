@@ -177,6 +177,7 @@ func documentCases(id, key string, operator *string) []documentCase {
 		{"explain", "GET", u + "/explain?message=" + id, "", "", 200, nil, nil},
 		{"explain", "GET", u + "/explain?message=" + actors.NewID().String(), "", "", 404, nil, nil},
 		{"explain", "GET", u + "/explain", "", "", 400, nil, nil},
+		{"explain", "GET", u + "/explain?campaign=spring&round=1", "", "", 200, nil, nil},
 		{"trace", "GET", "/v1/trace?user=alice&seconds=1", "", "", 200, nil, nil},
 		{"trace", "GET", "/v1/trace?user=alice&topic=news", "", "", 400, nil, nil},
 		{"listRecipients", "GET", "/v1/messages/" + id + "/recipients?state=filtered", "", "", 200, nil, nil},

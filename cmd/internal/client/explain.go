@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 )
 
@@ -20,7 +21,16 @@ type Explanation struct {
 		Journal uint64     `json:"journal"`
 		Since   *time.Time `json:"since,omitempty"`
 		Log     uint64     `json:"log,omitempty"`
-	} `json:"reaches"`
+	} `json:"reaches,omitzero"`
+	Campaign *Part `json:"campaign,omitempty"` // that has sent the message; nil: none has, or the user asks
+}
+
+// A Part is the one that a user has in a round of a campaign.
+type Part struct {
+	Name    string `json:"name"`
+	Round   uint32 `json:"round"`
+	HeldOut bool   `json:"held_out"`
+	Arm     string `json:"arm,omitempty"`
 }
 
 // A DecisionOnUser is one step of an Explanation.
@@ -42,8 +52,22 @@ type DecisionOnUser struct {
 // Explain tells why a user did or did not get a message. It needs the scope support or admin,
 // or the user's token.
 func (c *Client) Explain(ctx context.Context, user, message string) (Explanation, error) {
+	return c.explain(ctx, user, url.Values{"message": {message}})
+}
+
+// ExplainCampaign is Explain of what the user gets of a campaign's round; 0: the last. It needs
+// the scope support or admin.
+func (c *Client) ExplainCampaign(ctx context.Context, user, campaign string, round uint32) (Explanation, error) {
+	q := url.Values{"campaign": {campaign}}
+	if round != 0 {
+		q.Set("round", strconv.FormatUint(uint64(round), 10))
+	}
+	return c.explain(ctx, user, q)
+}
+
+func (c *Client) explain(ctx context.Context, user string, q url.Values) (Explanation, error) {
 	var out Explanation
-	req, err := c.request(ctx, http.MethodGet, "/v1/users/"+url.PathEscape(user)+"/explain", url.Values{"message": {message}}, nil)
+	req, err := c.request(ctx, http.MethodGet, "/v1/users/"+url.PathEscape(user)+"/explain", q, nil)
 	if err != nil {
 		return out, err
 	}
