@@ -28,6 +28,7 @@ const giveUp = 90 * time.Second
 // chance.
 type caller struct {
 	world   *world
+	key     string // of the server
 	number  int
 	rng     *rand.Rand
 	users   []*log
@@ -44,7 +45,7 @@ type caller struct {
 }
 
 func newCaller(w *world, number int, users []*log, air *air, began time.Time, pause time.Duration) *caller {
-	return &caller{world: w, number: number, air: air, rng: rand.New(rand.NewPCG(w.cfg.Seed, uint64(1000+number))), users: users, began: began, pause: pause,
+	return &caller{world: w, key: w.key, number: number, air: air, rng: rand.New(rand.NewPCG(w.cfg.Seed, uint64(1000+number))), users: users, began: began, pause: pause,
 		client: &http.Client{Timeout: callTime, Transport: &http.Transport{MaxIdleConnsPerHost: 2, TLSClientConfig: trusting}}, codes: make(map[string]int)}
 }
 
@@ -159,6 +160,7 @@ type answer struct {
 	ID string `json:"id"`
 
 	Outcome string         `json:"outcome"` // of a publish
+	Reason  string         `json:"reason"`  // likewise: the rule that has stopped it
 	Rev     uint64         `json:"rev"`
 	Counts  *screen.Counts `json:"counts"`
 	Unread  int            `json:"unread"` // of GET /counts
@@ -172,6 +174,7 @@ type answer struct {
 	Tags       []string          `json:"tags"`
 	Online     *bool             `json:"online"` // of GET …/presence
 
+	Hash   string   `json:"hash"`   // of a campaign
 	Status int      `json:"status"` // of a line of a list
 	Code   string   `json:"code"`
 	More   bool     `json:"more"`  // a list is not empty yet
@@ -285,7 +288,7 @@ func (c *caller) ask(server int, q request, key string) (a answer, repeated bool
 	if err != nil {
 		return a, false, err
 	}
-	req.Header.Set("Authorization", "Bearer "+c.world.key)
+	req.Header.Set("Authorization", "Bearer "+c.key)
 	if q.method != http.MethodGet {
 		req.Header.Set("Idempotency-Key", key)
 	}
@@ -377,6 +380,7 @@ type crowd struct {
 	users      []*log
 	air        *air
 	importer   *importer           // nil: nothing is imported
+	planner    *planner            // nil: nothing is planned
 	members    map[string][]string // of the lists, at the end
 	calling    sync.WaitGroup
 	watching   sync.WaitGroup

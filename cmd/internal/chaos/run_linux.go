@@ -82,6 +82,8 @@ func newCrowd(ctx context.Context, w *world, began time.Time) (*crowd, error) {
 	}
 	if w.cfg.Mode != Lost {
 		c.callers[0].save()
+		c.planner = newPlanner(w, began)
+		c.calling.Go(func() { c.planner.live(c.stop) })
 		c.importer = newImporter(w)
 		c.calling.Go(func() { c.importer.live(c.stop) })
 	}
@@ -121,6 +123,9 @@ func storm(ctx context.Context, w *world, began time.Time) error {
 	w.say("judging")
 	if heard != nil {
 		errs = append(errs, judge.CheckLog(heard)...)
+	}
+	if c.planner != nil {
+		errs = append(errs, c.planner.judge(ctx)...)
 	}
 	if c.importer != nil {
 		errs = append(errs, judge.CheckImports(c.importer.imports)...)

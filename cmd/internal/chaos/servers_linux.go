@@ -32,6 +32,8 @@ type world struct {
 	relay    *relay
 	key      string // a server key
 	operator string // one for the servers themselves
+	author   string // one that writes campaigns
+	approver string // and one that lets them go
 	say      func(format string, args ...any)
 	probe    *http.Client
 	reader   *http.Client // for long answers, when the machine is busy
@@ -76,6 +78,12 @@ func newWorld(ctx context.Context, cfg Config, say func(string, ...any)) (*world
 		return nil, err
 	}
 	if w.key, err = w.createKey(ctx, "publish,read,admin"); err != nil {
+		return nil, err
+	}
+	if w.author, err = w.createKey(ctx, "author"); err != nil {
+		return nil, err
+	}
+	if w.approver, err = w.createKey(ctx, "approve"); err != nil {
 		return nil, err
 	}
 	if w.operator, err = w.createKey(ctx, "operator"); err != nil {
