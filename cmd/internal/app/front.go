@@ -160,7 +160,8 @@ func (a *App) newFront(cfg *config.Config) (*front, error) {
 
 // resources are what an app has that lives in rooms of the API's.
 func (a *App) resources(gate *transports.Gate, reg prometheus.Registerer) ([]*resource.Route, error) {
-	t, err := content.NewTemplates(content.Deps{Store: a.templates, Router: a.node, Gate: gate, Now: a.now, Registerer: reg})
+	t, err := content.NewTemplates(content.Deps{Store: a.templates, Router: a.node, Gate: gate, Now: a.now, Registerer: reg,
+		Blocked: func(app string, said []byte) error { return words.Blocked(a.keywords.Of(app), nil, "content", said) }})
 	if err != nil {
 		return nil, err
 	}

@@ -59,3 +59,44 @@ func TestTemplates(t *testing.T) {
 		return strings.Contains(text, `"title":"你好 all","body":"x"`)
 	})
 }
+
+// TestTemplateScreened: a template that says what a keyword list blocks can't be submitted, in
+// whichever locale it says it; what was submitted before stays so, also as a repeat.
+func TestTemplateScreened(t *testing.T) {
+	a, _ := start(t, testConfig(t))
+	ask := asking(t, func() string { return a.URL() })
+	words := func(word, action string) {
+		t.Helper()
+		if got, text := call(t, "POST", a.URL()+"/v1/keywords/ads", "", fmt.Sprintf(`{"word":%q,"action":%q}`, word, action)+"\n"); got != http.StatusOK {
+			t.Fatalf("got %d %s", got, text)
+		}
+	}
+	words("free money", "block")
+	words("maybe", "review")
+	ask("PUT", "/v1/templates/sale", `{"locale":"en","content":{"en":{"inapp":{"title":"Maybe"}},"zh":{"inapp":{"title":"好","body":"FREE  money!"}}}}`, http.StatusCreated)
+	out := ask("POST", "/v1/templates/sale/submit", "", http.StatusBadRequest)
+	if out["field"] != "content" || !strings.Contains(fmt.Sprint(out["detail"]), "the keyword list ads blocks what it says at character") {
+		t.Errorf("got %v", out)
+	}
+	submit := func() (int, string) {
+		r, err := http.NewRequestWithContext(t.Context(), "POST", a.URL()+"/v1/templates/sale/submit", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Idempotency-Key", "once")
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		return res.StatusCode, res.Header.Get("Idempotent-Replayed")
+	}
+	ask("PUT", "/v1/templates/sale", `{"locale":"en","content":{"en":{"inapp":{"title":"Maybe"}},"zh":{"inapp":{"title":"好"}}}}`, http.StatusOK)
+	if status, replayed := submit(); status != http.StatusOK || replayed != "" {
+		t.Errorf("got %d %s", status, replayed)
+	}
+	words("maybe", "block")
+	if status, replayed := submit(); status != http.StatusOK || replayed != "true" {
+		t.Errorf("a repeat: %d %s", status, replayed)
+	}
+}

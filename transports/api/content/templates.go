@@ -1,6 +1,8 @@
 package content
 
 import (
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,6 +29,9 @@ type Deps struct {
 	Gate       *transports.Gate
 	Now        func() time.Time      // the wall clock
 	Registerer prometheus.Registerer // nil: the metrics are not seen
+	// Blocked says why keyword lists block what a template of an app says, as JSON; nil: nothing
+	// is screened.
+	Blocked func(app string, said []byte) error
 }
 
 // NewTemplates returns the resource.
@@ -34,6 +39,17 @@ func NewTemplates(d Deps) (*Templates, error) {
 	t := &Templates{Deps: d, review: &review.Resource[*content.Template]{
 		Store: d.Store.Texts, Kind: "template", Path: "/v1/templates", Member: "templates", Audits: auditOf, Most: content.MaxSource, Read: readTemplate,
 	}}
+	if d.Blocked != nil {
+		t.review.Blocked = func(app string, x *content.Template) error {
+			var source struct {
+				Content json.RawMessage `json:"content"`
+			}
+			if err := json.Unmarshal(x.Body(), &source); err != nil {
+				return fmt.Errorf("the source of a template: %w", err)
+			}
+			return d.Blocked(app, source.Content)
+		}
+	}
 	return t, t.review.Register(d.Registerer)
 }
 

@@ -25,6 +25,8 @@ type Resource[T reviewed.Text] struct {
 
 	// Read reads a body as a text, strictly.
 	Read func(c resource.Call, body []byte) (T, error)
+	// Blocked, if there is one, says why a text of the app can't be submitted.
+	Blocked func(app string, text T) error
 	// More, if there is one, appends further members to a text that is shown.
 	More func(c resource.Call, b []byte, h *reviewed.Head) ([]byte, error)
 
@@ -184,8 +186,26 @@ func (r *Resource[T]) move(c resource.Call, m content.Move) error {
 		return err
 	}
 	return r.change(c, m, func(app, name string, ch reviewed.Change) (reviewed.Result, error) {
+		if m == content.Submit && r.Blocked != nil {
+			r.screen(c, app, name, &ch)
+		}
 		return r.Store.Move(c.Deadline(), app, name, o, ch)
 	})
+}
+
+// screen lets a text that is blocked not be submitted. A repeat has been.
+func (r *Resource[T]) screen(c resource.Call, app, name string, ch *reviewed.Change) {
+	note := ch.Noting
+	ch.Noting = func(before, after *content.Version) error {
+		text, err := r.Store.Text(c.Deadline(), app, name, after.Hash)
+		if err == nil {
+			err = r.Blocked(app, text)
+		}
+		if err != nil {
+			return err
+		}
+		return note(before, after)
+	}
 }
 
 // change makes a move, writes it down, counts it, and answers with the version that it

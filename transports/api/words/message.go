@@ -41,9 +41,23 @@ func Screen(s *screening.Screen, m *Metrics, title, body *jsontext.Text, data *[
 	p.text("title", title)
 	p.text("body", body)
 	if len(*data) > 0 {
-		*data = p.data(*data)
+		*data = p.data("data", *data)
 	}
 	return p.stops()
+}
+
+// Blocked returns why keyword lists block a text that is to be reviewed; nil: they don't. raw
+// is JSON, whose strings are screened. What is to be reviewed is, by whoever approves it.
+func Blocked(s *screening.Screen, m *Metrics, field string, raw []byte) error {
+	if s == nil {
+		return nil
+	}
+	p := pass{screen: s, metrics: m}
+	p.data(field, raw)
+	if stop := p.stops(); stop != nil && stop.action == keywords.Block {
+		return stop.Refusal()
+	}
+	return nil
 }
 
 // A pass is one message on its way through a Screen.
@@ -83,7 +97,7 @@ func (p *pass) text(field string, t *jsontext.Text) {
 
 // data screens the strings of JSON but for names of members, and returns it with what is
 // masked; it is the same slice if nothing is.
-func (p *pass) data(data []byte) []byte {
+func (p *pass) data(field string, data []byte) []byte {
 	var s jsontext.Scanner
 	s.Reset(data, transports.MaxDepth)
 	var out []byte
@@ -101,7 +115,7 @@ func (p *pass) data(data []byte) []byte {
 		end := s.At()
 		if end == len(data) || data[end] != ':' {
 			text := t.String()
-			if masked := p.check("data", text); masked != text {
+			if masked := p.check(field, text); masked != text {
 				out = jsontext.AppendString(append(out, data[done:i]...), masked)
 				done = end
 			}
